@@ -1,0 +1,185 @@
+"""The few calls of the Docker API that the scripts need, with nothing but Python's standard library.
+
+Docker and Podman both serve it. URLs are those of DOCKER_HOST: ``unix:///path`` or ``tcp://HOST:PORT`` without TLS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import socket
+import sys
+from typing import Any, BinaryIO
+from urllib.parse import quote, urlencode, urlsplit
+
+BLOCK = 256 * 1024
+PROBE_SECONDS = 10.0
+WORK_SECONDS = 300.0  # an import of a large image, or the end of a job that does not want to
+
+
+class Fault(Exception):
+    """Why an engine did not do what was asked, in words for the user."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect. Raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def connect(url: str, timeout: float) -> http.client.HTTPConnection:
+    """A connection that opens on its first request. Raises Fault for a URL of another kind. timeout: seconds."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return UnixConnection(parts.path, timeout)
+    if parts.scheme in ("tcp", "http") and parts.hostname:
+        return http.client.HTTPConnection(parts.hostname, parts.port or 2375, timeout=timeout)
+    raise Fault(f"{url} is neither unix:///PATH nor tcp://HOST:PORT")
+
+
+def call(url: str, method: str, path: str, body: BinaryIO | None = None, timeout: float = WORK_SECONDS) -> bytes:
+    """One request; gives back the answer's body. Raises Fault with the engine's reason, LookupError for a 404."""
+    connection = connect(url, timeout)
+    headers = {"Content-Type": "application/x-tar"} if body else {}
+    try:
+        connection.request(method, path, body=body, headers=headers)  # a stream goes out in chunks
+        answer = connection.getresponse()
+        content = answer.read()
+    except (OSError, http.client.HTTPException) as fault:
+        raise Fault(f"{url} does not answer: {fault}") from fault
+    finally:
+        connection.close()
+    if answer.status == http.client.NOT_FOUND:
+        raise LookupError(reason(content))
+    if answer.status >= http.client.BAD_REQUEST:
+        raise Fault(f"{url} refused {method} {path}: {answer.status} {reason(content)}")
+    return content
+
+
+def reason(content: bytes) -> str:
+    """The text of an error answer."""
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return content[:500].decode("utf-8", "replace").strip()
+
+
+def probe(url: str) -> str:
+    """``KIND VERSION PRIVILEGE``: docker or podman, rootful or rootless. Raises Fault."""
+    try:
+        version = json.loads(call(url, "GET", "/version", timeout=PROBE_SECONDS))
+        info = json.loads(call(url, "GET", "/info", timeout=PROBE_SECONDS))
+        parts = {part["Name"]: part["Version"] for part in version.get("Components") or []}
+        options = info.get("SecurityOptions") or []
+    except (LookupError, ValueError, TypeError, AttributeError) as fault:
+        raise Fault(f"{url} answers, but not as Docker or Podman do") from fault
+    kind = "podman" if "Podman Engine" in parts else "docker"
+    privilege = "rootless" if any("rootless" in option for option in options) else "rootful"
+    return f"{kind} {parts.get('Podman Engine') or version.get('Version', 'unknown')} {privilege}"
+
+
+def has_image(url: str, image: str) -> bool:
+    """Whether the engine holds the image. Raises Fault."""
+    try:
+        call(url, "GET", f"/images/{quote(image)}/json", timeout=PROBE_SECONDS)
+    except LookupError:
+        return False
+    return True
+
+
+def import_image(url: str, image: str, tar: BinaryIO) -> None:
+    """Make a one-layer image of a tar stream, as ``docker import -`` does. Raises Fault."""
+    # Podman 4.3 ignores the parameter ``tag`` here; both take the tag as a part of the name.
+    path = f"/images/create?fromSrc=-&repo={quote(image, safe='')}"
+    for line in call(url, "POST", path, body=tar).splitlines():
+        progress: dict[str, Any] = json.loads(line) if line.strip() else {}
+        if "error" in progress:  # it comes with status 200
+            raise Fault(f"{url} did not import {image}: {progress['error']}")
+    if not has_image(url, image):
+        raise Fault(f"{url} took the import of {image}, but does not know it")
+
+
+def build_image(url: str, image: str, context: BinaryIO, target: str, base: str) -> None:
+    """Build a target of the Dockerfile at the top of a tar stream, from the image ``base``. Raises Fault."""
+    options = {"t": image, "target": target, "buildargs": json.dumps({"BASE": base}), "rm": "1", "forcerm": "1"}
+    for line in call(url, "POST", f"/build?{urlencode(options)}", body=context).splitlines():
+        progress: dict[str, Any] = json.loads(line) if line.strip() else {}
+        print(progress.get("stream", ""), end="")
+        if "error" in progress:  # it comes with status 200
+            raise Fault(f"{url} did not build {image}: {progress['error'].strip()}")
+    if not has_image(url, image):
+        raise Fault(f"{url} took the build of {image}, but does not know it")
+
+
+def remove_image(url: str, image: str) -> bool:
+    """Remove an image; False where there was none. Raises Fault."""
+    try:
+        call(url, "DELETE", f"/images/{quote(image)}?force=1")
+    except LookupError:
+        return False
+    return True
+
+
+def remove_jobs(url: str, label: str) -> list[str]:
+    """Kill and remove the containers that have a label ``KEY=VALUE``; gives back their names. Raises Fault."""
+    wanted = quote(json.dumps({"label": [label]}))
+    removed = []
+    for container in json.loads(call(url, "GET", f"/containers/json?all=1&filters={wanted}")):
+        try:
+            call(url, "DELETE", f"/containers/{container['Id']}?force=1&v=1")
+        except LookupError:
+            continue  # it went by itself
+        removed.append((container.get("Names") or [container["Id"]])[0].lstrip("/"))
+    return removed
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do one command; 0 for yes or done, 1 for no. Raises Fault."""
+    url, argument = arguments.url, arguments.argument
+    if arguments.command == "probe":
+        print(probe(url))
+        return 0
+    if arguments.command == "has":
+        return 0 if has_image(url, argument) else 1
+    if arguments.command == "import":
+        import_image(url, argument, sys.stdin.buffer)
+        return 0
+    if arguments.command == "build":
+        build_image(url, argument, sys.stdin.buffer, arguments.target, arguments.base)
+        return 0
+    if arguments.command == "remove-image":
+        return 0 if remove_image(url, argument) else 1
+    for name in remove_jobs(url, argument):
+        print(name)
+    return 0
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command line; exit status 2 with a line on stderr when the engine does not answer or refuses."""
+    parser = argparse.ArgumentParser(prog="engine_api.py", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("command", choices=["probe", "has", "import", "build", "remove-image", "remove-jobs"])
+    parser.add_argument("url", help="as in DOCKER_HOST")
+    parser.add_argument("argument", nargs="?", default="", help="NAME:TAG of an image, or KEY=VALUE of a label")
+    parser.add_argument("--target", default="", help="(build) of the Dockerfile; default: its last one")
+    parser.add_argument("--base", default="", help="(build) NAME:TAG of the image to begin from")
+    arguments = parser.parse_args(words)
+    if arguments.command != "probe" and not arguments.argument:
+        parser.error(f"{arguments.command} needs an argument")
+    try:
+        return run(arguments)
+    except (Fault, LookupError) as fault:
+        print(fault, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Looks at this machine's TCP ports and at the service, for the scripts; standard library alone.
+
+``probe.py port PORT``: exit status 0 when PORT is free on loopback, else 1 and who has it, as far as can be seen.
+``probe.py free``: prints a free port.
+``probe.py health URL``: exit status 0 when pfcon answers there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sys
+from urllib.parse import urlsplit
+
+LISTEN = "0A"  # proc_pid_net(5), tcp_states.h
+HEALTH_SECONDS = 5.0
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:port."""
+    with socket.socket() as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+            attempt.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    with socket.socket() as attempt:
+        attempt.bind(("127.0.0.1", 0))
+        port: int = attempt.getsockname()[1]
+        return port
+
+
+def owner(port: int) -> str:
+    """``pid N (command)`` of the process that listens; a general word when it is another user's."""
+    sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if any(os.readlink(f"/proc/{pid}/fd/{fd}") in sockets for fd in os.listdir(f"/proc/{pid}/fd")):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    command = file.read(200).replace(b"\0", b" ").decode("utf-8", "replace").strip()
+                return f"pid {pid} ({command})"
+        except OSError:
+            continue  # it ended, or is not ours to look at
+    return "a process of another user"
+
+
+def _inodes(port: int) -> set[str]:
+    found = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            with open(f"/proc/net/{name}") as file:
+                rows = [line.split() for line in file][1:]
+        except OSError:
+            continue
+        found |= {row[9] for row in rows if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port}
+    return found
+
+
+def healthy(url: str) -> bool:
+    """Whether the service below ``url`` (``http://HOST:PORT/api/v1/``) says that it is well."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HEALTH_SECONDS)
+    try:
+        connection.request("GET", parts.path.rstrip("/") + "/health/")
+        answer = connection.getresponse()
+        told = json.loads(answer.read(1000))
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return answer.status == http.client.OK and isinstance(told, dict) and told.get("health") == "OK"
+
+
+def main(words: list[str]) -> int:
+    """The command line."""
+    if words[:1] == ["port"] and len(words) == 2:
+        if is_free(int(words[1])):
+            return 0
+        print(owner(int(words[1])))
+        return 1
+    if words == ["free"]:
+        print(free_port())
+        return 0
+    if words[:1] == ["health"] and len(words) == 2:
+        return 0 if healthy(words[1]) else 1
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

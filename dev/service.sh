@@ -1,0 +1,194 @@
+# shellcheck shell=bash
+# The service that make.sh starts and unmake.sh ends, for these two to source.
+# The current directory is the repository.
+
+STATE_DIR=.pfcon-dev
+STATE=$STATE_DIR/state
+LOG=$STATE_DIR/pfcon.log
+MARKER=.made-by-pfcon # in a storeBase that make.sh found absent or empty: unmake.sh may clear it
+USER_NAME=pfcon
+PASSWORD=pfcon1234
+START_SECONDS=60
+STOP_SECONDS=20
+JOB_SECONDS=20 # a job gets a while to end when it is asked to
+
+# state_get KEY: print what write_state recorded; nothing when there is no record.
+state_get() {
+    [ ! -f "$STATE" ] || sed -n "s/^$1=//p" "$STATE"
+}
+
+# write_state PID: record the running service, so that a later call knows it again.
+write_state() {
+    cat >"$STATE" <<END
+pid=$1
+started=$(process_started "$1")
+port=$PORT
+engine=$ENGINE
+url=$ENGINE_URL
+storebase=$STOREBASE_DIR
+storage=$STORAGE
+END
+}
+
+# process_started PID: print when the kernel started that process (proc_pid_stat(5), field 22); nothing when it ended.
+process_started() {
+    local stat fields
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    read -r -a fields <<<"${stat##*) }" # from the third field on: the second, a name, may hold blanks
+    [ "${fields[0]}" = Z ] || echo "${fields[19]}"
+}
+
+# service_pid: print the pid of the running service that make.sh started here; fails when there is none.
+service_pid() {
+    local pid
+    pid=$(state_get pid)
+    [ -n "$pid" ] && [ -n "$(state_get started)" ] && [ "$(process_started "$pid")" = "$(state_get started)" ] || return 1
+    echo "$pid"
+}
+
+# job_label STOREBASE: print the label that marks the containers of this storeBase's jobs.
+job_label() {
+    printf 'org.chrisproject.pfcon.make=%s\n' "$(printf '%s' "$1" | cksum | cut -d ' ' -f 1)"
+}
+
+# service_url: print where the API is.
+service_url() {
+    echo "http://127.0.0.1:$PORT/api/v1/"
+}
+
+# start_service: start pfcon with what the options chose, detached, and wait until it answers.
+start_service() {
+    local pid container_env=() storebase=$STOREBASE_DIR
+    if [ "$ENGINE" != process ]; then
+        container_env=(DOCKER_HOST="$ENGINE_URL" JOB_LABELS="$(job_label "$storebase")")
+        # Outputs have to belong to whom the service runs as; in a rootless engine, root is that user.
+        if [ "$(id -u)" -ne 0 ] && [[ $ENGINE_SAYS != *rootless ]]; then
+            container_env+=(CONTAINER_USER="$(id -u):$(id -g)")
+        fi
+    fi
+    env -u DOCKER_HOST -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH \
+        APPLICATION_MODE=development PFCON_USER=$USER_NAME PFCON_PASSWORD=$PASSWORD \
+        PFCON_INNETWORK="$INNETWORK" STORAGE_ENV="$STORAGE" \
+        CONTAINER_ENV="$ENGINE" COMPUTE_VOLUME_TYPE=host STOREBASE_MOUNT="$storebase" STOREBASE="$storebase" \
+        PFCON_GRACEFUL_TIMEOUT=10 "${container_env[@]}" \
+        setsid nohup .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >"$LOG" 2>&1 </dev/null &
+    pid=$!
+    write_state "$pid"
+    if ! wait_for_health "$pid"; then
+        echo "the end of its log, $PWD/$LOG:" >&2
+        tail -n 30 "$LOG" >&2
+        end_process_group "$pid"
+        rm -f "$STATE"
+        return 1
+    fi
+    echo "pfcon answers at $(service_url) (pid $pid)"
+}
+
+# wait_for_health PID: wait until the service answers; fails when it ended or takes too long.
+wait_for_health() {
+    local until=$((SECONDS + START_SECONDS))
+    while ! .venv/bin/python dev/probe.py health "$(service_url)"; do
+        if [ -z "$(process_started "$1")" ]; then
+            echo "pfcon did not start" >&2
+            return 1
+        elif [ "$SECONDS" -ge "$until" ]; then
+            echo "pfcon does not answer after $START_SECONDS seconds" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# stop_service: end the service that make.sh started; succeeds when there is none.
+stop_service() {
+    local pid
+    pid=$(service_pid) || return 0
+    kill -TERM "$pid" 2>/dev/null || true
+    wait_for_end "$STOP_SECONDS" "$pid" || true
+    end_process_group "$pid" # nothing is left of it after a graceful stop
+    echo "stopped pfcon (pid $pid)"
+}
+
+# end_process_group PID: kill what is left of the service, whose first process leads its group.
+end_process_group() {
+    kill -KILL -- "-$1" 2>/dev/null || true
+}
+
+# wait_for_end SECONDS PID...: wait until all have ended; fails when it takes longer.
+wait_for_end() {
+    local until=$((SECONDS + $1)) pid
+    shift
+    for pid; do
+        while [ -n "$(process_started "$pid")" ]; do
+            [ "$SECONDS" -lt "$until" ] || return 1
+            sleep 0.1
+        done
+    done
+}
+
+# process_jobs STOREBASE: print the pids of the process engine's supervisors of jobs there.
+process_jobs() {
+    local file words
+    for file in /proc/[0-9]*/cmdline; do
+        words=()
+        mapfile -d '' words 2>/dev/null <"$file" || continue # it may have ended
+        if [[ ${words[*]} == *"/compute/process/supervisor.py $1/"* ]]; then
+            file=${file%/cmdline}
+            echo "${file##*/}"
+        fi
+    done
+}
+
+# stray_processes STOREBASE: print the pids of a job's processes that have lost their supervisor.
+# Their working directory is that of the outputs: of the job's own, or in-network of the user's.
+stray_processes() {
+    local directory
+    for directory in /proc/[0-9]*; do
+        [[ $(readlink "$directory/cwd" 2>/dev/null) == "$1"/* ]] || continue
+        ! grep -qz '^PFCON_JOB=' "$directory/environ" 2>/dev/null || echo "${directory##*/}"
+    done
+}
+
+# end_process_jobs STOREBASE: end the jobs of the process engine there, which outlive the service.
+end_process_jobs() {
+    local pids=()
+    mapfile -t pids < <(process_jobs "$1")
+    if [ ${#pids[@]} -gt 0 ]; then
+        kill -TERM "${pids[@]}" 2>/dev/null || true
+        wait_for_end "$JOB_SECONDS" "${pids[@]}" || kill -KILL "${pids[@]}" 2>/dev/null || true
+        echo "ended ${#pids[@]} running job(s)"
+    fi
+    mapfile -t pids < <(stray_processes "$1")
+    [ ${#pids[@]} -eq 0 ] || kill -KILL "${pids[@]}" 2>/dev/null || true
+}
+
+# make_storebase DIR: create it where it is missing, and mark it when it is new or empty.
+make_storebase() {
+    if [ ! -e "$1" ]; then
+        mkdir -p -- "$1"
+        chmod 755 -- "$1" # jobs of other users pass through
+        echo created >"$1/$MARKER"
+    elif [ ! -d "$1" ] || [ ! -w "$1" ]; then
+        echo "$1 is no directory that this user may write to" >&2
+        return 1
+    elif [ -z "$(ls -A -- "$1")" ]; then
+        echo emptied >"$1/$MARKER"
+    fi
+}
+
+# remove_storebase DIR: remove it when make.sh created it; empty it when it was empty before; keep what was in use.
+remove_storebase() {
+    [ -d "$1" ] || return 0
+    case $(cat -- "$1/$MARKER" 2>/dev/null) in
+        created) ;;
+        emptied)
+            find "$1" -mindepth 1 -delete
+            echo "emptied $1"
+            return 0 ;;
+        *)
+            echo "kept $1 with what it holds: it was in use before make.sh"
+            return 0 ;;
+    esac
+    rm -rf -- "$1"
+    echo "removed $1"
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Installs pfcon, starts it in development mode and runs a sample job. `-h` tells more.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: ./make.sh [OPTION]...
+
+Makes a virtual environment in .venv, installs pfcon there, starts it in development mode on this machine's
+loopback address and runs a sample job through it, from its inputs to the list of its outputs.
+It needs Python 3.11 or newer; it needs no root and no container registry. The exit status is that of the sample job.
+
+  -O ENGINE  docker, podman or process. Default: Docker if it answers, else Podman, else process, which runs
+             jobs on this machine without isolation
+  -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository
+  -F NAME    storage: zipfile, where inputs and outputs travel as zips; or, with -N, filesystem or fslink.
+             Default zipfile. swift and s3 come later
+  -N         in-network storage: users' files lie in storeBase, below home/. fslink copies a job's inputs and
+             follows ChRIS links, filesystem mounts them in place
+  -p PORT    default 5005
+  -U         do not run the sample job. It is the only test that make.sh runs; the whole suite is tests/run.sh
+  -i         do not attach a terminal; make.sh never does
+  -s         do not pull images; make.sh never does
+  -h         show this and exit
+
+DOCKER_HOST says where Docker or Podman answers, where it is not one of the usual sockets; PYTHON names the Python.
+Running it again reuses what is there. ./unmake.sh with the same options ends the service and removes everything.
+END
+}
+
+REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=dev/options.sh
+. "$REPOSITORY/dev/options.sh"
+# shellcheck source=dev/venv.sh
+. "$REPOSITORY/dev/venv.sh"
+# shellcheck source=dev/engine.sh
+. "$REPOSITORY/dev/engine.sh"
+# shellcheck source=dev/service.sh
+. "$REPOSITORY/dev/service.sh"
+
+step() {
+    printf '==> %s\n' "$*"
+}
+
+# reusable: whether the running service is the one that the options ask for; ends the script when it is another.
+reusable() {
+    local was now="-O $ENGINE -F $STORAGE -p $PORT -S $STOREBASE_DIR"
+    was="-O $(state_get engine) -F $(state_get storage) -p $(state_get port) -S $(state_get storebase)"
+    if [ "$was" != "$now" ] || [ "$(state_get url)" != "$ENGINE_URL" ]; then
+        echo "pfcon runs already (pid $(service_pid)), with other options:" >&2
+        echo "  running: $was" >&2
+        echo "  asked:   $now" >&2
+        echo "./unmake.sh ends it." >&2
+        exit 1
+    fi
+    .venv/bin/python dev/probe.py health "$(service_url)"
+}
+
+# need_free_port: end the script when another program has the port.
+need_free_port() {
+    local who
+    if ! who=$("$PYTHON_PATH" dev/probe.py port "$PORT"); then
+        echo "Port $PORT is taken by $who. End that, or choose another port with -p." >&2
+        exit 1
+    fi
+}
+
+# bring_up: have the service running, with an environment that fits the package.
+bring_up() {
+    local current
+    if service_pid >/dev/null; then
+        current=$(venv_is_current .venv "" && echo yes || echo no)
+        if [ "$current" = yes ] && reusable; then
+            step "pfcon runs already (pid $(service_pid)); reusing it"
+            return 0
+        fi
+        step "restarting pfcon: it $([ "$current" = yes ] && echo "does not answer" || echo "was installed anew")"
+        stop_service
+    fi
+    need_free_port
+    step "virtual environment"
+    ensure_venv .venv ""
+    step "storeBase: $STOREBASE_DIR"
+    make_storebase "$STOREBASE_DIR"
+    step "starting pfcon"
+    mkdir -p "$STATE_DIR"
+    start_service
+}
+
+# run_sample: run the sample job; the exit status is its.
+run_sample() {
+    if [ "$ENGINE" != process ]; then
+        step "image of the sample job"
+        DOCKER_HOST=$ENGINE_URL PYTHON=$PYTHON_PATH sample/image.sh "$ENGINE" || return
+    fi
+    step "sample job"
+    .venv/bin/python sample/run_job.py --url "$(service_url)" --user "$USER_NAME" --password "$PASSWORD" \
+        --engine "$ENGINE" --storage "$STORAGE" --storebase "$STOREBASE_DIR"
+}
+
+# in_network_words: print what sample/run_job.py needs to know of a storage that is not zipfile.
+in_network_words() {
+    [ "$STORAGE" = zipfile ] || printf ' --storage %s --storebase %q' "$STORAGE" "$STOREBASE_DIR"
+}
+
+tell() {
+    cat <<END
+
+pfcon runs at $(service_url) (user $USER_NAME, password $PASSWORD)
+  look:      curl http://127.0.0.1:$PORT/api/v1/health/
+  once more: .venv/bin/python sample/run_job.py --url $(service_url)$(in_network_words)
+  log:       $PWD/$LOG
+  end it:    ./unmake.sh
+END
+}
+
+parse_options "$@"
+cd -- "$REPOSITORY"
+: "${STOREBASE_DIR:=$REPOSITORY/CHRIS_REMOTE_FS}"
+need_mountable "$STOREBASE_DIR"
+PYTHON_PATH=$(find_python)
+step "choosing"
+choose_engine
+bring_up
+status=0
+if [ "$SAMPLE" = yes ]; then
+    run_sample || status=$?
+fi
+tell
+exit "$status"

@@ -1,0 +1,81 @@
+"""The command line: ``pfcon serve`` and ``pfcon check``; ``python -m pfcon`` is the same."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from pfcon import __version__
+from pfcon.errors import ConfigurationError
+
+USAGE_ERROR = 2
+
+DESCRIPTION = """\
+pfcon runs the jobs of the ChRIS platform: it stages a job's inputs, runs its container, and serves the results.
+
+Everything is configured by environment variables, or a .env file in the current directory; the README's table
+lists them all. To try it without any engine or secrets:
+
+  APPLICATION_MODE=development CONTAINER_ENV=process STOREBASE_MOUNT=/tmp/storeBase pfcon serve
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pfcon", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"pfcon {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="serve the HTTP interface until SIGTERM or SIGINT",
+        description="Serve the HTTP interface. SIGTERM and SIGINT end it: running transfers may end first "
+        "(PFCON_GRACEFUL_TIMEOUT), jobs go on and are found again at the next start.",
+    )
+    serve.add_argument(
+        "--bind",
+        metavar="HOST:PORT",
+        help="where to listen; the default is PFCON_BIND, or 127.0.0.1:5005 in development and 0.0.0.0:5005 in "
+        "production",
+    )
+    commands.add_parser(
+        "check",
+        help="try settings, storeBase, records and engine, and say what is wrong",
+        description="Try all that pfcon needs: settings, storeBase, the database of records, the engine. Prints a "
+        "line for each; the exit status is 1 when anything failed.",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, 1 (failed) or 2 (the settings or arguments can't work)."""
+    arguments = _parser().parse_args(argv)
+    from pfcon.settings import load
+
+    environ = None
+    if getattr(arguments, "bind", None):
+        os.environ["PFCON_BIND"] = arguments.bind
+    try:
+        settings = load(environ)
+        logging.basicConfig(
+            level=logging.INFO if settings.production else logging.DEBUG,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+        for noisy in ("urllib3", "docker"):
+            logging.getLogger(noisy).setLevel(logging.INFO)
+        if arguments.command == "check":
+            from pfcon.check import run_checks
+
+            return 0 if run_checks(settings) else 1
+        from pfcon.server import serve
+
+        serve(settings)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return USAGE_ERROR
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The HTTP interface: strings in, one service method, JSON out."""

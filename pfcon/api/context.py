@@ -1,0 +1,44 @@
+"""What resources work with, and who may use them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import current_app, request
+
+from pfcon.api.slots import TransferSlots
+from pfcon.auth import verify_header
+from pfcon.jobs import JobService
+from pfcon.paths import StoreBase
+from pfcon.settings.model import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of the application that resources call."""
+
+    settings: Settings
+    storebase: StoreBase
+    jobs: JobService
+    transfers: TransferSlots
+
+
+def current() -> Context:
+    """That of the application that serves this request."""
+    context: Context = current_app.extensions["pfcon"]
+    return context
+
+
+def requires_token(method: Callable[P, R]) -> Callable[P, R]:
+    """A resource's method that answers 401 without a valid token, before it reads the body."""
+
+    @wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        verify_header(current().settings.auth, request.headers.get("Authorization"))
+        return method(*args, **kwargs)
+
+    return guarded

@@ -1,0 +1,65 @@
+"""Every error as JSON ``{"message": ...}``, in one place."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from flask_restful import Api
+from werkzeug.exceptions import HTTPException
+
+from pfcon.errors import PfconError
+
+log = logging.getLogger(__name__)
+
+TEXT_FIELDS = {"data_file", "entrypoint", "env", "input_dirs", "output_dir", "job_output_path"}
+RETRY_AFTER = 5  # seconds, told with errors that may pass
+
+
+def error_response(error: Exception) -> Response:
+    """The answer to any exception. What is no PfconError or HTTP error is logged, and told as 500 without detail."""
+    if isinstance(error, HTTPException):
+        if error.response is not None:  # an answer that was raised, a redirection say
+            return error.response  # type: ignore[return-value]  # werkzeug types it as its own Response
+        response = jsonify(message=error.description or HTTPStatus(error.code or 500).phrase)
+        response.status_code = error.code or 500
+        response.headers.extend([(k, v) for k, v in error.get_headers() if k.lower() in ("allow", "location")])
+        return response
+    if isinstance(error, PfconError):
+        response = jsonify(message=_message(error))
+        response.status_code = error.status
+        if error.retryable:
+            response.headers["Retry-After"] = str(RETRY_AFTER)
+        if error.status >= 500:
+            log.warning("%s %s: %s", request.method, request.path, error)
+        return response
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    response = jsonify(message="Internal server error; the service's log tells more.")
+    response.status_code = 500
+    return response
+
+
+def _message(error: PfconError) -> str | dict[str, str]:
+    """A text, or a mapping of fields; a single fault of some fields has always been told as a text."""
+    if isinstance(error.message, str):
+        return error.message
+    if len(error.message) == 1 and error.message.keys() <= TEXT_FIELDS:
+        return str(error)
+    return dict(error.message)
+
+
+class JsonApi(Api):  # type: ignore[misc]  # Flask-RESTful has no types
+    """An Api that answers errors as the rest of the application does.
+
+    Flask-RESTful swallows exceptions before the application's error handlers see them, but only while TESTING is
+    off: its own method has to be the one that decides.
+    """
+
+    def handle_error(self, e: Exception) -> Any:
+        """See error_response."""
+        return error_response(e)
+
+
+def answer_all_errors(app: Flask) -> None:
+    """Handle also what no resource owns: unknown routes, wrong methods."""
+    app.register_error_handler(Exception, error_response)

@@ -1,0 +1,175 @@
+"""From a form's strings to typed requests. All faults of a form are told together."""
+
+import re
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from pfcon.errors import InvalidFields, PfconError
+from pfcon.models import CopyRequest, JobId, JobRequest, PluginType, Resources
+
+T = TypeVar("T")
+
+MAX_INT = 2**31 - 1
+OPERATION_CPU, OPERATION_MEMORY = 1000, 300  # millicores, MiB: of copy, upload and delete jobs that name none
+ENV_FAULT = 'must be a list of "key=value" strings'
+
+
+class FieldReader:
+    """Takes fields out of a form and collects what is wrong with them."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        self._fields = fields
+        self.faults: dict[str, str] = {}
+
+    def finish(self) -> None:
+        """Raises InvalidFields when any field was faulty."""
+        for name, values in self._fields.items():
+            if any("\x00" in value for value in values):
+                self.faults[name] = "must not contain NUL characters"
+        if self.faults:
+            raise InvalidFields(self.faults)
+
+    def texts(self, name: str, *, drop_empty: bool = False) -> tuple[str, ...]:
+        """All values of a repeated field."""
+        values = self._fields.get(name, [])
+        return tuple(value for value in values if value or not drop_empty)
+
+    def text(self, name: str) -> str:
+        """A required field; the last value counts where there are several."""
+        values = self._fields.get(name)
+        if not values or not values[-1]:
+            self.faults[name] = "field is required" if not values else "cannot be empty"
+            return ""
+        return values[-1]
+
+    def number(self, name: str, least: int, default: int | None = None) -> int:
+        """A decimal integer of at least ``least``."""
+        if default is not None and not self._fields.get(name):
+            return default
+        text = self.text(name)
+        if text and (not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= MAX_INT):
+            self.faults[name] = f"must be an integer from {least} to {MAX_INT}, got {text[:40]!r}"
+        return least if name in self.faults else int(text)
+
+    def checked(self, name: str, value: str, check: Callable[[str], T], fallback: T) -> T:
+        """A value that ``check`` accepts; what that raises is the field's fault."""
+        if name in self.faults:
+            return fallback
+        try:
+            return check(value)
+        except (PfconError, ValueError) as error:
+            self.faults[name] = str(error)
+            return fallback
+
+
+def parse_job(fields: dict[str, list[str]], *, innetwork: bool, needs_inputs: bool, lacks_upload: bool) -> JobRequest:
+    """The fields of ``POST jobs/`` and ``POST pluginjobs/``. Raises InvalidFields.
+
+    ``needs_inputs``: in-network, at least one input directory has to be named; today's clients need not.
+
+    ``lacks_upload``: a zip is needed and has not come.
+    """
+    reader = FieldReader(fields)
+    if lacks_upload:
+        reader.faults["data_file"] = "field is required"
+    input_dirs, output_dir = _innetwork_paths(reader, needs_inputs) if innetwork else ((), None)
+    entrypoint = reader.texts("entrypoint", drop_empty=True)
+    if not entrypoint:
+        reader.faults["entrypoint"] = "cannot be empty" if "entrypoint" in fields else "field is required"
+    request = JobRequest(
+        jid=_jid(reader),
+        image=reader.text("image"),
+        entrypoint=entrypoint,
+        args=reader.texts("args"),
+        # The clients' command lines send several flags in one value, divided by commas.
+        args_path_flags=frozenset(
+            flag for value in reader.texts("args_path_flags") for flag in value.split(",") if flag
+        ),
+        type=reader.checked("type", reader.text("type"), _plugin_type, PluginType.DS),
+        auid=reader.text("auid"),
+        number_of_workers=reader.number("number_of_workers", 1),
+        cpu_limit=reader.number("cpu_limit", 1),
+        memory_limit=reader.number("memory_limit", 1),
+        gpu_limit=reader.number("gpu_limit", 0),
+        env=_env(reader),
+        input_dirs=input_dirs,
+        output_dir=output_dir,
+    )
+    reader.finish()
+    return request
+
+
+def _plugin_type(text: str) -> PluginType:
+    if text not in set(PluginType):
+        raise ValueError(f"must be one of {', '.join(PluginType)}, got {text[:40]!r}")
+    return PluginType(text)
+
+
+def _env(reader: FieldReader) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for item in reader.texts("env", drop_empty=True):
+        name, separator, value = item.partition("=")
+        if not separator or not name:
+            reader.faults["env"] = ENV_FAULT
+            return ()
+        pairs.append((name, value))
+    return tuple(pairs)
+
+
+def _innetwork_paths(reader: FieldReader, needs_inputs: bool) -> tuple[tuple[PurePosixPath, ...], PurePosixPath]:
+    input_dirs = reader.texts("input_dirs", drop_empty=True)
+    if not input_dirs and needs_inputs:
+        reader.faults["input_dirs"] = "field is required"
+    output_dir = reader.text("output_dir")
+    return (
+        tuple(reader.checked("input_dirs", path, relative_path, PurePosixPath()) for path in input_dirs),
+        reader.checked("output_dir", output_dir, relative_path, PurePosixPath()),
+    )
+
+
+def parse_copy(fields: dict[str, list[str]]) -> CopyRequest:
+    """The fields of ``POST copyjobs/``. Raises InvalidFields."""
+    reader = FieldReader(fields)
+    input_dirs, output_dir = _innetwork_paths(reader, needs_inputs=False)
+    request = CopyRequest(
+        jid=_jid(reader),
+        input_dirs=input_dirs,
+        output_dir=output_dir,
+        cpu_limit=reader.number("cpu_limit", 1, OPERATION_CPU),
+        memory_limit=reader.number("memory_limit", 1, OPERATION_MEMORY),
+    )
+    reader.finish()
+    return request
+
+
+def parse_delete(fields: dict[str, list[str]]) -> tuple[JobId, Resources]:
+    """The fields of ``POST deletejobs/``. Raises InvalidFields."""
+    reader = FieldReader(fields)
+    jid = _jid(reader)
+    limits = Resources(
+        cpu=reader.number("cpu_limit", 1, OPERATION_CPU), memory=reader.number("memory_limit", 1, OPERATION_MEMORY)
+    )
+    reader.finish()
+    return jid, limits
+
+
+def parse_upload(fields: dict[str, list[str]]) -> JobId:
+    """The fields of ``POST uploadjobs/``, of which an upload that is skipped needs the jid. Raises InvalidFields."""
+    reader = FieldReader(fields)
+    jid = _jid(reader)
+    reader.checked("job_output_path", reader.text("job_output_path"), relative_path, PurePosixPath())
+    reader.finish()
+    return jid
+
+
+def _jid(reader: FieldReader) -> JobId:
+    return reader.checked("jid", reader.text("jid"), JobId.parse, JobId(""))
+
+
+def relative_path(text: str) -> PurePosixPath:
+    """A path below the storage root; leading and trailing ``/`` are dropped. Raises ValueError for any other."""
+    path = text.strip("/")
+    if not path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise ValueError(f"must be a path below the storage root without '.' and '..', got {text[:200]!r}")
+    return PurePosixPath(path)

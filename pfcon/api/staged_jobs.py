@@ -1,0 +1,101 @@
+"""The staged interface: ``copyjobs/``, ``pluginjobs/``, ``uploadjobs/`` and ``deletejobs/``."""
+
+from typing import Any
+
+from flask import request
+from flask_restful import Resource
+
+from pfcon.api import serial
+from pfcon.api.context import current, requires_token
+from pfcon.api.forms import read_form
+from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
+from pfcon.api.sync_jobs import job_id, post_plugin_job
+from pfcon.errors import Absent
+from pfcon.models import JobId, JobInfo, JobKind
+
+Answer = tuple[dict[str, Any], int]
+
+
+class StagedJobs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """What the four lists have in common."""
+
+    method_decorators = (requires_token,)
+
+    def get(self) -> dict[str, Any]:
+        """What this server is."""
+        return current().jobs.staged_server_info()
+
+
+def _fields() -> dict[str, list[str]]:
+    """The form's fields; a stray ``data_file`` is read and dropped."""
+    with read_form(request, current().settings.storage.limits, None) as form:
+        return form.fields
+
+
+def _answer(jid: JobId, info: JobInfo) -> Answer:
+    return {"data": {}, "compute": serial.compute(info, jid)}, 201
+
+
+class CopyJobs(StagedJobs):
+    """``copyjobs/``"""
+
+    def post(self) -> Answer:
+        """Start fetching a job's inputs."""
+        job = parse_copy(_fields())
+        return _answer(job.jid, current().jobs.submit_copy(job))
+
+
+class PluginJobs(StagedJobs):
+    """``pluginjobs/``"""
+
+    def post(self) -> Answer:
+        """Schedule the plugin's container."""
+        return post_plugin_job(current().jobs.submit_plugin)
+
+
+class UploadJobs(StagedJobs):
+    """``uploadjobs/``"""
+
+    def post(self) -> Answer:
+        """Start sending a job's outputs to the storage."""
+        jid = parse_upload(_fields())
+        return _answer(jid, current().jobs.submit_upload(jid))
+
+
+class DeleteJobs(StagedJobs):
+    """``deletejobs/``"""
+
+    def post(self) -> Answer:
+        """Stop what is left of a job and start deleting its data."""
+        jid, limits = parse_delete(_fields())
+        return _answer(jid, current().jobs.submit_delete(jid, limits))
+
+
+LISTS = {
+    JobKind.COPY: CopyJobs,
+    JobKind.PLUGIN: PluginJobs,
+    JobKind.UPLOAD: UploadJobs,
+    JobKind.DELETE: DeleteJobs,
+}
+
+
+class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``<kind>jobs/<jid>/``"""
+
+    method_decorators = (requires_token,)
+
+    def __init__(self, kind: JobKind) -> None:
+        self._kind = kind
+
+    def get(self, jid: str) -> dict[str, Any]:
+        """The job's state and the end of its log."""
+        info, logs = current().jobs.status(job_id(jid), self._kind)
+        return {"compute": serial.compute(info, jid, logs)}
+
+    def delete(self, jid: str) -> tuple[str, int]:
+        """Stop the job and forget it; its data stay. No such job is as good as a deleted one."""
+        try:
+            current().jobs.remove(job_id(jid), self._kind, with_data=False)
+        except Absent:
+            return "", 204
+        return "", 204

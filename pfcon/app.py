@@ -1,0 +1,65 @@
+"""create_app: the only place that builds things and puts them together."""
+
+from flask import Flask
+
+from pfcon.api.context import Context
+from pfcon.api.errors import JsonApi, answer_all_errors
+from pfcon.api.service import AuthToken, Health
+from pfcon.api.slots import TransferSlots
+from pfcon.api.staged_jobs import LISTS, StagedJob
+from pfcon.api.sync_jobs import Job, JobFile, JobList
+from pfcon.compute.engines import make_engine, operations_engine
+from pfcon.jobs import JobService
+from pfcon.jobs.parts import Parts
+from pfcon.paths import StoreBase
+from pfcon.records import Journal
+from pfcon.records.schema import connect
+from pfcon.settings.model import Settings
+from pfcon.storage.storages import make_storage
+
+PREFIX = "/api/v1"
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application. It opens no connection and starts no thread, so it may be made before a fork.
+
+    Raises ConfigurationError for an engine or storage that is not there.
+    """
+    storebase = StoreBase(settings.storage.storebase_mount)
+    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
+    engine = make_engine(settings, storebase)
+    parts = Parts(
+        options=settings.compute,
+        limits=settings.storage.limits,
+        storebase=storebase,
+        journal=journal,
+        storage=make_storage(settings.storage, storebase),
+        engine=engine,
+        operations=operations_engine(settings, storebase, engine),
+        cancel_active=settings.delete_active == "cancel",
+    )
+    jobs = JobService(parts)
+    app = Flask("pfcon", static_folder=None)
+    app.extensions["pfcon"] = Context(settings, storebase, jobs, TransferSlots(settings.server.threads))
+    _add_resources(app)
+    return app
+
+
+def jobs_of(app: Flask) -> JobService:
+    """The application's service of jobs."""
+    context: Context = app.extensions["pfcon"]
+    return context.jobs
+
+
+def _add_resources(app: Flask) -> None:
+    answer_all_errors(app)
+    api = JsonApi(app, prefix=PREFIX)
+    api.add_resource(Health, "/health/")
+    api.add_resource(AuthToken, "/auth-token/")
+    api.add_resource(JobList, "/jobs/")
+    api.add_resource(Job, "/jobs/<string:jid>/")
+    api.add_resource(JobFile, "/jobs/<string:jid>/file/", "/pluginjobs/<string:jid>/file/")
+    for kind, jobs in LISTS.items():
+        api.add_resource(jobs, f"/{kind}jobs/")
+        path = f"/{kind}jobs/<string:jid>/"
+        api.add_resource(StagedJob, path, endpoint=f"{kind}job", resource_class_kwargs={"kind": kind})

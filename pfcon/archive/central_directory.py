@@ -1,0 +1,133 @@
+"""Reads a zip's central directory in constant memory (PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16).
+
+The standard library's ``zipfile`` holds the whole directory and an object for each member before a limit can be
+applied, hides the raw names, and takes longer than unpacking a small file does.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pfcon.archive.faults import bad_zip
+
+_END = struct.Struct("<4s4H2LH")
+_END64_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_ENTRY = struct.Struct("<4s4B4HL2L5H2L")
+_MAX_COMMENT = 0xFFFF
+_IS_IN_EXTRA = 0xFFFFFFFF
+_BLOCK = 1 << 20
+
+
+class Directory(NamedTuple):
+    """Where the central directory lies. ``shift`` is the length of what was put before the zip."""
+
+    start: int
+    size: int
+    members: int
+    shift: int
+
+
+class Entry(NamedTuple):
+    """One record of the central directory, unchecked. ``offset`` is that of the local header in the file."""
+
+    name: bytes
+    mode: int  # st_mode of the member's maker, 0 where it has none
+    encrypted: bool
+    method: int
+    crc: int
+    packed: int
+    size: int
+    offset: int
+
+
+def find_directory(fd: int, file_size: int) -> Directory:
+    """Find the central directory of a file of ``file_size`` bytes. Raises InvalidFields when there is none."""
+    tail_start = max(0, file_size - _END.size - _MAX_COMMENT)
+    tail = os.pread(fd, file_size - tail_start, tail_start)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise bad_zip("it has no central directory")
+    _, disk, start_disk, _, count, size, offset, _ = _END.unpack_from(tail, at)
+    end = tail_start + at
+    big = _find_zip64(fd, end)
+    if big is not None:
+        end, disk, start_disk, count, size, offset = big
+    if disk or start_disk:
+        raise bad_zip("it is one part of several")
+    shift = end - size - offset
+    if shift < 0:
+        raise bad_zip("its central directory lies outside of it")
+    return Directory(offset + shift, size, count, shift)
+
+
+def _find_zip64(fd: int, end: int) -> tuple[int, int, int, int, int, int] | None:
+    locator = os.pread(fd, _END64_LOCATOR.size, end - _END64_LOCATOR.size) if end > _END64_LOCATOR.size else b""
+    if not locator.startswith(b"PK\x06\x07"):
+        return None
+    recorded = _END64_LOCATOR.unpack(locator)[2]
+    for at in (
+        recorded,
+        end - _END64_LOCATOR.size - _END64.size,
+    ):  # the second where data were put before the zip
+        raw = os.pread(fd, _END64.size, at) if 0 <= at < end else b""
+        if len(raw) == _END64.size and raw.startswith(b"PK\x06\x06"):
+            _, _, _, _, disk, start_disk, _, count, size, offset = _END64.unpack(raw)
+            return at, disk, start_disk, count, size, offset
+    raise bad_zip("its ZIP64 directory is missing")
+
+
+def entries(fd: int, directory: Directory) -> Iterator[Entry]:
+    """The records, in their order. Raises InvalidFields at the first malformed one, or when their number differs."""
+    position, left, buffer, at, count = directory.start, directory.size, b"", 0, 0
+    while left or at < len(buffer):
+        if len(buffer) - at < _ENTRY.size + 3 * 0xFFFF and left:  # a record may be that long
+            block = os.pread(fd, min(_BLOCK, left), position)
+            if not block:
+                raise bad_zip("it is cut off")
+            buffer, at = buffer[at:] + block, 0
+            position, left = position + len(block), left - len(block)
+        entry, at = _parse(buffer, at, directory.shift)
+        count += 1
+        yield entry
+    if (count ^ directory.members) & 0xFFFF:  # writers without ZIP64 keep the low 16 bits of the number
+        raise bad_zip(f"its directory promises {directory.members} members and has {count}")
+
+
+def _parse(buffer: bytes, at: int, shift: int) -> tuple[Entry, int]:
+    if len(buffer) - at < _ENTRY.size or not buffer.startswith(b"PK\x01\x02", at):
+        raise bad_zip("its central directory is damaged")
+    record = _ENTRY.unpack_from(buffer, at)
+    flags, method, crc, packed, size = record[5], record[6], record[9], record[10], record[11]
+    name_length, extra_length, comment_length = record[12:15]
+    external, offset = record[17], record[18]
+    name_at = at + _ENTRY.size
+    extra_at = name_at + name_length
+    after = extra_at + extra_length + comment_length
+    if after > len(buffer):
+        raise bad_zip("its central directory is cut off")
+    if _IS_IN_EXTRA in (packed, size, offset):
+        size, packed, offset = _from_extra(buffer[extra_at : extra_at + extra_length], size, packed, offset)
+    name = buffer[name_at:extra_at]
+    entry = Entry(name, external >> 16, bool(flags & 0x41), method, crc, packed, size, offset + shift)
+    return entry, after
+
+
+def _from_extra(extra: bytes, *fields: int) -> list[int]:
+    """The ZIP64 extra field holds, in this order, those of size, packed size and offset that did not fit."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == 1:
+            found, position, end = [], at + 4, min(at + 4 + length, len(extra))
+            for value in fields:
+                if value == _IS_IN_EXTRA:
+                    if position + 8 > end:
+                        raise bad_zip("a ZIP64 field is cut off")
+                    value = struct.unpack_from("<Q", extra, position)[0]  # noqa: PLW2901 - the same quantity, whole
+                    position += 8
+                found.append(value)
+            return found
+        at += 4 + length
+    return list(fields)

@@ -1,0 +1,27 @@
+"""What a client is told of an upload that can't be staged."""
+
+from pfcon.errors import InvalidFields, TooLarge
+from pfcon.units import human_bytes
+
+_SHOWN = 200  # characters of a member's name in a message
+
+
+def bad_zip(reason: str) -> InvalidFields:
+    """The upload is no sound zip. Clients know the words ``Bad zip file``."""
+    return InvalidFields({"data_file": f"Bad zip file: {reason}"})
+
+
+def bad_member(name: str, reason: str) -> InvalidFields:
+    """The zip has a member that is not accepted."""
+    shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+    return InvalidFields({"data_file": f"zip member {shown!r} {reason}"})
+
+
+def above(what: str, count: int, limit: int, setting: str) -> TooLarge:
+    """A number is above a limit that an administrator may change."""
+    return TooLarge(f"data_file: {what} {count}, the limit is {limit} ({setting})")
+
+
+def above_bytes(what: str, count: int, limit: int, setting: str) -> TooLarge:
+    """A size in bytes is above a limit that an administrator may change."""
+    return TooLarge(f"data_file: {what} {human_bytes(count)}, the limit is {human_bytes(limit)} ({setting})")

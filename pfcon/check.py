@@ -1,0 +1,50 @@
+"""``pfcon check``: tries the parts that pfcon needs, one line each."""
+
+import tempfile
+from collections.abc import Callable
+
+from pfcon.compute.engines import make_engine
+from pfcon.errors import PfconError
+from pfcon.models import JobId, JobKind
+from pfcon.paths import StoreBase
+from pfcon.records import Journal
+from pfcon.records.schema import connect
+from pfcon.settings.model import Settings
+from pfcon.storage.storages import make_storage
+from pfcon.units import human_bytes
+
+
+def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
+    """Try every part and say how it went; True when all is well. Raises ConfigurationError."""
+    storebase = StoreBase(settings.storage.storebase_mount)
+    engine = make_engine(settings, storebase)
+    storage = make_storage(settings.storage, storebase)
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("settings", lambda: f"{settings.mode.value} mode, storage {storage.name.value}"),
+        ("storeBase", lambda: _storebase(storebase)),
+        ("records", lambda: _records(settings, storebase)),
+        ("engine", engine.check),
+    ]
+    results = [_run(name, check, say) for name, check in checks]  # all of them, also after a failure
+    return all(results)
+
+
+def _run(name: str, check: Callable[[], str], say: Callable[[str], None]) -> bool:
+    try:
+        say(f"ok      {name}: {check()}")
+    except (PfconError, OSError) as error:
+        say(f"FAILED  {name}: {error}")
+        return False
+    return True
+
+
+def _storebase(storebase: StoreBase) -> str:
+    with tempfile.TemporaryFile(dir=storebase.spool) as file:
+        file.write(b"pfcon")
+    return f"{storebase.root} is writable, {human_bytes(storebase.free_bytes())} free"
+
+
+def _records(settings: Settings, storebase: StoreBase) -> str:
+    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
+    journal.get(JobId("pfcon-check"), JobKind.PLUGIN)
+    return "the database of PFCON_DATABASE_URL answers" if settings.database_url else f"SQLite in {storebase.private}"

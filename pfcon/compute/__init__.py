@@ -1,0 +1,1 @@
+"""Who runs jobs: one module per engine behind the seam in ``base``."""

@@ -1,0 +1,76 @@
+"""The compute seam: what pfcon asks of an engine, in pfcon's own types.
+
+The docstrings are the contract; ``tests/contract/test_compute.py`` runs it against every engine.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from pfcon.models import JobInfo, JobSpec
+
+
+class ComputeEngine(ABC):
+    """Runs jobs. One object serves all threads of a process; it connects on first use.
+
+    Every method may raise ``Unreachable`` when the engine does not answer in time. Then nothing is known, except
+    that ``schedule`` says in its message whether the job may have been created.
+    """
+
+    name: str
+
+    @abstractmethod
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """Start a job under ``spec.name`` and return what is known of it, without waiting for its end.
+
+        On return the engine has the job: it runs, waits, or has ended already (a command that does not exist
+        gives ``FAILED`` with that message). A job of the same name and the same ``request`` that was created
+        but never started (a crash in between) is started now.
+
+        Raises ``Conflict`` when a job of that name exists, and leaves that one alone; ``ImageMissing`` when
+        ``prepare`` has to be called first; ``Refused`` when the engine can't run such a job, ever. After any of
+        these the engine holds nothing new.
+        """
+
+    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+        """Do the slow work that ``schedule`` asked for with ``ImageMissing``: fetch the image.
+
+        ``report`` is called with texts of progress for the user. Raises ``Refused`` with the registry's reason
+        when the image can't be had. Repeatable.
+        """
+        raise NotImplementedError(f"{self.name} never asks for prepare")
+
+    @abstractmethod
+    def info(self, name: str) -> JobInfo:
+        """What the engine knows of a job now. Raises ``Absent`` when it knows no job of that name."""
+
+    @abstractmethod
+    def logs(self, name: str, tail_lines: int) -> str:
+        """The last lines of merged stdout and stderr, as valid text without NUL characters.
+
+        At most the last MiB. ``""`` when the job has written nothing yet. Raises ``Absent`` when there is no such job.
+        """
+
+    @abstractmethod
+    def cancel(self, name: str) -> None:
+        """Stop a job, keeping it known: soon after, ``info`` is ``FAILED`` with a message that says "cancel".
+
+        Repeatable; no-op on an ended job.
+
+        Raises ``Absent`` when there is no such job.
+        """
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Stop a job if it runs and forget it: on return it runs no more and its name is free. Repeatable.
+
+        A job that is absent already is no error.
+        """
+
+    @abstractmethod
+    def check(self) -> str:
+        """Ask the engine for a sign of life; give back one line that says what answered."""
+
+
+def clean_log(raw: bytes) -> str:
+    """Bytes of a log as text that JSON and CUBE's database take: valid UTF-8, no NUL."""
+    return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")

@@ -1,0 +1,1 @@
+"""The docker engine: one container for each job, on Docker or on Podman's service of the same API."""

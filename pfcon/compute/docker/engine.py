@@ -1,0 +1,249 @@
+"""The docker engine: one container for each job, on Docker or on Podman's service of the same API."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.compute.docker import args, notes, state
+from pfcon.compute.docker.faults import NoAnswer, start_failure
+from pfcon.compute.docker.log import LogTail
+from pfcon.compute.docker.pull import Progress
+from pfcon.compute.docker.root import find_root
+from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.settings.model import ComputeSettings
+
+if TYPE_CHECKING:  # the SDK takes 0.2 s to import
+    from pfcon.compute.docker.client import DockerCalls
+
+_log = logging.getLogger(__name__)
+
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
+CANCELLED = "cancelled"
+_START_WAIT = 2.0  # seconds that another thread gets between its create and its start
+_REMOVE_WAIT = 60.0  # seconds that a removal may take that somebody else has begun
+_POLL = 0.05  # seconds
+_WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
+_READ = 256 * 1024  # bytes
+_MAX_IDS = 10_000
+
+
+class DockerEngine(ComputeEngine):
+    """Runs jobs as containers.
+
+    A job is a container of its name that has pfcon's labels. Others are left alone: for ``info``, ``logs``,
+    ``cancel`` and ``remove`` they are absent, for ``schedule`` a conflict.
+    """
+
+    name = "docker"
+
+    def __init__(self, settings: ComputeSettings, storebase_mount: Path, stop_grace: int = STOP_GRACE) -> None:
+        """``storebase_mount``: storeBase as this process sees it. ``stop_grace``: seconds. Connects to nothing."""
+        self._settings = settings
+        self._storebase_mount = storebase_mount
+        self._stop_grace = stop_grace
+        self._lock = threading.Lock()
+        self._connected: DockerCalls | None = None
+        self._root: PurePosixPath | None = None
+        self._ids: dict[str, str] = {}  # of containers that were seen to be jobs
+
+    @property
+    def _calls(self) -> "DockerCalls":
+        calls = self._connected
+        if calls is None or calls.pid != os.getpid():  # connections can't be shared with a parent process
+            from pfcon.compute.docker.client import DockerCalls
+
+            with self._lock:
+                calls = self._connected
+                if calls is None or calls.pid != os.getpid():
+                    calls = self._connected = DockerCalls(self._settings.docker)
+        return calls
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
+        args.require_possible(spec)
+        self._require_sources(spec)
+        try:
+            image_user = self._calls.image_user(spec.image) if args.needs_image_user(spec.user) else ""
+            body = args.create_body(spec, self._storebase(), image_user)
+            container = self._create(args.container_name(spec.name), body)
+        except Absent as fault:
+            if "image" not in str(fault).lower():
+                raise Refused(str(fault)) from fault
+            raise ImageMissing(f"pulling image {spec.image}") from fault
+        except Conflict as fault:
+            container = self._find_unstarted(spec, fault)
+        return self._start(spec, container)
+
+    def _create(self, name: str, body: dict[str, Any]) -> str:
+        try:
+            return self._calls.create(name, body)
+        except NoAnswer as fault:
+            if fault.sent:
+                raise _maybe_created(fault) from fault
+            raise
+
+    def _require_sources(self, spec: JobSpec) -> None:
+        """Refuse a mount whose source is missing: Podman would make it, as root (Docker refuses by itself)."""
+        for mount in spec.mounts:
+            if not (self._storebase_mount / mount.source).is_dir():
+                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
+
+    def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
+        """The Id of the job that a crash left between create and start; raises ``conflict`` for any other.
+
+        Waits for a moment, because whoever created it may be about to start it.
+        """
+        deadline = time.monotonic() + _START_WAIT
+        while True:
+            try:
+                found = self._find(spec.name)
+            except Absent as fault:
+                raise Conflict(f"another container is called {args.container_name(spec.name)}") from fault
+            waits = state.phase_of(found) is state.Phase.WAITING and not found["State"].get("Error")
+            if not waits or state.request_of(found) != spec.request or self._note(found):
+                raise Conflict(f"a job {spec.name} exists") from conflict
+            if time.monotonic() > deadline:
+                return str(found["Id"])
+            time.sleep(_POLL)
+
+    def _start(self, spec: JobSpec, container: str) -> JobInfo:
+        try:
+            if spec.resources.gpus and args.lacks_gpus(self._calls.inspect(container)):
+                raise Refused("gpu_limit: this container engine does not give GPUs to jobs")
+            self._calls.start(container)
+        except NoAnswer as fault:
+            raise _maybe_created(fault) from fault
+        except PfconError as fault:
+            message = start_failure(str(fault), spec.image, spec.argv[0])
+            if message is None:
+                self._remove(container)
+                raise
+            return self._keep_failed(spec, container, message)
+        # Not inspected: right after a start an engine takes as long to answer that as half of the start took.
+        return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
+
+    def _keep_failed(self, spec: JobSpec, container: str, message: str) -> JobInfo:
+        """What is known of a job whose command can't be run, now and for whoever asks later."""
+        found = self._find(spec.name)
+        if not found["State"].get("Error"):  # Podman does not remember
+            self._leave_note(container, message)
+        return state.job_info(spec.name, found, datetime.now(UTC), message)
+
+    def _leave_note(self, container: str, text: str) -> None:
+        try:
+            notes.leave(self._calls, container, text)
+        except PfconError as fault:  # a note explains; what it explains has to happen without it too
+            _log.warning("can't leave the note %r in container %s: %s", text, container, fault)
+
+    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+        """See ComputeEngine. A pull has no limit in time as long as it makes progress."""
+        calls = self._calls
+        progress = Progress(spec.image, report)
+        try:
+            with contextlib.closing(calls.pull(spec.image)) as events:
+                for event in events:
+                    progress.take(event)
+        except Refused:
+            if not calls.has_image(spec.image):  # somebody may have loaded or built it meanwhile
+                raise
+
+    def info(self, name: str) -> JobInfo:
+        """See ComputeEngine. Also raises Absent for a container that is no job of pfcon's."""
+        found = self._find(name)
+        return state.job_info(name, found, datetime.now(UTC), self._note(found))
+
+    def _find(self, name: str) -> dict[str, Any]:
+        container = args.container_name(name)
+        found = self._calls.inspect(container)
+        if not state.is_job(found, container):
+            raise Absent(f"there is no job {name}; a container that is not pfcon's has that name")
+        if len(self._ids) >= _MAX_IDS:
+            self._ids.clear()
+        self._ids[name] = found["Id"]
+        return found
+
+    def _note(self, found: dict[str, Any]) -> str | None:
+        if not state.may_have_note(found):
+            return None
+        return notes.read(self._calls, found["Id"])
+
+    def logs(self, name: str, tail_lines: int) -> str:
+        """See ComputeEngine. At most 1 MiB."""
+        known = self._ids.get(name)
+        if known:  # asking by Id, nobody else's log can come
+            with contextlib.suppress(Absent):
+                return self._read_log(known, tail_lines)
+            self._ids.pop(name, None)
+        return self._read_log(self._find(name)["Id"], tail_lines)
+
+    def _read_log(self, container: str, tail_lines: int) -> str:
+        """Podman 4.3 loses text when it looks for the last lines and a line was written in parts.
+
+        It is asked for the whole log therefore, unless that is very long.
+        """
+        wanted = ["all", str(tail_lines)] if self._calls.podman else [str(tail_lines)]
+        log = LogTail()
+        for tail in wanted:
+            log = LogTail()
+            with self._calls.ask("GET", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
+                while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
+                    log.feed(data)
+            if log.seen < _WHOLE_LOG:
+                break
+        return log.text(tail_lines)
+
+    def cancel(self, name: str) -> None:
+        """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
+        found = self._find(name)
+        container = found["Id"]
+        if state.job_info(name, found, datetime.now(UTC)).status.final:
+            return
+        self._leave_note(container, CANCELLED)
+        if found["State"].get("Paused"):  # Podman can't stop what is paused
+            with contextlib.suppress(Conflict):
+                self._calls.unpause(container)
+        self._calls.stop(container, self._stop_grace)
+
+    def remove(self, name: str) -> None:
+        """See ComputeEngine. Leaves a container alone that is no job of pfcon's."""
+        try:
+            container = self._find(name)["Id"]
+        except Absent:
+            return
+        self._remove(container)
+        self._ids.pop(name, None)
+
+    def _remove(self, container: str) -> None:
+        """Remove a container; where somebody else is at it, wait until that is done."""
+        deadline = time.monotonic() + _REMOVE_WAIT
+        while True:
+            try:
+                self._calls.remove(container)
+                return
+            except Absent:
+                return
+            except Conflict as fault:
+                if time.monotonic() > deadline:
+                    raise Unreachable(f"the container engine has not removed the job in time: {fault}") from fault
+            time.sleep(_POLL)
+
+    def check(self) -> str:
+        """See ComputeEngine."""
+        return f"{self._calls.product()} at {self._calls.where}"
+
+    def _storebase(self) -> PurePosixPath:
+        if self._root is None:
+            self._root = find_root(self._settings, self._storebase_mount, self._calls)
+        return self._root
+
+
+def _maybe_created(fault: NoAnswer) -> NoAnswer:
+    return NoAnswer(f"{fault}; the job may have been created", sent=True)

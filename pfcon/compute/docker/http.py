@@ -1,0 +1,118 @@
+"""Keep-alive connections to a Docker API for what is asked all the time: inspect and logs.
+
+The SDK's way through requests costs about four times what the engine itself needs for these.
+"""
+
+import socket
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Protocol
+
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 60.0  # seconds without a byte
+POOL_SIZE = 64  # idle connections that are kept
+
+
+class Answer(Protocol):
+    """An HTTP answer whose body is still to be read."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    def read(self, amt: int | None = None, /) -> bytes:
+        """The next bytes, empty at the end; all of them without a number."""
+        ...
+
+
+Asker = Callable[[str, str], AbstractContextManager[Answer]]
+"""Takes a method and a path with query, gives the answer in a context."""
+
+
+class UnixConnection(HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket. Raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(CONNECT_TIMEOUT)
+        self.sock.connect(self._path)
+        self.sock.settimeout(READ_TIMEOUT)
+
+
+class TcpConnection(HTTPConnection):
+    """HTTP over TCP with a timeout of its own for connecting."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port, timeout=CONNECT_TIMEOUT)
+
+    def connect(self) -> None:
+        """Open the socket. Raises OSError."""
+        super().connect()
+        self.sock.settimeout(READ_TIMEOUT)
+
+
+class KeepAlive:
+    """A pool of connections for requests without a body that may be sent twice. Safe across threads."""
+
+    def __init__(self, connect: Callable[[], HTTPConnection]) -> None:
+        self._connect = connect
+        self._idle: deque[HTTPConnection] = deque()
+        weakref.finalize(self, _close_all, self._idle)
+
+    @contextmanager
+    def ask(self, method: str, path: str) -> Iterator[Answer]:
+        """Send a request. A connection whose answer was not read to its end is not used again.
+
+        Raises OSError or HTTPException when there is no answer.
+        """
+        connection, answer = self._send(method, path)
+        reusable = False
+        try:
+            yield answer
+            reusable = answer.isclosed() and not answer.will_close
+        finally:
+            if reusable and len(self._idle) < POOL_SIZE:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _send(self, method: str, path: str) -> tuple[HTTPConnection, HTTPResponse]:
+        while connection := self._take_idle():
+            try:
+                return connection, _exchange(connection, method, path)
+            except TimeoutError:
+                connection.close()
+                raise
+            except (ConnectionError, HTTPException):  # the engine closed it meanwhile
+                connection.close()
+        connection = self._connect()
+        try:
+            return connection, _exchange(connection, method, path)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _take_idle(self) -> HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    for connection in connections:
+        connection.close()
+
+
+def _exchange(connection: HTTPConnection, method: str, path: str) -> HTTPResponse:
+    connection.request(method, path)
+    return connection.getresponse()

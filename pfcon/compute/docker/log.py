@@ -1,0 +1,78 @@
+"""A container's log: frames to bytes, and the last part of them. Pure.
+
+The stream is a series of frames: 1 byte for stdout or stderr, 3 of zero, 4 of length, big-endian, then the bytes
+(Docker Engine API reference, ContainerAttach, "Stream format").
+"""
+
+from collections import deque
+
+from pfcon.compute.base import clean_log
+
+LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
+_HEADER = 8
+
+
+class LogTail:
+    """Takes a multiplexed stream in pieces of any size; keeps the last bytes. ``seen`` counts all payload."""
+
+    def __init__(self, limit: int = LOG_BYTES) -> None:
+        self._limit = limit
+        self._parts: deque[bytes] = deque()
+        self._kept = 0
+        self._head = b""
+        self._left = 0
+        self.seen = 0
+
+    def feed(self, data: bytes) -> None:
+        """Add the next piece of the stream."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        position, end = 0, len(data)
+        while position < end:
+            if not self._left:
+                if end - position < _HEADER:
+                    self._head = data[position:]
+                    return
+                self._left = int.from_bytes(data[position + 4 : position + _HEADER], "big")
+                position += _HEADER
+            part = data[position : position + self._left]
+            position += len(part)
+            self._left -= len(part)
+            self._keep(part)
+
+    def _keep(self, part: bytes) -> None:
+        self._parts.append(part)
+        self.seen += len(part)
+        self._kept += len(part)
+        while self._kept - len(self._parts[0]) >= self._limit:
+            self._kept -= len(self._parts.popleft())
+
+    def text(self, tail_lines: int) -> str:
+        """The last lines as clean text of at most the limit, in bytes of UTF-8."""
+        raw = b"".join(self._parts)
+        if self.seen > self._limit:
+            raw = _cut(raw, self._limit)
+        text = clean_log(_last_lines(raw, tail_lines))
+        if len(text) * 3 > self._limit:  # what is no text has grown when it was replaced
+            text = _cut(text.encode(), self._limit).decode()
+        return text
+
+
+def _cut(raw: bytes, limit: int) -> bytes:
+    """The last bytes, beginning with a whole character where it is UTF-8."""
+    raw = raw[-limit:]
+    start = 0
+    while start < min(3, len(raw)) and raw[start] & 0xC0 == 0x80:
+        start += 1
+    return raw[start:]
+
+
+def _last_lines(raw: bytes, count: int) -> bytes:
+    if count <= 0:
+        return b""
+    position = len(raw) - 1 if raw.endswith(b"\n") else len(raw)
+    for _ in range(count):
+        position = raw.rfind(b"\n", 0, position)
+        if position < 0:
+            return raw
+    return raw[position + 1 :]

@@ -1,0 +1,69 @@
+"""Fetching an image: a Docker API's events to texts of progress, and its failures to plain words. Pure."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pfcon.compute.docker.faults import plain
+from pfcon.errors import Refused
+
+_INTERVAL = 1.0  # seconds between two texts
+
+# Docker goes on to unpack after "Download complete"; Podman stops there.
+_FETCHED = frozenset({"Download complete", "Extracting", "Pull complete", "Already exists"})
+_WAITING = frozenset({"Pulling fs layer", "Waiting", "Downloading", "Verifying Checksum", "Retrying"})
+
+_NO_REGISTRY = re.compile(
+    r"connection refused|no such host|i/o timeout|no route to host|network is unreachable|deadline exceeded"
+    r"|Client\.Timeout|TLS handshake|server misbehaving|name resolution",
+    re.IGNORECASE,
+)
+_NO_IMAGE = re.compile(r"manifest unknown|manifest for .* not found|name unknown|not found: manifest", re.IGNORECASE)
+_DENIED = re.compile(r"denied|unauthorized|authentication required|no basic auth", re.IGNORECASE)
+
+
+def refusal(image: str, reason: str) -> Refused:
+    """The error for an image that can't be had, with the registry's reason behind ours."""
+    reason = plain(reason)
+    if _NO_REGISTRY.search(reason):
+        why = f"its registry can't be reached ({reason})"
+    elif _NO_IMAGE.search(reason):
+        why = f"its registry does not have it ({reason})"
+    elif _DENIED.search(reason):
+        why = f"its registry denies access, or does not have it ({reason})"
+    else:
+        why = reason
+    return Refused(f"image {image} can't be pulled: {why}")
+
+
+class Progress:
+    """Follows the events of one pull and reports how many layers are there, at most once a second."""
+
+    def __init__(self, image: str, report: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._image = image
+        self._report = report
+        self._clock = clock
+        self._layers: dict[str, bool] = {}
+        self._next = clock()
+        self._last = ""
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Take the next event. Raises Refused when it tells of an error."""
+        if error := event.get("error") or (event.get("errorDetail") or {}).get("message"):
+            raise refusal(self._image, str(error))
+        layer, status = event.get("id"), str(event.get("status", "")).partition(" in ")[0]
+        if layer and status in _FETCHED:
+            self._layers[layer] = True
+        elif layer and status in _WAITING:
+            self._layers.setdefault(layer, False)
+        if self._clock() >= self._next:
+            self._tell()
+
+    def _tell(self) -> None:
+        text = f"pulling image {self._image}"
+        if self._layers:
+            text += f": {sum(self._layers.values())} of {len(self._layers)} layers"
+        if text != self._last:
+            self._report(text)
+            self._last, self._next = text, self._clock() + _INTERVAL

@@ -1,0 +1,48 @@
+"""Where the engine finds storeBase: a directory of its host, or a local volume."""
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from pfcon.errors import Absent, Refused
+from pfcon.settings.model import ComputeSettings, VolumeType
+
+if TYPE_CHECKING:
+    from pfcon.compute.docker.client import DockerCalls
+
+
+def find_root(settings: ComputeSettings, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
+    """The directory on the engine's host that jobs' mounts lie below.
+
+    Raises Refused where the settings name none that the engine has, Unreachable when it does not answer.
+    """
+    if settings.volume_type is VolumeType.HOST:
+        if settings.storebase is None:
+            raise Refused("STOREBASE is not set: where does the container engine find storeBase?")
+        return settings.storebase
+    if settings.volume_name:
+        try:
+            return PurePosixPath(calls.mountpoint(settings.volume_name))
+        except Absent as fault:
+            raise Refused(f"VOLUME_NAME: the container engine has no volume {settings.volume_name!r}") from fault
+    return _of_own_container(settings.selector, storebase_mount, calls)
+
+
+def _of_own_container(selector: str, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
+    """The source of what pfcon's own containers have mounted at storeBase."""
+    containers = calls.labelled(selector)
+    sources = {
+        mount["Source"]
+        for container in containers
+        for mount in container.get("Mounts") or []
+        if PurePosixPath(mount["Destination"]) == PurePosixPath(storebase_mount)
+        and mount.get("Type") in ("volume", "bind")
+    }
+    if len(sources) == 1:
+        return PurePosixPath(sources.pop())
+    if not containers:
+        found = f"no running container has the label {selector!r}"
+    elif not sources:
+        found = f"the container with the label {selector!r} has nothing mounted at {storebase_mount}"
+    else:
+        found = f"containers with the label {selector!r} have different mounts at {storebase_mount}"
+    raise Refused(f"can't find storeBase on the container engine: {found}; set VOLUME_NAME, or PFCON_SELECTOR")

@@ -1,0 +1,48 @@
+"""The engines by name, each imported when it is asked for."""
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import ConfigurationError
+from pfcon.paths import StoreBase
+from pfcon.settings.model import EngineName, Settings
+
+ENTRY_POINTS = "pfcon.compute"  # group in which another package may offer ``factory(settings, storebase)``
+
+EngineFactory = Callable[[Settings, StoreBase], ComputeEngine]
+
+
+def _process(settings: Settings, storebase: StoreBase) -> ComputeEngine:  # noqa: ARG001 - all factories look alike
+    from pfcon.compute.process.engine import ProcessEngine
+
+    return ProcessEngine(storebase)
+
+
+def _docker(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    from pfcon.compute.docker.engine import DockerEngine
+
+    return DockerEngine(settings.compute, storebase.root)
+
+
+_ENGINES: dict[str, EngineFactory] = {"docker": _docker, "process": _process}
+
+
+def operations_engine(settings: Settings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine:
+    """Who runs copy, upload and delete jobs: the engine, where PFCON_OP_IMAGE is set, else processes beside us."""
+    if settings.compute.op_image or settings.compute.engine is EngineName.PROCESS:
+        return engine
+    return _process(settings, storebase)
+
+
+def make_engine(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    """The engine of CONTAINER_ENV; it connects on first use. Raises ConfigurationError for one there is not."""
+    name = settings.compute.engine.value
+    factory = _ENGINES.get(name)
+    if factory is None:
+        offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+        if name not in offered:
+            there = ", ".join(sorted({*_ENGINES, "podman", *offered}))
+            raise ConfigurationError([f"CONTAINER_ENV: this version of pfcon has no engine {name!r}; it has {there}"])
+        factory = offered[name].load()
+    return factory(settings, storebase)

@@ -1,0 +1,214 @@
+"""The process engine: jobs are processes of this host, each below a supervisor that outlives the service.
+
+It needs no container engine and gives no isolation but that of users: a job sees the host's programs and whatever
+its user may read. The image is ignored, and so are labels and the size of ``/dev/shm``. Limits are kept by looking
+at the job's processes twice a second or oftener: memory may be overshot between two looks; the cpu limit binds the
+job to as many cores, rounded up.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from pfcon.compute.base import ComputeEngine, clean_log
+from pfcon.compute.process import supervisor
+from pfcon.compute.process.job import JobFolder
+from pfcon.compute.process.plan import make_plan, refuse
+from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.models import JobInfo, JobSpec
+from pfcon.paths import StoreBase
+
+LOG_BYTES = 1024 * 1024
+START_TIMEOUT = 60.0  # seconds for a supervisor to report that the command runs
+KILL_TIMEOUT = 30.0  # seconds for killed processes to be gone
+STALE = 60.0  # seconds after which a directory that nobody has locked was left by a crash
+TEMPORARY, GRAVE = ".tmp-", ".gone-"
+
+
+class ProcessEngine(ComputeEngine):
+    """Runs jobs as processes beside the service. ``stop_grace``: seconds between SIGTERM and SIGKILL of a cancel.
+
+    Jobs survive a restart of the service, but not its container's or systemd unit's end: those end all processes.
+    """
+
+    name = "process"
+
+    def __init__(self, storebase: StoreBase, *, stop_grace: float = 10) -> None:
+        self._storebase = StoreBase(storebase.root.absolute())
+        self._stop_grace = stop_grace
+        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+            sweep(self._root)
+
+    @property
+    def _root(self) -> Path:
+        return self._storebase.private / "process"
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Raises Refused for GPUs, several workers, and another user where pfcon is not root."""
+        refuse(spec, os.geteuid(), os.getegid())
+        if not _is_name(spec.name):
+            raise Refused(f"{spec.name!r} can't be the name of a job")
+        with self._storebase_errors(f"start {spec.name}"):
+            self._storebase.private_dir("process")
+            if (self._root / spec.name).exists():
+                raise _conflict(spec.name)
+            self._start(spec)
+            return self.info(spec.name)
+
+    def _start(self, spec: JobSpec) -> None:
+        marker = uuid.uuid4().hex
+        directory = self._root / f"{TEMPORARY}{marker}"
+        plan = make_plan(spec, self._storebase, self._stop_grace, marker, os.geteuid())
+        directory.mkdir(mode=0o700)
+        try:
+            lock = lay_out(directory, spec, marker)
+            try:
+                status = spawn(directory, self._root / spec.name, lock, json.dumps(plan))
+            finally:
+                os.close(lock)  # the supervisor has its own descriptor of the same lock
+            if status == supervisor.CONFLICT:
+                raise _conflict(spec.name)
+            if status != 0:
+                fault = directory.joinpath("supervisor.err").read_text(errors="replace").strip().splitlines()
+                raise Unreachable(f"no supervisor for {spec.name}: {fault[-1] if fault else f'status {status}'}")
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)  # it has become the job's, or nothing came of it
+
+    def info(self, name: str) -> JobInfo:
+        """See ComputeEngine: a few small files are read."""
+        with self._storebase_errors(f"look at {name}"), self._open(name) as job:
+            return job.info()
+
+    def logs(self, name: str, tail_lines: int) -> str:
+        """See ComputeEngine; at most the last MiB."""
+        with self._storebase_errors(f"read the log of {name}"), self._open(name) as job:
+            return clean_log(job.log_tail(tail_lines, LOG_BYTES))
+
+    def cancel(self, name: str) -> None:
+        """See ComputeEngine: SIGTERM to all processes of the job, then SIGKILL."""
+        with self._storebase_errors(f"cancel {name}"), self._open(name) as job:
+            if "finished_at" not in job.settle():
+                job.order(supervisor.CANCEL)
+
+    def remove(self, name: str) -> None:
+        """See ComputeEngine: SIGKILL, without grace. Raises Unreachable when processes can't be killed."""
+        grave = self._root / f"{GRAVE}{uuid.uuid4().hex}"
+        with self._storebase_errors(f"remove {name}"):
+            with contextlib.suppress(Absent), self._open(name) as job:
+                self._bury(job, grave)
+            shutil.rmtree(grave, ignore_errors=True)  # what is left is swept later
+
+    def _bury(self, job: JobFolder, grave: Path) -> None:
+        deadline = time.monotonic() + KILL_TIMEOUT
+        while time.monotonic() < deadline:
+            with job.locked() as dead:
+                if dead:
+                    state = job.state()
+                    if "finished_at" not in state:
+                        job.end_leftovers(state)
+                    job.take_away(grave)
+                    return
+            job.order(supervisor.KILL)
+            time.sleep(0.005)
+        raise Unreachable(f"{job.path.name} was told to end, but its processes still run; try again")
+
+    def check(self) -> str:
+        """See ComputeEngine: looks whether jobs can be written."""
+        with self._storebase_errors("run jobs"):
+            self._storebase.private_dir("process")
+            if not os.access(self._root, os.W_OK | os.X_OK):
+                raise Unreachable(f"the process engine can't write to {self._root}")
+        return f"processes of this host, {len(os.sched_getaffinity(0))} cores"
+
+    def _open(self, name: str) -> JobFolder:
+        if not _is_name(name):
+            raise Absent(f"no job {name} on the process engine")
+        try:
+            return JobFolder(self._root / name)
+        except FileNotFoundError:
+            if not self._storebase.root.is_dir():
+                raise  # away as a whole, which tells nothing of the job
+            raise Absent(f"no job {name} on the process engine") from None
+
+    @contextlib.contextmanager
+    def _storebase_errors(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as fault:
+            raise Unreachable(f"the process engine can't {action}: {fault.strerror or fault}") from fault
+
+
+def _conflict(name: str) -> Conflict:
+    return Conflict(f"there is a job {name} on the process engine already")
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name
+
+
+def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
+    """Write what a job's directory begins with; give back its lock, taken. Raises OSError."""
+    lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.mkfifo(directory / "control", 0o600)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in ("log", "supervisor.err"):
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=descriptor))
+            supervisor.write_file(descriptor, "spec.json", dataclasses.replace(spec, env=()).to_json())
+            supervisor.write_file(descriptor, "state.json", json.dumps({"marker": marker}))
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
+    """Start a supervisor and wait until its command runs; the exit status of its first process.
+
+    Raises Unreachable when that takes too long, OSError when no process can be made.
+    """
+    words = [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(final), str(lock)]
+    kept = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}  # Python itself may need it
+    with open(directory / "supervisor.err", "ab") as errors:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd="/",
+            env=kept,
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+    with process:
+        try:
+            process.communicate(plan.encode() + b"\n", START_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Unreachable(
+                f"{final.name} has not started in {START_TIMEOUT:.0f} s; it may have been created"
+            ) from None
+    return process.returncode
+
+
+def sweep(root: Path) -> None:
+    """Remove what a crash has left of jobs that never came to be, or were being removed. Raises OSError."""
+    for entry in root.iterdir():
+        with contextlib.suppress(OSError, Absent):
+            if entry.name.startswith((TEMPORARY, GRAVE)) and time.time() - entry.stat().st_mtime > STALE:
+                with JobFolder(entry) as job, job.locked() as free:
+                    if free:
+                        shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,183 @@
+"""One job's directory of the process engine, as the service reads it.
+
+.pfcon/process/<name>/
+    spec.json    the JobSpec without its environment, which may hold a user's token
+    state.json   plan.State
+    lock         locked (flock) for as long as the supervisor lives
+    control      a named pipe, on which the supervisor takes orders
+    log          merged stdout and stderr
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pfcon.compute.process.plan import MARKER, State, outcome
+from pfcon.compute.process.supervisor import BLOCK, write_state
+from pfcon.errors import Absent
+from pfcon.models import JobInfo, JobSpec, JobStatus
+
+DIED = "its supervisor has ended unexpectedly: killed, or the machine was restarted"
+
+
+class JobFolder:
+    """A job's directory, held open: what is read belongs to one job, even when another takes its name meanwhile.
+
+    Every method raises Absent when the job is being removed, and OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Raises FileNotFoundError, OSError."""
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file of the directory."""
+        try:
+            return os.open(name, flags | os.O_CLOEXEC, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            raise Absent(f"no job {self.path.name} on the process engine") from None
+
+    def spec(self) -> JobSpec:
+        """What was scheduled."""
+        with open(self.open("spec.json", os.O_RDONLY), encoding="utf-8") as file:
+            return JobSpec.from_json(file.read())
+
+    def state(self) -> State:
+        """What the supervisor has written last."""
+        with open(self.open("state.json", os.O_RDONLY), encoding="utf-8") as file:
+            state: State = json.loads(file.read())
+        return state
+
+    def info(self) -> JobInfo:
+        """What is known of the job."""
+        spec = self.spec()
+        state = self.settle()
+        ended = state.get("finished_at")
+        status, message = (JobStatus.STARTED, "") if ended is None else outcome(state)
+        finished_at = None if ended is None else datetime.fromtimestamp(ended, UTC)
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request)
+
+    def settle(self) -> State:
+        """The state; when the supervisor died without a final one, end what it left and write that down."""
+        state = self.state()
+        if "finished_at" in state:
+            return state
+        with self.locked() as dead:
+            if not dead:
+                return state
+            state = self.state()  # it may have ended between the two looks
+            if "finished_at" not in state:
+                self.end_leftovers(state)
+                state = {**state, "reason": DIED, "finished_at": time.time()}
+                with contextlib.suppress(OSError):  # a full disk: the next look writes it
+                    write_state(self.descriptor, state)
+            return state
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Try to take the lock; False when the supervisor has it, or for a moment another look."""
+        lock = self.open("lock", os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(lock)
+
+    def end_leftovers(self, state: State) -> None:
+        """Kill the processes of a job without supervisor."""
+        if marker := state.get("marker"):
+            kill_marked(marker)
+
+    def order(self, order: bytes) -> bool:
+        """Tell the supervisor something; False when there is none."""
+        try:
+            control = self.open("control", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as fault:
+            if fault.errno == errno.ENXIO:
+                return False
+            raise
+        try:
+            with contextlib.suppress(BlockingIOError):  # full of orders not yet read
+                os.write(control, order)
+        finally:
+            os.close(control)
+        return True
+
+    def take_away(self, grave: Path) -> None:
+        """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
+                self.path.rename(grave)
+
+    def log_tail(self, lines: int, most: int) -> bytes:
+        """The last lines of the log, at most ``most`` bytes."""
+        file = self.open("log", os.O_RDONLY)
+        try:
+            return tail(file, lines, most)
+        finally:
+            os.close(file)
+
+
+def tail(file: int, lines: int, most: int) -> bytes:
+    """The last lines of an open file, read from its end; at most ``most`` bytes."""
+    if lines <= 0:
+        return b""
+    position = os.fstat(file).st_size
+    kept = b""
+    while position > 0 and len(kept) < most and kept.count(b"\n") <= lines:
+        size = min(BLOCK, position, most - len(kept))
+        position -= size
+        kept = os.pread(file, size, position) + kept
+    if position > 0 and len(kept) >= most:
+        kept = kept.lstrip(bytes(range(0x80, 0xC0)))  # the rest of a character that was cut
+    end = b"\n" if kept.endswith(b"\n") else b""
+    return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
+
+
+def kill_marked(marker: str) -> None:
+    """Kill every process that has a job's marker in the environment it was started with.
+
+    What has cleared or overwritten its environment is not found. Needs pidfd_open(2), of Linux 5.3.
+    """
+    needle = f"{MARKER}={marker}".encode()
+    for _ in range(50):  # again, for those that were started while we looked
+        if not sum(_kill_if_marked(int(pid), needle) for pid in os.listdir("/proc") if pid.isdigit()):
+            return
+        time.sleep(0.01)
+
+
+def _kill_if_marked(pid: int, needle: bytes) -> bool:
+    try:
+        process = os.pidfd_open(pid)  # opened before the look: the number may be given to another process
+    except OSError:
+        return False
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            if needle not in file.read().split(b"\0"):
+                return False
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except OSError:
+        return False  # ended, or another user's
+    finally:
+        os.close(process)
+    return True

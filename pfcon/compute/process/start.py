@@ -1,0 +1,87 @@
+"""A fresh process becomes a job's command. A part of the supervisor: standard library alone."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import signal
+
+TYPE_CHECKING = False  # typing itself would cost each job time and memory
+if TYPE_CHECKING:
+    from pfcon.compute.process.plan import Plan
+
+# prctl(2)
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+
+
+def prctl(option: int, value: int) -> None:
+    """Call prctl(2). Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), *[ctypes.c_ulong(0)] * 3) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def limit_cores(cores: int) -> None:
+    """Bind to so many cores, beginning at another one for each job."""
+    allowed = sorted(os.sched_getaffinity(0))
+    first = os.getpid() % len(allowed)
+    os.sched_setaffinity(0, {allowed[(first + number) % len(allowed)] for number in range(min(cores, len(allowed)))})
+
+
+def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
+    """Turn a fresh child into the job's command. Raises OSError."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for target in (0, 1, 2):
+        os.dup2(log if target else os.open(os.devnull, os.O_RDONLY), target)
+    os.umask(0o022)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its working directory is its output
+    if plan["cores"]:
+        limit_cores(plan["cores"])
+    os.chdir(plan["cwd"] or job)
+    if plan["uid"] is not None or plan["gid"] is not None:
+        uid, gid = (-1 if part is None else part for part in (plan["uid"], plan["gid"]))
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
+    if os.getppid() != supervisor:
+        os._exit(1)
+    argv = [word.encode("utf-8", "surrogateescape") for word in plan["argv"]]
+    env = {key.encode(): value.encode("utf-8", "surrogateescape") for key, value in plan["env"].items()}
+    execute(argv, env)
+
+
+def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
+    """Become the command, looked for on the PATH of ``env``. Raises OSError.
+
+    os.execvpe does so too, but imports modules, which the job's user may not be allowed to read.
+    """
+    folders = [b""] if b"/" in argv[0] else env.get(b"PATH", b"").split(b":")
+    worst: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for folder in folders:
+        try:
+            os.execve(os.path.join(folder, argv[0]), argv, env)  # noqa: S606 - a shell would change the words
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except PermissionError as fault:
+            worst = fault
+    raise worst
+
+
+def start_fault(fault: OSError, plan: Plan) -> str:
+    """Why a command could not be started, for its user."""
+    command = plan["command"]
+    if fault.filename == plan["cwd"] and plan["cwd"]:
+        return f"the job can't enter its directory: {fault.strerror}"
+    if fault.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"no such command: {command}"
+    if fault.errno in (errno.EACCES, errno.ENOEXEC, errno.EISDIR):
+        return f"not executable: {command}"
+    return f"{command} can't be started: {fault.strerror}"

@@ -1,0 +1,263 @@
+"""The parent of one job of the process engine: a script of its own, so that a job outlives the service.
+
+``python -I -S supervisor.py DIRECTORY FINAL LOCK`` with a plan (``plan.Plan``) as one line of JSON on stdin.
+DIRECTORY becomes FINAL, which claims the job's name; LOCK is a locked descriptor, which stays locked for as long as
+this process lives. The first process exits once the command runs, or failed to start; its child supervises.
+
+Imports little of the standard library and two modules beside it: this is what every running job costs in memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import signal
+import sys
+import time
+
+if __name__ == "__main__":  # -I leaves nothing but the standard library on the path
+    sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
+
+from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
+from pfcon.compute.process.tree import descendants, fair_memory, send, usage
+
+TYPE_CHECKING = False  # typing itself would cost each job time and memory
+if TYPE_CHECKING:
+    from pfcon.compute.process.plan import Plan, State
+
+# Exit statuses of the first process. The child ends with 0 always: to gunicorn, which adopts it where it is the
+# first process of a container, some others mean that a worker can't boot.
+ABANDONED = 10
+CONFLICT = 11
+
+CANCEL, KILL = b"c", b"k"  # what the engine writes to the job's ``control`` pipe
+MIB = 1024 * 1024
+FASTEST_GROWTH = 1024 * MIB  # bytes a second: sets how soon a job near its memory limit is looked at again
+SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.5  # seconds between two looks at a job's resources
+BLOCK = 64 * 1024
+
+
+class Supervisor:
+    """Starts one command, watches it and all that it starts, and writes down how it ended."""
+
+    def __init__(self, plan: Plan, job: int, control: int) -> None:
+        self.plan, self.job, self.control = plan, job, control
+        self.state: State = {"marker": plan["marker"]}
+        self.main = 0  # the command
+        self.ended = False
+        self.kill_at: float | None = None  # monotonic seconds
+        self.look_at: float | None = 0.0
+        if plan["memory"] is None and plan["pids"] is None:
+            self.look_at = None
+        self.log = os.open("log", os.O_WRONLY | os.O_APPEND, dir_fd=job)
+        self.output: int | None = None
+        self.wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)  # the number arrives in self.wake
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def start(self) -> bool:
+        """Start the command; if that fails, the reason is in the state."""
+        # A pipe, not the file itself: `> /dev/stderr` in a script would empty the file.
+        self.output, write_log = os.pipe()
+        os.set_blocking(self.output, False)
+        if self.plan["uid"] is not None:
+            os.fchown(write_log, self.plan["uid"], -1)  # to open /dev/stderr anew takes its permissions
+        told, tell = os.pipe()
+        me = os.getpid()
+        self.main = os.fork()
+        if not self.main:
+            try:
+                become(self.plan, self.job, write_log, me)
+            except BaseException as fault:  # noqa: BLE001 - nothing may escape into the supervisor's own code
+                text = start_fault(fault, self.plan) if isinstance(fault, OSError) else repr(fault)
+                os.write(tell, text.encode("utf-8", "replace")[:4096])
+            finally:
+                os._exit(127)
+        os.close(write_log)
+        os.close(tell)
+        reason = os.read(told, 4096).decode("utf-8", "replace")
+        os.close(told)
+        if reason:
+            self.state["reason"] = reason
+        return not reason
+
+    def run(self) -> None:
+        """Watch until the command has ended, then end the rest of it and write the final state."""
+        while not self.ended:
+            self.turn()
+        self.kill_all()
+        self.copy_output()
+
+    def turn(self) -> None:
+        """Wait for the next event, and deal with it."""
+        times = [moment for moment in (self.kill_at, self.look_at) if moment is not None]
+        wait = max(0.0, min(times) - time.monotonic()) if times else None
+        files = [self.wake, self.control, *([] if self.output is None else [self.output])]
+        ready = select.select(files, [], [], wait)[0]
+        if self.output in ready:
+            self.copy_output()
+        if self.wake in ready and bytes([signal.SIGTERM]) in os.read(self.wake, BLOCK):
+            self.cancel()
+        self.reap()
+        if self.ended:
+            return
+        if self.control in ready:
+            self.obey(os.read(self.control, BLOCK))
+        now = time.monotonic()
+        if self.kill_at is not None and now >= self.kill_at:
+            self.kill_all()
+        elif self.look_at is not None and now >= self.look_at:
+            self.look()
+
+    def obey(self, orders: bytes) -> None:
+        """Do what the engine asked for."""
+        if KILL in orders:
+            self.state.setdefault("reason", "removed")
+            self.kill_all()
+        elif CANCEL in orders:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Ask all processes to end; they have until ``kill_at``."""
+        if self.kill_at is None:
+            self.state.setdefault("reason", "cancelled")
+            self.kill_at = time.monotonic() + self.plan["grace"]
+            for pid in descendants(os.getpid()):
+                send(pid, signal.SIGTERM)
+
+    def look(self) -> None:
+        """Compare the job's use with its limits; end it when it is above one."""
+        pids = descendants(os.getpid())
+        used, threads = usage(pids)
+        limit, most = self.plan["memory"], self.plan["pids"]
+        if limit is not None and used > limit:
+            used = fair_memory(pids)
+        if limit is not None and used > limit:
+            self.state["reason"] = f"out of memory: used more than its limit of {limit // MIB} MiB"
+        elif most is not None and threads > most:
+            self.state["reason"] = f"more processes and threads than its limit of {most}"
+        else:
+            pause = LONGEST_LOOK if limit is None else (limit - used) / FASTEST_GROWTH
+            self.look_at = time.monotonic() + min(max(pause, SHORTEST_LOOK), LONGEST_LOOK)
+            return
+        self.kill_all()
+
+    def reap(self) -> bool:
+        """Take note of ended children; whether any are left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if not pid:
+                return True
+            if pid == self.main:
+                self.ended = True
+                self.state.setdefault("status", os.waitstatus_to_exitcode(status))
+
+    def kill_all(self) -> None:
+        """Kill every process of the job, and return when none is left."""
+        pause = 0.001
+        while self.reap():
+            pids = descendants(os.getpid())
+            for number in (
+                signal.SIGSTOP,
+                signal.SIGKILL,
+            ):  # stopped first: they can't start others meanwhile
+                for pid in pids:
+                    send(pid, number)
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_LOOK)
+
+    def copy_output(self) -> None:
+        """Append to the log what the job has written since."""
+        while self.output is not None:
+            try:
+                block = os.read(self.output, BLOCK)
+            except BlockingIOError:
+                return
+            if not block:
+                os.close(self.output)
+                self.output = None
+            self.append(block)
+            if not self.ended:
+                return
+
+    def append(self, block: bytes) -> None:
+        """Write to the log; where that fails (a full disk), the job goes on and its message says so."""
+        try:
+            while block:
+                block = block[os.write(self.log, block) :]
+        except OSError as fault:
+            self.state["note"] = f"a part of its log is lost: {fault.strerror}"
+
+    def finish(self) -> None:
+        """Write the final state; on a full disk, try again until there is room or the job is removed."""
+        self.state["finished_at"] = time.time()
+        while True:
+            try:
+                write_state(self.job, self.state)
+                return
+            except OSError:
+                if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
+                    return
+
+
+def write_file(directory: int, name: str, text: str) -> None:
+    """Make or replace a file of an open directory, at once and durably, for this user alone. Raises OSError."""
+    partial = f".{name}.{os.getpid()}"
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=directory)
+    try:
+        rest = text.encode("utf-8", "surrogateescape")
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
+    os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def write_state(job: int, state: State) -> None:
+    """Replace ``state.json`` of a job's open directory. Raises OSError."""
+    write_file(job, "state.json", json.dumps(state))
+
+
+def main(directory: str, final: str, lock: str) -> int:
+    """Claim the name, start the command, and leave a child behind to supervise it."""
+    os.set_inheritable(int(lock), False)
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return ABANDONED  # the service died while it wrote the plan
+    plan: Plan = json.loads(line)
+    job = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    control = os.open("control", os.O_RDWR | os.O_NONBLOCK, dir_fd=job)
+    try:
+        os.rename(directory, final)
+    except OSError as fault:
+        if fault.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            return CONFLICT
+        raise
+    ready, tell = os.pipe()
+    if os.fork():
+        os.close(tell)
+        os.read(ready, 1)  # or the end of it, should the child die
+        return 0
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    supervisor = Supervisor(plan, job, control)
+    if supervisor.start():
+        os.close(tell)
+        supervisor.run()
+        supervisor.finish()
+    else:
+        supervisor.finish()
+        os.close(tell)
+    return 0
+
+
+if __name__ == "__main__":
+    os._exit(main(*sys.argv[1:]))

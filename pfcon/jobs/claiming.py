@@ -1,0 +1,53 @@
+"""Becoming the owner of a job, whoever else asks for the same at the same moment."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from pfcon.errors import Conflict
+from pfcon.jobs.parts import Parts
+from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records import Claimed, Phase, Record
+
+SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to stage
+
+
+class Claimer:
+    """Claims rows. ``recover`` brings an interrupted record to rest."""
+
+    def __init__(self, parts: Parts, recover: Callable[[Record], None]) -> None:
+        self._journal = parts.journal
+        self._recover = recover
+
+    def claim(self, jid: JobId, kind: JobKind, digest: str, **values: Any) -> Claimed | Record:
+        """Become the job's owner, or get the record of the very same job once it is staged.
+
+        Raises Conflict when the jid has a job of that kind for another request, Unreachable.
+        """
+        patience = time.monotonic() + SAME_JOB_WAIT
+        while True:
+            found = self._journal.claim(jid, kind, digest, **values)
+            if isinstance(found, Claimed):
+                return found
+            if found.interrupted:
+                self._recover(found)
+                continue
+            if found.phase is not Phase.REMOVING and found.request != digest:
+                raise Conflict(f"another {kind} job with jid {jid} exists; delete it first, or use another jid")
+            if found.phase not in (Phase.STAGING, Phase.REMOVING):
+                return found
+            if time.monotonic() > patience:
+                raise Conflict(f"job {jid} is in phase {found.phase} for too long; try again later")
+            time.sleep(0.1)
+
+    def skip(self, jid: JobId, kind: JobKind, message: str) -> Record:
+        """Record a job that has nothing to do as one that ended well."""
+        values = {"phase": Phase.FINAL.value, "status": JobStatus.SUCCEEDED.value, "message": message, "owner": None}
+        found = self.claim(jid, kind, message, **values)
+        return found.record if isinstance(found, Claimed) else found
+
+
+def new_claim() -> str:
+    """A claim for a row whose other columns have to name it."""
+    return uuid.uuid4().hex

@@ -1,0 +1,66 @@
+"""What the end of a job means, kind by kind; and what its progress is until then."""
+
+import logging
+from dataclasses import dataclass, field, replace
+
+from pfcon.errors import PfconError
+from pfcon.jobs.parts import Parts
+from pfcon.jobs.trash import remove_remains
+from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
+from pfcon.progress import read_progress
+from pfcon.records import Record
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The final state, and what else goes into the record (columns)."""
+
+    info: JobInfo
+    values: dict[str, str | int] = field(default_factory=dict)
+
+
+def present(parts: Parts, record: Record, info: JobInfo) -> JobInfo:
+    """What is told of a job that goes on: an operation says itself how far it has come."""
+    if record.kind is JobKind.PLUGIN or info.status.final:
+        return info
+    progress = read_progress(parts.storebase.job(record.jid), record.kind)
+    return replace(info, message=progress.message) if progress else info
+
+
+def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
+    """The end of a job as the engine tells it, and what it left. Repeatable."""
+    if record.kind is JobKind.PLUGIN:
+        _seal_outputs(parts, record, spec)
+        return Conclusion(info)
+    job = parts.storebase.job(record.jid)
+    progress = read_progress(job, record.kind)
+    if info.status is JobStatus.FAILED:
+        said = progress is not None and progress.failed
+        return Conclusion(replace(info, message=progress.message) if progress and said else info)
+    if record.kind is JobKind.DELETE:
+        return Conclusion(_deleted(parts, record, info, progress.message if progress else ""))
+    if record.kind is JobKind.COPY and not job.incoming.is_dir():
+        lost = "the copy job ended well, but left no inputs behind; post it again"
+        return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
+    if progress is None:
+        return Conclusion(info)
+    values: dict[str, str | int] = {"nfiles": progress.nfiles, "notes": "\n".join(progress.notes)}
+    return Conclusion(replace(info, message=progress.message), values)
+
+
+def _seal_outputs(parts: Parts, record: Record, spec: JobSpec) -> None:
+    try:
+        parts.storage.seal_outputs(parts.storebase.job(record.jid), spec.outputs)
+    except (PfconError, OSError) as error:
+        log.warning("job %s: links that it may have written to its outputs stay: %s", record.jid, error)
+
+
+def _deleted(parts: Parts, record: Record, info: JobInfo, message: str) -> JobInfo:
+    """The operation emptied the job's directory; the directory itself goes here."""
+    job = parts.storebase.job(record.jid)
+    fault = remove_remains(job)
+    if fault:
+        return replace(info, status=JobStatus.FAILED, message=f"the job's data could not be deleted: {fault}")
+    return replace(info, message=message)

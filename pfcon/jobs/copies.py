@@ -1,0 +1,108 @@
+"""Copy jobs: fetching a job's inputs in the background."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+from pfcon.errors import Absent, Conflict, Unreachable
+from pfcon.jobs.claiming import Claimer, new_claim
+from pfcon.jobs.operations import operation_spec, write_copy_order
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.trash import discard
+from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind, Resources
+from pfcon.records import Claimed, Phase, Record
+
+COPY_SKIPPED = "copySkipped"
+
+
+class Copies:
+    """Claims and schedules copy jobs, and tells whether one has done its work."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._scheduler = scheduler
+        self._remover = remover
+        self._claimer = claimer
+
+    def submit(self, request: CopyRequest) -> JobInfo:
+        """Start copying, unless that goes on or is done. Raises Refused, Conflict, Unreachable."""
+        if not self._parts.storage.requires_copy_job:
+            return self._claimer.skip(request.jid, JobKind.COPY, COPY_SKIPPED).info
+        self._parts.storage.plan(request, None)
+        digest = copy_digest(request)
+        self._forget_deleted(request.jid)
+        claim = new_claim()
+        limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
+        spec = operation_spec(self._parts, request.jid, JobKind.COPY, request_id(digest, claim), limits)
+        claimed = self._claimer.claim(
+            request.jid,
+            JobKind.COPY,
+            digest,
+            claim=claim,
+            spec=spec.to_json(),
+            message="about to copy the inputs",
+        )
+        if isinstance(claimed, Record):
+            return self.present(claimed)
+        try:
+            self._make_way(claimed)
+            write_copy_order(self._parts, self._parts.storebase.job(request.jid), request)
+            if not self._journal.move(claimed.record, Phase.SCHEDULING):
+                raise Conflict(f"the copy job of {request.jid} was deleted meanwhile")
+            return self._scheduler.schedule(replace(claimed.record, phase=Phase.SCHEDULING), spec)
+        except BaseException:  # also a worker that is told to exit
+            self._remover.abort(claimed.record, with_data=False)  # a later try goes on with what was copied
+            raise
+
+    def _forget_deleted(self, jid: JobId) -> None:
+        """A copy that ended well says nothing any more once its data were deleted."""
+        record = self._journal.get(jid, JobKind.COPY)
+        if record is None or record.phase is not Phase.FINAL or record.status.failed:
+            return
+        if not self._parts.storebase.job(jid).exists():
+            self._parts.operations.remove(record.name)
+            self._journal.forget(record)
+
+    def present(self, record: Record) -> JobInfo:
+        """The state of a job that was there already."""
+        if record.phase is not Phase.SCHEDULED:
+            return record.info
+        try:
+            return self._scheduler.look(record)[0]
+        except Unreachable:
+            return record.info  # the job is known to be there, and a client that repeats itself needs no more
+
+    def _make_way(self, claimed: Claimed) -> None:
+        """Keep what an earlier try of the same request has copied, and nothing else."""
+        jid = claimed.record.jid
+        plugin = self._journal.get(jid, JobKind.PLUGIN)
+        if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
+            raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
+        if claimed.previous is None or claimed.previous.request != claimed.record.request:
+            self._parts.operations.remove(claimed.record.name)
+            discard(self._parts.storebase.job(jid))
+
+    def require_done(self, name: JobId, record: Record | None) -> Record:
+        """The record of a copy job that ended well. Raises Conflict with the reason."""
+        if record is None or record.phase in (Phase.REMOVING, Phase.REMOVED):
+            raise Conflict(f"the plugin job {name} needs a copy job first; there is none with this jid")
+        info = self.present(record)
+        if not info.status.final:
+            raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
+        if info.status.failed:
+            raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
+        if not self._parts.storebase.job(record.jid).incoming.is_dir():
+            raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
+        current = self._journal.get(record.jid, JobKind.COPY)  # with what ``present`` may have learned
+        if current is None:
+            raise Absent(f"the copy job of {name} was removed")
+        return current
+
+
+def copy_digest(request: InputRequest) -> str:
+    """Identifies what is copied: where inputs come from, and the outputs that links may not lead to."""
+    parts = [[str(path) for path in request.input_dirs], str(request.output_dir)]
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,147 @@
+"""Delete jobs: stopping what is left of a job, then deleting its data in the background."""
+
+import logging
+import time
+
+from pfcon.background import run_in_background
+from pfcon.errors import Absent, Conflict, PfconError, Unreachable
+from pfcon.jobs.claiming import Claimer, new_claim
+from pfcon.jobs.operations import operation_spec
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
+from pfcon.records import Phase, Record
+
+log = logging.getLogger(__name__)
+
+DELETE_SKIPPED = "deleteSkipped"
+CANCELLED = "cancelled by a delete job"
+SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)
+STOP_WAIT = 120.0  # seconds that a job may take to end after it was cancelled
+POLL = 0.2  # seconds
+
+
+class Deleter:
+    """Carries delete jobs out, and knows what is active of a jid."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._scheduler = scheduler
+
+    def active(self, jid: JobId) -> list[JobKind]:
+        """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
+        return [kind for kind in SIBLINGS if self._is_active(jid, kind)]
+
+    def proceed(self, record: Record) -> None:
+        """Stop the other jobs, then schedule the operation. A failure ends the job, or leaves it to recovery."""
+        spec = record.spec
+        if spec is None:
+            raise LookupError(f"the delete job of {record.jid} has no specification in its record")
+        try:
+            for kind in self.active(record.jid):
+                self._journal.note(record, f"stopping the {kind.value} job")
+                self._stop(record.jid, kind)
+            self._delete(record, spec)
+        except Unreachable as error:
+            self._journal.note(record, f"{error}; trying again")
+            self._journal.disown(record)
+        except (PfconError, OSError) as error:
+            self._scheduler.fail(record, str(error))
+        except Exception:  # a thread has no caller; the user must not wait for ever
+            log.exception("job %s: its deletion failed", record.jid)
+            self._scheduler.fail(record, "internal error; the service's log tells more")
+
+    def _delete(self, record: Record, spec: JobSpec) -> None:
+        if self._parts.storebase.job(record.jid).exists():
+            self._scheduler.schedule(record, spec)
+            return
+        ended = {"status": JobStatus.SUCCEEDED.value, "message": DELETE_SKIPPED, "finished_at": time.time()}
+        self._journal.move(record, Phase.FINAL, **ended)
+
+    def _is_active(self, jid: JobId, kind: JobKind) -> bool:
+        record = self._journal.get(jid, kind)
+        if record is None or record.phase is Phase.REMOVED:
+            return False
+        if record.phase is Phase.SCHEDULED:
+            return not self._scheduler.look(record)[0].status.final
+        return record.phase is not Phase.FINAL
+
+    def _stop(self, jid: JobId, kind: JobKind) -> None:
+        """Cancel a job and wait for its end. Raises Unreachable when that does not come."""
+        patience = time.monotonic() + STOP_WAIT
+        while (record := self._journal.get(jid, kind)) is not None and self._is_active(jid, kind):
+            if record.phase in (Phase.STAGING, Phase.SCHEDULING):
+                self._scheduler.fail(record, CANCELLED)  # its owner finds out, and takes back what it began
+            elif record.phase is Phase.SCHEDULED:
+                self._cancel(record)
+            if time.monotonic() > patience:
+                raise Unreachable(f"the {kind.value} job of {jid} does not end")
+            time.sleep(POLL)
+
+    def _cancel(self, record: Record) -> None:
+        try:
+            self._parts.engine_of(record.kind).cancel(record.name)
+        except Absent:
+            log.debug("job %s: gone before it was cancelled", record.name)
+
+
+class Deletions:
+    """Claims delete jobs."""
+
+    def __init__(self, parts: Parts, deleter: Deleter, claimer: Claimer) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._deleter = deleter
+        self._claimer = claimer
+
+    def submit(self, jid: JobId, limits: Resources) -> JobInfo:
+        """Begin a job's deletion, unless that goes on or there is nothing to delete.
+
+        Raises Conflict while other jobs of the jid are active, where PFCON_DELETE_ACTIVE says so.
+        """
+        active = self._active(jid)
+        if active and not self._parts.cancel_active:
+            raise Conflict(f"the {active[0].value} job of {jid} is active; delete it first, or wait for its end")
+        if not active and not self._parts.storebase.job(jid).exists():
+            return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
+        self._forget_done(jid)
+        claim = new_claim()
+        spec = operation_spec(self._parts, jid, JobKind.DELETE, request_id("delete", claim), limits)
+        claimed = self._claimer.claim(
+            jid,
+            JobKind.DELETE,
+            DELETE_SKIPPED,
+            claim=claim,
+            spec=spec.to_json(),
+            phase=Phase.SCHEDULING.value,
+            message=f"stopping the {active[0].value} job" if active else "about to delete",
+        )
+        if isinstance(claimed, Record):
+            return claimed.info
+        if active:
+            run_in_background(f"delete {jid}", lambda: self._deleter.proceed(claimed.record))
+            return claimed.record.info
+        self._deleter.proceed(claimed.record)
+        current = self._journal.get(jid, JobKind.DELETE)
+        return (current or claimed.record).info
+
+    def _active(self, jid: JobId) -> list[JobKind]:
+        """What has to be stopped first, as far as that is known while an engine is away.
+
+        A delete job does not need to know yet: it stops what there is once the engine is back. Clients give up on a
+        deletion after some refusals, and the job would run on for ever.
+        """
+        try:
+            return self._deleter.active(jid)
+        except Unreachable:
+            if not self._parts.cancel_active:
+                raise
+            return [JobKind.PLUGIN]
+
+    def _forget_done(self, jid: JobId) -> None:
+        """A deletion that is done says nothing of data that came after it."""
+        record = self._journal.get(jid, JobKind.DELETE)
+        if record is not None and record.phase is Phase.FINAL:
+            self._parts.operations.remove(record.name)
+            self._journal.forget(record)

@@ -1,0 +1,36 @@
+"""What the steps of a job's life work with."""
+
+from dataclasses import dataclass
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.models import JobKind
+from pfcon.paths import StoreBase
+from pfcon.records import Journal
+from pfcon.settings.model import ComputeSettings, UploadLimits
+from pfcon.storage.base import Storage
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The service's one storage, journal and storeBase, its engines, and the options of jobs.
+
+    ``operations`` is the engine of copy, upload and delete jobs: that of the plugin jobs, or one beside the service.
+    """
+
+    options: ComputeSettings
+    limits: UploadLimits
+    storebase: StoreBase
+    journal: Journal
+    storage: Storage
+    engine: ComputeEngine
+    operations: ComputeEngine
+    cancel_active: bool
+
+    def engine_of(self, kind: JobKind) -> ComputeEngine:
+        """Who runs jobs of a kind."""
+        return self.engine if kind is JobKind.PLUGIN else self.operations
+
+
+def request_id(digest: str, claim: str) -> str:
+    """What an engine keeps with a job: it tells one try of a request from the next."""
+    return f"{digest}.{claim}"

@@ -1,0 +1,77 @@
+"""Going on with jobs whose owner, a service process, died or gave up."""
+
+import logging
+from datetime import UTC, datetime
+
+from pfcon.background import run_in_background
+from pfcon.errors import PfconError, Unreachable
+from pfcon.jobs.deletion import Deleter
+from pfcon.jobs.parts import Parts
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.trash import discard
+from pfcon.models import JobKind, JobStatus
+from pfcon.records import Phase, Record
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Takes over interrupted records and brings them to rest."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, deleter: Deleter) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._scheduler = scheduler
+        self._remover = remover
+        self._deleter = deleter
+
+    def recover_all(self) -> None:
+        """Go on with every interrupted job. Raises Unreachable when the records can't be read."""
+        for record in self._journal.abandoned():
+            try:
+                self.recover(record)
+            except (PfconError, OSError) as error:
+                log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
+
+    def recover(self, record: Record) -> None:
+        """Go on with an interrupted job, unless another process does. Raises Unreachable when that can't be now."""
+        owned = self._journal.take_over(record)
+        if owned is None:
+            return
+        log.warning("job %s (%s): its owner stopped in phase %s; going on", owned.jid, owned.kind, owned.phase)
+        try:
+            if owned.phase is Phase.STAGING:
+                self._end_staging(owned)
+            elif owned.phase is Phase.SCHEDULING:
+                self._schedule(owned)
+            else:
+                self._remover.finish(owned)
+        except (Unreachable, OSError):
+            self._journal.disown(owned)
+            raise
+
+    def _end_staging(self, record: Record) -> None:
+        """What came with the request went with it: only the client can send it again."""
+        if record.kind is JobKind.PLUGIN and record.with_data:
+            discard(self._parts.storebase.job(record.jid))
+        self._journal.move(
+            record,
+            Phase.FINAL,
+            status=JobStatus.FAILED.value,
+            message="the service stopped while it staged the inputs; post the job again",
+            finished_at=datetime.now(UTC).timestamp(),
+        )
+
+    def _schedule(self, record: Record) -> None:
+        if record.kind is JobKind.DELETE:
+            run_in_background(f"delete {record.jid}", lambda: self._deleter.proceed(record))
+            return
+        if record.spec is None:
+            raise LookupError(f"job {record.jid} is to be scheduled, but its record holds no specification")
+        try:
+            self._scheduler.schedule(record, record.spec)
+        except Unreachable:
+            raise
+        except PfconError as error:
+            self._scheduler.fail(record, str(error))

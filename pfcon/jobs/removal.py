@@ -1,0 +1,106 @@
+"""Taking a job away: from its engine first, then its data, then its record."""
+
+import logging
+
+from pfcon.errors import Absent, PfconError
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.trash import discard
+from pfcon.models import JobId, JobKind
+from pfcon.records import Phase, Record
+
+log = logging.getLogger(__name__)
+
+
+class Remover:
+    """Moves records to REMOVING and REMOVED. Each step is repeatable.
+
+    ``with_data``: whether the job's directory goes too. In the staged interface that is a delete job's work.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+
+    def remove(self, record: Record, *, with_data: bool) -> bool:
+        """Remove a job. False when the record has changed since it was read, and nothing was done.
+
+        Raises Unreachable when the engine does not answer: then the removal goes on by itself later.
+        """
+        if not self._journal.move(record, Phase.REMOVING, message="being removed", with_data=with_data):
+            return False
+        try:
+            self._finish(record, with_data)
+        except BaseException:  # also a worker that is told to exit: recovery goes on with it
+            self._journal.disown(record)
+            raise
+        return True
+
+    def finish(self, record: Record) -> None:
+        """Do what the record of a job in REMOVING announces."""
+        self._finish(record, record.with_data)
+
+    def _finish(self, record: Record, with_data: bool) -> None:
+        self._remove_from_engine(record.kind, record.name)
+        if with_data:
+            discard(self._parts.storebase.job(record.jid))
+        self._journal.move(record, Phase.REMOVED, spec="", logs="", message="removed")
+
+    def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
+        """Remove a job that only the engine knows. Raises Absent when it does not either."""
+        name = kind.engine_name(jid)
+        try:
+            self._parts.engine_of(kind).info(name)
+        except Absent:
+            if with_data:
+                discard(self._parts.storebase.job(jid))
+            raise Absent(f"there is no job {jid}") from None
+        self._remove_from_engine(kind, name)
+        if with_data:
+            discard(self._parts.storebase.job(jid))
+
+    def abort(self, record: Record, *, with_data: bool) -> None:
+        """Leave nothing of a submission that failed. What can't be removed now is removed later."""
+        try:
+            if not self._journal.move(record, Phase.REMOVING, with_data=with_data):
+                self._leave_to_others(record, with_data)
+                return
+            try:
+                if with_data:
+                    discard(self._parts.storebase.job(record.jid))  # nobody waits for what the job might still do
+                self.take_back(record.kind, record.name, request_id(record.request, record.claim))
+                self._journal.forget(record)
+            except (PfconError, OSError):
+                self._journal.disown(record)
+                raise
+        except (PfconError, OSError) as error:
+            log.warning("job %s: what is left of it is removed later: %s", record.jid, error)
+
+    def take_back(self, kind: JobKind, name: str, request: str) -> None:
+        """Remove a job from its engine if it is that very try of that request, and not somebody else's."""
+        engine = self._parts.engine_of(kind)
+        try:
+            if engine.info(name).request == request:
+                engine.remove(name)
+        except Absent:
+            log.debug("job %s: nothing to take back", name)
+
+    def give_up(self, record: Record) -> None:
+        """End a claim under which nothing was done yet."""
+        try:
+            self._journal.forget(record)
+        except PfconError as error:
+            log.warning("job %s: its claim lapses later: %s", record.jid, error)
+
+    def _leave_to_others(self, record: Record, with_data: bool) -> None:
+        current = self._journal.get(record.jid, record.kind)
+        if with_data and (current is None or current.phase is Phase.REMOVED):
+            discard(self._parts.storebase.job(record.jid))  # staged after somebody had deleted the job
+
+    def _remove_from_engine(self, kind: JobKind, name: str) -> None:
+        if self._parts.options.remove_jobs:
+            self._parts.engine_of(kind).remove(name)
+            return
+        try:
+            self._parts.engine_of(kind).cancel(name)  # it stays known, but its data goes away under it
+        except Absent:
+            log.debug("job %s: nothing to cancel", name)

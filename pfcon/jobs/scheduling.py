@@ -1,0 +1,162 @@
+"""Giving a job to its engine, and writing down what the engine says of it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pfcon.background import run_in_background
+from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
+from pfcon.jobs.conclusion import conclude, present
+from pfcon.jobs.parts import Parts
+from pfcon.jobs.removal import Remover
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.records import Phase, Record
+
+log = logging.getLogger(__name__)
+
+ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
+AT_ONCE = 4  # jobs that one process starts at the same time; more would keep its short requests waiting
+NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
+
+
+class Scheduler:
+    """Moves records from SCHEDULING to SCHEDULED and FINAL."""
+
+    def __init__(self, parts: Parts, remover: Remover) -> None:
+        self._parts = parts
+        self._remover = remover
+        self._journal = parts.journal
+        self._starting = threading.Semaphore(AT_ONCE)
+
+    def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
+        """Give the job of a record in SCHEDULING to the engine.
+
+        Where the image has to be fetched first, that goes on in the background. Raises what the engine raises.
+        """
+        try:
+            info = self._ask_engine(spec)
+        except ImageMissing as waiting:
+            self._journal.note(record, str(waiting))
+            run_in_background(f"prepare {spec.name}", lambda: self._prepare(record, spec))
+            return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
+        self._scheduled(record, spec, info)
+        return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
+
+    def _ask_engine(self, spec: JobSpec) -> JobInfo:
+        engine = self._parts.engine_of(spec.kind)
+        with self._starting:
+            try:
+                return engine.schedule(spec)
+            except Conflict:
+                found = engine.info(spec.name)
+            if found.request == spec.request:
+                return found  # by a service that died before it could write that down
+            if not found.status.final:
+                raise Conflict(f"the engine still runs another job named {spec.name}")
+            engine.remove(spec.name)  # an earlier one of that name, which this one replaces
+            return engine.schedule(spec)
+
+    def _prepare(self, record: Record, spec: JobSpec) -> None:
+        """Fetch the image, then schedule. Whatever goes wrong is told in the record: a job never hangs here."""
+        try:
+            self._parts.engine_of(spec.kind).prepare(spec, self.reporter(record))
+            if not self._journal.note(record, "asking the engine"):
+                return  # deleted meanwhile; the name may be another job's by now
+            info = self._ask_engine(spec)
+        except Unreachable as error:
+            self._journal.note(record, f"{error}; trying again")
+            self._journal.disown(record)  # recovery tries again
+        except PfconError as error:
+            self.fail(record, str(error))
+        except Exception:  # a thread has no caller; the user must not wait for ever
+            log.exception("job %s: fetching its image failed", spec.name)
+            self.fail(record, "internal error while the image was fetched; the service's log tells more")
+        else:
+            self._scheduled(record, spec, info)
+
+    def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
+        if info.status.final:
+            moved = self._end(record, spec, info)
+        else:
+            moved = self._journal.move(record, Phase.SCHEDULED, status=info.status.value, message=info.message)
+        if not moved:
+            self._take_back(record, spec)
+
+    def _take_back(self, record: Record, spec: JobSpec) -> None:
+        """Remove what was deleted or cancelled while the engine was asked; never a job of somebody else's."""
+        current = self._journal.get(record.jid, record.kind)
+        if current is not None and current.claim == record.claim and current.phase is Phase.SCHEDULED:
+            return
+        self._remover.take_back(spec.kind, spec.name, spec.request)
+
+    def reporter(self, record: Record) -> Callable[[str], None]:
+        """A function that notes progress in the record, not too often.
+
+        It raises Conflict when the job was deleted meanwhile.
+        """
+        last = 0.0
+
+        def report(message: str) -> None:
+            nonlocal last
+            if time.monotonic() - last < NOTE_INTERVAL:
+                return
+            last = time.monotonic()
+            if not self._journal.note(record, message):
+                raise Conflict(f"job {record.jid} was deleted or cancelled meanwhile")
+
+        return report
+
+    def look(self, record: Record) -> tuple[JobInfo, str]:
+        """Ask the engine for a job in SCHEDULED; its end is written down. Raises Unreachable."""
+        spec = record.spec
+        if spec is None:
+            raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
+        try:
+            info = self._parts.engine_of(record.kind).info(record.name)
+        except Absent:
+            if time.time() - record.changed_at < ABSENCE_GRACE:
+                return record.info, ""
+            reason = "the engine no longer knows the job: it was removed there, not by pfcon"
+            info = JobInfo(record.name, JobStatus.FAILED, reason)
+        info = replace(info, image=spec.image, argv=spec.argv)
+        logs = self.logs(record)
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            self._end(record, spec, info, logs)
+            ended = self._journal.get(record.jid, record.kind)
+            if ended is not None and ended.phase is Phase.FINAL:
+                return ended.info, ended.logs
+        return present(self._parts, record, info), logs
+
+    def logs(self, record: Record) -> str:
+        """The end of a job's log; what goes wrong with it never changes what is told of the job."""
+        try:
+            return self._parts.engine_of(record.kind).logs(record.name, self._parts.options.logs_tail)
+        except PfconError as error:
+            log.warning("job %s: no log: %s", record.name, error)
+            return ""
+
+    def fail(self, record: Record, reason: str) -> bool:
+        """End a job that the engine does not have."""
+        return self._finish(record, record.spec, JobInfo(record.name, JobStatus.FAILED, reason), "")
+
+    def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
+        """Write down the end that the engine tells of."""
+        conclusion = conclude(self._parts, record, spec, info)
+        logs = self.logs(record) if logs is None else logs
+        return self._finish(record, spec, conclusion.info, logs, **conclusion.values)
+
+    def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: str | int) -> bool:
+        return self._journal.move(
+            record,
+            Phase.FINAL,
+            status=info.status.value,
+            message=info.message,
+            logs=logs,
+            finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
+            # The environment may hold a user's token; nobody needs it any more.
+            spec=replace(spec, env=()).to_json() if spec else "",
+            **values,
+        )

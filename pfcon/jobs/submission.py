@@ -1,0 +1,196 @@
+"""From a client's request for a plugin job to a job on the engine."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pfcon.command import plugin_argv
+from pfcon.errors import Absent, Conflict
+from pfcon.jobs.claiming import Claimer, new_claim
+from pfcon.jobs.copies import Copies
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.trash import discard
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, Resources, User
+from pfcon.records import Claimed, Phase, Record
+from pfcon.storage.base import Staged, StagingPlan, Upload
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The answer to a ``POST``: the job, and how many files were staged for it (in ``path``)."""
+
+    info: JobInfo
+    nfiles: int
+    path: str
+    staged_at: datetime
+
+
+class Submitter:
+    """Claims a plugin job, stages its inputs or finds them staged, and schedules it."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer, copies: Copies) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._scheduler = scheduler
+        self._remover = remover
+        self._claimer = claimer
+        self._copies = copies
+
+    def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
+        """Stage the inputs and schedule the job; the same request again gives the same job.
+
+        Raises Refused, TooLarge, Conflict (another request for a jid that is in use) or Unreachable. Then no job
+        was scheduled and nothing is left of what was staged.
+        """
+        plan = self._parts.storage.plan(request, upload)
+        digest = request_digest(request, plan.digest)
+        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest)
+        if isinstance(claimed, Record):
+            return self._submission(claimed, self._copies.present(claimed))
+        record = claimed.record
+        try:
+            self._make_way(claimed)
+        except BaseException:  # what is in the way stays
+            self._remover.give_up(record)
+            raise
+        try:
+            user = self._choose_user()
+            staged = self._stage(record, request, plan, user)
+            spec = self._spec(record.jid, request, user, request_id(digest, record.claim))
+            return self._schedule(record, spec, staged)
+        except BaseException:  # also a worker that is told to exit must not leave a half-staged job
+            self._remover.abort(record, with_data=True)
+            raise
+
+    def submit_copied(self, request: JobRequest) -> Submission:
+        """Schedule the job on the inputs that a copy job has staged.
+
+        Raises Refused, Conflict (no copy job that ended well; another request for a jid in use) or Unreachable. Then
+        no job was scheduled; the inputs stay.
+        """
+        copied = self._journal.get(request.jid, JobKind.COPY)
+        digest = request_digest(request, "copied")
+        there = self._journal.get(request.jid, JobKind.PLUGIN)
+        if there is None or there.replaceable:
+            copied = self._copies.require_done(request.jid, copied)
+        job = self._parts.storebase.job(request.jid)
+        user = self._choose_user()
+        claim = new_claim()
+        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, claim=claim, with_data=False)
+        if isinstance(claimed, Record):
+            return self._submission(claimed, self._copies.present(claimed))
+        try:
+            copied = self._copies.require_done(request.jid, copied)
+            self._parts.storage.make_outputs(job, request, user)
+            spec = self._spec(request.jid, request, user, request_id(digest, claim))
+            return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
+        except BaseException:  # also a worker that is told to exit
+            self._remover.abort(claimed.record, with_data=False)
+            raise
+
+    def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
+        values = {"spec": spec.to_json(), "nfiles": staged.nfiles, "notes": "\n".join(_lines(staged.notes))}
+        if not self._journal.move(record, Phase.SCHEDULING, message="asking the engine", **values):
+            raise _deleted(record.jid)
+        ready = replace(
+            record,
+            phase=Phase.SCHEDULING,
+            nfiles=staged.nfiles,
+            notes=tuple(_lines(staged.notes)),
+            spec_json=spec.to_json(),
+        )
+        return self._submission(ready, self._scheduler.schedule(ready, spec))
+
+    def _make_way(self, claimed: Claimed) -> None:
+        """Remove what an earlier job of that jid left on the engine and in storeBase."""
+        job = self._parts.storebase.job(claimed.record.jid)
+        if claimed.previous is None and not job.exists():
+            return
+        name = claimed.record.name
+        if claimed.previous is None:
+            try:
+                found = self._parts.engine.info(name)
+            except Absent:
+                log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
+            else:
+                if not found.status.final:
+                    raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")
+        self._parts.engine.remove(name)
+        discard(job)
+
+    def _stage(self, record: Record, request: JobRequest, plan: StagingPlan, user: User | None) -> Staged:
+        job = self._parts.storebase.job(request.jid)
+        try:
+            staged = plan.stage(job, self._scheduler.reporter(record))
+            self._parts.storage.make_outputs(job, request, user)
+        except FileNotFoundError as error:
+            raise _deleted(request.jid) from error
+        for note in staged.notes:
+            log.info("job %s: %s", request.jid, note)
+        return staged
+
+    def _choose_user(self) -> User | None:
+        return self._parts.options.user.choose() if self._parts.options.user else None
+
+    def _spec(self, jid: JobId, request: JobRequest, user: User | None, request_key: str) -> JobSpec:
+        options = self._parts.options
+        limited = not options.ignore_limits
+        return JobSpec(
+            name=JobKind.PLUGIN.engine_name(jid),
+            jid=jid,
+            kind=JobKind.PLUGIN,
+            image=request.image,
+            argv=plugin_argv(request),
+            env=(*request.env, *((("HOME", "/tmp"),) if options.home_workaround else ())),  # noqa: S108 - the contract's
+            mounts=self._parts.storage.mounts(self._parts.storebase.job(jid), request),
+            resources=Resources(
+                cpu=request.cpu_limit if limited else None,
+                memory=request.memory_limit if limited else None,
+                gpus=request.gpu_limit,
+                workers=request.number_of_workers,
+                shm=options.shm,
+                pids=options.pids,
+            ),
+            user=user,
+            labels=options.labels,
+            request=request_key,
+        )
+
+    def _submission(self, record: Record, info: JobInfo) -> Submission:
+        path = str(self._parts.storebase.job(record.jid).incoming)
+        return Submission(info, record.nfiles, path, datetime.fromtimestamp(record.changed_at, UTC))
+
+
+def request_digest(request: JobRequest, inputs: str) -> str:
+    """Identifies a request: what is run, on which data (``inputs``, a plan's digest).
+
+    Values of the environment are left out: a client that repeats its request may send a fresh user token.
+    """
+    parts = [
+        request.image,
+        request.entrypoint,
+        request.args,
+        sorted(request.args_path_flags),
+        request.type.value,
+        [request.number_of_workers, request.cpu_limit, request.memory_limit, request.gpu_limit],
+        sorted(name for name, _ in request.env),
+        [str(path) for path in request.input_dirs],
+        str(request.output_dir or ""),
+        inputs,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _lines(notes: tuple[str, ...]) -> list[str]:
+    """Notes as single lines: a name may hold a line break."""
+    return [" ".join(note.splitlines()) for note in notes]
+
+
+def _deleted(jid: JobId) -> Conflict:
+    return Conflict(f"job {jid} was deleted or cancelled while its inputs were staged")

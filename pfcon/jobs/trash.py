@@ -1,0 +1,51 @@
+"""Deleting a job's data: out of sight at once, off the disk in the background."""
+
+import logging
+from pathlib import Path
+
+from pfcon.background import run_in_background
+from pfcon.errors import PfconError
+from pfcon.paths import JobDir, StoreBase
+from pfcon.tree import NotRemovedError, remove_tree
+
+log = logging.getLogger(__name__)
+
+
+def discard(job: JobDir) -> bool:
+    """Make a job's directory vanish; its files are removed in the background.
+
+    False when there was none. A service that dies meanwhile leaves the rest in the trash, which ``sweep`` empties
+    at the next start. Raises OSError.
+    """
+    grave = job.discard()
+    if grave is None:
+        return False
+    run_in_background(f"remove {job.name}", lambda: _remove(grave))
+    return True
+
+
+def sweep(storebase: StoreBase) -> None:
+    """Remove in the background what earlier services left in the trash. Raises OSError."""
+    leftovers = list(storebase.trash.iterdir())
+    if leftovers:
+        run_in_background("empty the trash", lambda: _remove(*leftovers))
+
+
+def remove_remains(job: JobDir) -> str:
+    """Remove what a delete operation leaves: the job's directory with the operation's own files.
+
+    An empty text, or what stands in the way.
+    """
+    try:
+        remove_tree(job.path)
+    except (OSError, PfconError, NotRemovedError) as error:
+        return str(error)
+    return ""
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        try:
+            remove_tree(path)
+        except (OSError, PfconError, NotRemovedError) as error:  # files of another user: an administrator has to know
+            log.warning("%s can't be removed: %s", path, error)

@@ -1,0 +1,55 @@
+"""What bounds the expansion of links, and what it tells the user."""
+
+from pfcon.errors import TooLarge
+from pfcon.units import human_bytes
+
+_MAX_NOTES = 100
+_STEPS_PER_FILE, _FREE_STEPS = 4, 10_000  # directories and links that may be walked for each file allowed
+_MAX_STEPS = 10_000_000  # the same where the number of files has no limit
+
+
+class Notes:
+    """Lines for the user; beyond a hundred they are counted only."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._more = 0
+
+    def add(self, line: str) -> None:
+        """Add a line."""
+        if len(self._lines) < _MAX_NOTES:
+            self._lines.append(line)
+        else:
+            self._more += 1
+
+    def lines(self) -> tuple[str, ...]:
+        """All lines, and a last one for those that were only counted."""
+        return (*self._lines, f"and {self._more} more notes") if self._more else tuple(self._lines)
+
+
+class Budget:
+    """Bounds what is staged, and the work of finding it: links may multiply without end. 0 is no limit.
+
+    max_bytes: sum of the sizes of the staged files.
+    """
+
+    def __init__(self, max_files: int, max_bytes: int) -> None:
+        self.max_files, self.max_bytes = max_files, max_bytes
+        self.files = self.nbytes = self.steps = 0
+
+    def file(self, size: int) -> None:
+        """Count a staged file. Raises TooLarge."""
+        self.files += 1
+        self.nbytes += size
+        if self.max_files and self.files > self.max_files:
+            raise TooLarge(f"with links expanded, the inputs have more than {self.max_files} files (PFCON_MAX_FILES)")
+        if self.max_bytes and self.nbytes > self.max_bytes:
+            limit = human_bytes(self.max_bytes)
+            raise TooLarge(f"with links expanded, the inputs have more than {limit} (PFCON_MAX_UNPACKED_BYTES)")
+
+    def step(self) -> None:
+        """Count a directory, a link, or a file that is there already. Raises TooLarge."""
+        self.steps += 1
+        limit = _STEPS_PER_FILE * self.max_files + _FREE_STEPS if self.max_files else _MAX_STEPS
+        if self.steps > limit:
+            raise TooLarge(f"the inputs have more than {limit} directories and links to walk (PFCON_MAX_FILES)")

@@ -1,0 +1,53 @@
+"""``python -m pfcon.operations copy|delete JOB_DIRECTORY``, run as a job by pfcon itself."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pfcon.errors import PfconError
+from pfcon.models import JobId, JobKind
+from pfcon.operations.copy import copy
+from pfcon.operations.delete import delete
+from pfcon.operations.teller import Teller
+from pfcon.paths import KEY_PREFIX, JobDir, StoreBase
+
+OPERATIONS = {JobKind.COPY.value: copy, JobKind.DELETE.value: delete}
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m pfcon.operations",
+        description="Executes an operation on a job's directory; pfcon schedules it as a job. What it does is told on "
+        "standard output, and in a file of that directory for pfcon. The exit status is 0, or 1 after a failure.",
+    )
+    parser.add_argument("operation", choices=sorted(OPERATIONS))
+    parser.add_argument("directory", type=Path, metavar="JOB_DIRECTORY", help="key-<jid> below storeBase")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Execute one operation."""
+    arguments = _arguments(argv)
+    job = _job(arguments.directory)
+    teller = Teller(job, JobKind(arguments.operation))
+    try:
+        OPERATIONS[arguments.operation](job, teller)
+    except PfconError as error:
+        teller.failed(str(error))
+        return 1
+    except OSError as error:
+        teller.failed(f"{error.filename or job.path}: {error.strerror or error}")
+        return 1
+    return 0
+
+
+def _job(directory: Path) -> JobDir:
+    name = directory.name
+    if not name.startswith(KEY_PREFIX) or not directory.is_dir():
+        sys.exit(f"{directory} is no job directory")
+    return StoreBase(directory.parent).job(JobId.parse(name.removeprefix(KEY_PREFIX)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""A copy job: stages a job's inputs from the storage."""
+
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pfcon.errors import Refused
+from pfcon.operations.teller import Teller
+from pfcon.paths import JobDir
+from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.storage.storages import make_storage
+from pfcon.units import human_bytes
+
+
+@dataclass(frozen=True)
+class Order:
+    """What pfcon left in the job's directory for a copy job to do. Is an InputRequest."""
+
+    storage: StorageName
+    input_dirs: tuple[PurePosixPath, ...]
+    output_dir: PurePosixPath | None
+    min_free_bytes: int
+
+
+def read_order(job: JobDir) -> Order:
+    """The order of a copy job. Raises Refused when there is none that can be read."""
+    try:
+        raw = json.loads((job.path / "copy.order").read_text(encoding="utf-8"))
+        return Order(
+            storage=StorageName(raw["storage"]),
+            input_dirs=tuple(PurePosixPath(path) for path in raw["input_dirs"]),
+            output_dir=PurePosixPath(raw["output_dir"]),
+            min_free_bytes=int(raw["min_free_bytes"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"the copy job's order can't be read: {error}") from None
+
+
+def copy(job: JobDir, teller: Teller) -> None:
+    """Stage the inputs. What an earlier try has copied and verified is not copied again. Raises PfconError, OSError."""
+    order = read_order(job)
+    job.unstage()  # a try that was killed after its last step: it is verified like any other
+    limits = UploadLimits(0, 0, 0, 0, order.min_free_bytes, 0)
+    settings = StorageSettings(order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=limits)
+    for path in order.input_dirs:
+        teller.log(f"input {str(path)!r}")
+    staged = make_storage(settings, job.storebase).plan(order, None).stage(job, teller.progress)
+    teller.done(f"copied {staged.nfiles} files, {human_bytes(staged.nbytes)}", staged.nfiles, staged.notes)

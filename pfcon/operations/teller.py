@@ -1,0 +1,46 @@
+"""An operation's voice: its log, and its progress for pfcon."""
+
+import sys
+import time
+
+from pfcon.models import JobKind
+from pfcon.paths import JobDir
+from pfcon.progress import Progress, write_progress
+
+INTERVAL = 1.0  # seconds between two reports of progress
+MAX_NOTES_LOGGED = 1000
+
+
+class Teller:
+    """Writes the log on standard output, and the progress file."""
+
+    def __init__(self, job: JobDir, kind: JobKind) -> None:
+        self._job = job
+        self._kind = kind
+        self._last = 0.0
+
+    def progress(self, message: str) -> None:
+        """Tell how far the operation has come, not too often."""
+        if time.monotonic() - self._last >= INTERVAL:
+            self._last = time.monotonic()
+            write_progress(self._job, self._kind, Progress(message))
+
+    def log(self, line: str) -> None:
+        """One line of the log."""
+        print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
+
+    def done(self, message: str, nfiles: int, notes: tuple[str, ...] = ()) -> None:
+        """Tell a good end."""
+        notes = tuple(" ".join(note.splitlines()) for note in notes)
+        for note in notes[:MAX_NOTES_LOGGED]:
+            self.log(note)
+        self.log(message)
+        write_progress(self._job, self._kind, Progress(message, nfiles=nfiles, notes=notes))
+
+    def failed(self, reason: str) -> None:
+        """Tell why the operation failed. Where that can't be written down, the log still tells it."""
+        self.log(reason)
+        try:
+            write_progress(self._job, self._kind, Progress(reason, failed=True))
+        except OSError as error:
+            print(f"the reason can't be written down: {error}", file=sys.stderr)

@@ -1,0 +1,169 @@
+"""Every path that pfcon makes below storeBase: one job's directories, and the service's own.
+
+storeBase/
+    key-<jid>/incoming, key-<jid>/outgoing     a job's data
+    .pfcon/                                    the service's own; jobs never mount it
+"""
+
+import contextlib
+import os
+import stat
+import uuid
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pfcon.models import JobId, User
+
+PRIVATE_NAME = ".pfcon"
+KEY_PREFIX = "key-"
+
+
+def is_own(path: str) -> bool:
+    """Whether a path below storeBase is, or lies in, what pfcon itself keeps there; no storage path may.
+
+    Letters of either case are the same, as they are to some file systems.
+    """
+    top = path.partition("/")[0].casefold()
+    return top == PRIVATE_NAME or top.startswith(KEY_PREFIX)
+
+
+@dataclass(frozen=True)
+class StoreBase:
+    """The directory that every compute node sees, as this service sees it."""
+
+    root: Path
+
+    def job(self, jid: JobId) -> "JobDir":
+        """The directory of one job; nothing is created."""
+        return JobDir(self, jid)
+
+    @property
+    def private(self) -> Path:
+        """The service's own directory, readable by its user alone."""
+        return self.root / PRIVATE_NAME
+
+    def private_dir(self, name: str) -> Path:
+        """A directory of the service's own, created where it is missing. Raises OSError."""
+        path = self.private / name
+        if not path.is_dir():
+            self.private.mkdir(mode=0o700, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    @property
+    def spool(self) -> Path:
+        """Where uploads wait, on storeBase's own file system."""
+        return self.private_dir("spool")
+
+    @property
+    def trash(self) -> Path:
+        """Where removed trees wait for their removal in the background."""
+        return self.private_dir("trash")
+
+    def free_bytes(self) -> int:
+        """Bytes that this user may still write. Raises OSError."""
+        found = os.statvfs(self.root)
+        return found.f_bavail * found.f_frsize
+
+
+@dataclass(frozen=True)
+class JobDir:
+    """``key-<jid>`` and what lies in it."""
+
+    storebase: StoreBase
+    jid: JobId
+
+    @property
+    def name(self) -> str:
+        """Name below storeBase."""
+        return KEY_PREFIX + self.jid
+
+    @property
+    def path(self) -> Path:
+        """The directory as this service sees it."""
+        return self.storebase.root / self.name
+
+    @property
+    def incoming(self) -> Path:
+        """The staged inputs; there only once they are complete."""
+        return self.path / "incoming"
+
+    @property
+    def outgoing(self) -> Path:
+        """The job's outputs."""
+        return self.path / "outgoing"
+
+    @property
+    def incoming_source(self) -> PurePosixPath:
+        """``incoming`` relative to storeBase, for a Mount."""
+        return PurePosixPath(self.name, "incoming")
+
+    @property
+    def outgoing_source(self) -> PurePosixPath:
+        """``outgoing`` relative to storeBase, for a Mount."""
+        return PurePosixPath(self.name, "outgoing")
+
+    def exists(self) -> bool:
+        """Whether the job has a directory."""
+        return self.path.is_dir()
+
+    def new_partial(self) -> Path:
+        """Create an empty directory to stage in, which ``complete`` renames to ``incoming``. Raises OSError."""
+        self.path.mkdir(mode=0o711, exist_ok=True)  # others may pass through to what is theirs, not list
+        partial = self.path / f"incoming.{uuid.uuid4().hex}.partial"
+        partial.mkdir(mode=0o755)
+        return partial
+
+    def earlier_tries(self) -> list[Path]:
+        """Where tries that did not complete have staged to. From now on they can't complete. Raises OSError.
+
+        A try that is still at work fails then, instead of completing a tree that files were taken from.
+        """
+        tries = []
+        for name in sorted(os.listdir(self.path) if self.exists() else ()):
+            if name.startswith("incoming.") and name.endswith("partial"):
+                ended = f"incoming.{uuid.uuid4().hex}.old"
+                os.rename(self.path / name, self.path / ended)
+                tries.append(self.path / ended)
+            elif name.startswith("incoming.") and name.endswith(".old"):
+                tries.append(self.path / name)
+        return tries
+
+    def unstage(self) -> None:
+        """Make staged inputs an earlier try: a later one verifies and reuses their files. Raises OSError.
+
+        No job may be using them. Without any, nothing is done.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self.incoming.rename(self.path / f"incoming.{uuid.uuid4().hex}.old")
+
+    def complete(self, partial: Path) -> None:
+        """Make a staged tree appear, whole, as ``incoming``. Raises OSError when there is one already."""
+        partial.rename(self.incoming)
+
+    def make_outgoing(self, user: User | None) -> None:
+        """Create ``outgoing``, writable by the job's user.
+
+        The job directory must exist. Where this service may not give it to that user, or does not know the user
+        (the image names one), it is writable by all; ``key-<jid>`` above it lets nobody list. Raises OSError.
+        """
+        self.outgoing.mkdir(mode=0o755, exist_ok=True)
+        uid = user.uid if user else None
+        if uid is not None and os.geteuid() == 0:
+            os.chown(self.outgoing, uid, user.gid if user and user.gid is not None else -1)
+        elif uid != os.geteuid():
+            self.outgoing.chmod(0o777)
+
+    def discard(self) -> Path | None:
+        """Take the whole directory out of storeBase at once; give back where it waits for removal.
+
+        None where there was none. Raises OSError.
+        """
+        grave = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        try:
+            if not stat.S_ISDIR(os.lstat(self.path).st_mode):
+                return None
+            self.path.rename(grave)
+        except FileNotFoundError:
+            return None
+        return grave

@@ -1,0 +1,136 @@
+"""The journal's tables, and the connection to the database that holds them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
+
+from pfcon.errors import Unreachable
+
+CONNECT_TIMEOUT = 5  # seconds
+LOCK_TIMEOUT = 30  # seconds that a writer waits for another one, SQLite
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
+)
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("jid", String(128), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("claim", String(32), nullable=False),  # changes with every owner: the key of all updates
+    Column("owner", String(32)),  # the service process that acts on the job now, if any
+    Column("phase", String(10), nullable=False),
+    Column("request", String(64), nullable=False),
+    Column("spec", Text, nullable=False, default=""),
+    Column("status", String(24), nullable=False),
+    Column("message", Text, nullable=False, default=""),
+    Column("logs", Text, nullable=False, default=""),
+    Column("finished_at", Float),  # seconds since the epoch
+    Column("nfiles", Integer, nullable=False, default=0),
+    Column("notes", Text, nullable=False, default=""),  # lines: what was left out of the inputs, and why
+    Column("with_data", Boolean, nullable=False, default=True),  # whether the removal takes the job's data too
+    Column("changed_at", Float, nullable=False),
+    Index("jobs_by_phase", "phase"),
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("expires_at", Float, nullable=False),
+    Column("host", String(100), nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started", BigInteger, nullable=False),
+)
+
+
+def connect(url: str | None, directory: Path) -> Engine:
+    """An SQLAlchemy engine for the journal; its tables exist. ``url`` None is SQLite in ``directory``.
+
+    Raises Unreachable.
+    """
+    if url is None:
+        url = f"sqlite:///{directory / 'records.db'}"
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
+    if url.startswith("postgresql"):
+        options["connect_args"] = {"connect_timeout": CONNECT_TIMEOUT}
+    engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
+    if sqlite:
+        event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
+    with answering():
+        _create_tables(engine)
+    return engine
+
+
+def _create_tables(engine: Engine) -> None:
+    """Create what is missing. Several processes may start at once: the loser of that race looks again."""
+    for attempt in range(5):
+        try:
+            metadata.create_all(engine)
+            return
+        except (OperationalError, IntegrityError, DBAPIError) as error:
+            if attempt == 4 or not any(word in str(error).lower() for word in ("exist", "unique", "locked")):
+                raise
+            time.sleep(0.1 * (attempt + 1))
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a database that does not answer into Unreachable."""
+    try:
+        yield
+    except (OperationalError, TimeoutError) as error:
+        reason = str(error.orig if isinstance(error, OperationalError) else error).strip().splitlines()[0]
+        raise Unreachable(f"the database of pfcon's records does not answer: {reason}") from error
+
+
+def _sqlite_pragmas(network: bool) -> Any:
+    # A write-ahead log needs memory that all processes share: not to be had across hosts (sqlite.org/wal.html).
+    journal_mode = "DELETE" if network else "WAL"
+
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode={journal_mode}")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    return set_pragmas
+
+
+def _file_system(path: Path) -> str:
+    """Type of the file system that holds ``path``, from proc(5) mounts; ``""`` where that can't be read."""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    target = str(path.resolve()) + "/"
+    for line in lines:
+        mounted, found = line.split(" ")[1:3]
+        prefix = mounted.replace("\\040", " ").rstrip("/") + "/"
+        if target.startswith(prefix) and len(prefix) >= len(best):
+            best, kind = prefix, found
+    return kind

@@ -1,0 +1,109 @@
+"""The HTTP server: gunicorn's threaded workers around the application."""
+
+import ctypes
+import logging
+import os
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from pfcon.app import create_app, jobs_of
+from pfcon.background import Ticker
+from pfcon.errors import ConfigurationError, PfconError
+from pfcon.paths import StoreBase
+from pfcon.records.lease import LEASE
+from pfcon.settings.model import Settings
+from pfcon.units import MIB
+
+log = logging.getLogger(__name__)
+
+TICK = LEASE / 3  # seconds between two renewals of a process's lease
+SWITCH_INTERVAL = 0.001  # seconds; a thread that unpacks must not keep a health request waiting
+BACKLOG = 2048
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+class Server(BaseApplication):
+    """gunicorn, configured by our settings alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app = create_app(settings)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """What gunicorn asks for first."""
+        server = self._settings.server
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        options: dict[str, Any] = {
+            "bind": f"{host}:{server.port}",
+            "workers": server.workers,
+            "threads": server.threads,
+            "worker_class": "gthread",
+            "graceful_timeout": server.graceful_timeout,
+            "backlog": BACKLOG,
+            "preload_app": True,
+            "accesslog": None if self._settings.production else "-",
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - a heartbeat file
+            "control_socket_disable": True,
+            "proc_name": "pfcon",
+            "post_worker_init": _start_worker,
+            "worker_exit": _stop_worker,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application, made before the workers are forked."""
+        return self._app
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc serve buffers of up to 32 MiB from memory that it keeps, up to 64 MiB of it.
+
+    By default each buffer of 1 MiB is mapped, zeroed and unmapped again (mallopt(3)): half of the time that an
+    upload takes. Other C libraries have no mallopt, or ignore it.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, 32 * MIB)
+    mallopt(_M_TRIM_THRESHOLD, 64 * MIB)
+
+
+def _start_worker(worker: Any) -> None:
+    _keep_freed_memory()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    os.umask(0o022)  # jobs run as other users and have to read what is staged
+    jobs = jobs_of(worker.wsgi)
+    try:
+        jobs.start()
+    except (PfconError, OSError) as error:
+        log.warning("the records or storeBase are away; they are tried again every %.0f s: %s", TICK, error)
+    worker.pfcon_tickers = [Ticker("lease", TICK, jobs.renew_lease), Ticker("recovery", TICK, jobs.recover)]
+
+
+def _stop_worker(_server: Any, worker: Any) -> None:
+    tickers = getattr(worker, "pfcon_tickers", None)
+    if tickers is None:
+        return
+    for ticker in tickers:
+        ticker.stop()
+    try:
+        jobs_of(worker.wsgi).stop()
+    except PfconError as error:
+        log.warning("the end of this process could not be written down; others find out by themselves: %s", error)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT: running requests may end first, jobs go on. Raises ConfigurationError."""
+    storebase = StoreBase(settings.storage.storebase_mount)
+    try:
+        storebase.private_dir("records")
+    except OSError as error:
+        raise ConfigurationError(
+            [f"STOREBASE_MOUNT: got {str(storebase.root)!r}, where this user can't write: {error.strerror}"]
+        ) from None
+    Server(settings).run()

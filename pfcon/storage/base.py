@@ -1,0 +1,110 @@
+"""The storage seam: how a job's inputs get to storeBase and its outputs away, in pfcon's own types.
+
+The docstrings are the contract; ``tests/contract/test_storage.py`` runs it against every storage.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
+from pfcon.paths import JobDir
+from pfcon.settings.model import StorageName
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A client's zip, spooled on storeBase's file system. The file has no name: it vanishes with its last user."""
+
+    file: BinaryIO
+    size: int  # bytes
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What staging did. ``notes`` tell a user, one line each, what was left out or renamed and why."""
+
+    nfiles: int
+    nbytes: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ZipOutputs:
+    """Outputs as a zip, made while it is read. Close the iterator when it is not read to its end."""
+
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True)
+class ListedOutputs:
+    """Outputs as paths relative to ``job_output_path``, ``/``-separated, made while they are read."""
+
+    job_output_path: str
+    paths: Iterator[str]
+
+
+Outputs = ZipOutputs | ListedOutputs
+
+
+class StagingPlan(ABC):
+    """Inputs that have been looked at and can be staged."""
+
+    digest: str
+    """Identifies the inputs, hex. Of an upload: the same for the same files under the same names. In-network: the
+    same for the same paths, since what lies there is read only when it is staged."""
+
+    @abstractmethod
+    def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
+        """Make the job's inputs appear, complete, or raise and leave no part of them in ``job.incoming``.
+
+        Inputs that are there already are never added to: OSError. ``report`` gets texts of progress for the user,
+        now and then. Raises Refused or TooLarge for inputs that can't be staged, Unreachable for a store that does
+        not answer, OSError for storeBase's own faults.
+        """
+
+
+class Storage(ABC):
+    """One way of getting data in and out. One object serves all threads of a process."""
+
+    name: StorageName
+    innetwork: bool
+    takes_upload = False
+    requires_copy_job = False
+    requires_upload_job = False
+
+    @abstractmethod
+    def plan(self, request: InputRequest, upload: Upload | None) -> StagingPlan:
+        """Look at the inputs without writing anything.
+
+        Raises InvalidFields, Refused or TooLarge when they are missing, malformed or above a limit.
+        """
+
+    def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:  # noqa: ARG002 - in place, it is the request that names the directory
+        """Make the directory for the job's outputs, writable by the job's user. The job directory must exist.
+
+        Raises Refused for a place that can't be used, OSError.
+        """
+        job.make_outgoing(user)
+
+    def mounts(self, job: JobDir, request: InputRequest) -> tuple[Mount, ...]:  # noqa: ARG002 - some storages mount paths of the request
+        """What the job sees, once inputs are staged and outputs made: its inputs, read-only, and its outputs."""
+        return (
+            Mount(job.incoming_source, INCOMING, read_only=True),
+            Mount(job.outgoing_source, OUTGOING, read_only=False),
+        )
+
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: B027 - most have nothing to do
+        """Remove what a job must not leave among its outputs. Called once, when the job has ended. Repeatable.
+
+        Raises NotRemovedError when parts stay, UnreadableTreeError, OSError.
+        """
+
+    @abstractmethod
+    def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:
+        """The job's output files. Raises Absent when there is no such directory, InvalidFields for a bad path.
+
+        Symbolic links, ``.chrislink`` files and whatever is no regular file are never among them.
+        """

@@ -1,0 +1,82 @@
+"""Storage ``filesystem``: the first input directory is mounted where it is; outputs stay in place. No links."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from pfcon.descent import UnreadableTreeError
+from pfcon.links import StagedItem
+from pfcon.links.budget import Notes
+from pfcon.models import InputRequest
+from pfcon.paths import JobDir
+from pfcon.settings.model import StorageName
+from pfcon.storage.base import Staged, StagingPlan, Upload
+from pfcon.storage.copying import TreeCopy
+from pfcon.storage.in_place import InPlaceStorage, paths_digest, request_paths
+from pfcon.storage.posix import Directories, PosixLister
+from pfcon.storage.tries import Room, check_not_staged, staging_try
+from pfcon.tree import FileWalk
+
+MAX_COUNTED = 1_000_000  # files; some seconds
+
+
+class FilesystemStorage(InPlaceStorage):
+    """See Storage. What is no directory is not mounted: for a single file, a copy in the job's own directory is."""
+
+    name = StorageName.FILESYSTEM
+
+    def plan(self, request: InputRequest, upload: Upload | None) -> "FilesystemPlan":  # noqa: ARG002 - in-network
+        """See Storage. Looks at the paths only."""
+        return FilesystemPlan(self._root, request)
+
+    def _inputs_source(self, job: JobDir, inputs: tuple[str, ...]) -> PurePosixPath:
+        if job.incoming.exists() or not inputs:
+            return job.incoming_source
+        self._check_directory(inputs[0])
+        return PurePosixPath(inputs[0])
+
+
+class FilesystemPlan(StagingPlan):
+    """The first input path, and what is said of the others."""
+
+    def __init__(self, root: Path, request: InputRequest) -> None:
+        self._root = root
+        self._inputs, output = request_paths(request)
+        self.digest = paths_digest((self._inputs, output))
+
+    def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
+        """See StagingPlan. A directory stays where it is: its files are counted, up to a million, and 0 bytes copied.
+
+        A single file is copied as that file; where nothing is, the job sees an empty directory, and a note tells it.
+        """
+        check_not_staged(job)
+        notes = Notes()
+        for path in self._inputs[1:]:
+            notes.add(f"left out input {path!r}: this storage mounts the first input directory alone")
+        with Directories(self._root) as directories:
+            entry = PosixLister(directories, notes).entry(self._inputs[0]) if self._inputs else None
+        if entry is not None and entry.is_dir:
+            report("counting inputs")
+            return Staged(self._count(notes), 0, notes.lines())
+        items = []
+        if entry is not None:
+            items = [StagedItem(self._inputs[0], entry.name, entry.size, is_dir=False)]
+        elif self._inputs:
+            notes.add(f"input {self._inputs[0]!r} does not exist")
+        with staging_try(job) as (partial, earlier):
+            copy = TreeCopy(self._root, partial, earlier, Room(partial, 0), notes)
+            copy.run(iter(items), report)
+            job.complete(partial)
+        return Staged(copy.files, copy.nbytes, notes.lines())
+
+    def _count(self, notes: Notes) -> int:
+        count = 0
+        try:
+            with FileWalk(self._root, self._inputs[0]) as walk:
+                for _ in walk:
+                    count += 1
+                    if count == MAX_COUNTED:
+                        notes.add(f"the inputs have {MAX_COUNTED} files or more")
+                        break
+        except UnreadableTreeError as error:  # the job's user may be one who can
+            notes.add(f"counted {count} files only: {error}")
+        return count

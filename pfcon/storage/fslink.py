@@ -1,0 +1,80 @@
+"""Storage ``fslink``: the inputs are copied from the users' tree, ChRIS links expanded; outputs stay in place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pfcon.errors import TooLarge
+from pfcon.links import Expansion
+from pfcon.links.budget import Budget, Notes
+from pfcon.models import InputRequest
+from pfcon.paths import JobDir, StoreBase
+from pfcon.settings.model import StorageName, UploadLimits
+from pfcon.storage.base import Staged, StagingPlan, Upload
+from pfcon.storage.copying import TreeCopy
+from pfcon.storage.in_place import InPlaceStorage, paths_digest, request_paths
+from pfcon.storage.posix import Directories, PosixLister
+from pfcon.storage.tries import Room, staging_try
+
+MAX_FILES = 20_000_000  # that links may multiply the inputs to
+MAX_STEPS = 10_000_000  # directories and links on the way there
+
+
+class FslinkBudget(Budget):
+    """Users' own data have no limit on their number but this one, against links that multiply without end."""
+
+    def __init__(self, max_files: int = MAX_FILES, max_steps: int = MAX_STEPS) -> None:
+        super().__init__(max_files, 0)
+        self._max_steps = max_steps
+
+    def file(self, size: int) -> None:
+        """See Budget."""
+        self.files += 1
+        self.nbytes += size
+        if self.files > self.max_files:
+            raise TooLarge(f"with links expanded, the inputs have more than {self.max_files} files")
+
+    def step(self) -> None:
+        """See Budget."""
+        self.steps += 1
+        if self.steps > self._max_steps:
+            raise TooLarge(f"the inputs have more than {self._max_steps} directories and links to walk")
+
+
+class FslinkStorage(InPlaceStorage):
+    """See Storage. Of the limits, that on the disk's free space applies."""
+
+    name = StorageName.FSLINK
+    requires_copy_job = True
+
+    def __init__(self, storebase: StoreBase, limits: UploadLimits) -> None:
+        super().__init__(storebase)
+        self._reserve = limits.free_bytes
+
+    def plan(self, request: InputRequest, upload: Upload | None) -> "FslinkPlan":  # noqa: ARG002 - in-network
+        """See Storage. Looks at the paths only: what lies there is seen when it is staged."""
+        return FslinkPlan(self._root, request, self._reserve)
+
+
+class FslinkPlan(StagingPlan):
+    """Input paths that may be read."""
+
+    def __init__(self, root: Path, request: InputRequest, reserve: int) -> None:
+        self._root, self._reserve = root, reserve
+        self._inputs, self._output = request_paths(request)
+        self.digest = paths_digest((self._inputs, self._output))
+
+    def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
+        """See StagingPlan. After an error, what was copied stays for the next try, apart from ``incoming``.
+
+        What users remove meanwhile is left out with a note. Files get the mode 0644: inputs are data.
+        """
+        notes = Notes()
+        with staging_try(job) as (partial, earlier), Directories(self._root) as directories:
+            walk = Expansion(PosixLister(directories, notes), FslinkBudget(), self._output)
+            copy = TreeCopy(self._root, partial, earlier, Room(partial, self._reserve), notes)
+            copy.run(walk.walk(self._inputs), report)
+            job.complete(partial)
+        lines = (*walk.notes.lines(), *notes.lines())
+        if copy.kept:
+            lines += (f"{copy.kept} of {copy.files} files were there from an earlier try",)
+        return Staged(copy.files, copy.nbytes, lines)

@@ -1,0 +1,137 @@
+"""What storages have in common whose outputs stay where jobs write them: in the users' tree below the storage root."""
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pfcon.descent import DIRECTORY
+from pfcon.errors import Absent, InvalidFields, Refused
+from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
+from pfcon.paths import JobDir, StoreBase, is_own
+from pfcon.storage.base import ListedOutputs, Storage
+from pfcon.storage.posix import GONE, storage_path
+from pfcon.tree import FileWalk, open_directory, remove_links
+
+
+def request_paths(request: InputRequest) -> tuple[tuple[str, ...], str]:
+    """The input paths and the output directory in their normal forms. Raises Refused and InvalidFields."""
+    if request.output_dir is None:
+        raise InvalidFields({"output_dir": "field is required"})
+    return tuple(storage_path(str(path)) for path in request.input_dirs), output_path("output_dir", request.output_dir)
+
+
+def output_path(field: str, path: PurePosixPath | str) -> str:
+    """The normal form of a path for outputs; slashes around it are dropped. Raises InvalidFields."""
+    parts = [part for part in str(path).split("/") if part not in ("", ".")]
+    text = "/".join(parts)
+    if not parts or ".." in parts or "\0" in text or is_own(text):
+        raise InvalidFields({field: f"must be a path below the storage root, outside pfcon's own, got {str(path)!r}"})
+    return text
+
+
+def paths_digest(paths: tuple[tuple[str, ...], str]) -> str:
+    """Identifies normal forms, hex."""
+    return hashlib.sha256(json.dumps(paths).encode()).hexdigest()
+
+
+class InPlaceStorage(Storage):
+    """Outputs go to ``output_dir`` itself, and are listed there."""
+
+    innetwork = True
+
+    def __init__(self, storebase: StoreBase) -> None:
+        self._root = Path(os.path.realpath(storebase.root))
+
+    def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:  # noqa: ARG002 - it is not the job's
+        """See Storage: ``output_dir``, and what is missing above it."""
+        path = request_paths(request)[1]
+        fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in path.split("/"):
+                below, made = _enter(fd, name, path)
+                os.close(fd)
+                fd = below
+            _let_in(fd, user, made)
+        finally:
+            os.close(fd)
+
+    def mounts(self, job: JobDir, request: InputRequest) -> tuple[Mount, ...]:
+        """See Storage. Raises Refused when what is to be mounted is no directory (any more)."""
+        inputs, output = request_paths(request)
+        self._check_directory(output)
+        return (
+            Mount(self._inputs_source(job, inputs), INCOMING, read_only=True),
+            Mount(PurePosixPath(output), OUTGOING, read_only=False),
+        )
+
+    def _inputs_source(self, job: JobDir, inputs: tuple[str, ...]) -> PurePosixPath:  # noqa: ARG002 - not where they are copied
+        return job.incoming_source
+
+    def _check_directory(self, path: str) -> None:
+        try:
+            os.close(open_directory(self._root, path))
+        except Absent:
+            raise Refused(f"{path!r} below the storage root is no directory (any more)") from None
+
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: ARG002 - they are not the job's
+        """Remove link files that the job wrote: only CUBE may author links, and does so after the job."""
+        if output_dir is not None:
+            with contextlib.suppress(Absent):
+                remove_links(self._root, output_path("output_dir", output_dir))
+
+    def outputs(self, job: JobDir, job_output_path: str | None) -> ListedOutputs:  # noqa: ARG002 - they are not the job's
+        """See Storage. ``job_output_path`` comes back as it was sent. The iterator raises UnreadableTreeError.
+
+        Names that are not UTF-8 have their other bytes as ``\\\\xe9``, as in a zip: JSON has no word for them.
+        """
+        if job_output_path is None:
+            raise InvalidFields({"job_output_path": "field is required"})
+        return ListedOutputs(
+            job_output_path, _texts(FileWalk(self._root, output_path("job_output_path", job_output_path)))
+        )
+
+
+def _texts(walk: FileWalk) -> Iterator[str]:
+    with walk:
+        for found in walk:
+            path = found.path
+            yield path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:
+    """Open a directory below another, made where it is missing; whether it was."""
+    made = False
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=fd)
+            made = True
+        below = os.open(name, DIRECTORY, dir_fd=fd)
+    except OSError as fault:
+        if fault.errno in GONE:
+            raise Refused(f"output_dir: {name!r} in {path!r} is no directory") from None
+        raise
+    if made:
+        os.fchmod(below, 0o755)  # whatever the umask is
+    return below, made
+
+
+def _let_in(fd: int, user: User | None, made: bool) -> None:
+    """Make a directory writable by a job's user, who has no rights but those of its mode.
+
+    One that is this service's is given to a known user. One of another owner (CUBE's, who goes on working in it)
+    keeps him and becomes writable by all, as does one for a user that only the image knows.
+    """
+    found = os.fstat(fd)
+    uid = user.uid if user else None
+    try:
+        if uid is not None and os.geteuid() == 0 and found.st_uid in (0, uid):
+            os.fchown(fd, uid, user.gid if user and user.gid is not None else -1)
+        elif uid is None or uid != found.st_uid:
+            os.fchmod(fd, stat.S_IMODE(found.st_mode) | 0o777)
+    except PermissionError:
+        if made:
+            raise

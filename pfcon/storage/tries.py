@@ -1,0 +1,69 @@
+"""The directories that tries of staging leave and take up, and the room that they may fill."""
+
+import contextlib
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pfcon.errors import TooLarge
+from pfcon.paths import JobDir
+from pfcon.tree import NotRemovedError, remove_tree
+from pfcon.units import human_bytes
+
+
+def check_not_staged(job: JobDir) -> None:
+    """Raises OSError when the job has staged inputs already."""
+    if os.path.lexists(job.incoming):
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(job.incoming))
+
+
+@contextlib.contextmanager
+def staging_try(job: JobDir) -> Iterator[tuple[Path, list[Path]]]:
+    """A new directory to stage in, and those of earlier tries, which are removed at the end.
+
+    After an error all of them stay for the next try; where no file was staged, nothing does. Raises OSError, also
+    when the job has staged inputs already.
+    """
+    check_not_staged(job)
+    existed = os.path.lexists(job.path)
+    earlier = job.earlier_tries()
+    partial = job.new_partial()
+    try:
+        yield partial, earlier
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty: the next try goes on from there
+            partial.rmdir()
+            if not existed:
+                job.path.rmdir()
+        raise
+    for path in earlier:
+        with contextlib.suppress(OSError, NotRemovedError):  # it goes with the job's directory
+            remove_tree(path)
+
+
+class Room:
+    """The disk's free space, of which ``reserve`` bytes must stay free (0: no limit)."""
+
+    def __init__(self, place: Path, reserve: int) -> None:
+        self._place, self._reserve = place, reserve
+        self._left, self._asked = 0, 0.0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> None:
+        """Ask for so many bytes. Raises TooLarge."""
+        if not self._reserve:
+            return
+        with self._lock:
+            if size > self._left or time.monotonic() - self._asked > 1:
+                found = os.statvfs(self._place)
+                free = found.f_bavail * found.f_frsize
+                self._left, self._asked = free - self._reserve, time.monotonic()
+                if size > self._left:
+                    raise TooLarge(
+                        f"the inputs do not fit: of {human_bytes(free)} free disk space {human_bytes(self._reserve)}"
+                        f" must stay free (PFCON_MIN_FREE_BYTES), and {human_bytes(size)} are to be copied next"
+                    )
+            self._left -= size

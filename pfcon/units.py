@@ -1,0 +1,29 @@
+"""The only arithmetic on units: ours are millicores, MiB and log lines."""
+
+MIB = 1024 * 1024
+NANO_PER_MILLI = 1_000_000
+
+
+def mib_to_bytes(mib: int) -> int:
+    """MiB as bytes. Engines get bytes, never a suffix: they disagree on what ``m`` means."""
+    return mib * MIB
+
+
+def millicores_to_nanocpus(millicores: int) -> int:
+    """Millicores as Docker's NanoCpus (10^-9 cores)."""
+    return millicores * NANO_PER_MILLI
+
+
+def millicores_to_cores(millicores: int) -> int:
+    """Millicores as whole cores, rounded up: for engines that can't share a core."""
+    return max(1, -(-millicores // 1000))
+
+
+def human_bytes(count: int) -> str:
+    """A size for a message, in binary units: ``1.5 GiB``."""
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024 or (unit == "GiB" and size < 10240):
+            return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

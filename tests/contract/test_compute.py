@@ -1,0 +1,281 @@
+"""The compute contract, part one: the life of a job. ``test_compute_jobs`` has what a job sees and what it tells."""
+
+import concurrent.futures
+import dataclasses
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.compute import HEARTBEAT, Harness, eventually
+
+from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
+from pfcon.models import INCOMING, JobSpec, JobStatus, Resources
+
+NOWHERE = "127.0.0.1:1/pfcon/absent:1"  # a registry where nobody answers
+
+
+def beats(path: Path) -> int:
+    """How often a job's heart has beaten."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def assert_heart_stopped(path: Path) -> None:
+    count = beats(path)
+    assert count > 0
+    time.sleep(0.6)
+    assert beats(path) == count
+
+
+def start_heartbeat(compute: Harness, script: str = HEARTBEAT) -> tuple[JobSpec, Path]:
+    spec = compute.shell(script)
+    compute.engine.schedule(spec)
+    path = compute.outgoing(spec) / "beat"
+    assert eventually(lambda: beats(path) > 0)
+    return spec, path
+
+
+def test_the_engine_gives_a_sign_of_life_in_one_line(compute: Harness) -> None:
+    line = compute.engine.check()
+    assert line
+    assert "\n" not in line
+
+
+def test_a_job_that_exits_with_zero_has_succeeded(compute: Harness) -> None:
+    assert compute.run(compute.shell("exit 0")).status is JobStatus.SUCCEEDED
+
+
+def test_schedule_does_not_wait_for_the_end(compute: Harness) -> None:
+    spec = compute.spec(["sleep", "60"])
+    info = compute.engine.schedule(spec)
+    assert info.status in (JobStatus.NOT_STARTED, JobStatus.STARTED)
+    assert eventually(lambda: compute.engine.info(spec.name).status is JobStatus.STARTED)
+    assert compute.engine.info(spec.name).finished_at is None
+
+
+def test_a_failing_job_tells_its_exit_code(compute: Harness) -> None:
+    info = compute.run(compute.shell("exit 3"))
+    assert info.status is JobStatus.FAILED
+    assert "exit code 3" in info.message
+
+
+def test_a_command_that_does_not_exist_is_named(compute: Harness) -> None:
+    info = compute.run(compute.spec(["no-such-program-here", "x"]))
+    assert info.status is JobStatus.FAILED
+    assert "no such command" in info.message
+    assert "no-such-program-here" in info.message
+
+
+def test_a_file_that_is_not_executable_is_named(compute: Harness) -> None:
+    spec = compute.spec([f"{INCOMING}/plain.txt"])
+    compute.incoming(spec).joinpath("plain.txt").write_text("text")
+    info = compute.run(spec)
+    assert info.status is JobStatus.FAILED
+    assert "not executable" in info.message
+    assert f"{INCOMING}/plain.txt" in info.message
+
+
+def test_a_command_that_is_a_directory_fails(compute: Harness) -> None:
+    assert compute.run(compute.spec([str(INCOMING)])).status is JobStatus.FAILED
+
+
+def test_a_job_killed_by_a_signal_names_the_signal(compute: Harness) -> None:
+    # A shell in between, because a container's first process is immune to its own signals.
+    info = compute.run(compute.shell("sh -c 'kill -SEGV $$'; exit $?"))
+    assert info.status is JobStatus.FAILED
+    assert "SIGSEGV" in info.message
+
+
+def test_a_job_above_its_memory_limit_fails_and_the_limit_is_told(compute: Harness) -> None:
+    eat = "import time\nkept = []\nfor _ in range(512): kept.append(b'x' * (1 << 20))\ntime.sleep(60)"
+    info = compute.run(compute.spec(["python3", "-c", eat], resources=Resources(memory=64)))
+    assert info.status is JobStatus.FAILED
+    assert "out of memory" in info.message
+    assert "64 MiB" in info.message
+
+
+def test_a_job_within_its_limits_is_left_alone(compute: Harness) -> None:
+    eat = "import time; kept = b'x' * (32 << 20); time.sleep(1.5)"
+    limits = Resources(cpu=500, memory=256, pids=50)
+    info = compute.run(compute.spec(["python3", "-c", eat], resources=limits))
+    assert info.status is JobStatus.SUCCEEDED, info.message
+
+
+def test_a_job_that_forks_above_its_limit_fails(compute: Harness) -> None:
+    fork = (
+        "import os, time\n"
+        "for _ in range(100):\n"
+        "    if not os.fork():\n"
+        "        time.sleep(4); os._exit(0)\n"
+        "for _ in range(100): os.wait()\n"
+    )
+    info = compute.run(compute.spec(["python3", "-c", fork], resources=Resources(pids=20)))
+    assert info.status is JobStatus.FAILED
+
+
+def test_several_workers_are_refused_and_leave_nothing(compute: Harness) -> None:
+    spec = compute.spec(["true"], resources=Resources(workers=2))
+    with pytest.raises(Refused, match="worker"):
+        compute.engine.schedule(spec)
+    with pytest.raises(Absent):
+        compute.engine.info(spec.name)
+
+
+def test_info_gives_back_what_was_scheduled(compute: Harness) -> None:
+    spec = compute.shell("exit 0", "a b", request="5f" * 32)
+    for info in (compute.engine.schedule(spec), compute.wait(spec.name)):
+        assert info.name == spec.name
+        assert info.argv == spec.argv
+        assert info.image.endswith(spec.image)  # Podman puts its registry before the name
+        assert info.request == spec.request
+
+
+def test_the_time_of_the_end_is_aware_and_plausible(compute: Harness) -> None:
+    before = datetime.now(UTC)
+    info = compute.run(compute.shell("sleep 1"))
+    assert info.finished_at is not None
+    assert info.finished_at.utcoffset() == timedelta(0)
+    assert before + timedelta(seconds=0.5) < info.finished_at < datetime.now(UTC) + timedelta(seconds=1)
+    assert compute.engine.info(info.name).finished_at == info.finished_at
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_name_that_exists_conflicts_and_the_first_job_is_left_alone(compute: Harness, running: bool) -> None:
+    spec = compute.shell("echo first; sleep 60" if running else "echo first", request="aa")
+    compute.engine.schedule(spec)
+    if not running:
+        compute.wait(spec.name)
+    for second in (spec, dataclasses.replace(spec, argv=("echo", "second"), request="bb")):
+        with pytest.raises(Conflict):
+            compute.engine.schedule(second)
+    info = compute.engine.info(spec.name)
+    assert info.argv == spec.argv
+    assert info.status.final is not running
+    assert eventually(lambda: compute.engine.logs(spec.name, 10) == "first\n")
+
+
+def test_one_name_scheduled_by_many_at_once_runs_once(compute: Harness) -> None:
+    spec = compute.shell('echo ran >> "$1"/ran')
+    start = threading.Barrier(8)
+
+    def schedule() -> bool:
+        start.wait()
+        try:
+            compute.engine.schedule(spec)
+        except Conflict:
+            return False
+        return True
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        won = [future.result() for future in [pool.submit(schedule) for _ in range(8)]]
+    assert sorted(won) == [False] * 7 + [True]
+    assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert compute.outgoing(spec).joinpath("ran").read_text() == "ran\n"
+
+
+def test_thirty_jobs_at_once_all_end(compute: Harness) -> None:
+    specs = [compute.shell(f"echo {number}; exit {number % 2}") for number in range(30)]
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        list(pool.map(compute.engine.schedule, specs))
+    for number, spec in enumerate(specs):
+        info = compute.wait(spec.name, 120)
+        assert info.status is (JobStatus.FAILED if number % 2 else JobStatus.SUCCEEDED), info.message
+        assert compute.engine.logs(spec.name, 10) == f"{number}\n"
+
+
+def test_an_unknown_name_is_absent(compute: Harness) -> None:
+    name = compute.spec(["true"]).name
+    with pytest.raises(Absent):
+        compute.engine.info(name)
+    with pytest.raises(Absent):
+        compute.engine.logs(name, 10)
+    with pytest.raises(Absent):
+        compute.engine.cancel(name)
+
+
+def test_removing_what_is_unknown_is_no_error(compute: Harness) -> None:
+    compute.engine.remove(compute.spec(["true"]).name)
+
+
+def test_remove_stops_a_running_job_and_frees_its_name(compute: Harness) -> None:
+    spec, path = start_heartbeat(compute)
+    compute.engine.remove(spec.name)
+    assert_heart_stopped(path)
+    with pytest.raises(Absent):
+        compute.engine.info(spec.name)
+    again = dataclasses.replace(spec, argv=("echo", "again"))
+    assert compute.run(again).status is JobStatus.SUCCEEDED
+    assert compute.engine.logs(spec.name, 10) == "again\n"
+
+
+def test_remove_is_repeatable(compute: Harness) -> None:
+    spec = compute.shell("exit 0")
+    compute.run(spec)
+    compute.engine.remove(spec.name)
+    compute.engine.remove(spec.name)
+
+
+def test_cancel_ends_the_job_says_so_and_keeps_its_log(compute: Harness) -> None:
+    spec, path = start_heartbeat(compute, f"echo begun; {HEARTBEAT}")
+    compute.engine.cancel(spec.name)
+    info = compute.wait(spec.name)
+    assert info.status is JobStatus.FAILED
+    assert "cancel" in info.message
+    assert_heart_stopped(path)
+    compute.engine.cancel(spec.name)
+    assert compute.engine.info(spec.name) == info
+    assert compute.engine.logs(spec.name, 10) == "begun\n"
+
+
+def test_cancel_of_an_ended_job_changes_nothing(compute: Harness) -> None:
+    spec = compute.shell("exit 0")
+    info = compute.run(spec)
+    compute.engine.cancel(spec.name)
+    assert compute.engine.info(spec.name) == info
+
+
+def test_cancel_stops_what_left_the_jobs_session(compute: Harness) -> None:
+    spec, path = start_heartbeat(compute, f"""(setsid sh -c '{HEARTBEAT}' sh "$1" &); sleep 600""")
+    compute.engine.cancel(spec.name)
+    compute.wait(spec.name)
+    assert_heart_stopped(path)
+
+
+def test_a_job_that_ignores_sigterm_is_killed_in_the_end(compute: Harness) -> None:
+    spec, path = start_heartbeat(compute, f"trap '' TERM; {HEARTBEAT}")
+    compute.engine.cancel(spec.name)
+    assert compute.wait(spec.name, 45).status is JobStatus.FAILED
+    assert_heart_stopped(path)
+
+
+def test_an_absent_image_is_told_and_leaves_nothing(compute: Harness) -> None:
+    compute.can.need("images")
+    spec = compute.spec(["true"], image=NOWHERE)
+    with pytest.raises(ImageMissing):
+        compute.engine.schedule(spec)
+    with pytest.raises(Absent):
+        compute.engine.info(spec.name)
+
+
+def test_an_image_that_cannot_be_fetched_is_refused_by_name(compute: Harness) -> None:
+    compute.can.need("images")
+    with pytest.raises(Refused, match="absent"):
+        compute.engine.prepare(compute.spec(["true"], image=NOWHERE), lambda text: None)
+
+
+def test_an_engine_that_does_not_answer_is_unreachable_not_absent(compute: Harness) -> None:
+    dead = compute.dead()
+    spec = compute.spec(["true"])
+    with pytest.raises(Unreachable):
+        dead.schedule(spec)
+    with pytest.raises(Unreachable):
+        dead.info(spec.name)
+    with pytest.raises(Unreachable):
+        dead.logs(spec.name, 10)
+    with pytest.raises(Unreachable):
+        dead.cancel(spec.name)
+    with pytest.raises(Unreachable):
+        dead.remove(spec.name)
+    with pytest.raises(Unreachable):
+        dead.check()

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# The image of the test jobs, from Debian's busybox and Python, without a registry. README.md tells how to use it.
+# Imports it into the engines of PFCON_TEST_DOCKER and PFCON_TEST_PODMAN.
+set -euo pipefail
+# shellcheck source=tests/engines/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+IMAGE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
+MACHINE=$(uname -m)
+
+# python_version: print the X.Y of Debian's newest Python whose packages are installed; fails when there is none.
+python_version() {
+    local version
+    version=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'libpython3.*-stdlib' 2>/dev/null |
+        sed -n 's/^installed libpython\(3\.[0-9]*\)-stdlib$/\1/p' | sort -V | tail -n 1)
+    [ -n "$version" ] && [ -x "/usr/bin/python$version" ] || return 1
+    echo "$version"
+}
+
+# static_busybox: print the path of a busybox without shared libraries; fails when there is none.
+static_busybox() {
+    local path
+    path=$(type -P busybox) && ! ldd "$path" 2>/dev/null | grep -q / && echo "$path"
+}
+
+install() {
+    if python_version >/dev/null && static_busybox >/dev/null; then
+        say "busybox and Python are there"
+    else
+        install_packages busybox-static python3
+    fi
+}
+
+# add_busybox ROOT: the program, and a link for each of its commands.
+add_busybox() {
+    local busybox command
+    busybox=$(static_busybox)
+    cp -L -- "$busybox" "$1/bin/busybox"
+    for command in $("$busybox" --list); do
+        [ "$command" = busybox ] || ln -s busybox "$1/bin/$command"
+    done
+}
+
+# python_files VERSION: print the absolute paths of the interpreter and its library.
+python_files() {
+    dpkg-query -L "python$1-minimal" "libpython$1-minimal" "libpython$1-stdlib" |
+        grep -E "^/usr/(bin/python|lib/python$1)" | sort -u
+}
+
+# add_python ROOT: Debian's Python with the shared libraries that it and its modules need.
+add_python() {
+    local version library
+    version=$(python_version)
+    python_files "$version" | tar -C / --no-recursion -cf - -T - 2>/dev/null | tar -C "$1" -xf -
+    ln -s "python$version" "$1/usr/bin/python3"
+    # ldd(1) prints NAME => PATH (ADDRESS), and the loader as PATH (ADDRESS).
+    for library in $(ldd "/usr/bin/python$version" "/usr/lib/python$version/lib-dynload/"*.so |
+        grep '(0x' | grep -o '/[^ ]*' | sort -u); do
+        mkdir -p "$1${library%/*}"
+        cp -L -- "$library" "$1$library"
+    done
+}
+
+# build ROOT: what the image holds.
+build() {
+    mkdir -p "$1"/{bin,etc,root,share,tmp,usr/bin,usr/lib}
+    add_busybox "$1"
+    add_python "$1"
+    printf '%s\n' root:x:0:0:root:/root:/bin/sh nobody:x:65534:65534:nobody:/:/bin/false >"$1/etc/passwd"
+    printf '%s\n' root:x:0: nogroup:x:65534: >"$1/etc/group"
+    find "$1" -type d -exec chmod 755 {} +
+    chmod 1777 "$1/tmp"
+    "$1/usr/bin/python3" -c '' # at least on this machine it starts
+}
+
+# import_into URL: import the built image where it is missing. Builds it on its first call.
+import_into() {
+    if api has "$1" "$IMAGE"; then
+        say "$1 has $IMAGE"
+        return
+    fi
+    if [ -z "$root" ]; then
+        say "building $IMAGE for $MACHINE"
+        root=$(mktemp -d)
+        build "$root"
+    fi
+    tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | api import "$1" "$IMAGE"
+    say "imported $IMAGE into $1"
+}
+
+start() {
+    local url
+    [ -n "${PFCON_TEST_DOCKER:-}${PFCON_TEST_PODMAN:-}" ] || die "start an engine first: docker.sh or podman.sh"
+    if ! python_version >/dev/null || ! static_busybox >/dev/null; then
+        die "there is no static busybox or no Python of Debian's; \`${0##*/} install\` installs them"
+    fi
+    root=""
+    trap '[ -z "$root" ] || rm -rf -- "$root"' EXIT
+    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+        import_into "$url"
+    done
+    export_line PFCON_TEST_IMAGE "$IMAGE"
+}
+
+# stop: remove the image again.
+stop() {
+    local url
+    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+        if api remove-image "$url" "$IMAGE"; then
+            say "removed $IMAGE from $url"
+        fi
+    done
+}
+
+dispatch "$@"

@@ -1,0 +1,70 @@
+"""SIGTERM: running transfers end first, jobs go on."""
+
+import threading
+import time
+from contextlib import ExitStack
+
+import requests
+from support.live import Api, StartServer, make_zip, new_jid
+
+SIZE = 60_000_000
+BIG = f'head -c {SIZE} /dev/urandom > "$1/big"'
+
+
+def test_a_download_that_runs_when_the_service_is_stopped_ends_whole(start_server: StartServer) -> None:
+    server = start_server()
+    api = Api(server.url)
+    jid = new_jid()
+    api.submit(jid, BIG, make_zip({"a": "b"}))
+    api.wait(jid)
+    got = 0
+    with requests.get(f"{server.url}jobs/{jid}/file/", headers=api.headers, stream=True, timeout=60) as answer:
+        pieces = answer.iter_content(1_000_000)
+        got += len(next(pieces))
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        time.sleep(0.5)
+        got += sum(len(piece) for piece in pieces)  # raises when the answer is cut short
+    stopping.join()
+    assert got > SIZE
+
+
+def test_a_stop_does_not_wait_for_a_client_that_does_not_read(start_server: StartServer) -> None:
+    server = start_server(PFCON_GRACEFUL_TIMEOUT="2")
+    api = Api(server.url)
+    jid = new_jid()
+    api.submit(jid, BIG, make_zip({"a": "b"}))
+    api.wait(jid)
+    with requests.get(f"{server.url}jobs/{jid}/file/", headers=api.headers, stream=True, timeout=60):
+        begin = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begin < 15
+
+
+def test_a_transfer_that_moves_no_byte_is_ended(start_server: StartServer) -> None:
+    server = start_server(PFCON_IDLE_TIMEOUT="1", PFCON_THREADS="8", PFCON_WORKERS="1")
+    api = Api(server.url)
+    jid = new_jid()
+    api.submit(jid, BIG, make_zip({"a": "b"}))
+    api.wait(jid)
+    url = f"{server.url}jobs/{jid}/file/"
+    with ExitStack() as stack:
+        for _ in range(4):  # all slots for transfers
+            stalled = stack.enter_context(requests.get(url, headers=api.headers, stream=True, timeout=60))
+            assert stalled.status_code == 200
+        busy = api.get(f"jobs/{jid}/file/")
+        assert busy.status_code == 503
+        assert busy.headers["Retry-After"]
+        assert api.get(f"jobs/{jid}/").status_code == 200
+        time.sleep(3)
+        assert api.get(f"jobs/{jid}/file/").status_code == 200
+
+
+def test_a_job_goes_on_over_a_stop(start_server: StartServer) -> None:
+    server = start_server()
+    jid = new_jid()
+    Api(server.url).submit(jid, 'until test -e "$1/go"; do sleep 0.05; done; echo done', make_zip({"a": "b"}))
+    server.stop()
+    (server.storebase / f"key-{jid}" / "outgoing" / "go").touch()
+    server.start()
+    assert Api(server.url).wait(jid)["logs"] == "done\n"

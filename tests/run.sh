@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Makes an environment for the tests and runs everything that can run here. `-h` tells more.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: tests/run.sh [--require "NAME..."] [PYTEST ARGUMENT]...
+
+Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
+the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
+status is 0 only when all went well.
+
+  --require "docker podman postgresql registry operations_image pfconclient4"
+             what has to be there: without it, the tests that need it fail rather than being skipped
+  -h         show this and exit
+
+All other arguments are pytest's: tests/run.sh tests/unit -k archive
+tests/engines/README.md tells how to start the engines. PYTHON names the Python.
+END
+}
+
+FAILED=()
+SKIPPED=()
+
+# check NAME COMMAND...: run one check and remember whether it failed.
+check() {
+    local name=$1
+    shift
+    printf '==> %s\n' "$name"
+    "$@" || FAILED+=("$name")
+}
+
+# check_scripts: shellcheck on all shell scripts, where it is installed.
+check_scripts() {
+    if type -P shellcheck >/dev/null; then
+        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/engines/*.sh .ci/run
+    else
+        SKIPPED+=("shellcheck: it is not installed (Debian: apt install shellcheck)")
+    fi
+}
+
+# report: say what failed and what was skipped; fails when anything failed.
+report() {
+    local line
+    for line in "${SKIPPED[@]}"; do
+        printf 'skipped %s\n' "$line"
+    done
+    for line in "${FAILED[@]}"; do
+        printf 'FAILED %s\n' "$line"
+    done
+    [ ${#FAILED[@]} -eq 0 ] && echo "all checks passed"
+}
+
+arguments=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help)
+            usage
+            exit 0 ;;
+        --require)
+            [ $# -ge 2 ] || { usage >&2; exit 2; }
+            export PFCON_TEST_REQUIRE=$2
+            shift ;;
+        --require=*) export PFCON_TEST_REQUIRE=${1#--require=} ;;
+        *) arguments+=("$1") ;;
+    esac
+    shift
+done
+
+cd -- "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
+# shellcheck source=dev/venv.sh
+. dev/venv.sh
+echo "==> virtual environment"
+ensure_venv .venv-test "[test]"
+# Both releases of the client call their module pfconclient: the older is in the environment, the newer beside it.
+if ensure_package .venv-test/pfconclient4 python-pfconclient==4.0.0 .venv-test/bin/python; then
+    export PFCON_TEST_CLIENT4=$PWD/.venv-test/pfconclient4
+else
+    FAILED+=("installing python-pfconclient 4.0.0")
+fi
+PATH=$PWD/.venv-test/bin:$PATH # tests start `pfcon` and `python` as a user does
+check "ruff check" ruff check .
+check "ruff format" ruff format --check --output-format=concise .
+check mypy mypy
+check_scripts
+check "settings table of README.md" python -m pfcon.settings.table --check README.md
+check pytest python -m pytest "${arguments[@]}"
+report

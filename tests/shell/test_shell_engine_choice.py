@@ -1,0 +1,218 @@
+"""Which engine make.sh takes, and what dev/engine_api.py asks of it."""
+
+import importlib.util
+import io
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from support.shell import Bash
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCKER = {
+    "/version": (200, '{"Version": "20.10.24", "Components": [{"Name": "Engine", "Version": "20.10.24"}]}'),
+    "/info": (200, '{"SecurityOptions": ["name=seccomp,profile=default"]}'),
+}
+PODMAN = {
+    "/version": (200, '{"Version": "4.3.1", "Components": [{"Name": "Podman Engine", "Version": "4.3.1"}]}'),
+    "/info": (200, '{"SecurityOptions": ["name=seccomp", "name=rootless"]}'),
+}
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Serves fixed answers over a Unix socket, and remembers what was asked."""
+
+    daemon_threads = True
+    answers: dict[str, tuple[int, str]]
+    asked: list[tuple[str, str]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def answer(self) -> None:
+        self.server.asked.append((self.command, self.path))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                self.rfile.read(size + 2)
+        status, text = self.server.answers.get(urlsplit(self.path).path, (404, '{"message": "no such thing"}'))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+@contextmanager
+def engine(directory: Path, answers: dict[str, tuple[int, str]]) -> Iterator[Server]:
+    """An engine at ``directory/sock``."""
+    with Server(str(directory / "sock"), Handler) as server:
+        server.answers, server.asked = answers, []
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def api() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("engine_api", REPOSITORY / "dev/engine_api.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_probe_tells_docker_from_podman_and_rootless_from_rootful(api: ModuleType, tmp_path: Path) -> None:
+    url = f"unix://{tmp_path}/sock"
+    with engine(tmp_path, DOCKER):
+        assert api.probe(url) == "docker 20.10.24 rootful"
+    (tmp_path / "sock").unlink()
+    with engine(tmp_path, PODMAN):
+        assert api.probe(url) == "podman 4.3.1 rootless"
+
+
+@pytest.mark.parametrize("version", [(200, "<html>"), (200, "[]"), (200, "null"), (404, "")])
+def test_probe_refuses_a_server_that_is_no_engine(api: ModuleType, tmp_path: Path, version: tuple[int, str]) -> None:
+    with (
+        engine(tmp_path, {"/version": version}),
+        pytest.raises(api.Fault, match="not as Docker or Podman do"),
+    ):
+        api.probe(f"unix://{tmp_path}/sock")
+
+
+@pytest.mark.parametrize("url", ["unix:///nonexistent/sock", "tcp://127.0.0.1:1", "ssh://host", "nonsense"])
+def test_probe_of_nothing_ends_with_status_2_and_one_line(
+    api: ModuleType, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert api.main(["probe", url]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(url)
+    assert told.err.count("\n") == 1
+
+
+def test_an_import_that_fails_after_its_status_200_is_a_failure(api: ModuleType, tmp_path: Path) -> None:
+    answers = {"/images/create": (200, '{"status": "Importing"}\r\n{"error": "no space left"}\r\n')}
+    with engine(tmp_path, answers), pytest.raises(api.Fault, match="no space left"):
+        api.import_image(f"unix://{tmp_path}/sock", "local/x:1", io.BytesIO(b"tar"))
+
+
+def test_an_import_that_gives_the_image_another_name_is_a_failure(api: ModuleType, tmp_path: Path) -> None:
+    with (
+        engine(tmp_path, {"/images/create": (200, '{"status": "sha256:0"}')}),
+        pytest.raises(api.Fault, match="does not know it"),
+    ):
+        api.import_image(f"unix://{tmp_path}/sock", "local/x:1", io.BytesIO(b"tar"))
+
+
+def test_a_build_that_fails_after_its_status_200_is_a_failure(api: ModuleType, tmp_path: Path) -> None:
+    answers = {"/build": (200, '{"stream": "Step 1/2"}\r\n{"error": "no such package\\n"}\r\n')}
+    with engine(tmp_path, answers), pytest.raises(api.Fault, match=r"did not build local/x:1: no such package$"):
+        api.build_image(f"unix://{tmp_path}/sock", "local/x:1", io.BytesIO(b"tar"), "operations", "local/base:1")
+
+
+def test_a_build_asks_for_its_target_and_for_its_base(
+    api: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"/build": (200, '{"stream": "Step 1/2\\n"}\r\n'), "/images/local/x%3A1/json": (200, "{}")}
+    url = f"unix://{tmp_path}/sock"
+    with engine(tmp_path, answers) as server:
+        api.build_image(url, "local/x:1", io.BytesIO(b"tar"), "operations", "local/base:1")
+    asked = parse_qs(urlsplit(server.asked[0][1]).query)
+    assert asked["t"] == ["local/x:1"]
+    assert asked["target"] == ["operations"]
+    assert asked["buildargs"] == ['{"BASE": "local/base:1"}']
+    assert capsys.readouterr().out == "Step 1/2\n"
+
+
+def test_removing_jobs_removes_those_with_the_label_and_tells_their_names(api: ModuleType, tmp_path: Path) -> None:
+    answers = {
+        "/containers/json": (
+            200,
+            '[{"Id": "a1", "Names": ["/job-1"]}, {"Id": "b2", "Names": ["/went-by-itself"]}]',
+        ),
+        "/containers/a1": (204, ""),
+    }
+    with engine(tmp_path, answers) as server:
+        assert api.remove_jobs(f"unix://{tmp_path}/sock", "key=va lue") == ["job-1"]
+    assert parse_qs(urlsplit(server.asked[0][1]).query)["filters"] == ['{"label": ["key=va lue"]}']
+    assert ("DELETE", "/containers/a1?force=1&v=1") in server.asked
+
+
+CHOOSE = """
+. dev/engine.sh
+PYTHON_PATH=$PYTHON
+candidate_urls() { echo "$1" | sed "s,docker,$DOCKER_AT,; s,podman,$PODMAN_AT,"; }
+ENGINE=$1
+choose_engine || exit 7
+echo "chosen $ENGINE $ENGINE_URL"
+"""
+
+
+@pytest.mark.parametrize("asked", ["", "podman"])
+def test_podman_is_taken_when_docker_does_not_answer_or_when_it_is_asked_for(
+    bash: Bash, tmp_path: Path, asked: str
+) -> None:
+    with engine(tmp_path, PODMAN):
+        done = bash(CHOOSE, asked, DOCKER_AT="unix:///nonexistent", PODMAN_AT=f"unix://{tmp_path}/sock")
+    assert done.returncode == 0, done.stderr
+    assert f"chosen podman unix://{tmp_path}/sock" in done.stdout
+    assert "podman 4.3.1 rootless" in done.stdout
+
+
+def test_the_process_engine_is_taken_when_nothing_answers_and_the_reasons_are_told(bash: Bash) -> None:
+    done = bash(CHOOSE, "", DOCKER_AT="unix:///nonexistent/d", PODMAN_AT="unix:///nonexistent/p")
+    assert done.returncode == 0, done.stderr
+    assert "chosen process " in done.stdout
+    assert "unix:///nonexistent/d does not answer" in done.stdout
+    assert "unix:///nonexistent/p does not answer" in done.stdout
+
+
+def test_an_engine_that_was_asked_for_and_does_not_answer_is_a_failure_with_advice(bash: Bash) -> None:
+    done = bash(CHOOSE, "docker", DOCKER_AT="unix:///nonexistent/d", PODMAN_AT="unix:///nonexistent/p")
+    assert done.returncode == 7
+    assert "unix:///nonexistent/d does not answer" in done.stderr
+    assert "-O process" in done.stderr
+
+
+def test_what_docker_host_names_comes_first(bash: Bash, tmp_path: Path) -> None:
+    script = """. dev/engine.sh; PYTHON_PATH=$PYTHON; ENGINE=; choose_engine; echo "chosen $ENGINE $ENGINE_URL" """
+    with engine(tmp_path, PODMAN):
+        done = bash(script, DOCKER_HOST=f"unix://{tmp_path}/sock")
+    assert f"chosen podman unix://{tmp_path}/sock" in done.stdout, done.stderr
+
+
+def test_the_port_probe_names_the_process_that_has_a_port(bash: Bash) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        done = bash('"$PYTHON" dev/probe.py port "$1"', str(server.server_address[1]))
+    assert done.returncode == 1
+    assert f"pid {_own_pid()} (" in done.stdout
+    assert bash('"$PYTHON" dev/probe.py port "$("$PYTHON" dev/probe.py free)"').returncode == 0
+
+
+def _own_pid() -> int:
+    import os
+
+    return os.getpid()
+
+
+def test_the_library_needs_nothing_but_the_standard_library(bash: Bash) -> None:
+    for name in ("dev/engine_api.py", "dev/probe.py", "sample/run_job.py"):
+        script = "import os, runpy, sys; sys.path.insert(0, os.path.dirname(sys.argv[1])); runpy.run_path(sys.argv[1])"
+        done = bash(f"'{sys.executable}' -I -S -c '{script}' \"$1\"", name)
+        assert done.returncode == 0, done.stderr

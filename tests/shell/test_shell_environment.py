@@ -1,0 +1,105 @@
+"""How the scripts find a Python, and what the engine scripts start and stop."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.shell import Bash, alive
+
+
+def fake_python(path: Path, version_status: int, venv_status: int) -> str:
+    """A program that answers the questions of find_python."""
+    path.write_text(
+        '#!/bin/sh\ncase "$*" in -V) echo Python 3.9.2 ;; '
+        f"*version_info*) exit {version_status} ;; *ensurepip*) exit {venv_status} ;; esac\n"
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("version_status", "venv_status", "told"),
+    [(1, 0, "needs Python 3.11 or newer"), (1, 0, "Python 3.9.2"), (0, 1, "apt install python3-venv")],
+)
+def test_a_python_that_will_not_do_is_told_with_the_remedy(
+    bash: Bash, tmp_path: Path, version_status: int, venv_status: int, told: str
+) -> None:
+    python = fake_python(tmp_path / "python", version_status, venv_status)
+    done = bash(". dev/venv.sh; find_python", PYTHON=python)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_python_that_will_do_is_printed(bash: Bash, tmp_path: Path) -> None:
+    python = fake_python(tmp_path / "python", 0, 0)
+    assert bash(". dev/venv.sh; find_python", PYTHON=python).stdout == f"{python}\n"
+
+
+def test_an_installation_that_fails_shows_the_end_of_its_log_and_is_not_taken_for_complete(
+    bash: Bash, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" != -m ] || { echo no route to the index; exit 1; }\n')
+    python.chmod(0o755)
+    script = '. dev/venv.sh; for _ in 1 2; do if ensure_venv "$1" ""; then exit 7; fi; done'
+    done = bash(script, str(tmp_path / "env"), PYTHON=str(python))
+    assert done.returncode == 0
+    assert done.stderr.count("no route to the index") == 2
+
+
+def test_a_package_beside_the_environment_is_installed_once_and_never_half(bash: Bash, tmp_path: Path) -> None:
+    python, works, target = tmp_path / "python", tmp_path / "works", tmp_path / "target"
+    python.write_text(
+        f'#!/bin/sh\nfor target; do [ "$last" = --target ] && break; last=$target; done; mkdir -p "$target"\n'
+        f'echo pip >>"{tmp_path}/calls"; [ -e "{works}" ] || {{ echo no route to the index; exit 1; }}\n'
+    )
+    python.chmod(0o755)
+    script = '. dev/venv.sh; ensure_package "$1" "$2" "$3"'
+    for _ in range(2):
+        done = bash(script, str(target), "some-client==4", str(python))
+        assert done.returncode == 1
+        assert "no route to the index" in done.stderr
+    works.touch()
+    assert bash(script, str(target), "some-client==4", str(python)).returncode == 0
+    assert "is up to date" in bash(script, str(target), "some-client==4", str(python)).stdout
+    assert (tmp_path / "calls").read_text().count("pip") == 3
+    assert bash(script, str(target), "some-client==5", str(python)).returncode == 0
+    assert (tmp_path / "calls").read_text().count("pip") == 4
+
+
+LIB = '. tests/engines/lib.sh; in_background nap sleep 60; pid=$(our_pid nap); echo "$pid"; '
+
+
+def test_stop_ends_what_start_started(bash: Bash, tmp_path: Path) -> None:
+    done = bash(LIB + "stop_ours nap TERM", PFCON_ENGINES_DIR=str(tmp_path / "e"))
+    assert done.returncode == 0, done.stderr
+    assert f"stopped nap (pid {done.stdout.strip()})" in done.stderr
+    assert not alive(int(done.stdout))
+    assert not (tmp_path / "e/nap.pid").exists()
+
+
+def test_stop_leaves_a_process_alone_that_only_has_the_recorded_pid(bash: Bash, tmp_path: Path) -> None:
+    other = subprocess.Popen(["sleep", "60"])
+    try:
+        (tmp_path / "nap.pid").write_text(f"{other.pid} 1\n")
+        done = bash(". tests/engines/lib.sh; stop_ours nap TERM", PFCON_ENGINES_DIR=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+        assert "nothing of ours to stop" in done.stderr
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_an_engine_that_ends_at_once_is_told_with_its_log(bash: Bash, tmp_path: Path) -> None:
+    script = ". tests/engines/lib.sh; in_background nap sh -c 'echo no such option; exit 1'; await nap false"
+    done = bash(script, PFCON_ENGINES_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "no such option" in done.stderr
+    assert "nap did not start" in done.stderr
+
+
+def test_lines_for_eval_survive_blanks_and_quotes(bash: Bash) -> None:
+    script = """. tests/engines/lib.sh; eval "$(export_line X "it's a \\$HOME")"; printf %s "$X" """
+    assert bash(script).stdout == "it's a $HOME"

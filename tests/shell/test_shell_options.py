@@ -1,0 +1,76 @@
+"""What the scripts accept, and how they refuse the rest."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.shell import REPOSITORY, run
+
+SCRIPTS = ["make.sh", "unmake.sh"]
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
+    """Call a script of a copy of the repository: one that took a wrong option would work on the real one."""
+    copy = tmp_path_factory.mktemp("scripts")
+    for name in SCRIPTS:
+        shutil.copy(REPOSITORY / name, copy)
+    for name in ("dev", "tests/engines"):
+        shutil.copytree(REPOSITORY / name, copy / name)
+    return lambda script, *words: run(copy / script, *words, cwd=Path("/"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-N"], "in-network storage is -F filesystem or -F fslink; swift and s3 come later"),
+        (["-N", "-F", "zipfile"], "in-network storage is -F filesystem or -F fslink"),
+        (["-F", "fslink"], "add -N"),
+        (["-F", "filesystem"], "add -N"),
+        (["-N", "-F", "swift"], "it comes later; it has zipfile, filesystem and fslink"),
+        (["-N", "-F", "s3"], "it comes later; it has zipfile, filesystem and fslink"),
+        (["-F", "tape"], "accepts zipfile, filesystem and fslink"),
+        (["-O", "swarm"], "no such engine yet; it has docker, podman and process"),
+        (["-O", "kubernetes"], "no such engine yet; it has docker, podman and process"),
+        (["-O", "slurm"], "no such engine yet; it has docker, podman and process"),
+        (["-O", "lsf"], "accepts docker, podman and process"),
+        (["-p", "0"], "a port from 1 to 65535"),
+        (["-p", "65536"], "a port from 1 to 65535"),
+        (["-p", "5005x"], "a port from 1 to 65535"),
+        (["-S", ""], "needs a directory"),
+        (["-S", "/tmp/a:b"], "can't have ':'"),
+        (["-O"], "-O needs a value"),
+        (["-x"], "unknown option -x"),
+        (["-U", "docker"], "unexpected 'docker'"),
+    ],
+)
+def test_an_option_that_cannot_be_served_ends_with_status_2_and_says_what_there_is(
+    call: Call, script: str, words: list[str], told: str
+) -> None:
+    done = call(script, *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.startswith(f"{script}: ")
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_lists_every_option_and_does_nothing(call: Call, script: str) -> None:
+    done = call(script, "-h")
+    assert done.returncode == 0
+    for option in ("-O ENGINE", "-S DIR", "-F NAME", "-N", "-p PORT", "-U", "-i", "-s", "-h"):
+        assert option in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "script", ["docker.sh", "podman.sh", "postgresql.sh", "registry.sh", "image.sh", "operations_image.sh"]
+)
+def test_an_engine_script_without_a_subcommand_says_which_there_are(call: Call, script: str) -> None:
+    done = call(f"tests/engines/{script}")
+    assert done.returncode == 2
+    assert f"usage: {script} install|start|stop" in done.stderr

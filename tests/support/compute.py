@@ -1,0 +1,171 @@
+"""The harness through which the compute contract drives one engine."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import PfconError
+from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, Mount
+from pfcon.paths import StoreBase
+
+from .engines import IMAGE, docker_url, podman_url
+from .settings import compute_settings, docker_at
+
+HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do of the contract. A test of a missing ability is skipped with the text given here."""
+
+    read_only_inputs: str = ""
+    images: str = ""
+    user: str = ""
+    unreachable: str = ""
+    endless_lines: str = ""
+
+    def need(self, ability: str) -> None:
+        """Skip the test where the engine lacks an ability."""
+        lack = getattr(self, ability)
+        if lack:
+            pytest.skip(lack)
+
+
+CAPABILITIES = {
+    "docker": Capabilities(),
+    "podman": Capabilities(endless_lines="Podman's log tail leaves out a line that it had to store in pieces"),
+    "process": Capabilities(
+        read_only_inputs="process has no mounts: file permissions alone protect the inputs",
+        images="process runs programs of its own host and ignores the image",
+        user="" if os.geteuid() == 0 else "process needs root to give a job another user",
+        unreachable="process has no service that could be away",
+    ),
+}
+
+
+@dataclass
+class Harness:
+    """One engine with a storeBase of its own."""
+
+    name: str
+    engine: ComputeEngine
+    storebase: StoreBase
+    make_dead: Callable[[], ComputeEngine] | None = None
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def can(self) -> Capabilities:
+        """What the engine is able to do."""
+        return CAPABILITIES[self.name]
+
+    def dead(self) -> ComputeEngine:
+        """An engine of the same class at an address where nobody answers."""
+        self.can.need("unreachable")
+        assert self.make_dead
+        return self.make_dead()
+
+    def spec(self, argv: list[str], **overrides: Any) -> JobSpec:
+        """A job under a fresh name, with its two directories made and mounted."""
+        jid = JobId.parse(f"pfcon-test-{uuid.uuid4().hex[:12]}")
+        name = overrides.pop("name", str(jid))
+        job = self.storebase.job(jid)
+        job.incoming.mkdir(parents=True)
+        job.make_outgoing(overrides.get("user"))
+        mounts = (
+            Mount(PurePosixPath(job.incoming_source), INCOMING, read_only=True),
+            Mount(PurePosixPath(job.outgoing_source), OUTGOING, read_only=False),
+        )
+        self.names.append(name)
+        fields: dict[str, Any] = {"kind": JobKind.PLUGIN, "image": IMAGE, "mounts": mounts, **overrides}
+        return JobSpec(name=name, jid=jid, argv=tuple(argv), **fields)
+
+    def shell(self, script: str, *args: str, **overrides: Any) -> JobSpec:
+        """A job that runs a shell script; ``$1`` is the output directory, ``args`` follow."""
+        return self.spec(["sh", "-c", script, "sh", str(OUTGOING), *args], **overrides)
+
+    def incoming(self, spec: JobSpec) -> Path:
+        """The job's inputs on this side."""
+        return self.storebase.job(spec.jid).incoming
+
+    def outgoing(self, spec: JobSpec) -> Path:
+        """The job's outputs on this side."""
+        return self.storebase.job(spec.jid).outgoing
+
+    def wait(self, name: str, timeout: float = 30) -> JobInfo:
+        """Poll until the job has ended."""
+        deadline = time.monotonic() + timeout
+        while not (info := self.engine.info(name)).status.final:
+            assert time.monotonic() < deadline, f"{name} has not ended in {timeout} s: {info}"
+            time.sleep(0.02)
+        return info
+
+    def run(self, spec: JobSpec, timeout: float = 30) -> JobInfo:
+        """Schedule a job and wait for its end."""
+        self.engine.schedule(spec)
+        return self.wait(spec.name, timeout)
+
+    def close(self) -> None:
+        """Remove every job that a test may have scheduled."""
+        faults = []
+        for name in dict.fromkeys(self.names):
+            try:
+                self.engine.remove(name)
+            except PfconError as fault:
+                faults.append(f"{name}: {fault}")
+        assert not faults, f"jobs left on {self.name}: {faults}"
+
+
+def eventually(condition: Callable[[], bool], timeout: float = 15) -> bool:
+    """Whether a condition comes true in time; seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def jobs_directory(compute: Harness) -> Path:
+    """Where the process engine keeps its jobs."""
+    return compute.storebase.private / "process"
+
+
+def read_number(path: Path) -> int:
+    """The number that a job writes to a file as a line, as soon as it is there."""
+    assert eventually(lambda: path.exists() and path.read_text().endswith("\n"))
+    return int(path.read_text())
+
+
+def still_changes(path: Path) -> bool:
+    """Whether a file grows in the next 0.4 seconds."""
+    before = path.stat().st_size
+    time.sleep(0.4)
+    return path.stat().st_size != before
+
+
+_ALIVE: list[ComputeEngine] = []  # engines live as long as their process, in the service too: they have no close()
+
+
+def make_harness(name: str, root: Path) -> Harness:
+    """The harness of an engine; skips or fails the test where the engine does not answer."""
+    storebase = StoreBase(root)
+    if name == "process":
+        from pfcon.compute.process.engine import ProcessEngine
+
+        return Harness(name, ProcessEngine(storebase, stop_grace=2), storebase)
+    url = docker_url() if name == "docker" else podman_url()
+    from pfcon.compute.docker.engine import DockerEngine
+
+    def at(address: str) -> ComputeEngine:
+        settings = compute_settings(storebase=PurePosixPath(root), docker=docker_at(address))
+        _ALIVE.append(DockerEngine(settings, root, stop_grace=2))
+        return _ALIVE[-1]
+
+    return Harness(name, at(url), storebase, make_dead=lambda: at("tcp://127.0.0.1:1"))

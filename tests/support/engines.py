@@ -1,0 +1,206 @@
+"""Finds the engines, databases and other programs that tests run against, by environment.
+
+PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
+PFCON_TEST_IMAGE                       image of the test jobs, present on both engines
+PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
+PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
+PFCON_TEST_OP_IMAGE                    image of copy, upload and delete jobs, present on Docker
+PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
+PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+IMAGE = os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1")
+
+
+class Unavailable(Exception):
+    """Why an engine can't be used, and how to get it."""
+
+
+def docker_url() -> str:
+    """URL of a Docker engine that holds the test image; skips or fails the test where there is none."""
+    return _available("docker")
+
+
+def podman_url() -> str:
+    """URL of a Podman service that holds the test image; skips or fails the test where there is none."""
+    return _available("podman")
+
+
+def postgresql_url() -> str:
+    """SQLAlchemy URL of a PostgreSQL database; skips or fails the test where there is none."""
+    return _available("postgresql")
+
+
+def registry(engine: str) -> str:
+    """HOST:PORT of an image registry that this engine (docker or podman) pulls from; skips or fails without one."""
+    _available(engine)
+    _available("registry")
+    return _available("registry", engine)
+
+
+def op_image() -> str:
+    """Name of the operations image that the Docker engine holds; skips or fails the test without one."""
+    _available("docker")
+    return _available("operations_image")
+
+
+def client4() -> str:
+    """Directory for a PYTHONPATH, with the released python-pfconclient 4; skips or fails the test without one."""
+    return _available("pfconclient4")
+
+
+def _available(name: str, engine: str = "") -> str:
+    try:
+        return _find(f"{name} {engine}".strip())
+    except Unavailable as fault:
+        if name in os.environ.get("PFCON_TEST_REQUIRE", "").split():
+            pytest.fail(f"{name} is in PFCON_TEST_REQUIRE, but {fault}", pytrace=False)
+        pytest.skip(str(fault))
+
+
+def _find(name: str) -> str:
+    found = _probe(name)
+    if isinstance(found, Unavailable):
+        raise found
+    return found
+
+
+@functools.cache
+def _probe(name: str) -> str | Unavailable:
+    """Ask once in a test run."""
+    try:
+        return _FINDERS[name]()
+    except Unavailable as fault:
+        return fault
+
+
+def _find_docker() -> str:
+    configured = os.environ.get("PFCON_TEST_DOCKER") or os.environ.get("DOCKER_HOST")
+    url = configured or "unix:///var/run/docker.sock"
+    return _with_image(url, "no Docker engine; start one and set PFCON_TEST_DOCKER to its URL")
+
+
+def _find_podman() -> str:
+    advice = "no Podman service; run `podman system service` and set PFCON_TEST_PODMAN to its URL"
+    configured = os.environ.get("PFCON_TEST_PODMAN")
+    if configured:
+        return _with_image(configured, advice)
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    sockets = [Path(runtime, "podman/podman.sock")] if runtime else []
+    for socket in [*sockets, Path("/run/podman/podman.sock")]:
+        if socket.exists():
+            return _with_image(f"unix://{socket}", advice)
+    raise Unavailable(advice)
+
+
+def _with_image(url: str, advice: str) -> str:
+    advice_for_image = "build it there (tests/engines/image.sh) or set PFCON_TEST_IMAGE"
+    return _holding(url, IMAGE, advice, advice_for_image)
+
+
+def _holding(url: str, image: str, advice: str, advice_for_image: str) -> str:
+    import docker
+    from requests.exceptions import RequestException
+
+    try:
+        client = docker.APIClient(base_url=url, timeout=10, version="auto")
+    except docker.errors.DockerException as fault:
+        raise Unavailable(f"{advice} ({url}: {fault})") from fault
+    try:
+        client.inspect_image(image)
+    except docker.errors.ImageNotFound as fault:
+        raise Unavailable(f"{url} has no image {image}; {advice_for_image}") from fault
+    except (docker.errors.DockerException, RequestException) as fault:
+        raise Unavailable(f"{advice} ({url}: {fault})") from fault
+    finally:
+        client.close()
+    return url
+
+
+def _find_postgresql() -> str:
+    import sqlalchemy
+
+    url = os.environ.get("PFCON_TEST_POSTGRESQL")
+    if not url:
+        raise Unavailable("no PostgreSQL; set PFCON_TEST_POSTGRESQL to an SQLAlchemy URL (postgresql+psycopg://…)")
+    engine = sqlalchemy.create_engine(url)
+    try:
+        engine.connect().close()
+    except sqlalchemy.exc.SQLAlchemyError as fault:
+        raise Unavailable(f"PostgreSQL at PFCON_TEST_POSTGRESQL does not answer: {fault}") from fault
+    finally:
+        engine.dispose()
+    return url
+
+
+def _find_registry() -> str:
+    import requests
+
+    advice = "no image registry; start one (tests/engines/registry.sh) and set PFCON_TEST_REGISTRY to its HOST:PORT"
+    host = os.environ.get("PFCON_TEST_REGISTRY")
+    if not host:
+        raise Unavailable(advice)
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy for the internet does not know our loopback
+            session.get(f"http://{host}/v2/", timeout=10).raise_for_status()
+    except requests.RequestException as fault:
+        raise Unavailable(f"{advice} ({fault})") from fault
+    return host
+
+
+def _find_registry_of(engine: str) -> str:
+    """The registry, where the engine speaks plain HTTP to it: Docker does on loopback, Podman when configured."""
+    import docker
+
+    host, url = _find("registry"), _find(engine)
+    client = docker.APIClient(base_url=url, timeout=30, version="auto")
+    try:
+        events = client.pull(f"{host}/pfcon/none:1", stream=True, decode=True)
+        refusal = " ".join(str(event.get("error", "")) for event in events)
+    except docker.errors.APIError as fault:
+        refusal = str(fault.explanation)
+    finally:
+        client.close()
+    if "manifest unknown" not in refusal and "name unknown" not in refusal:
+        raise Unavailable(f"{engine} at {url} does not pull from {host} (registries.conf, tests/engines): {refusal}")
+    return host
+
+
+def _find_op_image() -> str:
+    advice = "build one (tests/engines/operations_image.sh) and set PFCON_TEST_OP_IMAGE to its name"
+    image = os.environ.get("PFCON_TEST_OP_IMAGE")
+    if not image:
+        raise Unavailable(f"no operations image; {advice}")
+    _holding(_find("docker"), image, "the Docker engine does not answer", advice)
+    return image
+
+
+def _find_client4() -> str:
+    name = os.environ.get("PFCON_TEST_CLIENT4")
+    if not name:
+        advice = "pip install --no-deps --target DIR python-pfconclient==4.0.0, and set PFCON_TEST_CLIENT4 to DIR"
+        raise Unavailable(f"no python-pfconclient 4; tests/run.sh installs it, or: {advice}")
+    directory = Path(name).resolve()
+    if not (directory / "pfconclient/client.py").is_file():
+        raise Unavailable(f"PFCON_TEST_CLIENT4={name} holds no package pfconclient; tests/run.sh installs it")
+    return str(directory)
+
+
+_FINDERS: dict[str, Callable[[], str]] = {
+    "docker": _find_docker,
+    "podman": _find_podman,
+    "postgresql": _find_postgresql,
+    "registry": _find_registry,
+    "operations_image": _find_op_image,
+    "pfconclient4": _find_client4,
+    "registry docker": lambda: _find_registry_of("docker"),
+    "registry podman": lambda: _find_registry_of("podman"),
+}

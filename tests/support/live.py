@@ -1,0 +1,195 @@
+"""A real pfcon server in a process group of its own, on a loopback port, and a client for it."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+USER, PASSWORD = "pfcon", "pfcon1234"  # development mode's
+JOB_FIELDS: dict[str, Any] = {
+    "image": os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1"),
+    "entrypoint": ["sh", "-c"],
+    "type": "ds",
+    "auid": "chris",
+    "number_of_workers": 1,
+    "cpu_limit": 1000,
+    "memory_limit": 300,
+    "gpu_limit": 0,
+}
+COPY_ALL = 'cp -r "$0"/. "$1"; echo copied'  # a plugin: $0 is its input directory, $1 its output directory
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_zip(files: Mapping[str, bytes | str]) -> bytes:
+    """A zip with these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@dataclass
+class LiveServer:
+    """``pfcon serve`` over a storeBase; a context manager. ``environ`` adds settings."""
+
+    storebase: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Base of all resources."""
+        return f"http://127.0.0.1:{self.port}/api/v1/"
+
+    @property
+    def log_path(self) -> Path:
+        """What the server printed."""
+        return self.storebase.parent / f"{self.storebase.name}.server.log"
+
+    def start(self) -> "LiveServer":
+        """Start it and wait until it answers."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pfcon", "serve", "--bind", f"127.0.0.1:{self.port}"],
+                env=self._environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.storebase,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 30
+        while not self.answers():
+            assert self.process.poll() is None, f"the server ended:\n{self.log_path.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"the server does not answer:\n{self.log_path.read_text()[-3000:]}"
+            time.sleep(0.05)
+        return self
+
+    def _environ(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "APPLICATION_MODE": "development",
+            "CONTAINER_ENV": "process",
+            "COMPUTE_VOLUME_TYPE": "host",
+            "STOREBASE_MOUNT": str(self.storebase),
+            "STOREBASE": str(self.storebase),
+            "PFCON_WORKERS": "2",
+            "PFCON_THREADS": "32",
+            **self.environ,
+        }
+
+    def answers(self) -> bool:
+        """Whether ``health/`` says OK."""
+        try:
+            return requests.get(self.url + "health/", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def signal(self, number: int) -> None:
+        """Send a signal to every process of the server, not to its jobs."""
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+        self.process = None
+
+    def stop(self) -> int:
+        """End it as an administrator would; the exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        status = self.process.wait(timeout=60)
+        self.process = None
+        return status
+
+    def __enter__(self) -> "LiveServer":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process is not None:
+            self.kill()
+        print(f"--- end of {self.log_path}\n{self.log_path.read_text()[-4000:]}")  # pytest shows it with a failure
+
+
+StartServer = Callable[..., LiveServer]  # (engine, **environ): what the fixture start_server gives
+
+
+class Api:
+    """Requests as a logged-in client."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        credentials = {"pfcon_user": USER, "pfcon_password": PASSWORD}
+        answer = requests.post(url + "auth-token/", json=credentials, timeout=30)
+        self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """GET below /api/v1/."""
+        return requests.get(self.url + path, headers=self.headers, timeout=300, **options)
+
+    def delete(self, path: str) -> requests.Response:
+        """DELETE below /api/v1/."""
+        return requests.delete(self.url + path, headers=self.headers, timeout=300)
+
+    def post(self, path: str, fields: Mapping[str, Any], data_file: Any = None, **options: Any) -> requests.Response:
+        """POST a form, multipart when there is a ``data_file``, as both clients do."""
+        files = None if data_file is None else {"data_file": data_file}
+        return requests.post(
+            self.url + path, data=fields, files=files, headers=self.headers, **{"timeout": 300, **options}
+        )
+
+    def submit(self, jid: str, script: str, data_file: Any, **fields: Any) -> requests.Response:
+        """POST a job that runs a shell script; ``$0`` is the input directory, ``$1`` the output directory."""
+        return self.post("jobs/", {**JOB_FIELDS, "args": [script], "jid": jid, **fields}, data_file)
+
+    def wait(self, jid: str, timeout: float = 60) -> dict[str, str]:
+        """Poll until the job has ended; its ``compute`` object."""
+        deadline = time.monotonic() + timeout
+        while True:
+            answer = self.get(f"jobs/{jid}/")
+            assert answer.status_code == 200, answer.text
+            compute: dict[str, str] = answer.json()["compute"]
+            if compute["status"] not in ("notStarted", "started"):
+                return compute
+            assert time.monotonic() < deadline, compute
+            time.sleep(0.05)
+
+    def unzip(self, jid: str) -> dict[str, bytes]:
+        """The job's outputs by name."""
+        answer = self.get(f"jobs/{jid}/file/")
+        assert answer.status_code == 200, answer.text
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            return {name: archive.read(name) for name in archive.namelist()}
+
+
+def new_jid() -> str:
+    """A jid that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:10]}"

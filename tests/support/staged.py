@@ -1,0 +1,72 @@
+"""One jid of the staged interface, driven as CUBE drives it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from .live import JOB_FIELDS, Api, LiveServer, new_jid
+
+INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
+
+
+class StagedJob:
+    """A job on a server whose storeBase is the users' storage too."""
+
+    def __init__(self, server: LiveServer, input_dir: str = "home/bob/data") -> None:
+        self.server = server
+        self.api = Api(server.url)
+        self.jid = new_jid()
+        self.input_dir = input_dir
+        self.output_dir = f"home/bob/feeds/{self.jid}/data"
+
+    @property
+    def key(self) -> Path:
+        """The job's own directory."""
+        return self.server.storebase / f"key-{self.jid}"
+
+    def post(self, kind: str, **fields: Any) -> requests.Response:
+        """POST a job of some kind."""
+        return self.api.post(f"{kind}jobs/", {"jid": self.jid, **fields})
+
+    def copy(self, *input_dirs: str) -> requests.Response:
+        """POST the copy job."""
+        dirs = list(input_dirs) or [self.input_dir]
+        return self.post("copy", input_dirs=dirs, output_dir=self.output_dir, memory_limit=200)
+
+    def plugin(self, script: str, *input_dirs: str, **fields: Any) -> requests.Response:
+        """POST the plugin job: a shell script; ``$0`` is the input directory, ``$1`` the output directory."""
+        dirs = list(input_dirs) or [self.input_dir]
+        shell = {**JOB_FIELDS, "args": [script], "input_dirs": dirs, "output_dir": self.output_dir}
+        return self.post("plugin", **{**shell, **fields})
+
+    def delete(self) -> requests.Response:
+        """POST the delete job."""
+        return self.post("delete")
+
+    def get(self, kind: str) -> requests.Response:
+        """GET a job of some kind."""
+        return self.api.get(f"{kind}jobs/{self.jid}/")
+
+    def wait(self, kind: str, timeout: float = 60) -> dict[str, str]:
+        """Poll until the job has ended; its ``compute`` object."""
+        deadline = time.monotonic() + timeout
+        while True:
+            answer = self.get(kind)
+            assert answer.status_code == 200, answer.text
+            compute: dict[str, str] = answer.json()["compute"]
+            if compute["status"] not in ("notStarted", "started"):
+                return compute
+            assert time.monotonic() < deadline, compute
+            time.sleep(0.05)
+
+    def copied(self, *input_dirs: str) -> dict[str, str]:
+        """POST the copy job and wait for its end."""
+        answer = self.copy(*input_dirs)
+        assert answer.status_code == 201, answer.text
+        return self.wait("copy")
+
+    def files(self) -> requests.Response:
+        """GET the list of outputs."""
+        return self.api.get(f"pluginjobs/{self.jid}/file/?job_output_path={self.output_dir}")

@@ -1,0 +1,64 @@
+"""Imports point one way: api -> jobs -> {storage, compute, records} -> types that everyone may import."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import pfcon
+
+ROOT = Path(pfcon.__file__).parent
+
+# From the bottom to the top: a module imports only from layers below its own, or from its own package.
+LAYERS = [
+    ["errors", "units"],
+    ["models", "background", "descent", "__init__"],
+    ["paths", "command", "settings", "tree", "links"],
+    ["auth", "archive", "progress"],
+    ["storage", "compute", "records"],
+    ["operations"],
+    ["jobs"],
+    ["api"],
+    ["app", "check"],
+    ["server"],
+    ["__main__"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+THIRD_PARTY = {"flask": {"api", "app"}, "flask_restful": {"api", "app"}, "sqlalchemy": {"records"}}
+MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    return path.parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_a_module_imports_only_from_below(path: Path) -> None:
+    assert part(path) in LEVEL, f"{part(path)} has no place in the layers yet"
+    for name in imports(path):
+        if not name.startswith("pfcon."):
+            continue
+        other = name.split(".")[1]
+        assert other == part(path) or LEVEL[other] < LEVEL[part(path)], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_frameworks_stay_in_their_rooms(path: Path) -> None:
+    for name in imports(path):
+        rooms = THIRD_PARTY.get(name.split(".")[0])
+        assert rooms is None or part(path) in rooms, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_a_room_is_small(path: Path) -> None:
+    assert len((ROOT / path).read_text().splitlines()) <= 300

@@ -1,0 +1,75 @@
+"""The arithmetic of the benchmarks' tables; nothing is timed here."""
+
+import random
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[2]))  # the benchmarks are not installed
+
+from benchmarks.report import Row, Table, at_least, at_most, percentile, speed
+from benchmarks.trees import make_tree, random_pieces, text_pool
+
+
+def test_a_lower_bound_is_kept_by_what_reaches_it() -> None:
+    assert at_least(3).verdict(3.0) == "PASS"
+    assert at_least(3).verdict(2.4) == "short of it (80%)"
+
+
+def test_an_upper_bound_is_missed_by_what_exceeds_it() -> None:
+    assert at_most(100, " ms").verdict(100) == "PASS"
+    assert at_most(100, " ms").verdict(400) == "short of it (25%)"
+
+
+def test_a_target_is_compared_with_the_ratio_unless_a_figure_is_given() -> None:
+    assert Row("x", "1 s", "3 s", 3.0, at_least(3)).cells()[3:] == ("3.00×", "≥ 3×", "PASS")
+    assert Row("x", "9/s", "", 3.0, at_least(10, "/s"), figure=9).cells()[3:] == (
+        "3.00×",
+        "≥ 10/s",
+        "short of it (90%)",
+    )
+
+
+def test_a_target_without_anything_to_compare_it_with_is_an_error() -> None:
+    with pytest.raises(ValueError, match="without a figure"):
+        Row("x", "1 s", target=at_least(3)).cells()
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(n) for n in range(1, 101)]
+    assert (percentile(values, 50), percentile(values, 99), percentile(values, 100)) == (50, 99, 100)
+    assert percentile([7.0], 99) == 7.0
+    with pytest.raises(ValueError, match="nothing"):
+        percentile([], 50)
+
+
+def test_a_speed_is_that_of_the_median_and_tells_the_spread() -> None:
+    assert speed(10_000_000, [4.0, 1.0, 2.0]) == "2.00 s (1.00 to 4.00), 5 MB/s"
+    assert speed(10_000_000, [2.0]) == "2.00 s, 5 MB/s"
+
+
+def test_a_table_is_markdown_whatever_its_cells_hold() -> None:
+    text = Table("T", [Row("a|b", "1")], ["note"]).markdown()
+    assert text.splitlines()[4] == r"| a\|b | 1 |  |  |  |  |"
+    assert text.endswith("\n\n- note\n")
+
+
+def test_a_tree_is_what_its_description_says(tmp_path: Path) -> None:
+    tree = make_tree("many10k", tmp_path, quick=True)
+    with zipfile.ZipFile(tree.path) as archive:
+        sizes = [member.file_size for member in archive.infolist()]
+        assert archive.testzip() is None
+    assert (len(sizes), sum(sizes)) == (tree.nfiles, tree.nbytes) == (1000, 10_240_000)
+    assert tree.path.stat().st_size > 0.99 * tree.nbytes
+
+
+def test_text_compresses_as_text_does_and_random_data_does_not() -> None:
+    import zlib
+
+    rng = random.Random(1)
+    text = b"".join(text_pool(rng)[:200])
+    assert 0.3 < len(zlib.compress(text)) / len(text) < 0.5
+    data = next(random_pieces(rng, [rng.randbytes(2**20)]))
+    assert len(zlib.compress(data)) > len(data)

@@ -1,0 +1,152 @@
+"""What real engines' refusals become, and what silence becomes."""
+
+import http.client
+import json
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfcon.compute.docker.faults import error_of, no_answer, plain, start_failure
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+
+DATA = Path(__file__).parents[1] / "data" / "docker"
+RECORDED: dict[str, dict[str, Any]] = {
+    engine: json.loads((DATA / f"{engine}-errors.json").read_text()) for engine in ("docker", "podman")
+}
+ENGINES = pytest.mark.parametrize("engine", ["docker", "podman"])
+
+
+def recorded(engine: str, label: str) -> PfconError:
+    return error_of(**RECORDED[engine][label], verdict=label.startswith(("create", "start")))
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("label", "error"),
+    [
+        ("create: name in use", Conflict),
+        ("create: no image", Absent),
+        ("create: bad image", Refused),
+        ("create: cpu", Refused),
+        ("create: memory", Refused),
+        ("create: mount", Refused),
+        ("start: GPUs", Refused),
+        ("start: no command", Refused),
+        ("inspect: absent", Absent),
+        ("remove: absent", Absent),
+        ("stop: absent", Absent),
+    ],
+)
+def test_a_recorded_refusal_becomes_our_error(engine: str, label: str, error: type[PfconError]) -> None:
+    if RECORDED[engine][label] is None:
+        pytest.skip(f"{engine} does not refuse that")
+    assert type(recorded(engine, label)) is error
+
+
+def test_a_refusal_carries_the_engines_reason() -> None:
+    assert "Minimum memory limit allowed is 6MB" in str(recorded("docker", "create: memory"))
+
+
+@ENGINES
+def test_a_command_that_cannot_be_run_is_told_apart(engine: str) -> None:
+    def told(label: str) -> str | None:
+        return start_failure(str(recorded(engine, label)), "img", "cmd")
+
+    assert told("start: no command") == told("start: no path") == "no such command in image img: cmd"
+    assert told("start: not executable") == told("start: a directory") == "not executable in image img: cmd"
+
+
+@pytest.mark.parametrize(
+    ("text", "begin"),
+    [
+        (
+            "crun: executable file `x` not found in $PATH: No such file or directory: OCI runtime error",
+            "no such command",
+        ),
+        ("crun: open executable: Permission denied: OCI permission denied", "not executable"),
+        ('runc create failed: exec: "/x": exec format error', "not executable"),
+    ],
+)
+def test_other_runtimes_texts_are_known(text: str, begin: str) -> None:
+    assert (start_failure(text, "img", "cmd") or "").startswith(begin)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'could not select device driver "" with capabilities: [[gpu]]',
+        'error mounting "/srv/x" to rootfs at "/share/incoming": stat /srv/x: no such file or directory: '
+        "OCI runtime attempted to invoke a command that was not found",  # Podman's guess
+        'chdir to cwd ("/w") set in config.json failed: permission denied: OCI permission denied',
+    ],
+)
+def test_other_faults_of_a_start_are_not_blamed_on_the_command(text: str) -> None:
+    assert start_failure(text, "img", "cmd") is None
+
+
+@pytest.mark.parametrize("text", ["write /x: no space left on device", "fork/exec: Resource temporarily unavailable"])
+def test_a_passing_want_of_the_engine_may_be_tried_again(text: str) -> None:
+    fault = error_of(500, text, verdict=True)
+    assert isinstance(fault, Unreachable)
+    assert fault.retryable
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_an_engine_that_is_busy_may_be_tried_again(status: int) -> None:
+    assert isinstance(error_of(status, "busy", verdict=True), Unreachable)
+
+
+def test_an_inner_fault_while_asking_for_a_job_is_no_verdict_on_it() -> None:
+    assert isinstance(error_of(500, "something broke"), Unreachable)
+    assert isinstance(error_of(500, "something broke", verdict=True), Refused)
+
+
+def test_podmans_500_for_a_container_that_is_just_being_removed_is_absent() -> None:
+    text = "container 626d50 does not exist in database: no such container"
+    assert isinstance(error_of(500, text), Absent)
+
+
+def test_a_bad_request_is_refused_whatever_words_its_paths_have() -> None:
+    assert isinstance(error_of(400, "bind source path does not exist: /srv/timeout"), Refused)
+
+
+def wrapped(cause: BaseException) -> Exception:
+    """As requests tells it: the cause in the arguments of another error."""
+    return ConnectionError(Exception("Connection aborted.", cause))
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason", "sent"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused", False),
+        (FileNotFoundError(2, "No such file or directory"), "no such file", False),
+        (PermissionError(13, "Permission denied"), "permission denied", False),
+        (socket.gaierror(-2, "Name or service not known"), "name or service not known", False),
+        (TimeoutError("timed out"), "no answer in time", True),
+        (ConnectionResetError(104, "reset"), "the connection broke", True),
+        (http.client.RemoteDisconnected("closed"), "the connection broke", True),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda cause: cause, wrapped], ids=["plain", "wrapped"])
+def test_silence_is_unreachable_with_its_reason(cause: Exception, reason: str, sent: bool, wrap: Any) -> None:
+    fault = no_answer("unix:///x.sock", wrap(cause))
+    assert isinstance(fault, Unreachable)
+    assert "unix:///x.sock" in str(fault)
+    assert fault.sent is sent
+    assert reason in str(fault)
+
+
+def test_a_certificate_that_is_not_valid_is_told() -> None:
+    cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    cause.verify_message = "self-signed certificate"
+    fault = no_answer("tcp://engine:2376", wrapped(cause))
+    assert "certificate is not valid (self-signed certificate)" in str(fault)
+    assert not fault.sent
+
+
+def test_a_long_text_of_an_engine_is_one_bounded_line() -> None:
+    assert plain("a\n  b") == "a b"
+    assert len(plain("x" * 5000)) == 500

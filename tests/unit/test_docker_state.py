@@ -1,0 +1,155 @@
+"""What is told of a job by what real engines answered to inspect."""
+
+import copy
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfcon.compute.docker.state import START_PATIENCE, is_job, job_info, may_have_note
+from pfcon.models import JobStatus
+
+DATA = Path(__file__).parents[1] / "data" / "docker"
+RECORDED: dict[str, dict[str, Any]] = {
+    engine: json.loads((DATA / f"{engine}-inspects.json").read_text()) for engine in ("docker", "podman")
+}
+ENGINES = pytest.mark.parametrize("engine", ["docker", "podman"])
+IMAGE = "local/pfcon-test:1"
+NAME = "pfcon-record"
+
+
+def created(inspect: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(inspect["Created"]).astimezone(UTC)
+
+
+def info_of(inspect: dict[str, Any], note: str | None = None, age: float = 1) -> Any:
+    return job_info("job", inspect, created(inspect) + timedelta(seconds=age), note)
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("life", "status", "message"),
+    [
+        ("created", JobStatus.NOT_STARTED, ""),
+        ("running", JobStatus.STARTED, ""),
+        ("paused", JobStatus.STARTED, "paused"),
+        ("stopped", JobStatus.FAILED, "killed by signal SIGKILL"),
+        ("exit 0", JobStatus.SUCCEEDED, ""),
+        ("exit 3", JobStatus.FAILED, "exit code 3"),
+        ("exit 127", JobStatus.FAILED, "exit code 127"),
+        ("segfault", JobStatus.FAILED, "killed by signal SIGSEGV"),
+    ],
+)
+def test_a_recorded_life_is_told_in_plain_words(engine: str, life: str, status: JobStatus, message: str) -> None:
+    info = info_of(RECORDED[engine][life])
+    assert (info.status, info.message) == (status, message)
+    assert (info.finished_at is not None) == status.final
+    assert info.request == "5eed"
+    assert info.image.endswith(IMAGE)
+
+
+@ENGINES
+def test_the_command_is_told_as_it_was_given_also_without_arguments(engine: str) -> None:
+    assert info_of(RECORDED[engine]["exit 3"]).argv == ("sh", "-c", "exit 3")
+    assert info_of(RECORDED[engine]["start: no command"]).argv == ("nosuch",)
+
+
+def test_dockers_out_of_memory_names_the_limit() -> None:
+    info = info_of(RECORDED["docker"]["out of memory"])
+    assert info.message == "out of memory: the job exceeded its limit of 64 MiB"
+
+
+def test_podmans_kill_below_a_limit_names_the_probable_reason() -> None:
+    info = info_of(RECORDED["podman"]["out of memory"])
+    assert info.message == "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"
+
+
+def test_out_of_memory_without_a_limit_is_the_machines() -> None:
+    inspect = copy.deepcopy(RECORDED["docker"]["out of memory"])
+    inspect["HostConfig"]["Memory"] = 0
+    assert info_of(inspect).message == "out of memory: the machine has no more"
+
+
+def test_a_job_that_survived_the_death_of_a_child_has_succeeded() -> None:
+    inspect = copy.deepcopy(RECORDED["docker"]["out of memory"])
+    inspect["State"]["ExitCode"] = 0
+    assert info_of(inspect).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("life", "message"),
+    [
+        ("start: no command", "no such command in image local/pfcon-test:1: nosuch"),
+        ("start: no path", "no such command in image local/pfcon-test:1: /no/such"),
+        ("start: not executable", "not executable in image local/pfcon-test:1: /etc/passwd"),
+        ("start: a directory", "not executable in image local/pfcon-test:1: /etc"),
+    ],
+)
+def test_docker_remembers_why_a_job_could_not_start(life: str, message: str) -> None:
+    info = info_of(RECORDED["docker"][life])
+    assert (info.status, info.message) == (JobStatus.FAILED, message)
+    assert info.finished_at == created(RECORDED["docker"][life])
+
+
+def test_podman_does_not_and_a_note_is_looked_for() -> None:
+    inspect = RECORDED["podman"]["start: no command"]
+    assert info_of(inspect).status is JobStatus.NOT_STARTED
+    assert may_have_note(inspect)
+    info = info_of(inspect, note="no such command")
+    assert (info.status, info.message) == (JobStatus.FAILED, "no such command")
+
+
+def test_a_note_explains_an_end_better_than_its_exit_code() -> None:
+    info = info_of(RECORDED["docker"]["stopped"], note="cancelled")
+    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled")
+
+
+def test_a_running_job_is_not_asked_for_a_note() -> None:
+    assert not may_have_note(RECORDED["docker"]["running"])
+
+
+def test_a_container_that_never_starts_does_not_wait_for_ever() -> None:
+    inspect = RECORDED["podman"]["created"]
+    patience = START_PATIENCE.total_seconds()
+    assert info_of(inspect, age=patience - 1).status is JobStatus.NOT_STARTED
+    assert info_of(inspect, age=patience + 1).status is JobStatus.FAILED
+
+
+def test_the_time_of_the_end_is_in_utc_to_the_microsecond() -> None:
+    inspect = copy.deepcopy(RECORDED["docker"]["exit 0"])
+    inspect["State"]["FinishedAt"] = "2026-11-20T14:17:13.352302912-05:00"
+    assert info_of(inspect).finished_at == datetime(2026, 11, 20, 19, 17, 13, 352302, UTC)
+
+
+@pytest.mark.parametrize("status", ["dead", "removing"])
+def test_an_ended_job_that_is_being_removed_keeps_its_end(status: str) -> None:
+    inspect = copy.deepcopy(RECORDED["docker"]["exit 3"])
+    inspect["State"]["Status"] = status
+    assert info_of(inspect).message == "exit code 3"
+    inspect["State"]["FinishedAt"] = "0001-01-01T00:00:00Z"
+    assert info_of(inspect).status is JobStatus.UNDEFINED
+
+
+def test_an_unknown_state_is_undefined_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    inspect = copy.deepcopy(RECORDED["docker"]["running"])
+    inspect["State"]["Status"] = "dreaming"
+    with caplog.at_level(logging.WARNING):
+        info = info_of(inspect)
+    assert info.status is JobStatus.UNDEFINED
+    assert "dreaming" in info.message
+    assert "dreaming" in caplog.text
+
+
+@ENGINES
+def test_a_container_is_a_job_only_under_its_whole_name_and_with_our_labels(engine: str) -> None:
+    inspect = copy.deepcopy(RECORDED[engine]["running"])
+    assert is_job(inspect, NAME)
+    assert not is_job(inspect, inspect["Id"][:6])
+    inspect["Config"]["Labels"] = {"org.chrisproject.job_type": "plugin"}  # made by an older pfcon
+    assert is_job(inspect, NAME)
+    for labels in ({"other": "x"}, None):
+        inspect["Config"]["Labels"] = labels
+        assert not is_job(inspect, NAME)

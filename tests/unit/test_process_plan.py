@@ -1,0 +1,121 @@
+"""The pure part of the process engine: paths, plans and messages."""
+
+import json
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from pfcon.compute.process.plan import BASE_ENV, MARKER, State, make_plan, outcome, refuse, translate
+from pfcon.errors import Refused
+from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount, Resources, User
+from pfcon.paths import StoreBase
+
+MOUNTS = {"/share/incoming": "/base/key-1/incoming", "/share/outgoing": "/base/key-1/outgoing"}
+STOREBASE = StoreBase(Path("/base"))
+
+
+def spec(**fields: object) -> JobSpec:
+    mounts = (
+        Mount(PurePosixPath("key-1/incoming"), INCOMING, read_only=True),
+        Mount(PurePosixPath("key-1/outgoing"), OUTGOING, read_only=False),
+    )
+    given = {"argv": ("prog",), "mounts": mounts, **fields}
+    return JobSpec(name="1", jid=JobId("1"), kind=JobKind.PLUGIN, image="i", **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("word", "translated"),
+    [
+        ("/share/incoming", "/base/key-1/incoming"),
+        ("/share/incoming/a b", "/base/key-1/incoming/a b"),
+        ("--dir=/share/outgoing/x", "--dir=/base/key-1/outgoing/x"),
+        ("--dir=/share/outgoing", "--dir=/base/key-1/outgoing"),
+        ("a=b=/share/incoming", "a=b=/base/key-1/incoming"),
+        ("/share/incomings", "/share/incomings"),
+        ("/share/incoming\n", "/share/incoming\n"),
+        ("x/share/incoming", "x/share/incoming"),
+        ("cat /share/incoming/a", "cat /share/incoming/a"),
+        ("/share", "/share"),
+        ("share/incoming", "share/incoming"),
+        ("", ""),
+    ],
+)
+def test_a_mounts_target_is_translated_only_where_a_word_names_it(word: str, translated: str) -> None:
+    assert translate(word, MOUNTS) == translated
+
+
+def test_of_nested_targets_the_longest_is_taken() -> None:
+    assert translate("/share/in/x", {"/share": "/a", "/share/in": "/b"}) == "/b/x"
+
+
+def test_without_mounts_nothing_is_translated() -> None:
+    assert translate("/share/incoming", {}) == "/share/incoming"
+
+
+def test_directories_with_special_characters_are_put_in_verbatim() -> None:
+    assert translate("/in", {"/in": r"/base/\1 $x"}) == r"/base/\1 $x"
+
+
+def test_a_plan_has_real_directories_in_words_and_environment() -> None:
+    job = spec(argv=("prog", "/share/incoming"), env=(("OUT", "/share/outgoing"), ("LANG", "C")))
+    plan = make_plan(job, STOREBASE, 7, "m1", euid=0)
+    assert plan["argv"] == ["prog", "/base/key-1/incoming"]
+    assert plan["env"] == BASE_ENV | {"OUT": "/base/key-1/outgoing", "LANG": "C", MARKER: "m1"}
+    assert plan["cwd"] == "/base/key-1/outgoing"
+    assert plan["grace"] == 7
+    assert json.loads(json.dumps(plan)) == plan
+
+
+def test_a_plan_has_limits_in_bytes_and_whole_cores() -> None:
+    limits = Resources(cpu=1001, memory=3, pids=9)
+    plan = make_plan(spec(resources=limits), STOREBASE, 7, "m1", euid=0)
+    assert (plan["cores"], plan["memory"], plan["pids"]) == (2, 3 * 1024 * 1024, 9)
+    plan = make_plan(spec(), STOREBASE, 7, "m1", euid=0)
+    assert (plan["cores"], plan["memory"], plan["pids"]) == (None, None, None)
+
+
+def test_only_root_changes_a_jobs_user() -> None:
+    job = spec(user=User(7, 8))
+    plan = make_plan(job, STOREBASE, 7, "m1", euid=0)
+    assert (plan["uid"], plan["gid"]) == (7, 8)
+    refuse(job, 0, 0)
+    refuse(job, 7, 8)
+    plan = make_plan(job, STOREBASE, 7, "m1", euid=7)
+    assert (plan["uid"], plan["gid"]) == (None, None)
+    for uid, gid in ((7, 9), (9, 8)):
+        with pytest.raises(Refused, match="root"):
+            refuse(job, uid, gid)
+
+
+@pytest.mark.parametrize("word", ["a\0b", "\ud800"])
+def test_a_word_that_no_program_can_be_given_is_refused(word: str) -> None:
+    with pytest.raises(Refused, match="character"):
+        refuse(spec(argv=("echo", word)), 0, 0)
+
+
+def test_a_job_without_command_is_refused() -> None:
+    with pytest.raises(Refused, match="no command"):
+        refuse(spec(argv=()), 0, 0)
+
+
+SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"status": 0}, (SUCCEEDED, "")),
+        ({"status": 0, "note": "log lost"}, (SUCCEEDED, "log lost")),
+        ({"status": 0, "reason": "cancelled"}, (FAILED, "cancelled")),
+        ({"status": 3}, (FAILED, "exit code 3")),
+        ({"status": 128}, (FAILED, "exit code 128")),
+        ({"status": 255}, (FAILED, "exit code 255")),
+        ({"status": 3, "note": "log lost"}, (FAILED, "exit code 3; log lost")),
+        ({"status": -9}, (FAILED, "killed by signal 9 (SIGKILL)")),
+        ({"status": 143}, (FAILED, "exit code 143, a shell's way to say: killed by signal 15 (SIGTERM)")),
+        ({"reason": "no such command: x"}, (FAILED, "no such command: x")),
+        ({}, (FAILED, "its end is unknown")),
+    ],
+)
+def test_a_final_state_is_told_in_words(state: State, expected: tuple[JobStatus, str]) -> None:
+    assert outcome(state) == expected

@@ -1,0 +1,163 @@
+"""What jobs of the process engine survive, and what it makes of those that do not."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.compute import HEARTBEAT, Harness, eventually, jobs_directory, make_harness, read_number, still_changes
+
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import Absent
+from pfcon.models import JobSpec, JobStatus
+from pfcon.paths import StoreBase
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Iterator[Harness]:
+    harness = make_harness("process", storebase.root)
+    yield harness
+    harness.close()
+
+
+def test_a_killed_supervisor_is_told_and_takes_its_job_with_it(compute: Harness) -> None:
+    script = f"""echo $PPID > "$1"/parent; (setsid sh -c '{HEARTBEAT}' sh "$1" &); sleep 600"""
+    spec = compute.shell(script)
+    compute.engine.schedule(spec)
+    assert eventually((compute.outgoing(spec) / "beat").exists)
+    os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGKILL)
+    info = compute.wait(spec.name)
+    assert info.status is JobStatus.FAILED
+    assert "supervisor" in info.message
+    assert not still_changes(compute.outgoing(spec) / "beat")
+    assert compute.engine.info(spec.name) == info
+    compute.engine.cancel(spec.name)
+    compute.engine.remove(spec.name)
+
+
+def test_the_command_of_a_killed_supervisor_ends_before_anybody_asks(compute: Harness) -> None:
+    spec = compute.shell(f'echo $PPID > "$1"/parent; {HEARTBEAT}')
+    compute.engine.schedule(spec)
+    assert eventually((compute.outgoing(spec) / "beat").exists)
+    os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGKILL)
+    assert not still_changes(compute.outgoing(spec) / "beat")
+
+
+def test_remove_ends_what_a_killed_supervisor_left(compute: Harness) -> None:
+    spec = compute.shell(f"""echo $PPID > "$1"/parent; (setsid sh -c '{HEARTBEAT}' sh "$1" &); sleep 600""")
+    compute.engine.schedule(spec)
+    assert eventually((compute.outgoing(spec) / "beat").exists)
+    os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGKILL)
+    compute.engine.remove(spec.name)
+    assert not still_changes(compute.outgoing(spec) / "beat")
+
+
+def test_sigterm_to_the_supervisor_cancels(compute: Harness) -> None:
+    spec = compute.shell('echo $PPID > "$1"/parent; sleep 600')
+    compute.engine.schedule(spec)
+    os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGTERM)
+    assert compute.wait(spec.name).message == "cancelled"
+
+
+SERVICE = """
+import sys
+from pathlib import Path
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.models import JobSpec
+from pfcon.paths import StoreBase
+engine = ProcessEngine(StoreBase(Path(sys.argv[1])))
+spec = JobSpec.from_json(sys.stdin.read())
+print("ready", flush=True)
+engine.schedule(spec)
+print("scheduled", flush=True)
+sys.stdin.close()
+import time; time.sleep(60)
+"""
+
+
+def start_service(compute: Harness, spec: JobSpec) -> subprocess.Popen[bytes]:
+    """A process that schedules one job; it has said that it is about to."""
+    words = [sys.executable, "-c", SERVICE, str(compute.storebase.root)]
+    service = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert service.stdin
+    assert service.stdout
+    service.stdin.write(spec.to_json().encode())
+    service.stdin.close()
+    assert service.stdout.readline() == b"ready\n"
+    return service
+
+
+def test_a_job_outlives_the_service_that_started_it(compute: Harness) -> None:
+    spec = compute.shell('while [ ! -e "$1"/go ]; do sleep 0.05; done; echo done')
+    with start_service(compute, spec) as service:
+        assert service.stdout
+        assert service.stdout.readline() == b"scheduled\n"
+        service.kill()
+    assert compute.engine.info(spec.name).status is JobStatus.STARTED
+    compute.outgoing(spec).joinpath("go").touch()
+    assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert compute.engine.logs(spec.name, 5) == "done\n"
+
+
+@pytest.mark.slow
+def test_a_service_killed_while_it_schedules_leaves_a_whole_job_or_none(compute: Harness) -> None:
+    ran = []
+    for delay in range(0, 60, 3):
+        spec = compute.shell('touch "$1"/ran')
+        with start_service(compute, spec) as service:
+            time.sleep(delay / 1000)
+            service.kill()
+        time.sleep(0.3)
+        with contextlib.suppress(Absent):
+            assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
+            ran.append(delay)
+        assert compute.outgoing(spec).joinpath("ran").exists() == (delay in ran)
+    assert ran, "no service lived long enough: the delays test nothing"
+    assert not [entry for entry in jobs_directory(compute).iterdir() if is_locked(entry)]
+
+
+def is_locked(directory: Path) -> bool:
+    return subprocess.run(["flock", "-n", directory / "lock", "true"], check=False).returncode != 0
+
+
+@pytest.mark.parametrize(("age", "held", "stays"), [(3600, False, False), (3600, True, True), (10, False, True)])
+def test_leftovers_are_swept_when_they_are_old_and_nobody_holds_them(
+    storebase: StoreBase, age: int, held: bool, stays: bool
+) -> None:
+    leftover = storebase.private_dir("process") / ".tmp-abc"
+    leftover.mkdir()
+    lock = leftover / "lock"
+    lock.touch()
+    os.utime(leftover, (time.time() - age,) * 2)
+    words = ["flock", str(lock), "sh", "-c", "echo; read _"] if held else ["sh", "-c", "echo; read _"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        ProcessEngine(storebase)
+        assert leftover.exists() is stays
+        holder.communicate(b"\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_a_full_disk_delays_the_end_of_a_job_and_loses_no_state(storebase: StoreBase) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", storebase.root], check=False)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        compute = make_harness("process", storebase.root)
+        spec = compute.shell('head -c 2000000 /dev/zero > "$1"/big; echo lost; exit 4')
+        compute.engine.schedule(spec)
+        assert eventually(lambda: compute.storebase.free_bytes() == 0)
+        time.sleep(0.5)
+        assert compute.engine.info(spec.name).status is JobStatus.STARTED
+        compute.outgoing(spec).joinpath("big").unlink()
+        info = compute.wait(spec.name)
+        assert info.message.startswith("exit code 4; a part of its log is lost")
+        compute.close()
+    finally:
+        subprocess.run(["umount", storebase.root], check=True)

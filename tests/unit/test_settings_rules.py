@@ -1,0 +1,250 @@
+"""Settings that can't work, alone or together, are refused."""
+
+import itertools
+import string
+
+import pytest
+
+from pfcon.errors import ConfigurationError
+from pfcon.settings import load
+from pfcon.settings.model import EngineName, StorageName, VolumeType
+from pfcon.settings.table import options
+
+DEV = {"APPLICATION_MODE": "development"}
+PROD = {
+    "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",
+    "PFCON_USER": "cube",
+    "PFCON_PASSWORD": "blue-Whale.77x",
+}
+ENGINES: dict[str, dict[str, str]] = {
+    "docker": {},
+    "swarm": {"STOREBASE": "/data"},
+    "kubernetes": {"VOLUME_NAME": "pvc"},
+    "slurm": {"STOREBASE": "/data", "TIMELIMIT_MINUTES": "60"},
+    "cromwell": {"STOREBASE": "/data", "TIMELIMIT_MINUTES": "60", "CROMWELL_URL": "http://cromwell:8000"},
+    "process": {},
+}
+OPTIONS = {
+    "CONTAINER_USER": "1000:1000",
+    "SHM_SIZE": "64",
+    "PFCON_PIDS_LIMIT": "100",
+    "JOB_LABELS": "a=b",
+    "TIMELIMIT_MINUTES": "60",
+    "NODE_SELECTOR": "a=b",
+    "IMAGE_PULL_SECRETS": "one",
+    "DOCKER_HOST": "tcp://docker:2375",
+    "DOCKER_TLS_VERIFY": "1",
+    "DOCKER_CERT_PATH": "/certs",
+}
+SWIFT = {
+    "SWIFT_AUTH_URL": "http://swift:8080/auth/v1.0",
+    "SWIFT_USERNAME": "chris:chris",
+    "SWIFT_KEY": "u7Rt-swift",
+    "SWIFT_CONTAINER_NAME": "users",
+}
+S3 = {
+    "S3_ENDPOINT_URL": "https://s3.example.org",
+    "S3_ACCESS_KEY": "AKIA77",
+    "S3_SECRET_KEY": "u7Rt-s3",
+    "S3_REGION_NAME": "eu-central-1",
+    "S3_BUCKET_NAME": "users",
+}
+
+
+def faults(environ: dict[str, str]) -> list[str]:
+    """What ``load`` has against the settings; empty when nothing."""
+    try:
+        load(environ)
+    except ConfigurationError as error:
+        return error.faults
+    return []
+
+
+def named(environ: dict[str, str]) -> list[str]:
+    """The variables that ``load`` has something against."""
+    return [line.partition(":")[0] for line in faults(environ)]
+
+
+def engine(name: str) -> dict[str, str]:
+    """What an engine needs."""
+    return DEV | {"CONTAINER_ENV": name} | ENGINES[name]
+
+
+@pytest.mark.parametrize("name", list(EngineName))
+def test_an_engine_with_what_it_needs_is_accepted(name: str) -> None:
+    assert faults(engine(name)) == []
+
+
+@pytest.mark.parametrize(("name", "needed"), [(name, key) for name in ENGINES for key in ENGINES[name]])
+def test_an_engine_without_what_it_needs_is_refused(name: str, needed: str) -> None:
+    environ = engine(name)
+    del environ[needed]
+    [fault] = faults(environ)
+    assert fault.startswith(f"{needed}: is not set, ")
+
+
+def test_docker_with_a_host_directory_needs_its_path() -> None:
+    assert named(DEV | {"COMPUTE_VOLUME_TYPE": "host"}) == ["STOREBASE"]
+    assert faults(DEV | {"COMPUTE_VOLUME_TYPE": "host", "STOREBASE": "/data"}) == []
+
+
+@pytest.mark.parametrize(("name", "kind"), list(itertools.product(EngineName, VolumeType)))
+def test_an_engine_takes_its_own_volume_types_and_no_others(name: EngineName, kind: VolumeType) -> None:
+    allowed = {
+        EngineName.DOCKER: {VolumeType.DOCKER_LOCAL_VOLUME, VolumeType.HOST},
+        EngineName.KUBERNETES: {VolumeType.KUBERNETES_PVC},
+    }.get(name, {VolumeType.HOST})
+    found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
+    assert found == ([] if kind in allowed else ["COMPUTE_VOLUME_TYPE"])
+
+
+def test_a_refused_volume_type_hides_no_missing_name() -> None:
+    assert named(DEV | {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "host"}) == [
+        "COMPUTE_VOLUME_TYPE",
+        "VOLUME_NAME",
+    ]
+
+
+def test_a_refused_volume_type_is_told_with_those_of_the_engine() -> None:
+    [fault] = faults(DEV | {"COMPUTE_VOLUME_TYPE": "kubernetes_pvc"})
+    assert "CONTAINER_ENV=docker" in fault
+    assert fault.endswith("with docker, docker_local_volume or host")
+
+
+@pytest.mark.parametrize(("name", "innetwork"), list(itertools.product(StorageName, ["true", "false"])))
+def test_zipfile_is_out_of_network_and_all_others_are_in_network(name: StorageName, innetwork: str) -> None:
+    fits = (name is StorageName.ZIPFILE) == (innetwork == "false")
+    assert named(DEV | {"STORAGE_ENV": name, "PFCON_INNETWORK": innetwork}) == ([] if fits else ["STORAGE_ENV"])
+
+
+@pytest.mark.parametrize(("name", "settings"), [("swift", SWIFT), ("s3", S3)])
+def test_production_needs_every_setting_of_its_object_store(name: str, settings: dict[str, str]) -> None:
+    environ = PROD | {"PFCON_INNETWORK": "true", "STORAGE_ENV": name}
+    assert faults(environ | settings) == []
+    assert named(environ) == list(settings)
+
+
+def test_in_network_production_needs_swift_by_default() -> None:
+    assert named(PROD | {"PFCON_INNETWORK": "true"}) == list(SWIFT)
+
+
+def test_the_options_are_those_of_the_table() -> None:
+    assert options().keys() == OPTIONS.keys()
+
+
+@pytest.mark.parametrize(("option", "name"), list(itertools.product(OPTIONS, EngineName)))
+def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_all_others(
+    option: str, name: EngineName
+) -> None:
+    having = options()[option]
+    found = faults(engine(name) | {option: OPTIONS[option]})
+    if name in having:
+        assert found == []
+    else:
+        [fault] = found
+        assert fault.startswith(f"{option}: got ")
+        assert f"CONTAINER_ENV={name}" in fault
+        assert all(other in fault for other in having)
+
+
+def test_these_engines_have_these_options() -> None:
+    docker, swarm, kubernetes, process = "docker", "swarm", "kubernetes", "process"
+    found = {option: set(engines) for option, engines in options().items()}
+    assert found["SHM_SIZE"] == {docker, kubernetes}
+    assert found["JOB_LABELS"] == {docker, swarm, kubernetes}
+    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
+    assert found["IMAGE_PULL_SECRETS"] == found["NODE_SELECTOR"] == {kubernetes}
+    assert found["DOCKER_HOST"] == {docker, swarm}
+
+
+def test_production_refuses_the_process_engine_unless_it_is_allowed() -> None:
+    environ = PROD | {"CONTAINER_ENV": "process"}
+    [fault] = faults(environ)
+    assert fault.startswith("CONTAINER_ENV: got 'process', which runs jobs unisolated, as this service's own user")
+    assert "PFCON_ALLOW_PROCESS=true" in fault
+    assert faults(environ | {"PFCON_ALLOW_PROCESS": "true"}) == []
+
+
+@pytest.mark.parametrize("name", list(PROD))
+def test_production_needs_credentials(name: str) -> None:
+    assert faults(PROD) == []
+    [fault] = faults({key: value for key, value in PROD.items() if key != name})
+    assert fault.startswith(f"{name}: is not set, production needs one")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4Ra", "too short"),
+        ("pfcon-development-key-that-everybody-knows", "well known"),
+        ("x" * 40, "repeats itself"),
+        ("changeme" * 4, "repeats itself"),
+        ("abcabcaabbccabcabcaabbccabcabcaabbcc", "repeats itself"),
+        ("abcdefghijklmnopqrstuvwxyz0123456789", "well known"),
+    ],
+)
+def test_production_refuses_a_weak_secret_key(value: str, reason: str) -> None:
+    [fault] = faults(PROD | {"SECRET_KEY": value})
+    assert fault.startswith(f"SECRET_KEY: got a value of {len(value)} characters, which")
+    assert reason in fault
+    assert value not in fault
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("Whale.7", "too short"),
+        *(
+            (word, "well known")
+            for word in ("pfcon1234", "Pfcon1234!", "changeme", "change_me", "password", "PassWord1")
+        ),
+        *((word, "well known") for word in ("chris1234", "12345678", "minioadmin", "super-secret-key")),
+        ("secret", "too short"),
+        *((word, "repeats itself") for word in ("aaaaaaaa", "abababab", "secretsecret", "aabbccaab")),
+        ("cube-cube-user", "also the user"),
+    ],
+)
+def test_production_refuses_a_weak_password(value: str, reason: str) -> None:
+    [fault] = faults(PROD | {"PFCON_USER": "cube-cube-user", "PFCON_PASSWORD": value})
+    assert fault.startswith("PFCON_PASSWORD: got a value of ")
+    assert reason in fault
+
+
+@pytest.mark.parametrize("value", ["!@#$%^&*(", "пароль-длинный", "83749261", "blue whale 7"])
+def test_production_takes_an_unusual_password(value: str) -> None:
+    assert faults(PROD | {"PFCON_PASSWORD": value}) == []
+
+
+def test_production_takes_a_random_hexadecimal_key() -> None:
+    assert faults(PROD | {"SECRET_KEY": "9f86d081884c7d659a2feaa0c55ad015"}) == []
+
+
+def test_development_takes_weak_credentials() -> None:
+    assert faults(DEV | {"SECRET_KEY": "x", "PFCON_PASSWORD": "x"}) == []
+
+
+@pytest.mark.parametrize("label", ["org.chrisproject.job_type=x", "chrisproject.org/job-type=x"])
+def test_the_labels_that_jobs_are_found_by_are_not_for_sites(label: str) -> None:
+    assert named(DEV | {"JOB_LABELS": f"a=b,{label}"}) == ["JOB_LABELS"]
+
+
+@pytest.mark.parametrize("selector", ["org.chrisproject.role=pfcon", "org.chrisproject.role"])
+def test_jobs_do_not_get_the_label_that_the_service_is_found_by(selector: str) -> None:
+    labelled = DEV | {"JOB_LABELS": "org.chrisproject.role=pfcon", "PFCON_SELECTOR": selector}
+    assert named(labelled) == ["JOB_LABELS"]
+    assert faults(labelled | {"PFCON_SELECTOR": "role=other"}) == []
+
+
+@pytest.mark.parametrize("option", ["JOB_LABELS", "NODE_SELECTOR"])
+@pytest.mark.parametrize("label", ["a b=c", "-a=c", "a=two words", "A/b=c", "a=" + "x" * 64, "a/b/c=d"])
+def test_kubernetes_refuses_what_is_no_label_there(option: str, label: str) -> None:
+    assert set(named(engine("kubernetes") | {option: label})) == {option}
+
+
+@pytest.mark.parametrize("label", ["a=", "example.org/a_b.c=X-1", f"{string.ascii_letters}=1"])
+def test_kubernetes_takes_its_labels(label: str) -> None:
+    assert faults(engine("kubernetes") | {"JOB_LABELS": label, "NODE_SELECTOR": label}) == []
+
+
+def test_docker_takes_labels_that_kubernetes_refuses() -> None:
+    assert faults(DEV | {"JOB_LABELS": "a=two words"}) == []

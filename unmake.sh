@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Ends what make.sh started and removes what it made. `-h` tells more.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: ./unmake.sh [OPTION]...
+
+Ends the pfcon that make.sh started and the jobs that it runs, and removes the virtual environment, the logs, the
+image of the sample job and storeBase with all data in it. A storeBase that held something before make.sh is kept.
+Running it again does no harm.
+
+It takes the options of make.sh and needs none: make.sh has left a note of what it did.
+
+  -S DIR     storeBase; default: the one of the running service, else ./CHRIS_REMOTE_FS in the repository
+  -O ENGINE  docker, podman or process; default: that of the running service
+  -F NAME, -N, -p PORT, -U, -i, -s
+             accepted, without effect
+  -h         show this and exit
+END
+}
+
+REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=dev/options.sh
+. "$REPOSITORY/dev/options.sh"
+# shellcheck source=dev/venv.sh
+. "$REPOSITORY/dev/venv.sh"
+# shellcheck source=dev/engine.sh
+. "$REPOSITORY/dev/engine.sh"
+# shellcheck source=dev/service.sh
+. "$REPOSITORY/dev/service.sh"
+
+# find_engine_url: set ENGINE and ENGINE_URL from make.sh's note, or from -O; empty when there is nothing to clean there.
+find_engine_url() {
+    ENGINE_URL=""
+    if [ -n "$(state_get engine)" ]; then
+        ENGINE=$(state_get engine)
+        ENGINE_URL=$(state_get url)
+    elif [ -n "$PYTHON_PATH" ] && [[ $ENGINE == docker || $ENGINE == podman ]]; then
+        find_engine "$ENGINE" || ENGINE_URL=""
+    fi
+}
+
+# clean_engine: remove the containers of this storeBase's jobs, and the sample job's image.
+clean_engine() {
+    local names name
+    if [ -z "$ENGINE_URL" ] || [ -z "$PYTHON_PATH" ]; then
+        return 0
+    fi
+    if ! names=$("$PYTHON_PATH" dev/engine_api.py remove-jobs "$ENGINE_URL" "$(job_label "$STOREBASE_DIR")"); then
+        echo "$ENGINE does not answer: containers of jobs and the image local/pfcon-sample:1 may be left there" >&2
+        return 0
+    fi
+    for name in $names; do
+        echo "removed container $name"
+    done
+    if "$PYTHON_PATH" dev/engine_api.py remove-image "$ENGINE_URL" local/pfcon-sample:1; then
+        echo "removed image local/pfcon-sample:1"
+    fi
+}
+
+# remove_made DIR...: remove what make.sh made in the repository.
+remove_made() {
+    local path
+    for path; do
+        [ ! -e "$path" ] || { rm -rf -- "$path" && echo "removed $path"; }
+    done
+}
+
+parse_options "$@"
+cd -- "$REPOSITORY"
+: "${STOREBASE_DIR:=$(state_get storebase)}"
+: "${STOREBASE_DIR:=$REPOSITORY/CHRIS_REMOTE_FS}"
+need_mountable "$STOREBASE_DIR"
+PYTHON_PATH=$(find_python 2>/dev/null || true)
+find_engine_url
+stop_service
+end_process_jobs "$STOREBASE_DIR"
+clean_engine
+remove_storebase "$STOREBASE_DIR"
+remove_made "$STATE_DIR" .venv pfcon.egg-info
+find pfcon dev sample -name __pycache__ -type d -prune -exec rm -rf {} +
+echo "done: nothing of make.sh is left"
