@@ -5,7 +5,6 @@ import re
 import stat
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from support.zips import MIB, NO_LIMITS, RawMember, deflate, good_zip, raw_zip, 
 from pfcon.archive import deflate as codec
 from pfcon.archive import unzip
 from pfcon.archive.members import Contents, read_contents
-from pfcon.errors import InvalidFields, TooLarge
+from pfcon.errors import InvalidFields
 from pfcon.settings.model import UploadLimits
 
 
@@ -267,36 +266,6 @@ def test_an_existing_file_is_never_written_to(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="exists"):
             unzip.unpack(upload.file.fileno(), [(members[0], "a")], [], tmp_path / "out", lambda text: None)
     assert (tmp_path / "outside").read_bytes() == b"old"
-
-
-@pytest.mark.parametrize(
-    ("limits", "setting"),
-    [
-        (replace(NO_LIMITS, upload_bytes=100), "PFCON_MAX_UPLOAD_BYTES"),
-        (replace(NO_LIMITS, unpacked_bytes=999), "PFCON_MAX_UNPACKED_BYTES"),
-        (replace(NO_LIMITS, files=1), "PFCON_MAX_FILES"),
-    ],
-)
-def test_a_limit_is_told_with_its_setting(limits: UploadLimits, setting: str) -> None:
-    content = good_zip({"a": b"x" * 500, "b": b"y" * 500})
-    with pytest.raises(TooLarge, match=setting):
-        read(content, limits)
-
-
-def test_inputs_just_at_the_limits_are_accepted() -> None:
-    content = good_zip({"a": b"x" * 500, "b": b"y" * 500})
-    limits = replace(NO_LIMITS, upload_bytes=len(content), unpacked_bytes=1000, files=2, ratio=1)
-    assert read(content, limits).unpacked == 1000
-
-
-@pytest.mark.parametrize(("mebibytes", "refused"), [(256, False), (257, True)])
-def test_the_ratio_is_limited_above_256_mib_alone(mebibytes: int, refused: bool) -> None:
-    content = raw_zip(RawMember(b"mask", bytes(99), size=mebibytes * MIB))
-    if refused:
-        with pytest.raises(TooLarge, match="PFCON_MAX_RATIO"):
-            read(content, replace(NO_LIMITS, ratio=100))
-    else:
-        assert read(content, replace(NO_LIMITS, ratio=100)).unpacked == mebibytes * MIB
 
 
 def test_the_digest_tells_contents_and_names_apart_and_nothing_else() -> None:
