@@ -96,6 +96,19 @@ class Source(NamedTuple):
     size: int
 
 
+class Limits(NamedTuple):
+    """What a store takes. Bytes, but for ``pieces_max``.
+
+    ``single_max``: largest object that ``put`` sends. ``piece_min``: smallest piece of a large object but for its last;
+    ``piece_max``: largest one. ``pieces_max``: most pieces of an object, 0 where the store has no large objects.
+    """
+
+    single_max: int
+    piece_min: int
+    piece_max: int
+    pieces_max: int
+
+
 class LargeUpload(ABC):
     """An object that is being sent in pieces. Nothing can be seen of it before ``finish``."""
 
@@ -123,14 +136,14 @@ class ObjectStore(ABC):
     """``swift`` or ``s3``."""
     place: str
     """Names the container and the service, for messages: ``container 'users' of http://host:8080/auth/v1.0``."""
-    piece_min: int
-    """Smallest size of a piece but for the last."""
-    single_max: int
-    """Largest size of an object that is sent in one piece."""
 
     @abstractmethod
     def check(self) -> None:
         """Raise Refused or Transient when the container can't be used."""
+
+    @abstractmethod
+    def limits(self) -> Limits:
+        """What the store takes: at most one request, and none once it was answered. Raises Transient, Refused."""
 
     @abstractmethod
     def create_container(self) -> None:
@@ -159,14 +172,17 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def put(self, name: str, source: Source, md5: str) -> None:
-        """Store an object in one request; the store verifies it. At most ``single_max`` bytes. md5: hex.
+        """Store an object in one request; the store verifies it. At most ``limits().single_max`` bytes. md5: hex.
 
         Where the name held a large object, its pieces are removed.
         """
 
     @abstractmethod
     def large_upload(self, name: str, piece_size: int) -> LargeUpload:
-        """Begin to send an object in pieces of that size, or go on with an earlier try."""
+        """Begin to send an object in pieces of that size, or go on with an earlier try.
+
+        Raises Refused where the store has no large objects.
+        """
 
     @abstractmethod
     def delete(self, name: str) -> None:
