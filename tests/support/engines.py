@@ -5,6 +5,9 @@ PFCON_TEST_IMAGE                       image of the test jobs, present on both e
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
 PFCON_TEST_OP_IMAGE                    image of copy, upload and delete jobs, present on Docker
+PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
+PFCON_TEST_S3                          URL of an S3 service, which knows the same
+PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
 PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
 PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests
 """
@@ -49,6 +52,22 @@ def op_image() -> str:
     """Name of the operations image that the Docker engine holds; skips or fails the test without one."""
     _available("docker")
     return _available("operations_image")
+
+
+def swift_url() -> str:
+    """Auth URL of a Swift; skips or fails the test where there is none."""
+    return _available("swift")
+
+
+def s3_url() -> str:
+    """Endpoint URL of an S3 service; skips or fails the test where there is none."""
+    return _available("s3")
+
+
+def swift_python() -> str:
+    """A Python that dev/swift_server.py runs on; skips or fails (name ``swift``) the test where there is none."""
+    _available("swift")
+    return _available("swift", "python")
 
 
 def client4() -> str:
@@ -183,6 +202,39 @@ def _find_op_image() -> str:
     return image
 
 
+def _find_swift() -> str:
+    return _answering("PFCON_TEST_SWIFT", "Swift")
+
+
+def _find_s3() -> str:
+    return _answering("PFCON_TEST_S3", "S3")
+
+
+def _answering(variable: str, what: str) -> str:
+    """The URL that the variable holds, where a store answers with anything at all."""
+    import requests
+
+    advice = f"no {what}; start one (tests/engines/swift.sh) and set {variable} to its URL"
+    url = os.environ.get(variable)
+    if not url:
+        raise Unavailable(advice)
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # as above
+            session.get(url, timeout=10)
+    except requests.RequestException as fault:
+        raise Unavailable(f"{advice} ({fault})") from fault
+    return url
+
+
+def _find_swift_python() -> str:
+    python = os.environ.get("PFCON_TEST_SWIFT_PYTHON")
+    if not python or not os.access(python, os.X_OK):
+        advice = "tests/engines/swift.sh makes one; set PFCON_TEST_SWIFT_PYTHON to its path"
+        raise Unavailable(f"no Python with Swift for a server of the test's own; {advice}")
+    return python
+
+
 def _find_client4() -> str:
     name = os.environ.get("PFCON_TEST_CLIENT4")
     if not name:
@@ -201,6 +253,9 @@ _FINDERS: dict[str, Callable[[], str]] = {
     "registry": _find_registry,
     "operations_image": _find_op_image,
     "pfconclient4": _find_client4,
+    "swift": _find_swift,
+    "s3": _find_s3,
     "registry docker": lambda: _find_registry_of("docker"),
     "registry podman": lambda: _find_registry_of("podman"),
+    "swift python": _find_swift_python,
 }
