@@ -1,4 +1,4 @@
-"""The command line: ``pfcon serve`` and ``pfcon check``; ``python -m pfcon`` is the same."""
+"""The command line: ``pfcon serve``, ``pfcon check`` and ``pfcon health``; ``python -m pfcon`` is the same."""
 
 import argparse
 import logging
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pfcon import __version__
-from pfcon.errors import ConfigurationError
+from pfcon.errors import ConfigurationError, Unreachable
 
 USAGE_ERROR = 2
 
@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Try all that pfcon needs: settings, storeBase, the database of records, the engine. Prints a "
         "line for each; the exit status is 1 when anything failed.",
     )
+    commands.add_parser(
+        "health",
+        help="ask the service that runs here whether it is well",
+        description="Ask the service that runs here, where PFCON_BIND says, whether it is well; the exit status is 1 "
+        "when it is not. For the health checks of containers.",
+    )
     return parser
 
 
@@ -68,9 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             from pfcon.check import run_checks
 
             return 0 if run_checks(settings) else 1
+        if arguments.command == "health":
+            from pfcon.health import ask
+
+            print(ask(settings.server))
+            return 0
         from pfcon.server import serve
 
         serve(settings)
+    except Unreachable as error:
+        print(error, file=sys.stderr)
+        return 1
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR

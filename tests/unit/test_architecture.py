@@ -19,7 +19,7 @@ LAYERS = [
     ["operations"],
     ["jobs"],
     ["api"],
-    ["app", "check"],
+    ["app", "check", "health"],
     ["server"],
     ["__main__"],
 ]

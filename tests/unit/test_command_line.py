@@ -29,7 +29,7 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"pfcon {pfcon.__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["check", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["check", "--help"], ["health", "--help"]])
 def test_help_is_given(words: list[str]) -> None:
     done = run(*words)
     assert done.returncode == 0

@@ -1,0 +1,72 @@
+"""``pfcon health``, which is what a container's health check runs."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from pfcon.__main__ import main
+from pfcon.errors import Unreachable
+from pfcon.health import PATH, ask
+from pfcon.settings.model import ServerSettings
+
+
+def at(host: str, port: int) -> ServerSettings:
+    return ServerSettings(host, port, workers=1, threads=8, graceful_timeout=1, idle_timeout=1)
+
+
+@contextmanager
+def service(status: int, body: bytes) -> Iterator[int]:
+    """Something that answers every request so; gives its port on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == PATH else 404)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_a_service_that_listens_everywhere_is_asked_on_loopback(host: str) -> None:
+    with service(200, b'{"health": "OK"}') as port:
+        assert ask(at(host, port)) == f"pfcon answers at 127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, b'{"health": "poor"}', "is not well: 200"),
+        (503, b'{"health": "OK"}', "is not well: 503"),
+        (200, b"<html>", "does not answer"),
+    ],
+)
+def test_whoever_does_not_say_so_is_not_well(status: int, body: bytes, told: str) -> None:
+    with service(status, body) as port, pytest.raises(Unreachable, match=told):
+        ask(at("127.0.0.1", port))
+
+
+def test_an_ipv6_address_is_told_in_brackets() -> None:
+    with pytest.raises(Unreachable, match=r"\[::1\]:1: "):
+        ask(at("::", 1))
+
+
+def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("APPLICATION_MODE", "development")
+    monkeypatch.setenv("CONTAINER_ENV", "process")
+    with service(200, b'{"health": "OK"}') as port:
+        monkeypatch.setenv("PFCON_BIND", f"127.0.0.1:{port}")
+        assert main(["health"]) == 0
+    assert main(["health"]) == 1
+    assert "does not answer" in capsys.readouterr().err
