@@ -111,6 +111,18 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Secret:
+    """What a job of pfcon's own has to know and no record may hold, by its name alone.
+
+    The job finds it as files in the read-only directory ``target``. An engine without secrets of its own mounts the
+    directory that the service keeps for it: see ``StoreBase.secret_source``.
+    """
+
+    name: str
+    target: PurePosixPath
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """Everything an engine needs to run a job; built once, then unchanged.
 
@@ -129,6 +141,7 @@ class JobSpec:
     user: User | None = None
     labels: tuple[tuple[str, str], ...] = ()
     request: str = ""
+    secrets: tuple[Secret, ...] = ()
 
     @property
     def outputs(self) -> PurePosixPath | None:
@@ -141,7 +154,7 @@ class JobSpec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_json`` wrote."""
+        """Read what ``to_json`` wrote, also that of earlier releases."""
         raw: dict[str, Any] = json.loads(text)
         return cls(
             name=raw["name"],
@@ -157,6 +170,7 @@ class JobSpec:
             user=User(**raw["user"]) if raw["user"] else None,
             labels=tuple((key, value) for key, value in raw["labels"]),
             request=raw["request"],
+            secrets=tuple(Secret(s["name"], PurePosixPath(s["target"])) for s in raw.get("secrets", ())),
         )
 
 
@@ -201,6 +215,16 @@ class CopyRequest:
     jid: JobId
     input_dirs: tuple[PurePosixPath, ...]
     output_dir: PurePosixPath
+    cpu_limit: int
+    memory_limit: int
+
+
+@dataclass(frozen=True)
+class UploadRequest:
+    """A client's ``POST`` of an upload job, checked and typed. Limits: see Resources."""
+
+    jid: JobId
+    job_output_path: PurePosixPath
     cpu_limit: int
     memory_limit: int
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from pfcon.models import JobId, User
 
 PRIVATE_NAME = ".pfcon"
+SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
 
 
@@ -59,6 +60,17 @@ class StoreBase:
     def trash(self) -> Path:
         """Where removed trees wait for their removal in the background."""
         return self.private_dir("trash")
+
+    @staticmethod
+    def secret_source(name: str) -> PurePosixPath:
+        """The directory of a Secret's files, relative to storeBase, for a Mount."""
+        return PurePosixPath(PRIVATE_NAME, SECRETS_NAME, name)
+
+    def secret_dir(self, name: str) -> Path:
+        """That directory, created where it is missing. Raises OSError."""
+        path = self.private_dir(SECRETS_NAME) / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
 
     def free_bytes(self) -> int:
         """Bytes that this user may still write. Raises OSError."""

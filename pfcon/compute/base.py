@@ -6,7 +6,8 @@ The docstrings are the contract; ``tests/contract/test_compute.py`` runs it agai
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from pfcon.models import JobInfo, JobSpec
+from pfcon.models import JobInfo, JobSpec, Mount
+from pfcon.paths import StoreBase
 
 
 class ComputeEngine(ABC):
@@ -69,6 +70,12 @@ class ComputeEngine(ABC):
     @abstractmethod
     def check(self) -> str:
         """Ask the engine for a sign of life; give back one line that says what answered."""
+
+
+def all_mounts(spec: JobSpec) -> tuple[Mount, ...]:
+    """A job's mounts with those of its secrets, for engines that have no secrets of their own."""
+    secrets = (Mount(StoreBase.secret_source(secret.name), secret.target, read_only=True) for secret in spec.secrets)
+    return (*spec.mounts, *secrets)
 
 
 def clean_log(raw: bytes) -> str:

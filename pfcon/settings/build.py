@@ -9,6 +9,7 @@ from pfcon.settings.model import (
     ComputeSettings,
     DockerSettings,
     KubernetesSettings,
+    Mode,
     S3Settings,
     ServerSettings,
     Settings,
@@ -68,6 +69,7 @@ def _storage(values: Values) -> StorageSettings:
         ),
         swift=_swift(values) if name is StorageName.SWIFT else None,
         s3=_s3(values) if name is StorageName.S3 else None,
+        create=derived.mode(values) is Mode.DEVELOPMENT,
     )
 
 

@@ -104,7 +104,7 @@ class S3Settings:
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """Where inputs come from and outputs go."""
+    """Where inputs come from and outputs go. ``create``: make a container or bucket that is missing."""
 
     name: StorageName
     innetwork: bool
@@ -112,6 +112,7 @@ class StorageSettings:
     limits: UploadLimits
     swift: SwiftSettings | None = None
     s3: S3Settings | None = None
+    create: bool = False
 
 
 @dataclass(frozen=True)

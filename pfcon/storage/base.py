@@ -49,6 +49,16 @@ class ListedOutputs:
 Outputs = ZipOutputs | ListedOutputs
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """What delivering outputs did: the files and bytes that are in the store now; ``nsent`` files were sent for it."""
+
+    nfiles: int
+    nbytes: int
+    nsent: int
+    notes: tuple[str, ...] = ()
+
+
 class StagingPlan(ABC):
     """Inputs that have been looked at and can be staged."""
 
@@ -74,6 +84,30 @@ class Storage(ABC):
     takes_upload = False
     requires_copy_job = False
     requires_upload_job = False
+    in_storebase = False
+    """Whether users' files lie in storeBase: copies read them there, and ``job_output_path`` is a directory of it."""
+    staging_fault = ""
+    """What clients of the synchronous interface are told first where inputs are refused while they are staged."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that its operations need: see ``write_secrets``."""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What server information tells of the storage, besides its name."""
+        return {}
+
+    def check(self) -> str:
+        """Ask the storage for a sign of life; give back one line that says what answered.
+
+        Raises Refused, Unreachable.
+        """
+        return f"{self.name.value} needs nothing but storeBase"
+
+    def write_secrets(self, *, beside: bool) -> None:  # noqa: B027 - most have none
+        """Write what ``secrets`` names for the operations that are about to run. Repeatable. Raises OSError.
+
+        beside: they run beside this service, and reach the network as it does.
+        """
 
     @abstractmethod
     def plan(self, request: InputRequest, upload: Upload | None) -> StagingPlan:
@@ -108,3 +142,12 @@ class Storage(ABC):
 
         Symbolic links, ``.chrislink`` files and whatever is no regular file are never among them.
         """
+
+    def deliver(self, job: JobDir, job_output_path: str, report: Callable[[str], None]) -> Delivered:
+        """Bring the job's outputs to users' data below that path, where ``requires_upload_job``. Repeatable.
+
+        What is there already is not sent again, so that a later try goes on from an earlier one; two at once wait for
+        each other. ``report`` gets texts of progress. Raises Absent when there are no outputs, InvalidFields for a bad
+        path, Refused for files that can't be sent, Unreachable for a store that does not answer, OSError.
+        """
+        raise NotImplementedError(f"{self.name} delivers nothing")

@@ -11,7 +11,8 @@ from pfcon.paths import JobDir
 from pfcon.settings.model import StorageName
 from pfcon.storage.base import Staged, StagingPlan, Upload
 from pfcon.storage.copying import TreeCopy
-from pfcon.storage.in_place import InPlaceStorage, paths_digest, request_paths
+from pfcon.storage.in_place import InPlaceStorage
+from pfcon.storage.innetwork import paths_digest, request_paths
 from pfcon.storage.posix import Directories, PosixLister
 from pfcon.storage.tries import Room, check_not_staged, staging_try
 from pfcon.tree import FileWalk

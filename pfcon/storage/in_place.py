@@ -1,8 +1,6 @@
 """What storages have in common whose outputs stay where jobs write them: in the users' tree below the storage root."""
 
 import contextlib
-import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -11,37 +9,18 @@ from pathlib import Path, PurePosixPath
 from pfcon.descent import DIRECTORY
 from pfcon.errors import Absent, InvalidFields, Refused
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
-from pfcon.paths import JobDir, StoreBase, is_own
+from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs, Storage
-from pfcon.storage.posix import GONE, storage_path
+from pfcon.storage.innetwork import output_path, path_text, request_paths
+from pfcon.storage.posix import GONE
 from pfcon.tree import FileWalk, open_directory, remove_links
-
-
-def request_paths(request: InputRequest) -> tuple[tuple[str, ...], str]:
-    """The input paths and the output directory in their normal forms. Raises Refused and InvalidFields."""
-    if request.output_dir is None:
-        raise InvalidFields({"output_dir": "field is required"})
-    return tuple(storage_path(str(path)) for path in request.input_dirs), output_path("output_dir", request.output_dir)
-
-
-def output_path(field: str, path: PurePosixPath | str) -> str:
-    """The normal form of a path for outputs; slashes around it are dropped. Raises InvalidFields."""
-    parts = [part for part in str(path).split("/") if part not in ("", ".")]
-    text = "/".join(parts)
-    if not parts or ".." in parts or "\0" in text or is_own(text):
-        raise InvalidFields({field: f"must be a path below the storage root, outside pfcon's own, got {str(path)!r}"})
-    return text
-
-
-def paths_digest(paths: tuple[tuple[str, ...], str]) -> str:
-    """Identifies normal forms, hex."""
-    return hashlib.sha256(json.dumps(paths).encode()).hexdigest()
 
 
 class InPlaceStorage(Storage):
     """Outputs go to ``output_dir`` itself, and are listed there."""
 
     innetwork = True
+    in_storebase = True
 
     def __init__(self, storebase: StoreBase) -> None:
         self._root = Path(os.path.realpath(storebase.root))
@@ -98,8 +77,7 @@ class InPlaceStorage(Storage):
 def _texts(walk: FileWalk) -> Iterator[str]:
     with walk:
         for found in walk:
-            path = found.path
-            yield path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+            yield path_text(found.path)
 
 
 def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from pfcon.compute.base import all_mounts
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources, User
 from pfcon.units import mib_to_bytes, millicores_to_nanocpus
@@ -65,7 +66,7 @@ def create_body(spec: JobSpec, root: PurePosixPath, image_user: str = "") -> dic
         "AttachStderr": False,
         "HostConfig": {
             "NetworkMode": "default",
-            "Mounts": [_mount(root, mount) for mount in spec.mounts],
+            "Mounts": [_mount(root, mount) for mount in all_mounts(spec)],
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             **_limits(spec.resources),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine
+from pfcon.compute.base import ComputeEngine, all_mounts
 from pfcon.compute.docker import args, notes, state
 from pfcon.compute.docker.faults import NoAnswer, start_failure
 from pfcon.compute.docker.log import LogTail
@@ -92,7 +92,7 @@ class DockerEngine(ComputeEngine):
 
     def _require_sources(self, spec: JobSpec) -> None:
         """Refuse a mount whose source is missing: Podman would make it, as root (Docker refuses by itself)."""
-        for mount in spec.mounts:
+        for mount in all_mounts(spec):
             if not (self._storebase_mount / mount.source).is_dir():
                 raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
 

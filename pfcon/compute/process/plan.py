@@ -5,6 +5,7 @@ import signal
 from collections.abc import Mapping
 from typing import TypedDict
 
+from pfcon.compute.base import all_mounts
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec, JobStatus
 from pfcon.paths import StoreBase
@@ -86,7 +87,7 @@ def _encodable(text: str) -> bool:
 
 def make_plan(spec: JobSpec, storebase: StoreBase, grace: float, marker: str, euid: int) -> Plan:
     """What the supervisor has to do for a job. Its environment begins clean: nothing of the service's own."""
-    mounts = {str(mount.target): str(storebase.root / mount.source) for mount in spec.mounts}
+    mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
     env = BASE_ENV | {key: translate(value, mounts) for key, value in spec.env} | {MARKER: marker}
     resources = spec.resources
     user = spec.user if euid == 0 else None  # otherwise it is the service's own, as ``refuse`` has seen
