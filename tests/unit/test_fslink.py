@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given, settings
+from support.links import Tree
+from support.links_model import DIRECTORIES, check, flat, forests, model
 from test_copying import CHILD, fill, tree
-from test_links import DIRECTORIES, Tree, check, flat, forests, model
 
 from pfcon.errors import InvalidFields, Refused, TooLarge
 from pfcon.links import Expansion
