@@ -37,8 +37,25 @@ def podman_url() -> str:
 
 
 def postgresql_url() -> str:
-    """SQLAlchemy URL of a PostgreSQL database; skips or fails the test where there is none."""
-    return _available("postgresql")
+    """SQLAlchemy URL of a PostgreSQL database; skips or fails the test where there is none.
+
+    Processes that run tests side by side get a schema each.
+    """
+    url = _available("postgresql")
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    return _own_schema(url, f"pfcon_test_{worker}") if worker else url
+
+
+@functools.cache
+def _own_schema(url: str, schema: str) -> str:
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+    engine.dispose()
+    own = sqlalchemy.make_url(url).update_query_dict({"options": f"-csearch_path={schema}"})
+    return own.render_as_string(hide_password=False)
 
 
 def registry(engine: str) -> str:
