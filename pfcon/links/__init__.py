@@ -33,11 +33,12 @@ _NAME_MAX, _PATH_MAX = 255, 3500  # bytes of a component, and of a path below th
 
 
 class Entry(NamedTuple):
-    """A regular file or a directory. ``size`` in bytes, of files."""
+    """A regular file or a directory. ``size`` in bytes and ``etag``, which names a version, of files where known."""
 
     name: str
     is_dir: bool
     size: int = 0
+    etag: str = ""
 
 
 class Lister(Protocol):
@@ -63,6 +64,7 @@ class StagedItem(NamedTuple):
     path: str
     size: int
     is_dir: bool
+    etag: str = ""
 
 
 class Chain(NamedTuple):
@@ -94,7 +96,7 @@ class _Level:
 
     path: str
     parts: list[Part]
-    files: dict[str, tuple[str, int]] = field(default_factory=dict)
+    files: dict[str, tuple[str, Entry]] = field(default_factory=dict)
     below: dict[str, list[Part]] = field(default_factory=dict)
     empty_source: str | None = None
 
@@ -165,8 +167,8 @@ class Expansion:
             for part in level.parts:  # grows: a link may bring a file into its own directory
                 self._add(level, part)
             for name in sorted(level.files):
-                source, size = level.files[name]
-                yield StagedItem(source, _staged_path(level.path, name), size, is_dir=False)
+                source, entry = level.files[name]
+                yield StagedItem(source, _staged_path(level.path, name), entry.size, is_dir=False, etag=entry.etag)
             if level.empty_source is not None and level.path and not level.files and not level.below:
                 yield StagedItem(level.empty_source, level.path, 0, is_dir=True)
             below = sorted(level.below.items(), reverse=True)
@@ -202,7 +204,7 @@ class Expansion:
         there = level.files.get(entry.name)
         if there is None and entry.name not in level.below:
             self.budget.file(entry.size)
-            level.files[entry.name] = source, entry.size
+            level.files[entry.name] = source, entry
             return
         self.budget.step()
         if there is None or there[0] != source:

@@ -53,3 +53,24 @@ class Budget:
         limit = _STEPS_PER_FILE * self.max_files + _FREE_STEPS if self.max_files else _MAX_STEPS
         if self.steps > limit:
             raise TooLarge(f"the inputs have more than {limit} directories and links to walk (PFCON_MAX_FILES)")
+
+
+class InputsBudget(Budget):
+    """Users' own data have no limit on their number but this one, against links that multiply without end."""
+
+    def __init__(self, max_files: int = 20_000_000, max_steps: int = 10_000_000) -> None:
+        super().__init__(max_files, 0)
+        self._max_steps = max_steps
+
+    def file(self, size: int) -> None:
+        """See Budget."""
+        self.files += 1
+        self.nbytes += size
+        if self.files > self.max_files:
+            raise TooLarge(f"with links expanded, the inputs have more than {self.max_files} files")
+
+    def step(self) -> None:
+        """See Budget."""
+        self.steps += 1
+        if self.steps > self._max_steps:
+            raise TooLarge(f"the inputs have more than {self._max_steps} directories and links to walk")

@@ -5,7 +5,6 @@ size and mtime are those of the original) is moved there instead of being copied
 then, a completed tree holds what they are now, and nothing of a killed try but files that are whole.
 """
 
-import contextlib
 import errno
 import itertools
 import os
@@ -13,7 +12,6 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,20 +20,16 @@ from pfcon.errors import TooLarge
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.copy_file import FileCopier
+from pfcon.storage.crew import Crew
+from pfcon.storage.places import Places
 from pfcon.storage.posix import GONE, Directories, unreadable
 from pfcon.storage.tries import Room
 from pfcon.units import human_bytes
 
 BATCH_FILES, BATCH_SECONDS = 64, 0.02  # what a thread takes at once: as much as it copies in that time
 MAX_THREADS = 8  # for storages that are far away; a near one keeps no more than two busy
-_TICK = 0.25  # seconds
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-class _Cancelled(Exception):
-    pass
 
 
 class TreeCopy:
@@ -51,8 +45,7 @@ class TreeCopy:
         self.files = self.nbytes = self.kept = 0
         self.copied_now = 0  # bytes of files that are being copied
         self.lock, self.listing = threading.Lock(), threading.Lock()
-        self.stopped = threading.Event()
-        self.cpu = 0.0  # seconds of all threads
+        self.crew = Crew("copy", MAX_THREADS)
         self.masked = stat.S_IMODE(os.stat(target).st_mode) & 0o755 != 0o755  # by the process's umask
         os.chmod(target, 0o755)  # noqa: S103 - jobs of other users read it
 
@@ -65,37 +58,11 @@ class TreeCopy:
         number. Raises what ``items`` raises, Refused for a file that can't be read or does not stop changing,
         TooLarge for a full disk, OSError for storeBase's own faults.
         """
-        started, reported = time.monotonic(), time.monotonic()
-        left: set[Future[None]] = set()
-        over: set[Future[None]] = set()
-        failed = False
-        with ThreadPoolExecutor(MAX_THREADS, "copy") as pool:
-            try:
-                for _ in range(threads or min(2, len(os.sched_getaffinity(0)))):
-                    left.add(pool.submit(self._work, items))
-                while left and not failed:
-                    done, left = wait(left, timeout=min(every, _TICK), return_when=FIRST_EXCEPTION)
-                    over |= done
-                    failed = any(future.exception() for future in done)
-                    if left and not over and not threads and self._waits(time.monotonic() - started, len(left)):
-                        left.add(pool.submit(self._work, items))
-                        started = time.monotonic()
-                    if left and not failed and time.monotonic() - reported >= every:
-                        report(self.progress())
-                        reported = time.monotonic()
-            finally:
-                self.stopped.set()
-        for future in sorted(over | left, key=lambda future: isinstance(future.exception(), _Cancelled)):
-            future.result()
+        self.crew.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
 
     def progress(self) -> str:
         """How far it is; nobody knows how far it has to go while the inputs are being listed."""
         return f"copying inputs: {self.files} files, {human_bytes(self.nbytes + self.copied_now)}"
-
-    def _waits(self, elapsed: float, threads: int) -> bool:
-        with self.lock:
-            busy, self.cpu = self.cpu, 0.0
-        return elapsed >= _TICK and threads < MAX_THREADS and busy < 0.5 * threads * elapsed
 
     def _work(self, items: Iterator[StagedItem]) -> None:
         many = 1
@@ -110,15 +77,10 @@ class TreeCopy:
                     worker.copy(batch)
                     fast = time.monotonic() - began < BATCH_SECONDS
                     many = min(2 * many, BATCH_FILES) if fast else max(many // 2, 1)
-                    with self.lock:
-                        self.cpu += time.thread_time() - used
+                    self.crew.used(time.thread_time() - used)
         except OSError as fault:
-            self.stopped.set()
             if fault.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise self._disk_full() from fault
-            raise
-        except BaseException:
-            self.stopped.set()  # at once: the thread that waits may be slow to wake
             raise
 
     def _disk_full(self) -> TooLarge:
@@ -133,11 +95,8 @@ class _Worker:
     def __init__(self, run: TreeCopy) -> None:
         self.run = run
         self.sources = Directories(run.source)
-        self.roots = [os.open(path, _DIRECTORY) for path in (run.target, *run.earlier)]
+        self.places = Places(run.target, run.earlier, masked=run.masked)
         self.copier = run.copier(self._step, run.room.take)
-        self.place: str | None = None
-        self.target = -1
-        self.earlier: list[int] = []
         self.in_flight = 0  # bytes of the present file
 
     def __enter__(self) -> Self:
@@ -146,20 +105,16 @@ class _Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
-        for fd in self.roots:
-            os.close(fd)
+        self.places.__exit__(kind, error, trace)
         self.sources.close()
 
     def copy(self, batch: list[StagedItem]) -> None:
         """Copy a batch, then count it."""
         files = nbytes = kept = 0
         for item in batch:
-            if self.run.stopped.is_set():
-                raise _Cancelled
+            self.run.crew.check()
             above, _, name = (item.path, "", "") if item.is_dir else item.path.rpartition("/")
-            if above != self.place:
-                self._go(above)
+            self.places.go(above)
             if item.is_dir:
                 continue
             size, was_there = self._file(item.source, name)
@@ -168,44 +123,6 @@ class _Worker:
             self.run.files += files
             self.run.nbytes += nbytes
             self.run.kept += kept
-
-    def _leave(self) -> None:
-        for fd in (self.target, *self.earlier):
-            if fd >= 0:
-                os.close(fd)
-        self.place, self.target, self.earlier = None, -1, []
-
-    def _go(self, path: str) -> None:
-        """Go to a staged directory, made where it is missing."""
-        self._leave()
-        root, *earlier = self.roots
-        try:
-            self.target = os.open(path or ".", _DIRECTORY, dir_fd=root)
-        except FileNotFoundError:
-            self._make(path)
-            self.target = os.open(path, _DIRECTORY, dir_fd=root)
-        for old in earlier:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                self.earlier.append(os.open(path or ".", _DIRECTORY, dir_fd=old))
-        self.place = path
-
-    def _make(self, path: str) -> None:
-        root = self.roots[0]
-        missing = [path]
-        while missing:
-            try:
-                os.mkdir(missing[-1], 0o755, dir_fd=root)
-                if self.run.masked:
-                    os.chmod(missing[-1], 0o755, dir_fd=root)  # noqa: S103 - jobs of other users read it
-            except FileExistsError:  # another thread was faster
-                pass
-            except FileNotFoundError:
-                above = missing[-1].rpartition("/")[0]
-                if not above:  # the job was deleted
-                    raise
-                missing.append(above)
-                continue
-            missing.pop()
 
     def _file(self, source: str, name: str) -> tuple[int, bool]:
         """Copy one file. Gives back its size (-1: it is gone) and whether it was there already."""
@@ -220,9 +137,9 @@ class _Worker:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
                 return self._gone(source)
-            if self.earlier and self._kept(name, found):
+            if self.places.earlier and self._kept(name, found):
                 return found.st_size, True
-            made = os.open(name, _CREATE, 0o644, dir_fd=self.target)
+            made = os.open(name, _CREATE, 0o644, dir_fd=self.places.target)
             try:
                 if self.run.masked:
                     os.fchmod(made, 0o644)
@@ -241,13 +158,13 @@ class _Worker:
         return -1, False
 
     def _kept(self, name: str, found: os.stat_result) -> bool:
-        for old in self.earlier:
+        for old in self.places.earlier:
             try:
                 there = os.stat(name, dir_fd=old, follow_symlinks=False)
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (found.st_size, found.st_mtime_ns):
-                os.rename(name, name, src_dir_fd=old, dst_dir_fd=self.target)
+                os.rename(name, name, src_dir_fd=old, dst_dir_fd=self.places.target)
                 return True
         return False
 
@@ -255,5 +172,4 @@ class _Worker:
         self.in_flight += size
         with self.run.lock:
             self.run.copied_now += size
-        if self.run.stopped.is_set():
-            raise _Cancelled
+        self.run.crew.check()

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pfcon.errors import TooLarge
 from pfcon.links import Expansion
-from pfcon.links.budget import Budget, Notes
+from pfcon.links.budget import InputsBudget, Notes
 from pfcon.models import InputRequest
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings.model import StorageName, UploadLimits
@@ -15,30 +14,6 @@ from pfcon.storage.in_place import InPlaceStorage
 from pfcon.storage.innetwork import paths_digest, request_paths
 from pfcon.storage.posix import Directories, PosixLister
 from pfcon.storage.tries import Room, staging_try
-
-MAX_FILES = 20_000_000  # that links may multiply the inputs to
-MAX_STEPS = 10_000_000  # directories and links on the way there
-
-
-class FslinkBudget(Budget):
-    """Users' own data have no limit on their number but this one, against links that multiply without end."""
-
-    def __init__(self, max_files: int = MAX_FILES, max_steps: int = MAX_STEPS) -> None:
-        super().__init__(max_files, 0)
-        self._max_steps = max_steps
-
-    def file(self, size: int) -> None:
-        """See Budget."""
-        self.files += 1
-        self.nbytes += size
-        if self.files > self.max_files:
-            raise TooLarge(f"with links expanded, the inputs have more than {self.max_files} files")
-
-    def step(self) -> None:
-        """See Budget."""
-        self.steps += 1
-        if self.steps > self._max_steps:
-            raise TooLarge(f"the inputs have more than {self._max_steps} directories and links to walk")
 
 
 class FslinkStorage(InPlaceStorage):
@@ -71,7 +46,7 @@ class FslinkPlan(StagingPlan):
         """
         notes = Notes()
         with staging_try(job) as (partial, earlier), Directories(self._root) as directories:
-            walk = Expansion(PosixLister(directories, notes), FslinkBudget(), self._output)
+            walk = Expansion(PosixLister(directories, notes), InputsBudget(), self._output)
             copy = TreeCopy(self._root, partial, earlier, Room(partial, self._reserve), notes)
             copy.run(walk.walk(self._inputs), report)
             job.complete(partial)

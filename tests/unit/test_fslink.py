@@ -15,12 +15,12 @@ from test_copying import CHILD, fill, tree
 
 from pfcon.errors import InvalidFields, Refused, TooLarge
 from pfcon.links import Expansion
-from pfcon.links.budget import Notes
+from pfcon.links.budget import InputsBudget, Notes
 from pfcon.models import CopyRequest, JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import Staged
-from pfcon.storage.fslink import FslinkBudget, FslinkStorage
+from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.posix import Directories, PosixLister
 
 LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
@@ -224,8 +224,8 @@ def test_links_that_multiply_without_end_hit_a_limit_of_their_own(storebase: Sto
             link(storebase.root, f"d{n}/s{k}/l.chrislink", f"d{n + 1}")
     fill(storebase.root, "d6/f")
     for budget, match in (
-        (FslinkBudget(50, 10**6), "more than 50 files"),
-        (FslinkBudget(10**6, 50), "more than 50 dir"),
+        (InputsBudget(50, 10**6), "more than 50 files"),
+        (InputsBudget(10**6, 50), "more than 50 dir"),
     ):
         with Directories(storebase.root) as directories, pytest.raises(TooLarge, match=match):
             list(Expansion(PosixLister(directories, Notes()), budget).walk(["d0"]))

@@ -1,0 +1,89 @@
+"""Threads that share one piece of work: the first error ends all of them, and is the one that is raised."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+
+TICK = 0.25  # seconds
+
+
+class Cancelled(Exception):
+    """Another thread has failed: its error is what counts."""
+
+
+class Crew:
+    """``check`` from time to time in the work, so that an error elsewhere ends it soon.
+
+    name: of the threads. most: how many there may be. on_stop: called when work is to end; may be called more often.
+    """
+
+    def __init__(self, name: str, most: int, on_stop: Callable[[], None] = lambda: None) -> None:
+        self._name, self.most, self._on_stop = name, most, on_stop
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._cpu = 0.0  # seconds of all threads
+
+    def check(self) -> None:
+        """Raises Cancelled when another thread has failed."""
+        if self._stopped.is_set():
+            raise Cancelled
+
+    def used(self, seconds: float) -> None:
+        """Count CPU seconds of a thread; more threads start where it is little."""
+        with self._lock:
+            self._cpu += seconds
+
+    def run(
+        self,
+        work: Callable[[], None],
+        report: Callable[[], None],
+        *,
+        every: float = 1,
+        threads: int = 0,
+        first: int = 0,
+    ) -> None:
+        """Call ``work`` in several threads until all of them have returned; ``report`` each ``every`` seconds.
+
+        threads: a fixed number; 0: at the start ``first`` (0: as many as there are cores, but no more than two), and
+        more of them while they mostly wait. Raises what ``work`` or ``report`` raises.
+        """
+        started, reported = time.monotonic(), time.monotonic()
+        left: set[Future[None]] = set()
+        over: set[Future[None]] = set()
+        failed = False
+        with ThreadPoolExecutor(self.most, self._name) as pool:
+            try:
+                for _ in range(threads or first or min(2, len(os.sched_getaffinity(0)))):
+                    left.add(pool.submit(self._guarded, work))
+                while left and not failed:
+                    done, left = wait(left, timeout=min(every, TICK), return_when=FIRST_EXCEPTION)
+                    over |= done
+                    failed = any(future.exception() for future in done)
+                    if left and not over and not threads and self._waits(time.monotonic() - started, len(left)):
+                        left.add(pool.submit(self._guarded, work))
+                        started = time.monotonic()
+                    if left and not failed and time.monotonic() - reported >= every:
+                        report()
+                        reported = time.monotonic()
+            finally:
+                self._stop()
+        for future in sorted(over | left, key=lambda future: isinstance(future.exception(), Cancelled)):
+            future.result()
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        self._on_stop()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException:
+            self._stop()  # at once: the thread that waits may be slow to wake
+            raise
+
+    def _waits(self, elapsed: float, threads: int) -> bool:
+        with self._lock:
+            busy, self._cpu = self._cpu, 0.0
+        return elapsed >= TICK and threads < self.most and busy < 0.5 * threads * elapsed

@@ -1,0 +1,77 @@
+"""Where a thread puts files: a staged directory in the tree of this try, and the same directory in earlier tries."""
+
+import contextlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Places:
+    """Open directories. For one thread; several may use the same trees.
+
+    target: the tree of this try, which nobody else may write to. masked: whether the process's umask takes rights from
+    new directories that others need.
+    """
+
+    def __init__(self, target: Path, earlier: list[Path], *, masked: bool) -> None:
+        self._roots = [os.open(path, DIRECTORY) for path in (target, *earlier)]
+        self._masked = masked
+        self._path: str | None = None
+        self.target = -1
+        self.earlier: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+        for fd in self._roots:
+            os.close(fd)
+
+    def go(self, path: str) -> None:
+        """Go to a staged directory, made where it is missing: ``target`` is its descriptor until the next call.
+
+        ``earlier`` are those of the same directory in earlier tries, where these have it. Raises OSError.
+        """
+        if path == self._path:
+            return
+        self._leave()
+        root, *earlier = self._roots
+        try:
+            self.target = os.open(path or ".", DIRECTORY, dir_fd=root)
+        except FileNotFoundError:
+            self._make(path)
+            self.target = os.open(path, DIRECTORY, dir_fd=root)
+        for old in earlier:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                self.earlier.append(os.open(path or ".", DIRECTORY, dir_fd=old))
+        self._path = path
+
+    def _leave(self) -> None:
+        for fd in (self.target, *self.earlier):
+            if fd >= 0:
+                os.close(fd)
+        self._path, self.target, self.earlier = None, -1, []
+
+    def _make(self, path: str) -> None:
+        root = self._roots[0]
+        missing = [path]
+        while missing:
+            try:
+                os.mkdir(missing[-1], 0o755, dir_fd=root)
+                if self._masked:
+                    os.chmod(missing[-1], 0o755, dir_fd=root)  # noqa: S103 - jobs of other users read it
+            except FileExistsError:  # another thread was faster
+                pass
+            except FileNotFoundError:
+                above = missing[-1].rpartition("/")[0]
+                if not above:  # the job was deleted
+                    raise
+                missing.append(above)
+                continue
+            missing.pop()
