@@ -1,14 +1,39 @@
-# Images of pfcon. Without a registry, BASE is any image with python3 3.11 or newer:
-#   docker build --target operations --build-arg BASE=local/pfcon-test:1 -t local/pfcon-operations:1 .
+# pfcon's image: the service, and what PFCON_OP_IMAGE names (copy, upload and delete jobs).
+#   docker build -t local/pfcon:1 .
+# BASE is any image with python3 3.11 or newer and its modules venv and ensurepip; the image holds it and one directory more.
+# Without PyPI, pip takes wheels from ./wheels: --build-arg PIP_NO_INDEX=1 (tests/engines/operations_image.sh).
 # Nothing here needs BuildKit.
-ARG BASE=docker.io/library/python:3.13-slim
+ARG BASE=python:3.13-slim
 
-# For PFCON_OP_IMAGE: runs copy, upload and delete jobs, with the standard library alone.
-FROM ${BASE} AS operations
-COPY pfcon /opt/pfcon/pfcon
-ENV PYTHONPATH=/opt/pfcon PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-# Jobs run as any user; and an import that the base can't serve has to fail here rather than in each job.
-RUN chmod -R a+rX /opt/pfcon \
-    && python3 -m compileall -q /opt/pfcon \
+FROM ${BASE} AS build
+LABEL org.chrisproject.pfcon.stage="build"
+ARG PIP_NO_INDEX
+COPY . /src
+# The environment gets no pip of its own: another one, that stays here, fills it.
+RUN python3 -m venv /opt/pip \
+    && python3 -m venv --without-pip /opt/pfcon \
+    && /opt/pip/bin/pip --python /opt/pfcon/bin/python --no-cache-dir --disable-pip-version-check \
+        install --find-links /src/wheels "/src[postgresql]"
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="pfcon" \
+      org.opencontainers.image.description="Job controller of the ChRIS platform" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="MIT"
+ENV PATH=/opt/pfcon/bin:${PATH} \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+COPY --from=build /opt/pfcon /opt/pfcon
+# A new volume that is mounted at storeBase takes over the directory's owner.
+# What the base lacks, and a wrong version label, have to fail here rather than in a hospital.
+RUN mkdir -p /var/local/storeBase \
+    && chown 1001:1001 /var/local/storeBase \
+    && test "$(pfcon --version)" = "pfcon ${VERSION}" \
+    && python3 -c "import pfcon.app, pfcon.server, docker, psycopg" \
     && python3 -m pfcon.operations --help >/dev/null
-ENTRYPOINT ["python3", "-m", "pfcon.operations"]
+# In numbers, so that Kubernetes can see that it is not root.
+USER 1001:1001
+EXPOSE 5005
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["pfcon", "health"]
+CMD ["pfcon", "serve"]

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 BLOCK = 256 * 1024
 PROBE_SECONDS = 10.0
+COMMANDS = ("probe", "has", "import", "build", "remove-image", "remove-stages", "remove-jobs")
 WORK_SECONDS = 300.0  # an import of a large image, or the end of a job that does not want to
 
 
@@ -108,9 +109,9 @@ def import_image(url: str, image: str, tar: BinaryIO) -> None:
         raise Fault(f"{url} took the import of {image}, but does not know it")
 
 
-def build_image(url: str, image: str, context: BinaryIO, target: str, base: str) -> None:
-    """Build a target of the Dockerfile at the top of a tar stream, from the image ``base``. Raises Fault."""
-    options = {"t": image, "target": target, "buildargs": json.dumps({"BASE": base}), "rm": "1", "forcerm": "1"}
+def build_image(url: str, image: str, context: BinaryIO, arguments: dict[str, str]) -> None:
+    """Build the Dockerfile at the top of a tar stream with these build arguments. Raises Fault."""
+    options = {"t": image, "buildargs": json.dumps(arguments), "rm": "1", "forcerm": "1"}
     for line in call(url, "POST", f"/build?{urlencode(options)}", body=context).splitlines():
         progress: dict[str, Any] = json.loads(line) if line.strip() else {}
         print(progress.get("stream", ""), end="")
@@ -129,6 +130,11 @@ def remove_image(url: str, image: str) -> bool:
     return True
 
 
+def remove_stages(url: str, label: str) -> None:
+    """Remove what builds left without a name, of images that have the label KEY=VALUE. Raises Fault."""
+    call(url, "POST", f"/images/prune?filters={quote(json.dumps({'dangling': ['true'], 'label': [label]}))}")
+
+
 def remove_jobs(url: str, label: str) -> list[str]:
     """Kill and remove the containers that have a label ``KEY=VALUE``; gives back their names. Raises Fault."""
     wanted = quote(json.dumps({"label": [label]}))
@@ -142,40 +148,49 @@ def remove_jobs(url: str, label: str) -> list[str]:
     return removed
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Do one command; 0 for yes or done, 1 for no. Raises Fault."""
+def pair(text: str) -> tuple[str, str]:
+    """NAME and VALUE of a word NAME=VALUE. Raises ValueError."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError(text)
+    return name, value
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Do one command; whether it was done, or the answer is yes. Raises Fault."""
     url, argument = arguments.url, arguments.argument
+    if arguments.command == "has":
+        return has_image(url, argument)
+    if arguments.command == "remove-image":
+        return remove_image(url, argument)
     if arguments.command == "probe":
         print(probe(url))
-        return 0
-    if arguments.command == "has":
-        return 0 if has_image(url, argument) else 1
-    if arguments.command == "import":
+    elif arguments.command == "import":
         import_image(url, argument, sys.stdin.buffer)
-        return 0
-    if arguments.command == "build":
-        build_image(url, argument, sys.stdin.buffer, arguments.target, arguments.base)
-        return 0
-    if arguments.command == "remove-image":
-        return 0 if remove_image(url, argument) else 1
-    for name in remove_jobs(url, argument):
-        print(name)
-    return 0
+    elif arguments.command == "build":
+        build_image(url, argument, sys.stdin.buffer, dict(arguments.set))
+    elif arguments.command == "remove-stages":
+        remove_stages(url, argument)
+    else:
+        for name in remove_jobs(url, argument):
+            print(name)
+    return True
 
 
 def main(words: list[str] | None = None) -> int:
-    """The command line; exit status 2 with a line on stderr when the engine does not answer or refuses."""
+    """The command line; exit status 1 for no, 2 with a line on stderr when the engine does not answer or refuses."""
     parser = argparse.ArgumentParser(prog="engine_api.py", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("command", choices=["probe", "has", "import", "build", "remove-image", "remove-jobs"])
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("url", help="as in DOCKER_HOST")
     parser.add_argument("argument", nargs="?", default="", help="NAME:TAG of an image, or KEY=VALUE of a label")
-    parser.add_argument("--target", default="", help="(build) of the Dockerfile; default: its last one")
-    parser.add_argument("--base", default="", help="(build) NAME:TAG of the image to begin from")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", type=pair, help="(build) a build argument"
+    )
     arguments = parser.parse_args(words)
     if arguments.command != "probe" and not arguments.argument:
         parser.error(f"{arguments.command} needs an argument")
     try:
-        return run(arguments)
+        return 0 if run(arguments) else 1
     except (Fault, LookupError) as fault:
         print(fault, file=sys.stderr)
         return 2

@@ -1,21 +1,14 @@
 #!/usr/bin/env bash
-# The image of the test jobs, from Debian's busybox and Python, without a registry. README.md tells how to use it.
-# Imports it into the engines of PFCON_TEST_DOCKER and PFCON_TEST_PODMAN.
+# The image of the test jobs, and the base of pfcon's own, from Debian's busybox and Python, without a registry.
+# README.md tells how to use it. Imports it into the engines of PFCON_TEST_DOCKER and PFCON_TEST_PODMAN.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 IMAGE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
 MACHINE=$(uname -m)
-
-# python_version: print the X.Y of Debian's newest Python whose packages are installed; fails when there is none.
-python_version() {
-    local version
-    version=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'libpython3.*-stdlib' 2>/dev/null |
-        sed -n 's/^installed libpython\(3\.[0-9]*\)-stdlib$/\1/p' | sort -V | tail -n 1)
-    [ -n "$version" ] && [ -x "/usr/bin/python$version" ] || return 1
-    echo "$version"
-}
+# Of the GNU libraries that binary wheels may expect of any system (PEP 513), those that Python itself does not need.
+WHEELS_EXPECT=(libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libgcc_s.so.1 libstdc++.so.6)
 
 # static_busybox: print the path of a busybox without shared libraries; fails when there is none.
 static_busybox() {
@@ -27,7 +20,7 @@ install() {
     if python_version >/dev/null && static_busybox >/dev/null; then
         say "busybox and Python are there"
     else
-        install_packages busybox-static python3
+        install_packages busybox-static python3 python3-venv
     fi
 }
 
@@ -41,10 +34,11 @@ add_busybox() {
     done
 }
 
-# python_files VERSION: print the absolute paths of the interpreter and its library.
+# python_files VERSION: print the absolute paths of the interpreter and its library, with ensurepip and its wheels.
 python_files() {
-    dpkg-query -L "python$1-minimal" "libpython$1-minimal" "libpython$1-stdlib" |
-        grep -E "^/usr/(bin/python|lib/python$1)" | sort -u
+    dpkg-query -L "python$1-minimal" "libpython$1-minimal" "libpython$1-stdlib" "python$1-venv" \
+        python3-pip-whl python3-setuptools-whl |
+        grep -E "^/usr/(bin/python|lib/python$1|share/python-wheels)" | sort -u
 }
 
 # add_python ROOT: Debian's Python with the shared libraries that it and its modules need.
@@ -58,6 +52,7 @@ add_python() {
         grep '(0x' | grep -o '/[^ ]*' | sort -u); do
         mkdir -p "$1${library%/*}"
         cp -L -- "$library" "$1$library"
+        [[ $library != */libc.so.6 ]] || (cd -- "${library%/*}" && cp -L -t "$1${library%/*}" -- "${WHEELS_EXPECT[@]}")
     done
 }
 

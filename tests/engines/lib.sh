@@ -96,6 +96,16 @@ stop_ours() {
     rm -f "$ENGINES_DIR/$1.pid"
 }
 
+# python_version: print the X.Y of Debian's newest Python that is installed with all that a virtual environment needs;
+# fails when there is none.
+python_version() {
+    local version
+    version=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'python3.*-venv' 2>/dev/null |
+        sed -n 's/^installed python\(3\.[0-9]*\)-venv$/\1/p' | sort -V | tail -n 1)
+    [ -n "$version" ] && [ -x "/usr/bin/python$version" ] || return 1
+    echo "$version"
+}
+
 # dispatch SUBCOMMAND: call the script's function of that name.
 dispatch() {
     case ${1:-} in

@@ -1,36 +1,75 @@
 #!/usr/bin/env bash
-# The image of copy, upload and delete jobs: the target `operations` of the Dockerfile, without a registry.
-# README.md tells how to use it. Builds it from the image of PFCON_TEST_IMAGE in the engine of PFCON_TEST_DOCKER.
+# pfcon's own image, from the Dockerfile as it is shipped, without a registry: it serves, and it runs copy, upload and
+# delete jobs. README.md tells how to use it. Builds it from the image of PFCON_TEST_IMAGE in the engines of
+# PFCON_TEST_DOCKER and PFCON_TEST_PODMAN.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-IMAGE=${PFCON_TEST_OP_IMAGE:-local/pfcon-operations:1}
+IMAGE=${PFCON_TEST_OP_IMAGE:-local/pfcon:1}
 BASE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
+WHEELS=$ENGINES_DIR/wheels
+FILES=(Dockerfile .dockerignore pyproject.toml setup.cfg README.md LICENSE pfcon)
 
 install() {
-    say "the image of the tests is all that this needs: image.sh"
+    if python_version >/dev/null; then
+        say "Python is there"
+    else
+        install_packages python3 python3-venv
+    fi
 }
 
-# context: print the tar that the build is made of, as .dockerignore leaves it.
+# wheels_stamp: print what the wheels depend on.
+wheels_stamp() {
+    python_version
+    cksum "$REPOSITORY/setup.cfg" "$REPOSITORY/pyproject.toml" "$REPOSITORY/Dockerfile"
+}
+
+# fetch_wheels: have the wheels of all that the Dockerfile installs, for the Python of the image, in $WHEELS.
+fetch_wheels() {
+    local python
+    if [ "$(cat -- "$WHEELS/stamp" 2>/dev/null)" = "$(wheels_stamp)" ]; then
+        say "the wheels are there"
+        return
+    fi
+    python=/usr/bin/python$(python_version)
+    say "fetching wheels for $("$python" -V)"
+    rm -rf -- "$WHEELS" "$WHEELS.env"
+    mkdir -p "$WHEELS"
+    "$python" -m venv "$WHEELS.env"
+    "$WHEELS.env/bin/pip" wheel --quiet --no-input --wheel-dir "$WHEELS" "${REPOSITORY}[postgresql]" "setuptools>=64" >&2
+    rm -rf -- "$WHEELS.env" "$WHEELS"/pfcon-*.whl
+    wheels_stamp >"$WHEELS/stamp"
+}
+
+# context: print the tar that the build is made of: the repository's files, and the wheels beside them.
 context() {
-    tar -C "$REPOSITORY" --exclude __pycache__ --owner=0 --group=0 --numeric-owner -cf - Dockerfile pfcon
+    tar --exclude __pycache__ --owner=0 --group=0 --numeric-owner -cf - -C "$REPOSITORY" "${FILES[@]}" -C "$ENGINES_DIR" wheels
 }
 
 # start: build it; a second time, and with the same files, the engine's cache has it.
 start() {
-    [ -n "${PFCON_TEST_DOCKER:-}" ] || die "start an engine first: docker.sh"
-    api has "$PFCON_TEST_DOCKER" "$BASE" || die "$PFCON_TEST_DOCKER has no $BASE; \`image.sh start\` makes it"
-    context | api build "$PFCON_TEST_DOCKER" "$IMAGE" --target operations --base "$BASE" >&2
-    say "built $IMAGE in $PFCON_TEST_DOCKER"
+    local url
+    [ -n "${PFCON_TEST_DOCKER:-}${PFCON_TEST_PODMAN:-}" ] || die "start an engine first: docker.sh or podman.sh"
+    python_version >/dev/null || die "there is no Python of Debian's; \`${0##*/} install\` installs it"
+    fetch_wheels
+    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+        api has "$url" "$BASE" || die "$url has no $BASE; \`image.sh start\` makes it"
+        context | api build "$url" "$IMAGE" --set "BASE=$BASE" --set PIP_NO_INDEX=1 >&2
+        say "built $IMAGE in $url"
+    done
     export_line PFCON_TEST_OP_IMAGE "$IMAGE"
 }
 
-# stop: remove the image again.
+# stop: remove the image again, and the stages that builds left.
 stop() {
-    if [ -n "${PFCON_TEST_DOCKER:-}" ] && api remove-image "$PFCON_TEST_DOCKER" "$IMAGE"; then
-        say "removed $IMAGE from $PFCON_TEST_DOCKER"
-    fi
+    local url
+    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+        if api remove-image "$url" "$IMAGE"; then
+            say "removed $IMAGE from $url"
+        fi
+        api remove-stages "$url" org.chrisproject.pfcon.stage=build
+    done
 }
 
 dispatch "$@"

@@ -126,19 +126,16 @@ def test_an_import_that_gives_the_image_another_name_is_a_failure(api: ModuleTyp
 def test_a_build_that_fails_after_its_status_200_is_a_failure(api: ModuleType, tmp_path: Path) -> None:
     answers = {"/build": (200, '{"stream": "Step 1/2"}\r\n{"error": "no such package\\n"}\r\n')}
     with engine(tmp_path, answers), pytest.raises(api.Fault, match=r"did not build local/x:1: no such package$"):
-        api.build_image(f"unix://{tmp_path}/sock", "local/x:1", io.BytesIO(b"tar"), "operations", "local/base:1")
+        api.build_image(f"unix://{tmp_path}/sock", "local/x:1", io.BytesIO(b"tar"), {})
 
 
-def test_a_build_asks_for_its_target_and_for_its_base(
-    api: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_build_asks_with_its_arguments(api: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = {"/build": (200, '{"stream": "Step 1/2\\n"}\r\n'), "/images/local/x%3A1/json": (200, "{}")}
     url = f"unix://{tmp_path}/sock"
     with engine(tmp_path, answers) as server:
-        api.build_image(url, "local/x:1", io.BytesIO(b"tar"), "operations", "local/base:1")
+        api.build_image(url, "local/x:1", io.BytesIO(b"tar"), {"BASE": "local/base:1"})
     asked = parse_qs(urlsplit(server.asked[0][1]).query)
     assert asked["t"] == ["local/x:1"]
-    assert asked["target"] == ["operations"]
     assert asked["buildargs"] == ['{"BASE": "local/base:1"}']
     assert capsys.readouterr().out == "Step 1/2\n"
 
