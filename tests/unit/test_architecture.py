@@ -11,7 +11,7 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["errors", "units"],
+    ["errors", "units", "network"],
     ["models", "background", "descent", "__init__"],
     ["paths", "command", "settings", "tree", "links"],
     ["auth", "archive", "progress"],

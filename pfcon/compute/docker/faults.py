@@ -4,11 +4,9 @@ The texts are not part of any API; those that tests/data/docker has recorded are
 """
 
 import re
-import socket
-import ssl
-from http.client import HTTPException
 
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.network import silence
 
 _TRANSIENT = re.compile(
     r"no space left|too many open files|temporarily unavailable|cannot allocate memory|connection refused"
@@ -62,36 +60,8 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:
     """Our error for a request that got no answer, from whatever library was asked."""
-    causes = _causes(fault)
-    reason, sent = "no answer", True
-    for cause in causes:
-        if isinstance(cause, ConnectionRefusedError | FileNotFoundError | PermissionError | socket.gaierror):
-            reason, sent = (cause.strerror or "connection refused").lower(), False
-            break
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            reason, sent = f"its certificate is not valid ({cause.verify_message})", False
-            break
-    else:
-        names = {type(cause).__name__.removesuffix("Error") for cause in causes}  # requests' and urllib3's own
-        if "ConnectTimeout" in names:
-            reason, sent = "no connection in time", False
-        elif "ReadTimeout" in names or any(isinstance(cause, TimeoutError) for cause in causes):
-            reason = "no answer in time"
-        elif any(isinstance(cause, ConnectionError | HTTPException) for cause in causes):
-            reason = "the connection broke"
-    return NoAnswer(f"the container engine at {where} does not answer: {reason}", sent=sent)
-
-
-def _causes(fault: BaseException) -> list[BaseException]:
-    """A fault and all that it was made from, the outermost first."""
-    found: list[BaseException] = []
-    waiting: list[object] = [fault]
-    while waiting and len(found) < 20:
-        item = waiting.pop(0)
-        if isinstance(item, BaseException) and item not in found:
-            found.append(item)
-            waiting += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
-    return found
+    found = silence(fault)
+    return NoAnswer(f"the container engine at {where} does not answer: {found.reason}", sent=found.sent)
 
 
 def start_failure(text: str, image: str, command: str) -> str | None:
