@@ -10,9 +10,9 @@ from pfcon.compute.docker.args import (
     container_name,
     create_body,
     lacks_gpus,
-    needs_image_user,
     require_possible,
 )
+from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pfcon.compute.docker.http import KeepAlive, TcpConnection, UnixConnection
+from pfcon.compute.docker_api.http import KeepAlive, TcpConnection, UnixConnection
 
 
 class Server(socketserver.ThreadingUnixStreamServer):

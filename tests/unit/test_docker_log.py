@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfcon.compute.docker.log import LOG_BYTES, LogTail
+from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 
 
 def frame(payload: bytes, stream: int = 1) -> bytes:

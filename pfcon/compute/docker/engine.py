@@ -2,20 +2,21 @@
 
 import contextlib
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine
 from pfcon.compute.docker import args, notes, state
-from pfcon.compute.docker.faults import NoAnswer, start_failure
-from pfcon.compute.docker.log import LogTail
-from pfcon.compute.docker.pull import Progress
 from pfcon.compute.docker.root import find_root
+from pfcon.compute.docker_api.ends import Phase
+from pfcon.compute.docker_api.faults import NoAnswer, maybe_created, start_failure
+from pfcon.compute.docker_api.job import needs_image_user, require_sources
+from pfcon.compute.docker_api.log import LogTail
+from pfcon.compute.docker_api.per_process import PerProcess
+from pfcon.compute.docker_api.pull import fetch
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.settings.model import ComputeSettings
@@ -49,29 +50,25 @@ class DockerEngine(ComputeEngine):
         self._settings = settings
         self._storebase_mount = storebase_mount
         self._stop_grace = stop_grace
-        self._lock = threading.Lock()
-        self._connected: DockerCalls | None = None
+        self._connection = PerProcess(self._connect)
         self._root: PurePosixPath | None = None
         self._ids: dict[str, str] = {}  # of containers that were seen to be jobs
 
     @property
     def _calls(self) -> "DockerCalls":
-        calls = self._connected
-        if calls is None or calls.pid != os.getpid():  # connections can't be shared with a parent process
-            from pfcon.compute.docker.client import DockerCalls
+        return self._connection.get()
 
-            with self._lock:
-                calls = self._connected
-                if calls is None or calls.pid != os.getpid():
-                    calls = self._connected = DockerCalls(self._settings.docker)
-        return calls
+    def _connect(self) -> "DockerCalls":
+        from pfcon.compute.docker.client import DockerCalls
+
+        return DockerCalls(self._settings.docker)
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
         args.require_possible(spec)
-        self._require_sources(spec)
+        require_sources(spec, self._storebase_mount)
         try:
-            image_user = self._calls.image_user(spec.image) if args.needs_image_user(spec.user) else ""
+            image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
             body = args.create_body(spec, self._storebase(), image_user)
             container = self._create(args.container_name(spec.name), body)
         except Absent as fault:
@@ -87,14 +84,8 @@ class DockerEngine(ComputeEngine):
             return self._calls.create(name, body)
         except NoAnswer as fault:
             if fault.sent:
-                raise _maybe_created(fault) from fault
+                raise maybe_created(fault) from fault
             raise
-
-    def _require_sources(self, spec: JobSpec) -> None:
-        """Refuse a mount whose source is missing: Podman would make it, as root (Docker refuses by itself)."""
-        for mount in all_mounts(spec):
-            if not (self._storebase_mount / mount.source).is_dir():
-                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
         """The Id of the job that a crash left between create and start; raises ``conflict`` for any other.
@@ -107,7 +98,7 @@ class DockerEngine(ComputeEngine):
                 found = self._find(spec.name)
             except Absent as fault:
                 raise Conflict(f"another container is called {args.container_name(spec.name)}") from fault
-            waits = state.phase_of(found) is state.Phase.WAITING and not found["State"].get("Error")
+            waits = state.phase_of(found) is Phase.WAITING and not found["State"].get("Error")
             if not waits or state.request_of(found) != spec.request or self._note(found):
                 raise Conflict(f"a job {spec.name} exists") from conflict
             if time.monotonic() > deadline:
@@ -120,7 +111,7 @@ class DockerEngine(ComputeEngine):
                 raise Refused("gpu_limit: this container engine does not give GPUs to jobs")
             self._calls.start(container)
         except NoAnswer as fault:
-            raise _maybe_created(fault) from fault
+            raise maybe_created(fault) from fault
         except PfconError as fault:
             message = start_failure(str(fault), spec.image, spec.argv[0])
             if message is None:
@@ -144,16 +135,8 @@ class DockerEngine(ComputeEngine):
             _log.warning("can't leave the note %r in container %s: %s", text, container, fault)
 
     def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
-        """See ComputeEngine. A pull has no limit in time as long as it makes progress."""
-        calls = self._calls
-        progress = Progress(spec.image, report)
-        try:
-            with contextlib.closing(calls.pull(spec.image)) as events:
-                for event in events:
-                    progress.take(event)
-        except Refused:
-            if not calls.has_image(spec.image):  # somebody may have loaded or built it meanwhile
-                raise
+        """See ComputeEngine."""
+        fetch(self._calls, spec.image, report)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a container that is no job of pfcon's."""
@@ -193,7 +176,7 @@ class DockerEngine(ComputeEngine):
         log = LogTail()
         for tail in wanted:
             log = LogTail()
-            with self._calls.ask("GET", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
+            with self._calls.ask("GET", "containers", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
                 while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
                     log.feed(data)
             if log.seen < _WHOLE_LOG:
@@ -243,7 +226,3 @@ class DockerEngine(ComputeEngine):
         if self._root is None:
             self._root = find_root(self._settings, self._storebase_mount, self._calls)
         return self._root
-
-
-def _maybe_created(fault: NoAnswer) -> NoAnswer:
-    return NoAnswer(f"{fault}; the job may have been created", sent=True)

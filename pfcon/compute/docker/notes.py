@@ -11,7 +11,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from pfcon.compute.base import clean_log
-from pfcon.compute.docker.faults import plain
+from pfcon.compute.words import plain
 from pfcon.errors import Absent
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def read(calls: "DockerCalls", container: str) -> str | None:
     Raises Unreachable. Asks for the file's status first: that is ten times as cheap as its archive.
     """
     try:
-        with calls.ask("HEAD", container, "archive", path=f"/{_FILE}") as answer:
+        with calls.ask("HEAD", "containers", container, "archive", path=f"/{_FILE}") as answer:
             answer.read()
-        with calls.ask("GET", container, "archive", path=f"/{_FILE}") as answer:
+        with calls.ask("GET", "containers", container, "archive", path=f"/{_FILE}") as answer:
             raw = answer.read(_MAX_ARCHIVE)
     except Absent:
         return None

@@ -1,30 +1,19 @@
 """From a Docker API's inspect answer to a JobInfo. Pure."""
 
 import logging
-import signal
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from datetime import datetime, timedelta
 from typing import Any
 
-from pfcon.compute.docker.args import JOB_TYPE_LABEL, REQUEST_LABEL
-from pfcon.compute.docker.faults import plain, start_failure
+from pfcon.compute.docker_api.ends import Phase, exit_message, time_of
+from pfcon.compute.docker_api.faults import start_failure
+from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
+from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
-from pfcon.units import MIB
 
 _log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
 """A container that was created so long ago and has not started never will: ``schedule`` has given up by then."""
-
-
-class Phase(Enum):
-    """How far a container is."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    ENDED = "ended"
-    GOING = "going"  # an ended one that is being removed
-    UNKNOWN = "unknown"
 
 
 # State.Status of Docker (Engine API reference, ContainerInspect) and of Podman (podman-ps manual, "status").
@@ -80,9 +69,9 @@ def job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None
     status, message, finished = JobStatus.STARTED, "", None
     if phase is Phase.WAITING:
         status, message = _waiting(inspect, now, note)
-        finished = _time(inspect.get("Created")) if status.final else None
-    elif phase is Phase.ENDED or (phase is Phase.GOING and _time(state.get("FinishedAt"))):
-        finished = _time(state.get("FinishedAt"))
+        finished = time_of(inspect.get("Created")) if status.final else None
+    elif phase is Phase.ENDED or (phase is Phase.GOING and time_of(state.get("FinishedAt"))):
+        finished = time_of(state.get("FinishedAt"))
         message = note or _end_message(inspect)
         status = JobStatus.FAILED if message else JobStatus.SUCCEEDED
     elif phase is not Phase.RUNNING:
@@ -104,7 +93,7 @@ def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[
     error = inspect["State"].get("Error")
     if note or error:
         return JobStatus.FAILED, note or _start_message(inspect, error)
-    created = _time(inspect.get("Created"))
+    created = time_of(inspect.get("Created"))
     if created and now - created > START_PATIENCE:
         return JobStatus.FAILED, "the container was created, but never started"
     return JobStatus.NOT_STARTED, ""
@@ -120,31 +109,11 @@ def _end_message(inspect: dict[str, Any]) -> str:
     """Why a job failed; empty for one that succeeded."""
     state = inspect["State"]
     code: int = state.get("ExitCode") or 0
+    oom_killed = bool(state.get("OOMKilled"))
+    if code and state.get("Error") and not oom_killed:
+        return _start_message(inspect, state["Error"])
     limit = (inspect.get("HostConfig") or {}).get("Memory") or 0
-    name = signal_name(code)
-    if code == 0:
-        message = ""
-    elif state.get("OOMKilled"):
-        message = "out of memory: "
-        message += f"the job exceeded its limit of {limit // MIB} MiB" if limit else "the machine has no more"
-    elif state.get("Error"):
-        message = _start_message(inspect, state["Error"])
-    elif name == "SIGKILL" and limit:
-        # Podman 4.3 never sets OOMKilled on cgroups v1, and Docker not for every way to run out of memory.
-        message = f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit // MIB} MiB"
-    elif name:
-        message = f"killed by signal {name}"
-    else:
-        message = f"exit code {code}"
-    return message
-
-
-def signal_name(code: int) -> str:
-    """The name of the signal in an exit code as shells write it (128 + number), or empty."""
-    try:
-        return signal.Signals(code - 128).name
-    except ValueError:
-        return ""
+    return exit_message(code, limit, oom_killed=oom_killed)
 
 
 def _argv(inspect: dict[str, Any]) -> tuple[str, ...]:
@@ -154,11 +123,3 @@ def _argv(inspect: dict[str, Any]) -> tuple[str, ...]:
     for part in (config.get("Entrypoint"), config.get("Cmd")):
         words += [part] if isinstance(part, str) else part or []
     return tuple(words)
-
-
-def _time(text: str | None) -> datetime | None:
-    """A time of the engine in UTC, to the microsecond; None for its zero value, the year 1."""
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return found.astimezone(UTC) if found.year > 1 else None

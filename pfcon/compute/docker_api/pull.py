@@ -1,12 +1,16 @@
-"""Fetching an image: a Docker API's events to texts of progress, and its failures to plain words. Pure."""
+"""Fetching an image: a Docker API's events to texts of progress, and its failures to plain words."""
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.docker.faults import plain
+from pfcon.compute.words import plain
 from pfcon.errors import Refused
+
+if TYPE_CHECKING:  # the SDK takes 0.2 s to import
+    from pfcon.compute.docker_api.client import ApiCalls
 
 _INTERVAL = 1.0  # seconds between two texts
 
@@ -67,3 +71,15 @@ class Progress:
         if text != self._last:
             self._report(text)
             self._last, self._next = text, self._clock() + _INTERVAL
+
+
+def fetch(calls: "ApiCalls", image: str, report: Callable[[str], None]) -> None:
+    """Have the engine fetch an image; as ComputeEngine.prepare. No limit in time as long as it makes progress."""
+    progress = Progress(image, report)
+    try:
+        with contextlib.closing(calls.pull(image)) as events:
+            for event in events:
+                progress.take(event)
+    except Refused:
+        if not calls.has_image(image):  # somebody may have loaded or built it meanwhile
+            raise

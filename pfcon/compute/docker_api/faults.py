@@ -5,6 +5,7 @@ The texts are not part of any API; those that tests/data/docker has recorded are
 
 import re
 
+from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.network import silence
 
@@ -23,7 +24,6 @@ _NOT_EXECUTABLE = re.compile(
     r"|exec: .*exec format error|open executable: permission denied",
     re.IGNORECASE,
 )
-_MAX_TEXT = 500
 
 
 class NoAnswer(Unreachable):
@@ -34,10 +34,9 @@ class NoAnswer(Unreachable):
         self.sent = sent
 
 
-def plain(text: str) -> str:
-    """An engine's text as one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+def maybe_created(fault: NoAnswer) -> NoAnswer:
+    """The same, saying what silence means while a job is being created."""
+    return NoAnswer(f"{fault}; the job may have been created", sent=True)
 
 
 def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:

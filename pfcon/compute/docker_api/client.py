@@ -1,0 +1,196 @@
+"""A connection to a Docker API, its errors told as ours. Imports the SDK: import it on first use."""
+
+import json
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import docker
+import requests
+import urllib3
+from docker.constants import DEFAULT_DOCKER_API_VERSION
+from docker.utils import compare_version, kwargs_from_env, parse_host
+
+from pfcon.compute.docker_api.faults import error_of, no_answer
+from pfcon.compute.docker_api.http import (
+    CONNECT_TIMEOUT,
+    POOL_SIZE,
+    READ_TIMEOUT,
+    Answer,
+    Asker,
+    KeepAlive,
+    TcpConnection,
+    UnixConnection,
+)
+from pfcon.compute.words import plain
+from pfcon.errors import Absent, Refused, Unreachable
+from pfcon.settings.model import DockerSettings
+
+PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+_MAX_ERROR_BODY = 64 * 1024
+
+
+class _Client(docker.APIClient):
+    """The SDK's client with a timeout of its own for connecting, and one for calls where the SDK has none: pulls."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.trust_env = False  # REQUESTS_CA_BUNDLE would overrule DOCKER_CERT_PATH
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=POOL_SIZE))
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        read = kwargs.get("timeout")
+        kwargs["timeout"] = (CONNECT_TIMEOUT, PULL_EVENT_TIMEOUT if read is None else read)
+        return super().send(request, **kwargs)
+
+
+@contextmanager
+def told(where: str, *, verdict: bool = False) -> Iterator[None]:
+    """The one place that turns faults of the SDK and of connections into our errors (see ``faults``)."""
+    try:
+        yield
+    except docker.errors.APIError as fault:
+        raise error_of(fault.status_code or 500, str(fault.explanation or fault), verdict=verdict) from fault
+    except docker.errors.DockerException as fault:
+        raise Refused(f"the container engine can't be asked: {plain(str(fault))}") from fault
+    except (OSError, HTTPException, urllib3.exceptions.HTTPError) as fault:  # requests' errors are OSErrors
+        raise no_answer(where, fault) from fault
+
+
+class ApiCalls:
+    """One engine's API, with the calls that its engines share; a subclass adds its own.
+
+    Safe across threads, not across a fork. Making one asks the engine for its version.
+    podman: whether it is Podman's service of the API. where: its address. pid: the process that may use this.
+    All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
+    """
+
+    def __init__(self, settings: DockerSettings) -> None:
+        self.where = settings.host or DEFAULT_HOST
+        self.pid = os.getpid()
+        try:
+            self._client = self._open(settings)
+        except docker.errors.DockerException as fault:
+            raise Unreachable(f"DOCKER_HOST {self.where} can't be used: {plain(str(fault))}") from fault
+
+    def _open(self, settings: DockerSettings) -> _Client:
+        environment = {
+            "DOCKER_HOST": settings.host or "",
+            "DOCKER_TLS_VERIFY": "1" if settings.tls_verify else "",
+            "DOCKER_CERT_PATH": str(settings.cert_path or ""),
+        }
+        options: dict[str, Any] = {
+            **kwargs_from_env(environment),
+            "timeout": READ_TIMEOUT,
+            "max_pool_size": POOL_SIZE,
+        }
+        with _Client(version=DEFAULT_DOCKER_API_VERSION, **options) as probe:
+            self._ask = self._asker(probe)
+            with told(self.where), self._ask("GET", "/version") as answer:
+                version = _json(answer)
+        self.podman = _product(version) == "Podman"
+        served: str = version["ApiVersion"]
+        # compare_version is positive when its second argument is the newer one.
+        newer = compare_version(DEFAULT_DOCKER_API_VERSION, served) > 0
+        client = _Client(version=DEFAULT_DOCKER_API_VERSION if newer else served, **options)
+        self._ask = self._asker(client)
+        return client
+
+    def _asker(self, client: _Client) -> Asker:
+        tls = client.base_url.startswith("https:")
+        address = urlsplit(parse_host(self.where, tls=tls))
+        if address.scheme == "http+unix":
+            return KeepAlive(lambda: UnixConnection(address.path)).ask
+        if address.scheme == "http" and address.hostname and address.port:
+            host, port = address.hostname, address.port
+            return KeepAlive(lambda: TcpConnection(host, port)).ask
+        return lambda method, path: _ask_session(client, method, path)
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API that is spoken: the newest that both sides know."""
+        return str(self._client.api_version)
+
+    @contextmanager
+    def ask(self, method: str, *path: str, **query: Any) -> Iterator[Answer]:
+        """A request without a body to a resource, its path given in parts: ``ask("GET", "containers", id, "json")``."""
+        target = "/".join(["", f"v{self.api_version}", *(quote(part, safe="") for part in path)])
+        if query:
+            target += "?" + urlencode(query)
+        with told(self.where), self._ask(method, target) as answer:
+            if answer.status >= 400:
+                raise error_of(answer.status, _reason(answer))
+            yield answer
+
+    def get(self, *path: str, **query: Any) -> Any:
+        """The JSON of a resource."""
+        with self.ask("GET", *path, **query) as answer:
+            return json.loads(answer.read())
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """ContainerInspect."""
+        found: dict[str, Any] = self.get("containers", container, "json")
+        return found
+
+    def image_user(self, image: str) -> str:
+        """The user that an image names, ``""`` for none. Raises Absent for an absent image."""
+        with told(self.where):
+            inspect: Callable[..., dict[str, Any]] = self._client.inspect_image
+            return (inspect(image).get("Config") or {}).get("User") or ""
+
+    def has_image(self, image: str) -> bool:
+        """Whether the engine holds an image."""
+        try:
+            self.image_user(image)
+        except Absent:
+            return False
+        return True
+
+    def pull(self, image: str) -> Generator[dict[str, Any]]:
+        """ImageCreate: its events as they come; a refusal of the whole is one more, with ``error``."""
+        with told(self.where):
+            try:
+                yield from self._client.pull(image, stream=True, decode=True)
+            except docker.errors.DockerException as fault:
+                yield {"error": str(getattr(fault, "explanation", "") or fault)}
+
+    def product(self) -> str:
+        """Name and version of the engine, and of the API that is spoken with it."""
+        with told(self.where):
+            version = self._client.version()
+        return f"{_product(version)} {version['Version']} (API {self.api_version})"
+
+
+@contextmanager
+def _ask_session(client: _Client, method: str, path: str) -> Iterator[Answer]:
+    """The way of TLS and ssh: the SDK's own connections."""
+    url = client.base_url + path
+    with client.request(method, url, stream=True, timeout=READ_TIMEOUT) as response:
+        yield response.raw
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    raw = answer.read()
+    if answer.status >= 400:
+        raise error_of(answer.status, plain(raw.decode("utf-8", "replace")))
+    found: dict[str, Any] = json.loads(raw)
+    return found
+
+
+def _product(version: dict[str, Any]) -> str:
+    """Docker or Podman: only Podman names itself."""
+    components = version.get("Components") or [{}]
+    return "Podman" if "podman" in str(components[0].get("Name")).lower() else "Docker"
+
+
+def _reason(answer: Answer) -> str:
+    body = answer.read(_MAX_ERROR_BODY).decode("utf-8", "replace")
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, TypeError, KeyError):  # a proxy in between speaks no JSON
+        return body

@@ -1,0 +1,70 @@
+"""What a job is to every engine behind a Docker API. Pure, but for ``require_sources``."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pfcon.compute.base import all_mounts
+from pfcon.errors import Refused
+from pfcon.models import JobSpec, Mount, User
+
+JOB_TYPE_LABEL = "org.chrisproject.job_type"
+REQUEST_LABEL = "org.chrisproject.pfcon.request"
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_IMAGE = re.compile(
+    rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@[a-z0-9+._-]+:[0-9a-f]{{32,}})?"
+)
+
+
+def require_runnable(spec: JobSpec) -> None:
+    """Raise Refused for a job without a command or with a malformed image.
+
+    The form of an image's name is checked here because Podman answers a bad one like a fault of its own.
+    """
+    if not spec.argv or not spec.argv[0]:
+        raise Refused("the command is empty")
+    if not _IMAGE.fullmatch(spec.image):
+        raise Refused(f"image: {spec.image!r} is no valid name of an image, e.g. registry.example.org/name:tag")
+
+
+def require_sources(spec: JobSpec, storebase_mount: Path) -> None:
+    """Refuse a mount whose source is missing: Podman would make it, as root, and a Swarm tells of it late.
+
+    ``storebase_mount``: storeBase as this process sees it.
+    """
+    for mount in all_mounts(spec):
+        if not (storebase_mount / mount.source).is_dir():
+            raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
+
+
+def labels(spec: JobSpec) -> dict[str, str]:
+    """The site's labels and pfcon's own."""
+    return {**dict(spec.labels), JOB_TYPE_LABEL: spec.kind.value, REQUEST_LABEL: spec.request}
+
+
+def needs_image_user(user: User | None) -> bool:
+    """Whether ``user_text`` has to be told the image's User: a group alone can't be said to a Docker API."""
+    return user is not None and user.uid is None and user.gid is not None
+
+
+def user_text(user: User | None, image_user: str) -> str:
+    """A user as a Docker API takes it; ``""`` for the image's own. ``image_user``: the image's User."""
+    if user is None or (user.uid is None and user.gid is None):
+        return ""
+    uid: int | str = user.uid if user.uid is not None else image_user.partition(":")[0] or 0
+    return f"{uid}" if user.gid is None else f"{uid}:{user.gid}"
+
+
+def bind_mount(root: PurePosixPath, mount: Mount) -> dict[str, Any]:
+    """A Mount of the API. ``root``: storeBase as the engine sees it.
+
+    This form, not Binds: Docker then refuses a source that is missing instead of making it, as root.
+    """
+    return {
+        "Type": "bind",
+        "Source": str(root / mount.source),
+        "Target": str(mount.target),
+        "ReadOnly": mount.read_only,
+    }
