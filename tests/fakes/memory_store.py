@@ -1,0 +1,166 @@
+"""An object store in memory, for tests that make thousands of objects or faults at a chosen step.
+
+``tests/contract/test_object_store.py`` holds it to the contract, beside Swift and S3.
+"""
+
+import hashlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from pfcon.errors import Refused
+from pfcon.storage.objects.store import (
+    Changed,
+    Described,
+    Download,
+    LargeUpload,
+    Limits,
+    Listed,
+    ObjectAbsent,
+    ObjectStore,
+    Piece,
+    Source,
+)
+
+CHUNK = 1 << 20
+PAGE = 1000  # names
+
+
+def md5_of(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+class Stored(NamedTuple):
+    data: bytes
+    described: Described
+    marker: bool
+
+
+class MemoryStore(ObjectStore):
+    """See ObjectStore. ``requests`` counts the requests that a store over HTTP would have had, by kind."""
+
+    name = "memory"
+    place = "container 'users' in memory"
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Stored] = {}
+        self.created = True
+        self.lock = threading.Lock()
+        self.requests: Counter[str] = Counter()
+
+    def add(self, name: str, data: bytes = b"", *, marker: bool = False, pieces: int = 0, checked: bool = True) -> None:
+        """Store an object; in pieces of that size, or with nothing that its bytes could be checked with."""
+        described = Described(name, len(data), md5_of(data), md5_of(data) if checked else "")
+        if pieces:
+            parts = [data[at : at + pieces] for at in range(0, len(data), pieces)]
+            told = tuple(Piece(len(part), md5_of(part)) for part in parts)
+            whole = md5_of(b"".join(bytes.fromhex(piece.md5) for piece in told))
+            described = Described(name, len(data), f"{whole}-{len(parts)}", pieces=told, pieces_md5=whole, binary=True)
+        with self.lock:
+            self.objects[name] = Stored(data, described, marker)
+
+    def _find(self, name: str) -> Stored:
+        with self.lock:
+            if not self.created:
+                raise Refused(f"there is no {self.place}")
+            if name not in self.objects:
+                raise ObjectAbsent(name)
+            return self.objects[name]
+
+    def _count(self, kind: str) -> None:
+        with self.lock:
+            self.requests[kind] += 1
+
+    def check(self) -> None:
+        if not self.created:
+            raise Refused(f"there is no {self.place}")
+
+    def limits(self) -> Limits:
+        return Limits(5 << 30, 1, 5 << 30, 1000)
+
+    def create_container(self) -> None:
+        self.created = True
+
+    def pages(self, prefix: str, *, delimited: bool = False, limit: int = 0) -> Iterator[list[Listed]]:
+        self.check()
+        with self.lock:
+            names = sorted((name for name in self.objects if name.startswith(prefix)), key=str.encode)
+            listed = [
+                Listed(name, len(stored.data), stored.described.etag, stored.marker)
+                for name, stored in ((name, self.objects[name]) for name in names)
+            ]
+        if delimited:
+            seen: dict[str, Listed] = {}
+            for found in listed:
+                slash = found.name.find("/", len(prefix))
+                name = found.name if slash < 0 else found.name[: slash + 1]
+                seen.setdefault(name + "\0" * (slash < 0), found if slash < 0 else Listed(name, None))
+            listed = list(seen.values())
+        size = limit or PAGE
+        for at in range(0, max(len(listed), 1), size):
+            self._count("list")
+            yield listed[at : at + size]
+
+    def describe(self, name: str) -> Described:
+        self._count("describe")
+        return self._find(name).described
+
+    @contextmanager
+    def download(self, name: str, *, start: int = 0, size: int | None = None, etag: str = "") -> Iterator[Download]:
+        self._count("get")
+        stored = self._find(name)
+        if etag not in ("", stored.described.etag):
+            raise Changed(name)
+        end = len(stored.data) if size is None else min(start + size, len(stored.data))
+        yield Download(stored.described, self.chunks(stored.data[start:end], name))
+
+    def chunks(self, data: bytes, name: str) -> Iterator[bytes]:
+        """The body of an answer; for faults to be made."""
+        for at in range(0, len(data), CHUNK):
+            yield data[at : at + CHUNK]
+
+    def put(self, name: str, source: Source, md5: str) -> None:
+        self._count("put")
+        self.check()
+        data = _read(source)
+        if md5_of(data) != md5:
+            raise Refused(f"{name!r}: the bytes do not match their checksum")
+        self.add(name, data)
+
+    def large_upload(self, name: str, piece_size: int) -> LargeUpload:
+        return _MemoryUpload(self, name, piece_size)
+
+    def delete(self, name: str) -> None:
+        self._count("delete")
+        with self.lock:
+            self.objects.pop(name, None)
+
+
+class _MemoryUpload(LargeUpload):
+    def __init__(self, store: MemoryStore, name: str, piece_size: int) -> None:
+        self._store, self._name, self._piece_size = store, name, piece_size
+        self._sent: dict[int, bytes] = {}
+
+    def there(self) -> dict[int, Piece]:
+        return {number: Piece(len(data), md5_of(data)) for number, data in self._sent.items()}
+
+    def send(self, number: int, source: Source, md5: str) -> None:
+        self._store._count("put")
+        data = _read(source)
+        if md5_of(data) != md5:
+            raise Refused(f"{self._name!r}: the bytes do not match their checksum")
+        self._sent[number] = data
+
+    def finish(self, pieces: list[Piece]) -> None:
+        data = b"".join(self._sent[number] for number in range(len(pieces)))
+        self._store.add(self._name, data, pieces=self._piece_size)
+
+    def abandon(self) -> None:
+        self._sent.clear()
+
+
+def _read(source: Source) -> bytes:
+    return os.pread(source.file.fileno(), source.size, source.start)
