@@ -8,10 +8,10 @@ set -euo pipefail
 URL=${PFCON_TEST_PODMAN:-unix://$ENGINES_DIR/podman.sock}
 
 install() {
-    if type -P podman >/dev/null && type -P runc >/dev/null; then
+    if type -P podman runc catatonit >/dev/null; then
         say "podman is there"
     else
-        install_packages podman runc
+        install_packages podman runc catatonit
     fi
 }
 
@@ -48,6 +48,7 @@ start() {
         CONTAINERS_CONF=$ENGINES_DIR/containers.conf CONTAINERS_REGISTRIES_CONF=$ENGINES_DIR/registries.conf \
             in_background podman podman system service -t 0 "$URL"
         await podman api probe "$URL"
+        chmod 660 "${URL#unix://}" # as systemd's podman.socket has it: a container that is not root gets in by its group
         say "started $(api probe "$URL") at $URL"
     fi
     export_line PFCON_TEST_PODMAN "$URL"

@@ -4,7 +4,7 @@ PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
 PFCON_TEST_IMAGE                       image of the test jobs, present on both engines
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
-PFCON_TEST_OP_IMAGE                    image of copy, upload and delete jobs, present on Docker
+PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
 PFCON_TEST_S3                          URL of an S3 service, which knows the same
 PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
@@ -65,10 +65,11 @@ def registry(engine: str) -> str:
     return _available("registry", engine)
 
 
-def op_image() -> str:
-    """Name of the operations image that the Docker engine holds; skips or fails the test without one."""
-    _available("docker")
-    return _available("operations_image")
+def op_image(engine: str = "docker") -> str:
+    """Name of pfcon's own image, which runs operations too, on an engine; skips or fails the test without one."""
+    _available(engine)
+    _available("operations_image")
+    return _available("operations_image", engine)
 
 
 def swift_url() -> str:
@@ -210,12 +211,20 @@ def _find_registry_of(engine: str) -> str:
     return host
 
 
+_OP_IMAGE_ADVICE = "build it (tests/engines/operations_image.sh) and set PFCON_TEST_OP_IMAGE to its name"
+
+
 def _find_op_image() -> str:
-    advice = "build one (tests/engines/operations_image.sh) and set PFCON_TEST_OP_IMAGE to its name"
     image = os.environ.get("PFCON_TEST_OP_IMAGE")
     if not image:
-        raise Unavailable(f"no operations image; {advice}")
-    _holding(_find("docker"), image, "the Docker engine does not answer", advice)
+        raise Unavailable(f"no image of pfcon; {_OP_IMAGE_ADVICE}")
+    return image
+
+
+def _find_op_image_of(engine: str) -> str:
+    """The image, where the engine holds it."""
+    image = _find("operations_image")
+    _holding(_find(engine), image, f"{engine} does not answer", _OP_IMAGE_ADVICE)
     return image
 
 
@@ -269,6 +278,8 @@ _FINDERS: dict[str, Callable[[], str]] = {
     "postgresql": _find_postgresql,
     "registry": _find_registry,
     "operations_image": _find_op_image,
+    "operations_image docker": lambda: _find_op_image_of("docker"),
+    "operations_image podman": lambda: _find_op_image_of("podman"),
     "pfconclient4": _find_client4,
     "swift": _find_swift,
     "s3": _find_s3,

@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from .containers import ServiceContainer
 from .live import JOB_FIELDS, Api, LiveServer, new_jid
 
 INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
@@ -14,7 +15,7 @@ INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
 class StagedJob:
     """A job on a server whose storeBase is the users' storage too."""
 
-    def __init__(self, server: LiveServer, input_dir: str = "home/bob/data") -> None:
+    def __init__(self, server: LiveServer | ServiceContainer, input_dir: str = "home/bob/data") -> None:
         self.server = server
         self.api = Api(server.url)
         self.jid = new_jid()
@@ -23,7 +24,7 @@ class StagedJob:
 
     @property
     def key(self) -> Path:
-        """The job's own directory."""
+        """The job's own directory, where the server's storeBase is a directory of this machine."""
         return self.server.storebase / f"key-{self.jid}"
 
     def post(self, kind: str, **fields: Any) -> requests.Response:

@@ -1,0 +1,156 @@
+"""pfcon as a container of its own image, beside the jobs that it runs on the same engine."""
+
+import io
+import os
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+
+USER = "1001:1001"  # the image's own
+STOREBASE = "/var/local/storeBase"
+SOCKET = "/var/run/docker.sock"
+SELECTOR = "org.chrisproject.test"  # each container has its own value: several services share an engine here
+START_SECONDS = 60.0
+
+
+@dataclass
+class ServiceContainer:
+    """A container that serves, with a new volume as its storeBase. ``environ`` adds settings.
+
+    engine_url: as in DOCKER_HOST, a Unix socket. user, groups: whom it runs as, and with what further groups.
+    by_name: whether it is told its volume's name; else it looks for a container with its label.
+    """
+
+    engine_url: str
+    image: str
+    environ: dict[str, str] = field(default_factory=dict)
+    user: str = USER
+    groups: tuple[str, ...] = ()
+    by_name: bool = False
+    name: str = field(default_factory=lambda: f"pfcon-test-{uuid.uuid4().hex[:12]}")
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self.client = docker.APIClient(base_url=self.engine_url, version="auto", timeout=60)
+
+    @property
+    def url(self) -> str:
+        """Base of all resources."""
+        return f"http://127.0.0.1:{self.port}/api/v1/"
+
+    def settings(self) -> dict[str, str]:
+        """What the service is configured with."""
+        return {
+            "APPLICATION_MODE": "development",
+            "PFCON_BIND": "0.0.0.0:5005",
+            "CONTAINER_ENV": "docker",
+            "COMPUTE_VOLUME_TYPE": "docker_local_volume",
+            "CONTAINER_USER": self.user,
+            **({"VOLUME_NAME": self.name} if self.by_name else {"PFCON_SELECTOR": f"{SELECTOR}={self.name}"}),
+            "PFCON_WORKERS": "1",
+            "PFCON_GRACEFUL_TIMEOUT": "1",
+            **self.environ,
+        }
+
+    def create(self) -> None:
+        """Create its volume, and start it."""
+        self.client.create_volume(self.name)
+        host_config = self.client.create_host_config(
+            mounts=[
+                docker.types.Mount(STOREBASE, self.name, "volume"),
+                docker.types.Mount(SOCKET, self.engine_url.removeprefix("unix://"), "bind"),
+            ],
+            port_bindings={5005: ("127.0.0.1", None)},
+            group_add=[*self.groups] or None,
+            init=True,
+            read_only=True,
+            tmpfs={"/tmp": ""},
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+        )
+        self.client.create_container(
+            self.image,
+            name=self.name,
+            user=self.user,
+            environment=self.settings(),
+            labels={SELECTOR: self.name},
+            ports=[5005],
+            host_config=host_config,
+            healthcheck={"interval": 10**9},  # nanoseconds; the rest is the image's
+        )
+        self.client.start(self.name)
+
+    def start(self) -> "ServiceContainer":
+        """Create it, and wait until it answers."""
+        self.create()
+        self.port = int(self.inspect()["NetworkSettings"]["Ports"]["5005/tcp"][0]["HostPort"])
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            assert self.inspect()["State"]["Running"], f"it ended:\n{self.log()}"
+            assert time.monotonic() < deadline, f"it does not answer:\n{self.log()}"
+            time.sleep(0.1)
+        return self
+
+    def inspect(self) -> dict[str, Any]:
+        """ContainerInspect."""
+        found: dict[str, Any] = self.client.inspect_container(self.name)
+        return found
+
+    def log(self) -> str:
+        """The end of what it printed."""
+        return bytes(self.client.logs(self.name, tail=60)).decode("utf-8", "replace")
+
+    def answers(self) -> bool:
+        """Whether ``health/`` says OK."""
+        try:
+            return requests.get(self.url + "health/", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def execute(self, *words: str) -> tuple[int, str]:
+        """Run a command in the container; its exit status and output."""
+        started = self.client.exec_create(self.name, list(words))
+        output = bytes(self.client.exec_start(started)).decode("utf-8", "replace")
+        return int(self.client.exec_inspect(started)["ExitCode"]), output
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files below storeBase, as the service's user."""
+        owner, group = map(int, self.user.split(":"))
+        made = {str(parent) for name in files for parent in Path(name).parents if str(parent) != "."}
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name in sorted(made | set(files)):
+                member = tarfile.TarInfo(name)
+                member.uid, member.gid, member.mode = owner, group, 0o755
+                content = files.get(name, b"")
+                member.type = tarfile.REGTYPE if name in files else tarfile.DIRTYPE
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        self.client.put_archive(self.name, STOREBASE, buffer.getvalue())
+
+    def stop(self) -> None:
+        """Remove it with its volume."""
+        for remove in (
+            lambda: self.client.remove_container(self.name, force=True),
+            lambda: self.client.remove_volume(self.name, force=True),
+        ):
+            try:
+                remove()
+            except docker.errors.NotFound:
+                continue
+        self.client.close()
+
+
+MakeService = Callable[..., ServiceContainer]  # (by_name, user, **environ): what the fixture make_service gives
+
+
+def socket_group(engine_url: str) -> str:
+    """The group that an engine's socket belongs to: what ``--group-add`` needs."""
+    return str(os.stat(engine_url.removeprefix("unix://")).st_gid)
