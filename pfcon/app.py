@@ -6,7 +6,7 @@ from pfcon.api.context import Context
 from pfcon.api.errors import JsonApi, answer_all_errors
 from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import TransferSlots
-from pfcon.api.staged_jobs import LISTS, StagedJob
+from pfcon.api.staged_jobs import LISTS, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.compute.engines import make_engine, operations_engine
 from pfcon.jobs import JobService
@@ -58,7 +58,8 @@ def _add_resources(app: Flask) -> None:
     api.add_resource(AuthToken, "/auth-token/")
     api.add_resource(JobList, "/jobs/")
     api.add_resource(Job, "/jobs/<string:jid>/")
-    api.add_resource(JobFile, "/jobs/<string:jid>/file/", "/pluginjobs/<string:jid>/file/")
+    api.add_resource(JobFile, "/jobs/<string:jid>/file/")
+    api.add_resource(PluginJobFile, "/pluginjobs/<string:jid>/file/")
     for kind, jobs in LISTS.items():
         api.add_resource(jobs, f"/{kind}jobs/")
         path = f"/{kind}jobs/<string:jid>/"

@@ -23,6 +23,7 @@ def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
         ("settings", lambda: f"{settings.mode.value} mode, storage {storage.name.value}"),
         ("storeBase", lambda: _storebase(storebase)),
         ("records", lambda: _records(settings, storebase)),
+        ("storage", storage.check),
         ("engine", engine.check),
     ]
     results = [_run(name, check, say) for name, check in checks]  # all of them, also after a failure

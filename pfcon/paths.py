@@ -166,6 +166,18 @@ class JobDir:
         elif uid != os.geteuid():
             self.outgoing.chmod(0o777)
 
+    def discard_outgoing(self) -> Path | None:
+        """Take ``outgoing`` away, with all that it holds; give back where it waits for removal.
+
+        None where there was none. Raises OSError.
+        """
+        grave = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        try:
+            self.outgoing.rename(grave)
+        except FileNotFoundError:
+            return None
+        return grave
+
     def discard(self) -> Path | None:
         """Take the whole directory out of storeBase at once; give back where it waits for removal.
 

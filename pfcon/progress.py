@@ -39,6 +39,11 @@ def write_progress(job: JobDir, kind: JobKind, progress: Progress) -> None:
     os.replace(temporary, path)
 
 
+def clear_progress(job: JobDir, kind: JobKind) -> None:
+    """Remove the last report; none is none. Raises OSError."""
+    (job.path / f"{kind.value}.progress").unlink(missing_ok=True)
+
+
 def read_progress(job: JobDir, kind: JobKind) -> Progress | None:
     """The last report; None when there is none that can be read."""
     try:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from pfcon.errors import InvalidFields, PfconError
-from pfcon.models import CopyRequest, JobId, JobRequest, PluginType, Resources
+from pfcon.models import CopyRequest, JobId, JobRequest, PluginType, Resources, UploadRequest
 
 T = TypeVar("T")
 
@@ -154,13 +154,18 @@ def parse_delete(fields: dict[str, list[str]]) -> tuple[JobId, Resources]:
     return jid, limits
 
 
-def parse_upload(fields: dict[str, list[str]]) -> JobId:
-    """The fields of ``POST uploadjobs/``, of which an upload that is skipped needs the jid. Raises InvalidFields."""
+def parse_upload(fields: dict[str, list[str]]) -> UploadRequest:
+    """The fields of ``POST uploadjobs/``. Raises InvalidFields."""
     reader = FieldReader(fields)
-    jid = _jid(reader)
-    reader.checked("job_output_path", reader.text("job_output_path"), relative_path, PurePosixPath())
+    path = reader.text("job_output_path")
+    request = UploadRequest(
+        jid=_jid(reader),
+        job_output_path=reader.checked("job_output_path", path, relative_path, PurePosixPath()),
+        cpu_limit=reader.number("cpu_limit", 1, OPERATION_CPU),
+        memory_limit=reader.number("memory_limit", 1, OPERATION_MEMORY),
+    )
     reader.finish()
-    return jid
+    return request
 
 
 def _jid(reader: FieldReader) -> JobId:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from flask_restful import Resource
 
 from pfcon.api import serial
@@ -10,6 +10,7 @@ from pfcon.api.context import current, requires_token
 from pfcon.api.forms import read_form
 from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
 from pfcon.api.sync_jobs import job_id, post_plugin_job
+from pfcon.api.transfers import outputs_response
 from pfcon.errors import Absent
 from pfcon.models import JobId, JobInfo, JobKind
 
@@ -58,8 +59,8 @@ class UploadJobs(StagedJobs):
 
     def post(self) -> Answer:
         """Start sending a job's outputs to the storage."""
-        jid = parse_upload(_fields())
-        return _answer(jid, current().jobs.submit_upload(jid))
+        job = parse_upload(_fields())
+        return _answer(job.jid, current().jobs.submit_upload(job))
 
 
 class DeleteJobs(StagedJobs):
@@ -69,6 +70,16 @@ class DeleteJobs(StagedJobs):
         """Stop what is left of a job and start deleting its data."""
         jid, limits = parse_delete(_fields())
         return _answer(jid, current().jobs.submit_delete(jid, limits))
+
+
+class PluginJobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``pluginjobs/<jid>/file/``"""
+
+    method_decorators = (requires_token,)
+
+    def get(self, jid: str) -> Response:
+        """The job's outputs; bringing them to the storage is an upload job's work."""
+        return outputs_response(job_id(jid), deliver=False)
 
 
 LISTS = {

@@ -36,10 +36,17 @@ def begin_transfer() -> None:
         socket.settimeout(current().settings.server.idle_timeout)
 
 
-def outputs_response(jid: JobId) -> Response:
-    """The outputs of a job as a download, made while it is sent. Raises Absent, InvalidFields, Unreachable."""
+def outputs_response(jid: JobId, *, deliver: bool) -> Response:
+    """The outputs of a job as a download, made while it is sent. Raises Absent, InvalidFields, Unreachable.
+
+    ``deliver``: where a ``job_output_path`` says so, they are brought to the storage first. See JobService.deliver.
+    """
     context = current()
-    outputs = context.jobs.outputs(jid, _job_output_path())
+    path = _job_output_path()
+    if deliver and path is not None:
+        with transfer():
+            context.jobs.deliver(jid, path)
+    outputs = context.jobs.outputs(jid, path)
     begin_transfer()
     if isinstance(outputs, ZipOutputs):
         body, mimetype, suffix = outputs.chunks, "application/zip", "zip"

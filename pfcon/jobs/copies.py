@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 
-from pfcon.errors import Absent, Conflict, Unreachable
+from pfcon.errors import Absent, Conflict
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec, write_copy_order
 from pfcon.jobs.parts import Parts, request_id
@@ -46,7 +46,7 @@ class Copies:
             message="about to copy the inputs",
         )
         if isinstance(claimed, Record):
-            return self.present(claimed)
+            return self._scheduler.present(claimed)
         try:
             self._make_way(claimed)
             write_copy_order(self._parts, self._parts.storebase.job(request.jid), request)
@@ -66,15 +66,6 @@ class Copies:
             self._parts.operations.remove(record.name)
             self._journal.forget(record)
 
-    def present(self, record: Record) -> JobInfo:
-        """The state of a job that was there already."""
-        if record.phase is not Phase.SCHEDULED:
-            return record.info
-        try:
-            return self._scheduler.look(record)[0]
-        except Unreachable:
-            return record.info  # the job is known to be there, and a client that repeats itself needs no more
-
     def _make_way(self, claimed: Claimed) -> None:
         """Keep what an earlier try of the same request has copied, and nothing else."""
         jid = claimed.record.jid
@@ -89,7 +80,7 @@ class Copies:
         """The record of a copy job that ended well. Raises Conflict with the reason."""
         if record is None or record.phase in (Phase.REMOVING, Phase.REMOVED):
             raise Conflict(f"the plugin job {name} needs a copy job first; there is none with this jid")
-        info = self.present(record)
+        info = self._scheduler.present(record)
         if not info.status.final:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:

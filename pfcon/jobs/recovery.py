@@ -59,7 +59,7 @@ class Recovery:
             record,
             Phase.FINAL,
             status=JobStatus.FAILED.value,
-            message="the service stopped while it staged the inputs; post the job again",
+            message="the service stopped while it prepared the job; post it again",
             finished_at=datetime.now(UTC).timestamp(),
         )
 

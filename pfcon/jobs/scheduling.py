@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
-from pfcon.jobs.conclusion import conclude, present
+from pfcon.jobs import conclusion
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -47,6 +47,8 @@ class Scheduler:
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._parts.engine_of(spec.kind)
+        if spec.secrets:
+            self._write_secrets()
         with self._starting:
             try:
                 return engine.schedule(spec)
@@ -58,6 +60,13 @@ class Scheduler:
                 raise Conflict(f"the engine still runs another job named {spec.name}")
             engine.remove(spec.name)  # an earlier one of that name, which this one replaces
             return engine.schedule(spec)
+
+    def _write_secrets(self) -> None:
+        """What they are may have changed since the job was recorded."""
+        try:
+            self._parts.storage.write_secrets(beside=not self._parts.options.op_image)
+        except OSError as fault:
+            raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
     def _prepare(self, record: Record, spec: JobSpec) -> None:
         """Fetch the image, then schedule. Whatever goes wrong is told in the record: a job never hangs here."""
@@ -128,7 +137,16 @@ class Scheduler:
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
-        return present(self._parts, record, info), logs
+        return conclusion.present(self._parts, record, info), logs
+
+    def present(self, record: Record) -> JobInfo:
+        """The state of a job that is known to be there: as it is recorded, where its engine can't tell now."""
+        if record.phase is not Phase.SCHEDULED:
+            return record.info
+        try:
+            return self.look(record)[0]
+        except Unreachable:
+            return record.info
 
     def logs(self, record: Record) -> str:
         """The end of a job's log; what goes wrong with it never changes what is told of the job."""
@@ -144,9 +162,9 @@ class Scheduler:
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Write down the end that the engine tells of."""
-        conclusion = conclude(self._parts, record, spec, info)
+        end = conclusion.conclude(self._parts, record, spec, info)
         logs = self.logs(record) if logs is None else logs
-        return self._finish(record, spec, conclusion.info, logs, **conclusion.values)
+        return self._finish(record, spec, end.info, logs, **end.values)
 
     def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: str | int) -> bool:
         return self._journal.move(

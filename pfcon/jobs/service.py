@@ -15,12 +15,12 @@ from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.submission import Submission, Submitter
-from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources
+from pfcon.jobs.uploads import Uploads
+from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
 from pfcon.storage.base import Outputs, Upload
 
 REMOVAL_WAIT = 120.0  # seconds that a repeated DELETE waits for the first one
-UPLOAD_SKIPPED = "uploadSkipped"
 NOTES_IN_MESSAGE = 3
 
 
@@ -35,7 +35,10 @@ class JobService:
         self._recovery = Recovery(parts, self._scheduler, self._remover, deleter)
         self._claimer = Claimer(parts, self._recovery.recover)
         self._copies = Copies(parts, self._scheduler, self._remover, self._claimer)
-        self._submitter = Submitter(parts, self._scheduler, self._remover, self._claimer, self._copies)
+        self._uploads = Uploads(parts, self._scheduler, self._remover, self._claimer)
+        self._submitter = Submitter(
+            parts, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
+        )
         self._deletions = Deletions(parts, deleter, self._claimer)
 
     @property
@@ -51,6 +54,7 @@ class JobService:
             "storage_env": self._parts.storage.name.value,
             "container_env": self._parts.options.engine.value,
             "compute_volume_type": self._parts.options.volume_type.value,
+            **self._parts.storage.told,
         }
 
     def staged_server_info(self) -> dict[str, str | bool]:
@@ -75,9 +79,9 @@ class JobService:
         """A copy job. See Copies.submit."""
         return self._copies.submit(request)
 
-    def submit_upload(self, jid: JobId) -> JobInfo:
-        """An upload job, for the storages that need none: their outputs are where they belong."""
-        return self._claimer.skip(jid, JobKind.UPLOAD, UPLOAD_SKIPPED).info
+    def submit_upload(self, request: UploadRequest) -> JobInfo:
+        """An upload job. See Uploads.submit."""
+        return self._uploads.submit(request)
 
     def submit_delete(self, jid: JobId, limits: Resources) -> JobInfo:
         """A delete job. See Deletions.submit."""
@@ -109,9 +113,22 @@ class JobService:
 
     def outputs(self, jid: JobId, job_output_path: str | None) -> Outputs:
         """The job's output files. Raises Absent when there is no directory for them, Refused for a foreign one."""
-        if self._parts.storage.innetwork and job_output_path:
+        if self._parts.storage.in_storebase and job_output_path:
             self._require_own(jid, job_output_path)
         return self._parts.storage.outputs(self._parts.storebase.job(jid), job_output_path)
+
+    def deliver(self, jid: JobId, job_output_path: str) -> None:
+        """Bring the job's outputs to where they belong, within this call, where the storage wants that.
+
+        Raises Absent when there is no such job, Conflict while it runs, and what ``Storage.deliver`` raises.
+        """
+        if not self._parts.storage.requires_upload_job:
+            return
+        record = self._journal_get(jid, JobKind.PLUGIN)
+        if record is None:
+            raise Absent(f"there is no job {jid}")
+        self._uploads.require_ended(jid, record)
+        self._parts.storage.deliver(self._parts.storebase.job(jid), job_output_path, lambda _: None)
 
     def _require_own(self, jid: JobId, job_output_path: str) -> None:
         """Outputs are listed below the directory that the job's own request named, and nowhere else."""

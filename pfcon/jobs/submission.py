@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pfcon.command import plugin_argv
-from pfcon.errors import Absent, Conflict
+from pfcon.errors import Absent, Conflict, InvalidFields, Refused
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
+from pfcon.jobs.uploads import Uploads
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, Resources, User
 from pfcon.records import Claimed, Phase, Record
 from pfcon.storage.base import Staged, StagingPlan, Upload
@@ -34,13 +35,23 @@ class Submission:
 class Submitter:
     """Claims a plugin job, stages its inputs or finds them staged, and schedules it."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer, copies: Copies) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        scheduler: Scheduler,
+        remover: Remover,
+        claimer: Claimer,
+        *,
+        copies: Copies,
+        uploads: Uploads,
+    ) -> None:
         self._parts = parts
         self._journal = parts.journal
         self._scheduler = scheduler
         self._remover = remover
         self._claimer = claimer
         self._copies = copies
+        self._uploads = uploads
 
     def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
         """Stage the inputs and schedule the job; the same request again gives the same job.
@@ -52,7 +63,7 @@ class Submitter:
         digest = request_digest(request, plan.digest)
         claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest)
         if isinstance(claimed, Record):
-            return self._submission(claimed, self._copies.present(claimed))
+            return self._submission(claimed, self._scheduler.present(claimed))
         record = claimed.record
         try:
             self._make_way(claimed)
@@ -79,12 +90,13 @@ class Submitter:
         there = self._journal.get(request.jid, JobKind.PLUGIN)
         if there is None or there.replaceable:
             copied = self._copies.require_done(request.jid, copied)
+            self._uploads.require_none_active(request.jid)
         job = self._parts.storebase.job(request.jid)
         user = self._choose_user()
         claim = new_claim()
         claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, claim=claim, with_data=False)
         if isinstance(claimed, Record):
-            return self._submission(claimed, self._copies.present(claimed))
+            return self._submission(claimed, self._scheduler.present(claimed))
         try:
             copied = self._copies.require_done(request.jid, copied)
             self._parts.storage.make_outputs(job, request, user)
@@ -131,6 +143,10 @@ class Submitter:
             self._parts.storage.make_outputs(job, request, user)
         except FileNotFoundError as error:
             raise _deleted(request.jid) from error
+        except Refused as error:
+            if not self._parts.storage.staging_fault:
+                raise
+            raise InvalidFields({"input_dirs": f"{self._parts.storage.staging_fault}: {error}"}) from error
         for note in staged.notes:
             log.info("job %s: %s", request.jid, note)
         return staged

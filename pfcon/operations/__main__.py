@@ -1,4 +1,4 @@
-"""``python -m pfcon.operations copy|delete JOB_DIRECTORY``, run as a job by pfcon itself."""
+"""``python -m pfcon.operations copy|upload|delete JOB_DIRECTORY``, run as a job by pfcon itself."""
 
 import argparse
 import sys
@@ -10,9 +10,10 @@ from pfcon.models import JobId, JobKind
 from pfcon.operations.copy import copy
 from pfcon.operations.delete import delete
 from pfcon.operations.teller import Teller
+from pfcon.operations.upload import upload
 from pfcon.paths import KEY_PREFIX, JobDir, StoreBase
 
-OPERATIONS = {JobKind.COPY.value: copy, JobKind.DELETE.value: delete}
+KINDS = (JobKind.COPY, JobKind.UPLOAD, JobKind.DELETE)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -21,8 +22,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Executes an operation on a job's directory; pfcon schedules it as a job. What it does is told on "
         "standard output, and in a file of that directory for pfcon. The exit status is 0, or 1 after a failure.",
     )
-    parser.add_argument("operation", choices=sorted(OPERATIONS))
+    parser.add_argument("operation", choices=[kind.value for kind in KINDS])
     parser.add_argument("directory", type=Path, metavar="JOB_DIRECTORY", help="key-<jid> below storeBase")
+    parser.add_argument(
+        "--secret", type=Path, metavar="DIRECTORY", help="holds the credentials of the storage, in a file"
+    )
     return parser.parse_args(argv)
 
 
@@ -32,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     job = _job(arguments.directory)
     teller = Teller(job, JobKind(arguments.operation))
     try:
-        OPERATIONS[arguments.operation](job, teller)
+        _execute(JobKind(arguments.operation), job, teller, arguments.secret)
     except PfconError as error:
         teller.failed(str(error))
         return 1
@@ -40,6 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         teller.failed(f"{error.filename or job.path}: {error.strerror or error}")
         return 1
     return 0
+
+
+def _execute(kind: JobKind, job: JobDir, teller: Teller, secret: Path | None) -> None:
+    if kind is JobKind.DELETE:
+        delete(job, teller)
+    elif kind is JobKind.UPLOAD:
+        upload(job, teller, secret)
+    else:
+        copy(job, teller, secret)
 
 
 def _job(directory: Path) -> JobDir:

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.storage.objects.credentials import read_credentials
 from pfcon.storage.storages import make_storage
 from pfcon.units import human_bytes
 
@@ -36,12 +37,17 @@ def read_order(job: JobDir) -> Order:
         raise Refused(f"the copy job's order can't be read: {error}") from None
 
 
-def copy(job: JobDir, teller: Teller) -> None:
-    """Stage the inputs. What an earlier try has copied and verified is not copied again. Raises PfconError, OSError."""
+def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
+    """Stage the inputs. What an earlier try has copied and verified is not copied again. Raises PfconError, OSError.
+
+    secret: where the credentials of a storage are that has any.
+    """
     order = read_order(job)
     job.unstage()  # a try that was killed after its last step: it is verified like any other
     limits = UploadLimits(0, 0, 0, 0, order.min_free_bytes, 0)
     settings = StorageSettings(order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=limits)
+    if secret is not None:
+        settings = read_credentials(secret, limits)
     for path in order.input_dirs:
         teller.log(f"input {str(path)!r}")
     staged = make_storage(settings, job.storebase).plan(order, None).stage(job, teller.progress)

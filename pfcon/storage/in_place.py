@@ -3,7 +3,6 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pfcon.descent import DIRECTORY
@@ -11,7 +10,7 @@ from pfcon.errors import Absent, InvalidFields, Refused
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs, Storage
-from pfcon.storage.innetwork import output_path, path_text, request_paths
+from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
 from pfcon.tree import FileWalk, open_directory, remove_links
 
@@ -70,14 +69,8 @@ class InPlaceStorage(Storage):
         if job_output_path is None:
             raise InvalidFields({"job_output_path": "field is required"})
         return ListedOutputs(
-            job_output_path, _texts(FileWalk(self._root, output_path("job_output_path", job_output_path)))
+            job_output_path, path_texts(FileWalk(self._root, output_path("job_output_path", job_output_path)))
         )
-
-
-def _texts(walk: FileWalk) -> Iterator[str]:
-    with walk:
-        for found in walk:
-            yield path_text(found.path)
 
 
 def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from pfcon.errors import InvalidFields
 from pfcon.models import InputRequest
 from pfcon.paths import is_own
 from pfcon.storage.posix import storage_path
+from pfcon.tree import FileWalk
 
 
 def request_paths(request: InputRequest) -> tuple[tuple[str, ...], str]:
@@ -35,3 +37,10 @@ def paths_digest(paths: tuple[tuple[str, ...], str]) -> str:
 def path_text(path: str) -> str:
     """A path of the file system (``os.fsdecode``) as JSON, zips and stores take it: other bytes as ``\\\\xe9``."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def path_texts(walk: FileWalk) -> Iterator[str]:
+    """The paths of a walk as such texts; closes it. Raises UnreadableTreeError."""
+    with walk:
+        for found in walk:
+            yield path_text(found.path)

@@ -1,5 +1,6 @@
 """Trying again what may pass: with back-off, and no longer than patience lasts without any success."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -35,12 +36,14 @@ class Retrying:
         what is not Transient.
         """
         pause = FIRST_PAUSE
+        failing_since = math.inf  # a request may be slow for longer than patience lasts, and then fail once
         while True:
             self.check()
             try:
                 result = request()
             except Transient as fault:
-                if time.monotonic() - self._last_success > self._patience:
+                failing_since = min(failing_since, time.monotonic())
+                if time.monotonic() - max(self._last_success, failing_since) > self._patience:
                     raise Unreachable(
                         f"{what}: {fault}; gave up after {self._patience:.0f} s without progress"
                     ) from None

@@ -1,0 +1,107 @@
+"""Upload jobs: bringing a job's outputs to users' data in the background."""
+
+import hashlib
+from dataclasses import replace
+
+from pfcon.errors import Conflict
+from pfcon.jobs.claiming import Claimer, new_claim
+from pfcon.jobs.operations import operation_spec, write_upload_order
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus, Resources, UploadRequest
+from pfcon.records import Claimed, Phase, Record
+
+UPLOAD_SKIPPED = "uploadSkipped"
+_HALF = 32  # hex digits: a request is named by where outputs go, and by the plugin job whose they are
+
+
+class Uploads:
+    """Claims and schedules upload jobs, for the storages that want them."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._scheduler = scheduler
+        self._remover = remover
+        self._claimer = claimer
+
+    def submit(self, request: UploadRequest) -> JobInfo:
+        """Start uploading, unless that goes on or is done. Raises Conflict, Unreachable."""
+        if not self._parts.storage.requires_upload_job:
+            return self._claimer.skip(request.jid, JobKind.UPLOAD, UPLOAD_SKIPPED).info
+        plugin = self.require_ended(request.jid, self._journal.get(request.jid, JobKind.PLUGIN))
+        if not self._parts.storebase.job(request.jid).outgoing.is_dir():
+            raise _gone(request.jid)
+        digest = upload_digest(request, plugin)
+        self._forget_earlier(request.jid, digest)
+        claim = new_claim()
+        limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
+        spec = operation_spec(self._parts, request.jid, JobKind.UPLOAD, request_id(digest, claim), limits)
+        claimed = self._claimer.claim(
+            request.jid,
+            JobKind.UPLOAD,
+            digest,
+            claim=claim,
+            spec=spec.to_json(),
+            message="about to upload the outputs",
+        )
+        if isinstance(claimed, Record):
+            return self._scheduler.present(claimed)
+        try:
+            return self._start(claimed, request)
+        except BaseException:  # also a worker that is told to exit
+            self._remover.abort(claimed.record, with_data=False)  # a later try goes on with what was uploaded
+            raise
+
+    def _start(self, claimed: Claimed, request: UploadRequest) -> JobInfo:
+        record = claimed.record
+        if record.spec is None:
+            raise LookupError(f"the upload job of {record.jid} has no specification in its record")
+        try:
+            write_upload_order(self._parts.storebase.job(request.jid), request)
+        except FileNotFoundError:
+            raise _gone(request.jid) from None
+        if not self._journal.move(record, Phase.SCHEDULING):
+            raise Conflict(f"the upload job of {request.jid} was deleted meanwhile")
+        return self._scheduler.schedule(replace(record, phase=Phase.SCHEDULING), record.spec)
+
+    def require_ended(self, jid: JobId, plugin: Record | None) -> Record:
+        """The record of a plugin job that has ended, well or not. Raises Conflict with the reason, Unreachable."""
+        if plugin is None or plugin.phase in (Phase.REMOVING, Phase.REMOVED):
+            raise Conflict(f"the outputs of {jid} need a plugin job first; there is none with this jid")
+        info = self._scheduler.look(plugin)[0] if plugin.phase is Phase.SCHEDULED else plugin.info
+        if info.status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            raise Conflict(f"the plugin job of {jid} has not ended yet: {info.message or info.status}")
+        return plugin
+
+    def require_none_active(self, jid: JobId) -> None:
+        """Raises Conflict while outputs are being uploaded: a plugin job would change them."""
+        record = self._journal.get(jid, JobKind.UPLOAD)
+        if record is None or record.phase in (Phase.FINAL, Phase.REMOVED):
+            return
+        if not self._scheduler.present(record).status.final:
+            raise Conflict(
+                f"the outputs of an earlier plugin job {jid} are being uploaded; delete that upload job first"
+            )
+
+    def _forget_earlier(self, jid: JobId, digest: str) -> None:
+        """An upload that has ended says nothing of the outputs of a plugin job that was posted anew."""
+        record = self._journal.get(jid, JobKind.UPLOAD)
+        if record is None or record.request[_HALF:] == digest[_HALF:]:
+            return
+        self._scheduler.present(record)
+        record = self._journal.get(jid, JobKind.UPLOAD)  # with the end that may have been seen just now
+        if record is not None and record.phase is Phase.FINAL:
+            self._parts.operations.remove(record.name)
+            self._journal.forget(record)
+
+
+def upload_digest(request: UploadRequest, plugin: Record) -> str:
+    """Identifies what is uploaded where. An ended job's claim is its own for good."""
+    halves = (str(request.job_output_path), plugin.claim)
+    return "".join(hashlib.sha256(half.encode("utf-8", "surrogatepass")).hexdigest()[:_HALF] for half in halves)
+
+
+def _gone(jid: JobId) -> Conflict:
+    return Conflict(f"there are no outputs of job {jid}: its data were deleted, or it never began")

@@ -1,0 +1,151 @@
+"""Sending one output file to a store: whole, or in pieces that several threads send at once."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from threading import Lock
+from typing import TypeVar
+
+from pfcon.errors import PfconError, Refused
+from pfcon.storage.objects.pieces import holds, md5_of, ranges
+from pfcon.storage.objects.retrying import Retrying
+from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, ObjectStore, Piece, Source, Transient
+from pfcon.storage.objects.there import Known
+
+T = TypeVar("T")
+
+
+class FileChanged(Refused):
+    """A file was written to while it was sent."""
+
+
+class OutputFile:
+    """A file of the outputs, open, and what it was then. Owns ``descriptor``. ``path`` is relative to the outputs."""
+
+    def __init__(self, descriptor: int, path: str, name: str) -> None:
+        """name: of its object."""
+        self.file = open(descriptor, "rb")  # noqa: SIM115 - ``close`` closes it
+        self.path, self.name = path, name
+        self._then = self._now()
+        self.size = self._then[0]
+
+    def _now(self) -> tuple[int, int]:
+        found = os.fstat(self.file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+    def require_unchanged(self) -> None:
+        """Raises FileChanged."""
+        if self._now() != self._then:
+            raise FileChanged(
+                f"output file {self.path!r} was changed while it was uploaded; post the upload again when nothing"
+                " writes to the outputs any more"
+            )
+
+    def close(self) -> None:
+        """Repeatable."""
+        self.file.close()
+
+
+class Sender:
+    """Makes the requests of one transfer, patiently."""
+
+    def __init__(self, store: ObjectStore, retrying: Retrying) -> None:
+        self._store, self._retrying = store, retrying
+
+    def send_whole(self, file: OutputFile, known: Known | None) -> bool:
+        """Make the object hold a file, in one request; whether that was needed. Raises FileChanged, Refused."""
+        md5 = self.md5(file, 0, file.size)
+        file.require_unchanged()
+        if known == Known(file.size, md5):
+            return False
+        self.request(file, lambda: self._store.put(file.name, Source(file.file, 0, file.size), md5))
+        return True
+
+    def has(self, file: OutputFile) -> bool:
+        """Whether the store's object is known to hold a large file. Reads the file."""
+        try:
+            described = self.request(file, lambda: self._store.describe(file.name))
+        except ObjectAbsent:
+            return False
+        same = holds(described, file.file, file.size, self._retrying.check)
+        file.require_unchanged()
+        return same
+
+    def begin(self, file: OutputFile, piece_size: int) -> "FileInPieces":
+        """Begin to send a large file, or go on with what an earlier try has sent of it."""
+        upload = self.request(file, lambda: self._store.large_upload(file.name, piece_size))
+        return FileInPieces(self, file, piece_size, upload, self.request(file, upload.there))
+
+    def md5(self, file: OutputFile, start: int, size: int) -> str:
+        """Hex MD5 of a range."""
+        return md5_of(file.file, start, size, self._retrying.check)
+
+    def request(self, file: OutputFile, request: Callable[[], T]) -> T:
+        """Make a request for a file, patiently.
+
+        A store that gets other bytes than those of the MD5 refuses them in some way: the reason is the file then, and
+        FileChanged tells it.
+        """
+
+        def attempt() -> T:
+            try:
+                return request()
+            except (Transient, PfconError):
+                file.require_unchanged()
+                raise
+
+        return self._retrying.call(f"output file {file.path!r}", attempt)
+
+
+class FileInPieces:
+    """A large file on its way. ``numbers``: those of its pieces, each of which one thread sends."""
+
+    def __init__(
+        self, sender: Sender, file: OutputFile, piece_size: int, upload: LargeUpload, there: dict[int, Piece]
+    ) -> None:
+        self._sender, self._file, self._upload, self._there = sender, file, upload, there
+        self._ranges = list(ranges(file.size, piece_size))
+        self._done: dict[int, Piece] = {}
+        self._lock = Lock()
+        self.numbers = range(len(self._ranges))
+
+    def send(self, number: int) -> tuple[int, bool]:
+        """Send one piece, unless it is there, and after the last one make the object appear.
+
+        Gives back the bytes that were sent, and whether the object is there now. Raises FileChanged, after which
+        nothing is left of the pieces.
+        """
+        start, size = self._ranges[number]
+        try:
+            piece = Piece(size, self._sender.md5(self._file, start, size))
+            self._file.require_unchanged()
+            needed = self._there.get(number) != piece
+            if needed:
+                source = Source(self._file.file, start, size)
+                self._sender.request(self._file, lambda: self._upload.send(number, source, piece.md5))
+            with self._lock:
+                self._done[number] = piece
+                last = len(self._done) == len(self._ranges)
+            if last:
+                self._file.require_unchanged()
+                self._finish([self._done[number] for number in self.numbers])
+        except FileChanged:
+            with contextlib.suppress(Transient, PfconError):
+                self._upload.abandon()
+            raise
+        return size if needed else 0, last
+
+    def _finish(self, pieces: list[Piece]) -> None:
+        """The answer to a request that did its work may get lost: then the next one finds nothing to finish."""
+        tries = 0
+
+        def attempt() -> None:
+            nonlocal tries
+            tries += 1
+            try:
+                self._upload.finish(pieces)
+            except PfconError:
+                if tries == 1 or not self._sender.has(self._file):
+                    raise
+
+        self._sender.request(self._file, attempt)

@@ -1,0 +1,72 @@
+"""How a large file is sent: in which pieces, and whether those of an object are its own."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from pfcon.errors import Refused
+from pfcon.storage.objects.store import Described, Limits, Piece
+from pfcon.units import MIB, human_bytes
+
+LARGE = 256 * MIB  # bytes; smaller files are sent whole
+PIECE = 64 * MIB  # bytes; enough that a request's own cost does not count, and that several are sent at once
+_READ = MIB
+
+
+def piece_size(size: int, limits: Limits) -> int | None:
+    """Size of the pieces that a file of so many bytes is sent in; None when it is sent whole.
+
+    The same file has the same pieces each time. Raises Refused for one that the store can't hold.
+    """
+    if size <= min(LARGE, limits.single_max) or (not limits.pieces_max and size <= limits.single_max):
+        return None
+    most = max(limits.single_max, limits.piece_max * limits.pieces_max)
+    if size > most:
+        raise Refused(f"it has {human_bytes(size)}, and the store holds objects of at most {human_bytes(most)}")
+    needed = -(-size // limits.pieces_max)
+    return min(-(-max(PIECE, limits.piece_min, needed) // MIB) * MIB, limits.piece_max)
+
+
+def ranges(size: int, piece: int) -> Iterator[tuple[int, int]]:
+    """Start and length of each piece."""
+    for start in range(0, size, piece):
+        yield start, min(piece, size - start)
+
+
+def md5_of(file: BinaryIO, start: int, size: int, check: Callable[[], None]) -> str:
+    """Hex MD5 of a range of a file, or of what there is of it; ``check`` is called now and then and may raise."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    end = start + size
+    while start < end:
+        check()
+        block = os.pread(file.fileno(), min(_READ, end - start), start)
+        if not block:
+            break
+        md5.update(block)
+        start += len(block)
+    return md5.hexdigest()
+
+
+def holds(described: Described, file: BinaryIO, size: int, check: Callable[[], None]) -> bool:
+    """Whether an object is known to have a file's very bytes. Reads the file."""
+    if described.size != size:
+        return False
+    if described.md5:
+        return described.md5 == md5_of(file, 0, size, check)
+    if not described.pieces or not (described.pieces_md5 or all(piece.md5 for piece in described.pieces)):
+        return False
+    own: list[Piece] = []
+    start = 0
+    for piece in described.pieces:
+        own.append(Piece(piece.size, md5_of(file, start, piece.size, check)))
+        if piece.md5 and piece.md5 != own[-1].md5:
+            return False
+        start += piece.size
+    return start == size and described.pieces_md5 in ("", combined(own, binary=described.binary))
+
+
+def combined(pieces: list[Piece], *, binary: bool) -> str:
+    """Hex MD5 of the MD5s of pieces, as ``Described.pieces_md5`` has it."""
+    parts = [bytes.fromhex(piece.md5) if binary else piece.md5.encode() for piece in pieces]
+    return hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()

@@ -1,0 +1,158 @@
+"""Outputs to a store: every file of a job's ``outgoing`` becomes the object of its path below a prefix.
+
+A try that is repeated sends what the store does not hold yet: objects are compared by size and MD5; those below the
+prefix that no file belongs to stay. Memory does not grow with the files, their sizes, or what the store holds.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Generator
+from functools import partial
+from threading import Lock
+
+from pfcon.errors import Refused
+from pfcon.paths import JobDir
+from pfcon.storage.base import Delivered
+from pfcon.storage.crew import Crew
+from pfcon.storage.innetwork import path_text
+from pfcon.storage.objects.pieces import piece_size
+from pfcon.storage.objects.retrying import Cancelled, Retrying
+from pfcon.storage.objects.output_files import OutputFile, Sender
+from pfcon.storage.objects.store import ObjectStore
+from pfcon.storage.objects.there import Known, ThereAlready
+from pfcon.tree import FileWalk, TreeFile, open_regular
+from pfcon.units import human_bytes
+
+THREADS = 16  # requests at once; a store that is 20 ms away needs them
+NAME_MAX = 1024  # bytes of an object's name: Swift's default and S3's limit
+LISTING = "upload.listing"  # in the job's directory
+
+Task = Callable[[], None]
+
+
+def upload(store: ObjectStore, job: JobDir, prefix: str, report: Callable[[str], None]) -> Delivered:
+    """Send the outputs of a job below a prefix, which ends without ``/``. For one process at a time.
+
+    ``report`` gets texts of progress. Raises Absent when there are no outputs, Refused for a file that can't be read,
+    that is being changed, or that the store does not take, UnreadableTreeError, Unreachable, OSError.
+    """
+    retrying = Retrying()
+    with FileWalk(job.path, job.outgoing.name) as walk, ThereAlready(job.path / LISTING) as there:
+        retrying.call(f"listing {prefix!r} in {store.place}", lambda: _list(store, prefix, there, retrying, report))
+        run = _Upload(store, job, prefix, there, retrying)
+        return run.run(walk, report)
+
+
+def _list(
+    store: ObjectStore, prefix: str, there: ThereAlready, retrying: Retrying, report: Callable[[str], None]
+) -> None:
+    """Learn what is below the prefix; for most uploads, that is one request."""
+    found = 0
+    for page in store.pages(prefix + "/"):
+        retrying.check()
+        there.add(page)
+        found += len(page)
+        report(f"listing what is in the storage: {found} objects below {prefix!r}")
+
+
+class _Upload:
+    """One run. Its threads take tasks one by one; a task is a small file, or a piece of a large one."""
+
+    def __init__(self, store: ObjectStore, job: JobDir, prefix: str, there: ThereAlready, retrying: Retrying) -> None:
+        self._outgoing, self._prefix, self._there, self._retrying = job.outgoing, prefix, there, retrying
+        self._limits = retrying.call(store.place, store.limits)
+        self._sender = Sender(store, retrying)
+        self._taking, self._counting = Lock(), Lock()
+        self._files: set[OutputFile] = set()  # that are open
+        self._nfiles = self._nbytes = self._nsent = self._bytes_sent = 0
+        self._notes: list[str] = []
+
+    def run(self, walk: FileWalk, report: Callable[[str], None]) -> Delivered:
+        """Send what has to be sent."""
+        tasks = self._tasks(walk)
+        crew = Crew("upload", THREADS, on_stop=self._retrying.stop)
+        try:
+            crew.run(lambda: self._work(tasks), lambda: report(self._told()), threads=THREADS)
+        finally:
+            tasks.close()
+            for file in self._files:
+                file.close()
+        return Delivered(self._nfiles, self._nbytes, self._nsent, tuple(self._notes))
+
+    def _told(self) -> str:
+        return (
+            f"uploading outputs: {self._nfiles} files, {human_bytes(self._bytes_sent)} sent;"
+            f" {self._nfiles - self._nsent} files were there"
+        )
+
+    def _work(self, tasks: Generator[Task, None, None]) -> None:
+        with contextlib.suppress(Cancelled):  # by another thread, whose error counts
+            while (task := self._next(tasks)) is not None:
+                task()
+
+    def _next(self, tasks: Generator[Task, None, None]) -> Task | None:
+        with self._taking:
+            return next(tasks, None)
+
+    def _tasks(self, walk: FileWalk) -> Generator[Task, None, None]:
+        for found in walk:
+            self._retrying.check()
+            file = self._open(found)
+            if file is None:
+                self._notes.append(f"left out {found.path!r}: it vanished before it was uploaded")
+                continue
+            self._files.add(file)  # until its last task has ended
+            known = self._there.get(file.name)
+            try:
+                pieces = piece_size(file.size, self._limits)
+            except Refused as fault:
+                raise Refused(f"output file {file.path!r}: {fault}") from None
+            if pieces is None:
+                yield partial(self._send_whole, file, known)
+            elif known is not None and self._sender.has(file):
+                self._done(file, sent=False)
+            else:
+                yield from self._send_in_pieces(file, pieces)
+
+    def _open(self, found: TreeFile) -> OutputFile | None:
+        """A file of the walk, opened; None when it is gone."""
+        text = path_text(found.path)
+        name = f"{self._prefix}/{text}"
+        if len(name.encode()) > NAME_MAX:
+            raise Refused(f"output file {text!r}: the name of its object would be longer than {NAME_MAX} bytes")
+        if text != found.path and os.path.lexists(self._outgoing / text):
+            raise Refused(f"two output files would get the same name {text!r}: one of them has bytes that are no UTF-8")
+        try:
+            descriptor = open_regular(found.dir_fd, found.name)
+        except PermissionError as fault:
+            raise Refused(f"output file {text!r} can't be read: {fault.strerror}") from None
+        return None if descriptor is None else OutputFile(descriptor, text, name)
+
+    def _send_whole(self, file: OutputFile, known: Known | None) -> None:
+        sent = self._sender.send_whole(file, known)
+        self._count(file.size if sent else 0)
+        self._done(file, sent=sent)
+
+    def _send_in_pieces(self, file: OutputFile, size: int) -> Generator[Task, None, None]:
+        whole = self._sender.begin(file, size)
+
+        def send(number: int) -> None:
+            nbytes, finished = whole.send(number)
+            self._count(nbytes)
+            if finished:
+                self._done(file, sent=True)
+
+        for number in whole.numbers:
+            yield partial(send, number)
+
+    def _count(self, nbytes: int) -> None:
+        with self._counting:
+            self._bytes_sent += nbytes
+
+    def _done(self, file: OutputFile, *, sent: bool) -> None:
+        with self._counting:
+            self._nfiles += 1
+            self._nbytes += file.size
+            self._nsent += sent
+            self._files.discard(file)
+        file.close()
