@@ -13,13 +13,14 @@ from pfcon.settings.model import (
     S3Settings,
     ServerSettings,
     Settings,
+    SlurmSettings,
     StorageName,
     StorageSettings,
     SwiftSettings,
     UploadLimits,
 )
 from pfcon.settings.variable import Values
-from pfcon.settings.variables import compute, service, storage
+from pfcon.settings.variables import compute, service, slurm, storage
 
 T = TypeVar("T")
 
@@ -114,8 +115,26 @@ def _compute(values: Values) -> ComputeSettings:
             node_selector=values.get(compute.NODE_SELECTOR) or (),
             image_pull_secrets=values.get(compute.IMAGE_PULL_SECRETS) or (),
         ),
+        slurm=_slurm(values),
         timelimit=values.get(compute.TIMELIMIT_MINUTES),
         cromwell_url=values.get(compute.CROMWELL_URL),
+    )
+
+
+def _slurm(values: Values) -> SlurmSettings:
+    images = values.get(slurm.SLURM_IMAGES)
+    return SlurmSettings(
+        partition=values.get(slurm.SLURM_PARTITION),
+        account=values.get(slurm.SLURM_ACCOUNT),
+        qos=values.get(slurm.SLURM_QOS),
+        constraint=values.get(slurm.SLURM_CONSTRAINT),
+        gres=values[slurm.SLURM_GPU_GRES],
+        options=values.get(slurm.SLURM_OPTIONS) or (),
+        launcher=values[slurm.SLURM_LAUNCHER],
+        prefix=values.get(slurm.SLURM_PREFIX) or (),
+        timeout=values[slurm.SLURM_TIMEOUT],
+        images=Path(images) if images else None,
+        cache=values[slurm.SLURM_CACHE_BYTES],
     )
 
 

@@ -6,6 +6,7 @@ secret: ``Kind.accepts`` is what a user reads.
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +34,11 @@ _SIZE = re.compile(r"(\d{1,19}) ?(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
 _SIZE_UNITS = {"": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _IDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
+_OWN_SBATCH_OPTIONS = (
+    *("array", "chdir", "comment", "container", "cpus-per-task", "error", "export", "export-file", "get-user-env"),
+    *("gid", "hold", "input", "job-name", "mem", "mem-per-cpu", "ntasks", "open-mode", "output", "parsable", "quiet"),
+    *("requeue", "no-requeue", "signal", "test-only", "time", "uid", "wait", "wrap", "help", "usage", "version"),
+)
 _USER_JSON_LENGTH = 200
 _MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
 
@@ -188,6 +194,36 @@ def names(accepts: str, pattern: str) -> Kind[tuple[str, ...]]:
         return tuple(_match(compiled, item).group() for item in _items(value))
 
     return Kind(accepts, parse)
+
+
+def words(accepts: str) -> Kind[tuple[str, ...]]:
+    """Words with the quotes of a shell, at least one."""
+    plain = text("")
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = tuple(shlex.split(plain.parse(value)))
+        if not found or not found[0]:
+            raise ValueError
+        return found
+
+    return Kind(accepts, parse)
+
+
+def sbatch_options() -> Kind[tuple[str, ...]]:
+    """Long options of sbatch(1), but for those that pfcon needs for itself."""
+    plain = words("")
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = plain.parse(value)
+        if not all(re.fullmatch(r"--[a-z][a-z0-9-]*(=.*)?", word) for word in found):
+            raise ValueError
+        if any(name.startswith(word[2:].partition("=")[0]) for word in found for name in _OWN_SBATCH_OPTIONS):
+            raise ValueError
+        return found
+
+    return Kind(
+        "long options, --NAME or --NAME=VALUE, but none that pfcon sets (as --output, --array or --export)", parse
+    )
 
 
 def container_user() -> Kind[ContainerUser]:

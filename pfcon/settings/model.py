@@ -83,12 +83,17 @@ class UploadLimits:
 
 @dataclass(frozen=True)
 class SwiftSettings:
-    """A Swift account and container."""
+    """A Swift account and container. All below ``auth_version`` is Keystone's (auth versions 2 and 3)."""
 
     auth_url: str
     username: str
     key: str = field(repr=False)
     container: str
+    auth_version: str = "1"
+    project_name: str | None = None
+    project_domain_name: str | None = None
+    user_domain_name: str | None = None
+    region_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,40 @@ class KubernetesSettings:
     image_pull_secrets: tuple[str, ...]
 
 
+class LauncherName(StrEnum):
+    """SLURM_LAUNCHER: what runs the container of a Slurm job on its node."""
+
+    CRUN = "crun"
+    RUNC = "runc"
+    CHARLIECLOUD = "charliecloud"
+    APPTAINER = "apptainer"
+    SINGULARITY = "singularity"
+    PODMAN = "podman"
+    ENROOT = "enroot"
+    CONTAINER = "container"
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """Where Slurm jobs go, and how their containers run.
+
+    gres: what ``--gres`` calls a GPU. options: further words for sbatch. prefix: words before every command.
+    timeout: seconds that a command may take. images: a directory of the site's own images. cache: bytes, 0 is no limit.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gres: str = "gpu"
+    options: tuple[str, ...] = ()
+    launcher: LauncherName = LauncherName.CRUN
+    prefix: tuple[str, ...] = ()
+    timeout: int = 30
+    images: Path | None = None
+    cache: int = 256 * 2**30
+
+
 @dataclass(frozen=True)
 class ComputeSettings:
     """The engine, and the options of jobs that hold for all of them.
@@ -180,6 +219,7 @@ class ComputeSettings:
     remove_jobs: bool
     docker: DockerSettings
     kubernetes: KubernetesSettings
+    slurm: SlurmSettings
     timelimit: int | None
     cromwell_url: str | None
 

@@ -3,7 +3,14 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from pfcon.settings.model import ComputeSettings, DockerSettings, EngineName, KubernetesSettings, VolumeType
+from pfcon.settings.model import (
+    ComputeSettings,
+    DockerSettings,
+    EngineName,
+    KubernetesSettings,
+    SlurmSettings,
+    VolumeType,
+)
 
 
 def compute_settings(**overrides: Any) -> ComputeSettings:
@@ -25,6 +32,7 @@ def compute_settings(**overrides: Any) -> ComputeSettings:
         "remove_jobs": True,
         "docker": DockerSettings(host=None, tls_verify=False, cert_path=None),
         "kubernetes": KubernetesSettings(namespace="default", node_selector=(), image_pull_secrets=()),
+        "slurm": SlurmSettings(),
         "timelimit": None,
         "cromwell_url": None,
     }

@@ -179,3 +179,15 @@ def test_the_longest_users_leave_a_token_below_500_characters(user: str) -> None
     refuses(kinds.user_name(), user + user[0])
     token = jwt.encode({"pfcon_user": user, "exp": 4_000_000_000}, "k" * 32, algorithm="HS256")
     assert len(token) < 500
+
+
+def test_further_sbatch_options_are_words_as_a_shell_has_them() -> None:
+    parse = kinds.sbatch_options().parse
+    found = parse("--reservation=a --exclusive --licenses='two words'")
+    assert found == ("--reservation=a", "--exclusive", "--licenses=two words")
+    refuses(kinds.sbatch_options(), "-p x", "reservation", "--", "'--a", "--Ab", "")
+
+
+@pytest.mark.parametrize("option", ["--output=/x", "--wrap=id", "--arr=1-9", "--uid=0", "--export=ALL", "--wait"])
+def test_sbatch_options_that_pfcon_sets_are_refused_also_when_cut_short(option: str) -> None:
+    refuses(kinds.sbatch_options(), option)

@@ -35,6 +35,17 @@ OPTIONS = {
     "DOCKER_HOST": "tcp://docker:2375",
     "DOCKER_TLS_VERIFY": "1",
     "DOCKER_CERT_PATH": "/certs",
+    "SLURM_PARTITION": "long,short",
+    "SLURM_ACCOUNT": "chris",
+    "SLURM_QOS": "normal",
+    "SLURM_CONSTRAINT": "[rack1*2&rack2]",
+    "SLURM_GPU_GRES": "gpu:a100",
+    "SLURM_OPTIONS": "--exclusive",
+    "SLURM_LAUNCHER": "apptainer",
+    "SLURM_PREFIX": "ssh login1",
+    "SLURM_TIMEOUT": "10",
+    "SLURM_IMAGES": "/images",
+    "SLURM_CACHE_BYTES": "1 TiB",
 }
 SWIFT = {
     "SWIFT_AUTH_URL": "http://swift:8080/auth/v1.0",

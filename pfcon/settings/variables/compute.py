@@ -6,6 +6,7 @@
 from pfcon.settings import kinds
 from pfcon.settings.model import EngineName, VolumeType
 from pfcon.settings.variable import Variable
+from pfcon.settings.variables.slurm import SLURM
 
 _DOCKER = (EngineName.DOCKER,)
 _DOCKER_API = (EngineName.DOCKER, EngineName.SWARM)
@@ -170,4 +171,5 @@ COMPUTE = (
     DOCKER_HOST,
     DOCKER_TLS_VERIFY,
     DOCKER_CERT_PATH,
+    *SLURM,
 )

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# Two clusters of Slurm, each of this one machine, from Debian's packages and without systemd. README.md tells how to
+# use them. `plain` follows jobs' processes and polls their memory; `cgroup`, where the kernel lets it, uses cgroups v1.
+# munge(7) comes with a key and a socket of its own.
+set -euo pipefail
+# shellcheck source=tests/engines/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo)
+PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo)
+HOME_DIR=$ENGINES_DIR/slurm
+IMAGES=$HOME_DIR/images
+CGROUPS=/sys/fs/cgroup
+NODE=$(hostname -s)
+PATH=$PATH:/usr/sbin
+
+# missing: print the programs that are not installed.
+missing() {
+    local program
+    for program in "${PROGRAMS[@]}"; do
+        type -P "$program" >/dev/null || echo "$program"
+    done
+}
+
+install() {
+    if [ -z "$(missing)" ]; then
+        say "Slurm and the launchers are there"
+    else
+        install_packages "${PACKAGES[@]}"
+    fi
+}
+
+# has_cgroups: whether this kernel has what Slurm 22.05 needs of cgroups v1, and lets us use it.
+has_cgroups() {
+    local controller
+    for controller in freezer memory cpuset cpuacct; do
+        [ -w "$CGROUPS/$controller/tasks" ] || return 1
+    done
+}
+
+# start_munge: a daemon that signs what Slurm's programs tell each other; it refuses to run as root.
+start_munge() {
+    local directory=$HOME_DIR/munge
+    ! our_pid munged >/dev/null || return 0
+    rm -rf -- "$directory"
+    mkdir -p "$directory"
+    (umask 077 && head -c 128 /dev/urandom >"$directory/key")
+    chmod 755 "$HOME_DIR" "$directory"
+    chown -R munge:munge "$directory"
+    in_background munged setpriv --reuid=munge --regid=munge --clear-groups munged --foreground \
+        --key-file="$directory/key" --socket="$directory/socket" --pid-file="$directory/pid" \
+        --log-file="$directory/log" --seed-file="$directory/seed"
+    await munged munge -n -S "$directory/socket"
+}
+
+# configure NAME: write a cluster's slurm.conf(5), cgroup.conf(5) and oci.conf(5).
+configure() {
+    local directory=$HOME_DIR/$1 memory tracking
+    memory=$(awk '/MemTotal/ { printf "%d", $2 / 1024 * 0.8 }' /proc/meminfo)
+    tracking="ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherParams=OverMemoryKill"
+    if [ "$1" = cgroup ]; then
+        tracking="ProctrackType=proctrack/cgroup
+TaskPlugin=task/cgroup
+JobAcctGatherType=jobacct_gather/cgroup"
+    fi
+    mkdir -p "$directory"/{state,spool}
+    # More processors than there are, or jobs would wait for each other; waits of seconds, not of minutes.
+    cat >"$directory/slurm.conf" <<END
+ClusterName=pfcon-$1
+SlurmctldHost=$NODE(127.0.0.1)
+SlurmctldPort=$(python3 "$REPOSITORY/dev/probe.py" free)
+SlurmdPort=$(python3 "$REPOSITORY/dev/probe.py" free)
+SlurmdParameters=config_overrides
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket=$HOME_DIR/munge/socket
+CredType=cred/munge
+StateSaveLocation=$directory/state
+SlurmdSpoolDir=$directory/spool
+SlurmctldPidFile=$directory/slurmctld.pid
+SlurmdPidFile=$directory/slurmd.pid
+MpiDefault=none
+ReturnToService=2
+$tracking
+JobAcctGatherFrequency=1
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=64
+AccountingStorageType=accounting_storage/none
+MinJobAge=20
+KillWait=5
+NodeName=$NODE NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory State=UNKNOWN
+PartitionName=jobs Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+END
+    # Of the memory alone: with processors that are not there, cpusets can't be made.
+    cat >"$directory/cgroup.conf" <<END
+CgroupPlugin=cgroup/v1
+CgroupMountpoint=$CGROUPS
+ConstrainRAMSpace=yes
+ConstrainSwapSpace=no
+END
+    local crun="crun --rootless=true --cgroup-manager=disabled --root=/tmp/pfcon-oci-%u" id=%n.%u.%j.%s.%t
+    # `exec`, or the shell in between dies of the first signal; an answer to a query that fails, or jobs' logs tell of it.
+    cat >"$directory/oci.conf" <<END
+RunTimeQuery="$crun state $id 2>/dev/null || echo '{}'"
+RunTimeKill="$crun kill -a $id KILL"
+RunTimeDelete="$crun delete --force $id"
+RunTimeRun="exec $crun run --bundle %b $id"
+END
+}
+
+# node_daemon NAME: run slurmd in the foreground. crun 1.8 refuses cgroups v1 whose companion v2 owns a controller:
+# slurmd, and all its jobs, don't see that one.
+node_daemon() {
+    local command=(slurmd -D -f "$HOME_DIR/$1/slurm.conf")
+    if grep -qs . "$CGROUPS/unified/cgroup.controllers"; then
+        # shellcheck disable=SC2016 # the inner shell expands it
+        command=(unshare -m sh -c 'umount "$0" && exec "$@"' "$CGROUPS/unified" "${command[@]}")
+    fi
+    in_background "slurmd-$1" "${command[@]}"
+}
+
+# idle NAME: whether the cluster's node waits for jobs.
+idle() {
+    [ "$(SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 5 sinfo -h -o %T)" = idle ]
+}
+
+# start_cluster NAME: start what does not run of it, without waiting.
+start_cluster() {
+    if ! our_pid "slurmctld-$1" >/dev/null; then
+        rm -rf -- "${HOME_DIR:?}/$1"
+        configure "$1"
+        in_background "slurmctld-$1" slurmctld -D -f "$HOME_DIR/$1/slurm.conf"
+    fi
+    our_pid "slurmd-$1" >/dev/null || node_daemon "$1"
+}
+
+start() {
+    local name clusters=(plain)
+    [ "$(id -u)" -eq 0 ] || die "slurmd runs jobs as their users: it has to be started by root"
+    [ -z "$(missing)" ] || die "missing: $(missing | tr '\n' ' '); \`${0##*/} install\` installs it"
+    ! has_cgroups || clusters+=(cgroup)
+    mkdir -p "$IMAGES"
+    start_munge
+    for name in "${clusters[@]}"; do
+        start_cluster "$name"
+    done
+    for name in "${clusters[@]}"; do
+        await "slurmd-$name" idle "$name"
+        export_line "PFCON_TEST_SLURM_${name^^}" "$HOME_DIR/$name/slurm.conf"
+    done
+    say "started $(SLURM_CONF=$HOME_DIR/plain/slurm.conf sinfo --version) with: ${clusters[*]}"
+    export_line PFCON_TEST_SLURM_IMAGES "$IMAGES"
+}
+
+# stop_cluster NAME: end its jobs, its daemons, and what slurmd leaves of cgroups.
+stop_cluster() {
+    if our_pid "slurmctld-$1" >/dev/null; then
+        SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 20 scancel --partition=jobs || true
+        for _ in {1..50}; do
+            [ -n "$(SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 5 squeue -h)" ] || break
+            sleep 0.2
+        done
+    fi
+    stop_ours "slurmd-$1" TERM
+    stop_ours "slurmctld-$1" TERM
+    [ "$1" != cgroup ] || find "$CGROUPS"/*/"slurm_$NODE" -depth -type d -exec rmdir {} + 2>/dev/null || true
+}
+
+stop() {
+    [ ! -f "$HOME_DIR/cgroup/slurm.conf" ] || stop_cluster cgroup
+    [ ! -f "$HOME_DIR/plain/slurm.conf" ] || stop_cluster plain
+    stop_ours munged TERM
+    rm -rf -- "$HOME_DIR"
+}
+
+dispatch "$@"
