@@ -39,7 +39,8 @@ class Listed(NamedTuple):
     """An object of a listing or, where ``size`` is None, what lies below a name that ends in the delimiter.
 
     ``etag`` is the store's, without quotes, ``""`` where a listing has none. ``marker``: the store says that this
-    object stands for a directory (Swift: content type ``application/directory``).
+    object stands for a directory (Swift: content type ``application/directory``). Swift lists a dynamic large object
+    with size 0, whatever its size, and without an ``etag``: ``download`` and ``describe`` know better.
     """
 
     name: str

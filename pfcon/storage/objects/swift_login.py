@@ -1,0 +1,103 @@
+"""How a Swift account's token is got: from Swift itself (auth version 1), or from Keystone (2 and 3)."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from swiftclient import client as swiftclient
+from swiftclient.exceptions import ClientException
+
+from pfcon.errors import ConfigurationError, Refused
+from pfcon.settings.model import SwiftSettings
+from pfcon.storage.objects.answers import plain
+from pfcon.storage.objects.store import Transient
+from pfcon.storage.objects.swift_access import Access, Timeouts
+from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
+
+Login = Callable[[], Access]
+SERVICE_TYPE = "object-store"  # of the catalog, "OpenStack service types authority"
+
+
+def login_of(settings: SwiftSettings, timeouts: Timeouts) -> Login:
+    """A function that logs in; it raises Transient or Refused. Raises ConfigurationError when a library is missing."""
+    if settings.auth_version == "1":
+        return lambda: _login_1(settings, timeouts)
+    if find_spec("keystoneauth1") is None:
+        raise ConfigurationError(
+            [
+                f"SWIFT_AUTH_VERSION: got {settings.auth_version!r}, which needs the package keystoneauth1; "
+                "install it with `pip install pfcon[keystone]`"
+            ]
+        )
+    return lambda: _login_keystone(settings, timeouts)
+
+
+def _login_1(settings: SwiftSettings, timeouts: Timeouts) -> Access:
+    place = settings.auth_url
+    try:
+        url, token = swiftclient.get_auth(
+            place, settings.username, settings.key, auth_version="1", timeout=tuple(timeouts)
+        )
+    except ClientException as error:
+        raise answered(error, Asked(place, secrets=(settings.key,))) from None
+    except NETWORK_FAULTS as fault:
+        raise unanswered(fault, place) from None
+    return _access(url, token, place)
+
+
+def _login_keystone(settings: SwiftSettings, timeouts: Timeouts) -> Access:
+    from keystoneauth1 import exceptions as keystone
+    from keystoneauth1 import session
+    from keystoneauth1.identity import v2, v3
+
+    place = settings.auth_url
+    if settings.auth_version == "2":
+        plugin: v2.Password | v3.Password = v2.Password(
+            versioned(place, "v2.0"),
+            username=settings.username,
+            password=settings.key,
+            tenant_name=settings.project_name,
+        )
+    else:
+        plugin = v3.Password(
+            versioned(place, "v3"),
+            username=settings.username,
+            password=settings.key,
+            project_name=settings.project_name,
+            project_domain_name=settings.project_domain_name,
+            user_domain_name=settings.user_domain_name,
+        )
+    try:
+        made = session.Session(auth=plugin, timeout=timeouts.read)
+        token = made.get_token()
+        url = made.get_endpoint(service_type=SERVICE_TYPE, interface="public", region_name=settings.region_name)
+    except keystone.ConnectFailure as fault:
+        raise unanswered(fault, place) from None
+    except (keystone.ConnectTimeout, keystone.UnknownConnectionError):
+        raise Transient(f"{place} does not answer in time") from None
+    except keystone.SSLError as fault:
+        raise unanswered(fault, place) from None
+    except keystone.HttpError as error:
+        raise _answered(error.http_status, str(error.message), settings) from None
+    except keystone.ClientException as error:
+        raise Refused(f"{place}: {plain(str(error), (settings.key,))}") from None
+    return _access(url, token, place)
+
+
+def _answered(status: int, text: str, settings: SwiftSettings) -> Exception:
+    error = ClientException("", http_status=status, http_response_content=text.encode())
+    if status == 404:
+        return Refused(f"there is no Keystone at {settings.auth_url} (404)")
+    return answered(error, Asked(settings.auth_url, secrets=(settings.key,)))
+
+
+def _access(url: str | None, token: str | None, place: str) -> Access:
+    if not url or not token:
+        raise Refused(f"{place} gives no address of an account: is it SWIFT_AUTH_URL, and is SWIFT_REGION_NAME right?")
+    return Access(url, token)
+
+
+def versioned(url: str, version: str) -> str:
+    """Keystone's URL, with the version where it ends without one."""
+    last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    return url if last in ("v2.0", "v3") else f"{url.rstrip('/')}/{version}"
