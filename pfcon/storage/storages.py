@@ -26,10 +26,18 @@ def _fslink(settings: StorageSettings, storebase: StoreBase) -> Storage:
     return FslinkStorage(storebase, settings.limits)
 
 
+def _object_store(settings: StorageSettings, storebase: StoreBase) -> Storage:
+    from pfcon.storage.object_store import ObjectStorage
+
+    return ObjectStorage(settings, storebase)
+
+
 _STORAGES: dict[StorageName, Callable[[StorageSettings, StoreBase], Storage]] = {
     StorageName.ZIPFILE: _zipfile,
     StorageName.FILESYSTEM: _filesystem,
     StorageName.FSLINK: _fslink,
+    StorageName.SWIFT: _object_store,
+    StorageName.S3: _object_store,
 }
 
 

@@ -7,10 +7,11 @@ from threading import Lock
 from typing import TypeVar
 
 from pfcon.errors import PfconError, Refused
-from pfcon.storage.objects.pieces import holds, md5_of, ranges
+from pfcon.storage.objects.pieces import md5_of, ranges
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, ObjectStore, Piece, Source, Transient
 from pfcon.storage.objects.there import Known
+from pfcon.storage.objects.verifying import holds
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class Sender:
             described = self.request(file, lambda: self._store.describe(file.name))
         except ObjectAbsent:
             return False
-        same = holds(described, file.file, file.size, self._retrying.check)
+        same = holds(file.file.fileno(), described, self._retrying.check)
         file.require_unchanged()
         return same
 
@@ -112,28 +113,30 @@ class FileInPieces:
     def send(self, number: int) -> tuple[int, bool]:
         """Send one piece, unless it is there, and after the last one make the object appear.
 
-        Gives back the bytes that were sent, and whether the object is there now. Raises FileChanged, after which
-        nothing is left of the pieces.
+        Gives back the bytes that were sent, and whether the object is there now. Raises FileChanged.
         """
         start, size = self._ranges[number]
-        try:
-            piece = Piece(size, self._sender.md5(self._file, start, size))
+        piece = Piece(size, self._sender.md5(self._file, start, size))
+        self._file.require_unchanged()
+        needed = self._there.get(number) != piece
+        if needed:
+            source = Source(self._file.file, start, size)
+            self._sender.request(self._file, lambda: self._upload.send(number, source, piece.md5))
+        with self._lock:
+            self._done[number] = piece
+            last = len(self._done) == len(self._ranges)
+        if last:
             self._file.require_unchanged()
-            needed = self._there.get(number) != piece
-            if needed:
-                source = Source(self._file.file, start, size)
-                self._sender.request(self._file, lambda: self._upload.send(number, source, piece.md5))
-            with self._lock:
-                self._done[number] = piece
-                last = len(self._done) == len(self._ranges)
-            if last:
-                self._file.require_unchanged()
-                self._finish([self._done[number] for number in self.numbers])
+            self._finish([self._done[number] for number in self.numbers])
+        return size if needed else 0, last
+
+    def abandon_if_changed(self) -> None:
+        """Take pieces back that no later try can use. No thread may be sending any."""
+        try:
+            self._file.require_unchanged()
         except FileChanged:
             with contextlib.suppress(Transient, PfconError):
                 self._upload.abandon()
-            raise
-        return size if needed else 0, last
 
     def _finish(self, pieces: list[Piece]) -> None:
         """The answer to a request that did its work may get lost: then the next one finds nothing to finish."""

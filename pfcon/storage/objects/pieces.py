@@ -1,4 +1,4 @@
-"""How a large file is sent: in which pieces, and whether those of an object are its own."""
+"""How a large file is cut into pieces, and their MD5s. Pure, but for the reading of the file."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.store import Described, Limits, Piece
+from pfcon.storage.objects.store import Limits, Piece
 from pfcon.units import MIB, human_bytes
 
 LARGE = 256 * MIB  # bytes; smaller files are sent whole
@@ -46,24 +46,6 @@ def md5_of(file: BinaryIO, start: int, size: int, check: Callable[[], None]) -> 
         md5.update(block)
         start += len(block)
     return md5.hexdigest()
-
-
-def holds(described: Described, file: BinaryIO, size: int, check: Callable[[], None]) -> bool:
-    """Whether an object is known to have a file's very bytes. Reads the file."""
-    if described.size != size:
-        return False
-    if described.md5:
-        return described.md5 == md5_of(file, 0, size, check)
-    if not described.pieces or not (described.pieces_md5 or all(piece.md5 for piece in described.pieces)):
-        return False
-    own: list[Piece] = []
-    start = 0
-    for piece in described.pieces:
-        own.append(Piece(piece.size, md5_of(file, start, piece.size, check)))
-        if piece.md5 and piece.md5 != own[-1].md5:
-            return False
-        start += piece.size
-    return start == size and described.pieces_md5 in ("", combined(own, binary=described.binary))
 
 
 def combined(pieces: list[Piece], *, binary: bool) -> str:

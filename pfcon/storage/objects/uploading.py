@@ -4,20 +4,20 @@ A try that is repeated sends what the store does not hold yet: objects are compa
 prefix that no file belongs to stay. Memory does not grow with the files, their sizes, or what the store holds.
 """
 
-import contextlib
 import os
 from collections.abc import Callable, Generator
 from functools import partial
 from threading import Lock
 
 from pfcon.errors import Refused
+from pfcon.links.budget import Notes
 from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered
 from pfcon.storage.crew import Crew
 from pfcon.storage.innetwork import path_text
+from pfcon.storage.objects.output_files import FileInPieces, OutputFile, Sender
 from pfcon.storage.objects.pieces import piece_size
-from pfcon.storage.objects.retrying import Cancelled, Retrying
-from pfcon.storage.objects.output_files import OutputFile, Sender
+from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.objects.there import Known, ThereAlready
 from pfcon.tree import FileWalk, TreeFile, open_regular
@@ -63,9 +63,9 @@ class _Upload:
         self._limits = retrying.call(store.place, store.limits)
         self._sender = Sender(store, retrying)
         self._taking, self._counting = Lock(), Lock()
-        self._files: set[OutputFile] = set()  # that are open
+        self._open_files: dict[OutputFile, FileInPieces | None] = {}
         self._nfiles = self._nbytes = self._nsent = self._bytes_sent = 0
-        self._notes: list[str] = []
+        self._notes = Notes()
 
     def run(self, walk: FileWalk, report: Callable[[str], None]) -> Delivered:
         """Send what has to be sent."""
@@ -75,9 +75,11 @@ class _Upload:
             crew.run(lambda: self._work(tasks), lambda: report(self._told()), threads=THREADS)
         finally:
             tasks.close()
-            for file in self._files:
+            for file, whole in self._open_files.items():
+                if whole is not None:
+                    whole.abandon_if_changed()
                 file.close()
-        return Delivered(self._nfiles, self._nbytes, self._nsent, tuple(self._notes))
+        return Delivered(self._nfiles, self._nbytes, self._nsent, self._notes.lines())
 
     def _told(self) -> str:
         return (
@@ -86,9 +88,8 @@ class _Upload:
         )
 
     def _work(self, tasks: Generator[Task, None, None]) -> None:
-        with contextlib.suppress(Cancelled):  # by another thread, whose error counts
-            while (task := self._next(tasks)) is not None:
-                task()
+        while (task := self._next(tasks)) is not None:
+            task()
 
     def _next(self, tasks: Generator[Task, None, None]) -> Task | None:
         with self._taking:
@@ -99,9 +100,9 @@ class _Upload:
             self._retrying.check()
             file = self._open(found)
             if file is None:
-                self._notes.append(f"left out {found.path!r}: it vanished before it was uploaded")
+                self._notes.add(f"left out {found.path!r}: it vanished before it was uploaded")
                 continue
-            self._files.add(file)  # until its last task has ended
+            self._open_files[file] = None  # until its last task has ended
             known = self._there.get(file.name)
             try:
                 pieces = piece_size(file.size, self._limits)
@@ -134,7 +135,7 @@ class _Upload:
         self._done(file, sent=sent)
 
     def _send_in_pieces(self, file: OutputFile, size: int) -> Generator[Task, None, None]:
-        whole = self._sender.begin(file, size)
+        self._open_files[file] = whole = self._sender.begin(file, size)
 
         def send(number: int) -> None:
             nbytes, finished = whole.send(number)
@@ -154,5 +155,5 @@ class _Upload:
             self._nfiles += 1
             self._nbytes += file.size
             self._nsent += sent
-            self._files.discard(file)
+            del self._open_files[file]
         file.close()

@@ -1,0 +1,151 @@
+"""Storages ``swift`` and ``s3``: inputs are fetched from a container of objects, outputs are uploaded to it."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from pfcon.archive.zip_stream import zip_chunks
+from pfcon.background import run_in_background
+from pfcon.errors import Absent, Unreachable
+from pfcon.models import InputRequest, User
+from pfcon.paths import JobDir, StoreBase
+from pfcon.settings.model import StorageSettings
+from pfcon.storage.base import Delivered, ListedOutputs, Outputs, Staged, StagingPlan, Storage, Upload, ZipOutputs
+from pfcon.storage.innetwork import output_path, path_texts, paths_digest, request_paths
+from pfcon.storage.objects.credentials import write_credentials
+from pfcon.storage.objects.fetching import fetch
+from pfcon.storage.objects.retrying import Retrying
+from pfcon.storage.objects.store import ObjectStore, Transient
+from pfcon.storage.objects.stores import make_store
+from pfcon.storage.objects.uploading import upload
+from pfcon.tree import FileWalk, remove_tree
+
+TURN_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs
+
+
+class ObjectStorage(Storage):
+    """See Storage. ``settings.create``: a container that is missing is made before the first use, not at the start.
+
+    A store that comes up after the service, as in a set of containers started together, is as good as one before it.
+    Without, each use of a missing container is refused with its name.
+    """
+
+    innetwork = True
+    requires_copy_job = True
+    requires_upload_job = True
+
+    def __init__(self, settings: StorageSettings, storebase: StoreBase) -> None:
+        self.name = settings.name
+        self.staging_fault = f"Error fetching files from {self.name.value}"
+        self.secrets = (self.name.value,)
+        self._settings, self._storebase = settings, storebase
+        self._lock = Lock()
+        self._store: ObjectStore | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """See Storage: where the store is."""
+        if self._settings.swift:
+            return {"swift_auth_url": self._settings.swift.auth_url}
+        return {"s3_endpoint_url": self._settings.s3.endpoint_url} if self._settings.s3 else {}
+
+    def store(self) -> ObjectStore:
+        """The store, with its container in development. Raises Refused, Unreachable."""
+        with self._lock:
+            if self._store is None:
+                store = make_store(self._settings)
+                if self._settings.create:
+                    Retrying().call(store.place, store.create_container)
+                self._store = store
+            return self._store
+
+    def check(self) -> str:
+        """See Storage. In development the container is made."""
+        store = make_store(self._settings)
+        try:
+            if self._settings.create:
+                store.create_container()
+            store.check()
+        except Transient as fault:
+            raise Unreachable(f"{store.place}: {fault}") from None
+        return store.place
+
+    def write_secrets(self, *, beside: bool) -> None:
+        """See Storage."""
+        directory = self._storebase.secret_dir(self.name.value)
+        write_credentials(self._settings, directory, os.environ if beside else {})
+
+    def plan(self, request: InputRequest, upload: Upload | None) -> "ObjectPlan":  # noqa: ARG002 - in-network
+        """See Storage. Looks at the paths only: what the store has is seen when it is staged."""
+        return ObjectPlan(self, request, self._settings.limits.free_bytes)
+
+    def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:
+        """See Storage. What an earlier run of the job has left there is none of this one's."""
+        grave = job.discard_outgoing()
+        if grave is not None:
+            run_in_background(f"remove outputs of {job.name}", partial(_remove, grave))
+        super().make_outputs(job, request, user)
+
+    def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:
+        """See Storage: a zip without ``job_output_path``, else a list, whether they are uploaded or not."""
+        if job_output_path is None:
+            return ZipOutputs(zip_chunks(job.path, job.outgoing.name, str(job.storebase.spool)))
+        output_path("job_output_path", job_output_path)
+        return ListedOutputs(job_output_path, path_texts(FileWalk(job.path, job.outgoing.name)))
+
+    def deliver(self, job: JobDir, job_output_path: str, report: Callable[[str], None]) -> Delivered:
+        """See Storage."""
+        prefix = output_path("job_output_path", job_output_path)
+        with _turn(job):
+            return upload(self.store(), job, prefix, report)
+
+
+class ObjectPlan(StagingPlan):
+    """Input paths that may be fetched."""
+
+    def __init__(self, storage: ObjectStorage, request: InputRequest, reserve: int) -> None:
+        self._storage, self._reserve = storage, reserve
+        self._inputs, self._output = request_paths(request)
+        self.digest = paths_digest((self._inputs, self._output))
+
+    def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
+        """See StagingPlan. After an error, what was fetched stays for the next try, apart from ``incoming``."""
+        return fetch(self._storage.store(), self._inputs, self._output, job, self._reserve, report)
+
+
+def _remove(tree: Path) -> None:
+    remove_tree(tree)
+
+
+@contextlib.contextmanager
+def _turn(job: JobDir) -> Iterator[None]:
+    """One upload of a job's outputs at a time, of all processes: two would send the same pieces.
+
+    Raises Absent without a job, Unreachable when the other one takes too long, OSError.
+    """
+    patience = time.monotonic() + TURN_WAIT
+    try:
+        descriptor = os.open(job.path / "upload.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        raise Absent(f"no directory {job.name}") from None
+    try:
+        while not _locked(descriptor):
+            if time.monotonic() > patience:
+                raise Unreachable(f"another upload of the outputs of job {job.jid} goes on; try again later")
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
