@@ -11,7 +11,7 @@ from swiftclient.exceptions import ClientException
 
 from pfcon.storage.objects.answers import body, range_header
 from pfcon.storage.objects.sending import CHUNK, SourceReader
-from pfcon.storage.objects.store import ObjectAbsent, Source
+from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
 from pfcon.storage.objects.swift_access import SwiftAccess
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, unanswered
 
@@ -124,8 +124,11 @@ class SwiftContainer:
                 url, token, self.name, name, contents, content_length=source.size, etag=md5, http_conn=http_conn
             )
 
-        with self._telling_apart():
-            self._access.call(Asked(self.place, name), send)
+        try:
+            with self._telling_apart():
+                self._access.call(Asked(self.place, name), send)
+        except ObjectAbsent:  # nobody asked for one: a proxy remembers that there was no such container
+            raise Transient(f"{self.place} is so new that not all of Swift knows it") from None
 
     def put_manifest(self, name: str, manifest: bytes, etag: str) -> None:
         """Make a static large object. Swift compares the ETag, and looks at every segment while we wait."""
