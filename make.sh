@@ -13,10 +13,11 @@ It needs Python 3.11 or newer; it needs no root and no container registry. The e
   -O ENGINE  docker, podman or process. Default: Docker if it answers, else Podman, else process, which runs
              jobs on this machine without isolation
   -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository
-  -F NAME    storage: zipfile, where inputs and outputs travel as zips; or, with -N, filesystem or fslink.
-             Default zipfile. swift and s3 come later
-  -N         in-network storage: users' files lie in storeBase, below home/. fslink copies a job's inputs and
-             follows ChRIS links, filesystem mounts them in place
+  -F NAME    storage: zipfile, where inputs and outputs travel as zips; or, with -N, one of filesystem, fslink,
+             swift and s3. Default zipfile, with -N swift
+  -N         in-network storage: users' files lie near pfcon. filesystem and fslink find them in storeBase, below
+             home/: filesystem mounts a job's inputs in place, fslink copies them and follows ChRIS links, as do
+             swift and s3. For these two, a Swift that speaks S3 too is installed into .venv-swift and started
   -p PORT    default 5005
   -U         do not run the sample job. It is the only test that make.sh runs; the whole suite is tests/run.sh
   -i         do not attach a terminal; make.sh never does
@@ -35,15 +36,19 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/venv.sh"
 # shellcheck source=dev/engine.sh
 . "$REPOSITORY/dev/engine.sh"
+# shellcheck source=dev/processes.sh
+. "$REPOSITORY/dev/processes.sh"
 # shellcheck source=dev/service.sh
 . "$REPOSITORY/dev/service.sh"
+# shellcheck source=dev/store.sh
+. "$REPOSITORY/dev/store.sh"
 
 step() {
     printf '==> %s\n' "$*"
 }
 
-# reusable: whether the running service is the one that the options ask for; ends the script when it is another.
-reusable() {
+# need_same_options: end the script when the running service is another than the options ask for.
+need_same_options() {
     local was now="-O $ENGINE -F $STORAGE -p $PORT -S $STOREBASE_DIR"
     was="-O $(state_get engine) -F $(state_get storage) -p $(state_get port) -S $(state_get storebase)"
     if [ "$was" != "$now" ] || [ "$(state_get url)" != "$ENGINE_URL" ]; then
@@ -53,7 +58,18 @@ reusable() {
         echo "./unmake.sh ends it." >&2
         exit 1
     fi
-    .venv/bin/python dev/probe.py health "$(service_url)"
+}
+
+# reusable: whether the running service can stay; says why when it can't.
+reusable() {
+    if [ "$(state_get store)" != "$STORE_URL" ]; then
+        step "restarting pfcon: its store has moved"
+    elif ! .venv/bin/python dev/probe.py health "$(service_url)"; then
+        step "restarting pfcon: it does not answer"
+    else
+        return 0
+    fi
+    return 1
 }
 
 # need_free_port: end the script when another program has the port.
@@ -65,21 +81,30 @@ need_free_port() {
     fi
 }
 
-# bring_up: have the service running, with an environment that fits the package.
+# bring_up: have the service running, with an environment that fits the package, and the store that it needs.
 bring_up() {
-    local current
     if service_pid >/dev/null; then
-        current=$(venv_is_current .venv "" && echo yes || echo no)
-        if [ "$current" = yes ] && reusable; then
+        need_same_options
+        if ! venv_is_current .venv ""; then
+            step "restarting pfcon: it is installed anew"
+            stop_service
+        fi
+    else
+        need_free_port
+    fi
+    step "virtual environment"
+    ensure_venv .venv ""
+    if [[ $STORAGE == swift || $STORAGE == s3 ]]; then
+        step "store"
+        start_store
+    fi
+    if service_pid >/dev/null; then
+        if reusable; then
             step "pfcon runs already (pid $(service_pid)); reusing it"
             return 0
         fi
-        step "restarting pfcon: it $([ "$current" = yes ] && echo "does not answer" || echo "was installed anew")"
         stop_service
     fi
-    need_free_port
-    step "virtual environment"
-    ensure_venv .venv ""
     step "storeBase: $STOREBASE_DIR"
     make_storebase "$STOREBASE_DIR"
     step "starting pfcon"
@@ -94,12 +119,14 @@ run_sample() {
         DOCKER_HOST=$ENGINE_URL PYTHON=$PYTHON_PATH sample/image.sh "$ENGINE" || return
     fi
     step "sample job"
-    .venv/bin/python sample/run_job.py --url "$(service_url)" --user "$USER_NAME" --password "$PASSWORD" \
-        --engine "$ENGINE" --storage "$STORAGE" --storebase "$STOREBASE_DIR"
+    env "${STORE_ENV[@]}" .venv/bin/python sample/run_job.py --url "$(service_url)" --user "$USER_NAME" \
+        --password "$PASSWORD" --engine "$ENGINE" --storage "$STORAGE" --storebase "$STOREBASE_DIR"
 }
 
-# in_network_words: print what sample/run_job.py needs to know of a storage that is not zipfile.
-in_network_words() {
+# sample_command: print how the sample job is run once more.
+sample_command() {
+    [ ${#STORE_ENV[@]} -eq 0 ] || printf '%s ' env "${STORE_ENV[@]}"
+    printf '.venv/bin/python sample/run_job.py --url %s' "$(service_url)"
     [ "$STORAGE" = zipfile ] || printf ' --storage %s --storebase %q' "$STORAGE" "$STOREBASE_DIR"
 }
 
@@ -108,7 +135,7 @@ tell() {
 
 pfcon runs at $(service_url) (user $USER_NAME, password $PASSWORD)
   look:      curl http://127.0.0.1:$PORT/api/v1/health/
-  once more: .venv/bin/python sample/run_job.py --url $(service_url)$(in_network_words)
+  once more: $(sample_command)
   log:       $PWD/$LOG
   end it:    ./unmake.sh
 END

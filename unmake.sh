@@ -6,8 +6,9 @@ usage() {
     cat <<'END'
 Usage: ./unmake.sh [OPTION]...
 
-Ends the pfcon that make.sh started and the jobs that it runs, and removes the virtual environment, the logs, the
-image of the sample job and storeBase with all data in it. A storeBase that held something before make.sh is kept.
+Ends the pfcon that make.sh started, the jobs that it runs and the Swift that it uses, and removes the virtual
+environments, the logs, the image of the sample job, and storeBase and Swift with all data in them. A storeBase that
+held something before make.sh is kept.
 Running it again does no harm.
 
 It takes the options of make.sh and needs none: make.sh has left a note of what it did.
@@ -27,8 +28,12 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/venv.sh"
 # shellcheck source=dev/engine.sh
 . "$REPOSITORY/dev/engine.sh"
+# shellcheck source=dev/processes.sh
+. "$REPOSITORY/dev/processes.sh"
 # shellcheck source=dev/service.sh
 . "$REPOSITORY/dev/service.sh"
+# shellcheck source=dev/store.sh
+. "$REPOSITORY/dev/store.sh"
 
 # find_engine_url: set ENGINE and ENGINE_URL from make.sh's note, or from -O; empty when there is nothing to clean there.
 find_engine_url() {
@@ -75,9 +80,10 @@ need_mountable "$STOREBASE_DIR"
 PYTHON_PATH=$(find_python 2>/dev/null || true)
 find_engine_url
 stop_service
+stop_store
 end_process_jobs "$STOREBASE_DIR"
 clean_engine
 remove_storebase "$STOREBASE_DIR"
-remove_made "$STATE_DIR" .venv pfcon.egg-info
+remove_made "$STATE_DIR" .venv "$STORE_VENV" pfcon.egg-info
 find pfcon dev sample -name __pycache__ -type d -prune -exec rm -rf {} +
 echo "done: nothing of make.sh is left"

@@ -4,7 +4,7 @@
 # What the options set; empty means that an option was not given.
 ENGINE=""
 STOREBASE_DIR=""
-STORAGE=zipfile
+STORAGE=""
 INNETWORK=false
 PORT=5005
 SAMPLE=yes
@@ -25,23 +25,22 @@ need_engine() {
     esac
 }
 
-# need_storage NAME: accept the storages that this version has.
+# need_storage NAME: accept pfcon's storages.
 need_storage() {
     case $1 in
-        zipfile | filesystem | fslink) STORAGE=$1 ;;
-        swift | s3)
-            refuse "-F $1: this version has no such storage yet, it comes later; it has zipfile, filesystem and fslink" ;;
-        *) refuse "-F $1: unknown; it accepts zipfile, filesystem and fslink" ;;
+        zipfile | filesystem | fslink | swift | s3) STORAGE=$1 ;;
+        *) refuse "-F $1: unknown; it accepts zipfile, and with -N filesystem, fslink, swift and s3" ;;
     esac
 }
 
-# need_pair: refuse a storage that does not go with -N.
+# need_pair: choose a storage where none was given, as pfcon does; refuse one that does not go with -N, or without.
 need_pair() {
     case $INNETWORK,$STORAGE in
-        true,zipfile)
-            refuse "-N: in-network storage is -F filesystem or -F fslink; swift and s3 come later" ;;
-        false,filesystem | false,fslink)
-            refuse "-F $STORAGE: it is an in-network storage; add -N" ;;
+        true,) STORAGE=swift ;;
+        false,) STORAGE=zipfile ;;
+        true,zipfile) refuse "-N: zipfile is no in-network storage; take -F filesystem, fslink, swift or s3" ;;
+        false,zipfile | true,*) ;;
+        *) refuse "-F $STORAGE: it is an in-network storage; add -N" ;;
     esac
 }
 

@@ -3,6 +3,8 @@
 ``probe.py port PORT``: exit status 0 when PORT is free on loopback, else 1 and who has it, as far as can be seen.
 ``probe.py free``: prints a free port.
 ``probe.py health URL``: exit status 0 when pfcon answers there.
+``probe.py answers URL``: exit status 0 when a GET of that gives 200.
+``probe.py attributes DIR``: exit status 0 when files there may have extended attributes.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import os
 import socket
 import sys
+import tempfile
 from urllib.parse import urlsplit
 
 LISTEN = "0A"  # proc_pid_net(5), tcp_states.h
@@ -64,24 +67,46 @@ def _inodes(port: int) -> set[str]:
     return found
 
 
-def healthy(url: str) -> bool:
-    """Whether the service below ``url`` (``http://HOST:PORT/api/v1/``) says that it is well."""
+def get(url: str) -> bytes | None:
+    """The first bytes of what an HTTP server gives for a URL; None where it does not answer with 200."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HEALTH_SECONDS)
     try:
-        connection.request("GET", parts.path.rstrip("/") + "/health/")
+        connection.request("GET", parts.path)
         answer = connection.getresponse()
-        told = json.loads(answer.read(1000))
-    except (OSError, http.client.HTTPException, ValueError):
-        return False
+        told = answer.read(1000)
+    except (OSError, http.client.HTTPException):
+        return None
     finally:
         connection.close()
-    return answer.status == http.client.OK and isinstance(told, dict) and told.get("health") == "OK"
+    return told if answer.status == http.client.OK else None
+
+
+def healthy(url: str) -> bool:
+    """Whether the service below ``url`` (``http://HOST:PORT/api/v1/``) says that it is well."""
+    try:
+        told = json.loads(get(url.rstrip("/") + "/health/") or b"")
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("health") == "OK"
+
+
+def takes_attributes(directory: str) -> bool:
+    """Whether the directory's file system has extended attributes of users (xattr(7))."""
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        try:
+            os.setxattr(file.name, "user.pfcon", b"x" * 1000)
+        except OSError:
+            return False
+    return True
 
 
 def main(words: list[str]) -> int:
     """The command line."""
-    if words[:1] == ["port"] and len(words) == 2:
+    questions = {"health": healthy, "answers": lambda url: get(url) is not None, "attributes": takes_attributes}
+    if len(words) == 2 and words[0] in questions:
+        return 0 if questions[words[0]](words[1]) else 1
+    if len(words) == 2 and words[0] == "port":
         if is_free(int(words[1])):
             return 0
         print(owner(int(words[1])))
@@ -89,8 +114,6 @@ def main(words: list[str]) -> int:
     if words == ["free"]:
         print(free_port())
         return 0
-    if words[:1] == ["health"] and len(words) == 2:
-        return 0 if healthy(words[1]) else 1
     print(__doc__, file=sys.stderr)
     return 2
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The service that make.sh starts and unmake.sh ends, for these two to source.
-# The current directory is the repository.
+# The current directory is the repository. Needs dev/processes.sh.
 
 STATE_DIR=.pfcon-dev
 STATE=$STATE_DIR/state
@@ -12,38 +12,14 @@ START_SECONDS=60
 STOP_SECONDS=20
 JOB_SECONDS=20 # a job gets a while to end when it is asked to
 
-# state_get KEY: print what write_state recorded; nothing when there is no record.
+# state_get KEY: print what start_service wrote down; nothing when there is no note.
 state_get() {
-    [ ! -f "$STATE" ] || sed -n "s/^$1=//p" "$STATE"
-}
-
-# write_state PID: record the running service, so that a later call knows it again.
-write_state() {
-    cat >"$STATE" <<END
-pid=$1
-started=$(process_started "$1")
-port=$PORT
-engine=$ENGINE
-url=$ENGINE_URL
-storebase=$STOREBASE_DIR
-storage=$STORAGE
-END
-}
-
-# process_started PID: print when the kernel started that process (proc_pid_stat(5), field 22); nothing when it ended.
-process_started() {
-    local stat fields
-    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
-    read -r -a fields <<<"${stat##*) }" # from the third field on: the second, a name, may hold blanks
-    [ "${fields[0]}" = Z ] || echo "${fields[19]}"
+    note_get "$STATE" "$1"
 }
 
 # service_pid: print the pid of the running service that make.sh started here; fails when there is none.
 service_pid() {
-    local pid
-    pid=$(state_get pid)
-    [ -n "$pid" ] && [ -n "$(state_get started)" ] && [ "$(process_started "$pid")" = "$(state_get started)" ] || return 1
-    echo "$pid"
+    noted_pid "$STATE"
 }
 
 # job_label STOREBASE: print the label that marks the containers of this storeBase's jobs.
@@ -70,11 +46,12 @@ start_service() {
         APPLICATION_MODE=development PFCON_USER=$USER_NAME PFCON_PASSWORD=$PASSWORD \
         PFCON_INNETWORK="$INNETWORK" STORAGE_ENV="$STORAGE" \
         CONTAINER_ENV="$ENGINE" COMPUTE_VOLUME_TYPE=host STOREBASE_MOUNT="$storebase" STOREBASE="$storebase" \
-        PFCON_GRACEFUL_TIMEOUT=10 "${container_env[@]}" \
+        PFCON_GRACEFUL_TIMEOUT=10 "${container_env[@]}" "${STORE_ENV[@]}" \
         setsid nohup .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >"$LOG" 2>&1 </dev/null &
     pid=$!
-    write_state "$pid"
-    if ! wait_for_health "$pid"; then
+    note_process "$STATE" "$pid" "port=$PORT" "engine=$ENGINE" "url=$ENGINE_URL" "storebase=$STOREBASE_DIR" \
+        "storage=$STORAGE" "store=$STORE_URL"
+    if ! wait_until "$pid" "$START_SECONDS" pfcon .venv/bin/python dev/probe.py health "$(service_url)"; then
         echo "the end of its log, $PWD/$LOG:" >&2
         tail -n 30 "$LOG" >&2
         end_process_group "$pid"
@@ -84,46 +61,9 @@ start_service() {
     echo "pfcon answers at $(service_url) (pid $pid)"
 }
 
-# wait_for_health PID: wait until the service answers; fails when it ended or takes too long.
-wait_for_health() {
-    local until=$((SECONDS + START_SECONDS))
-    while ! .venv/bin/python dev/probe.py health "$(service_url)"; do
-        if [ -z "$(process_started "$1")" ]; then
-            echo "pfcon did not start" >&2
-            return 1
-        elif [ "$SECONDS" -ge "$until" ]; then
-            echo "pfcon does not answer after $START_SECONDS seconds" >&2
-            return 1
-        fi
-        sleep 0.2
-    done
-}
-
 # stop_service: end the service that make.sh started; succeeds when there is none.
 stop_service() {
-    local pid
-    pid=$(service_pid) || return 0
-    kill -TERM "$pid" 2>/dev/null || true
-    wait_for_end "$STOP_SECONDS" "$pid" || true
-    end_process_group "$pid" # nothing is left of it after a graceful stop
-    echo "stopped pfcon (pid $pid)"
-}
-
-# end_process_group PID: kill what is left of the service, whose first process leads its group.
-end_process_group() {
-    kill -KILL -- "-$1" 2>/dev/null || true
-}
-
-# wait_for_end SECONDS PID...: wait until all have ended; fails when it takes longer.
-wait_for_end() {
-    local until=$((SECONDS + $1)) pid
-    shift
-    for pid; do
-        while [ -n "$(process_started "$pid")" ]; do
-            [ "$SECONDS" -lt "$until" ] || return 1
-            sleep 0.1
-        done
-    done
+    end_noted "$STATE" "$STOP_SECONDS" pfcon
 }
 
 # process_jobs STOREBASE: print the pids of the process engine's supervisors of jobs there.

@@ -44,21 +44,41 @@ venv_is_current() {
 # ensure_venv DIR EXTRAS: make DIR an environment with the package of the current directory, editable.
 # EXTRAS is empty or like [test]. Reuses DIR when it is current. DIR/install.log gets what pip says.
 ensure_venv() {
-    local dir=$1 extras=$2 log=$1/install.log python
-    if venv_is_current "$dir" "$extras"; then
-        echo "$dir is up to date"
+    local python
+    if venv_is_current "$1" "$2"; then
+        echo "$1 is up to date"
         return 0
     fi
     python=$(find_python) || return 1
+    fill_venv "$1" "$python" -e ".$2" || return 1
+    venv_stamp "$python" "$2" >"$1/stamp"
+}
+
+# ensure_tool DIR REQUIREMENT: make DIR an environment with that package alone, NAME==VERSION; the rest as above.
+ensure_tool() {
+    local python stamp
+    python=$(find_python) || return 1
+    stamp="$PWD $2 $("$python" -c 'import sys; print(sys.version_info[:2], sys.base_prefix)')"
+    if [ -x "$1/bin/python" ] && [ "$(cat -- "$1/stamp" 2>/dev/null)" = "$stamp" ]; then
+        echo "$1 is up to date"
+        return 0
+    fi
+    fill_venv "$1" "$python" "$2" || return 1
+    echo "$stamp" >"$1/stamp"
+}
+
+# fill_venv DIR PYTHON WORD...: make DIR a new environment of that Python, and have its pip install these words.
+fill_venv() {
+    local dir=$1 python=$2 log=$1/install.log
+    shift 2
     echo "installing into $dir with $("$python" -V), log: $log"
     rm -rf -- "$dir"
     mkdir -- "$dir"
-    if ! { "$python" -m venv "$dir" && "$dir/bin/python" -m pip install --no-input -e ".$extras"; } >"$log" 2>&1; then
+    if ! { "$python" -m venv "$dir" && "$dir/bin/python" -m pip install --no-input "$@"; } >"$log" 2>&1; then
         echo "the installation failed; the end of $log:" >&2
         tail -n 30 -- "$log" >&2
         return 1
     fi
-    venv_stamp "$python" "$extras" >"$dir/stamp"
 }
 
 # ensure_package DIR REQUIREMENT PYTHON: have that package alone in DIR, for a PYTHONPATH; its needs are PYTHON's own.

@@ -1,4 +1,6 @@
-"""Runs one job through pfcon, as a client does, from its inputs to its outputs. Standard library alone.
+"""Runs one job through pfcon, as a client does, from its inputs to its outputs.
+
+Standard library alone, but for users' files in an object store: see users_files.
 
 With a storage that takes zips, the life of a job over HTTP is:
 
@@ -12,6 +14,7 @@ With an in-network storage, inputs and outputs are where pfcon finds them, and e
 
     POST   copyjobs/           where the inputs are, for a storage that says ``requires_copy_job``
     POST   pluginjobs/         the description of the job
+    POST   uploadjobs/         where the outputs belong, for a storage that says ``requires_upload_job``
     GET    pluginjobs/JID/file/?job_output_path=PATH    the names of its outputs
     POST   deletejobs/         remove what was copied
     DELETE copyjobs/JID/       and the same of the other kinds: forget them
@@ -22,7 +25,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
-import shutil
 import sys
 import tempfile
 import time
@@ -33,10 +35,11 @@ from pathlib import Path
 from typing import Any
 
 from client import Client, Fields, SampleError
+from users_files import IN_NETWORK, UsersFiles, users_files
 
 HERE = Path(__file__).resolve().parent
 FINAL = ("finishedSuccessfully", "finishedWithError", "undefined")
-KINDS = ("copyjobs", "pluginjobs", "deletejobs")
+KINDS = ("copyjobs", "pluginjobs", "uploadjobs", "deletejobs")
 POLL_SECONDS = 0.5
 SERVER_FAULTS = (SampleError, OSError, http.client.HTTPException)
 
@@ -130,50 +133,52 @@ def run_with_zips(client: Client, jid: str, arguments: argparse.Namespace) -> No
 
 
 @contextlib.contextmanager
-def users_files(storebase: Path, jid: str, inputs: Path) -> Iterator[tuple[str, str]]:
+def offered(files: UsersFiles, jid: str, inputs: Path) -> Iterator[tuple[str, str]]:
     """Put the inputs where ChRIS keeps a user's files, and make the directory of the outputs, as ChRIS does.
 
-    Gives the paths of both relative to storeBase, and removes them at the end.
+    Gives the paths of both relative to the storage's root, and removes them at the end.
     """
     names = (f"home/sample/uploads/{jid}", f"home/sample/feeds/{jid}/data")
     try:
-        shutil.copytree(inputs, storebase / names[0])
-        (storebase / names[1]).mkdir(parents=True)
+        files.upload(inputs, names[0])
+        files.make_directory(names[1])
         yield names
     finally:
         for name in names:
-            shutil.rmtree(storebase / name, ignore_errors=True)
-        for name in (str(Path(names[1]).parent), "home/sample/uploads", "home/sample/feeds", "home/sample", "home"):
-            with contextlib.suppress(OSError):  # another job's files are there, or another user's
-                (storebase / name).rmdir()
+            files.remove(name)
 
 
 def run_in_network(client: Client, jid: str, arguments: argparse.Namespace) -> None:
     """The life of a job whose storage pfcon sees, step by step. Raises SampleError, OSError and HTTPException."""
     seconds = arguments.timeout
-    requires_copy = client.info("copyjobs")["requires_copy_job"]
+    needs = client.info("copyjobs")
     with (
-        users_files(arguments.storebase, jid, arguments.inputs) as (input_dir, output_dir),
+        users_files(arguments.storage, arguments.storebase) as files,
+        offered(files, jid, arguments.inputs) as (input_dir, output_dir),
         cleaned_up(lambda: delete_all(client, jid, seconds)),
     ):
         where = [("input_dirs", input_dir), ("output_dir", output_dir)]
-        if requires_copy:
-            client.post("copyjobs", [("jid", jid), *where])
-            say(f"posted copy job {jid}")
-            follow(client, jid, seconds, "copyjobs")
-        client.post("pluginjobs", describe(jid, arguments.image) + where)
-        say(f"posted plugin job {jid}")
-        follow(client, jid, seconds, "pluginjobs")
-        paths = client.listing(jid, output_dir)
-        sizes = [(arguments.storebase / output_dir / path).stat().st_size for path in paths]
-        list_outputs(list(zip(sizes, paths, strict=True)))
+        if needs["requires_copy_job"]:
+            run_step(client, "copyjobs", [("jid", jid), *where], seconds)
+        run_step(client, "pluginjobs", describe(jid, arguments.image) + where, seconds)
+        if needs["requires_upload_job"]:
+            run_step(client, "uploadjobs", [("jid", jid), ("job_output_path", output_dir)], seconds)
+        sizes = files.sizes(output_dir)
+        list_outputs([(sizes[path], path) for path in client.listing(jid, output_dir)])
     say(f"deleted job {jid}, what was copied for it, its inputs and outputs")
+
+
+def run_step(client: Client, kind: str, fields: Fields, seconds: float) -> None:
+    """Post a job of some kind and wait for its end. Raises SampleError when it fails."""
+    client.post(kind, fields)
+    jid = dict(fields)["jid"]
+    say(f"posted {kind.removesuffix('jobs')} job {jid}")
+    follow(client, jid, seconds, kind)
 
 
 def delete_all(client: Client, jid: str, seconds: float) -> None:
     """Let a delete job remove what pfcon holds of the job, and forget its jobs of all kinds."""
-    client.post("deletejobs", [("jid", jid)])
-    follow(client, jid, seconds, "deletejobs")
+    run_step(client, "deletejobs", [("jid", jid)], seconds)
     for kind in KINDS:
         client.delete(jid, kind)
 
@@ -205,12 +210,12 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     option("--password", default="pfcon1234", help="default: that of development mode")
     option("--image", default="local/pfcon-sample:1", help="default %(default)s, from sample/image.sh")
     option("--engine", default="the server's engine", help="what the output calls the engine")
-    option("--storage", default="zipfile", choices=["zipfile", "fslink", "filesystem"], help="default %(default)s")
+    option("--storage", default="zipfile", choices=["zipfile", *IN_NETWORK], help="default %(default)s")
     option("--storebase", type=Path, help="(fslink, filesystem) the service's storeBase, where users' files are")
     option("--inputs", type=Path, default=HERE / "inputs", help="directory of the job's inputs")
     option("--timeout", type=float, default=120.0, help="seconds that each step may take")
     arguments = parser.parse_args(words)
-    if arguments.storage != "zipfile" and arguments.storebase is None:
+    if arguments.storage in ("filesystem", "fslink") and arguments.storebase is None:
         parser.error(f"--storage {arguments.storage} needs --storebase")
     return arguments
 

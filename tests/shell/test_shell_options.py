@@ -27,13 +27,12 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["-N"], "in-network storage is -F filesystem or -F fslink; swift and s3 come later"),
-        (["-N", "-F", "zipfile"], "in-network storage is -F filesystem or -F fslink"),
+        (["-N", "-F", "zipfile"], "take -F filesystem, fslink, swift or s3"),
         (["-F", "fslink"], "add -N"),
         (["-F", "filesystem"], "add -N"),
-        (["-N", "-F", "swift"], "it comes later; it has zipfile, filesystem and fslink"),
-        (["-N", "-F", "s3"], "it comes later; it has zipfile, filesystem and fslink"),
-        (["-F", "tape"], "accepts zipfile, filesystem and fslink"),
+        (["-F", "swift"], "add -N"),
+        (["-F", "s3"], "add -N"),
+        (["-F", "tape"], "accepts zipfile, and with -N filesystem, fslink, swift and s3"),
         (["-O", "swarm"], "no such engine yet; it has docker, podman and process"),
         (["-O", "kubernetes"], "no such engine yet; it has docker, podman and process"),
         (["-O", "slurm"], "no such engine yet; it has docker, podman and process"),
