@@ -2,6 +2,7 @@
 
 MIB = 1024 * 1024
 NANO_PER_MILLI = 1_000_000
+NANO_PER_SECOND = 1_000_000_000
 
 
 def mib_to_bytes(mib: int) -> int:
@@ -27,3 +28,8 @@ def human_bytes(count: int) -> str:
             return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
+
+
+def human_cores(nanocpus: int) -> str:
+    """An amount of CPU for a message: ``1.5 cores``."""
+    return f"{nanocpus / (1000 * NANO_PER_MILLI):g} cores"

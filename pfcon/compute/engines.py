@@ -25,7 +25,13 @@ def _docker(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     return DockerEngine(settings.compute, storebase.root)
 
 
-_ENGINES: dict[str, EngineFactory] = {"docker": _docker, "process": _process}
+def _swarm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    from pfcon.compute.swarm.engine import SwarmEngine
+
+    return SwarmEngine(settings.compute, storebase.root)
+
+
+_ENGINES: dict[str, EngineFactory] = {"docker": _docker, "process": _process, "swarm": _swarm}
 
 
 def operations_engine(settings: Settings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine:

@@ -9,8 +9,10 @@ from pfcon.paths import StoreBase
 
 ENGINES = [
     "process",
+    pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("docker", marks=pytest.mark.engine("docker")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
+    pytest.param("swarm", marks=pytest.mark.engine("swarm")),
 ]
 
 

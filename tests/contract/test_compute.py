@@ -103,6 +103,7 @@ def test_a_job_within_its_limits_is_left_alone(compute: Harness) -> None:
 
 
 def test_a_job_that_forks_above_its_limit_fails(compute: Harness) -> None:
+    compute.can.need("pids")
     fork = (
         "import os, time\n"
         "for _ in range(100):\n"
@@ -114,12 +115,30 @@ def test_a_job_that_forks_above_its_limit_fails(compute: Harness) -> None:
     assert info.status is JobStatus.FAILED
 
 
-def test_several_workers_are_refused_and_leave_nothing(compute: Harness) -> None:
+def test_several_workers_are_refused_and_leave_nothing_where_a_job_has_one(compute: Harness) -> None:
+    if not compute.can.workers:
+        pytest.skip(f"{compute.name} runs several workers")
     spec = compute.spec(["true"], resources=Resources(workers=2))
     with pytest.raises(Refused, match="worker"):
         compute.engine.schedule(spec)
     with pytest.raises(Absent):
         compute.engine.info(spec.name)
+
+
+def test_several_workers_all_run(compute: Harness) -> None:
+    compute.can.need("workers")
+    spec = compute.shell('touch "$1"/worker-$(hostname); echo worked', resources=Resources(workers=3))
+    assert compute.run(spec).status is JobStatus.SUCCEEDED
+    assert len(list(compute.outgoing(spec).glob("worker-*"))) == 3
+    assert compute.engine.logs(spec.name, 30).count("worked") == 3
+
+
+def test_a_job_fails_when_one_of_its_workers_does(compute: Harness) -> None:
+    compute.can.need("workers")
+    spec = compute.shell('mkdir "$1"/first && exit 3; exit 0', resources=Resources(workers=3))
+    info = compute.run(spec)
+    assert info.status is JobStatus.FAILED
+    assert "exit code 3" in info.message
 
 
 def test_info_gives_back_what_was_scheduled(compute: Harness) -> None:
@@ -250,7 +269,7 @@ def test_a_job_that_ignores_sigterm_is_killed_in_the_end(compute: Harness) -> No
 
 
 def test_an_absent_image_is_told_and_leaves_nothing(compute: Harness) -> None:
-    compute.can.need("images")
+    compute.can.need("asks_for_images")
     spec = compute.spec(["true"], image=NOWHERE)
     with pytest.raises(ImageMissing):
         compute.engine.schedule(spec)
@@ -262,6 +281,17 @@ def test_an_image_that_cannot_be_fetched_is_refused_by_name(compute: Harness) ->
     compute.can.need("images")
     with pytest.raises(Refused, match="absent"):
         compute.engine.prepare(compute.spec(["true"], image=NOWHERE), lambda text: None)
+
+
+def test_a_job_does_not_wait_for_an_image_that_cannot_be_had(compute: Harness) -> None:
+    compute.can.need("images")
+    spec = compute.spec(["true"], image=NOWHERE)
+    try:
+        info = compute.run(spec)
+    except ImageMissing:
+        return  # then ``prepare`` tells, as above
+    assert info.status is JobStatus.FAILED
+    assert NOWHERE in info.message
 
 
 def test_an_engine_that_does_not_answer_is_unreachable_not_absent(compute: Harness) -> None:

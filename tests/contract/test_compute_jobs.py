@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.compute import Harness, eventually
 
-from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, User
+from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Resources, User
 
 WORDS = [
     "two words",
@@ -31,6 +31,7 @@ VARIABLES = {
     "EMPTY": "",
     "FOREIGN": "Größe 日本",
     "SHELL_LIKE": "$HOME `id` $(id) \"q\" 'q' \\",
+    "TEMPLATE_LIKE": "{{.Task.ID}} {{{ }} {{",
 }
 LOG_BYTES = 1024 * 1024  # a log is bounded in bytes as well as in lines
 
@@ -97,6 +98,21 @@ def test_a_job_runs_as_the_user_and_group_of_its_spec(compute: Harness) -> None:
 def test_a_job_with_another_user_has_no_group_of_root(compute: Harness) -> None:
     compute.can.need("user")
     assert 0 not in found(compute, dumping(compute, "os.getgroups()", user=User(1234, 2345)))
+
+
+def test_shared_memory_has_the_size_of_its_spec(compute: Harness) -> None:
+    compute.can.need("shm")
+    expression = "(lambda found: found.f_frsize * found.f_blocks >> 20)(os.statvfs('/dev/shm'))"
+    assert found(compute, dumping(compute, expression, resources=Resources(shm=32))) == 32
+
+
+def test_the_engine_shows_the_labels_of_a_job(compute: Harness) -> None:
+    compute.can.need("labels")
+    spec = compute.shell("exit 0", labels=(("site", "a b"), ("org.example/team", "neuro")))
+    compute.run(spec)
+    labels = compute.labels_of(spec.name)
+    assert (labels["site"], labels["org.example/team"]) == ("a b", "neuro")
+    assert labels["org.chrisproject.job_type"] == "plugin"
 
 
 def test_standard_input_is_empty(compute: Harness) -> None:

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The image of the test jobs, and the base of pfcon's own, from Debian's busybox and Python, without a registry.
-# README.md tells how to use it. Imports it into the engines of PFCON_TEST_DOCKER and PFCON_TEST_PODMAN.
+# README.md tells how to use it. Imports it into the engines of PFCON_TEST_DOCKER, PFCON_TEST_PODMAN and PFCON_TEST_SWARM.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 IMAGE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
 MACHINE=$(uname -m)
+ENGINES=(${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}
+    ${PFCON_TEST_SWARM:+"$PFCON_TEST_SWARM"})
 # Of the GNU libraries that binary wheels may expect of any system (PEP 513), those that Python itself does not need.
 WHEELS_EXPECT=(libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libgcc_s.so.1 libstdc++.so.6)
 
@@ -85,13 +87,13 @@ import_into() {
 
 start() {
     local url
-    [ -n "${PFCON_TEST_DOCKER:-}${PFCON_TEST_PODMAN:-}" ] || die "start an engine first: docker.sh or podman.sh"
+    [ ${#ENGINES[@]} -gt 0 ] || die "start an engine first: docker.sh, podman.sh or swarm.sh"
     if ! python_version >/dev/null || ! static_busybox >/dev/null; then
         die "there is no static busybox or no Python of Debian's; \`${0##*/} install\` installs them"
     fi
     root=""
     trap '[ -z "$root" ] || rm -rf -- "$root"' EXIT
-    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+    for url in "${ENGINES[@]}"; do
         import_into "$url"
     done
     export_line PFCON_TEST_IMAGE "$IMAGE"
@@ -100,7 +102,7 @@ start() {
 # stop: remove the image again.
 stop() {
     local url
-    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+    for url in "${ENGINES[@]}"; do
         if api remove-image "$url" "$IMAGE"; then
             say "removed $IMAGE from $url"
         fi

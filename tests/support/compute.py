@@ -4,6 +4,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +16,7 @@ from pfcon.errors import PfconError
 from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, Mount
 from pfcon.paths import StoreBase
 
-from .engines import IMAGE, docker_url, podman_url
+from .engines import IMAGE, docker_url, podman_url, swarm_url
 from .settings import compute_settings, docker_at
 
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
@@ -27,9 +28,14 @@ class Capabilities:
 
     read_only_inputs: str = ""
     images: str = ""
+    asks_for_images: str = ""
+    workers: str = ""
+    shm: str = ""
+    labels: str = ""
     user: str = ""
     unreachable: str = ""
     endless_lines: str = ""
+    pids: str = ""
 
     def need(self, ability: str) -> None:
         """Skip the test where the engine lacks an ability."""
@@ -38,12 +44,29 @@ class Capabilities:
             pytest.skip(lack)
 
 
+_ONE_CONTAINER = "a Docker engine runs a job as one container"
 CAPABILITIES = {
-    "docker": Capabilities(),
-    "podman": Capabilities(endless_lines="Podman's log tail leaves out a line that it had to store in pieces"),
+    "docker": Capabilities(workers=_ONE_CONTAINER),
+    "podman": Capabilities(
+        endless_lines="Podman's log tail leaves out a line that it had to store in pieces", workers=_ONE_CONTAINER
+    ),
+    "swarm": Capabilities(asks_for_images="the nodes of a Swarm fetch images themselves"),
+    "cromwell": Capabilities(
+        images="Cromwell's backend fetches images itself",
+        asks_for_images="Cromwell's backend fetches images itself",
+        workers="Cromwell runs a job as one task",
+        shm="Cromwell's backend has a /dev/shm of its own",
+        labels="pfcon gives Cromwell no labels but its own",
+        user="Cromwell's backend chooses the user of a job",
+        pids="Cromwell's backend limits no processes",
+    ),
     "process": Capabilities(
         read_only_inputs="process has no mounts: file permissions alone protect the inputs",
         images="process runs programs of its own host and ignores the image",
+        asks_for_images="process ignores the image",
+        workers="process runs one process for a job",
+        shm="process shares its host's /dev/shm",
+        labels="process has nothing to label",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",
         unreachable="process has no service that could be away",
     ),
@@ -58,6 +81,7 @@ class Harness:
     engine: ComputeEngine
     storebase: StoreBase
     make_dead: Callable[[], ComputeEngine] | None = None
+    labels_of: Callable[[str], dict[str, str]] = lambda name: {}  # those that the engine shows of a job
     names: list[str] = field(default_factory=list)
 
     @property
@@ -113,13 +137,16 @@ class Harness:
 
     def close(self) -> None:
         """Remove every job that a test may have scheduled."""
-        faults = []
-        for name in dict.fromkeys(self.names):
-            try:
-                self.engine.remove(name)
-            except PfconError as fault:
-                faults.append(f"{name}: {fault}")
+        with ThreadPoolExecutor(8) as pool:
+            faults = [fault for fault in pool.map(self._remove, dict.fromkeys(self.names)) if fault]
         assert not faults, f"jobs left on {self.name}: {faults}"
+
+    def _remove(self, name: str) -> str:
+        try:
+            self.engine.remove(name)
+        except PfconError as fault:
+            return f"{name}: {fault}"
+        return ""
 
 
 def eventually(condition: Callable[[], bool], timeout: float = 15) -> bool:
@@ -160,12 +187,34 @@ def make_harness(name: str, root: Path) -> Harness:
         from pfcon.compute.process.engine import ProcessEngine
 
         return Harness(name, ProcessEngine(storebase, stop_grace=2), storebase)
-    url = docker_url() if name == "docker" else podman_url()
-    from pfcon.compute.docker.engine import DockerEngine
+    if name == "cromwell":
+        from .cromwell import cromwell_harness
+
+        return cromwell_harness(root, _ALIVE.append)
+    url = {"docker": docker_url, "podman": podman_url, "swarm": swarm_url}[name]()
 
     def at(address: str) -> ComputeEngine:
         settings = compute_settings(storebase=PurePosixPath(root), docker=docker_at(address))
-        _ALIVE.append(DockerEngine(settings, root, stop_grace=2))
+        _ALIVE.append(_api_engine(name)(settings, root, stop_grace=2))
         return _ALIVE[-1]
 
-    return Harness(name, at(url), storebase, make_dead=lambda: at("tcp://127.0.0.1:1"))
+    return Harness(name, at(url), storebase, lambda: at("tcp://127.0.0.1:1"), lambda job: _labels(name, url, job))
+
+
+def _api_engine(name: str) -> Callable[..., ComputeEngine]:
+    if name == "swarm":
+        from pfcon.compute.swarm.engine import SwarmEngine
+
+        return SwarmEngine
+    from pfcon.compute.docker.engine import DockerEngine
+
+    return DockerEngine
+
+
+def _labels(name: str, url: str, job: str) -> dict[str, str]:
+    import docker
+
+    with docker.APIClient(base_url=url, version="auto") as client:
+        found = client.inspect_service(job)["Spec"] if name == "swarm" else client.inspect_container(job)["Config"]
+    labels: dict[str, str] = found["Labels"]
+    return labels

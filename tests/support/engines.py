@@ -1,7 +1,8 @@
 """Finds the engines, databases and other programs that tests run against, by environment.
 
 PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
-PFCON_TEST_IMAGE                       image of the test jobs, present on both engines
+PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
+PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
@@ -34,6 +35,11 @@ def docker_url() -> str:
 def podman_url() -> str:
     """URL of a Podman service that holds the test image; skips or fails the test where there is none."""
     return _available("podman")
+
+
+def swarm_url() -> str:
+    """URL of a Swarm manager that holds the test image; skips or fails the test where there is none."""
+    return _available("swarm")
 
 
 def postgresql_url() -> str:
@@ -86,6 +92,11 @@ def swift_python() -> str:
     """A Python that dev/swift_server.py runs on; skips or fails (name ``swift``) the test where there is none."""
     _available("swift")
     return _available("swift", "python")
+
+
+def cromwell_ready() -> None:
+    """Skips or fails the test where the fake Cromwell server can't run jobs."""
+    _available("cromwell")
 
 
 def client4() -> str:
@@ -156,6 +167,25 @@ def _holding(url: str, image: str, advice: str, advice_for_image: str) -> str:
         raise Unavailable(f"{url} has no image {image}; {advice_for_image}") from fault
     except (docker.errors.DockerException, RequestException) as fault:
         raise Unavailable(f"{advice} ({url}: {fault})") from fault
+    finally:
+        client.close()
+    return url
+
+
+def _find_swarm() -> str:
+    """Only where it is named: a Swarm at DOCKER_HOST may be one that people work with."""
+    import docker
+
+    advice = "no Swarm; start one (tests/engines/swarm.sh) and set PFCON_TEST_SWARM to the URL of its manager"
+    url = os.environ.get("PFCON_TEST_SWARM")
+    if not url:
+        raise Unavailable(advice)
+    url = _with_image(url, advice)
+    client = docker.APIClient(base_url=url, timeout=30, version="auto")
+    try:
+        client.nodes()
+    except docker.errors.APIError as fault:
+        raise Unavailable(f"{advice} ({fault.explanation})") from fault
     finally:
         client.close()
     return url
@@ -272,14 +302,24 @@ def _find_client4() -> str:
     return str(directory)
 
 
+def _find_cromwell() -> str:
+    from .cromwell import lack
+
+    if missing := lack():
+        raise Unavailable(f"the fake Cromwell server can't run jobs: {missing}")
+    return "fake"
+
+
 _FINDERS: dict[str, Callable[[], str]] = {
     "docker": _find_docker,
     "podman": _find_podman,
+    "swarm": _find_swarm,
     "postgresql": _find_postgresql,
     "registry": _find_registry,
     "operations_image": _find_op_image,
     "operations_image docker": lambda: _find_op_image_of("docker"),
     "operations_image podman": lambda: _find_op_image_of("podman"),
+    "cromwell": _find_cromwell,
     "pfconclient4": _find_client4,
     "swift": _find_swift,
     "s3": _find_s3,

@@ -45,8 +45,9 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
     verdict: the request asks whether the engine can do something for a job, and engines say no with a 500 too.
     """
     text = plain(text) or f"the container engine answered with status {status}"
-    # Podman says both of these with a 500 too, the second while somebody else removes the container.
-    if status == 409 or (status == 500 and "name is already in use" in text):
+    # Podman says both of these with a 500 too, the second while somebody else removes the container; so does a Swarm
+    # of a service that has changed since it was read.
+    if status == 409 or (status == 500 and re.search("name is already in use|update out of sequence", text)):
         return Conflict(text)
     if status == 404 or (status == 500 and text.endswith("no such container")):
         return Absent(text)

@@ -1,0 +1,123 @@
+"""From a job to the specification of a Swarm service, and to that of one that is to end. Pure."""
+
+import copy
+import hashlib
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from pfcon.compute.base import all_mounts
+from pfcon.compute.docker_api.job import bind_mount, labels, require_runnable, user_text
+from pfcon.errors import Refused
+from pfcon.models import JobSpec, Mount, Resources
+from pfcon.units import NANO_PER_SECOND, mib_to_bytes, millicores_to_nanocpus
+
+NAME_LABEL = "org.chrisproject.pfcon.name"
+"""The job's name: a service's may be another, see ``service_name``."""
+END_LABEL = "org.chrisproject.pfcon.end"
+"""Why pfcon ended the job, on the service of one that it did."""
+NOWHERE = "node.id==pfcon-ended"
+"""A placement constraint that no node meets."""
+
+# Swarm demands a DNS label, with underscores, and has no two names that differ in case alone.
+_PLAIN_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+_MAX_NAME = 63
+_DIGEST = 16  # characters
+
+
+def service_name(name: str) -> str:
+    """The service's name of a job: the job's where Swarm takes it, else its beginning and a digest of all of it."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    begin = re.sub(r"[^a-z0-9]+", "-", name.lower())[: _MAX_NAME - _DIGEST - 1].strip("-")
+    return f"{begin}-{digest}"
+
+
+def require_possible(spec: JobSpec) -> None:
+    """Raise Refused for a job that no Swarm can run."""
+    if spec.resources.workers < 1:
+        raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
+    require_runnable(spec)
+
+
+def service_spec(
+    spec: JobSpec, root: PurePosixPath, *, stop_grace: int, image_user: str = "", gpu_kind: str = ""
+) -> dict[str, Any]:
+    """The body of ``POST /services/create`` (Docker Engine API reference, ServiceSpec).
+
+    root: storeBase as the nodes see it. stop_grace: seconds between SIGTERM and SIGKILL. image_user: as in
+    ``docker_api.job.user_text``. gpu_kind: what the nodes call their GPUs, for a job that wants some.
+    """
+    return {
+        "Name": service_name(spec.name),
+        "Labels": {**labels(spec), NAME_LABEL: spec.name},
+        "TaskTemplate": {
+            "ContainerSpec": {
+                "Image": spec.image,
+                "Command": [spec.argv[0]],
+                "Args": list(spec.argv[1:]),
+                "Env": [_literal(f"{key}={value}") for key, value in spec.env],
+                "User": user_text(spec.user, image_user),
+                "Labels": {**labels(spec), NAME_LABEL: spec.name},
+                "Mounts": _mounts(spec, root),
+                "StopGracePeriod": stop_grace * NANO_PER_SECOND,
+                "CapabilityDrop": ["ALL"],
+                "Privileges": {"NoNewPrivileges": True},  # of API 1.44; older engines ignore it
+            },
+            "Resources": _resources(spec.resources, gpu_kind),
+            # Never restarted, so the attempts mean nothing, but for them Swarm keeps an ended task in its history
+            # whatever the cluster's task-history-limit is.
+            "RestartPolicy": {"Condition": "none", "MaxAttempts": 1},
+        },
+        "Mode": {"Replicated": {"Replicas": spec.resources.workers}},
+        # For ``ended_spec``: all tasks are stopped at once.
+        "UpdateConfig": {"Parallelism": 0, "Order": "stop-first", "FailureAction": "continue"},
+    }
+
+
+def ended_spec(spec: dict[str, Any], reason: str) -> dict[str, Any]:
+    """A service's specification changed so that its tasks stop and stay known.
+
+    Swarm stops tasks whose template has changed and keeps them as history, with their logs (it forgets those of a
+    service that is scaled to zero). What it wants to run in their place may run nowhere.
+    """
+    changed = copy.deepcopy(spec)
+    changed["Labels"][END_LABEL] = reason
+    changed["TaskTemplate"]["Placement"] = {"Constraints": [NOWHERE]}
+    return changed
+
+
+def _literal(text: str) -> str:
+    """A text that Swarm would take for a template, as one that gives just that text (Go's text/template)."""
+    return text.replace("{{", '{{"{{"}}')
+
+
+def _mounts(spec: JobSpec, root: PurePosixPath) -> list[dict[str, Any]]:
+    mounts = [_bind(root, mount) for mount in all_mounts(spec)]
+    if spec.resources.shm is not None:  # Swarm has no option for it
+        size = mib_to_bytes(spec.resources.shm)
+        options = {"SizeBytes": size, "Mode": 0o1777}
+        mounts.append({"Type": "tmpfs", "Target": "/dev/shm", "TmpfsOptions": options})  # noqa: S108 - in the container
+    return mounts
+
+
+def _bind(root: PurePosixPath, mount: Mount) -> dict[str, Any]:
+    made = bind_mount(root, mount)
+    return {**made, "Source": _literal(made["Source"]), "Target": _literal(made["Target"])}
+
+
+def _resources(resources: Resources, gpu_kind: str) -> dict[str, Any]:
+    """Limits, and the same as reservations: Swarm then gives a job to a node that has room for it."""
+    limits: dict[str, Any] = {}
+    if resources.cpu is not None:
+        limits["NanoCPUs"] = millicores_to_nanocpus(resources.cpu)
+    if resources.memory is not None:
+        limits["MemoryBytes"] = mib_to_bytes(resources.memory)
+    reservations = dict(limits)
+    if resources.pids is not None:
+        limits["Pids"] = resources.pids
+    if resources.gpus:
+        wanted = {"Kind": gpu_kind, "Value": resources.gpus}
+        reservations["GenericResources"] = [{"DiscreteResourceSpec": wanted}]
+    return {"Limits": limits, "Reservations": reservations}

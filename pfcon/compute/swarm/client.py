@@ -1,0 +1,84 @@
+"""The calls about services, tasks and nodes to a Swarm manager. Imports the SDK: import it on first use."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from docker.utils import compare_version
+
+from pfcon.compute.docker_api.client import ApiCalls, told
+from pfcon.errors import Refused
+from pfcon.settings.model import DockerSettings
+
+OLDEST_API = "1.41"
+"""The first with capabilities and process limits of services; Docker 20.10 has it."""
+
+
+class SwarmCalls(ApiCalls):
+    """One Swarm, asked through one of its managers. Raises what ApiCalls raises."""
+
+    def __init__(self, settings: DockerSettings) -> None:
+        super().__init__(settings)
+        self._known_manager = False
+
+    def require_manager(self) -> None:
+        """Raise Refused where this engine can't take services: it is no Swarm manager, or too old."""
+        if self._known_manager:
+            return
+        if self.podman or compare_version(OLDEST_API, self.api_version) < 0:
+            raise Refused(
+                f"CONTAINER_ENV=swarm needs Docker 20.10 (API {OLDEST_API}); {self.where} is {self.product()}"
+            )
+        swarm = self.get("info").get("Swarm") or {}
+        if not swarm.get("ControlAvailable"):
+            state = swarm.get("LocalNodeState") or "inactive"
+            what = "a worker" if state == "active" else f"not in a Swarm ({state})"
+            raise Refused(
+                f"the Docker engine at {self.where} is no Swarm manager but {what}: run `docker swarm init` there, "
+                "or set DOCKER_HOST to a manager"
+            )
+        self._known_manager = True
+
+    def create(self, spec: dict[str, Any]) -> str:
+        """ServiceCreate, with the credentials of the Docker client's configuration for the image; gives the ID."""
+        with told(self.where, verdict=True):
+            create: Callable[..., dict[str, str]] = self._client.create_service
+            return create(**_words(spec))["ID"]
+
+    def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
+        """ServiceUpdate. Raises Conflict when the service has changed since it was read."""
+        with told(self.where, verdict=True):
+            self._client.update_service(service["ID"], service["Version"]["Index"], **_words(spec))
+
+    def remove(self, service_id: str) -> None:
+        """ServiceDelete; its tasks are stopped after that."""
+        with told(self.where):
+            remove: Callable[..., bool] = self._client.remove_service
+            remove(service_id)
+
+    def service(self, name: str) -> dict[str, Any]:
+        """ServiceInspect, by name or ID."""
+        found: dict[str, Any] = self.get("services", name)
+        return found
+
+    def tasks(self, **filters: str) -> list[dict[str, Any]]:
+        """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of one that is gone."""
+        wanted = json.dumps({key: [value] for key, value in filters.items()})
+        found: list[dict[str, Any]] = self.get("tasks", filters=wanted)
+        return found
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """NodeList."""
+        found: list[dict[str, Any]] = self.get("nodes")
+        return found
+
+
+def _words(spec: dict[str, Any]) -> dict[str, Any]:
+    """A service's specification as the SDK takes it."""
+    return {
+        "task_template": spec["TaskTemplate"],
+        "name": spec["Name"],
+        "labels": spec["Labels"],
+        "mode": spec["Mode"],
+        "update_config": spec["UpdateConfig"],
+    }

@@ -1,0 +1,219 @@
+"""The swarm engine: one Docker Swarm service for each job, asked through a manager's Docker API."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.compute.docker_api.ends import time_of
+from pfcon.compute.docker_api.faults import NoAnswer, maybe_created
+from pfcon.compute.docker_api.job import needs_image_user, require_sources
+from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
+from pfcon.compute.docker_api.per_process import PerProcess
+from pfcon.compute.docker_api.pull import fetch
+from pfcon.compute.swarm import args, nodes, state
+from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.settings.model import ComputeSettings
+
+if TYPE_CHECKING:  # the SDK takes 0.2 s to import
+    from pfcon.compute.swarm.client import SwarmCalls
+
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
+PENDING_GRACE = 600.0  # seconds that a job waits for a node where none could ever run it
+CANCELLED = "cancelled"
+_STOP_WAIT = 30.0  # seconds beyond the grace in which a node should have stopped a job
+_REMOVE_WAIT = 60.0
+_UPDATE_TRIES = 10
+_POLL = 0.1  # seconds
+_READ = 256 * 1024  # bytes
+
+
+class SwarmEngine(ComputeEngine):
+    """Runs jobs as services. Services that are not pfcon's are left alone: they are absent, or a conflict.
+
+    Nodes fetch images themselves. A job waits until a node has room for it; one for which no node could ever have
+    room is refused, or ended where the nodes have changed since.
+    """
+
+    name = "swarm"
+
+    def __init__(
+        self,
+        settings: ComputeSettings,
+        storebase_mount: Path,
+        stop_grace: int = STOP_GRACE,
+        pending_grace: float = PENDING_GRACE,
+    ) -> None:
+        """``storebase_mount``: storeBase as this process sees it. Times are in seconds. Connects to nothing."""
+        self._settings = settings
+        self._storebase_mount = storebase_mount
+        self._stop_grace = stop_grace
+        self._pending_grace = pending_grace
+        self._connection = PerProcess(self._connect)
+
+    @property
+    def _calls(self) -> "SwarmCalls":
+        return self._connection.get()
+
+    def _connect(self) -> "SwarmCalls":
+        from pfcon.compute.swarm.client import SwarmCalls
+
+        return SwarmCalls(self._settings.docker)
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Raises ImageMissing only for an image whose user has to be known here."""
+        args.require_possible(spec)
+        require_sources(spec, self._storebase_mount)
+        self._calls.require_manager()
+        service = self._service_spec(spec)
+        try:
+            self._calls.create(service)
+        except NoAnswer as fault:
+            raise maybe_created(fault) if fault.sent else fault from fault
+        except Conflict as fault:
+            with suppress(Absent):
+                self._find(spec.name)
+                raise Conflict(f"a job {spec.name} exists") from fault
+            raise Conflict(f"another service is called {service['Name']}") from fault
+        return JobInfo(spec.name, JobStatus.NOT_STARTED, image=spec.image, argv=spec.argv, request=spec.request)
+
+    def _service_spec(self, spec: JobSpec) -> dict[str, Any]:
+        there = self._calls.nodes()
+        kind = nodes.gpu_kind(there) if spec.resources.gpus else ""
+        if spec.resources.gpus and not kind:
+            raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
+        user = self._image_user(spec) if needs_image_user(spec.user) else ""
+        made = args.service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
+        if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], there):
+            raise Refused(reason)
+        return made
+
+    def _image_user(self, spec: JobSpec) -> str:
+        try:
+            return self._calls.image_user(spec.image)
+        except Absent as fault:
+            raise ImageMissing(f"pulling image {spec.image}") from fault
+
+    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+        """See ComputeEngine. Fetches the image to the manager's own node."""
+        fetch(self._calls, spec.image, report)
+
+    def info(self, name: str) -> JobInfo:
+        """See ComputeEngine. Ends a job that waits for nodes that are gone for good."""
+        service, tasks = self._find(name)
+        own = state.own_tasks(tasks)
+        if not state.end_reason(service) and any(state.waits_for_node(task) for task in own):
+            reason = self._why_hopeless(service)
+            if reason:
+                self._end(name, reason)
+                service, tasks = self._find(name)
+        killed = [task["ID"] for task in own if state.may_be_oom(task) and self._oom_killed(state.container_of(task))]
+        return state.job_info(name, service, tasks, killed)
+
+    def _why_hopeless(self, service: dict[str, Any]) -> str:
+        created = time_of(service.get("CreatedAt"))
+        if created is None or (datetime.now(UTC) - created).total_seconds() < self._pending_grace:
+            return ""
+        reservations = (service["Spec"]["TaskTemplate"].get("Resources") or {}).get("Reservations") or {}
+        reason = nodes.why_never(reservations, self._calls.nodes())
+        return f"waited in vain: {reason}" if reason else ""
+
+    def _oom_killed(self, container: str) -> bool:
+        """Whether the node's engine says so: only the manager's own can be asked, and of others nothing is known."""
+        try:
+            return bool(self._calls.inspect(container)["State"].get("OOMKilled"))
+        except Absent:
+            return False
+
+    def _find(self, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        service = self._calls.service(args.service_name(name))
+        if not state.is_job(service, name):
+            raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
+        return service, self._calls.tasks(service=service["ID"])
+
+    def logs(self, name: str, tail_lines: int) -> str:
+        """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""
+        _, tasks = self._find(name)
+        workers = state.own_tasks(tasks)
+        if len(workers) == 1:
+            return self._read_log(workers[0], tail_lines, LOG_BYTES)
+        lines, limit = max(1, tail_lines // max(1, len(workers))), LOG_BYTES // max(1, len(workers))
+        parts = [self._read_log(worker, lines, limit - 100) for worker in workers]
+        return "".join(f"== worker {number} ==\n{part.rstrip()}\n" for number, part in enumerate(parts, 1) if part)
+
+    def _read_log(self, task: dict[str, Any], tail_lines: int, limit: int) -> str:
+        log = LogTail(limit)
+        if not state.container_of(task):
+            return ""  # asked for it, a Swarm would wait until there is one
+        with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1, tail=tail_lines) as answer:
+            while data := answer.read(_READ):
+                log.feed(data)
+        return log.text(tail_lines)
+
+    def cancel(self, name: str) -> None:
+        """See ComputeEngine. Returns when the job has stopped, or its node does not say so in time."""
+        self._end(name, CANCELLED)
+        deadline = time.monotonic() + self._stop_grace + _STOP_WAIT
+        while time.monotonic() < deadline:
+            if state.job_info(name, *self._find(name)).status.final:
+                return
+            time.sleep(_POLL)
+
+    def _end(self, name: str, reason: str) -> None:
+        """Have a job's tasks stopped and kept, and remember why; no-op on one that has ended or is being ended."""
+        for _ in range(_UPDATE_TRIES):
+            service, tasks = self._find(name)
+            if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
+                return
+            with suppress(Conflict):  # it has changed since; look again
+                self._calls.update(service, args.ended_spec(service["Spec"], reason))
+                return
+        raise Unreachable(f"the service of job {name} changes all the time; it could not be stopped yet")
+
+    def remove(self, name: str) -> None:
+        """See ComputeEngine. Leaves a service alone that is no job of pfcon's.
+
+        Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
+        """
+        containers: list[str] = []
+        with suppress(Absent):
+            service, tasks = self._find(name)
+            containers = self._containers_here(tasks)
+            self._calls.remove(service["ID"])
+        deadline = time.monotonic() + self._stop_grace + _REMOVE_WAIT
+        while self._remains(name, containers):
+            if time.monotonic() > deadline:
+                raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
+            time.sleep(_POLL)
+
+    def _remains(self, name: str, containers: list[str]) -> bool:
+        """Whether tasks of a service that was removed are still there, or one of their containers."""
+        tasks = self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
+        return any(task["DesiredState"] == "remove" for task in tasks) or any(map(self._is_here, containers))
+
+    def _containers_here(self, tasks: list[dict[str, Any]]) -> list[str]:
+        return [container for task in tasks if (container := state.container_of(task)) and self._is_here(container)]
+
+    def _is_here(self, container: str) -> bool:
+        """Whether a container is on the manager's own node."""
+        try:
+            self._calls.inspect(container)
+        except Absent:
+            return False
+        return True
+
+    def check(self) -> str:
+        """See ComputeEngine. Raises Refused where the engine is no Swarm manager."""
+        calls = self._calls
+        calls.require_manager()
+        count = len(calls.nodes())
+        return f"{calls.product()}, manager of a Swarm of {count} node{'s' * (count != 1)}, at {calls.where}"
+
+    def _storebase(self) -> PurePosixPath:
+        if self._settings.storebase is None:
+            raise Refused("STOREBASE is not set: where do the nodes of the Swarm find storeBase?")
+        return self._settings.storebase

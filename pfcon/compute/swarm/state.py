@@ -1,0 +1,194 @@
+"""From a Swarm's service and its tasks to a JobInfo. Pure.
+
+Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` give them (Docker Engine API reference).
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pfcon.compute.docker_api.ends import Phase, exit_message, time_of
+from pfcon.compute.docker_api.faults import start_failure
+from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
+from pfcon.compute.words import plain
+from pfcon.models import JobInfo, JobStatus
+
+_log = logging.getLogger(__name__)
+
+# Status.State of a task (Docker manual, "Swarm task states"): how far it is, and what a user is told of that.
+_STATES = {
+    "new": (Phase.WAITING, "waiting for a node"),
+    "allocated": (Phase.WAITING, "waiting for a node"),
+    "pending": (Phase.WAITING, "waiting for a node"),
+    "assigned": (Phase.WAITING, "waiting for its node to take it"),
+    "accepted": (Phase.WAITING, "waiting for its node to take it"),
+    "preparing": (Phase.WAITING, "its node prepares it, and fetches the image where it has to"),
+    "ready": (Phase.WAITING, "starting"),
+    "starting": (Phase.WAITING, "starting"),
+    "running": (Phase.RUNNING, ""),
+    "complete": (Phase.ENDED, ""),
+    "failed": (Phase.ENDED, "it could not be run"),
+    "rejected": (Phase.ENDED, "its node rejected it"),
+    "shutdown": (Phase.ENDED, "Swarm stopped it: its node was drained or away, or the service was changed"),
+    "orphaned": (Phase.ENDED, "its node was away for too long"),
+    "remove": (Phase.ENDED, "it is being removed"),
+}
+_HOMELESS = ("new", "allocated", "pending")  # no node has it yet
+_WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of what is to go on
+_NO_IMAGE = "No such image"
+_EXITED = "task: non-zero exit"
+
+
+def is_job(service: dict[str, Any], name: str) -> bool:
+    """Whether a service is the job of that name. Swarm also answers for the beginning of an ID."""
+    labels = service["Spec"].get("Labels") or {}
+    return bool(labels.get(NAME_LABEL) == name)
+
+
+def own_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks that are the job's workers, in their order: not those that an ended job got in their place."""
+    own = [task for task in tasks if NOWHERE not in ((task["Spec"].get("Placement") or {}).get("Constraints") or [])]
+    return sorted(own, key=lambda task: int(task.get("Slot") or 0))
+
+
+def end_reason(service: dict[str, Any]) -> str:
+    """Why pfcon ended the job; ``""`` where it did not."""
+    return str((service["Spec"].get("Labels") or {}).get(END_LABEL, ""))
+
+
+def waits_for_node(task: dict[str, Any]) -> bool:
+    """Whether the task has no node yet and still wants one."""
+    return _state(task) in _HOMELESS and not _has_ended(task)
+
+
+def may_be_oom(task: dict[str, Any]) -> bool:
+    """Whether its container may tell that the task was killed for want of memory; the task itself does not."""
+    return _state(task) == "failed" and _exit_code(task) == 137
+
+
+def container_of(task: dict[str, Any]) -> str:
+    """The ID of a task's container; ``""`` before there is one."""
+    return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
+
+
+def job_info(
+    name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str] = ()
+) -> JobInfo:
+    """What is known of a job. ``tasks``: all of the service's. ``oom_killed``: IDs of those that had no memory left."""
+    spec = service["Spec"]
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    own = own_tasks(tasks)
+    workers = [_Worker(task, task["ID"] in oom_killed) for task in own]
+    reason = end_reason(service)
+    if not all(worker.ended for worker in workers) or not tasks:
+        status, message = _going(workers, reason)
+        finished = None
+    else:
+        status, message = _ended(workers, reason)
+        times = [found for worker in workers if (found := worker.time)]
+        finished = max(times, default=time_of(service.get("UpdatedAt")))
+    return JobInfo(
+        name=name,
+        status=status,
+        message=message,
+        image=container["Image"],
+        argv=(*(container.get("Command") or ()), *(container.get("Args") or ())),
+        finished_at=finished,
+        request=str((spec.get("Labels") or {}).get(REQUEST_LABEL, "")),
+    )
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """One task of a job."""
+
+    task: dict[str, Any]
+    oom_killed: bool
+
+    @property
+    def phase(self) -> Phase:
+        return _phase(self.task)
+
+    @property
+    def ended(self) -> bool:
+        return _has_ended(self.task)
+
+    @property
+    def time(self) -> datetime | None:
+        return time_of(self.task["Status"].get("Timestamp"))
+
+    def progress(self) -> str:
+        """What is told of one that goes on."""
+        error = self.task["Status"].get("Err")
+        if self.phase is Phase.RUNNING and self.task["DesiredState"] not in _WANTED:
+            return "Swarm is stopping it: its node was drained or is away, or the service was changed"
+        return f"{_told(self.task)}: {plain(error)}" if error else _told(self.task)
+
+    def failure(self) -> str:
+        """Why one failed that has ended; ``""`` for one that succeeded."""
+        state, error = _state(self.task), str(self.task["Status"].get("Err") or "")
+        container = self.task["Spec"]["ContainerSpec"]
+        image = str(container["Image"])
+        if state == "rejected" and _NO_IMAGE in error:
+            return (
+                f"image {image}: its node does not have it and could not fetch it from its registry: "
+                f"check its name, and the node's access ({plain(error)})"
+            )
+        if state == "failed" and error.startswith(_EXITED):
+            limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
+            return exit_message(_exit_code(self.task), int(limit), oom_killed=self.oom_killed)
+        known = start_failure(error, image, next(iter(container.get("Command") or [""])))
+        return known or ": ".join(part for part in (_told(self.task), plain(error)) if part)
+
+
+def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
+    if any(worker.phase is Phase.UNKNOWN for worker in workers):
+        return JobStatus.UNDEFINED, next(worker.progress() for worker in workers if worker.phase is Phase.UNKNOWN)
+    begun = any(worker.phase is not Phase.WAITING for worker in workers)
+    status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
+    if reason:
+        return status, f"being stopped: {reason}"
+    failures = _each(workers, [worker.failure() if worker.ended else "" for worker in workers])
+    return status, failures or _each(workers, [worker.progress() for worker in workers])
+
+
+def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
+    message = reason or _each(workers, [worker.failure() for worker in workers])
+    return (JobStatus.FAILED if message else JobStatus.SUCCEEDED), message
+
+
+def _each(workers: list[_Worker], messages: list[str]) -> str:
+    """The first message there is; of several workers, with which one it is."""
+    for number, message in enumerate(messages, 1):
+        if message:
+            return message if len(workers) == 1 else f"worker {number} of {len(workers)}: {message}"
+    return ""
+
+
+def _has_ended(task: dict[str, Any]) -> bool:
+    """A task that no node has, and that is no longer wanted, will not run: Swarm leaves it in the state it is in."""
+    return _phase(task) is Phase.ENDED or (_state(task) in _HOMELESS and task["DesiredState"] not in _WANTED)
+
+
+def _phase(task: dict[str, Any]) -> Phase:
+    state = _state(task)
+    if state not in _STATES:
+        _log.warning("task %s is in the unknown state %r", task.get("ID"), state)
+        return Phase.UNKNOWN
+    return _STATES[state][0]
+
+
+def _told(task: dict[str, Any]) -> str:
+    state = _state(task)
+    return _STATES[state][1] if state in _STATES else f"the task is {state}"
+
+
+def _state(task: dict[str, Any]) -> str:
+    return str(task["Status"]["State"])
+
+
+def _exit_code(task: dict[str, Any]) -> int:
+    return int((task["Status"].get("ContainerStatus") or {}).get("ExitCode") or 0)
