@@ -114,6 +114,7 @@ def _compute(values: Values) -> ComputeSettings:
             namespace=values[compute.JOB_NAMESPACE],
             node_selector=values.get(compute.NODE_SELECTOR) or (),
             image_pull_secrets=values.get(compute.IMAGE_PULL_SECRETS) or (),
+            kubeconfig=values.get(compute.KUBECONFIG),
         ),
         slurm=_slurm(values),
         timelimit=values.get(compute.TIMELIMIT_MINUTES),

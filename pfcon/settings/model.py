@@ -155,11 +155,12 @@ class DockerSettings:
 
 @dataclass(frozen=True)
 class KubernetesSettings:
-    """Where Kubernetes Jobs go."""
+    """Where Kubernetes Jobs go. ``kubeconfig`` None: the account of the pod that this is, else kubectl's own file."""
 
     namespace: str
     node_selector: tuple[tuple[str, str], ...]
     image_pull_secrets: tuple[str, ...]
+    kubeconfig: str | None = None
 
 
 class LauncherName(StrEnum):

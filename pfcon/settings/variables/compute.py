@@ -124,6 +124,13 @@ IMAGE_PULL_SECRETS = Variable(
     engines=_KUBERNETES,
     exclusive=True,
 )
+KUBECONFIG = Variable(
+    "KUBECONFIG",
+    kinds.text("a file, or files separated by ':'", r"[^\x00-\x1f\x7f]+"),
+    "How to reach Kubernetes, as for kubectl.",
+    note="in a pod its service account, else `~/.kube/config`",
+    engines=_KUBERNETES,
+)
 DOCKER_HOST = Variable(
     "DOCKER_HOST",
     kinds.text("unix:///path, tcp://HOST:PORT or ssh://HOST", r"[^\s\x00-\x1f\x7f]+"),
@@ -168,6 +175,7 @@ COMPUTE = (
     JOB_NAMESPACE,
     NODE_SELECTOR,
     IMAGE_PULL_SECRETS,
+    KUBECONFIG,
     DOCKER_HOST,
     DOCKER_TLS_VERIFY,
     DOCKER_CERT_PATH,

@@ -1,0 +1,1 @@
+"""The kubernetes engine: one Kubernetes Job for each job."""

@@ -1,0 +1,150 @@
+"""The calls to an API server. Imports the official client: import it on first use."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError
+
+from pfcon.compute.kubernetes.connection import Connection
+from pfcon.compute.kubernetes.faults import error_of, no_answer, status_text
+from pfcon.compute.kubernetes.manifest import CONTAINER
+from pfcon.settings.model import KubernetesSettings
+
+Json = dict[str, Any]
+Query = dict[str, str | int]
+
+_CONNECT, _READ = 5.0, 30.0  # seconds
+_PAGE = 250  # objects of one answer to a list
+_MAX_ERROR = 64 * 1024
+_CHUNK = 64 * 1024
+_MERGE = "application/merge-patch+json"
+
+
+class KubernetesCalls:
+    """One API server and namespace. Serves all threads of the process that made it, and of no other.
+
+    Raises NoAnswer, Unreachable, Absent, Conflict or Refused with the server's own words.
+    """
+
+    def __init__(self, settings: KubernetesSettings) -> None:
+        """Raises Unreachable for a configuration that can't be used. Connects to nothing."""
+        self._connection = Connection(settings.kubeconfig)
+        self._namespace = settings.namespace
+        self.where = self._connection.where
+        self.pid = os.getpid()
+
+    def version(self) -> str:
+        """The server's version, v1.34.9."""
+        return str(self._json("GET", "/version")["gitVersion"])
+
+    def create_job(self, manifest: Json) -> Json:
+        """Servers of 1.25 and later refuse a field that they do not know; earlier ones drop it."""
+        return self._json("POST", self._jobs(), query={"fieldValidation": "Strict"}, body=manifest)
+
+    def job(self, name: str) -> Json:
+        """One Job."""
+        return self._json("GET", self._jobs(name))
+
+    def patch_job(self, name: str, patch: Json) -> Json:
+        """Change a Job (JSON merge patch)."""
+        return self._json("PATCH", self._jobs(name), body=patch)
+
+    def delete_job(self, name: str, uid: str) -> None:
+        """Begin to delete a Job and its pods; it is there until these have ended. Raises Conflict for another uid."""
+        options = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+        self._json("DELETE", self._jobs(name), body=options)
+
+    def pods_of(self, job: str) -> list[Json]:
+        """The pods that carry a Job's name, also those that an earlier Job of that name has left."""
+        return [pod for page in self.pages("pods", f"job-name={job}") for pod in page["items"]]
+
+    def patch_pod(self, name: str, patch: Json) -> None:
+        """Change a pod (JSON merge patch)."""
+        self._json("PATCH", self._pods(name), body=patch)
+
+    @contextlib.contextmanager
+    def pod_log(self, pod: str, tail_lines: int) -> Iterator[Iterator[bytes]]:
+        """The last lines of a pod's log as they come. Raises Refused while its container has not been started."""
+        query = {"container": CONTAINER, "tailLines": tail_lines}
+        with self._ask("GET", self._pods(pod, "log"), query) as answer:
+            yield answer.stream(_CHUNK)
+
+    def pages(self, resource: str, selector: str) -> Iterator[Json]:
+        """The lists, of bounded length, that make up all jobs or pods that a selector selects."""
+        query: Query = {"labelSelector": selector, "limit": _PAGE}
+        while True:
+            page = self._json("GET", self._path(resource), query)
+            yield page
+            if not page["metadata"].get("continue"):
+                return
+            query["continue"] = page["metadata"]["continue"]
+
+    @contextlib.contextmanager
+    def watch(self, resource: str, selector: str, version: str, seconds: int) -> Iterator[Iterator[Json]]:
+        """The events of jobs or pods after a resourceVersion, for some seconds. Raises Expired for one too old.
+
+        Kubernetes API concepts, "Efficient detection of changes"; bookmarks are asked for.
+        """
+        query: Query = {"labelSelector": selector, "resourceVersion": version, "timeoutSeconds": seconds}
+        query |= {"watch": 1, "allowWatchBookmarks": "true"}
+        with self._ask("GET", self._path(resource), query, timeout=seconds + _CONNECT) as answer:
+            yield _events(answer)
+
+    def _path(self, resource: str) -> str:
+        return self._jobs() if resource == "jobs" else self._pods()
+
+    def _jobs(self, *name: str) -> str:
+        return "/".join(["/apis/batch/v1/namespaces", self._namespace, "jobs", *name])
+
+    def _pods(self, *name: str) -> str:
+        return "/".join(["/api/v1/namespaces", self._namespace, "pods", *name])
+
+    def _json(self, method: str, path: str, query: Query | None = None, *, body: Json | None = None) -> Json:
+        with self._ask(method, path, query, body=body) as answer:
+            found: Json = json.loads(answer.data)
+            return found
+
+    @contextlib.contextmanager
+    def _ask(
+        self, method: str, path: str, query: Query | None = None, *, body: Json | None = None, timeout: float = _READ
+    ) -> Iterator[BaseHTTPResponse]:
+        """The answer of a request that succeeded; it is closed at the end. Nothing is tried again here."""
+        headers = {**self._connection.identity(), "Accept": "application/json, */*", "User-Agent": "pfcon"}
+        if body is not None:
+            headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
+        url = f"{self.where}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            answer = self._connection.pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=Timeout(connect=_CONNECT, read=timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            with contextlib.closing(answer):  # one that was read to its end has given its connection back
+                if answer.status >= 300:
+                    raise error_of(answer.status, status_text(answer.read(_MAX_ERROR)))
+                yield answer
+        except (HTTPError, OSError, ValueError) as fault:
+            raise no_answer(self.where, fault) from fault
+
+
+def _events(answer: BaseHTTPResponse) -> Iterator[Json]:
+    """The events of a watch, one JSON object a line. Raises Expired and the like for an event that is an error."""
+    rest = b""
+    for chunk in answer.stream(_CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in filter(None, lines):
+            event: Json = json.loads(line)
+            if event["type"] == "ERROR":
+                status = event["object"]
+                raise error_of(int(status.get("code") or 410), str(status.get("message")))
+            yield event

@@ -1,0 +1,41 @@
+"""How to reach an API server: what kubectl's configuration, or the pod that pfcon runs in, says of it."""
+
+import os
+from pathlib import Path
+
+from kubernetes import client, config
+from urllib3 import PoolManager
+
+from pfcon.errors import Unreachable
+
+_IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class Connection:
+    """The address of an API server, a pool of connections to it, and who we are there.
+
+    Of the official client only this is used. Its models and methods differ between the releases 36 and 37, 36 spoils
+    logs, and both check and fill in what a manifest holds; JSON is the same for all of them.
+    """
+
+    def __init__(self, kubeconfig: str | None) -> None:
+        """``kubeconfig``: file or files as in KUBECONFIG; None is the pod's own account, then ~/.kube/config.
+
+        Raises Unreachable for a configuration that can't be used.
+        """
+        self._configuration = client.Configuration()
+        try:
+            if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and _IN_POD.exists():
+                config.load_incluster_config(client_configuration=self._configuration)
+            else:
+                config.load_kube_config(kubeconfig, client_configuration=self._configuration, persist_config=False)
+        except Exception as fault:  # the loader lets through whatever YAML, files and login programs raise
+            reason = " ".join(str(fault).split())
+            raise Unreachable(f"there is no usable configuration of Kubernetes (KUBECONFIG): {reason}") from fault
+        self.where: str = self._configuration.host.rstrip("/")
+        self.pool: PoolManager = client.ApiClient(self._configuration).rest_client.pool_manager
+
+    def identity(self) -> dict[str, str]:
+        """The headers that say who we are. Renews a token that expires."""
+        found = self._configuration.auth_settings().values()
+        return {auth["key"]: auth["value"] for auth in found if auth["in"] == "header" and auth["value"]}

@@ -1,0 +1,253 @@
+"""The kubernetes engine: one Kubernetes Job for each job, on Kubernetes or OpenShift."""
+
+import logging
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.compute.kubernetes import state
+from pfcon.compute.kubernetes.faults import NoAnswer
+from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
+from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, job_manifest, require_possible
+from pfcon.compute.kubernetes.patience import Patience
+from pfcon.compute.kubernetes.pods import Pod
+from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
+from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.models import JobInfo, JobSpec
+from pfcon.settings.model import ComputeSettings
+
+if TYPE_CHECKING:  # the official client takes half a second to import
+    from pfcon.compute.kubernetes.client import KubernetesCalls
+    from pfcon.compute.kubernetes.watcher import Watcher
+
+_log = logging.getLogger(__name__)
+
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
+STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times by then
+CANCELLED = "cancelled"
+_NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
+_REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
+_POLL = 0.25  # seconds
+_AT_ONCE = 1  # second, the shortest deadline there is
+_MAX_PODS = 50  # whose logs are told
+
+
+class KubernetesEngine(ComputeEngine):
+    """Runs jobs as Kubernetes Jobs.
+
+    A job is a Job of its name with pfcon's label. Others are left alone: for ``info``, ``logs``, ``cancel`` and
+    ``remove`` they are absent, for ``schedule`` a conflict.
+    """
+
+    name = "kubernetes"
+
+    def __init__(
+        self,
+        settings: ComputeSettings,
+        storebase_mount: Path,
+        processes: int = 1,
+        *,
+        stop_grace: int = STOP_GRACE,
+        stuck_grace: float = STUCK_GRACE,
+    ) -> None:
+        """``storebase_mount``: storeBase as this process sees it. ``processes``: how many make up the service.
+
+        Connects to nothing.
+        """
+        self._settings = settings
+        self._storebase_mount = storebase_mount
+        self._processes = processes
+        self._stop_grace = stop_grace
+        self._patience = Patience(stuck_grace)
+        self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
+        self._texts = LastTexts()
+        self._lock = threading.Lock()
+        self._connected: tuple[KubernetesCalls, Watcher] | None = None
+
+    def _connection(self) -> tuple["KubernetesCalls", "Watcher"]:
+        found = self._connected
+        if found is None or found[0].pid != os.getpid():  # connections can't be shared with a parent process
+            from pfcon.compute.kubernetes.client import KubernetesCalls
+            from pfcon.compute.kubernetes.watcher import Watcher
+
+            with self._lock:
+                found = self._connected
+                if found is None or found[0].pid != os.getpid():
+                    calls = KubernetesCalls(self._settings.kubernetes)
+                    found = self._connected = (calls, Watcher(calls, self._processes))
+        return found
+
+    @property
+    def _calls(self) -> "KubernetesCalls":
+        return self._connection()[0]
+
+    @property
+    def _watcher(self) -> "Watcher":
+        return self._connection()[1]
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
+        require_possible(spec)
+        self._require_sources(spec)
+        claim = self._settings.volume_name
+        if not claim:
+            raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
+        manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace)
+        deadline = time.monotonic() + _NAME_WAIT
+        while True:
+            try:
+                job = self._calls.create_job(manifest)
+                return state.job_info(state.view_of(job, []), datetime.now(UTC))
+            except Absent as fault:
+                raise Refused(f"Kubernetes refuses: {fault}") from fault
+            except NoAnswer as fault:
+                if fault.sent:
+                    raise NoAnswer(f"{fault}; the job may have been created", sent=True) from fault
+                raise
+            except Conflict as fault:
+                if not self._is_going(spec.name):
+                    raise Conflict(f"a job {spec.name} exists") from fault
+                if time.monotonic() > deadline:
+                    raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from fault
+            time.sleep(_POLL)
+
+    def _require_sources(self, spec: JobSpec) -> None:
+        """Refuse a mount whose source is missing: a kubelet would make it, as root."""
+        for mount in spec.mounts:
+            if not (self._storebase_mount / mount.source).is_dir():
+                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
+
+    def _is_going(self, name: str) -> bool:
+        """Whether a Job is being deleted, or gone by now."""
+        try:
+            return bool(self._calls.job(name)["metadata"].get("deletionTimestamp"))
+        except Absent:
+            return True
+
+    def info(self, name: str) -> JobInfo:
+        """See ComputeEngine. What is told of an active job may be some seconds old: see Watcher.
+
+        A job that can't start for want of an image or a volume is ended here, after a while.
+        """
+        followed = self._followed(name)
+        if followed is not None:
+            info = state.job_info(followed, datetime.now(UTC))
+            if not info.status.final and not state.untold(followed) and not self._overdue(followed):
+                return info
+        view = self._look(name)
+        info = state.job_info(view, datetime.now(UTC))
+        if state.untold(view):  # whoever noted its end was cut off
+            self._stop(view)
+        elif reason := self._overdue(view):
+            info = self._end(view, reason)
+        if info.status.final:
+            self._watcher.forget(view.uid)
+        return info
+
+    def _followed(self, name: str) -> View | None:
+        found = self._watcher.find(name)
+        return state.view_of(*found) if found and state.is_job(found[0]) else None
+
+    def _look(self, name: str) -> View:
+        """Ask for a job and its pods. Raises Absent."""
+        job = self._calls.job(name)
+        if not state.is_job(job):
+            raise Absent(f"there is no job {name}; a Job that is not pfcon's has that name")
+        return state.view_of(job, self._calls.pods_of(name))
+
+    def _overdue(self, view: View) -> str:
+        """Why a job has to be ended that can't start; empty where it may, or is given time."""
+        stuck = state.stuck(view)
+        return self._patience.lost_with(view.uid, stuck.message if stuck else "")
+
+    def logs(self, name: str, tail_lines: int) -> str:
+        """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
+
+        With many active jobs, what is told of one may be a while old: see ``Allowance``.
+        """
+        followed = self._followed(name)
+        if followed is None:
+            view = self._look(name)
+            return self._read(view, tail_lines)
+        if any(pod.begun for pod in followed.pods) and self._reads.take():
+            self._texts.put(followed.uid, self._read(followed, tail_lines))
+        return self._texts.get(followed.uid)
+
+    def _read(self, view: View, tail_lines: int) -> str:
+        pods = [pod for pod in view.pods if pod.begun][:_MAX_PODS]
+        return merge([(pod.name, self._read_pod(pod, tail_lines)) for pod in pods], tail_lines) if pods else ""
+
+    def _read_pod(self, pod: Pod, tail_lines: int) -> str:
+        tail = Tail()
+        try:
+            with self._calls.pod_log(pod.name, tail_lines) as chunks:
+                tail.feed(chunks)
+        except (Absent, Refused) as fault:  # deleted, not started, or its node has thrown the log away
+            _log.info("pod %s has no log: %s", pod.name, fault)
+        return tail.text(tail_lines)
+
+    def cancel(self, name: str) -> None:
+        """See ComputeEngine. Returns at once; the job is FAILED when its containers have ended."""
+        view = self._look(name)
+        if state.job_info(view, datetime.now(UTC)).status.final:
+            return
+        if state.note_of(view.job):
+            self._stop(view)
+        else:
+            self._end(view, CANCELLED)
+
+    def _end(self, view: View, reason: str) -> JobInfo:
+        """End a job for a reason that stays with it."""
+        note = Note(reason, datetime.now(UTC))
+        patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}}}
+        if not any(pod.begun for pod in view.pods):
+            patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
+        ended = View(self._calls.patch_job(view.job["metadata"]["name"], patch), view.pods, view.grace)
+        if state.untold(ended):
+            self._stop(ended)
+        return state.job_info(ended, datetime.now(UTC))
+
+    def _stop(self, view: View) -> None:
+        """End the containers of a job.
+
+        A Job's own deadline would do, but then its pods are deleted, with their logs; a pod's deadline leaves them.
+        """
+        try:
+            for pod in state.unended(view):
+                if not pod.told:
+                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
+        except (Absent, Refused) as fault:  # it is gone already; or this service may not change pods
+            _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
+            self._calls.patch_job(view.job["metadata"]["name"], {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
+
+    def remove(self, name: str) -> None:
+        """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
+        deadline = time.monotonic() + self._stop_grace + _REMOVE_WAIT
+        uid = ""
+        while True:
+            try:
+                job = self._calls.job(name)
+                if not state.is_job(job) or (uid and job["metadata"]["uid"] != uid):
+                    return
+                if not uid:
+                    uid = job["metadata"]["uid"]
+                    self._watcher.forget(uid)
+                    self._calls.delete_job(name, uid)
+            except Absent:
+                return
+            except Conflict:
+                uid = ""  # another one took its name in between
+            if time.monotonic() > deadline:
+                raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
+            time.sleep(_POLL)
+
+    def check(self) -> str:
+        """See ComputeEngine. Also lists Jobs, so that missing rights show."""
+        version = self._calls.version()
+        next(self._calls.pages("jobs", JOB_TYPE_LABEL))
+        next(self._calls.pages("pods", JOB_TYPE_LABEL))
+        return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.kubernetes.namespace}"

@@ -1,0 +1,58 @@
+"""What an API server's refusals mean: its Status objects to our errors. Pure."""
+
+import json
+from typing import Any
+
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.network import silence
+
+_MAX_TEXT = 500
+
+
+class NoAnswer(Unreachable):
+    """The API server did not answer at all. ``sent``: whether it may have got the request."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class Expired(Unreachable):
+    """A watch or a list can't go on from where it was: it has to begin anew (410 Gone)."""
+
+
+def plain(text: str) -> str:
+    """A server's text as one line of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+
+
+def status_text(body: bytes) -> str:
+    """The message of a Status object, or what there is instead."""
+    try:
+        found: Any = json.loads(body)
+        return plain(str(found["message"]))
+    except (ValueError, TypeError, KeyError):
+        return plain(body.decode("utf-8", "replace"))
+
+
+def error_of(status: int, text: str) -> PfconError:
+    """Our error for a status of HTTP (Kubernetes API concepts, "Status"); ``text`` is the server's own."""
+    text = text or f"the answer has the status {status}"
+    if status == 404:
+        return Absent(text)
+    if status == 409:
+        return Conflict(text)
+    if status == 410:
+        return Expired(f"Kubernetes can't go on from there: {text}")
+    if status == 401:
+        return Unreachable(f"Kubernetes does not accept this service's credentials: {text}")
+    if status in (408, 429) or status >= 500:
+        return Unreachable(f"Kubernetes can't do that now: {text}")
+    return Refused(f"Kubernetes refuses: {text}")
+
+
+def no_answer(where: str, fault: BaseException) -> NoAnswer:
+    """Our error for a request that got no answer."""
+    found = silence(fault)
+    return NoAnswer(f"Kubernetes at {where} does not answer: {found.reason}", sent=found.sent)

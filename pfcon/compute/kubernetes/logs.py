@@ -1,0 +1,97 @@
+"""The log of a job from those of its pods, and how often those of active jobs are read."""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+
+from pfcon.compute.base import clean_log
+
+LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
+READS_PER_MINUTE = 20  # of active jobs' logs, by all processes together
+BURST = 10  # reads that may come at once
+_MAX_TEXTS = 512
+_MAX_TEXT = 64 * 1024  # characters
+
+
+class Tail:
+    """The last bytes of what it is fed."""
+
+    def __init__(self, limit: int = LOG_BYTES) -> None:
+        self._limit = limit
+        self._parts: deque[bytes] = deque()
+        self._kept = 0
+        self._cut = False
+
+    def feed(self, chunks: Iterable[bytes]) -> None:
+        """Add pieces of any size."""
+        for chunk in chunks:
+            self._parts.append(chunk)
+            self._kept += len(chunk)
+            while self._kept - len(self._parts[0]) >= self._limit:
+                self._kept -= len(self._parts.popleft())
+                self._cut = True
+
+    def text(self, tail_lines: int) -> str:
+        """The last lines as clean text of at most the limit, in bytes of UTF-8."""
+        return last_part(clean_log(b"".join(self._parts)), tail_lines, self._limit)
+
+
+def last_part(text: str, tail_lines: int, limit: int = LOG_BYTES) -> str:
+    """The last lines of a text, and of these the last bytes, at most ``limit`` in UTF-8."""
+    lines = text.splitlines(keepends=True)[-tail_lines:] if tail_lines > 0 else []
+    raw = "".join(lines).encode()
+    return raw[-limit:].decode("utf-8", "ignore") if len(raw) > limit else raw.decode()
+
+
+def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:
+    """The logs of several pods in one, each below its pod's name; of one pod, its log alone.
+
+    All get the same share of the bytes, so that each is told of.
+    """
+    if len(texts) == 1:
+        return last_part(texts[0][1], tail_lines)
+    share = LOG_BYTES // max(1, len(texts)) - 128
+    parts = [f"==> {name} <==\n{last_part(text, tail_lines, share)}" for name, text in texts]
+    return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
+
+
+class Allowance:
+    """How many reads may be made now: a store that fills by the minute (a token bucket)."""
+
+    def __init__(self, per_minute: float, burst: float) -> None:
+        self._rate, self._burst = per_minute / 60, max(1.0, burst)
+        self._there, self._at = self._burst, time.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether one more may be made."""
+        with self._lock:
+            now = time.monotonic()
+            self._there = min(self._burst, self._there + (now - self._at) * self._rate)
+            self._at = now
+            if self._there < 1:
+                return False
+            self._there -= 1
+            return True
+
+
+class LastTexts:
+    """The ends of the logs that were read last, by job; of a bounded number of jobs."""
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, uid: str) -> str:
+        """What was read last of a job; empty where nothing was."""
+        with self._lock:
+            return self._texts.get(uid, "")
+
+    def put(self, uid: str, text: str) -> None:
+        """Remember what was read."""
+        with self._lock:
+            self._texts[uid] = text[-_MAX_TEXT:]
+            self._texts.move_to_end(uid)
+            while len(self._texts) > _MAX_TEXTS:
+                self._texts.popitem(last=False)

@@ -1,0 +1,172 @@
+"""From a job to the manifest of a Kubernetes Job. Pure."""
+
+import re
+from typing import Any
+
+from pfcon.errors import Refused
+from pfcon.models import JobSpec, Mount, Resources, Secret, User
+from pfcon.settings.model import KubernetesSettings
+
+JOB_TYPE_LABEL = "chrisproject.org/job-type"
+REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
+SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
+CONTAINER = "job"
+
+DEADLINE = 7 * 24 * 3600  # seconds a job may exist before it is ended
+KEPT = 24 * 3600  # seconds that Kubernetes keeps an ended job
+
+_NAME_LENGTH = 63
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_STOREBASE, _SHM = "storebase", "shm"
+
+
+def require_possible(spec: JobSpec) -> None:
+    """Raise Refused for a job that no Kubernetes can run.
+
+    A Job's name is a label of its pods, and with several workers ``<name>-<index>`` is a host name: Kubernetes,
+    "Object Names and IDs" and "Jobs".
+    """
+    workers = spec.resources.workers
+    room = _NAME_LENGTH - (len(f"-{workers - 1}") if workers > 1 else 0)
+    if not _NAME.fullmatch(spec.name) or len(spec.name) > room:
+        raise Refused(
+            f"jid: Kubernetes can't name a job {spec.name!r}: a name has at most {room} lower-case letters, digits "
+            "and '-', and begins and ends with a letter or digit"
+        )
+    if workers < 1:
+        raise Refused(f"number_of_workers: a job has at least one worker, not {workers}")
+    if not spec.argv or not spec.argv[0]:
+        raise Refused("the command is empty")
+
+
+def job_manifest(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
+    """The body that creates a job (Kubernetes API reference, Job v1 batch).
+
+    claim: the PersistentVolumeClaim that is storeBase. grace: seconds between SIGTERM and SIGKILL.
+    """
+    labels = {**dict(spec.labels), JOB_TYPE_LABEL: spec.kind.value}
+    workers = spec.resources.workers
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": spec.name,
+            "namespace": options.namespace,
+            "labels": labels,
+            "annotations": {REQUEST_ANNOTATION: spec.request},
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": DEADLINE,
+            "ttlSecondsAfterFinished": KEPT,
+            "parallelism": workers,
+            "completions": workers,
+            # Workers learn their number from JOB_COMPLETION_INDEX. Servers before 1.21 drop the field.
+            **({"completionMode": "Indexed"} if workers > 1 else {}),
+            "template": {"metadata": {"labels": labels}, "spec": _pod(spec, claim, options, grace)},
+        },
+    }
+
+
+def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": grace,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {**_user(spec.user), "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(spec)],
+        "volumes": _volumes(spec, claim),
+    }
+    if options.node_selector:
+        pod["nodeSelector"] = dict(options.node_selector)
+    if options.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in options.image_pull_secrets]
+    return pod
+
+
+def _container(spec: JobSpec) -> dict[str, Any]:
+    return {
+        "name": CONTAINER,
+        "image": spec.image,
+        "imagePullPolicy": "IfNotPresent",  # also for :latest, as with every other engine
+        "command": [_escape(spec.argv[0])],
+        "args": [_escape(word) for word in spec.argv[1:]],
+        "env": [{"name": key, "value": _escape(value)} for key, value in dict(spec.env).items()],
+        "resources": _resources(spec.resources),
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [
+            *(_mount(mount) for mount in spec.mounts),
+            *(_secret_mount(secret) for secret in spec.secrets),
+            *([{"name": _SHM, "mountPath": "/dev/shm"}] if spec.resources.shm else []),  # noqa: S108 - the device
+        ],
+    }
+
+
+def _escape(text: str) -> str:
+    """A text that comes out of Kubernetes' expansion of ``$(NAME)`` and ``$$`` as it was."""
+    return text.replace("$", "$$")
+
+
+def argv_of(job: dict[str, Any]) -> tuple[str, ...]:
+    """The command of a Job that ``job_manifest`` has described."""
+    container = container_of(job)
+    words = (*(container.get("command") or ()), *(container.get("args") or ()))
+    return tuple(word.replace("$$", "$") for word in words)
+
+
+def container_of(job: dict[str, Any]) -> dict[str, Any]:
+    """The one container of a Job's pods; empty where there is none."""
+    containers: list[dict[str, Any]] = job["spec"]["template"]["spec"].get("containers") or [{}]
+    return containers[0]
+
+
+def memory_limit(job: dict[str, Any]) -> str:
+    """A Job's memory limit as ``64 MiB``; empty for none. The server gives back what it was given."""
+    text = str(((container_of(job).get("resources") or {}).get("limits") or {}).get("memory", ""))
+    return text.replace("Mi", " MiB")
+
+
+def _user(user: User | None) -> dict[str, Any]:
+    """Group ownership of volumes that support it is only looked at, at their root: storeBase has millions of files."""
+    context: dict[str, Any] = {}
+    if user is not None and user.uid is not None:
+        context["runAsUser"] = user.uid
+    if user is not None and user.gid is not None:
+        context |= {"runAsGroup": user.gid, "fsGroup": user.gid, "fsGroupChangePolicy": "OnRootMismatch"}
+    return context
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    """Limits, and the same as requests: the node then has what the job was promised.
+
+    Memory can't be taken back, so that a smaller request would let a node run out of it. The cpu could be shared,
+    but with both the same a pod is Guaranteed: the last to be evicted ("Pod Quality of Service Classes").
+    """
+    limits: dict[str, str] = {}
+    if resources.cpu is not None:
+        limits["cpu"] = f"{resources.cpu}m"
+    if resources.memory is not None:
+        limits["memory"] = f"{resources.memory}Mi"
+    if resources.gpus:
+        limits["nvidia.com/gpu"] = str(resources.gpus)
+    return {"limits": limits, "requests": dict(limits)} if limits else {}
+
+
+def _mount(mount: Mount) -> dict[str, Any]:
+    found = {"name": _STOREBASE, "mountPath": str(mount.target), "readOnly": mount.read_only}
+    return found if mount.source.parts == () else {**found, "subPath": str(mount.source)}
+
+
+def _secret_mount(secret: Secret) -> dict[str, Any]:
+    return {"name": f"secret-{secret.name}", "mountPath": str(secret.target), "readOnly": True}
+
+
+def _volumes(spec: JobSpec, claim: str) -> list[dict[str, Any]]:
+    volumes: list[dict[str, Any]] = [{"name": _STOREBASE, "persistentVolumeClaim": {"claimName": claim}}]
+    for secret in spec.secrets:
+        source = {"secretName": f"{SECRET_PREFIX}{secret.name}"}
+        volumes.append({"name": f"secret-{secret.name}", "secret": source})
+    if spec.resources.shm:
+        volumes.append({"name": _SHM, "emptyDir": {"medium": "Memory", "sizeLimit": f"{spec.resources.shm}Mi"}})
+    return volumes

@@ -1,0 +1,174 @@
+"""From a pod of a job to what it tells of the job. Pure."""
+
+import re
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from pfcon.compute.docker_api.faults import start_failure
+from pfcon.compute.kubernetes.faults import plain
+
+
+class Stage(Enum):
+    """How far a pod is."""
+
+    WAITING = "waiting"
+    STUCK = "stuck"  # it will not start unless something outside changes
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What matters of a pod.
+
+    message: why it is where it is, for users. alive: a container of it may still run. told: whether it was told to
+    end. begun: a container of it has run, so that there may be a log.
+    """
+
+    name: str
+    uid: str
+    created: str
+    stage: Stage
+    message: str = ""
+    alive: bool = False
+    told: bool = False
+    begun: bool = False
+    finished_at: datetime | None = None
+
+
+# state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): what does not pass by itself.
+_NO_IMAGE = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+}
+_NO_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
+_PREPARING = {"ContainerCreating", "PodInitializing"}
+
+# status.reason of a pod that its node or the cluster has ended.
+_ENDED_BY_CLUSTER = {
+    "Evicted": "evicted by its node",
+    "NodeLost": "its node was lost",
+    "NodeShutdown": "its node was shut down",
+    "Terminated": "its node was shut down",
+    "Shutdown": "its node was shut down",
+    "Preempting": "preempted by another pod",
+    "NodeAffinity": "its node may not run it",
+    "UnexpectedAdmissionError": "its node did not admit it",
+    "DeadlineExceeded": "it ran longer than its deadline",
+}
+# state.terminated.reason of a container whose command could not be run: dockershim's, and that of containerd and CRI-O.
+_NOT_STARTED = {"ContainerCannotRun", "StartError"}
+_NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]*\" (?:not found|is being deleted)")
+
+
+def look_at(pod: dict[str, Any], limit: str) -> Pod:
+    """What an answer about a pod says. limit: the job's memory limit, for messages; empty for none."""
+    status: dict[str, Any] = pod.get("status") or {}
+    container: dict[str, Any] = next(iter(status.get("containerStatuses") or []), {})
+    now: dict[str, Any] = container.get("state") or {}
+    ended: dict[str, Any] = now.get("terminated") or {}
+    phase = status.get("phase")
+    finished = None
+    if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
+        stage, message = Stage.SUCCEEDED, ""
+        finished = time_of(ended.get("finishedAt"))
+    elif phase == "Failed" or ended:
+        stage, message = Stage.FAILED, _end_message(pod, status, ended, limit)
+        finished = time_of(ended.get("finishedAt"))
+    elif "running" in now:
+        lost = phase == "Unknown" or status.get("reason") == "NodeLost"
+        stage, message = Stage.RUNNING, "its node does not answer" if lost else ""
+    else:
+        stage, message = _waiting(status, now.get("waiting") or {}, _image(pod))
+    return Pod(
+        name=pod["metadata"]["name"],
+        uid=pod["metadata"]["uid"],
+        created=str(pod["metadata"].get("creationTimestamp") or ""),
+        stage=stage,
+        message=message,
+        alive="running" in now,
+        told=bool(pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")),
+        begun=bool(ended) or "running" in now,
+        finished_at=finished,
+    )
+
+
+def _waiting(status: dict[str, Any], waiting: dict[str, Any], image: str) -> tuple[Stage, str]:
+    reason, text = str(waiting.get("reason") or ""), plain(str(waiting.get("message") or ""))
+    if reason in _NO_IMAGE:
+        return Stage.STUCK, f"image {image} can't be fetched: {text or reason}"
+    if reason in _NO_CONTAINER:
+        return Stage.STUCK, f"its container can't be created: {text or reason}"
+    if reason in _PREPARING:
+        return Stage.WAITING, f"its node prepares it: volumes, then image {image}"
+    if reason:
+        return Stage.WAITING, f"{reason}: {text}" if text else reason
+    return _unplaced(status)
+
+
+def _unplaced(status: dict[str, Any]) -> tuple[Stage, str]:
+    """What the scheduler tells of a pod that no kubelet tells of."""
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            text = plain(str(condition.get("message") or condition.get("reason") or "no reason given"))
+            if missing := _NO_CLAIM.search(text):
+                return Stage.STUCK, f"there is no such volume: {missing[0]}"
+            return Stage.WAITING, f"no node can run it yet: {text}"
+    return Stage.WAITING, "waiting for a node"
+
+
+def _end_message(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, Any], limit: str) -> str:
+    """Why a pod failed."""
+    reason, text = str(status.get("reason") or ""), plain(str(status.get("message") or ""))
+    by_cluster = _ENDED_BY_CLUSTER.get(reason)
+    if by_cluster or (reason and not ended):
+        return f"{by_cluster or reason}: {text}" if text else by_cluster or reason
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
+    if not ended:
+        return text or "its pod failed, and no reason was given"
+    return _exit_message(pod, ended, limit)
+
+
+def _exit_message(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> str:
+    code = int(ended.get("exitCode") or 0)
+    name = _signal_name(code)
+    if ended.get("reason") == "OOMKilled":
+        return f"out of memory: {f'the job exceeded its limit of {limit}' if limit else 'its node has no more'}"
+    if ended.get("reason") in _NOT_STARTED:
+        command = next(iter(((pod.get("spec") or {}).get("containers") or [{}])[0].get("command") or ()), "")
+        text = str(ended.get("message") or "")
+        found = start_failure(text, _image(pod), str(command).replace("$$", "$"))
+        return found or f"its container could not be started: {plain(text)}"
+    if ended.get("reason") == "ContainerStatusUnknown":
+        return "its node lost track of it: it may have been restarted"
+    if name == "SIGKILL" and limit:
+        return f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit}"
+    return f"killed by signal {name}" if name else f"exit code {code}"
+
+
+def _signal_name(code: int) -> str:
+    """The name of the signal in an exit code as runtimes write it (128 + number), or empty."""
+    try:
+        return signal.Signals(code - 128).name
+    except ValueError:
+        return ""
+
+
+def _image(pod: dict[str, Any]) -> str:
+    return str(((pod.get("spec") or {}).get("containers") or [{}])[0].get("image") or "")
+
+
+def time_of(text: str | None) -> datetime | None:
+    """A time of Kubernetes, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

@@ -1,0 +1,205 @@
+"""From a Job and its pods to a JobInfo. Pure.
+
+Either alone misleads: a Job counts its pods seconds after they have ended, calls those active that can't start, and
+does not say why one failed; pods are deleted when a deadline has passed or a node is drained, and their Job stays.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pfcon.compute.kubernetes.faults import plain
+from pfcon.compute.kubernetes.manifest import (
+    DEADLINE,
+    JOB_TYPE_LABEL,
+    REQUEST_ANNOTATION,
+    argv_of,
+    container_of,
+    memory_limit,
+)
+from pfcon.compute.kubernetes.pods import Pod, Stage, look_at, time_of
+from pfcon.models import JobInfo, JobStatus
+
+NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"
+
+_STOP_MARGIN = timedelta(seconds=3)  # beyond the grace, for a pod that is Failed while its container is being ended
+_STOP_PATIENCE = timedelta(seconds=60)  # beyond the grace, for a pod whose node does not report
+_PODLESS = timedelta(seconds=30)  # after which it is told that there is no pod
+
+
+@dataclass(frozen=True)
+class Note:
+    """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware."""
+
+    reason: str
+    at: datetime
+
+    def annotation(self) -> str:
+        """The annotation's value; ``note_of`` is the inverse."""
+        return json.dumps({"reason": self.reason, "at": self.at.isoformat()})
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at a job. ``pods`` are its own, the oldest first. ``grace``: seconds that its containers get to end."""
+
+    job: dict[str, Any]
+    pods: tuple[Pod, ...]
+    grace: int
+
+    @property
+    def uid(self) -> str:
+        """Tells one Job from another of the same name."""
+        return str(self.job["metadata"]["uid"])
+
+
+def view_of(job: dict[str, Any], pods: Sequence[dict[str, Any]]) -> View:
+    """A Job with those of the pods that are its own; an earlier Job of that name may have left some."""
+    uid, limit = job["metadata"]["uid"], memory_limit(job)
+    own = [look_at(pod, limit) for pod in pods if uid in owners(pod)]
+    grace = job["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or 0
+    return View(job, tuple(sorted(own, key=lambda pod: (pod.created, pod.name))), grace)
+
+
+def owners(pod: dict[str, Any]) -> list[str]:
+    """The uids of what a pod belongs to."""
+    return [str(owner.get("uid")) for owner in pod["metadata"].get("ownerReferences") or []]
+
+
+def is_job(job: dict[str, Any]) -> bool:
+    """Whether a Job is one of pfcon's."""
+    return JOB_TYPE_LABEL in (job["metadata"].get("labels") or {})
+
+
+def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The conditions that hold, by type. SuccessCriteriaMet and FailureTarget come before Complete and Failed."""
+    found = (job.get("status") or {}).get("conditions") or []
+    return {condition["type"]: condition for condition in found if condition.get("status") == "True"}
+
+
+def has_ended(job: dict[str, Any]) -> bool:
+    """Whether Kubernetes is done with a Job."""
+    return not {"Complete", "Failed"}.isdisjoint(conditions(job))
+
+
+def note_of(job: dict[str, Any]) -> Note | None:
+    """The note that pfcon left when it ended a job."""
+    text = (job["metadata"].get("annotations") or {}).get(NOTE_ANNOTATION)
+    try:
+        found = json.loads(text) if text else None
+        return Note(str(found["reason"]), datetime.fromisoformat(found["at"]).astimezone(UTC)) if found else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def job_info(view: View, now: datetime) -> JobInfo:
+    """What a look at a job tells. ``now``: aware."""
+    job = view.job
+    info = JobInfo(
+        name=job["metadata"]["name"],
+        status=JobStatus.STARTED,
+        image=str(container_of(job).get("image") or ""),
+        argv=argv_of(job),
+        request=str((job["metadata"].get("annotations") or {}).get(REQUEST_ANNOTATION, "")),
+    )
+    held, note = conditions(job), note_of(job)
+    if "Complete" in held or len(_at(view, Stage.SUCCEEDED)) >= _wanted(job):
+        return replace(info, status=JobStatus.SUCCEEDED, finished_at=_finished(view, held.get("Complete")))
+    if note:
+        return _noted(info, view, note, now)
+    failed = _at(view, Stage.FAILED)
+    if "Failed" in held or (failed and not any(pod.alive for pod in view.pods)):
+        message = _failure(view, held.get("Failed"))
+        return replace(info, status=JobStatus.FAILED, message=message, finished_at=_finished(view, held.get("Failed")))
+    if any(pod.alive or pod.begun for pod in view.pods):
+        return replace(info, message=_progress(view))
+    return replace(info, status=JobStatus.NOT_STARTED, message=_obstacle(view, now))
+
+
+def stuck(view: View) -> Pod | None:
+    """A pod that will not start unless something outside changes, where no worker of the job runs."""
+    if has_ended(view.job) or note_of(view.job) or any(pod.alive for pod in view.pods):
+        return None
+    return next(iter(_at(view, Stage.STUCK)), None)
+
+
+def untold(view: View) -> bool:
+    """Whether a job was noted as ended, and what should end it has not been done: its request got lost."""
+    if has_ended(view.job) or view.job["spec"].get("activeDeadlineSeconds") != DEADLINE:
+        return False
+    return bool(note_of(view.job)) and any(not pod.told for pod in unended(view))
+
+
+def unended(view: View) -> list[Pod]:
+    """The pods that run or may yet do so."""
+    return [pod for pod in view.pods if pod.stage not in (Stage.SUCCEEDED, Stage.FAILED)]
+
+
+def _at(view: View, stage: Stage) -> list[Pod]:
+    return [pod for pod in view.pods if pod.stage is stage]
+
+
+def _wanted(job: dict[str, Any]) -> int:
+    return int(job["spec"].get("completions") or 1)
+
+
+def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
+    """A job that pfcon has ended: it runs until its containers have, or should have, ended."""
+    patience = timedelta(seconds=view.grace) + note_patience(view)
+    if untold(view) or (any(pod.alive for pod in view.pods) and now - note.at < patience):
+        return replace(info, message=f"{note.reason}: being ended")
+    return replace(info, status=JobStatus.FAILED, message=note.reason, finished_at=note.at)
+
+
+def note_patience(view: View) -> timedelta:
+    """How long a container may still be told to run after its grace.
+
+    Kubelets before 1.22 call a pod Failed first, end its containers then, and never tell of that.
+    """
+    running = any(pod.alive and pod.stage is Stage.RUNNING for pod in view.pods)
+    return _STOP_PATIENCE if running else _STOP_MARGIN
+
+
+def _finished(view: View, condition: dict[str, Any] | None) -> datetime | None:
+    times = [pod.finished_at for pod in view.pods if pod.finished_at]
+    if times:
+        return max(times)
+    status = view.job.get("status") or {}
+    return time_of(status.get("completionTime") or (condition or {}).get("lastTransitionTime"))
+
+
+def _failure(view: View, condition: dict[str, Any] | None) -> str:
+    """Why a job failed: what its first failed pod tells, or else its own condition."""
+    reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
+    if reason == "DeadlineExceeded":
+        seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
+        return f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}"
+    failed = _at(view, Stage.FAILED)
+    if failed:
+        first = min(failed, key=lambda pod: (pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
+        return f"{first.name}: {first.message}" if _wanted(view.job) > 1 else first.message
+    if reason == "BackoffLimitExceeded":
+        return "its pod was removed by the cluster, as when a node is drained or lost"
+    return plain(text) or reason or "Kubernetes gives no reason"
+
+
+def _progress(view: View) -> str:
+    """Something worth telling of a job that runs."""
+    troubled = next((pod for pod in view.pods if pod.alive and pod.message), None)
+    if troubled:
+        return troubled.message
+    begun, wanted = sum(pod.begun for pod in view.pods), _wanted(view.job)
+    return f"{begun} of {wanted} workers have begun" if begun < wanted else ""
+
+
+def _obstacle(view: View, now: datetime) -> str:
+    """Why a job has not begun."""
+    for stage in (Stage.STUCK, Stage.WAITING):
+        for pod in _at(view, stage):
+            return pod.message
+    created = time_of(view.job["metadata"].get("creationTimestamp"))
+    if created and now - created > _PODLESS:
+        return "Kubernetes has made no pod for it yet; a quota of the namespace may be used up"
+    return ""
