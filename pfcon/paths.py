@@ -126,6 +126,15 @@ class JobDir:
         partial.mkdir(mode=0o755)
         return partial
 
+    def new_scratch(self) -> Path:
+        """Create an empty directory for files that are not complete. Raises OSError.
+
+        Whoever made it removes it; after a kill it counts as an earlier try, and goes with these.
+        """
+        scratch = self.path / f"incoming.{uuid.uuid4().hex}.old"
+        scratch.mkdir(mode=0o700)
+        return scratch
+
     def earlier_tries(self) -> list[Path]:
         """Where tries that did not complete have staged to. From now on they can't complete. Raises OSError.
 

@@ -37,6 +37,19 @@ def _find_fallocate() -> Callable[[int, int, int, int], int]:
 _fallocate = _find_fallocate()
 
 
+def reserve(target: int, size: int) -> bool:
+    """Have the file system find the space of a file at once; the file does not grow by it (fallocate(2)).
+
+    Not os.posix_fallocate, which writes zeros where the file system can't: False then. Raises OSError for a full disk.
+    """
+    if _fallocate(target, _FALLOC_FL_KEEP_SIZE, 0, size) == 0:
+        return True
+    fault = ctypes.get_errno()
+    if fault in (errno.ENOSPC, errno.EDQUOT):
+        raise OSError(fault, os.strerror(fault))
+    return False
+
+
 class Unsteady(Exception):
     """A file changed while it was copied."""
 
@@ -84,8 +97,8 @@ class FileCopier:
     def _large(self, source: int, found: os.stat_result, target: int) -> None:
         if not self._cloned(source, target):
             self._room(found.st_blocks * 512)
-            if found.st_blocks * 512 >= found.st_size >= RESERVED:
-                self._reserve(target, found.st_size)
+            if self.can_reserve and found.st_blocks * 512 >= found.st_size >= RESERVED:
+                self.can_reserve = reserve(target, found.st_size)
             for start, end in _data(source, found):
                 self._range(source, start, end, target)
             os.ftruncate(target, found.st_size)  # a hole at the end
@@ -103,19 +116,6 @@ class FileCopier:
                     raise
                 self.can_clone = False
         return self.can_clone
-
-    def _reserve(self, target: int, size: int) -> None:
-        """Have the file system find the space at once; the file does not grow by it (fallocate(2)).
-
-        Not os.posix_fallocate, which writes zeros where the file system can't.
-        """
-        if not self.can_reserve:
-            return
-        if _fallocate(target, _FALLOC_FL_KEEP_SIZE, 0, size) != 0:
-            fault = ctypes.get_errno()
-            if fault in (errno.ENOSPC, errno.EDQUOT):
-                raise OSError(fault, os.strerror(fault))
-            self.can_reserve = False
 
     def _range(self, source: int, at: int, end: int, target: int) -> None:
         while at < end:
