@@ -1,8 +1,9 @@
-"""What the answers of stores have in common: texts of errors, MD5s, ranges, bodies. Pure but for reading a body."""
+"""What requests to both stores and their answers have in common: timeouts, ranges, bodies, MD5s, texts of errors."""
 
 import logging
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from pfcon.storage.objects.store import Transient
 
@@ -11,6 +12,13 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _TAG = re.compile(r"<[^>]*>")
 _MAX_TEXT = 300
+
+
+class Timeouts(NamedTuple):
+    """Seconds for a connection (or the sending of 16 KiB), and for any silence of the store in an answer."""
+
+    connect: float = 10.0
+    read: float = 60.0
 
 
 def plain(text: str | bytes, secrets: tuple[str, ...] = ()) -> str:

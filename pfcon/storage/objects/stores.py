@@ -11,4 +11,8 @@ def make_store(settings: StorageSettings) -> ObjectStore:
         from pfcon.storage.objects.swift import SwiftStore
 
         return SwiftStore(settings.swift)
+    if settings.s3 is not None:
+        from pfcon.storage.objects.s3 import S3Store
+
+        return S3Store(settings.s3)
     raise ConfigurationError([f"STORAGE_ENV: {settings.name.value} is no object store"])

@@ -11,7 +11,7 @@ from swiftclient import client as swiftclient
 
 from pfcon.errors import Refused
 from pfcon.settings.model import SwiftSettings
-from pfcon.storage.objects.answers import extent, hush, md5_of
+from pfcon.storage.objects.answers import Timeouts, extent, hush, md5_of
 from pfcon.storage.objects.store import (
     Described,
     Download,
@@ -22,7 +22,7 @@ from pfcon.storage.objects.store import (
     Source,
     Transient,
 )
-from pfcon.storage.objects.swift_access import SwiftAccess, Timeouts, Tokens
+from pfcon.storage.objects.swift_access import SwiftAccess, Tokens
 from pfcon.storage.objects.swift_container import Row, SwiftContainer, is_static
 from pfcon.storage.objects.swift_faults import Asked, NoContainer
 from pfcon.storage.objects.swift_login import login_of

@@ -10,26 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from requests import PreparedRequest, Request
 from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 from swiftclient.requests_compat import SwiftClientRequestsSession
 
+from pfcon.storage.objects.answers import Timeouts
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
 
 T = TypeVar("T")
 UNAUTHORIZED = 401
 MAX_IDLE = 64  # connections kept for the next request
-
-
-class Timeouts(NamedTuple):
-    """Seconds for a connection (or the sending of 16 KiB), and for any silence of the store in an answer."""
-
-    connect: float = 10.0
-    read: float = 60.0
 
 
 @dataclass(frozen=True)

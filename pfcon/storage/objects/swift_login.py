@@ -9,9 +9,9 @@ from swiftclient.exceptions import ClientException
 
 from pfcon.errors import ConfigurationError, Refused
 from pfcon.settings.model import SwiftSettings
-from pfcon.storage.objects.answers import plain
+from pfcon.storage.objects.answers import Timeouts, plain
 from pfcon.storage.objects.store import Transient
-from pfcon.storage.objects.swift_access import Access, Timeouts
+from pfcon.storage.objects.swift_access import Access
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
 
 Login = Callable[[], Access]

@@ -1,0 +1,132 @@
+"""S3 as an ObjectStore: Amazon's, and every service that speaks its protocol."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from pfcon.errors import Refused
+from pfcon.settings.model import S3Settings
+from pfcon.storage.objects.answers import Timeouts, extent, hush, range_header
+from pfcon.storage.objects.s3_answers import content_md5, described, equal_pieces, in_parts, is_opaque, rows
+from pfcon.storage.objects.s3_bucket import Bucket
+from pfcon.storage.objects.s3_upload import S3LargeUpload
+from pfcon.storage.objects.sending import SourceReader
+from pfcon.storage.objects.store import (
+    Changed,
+    Described,
+    Download,
+    Limits,
+    Listed,
+    ObjectStore,
+    Piece,
+    Source,
+    Transient,
+)
+
+# Amazon's "S3 User Guide", "Multipart upload limits"; other services keep to them.
+MIB = 1024**2
+LIMITS = Limits(single_max=5 * 1024 * MIB, piece_min=5 * MIB, piece_max=5 * 1024 * MIB, pieces_max=10_000)
+FIRST_REGION = "us-east-1"  # the only one that CreateBucket does not want to be told
+MOST_ASKED = 1000  # parts of unlike sizes: each takes a request
+
+
+class S3Store(ObjectStore):
+    """Requests go through boto3."""
+
+    name = "s3"
+
+    def __init__(self, settings: S3Settings, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - immutable
+        hush("boto3", "botocore", "s3transfer", "urllib3")
+        self._bucket = Bucket(settings, timeouts)
+        self.place = self._bucket.place
+
+    def check(self) -> None:
+        """See ObjectStore."""
+        self._bucket.check()
+
+    def limits(self) -> Limits:
+        """See ObjectStore."""
+        return LIMITS
+
+    def create_container(self) -> None:
+        """See ObjectStore."""
+        try:
+            self._bucket.check()
+        except Refused:
+            region = self._bucket.region
+            where = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != FIRST_REGION else {}
+            self._bucket.call("create_bucket", **where)
+
+    def pages(self, prefix: str, *, delimited: bool = False, limit: int = 0) -> Iterator[list[Listed]]:
+        """See ObjectStore."""
+        arguments: dict[str, str | int] = {"Prefix": prefix}
+        if delimited:
+            arguments["Delimiter"] = "/"
+        if limit:
+            arguments["MaxKeys"] = limit
+        while True:
+            page = self._bucket.call("list_objects_v2", **arguments)
+            yield rows(page)
+            if not page.get("IsTruncated"):
+                return
+            arguments["ContinuationToken"] = page["NextContinuationToken"]
+
+    def describe(self, name: str) -> Described:
+        """See ObjectStore."""
+        told = self._bucket.call("head_object", name, ChecksumMode="ENABLED")
+        found = described(name, told)
+        pieces_md5, count = in_parts(found.etag)
+        if not count:
+            return found
+        try:
+            pieces = self._pieces(found, count)
+        except Changed:
+            raise Transient(f"{name!r} was replaced while it was looked at") from None
+        known = pieces and not is_opaque(told)
+        return replace(found, pieces=pieces, pieces_md5=pieces_md5 if known else "", binary=True)
+
+    @contextmanager
+    def download(self, name: str, *, start: int = 0, size: int | None = None, etag: str = "") -> Iterator[Download]:
+        """See ObjectStore."""
+        conditions = {"IfMatch": f'"{etag}"'} if etag else {}
+        if bounds := range_header(start, size):
+            conditions["Range"] = bounds
+        told = self._bucket.call("get_object", name, **conditions)
+        try:
+            first, length, _ = extent(told.get("ContentRange"), int(told["ContentLength"]))
+            if first != start:
+                raise Refused(f"{self.place} does not give parts of {name!r}")
+            yield Download(described(name, told), self._bucket.chunks(told["Body"], length))
+        finally:
+            told["Body"].close()
+
+    def put(self, name: str, source: Source, md5: str) -> None:
+        """See ObjectStore."""
+        contents = SourceReader(source) if source.size else b""
+        self._bucket.call("put_object", name, Body=contents, ContentLength=source.size, ContentMD5=content_md5(md5))
+
+    def large_upload(self, name: str, piece_size: int) -> S3LargeUpload:  # noqa: ARG002 - parts tell their sizes
+        """See ObjectStore."""
+        return S3LargeUpload(self._bucket, name)
+
+    def delete(self, name: str) -> None:
+        """See ObjectStore."""
+        self._bucket.call("delete_object", name)
+
+    def _pieces(self, found: Described, count: int) -> tuple[Piece, ...]:
+        """The parts' sizes. Of equal ones the first and the last tell all; unlike ones are asked for one by one.
+
+        ``()`` where the service does not tell, or there are too many.
+        """
+        first, last = self._part_size(found, 1), self._part_size(found, count)
+        pieces = equal_pieces(found.size, count, first, last)
+        if pieces or count > MOST_ASKED or not first:
+            return pieces
+        pieces = tuple(Piece(self._part_size(found, number), "") for number in range(1, count + 1))
+        return pieces if sum(piece.size for piece in pieces) == found.size else ()
+
+    def _part_size(self, found: Described, number: int) -> int:
+        """Bytes of one part of this version; 0 where the service does not tell."""
+        told = self._bucket.call("head_object", found.name, PartNumber=number, IfMatch=f'"{found.etag}"')
+        _, length, _ = extent(told.get("ContentRange"), int(told["ContentLength"]))
+        return length if "PartsCount" in told or told.get("ContentRange") else 0

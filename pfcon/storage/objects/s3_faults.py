@@ -1,0 +1,88 @@
+"""What an S3 service's errors mean, and what botocore raises, as the seam's errors. Pure.
+
+Codes as in Amazon's "S3 API Reference", "Error responses"; an answer without a body has its status as its code.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from urllib3.exceptions import HTTPError
+
+from pfcon.errors import Refused
+from pfcon.network import silence
+from pfcon.storage.objects.answers import plain, seconds
+from pfcon.storage.objects.sending import SourceFault
+from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
+
+NETWORK_FAULTS = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
+"""What a broken or silent connection raises. While a body is read urllib3's may come as they are."""
+
+_TRANSIENT_CODES = {
+    *("RequestTimeout", "IncompleteBody", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException"),
+    *("OperationAborted", "ConditionalRequestConflict", "InternalError", "ServiceUnavailable"),
+}
+_TRANSIENT = {408, 429}
+_LASTING = {501, 505}
+_NO_BUCKET = {"NoSuchBucket"}
+_NO_KEY = {"NoSuchKey", "404"}
+_CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
+_REASONS = {
+    "SignatureDoesNotMatch": "S3_ACCESS_KEY and S3_SECRET_KEY are refused",
+    "InvalidAccessKeyId": "S3_ACCESS_KEY is refused",
+    "AccessDenied": "S3_ACCESS_KEY has no right to do that",
+    "403": "S3_ACCESS_KEY and S3_SECRET_KEY are refused, or have no right to do that",
+    "RequestTimeTooSkewed": "its clock and this machine's differ too much",
+    "BadDigest": "what arrived is not what was sent, or the file changed meanwhile",
+    "XAmzContentSHA256Mismatch": "what arrived is not what was sent, or the file changed meanwhile",
+    "PermanentRedirect": "the bucket is elsewhere: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
+    "301": "the bucket is elsewhere: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
+}
+
+
+class NoUpload(Refused):
+    """The multipart upload was completed or aborted."""
+
+
+def code_of(error: ClientError) -> str:
+    """The code of an error, ``""`` where there is none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def answered(error: ClientError, place: str, name: str | None, secrets: tuple[str, ...] = ()) -> Exception:
+    """Our error for an answer that is none of success. A 404 without a body may still be the bucket's."""
+    code = code_of(error)
+    about: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    status = int(about.get("HTTPStatusCode", 0))
+    text = plain(str(error.response.get("Error", {}).get("Message", "")), secrets)
+    what = place if name is None else f"{name!r} in {place}"
+    told = f"{status} {code}: {text}" if code != str(status) else f"{status} {text}"
+    if code in _TRANSIENT_CODES or status in _TRANSIENT or (status >= 500 and status not in _LASTING):
+        return Transient(f"{place} answers {told}", seconds(about.get("HTTPHeaders", {}).get("retry-after")))
+    if code in _NO_BUCKET or (code in _NO_KEY and name is None):
+        return Refused(f"there is no {place}")
+    if code in _NO_KEY:
+        return ObjectAbsent(f"no {what}")
+    if code == "NoSuchUpload":
+        return NoUpload(f"{what}: somebody else has ended the upload ({told})")
+    if code in _CHANGED:
+        return Changed(f"{what} is another one meanwhile")
+    return Refused(f"{what}: {_REASONS.get(code, 'it refuses that')} ({told})")
+
+
+def unanswered(fault: BaseException, place: str) -> Exception:
+    """Our error for a request that got no answer, or a part of one."""
+    inner = getattr(fault, "kwargs", {}).get("error")  # what was raised while botocore was sending
+    if isinstance(inner, SourceFault):
+        return inner.error
+    if isinstance(inner, Refused):
+        return inner
+    found = silence(fault)
+    text = f"{place} does not answer: {found.reason}"
+    return Refused(text) if found.lasting else Transient(text)
+
+
+def unsent(fault: BotoCoreError, place: str, name: str | None, secrets: tuple[str, ...] = ()) -> Exception:
+    """Our error for a request that botocore does not take."""
+    what = place if name is None else f"{name!r} in {place}"
+    return Refused(f"{what}: {plain(str(fault), secrets)}")

@@ -1,0 +1,138 @@
+"""A large object on its way to S3: a multipart upload, which the service keeps until it is completed or aborted."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock
+from urllib.parse import unquote_plus
+
+from pfcon.storage.objects.answers import md5_of
+from pfcon.storage.objects.s3_answers import content_md5, plain_etag
+from pfcon.storage.objects.s3_bucket import Bucket
+from pfcon.storage.objects.s3_faults import NoUpload
+from pfcon.storage.objects.sending import SourceReader
+from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Piece, Source
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """An upload under way: its id, the parts that were found, and the ETags of all parts by their numbers, from 0 on.
+
+    ``others`` are ids of what earlier tries have left besides.
+    """
+
+    upload: str
+    there: dict[int, Piece] = field(default_factory=dict)
+    etags: dict[int, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+
+class S3LargeUpload(LargeUpload):
+    """An upload of that name that was left half-done is gone on with: the one that has most parts."""
+
+    def __init__(self, bucket: Bucket, name: str) -> None:
+        self._bucket = bucket
+        self._name = name
+        self._lock = Lock()
+        self._begun: _Begun | None = None
+
+    def there(self) -> dict[int, Piece]:
+        """See LargeUpload."""
+        return dict(self._begin().there)
+
+    def send(self, number: int, source: Source, md5: str) -> None:
+        """See LargeUpload."""
+        begun = self._begin()
+        told = self._bucket.call(
+            "upload_part",
+            self._name,
+            UploadId=begun.upload,
+            PartNumber=number + 1,
+            Body=SourceReader(source) if source.size else b"",
+            ContentLength=source.size,
+            ContentMD5=content_md5(md5),
+        )
+        begun.etags[number] = plain_etag(told["ETag"])
+
+    def finish(self, pieces: list[Piece]) -> None:
+        """See LargeUpload."""
+        begun = self._begin()
+        etags = [begun.etags.get(number, piece.md5) for number, piece in enumerate(pieces)]
+        parts = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(etags, start=1)]
+        try:
+            self._bucket.call(
+                "complete_multipart_upload", self._name, UploadId=begun.upload, MultipartUpload={"Parts": parts}
+            )
+        except NoUpload:
+            if not self._is_finished(etags):  # by a request whose answer was lost
+                raise
+        for other in begun.others:
+            self._abort(other)
+
+    def abandon(self) -> None:
+        """See LargeUpload."""
+        begun = self._begin()
+        for upload in (begun.upload, *begun.others):
+            self._abort(upload)
+
+    def _begin(self) -> _Begun:
+        with self._lock:
+            if self._begun is None:
+                self._begun = self._left() or _Begun(
+                    self._bucket.call("create_multipart_upload", self._name)["UploadId"]
+                )
+            return self._begun
+
+    def _left(self) -> _Begun | None:
+        """What an earlier try has left; None where there was none."""
+        tries: dict[str, dict[int, tuple[Piece, str]]] = {}
+        for upload in self._uploads():
+            with suppress(NoUpload):
+                tries[upload] = dict(self._parts(upload))
+        if not tries:
+            return None
+        best = max(tries, key=lambda upload: len(tries[upload]))
+        there = {number: piece for number, (piece, _) in tries[best].items()}
+        etags = {number: etag for number, (_, etag) in tries[best].items()}
+        return _Begun(best, there, etags, tuple(upload for upload in tries if upload != best))
+
+    def _uploads(self) -> Iterator[str]:
+        """The ids of unfinished uploads of this name; the name itself comes first among those that begin with it."""
+        arguments = {"Prefix": self._name, "EncodingType": "url"}
+        while True:
+            page = self._bucket.call("list_multipart_uploads", **arguments)
+            for row in page.get("Uploads", ()):
+                if unquote_plus(row["Key"]) != self._name:
+                    return
+                yield row["UploadId"]
+            if not page.get("IsTruncated"):
+                return
+            arguments["KeyMarker"] = unquote_plus(page["NextKeyMarker"])
+            arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
+
+    def _parts(self, upload: str) -> Iterator[tuple[int, tuple[Piece, str]]]:
+        arguments: dict[str, str | int] = {"UploadId": upload}
+        while True:
+            page = self._bucket.call("list_parts", self._name, **arguments)
+            for row in page.get("Parts", ()):
+                etag = plain_etag(row["ETag"])
+                yield row["PartNumber"] - 1, (Piece(int(row["Size"]), md5_of(etag)), etag)
+            if not page.get("IsTruncated"):
+                return
+            arguments["PartNumberMarker"] = page["NextPartNumberMarker"]
+
+    def _is_finished(self, etags: list[str]) -> bool:
+        """Whether the object is there, made of these parts."""
+        if not all(map(md5_of, etags)):
+            return False
+        whole = hashlib.md5(b"".join(map(bytes.fromhex, etags)), usedforsecurity=False).hexdigest()
+        try:
+            told = self._bucket.call("head_object", self._name)
+        except ObjectAbsent:
+            return False
+        return plain_etag(told["ETag"]) == f"{whole}-{len(etags)}"
+
+    def _abort(self, upload: str) -> None:
+        with suppress(NoUpload):
+            self._bucket.call("abort_multipart_upload", self._name, UploadId=upload)
