@@ -2,8 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from pfcon.storage.objects.answers import extent, md5_of
@@ -11,8 +10,6 @@ from pfcon.storage.objects.store import Described, Listed, Piece
 
 _IN_PARTS = re.compile(r"([0-9a-f]{32})-(\d{1,5})")
 _WITHOUT_MD5 = ("aws:kms", "aws:kms:dsse")
-# Amazon's HeadObject: the fields, and ours.
-_CHECKSUMS = {"ChecksumCRC32": "crc32", "ChecksumSHA1": "sha1", "ChecksumSHA256": "sha256"}
 
 Told = Mapping[str, Any]  # an answer of boto3's client
 
@@ -39,7 +36,15 @@ def described(name: str, told: Told) -> Described:
     etag = plain_etag(told["ETag"])
     _, _, size = extent(told.get("ContentRange"), int(told["ContentLength"]))
     md5 = "" if is_opaque(told) else md5_of(etag)
-    return replace(Described(name, size, etag, md5=md5), **dict(_checksums(told)))
+    return Described(
+        name,
+        size,
+        etag,
+        md5=md5,
+        crc32=checksum(told, "ChecksumCRC32"),
+        sha1=checksum(told, "ChecksumSHA1"),
+        sha256=checksum(told, "ChecksumSHA256"),
+    )
 
 
 def is_opaque(told: Told) -> bool:
@@ -62,9 +67,8 @@ def equal_pieces(size: int, count: int, first: int, last: int) -> tuple[Piece, .
     return (*(Piece(first, "") for _ in range(count - 1)), Piece(last, ""))
 
 
-def _checksums(told: Told) -> Iterator[tuple[str, str]]:
-    """Checksums of all bytes; those of parts (type COMPOSITE) end in ``-`` and the number of parts."""
-    for field, ours in _CHECKSUMS.items():
-        value = str(told.get(field, ""))
-        if value and told.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" and "-" not in value:
-            yield ours, value
+def checksum(told: Told, field: str) -> str:
+    """A checksum of all bytes (Amazon's HeadObject), ``""`` without one or where it is made of those of the parts."""
+    value = str(told.get(field, ""))
+    whole = told.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT" and "-" not in value
+    return value if whole else ""
