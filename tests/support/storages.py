@@ -14,7 +14,9 @@ from pfcon.storage.base import ListedOutputs, StagingPlan, Storage, Upload, ZipO
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.in_place import InPlaceStorage
+from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.zipfile import ZipfileStorage
+from support.user_objects import UserObjects, url_of
 from support.zips import good_zip, spooled
 
 REQUEST = JobRequest(
@@ -142,8 +144,55 @@ class FilesystemHarness(InPlaceHarness):
         self.storage = FilesystemStorage(self.storebase)
 
 
+class ObjectHarness(StorageHarness):
+    """A container of its own; outputs are delivered, and read there."""
+
+    storage: ObjectStorage
+    name: StorageName
+
+    def make(self, limits: UploadLimits) -> None:
+        self.users = UserObjects(self.name, url_of(self.name), limits=limits)
+        self.storage = ObjectStorage(self.users.settings, self.storebase)
+        self.count = 0
+
+    def plan(self, files: Mapping[str, bytes], linked: Mapping[str, bytes] | None = None) -> StagingPlan:
+        self.count += 1
+        inputs = PurePosixPath("home/bob", f"in_{self.count}")
+        output = PurePosixPath("home/out/data")
+        self.request = replace(REQUEST, input_dirs=(inputs,) if files else (), output_dir=output)
+        self.users.add({**{str(inputs / name): data for name, data in files.items()}, **(linked or {})})
+        return self.storage.plan(self.request, None)
+
+    def outputs(self, job: JobDir) -> Mapping[str, bytes]:
+        path = "/home/out//data/"
+        self.storage.deliver(job, path, lambda text: None)
+        found = self.storage.outputs(job, path)
+        assert isinstance(found, ListedOutputs)
+        assert found.job_output_path == path
+        delivered = self.users.read("home/out/data/")
+        assert sorted(delivered) == sorted(found.paths)
+        return delivered
+
+    def destroy(self) -> None:
+        pass
+
+
+class SwiftHarness(ObjectHarness):
+    """OpenStack Swift."""
+
+    name = StorageName.SWIFT
+
+
+class S3Harness(ObjectHarness):
+    """S3."""
+
+    name = StorageName.S3
+
+
 HARNESSES: dict[StorageName, type[StorageHarness]] = {
     StorageName.ZIPFILE: ZipfileHarness,
     StorageName.FILESYSTEM: FilesystemHarness,
     StorageName.FSLINK: FslinkHarness,
+    StorageName.SWIFT: SwiftHarness,
+    StorageName.S3: S3Harness,
 }

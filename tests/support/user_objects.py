@@ -1,0 +1,100 @@
+"""Users' data in a container or bucket of the test's own: as a storage of pfcon's, and as the users see it."""
+
+import hashlib
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
+from pfcon.storage.objects.store import ObjectStore, Source
+from pfcon.storage.objects.stores import make_store
+from support.engines import s3_url, swift_url
+from support.object_stores import SWIFT_KEY, SWIFT_USER
+from support.zips import NO_LIMITS
+
+OBJECT_STORES = [StorageName.SWIFT.value, StorageName.S3.value]
+REGION = "us-east-1"
+
+
+def url_of(storage: str) -> str:
+    """That of the tests' Swift or S3; skips or fails the test where there is none."""
+    return swift_url() if storage == StorageName.SWIFT else s3_url()
+
+
+@dataclass
+class UserObjects:
+    """A container of its own for each object. ``url``: Swift's auth URL, or S3's endpoint."""
+
+    storage: str
+    url: str
+    container: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:12]}")
+    key: str = field(default=SWIFT_KEY, repr=False)
+    limits: UploadLimits = NO_LIMITS
+
+    @property
+    def settings(self) -> StorageSettings:
+        """As a development service has them."""
+        swift = SwiftSettings(self.url, SWIFT_USER, self.key, self.container)
+        s3 = S3Settings(self.url, SWIFT_USER, self.key, REGION, self.container)
+        is_swift = self.storage == StorageName.SWIFT
+        return StorageSettings(
+            name=StorageName(self.storage),
+            innetwork=True,
+            storebase_mount=Path(tempfile.gettempdir()),
+            limits=self.limits,
+            swift=swift if is_swift else None,
+            s3=None if is_swift else s3,
+            create=True,
+        )
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The same as variables of a service."""
+        common = {"PFCON_INNETWORK": "true", "STORAGE_ENV": self.storage}
+        if self.storage == StorageName.SWIFT:
+            return {
+                **common,
+                "SWIFT_AUTH_URL": self.url,
+                "SWIFT_USERNAME": SWIFT_USER,
+                "SWIFT_KEY": self.key,
+                "SWIFT_CONTAINER_NAME": self.container,
+            }
+        return {
+            **common,
+            "S3_ENDPOINT_URL": self.url,
+            "S3_ACCESS_KEY": SWIFT_USER,
+            "S3_SECRET_KEY": self.key,
+            "S3_REGION_NAME": REGION,
+            "S3_BUCKET_NAME": self.container,
+        }
+
+    @property
+    def store(self) -> ObjectStore:
+        """The container, which exists."""
+        made = make_store(self.settings)
+        made.create_container()
+        return made
+
+    def add(self, objects: Mapping[str, bytes]) -> None:
+        """Store objects by their names."""
+        store = self.store
+        for name, data in objects.items():
+            with tempfile.TemporaryFile() as file:
+                file.write(data)
+                file.flush()
+                store.put(name, Source(file, 0, len(data)), hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+    def read(self, prefix: str = "") -> dict[str, bytes]:
+        """All objects below a prefix, by what their names have after it."""
+        store = self.store
+        found = {}
+        for name in self.names(prefix):
+            with store.download(prefix + name) as download:
+                found[name] = b"".join(download.chunks)
+        return found
+
+    def names(self, prefix: str = "") -> list[str]:
+        """What the names of all objects below a prefix have after it."""
+        return [listed.name.removeprefix(prefix) for page in self.store.pages(prefix) for listed in page]
