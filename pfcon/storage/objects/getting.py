@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import Changed, Described, ObjectStore, Transient
-from pfcon.storage.objects.verifying import Chunk
+from pfcon.storage.objects.verifying import Chunk, verifiable
 
 Write = Callable[[Chunk, int], None]
 """Takes bytes, and where in the object they belong."""
@@ -35,7 +35,7 @@ class Getter:
                 return described
             with self._store.download(name, start=at, etag=described.etag if described else "") as download:
                 if described is None or write is None:
-                    described = self._with_pieces(download.described)
+                    described = self._in_full(download.described)
                     write = begin(described)
                 for chunk in download.chunks:
                     write(chunk, at)
@@ -63,9 +63,9 @@ class Getter:
 
         self._retrying.call(self._told(described.name), request)
 
-    def _with_pieces(self, described: Described) -> Described:
-        """An answer may leave out the pieces that an object can be verified by."""
-        if described.md5 or described.pieces or not described.pieces_md5:
+    def _in_full(self, described: Described) -> Described:
+        """What its bytes can be verified by: an answer may leave out the pieces of an object."""
+        if verifiable(described):
             return described
         found = self._store.describe(described.name)
         if found.etag != described.etag:
