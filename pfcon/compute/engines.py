@@ -19,6 +19,12 @@ def _process(settings: Settings, storebase: StoreBase) -> ComputeEngine:  # noqa
     return ProcessEngine(storebase)
 
 
+def _cromwell(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    from pfcon.compute.cromwell.engine import CromwellEngine
+
+    return CromwellEngine(settings.compute, storebase)
+
+
 def _docker(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     from pfcon.compute.docker.engine import DockerEngine
 
@@ -31,7 +37,7 @@ def _swarm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     return SwarmEngine(settings.compute, storebase.root)
 
 
-_ENGINES: dict[str, EngineFactory] = {"docker": _docker, "process": _process, "swarm": _swarm}
+_ENGINES: dict[str, EngineFactory] = {"cromwell": _cromwell, "docker": _docker, "process": _process, "swarm": _swarm}
 
 
 def operations_engine(settings: Settings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine:

@@ -94,11 +94,6 @@ def swift_python() -> str:
     return _available("swift", "python")
 
 
-def cromwell_ready() -> None:
-    """Skips or fails the test where the fake Cromwell server can't run jobs."""
-    _available("cromwell")
-
-
 def client4() -> str:
     """Directory for a PYTHONPATH, with the released python-pfconclient 4; skips or fails the test without one."""
     return _available("pfconclient4")
@@ -302,14 +297,6 @@ def _find_client4() -> str:
     return str(directory)
 
 
-def _find_cromwell() -> str:
-    from .cromwell import lack
-
-    if missing := lack():
-        raise Unavailable(f"the fake Cromwell server can't run jobs: {missing}")
-    return "fake"
-
-
 _FINDERS: dict[str, Callable[[], str]] = {
     "docker": _find_docker,
     "podman": _find_podman,
@@ -319,7 +306,6 @@ _FINDERS: dict[str, Callable[[], str]] = {
     "operations_image": _find_op_image,
     "operations_image docker": lambda: _find_op_image_of("docker"),
     "operations_image podman": lambda: _find_op_image_of("podman"),
-    "cromwell": _find_cromwell,
     "pfconclient4": _find_client4,
     "swift": _find_swift,
     "s3": _find_s3,

@@ -1,0 +1,160 @@
+"""What is known on this side of each job, on storeBase: Cromwell makes no name unique, and forgets no workflow.
+
+.pfcon/cromwell/
+    jobs/<name>/         a claim: at most one of a name, and all pfcon services of one storeBase see it
+        job.json         the job, and the token that its workflow carries as a label
+        lock             locked (flock) while the workflow is being submitted
+        workflow         its id, once Cromwell has answered
+        cancelled        there once somebody has cancelled the job
+    removed/<token>      there once the job was removed; its workflow is pfcon's no more
+    executions/          for Cromwell: its backend's directory of tasks
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pfcon.errors import Conflict, Refused
+from pfcon.models import JobSpec
+from pfcon.paths import StoreBase
+
+REMEMBERED = 31 * 24 * 3600  # seconds that removed jobs are remembered; older workflows are never looked for
+STALE = 3600.0  # seconds after which what lies about was left by a crash
+_TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One name taken. created_at: Unix time. minutes: the time limit that the job was given."""
+
+    path: Path
+    spec: JobSpec
+    token: str
+    created_at: float
+    minutes: int
+
+    @property
+    def workflow(self) -> str:
+        """The id of the job's workflow; empty until Cromwell has answered. Raises OSError."""
+        try:
+            return (self.path / "workflow").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def set_workflow(self, workflow: str) -> bool:
+        """Write the id down; False when the claim was taken away meanwhile. Raises OSError."""
+        temporary = self.path / f"{_TEMPORARY}{uuid.uuid4().hex}"
+        try:
+            temporary.write_text(workflow)
+            temporary.rename(self.path / "workflow")
+        except FileNotFoundError:
+            return False
+        return True
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody has cancelled the job."""
+        return (self.path / "cancelled").exists()
+
+    def set_cancelled(self) -> None:
+        """Note that the job is being cancelled. Raises OSError."""
+        (self.path / "cancelled").touch()
+
+    @contextlib.contextmanager
+    def submitting(self) -> Iterator[bool]:
+        """Hold the lock of whoever submits; False when another has it. Raises OSError."""
+        with open(self.path / "lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+
+class Claims:
+    """All claims of one storeBase. Every method raises OSError when storeBase can't be read or written."""
+
+    def __init__(self, storebase: StoreBase) -> None:
+        self._storebase = storebase
+
+    def _directory(self, name: str) -> Path:
+        path = self._storebase.private_dir("cromwell") / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def prepare(self) -> None:
+        """Make the directories, and sweep what is old."""
+        self._directory("executions")
+        horizon = time.time() - REMEMBERED
+        for path in self._directory("removed").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < horizon:
+                    path.unlink()
+        for path in self._directory("jobs").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.name.startswith(_TEMPORARY) and path.stat().st_mtime < time.time() - STALE:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    def get(self, name: str) -> Claim | None:
+        """The claim of a name; None when there is none."""
+        if not _is_name(name):
+            return None
+        path = self._directory("jobs") / name
+        try:
+            raw = json.loads((path / "job.json").read_text())
+        except FileNotFoundError:
+            return None
+        return Claim(path, JobSpec.from_json(raw["spec"]), raw["token"], raw["created_at"], raw["minutes"])
+
+    def take(self, spec: JobSpec, token: str, minutes: int, workflow: str = "") -> Claim:
+        """Take a name, for a workflow that is there already or one to come. Raises Conflict when it is taken."""
+        if not _is_name(spec.name):
+            raise Refused(f"{spec.name!r} can't be the name of a job")
+        jobs = self._directory("jobs")
+        temporary = jobs / f"{_TEMPORARY}{token}-{uuid.uuid4().hex}"
+        claim = Claim(jobs / spec.name, dataclasses.replace(spec, env=()), token, time.time(), minutes)
+        content = {
+            "spec": claim.spec.to_json(),  # without the environment, which may hold a user's token
+            "token": token,
+            "created_at": claim.created_at,
+            "minutes": minutes,
+        }
+        temporary.mkdir(mode=0o700)
+        try:
+            (temporary / "job.json").write_text(json.dumps(content))
+            if workflow:
+                (temporary / "workflow").write_text(workflow)
+            temporary.rename(claim.path)  # fails where the name has a claim, which is never empty
+        except OSError as fault:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if claim.path.exists():
+                raise Conflict(f"a job {spec.name} exists") from fault
+            raise
+        return claim
+
+    def release(self, claim: Claim) -> None:
+        """Free the name of a job that is no more. Its workflow is never taken for a job again. Repeatable."""
+        (self._directory("removed") / claim.token).touch()
+        current = self.get(claim.spec.name)
+        if current is None or current.token != claim.token:
+            return
+        grave = claim.path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        with contextlib.suppress(FileNotFoundError):
+            claim.path.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+
+    def is_removed(self, token: str) -> bool:
+        """Whether the job of that token was removed."""
+        return (self._directory("removed") / token).exists()
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name

@@ -1,0 +1,136 @@
+"""The calls to a Cromwell server ("REST API" in its manual, version v1), each with its errors told as ours."""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from pfcon.compute.docker_api.faults import NoAnswer
+from pfcon.compute.words import plain
+from pfcon.errors import Absent, PfconError, Refused, Unreachable
+from pfcon.network import silence
+
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 30.0  # seconds without a byte
+PAGE = 50  # workflows of one answer
+MAX_PAGES = 20
+POOL_SIZE = 64
+_MAX_ANSWER = 8 * 1024 * 1024  # bytes; what is asked for takes a few KiB
+_API = "api/workflows/v1"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A workflow that a query has found."""
+
+    id: str
+    labels: dict[str, str]
+
+
+class CromwellCalls:
+    """One server's API. Safe across threads, not across a fork: ``pid`` is the process that may use it.
+
+    All methods raise Unreachable, or its subclass NoAnswer, and Refused with Cromwell's words. Those that take the id
+    of a workflow raise Absent for one that Cromwell does not know, or not yet: it makes a new one known only after it
+    has answered.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.where = url.rstrip("/")
+        self.pid = os.getpid()
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy for the internet does not reach a neighbour
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=POOL_SIZE))
+
+    def version(self) -> str:
+        """Cromwell's version."""
+        return str(self._ask("GET", "engine/v1/version").get("cromwell", "of unknown version"))
+
+    def backends(self) -> list[str]:
+        """The names of the backends that Cromwell's configuration has."""
+        return [str(name) for name in self._ask("GET", f"{_API}/backends").get("supportedBackends", [])]
+
+    def submit(self, source: str, labels: dict[str, str], options: dict[str, object]) -> str:
+        """Start a workflow and give back its id."""
+        files = {
+            "workflowSource": ("job.wdl", source.encode(), "text/plain"),
+            "workflowType": (None, b"WDL"),
+            "workflowTypeVersion": (None, b"1.0"),
+            "labels": ("labels.json", json.dumps(labels).encode(), "application/json"),
+            "workflowOptions": ("options.json", json.dumps(options).encode(), "application/json"),
+        }
+        return str(self._ask("POST", _API, files=files)["id"])
+
+    def find(self, labels: dict[str, str], since: str) -> list[Found]:
+        """The workflows with all these labels, submitted at ``since`` (ISO 8601) or later; the newest first.
+
+        Those of the last second or so may be missing: Cromwell collects for its queries from time to time.
+        """
+        found: list[tuple[str, Found]] = []
+        query: list[tuple[str, str]] = [("label", f"{key}:{value}") for key, value in labels.items()]
+        query += [("additionalQueryResultFields", "labels"), ("submission", since), ("pagesize", str(PAGE))]
+        for page in range(1, MAX_PAGES + 1):
+            answer = self._ask("GET", f"{_API}/query", params=[*query, ("page", str(page))])
+            results = answer.get("results") or []
+            found += [(str(one.get("submission", "")), Found(one["id"], one.get("labels") or {})) for one in results]
+            if not results or len(found) >= int(answer.get("totalResultsCount", 0)):
+                break
+        return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+    def status(self, workflow: str) -> str:
+        """Cromwell's word for how far a workflow is."""
+        return str(self._ask("GET", f"{_API}/{workflow}/status").get("status"))
+
+    def metadata(self, workflow: str, keys: tuple[str, ...]) -> dict[str, Any]:
+        """These fields of a workflow and of its calls, and others whose names begin like them."""
+        return self._ask("GET", f"{_API}/{workflow}/metadata", params=[("includeKey", key) for key in keys])
+
+    def abort(self, workflow: str) -> None:
+        """Tell Cromwell to end a workflow. One that has ended is left alone."""
+        try:
+            self._ask("POST", f"{_API}/{workflow}/abort")
+        except Absent:  # also its answer for one that has ended: it is in progress no more
+            return
+
+    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            with self._session.request(
+                method,
+                f"{self.where}/{path}",
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                stream=True,
+                allow_redirects=False,
+                **options,
+            ) as answer:
+                raw = answer.raw.read(_MAX_ANSWER + 1, decode_content=True)
+                code = answer.status_code
+        except (OSError, requests.RequestException) as fault:
+            found = silence(fault)
+            message = f"Cromwell at {self.where} does not answer: {found.reason}"
+            raise NoAnswer(message, sent=found.sent) from fault
+        return self._read(code, raw)
+
+    def _read(self, code: int, raw: bytes) -> dict[str, Any]:
+        try:
+            answer = json.loads(raw) if len(raw) <= _MAX_ANSWER else None
+        except ValueError:
+            answer = None
+        if 200 <= code < 300 and isinstance(answer, dict):
+            return answer
+        raise error_of(code, answer, raw)
+
+
+def error_of(code: int, answer: Any, raw: bytes) -> PfconError:
+    """Our error for an HTTP answer that is not what was asked for. ``answer``: its JSON, where it is such."""
+    words = ""
+    if isinstance(answer, dict):  # REST API, "Error handling"
+        words = "; ".join(str(text) for text in [answer.get("message", ""), *(answer.get("errors") or [])] if text)
+    words = plain(words or raw[:500].decode("utf-8", "replace")) or f"status {code}"
+    if code == 404:
+        return Absent(f"Cromwell says: {words}")
+    if 400 <= code < 500 and code not in (408, 429):
+        return Refused(f"Cromwell refuses: {words}")
+    return Unreachable(f"Cromwell can't do that now: {words}")

@@ -1,0 +1,238 @@
+"""The cromwell engine: each job is a workflow of one task on the backend ``pfcon`` of a Cromwell server."""
+
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.cromwell import state, wdl
+from pfcon.compute.cromwell.claims import Claim, Claims
+from pfcon.compute.cromwell.client import CromwellCalls
+from pfcon.compute.cromwell.files import TaskFiles
+from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
+from pfcon.compute.docker_api.faults import NoAnswer, maybe_created
+from pfcon.compute.docker_api.per_process import PerProcess
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.paths import StoreBase
+from pfcon.settings.model import ComputeSettings
+from pfcon.tree import NotRemovedError
+
+_log = logging.getLogger(__name__)
+
+REMOVE_WAIT = 90.0  # seconds for an aborted workflow to end; Slurm's KillWait is 30
+_MAX_PATHS = 10_000
+_REFUSED_CODES = tuple(wdl.REFUSALS.values())
+
+
+class CromwellEngine(ComputeEngine):
+    """Runs jobs through a Cromwell server that shares storeBase with its compute nodes.
+
+    A job is its claim on storeBase (see ``claims``) and the workflow that carries the claim's token as a label. Where
+    the claims are lost, a workflow is found again by the labels of its name and storeBase; then its command is unknown.
+    """
+
+    name = "cromwell"
+
+    def __init__(
+        self, settings: ComputeSettings, storebase: StoreBase, *, lag: float = LAG, remove_wait: float = REMOVE_WAIT
+    ) -> None:
+        """``lag``, ``remove_wait``: seconds, see above. Connects to nothing. Raises Refused for missing settings."""
+        if settings.cromwell_url is None or settings.storebase is None or settings.timelimit is None:
+            raise Refused("the cromwell engine needs CROMWELL_URL, STOREBASE and TIMELIMIT_MINUTES")
+        url = settings.cromwell_url
+        self._storebase = storebase
+        self._root = settings.storebase
+        self._minutes = settings.timelimit
+        self._remove_wait = remove_wait
+        self._connection = PerProcess(lambda: CromwellCalls(url))
+        self._claims = Claims(storebase)
+        self._tracker = Tracker(self._claims, self._connection.get, self._root, self._minutes, lag)
+        self._files = TaskFiles(storebase, self._root)
+        self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
+        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+            self._claims.prepare()
+
+    @property
+    def _calls(self) -> CromwellCalls:
+        return self._connection.get()
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Raises Refused for GPUs, several workers, a user and whatever else Cromwell can't do."""
+        wdl.require_possible(spec)
+        self._require_sources(spec)
+        source = wdl.document(spec, self._root, self._minutes)
+        with self._storebase_errors(f"start {spec.name}"):
+            there = self._tracker.known(spec.name)
+            if there and (there.workflow or there.spec.request != spec.request):
+                raise Conflict(f"a job {spec.name} exists")
+            claim = there or self._claims.take(spec, uuid.uuid4().hex, self._minutes)
+            with claim.submitting() as mine:
+                if not mine or claim.workflow or (there and self._tracker.workflow(there, wait=True)):
+                    raise Conflict(f"a job {spec.name} exists")
+                self._submit(claim, spec, source)
+        return JobInfo(
+            spec.name,
+            JobStatus.NOT_STARTED,
+            "waiting in Cromwell",
+            image=spec.image,
+            argv=spec.argv,
+            request=spec.request,
+        )
+
+    def _submit(self, claim: Claim, spec: JobSpec, source: str) -> None:
+        try:
+            workflow = self._calls.submit(source, wdl.labels(spec, self._root, claim.token), wdl.OPTIONS)
+        except NoAnswer as fault:
+            if fault.sent:
+                raise maybe_created(fault) from fault
+            self._claims.release(claim)
+            raise
+        except Unreachable as fault:  # a fault of the server's, at whatever point
+            raise Unreachable(f"{fault}; the job may have been created") from fault
+        except PfconError as fault:
+            self._claims.release(claim)
+            raise Refused(str(fault)) from fault
+        if not claim.set_workflow(workflow):
+            self._calls.abort(workflow)
+            raise Conflict(f"job {spec.name} was removed while it was being submitted")
+
+    def _require_sources(self, spec: JobSpec) -> None:
+        for mount in all_mounts(spec):
+            if not (self._storebase.root / mount.source).is_dir():
+                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
+
+    def info(self, name: str) -> JobInfo:
+        """See ComputeEngine. Also raises Absent for a job whose workflow Cromwell has forgotten."""
+        with self._storebase_errors(f"look at {name}"):
+            claim = self._tracker.get(name)
+            workflow = self._tracker.workflow(claim)
+            word = self._tracker.word(claim, workflow)
+            if not word:
+                return _unseen(claim)
+            status, message = state.status_of(word)
+            if status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+                return self._ended(claim, workflow)
+            return _info(claim, status, message)
+
+    def _ended(self, claim: Claim, workflow: str) -> JobInfo:
+        end = state.end_of(self._calls.metadata(workflow, state.METADATA_KEYS))
+        refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
+        message = state.message_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
+        return _info(claim, state.status_of(end.status)[0], message, end.finished_at)
+
+    def _refusal(self, workflow: str) -> str:
+        try:
+            return state.refusal_of(self._files.tail(self._log_paths(workflow)[1], 1, 4096).decode("utf-8", "replace"))
+        except (Refused, OSError):
+            return ""  # the exit code is told then
+
+    def logs(self, name: str, tail_lines: int) -> str:
+        """See ComputeEngine. Raises Refused when Cromwell keeps its files outside of storeBase."""
+        with self._storebase_errors(f"read the log of {name}"):
+            workflow = self._tracker.workflow(self._tracker.get(name))
+            stdout, stderr = self._log_paths(workflow) if workflow else ("", "")
+            return self._files.log(stdout, stderr, tail_lines)
+
+    def _log_paths(self, workflow: str) -> tuple[str, str]:
+        """Where a workflow's task writes stdout and stderr; empty texts as long as it has not begun."""
+        if workflow not in self._paths:
+            try:
+                paths = state.log_paths(self._calls.metadata(workflow, ("stdout", "stderr")))
+            except Absent:
+                paths = ("", "")
+            if not all(paths):
+                return paths
+            if len(self._paths) >= _MAX_PATHS:
+                self._paths.clear()
+            self._paths[workflow] = paths
+        return self._paths[workflow]
+
+    def cancel(self, name: str) -> None:
+        """See ComputeEngine. Returns when Cromwell has been told."""
+        with self._storebase_errors(f"cancel {name}"):
+            claim = self._tracker.get(name)
+            workflow = self._tracker.workflow(claim, wait=True)
+            if not workflow and _unseen(claim).status.final:
+                return
+            if not workflow:
+                raise Unreachable(f"job {name} is being submitted to Cromwell; try again")
+            word = self._tracker.word(claim, workflow)
+            if word and state.status_of(word)[0].final:
+                return
+            claim.set_cancelled()
+            self._calls.abort(workflow)
+
+    def remove(self, name: str) -> None:
+        """See ComputeEngine. Cromwell forgets nothing: pfcon remembers, on storeBase, that the job is no more."""
+        with self._storebase_errors(f"remove {name}"):
+            claim = self._tracker.known(name)
+            if claim is None:
+                return
+            if workflow := self._tracker.workflow(claim, wait=True):
+                self._stop(claim, workflow)
+                self._remove_files(workflow)
+                self._paths.pop(workflow, None)
+            self._claims.release(claim)
+
+    def _stop(self, claim: Claim, workflow: str) -> None:
+        """Abort a workflow and wait for its end. Raises Unreachable when that takes too long."""
+        deadline = time.monotonic() + self._remove_wait
+        told = False
+        while True:
+            try:
+                word = self._tracker.word(claim, workflow)
+            except Absent:
+                return
+            if word and state.status_of(word)[0].final:
+                return
+            if not told:
+                self._calls.abort(workflow)
+                told = True
+            elif time.monotonic() > deadline:
+                raise Unreachable(f"Cromwell was told to abort {claim.spec.name}, but it has not ended yet; try again")
+            time.sleep(POLL)
+
+    def _remove_files(self, workflow: str) -> None:
+        try:
+            path = self._calls.metadata(workflow, ("workflowRoot",)).get("workflowRoot")
+            if path:
+                self._files.remove(workflow, str(path))
+        except (Absent, Refused, NotRemovedError) as fault:
+            _log.warning("the files of workflow %s stay: %s", workflow, fault)
+
+    def check(self) -> str:
+        """See ComputeEngine. Raises Refused when Cromwell has no backend for pfcon."""
+        with self._storebase_errors("remember jobs"):
+            self._claims.prepare()
+        version = self._calls.version()
+        if wdl.BACKEND not in (backends := self._calls.backends()):
+            there = ", ".join(backends) or "none"
+            raise Refused(
+                f"Cromwell at {self._calls.where} has no backend {wdl.BACKEND!r} (it has {there}): add it to its "
+                "configuration as README.md says"
+            )
+        return f"Cromwell {version} at {self._calls.where}"
+
+    @contextlib.contextmanager
+    def _storebase_errors(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as fault:
+            raise Unreachable(f"the cromwell engine can't {action}: {fault.strerror or fault}") from fault
+
+
+def _info(claim: Claim, status: JobStatus, message: str, finished_at: datetime | None = None) -> JobInfo:
+    spec = claim.spec
+    return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request)
+
+
+def _unseen(claim: Claim) -> JobInfo:
+    """What to tell of a job that Cromwell does not tell of."""
+    if time.time() - claim.created_at < LOST:
+        return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
+    ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)
+    return _info(claim, JobStatus.FAILED, "Cromwell never got the job", ended)

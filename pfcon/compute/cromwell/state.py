@@ -1,0 +1,133 @@
+"""From Cromwell's answers to a JobInfo. Pure."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pfcon.compute.cromwell.wdl import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
+from pfcon.compute.docker_api.ends import exit_message
+from pfcon.compute.words import plain
+from pfcon.models import JobSpec, JobStatus
+from pfcon.units import mib_to_bytes
+
+_log = logging.getLogger(__name__)
+
+# REST API reference, "Workflow Status"; ``WorkflowState`` in Cromwell's source.
+_STATUSES = {
+    "On Hold": (JobStatus.NOT_STARTED, "held in Cromwell"),
+    "Submitted": (JobStatus.NOT_STARTED, "waiting in Cromwell"),
+    "Running": (JobStatus.STARTED, ""),
+    "Aborting": (JobStatus.STARTED, "being cancelled"),
+    "Succeeded": (JobStatus.SUCCEEDED, ""),
+    "Failed": (JobStatus.FAILED, ""),
+    "Aborted": (JobStatus.FAILED, ""),
+}
+METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
+"""What ``end_of`` reads; Cromwell gives these of the workflow and of its calls."""
+
+CANCELLED = "cancelled"
+_MAX_CAUSES = 10
+
+
+def status_of(text: str) -> tuple[JobStatus, str]:
+    """Our status for Cromwell's, and a message; logs a warning for one that nobody told us of."""
+    if text not in _STATUSES:
+        _log.warning("Cromwell tells the unknown status %r", text)
+    return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell calls the workflow {plain(text)}"))
+
+
+@dataclass(frozen=True)
+class End:
+    """How a workflow has ended. code: the exit code, None where Cromwell knows none."""
+
+    status: str
+    code: int | None
+    failures: tuple[str, ...]
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def end_of(metadata: dict[str, Any]) -> End:
+    """Read the metadata of a workflow that has ended. Only the last attempt of its call counts."""
+    call = _last_call(metadata)
+    code = call.get("returnCode")
+    return End(
+        status=str(metadata.get("status")),
+        code=int(code) if code is not None else None,
+        failures=tuple(dict.fromkeys(_causes(metadata.get("failures") or []))),
+        started_at=_time(call.get("start")),
+        finished_at=_time(metadata.get("end")) or _time(call.get("end")),
+    )
+
+
+def log_paths(metadata: dict[str, Any]) -> tuple[str, str]:
+    """Where a workflow's task writes stdout and stderr, as Cromwell sees it; empty texts before it has begun."""
+    call = _last_call(metadata)
+    return str(call.get("stdout") or ""), str(call.get("stderr") or "")
+
+
+def _last_call(metadata: dict[str, Any]) -> dict[str, Any]:
+    calls: list[dict[str, Any]] = [call for tries in (metadata.get("calls") or {}).values() for call in tries]
+    return max(calls, key=lambda call: int(call.get("attempt") or 0), default={})
+
+
+def _causes(failures: list[dict[str, Any]]) -> Iterator[str]:
+    """The innermost messages of nested failures: those around them only say that something has failed."""
+    waiting = list(reversed(failures))
+    told = 0
+    while waiting and told < _MAX_CAUSES:
+        failure = waiting.pop()
+        if causes := failure.get("causedBy"):
+            waiting += reversed(causes)
+        elif message := failure.get("message"):
+            told += 1
+            yield plain(str(message))
+
+
+def refusal_of(stderr: str) -> str:
+    """Why the job's script ended before its command began, as its stderr says; empty when it did not."""
+    last = stderr.rstrip("\n").rpartition("\n")[2]
+    reason = last.removeprefix(REFUSAL)
+    return reason if last.startswith(REFUSAL) and reason in REFUSALS else ""
+
+
+def message_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: str = "") -> str:
+    """Why a job has failed; empty for one that succeeded. ``refusal``: that of ``refusal_of``."""
+    status, _ = status_of(end.status)
+    if status is not JobStatus.FAILED:
+        return ""
+    if cancelled:
+        return CANCELLED
+    if end.status == "Aborted":
+        return "aborted in Cromwell, not by pfcon"
+    if refusal:
+        return _refusal_message(refusal, spec)
+    limit = mib_to_bytes(spec.resources.memory or 0)
+    reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
+    return (reason or "Cromwell tells no reason") + _time_message(end, minutes)
+
+
+def _refusal_message(refusal: str, spec: JobSpec) -> str:
+    if refusal == NOT_MOUNTED:
+        return (
+            "Cromwell's backend has not mounted the job's directories: its configuration has to use pfcon_mounts, "
+            "see README.md"
+        )
+    reason = {NO_COMMAND: "no such command", NOT_EXECUTABLE: "not executable"}[refusal]
+    return f"{reason} in image {spec.image}: {spec.argv[0] if spec.argv else ''}"
+
+
+def _time_message(end: End, minutes: int) -> str:
+    """A hint for a job that was ended for its time: the scheduler gives Cromwell no reason."""
+    if not (minutes and end.started_at and end.finished_at):
+        return ""
+    if end.finished_at - end.started_at < timedelta(minutes=minutes):
+        return ""
+    return f"; it may have reached its time limit of {minutes} min"
+
+
+def _time(text: str | None) -> datetime | None:
+    """A time of Cromwell's (ISO 8601 with an offset) in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None

@@ -1,0 +1,96 @@
+"""Which workflow is a job's: by its claim on storeBase, and where that does not tell, by labels in Cromwell."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from pfcon.compute.cromwell import wdl
+from pfcon.compute.cromwell.claims import REMEMBERED, Claim, Claims
+from pfcon.compute.cromwell.client import CromwellCalls
+from pfcon.errors import Absent, Conflict
+from pfcon.models import JobId, JobKind, JobSpec
+
+_log = logging.getLogger(__name__)
+
+LAG = 10.0  # seconds until a new workflow is certainly told of: Cromwell collects for its queries every second or two
+LOST = 180.0  # seconds after which a job whose workflow nobody has seen never reached Cromwell
+POLL = 0.2  # seconds
+
+
+class Tracker:
+    """Finds workflows. All methods raise what CromwellCalls raises, and OSError.
+
+    root: storeBase as the compute nodes see it. minutes: the time limit of jobs. lag: seconds, see LAG.
+    """
+
+    def __init__(
+        self, claims: Claims, calls: Callable[[], CromwellCalls], root: PurePosixPath, minutes: int, lag: float
+    ) -> None:
+        self._claims = claims
+        self._calls = calls
+        self._root = root
+        self._minutes = minutes
+        self._lag = lag
+
+    def known(self, name: str) -> Claim | None:
+        """The claim of a job, None when there is no such job.
+
+        Where the claim is lost, but not Cromwell's memory, it is made anew; the job's command is unknown then.
+        """
+        claim = self._claims.get(name)
+        if claim is not None:
+            return claim
+        wanted = {wdl.NAME_LABEL: name, wdl.STORE_LABEL: wdl.store_id(self._root)}
+        for found in self._calls().find(wanted, _since(time.time() - REMEMBERED)):
+            token = found.labels.get(wdl.CLAIM_LABEL, "")
+            if token and not self._claims.is_removed(token):
+                _log.warning("job %s was found in Cromwell by its labels: its claim on storeBase is lost", name)
+                kind = JobKind(found.labels.get(wdl.KIND_LABEL, JobKind.PLUGIN))
+                request = found.labels.get(wdl.REQUEST_LABEL, "")
+                spec = JobSpec(name, JobId(name), kind, image="", argv=(), request=request)
+                with contextlib.suppress(Conflict):  # somebody else has found it too
+                    self._claims.take(spec, token, self._minutes, found.id)
+                return self._claims.get(name)
+        return None
+
+    def get(self, name: str) -> Claim:
+        """The claim of a job. Raises Absent."""
+        claim = self.known(name)
+        if claim is None:
+            raise Absent(f"Cromwell has no job {name}")
+        return claim
+
+    def workflow(self, claim: Claim, *, wait: bool = False) -> str:
+        """The id of a job's workflow, empty when there is none yet.
+
+        Where nobody has written it down (a crash, or no answer), Cromwell is asked for the claim's token. ``wait``:
+        for as long as a workflow may be there that Cromwell does not tell of yet.
+        """
+        while not (workflow := claim.workflow):
+            if found := self._calls().find({wdl.CLAIM_LABEL: claim.token}, _since(claim.created_at - LOST)):
+                claim.set_workflow(found[0].id)
+                return found[0].id
+            if not wait or self._told(claim):
+                return ""
+            time.sleep(POLL)
+        return workflow
+
+    def word(self, claim: Claim, workflow: str) -> str:
+        """Cromwell's status of a workflow; empty when it does not tell of it yet. Raises Absent when it should."""
+        try:
+            return self._calls().status(workflow) if workflow else ""
+        except Absent:
+            if not self._told(claim):
+                return ""
+            raise
+
+    def _told(self, claim: Claim) -> bool:
+        return time.time() - claim.created_at > self._lag
+
+
+def _since(moment: float) -> str:
+    """A Unix time as Cromwell's queries take it."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

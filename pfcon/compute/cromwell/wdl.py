@@ -1,0 +1,157 @@
+"""From a job to a WDL 1.0 document and what is sent with it. Pure.
+
+The runtime attributes are pfcon's side of a convention; the other side is the backend's configuration in Cromwell,
+which the README gives. ``docker``, ``cpu`` and ``memory`` are Cromwell's own ("Runtime Attributes" in its manual).
+"""
+
+import csv
+import hashlib
+import io
+import re
+import shlex
+from pathlib import PurePosixPath
+
+from pfcon.compute.base import all_mounts
+from pfcon.compute.cromwell.quoting import NEWLINE, shell_word, wdl_string
+from pfcon.errors import Refused
+from pfcon.models import JobSpec, Mount
+from pfcon.units import millicores_to_cores
+
+BACKEND = "pfcon"  # the backend that Cromwell's configuration has for these jobs
+WORKFLOW, TASK = "pfcon", "job"
+OPTIONS: dict[str, object] = {"backend": BACKEND, "read_from_cache": False, "write_to_cache": False}
+"""Workflow options. Without the last two, a job that equals an earlier one would get its end instead of a run."""
+
+NAME_LABEL, STORE_LABEL, CLAIM_LABEL = "pfcon-job", "pfcon-store", "pfcon-claim"
+REQUEST_LABEL, KIND_LABEL = "pfcon-request", "pfcon-kind"
+
+NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED = "no such command", "not executable", "not mounted"
+REFUSALS = {NO_COMMAND: 127, NOT_EXECUTABLE: 126, NOT_MOUNTED: 125}
+"""Why a job's script ends before its command begins, with its exit codes. It says so on stderr, after ``REFUSAL``."""
+REFUSAL = "pfcon: "
+
+# Docker's grammar of references; nothing in it means anything to a shell or to WDL.
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
+
+
+def require_possible(spec: JobSpec) -> None:
+    """Raise Refused for a job that this engine can't run, ever."""
+    resources = spec.resources
+    if resources.workers != 1:
+        raise Refused(
+            f"number_of_workers: Cromwell runs a job with one worker, not {resources.workers}; several need kubernetes"
+        )
+    if resources.gpus:
+        raise Refused(f"gpu_limit: pfcon can't ask Cromwell for GPUs, {resources.gpus} wanted")
+    if resources.shm is not None:
+        raise Refused("SHM_SIZE: pfcon can't ask Cromwell for a size of /dev/shm")
+    if spec.user is not None:
+        raise Refused("CONTAINER_USER: Cromwell's backend chooses the user of a job, pfcon can't")
+    if spec.labels:
+        raise Refused("JOB_LABELS: pfcon gives Cromwell no labels but its own")
+    if not spec.argv or not spec.argv[0]:
+        raise Refused("the command is empty")
+    if spec.env and "=" in spec.argv[0]:
+        raise Refused(f"{spec.argv[0]!r} can't be a command through Cromwell: it has a '='")
+    if any(not key or "=" in key for key, _ in spec.env):
+        raise Refused("env: the name of a variable is empty, or has a '='")
+    if not _IMAGE.fullmatch(spec.image):
+        raise Refused(f"image: {spec.image!r} is no valid name of an image, e.g. registry.example.org/name:tag")
+
+
+def document(spec: JobSpec, root: PurePosixPath, minutes: int) -> str:
+    """The WDL of a job. root: storeBase as the compute nodes see it. minutes: how long it may run.
+
+    Raises Refused where a word can't be passed on.
+    """
+    runtime = {"docker": wdl_string(spec.image), "pfcon_minutes": str(minutes)}
+    runtime["pfcon_mounts"] = wdl_string(mount_options(all_mounts(spec), root))
+    if spec.resources.cpu is not None:
+        runtime["cpu"] = str(millicores_to_cores(spec.resources.cpu))
+    if spec.resources.memory is not None:
+        runtime["memory"] = wdl_string(f"{spec.resources.memory} MiB")
+    runtime |= {"maxRetries": "0", "failOnStderr": "false", "continueOnReturnCode": "0"}
+    lines = [f"    {key}: {value}" for key, value in runtime.items()]
+    return "\n".join(
+        [
+            "version 1.0",
+            "",
+            f"workflow {WORKFLOW} {{",
+            f"  call {TASK}",
+            "}",
+            "",
+            f"task {TASK} {{",
+            "  command <<<",
+            command(spec),
+            "  >>>",
+            "  runtime {",
+            *lines,
+            "  }",
+            "}",
+            "",
+        ]
+    )
+
+
+def command(spec: JobSpec) -> str:
+    """The shell script of a job, for any POSIX shell. Its lines begin at the margin: see ``quoting``.
+
+    stderr joins stdout, so that the log has both in their order; Cromwell's own file for stderr is left to the script,
+    the container runtime and the scheduler.
+    """
+    path = dict(spec.env).get("PATH")
+    search = f"PATH={shell_word(path)}; " if path is not None else ""
+    variables = " ".join(shell_word(f"{key}={value}") for key, value in spec.env)
+    start = f'env -- {variables} "$@"' if variables else '"$@"'
+    targets = [shell_word(str(mount.target)) for mount in all_mounts(spec)]
+    return "\n".join(
+        [
+            f"{NEWLINE}='",
+            "'",
+            "pfcon_refuse() {",
+            f"printf '{REFUSAL}%s\\n' \"$1\" >&2",
+            'exit "$2"',
+            "}",
+            *(f"[ -d {target} ] || {_refuse(NOT_MOUNTED)}" for target in targets),
+            f"set -- {' '.join(map(shell_word, spec.argv))}",
+            'case "$1" in',
+            "*/*)",
+            f'[ -e "$1" ] || {_refuse(NO_COMMAND)}',
+            f'{{ [ -x "$1" ] && [ ! -d "$1" ]; }} || {_refuse(NOT_EXECUTABLE)}',
+            ";;",
+            f'*) ({search}command -v -- "$1") >/dev/null || {_refuse(NO_COMMAND)} ;;',
+            "esac",
+            f"exec {start} </dev/null 2>&1",
+        ]
+    )
+
+
+def _refuse(reason: str) -> str:
+    return f"pfcon_refuse '{reason}' {REFUSALS[reason]}"
+
+
+def mount_options(mounts: tuple[Mount, ...], root: PurePosixPath) -> str:
+    """``--mount`` options, quoted for a shell, that docker, podman and apptainer (1.0 and later) all take."""
+    words: list[str] = []
+    for mount in mounts:
+        fields = ["type=bind", f"source={root / mount.source}", f"destination={mount.target}"]
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow([*fields, *(["ro"] if mount.read_only else [])])
+        words += ["--mount", line.getvalue()]
+    return shlex.join(words)
+
+
+def store_id(root: PurePosixPath) -> str:
+    """Tells apart the jobs of several pfcon services on one Cromwell server: each has a storeBase of its own."""
+    return hashlib.sha256(str(root).encode()).hexdigest()[:32]
+
+
+def labels(spec: JobSpec, root: PurePosixPath, token: str) -> dict[str, str]:
+    """The labels of a job's workflow. token: identifies this one submission of that name."""
+    found = {
+        NAME_LABEL: spec.name,
+        STORE_LABEL: store_id(root),
+        CLAIM_LABEL: token,
+        KIND_LABEL: spec.kind.value,
+    }
+    return found | ({REQUEST_LABEL: spec.request} if spec.request else {})

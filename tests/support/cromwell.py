@@ -1,0 +1,80 @@
+"""The cromwell engine for tests, with a fake server that runs its jobs."""
+
+import functools
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from fakes.cromwell_backend import namespaces
+from fakes.cromwell_server import FakeCromwell
+
+from pfcon.compute.cromwell.engine import CromwellEngine
+from pfcon.paths import StoreBase
+
+from .compute import Harness
+from .settings import compute_settings
+
+MINUTES = 60
+
+
+@functools.cache
+def _lack() -> str:
+    """What the fake server misses to run jobs; empty when nothing."""
+    try:
+        found = subprocess.run([*namespaces(), "true"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError as fault:
+        return str(fault)
+    return found.stderr.strip() if found.returncode else ""
+
+
+def need_namespaces() -> None:
+    """Skip the test where the fake server can't run jobs; fail it where PFCON_TEST_REQUIRE names cromwell."""
+    if lack := _lack():
+        reason = f"the fake Cromwell server runs jobs in namespaces of their own, and gets none here: {lack}"
+        if "cromwell" in os.environ.get("PFCON_TEST_REQUIRE", "").split():
+            pytest.fail(f"cromwell is in PFCON_TEST_REQUIRE, but {reason}", pytrace=False)
+        pytest.skip(reason)
+
+
+@dataclass
+class CromwellHarness(Harness):
+    """The harness with the server that belongs to it."""
+
+    server: FakeCromwell | None = None
+
+    def close(self) -> None:
+        """Remove the jobs and stop the server."""
+        assert self.server
+        try:
+            super().close()
+        finally:
+            self.server.__exit__()
+
+
+def engine_at(url: str, storebase: StoreBase, **options: Any) -> CromwellEngine:
+    """An engine for a server at that address. options: those of CromwellEngine."""
+    settings = compute_settings(storebase=PurePosixPath(storebase.root), cromwell_url=url, timelimit=MINUTES)
+    return CromwellEngine(settings, storebase, **{"lag": 1, "remove_wait": 30, **options})
+
+
+def start_server(root: Path, **options: Any) -> FakeCromwell:
+    """A server whose executions lie where the README puts them; skips or fails the test where there can be none."""
+    need_namespaces()
+    return FakeCromwell(root / ".pfcon/cromwell/executions", **options).__enter__()
+
+
+def cromwell_harness(root: Path, keep: Callable[[Any], Any]) -> CromwellHarness:
+    """An engine with its server. ``keep``: called with each engine, which has to live as long as the process."""
+    storebase = StoreBase(root)
+    server = start_server(root)
+
+    def at(url: str) -> CromwellEngine:
+        engine = engine_at(url, storebase)
+        keep(engine)
+        return engine
+
+    return CromwellHarness("cromwell", at(server.url), storebase, lambda: at("http://127.0.0.1:1"), server=server)
