@@ -16,6 +16,7 @@ from pfcon.settings.model import (
     SlurmSettings,
     StorageName,
     StorageSettings,
+    SwiftAuth,
     SwiftSettings,
     UploadLimits,
 )
@@ -23,6 +24,7 @@ from pfcon.settings.variable import Values
 from pfcon.settings.variables import compute, service, slurm, storage
 
 T = TypeVar("T")
+DEFAULT_DOMAIN = "Default"  # the one that Keystone's bootstrap makes
 
 
 def settings(values: Values) -> Settings:
@@ -75,11 +77,18 @@ def _storage(values: Values) -> StorageSettings:
 
 
 def _swift(values: Values) -> SwiftSettings:
+    version = values[storage.SWIFT_AUTH_VERSION]
+    domain = DEFAULT_DOMAIN if version is SwiftAuth.V3 else None
     return SwiftSettings(
         auth_url=values[storage.SWIFT_AUTH_URL],
         username=values[storage.SWIFT_USERNAME],
         key=values[storage.SWIFT_KEY],
         container=values[storage.SWIFT_CONTAINER_NAME],
+        auth_version=version,
+        project_name=values.get(storage.SWIFT_PROJECT_NAME),
+        project_domain_name=values.get(storage.SWIFT_PROJECT_DOMAIN_NAME) or domain,
+        user_domain_name=values.get(storage.SWIFT_USER_DOMAIN_NAME) or domain,
+        region_name=values.get(storage.SWIFT_REGION_NAME),
     )
 
 

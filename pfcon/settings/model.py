@@ -36,6 +36,14 @@ class EngineName(StrEnum):
     PROCESS = "process"
 
 
+class SwiftAuth(StrEnum):
+    """SWIFT_AUTH_VERSION: Swift's own tokens (1), or Keystone's (2, 3)."""
+
+    V1 = "1"
+    V2 = "2"
+    V3 = "3"
+
+
 class VolumeType(StrEnum):
     """COMPUTE_VOLUME_TYPE: how an engine reaches storeBase."""
 
@@ -83,13 +91,13 @@ class UploadLimits:
 
 @dataclass(frozen=True)
 class SwiftSettings:
-    """A Swift account and container. All below ``auth_version`` is Keystone's (auth versions 2 and 3)."""
+    """A Swift account and container. What follows ``auth_version`` is for Keystone."""
 
     auth_url: str
     username: str
     key: str = field(repr=False)
     container: str
-    auth_version: str = "1"
+    auth_version: SwiftAuth = SwiftAuth.V1
     project_name: str | None = None
     project_domain_name: str | None = None
     user_domain_name: str | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from pfcon.settings import credentials, derived
 from pfcon.settings.kinds import listing
-from pfcon.settings.model import EngineName, Mode, StorageName, VolumeType
+from pfcon.settings.model import EngineName, Mode, StorageName, SwiftAuth, VolumeType
 from pfcon.settings.variable import Values, Variable
 from pfcon.settings.variables import ALL, compute, storage
 
@@ -52,6 +52,24 @@ def storage_needs(values: Values) -> Iterator[str]:
     for variable in needs.get(name, ()):
         if values.missing(variable):
             yield values.fault(variable, f"STORAGE_ENV={name} needs it in production")
+
+
+def keystone(values: Values) -> Iterator[str]:
+    """Keystone needs a project; what only it knows is refused where it is not asked, and domains are version 3's."""
+    version = values.get(storage.SWIFT_AUTH_VERSION)
+    if version is None or derived.storage_name(values) is not StorageName.SWIFT:
+        return
+    chosen = f"SWIFT_AUTH_VERSION={version}"
+    if version is not SwiftAuth.V1 and values.missing(storage.SWIFT_PROJECT_NAME):
+        yield values.fault(storage.SWIFT_PROJECT_NAME, f"{chosen} needs it")
+    unknown = {
+        SwiftAuth.V1: (*storage.KEYSTONE, *storage.KEYSTONE_DOMAINS),
+        SwiftAuth.V2: storage.KEYSTONE_DOMAINS,
+        SwiftAuth.V3: (),
+    }
+    for variable in unknown[version]:
+        if variable.name in values.texts:
+            yield values.fault(variable, f"but {chosen} has no such option")
 
 
 def volume_pair(values: Values) -> Iterator[str]:
@@ -132,6 +150,7 @@ RULES: tuple[Rule, ...] = (
     credentials.check,
     storage_pair,
     storage_needs,
+    keystone,
     process_is_allowed,
     volume_pair,
     volume_needs,

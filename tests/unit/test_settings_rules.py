@@ -135,6 +135,29 @@ def test_production_needs_every_setting_of_its_object_store(name: str, settings:
     assert named(environ) == list(settings)
 
 
+KEYSTONE = {"SWIFT_PROJECT_NAME": "chris", "SWIFT_REGION_NAME": "boston"}
+DOMAINS = {"SWIFT_PROJECT_DOMAIN_NAME": "hospital", "SWIFT_USER_DOMAIN_NAME": "staff"}
+
+
+@pytest.mark.parametrize(
+    ("version", "given", "refused"),
+    [
+        ("1", {}, []),
+        ("1", KEYSTONE | DOMAINS, [*KEYSTONE, *DOMAINS]),
+        ("2", KEYSTONE, []),
+        ("2", KEYSTONE | DOMAINS, list(DOMAINS)),
+        ("3", KEYSTONE | DOMAINS, []),
+        ("3", {}, ["SWIFT_PROJECT_NAME"]),
+        ("4", KEYSTONE, ["SWIFT_AUTH_VERSION"]),
+    ],
+)
+def test_keystone_takes_a_project_and_version_3_domains(
+    version: str, given: dict[str, str], refused: list[str]
+) -> None:
+    environ = PROD | SWIFT | {"PFCON_INNETWORK": "true", "SWIFT_AUTH_VERSION": version} | given
+    assert named(environ) == refused
+
+
 def test_in_network_production_needs_swift_by_default() -> None:
     assert named(PROD | {"PFCON_INNETWORK": "true"}) == list(SWIFT)
 

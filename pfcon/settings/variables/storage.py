@@ -1,7 +1,7 @@
 """The variables of the storages, and the limits on what clients send."""
 
 from pfcon.settings import kinds
-from pfcon.settings.model import StorageName
+from pfcon.settings.model import StorageName, SwiftAuth
 from pfcon.settings.variable import Variable
 
 _SWIFT = (StorageName.SWIFT,)
@@ -94,6 +94,41 @@ SWIFT_CONTAINER_NAME = Variable(
     note=_REQUIRED,
     storages=_SWIFT,
 )
+SWIFT_AUTH_VERSION = Variable(
+    "SWIFT_AUTH_VERSION",
+    kinds.choice(SwiftAuth),
+    "Who gives Swift's tokens: Swift itself (1), or Keystone's interface 2 or 3, which needs `pip install "
+    "pfcon[keystone]`; `SWIFT_KEY` is then the password.",
+    default="1",
+    storages=_SWIFT,
+)
+SWIFT_PROJECT_NAME = Variable(
+    "SWIFT_PROJECT_NAME",
+    kinds.text("one line of text"),
+    "Keystone's project (of old: tenant).",
+    note="required with auth version 2 or 3",
+    storages=_SWIFT,
+)
+SWIFT_PROJECT_DOMAIN_NAME = Variable(
+    "SWIFT_PROJECT_DOMAIN_NAME",
+    kinds.text("one line of text"),
+    "Domain of the project, with auth version 3.",
+    note="`Default` with auth version 3",
+    storages=_SWIFT,
+)
+SWIFT_USER_DOMAIN_NAME = Variable(
+    "SWIFT_USER_DOMAIN_NAME",
+    kinds.text("one line of text"),
+    "Domain of the user, with auth version 3.",
+    note="`Default` with auth version 3",
+    storages=_SWIFT,
+)
+SWIFT_REGION_NAME = Variable(
+    "SWIFT_REGION_NAME",
+    kinds.text("one line of text"),
+    "Region of Keystone's catalog; without one, its first.",
+    storages=_SWIFT,
+)
 S3_ENDPOINT_URL = Variable(
     "S3_ENDPOINT_URL",
     kinds.url(),
@@ -138,6 +173,10 @@ S3_BUCKET_NAME = Variable(
 )
 
 SWIFT = (SWIFT_AUTH_URL, SWIFT_USERNAME, SWIFT_KEY, SWIFT_CONTAINER_NAME)
+KEYSTONE = (SWIFT_PROJECT_NAME, SWIFT_REGION_NAME)
+"""For auth versions 2 and 3."""
+KEYSTONE_DOMAINS = (SWIFT_PROJECT_DOMAIN_NAME, SWIFT_USER_DOMAIN_NAME)
+"""For auth version 3."""
 S3 = (S3_ENDPOINT_URL, S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION_NAME, S3_BUCKET_NAME)
 STORAGE = (
     PFCON_INNETWORK,
@@ -150,5 +189,8 @@ STORAGE = (
     PFCON_MIN_FREE_BYTES,
     PFCON_MAX_FORM_BYTES,
     *SWIFT,
+    SWIFT_AUTH_VERSION,
+    *KEYSTONE,
+    *KEYSTONE_DOMAINS,
     *S3,
 )

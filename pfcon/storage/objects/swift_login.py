@@ -8,7 +8,7 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.settings.model import SwiftSettings
+from pfcon.settings.model import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.answers import Timeouts, plain
 from pfcon.storage.objects.store import Transient
 from pfcon.storage.objects.swift_access import Access
@@ -20,12 +20,12 @@ SERVICE_TYPE = "object-store"  # of the catalog, "OpenStack service types author
 
 def login_of(settings: SwiftSettings, timeouts: Timeouts) -> Login:
     """A function that logs in; it raises Transient or Refused. Raises ConfigurationError when a library is missing."""
-    if settings.auth_version == "1":
+    if settings.auth_version is SwiftAuth.V1:
         return lambda: _login_1(settings, timeouts)
     if find_spec("keystoneauth1") is None:
         raise ConfigurationError(
             [
-                f"SWIFT_AUTH_VERSION: got {settings.auth_version!r}, which needs the package keystoneauth1; "
+                f"SWIFT_AUTH_VERSION: got {settings.auth_version.value!r}, which needs the package keystoneauth1; "
                 "install it with `pip install pfcon[keystone]`"
             ]
         )
@@ -51,7 +51,7 @@ def _login_keystone(settings: SwiftSettings, timeouts: Timeouts) -> Access:
     from keystoneauth1.identity import v2, v3
 
     place = settings.auth_url
-    if settings.auth_version == "2":
+    if settings.auth_version is SwiftAuth.V2:
         plugin: v2.Password | v3.Password = v2.Password(
             versioned(place, "v2.0"),
             username=settings.username,
