@@ -42,6 +42,16 @@ class StagedJob:
         shell = {**JOB_FIELDS, "args": [script], "input_dirs": dirs, "output_dir": self.output_dir}
         return self.post("plugin", **{**shell, **fields})
 
+    def upload(self) -> requests.Response:
+        """POST the upload job."""
+        return self.post("upload", job_output_path=self.output_dir)
+
+    def uploaded(self) -> dict[str, str]:
+        """POST the upload job and wait for its end."""
+        answer = self.upload()
+        assert answer.status_code == 201, answer.text
+        return self.wait("upload")
+
     def delete(self) -> requests.Response:
         """POST the delete job."""
         return self.post("delete")
