@@ -3,18 +3,24 @@
 PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
 PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
 PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
+PFCON_TEST_KUBECONFIG                  kubeconfig of a cluster whose nodes hold the test image
+PFCON_TEST_KUBERNETES_STOREBASE        where the volume of the tests' claim is on this machine
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
 PFCON_TEST_S3                          URL of an S3 service, which knows the same
 PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
+PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
 PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
 PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests
 """
 
 import functools
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +46,12 @@ def podman_url() -> str:
 def swarm_url() -> str:
     """URL of a Swarm manager that holds the test image; skips or fails the test where there is none."""
     return _available("swarm")
+
+
+def kubernetes_cluster() -> tuple[str, str]:
+    """Of a Kubernetes cluster: a kubeconfig, and where the tests' claim is on this machine; skips or fails without."""
+    kubeconfig = _available("kubernetes")
+    return kubeconfig, os.environ["PFCON_TEST_KUBERNETES_STOREBASE"]
 
 
 def postgresql_url() -> str:
@@ -92,6 +104,11 @@ def swift_python() -> str:
     """A Python that dev/swift_server.py runs on; skips or fails (name ``swift``) the test where there is none."""
     _available("swift")
     return _available("swift", "python")
+
+
+def kubectl() -> str:
+    """A kubectl whose kustomize knows components; skips or fails the test without one."""
+    return _available("kubectl")
 
 
 def client4() -> str:
@@ -184,6 +201,26 @@ def _find_swarm() -> str:
     finally:
         client.close()
     return url
+
+
+def _find_kubernetes() -> str:
+    """Only where it is named: the cluster of ~/.kube/config may be one that people work with."""
+    from pfcon.compute.kubernetes.engine import KubernetesEngine
+    from pfcon.errors import PfconError
+
+    from .kubernetes import kubernetes_settings
+
+    advice = "no Kubernetes; start one (tests/engines/kubernetes.sh) or see there which variables name one"
+    kubeconfig, storebase = (os.environ.get(f"PFCON_TEST_{name}") for name in ("KUBECONFIG", "KUBERNETES_STOREBASE"))
+    if not kubeconfig or not storebase:
+        raise Unavailable(f"{advice}: PFCON_TEST_KUBECONFIG and PFCON_TEST_KUBERNETES_STOREBASE")
+    if not Path(storebase).is_dir():
+        raise Unavailable(f"PFCON_TEST_KUBERNETES_STOREBASE={storebase} is no directory of this machine; {advice}")
+    try:
+        KubernetesEngine(kubernetes_settings(kubeconfig), Path(storebase)).check()
+    except PfconError as fault:
+        raise Unavailable(f"{advice} ({fault})") from fault
+    return kubeconfig
 
 
 def _find_postgresql() -> str:
@@ -297,15 +334,27 @@ def _find_client4() -> str:
     return str(directory)
 
 
+def _find_kubectl() -> str:
+    program = os.environ.get("PFCON_TEST_KUBECTL") or shutil.which("kubectl")
+    if not program:
+        raise Unavailable("no kubectl; install one (tests/engines/kubectl.sh) and set PFCON_TEST_KUBECTL to its path")
+    told = subprocess.run([program, "version", "--client"], capture_output=True, text=True, timeout=60, check=False)
+    if not re.search(r"Kustomize Version: v[5-9]", told.stdout):
+        raise Unavailable(f"{program} is too old: its kustomize is older than version 5")
+    return program
+
+
 _FINDERS: dict[str, Callable[[], str]] = {
     "docker": _find_docker,
     "podman": _find_podman,
     "swarm": _find_swarm,
+    "kubernetes": _find_kubernetes,
     "postgresql": _find_postgresql,
     "registry": _find_registry,
     "operations_image": _find_op_image,
     "operations_image docker": lambda: _find_op_image_of("docker"),
     "operations_image podman": lambda: _find_op_image_of("podman"),
+    "kubectl": _find_kubectl,
     "pfconclient4": _find_client4,
     "swift": _find_swift,
     "s3": _find_s3,
