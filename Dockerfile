@@ -13,7 +13,7 @@ COPY . /src
 RUN python3 -m venv /opt/pip \
     && python3 -m venv --without-pip /opt/pfcon \
     && /opt/pip/bin/pip --python /opt/pfcon/bin/python --no-cache-dir --disable-pip-version-check \
-        install --find-links /src/wheels "/src[postgresql]"
+        install --find-links /src/wheels "/src[keystone,postgresql]"
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -30,7 +30,7 @@ COPY --from=build /opt/pfcon /opt/pfcon
 RUN mkdir -p /var/local/storeBase \
     && chown 1001:1001 /var/local/storeBase \
     && test "$(pfcon --version)" = "pfcon ${VERSION}" \
-    && python3 -c "import pfcon.app, pfcon.server, docker, psycopg" \
+    && python3 -c "import pfcon.app, pfcon.server, boto3, docker, keystoneauth1, psycopg, swiftclient" \
     && python3 -m pfcon.operations --help >/dev/null
 # In numbers, so that Kubernetes can see that it is not root.
 USER 1001:1001

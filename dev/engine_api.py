@@ -75,17 +75,26 @@ def reason(content: bytes) -> str:
 
 
 def probe(url: str) -> str:
-    """``KIND VERSION PRIVILEGE``: docker or podman, rootful or rootless. Raises Fault."""
+    """``KIND VERSION PRIVILEGE``: docker or podman, rootful or rootless, and what it can't limit. Raises Fault."""
     try:
         version = json.loads(call(url, "GET", "/version", timeout=PROBE_SECONDS))
-        info = json.loads(call(url, "GET", "/info", timeout=PROBE_SECONDS))
-        parts = {part["Name"]: part["Version"] for part in version.get("Components") or []}
-        options = info.get("SecurityOptions") or []
+        parts = {part["Name"]: part for part in version.get("Components") or []}
+        podman = parts.get("Podman Engine")
+        if podman:
+            return f"podman {podman['Version']} {_podman_privilege(url, podman['Details']['APIVersion'])}"
+        options = json.loads(call(url, "GET", "/info", timeout=PROBE_SECONDS)).get("SecurityOptions") or []
     except (LookupError, ValueError, TypeError, AttributeError) as fault:
         raise Fault(f"{url} answers, but not as Docker or Podman do") from fault
-    kind = "podman" if "Podman Engine" in parts else "docker"
     privilege = "rootless" if any("rootless" in option for option in options) else "rootful"
-    return f"{kind} {parts.get('Podman Engine') or version.get('Version', 'unknown')} {privilege}"
+    return f"docker {version.get('Version', 'unknown')} {privilege}"
+
+
+def _podman_privilege(url: str, version: str) -> str:
+    """As Podman's own API tells it ("SystemInfoLibpod"): its Docker API knows nothing of rootless, and of limits too much."""
+    host = json.loads(call(url, "GET", f"/v{version}/libpod/info", timeout=PROBE_SECONDS))["host"]
+    privilege = "rootless" if host["security"]["rootless"] else "rootful"
+    missing = [name for name in ("cpu", "memory", "pids") if name not in host["cgroupControllers"]]
+    return privilege + (f", which can't limit {', '.join(missing)} of jobs" if missing else "")
 
 
 def has_image(url: str, image: str) -> bool:

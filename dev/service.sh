@@ -38,7 +38,7 @@ start_service() {
     if [ "$ENGINE" != process ]; then
         container_env=(DOCKER_HOST="$ENGINE_URL" JOB_LABELS="$(job_label "$storebase")")
         # Outputs have to belong to whom the service runs as; in a rootless engine, root is that user.
-        if [ "$(id -u)" -ne 0 ] && [[ $ENGINE_SAYS != *rootless ]]; then
+        if [ "$(id -u)" -ne 0 ] && [[ $ENGINE_SAYS != *" rootless"* ]]; then
             container_env+=(CONTAINER_USER="$(id -u):$(id -g)")
         fi
     fi

@@ -37,7 +37,7 @@ fetch_wheels() {
     rm -rf -- "$WHEELS" "$WHEELS.env"
     mkdir -p "$WHEELS"
     "$python" -m venv "$WHEELS.env"
-    "$WHEELS.env/bin/pip" wheel --quiet --no-input --wheel-dir "$WHEELS" "${REPOSITORY}[postgresql]" "setuptools>=64" >&2
+    "$WHEELS.env/bin/pip" wheel --quiet --no-input --wheel-dir "$WHEELS" "${REPOSITORY}[keystone,postgresql]" "setuptools>=64" >&2
     rm -rf -- "$WHEELS.env" "$WHEELS"/pfcon-*.whl
     wheels_stamp >"$WHEELS/stamp"
 }

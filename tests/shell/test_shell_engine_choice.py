@@ -21,10 +21,15 @@ DOCKER = {
     "/version": (200, '{"Version": "20.10.24", "Components": [{"Name": "Engine", "Version": "20.10.24"}]}'),
     "/info": (200, '{"SecurityOptions": ["name=seccomp,profile=default"]}'),
 }
+COMPONENTS = '[{"Name": "Podman Engine", "Version": "4.3.1", "Details": {"APIVersion": "4.3.1"}}]'
 PODMAN = {
-    "/version": (200, '{"Version": "4.3.1", "Components": [{"Name": "Podman Engine", "Version": "4.3.1"}]}'),
-    "/info": (200, '{"SecurityOptions": ["name=seccomp", "name=rootless"]}'),
+    "/version": (200, f'{{"Version": "4.3.1", "Components": {COMPONENTS}}}'),
+    "/v4.3.1/libpod/info": (
+        200,
+        '{"host": {"cgroupControllers": ["cpu", "memory", "pids"], "security": {"rootless": true}}}',
+    ),
 }
+WITHOUT_LIMITS = '{"host": {"cgroupControllers": ["pids"], "security": {"rootless": true}}}'
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -80,13 +85,18 @@ def api() -> ModuleType:
     return module
 
 
-def test_probe_tells_docker_from_podman_and_rootless_from_rootful(api: ModuleType, tmp_path: Path) -> None:
+def test_probe_tells_docker_from_podman_and_rootless_from_rootful_and_what_it_cannot_limit(
+    api: ModuleType, tmp_path: Path
+) -> None:
     url = f"unix://{tmp_path}/sock"
     with engine(tmp_path, DOCKER):
         assert api.probe(url) == "docker 20.10.24 rootful"
     (tmp_path / "sock").unlink()
     with engine(tmp_path, PODMAN):
         assert api.probe(url) == "podman 4.3.1 rootless"
+    (tmp_path / "sock").unlink()
+    with engine(tmp_path, {**PODMAN, "/v4.3.1/libpod/info": (200, WITHOUT_LIMITS)}):
+        assert api.probe(url) == "podman 4.3.1 rootless, which can't limit cpu, memory of jobs"
 
 
 @pytest.mark.parametrize("version", [(200, "<html>"), (200, "[]"), (200, "null"), (404, "")])
