@@ -37,7 +37,19 @@ def _swarm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     return SwarmEngine(settings.compute, storebase.root)
 
 
-_ENGINES: dict[str, EngineFactory] = {"cromwell": _cromwell, "docker": _docker, "process": _process, "swarm": _swarm}
+def _slurm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    from pfcon.compute.slurm.engine import SlurmEngine
+
+    return SlurmEngine(settings.compute, storebase)
+
+
+_ENGINES: dict[str, EngineFactory] = {
+    "cromwell": _cromwell,
+    "docker": _docker,
+    "process": _process,
+    "swarm": _swarm,
+    "slurm": _slurm,
+}
 
 
 def operations_engine(settings: Settings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine:

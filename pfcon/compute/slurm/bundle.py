@@ -1,0 +1,67 @@
+"""A job's config.json for an OCI runtime (opencontainers/runtime-spec, config.md). Pure."""
+
+from typing import Any
+
+from pfcon.compute.slurm.placed import Bind, Placed
+
+_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+_MASKED = (
+    *("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"),
+    *("/proc/sched_debug", "/proc/scsi", "/sys/firmware"),
+)
+_READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_NO_DEVICES = ["nosuid", "nodev"]
+
+
+def config(job: Placed) -> dict[str, Any]:
+    """A container with a user namespace whose root is the submitting user, and with no capabilities in it.
+
+    The image is shared by all its jobs and read-only; /tmp, /var/tmp and /run are the job's own, in memory. The
+    network is the node's.
+    """
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0, "umask": 0o022},
+            "args": list(job.argv),
+            "env": [f"{key}={value}" for key, value in job.env.items()],
+            "cwd": job.cwd,
+            "capabilities": {name: [] for name in _SETS},
+            "noNewPrivileges": True,
+        },
+        "root": {"path": str(job.rootfs), "readonly": True},
+        "hostname": "job",
+        "mounts": [*_system_mounts(), *map(_bind, job.binds)],
+        "linux": {
+            "uidMappings": [{"containerID": 0, "hostID": job.uid, "size": 1}],
+            "gidMappings": [{"containerID": 0, "hostID": job.gid, "size": 1}],
+            "namespaces": [{"type": kind} for kind in ("user", "pid", "ipc", "uts", "mount")],
+            "maskedPaths": list(_MASKED),
+            "readonlyPaths": list(_READ_ONLY),
+        },
+    }
+
+
+def _system_mounts() -> list[dict[str, Any]]:
+    return [
+        _mount("/proc", "proc"),
+        _mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+        _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
+        _mount("/dev/shm", "tmpfs", "noexec", *_NO_DEVICES, "mode=1777"),  # noqa: S108 - of the container
+        _mount("/dev/mqueue", "mqueue", "noexec", *_NO_DEVICES),
+        _mount("/sys", "bind", "rbind", "noexec", *_NO_DEVICES, "ro", source="/sys"),
+        _mount("/tmp", "tmpfs", *_NO_DEVICES, "mode=1777"),  # noqa: S108
+        _mount("/var/tmp", "tmpfs", *_NO_DEVICES, "mode=1777"),  # noqa: S108
+        _mount("/run", "tmpfs", *_NO_DEVICES, "mode=755"),
+        _mount("/etc/resolv.conf", "bind", "bind", "ro", *_NO_DEVICES, source="/etc/resolv.conf"),
+    ]
+
+
+def _mount(target: str, kind: str, *options: str, source: str | None = None) -> dict[str, Any]:
+    return {"destination": target, "type": kind, "source": source or kind, "options": list(options)}
+
+
+def _bind(bind: Bind) -> dict[str, Any]:
+    access = "ro" if bind.read_only else "rw"
+    return _mount(str(bind.target), "bind", "rbind", access, *_NO_DEVICES, source=str(bind.source))

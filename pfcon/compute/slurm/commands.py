@@ -1,0 +1,112 @@
+"""Runs Slurm's commands, and those that make images, with bounds; their faults come out as pfcon's errors."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pfcon.compute.words import plain
+from pfcon.errors import Refused, Unreachable
+
+PACKAGES = {
+    **dict.fromkeys(("sbatch", "squeue", "scancel", "scontrol", "sacct"), "slurm-client"),
+    "skopeo": "skopeo",
+    "umoci": "umoci",
+}
+# What a command needs of the service's environment. SLURM_* and SBATCH_* would be options of it.
+_KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SLURM_CONF",
+    "SSH_AUTH_SOCK",
+    "KRB5CCNAME",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+_FORMAT = ("env", "LC_ALL=C.UTF-8", "TZ=UTC", "SLURM_TIME_FORMAT=standard")
+_AWAY = re.compile(
+    r"unable to contact slurm controller|connection (?:refused|timed out)|timed out on send|socket timed out"
+    r"|backup controller|zero bytes were transmitted|unexpected message received|resource temporarily unavailable"
+    r"|could not establish a configuration source|munge|authentication|slurmctld.*(?:not running|not responding)"
+    r"|unable to contact slurm database|connection (?:reset|closed) by|no route to host",
+    re.IGNORECASE,
+)
+_NOT_SENT = re.compile(
+    r"unable to contact slurm controller|connection refused|configuration source|munge", re.IGNORECASE
+)
+_SSH_FAULT = 255  # ssh(1), "EXIT STATUS"
+_NO_COMMAND = 127
+_LABEL = re.compile(r"^(?:sbatch|squeue|scancel|scontrol|sacct|umoci|skopeo|srun): (?:error|fatal): ?", re.MULTILINE)
+
+
+class NoAnswer(Unreachable):
+    """Slurm did not answer. ``sent``: whether it may have got what it was asked for."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+@dataclass(frozen=True)
+class Commands:
+    """prefix: what comes before each command; with ssh, they run on another host. timeout: seconds for each."""
+
+    prefix: tuple[str, ...] = ()
+    timeout: float = 30
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether commands run with other eyes than this service's own: paths are those of the nodes there."""
+        return bool(self.prefix)
+
+    def words(self, command: Sequence[str]) -> list[str]:
+        """A command as it is executed. ssh hands a shell one line, so it gets one."""
+        whole = [*_FORMAT, *command]
+        if self.prefix and PurePath(self.prefix[0]).name == "ssh":
+            return [*self.prefix, shlex.join(whole)]
+        return [*self.prefix, *whole]
+
+    def run(self, command: Sequence[str], stdin: str = "", timeout: float | None = None) -> str:
+        """What a command prints. Raises NoAnswer when Slurm is away, Refused with the command's own reason."""
+        seconds = self.timeout if timeout is None else timeout
+        try:
+            process = subprocess.Popen(
+                self.words(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={key: os.environ[key] for key in _KEPT if key in os.environ},
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as fault:
+            raise NoAnswer(f"{self.prefix[0] if self.prefix else 'env'}: {fault.strerror}", sent=False) from fault
+        with process:
+            try:
+                output, errors = process.communicate(stdin.encode("utf-8", "surrogateescape"), seconds)
+            except BaseException as fault:  # also a worker that is told to exit leaves nothing behind
+                os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(fault, subprocess.TimeoutExpired):
+                    raise NoAnswer(f"{command[0]} has not answered in {seconds:g} s", sent=True) from fault
+                raise
+        if process.returncode:
+            raise error_of(command[0], process.returncode, errors.decode("utf-8", "replace"))
+        return output.decode("utf-8", "replace")
+
+
+def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
+    """What the failure of a command means. Pure. The texts are Slurm's own: src/common/slurm_errno.c."""
+    reason = plain(_LABEL.sub("", text)) or f"exit status {status}"
+    if status == _NO_COMMAND:
+        package = PACKAGES.get(program, program)
+        return NoAnswer(f"{program} is not installed (in Debian it is in {package})", sent=False)
+    if status == _SSH_FAULT or _AWAY.search(reason):
+        return NoAnswer(f"Slurm does not answer: {reason}", sent=not _NOT_SENT.search(reason) and status != _SSH_FAULT)
+    return Refused(reason)

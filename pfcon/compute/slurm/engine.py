@@ -1,0 +1,214 @@
+"""The slurm engine: each job is one of Slurm's, and a directory below storeBase that outlives Slurm's memory of it."""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+from pfcon.compute.base import ComputeEngine, all_mounts, clean_log
+from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.folder import JobFolder, sweep
+from pfcon.compute.slurm.image_name import ImageName
+from pfcon.compute.slurm.images import Images
+from pfcon.compute.slurm.placed import Image, require_possible
+from pfcon.compute.slurm.probe import Probe, probe_spec
+from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.rows import queue_command, queue_rows
+from pfcon.compute.slurm.site import SiteFacts
+from pfcon.compute.slurm.submission import Submitter
+from pfcon.compute.slurm.watch import Watch
+from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.paths import PRIVATE_NAME, StoreBase
+from pfcon.settings.model import ComputeSettings
+
+FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
+LOG_BYTES = 1024 * 1024
+STALENESS = 1.0  # seconds for which one answer of squeue serves all
+PATIENCE = 60.0  # seconds that a job waits for what Slurm says it can't have, and one that Slurm never got for it
+_REMOVE_WAIT = 60.0  # seconds, beside Slurm's own KillWait, for a job to end that is being removed
+_POLL = 0.1  # seconds
+
+
+class SlurmEngine(ComputeEngine):
+    """Runs jobs on a cluster, as the user who submits, in containers that ``SLURM_LAUNCHER`` runs."""
+
+    name = "slurm"
+
+    def __init__(
+        self,
+        settings: ComputeSettings,
+        storebase: StoreBase,
+        *,
+        staleness: float = STALENESS,
+        patience: float = PATIENCE,
+    ) -> None:
+        """``staleness``, ``patience``: seconds, see STALENESS and PATIENCE. Asks nothing yet."""
+        self._settings = settings.slurm
+        self._storebase = storebase
+        self._nodes_root = settings.storebase or PurePosixPath(storebase.root)
+        minutes = settings.timelimit or 1
+        self._commands = commands = Commands(self._settings.prefix, self._settings.timeout)
+        self._queue = queue = Queue(lambda: queue_rows(commands.run(queue_command())), staleness)
+        self._site = site = SiteFacts(commands)
+        nodes_folder = self._nodes(FOLDER)
+        self._submitter = Submitter(
+            commands, queue, site, self._settings, minutes, self._root, self._nodes_root, nodes_folder
+        )
+        self._watch = Watch(commands, queue, site, self._settings.launcher, minutes, patience, nodes_folder)
+        self._images = Images(
+            commands,
+            storebase.private / IMAGES,
+            self._nodes(IMAGES),
+            self._settings.images,
+            self._settings.cache,
+            self._images_in_use,
+        )
+        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+            sweep(self._root)
+
+    @property
+    def _root(self) -> Path:
+        return self._storebase.private / FOLDER
+
+    def _nodes(self, name: str) -> PurePosixPath:
+        """A directory of pfcon's own, as nodes see it."""
+        return self._nodes_root / PRIVATE_NAME / name
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Slurm's refusal is told in its own words."""
+        with self._storage(f"start {spec.name}"):
+            self._storebase.private_dir(FOLDER)
+            require_possible(spec, self._site.user())
+            self._require_sources(spec)
+            folder = self._existing(spec.name)
+            image = self._image(spec, ImageName.parse(spec.image)) if folder is None else None
+            if folder is None and image is not None:
+                self._submitter.start(spec, image)
+            elif folder is not None:
+                if folder.id:
+                    raise Conflict(f"there is a job {spec.name} on slurm already")
+                self._submitter.resume(folder, spec, self._image(spec, ImageName.parse(spec.image)))
+        # Not asked for: squeue would cost as much as sbatch did.
+        return JobInfo(spec.name, JobStatus.NOT_STARTED, "", spec.image, spec.argv, request=spec.request)
+
+    def _existing(self, name: str) -> JobFolder | None:
+        try:
+            folder = JobFolder.open(self._root, name)
+        except Absent:
+            return None
+        if not folder.path.exists():  # somebody has removed it by hand
+            folder.remove()
+            return None
+        return folder
+
+    def _image(self, spec: JobSpec, name: ImageName) -> Image:
+        image = self._images.find(name)
+        if image is None:
+            raise ImageMissing(f"preparing image {spec.image}")
+        return image
+
+    def _require_sources(self, spec: JobSpec) -> None:
+        for mount in all_mounts(spec):
+            if not (self._storebase.root / mount.source).is_dir():
+                self._require_storebase()
+                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
+
+    def _require_storebase(self) -> None:
+        if not self._storebase.root.is_dir():
+            raise Unreachable(f"{self._storebase.root} (STOREBASE_MOUNT) is not there")
+
+    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+        """See ComputeEngine: fetch and unpack the image, once for all jobs and services."""
+        with self._storage(f"prepare image {spec.image}"):
+            self._storebase.private_dir(IMAGES)
+            self._images.prepare(ImageName.parse(spec.image), report)
+
+    def info(self, name: str) -> JobInfo:
+        """See ComputeEngine. What many jobs ask of Slurm in one second costs one squeue."""
+        with self._storage(f"look at {name}"):
+            return self._watch.info(self._open(name))
+
+    def logs(self, name: str, tail_lines: int) -> str:
+        """See ComputeEngine; Slurm is not asked."""
+        with self._storage(f"read the log of {name}"):
+            folder = self._open(name)
+            folder.spec()
+            return clean_log(folder.log_tail("log", tail_lines, LOG_BYTES))
+
+    def cancel(self, name: str) -> None:
+        """See ComputeEngine: SIGTERM, and SIGKILL after a grace."""
+        with self._storage(f"cancel {name}"):
+            folder = self._open(name)
+            if self._watch.info(folder).status.final:
+                return
+            folder.write("cancel", "")
+            folder.bar()  # one that has not begun never will, whatever Slurm does
+            self._end(folder)
+
+    def _end(self, folder: JobFolder) -> bool:
+        """Tell Slurm to end whatever was submitted for a job; whether there was something to end."""
+        rows = self._queue.fresh(folder.marker, folder.id)
+        going = [row.id for row in rows if outcome.stage_of(row) is not outcome.Stage.ENDED]
+        if going:
+            self._commands.run(["scancel", *going])
+        return bool(going)
+
+    def remove(self, name: str) -> None:
+        """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
+        with self._storage(f"remove {name}"), contextlib.suppress(Absent):
+            folder = self._open(name)
+            if folder.path.exists():
+                folder.write("now", "")
+                folder.bar()
+                self._await_end(folder)
+            folder.remove()
+
+    def _await_end(self, folder: JobFolder) -> None:
+        deadline: float | None = None
+        while not (folder.exit() or folder.has("end.json")) and self._end(folder):
+            if deadline is None:
+                deadline = time.monotonic() + _REMOVE_WAIT + self._site.facts().kill_wait
+            if time.monotonic() > deadline:
+                raise Unreachable(f"Slurm was told to end {folder.link.name}, but it still runs; try again")
+            time.sleep(_POLL)
+
+    def check(self) -> str:
+        """See ComputeEngine: a probe job tells what its node lacks. Raises Refused with all that is missing."""
+        with self._storage("run jobs"):
+            facts = self._site.facts()
+            self._storebase.private_dir(FOLDER)
+            folder = JobFolder.prepare(self._root, probe_spec())
+            try:
+                probe = Probe(self._commands, self._queue, self._settings, self._site.user())
+                node = probe.run(folder, self._nodes(FOLDER) / folder.path.name)
+            finally:
+                shutil.rmtree(folder.path, ignore_errors=True)
+        return f"Slurm {facts.version} ({facts.cluster}); {node} runs jobs with {self._settings.launcher}"
+
+    def _open(self, name: str) -> JobFolder:
+        try:
+            return JobFolder.open(self._root, name)
+        except Absent:
+            self._require_storebase()  # away as a whole, it tells nothing of the job
+            raise
+
+    def _images_in_use(self) -> set[str]:
+        """Names of the images of jobs that have not ended."""
+        used = set()
+        for link in self._root.iterdir():
+            if link.is_symlink():
+                with contextlib.suppress(Absent, OSError):
+                    folder = JobFolder.open(self._root, link.name)
+                    if not folder.has("end.json"):
+                        used.add(folder.spec().image)
+        return used
+
+    @contextlib.contextmanager
+    def _storage(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as fault:
+            raise Unreachable(f"the slurm engine can't {action}: {fault.strerror or fault}") from fault

@@ -1,0 +1,203 @@
+"""A job's directory, which is what makes it a job: its name belongs to whoever makes the link to it.
+
+.pfcon/slurm/
+    <name>          a link to .<marker>; to make it claims the name
+    .<marker>/      one try of one job
+        spec.json   the JobSpec without its environment, which may hold a user's token
+        lock        locked (flock) while the job is being submitted
+        id          the Slurm job, once it was submitted
+        cancel      it was cancelled by pfcon; now: and nobody waits for it to end by itself
+        end.json    how it ended, as it was first seen
+        claim, exit, log                       of job.sh
+        slurm.log, launcher.log                what Slurm and the launcher say
+        job.sh, launch.sh, config.json, rootfs what runs
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pfcon.compute.process.job import tail
+from pfcon.compute.slurm.outcome import Exit
+from pfcon.errors import Absent
+from pfcon.models import JobInfo, JobSpec, JobStatus
+
+STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
+_BARRED = "pfcon"  # in place of a Slurm job's number
+_TEXT = 64 * 1024  # bytes of a log that are looked at for a reason
+
+
+class JobFolder:
+    """``path``: the directory, as this service sees it. Every method raises Absent when it is gone, and OSError."""
+
+    def __init__(self, root: Path, name: str, marker: str) -> None:
+        self.link = root / name
+        self.marker = marker
+        self.path = root / f".{marker}"  # never the name of a job
+
+    @classmethod
+    def open(cls, root: Path, name: str) -> Self:
+        """The job of a name. Raises Absent."""
+        if not name or name.startswith(".") or "/" in name or "\0" in name:
+            raise Absent(f"there is no job {name} on slurm")
+        try:
+            return cls(root, name, os.readlink(root / name).removeprefix("."))
+        except FileNotFoundError:
+            raise Absent(f"there is no job {name} on slurm") from None
+
+    @classmethod
+    def prepare(cls, root: Path, spec: JobSpec) -> Self:
+        """Make a directory for a job, whose name is not claimed yet."""
+        folder = cls(root, spec.name, uuid.uuid4().hex)
+        folder.path.mkdir(mode=0o700)
+        return folder
+
+    def claim(self) -> bool:
+        """Take the name; False when another job has it."""
+        try:
+            self.link.symlink_to(self.path.name)
+        except FileExistsError:
+            return False
+        return True
+
+    def write(self, name: str, text: str) -> None:
+        """Make or replace a file, at once, for this user alone."""
+        partial = self.path / f".{name}.{uuid.uuid4().hex}"
+        with self._absent():
+            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(file, "w", encoding="utf-8", errors="surrogateescape", newline="") as writer:
+                writer.write(text)
+            partial.rename(self.path / name)
+
+    def write_all(self, texts: Mapping[str, str]) -> None:
+        """Make these files in a directory that nobody else looks at yet."""
+        for name, text in texts.items():
+            with open(self.path / name, "w", encoding="utf-8", errors="surrogateescape", newline="") as writer:
+                writer.write(text)
+
+    @contextlib.contextmanager
+    def submitting(self) -> Iterator[bool]:
+        """Hold the lock of who submits; False when another has it."""
+        with self._absent():
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(lock)
+
+    def spec(self) -> JobSpec:
+        """What was scheduled, without its environment."""
+        with self._absent():
+            return JobSpec.from_json((self.path / "spec.json").read_text(encoding="utf-8"))
+
+    @property
+    def id(self) -> str | None:
+        """The Slurm job: the one that claimed the directory, or before that, the one that was submitted."""
+        with contextlib.suppress(FileNotFoundError):
+            claimed = os.readlink(self.path / "claim")
+            if claimed != _BARRED:
+                return claimed
+        return self._text("id").strip() or None
+
+    def bar(self) -> bool:
+        """Keep the job from ever beginning, by claiming its directory; False when it has begun."""
+        try:
+            with self._absent():
+                (self.path / "claim").symlink_to(_BARRED)
+        except FileExistsError:
+            return os.readlink(self.path / "claim") == _BARRED
+        return True
+
+    def age(self) -> float:
+        """Seconds since the job was made."""
+        with self._absent():
+            return time.time() - (self.path / "spec.json").stat().st_mtime
+
+    def exit(self) -> Exit | None:
+        """The record of the end; None when the script has not left one."""
+        text = self._text("exit")
+        if not text:
+            return None
+        status, _, word = text.strip().partition(" ")
+        with self._absent():
+            at = datetime.fromtimestamp((self.path / "exit").stat().st_mtime, UTC)
+        return Exit(int(status), word, at)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return (self.path / name).exists()
+
+    def end(self, spec: JobSpec) -> JobInfo | None:
+        """The end as it was first seen; None before that."""
+        text = self._text("end.json")
+        if not text:
+            return None
+        found = json.loads(text)
+        at = found["finished_at"] and datetime.fromtimestamp(found["finished_at"], UTC)
+        return JobInfo(spec.name, JobStatus(found["status"]), found["message"], spec.image, spec.argv, at, spec.request)
+
+    def keep_end(self, status: JobStatus, message: str, at: datetime) -> None:
+        """Write the end down: Slurm forgets."""
+        self.write("end.json", json.dumps({"status": status, "message": message, "finished_at": at.timestamp()}))
+
+    def text_tail(self, name: str) -> str:
+        """The last part of a text file; empty without one."""
+        return self.log_tail(name, 10_000, _TEXT).decode("utf-8", "replace")
+
+    def log_tail(self, name: str, lines: int, most: int) -> bytes:
+        """The last lines of a file, at most ``most`` bytes; empty without one."""
+        try:
+            file = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""
+        try:
+            return tail(file, lines, most)
+        finally:
+            os.close(file)
+
+    def remove(self) -> None:
+        """Free the name, unless another job has it by now, and delete the directory."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(self.link) == self.path.name:
+                self.link.unlink()
+        shutil.rmtree(self.path, ignore_errors=True)  # what is left is swept later
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            if not self.path.exists():
+                raise Absent(f"there is no job {self.link.name} on slurm") from None
+            return ""
+
+    @contextlib.contextmanager
+    def _absent(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise Absent(f"there is no job {self.link.name} on slurm") from None
+
+
+def sweep(root: Path) -> None:
+    """Remove what crashes have left: directories that no name links to. Raises OSError."""
+    linked, found = set(), []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                linked.add(os.readlink(entry.path))
+            elif entry.is_dir() and time.time() - entry.stat().st_mtime > STALE:
+                found.append(entry.name)
+    for name in found:
+        if name not in linked:
+            shutil.rmtree(root / name, ignore_errors=True)

@@ -1,0 +1,214 @@
+"""Images as directories that every node sees: fetched with skopeo, unpacked with umoci, once each.
+
+.pfcon/slurm-images/<key>/          rootfs, and config.json as umoci has made it
+.pfcon/slurm-images/<key>.lock      locked (flock) by who makes it; changed at every use
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pfcon.compute.docker_api.pull import refusal
+from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.image_name import ImageName
+from pfcon.compute.slurm.placed import Image
+from pfcon.errors import Refused, Unreachable
+from pfcon.models import INCOMING, OUTGOING
+from pfcon.units import human_bytes
+
+FETCH_TIMEOUT = 3600.0  # seconds for a fetch, or for unpacking
+_WAIT = 1.0  # seconds between two looks at whether another has made the image
+_IN_USE = 3600.0  # seconds for which an image is kept after a job was given it, whatever the bound
+# Made in every image, for it is read-only to jobs: where a runtime mounts something.
+_MOUNT_POINTS = (
+    INCOMING,
+    OUTGOING,
+    *map(PurePosixPath, ("/share/storebase", "/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys")),  # noqa: S108
+)
+_FILES = ("etc/resolv.conf", "etc/hosts", "etc/passwd", "etc/group")
+
+
+@dataclass(frozen=True)
+class Images:
+    """cache: the directory as this service sees it; nodes_cache: as nodes do. site: of images that are used in place.
+
+    limit: bytes of the cache, 0 is no limit. in_use: names of the images of jobs that have not ended.
+    """
+
+    commands: Commands
+    cache: Path
+    nodes_cache: PurePosixPath
+    site: Path | None
+    limit: int
+    in_use: Callable[[], set[str]]
+
+    def find(self, name: ImageName) -> Image | None:
+        """The unpacked image, None where it has to be made first. Raises OSError, and Refused for a broken one."""
+        own = self._own(name)
+        if own is not None and (own / "rootfs").is_dir():
+            return _image(own, PurePosixPath(own))
+        key = self._key(name)
+        if not (self.cache / key / "config.json").is_file():
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.cache / f"{key}.lock")
+        return _image(self.cache / key, self.nodes_cache / key)
+
+    def prepare(self, name: ImageName, report: Callable[[str], None]) -> None:
+        """Make an image, or wait until another has. Raises Refused with the reason, Unreachable, OSError."""
+        key = self._key(name)
+        with self._locked(key, report):
+            if self.find(name) is None:
+                self._make(name, key, report)
+        self._evict(keep=key)
+
+    def _own(self, name: ImageName) -> Path | None:
+        """The site's own image of that name."""
+        path = self.site / name.path if self.site else None
+        return path if path and path.is_dir() else None
+
+    def _key(self, name: ImageName) -> str:
+        own = self._own(name)
+        if own is None:
+            return name.key
+        changed = (own / "index.json").stat().st_mtime_ns if (own / "index.json").exists() else 0
+        return f"{name.key}-{changed:x}"  # a layout that was replaced is unpacked anew
+
+    def _make(self, name: ImageName, key: str, report: Callable[[str], None]) -> None:
+        seen = self.nodes_cache if self.commands.elsewhere else PurePosixPath(self.cache)
+        temporary = f"tmp-{uuid.uuid4().hex}"
+        (self.cache / temporary).mkdir(mode=0o700)
+        try:
+            layout = self._layout(name, seen / temporary / "layout", report)
+            report(f"unpacking image {name.repository}:{name.version}")
+            bundle = seen / temporary / "bundle"
+            self._tool(name, "umoci", "unpack", "--rootless", "--image", layout, str(bundle))
+            made = self.cache / temporary / "bundle"
+            _complete(made / "rootfs")
+            made.chmod(0o755)
+            made.rename(self.cache / key)
+        finally:
+            shutil.rmtree(self.cache / temporary, ignore_errors=True)
+
+    def _layout(self, name: ImageName, target: PurePosixPath, report: Callable[[str], None]) -> str:
+        """An OCI layout of the image and its tag in it, as umoci has them."""
+        own = self._own(name)
+        if own is not None:
+            return f"{own}:{_tag(own, name)}"
+        report(f"fetching image {name.repository}:{name.version}")
+        tls = ["--src-tls-verify=false"] if name.on_loopback else []
+        self._tool(name, "skopeo", "copy", "--quiet", *tls, name.source, f"oci:{target}:image")
+        return f"{target}:image"
+
+    def _tool(self, name: ImageName, *words: str) -> None:
+        try:
+            self.commands.run(words, timeout=FETCH_TIMEOUT)
+        except Refused as fault:
+            raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
+        except Unreachable as fault:
+            if "not installed" in str(fault):
+                raise Refused(f"image {name.repository} can't be prepared: {fault}") from fault
+            raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
+
+    @contextlib.contextmanager
+    def _locked(self, key: str, report: Callable[[str], None]) -> Iterator[None]:
+        deadline = time.monotonic() + 2 * FETCH_TIMEOUT
+        lock = os.open(self.cache / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise Unreachable("another preparation of the image has not ended in time") from None
+                report("waiting for another preparation of the same image")
+                time.sleep(_WAIT)
+            yield
+        finally:
+            os.close(lock)
+
+    def _evict(self, keep: str) -> None:
+        """Remove what was not used for longest until the rest is within the bound; never what a job may run."""
+        if not self.limit:
+            return
+        needed = {self._key(ImageName.parse(image)) for image in self.in_use()} | {keep}
+        found = []
+        for lock in self.cache.glob("*.lock"):
+            directory = lock.with_suffix("")
+            if directory.is_dir():
+                found.append((lock.stat().st_mtime, directory, size_of(directory)))
+        total = sum(size for _, _, size in found)
+        for used, directory, size in sorted(found):
+            if total <= self.limit:
+                return
+            if directory.name not in needed and time.time() - used > _IN_USE:
+                shutil.rmtree(_aside(directory), ignore_errors=True)
+                total -= size
+
+
+def _aside(directory: Path) -> Path:
+    """Rename, so that nobody finds it half removed."""
+    return directory.rename(directory.with_name(f"tmp-{uuid.uuid4().hex}"))
+
+
+def _image(directory: Path, seen: PurePosixPath) -> Image:
+    try:
+        process: dict[str, Any] = json.loads((directory / "config.json").read_text(encoding="utf-8"))["process"]
+        pairs = (text.partition("=") for text in process.get("env") or ())
+        env = tuple((key, value) for key, _, value in pairs if key != "TERM")  # runtime-tools' own, not the image's
+        return Image(seen / "rootfs", env, process.get("cwd") or "/")
+    except (KeyError, ValueError, FileNotFoundError) as fault:
+        raise Refused(f"the image in {directory} has no proper config.json") from fault
+
+
+def _tag(layout: Path, name: ImageName) -> str:
+    """What the image is called in a layout: its own version if that is there, else the only one."""
+    try:
+        manifests = json.loads((layout / "index.json").read_text(encoding="utf-8"))["manifests"]
+        tags = [found["annotations"]["org.opencontainers.image.ref.name"] for found in manifests]
+    except (OSError, ValueError, KeyError) as fault:
+        raise Refused(f"{layout} is neither an OCI layout with tags nor a bundle") from fault
+    if name.version in tags or len(tags) == 1:
+        return name.version if name.version in tags else str(tags[0])
+    raise Refused(f"{layout} holds several images, and none is called {name.version}")
+
+
+def _complete(rootfs: Path) -> None:
+    """Make what runtimes mount on; never through a link that leads out of the image."""
+    for target in _MOUNT_POINTS:
+        path = rootfs
+        for part in target.parts[1:]:
+            path /= part
+            if path.is_symlink():
+                break
+            path.mkdir(exist_ok=True)
+    for name in _FILES:
+        file = rootfs / name
+        if file.parent.is_symlink() or file.is_symlink() or file.exists():
+            continue
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+
+
+def size_of(directory: Path) -> int:
+    """Bytes on disk of a tree."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+    return total
+
+
+def told(limit: int) -> str:
+    """The bound of the cache for a message."""
+    return human_bytes(limit) if limit else "no limit"

@@ -1,0 +1,97 @@
+# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, stop() come from what pfcon puts before
+# The batch script of a job, on its node. It leaves in the job's directory:
+#   claim   a link to nowhere, whose target is the Slurm job that runs this directory: only one ever does
+#   exit    how the container ended: a status, and a word where this script ended it for a reason of its own
+#   log     what the container printed
+# The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
+set -u
+umask 022
+export PATH
+child='' killer='' stopping='' TEMPORARY=''
+
+# finish STATUS [WORD]: leave the record of the end, and end.
+finish() {
+    [ -z "$TEMPORARY" ] || rm -rf -- "$TEMPORARY"
+    echo "$@" >"$JOB/.exit" && mv -f -- "$JOB/.exit" "$JOB/exit"
+    exit "$1"
+}
+
+# kill_later: what does not heed SIGTERM is killed, at once where somebody waits for that.
+kill_later() {
+    trap '' TERM
+    left=$((GRACE * 5))
+    while [ "$left" -gt 0 ] && [ ! -e "$JOB/now" ]; do
+        sleep 0.2
+        left=$((left - 1))
+    done
+    stop
+    kill -KILL "$child"
+}
+
+# on_term: Slurm ends the job: it was cancelled, or its time is over.
+on_term() {
+    [ -z "$stopping" ] || return 0
+    stopping=yes
+    [ -n "$child" ] || return 0
+    kill -TERM "$child"
+    kill_later &
+    killer=$!
+}
+
+# await PID: wait for its end, also when signals come in between; gives its exit status.
+await() {
+    while :; do
+        wait "$1"
+        status=$?
+        [ "$status" -gt 128 ] && kill -0 "$1" || return "$status"
+    done
+} 2>/dev/null
+
+# supervise: run the container of one worker; gives its exit status.
+supervise() {
+    [ -z "$stopping" ] || return 143
+    /bin/sh "$JOB/launch.sh" "$PROGRAM" "$TEMPORARY" </dev/null &
+    child=$!
+    ended "$child"
+}
+
+# spread: the same for several workers, each of which runs this script with the word `worker`.
+spread() {
+    srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --input=none --mpi=none \
+        /bin/sh "$JOB/job.sh" worker &
+    child=$!
+    ended "$child"
+}
+
+# ended PID: wait for the container, and see to it that nothing of it is left.
+ended() {
+    await "$1"
+    result=$?
+    [ -z "$killer" ] || kill -KILL "$killer" 2>/dev/null
+    stop >/dev/null 2>&1
+    return "$result"
+}
+
+trap on_term TERM INT HUP
+if [ "${1-}" = worker ]; then
+    PROGRAM=$(command -v "$PROGRAM") || exit 125
+    TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") || exit 125
+    supervise
+    status=$?
+    rm -rf -- "$TEMPORARY"
+    exit "$status"
+fi
+ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # taken, or removed; or this is not where it should be
+[ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher
+TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") || finish 125 no-temporary
+mkfifo "$TEMPORARY/output" || finish 125 no-temporary
+# A pipe, not the file itself: `> /dev/stderr` in a job would empty the file. On a full disk the job goes on.
+{
+    trap '' TERM INT HUP
+    cat >>"$JOB/log" || cat >/dev/null
+} <"$TEMPORARY/output" &
+reader=$!
+if [ "$TASKS" -gt 1 ]; then spread; else supervise; fi >"$TEMPORARY/output" 2>&1
+status=$?
+await "$reader"
+finish "$status"

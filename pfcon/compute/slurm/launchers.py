@@ -1,0 +1,195 @@
+"""The programs that run a job's container on its node. Pure: each is a row of ``LAUNCHERS``.
+
+All of them take the same unpacked image. What a row gives is the text of ``launch.sh`` in the job's directory, run
+with the words PROGRAM and TEMPORARY (a directory of the node): only there, or in the bundle, is the job's
+environment; and the line of shell that ends a container for sure.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from pfcon.compute.slurm.bundle import config
+from pfcon.compute.slurm.placed import Bind, Placed
+from pfcon.errors import Refused
+from pfcon.settings.model import LauncherName
+
+INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself starts the container
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KILL_CHILD = 'kill -KILL "$child"'
+# A bind mount keeps the flags of the mount below it: to lose one of them is refused, so they are tried in turn.
+_SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'
+_READ_ONLY = """\
+for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,noexec,noatime refused; do
+    [ "$kept" != refused ] || { echo "pfcon: the inputs can't be made read-only" >&2; exit 125; }
+    ! mount -o "remount,bind,ro,$kept" "$directory" 2>/dev/null || break
+done
+"""
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """program: looked for on the node's PATH; empty where Slurm starts the container. package: who has it in Debian.
+
+    launch: the body of launch.sh. stop: ends the container, also when its launcher is gone. gpus: can give GPUs.
+    tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
+    """
+
+    program: str
+    package: str
+    launch: Callable[[Placed], str]
+    stop: Callable[[Placed], str] = lambda _: _KILL_CHILD
+    gpus: bool = False
+    tried: bool = False
+    bundle: bool = False
+
+    def files(self, job: Placed) -> dict[str, str]:
+        """What a job's directory holds for the launcher. Raises Refused for what it can't do."""
+        if job.gpus and not self.gpus:
+            able = ", ".join(name for name, launcher in LAUNCHERS.items() if launcher.gpus)
+            raise Refused(f"gpu_limit: SLURM_LAUNCHER={name_of(self)} can't give GPUs to jobs; these can: {able}")
+        files = {"launch.sh": self.launch(job)}
+        if self.bundle:
+            files["config.json"] = json.dumps(config(_inside(job) if not self.program else job), indent=1)
+        return files
+
+
+def _oci(options: str) -> Launcher:
+    def launch(job: Placed) -> str:
+        words = _quoted("run", "--bundle", str(job.directory), job.container)
+        log = shlex.quote(f"{job.directory}/launcher.log")
+        return f'exec "$1" --log {log} {options} --root "$2/oci" {words}\n'
+
+    def stop(job: Placed) -> str:
+        return f'"$PROGRAM" {options} --root "$TEMPORARY/oci" delete --force {job.container}'
+
+    return Launcher("", "", launch, stop, bundle=True)
+
+
+def _charliecloud(job: Placed) -> str:
+    """ch-run(1). In namespaces of its own first: inputs become read-only there, and all of the job ends with it."""
+    # What is written to comes first: it may lie in what becomes read-only.
+    ordered = sorted(job.binds, key=lambda bind: bind.read_only)
+    inner = "".join(_SELF_BIND.format(_quoted(str(bind.source))) + _READ_ONLY * bind.read_only for bind in ordered)
+    env = {"USER": "root", **job.env}  # it does not start without a USER
+    extra = [] if "USER" in job.env else ["--unset-env=USER"]
+    binds = [f"--bind={bind.source}:{bind.target}" for bind in job.binds]
+    words = _quoted("--uid=0", "--gid=0", "--private-tmp", *extra, *binds, f"--cd={job.cwd}", str(job.rootfs), "--")
+    again = _quoted(f"{job.directory}/launch.sh")
+    return (
+        'if [ "$#" -eq 2 ]; then\n'
+        f'    exec env -i unshare -Urm --pid --fork --kill-child /bin/sh {again} "$1" "$2" inside\n'
+        "fi\n"
+        f'set -e\n{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
+    )
+
+
+def _apptainer(job: Placed) -> str:
+    """apptainer-exec, singularity-exec: variables come in under a prefix of their own."""
+    env = {f"APPTAINERENV_{key}": value for key, value in job.env.items()}
+    env |= {f"SINGULARITYENV_{key}": value for key, value in job.env.items()}
+    binds = [word for bind in job.binds for word in ("--bind", _colons(bind))]
+    options = ["--containall", "--cleanenv", "--no-home", "--no-privs", "--pwd", job.cwd, *binds]
+    options += ["--nv"] if job.gpus else []
+    return f'{_exports(env)}exec "$1" exec {_quoted(*options, str(job.rootfs), *job.argv)}\n'
+
+
+def _podman(job: Placed) -> str:
+    """podman-run(1), with the node's user as root; its environment is a file, of one line for each variable."""
+    binds = [f"--volume={_colons(bind)}" for bind in job.binds]
+    options = [
+        "--rm",
+        f"--name={job.container}",
+        "--cgroups=disabled",
+        "--runtime=crun",
+        "--network=host",
+        "--pull=never",
+    ]
+    options += [
+        "--cap-drop=all",
+        "--security-opt=no-new-privileges",
+        "--read-only",
+        "--http-proxy=false",
+        "--unsetenv-all",
+    ]
+    options += [f"--workdir={job.cwd}", *binds, *(["--device=nvidia.com/gpu=all"] if job.gpus else [])]
+    # A copy, for --env-file reads lines: what has none of its own is safe.
+    env = "".join(f"{line}\n" for line in _lines("podman", job.env))
+    words = _quoted(*options, "--entrypoint=", "--rootfs", str(job.rootfs), *job.argv)
+    return f'(umask 077 && cat >"$2/env") <<\'PFCON_END\'\n{env}PFCON_END\nexec "$1" run --env-file="$2/env" {words}\n'
+
+
+def _enroot(job: Placed) -> str:
+    """enroot-start, with the unpacked image as a container of its data path; see its "Configuration"."""
+    mounts = [
+        f"{bind.source} {bind.target} none x-create=dir,rbind,{'ro' if bind.read_only else 'rw'}" for bind in job.binds
+    ]
+    text = "\n".join(_lines("enroot", job.env))
+    data = _quoted(str(job.rootfs.parent))
+    words = _quoted(*(word for mount in mounts for word in ("--mount", mount)), "--root", job.rootfs.name, *job.argv)
+    return (
+        f"cat >\"$2/start.conf\" <<'PFCON_END'\nenviron() {{\n    cat <<'PFCON_ENV'\n{text}\nPFCON_ENV\n}}\nPFCON_END\n"
+        f'ENROOT_DATA_PATH={data} exec "$1" start --conf "$2/start.conf" {words}\n'
+    )
+
+
+def _container(job: Placed) -> str:
+    """Slurm's own way: the script runs inside already (Slurm, "Containers Guide"), in its image's own shell."""
+    again = _quoted(f"{INSIDE}/launch.sh")
+    return (
+        f'if [ "$#" -eq 2 ]; then\n    exec env -i /bin/sh {again} "$1" "$2" inside\nfi\n'
+        f"{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
+    )
+
+
+def _inside(job: Placed) -> Placed:
+    """With the job's directory among the mounts; Slurm itself says what runs."""
+    return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
+
+
+def _exports(env: dict[str, str]) -> str:
+    for key in env:
+        if not _VARIABLE.fullmatch(key):
+            raise Refused(f"env: this launcher can't set a variable named {key!r}; crun can")
+    return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in env.items())
+
+
+def _lines(launcher: str, env: dict[str, str]) -> Iterator[str]:
+    for key, value in env.items():
+        if "\n" in key + value or not _VARIABLE.fullmatch(key):
+            raise Refused(f"env: {launcher} can't set {key}, which has several lines or an odd name; crun can")
+        yield f"{key}={value}"
+
+
+def _colons(bind: Bind) -> str:
+    return f"{bind.source}:{bind.target}:{'ro' if bind.read_only else 'rw'}"
+
+
+def _quoted(*words: str) -> str:
+    return shlex.join(words)
+
+
+def _named(launcher: Launcher, program: str, package: str) -> Launcher:
+    return replace(launcher, program=program, package=package, tried=True)
+
+
+LAUNCHERS: dict[LauncherName, Launcher] = {
+    LauncherName.CRUN: _named(_oci("--cgroup-manager=disabled"), "crun", "crun"),
+    LauncherName.RUNC: _named(_oci("--rootless=true"), "runc", "runc"),
+    LauncherName.CHARLIECLOUD: Launcher("ch-run", "charliecloud-runtime", _charliecloud, tried=True),
+    LauncherName.APPTAINER: Launcher("apptainer", "", _apptainer, gpus=True),
+    LauncherName.SINGULARITY: Launcher("singularity", "", _apptainer, gpus=True),
+    LauncherName.PODMAN: Launcher(
+        "podman", "podman", _podman, lambda job: f'"$PROGRAM" rm --force --time=0 {job.container}', gpus=True
+    ),
+    LauncherName.ENROOT: Launcher("enroot", "", _enroot, gpus=True),
+    LauncherName.CONTAINER: Launcher("", "", _container, tried=True, bundle=True),
+}
+
+
+def name_of(launcher: Launcher) -> LauncherName:
+    """What SLURM_LAUNCHER calls it."""
+    return next(name for name, known in LAUNCHERS.items() if known is launcher)

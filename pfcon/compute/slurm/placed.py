@@ -1,0 +1,103 @@
+"""A job as its node will see it: what launchers and Slurm are told is made from this. Pure."""
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Self
+
+from pfcon.compute.base import all_mounts
+from pfcon.errors import Refused
+from pfcon.models import JobSpec
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An unpacked image. rootfs: as nodes see it. env: the image's own. cwd: where its commands begin."""
+
+    rootfs: PurePosixPath
+    env: tuple[tuple[str, str], ...] = ()
+    cwd: str = "/"
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A directory of the node that a job sees at ``target``."""
+
+    source: PurePosixPath
+    target: PurePosixPath
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Placed:
+    """marker: a name that no other job has. directory: the job's own, of its script and records.
+
+    uid, gid: of the user who submits; a container's root is that user.
+    """
+
+    marker: str
+    directory: PurePosixPath
+    rootfs: PurePosixPath
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(repr=False)  # may hold a user's token
+    cwd: str
+    binds: tuple[Bind, ...]
+    uid: int
+    gid: int
+    gpus: int
+
+    @classmethod
+    def of(
+        cls,
+        spec: JobSpec,
+        marker: str,
+        image: Image,
+        *,
+        directory: PurePosixPath,
+        root: PurePosixPath,
+        user: tuple[int, int],
+    ) -> Self:
+        """Put a job into its place. root: storeBase as nodes see it. user: uid and gid."""
+        return cls(
+            marker=marker,
+            directory=directory,
+            rootfs=image.rootfs,
+            argv=spec.argv,
+            env={"PATH": DEFAULT_PATH, **dict(image.env), **dict(spec.env)},
+            cwd=image.cwd,
+            binds=tuple(Bind(root / mount.source, mount.target, mount.read_only) for mount in all_mounts(spec)),
+            uid=user[0],
+            gid=user[1],
+            gpus=spec.resources.gpus,
+        )
+
+    @property
+    def container(self) -> str:
+        """The container's name on its node."""
+        return f"pfcon-{self.marker}"
+
+
+def require_possible(spec: JobSpec, user: tuple[int, int]) -> None:
+    """Raise Refused for a job that can't be run, or not as that user (uid and gid), who submits it."""
+    if not spec.argv or not spec.argv[0]:
+        raise Refused("the command is empty")
+    if spec.resources.workers < 1:
+        raise Refused(f"number_of_workers: must be at least 1, got {spec.resources.workers}")
+    wanted = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
+    if any(part not in (None, own) for part, own in zip(wanted, user, strict=True)):
+        raise Refused(f"slurm runs jobs as the user who submits them ({user[0]}:{user[1]}), and as nobody else")
+    for text in [*spec.argv, *(part for pair in spec.env for part in pair)]:
+        if "\0" in text or not _encodable(text):
+            raise Refused("a word of the command or of its environment has a character that no program can be given")
+    for key, _ in spec.env:
+        if not key or "=" in key:
+            raise Refused(f"env: {key!r} can't be the name of a variable")
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,109 @@
+"""A job that tells what its node lacks: for ``pfcon check``."""
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm.commands import PACKAGES, Commands
+from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.placed import DEFAULT_PATH, Image, Placed
+from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.submit import body, sbatch_words
+from pfcon.errors import Refused, Unreachable
+from pfcon.models import JobId, JobKind, JobSpec
+from pfcon.settings.model import SlurmSettings
+
+NAME = "pfcon-check"
+WAIT = 60.0  # seconds for the probe to run
+_POLL = 0.2  # seconds
+_LACKS = {
+    "namespaces": "user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, see sysctl)",
+    "temporary": "a directory for temporary files (TMPDIR)",
+}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a probe job is made from. user: uid and gid of who submits."""
+
+    commands: Commands
+    queue: Queue
+    settings: SlurmSettings
+    user: tuple[int, int]
+
+    def run(self, folder: JobFolder, nodes_path: PurePosixPath) -> str:
+        """Submit the probe and wait for it; the name of its node. Raises Refused with what is missing, Unreachable."""
+        lacking = self._missing_here()
+        launcher = LAUNCHERS[self.settings.launcher]
+        job = Placed.of(
+            probe_spec(), folder.marker, Image(nodes_path), directory=nodes_path, root=nodes_path, user=self.user
+        )
+        head = {"PATH": DEFAULT_PATH, "JOB": str(nodes_path), "PROGRAM": launcher.program}
+        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in head.items())
+        settings = self.settings
+        words = [word for word in sbatch_words(probe_spec(), job, settings, 1) if not word.startswith("--container=")]
+        number = self.commands.run(words, stdin=f"#!/bin/sh\n{text}{body('probe.sh')}").strip().partition(";")[0]
+        try:
+            node, missing = findings(self._wait(folder, number, nodes_path), launcher.program, launcher.package)
+        finally:
+            self.commands.run(["scancel", number])
+        lacking += [f"{node} has no {what}" for what in missing]
+        if lacking:
+            raise Refused("; ".join(lacking))
+        return node
+
+    def _missing_here(self) -> list[str]:
+        """Without images of the site's own, the tools that fetch and unpack them are needed."""
+        lacking = []
+        for tool in () if self.settings.images else ("skopeo", "umoci"):
+            try:
+                self.commands.run([tool, "--version"])
+            except (Refused, Unreachable):
+                lacking.append(
+                    f"{tool}, which images are made with, can't be run (in Debian it is in {PACKAGES[tool]})"
+                )
+        return lacking
+
+    def _wait(self, folder: JobFolder, number: str, nodes_path: PurePosixPath) -> str:
+        deadline = time.monotonic() + WAIT
+        while True:
+            row = next(iter(self.queue.fresh(folder.marker, number)), None)
+            ended = row is None or outcome.stage_of(row) is outcome.Stage.ENDED
+            if folder.has("found"):
+                return folder.text_tail("found")
+            if ended:
+                state = f"{row.state} {row.reason}".strip() if row else "forgotten"
+                raise Refused(
+                    f"the probe job {number} left nothing in {nodes_path} ({state}): that directory has to be there on "
+                    "the nodes (STOREBASE), and writable for the user who submits"
+                )
+            if row and outcome.never(row):
+                raise Refused(f"Slurm can't run the probe job: {outcome.never_reason(row)}")
+            if time.monotonic() > deadline:
+                why = row.reason if row else ""
+                raise Unreachable(
+                    f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm says no reason'}"
+                )
+            time.sleep(_POLL)
+
+
+def probe_spec() -> JobSpec:
+    """A job of the least that there is."""
+    return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",))
+
+
+def findings(text: str, program: str, package: str) -> tuple[str, list[str]]:
+    """The node that a probe ran on, and what it lacks. Pure."""
+    node, missing = "the node", []
+    for line in text.splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "node":
+            node = f"node {rest}"
+        elif word == "program":
+            missing.append(program + (f" (in Debian it is in {package})" if package else ""))
+        else:
+            missing.append(_LACKS.get(word, word))
+    return node, missing

@@ -1,0 +1,69 @@
+"""What Slurm's queue holds, asked for once for many: a snapshot that all threads of a process share for a moment."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from pfcon.compute.slurm.rows import Row
+from pfcon.errors import Unreachable
+
+
+class Queue:
+    """ask: gives all rows, or raises Unreachable. staleness: seconds for which an answer is good for everybody."""
+
+    def __init__(self, ask: Callable[[], Iterable[Row]], staleness: float) -> None:
+        self._ask = ask
+        self._staleness = staleness
+        self._lock = threading.Lock()
+        self._asked_at = float("-inf")  # monotonic seconds, before the question
+        self._by_id: dict[str, Row] = {}
+        self._by_marker: dict[str, list[Row]] = {}
+        self._failed_at = float("-inf")  # when the last question remained without an answer
+        self._fault: Unreachable | None = None
+
+    def row(self, number: str | None, marker: str) -> Row | None:
+        """A job by its id, or by its marker before that is known.
+
+        An answer that does not have the job is no proof when it is older than the question. Raises Unreachable.
+        """
+        asked = time.monotonic()
+        self._refresh(asked - self._staleness)
+        found = self._find(number, marker)
+        if found is None:
+            self._refresh(asked)
+            found = self._find(number, marker)
+        return found
+
+    def fresh(self, marker: str, number: str | None) -> list[Row]:
+        """All that were ever submitted for a job and that Slurm knows now. Raises Unreachable."""
+        self._refresh(time.monotonic())
+        rows = {row.id: row for row in self._by_marker.get(marker, ())}
+        if number in self._by_id:
+            rows[number] = self._by_id[number]
+        return list(rows.values())
+
+    def _find(self, number: str | None, marker: str) -> Row | None:
+        if number is not None:
+            return self._by_id.get(number)
+        return next(iter(self._by_marker.get(marker, ())), None)
+
+    def _refresh(self, since: float) -> None:
+        """See to it that what is known was asked for after ``since``. Who waits for another's question shares it."""
+        waiting_since = time.monotonic()
+        with self._lock:
+            if self._asked_at >= since:
+                return
+            if self._fault and self._failed_at >= waiting_since:
+                raise Unreachable(str(self._fault))
+            asked_at = time.monotonic()
+            try:
+                rows = list(self._ask())
+            except Unreachable as fault:
+                self._fault, self._failed_at = fault, time.monotonic()
+                raise
+            self._by_id = {row.id: row for row in rows}
+            self._by_marker = {}
+            for row in rows:
+                if row.marker:
+                    self._by_marker.setdefault(row.marker, []).append(row)
+            self._asked_at, self._fault = asked_at, None

@@ -1,0 +1,111 @@
+"""What Slurm's commands print, as values. Pure.
+
+Not their JSON: its shapes change from release to release, and ``squeue --json`` of 22.05 filters nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pfcon.compute.slurm.submit import COMMENT
+
+QUEUE_COMMAND = (
+    *("squeue", "--me", "--noheader", "--states=all"),
+    "--Format=JobID:|,State:|,exit_code:|,Reason:|,EndTime:|,Comment:|",
+)
+CONFIG_COMMAND = ("scontrol", "show", "config")
+_CORE_DUMPED = 0x80
+
+
+@dataclass(frozen=True)
+class Row:
+    """One job, as squeue or sacct has it. code: an exit code, or minus the signal. by: the uid of who cancelled it.
+
+    end: aware; of a job that goes on, a guess of Slurm's.
+    """
+
+    id: str
+    state: str
+    code: int = 0
+    reason: str = ""
+    end: datetime | None = None
+    marker: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of ``scontrol show config``. kill_wait, min_job_age: seconds. accounting: whether sacct can be asked."""
+
+    version: str
+    cluster: str
+    kill_wait: int
+    min_job_age: int
+    accounting: bool
+
+
+def queue_command() -> list[str]:
+    """Asks for all jobs of the user that Slurm still knows, in one go."""
+    return list(QUEUE_COMMAND)
+
+
+def accounting_command(job: str) -> list[str]:
+    """Asks the accounting database for one job."""
+    fields = "JobIDRaw,State,ExitCode,End"
+    return ["sacct", "-X", "-n", "-P", "-S", "now-365days", "-j", job, "-o", fields]
+
+
+def queue_rows(text: str) -> Iterator[Row]:
+    """The lines of ``queue_command``. Lines of another shape (another's comment may hold anything) are left out."""
+    for line in text.splitlines():
+        parts = line.split("|", 5)
+        if len(parts) == 6 and parts[0].strip().isdigit():
+            number, state, status, reason, end, comment = (part.strip() for part in parts)
+            marker = comment.removesuffix("|").removeprefix(COMMENT) if comment.startswith(COMMENT) else ""
+            yield Row(number, state.upper(), wait_status(int(status or 0)), _reason(reason), _time(end), marker)
+
+
+def accounting_row(job: str, text: str) -> Row | None:
+    """The line of ``accounting_command``; None when the database does not know the job."""
+    for line in text.splitlines():
+        parts = line.split("|")
+        if len(parts) == 4 and parts[0] == job:
+            state, _, by = parts[1].partition(" by ")
+            code, _, number = parts[2].partition(":")
+            return Row(job, state.upper(), -int(number) if int(number or 0) else int(code), end=_time(parts[3]), by=by)
+    return None
+
+
+def wait_status(status: int) -> int:
+    """A raw status of wait(2) as an exit code, or minus the signal."""
+    number = status & 0xFF
+    return -(number & ~_CORE_DUMPED) if number else status >> 8
+
+
+def facts(text: str) -> Facts:
+    """The output of ``CONFIG_COMMAND``; what is missing there has Slurm's default (slurm.conf(5))."""
+    found = dict(re.findall(r"^(\w+) *= (.*)$", text, re.MULTILINE))
+    return Facts(
+        version=found.get("SLURM_VERSION", "of an unknown version").strip(),
+        cluster=found.get("ClusterName", "").strip(),
+        kill_wait=_seconds(found.get("KillWait", ""), 30),
+        min_job_age=_seconds(found.get("MinJobAge", ""), 300),
+        accounting=found.get("AccountingStorageType", "").strip() not in ("", "accounting_storage/none", "(null)"),
+    )
+
+
+def _seconds(text: str, default: int) -> int:
+    found = re.match(r"\d+", text)
+    return int(found.group()) if found else default
+
+
+def _reason(text: str) -> str:
+    return "" if text in ("None", "(null)", "N/A") else text.strip("()")
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None

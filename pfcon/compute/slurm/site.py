@@ -1,0 +1,39 @@
+"""What is asked of a cluster once, and kept for some minutes: its settings, and who submits."""
+
+import os
+import threading
+import time
+
+from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.rows import CONFIG_COMMAND, Facts, facts
+
+_KEPT = 600.0  # seconds
+
+
+class SiteFacts:
+    """One object serves all threads. Every method raises Unreachable when the answer is needed and does not come."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._lock = threading.Lock()
+        self._facts: Facts | None = None
+        self._until = 0.0  # monotonic seconds
+        self._user: tuple[int, int] | None = None
+
+    def user(self) -> tuple[int, int]:
+        """uid and gid of the user who submits; on a cluster they are the same everywhere."""
+        if self._user is None:
+            if self._commands.elsewhere:
+                uid, gid = (int(self._commands.run(["id", option])) for option in ("-u", "-g"))
+                self._user = (uid, gid)
+            else:
+                self._user = (os.geteuid(), os.getegid())
+        return self._user
+
+    def facts(self) -> Facts:
+        """The cluster's settings."""
+        with self._lock:
+            if self._facts is None or time.monotonic() > self._until:
+                self._facts = facts(self._commands.run(list(CONFIG_COMMAND)))
+                self._until = time.monotonic() + _KEPT
+            return self._facts

@@ -1,0 +1,102 @@
+"""Giving a job to Slurm, once: its directory first, then sbatch, then the number that Slurm has given it."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from pfcon.compute.slurm.commands import Commands, NoAnswer
+from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.placed import Image, Placed
+from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.site import SiteFacts
+from pfcon.compute.slurm.submit import sbatch_words, script
+from pfcon.errors import Conflict, Refused
+from pfcon.models import JobSpec
+from pfcon.settings.model import SlurmSettings
+
+LONGEST_GRACE = 10  # seconds between SIGTERM and SIGKILL of a job
+_MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWait
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """root: of the jobs' directories, as this service sees it. nodes_root: storeBase as nodes see it.
+
+    minutes: the jobs' time limit.
+    """
+
+    commands: Commands
+    queue: Queue
+    site: SiteFacts
+    settings: SlurmSettings
+    minutes: int
+    root: Path
+    nodes_root: PurePosixPath
+    nodes_folder: PurePosixPath
+
+    def start(self, spec: JobSpec, image: Image) -> None:
+        """Make a job's directory, claim its name and submit it.
+
+        Raises Conflict when another has the name, Refused with Slurm's words, Unreachable. Only of an Unreachable
+        that says so may there be a job.
+        """
+        folder = JobFolder.prepare(self.root, spec)
+        claimed = False
+        try:
+            job = self._lay_out(folder, spec, image)
+            with folder.submitting():
+                claimed = folder.claim()
+                if not claimed:
+                    raise Conflict(f"there is a job {spec.name} on slurm already")
+                self._submit(folder, spec, job)
+        finally:
+            if not claimed:
+                shutil.rmtree(folder.path, ignore_errors=True)
+
+    def resume(self, folder: JobFolder, spec: JobSpec, image: Image) -> None:
+        """Submit a job that a crash kept from being submitted; raises Conflict for every other that has the name."""
+        with folder.submitting() as ours:
+            begun = not ours or folder.id or any(folder.has(name) for name in ("cancel", "end.json"))
+            if begun or folder.spec().request != spec.request:
+                raise Conflict(f"there is a job {spec.name} on slurm already")
+            found = self.queue.fresh(folder.marker, None)
+            if found:
+                folder.write("id", found[0].id)
+                raise Conflict(f"there is a job {spec.name} on slurm already")
+            self._submit(folder, spec, self._lay_out(folder, spec, image))
+
+    def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> Placed:
+        directory = self.nodes_folder / folder.path.name
+        job = Placed.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
+        grace = max(1, min(LONGEST_GRACE, self.site.facts().kill_wait - _MARGIN))
+        texts = LAUNCHERS[self.settings.launcher].files(job)
+        texts["job.sh"] = script(job, self.settings, spec.resources, grace)
+        texts["spec.json"] = replace(spec, env=()).to_json()
+        folder.write_all(texts)
+        if "config.json" in texts:  # where Slurm starts the container, it looks for this name alone
+            with contextlib.suppress(FileExistsError):
+                folder.path.joinpath("rootfs").symlink_to(image.rootfs)
+        return job
+
+    def _submit(self, folder: JobFolder, spec: JobSpec, job: Placed) -> None:
+        words = sbatch_words(spec, job, self.settings, self.minutes)
+        with self._undone(folder):
+            number = self.commands.run(words, stdin=folder.path.joinpath("job.sh").read_text(encoding="utf-8"))
+        folder.write("id", number.strip().partition(";")[0])  # NUMBER, or NUMBER;CLUSTER
+
+    @contextlib.contextmanager
+    def _undone(self, folder: JobFolder) -> Iterator[None]:
+        """Leave nothing of a job that Slurm has not got for sure."""
+        try:
+            yield
+        except NoAnswer as fault:
+            if fault.sent:
+                raise NoAnswer(f"{fault}; the job may have been created", sent=True) from fault
+            folder.remove()
+            raise
+        except Refused as fault:
+            folder.remove()
+            raise Refused(f"Slurm refuses the job: {fault}") from fault

@@ -1,0 +1,84 @@
+"""From a job to the words of sbatch(1), and to the script that it takes. Pure, but for the script's fixed part."""
+
+import shlex
+from importlib.resources import files
+from pathlib import PurePosixPath
+
+from pfcon.compute.slurm.launchers import INSIDE, LAUNCHERS
+from pfcon.compute.slurm.placed import DEFAULT_PATH, Placed
+from pfcon.models import JobSpec, Resources
+from pfcon.settings.model import SlurmSettings
+from pfcon.units import millicores_to_cores
+
+COMMENT = "pfcon "  # begins the comment of every job; its marker follows
+
+
+def cores(resources: Resources) -> int:
+    """Whole cores of one worker: Slurm shares none."""
+    return 1 if resources.cpu is None else millicores_to_cores(resources.cpu)
+
+
+def sbatch_words(spec: JobSpec, job: Placed, settings: SlurmSettings, minutes: int) -> list[str]:
+    """The command that submits a job; the script comes on stdin. minutes: how long it may run.
+
+    Only short texts of pfcon's own and of the settings are in it: nothing of the command, nothing of its environment.
+    """
+    options = {
+        "job-name": spec.name,
+        "comment": COMMENT + job.marker,
+        "chdir": "/",
+        "output": _literal(job.directory / "slurm.log"),
+        "open-mode": "append",
+        "time": str(minutes),
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "constraint": settings.constraint,
+        **_resources(spec.resources, settings.gres),
+    }
+    if settings.launcher == "container":
+        options["container"] = str(job.directory)
+    words = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    return ["sbatch", "--parsable", "--no-requeue", "--export=ALL", *words, *settings.options]
+
+
+def _resources(resources: Resources, gres: str) -> dict[str, str]:
+    """Limits are those of one worker; each is a task, on whatever node."""
+    options = {"ntasks": str(resources.workers), "cpus-per-task": str(cores(resources))}
+    if resources.memory is not None:
+        memory = max(resources.memory, 1)  # 0 would be all memory of a node
+        if resources.workers == 1:
+            options["mem"] = f"{memory}M"
+        else:
+            options["mem-per-cpu"] = f"{-(-memory // cores(resources))}M"
+    if resources.gpus:
+        _, _, kind = gres.partition(":")
+        each = f"{kind}:{resources.gpus}".lstrip(":")
+        options |= {"gres": f"{gres}:{resources.gpus}"} if resources.workers == 1 else {"gpus-per-task": each}
+    return options
+
+
+def _literal(path: PurePosixPath) -> str:
+    """A path in which sbatch is not to replace anything ("filename pattern")."""
+    return str(path).replace("%", "%%")
+
+
+def script(job: Placed, settings: SlurmSettings, resources: Resources, grace: int) -> str:
+    """The batch script: what differs from job to job, then ``job.sh``. grace: seconds between SIGTERM and SIGKILL."""
+    launcher = LAUNCHERS[settings.launcher]
+    directory = job.directory if launcher.program else INSIDE
+    head = {
+        "PATH": DEFAULT_PATH,
+        "JOB": str(directory),
+        "PROGRAM": launcher.program,
+        "GRACE": str(grace),
+        "TASKS": str(resources.workers),
+        "CORES": str(cores(resources)),
+    }
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in head.items())
+    return f"#!/bin/sh\n{lines}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
+
+
+def body(name: str) -> str:
+    """A script of this package."""
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,102 @@
+"""What became of a job: Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.outcome import Seen, Stage
+from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.rows import Row, accounting_command, accounting_row
+from pfcon.compute.slurm.site import SiteFacts
+from pfcon.errors import Unreachable
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.settings.model import LauncherName
+
+
+@dataclass(frozen=True)
+class Watch:
+    """patience: seconds before a job is ended that Slurm will never run, or never got. minutes: the time limit."""
+
+    commands: Commands
+    queue: Queue
+    site: SiteFacts
+    launcher: LauncherName
+    minutes: int
+    patience: float
+    nodes_folder: PurePosixPath
+
+    def info(self, folder: JobFolder) -> JobInfo:
+        """What is known of a job; its end is written down when it is first seen.
+
+        Raises Absent, Unreachable, OSError.
+        """
+        spec = folder.spec()
+        end = folder.end(spec)
+        if end:
+            return end
+        exit_ = folder.exit()
+        if exit_ and exit_.status == 0:
+            return self._keep(folder, spec, JobStatus.SUCCEEDED, "", exit_.at)
+        row = self.queue.row(folder.id, folder.marker)
+        if row is None and folder.id is None:
+            return self._unsubmitted(folder, spec)
+        if row is None or outcome.stage_of(row) is Stage.ENDED:
+            return self._ended(folder, spec, row)
+        return self._active(folder, spec, row)
+
+    def _active(self, folder: JobFolder, spec: JobSpec, row: Row) -> JobInfo:
+        status, message = outcome.active(row)
+        if outcome.never(row) and folder.age() > self.patience and folder.bar():
+            self.commands.run(["scancel", row.id])
+            return self._keep(folder, spec, JobStatus.FAILED, f"Slurm can't run it: {outcome.never_reason(row)}")
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
+
+    def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
+        """A job whose submission is going on, was cut short, or has no answer yet."""
+        if folder.has("cancel") and folder.bar():
+            return self._keep(folder, spec, JobStatus.FAILED, "cancelled")
+        if folder.age() > self.patience + self.commands.timeout and folder.bar():
+            return self._keep(folder, spec, JobStatus.FAILED, "it was not submitted to Slurm; post it again")
+        return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)
+
+    def _ended(self, folder: JobFolder, spec: JobSpec, row: Row | None) -> JobInfo:
+        """A job that Slurm does not run; ``row`` is what its queue still has of it."""
+        exit_ = folder.exit()
+        asked = ["squeue", f"{self.nodes_folder / folder.path.name}/exit"]
+        if row is None and self._has_accounting():
+            asked.append("sacct")
+            try:
+                row = self._accounted(folder.id or "")
+            except Unreachable:
+                if exit_ is None:
+                    raise
+            if row and outcome.stage_of(row) is not Stage.ENDED:
+                return self._active(folder, spec, row)
+        seen = Seen(row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail("launcher.log"))
+        program = LAUNCHERS[self.launcher].program
+        where = outcome.Site(self.launcher, program, self.minutes, str(self.nodes_folder))
+        status, message, at = outcome.ended(spec, seen, where)
+        if status is not JobStatus.UNDEFINED:
+            return self._keep(folder, spec, status, message, at)
+        message = f"Slurm has forgotten job {folder.id}, and nothing tells how it ended (asked: {', '.join(asked)})"
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
+
+    def _has_accounting(self) -> bool:
+        try:
+            return self.site.facts().accounting
+        except Unreachable:
+            return False
+
+    def _accounted(self, number: str) -> Row | None:
+        return accounting_row(number, self.commands.run(accounting_command(number)))
+
+    def _keep(
+        self, folder: JobFolder, spec: JobSpec, status: JobStatus, message: str, at: datetime | None = None
+    ) -> JobInfo:
+        folder.keep_end(status, message, at or datetime.fromtimestamp(time.time(), UTC))
+        return folder.end(spec) or JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request)
