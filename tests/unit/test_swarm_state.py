@@ -1,0 +1,161 @@
+"""What is told of a job by what a real Swarm answered."""
+
+import copy
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, own_tasks, waits_for_node
+from pfcon.models import JobInfo, JobStatus
+
+DATA = Path(__file__).parents[1] / "data" / "swarm"
+LIVES: dict[str, dict[str, Any]] = json.loads((DATA / "lives.json").read_text())
+IMAGE = "local/pfcon-test:1"
+
+
+def told(life: dict[str, Any], oom: bool = False) -> JobInfo:
+    return job_info("job", life["service"], life["tasks"], [task["ID"] for task in life["tasks"]] if oom else [])
+
+
+def changed(name: str, worker: int = 0, **status: Any) -> dict[str, Any]:
+    """A recorded life with another status of one of its tasks; ``desired`` is its DesiredState."""
+    life = copy.deepcopy(LIVES[name])
+    task = own_tasks(life["tasks"])[worker]
+    task["DesiredState"] = status.pop("desired", task["DesiredState"])
+    task["Status"] |= status
+    return life
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("no room", JobStatus.NOT_STARTED, "no suitable node (insufficient resources on 1 node)"),
+        ("running", JobStatus.STARTED, ""),
+        ("workers", JobStatus.SUCCEEDED, ""),
+        ("exit 0", JobStatus.SUCCEEDED, ""),
+        ("exit 3", JobStatus.FAILED, "exit code 3"),
+        ("exit 127", JobStatus.FAILED, "exit code 127"),
+        ("segfault", JobStatus.FAILED, "killed by signal SIGSEGV"),
+        ("no command", JobStatus.FAILED, f"no such command in image {IMAGE}: nosuch"),
+        ("not executable", JobStatus.FAILED, f"not executable in image {IMAGE}: /etc/passwd"),
+        ("no image", JobStatus.FAILED, "No such image: localhost:1/none:1"),
+        ("no mount", JobStatus.FAILED, "bind source path does not exist: /nonexistent/in"),
+        ("cancelled", JobStatus.FAILED, "cancelled"),
+        ("cancelled without a node", JobStatus.FAILED, "cancelled"),
+    ],
+)
+def test_a_recorded_life_is_told_in_plain_words(name: str, status: JobStatus, message: str) -> None:
+    info = told(LIVES[name])
+    assert info.status is status
+    assert message in info.message
+    assert bool(info.message) == bool(message)
+    assert (info.finished_at is not None) == status.final
+    assert info.request == "5eed"
+
+
+def test_the_command_and_the_image_are_those_that_were_asked_for() -> None:
+    info = told(LIVES["exit 3"])
+    assert (info.image, info.argv) == (IMAGE, ("sh", "-c", "exit 3"))
+    assert told(LIVES["no command"]).argv == ("nosuch",)
+
+
+def test_out_of_memory_is_certain_where_the_container_says_so_and_probable_elsewhere() -> None:
+    life = LIVES["out of memory"]
+    assert [may_be_oom(task) for task in life["tasks"]] == [True]
+    assert not may_be_oom(LIVES["exit 3"]["tasks"][0])
+    assert told(life, oom=True).message == "out of memory: the job exceeded its limit of 64 MiB"
+    assert told(life).message == "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "words"),
+    [
+        ("new", JobStatus.NOT_STARTED, "waiting for a node"),
+        ("allocated", JobStatus.NOT_STARTED, "waiting for a node"),
+        ("pending", JobStatus.NOT_STARTED, "waiting for a node"),
+        ("assigned", JobStatus.NOT_STARTED, "waiting"),
+        ("accepted", JobStatus.NOT_STARTED, "waiting"),
+        ("preparing", JobStatus.NOT_STARTED, "fetches the image"),
+        ("ready", JobStatus.NOT_STARTED, "starting"),
+        ("starting", JobStatus.NOT_STARTED, "starting"),
+        ("running", JobStatus.STARTED, ""),
+        ("complete", JobStatus.SUCCEEDED, ""),
+        ("failed", JobStatus.FAILED, "could not be run"),
+        ("rejected", JobStatus.FAILED, "rejected"),
+        ("shutdown", JobStatus.FAILED, "drained"),
+        ("orphaned", JobStatus.FAILED, "away"),
+        ("remove", JobStatus.FAILED, "removed"),
+    ],
+)
+def test_every_state_of_a_task_has_a_meaning(state: str, status: JobStatus, words: str) -> None:
+    info = told(changed("running", State=state))
+    assert info.status is status
+    assert words in info.message
+
+
+def test_an_unknown_state_is_undefined_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        info = told(changed("running", State="dreaming"))
+    assert info.status is JobStatus.UNDEFINED
+    assert "dreaming" in info.message
+    assert "dreaming" in caplog.text
+
+
+def test_a_job_without_tasks_has_only_just_been_made() -> None:
+    info = job_info("job", LIVES["running"]["service"], [])
+    assert (info.status, info.finished_at) == (JobStatus.NOT_STARTED, None)
+
+
+def test_a_job_that_was_cancelled_before_it_got_tasks_ends_when_swarm_has_seen_that() -> None:
+    service, tasks = LIVES["cancelled"]["service"], LIVES["cancelled"]["tasks"]
+    assert job_info("job", service, []).status is JobStatus.NOT_STARTED
+    replaced = [task for task in tasks if task not in own_tasks(tasks)]
+    info = job_info("job", service, replaced)
+    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled")
+    assert info.finished_at == datetime.fromisoformat(service["UpdatedAt"]).astimezone(UTC)
+
+
+def test_a_cancelled_job_that_still_runs_is_being_stopped() -> None:
+    info = told(changed("cancelled", State="running"))
+    assert (info.status, info.message) == (JobStatus.STARTED, "being stopped: cancelled")
+
+
+def test_a_running_task_that_swarm_wants_to_end_is_told() -> None:
+    info = told(changed("running", desired="shutdown"))
+    assert info.status is JobStatus.STARTED
+    assert "Swarm is stopping it" in info.message
+
+
+def test_a_waiting_task_that_is_no_longer_wanted_does_not_wait() -> None:
+    assert waits_for_node(LIVES["no room"]["tasks"][0])
+    ended = changed("no room", desired="shutdown")
+    assert not waits_for_node(ended["tasks"][0])
+    assert told(ended).status is JobStatus.FAILED
+
+
+def test_of_several_workers_the_one_that_failed_is_named() -> None:
+    failed = {"State": "failed", "Err": "task: non-zero exit (3)", "ContainerStatus": {"ExitCode": 3}}
+    info = told(changed("workers", 1, **failed))
+    assert (info.status, info.message) == (JobStatus.FAILED, "worker 2 of 3: exit code 3")
+
+
+def test_a_job_goes_on_while_one_of_its_workers_does() -> None:
+    info = told(changed("workers", 2, State="running", desired="running"))
+    assert (info.status, info.finished_at) == (JobStatus.STARTED, None)
+
+
+def test_the_end_of_the_last_worker_is_the_end_of_the_job() -> None:
+    info = told(changed("workers", 1, Timestamp="2099-01-02T03:04:05.123456789Z"))
+    assert info.finished_at == datetime(2099, 1, 2, 3, 4, 5, 123456, UTC)
+
+
+def test_a_service_is_a_job_only_with_the_label_of_its_name() -> None:
+    service = copy.deepcopy(LIVES["running"]["service"])
+    assert is_job(service, "pfcon-record")
+    assert not is_job(service, service["ID"][:6])
+    service["Spec"]["Labels"] = None
+    assert not is_job(service, "pfcon-record")
