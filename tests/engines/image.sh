@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The image of the test jobs, and the base of pfcon's own, from Debian's busybox and Python, without a registry.
-# README.md tells how to use it. Imports it into the engines of PFCON_TEST_DOCKER, PFCON_TEST_PODMAN and PFCON_TEST_SWARM.
+# README.md tells how to use it. Imports it into each of the engines of PFCON_TEST_DOCKER, PFCON_TEST_PODMAN,
+# PFCON_TEST_PODMAN_ROOTLESS and PFCON_TEST_SWARM.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 IMAGE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
 MACHINE=$(uname -m)
-ENGINES=(${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}
-    ${PFCON_TEST_SWARM:+"$PFCON_TEST_SWARM"})
+image_engines
 # Of the GNU libraries that binary wheels may expect of any system (PEP 513), those that Python itself does not need.
 WHEELS_EXPECT=(libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libgcc_s.so.1 libstdc++.so.6)
 
@@ -70,24 +70,51 @@ build() {
     "$1/usr/bin/python3" -c '' # at least on this machine it starts
 }
 
+# built: build what the image holds, once, in $root.
+built() {
+    [ -z "$root" ] || return 0
+    say "building $IMAGE for $MACHINE"
+    root=$(mktemp -d)
+    build "$root"
+}
+
 # import_into URL: import the built image where it is missing. Builds it on its first call.
 import_into() {
     if api has "$1" "$IMAGE"; then
         say "$1 has $IMAGE"
         return
     fi
-    if [ -z "$root" ]; then
-        say "building $IMAGE for $MACHINE"
-        root=$(mktemp -d)
-        build "$root"
-    fi
+    built
     tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | api import "$1" "$IMAGE"
     say "imported $IMAGE into $1"
 }
 
+# lay_out DIRECTORY: the same as an OCI layout, called layout instead of its version, and unpacked as a bundle, for Slurm.
+lay_out() {
+    local name=${IMAGE%:*} layout
+    layout=$1/$name/layout
+    if [ -d "$1/$name/${IMAGE##*:}" ]; then
+        say "$1 has $IMAGE"
+        return
+    fi
+    built
+    rm -rf -- "$layout"
+    mkdir -p "${layout%/*}"
+    umoci init --layout "$layout"
+    umoci new --image "$layout:test"
+    umoci insert --rootless --image "$layout:test" "$root" /
+    umoci unpack --rootless --image "$layout:test" "$root.bundle"
+    mkdir -p "$root.bundle/rootfs"/{dev,proc,run,sys,var/tmp,share/incoming,share/outgoing,share/storebase}
+    touch "$root.bundle/rootfs/etc/resolv.conf" "$root.bundle/rootfs/etc/hosts"
+    chmod 755 "$root.bundle"
+    mv -- "$root.bundle" "$1/$name/${IMAGE##*:}"
+    say "made $IMAGE in $1"
+}
+
 start() {
     local url
-    [ ${#ENGINES[@]} -gt 0 ] || die "start an engine first: docker.sh, podman.sh or swarm.sh"
+    [ ${#ENGINES[@]} -gt 0 ] || [ -n "${PFCON_TEST_SLURM_IMAGES:-}" ] ||
+        die "start an engine first: docker.sh, podman.sh, swarm.sh or slurm.sh"
     if ! python_version >/dev/null || ! static_busybox >/dev/null; then
         die "there is no static busybox or no Python of Debian's; \`${0##*/} install\` installs them"
     fi
@@ -96,6 +123,7 @@ start() {
     for url in "${ENGINES[@]}"; do
         import_into "$url"
     done
+    [ -z "${PFCON_TEST_SLURM_IMAGES:-}" ] || lay_out "$PFCON_TEST_SLURM_IMAGES"
     export_line PFCON_TEST_IMAGE "$IMAGE"
 }
 
