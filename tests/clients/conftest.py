@@ -1,31 +1,13 @@
 """A live server on each engine and with each storage, for the released clients."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from support.engines import docker_url, podman_url
 from support.live import LiveServer
+from support.serving import serve
 
 ENGINES = ["process", "docker", "podman"]
 IN_NETWORK = ["fslink", "filesystem"]
-
-
-@contextmanager
-def serve(engine: str, storage: str, **settings: str) -> Iterator[LiveServer]:
-    """``pfcon serve`` with that engine and storage."""
-    innetwork = str(storage != "zipfile").lower()
-    environ = {"CONTAINER_ENV": engine, "STORAGE_ENV": storage, "PFCON_INNETWORK": innetwork, **settings}
-    if engine != "process":
-        environ["DOCKER_HOST"] = docker_url() if engine == "docker" else podman_url()
-    with tempfile.TemporaryDirectory(prefix="pfcon-client-", ignore_cleanup_errors=True) as name:
-        storebase = Path(name, "storeBase")
-        storebase.mkdir()
-        Path(name).chmod(0o755)
-        with LiveServer(storebase, environ) as server:
-            yield server
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -15,6 +15,7 @@ from typing import Any
 import requests
 
 from support.live import JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
+from support.user_objects import UserObjects
 
 FAILED = ("finishedWithError", "undefined")
 ENV = ["CHRIS_USER_USERNAME=chris", "CHRIS_USER_EMAIL=", "CHRIS_WORKFLOW_PLG_INSTANCES=a=b:1,c d:2"]
@@ -54,10 +55,13 @@ class Instance:
 
 
 class Cube:
-    """The requests of CUBE. ``sent`` has all of them, as ``"POST copyjobs"``; polling counts once."""
+    """The requests of CUBE. ``sent`` has all of them, as ``"POST copyjobs"``; polling counts once.
 
-    def __init__(self, server: LiveServer) -> None:
-        self.server = server
+    users: the objects that are CUBE's storage; else that is the server's storeBase.
+    """
+
+    def __init__(self, server: LiveServer, users: UserObjects | None = None) -> None:
+        self.server, self.users = server, users
         credentials = {"pfcon_user": USER, "pfcon_password": PASSWORD}
         token = requests.post(server.url + "auth-token/", json=credentials, timeout=30).json()["token"]
         assert len(token) < 500  # the column that CUBE stores it in
@@ -115,7 +119,7 @@ class Cube:
         return compute
 
     def make_output_dir(self, instance: Instance) -> Path:
-        """What CUBE does in its own storage, before it asks for a copy or a plugin."""
+        """What CUBE does in a storage that has directories, before it asks for a copy or a plugin."""
         path = self.server.storebase / instance.output_dir
         path.mkdir(parents=True, exist_ok=True)
         return path
@@ -131,7 +135,7 @@ class Cube:
 
     def start(self, instance: Instance) -> None:
         """All up to the running plugin. Raises Cancelled."""
-        if self.innetwork:
+        if self.innetwork and self.users is None:
             self.make_output_dir(instance)
         if self.requires_copy:
             self.copy(instance)
@@ -161,11 +165,16 @@ class Cube:
         listed = answer.json()
         if listed["job_output_path"] != instance.output_dir:
             raise Cancelled(f"CODE16: {listed['job_output_path']!r} is not {instance.output_dir!r}")
-        root = self.server.storebase / instance.output_dir
-        stored = {f"{instance.output_dir}/{path.relative_to(root)}" for path in root.rglob("*") if path.is_file()}
-        if not {f"{instance.output_dir}/{name}" for name in listed["rel_file_paths"]} <= stored:
+        if not set(listed["rel_file_paths"]) <= self.stored(instance):
             raise Cancelled("CODE14: not all files appeared in storage")
         return set(listed["rel_file_paths"])
+
+    def stored(self, instance: Instance) -> set[str]:
+        """What CUBE finds below the output directory in its own storage, by relative names."""
+        if self.users is not None:
+            return set(self.users.names(instance.output_dir + "/"))
+        root = self.server.storebase / instance.output_dir
+        return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
 
     def clean_up(self, instance: Instance) -> dict[str, str]:
         """What ends each instance, and is all that CUBE does to cancel one. Gives the delete job's ``compute``."""

@@ -47,10 +47,11 @@ class HttpRelay:
 
     ``delay``: seconds that each request takes longer. ``on_request``: called with each request before it is passed
     on, in the thread of its connection; answers False to have it answered with 503.
+    host: the address of this machine that it listens on; the server is on loopback.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self._target = host, port
+        self._target = "127.0.0.1", port
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()

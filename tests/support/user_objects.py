@@ -52,17 +52,19 @@ class UserObjects:
     @property
     def environ(self) -> dict[str, str]:
         """The same as variables of a service."""
-        common = {"PFCON_INNETWORK": "true", "STORAGE_ENV": self.storage}
+        return {"PFCON_INNETWORK": "true", "STORAGE_ENV": self.storage, **self.address}
+
+    @property
+    def address(self) -> dict[str, str]:
+        """Those variables that only this storage has."""
         if self.storage == StorageName.SWIFT:
             return {
-                **common,
                 "SWIFT_AUTH_URL": self.url,
                 "SWIFT_USERNAME": SWIFT_USER,
                 "SWIFT_KEY": self.key,
                 "SWIFT_CONTAINER_NAME": self.container,
             }
         return {
-            **common,
             "S3_ENDPOINT_URL": self.url,
             "S3_ACCESS_KEY": SWIFT_USER,
             "S3_SECRET_KEY": self.key,

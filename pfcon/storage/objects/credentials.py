@@ -12,9 +12,10 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pfcon.errors import Refused
-from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
+from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftAuth, SwiftSettings, UploadLimits
 
 FILE = "store.json"
 NETWORK_VARIABLES = (
@@ -60,6 +61,10 @@ def _holds(path: Path, content: str) -> bool:
         return False
 
 
+def _swift(auth_version: str, **fields: Any) -> SwiftSettings:
+    return SwiftSettings(auth_version=SwiftAuth(auth_version), **fields)
+
+
 def read_credentials(directory: Path, limits: UploadLimits) -> StorageSettings:
     """The settings of the file, with these limits; its environment becomes this process's.
 
@@ -72,7 +77,7 @@ def read_credentials(directory: Path, limits: UploadLimits) -> StorageSettings:
             innetwork=True,
             storebase_mount=Path(),
             limits=limits,
-            swift=SwiftSettings(**raw["swift"]) if raw["swift"] else None,
+            swift=_swift(**raw["swift"]) if raw["swift"] else None,
             s3=S3Settings(**raw["s3"]) if raw["s3"] else None,
             create=raw["create"],
         )
