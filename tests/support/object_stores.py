@@ -1,17 +1,106 @@
-"""Object stores for tests: containers of the shared server, and servers that a test kills and restarts."""
+"""Object stores for tests: stores on a container of the test's own, and servers that a test kills and restarts."""
 
+import hashlib
 import json
 import select
 import subprocess
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
-from support.engines import swift_python
+from pfcon.errors import Refused
+from pfcon.settings.model import S3Settings, SwiftSettings
+from pfcon.storage.objects.answers import Timeouts
+from pfcon.storage.objects.s3 import S3Store
+from pfcon.storage.objects.s3_bucket import make_client
+from pfcon.storage.objects.store import ObjectStore, Piece, Source
+from pfcon.storage.objects.swift import SwiftStore
+from support.engines import s3_url, swift_python, swift_url
 
 SWIFT_USER, SWIFT_KEY = "chris:chris1234", "testing"
 SERVER = Path(__file__).parents[2] / "dev/swift_server.py"
 START_SECONDS = 60
+PATIENT = Timeouts(connect=30.0, read=60.0)
+
+
+def md5(data: bytes) -> str:
+    """In hex."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@dataclass
+class ObjectHarness:
+    """A store on a container of its own. ``kind``: swift or s3. ``url``: Swift's auth URL, or S3's endpoint."""
+
+    kind: str
+    url: str = ""
+    container: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:12]}")
+    key: str = field(default=SWIFT_KEY, repr=False)
+    timeouts: Timeouts = PATIENT
+    _files: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.url = self.url or (swift_url() if self.kind == "swift" else s3_url())
+        self.store: ObjectStore = self._make()
+
+    def _make(self) -> ObjectStore:
+        if self.kind == "swift":
+            return SwiftStore(SwiftSettings(self.url, SWIFT_USER, self.key, self.container), self.timeouts)
+        return S3Store(S3Settings(self.url, SWIFT_USER, self.key, "us-east-1", self.container), self.timeouts)
+
+    def but(self, **changes: Any) -> "ObjectHarness":
+        """The same with other fields, and a client of its own."""
+        return replace(self, _files=self._files, **changes)
+
+    def source(self, data: bytes) -> Source:
+        """A file that holds these bytes somewhere in its middle."""
+        file = self._files.enter_context(TemporaryFile())  # noqa: SIM115 - it is one
+        file.write(b"before" + data + b"after")
+        file.flush()
+        return Source(file, len("before"), len(data))
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store an object."""
+        self.store.put(name, self.source(data), md5(data))
+
+    def put_large(self, name: str, pieces: list[bytes]) -> None:
+        """Store an object in pieces."""
+        upload = self.store.large_upload(name, len(pieces[0]))
+        for number, data in enumerate(pieces):
+            upload.send(number, self.source(data), md5(data))
+        upload.finish([Piece(len(data), md5(data)) for data in pieces])
+
+    def read(self, name: str, **options: Any) -> bytes:
+        """Download an object, or a part."""
+        with self.store.download(name, **options) as download:
+            return b"".join(download.chunks)
+
+    def names(self, prefix: str = "", **options: Any) -> list[str]:
+        """The names of a listing, in its order."""
+        return [listed.name for page in self.store.pages(prefix, **options) for listed in page]
+
+    def left_pieces(self) -> int:
+        """How many pieces Swift keeps, or unfinished uploads S3."""
+        if isinstance(self.store, S3Store):
+            return len(client_of(self).list_multipart_uploads(Bucket=self.container).get("Uploads", ()))
+        try:
+            return len(self.but(container=f"{self.container}_segments").names())
+        except Refused:
+            return 0
+
+    def close(self) -> None:
+        """Close the files of the sources."""
+        self._files.close()
+
+
+def client_of(harness: ObjectHarness) -> Any:
+    """A client of S3's own, whatever the harness talks to, for what the seam has no words for."""
+    settings = S3Settings(s3_url(), SWIFT_USER, SWIFT_KEY, "us-east-1", harness.container)
+    return make_client(settings, PATIENT)
 
 
 class ObjectServer:

@@ -17,15 +17,20 @@ from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Piece, Source
 
 @dataclass(frozen=True)
 class _Begun:
-    """An upload under way: its id, the parts that were found, and the ETags of all parts by their numbers, from 0 on.
+    """An upload under way: its id, and the parts that were found, by number from 0 on.
 
-    ``others`` are ids of what earlier tries have left besides.
+    ``sent``: the MD5s and the ETags of the parts that we have sent. ``others``: ids of what earlier tries have left.
     """
 
     upload: str
     there: dict[int, Piece] = field(default_factory=dict)
-    etags: dict[int, str] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    sent: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def etag(self, number: int, md5: str) -> str:
+        """The ETag of the part of that MD5: the MD5 itself, except in buckets that encrypt with keys of KMS."""
+        sent_md5, etag = self.sent.get(number, ("", ""))
+        return etag if sent_md5 == md5 else md5
 
 
 class S3LargeUpload(LargeUpload):
@@ -53,12 +58,12 @@ class S3LargeUpload(LargeUpload):
             ContentLength=source.size,
             ContentMD5=content_md5(md5),
         )
-        begun.etags[number] = plain_etag(told["ETag"])
+        begun.sent[number] = md5, plain_etag(told["ETag"])
 
     def finish(self, pieces: list[Piece]) -> None:
         """See LargeUpload."""
         begun = self._begin()
-        etags = [begun.etags.get(number, piece.md5) for number, piece in enumerate(pieces)]
+        etags = [begun.etag(number, piece.md5) for number, piece in enumerate(pieces)]
         parts = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(etags, start=1)]
         try:
             self._bucket.call(
@@ -86,38 +91,32 @@ class S3LargeUpload(LargeUpload):
 
     def _left(self) -> _Begun | None:
         """What an earlier try has left; None where there was none."""
-        tries: dict[str, dict[int, tuple[Piece, str]]] = {}
+        tries: dict[str, dict[int, Piece]] = {}
         for upload in self._uploads():
             with suppress(NoUpload):
                 tries[upload] = dict(self._parts(upload))
         if not tries:
             return None
         best = max(tries, key=lambda upload: len(tries[upload]))
-        there = {number: piece for number, (piece, _) in tries[best].items()}
-        etags = {number: etag for number, (_, etag) in tries[best].items()}
-        return _Begun(best, there, etags, tuple(upload for upload in tries if upload != best))
+        return _Begun(best, tries[best], tuple(upload for upload in tries if upload != best))
 
     def _uploads(self) -> Iterator[str]:
-        """The ids of unfinished uploads of this name; the name itself comes first among those that begin with it."""
+        """The ids of unfinished uploads of this name, among those of all names that begin with it."""
         arguments = {"Prefix": self._name, "EncodingType": "url"}
         while True:
             page = self._bucket.call("list_multipart_uploads", **arguments)
-            for row in page.get("Uploads", ()):
-                if unquote_plus(row["Key"]) != self._name:
-                    return
-                yield row["UploadId"]
+            yield from (row["UploadId"] for row in page.get("Uploads", ()) if unquote_plus(row["Key"]) == self._name)
             if not page.get("IsTruncated"):
                 return
             arguments["KeyMarker"] = unquote_plus(page["NextKeyMarker"])
             arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
 
-    def _parts(self, upload: str) -> Iterator[tuple[int, tuple[Piece, str]]]:
+    def _parts(self, upload: str) -> Iterator[tuple[int, Piece]]:
         arguments: dict[str, str | int] = {"UploadId": upload}
         while True:
             page = self._bucket.call("list_parts", self._name, **arguments)
             for row in page.get("Parts", ()):
-                etag = plain_etag(row["ETag"])
-                yield row["PartNumber"] - 1, (Piece(int(row["Size"]), md5_of(etag)), etag)
+                yield row["PartNumber"] - 1, Piece(int(row["Size"]), md5_of(plain_etag(row["ETag"])))
             if not page.get("IsTruncated"):
                 return
             arguments["PartNumberMarker"] = page["NextPartNumberMarker"]

@@ -39,12 +39,7 @@ class SwiftLargeUpload(LargeUpload):
 
     def send(self, number: int, source: Source, md5: str) -> None:
         """See LargeUpload."""
-        name = self._piece(number)
-        try:
-            self._pieces.put(name, source, md5)
-        except NoContainer:
-            self._pieces.create()
-            self._pieces.put(name, source, md5)
+        self._pieces.put(self._piece(number), source, md5)
 
     def finish(self, pieces: list[Piece]) -> None:
         """See LargeUpload."""
@@ -65,9 +60,11 @@ class SwiftLargeUpload(LargeUpload):
         with self._lock:
             if self._begun is None:
                 tries: dict[str, dict[int, Piece]] = {}
-                with suppress(NoContainer):
+                try:
                     for found, piece in stored(self._pieces, self._name).items():
                         tries.setdefault(found.upload, {})[found.number] = piece
+                except NoContainer:
+                    self._pieces.create()
                 for used in self._used() if tries else ():
                     tries.pop(used, None)
                 upload = max(tries, key=lambda each: len(tries[each]), default=secrets.token_hex(16))
