@@ -10,6 +10,9 @@ set -euo pipefail
 
 URL=${PFCON_TEST_SWARM:-unix://$ENGINES_DIR/swarm.sock}
 HOME_DIR=$ENGINES_DIR/swarm
+# Without a history of tasks: whoever relies on one finds out (Docker Engine API reference, SwarmInit).
+SWARM='{"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1:2377",
+    "Spec": {"Orchestration": {"TaskHistoryRetentionLimit": 0}}}'
 
 install() {
     if type -P dockerd ip iptables >/dev/null; then
@@ -52,7 +55,7 @@ start() {
             --containerd-plugins-namespace pfcon-swarm-plugins \
             --node-generic-resource gpu=GPU-a --node-generic-resource gpu=GPU-b
         await swarm api probe "$URL"
-        swarm_api POST /swarm/init '{"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1:2377"}' >&2
+        swarm_api POST /swarm/init "$SWARM" >&2
         await swarm answers
         say "started a Swarm at $URL"
     fi

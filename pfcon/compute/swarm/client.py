@@ -13,6 +13,8 @@ from pfcon.settings.model import DockerSettings
 OLDEST_API = "1.41"
 """The first with capabilities and process limits of services; Docker 20.10 has it."""
 
+_SERVICE_LABEL = "com.docker.swarm.service.id"  # Swarm gives it to containers
+
 
 class SwarmCalls(ApiCalls):
     """One Swarm, asked through one of its managers. Raises what ApiCalls raises."""
@@ -65,6 +67,12 @@ class SwarmCalls(ApiCalls):
         """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of one that is gone."""
         wanted = json.dumps({key: [value] for key, value in filters.items()})
         found: list[dict[str, Any]] = self.get("tasks", filters=wanted)
+        return found
+
+    def containers_here(self, service_id: str) -> list[dict[str, Any]]:
+        """ContainerList of a service's containers on the manager's own node, also of one that is gone."""
+        wanted = json.dumps({"label": [f"{_SERVICE_LABEL}={service_id}"]})
+        found: list[dict[str, Any]] = self.get("containers", "json", all=1, filters=wanted)
         return found
 
     def nodes(self) -> list[dict[str, Any]]:

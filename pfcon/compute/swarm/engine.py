@@ -179,32 +179,22 @@ class SwarmEngine(ComputeEngine):
 
         Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
         """
-        containers: list[str] = []
+        service_id = ""
         with suppress(Absent):
-            service, tasks = self._find(name)
-            containers = self._containers_here(tasks)
-            self._calls.remove(service["ID"])
+            service_id = self._find(name)[0]["ID"]
+            self._calls.remove(service_id)
         deadline = time.monotonic() + self._stop_grace + _REMOVE_WAIT
-        while self._remains(name, containers):
+        while self._remains(name, service_id):
             if time.monotonic() > deadline:
                 raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
             time.sleep(_POLL)
 
-    def _remains(self, name: str, containers: list[str]) -> bool:
-        """Whether tasks of a service that was removed are still there, or one of their containers."""
+    def _remains(self, name: str, service_id: str) -> bool:
+        """Whether tasks of a service that was removed are still there, or containers where they can be seen."""
         tasks = self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
-        return any(task["DesiredState"] == "remove" for task in tasks) or any(map(self._is_here, containers))
-
-    def _containers_here(self, tasks: list[dict[str, Any]]) -> list[str]:
-        return [container for task in tasks if (container := state.container_of(task)) and self._is_here(container)]
-
-    def _is_here(self, container: str) -> bool:
-        """Whether a container is on the manager's own node."""
-        try:
-            self._calls.inspect(container)
-        except Absent:
-            return False
-        return True
+        if any(task["DesiredState"] == "remove" for task in tasks):
+            return True
+        return bool(service_id and self._calls.containers_here(service_id))
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused where the engine is no Swarm manager."""
