@@ -1,9 +1,10 @@
-"""The engines that the compute contract is run against."""
+"""The engines and object stores that contracts are run against."""
 
 from collections.abc import Iterator
 
 import pytest
 from support.compute import Harness, make_harness
+from support.object_stores import ObjectHarness
 
 from pfcon.paths import StoreBase
 
@@ -12,13 +13,24 @@ ENGINES = [
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("docker", marks=pytest.mark.engine("docker")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
+    pytest.param("slurm", marks=pytest.mark.engine("slurm")),
     pytest.param("swarm", marks=pytest.mark.engine("swarm")),
 ]
+OBJECT_STORES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3")]
 
 
 @pytest.fixture(params=ENGINES)
 def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[Harness]:
     """One engine; what a test schedules on it is removed at the end."""
     harness = make_harness(request.param, storebase.root)
+    yield harness
+    harness.close()
+
+
+@pytest.fixture(params=OBJECT_STORES)
+def objects(request: pytest.FixtureRequest) -> Iterator[ObjectHarness]:
+    """An object store with an empty container of its own."""
+    harness = ObjectHarness(request.param)
+    harness.store.create_container()
     yield harness
     harness.close()
