@@ -24,9 +24,8 @@ if TYPE_CHECKING:  # the SDK takes 0.2 s to import
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 PENDING_GRACE = 600.0  # seconds that a job waits for a node where none could ever run it
+NODE_PATIENCE = 60.0  # seconds beyond the grace in which a node should have stopped a job
 CANCELLED = "cancelled"
-_STOP_WAIT = 30.0  # seconds beyond the grace in which a node should have stopped a job
-_REMOVE_WAIT = 60.0
 _UPDATE_TRIES = 10
 _POLL = 0.1  # seconds
 _READ = 256 * 1024  # bytes
@@ -47,12 +46,14 @@ class SwarmEngine(ComputeEngine):
         storebase_mount: Path,
         stop_grace: int = STOP_GRACE,
         pending_grace: float = PENDING_GRACE,
+        node_patience: float = NODE_PATIENCE,
     ) -> None:
         """``storebase_mount``: storeBase as this process sees it. Times are in seconds. Connects to nothing."""
         self._settings = settings
         self._storebase_mount = storebase_mount
         self._stop_grace = stop_grace
         self._pending_grace = pending_grace
+        self._node_patience = node_patience
         self._connection = PerProcess(self._connect)
 
     @property
@@ -157,7 +158,7 @@ class SwarmEngine(ComputeEngine):
     def cancel(self, name: str) -> None:
         """See ComputeEngine. Returns when the job has stopped, or its node does not say so in time."""
         self._end(name, CANCELLED)
-        deadline = time.monotonic() + self._stop_grace + _STOP_WAIT
+        deadline = time.monotonic() + self._stop_grace + self._node_patience
         while time.monotonic() < deadline:
             if state.job_info(name, *self._find(name)).status.final:
                 return
@@ -183,7 +184,7 @@ class SwarmEngine(ComputeEngine):
         with suppress(Absent):
             service_id = self._find(name)[0]["ID"]
             self._calls.remove(service_id)
-        deadline = time.monotonic() + self._stop_grace + _REMOVE_WAIT
+        deadline = time.monotonic() + self._stop_grace + self._node_patience
         while self._remains(name, service_id):
             if time.monotonic() > deadline:
                 raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")

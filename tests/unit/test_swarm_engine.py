@@ -1,0 +1,120 @@
+"""How the swarm engine takes a Swarm that is slow, or that others change at the same time."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+import pytest
+from support.settings import compute_settings
+
+from pfcon.compute.docker_api.faults import error_of
+from pfcon.compute.swarm.args import END_LABEL
+from pfcon.compute.swarm.client import SwarmCalls
+from pfcon.compute.swarm.engine import SwarmEngine
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.models import JobStatus
+
+DATA = Path(__file__).parents[1] / "data" / "swarm"
+LIVES: dict[str, dict[str, Any]] = json.loads((DATA / "lives.json").read_text())
+ERRORS: dict[str, dict[str, Any]] = json.loads((DATA / "errors.json").read_text())
+NAME = "pfcon-record"
+
+
+class Swarm:
+    """A Swarm with one recorded job. ``conflicts``: how many updates find that the service has changed meanwhile."""
+
+    def __init__(self, life: str, conflicts: int = 0) -> None:
+        self.pid = os.getpid()
+        self.found = copy.deepcopy(LIVES[life])
+        self.conflicts = conflicts
+        self.updates = 0
+
+    def service(self, name: str) -> Any:
+        return self.found["service"]
+
+    def tasks(self, **filters: str) -> Any:
+        return self.found["tasks"]
+
+    def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
+        self.updates += 1
+        if self.updates <= self.conflicts:
+            raise error_of(**ERRORS["update: changed since"], verdict=True)
+        self.found["service"]["Spec"] = spec
+
+    def remove(self, service_id: str) -> None:
+        for task in self.found["tasks"]:
+            task["DesiredState"] = "remove"
+
+    def containers_here(self, service_id: str) -> list[Any]:
+        return []
+
+
+class EngineOn(SwarmEngine):
+    """The engine on such a Swarm, without any patience."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        super().__init__(compute_settings(storebase=PurePosixPath("/srv")), Path("/srv"), 0, node_patience=0)
+        self._swarm = swarm
+
+    def _connect(self) -> SwarmCalls:
+        return cast("SwarmCalls", self._swarm)
+
+
+def test_a_service_that_has_changed_meanwhile_is_cancelled_all_the_same() -> None:
+    swarm = Swarm("running", conflicts=3)
+    EngineOn(swarm).cancel(NAME)
+    assert swarm.updates == 4
+    assert swarm.found["service"]["Spec"]["Labels"][END_LABEL] == "cancelled"
+
+
+def test_a_service_that_changes_all_the_time_can_be_tried_again_later() -> None:
+    with pytest.raises(Unreachable, match="changes all the time"):
+        EngineOn(Swarm("running", conflicts=1000)).cancel(NAME)
+
+
+def test_a_job_is_not_cancelled_twice_nor_after_its_end() -> None:
+    swarm = Swarm("running")
+    EngineOn(swarm).cancel(NAME)
+    EngineOn(swarm).cancel(NAME)
+    assert swarm.updates == 1
+    ended = Swarm("exit 3")
+    EngineOn(ended).cancel(NAME)
+    assert ended.updates == 0
+
+
+def test_cancel_does_not_wait_for_ever_for_a_node_that_is_away() -> None:
+    swarm = Swarm("running")
+    engine = EngineOn(swarm)
+    engine.cancel(NAME)
+    info = engine.info(NAME)
+    assert (info.status, info.message) == (JobStatus.STARTED, "being stopped: cancelled")
+
+
+def test_a_removal_that_its_node_does_not_confirm_is_unreachable_and_may_be_tried_again() -> None:
+    with pytest.raises(Unreachable, match="is the node away"):
+        EngineOn(Swarm("running")).remove(NAME)
+
+
+@pytest.mark.parametrize(
+    ("label", "error"),
+    [
+        ("create: name in use", Conflict),
+        ("create: bad name", Refused),
+        ("update: changed since", Conflict),
+        ("inspect: absent", Absent),
+        ("remove: absent", Absent),
+    ],
+)
+def test_a_recorded_refusal_becomes_our_error(label: str, error: type[PfconError]) -> None:
+    assert type(error_of(**ERRORS[label], verdict=label.startswith(("create", "update")))) is error
+
+
+def test_importing_the_engine_does_not_import_the_sdk() -> None:
+    look = "[name for name in ('docker', 'requests', 'urllib3') if name in sys.modules]"
+    code = f"import sys, pfcon.compute.swarm.engine; print({look})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
