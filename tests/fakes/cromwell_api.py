@@ -35,8 +35,8 @@ def make_app(server: "FakeCromwell") -> Flask:
     @app.before_request
     def count() -> None:
         server.requests.append((request.method, request.path))
-        if server.faults:
-            raise Told(server.faults.pop(0), "as the test wants it")
+        if server.faults and (code := server.faults.pop(0)):
+            raise Told(code, "as the test wants it")
 
     @app.errorhandler(Told)
     def tell(told: Told) -> tuple[Response, int]:

@@ -12,6 +12,7 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,12 @@ class TaskRun:
                 start_new_session=True,
             )
 
-    def wait(self) -> int | None:
+    def wait(self, aborting: threading.Event) -> int | None:
         """Wait for the end, keeping an eye on memory; the content of ``rc``, None where there is none."""
         assert self._process
         while self._process.poll() is None:
+            if aborting.is_set():
+                self._kill(self._process)
             self._keep_limit()
             time.sleep(0.02)
         assert self._process.stdin
@@ -115,19 +118,19 @@ class TaskRun:
             return int((self.directory / "rc").read_text())
         return None
 
-    def kill(self) -> None:
+    def _kill(self, task: subprocess.Popen[bytes]) -> None:
         """End it as Cromwell does: ``rc`` first, then the site's kill command, which waits for the end."""
-        assert self._process
         with contextlib.suppress(FileExistsError), open(self.directory / "rc", "x") as file:
             file.write(f"{SIGTERM_CODE}\n")
         for process in self._processes():
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + self._grace
-        while self._process.poll() is None and time.monotonic() < deadline:
+        while task.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        if self._process.poll() is None:
-            self._process.kill()
+        if task.poll() is None:
+            task.kill()
+            task.wait()
 
     def _processes(self) -> list[psutil.Process]:
         assert self._process

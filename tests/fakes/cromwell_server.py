@@ -26,7 +26,8 @@ class _Quiet(WSGIRequestHandler):
 class FakeCromwell:
     """The server; a context manager. ``root``: its backend's directory of executions. lag, grace: seconds.
 
-    ``held``: what is submitted stays so. ``faults``: codes that the next requests are answered with, unheard.
+    ``held``: what is submitted stays so. ``mounting``: whether the site's configuration uses pfcon_mounts.
+    ``faults``: codes that the next requests are answered with, unheard; 0 for one that is served.
     ``deaf_submits``: as many submissions are taken and answered with 503. ``requests``: what was asked, as
     (method, path).
     """
@@ -39,6 +40,7 @@ class FakeCromwell:
         self.grace = grace
         self.backends = backends
         self.held = False
+        self.mounting = True
         self.faults: list[int] = []
         self.deaf_submits = 0
         self.requests: list[tuple[str, str]] = []
@@ -76,15 +78,12 @@ class FakeCromwell:
         thread.start()
 
     def abort(self, workflow: Workflow) -> bool:
-        """End a workflow; False when it has ended."""
+        """Begin to end a workflow; False when it has ended."""
         with self._lock:
             if workflow.status in TERMINAL:
                 return False
-            first = not workflow.aborting.is_set()
             workflow.status = "Aborting"
             workflow.aborting.set()
-        if first and workflow.run:
-            workflow.run.kill()
         return True
 
     def _drive(self, workflow: Workflow) -> None:
@@ -116,18 +115,17 @@ class FakeCromwell:
         return task
 
     def _run(self, workflow: Workflow, task: Task) -> None:
+        if not self.mounting:
+            del task.runtime["pfcon_mounts"]
         run = TaskRun(task, self.root / workflow.name / workflow.id, self.grace)
         files = {name: str(run.directory / name) for name in ("stdout", "stderr")}
         workflow.call = {"attempt": 1, "shardIndex": -1, "start": now(), "executionStatus": "Running", **files}
         run.start()
         with self._lock:
             workflow.run = run
-            aborting = workflow.aborting.is_set()
-            if not aborting:
+            if not workflow.aborting.is_set():
                 workflow.status = "Running"
-        if aborting:
-            run.kill()
-        code = run.wait()
+        code = run.wait(workflow.aborting)
         workflow.call |= {"end": now(), "executionStatus": "Done" if code == 0 else "Failed"}
         if code is not None:
             workflow.call["returnCode"] = code

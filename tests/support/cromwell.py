@@ -61,16 +61,16 @@ def engine_at(url: str, storebase: StoreBase, **options: Any) -> CromwellEngine:
     return CromwellEngine(settings, storebase, **{"lag": 1, "remove_wait": 30, **options})
 
 
-def start_server(root: Path, **options: Any) -> FakeCromwell:
+def fake_server(root: Path, **options: Any) -> FakeCromwell:
     """A server whose executions lie where the README puts them; skips or fails the test where there can be none."""
     need_namespaces()
-    return FakeCromwell(root / ".pfcon/cromwell/executions", **options).__enter__()
+    return FakeCromwell(root / ".pfcon/cromwell/executions", **options)
 
 
 def cromwell_harness(root: Path, keep: Callable[[Any], Any]) -> CromwellHarness:
     """An engine with its server. ``keep``: called with each engine, which has to live as long as the process."""
     storebase = StoreBase(root)
-    server = start_server(root)
+    server = fake_server(root).__enter__()
 
     def at(url: str) -> CromwellEngine:
         engine = engine_at(url, storebase)

@@ -4,7 +4,7 @@
     jobs/<name>/         a claim: at most one of a name, and all pfcon services of one storeBase see it
         job.json         the job, and the token that its workflow carries as a label
         lock             locked (flock) while the workflow is being submitted
-        workflow         its id, once Cromwell has answered
+        workflow         its id, once Cromwell has answered, and when that was (Unix time)
         cancelled        there once somebody has cancelled the job
     removed/<token>      there once the job was removed; its workflow is pfcon's no more
     executions/          for Cromwell: its backend's directory of tasks
@@ -40,19 +40,24 @@ class Claim:
     created_at: float
     minutes: int
 
+    def submission(self) -> tuple[str, float]:
+        """The id of the job's workflow, empty until Cromwell has answered, and when it was submitted. Raises OSError."""
+        try:
+            workflow, moment = (self.path / "workflow").read_text().split()
+        except FileNotFoundError:
+            return "", self.created_at
+        return workflow, float(moment)
+
     @property
     def workflow(self) -> str:
-        """The id of the job's workflow; empty until Cromwell has answered. Raises OSError."""
-        try:
-            return (self.path / "workflow").read_text()
-        except FileNotFoundError:
-            return ""
+        """The id of the job's workflow, empty until Cromwell has answered. Raises OSError."""
+        return self.submission()[0]
 
     def set_workflow(self, workflow: str) -> bool:
         """Write the id down; False when the claim was taken away meanwhile. Raises OSError."""
         temporary = self.path / f"{_TEMPORARY}{uuid.uuid4().hex}"
         try:
-            temporary.write_text(workflow)
+            _write_workflow(temporary, workflow)
             temporary.rename(self.path / "workflow")
         except FileNotFoundError:
             return False
@@ -131,7 +136,7 @@ class Claims:
         try:
             (temporary / "job.json").write_text(json.dumps(content))
             if workflow:
-                (temporary / "workflow").write_text(workflow)
+                _write_workflow(temporary / "workflow", workflow)
             temporary.rename(claim.path)  # fails where the name has a claim, which is never empty
         except OSError as fault:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -154,6 +159,10 @@ class Claims:
     def is_removed(self, token: str) -> bool:
         """Whether the job of that token was removed."""
         return (self._directory("removed") / token).exists()
+
+
+def _write_workflow(path: Path, workflow: str) -> None:
+    path.write_text(f"{workflow} {time.time()}")
 
 
 def _is_name(name: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+import urllib3
 
 from pfcon.compute.docker_api.faults import NoAnswer
 from pfcon.compute.words import plain
@@ -107,7 +108,7 @@ class CromwellCalls:
             ) as answer:
                 raw = answer.raw.read(_MAX_ANSWER + 1, decode_content=True)
                 code = answer.status_code
-        except (OSError, requests.RequestException) as fault:
+        except (OSError, urllib3.exceptions.HTTPError) as fault:  # requests' errors are OSErrors
             found = silence(fault)
             message = f"Cromwell at {self.where} does not answer: {found.reason}"
             raise NoAnswer(message, sent=found.sent) from fault
@@ -133,4 +134,6 @@ def error_of(code: int, answer: Any, raw: bytes) -> PfconError:
         return Absent(f"Cromwell says: {words}")
     if 400 <= code < 500 and code not in (408, 429):
         return Refused(f"Cromwell refuses: {words}")
+    if code < 400:
+        return Unreachable(f"what answers at CROMWELL_URL is no Cromwell server: {words}")
     return Unreachable(f"Cromwell can't do that now: {words}")

@@ -88,7 +88,8 @@ class Tracker:
             raise
 
     def _told(self, claim: Claim) -> bool:
-        return time.time() - claim.created_at > self._lag
+        """Whether Cromwell would tell of the job's workflow by now, if there is one."""
+        return time.time() - claim.submission()[1] > self._lag
 
 
 def _since(moment: float) -> str:

@@ -1,0 +1,131 @@
+"""What Cromwell's answers say of a job."""
+
+import json
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfcon.compute.cromwell import state
+from pfcon.compute.cromwell.state import End, end_of, message_of, refusal_of, status_of
+from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
+
+DATA = Path(__file__).parents[1] / "data" / "cromwell"
+SPEC = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("prog", "x"), resources=Resources(memory=64))
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+FAILED = End("Failed", 1, (), BEGIN, BEGIN + timedelta(minutes=5))
+
+
+def metadata(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DATA / f"metadata-{name}.json").read_text())
+    return found
+
+
+def message(end: End, *, cancelled: bool = False, refusal: str = "") -> str:
+    return message_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal)
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("On Hold", JobStatus.NOT_STARTED),
+        ("Submitted", JobStatus.NOT_STARTED),
+        ("Running", JobStatus.STARTED),
+        ("Aborting", JobStatus.STARTED),
+        ("Succeeded", JobStatus.SUCCEEDED),
+        ("Failed", JobStatus.FAILED),
+        ("Aborted", JobStatus.FAILED),
+    ],
+)
+def test_each_status_of_cromwell_has_one_of_ours(word: str, status: JobStatus) -> None:
+    assert status_of(word)[0] is status
+
+
+def test_a_status_that_nobody_told_us_of_is_undefined_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert status_of("Dreaming") == (JobStatus.UNDEFINED, "Cromwell calls the workflow Dreaming")
+    assert "Dreaming" in caplog.text
+
+
+def test_the_last_attempt_is_what_counts() -> None:
+    end = end_of(metadata("failed"))
+    assert end.code == 3
+    assert end.finished_at == datetime(2026, 3, 1, 15, 1, 6, 500_000, UTC)
+    assert end.started_at == datetime(2026, 3, 1, 15, 1, 1, tzinfo=UTC)
+    assert message(end) == "exit code 3"
+    assert state.log_paths(metadata("failed"))[0].endswith("attempt-2/execution/stdout")
+
+
+def test_the_innermost_cause_is_told_where_there_is_no_exit_code() -> None:
+    end = end_of(metadata("not-begun"))
+    assert end.code is None
+    assert message(end).startswith("Unable to start job. Check the stderr file")
+    assert state.log_paths(metadata("not-begun")) == ("", "")
+
+
+def test_a_workflow_that_never_began_has_an_end_without_calls() -> None:
+    end = end_of({"status": "Aborted", "calls": {}, "end": "2026-03-01T00:00:00.000Z"})
+    assert (end.code, end.started_at, end.finished_at) == (None, None, BEGIN)
+
+
+def test_causes_are_told_once_and_a_bounded_number_of_them() -> None:
+    failures = [{"message": "a", "causedBy": []}] * 3 + [{"message": str(n), "causedBy": []} for n in range(50)]
+    assert end_of({"status": "Failed", "failures": failures}).failures == ("a", *map(str, range(7)))
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (replace(FAILED, code=139), "killed by signal SIGSEGV"),
+        (replace(FAILED, code=137), "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"),
+        (replace(FAILED, code=None, failures=("disk full", "and more")), "disk full; and more"),
+        (replace(FAILED, code=None), "Cromwell tells no reason"),
+        (replace(FAILED, code=None, status="Aborted"), "aborted in Cromwell, not by pfcon"),
+        (replace(FAILED, code=0, status="Succeeded"), ""),
+    ],
+)
+def test_the_message_tells_why(end: End, expected: str) -> None:
+    assert message(end) == expected
+
+
+def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
+    end = replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60))
+    assert message(end) == "killed by signal SIGTERM; it may have reached its time limit of 60 min"
+
+
+@pytest.mark.parametrize("status", ["Aborted", "Failed"])
+def test_a_cancelled_job_says_so(status: str) -> None:
+    assert message(replace(FAILED, status=status), cancelled=True) == "cancelled"
+
+
+def test_a_job_that_succeeded_before_it_could_be_cancelled_has_succeeded() -> None:
+    assert message(replace(FAILED, status="Succeeded", code=0), cancelled=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("refusal", "expected"),
+    [
+        ("no such command", "no such command in image fnndsc/pl-x: prog"),
+        ("not executable", "not executable in image fnndsc/pl-x: prog"),
+        ("not mounted", "Cromwell's backend has not mounted the job's directories"),
+    ],
+)
+def test_what_the_script_refused_is_told(refusal: str, expected: str) -> None:
+    assert message(FAILED, refusal=refusal).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "refusal"),
+    [
+        ("pfcon: no such command\n", "no such command"),
+        ("INFO: pulling\npfcon: not mounted\n", "not mounted"),
+        ("pfcon: something else\n", ""),
+        ("no such command\n", ""),
+        ("", ""),
+    ],
+)
+def test_only_the_scripts_own_words_are_a_refusal(stderr: str, refusal: str) -> None:
+    assert refusal_of(stderr) == refusal
