@@ -279,6 +279,7 @@ def test_an_absent_image_is_told_and_leaves_nothing(compute: Harness) -> None:
 
 def test_an_image_that_cannot_be_fetched_is_refused_by_name(compute: Harness) -> None:
     compute.can.need("images")
+    compute.can.need("prepare")
     with pytest.raises(Refused, match="absent"):
         compute.engine.prepare(compute.spec(["true"], image=NOWHERE), lambda text: None)
 

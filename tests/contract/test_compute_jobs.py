@@ -108,7 +108,7 @@ def test_shared_memory_has_the_size_of_its_spec(compute: Harness) -> None:
 
 def test_the_engine_shows_the_labels_of_a_job(compute: Harness) -> None:
     compute.can.need("labels")
-    spec = compute.shell("exit 0", labels=(("site", "a b"), ("org.example/team", "neuro")))
+    spec = compute.shell("exit 0", labels=(("site", "A_b.c-1"), ("org.example/team", "neuro")))
     compute.run(spec)
     labels = compute.labels_of(spec.name)
     assert (labels["site"], labels["org.example/team"]) == ("a b", "neuro")

@@ -204,7 +204,7 @@ class KubernetesEngine(ComputeEngine):
         """End a job for a reason that stays with it."""
         note = Note(reason, datetime.now(UTC))
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}}}
-        if not any(pod.begun for pod in view.pods):
+        if not any(pod.begun or pod.placed for pod in view.pods):
             patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
         ended = View(self._calls.patch_job(view.job["metadata"]["name"], patch), view.pods, view.grace)
         if state.untold(ended):

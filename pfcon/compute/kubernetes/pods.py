@@ -25,8 +25,8 @@ class Stage(Enum):
 class Pod:
     """What matters of a pod.
 
-    message: why it is where it is, for users. alive: a container of it may still run. told: whether it was told to
-    end. begun: a container of it has run, so that there may be a log.
+    message: why it is where it is, for users. alive: its container runs. placed: a node may be starting it, and tells
+    of that a second later. told: whether it was told to end. begun: its container has run, there may be a log.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Pod:
     stage: Stage
     message: str = ""
     alive: bool = False
+    placed: bool = False
     told: bool = False
     begun: bool = False
     finished_at: datetime | None = None
@@ -96,6 +97,7 @@ def look_at(pod: dict[str, Any], limit: str) -> Pod:
         stage=stage,
         message=message,
         alive="running" in now,
+        placed=stage is Stage.WAITING and bool((pod.get("spec") or {}).get("nodeName")),
         told=bool(pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")),
         begun=bool(ended) or "running" in now,
         finished_at=finished,

@@ -147,19 +147,18 @@ def _wanted(job: dict[str, Any]) -> int:
 
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     """A job that pfcon has ended: it runs until its containers have, or should have, ended."""
-    patience = timedelta(seconds=view.grace) + note_patience(view)
-    if untold(view) or (any(pod.alive for pod in view.pods) and now - note.at < patience):
+    patience = timedelta(seconds=view.grace) + _patience(view)
+    if untold(view) or (any(pod.alive or pod.placed for pod in view.pods) and now - note.at < patience):
         return replace(info, message=f"{note.reason}: being ended")
     return replace(info, status=JobStatus.FAILED, message=note.reason, finished_at=note.at)
 
 
-def note_patience(view: View) -> timedelta:
+def _patience(view: View) -> timedelta:
     """How long a container may still be told to run after its grace.
 
     Kubelets before 1.22 call a pod Failed first, end its containers then, and never tell of that.
     """
-    running = any(pod.alive and pod.stage is Stage.RUNNING for pod in view.pods)
-    return _STOP_PATIENCE if running else _STOP_MARGIN
+    return _STOP_PATIENCE if any(pod.alive or pod.placed for pod in unended(view)) else _STOP_MARGIN
 
 
 def _finished(view: View, condition: dict[str, Any] | None) -> datetime | None:
