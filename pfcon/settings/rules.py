@@ -17,6 +17,7 @@ Rule = Callable[[Values], Iterator[str]]
 
 RESERVED_LABELS = ("org.chrisproject.job_type", "chrisproject.org/job-type")
 """Labels that engines find their jobs by."""
+_OWN_PREFIX = "org.chrisproject.pfcon."  # of what else engines write down on jobs
 
 # Kubernetes, "Labels and Selectors": an optional DNS subdomain and a name; a value.
 _LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -131,7 +132,7 @@ def labels(values: Values) -> Iterator[str]:
     """Jobs must not carry the labels that pfcon finds itself and its jobs by, and Kubernetes has a grammar."""
     selector = values.get(compute.PFCON_SELECTOR)
     for key, value in values.get(compute.JOB_LABELS) or ():
-        if key in RESERVED_LABELS:
+        if key in RESERVED_LABELS or key.startswith(_OWN_PREFIX):
             yield values.fault(compute.JOB_LABELS, f"{key} is pfcon's own")
         if selector in (key, f"{key}={value}"):
             yield values.fault(compute.JOB_LABELS, f"{selector} is what PFCON_SELECTOR finds this service by")

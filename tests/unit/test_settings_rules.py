@@ -184,7 +184,7 @@ def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_al
 def test_these_engines_have_these_options() -> None:
     docker, swarm, kubernetes, process = "docker", "swarm", "kubernetes", "process"
     found = {option: set(engines) for option, engines in options().items()}
-    assert found["SHM_SIZE"] == {docker, kubernetes}
+    assert found["SHM_SIZE"] == {docker, swarm, kubernetes}
     assert found["JOB_LABELS"] == {docker, swarm, kubernetes}
     assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
     assert found["IMAGE_PULL_SECRETS"] == found["NODE_SELECTOR"] == {kubernetes}
@@ -257,7 +257,9 @@ def test_development_takes_weak_credentials() -> None:
     assert faults(DEV | {"SECRET_KEY": "x", "PFCON_PASSWORD": "x"}) == []
 
 
-@pytest.mark.parametrize("label", ["org.chrisproject.job_type=x", "chrisproject.org/job-type=x"])
+@pytest.mark.parametrize(
+    "label", ["org.chrisproject.job_type=x", "chrisproject.org/job-type=x", "org.chrisproject.pfcon.end=x"]
+)
 def test_the_labels_that_jobs_are_found_by_are_not_for_sites(label: str) -> None:
     assert named(DEV | {"JOB_LABELS": f"a=b,{label}"}) == ["JOB_LABELS"]
 

@@ -99,7 +99,7 @@ def test_secrets_have_no_value_in_the_table() -> None:
 def test_the_options_table_marks_the_engines_that_have_an_option() -> None:
     rows = table.options_markdown().splitlines()
     assert rows[0] == "| Option | docker | swarm | kubernetes | slurm | cromwell | process |"
-    assert "| `SHM_SIZE` | yes |  | yes |  |  |  |" in rows
+    assert "| `SHM_SIZE` | yes | yes | yes |  |  |  |" in rows
 
 
 def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:

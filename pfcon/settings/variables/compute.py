@@ -73,7 +73,7 @@ SHM_SIZE = Variable(
     kinds.number(1, 2**24, "MiB"),
     "Size of a job's /dev/shm.",
     note="the engine's",
-    engines=(*_DOCKER, *_KUBERNETES),
+    engines=(*_DOCKER_API, *_KUBERNETES),
     exclusive=True,
 )
 PFCON_PIDS_LIMIT = Variable(
