@@ -232,7 +232,7 @@ def test_a_full_disk_is_told_and_what_was_fetched_stays(
 ) -> None:
     job = little_disk.job(JobId("j1"))
     fill(objects, {**SMALL, **({"in/big": BIG} if name == "in/big" else {f"{name}{n}": BIG[:MIB] for n in range(9)})})
-    with pytest.raises(TooLarge, match=f"the disk is full: there is no room for object 'in/"):
+    with pytest.raises(TooLarge, match="the disk is full: there is no room for object 'in/"):
         stage(objects, job)
     assert not job.incoming.exists()
     whole = [data for path in job.path.iterdir() for data in tree(path).values()]
