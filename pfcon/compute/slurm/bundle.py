@@ -4,6 +4,7 @@ from typing import Any
 
 from pfcon.compute.slurm.placed import Bind, Placed
 
+HOSTNAME = "job"  # a worker's number follows
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _MASKED = (
     *("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"),
@@ -31,7 +32,7 @@ def config(job: Placed) -> dict[str, Any]:
             "noNewPrivileges": True,
         },
         "root": {"path": str(job.rootfs), "readonly": True},
-        "hostname": "job",
+        "hostname": HOSTNAME,
         "mounts": [*_system_mounts(), *map(_bind, job.binds)],
         "linux": {
             "uidMappings": [{"containerID": 0, "hostID": job.uid, "size": 1}],

@@ -107,6 +107,7 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
     if status == _NO_COMMAND:
         package = PACKAGES.get(program, program)
         return NoAnswer(f"{program} is not installed (in Debian it is in {package})", sent=False)
-    if status == _SSH_FAULT or _AWAY.search(reason):
+    asks_only = program not in ("sbatch", "skopeo", "umoci")  # what fails then tells nothing of a job
+    if status == _SSH_FAULT or asks_only or _AWAY.search(reason):
         return NoAnswer(f"Slurm does not answer: {reason}", sent=not _NOT_SENT.search(reason) and status != _SSH_FAULT)
     return Refused(reason)

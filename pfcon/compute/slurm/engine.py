@@ -28,6 +28,7 @@ FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
 LOG_BYTES = 1024 * 1024
 STALENESS = 1.0  # seconds for which one answer of squeue serves all
 PATIENCE = 60.0  # seconds that a job waits for what Slurm says it can't have, and one that Slurm never got for it
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL of a cancel; less where Slurm's own KillWait is less
 _REMOVE_WAIT = 60.0  # seconds, beside Slurm's own KillWait, for a job to end that is being removed
 _POLL = 0.1  # seconds
 
@@ -44,8 +45,9 @@ class SlurmEngine(ComputeEngine):
         *,
         staleness: float = STALENESS,
         patience: float = PATIENCE,
+        stop_grace: int = STOP_GRACE,
     ) -> None:
-        """``staleness``, ``patience``: seconds, see STALENESS and PATIENCE. Asks nothing yet."""
+        """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Asks nothing yet."""
         self._settings = settings.slurm
         self._storebase = storebase
         self._nodes_root = settings.storebase or PurePosixPath(storebase.root)
@@ -55,7 +57,7 @@ class SlurmEngine(ComputeEngine):
         self._site = site = SiteFacts(commands)
         nodes_folder = self._nodes(FOLDER)
         self._submitter = Submitter(
-            commands, queue, site, self._settings, minutes, self._root, self._nodes_root, nodes_folder
+            commands, queue, site, self._settings, minutes, stop_grace, self._root, self._nodes_root, nodes_folder
         )
         self._watch = Watch(commands, queue, site, self._settings.launcher, minutes, patience, nodes_folder)
         self._images = Images(

@@ -3,6 +3,7 @@
 #   claim   a link to nowhere, whose target is the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and a word where this script ended it for a reason of its own
 #   log     what the container printed
+#   failed  of several workers: a link, whose target is the exit status of the first that failed
 # The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
 set -u
 umask 022
@@ -42,15 +43,15 @@ on_term() {
 await() {
     while :; do
         wait "$1"
-        status=$?
-        [ "$status" -gt 128 ] && kill -0 "$1" || return "$status"
+        waited=$?
+        [ "$waited" -gt 128 ] && kill -0 "$1" || return "$waited"
     done
 } 2>/dev/null
 
 # supervise: run the container of one worker; gives its exit status.
 supervise() {
     [ -z "$stopping" ] || return 143
-    /bin/sh "$JOB/launch.sh" "$PROGRAM" "$TEMPORARY" </dev/null &
+    /bin/sh "$JOB/launch.sh" "$PROGRAM" "$TEMPORARY" "${SLURM_PROCID:-0}" </dev/null &
     child=$!
     ended "$child"
 }
@@ -60,7 +61,7 @@ spread() {
     srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --input=none --mpi=none \
         /bin/sh "$JOB/job.sh" worker &
     child=$!
-    ended "$child"
+    ended "$child" || return "$(readlink "$JOB/failed" || echo 125)" # srun's own is that of the highest number
 }
 
 # ended PID: wait for the container, and see to it that nothing of it is left.
@@ -78,6 +79,7 @@ if [ "${1-}" = worker ]; then
     TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") || exit 125
     supervise
     status=$?
+    [ "$status" -eq 0 ] || ln -s -n -- "$status" "$JOB/failed" 2>/dev/null # the first one counts
     rm -rf -- "$TEMPORARY"
     exit "$status"
 fi

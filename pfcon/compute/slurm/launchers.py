@@ -1,8 +1,8 @@
 """The programs that run a job's container on its node. Pure: each is a row of ``LAUNCHERS``.
 
 All of them take the same unpacked image. What a row gives is the text of ``launch.sh`` in the job's directory, run
-with the words PROGRAM and TEMPORARY (a directory of the node): only there, or in the bundle, is the job's
-environment; and the line of shell that ends a container for sure.
+with the words PROGRAM, TEMPORARY (a directory of the node) and NUMBER (of the worker, from 0): only there, or in the
+bundle, is the job's environment; and the line of shell that ends a container for sure.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from pfcon.compute.slurm.bundle import config
+from pfcon.compute.slurm.bundle import HOSTNAME, config
 from pfcon.compute.slurm.placed import Bind, Placed
 from pfcon.errors import Refused
 from pfcon.settings.model import LauncherName
@@ -51,6 +51,8 @@ class Launcher:
         if job.gpus and not self.gpus:
             able = ", ".join(name for name, launcher in LAUNCHERS.items() if launcher.gpus)
             raise Refused(f"gpu_limit: SLURM_LAUNCHER={name_of(self)} can't give GPUs to jobs; these can: {able}")
+        if job.workers > 1 and not self.program:
+            raise Refused(f"number_of_workers: SLURM_LAUNCHER={name_of(self)} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
             files["config.json"] = json.dumps(config(_inside(job) if not self.program else job), indent=1)
@@ -59,9 +61,13 @@ class Launcher:
 
 def _oci(options: str) -> Launcher:
     def launch(job: Placed) -> str:
-        words = _quoted("run", "--bundle", str(job.directory), job.container)
-        log = shlex.quote(f"{job.directory}/launcher.log")
-        return f'exec "$1" --log {log} {options} --root "$2/oci" {words}\n'
+        directory = shlex.quote(str(job.directory))
+        # In a JSON text these quotes can only be what they are: within a string they would be escaped.
+        hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
+        return (
+            f"sed '{hostname}' {directory}/config.json >\"$2/config.json\" || exit 125\n"
+            f'exec "$1" --log {directory}/launcher.log {options} --root "$2/oci" run --bundle "$2" {job.container}\n'
+        )
 
     def stop(job: Placed) -> str:
         return f'"$PROGRAM" {options} --root "$TEMPORARY/oci" delete --force {job.container}'
@@ -80,10 +86,11 @@ def _charliecloud(job: Placed) -> str:
     words = _quoted("--uid=0", "--gid=0", "--private-tmp", *extra, *binds, f"--cd={job.cwd}", str(job.rootfs), "--")
     again = _quoted(f"{job.directory}/launch.sh")
     return (
-        'if [ "$#" -eq 2 ]; then\n'
-        f'    exec env -i unshare -Urm --pid --fork --kill-child /bin/sh {again} "$1" "$2" inside\n'
+        'if [ "$#" -eq 3 ]; then\n'
+        f'    exec env -i unshare -Urm --uts --pid --fork --kill-child /bin/sh {again} "$@" inside\n'
         "fi\n"
-        f'set -e\n{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
+        f'set -e\necho "{HOSTNAME}-$3" >/proc/sys/kernel/hostname\n'
+        f'{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
     )
 
 
@@ -101,19 +108,8 @@ def _podman(job: Placed) -> str:
     """podman-run(1), with the node's user as root; its environment is a file, of one line for each variable."""
     binds = [f"--volume={_colons(bind)}" for bind in job.binds]
     options = [
-        "--rm",
-        f"--name={job.container}",
-        "--cgroups=disabled",
-        "--runtime=crun",
-        "--network=host",
-        "--pull=never",
-    ]
-    options += [
-        "--cap-drop=all",
-        "--security-opt=no-new-privileges",
-        "--read-only",
-        "--http-proxy=false",
-        "--unsetenv-all",
+        *("--rm", f"--name={job.container}", "--cgroups=disabled", "--runtime=crun", "--network=host", "--pull=never"),
+        *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--http-proxy=false", "--unsetenv-all"),
     ]
     options += [f"--workdir={job.cwd}", *binds, *(["--device=nvidia.com/gpu=all"] if job.gpus else [])]
     # A copy, for --env-file reads lines: what has none of its own is safe.
@@ -140,7 +136,7 @@ def _container(job: Placed) -> str:
     """Slurm's own way: the script runs inside already (Slurm, "Containers Guide"), in its image's own shell."""
     again = _quoted(f"{INSIDE}/launch.sh")
     return (
-        f'if [ "$#" -eq 2 ]; then\n    exec env -i /bin/sh {again} "$1" "$2" inside\nfi\n'
+        f'if [ "$#" -eq 3 ]; then\n    exec env -i /bin/sh {again} "$@" inside\nfi\n'
         f"{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
     )
 

@@ -46,6 +46,7 @@ class Placed:
     uid: int
     gid: int
     gpus: int
+    workers: int
 
     @classmethod
     def of(
@@ -70,6 +71,7 @@ class Placed:
             uid=user[0],
             gid=user[1],
             gpus=spec.resources.gpus,
+            workers=spec.resources.workers,
         )
 
     @property

@@ -17,7 +17,6 @@ from pfcon.errors import Conflict, Refused
 from pfcon.models import JobSpec
 from pfcon.settings.model import SlurmSettings
 
-LONGEST_GRACE = 10  # seconds between SIGTERM and SIGKILL of a job
 _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWait
 
 
@@ -25,7 +24,7 @@ _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWa
 class Submitter:
     """root: of the jobs' directories, as this service sees it. nodes_root: storeBase as nodes see it.
 
-    minutes: the jobs' time limit.
+    minutes: the jobs' time limit. stop_grace: seconds between SIGTERM and SIGKILL; less where Slurm kills earlier.
     """
 
     commands: Commands
@@ -33,6 +32,7 @@ class Submitter:
     site: SiteFacts
     settings: SlurmSettings
     minutes: int
+    stop_grace: int
     root: Path
     nodes_root: PurePosixPath
     nodes_folder: PurePosixPath
@@ -71,7 +71,7 @@ class Submitter:
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> Placed:
         directory = self.nodes_folder / folder.path.name
         job = Placed.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
-        grace = max(1, min(LONGEST_GRACE, self.site.facts().kill_wait - _MARGIN))
+        grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts = LAUNCHERS[self.settings.launcher].files(job)
         texts["job.sh"] = script(job, self.settings, spec.resources, grace)
         texts["spec.json"] = replace(spec, env=()).to_json()

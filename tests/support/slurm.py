@@ -1,0 +1,58 @@
+"""The slurm engine for tests, on clusters of this one machine (tests/engines/slurm.sh)."""
+
+import os
+import subprocess
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pfcon.compute.slurm.engine import SlurmEngine
+from pfcon.paths import StoreBase
+from pfcon.settings.model import EngineName, LauncherName, SlurmSettings
+
+from .compute import Harness
+from .engines import slurm_cluster
+from .settings import compute_settings
+
+MINUTES = 10
+STALENESS = 0.1  # seconds; a test asks all the time
+
+
+def default_mode() -> str:
+    """The cluster that all of the contract runs on: with cgroups, where this machine has them."""
+    return "cgroup" if os.environ.get("PFCON_TEST_SLURM_CGROUP") else "plain"
+
+
+def slurm_settings(conf: str, **overrides: Any) -> SlurmSettings:
+    """Of a cluster by its slurm.conf, with the tests' image used in place."""
+    values: dict[str, Any] = {
+        "prefix": ("env", f"SLURM_CONF={conf}"),
+        "images": Path(os.environ["PFCON_TEST_SLURM_IMAGES"]),
+        **overrides,
+    }
+    return SlurmSettings(**values)
+
+
+def slurm_engine(
+    conf: str, root: Path, *, minutes: int = MINUTES, patience: float = 60, **overrides: Any
+) -> SlurmEngine:
+    """An engine over a storeBase; ``overrides``: fields of SlurmSettings, or ``storebase`` as nodes see it."""
+    storebase = overrides.pop("storebase", PurePosixPath(root))
+    settings = compute_settings(
+        engine=EngineName.SLURM, storebase=storebase, timelimit=minutes, slurm=slurm_settings(conf, **overrides)
+    )
+    return SlurmEngine(settings, StoreBase(root), staleness=STALENESS, patience=patience, stop_grace=1)
+
+
+def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness:
+    """The engine on a cluster, ``cgroup`` or ``plain``; skips or fails the test where it does not answer."""
+    conf = slurm_cluster(mode or default_mode())
+    engine = slurm_engine(conf, root, launcher=LauncherName(launcher))
+    return Harness("slurm", engine, StoreBase(root), lambda: slurm_engine("/dev/null", root / "away", timeout=1))
+
+
+def slurm_command(conf: str, *words: str) -> str:
+    """What one of Slurm's commands prints."""
+    done = subprocess.run(
+        words, env={**os.environ, "SLURM_CONF": conf}, capture_output=True, text=True, timeout=30, check=True
+    )
+    return done.stdout
