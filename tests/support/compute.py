@@ -69,6 +69,15 @@ CAPABILITIES = {
         labels="process has nothing to label",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",
         unreachable="process has no service that could be away",
+    "kubernetes": Capabilities(
+        asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
+    ),
+    "slurm": Capabilities(
+        user="Slurm runs jobs as the user who submits them",
+        labels="Slurm's jobs have no labels",
+        shm="a node of Slurm decides on /dev/shm",
+        pids="a node of Slurm limits the processes of its users",
+    ),
     ),
 }
 
@@ -191,7 +200,15 @@ def make_harness(name: str, root: Path) -> Harness:
         from .cromwell import cromwell_harness
 
         return cromwell_harness(root, _ALIVE.append)
-    url = {"docker": docker_url, "podman": podman_url, "swarm": swarm_url}[name]()
+    if name == "slurm":
+        from .slurm import slurm_harness
+
+        return slurm_harness(root)
+    if name == "kubernetes":
+        from .kubernetes import kubernetes_harness
+
+        return kubernetes_harness(_ALIVE.append, root)
+    url = _URLS[name]()
 
     def at(address: str) -> ComputeEngine:
         settings = compute_settings(storebase=PurePosixPath(root), docker=docker_at(address))

@@ -9,6 +9,8 @@ PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
+PFCON_TEST_SLURM_CGROUP, PFCON_TEST_SLURM_PLAIN   slurm.conf of a cluster of this machine, with and without cgroups
+PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES has it
 PFCON_TEST_S3                          URL of an S3 service, which knows the same
 PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
 PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
@@ -60,6 +62,11 @@ def postgresql_url() -> str:
     Processes that run tests side by side get a schema each.
     """
     url = _available("postgresql")
+def slurm_cluster(mode: str) -> str:
+    """The slurm.conf of a cluster, ``cgroup`` or ``plain``; skips or fails the test where there is none."""
+    return _available("slurm", mode)
+
+
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     return _own_schema(url, f"pfcon_test_{worker}") if worker else url
 
@@ -237,6 +244,21 @@ def _find_postgresql() -> str:
     finally:
         engine.dispose()
     return url
+def _find_slurm(mode: str) -> str:
+    advice = "no Slurm; start it (tests/engines/slurm.sh, then image.sh)"
+    name = f"PFCON_TEST_SLURM_{mode.upper()}"
+    conf, images = os.environ.get(name), os.environ.get("PFCON_TEST_SLURM_IMAGES")
+    if not conf or not images:
+        raise Unavailable(f"{advice} and set {name} and PFCON_TEST_SLURM_IMAGES")
+    if not Path(images, IMAGE.replace(":", "/")).is_dir():
+        raise Unavailable(f"PFCON_TEST_SLURM_IMAGES={images} does not hold {IMAGE}; {advice}")
+    environ = {**os.environ, "SLURM_CONF": conf}
+    done = subprocess.run(["sinfo", "-h"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise Unavailable(f"{advice} ({conf}: {done.stderr.strip()})")
+    return conf
+
+
 
 
 def _find_registry() -> str:
@@ -362,3 +384,5 @@ _FINDERS: dict[str, Callable[[], str]] = {
     "registry podman": lambda: _find_registry_of("podman"),
     "swift python": _find_swift_python,
 }
+    "slurm cgroup": lambda: _find_slurm("cgroup"),
+    "slurm plain": lambda: _find_slurm("plain"),
