@@ -4,7 +4,6 @@ for whole, and a repeated POST completes it."""
 import contextlib
 import os
 import random
-import signal
 import time
 from pathlib import Path
 
@@ -28,26 +27,6 @@ def server(start_server: StartServer) -> LiveServer:
     for number in range(3):
         (data / f"large{number}").write_bytes(os.urandom(1000) * (LARGE // 1000))
     return server
-
-
-def operation_pids(job: StagedJob) -> list[int]:
-    """The processes that execute an operation on the job's directory, not their supervisors."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = path.read_bytes().split(b"\0")
-            if b"pfcon.operations" in words and os.fsencode(job.key) in words:
-                found.append(int(path.parent.name))
-    return found
-
-
-def kill_operation(job: StagedJob) -> bool:
-    """SIGKILL the operation; False when it has ended already."""
-    pids = operation_pids(job)
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return bool(pids)
 
 
 def trees_are_equal(job: StagedJob) -> bool:
@@ -77,7 +56,7 @@ def test_a_copy_job_survives_kills_of_its_process(server: LiveServer) -> None:
         job = StagedJob(server)
         assert job.copy().status_code == 201
         time.sleep(dice.uniform(0, 0.35))
-        killed += kill_operation(job)
+        killed += job.kill_operation()
         ended = job.wait("copy")
         check_copy(job, ended)
         if ended["status"] != "finishedSuccessfully":
@@ -126,7 +105,7 @@ def test_a_delete_job_survives_kills_of_its_process(server: LiveServer) -> None:
         make_many(job.key / "outgoing", 3000)
         assert job.delete().status_code == 201
         time.sleep(dice.uniform(0.02, 0.15))
-        killed += kill_operation(job)
+        killed += job.kill_operation()
         ended = job.wait("delete")
         if ended["status"] != "finishedSuccessfully":
             assert "SIGKILL" in ended["message"]

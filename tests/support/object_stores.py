@@ -106,9 +106,9 @@ def client_of(harness: ObjectHarness) -> Any:
 class ObjectServer:
     """A Swift, with S3, of the test's own on a directory. It has the same port and objects whenever it is started."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._port = 0
+    def __init__(self, root: Path, key: str = SWIFT_KEY) -> None:
+        self._root, self._key = root, key
+        self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -119,13 +119,16 @@ class ObjectServer:
     @property
     def s3_url(self) -> str:
         """S3's endpoint."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self._root / "server.log").open("a") as log:
             self._process = subprocess.Popen(
-                [swift_python(), str(SERVER), str(self._root), "--port", str(self._port), "--with-parent"],
+                [
+                    *(swift_python(), str(SERVER), str(self._root), "--port", str(self.port), "--with-parent"),
+                    *("--user", f"{SWIFT_USER}={self._key}"),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -136,7 +139,7 @@ class ObjectServer:
         if not line:
             self.kill()
             raise AssertionError(f"Swift did not start: {(self._root / 'server.log').read_text()}")
-        self._port = int(json.loads(line)["s3_url"].rpartition(":")[2])
+        self.port = int(json.loads(line)["s3_url"].rpartition(":")[2])
 
     def kill(self) -> None:
         """End it at once; its connections break. Repeatable."""
@@ -149,9 +152,12 @@ class ObjectServer:
 
 
 @contextmanager
-def object_server(root: Path) -> Iterator[ObjectServer]:
-    """A running server of the test's own; ``root`` is its directory. Skips or fails where there is no Swift."""
-    server = ObjectServer(root)
+def object_server(root: Path, key: str = SWIFT_KEY) -> Iterator[ObjectServer]:
+    """A running server of the test's own; ``root`` is its directory, ``key`` that of SWIFT_USER.
+
+    Skips or fails where there is no Swift.
+    """
+    server = ObjectServer(root, key)
     server.start()
     try:
         yield server

@@ -1,5 +1,8 @@
 """One jid of the staged interface, driven as CUBE drives it."""
 
+import contextlib
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -81,3 +84,21 @@ class StagedJob:
     def files(self) -> requests.Response:
         """GET the list of outputs."""
         return self.api.get(f"pluginjobs/{self.jid}/file/?job_output_path={self.output_dir}")
+
+    def operation_pids(self) -> list[int]:
+        """The processes that execute an operation on the job's directory, not their supervisors."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = path.read_bytes().split(b"\0")
+                if b"pfcon.operations" in words and os.fsencode(self.key) in words:
+                    found.append(int(path.parent.name))
+        return found
+
+    def kill_operation(self) -> bool:
+        """SIGKILL the operation; False when it has ended already."""
+        pids = self.operation_pids()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(pids)
