@@ -6,7 +6,7 @@ import pytest
 from support.live import LiveServer
 from support.serving import serve
 
-ENGINES = ["process", "docker", "podman"]
+ENGINES = ["process", "docker", "podman", "swarm"]
 IN_NETWORK = ["fslink", "filesystem"]
 
 

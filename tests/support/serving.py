@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.engines import docker_url, podman_url
+from support.engines import docker_url, podman_url, swarm_url
 from support.live import LiveServer
+
+URLS = {"docker": docker_url, "podman": podman_url, "swarm": swarm_url}
 
 
 @contextmanager
@@ -15,7 +17,7 @@ def serve(engine: str, storage: str, **settings: str) -> Iterator[LiveServer]:
     innetwork = str(storage != "zipfile").lower()
     environ = {"CONTAINER_ENV": engine, "STORAGE_ENV": storage, "PFCON_INNETWORK": innetwork, **settings}
     if engine != "process":
-        environ["DOCKER_HOST"] = docker_url() if engine == "docker" else podman_url()
+        environ["DOCKER_HOST"] = URLS[engine]()
     with tempfile.TemporaryDirectory(prefix="pfcon-client-", ignore_cleanup_errors=True) as name:
         storebase = Path(name, "storeBase")
         storebase.mkdir()
