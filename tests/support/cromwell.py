@@ -3,7 +3,6 @@
 import functools
 import os
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -67,14 +66,11 @@ def fake_server(root: Path, **options: Any) -> FakeCromwell:
     return FakeCromwell(root / ".pfcon/cromwell/executions", **options)
 
 
-def cromwell_harness(root: Path, keep: Callable[[Any], Any]) -> CromwellHarness:
-    """An engine with its server. ``keep``: called with each engine, which has to live as long as the process."""
+def cromwell_harness(root: Path) -> CromwellHarness:
+    """An engine with its server."""
     storebase = StoreBase(root)
     server = fake_server(root).__enter__()
-
-    def at(url: str) -> CromwellEngine:
-        engine = engine_at(url, storebase)
-        keep(engine)
-        return engine
-
-    return CromwellHarness("cromwell", at(server.url), storebase, lambda: at("http://127.0.0.1:1"), server=server)
+    engine = engine_at(server.url, storebase)
+    return CromwellHarness(
+        "cromwell", engine, storebase, lambda: engine_at("http://127.0.0.1:1", storebase), server=server
+    )

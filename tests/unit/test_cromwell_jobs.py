@@ -9,18 +9,15 @@ import pytest
 from support.compute import eventually
 from support.cromwell import CromwellHarness, cromwell_harness, engine_at, fake_server
 
-from pfcon.compute.base import ComputeEngine
 from pfcon.compute.cromwell.files import TaskFiles
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
 
-KEPT: list[ComputeEngine] = []
-
 
 @pytest.fixture
 def compute(storebase: StoreBase) -> Iterator[CromwellHarness]:
-    harness = cromwell_harness(storebase.root, KEPT.append)
+    harness = cromwell_harness(storebase.root)
     yield harness
     harness.close()
 
@@ -122,7 +119,6 @@ def test_files_outside_of_storebase_are_neither_read_nor_removed(
 ) -> None:
     with fake_server(tmp_path) as server:
         engine = engine_at(server.url, compute.storebase)
-        KEPT.append(engine)
         spec = compute.shell("echo x")
         engine.schedule(spec)
         assert eventually(lambda: engine.info(spec.name).status is JobStatus.SUCCEEDED)
@@ -155,7 +151,6 @@ def test_a_job_that_does_not_end_in_time_is_not_called_removed(compute: Cromwell
     compute.engine.schedule(spec)
     assert eventually(lambda: compute.engine.logs(spec.name, 10) == "begun\n")
     hasty = engine_at(compute.server.url, compute.storebase, remove_wait=0.1)
-    KEPT.append(hasty)
     with pytest.raises(Unreachable, match="told to abort"):
         hasty.remove(spec.name)
     assert compute.engine.info(spec.name).name == spec.name
@@ -169,7 +164,6 @@ def test_a_service_with_another_storebase_sees_nothing_of_it(compute: CromwellHa
     spec = compute.shell("sleep 600")
     compute.engine.schedule(spec)
     other = engine_at(compute.server.url, StoreBase(tmp_path))
-    KEPT.append(other)
     assert eventually(lambda: compute.engine.info(spec.name).status is JobStatus.STARTED)
     with pytest.raises(Absent):
         other.info(spec.name)
@@ -180,7 +174,6 @@ def test_a_service_with_another_storebase_sees_nothing_of_it(compute: CromwellHa
 def test_a_server_without_the_backend_is_told_with_the_remedy(compute: CromwellHarness, tmp_path: Path) -> None:
     with fake_server(tmp_path, backends=("Local", "SLURM")) as server:
         engine = engine_at(server.url, compute.storebase)
-        KEPT.append(engine)
         with pytest.raises(Refused, match=r"no backend 'pfcon' \(it has Local, SLURM\).*README"):
             engine.check()
         spec = compute.shell("exit 0")

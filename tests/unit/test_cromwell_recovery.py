@@ -12,7 +12,6 @@ import pytest
 from support.compute import eventually
 from support.cromwell import MINUTES, CromwellHarness, cromwell_harness, engine_at
 
-from pfcon.compute.base import ComputeEngine
 from pfcon.compute.cromwell import claims
 from pfcon.compute.cromwell.claims import Claims
 from pfcon.compute.cromwell.engine import CromwellEngine
@@ -23,12 +22,10 @@ from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
 from pfcon.settings.read import load
 
-KEPT: list[ComputeEngine] = []
-
 
 @pytest.fixture
 def compute(storebase: StoreBase) -> Iterator[CromwellHarness]:
-    harness = cromwell_harness(storebase.root, KEPT.append)
+    harness = cromwell_harness(storebase.root)
     yield harness
     harness.close()
 
@@ -36,10 +33,7 @@ def compute(storebase: StoreBase) -> Iterator[CromwellHarness]:
 def restarted(compute: CromwellHarness) -> CromwellEngine:
     """The engine as another process has it."""
     assert compute.server
-    KEPT.append(engine_at(compute.server.url, compute.storebase))
-    engine = KEPT[-1]
-    assert isinstance(engine, CromwellEngine)
-    return engine
+    return engine_at(compute.server.url, compute.storebase)
 
 
 def claim_path(compute: CromwellHarness, name: str) -> Path:
@@ -191,7 +185,6 @@ def test_a_storebase_that_is_away_is_unreachable(compute: CromwellHarness) -> No
     gone = compute.storebase.root / "gone"
     gone.write_text("no directory")
     engine = engine_at(compute.server.url, StoreBase(gone))
-    KEPT.append(engine)
     with pytest.raises(Unreachable, match="can't look at"):
         engine.info("a-job")
     with pytest.raises(Unreachable, match="can't remember jobs"):

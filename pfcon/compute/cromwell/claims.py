@@ -41,7 +41,7 @@ class Claim:
     minutes: int
 
     def submission(self) -> tuple[str, float]:
-        """The id of the job's workflow, empty until Cromwell has answered, and when it was submitted. Raises OSError."""
+        """The id of the job's workflow, empty until Cromwell answers, and when it was submitted. Raises OSError."""
         try:
             workflow, moment = (self.path / "workflow").read_text().split()
         except FileNotFoundError:
