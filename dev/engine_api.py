@@ -10,12 +10,12 @@ import http.client
 import json
 import socket
 import sys
-from typing import Any, BinaryIO
+from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 BLOCK = 256 * 1024
 PROBE_SECONDS = 10.0
-COMMANDS = ("probe", "has", "import", "build", "remove-image", "remove-stages", "remove-jobs")
+COMMANDS = ("probe", "has", "import", "build", "copy", "remove-image", "remove-stages", "remove-jobs")
 WORK_SECONDS = 300.0  # an import of a large image, or the end of a job that does not want to
 
 
@@ -47,7 +47,7 @@ def connect(url: str, timeout: float) -> http.client.HTTPConnection:
     raise Fault(f"{url} is neither unix:///PATH nor tcp://HOST:PORT")
 
 
-def call(url: str, method: str, path: str, body: BinaryIO | None = None, timeout: float = WORK_SECONDS) -> bytes:
+def call(url: str, method: str, path: str, body: IO[bytes] | None = None, timeout: float = WORK_SECONDS) -> bytes:
     """One request; gives back the answer's body. Raises Fault with the engine's reason, LookupError for a 404."""
     connection = connect(url, timeout)
     headers = {"Content-Type": "application/x-tar"} if body else {}
@@ -90,7 +90,7 @@ def probe(url: str) -> str:
 
 
 def _podman_privilege(url: str, version: str) -> str:
-    """As Podman's own API tells it ("SystemInfoLibpod"): its Docker API knows nothing of rootless, and of limits too much."""
+    """From Podman's own API (SystemInfoLibpod): its Docker API hides both."""
     host = json.loads(call(url, "GET", f"/v{version}/libpod/info", timeout=PROBE_SECONDS))["host"]
     privilege = "rootless" if host["security"]["rootless"] else "rootful"
     missing = [name for name in ("cpu", "memory", "pids") if name not in host["cgroupControllers"]]
@@ -106,7 +106,7 @@ def has_image(url: str, image: str) -> bool:
     return True
 
 
-def import_image(url: str, image: str, tar: BinaryIO) -> None:
+def import_image(url: str, image: str, tar: IO[bytes]) -> None:
     """Make a one-layer image of a tar stream, as ``docker import -`` does. Raises Fault."""
     # Podman 4.3 ignores the parameter ``tag`` here; both take the tag as a part of the name.
     path = f"/images/create?fromSrc=-&repo={quote(image, safe='')}"
@@ -118,7 +118,7 @@ def import_image(url: str, image: str, tar: BinaryIO) -> None:
         raise Fault(f"{url} took the import of {image}, but does not know it")
 
 
-def build_image(url: str, image: str, context: BinaryIO, arguments: dict[str, str]) -> None:
+def build_image(url: str, image: str, context: IO[bytes], arguments: dict[str, str]) -> None:
     """Build the Dockerfile at the top of a tar stream with these build arguments. Raises Fault."""
     options = {"t": image, "buildargs": json.dumps(arguments), "rm": "1", "forcerm": "1"}
     for line in call(url, "POST", f"/build?{urlencode(options)}", body=context).splitlines():
@@ -128,6 +128,23 @@ def build_image(url: str, image: str, context: BinaryIO, arguments: dict[str, st
             raise Fault(f"{url} did not build {image}: {progress['error'].strip()}")
     if not has_image(url, image):
         raise Fault(f"{url} took the build of {image}, but does not know it")
+
+
+def copy_image(url: str, image: str, source: str) -> None:
+    """Have an image of the engine ``source`` in the engine ``url`` too. Raises Fault."""
+    connection = connect(source, WORK_SECONDS)
+    try:
+        connection.request("GET", f"/images/{quote(image)}/get")
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            raise Fault(f"{source} did not give {image}: {answer.status} {reason(answer.read())}")
+        call(url, "POST", "/images/load", body=answer)
+    except (OSError, http.client.HTTPException) as fault:
+        raise Fault(f"{source} does not answer: {fault}") from fault
+    finally:
+        connection.close()
+    if not has_image(url, image):
+        raise Fault(f"{url} took {image}, but does not know it")
 
 
 def remove_image(url: str, image: str) -> bool:
@@ -178,6 +195,8 @@ def run(arguments: argparse.Namespace) -> bool:
         import_image(url, argument, sys.stdin.buffer)
     elif arguments.command == "build":
         build_image(url, argument, sys.stdin.buffer, dict(arguments.set))
+    elif arguments.command == "copy":
+        copy_image(url, argument, arguments.source)
     elif arguments.command == "remove-stages":
         remove_stages(url, argument)
     else:
@@ -192,6 +211,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("url", help="as in DOCKER_HOST")
     parser.add_argument("argument", nargs="?", default="", help="NAME:TAG of an image, or KEY=VALUE of a label")
+    parser.add_argument("--from", dest="source", default="", metavar="URL", help="(copy) the engine that has the image")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", type=pair, help="(build) a build argument"
     )

@@ -13,6 +13,7 @@ ENGINES = [
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("docker", marks=pytest.mark.engine("docker")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
+    pytest.param("podman-rootless", marks=pytest.mark.engine("podman-rootless")),
     pytest.param("slurm", marks=pytest.mark.engine("slurm")),
     pytest.param("swarm", marks=pytest.mark.engine("swarm")),
 ]

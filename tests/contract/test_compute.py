@@ -88,6 +88,7 @@ def test_a_job_killed_by_a_signal_names_the_signal(compute: Harness) -> None:
 
 
 def test_a_job_above_its_memory_limit_fails_and_the_limit_is_told(compute: Harness) -> None:
+    compute.can.need("memory")
     eat = "import time\nkept = []\nfor _ in range(512): kept.append(b'x' * (1 << 20))\ntime.sleep(60)"
     info = compute.run(compute.spec(["python3", "-c", eat], resources=Resources(memory=64)))
     assert info.status is JobStatus.FAILED

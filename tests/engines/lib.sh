@@ -106,6 +106,13 @@ python_version() {
     echo "$version"
 }
 
+# image_engines: set ENGINES to the URLs of all engines that hold images.
+image_engines() {
+    # shellcheck disable=SC2034 # it is for the scripts that source this
+    ENGINES=(${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}
+        ${PFCON_TEST_PODMAN_ROOTLESS:+"$PFCON_TEST_PODMAN_ROOTLESS"} ${PFCON_TEST_SWARM:+"$PFCON_TEST_SWARM"})
+}
+
 # dispatch SUBCOMMAND: call the script's function of that name.
 dispatch() {
     case ${1:-} in

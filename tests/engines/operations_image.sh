@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pfcon's own image, from the Dockerfile as it is shipped, without a registry: it serves, and it runs copy, upload and
-# delete jobs. README.md tells how to use it. Builds it from the image of PFCON_TEST_IMAGE in the engines of
-# PFCON_TEST_DOCKER and PFCON_TEST_PODMAN.
+# delete jobs. README.md tells how to use it. It begins from the image of PFCON_TEST_IMAGE, and gets into the engines of
+# PFCON_TEST_DOCKER, PFCON_TEST_PODMAN, PFCON_TEST_PODMAN_ROOTLESS and PFCON_TEST_SWARM.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,6 +9,7 @@ set -euo pipefail
 IMAGE=${PFCON_TEST_OP_IMAGE:-local/pfcon:1}
 BASE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
 WHEELS=$ENGINES_DIR/wheels
+image_engines
 FILES=(Dockerfile .dockerignore pyproject.toml setup.cfg README.md LICENSE pfcon)
 
 install() {
@@ -47,16 +48,23 @@ context() {
     tar --exclude __pycache__ --owner=0 --group=0 --numeric-owner -cf - -C "$REPOSITORY" "${FILES[@]}" -C "$ENGINES_DIR" wheels
 }
 
-# start: build it; a second time, and with the same files, the engine's cache has it.
+# build URL: build it in an engine; a second time, and with the same files, the engine's cache has it.
+build() {
+    api has "$1" "$BASE" || die "$1 has no $BASE; \`image.sh start\` makes it"
+    context | api build "$1" "$IMAGE" --set "BASE=$BASE" --set PIP_NO_INDEX=1 >&2
+    say "built $IMAGE in $1"
+}
+
+# start: build it in the first engine; all others get a copy.
 start() {
     local url
-    [ -n "${PFCON_TEST_DOCKER:-}${PFCON_TEST_PODMAN:-}" ] || die "start an engine first: docker.sh or podman.sh"
+    [ ${#ENGINES[@]} -gt 0 ] || die "start an engine first: docker.sh, podman.sh, podman_rootless.sh or swarm.sh"
     python_version >/dev/null || die "there is no Python of Debian's; \`${0##*/} install\` installs it"
     fetch_wheels
-    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
-        api has "$url" "$BASE" || die "$url has no $BASE; \`image.sh start\` makes it"
-        context | api build "$url" "$IMAGE" --set "BASE=$BASE" --set PIP_NO_INDEX=1 >&2
-        say "built $IMAGE in $url"
+    build "${ENGINES[0]}"
+    for url in "${ENGINES[@]:1}"; do
+        api copy "$url" "$IMAGE" --from "${ENGINES[0]}"
+        say "copied $IMAGE into $url"
     done
     export_line PFCON_TEST_OP_IMAGE "$IMAGE"
 }
@@ -64,7 +72,7 @@ start() {
 # stop: remove the image again, and the stages that builds left.
 stop() {
     local url
-    for url in ${PFCON_TEST_DOCKER:+"$PFCON_TEST_DOCKER"} ${PFCON_TEST_PODMAN:+"$PFCON_TEST_PODMAN"}; do
+    for url in "${ENGINES[@]}"; do
         if api remove-image "$url" "$IMAGE"; then
             say "removed $IMAGE from $url"
         fi

@@ -16,7 +16,7 @@ from pfcon.errors import PfconError
 from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, Mount
 from pfcon.paths import StoreBase
 
-from .engines import IMAGE, docker_url, podman_url, swarm_url
+from .engines import IMAGE, docker_url, podman_rootless_url, podman_url, swarm_url
 from .settings import compute_settings, docker_at
 
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
@@ -36,6 +36,7 @@ class Capabilities:
     unreachable: str = ""
     endless_lines: str = ""
     pids: str = ""
+    memory: str = ""
 
     def need(self, ability: str) -> None:
         """Skip the test where the engine lacks an ability."""
@@ -96,6 +97,10 @@ class Harness:
     @property
     def can(self) -> Capabilities:
         """What the engine is able to do."""
+        if self.name == "podman-rootless":
+            from .podman_rootless import capabilities
+
+            return capabilities(CAPABILITIES["podman"])
         return CAPABILITIES[self.name]
 
     def dead(self) -> ComputeEngine:
@@ -187,6 +192,9 @@ def still_changes(path: Path) -> bool:
 
 
 _ALIVE: list[ComputeEngine] = []  # engines live as long as their process, in the service too: they have no close()
+
+
+_URLS = {"docker": docker_url, "podman": podman_url, "podman-rootless": podman_rootless_url, "swarm": swarm_url}
 
 
 def make_harness(name: str, root: Path) -> Harness:

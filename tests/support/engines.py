@@ -1,6 +1,7 @@
 """Finds the engines, databases and other programs that tests run against, by environment.
 
 PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
+PFCON_TEST_PODMAN_ROOTLESS             such a URL, of a Podman of another user than root
 PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
 PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
 PFCON_TEST_KUBECONFIG                  kubeconfig of a cluster whose nodes hold the test image
@@ -8,9 +9,9 @@ PFCON_TEST_KUBERNETES_STOREBASE        where the volume of the tests' claim is o
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
-PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
 PFCON_TEST_SLURM_CGROUP, PFCON_TEST_SLURM_PLAIN   slurm.conf of a cluster of this machine, with and without cgroups
 PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES has it
+PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
 PFCON_TEST_S3                          URL of an S3 service, which knows the same
 PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
 PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
@@ -40,6 +41,11 @@ def docker_url() -> str:
     return _available("docker")
 
 
+def podman_rootless_url() -> str:
+    """URL of a rootless Podman that holds the test image; skips or fails the test where there is none."""
+    return _available("podman-rootless")
+
+
 def podman_url() -> str:
     """URL of a Podman service that holds the test image; skips or fails the test where there is none."""
     return _available("podman")
@@ -56,17 +62,17 @@ def kubernetes_cluster() -> tuple[str, str]:
     return kubeconfig, os.environ["PFCON_TEST_KUBERNETES_STOREBASE"]
 
 
+def slurm_cluster(mode: str) -> str:
+    """The slurm.conf of a cluster, ``cgroup`` or ``plain``; skips or fails the test where there is none."""
+    return _available("slurm", mode)
+
+
 def postgresql_url() -> str:
     """SQLAlchemy URL of a PostgreSQL database; skips or fails the test where there is none.
 
     Processes that run tests side by side get a schema each.
     """
     url = _available("postgresql")
-def slurm_cluster(mode: str) -> str:
-    """The slurm.conf of a cluster, ``cgroup`` or ``plain``; skips or fails the test where there is none."""
-    return _available("slurm", mode)
-
-
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     return _own_schema(url, f"pfcon_test_{worker}") if worker else url
 
@@ -167,6 +173,14 @@ def _find_podman() -> str:
     raise Unavailable(advice)
 
 
+def _find_podman_rootless() -> str:
+    url = os.environ.get("PFCON_TEST_PODMAN_ROOTLESS")
+    advice = "start one (tests/engines/podman_rootless.sh) and set PFCON_TEST_PODMAN_ROOTLESS to its URL"
+    if not url:
+        raise Unavailable(f"no rootless Podman; {advice}")
+    return _with_image(url, advice)
+
+
 def _with_image(url: str, advice: str) -> str:
     advice_for_image = "build it there (tests/engines/image.sh) or set PFCON_TEST_IMAGE"
     return _holding(url, IMAGE, advice, advice_for_image)
@@ -230,20 +244,6 @@ def _find_kubernetes() -> str:
     return kubeconfig
 
 
-def _find_postgresql() -> str:
-    import sqlalchemy
-
-    url = os.environ.get("PFCON_TEST_POSTGRESQL")
-    if not url:
-        raise Unavailable("no PostgreSQL; set PFCON_TEST_POSTGRESQL to an SQLAlchemy URL (postgresql+psycopg://…)")
-    engine = sqlalchemy.create_engine(url)
-    try:
-        engine.connect().close()
-    except sqlalchemy.exc.SQLAlchemyError as fault:
-        raise Unavailable(f"PostgreSQL at PFCON_TEST_POSTGRESQL does not answer: {fault}") from fault
-    finally:
-        engine.dispose()
-    return url
 def _find_slurm(mode: str) -> str:
     advice = "no Slurm; start it (tests/engines/slurm.sh, then image.sh)"
     name = f"PFCON_TEST_SLURM_{mode.upper()}"
@@ -259,6 +259,20 @@ def _find_slurm(mode: str) -> str:
     return conf
 
 
+def _find_postgresql() -> str:
+    import sqlalchemy
+
+    url = os.environ.get("PFCON_TEST_POSTGRESQL")
+    if not url:
+        raise Unavailable("no PostgreSQL; set PFCON_TEST_POSTGRESQL to an SQLAlchemy URL (postgresql+psycopg://…)")
+    engine = sqlalchemy.create_engine(url)
+    try:
+        engine.connect().close()
+    except sqlalchemy.exc.SQLAlchemyError as fault:
+        raise Unavailable(f"PostgreSQL at PFCON_TEST_POSTGRESQL does not answer: {fault}") from fault
+    finally:
+        engine.dispose()
+    return url
 
 
 def _find_registry() -> str:
@@ -369,13 +383,18 @@ def _find_kubectl() -> str:
 _FINDERS: dict[str, Callable[[], str]] = {
     "docker": _find_docker,
     "podman": _find_podman,
+    "podman-rootless": _find_podman_rootless,
     "swarm": _find_swarm,
     "kubernetes": _find_kubernetes,
+    "slurm cgroup": lambda: _find_slurm("cgroup"),
+    "slurm plain": lambda: _find_slurm("plain"),
     "postgresql": _find_postgresql,
     "registry": _find_registry,
     "operations_image": _find_op_image,
     "operations_image docker": lambda: _find_op_image_of("docker"),
     "operations_image podman": lambda: _find_op_image_of("podman"),
+    "operations_image podman-rootless": lambda: _find_op_image_of("podman-rootless"),
+    "operations_image swarm": lambda: _find_op_image_of("swarm"),
     "kubectl": _find_kubectl,
     "pfconclient4": _find_client4,
     "swift": _find_swift,
@@ -384,5 +403,3 @@ _FINDERS: dict[str, Callable[[], str]] = {
     "registry podman": lambda: _find_registry_of("podman"),
     "swift python": _find_swift_python,
 }
-    "slurm cgroup": lambda: _find_slurm("cgroup"),
-    "slurm plain": lambda: _find_slurm("plain"),

@@ -1,0 +1,31 @@
+"""What a rootless Podman is able to do on this machine."""
+
+import functools
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from .compute import Capabilities
+from .engines import podman_rootless_url
+
+PROBE = Path(__file__).parents[2] / "dev/engine_api.py"
+
+
+def capabilities(podman: Capabilities) -> Capabilities:
+    """Those of a Podman that is root, less what this one lacks."""
+    user = "a rootless Podman's users have other numbers outside: whoever is root there can't give them directories"
+    unlimited = _unlimited(podman_rootless_url())
+    lack = "this rootless Podman limits none of it: cgroups version 1, or a controller that was not delegated to it"
+    return replace(
+        podman, user=user, memory=lack if "memory" in unlimited else "", pids=lack if "pids" in unlimited else ""
+    )
+
+
+@functools.cache
+def _unlimited(url: str) -> list[str]:
+    """Controllers of cgroups(7) that it can't use, as make.sh tells its user."""
+    told = subprocess.run([sys.executable, PROBE, "probe", url], capture_output=True, text=True, timeout=60, check=True)
+    found = re.search(r"can't limit (.*) of jobs", told.stdout)
+    return found[1].split(", ") if found else []
