@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from urllib3.exceptions import HTTPError
 
 from pfcon.errors import Refused
@@ -15,7 +16,7 @@ from pfcon.storage.objects.answers import plain, seconds
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
-NETWORK_FAULTS = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
+NETWORK_FAULTS = (HTTPClientError, NoConnectionError, IncompleteReadError, HTTPError, OSError)
 """What a broken or silent connection raises. While a body is read urllib3's may come as they are."""
 
 _TRANSIENT_CODES = {

@@ -64,6 +64,7 @@ class SwiftLargeUpload(LargeUpload):
                     for found, piece in stored(self._pieces, self._name).items():
                         tries.setdefault(found.upload, {})[found.number] = piece
                 except NoContainer:
+                    self._objects.check()  # pieces of no container's objects are nobody's
                     self._pieces.create()
                 for used in self._used() if tries else ():
                     tries.pop(used, None)
