@@ -75,6 +75,11 @@ class SwarmCalls(ApiCalls):
         found: list[dict[str, Any]] = self.get("containers", "json", all=1, filters=wanted)
         return found
 
+    def kill(self, container: str) -> None:
+        """ContainerKill, on the manager's own node. Raises Conflict for one that does not run."""
+        with told(self.where):
+            self._client.kill(container)
+
     def nodes(self) -> list[dict[str, Any]]:
         """NodeList."""
         found: list[dict[str, Any]] = self.get("nodes")

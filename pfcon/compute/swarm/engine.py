@@ -184,11 +184,18 @@ class SwarmEngine(ComputeEngine):
         with suppress(Absent):
             service_id = self._find(name)[0]["ID"]
             self._calls.remove(service_id)
+            self._kill_here(service_id)
         deadline = time.monotonic() + self._stop_grace + self._node_patience
         while self._remains(name, service_id):
             if time.monotonic() > deadline:
                 raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
             time.sleep(_POLL)
+
+    def _kill_here(self, service_id: str) -> None:
+        """Spare who waits for a removal the grace, where that can be done: Swarm gives it to every task."""
+        for container in self._calls.containers_here(service_id):
+            with suppress(Absent, Conflict):  # it has gone, or runs no more
+                self._calls.kill(container["Id"])
 
     def _remains(self, name: str, service_id: str) -> bool:
         """Whether tasks of a service that was removed are still there, or containers where they can be seen."""
