@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote
 
 from swiftclient import client as swiftclient
 
@@ -139,7 +138,8 @@ class SwiftStore(ObjectStore):
                 yield part.piece
 
     def _dynamic(self, name: str, headers: Mapping[str, str]) -> Described:
-        container, _, prefix = unquote(headers["x-object-manifest"]).lstrip("/").partition("/")
+        # python-swiftclient has decoded it.
+        container, _, prefix = headers["x-object-manifest"].lstrip("/").partition("/")
         pages = self._objects.sibling(container).rows(prefix)
         pieces = tuple(
             Piece(int(row["bytes"]), "" if "slo_etag" in row else md5_of(row["hash"])) for rows in pages for row in rows
