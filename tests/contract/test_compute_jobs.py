@@ -111,7 +111,7 @@ def test_the_engine_shows_the_labels_of_a_job(compute: Harness) -> None:
     spec = compute.shell("exit 0", labels=(("site", "A_b.c-1"), ("org.example/team", "neuro")))
     compute.run(spec)
     labels = compute.labels_of(spec.name)
-    assert (labels["site"], labels["org.example/team"]) == ("a b", "neuro")
+    assert (labels["site"], labels["org.example/team"]) == ("A_b.c-1", "neuro")
     assert labels["org.chrisproject.job_type"] == "plugin"
 
 

@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from fakes.kubernetes_server import FakeKubernetes
+
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.compute.kubernetes.engine import KubernetesEngine
+from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL
 from pfcon.paths import StoreBase
 from pfcon.settings.model import ComputeSettings, EngineName, KubernetesSettings, VolumeType
 
 from .compute import Harness
-from .engines import kubernetes_cluster
+from .engines import IMAGE, kubernetes_cluster
 from .settings import compute_settings
 
 NAMESPACE = os.environ.get("PFCON_TEST_KUBERNETES_NAMESPACE", "pfcon-test")
 CLAIM = os.environ.get("PFCON_TEST_KUBERNETES_CLAIM", "pfcon-test")
 STUCK_GRACE = 4.0  # seconds
+WATCH_IDLE = 2.0  # seconds
 DEAD = """{"apiVersion": "v1", "kind": "Config", "current-context": "x",
  "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "x", "user": {}}],
  "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}"""
@@ -46,6 +50,11 @@ class Cluster:
         """A Job as the server has it."""
         found: dict[str, Any] = self.ask("GET", f"apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}")[1]
         return found
+
+    def labels(self, job: str) -> dict[str, str]:
+        """The labels of a Job, its kind under the name that it has on other engines."""
+        found: dict[str, str] = self.job(job)["metadata"]["labels"]
+        return {**found, "org.chrisproject.job_type": found[JOB_TYPE_LABEL]}
 
     def pods(self, job: str) -> list[dict[str, Any]]:
         """The pods of a job."""
@@ -82,28 +91,62 @@ class KubernetesHarness(Harness):
             assert status in (200, 404), answer
 
 
-def kubernetes_harness(keep: Callable[[ComputeEngine], None], directory: Path) -> Harness:
+@dataclass
+class FakeHarness(Harness):
+    """A harness with a cluster of its own."""
+
+    fake: FakeKubernetes | None = None
+
+    def close(self) -> None:
+        """End the cluster, and all that runs there."""
+        assert self.fake
+        self.fake.__exit__()
+
+
+def kubernetes_harness(keep: Callable[[ComputeEngine], None], directory: Path) -> KubernetesHarness:
     """The harness of a real cluster. Its claim's storeBase is shared by all tests; ``directory`` is for files."""
-    kubeconfig, storebase = kubernetes_cluster()
-    return _harness("kubernetes", kubeconfig, StoreBase(Path(storebase)), keep, directory)
-
-
-def _harness(
-    name: str, kubeconfig: str, storebase: StoreBase, keep: Callable[[ComputeEngine], None], directory: Path
-) -> Harness:
-    def at(file: str) -> ComputeEngine:
-        settings = kubernetes_settings(file)
-        engine = KubernetesEngine(settings, storebase.root, stop_grace=2, stuck_grace=STUCK_GRACE)
-        keep(engine)
-        return engine
-
-    dead = directory / "dead.json"
-    dead.write_text(DEAD)
-
-    def labels(job: str) -> dict[str, str]:
-        found: dict[str, str] = Cluster(kubeconfig).job(job)["metadata"]["labels"]
-        return found
-
+    kubeconfig, found = kubernetes_cluster()
+    storebase, cluster = StoreBase(Path(found)), Cluster(kubeconfig)
+    dead = dead_kubeconfig(directory)
     return KubernetesHarness(
-        name, at(kubeconfig), storebase, lambda: at(str(dead)), labels, cluster=Cluster(kubeconfig)
+        "kubernetes",
+        make_engine(kubeconfig, storebase, keep),
+        storebase,
+        lambda: make_engine(dead, storebase, keep),
+        cluster.labels,
+        cluster=cluster,
     )
+
+
+def fake_harness(keep: Callable[[ComputeEngine], None], root: Path) -> FakeHarness:
+    """The harness of a fake cluster, whose claim is ``root``."""
+    storebase = StoreBase(root)
+    fake = FakeKubernetes(storebase, claim=CLAIM, namespace=NAMESPACE, image=IMAGE)
+    fake.__enter__()
+    kubeconfig, dead = fake.kubeconfig(root / "kubeconfig"), dead_kubeconfig(root)
+    return FakeHarness(
+        "fake-kubernetes",
+        make_engine(kubeconfig, storebase, keep),
+        storebase,
+        lambda: make_engine(dead, storebase, keep),
+        Cluster(kubeconfig).labels,
+        fake=fake,
+    )
+
+
+def make_engine(
+    kubeconfig: str, storebase: StoreBase, keep: Callable[[ComputeEngine], None], processes: int = 1, **overrides: Any
+) -> KubernetesEngine:
+    """An engine of little patience, which ``keep`` keeps alive."""
+    settings = kubernetes_settings(kubeconfig, **overrides)
+    engine = KubernetesEngine(
+        settings, storebase.root, processes, stop_grace=2, stuck_grace=STUCK_GRACE, watch_idle=WATCH_IDLE
+    )
+    keep(engine)
+    return engine
+
+
+def dead_kubeconfig(directory: Path) -> str:
+    """Of an API server at an address where nobody answers."""
+    (directory / "dead.json").write_text(DEAD)
+    return str(directory / "dead.json")

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times by then
+WATCH_IDLE = 60.0  # seconds
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
 _REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
@@ -53,14 +54,17 @@ class KubernetesEngine(ComputeEngine):
         *,
         stop_grace: int = STOP_GRACE,
         stuck_grace: float = STUCK_GRACE,
+        watch_idle: float = WATCH_IDLE,
     ) -> None:
         """``storebase_mount``: storeBase as this process sees it. ``processes``: how many make up the service.
 
-        Connects to nothing.
+        stop_grace: from SIGTERM to SIGKILL. stuck_grace: for a job that can't start. watch_idle: how long the active
+        jobs are followed after the last question. All in seconds. Connects to nothing.
         """
         self._settings = settings
         self._storebase_mount = storebase_mount
         self._processes = processes
+        self._watch_idle = watch_idle
         self._stop_grace = stop_grace
         self._patience = Patience(stuck_grace)
         self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
@@ -78,7 +82,7 @@ class KubernetesEngine(ComputeEngine):
                 found = self._connected
                 if found is None or found[0].pid != os.getpid():
                     calls = KubernetesCalls(self._settings.kubernetes)
-                    found = self._connected = (calls, Watcher(calls, self._processes))
+                    found = self._connected = (calls, Watcher(calls, self._processes, self._watch_idle))
         return found
 
     @property

@@ -25,7 +25,6 @@ Json = dict[str, Any]
 
 SLICE = 20  # seconds of one watch; each of several processes watches for that much longer
 SILENCE = 10.0  # seconds beyond a watch after which what it told is too old
-IDLE = 60.0  # seconds without a question after which watching ends
 _FIRST = 2.0  # seconds that a question waits for the first list
 _PAUSES = (0.2, 1.0, 2.0, 5.0)  # seconds before a request that failed is made again
 _MAX_ENDED = 10_000  # uids
@@ -109,8 +108,8 @@ class Follower:
 class Watcher:
     """Follows Jobs and pods while somebody asks for them. Starts its two threads on the first question."""
 
-    def __init__(self, calls: "KubernetesCalls", processes: int, idle: float = IDLE) -> None:
-        """``processes``: how many share the API server's patience. ``idle``: seconds."""
+    def __init__(self, calls: "KubernetesCalls", processes: int, idle: float) -> None:
+        """``processes``: how many do the same. ``idle``: seconds without a question after which watching ends."""
         self._calls = calls
         self._seconds = max(SLICE, 10 * processes)
         self._idle = idle

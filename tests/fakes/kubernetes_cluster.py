@@ -1,0 +1,203 @@
+"""The controllers of the fake cluster: Jobs get pods, pods get on, and Jobs follow what became of them.
+
+What surprises is as on a real one: a Job counts an ended pod a moment later, by way of SuccessCriteriaMet or
+FailureTarget; a Job whose pod can't start is active; a deadline of a Job deletes its pods, that of a pod leaves it;
+deletion is done only when the pods are gone.
+"""
+
+import copy
+import random
+import string
+import threading
+import time
+from pathlib import Path
+
+from pfcon.paths import StoreBase
+
+from .kubernetes_nodes import Node, end, state_of, unplaceable
+from .kubernetes_objects import Json, Objects, now
+
+TICK = 0.03  # seconds
+STEP = 0.12  # seconds between two steps of a pod, or of what a Job tells of its pods
+DEATH = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
+
+
+class Cluster:
+    """A namespace or several, a claim or several, and one node. Runs a thread between ``start`` and ``stop``.
+
+    ``held``: pods are made, but nothing moves on.
+    """
+
+    def __init__(self, storebase: StoreBase, *, claims: set[str], namespaces: set[str], images: set[str]) -> None:
+        self.objects = Objects()
+        self.claims, self.namespaces = claims, namespaces
+        self.held = False
+        tools = Path(storebase.private_dir("fake-tools"))
+        tools.chmod(0o755)
+        (tools / "hostname").write_text('#!/bin/sh\necho "$HOSTNAME"\n')
+        (tools / "hostname").chmod(0o755)
+        self.node = Node(storebase, images, str(tools))
+        self._since: dict[str, float] = {}  # uid: when it made its last step
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fake cluster")
+
+    def start(self) -> None:
+        """Let the controllers run."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the controllers, and what their pods run."""
+        self._stopping.set()
+        self._thread.join()
+        for pod in self.objects.all("pods"):
+            self.node.clear(pod)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(TICK):
+            with self.objects.changed:
+                for job in self.objects.all("jobs"):
+                    self._reconcile(job)
+                for pod in self.objects.all("pods"):
+                    self._move(pod)
+
+    def pods_of(self, job: Json) -> list[Json]:
+        """The pods that a Job owns."""
+        uid = job["metadata"]["uid"]
+        return [
+            pod for pod in self.objects.all("pods") if uid in (o["uid"] for o in pod["metadata"]["ownerReferences"])
+        ]
+
+    def _step(self, item: Json, seconds: float = STEP) -> bool:
+        """Whether it is time for an object's next step."""
+        since = self._since.setdefault(item["metadata"]["uid"], time.monotonic())
+        if time.monotonic() - since < seconds:
+            return False
+        self._since[item["metadata"]["uid"]] = time.monotonic()
+        return True
+
+    # Jobs
+
+    def _reconcile(self, job: Json) -> None:
+        pods, status = self.pods_of(job), job.get("status") or {}
+        before = copy.deepcopy(status)
+        held = {condition["type"] for condition in status.get("conditions") or []}
+        if job["metadata"].get("deletionTimestamp"):
+            for pod in pods:
+                self._delete(pod)
+            if not pods:
+                self.objects.remove("jobs", job)
+            return
+        if held & {"Complete", "Failed"}:
+            return
+        if not status:
+            job["status"] = status = {"startTime": now(), "terminating": 0, "uncountedTerminatedPods": {}, "ready": 0}
+            for index in range(job["spec"].get("parallelism", 1)):
+                self._make_pod(job, index)
+            status["active"] = job["spec"].get("parallelism", 1)
+        elif held or self._step(job):
+            self._count(job, status, pods, held)
+        if status != before:
+            self.objects.tell("jobs", "MODIFIED", job)
+
+    def _count(self, job: Json, status: Json, pods: list[Json], held: set[str]) -> None:
+        ended = {phase: sum(pod["status"]["phase"] == phase for pod in pods) for phase in ("Succeeded", "Failed")}
+        deadline = job["spec"].get("activeDeadlineSeconds")
+        began = self._since.setdefault(f"{job['metadata']['uid']} began", time.monotonic())
+        target = next(iter(held & set(DEATH)), None)
+        if target:
+            condition = next(c for c in status["conditions"] if c["type"] == target)
+            status["conditions"] = [*status["conditions"], {**condition, "type": DEATH[target]}]
+            if target == "SuccessCriteriaMet":
+                status["completionTime"] = now()
+        elif deadline and time.monotonic() - began > deadline:
+            self._conclude(status, "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
+            for pod in pods:
+                self._delete(pod)
+        elif ended["Succeeded"] >= job["spec"].get("completions", 1):
+            self._conclude(
+                status, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods"
+            )
+        elif ended["Failed"] > job["spec"].get("backoffLimit", 6):
+            text = "Job has reached the specified backoff limit"
+            self._conclude(status, "FailureTarget", "BackoffLimitExceeded", text)
+            for pod in pods:
+                if pod["status"]["phase"] not in ("Succeeded", "Failed"):
+                    self._delete(pod)
+        counts = {"active": len(pods) - sum(ended.values()), "succeeded": ended["Succeeded"], "failed": ended["Failed"]}
+        counts["ready"] = sum(pod["status"]["phase"] == "Running" for pod in pods)
+        for key, value in counts.items():
+            status.pop(key, None)
+            if value or key == "ready":
+                status[key] = value
+
+    def _conclude(self, status: Json, type: str, reason: str, message: str) -> None:
+        at = now()
+        condition = {"type": type, "status": "True", "lastProbeTime": at, "lastTransitionTime": at}
+        status["conditions"] = [{**condition, "reason": reason, "message": message}]
+
+    def _make_pod(self, job: Json, index: int) -> None:
+        template, name, uid = job["spec"]["template"], job["metadata"]["name"], job["metadata"]["uid"]
+        indexed = job["spec"].get("completionMode") == "Indexed"
+        suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
+        own = {"job-name": name, "controller-uid": uid}
+        own |= {f"batch.kubernetes.io/{key}": value for key, value in own.items()}
+        spec = copy.deepcopy(template["spec"])
+        if indexed:
+            variables = spec["containers"][0].setdefault("env", [])
+            variables.append({"name": "JOB_COMPLETION_INDEX", "value": str(index)})
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": True}
+        pod = {
+            "metadata": {
+                "name": f"{name}-{index}-{suffix}" if indexed else f"{name}-{suffix}",
+                "namespace": job["metadata"]["namespace"],
+                "labels": {**((template.get("metadata") or {}).get("labels") or {}), **own},
+                "ownerReferences": [owner],
+                "finalizers": ["batch.kubernetes.io/job-tracking"],
+            },
+            "spec": spec,
+            "status": {"phase": "Pending"},
+        }
+        self.objects.add("pods", pod)
+
+    # pods
+
+    def _delete(self, pod: Json) -> None:
+        if not pod["metadata"].get("deletionTimestamp"):
+            pod["metadata"]["deletionTimestamp"] = now()
+            self.node.stop(pod)
+            self.objects.tell("pods", "MODIFIED", pod)
+
+    def _move(self, pod: Json) -> None:
+        before, state = copy.deepcopy(pod["status"]), state_of(pod)
+        told = pod["spec"].get("activeDeadlineSeconds")
+        if state == "running":
+            if told and not pod["status"].get("told"):
+                pod["status"]["told"] = True
+                self.node.stop(pod)
+            if pod["status"].get("told"):
+                pod["status"].setdefault("reason", "DeadlineExceeded")
+            self.node.look(pod)
+        elif pod["metadata"].get("deletionTimestamp"):
+            self.node.clear(pod)
+            self.objects.remove("pods", pod)
+            return
+        elif told and state == "waiting":
+            pod["status"]["reason"] = "DeadlineExceeded"
+            end(pod, 137, "Error", "")
+        elif state != "terminated" and not self.held and self._step(pod):
+            self._place(pod, state)
+        if pod["status"] != before:
+            self.objects.tell("pods", "MODIFIED", pod)
+
+    def _place(self, pod: Json, state: str) -> None:
+        reason = unplaceable(pod, self.claims)
+        if reason:
+            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": reason}
+            pod["status"]["conditions"] = [condition]
+        elif not state:
+            pod["spec"]["nodeName"] = "node"
+            name = pod["spec"]["containers"][0]["name"]
+            waiting = {"name": name, "state": {"waiting": {"reason": "ContainerCreating"}}}
+            pod["status"] |= {"conditions": [], "startTime": now(), "containerStatuses": [waiting]}
+        else:
+            self.node.start(pod)

@@ -1,0 +1,157 @@
+"""The one node of the fake cluster: runs pods as processes, and says of them what a kubelet and a scheduler say."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import Absent, PfconError
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Mount, Resources, User
+from pfcon.paths import StoreBase
+
+from .kubernetes_objects import Json, cores, now
+
+CORES = 8
+_EXPANSION = re.compile(r"\$\$|\$\(([^)]*)\)")
+_OCI = (
+    'failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: "{}": {}: unknown'
+)
+
+
+def unplaceable(pod: Json, claims: set[str]) -> str:
+    """Why no node can run a pod; empty where one can."""
+    spec = pod["spec"]
+    for volume in spec.get("volumes") or []:
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim and claim not in claims:
+            return f'persistentvolumeclaim "{claim}" not found. not found'
+    limits = (spec["containers"][0].get("resources") or {}).get("limits") or {}
+    if cores(limits.get("cpu", "0")) > CORES:
+        return "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes …"
+    if "nvidia.com/gpu" in limits:
+        return "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    if spec.get("nodeSelector"):
+        return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    return ""
+
+
+class Node:
+    """Runs pods. ``storebase``: what every claim holds. ``images``: what it has."""
+
+    def __init__(self, storebase: StoreBase, images: set[str], tools: str) -> None:
+        """``tools``: a directory for PATH, in which ``hostname`` tells the pod's."""
+        self.images = images
+        self._tools = tools
+        self._processes = ProcessEngine(storebase, stop_grace=2)
+
+    def start(self, pod: Json) -> None:
+        """Begin a pod, as a kubelet does with one that it was given."""
+        image = pod["spec"]["containers"][0]["image"]
+        if image not in self.images:
+            tries = pod["status"].get("tries", 0)
+            pod["status"]["tries"] = tries + 1
+            waiting = {"reason": "ErrImagePull", "message": f'failed to resolve reference "{image}": not found'}
+            if tries:
+                waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}
+            _tell(pod, {"waiting": waiting})
+            return
+        try:
+            self._processes.schedule(self._spec(pod))
+        except PfconError as fault:
+            end(pod, 128, "StartError", str(fault))
+            return
+        pod["status"]["phase"] = "Running"
+        _tell(pod, {"running": {"startedAt": now()}})
+
+    def look(self, pod: Json) -> None:
+        """Take over how a running pod has ended, where it has."""
+        info = self._processes.info(pod["metadata"]["name"])
+        if info.status.final:
+            end(pod, *_ending(info, pod))
+
+    def stop(self, pod: Json) -> None:
+        """Ask a pod's processes to end; what is not running has ended."""
+        if _state(pod) == "running":
+            self._processes.cancel(pod["metadata"]["name"])
+
+    def clear(self, pod: Json) -> None:
+        """Remove what a pod has left."""
+        self._processes.remove(pod["metadata"]["name"])
+
+    def log(self, pod: Json, tail_lines: int) -> str:
+        """The last lines of a pod's log."""
+        try:
+            return self._processes.logs(pod["metadata"]["name"], tail_lines)
+        except Absent:
+            return ""
+
+    def _spec(self, pod: Json) -> JobSpec:
+        container, context = pod["spec"]["containers"][0], pod["spec"].get("securityContext") or {}
+        env = {entry["name"]: _expand(entry["value"]) for entry in container.get("env") or []}
+        if "JOB_COMPLETION_INDEX" in env:
+            path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+            env |= {"HOSTNAME": pod["metadata"]["name"], "PATH": f"{self._tools}:{path}"}
+        memory = (container.get("resources") or {}).get("limits", {}).get("memory")
+        return JobSpec(
+            name=pod["metadata"]["name"],
+            jid=JobId(pod["metadata"]["name"]),
+            kind=JobKind.PLUGIN,
+            image=container["image"],
+            argv=tuple(_expand(word) for word in (*container["command"], *(container.get("args") or ()))),
+            env=tuple(env.items()),
+            mounts=tuple(
+                Mount(PurePosixPath(m.get("subPath", "")), PurePosixPath(m["mountPath"]), m.get("readOnly", False))
+                for m in container.get("volumeMounts") or []
+                if m["mountPath"] != "/dev/shm"
+            ),
+            resources=Resources(memory=int(memory.removesuffix("Mi")) if memory else None),
+            user=User(context["runAsUser"], context.get("runAsGroup")) if "runAsUser" in context else None,
+        )
+
+
+def _expand(text: str) -> str:
+    """A kubelet's expansion: ``$$`` is a ``$``, and a variable that there is not stays as it is."""
+    return _EXPANSION.sub(lambda found: "$" if found[0] == "$$" else found[0], text)
+
+
+def _ending(info: JobInfo, pod: Json) -> tuple[int, str, str]:
+    """Exit code, reason and message of a container whose process ended so."""
+    if info.status is JobStatus.SUCCEEDED:
+        return 0, "Completed", ""
+    command = pod["spec"]["containers"][0]["command"][0].replace("$$", "$")
+    if "out of memory" in info.message:
+        return 137, "OOMKilled", ""
+    if "no such command" in info.message:
+        return 128, "StartError", _OCI.format(command, "executable file not found in $PATH")
+    if "not executable" in info.message:
+        return 128, "StartError", _OCI.format(command, "permission denied")
+    code = re.search(r"exit code (\d+)", info.message)
+    killed = re.search(r"killed by signal (\d+)", info.message)
+    return (int(code[1]) if code else 128 + int(killed[1]) if killed else 137), "Error", ""
+
+
+def end(pod: Json, code: int, reason: str, message: str) -> None:
+    """Write down the end of a pod."""
+    # To the next second: the end is never told to be before what came before it.
+    at = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ended = {"exitCode": code, "reason": reason, "startedAt": now(), "finishedAt": at}
+    _tell(pod, {"terminated": {**ended, **({"message": message} if message else {})}})
+    pod["status"]["phase"] = "Failed" if code or pod["status"].get("reason") else "Succeeded"
+
+
+def _state(pod: Json) -> str:
+    statuses: list[dict[str, Any]] = pod["status"].get("containerStatuses") or [{"state": {"": None}}]
+    return str(next(iter(statuses[0]["state"])))
+
+
+def _tell(pod: Json, state: Json) -> None:
+    container = pod["spec"]["containers"][0]
+    pod["status"]["containerStatuses"] = [
+        {"name": container["name"], "image": container["image"], "restartCount": 0, "state": state}
+    ]
+
+
+def state_of(pod: Json) -> str:
+    """``waiting``, ``running`` or ``terminated``; empty before a kubelet has told."""
+    return _state(pod)
