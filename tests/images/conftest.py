@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from support.containers import USER, MakeService, ServiceContainer, socket_group
-from support.engines import docker_url, op_image, podman_url
+from support.containers import USER, MakeService, ServiceContainer, ways_in
+from support.engines import docker_url, op_image, podman_rootless_url, podman_url
 
-URLS = {"docker": docker_url, "podman": podman_url}
+URLS = {"docker": docker_url, "podman": podman_url, "podman-rootless": podman_rootless_url}
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in URLS]
 
 
@@ -18,8 +18,8 @@ def make_service(request: pytest.FixtureRequest) -> Iterator[MakeService]:
     with ExitStack() as stack:
 
         def make(by_name: bool = False, user: str = USER, **environ: str) -> ServiceContainer:
-            image, groups = op_image(request.param), (socket_group(url),)
-            service = ServiceContainer(url, image, environ, user=user, groups=groups, by_name=by_name)
+            options = {"user": user, "by_name": by_name, **ways_in(request.param, url)}
+            service = ServiceContainer(url, op_image(request.param), environ, **options)
             stack.callback(service.stop)
             return service
 

@@ -25,6 +25,7 @@ class ServiceContainer:
     """A container that serves, with a new volume as its storeBase. ``environ`` adds settings.
 
     engine_url: as in DOCKER_HOST, a Unix socket. user, groups: whom it runs as, and with what further groups.
+    userns: Podman's ``--userns``. job_user: CONTAINER_USER; empty for the image's own, root.
     by_name: whether it is told its volume's name; else it looks for a container with its label.
     """
 
@@ -33,6 +34,8 @@ class ServiceContainer:
     environ: dict[str, str] = field(default_factory=dict)
     user: str = USER
     groups: tuple[str, ...] = ()
+    userns: str = ""
+    job_user: str = USER
     by_name: bool = False
     name: str = field(default_factory=lambda: f"pfcon-test-{uuid.uuid4().hex[:12]}")
     port: int = 0
@@ -52,7 +55,7 @@ class ServiceContainer:
             "PFCON_BIND": "0.0.0.0:5005",
             "CONTAINER_ENV": "docker",
             "COMPUTE_VOLUME_TYPE": "docker_local_volume",
-            "CONTAINER_USER": self.user,
+            "CONTAINER_USER": self.job_user or ":",
             **({"VOLUME_NAME": self.name} if self.by_name else {"PFCON_SELECTOR": f"{SELECTOR}={self.name}"}),
             "PFCON_WORKERS": "1",
             "PFCON_GRACEFUL_TIMEOUT": "1",
@@ -75,6 +78,8 @@ class ServiceContainer:
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
         )
+        if self.userns:
+            host_config["UsernsMode"] = self.userns  # the SDK refuses what Docker does not know
         self.client.create_container(
             self.image,
             name=self.name,
@@ -151,6 +156,8 @@ class ServiceContainer:
 MakeService = Callable[..., ServiceContainer]  # (by_name, user, **environ): what the fixture make_service gives
 
 
-def socket_group(engine_url: str) -> str:
-    """The group that an engine's socket belongs to: what ``--group-add`` needs."""
-    return str(os.stat(engine_url.removeprefix("unix://")).st_gid)
+def ways_in(engine: str, engine_url: str) -> dict[str, Any]:
+    """How the image's user gets to an engine's socket, as README tells it: fields of ServiceContainer."""
+    if engine == "podman-rootless":  # the socket's owner is that user inside, and root of the jobs
+        return {"userns": "keep-id:uid=1001,gid=1001", "job_user": ""}
+    return {"groups": (str(os.stat(engine_url.removeprefix("unix://")).st_gid),)}
