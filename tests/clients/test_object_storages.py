@@ -7,18 +7,15 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-import docker
 import pytest
 from pfconclient import client as pfconclient
 from support.client4 import Client4, Client4Error
 from support.cube import Cube, Instance
-from support.engines import docker_url, op_image
-from support.http_relay import HttpRelay
+from support.engines import op_image
 from support.live import COPY_ALL, JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
 from support.serving import serve
-from support.user_objects import OBJECT_STORES, UserObjects, url_of
+from support.user_objects import OBJECT_STORES, UserObjects, seen_from_containers, url_of
 
 DONE = "finishedSuccessfully"
 COPY_LIMITS = {"cpu_limit": 1000, "memory_limit": 200}
@@ -34,15 +31,6 @@ class Objects:
     users: UserObjects
 
 
-def bridge_address() -> str:
-    """This machine's address in the network of Docker's containers."""
-    client = docker.APIClient(base_url=docker_url(), version="auto")
-    try:
-        return str(client.inspect_network("bridge")["IPAM"]["Config"][0]["Gateway"])
-    finally:
-        client.close()
-
-
 @pytest.fixture(
     scope="module", params=[f"{engine}-{name}" for engine in ("process", "docker") for name in OBJECT_STORES]
 )
@@ -54,8 +42,7 @@ def objects(request: pytest.FixtureRequest) -> Iterator[Objects]:
     with ExitStack() as stack:
         if engine == "docker":
             settings = {"PFCON_OP_IMAGE": op_image()}
-            relay = stack.enter_context(HttpRelay(urlsplit(url).port or 80, bridge_address()))
-            url = urlsplit(url)._replace(netloc=f"{bridge_address()}:{relay.port}").geturl()
+            url = stack.enter_context(seen_from_containers(url))
         users = UserObjects(storage, url)
         users.add(INPUTS)
         yield Objects(stack.enter_context(serve(engine, storage, **users.address, **settings)), users)

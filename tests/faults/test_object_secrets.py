@@ -14,7 +14,7 @@ from support.http_relay import HttpRelay
 from support.live import COPY_ALL, LiveServer, StartServer
 from support.object_stores import object_server
 from support.staged import StagedJob
-from support.user_objects import OBJECT_STORES, UserObjects
+from support.user_objects import OBJECT_STORES, UserObjects, seen_from_containers
 
 DONE = "finishedSuccessfully"
 WAIT = 60.0  # seconds
@@ -97,19 +97,27 @@ def test_on_the_process_engine(users: tuple[UserObjects, HttpRelay], start_serve
 
 def test_in_containers(start_server: StartServer, users: tuple[UserObjects, HttpRelay], tmp_path: Path) -> None:
     objects, _ = users
-    with key_file(objects, tmp_path) as environ:
+    with contextlib.ExitStack() as stack:
+        objects.url = stack.enter_context(seen_from_containers(objects.url))
+        environ = stack.enter_context(key_file(objects, tmp_path))
         server = start_server("docker", **environ, PFCON_OP_IMAGE=op_image())
-    job = StagedJob(server)
-    job.copied()  # whether the store can be reached from a container does not matter here
-    job.upload()
-    with contextlib.closing(docker.APIClient(base_url=docker_url(), version="auto")) as engine:
-        container = engine.inspect_container(f"{job.jid}-copy")
-        assert objects.key not in str(container)
-        mounts = {mount["Destination"]: mount["RW"] for mount in container["Mounts"]}
-        assert mounts == {f"/share/storebase/key-{job.jid}": True, f"/share/secrets/{objects.storage}": False}
-        assert objects.key not in engine.logs(f"{job.jid}-copy").decode()
-        job.api.delete(f"copyjobs/{job.jid}/")
-    check(server, objects, job)
+        job = StagedJob(server)
+        assert job.copied()["status"] == DONE
+        job.plugin(COPY_ALL)
+        job.wait("plugin")
+        assert job.uploaded()["status"] == DONE
+        engine = stack.enter_context(contextlib.closing(docker.APIClient(base_url=docker_url(), version="auto")))
+        for kind in ("copy", "upload"):
+            container = engine.inspect_container(f"{job.jid}-{kind}")
+            assert objects.key not in str(container)
+            mounts = {mount["Destination"]: mount["RW"] for mount in container["Mounts"]}
+            assert mounts == {f"/share/storebase/key-{job.jid}": True, f"/share/secrets/{objects.storage}": False}
+            assert objects.key not in engine.logs(f"{job.jid}-{kind}").decode()
+        check(server, objects, job)
+        job.delete()
+        assert job.wait("delete")["status"] == DONE
+        for kind in ("copy", "plugin", "upload", "delete"):
+            assert job.api.delete(f"{kind}jobs/{job.jid}/").status_code == 204
 
 
 def test_a_plugin_s_container_sees_no_secret(

@@ -1,16 +1,23 @@
 """Users' data in a container or bucket of the test's own: as a storage of pfcon's, and as the users see it."""
 
+import contextlib
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import docker
 
 from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
 from pfcon.storage.objects.store import ObjectStore, Source
 from pfcon.storage.objects.stores import make_store
-from support.engines import s3_url, swift_url
+from support.engines import docker_url, s3_url, swift_url
+from support.http_relay import HttpRelay
 from support.object_stores import SWIFT_KEY, SWIFT_USER
 from support.zips import NO_LIMITS
 
@@ -21,6 +28,17 @@ REGION = "us-east-1"
 def url_of(storage: str) -> str:
     """That of the tests' Swift or S3; skips or fails the test where there is none."""
     return swift_url() if storage == StorageName.SWIFT else s3_url()
+
+
+@contextmanager
+def seen_from_containers(url: str) -> Iterator[str]:
+    """The address of a server on loopback for Docker's containers, and for this machine."""
+    client = docker.APIClient(base_url=docker_url(), version="auto")
+    with contextlib.closing(client):
+        network = client.inspect_network("bridge")["IPAM"]["Config"][0]
+    gateway = network.get("Gateway") or str(ip_network(network["Subnet"])[1])
+    with HttpRelay(urlsplit(url).port or 80, gateway) as relay:
+        yield urlsplit(url)._replace(netloc=f"{gateway}:{relay.port}").geturl()
 
 
 @dataclass
