@@ -70,7 +70,7 @@ class KubernetesCalls:
     @contextlib.contextmanager
     def pod_log(self, pod: str, tail_lines: int) -> Iterator[Iterator[bytes]]:
         """The last lines of a pod's log as they come. Raises Refused while its container has not been started."""
-        query = {"container": CONTAINER, "tailLines": tail_lines}
+        query: Query = {"container": CONTAINER, "tailLines": tail_lines}
         with self._ask("GET", self._pods(pod, "log"), query) as answer:
             yield answer.stream(_CHUNK)
 
