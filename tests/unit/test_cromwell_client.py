@@ -55,7 +55,7 @@ def test_all_pages_of_a_query_are_read(
     monkeypatch.setattr(client, "PAGE", 2)
     expected = {calls.submit("x", {"pfcon-job": "a"}, {}) for _ in range(5)}
     server.requests.clear()
-    assert {found.id for found in calls.find({"pfcon-job": "a"}, LONG_AGO)} == expected
+    assert {found.id for found in calls.find({"pfcon-job": "a"})} == expected
     assert len(server.requests) == 3
 
 

@@ -167,15 +167,15 @@ def test_a_claim_taken_away_while_it_is_submitted_ends_the_workflow(compute: Cro
 
 def test_what_is_old_is_swept(storebase: StoreBase, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Claims(storebase)
-    found.prepare()
+    found.sweep()
     removed = storebase.private / "cromwell/removed/token"
     removed.touch()
     storebase.private.joinpath("cromwell/jobs/.tmp-1").mkdir()
-    found.prepare()
+    found.sweep()
     assert removed.exists()
     monkeypatch.setattr(claims, "REMEMBERED", -1)
     monkeypatch.setattr(claims, "STALE", -1)
-    found.prepare()
+    found.sweep()
     assert not removed.exists()
     assert list(storebase.private.joinpath("cromwell/jobs").iterdir()) == []
 

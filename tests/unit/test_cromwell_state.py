@@ -42,11 +42,13 @@ def message(end: End, *, cancelled: bool = False, refusal: str = "") -> str:
 )
 def test_each_status_of_cromwell_has_one_of_ours(word: str, status: JobStatus) -> None:
     assert status_of(word)[0] is status
+    assert state.has_ended(word) is status.final
 
 
 def test_a_status_that_nobody_told_us_of_is_undefined_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert status_of("Dreaming") == (JobStatus.UNDEFINED, "Cromwell calls the workflow Dreaming")
+        assert not state.has_ended("Dreaming")
     assert "Dreaming" in caplog.text
 
 
@@ -121,7 +123,7 @@ def test_what_the_script_refused_is_told(refusal: str, expected: str) -> None:
     ("stderr", "refusal"),
     [
         ("pfcon: no such command\n", "no such command"),
-        ("INFO: pulling\npfcon: not mounted\n", "not mounted"),
+        ("INFO: pulling\npfcon: not mounted\nslurmstepd: done\n", "not mounted"),
         ("pfcon: something else\n", ""),
         ("no such command\n", ""),
         ("", ""),

@@ -96,8 +96,13 @@ class Claims:
         return path
 
     def prepare(self) -> None:
-        """Make the directories, and sweep what is old."""
-        self._directory("executions")
+        """Make the directories."""
+        for name in ("jobs", "removed", "executions"):
+            self._directory(name)
+
+    def sweep(self) -> None:
+        """Make the directories, and remove what is too old to matter."""
+        self.prepare()
         horizon = time.time() - REMEMBERED
         for path in self._directory("removed").iterdir():
             with contextlib.suppress(FileNotFoundError):

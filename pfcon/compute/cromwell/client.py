@@ -65,14 +65,15 @@ class CromwellCalls:
         }
         return str(self._ask("POST", _API, files=files)["id"])
 
-    def find(self, labels: dict[str, str], since: str) -> list[Found]:
-        """The workflows with all these labels, submitted at ``since`` (ISO 8601) or later; the newest first.
+    def find(self, labels: dict[str, str], since: str = "") -> list[Found]:
+        """The workflows with all these labels, the newest first. ``since``: submitted at that time (ISO 8601) or later.
 
         Those of the last second or so may be missing: Cromwell collects for its queries from time to time.
         """
         found: list[tuple[str, Found]] = []
         query: list[tuple[str, str]] = [("label", f"{key}:{value}") for key, value in labels.items()]
-        query += [("additionalQueryResultFields", "labels"), ("submission", since), ("pagesize", str(PAGE))]
+        query += [("additionalQueryResultFields", "labels"), ("pagesize", str(PAGE))]
+        query += [("submission", since)] if since else []
         for page in range(1, MAX_PAGES + 1):
             answer = self._ask("GET", f"{_API}/query", params=[*query, ("page", str(page))])
             results = answer.get("results") or []

@@ -7,13 +7,14 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, clean_log
 from pfcon.compute.cromwell import state, wdl
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
-from pfcon.compute.cromwell.files import TaskFiles
+from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.docker_api.faults import NoAnswer, maybe_created
+from pfcon.compute.docker_api.job import require_sources
 from pfcon.compute.docker_api.per_process import PerProcess
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -54,7 +55,7 @@ class CromwellEngine(ComputeEngine):
         self._files = TaskFiles(storebase, self._root)
         self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
         with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
-            self._claims.prepare()
+            self._claims.sweep()
 
     @property
     def _calls(self) -> CromwellCalls:
@@ -63,7 +64,7 @@ class CromwellEngine(ComputeEngine):
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises Refused for GPUs, several workers, a user and whatever else Cromwell can't do."""
         wdl.require_possible(spec)
-        self._require_sources(spec)
+        require_sources(spec, self._storebase.root)
         source = wdl.document(spec, self._root, self._minutes)
         with self._storebase_errors(f"start {spec.name}"):
             there = self._tracker.known(spec.name)
@@ -100,11 +101,6 @@ class CromwellEngine(ComputeEngine):
             self._calls.abort(workflow)
             raise Conflict(f"job {spec.name} was removed while it was being submitted")
 
-    def _require_sources(self, spec: JobSpec) -> None:
-        for mount in all_mounts(spec):
-            if not (self._storebase.root / mount.source).is_dir():
-                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
-
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a job whose workflow Cromwell has forgotten."""
         with self._storebase_errors(f"look at {name}"):
@@ -113,10 +109,9 @@ class CromwellEngine(ComputeEngine):
             word = self._tracker.word(claim, workflow)
             if not word:
                 return _unseen(claim)
-            status, message = state.status_of(word)
-            if status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            if state.has_ended(word):
                 return self._ended(claim, workflow)
-            return _info(claim, status, message)
+            return _info(claim, *state.status_of(word))
 
     def _ended(self, claim: Claim, workflow: str) -> JobInfo:
         end = state.end_of(self._calls.metadata(workflow, state.METADATA_KEYS))
@@ -126,9 +121,10 @@ class CromwellEngine(ComputeEngine):
 
     def _refusal(self, workflow: str) -> str:
         try:
-            return state.refusal_of(self._files.tail(self._log_paths(workflow)[1], 1, 4096).decode("utf-8", "replace"))
+            stderr = self._files.tail(self._log_paths(workflow)[1], ERROR_LINES, ERROR_BYTES)
         except (Refused, OSError):
             return ""  # the exit code is told then
+        return state.refusal_of(clean_log(stderr))
 
     def logs(self, name: str, tail_lines: int) -> str:
         """See ComputeEngine. Raises Refused when Cromwell keeps its files outside of storeBase."""
@@ -161,7 +157,7 @@ class CromwellEngine(ComputeEngine):
             if not workflow:
                 raise Unreachable(f"job {name} is being submitted to Cromwell; try again")
             word = self._tracker.word(claim, workflow)
-            if word and state.status_of(word)[0].final:
+            if word and state.has_ended(word):
                 return
             claim.set_cancelled()
             self._calls.abort(workflow)
@@ -187,7 +183,7 @@ class CromwellEngine(ComputeEngine):
                 word = self._tracker.word(claim, workflow)
             except Absent:
                 return
-            if word and state.status_of(word)[0].final:
+            if word and state.has_ended(word):
                 return
             if not told:
                 self._calls.abort(workflow)

@@ -38,6 +38,11 @@ def status_of(text: str) -> tuple[JobStatus, str]:
     return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell calls the workflow {plain(text)}"))
 
 
+def has_ended(text: str) -> bool:
+    """Whether a workflow in that status of Cromwell's will never do anything again."""
+    return status_of(text)[0] in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+
+
 @dataclass(frozen=True)
 class End:
     """How a workflow has ended. code: the exit code, None where Cromwell knows none."""
@@ -88,9 +93,8 @@ def _causes(failures: list[dict[str, Any]]) -> Iterator[str]:
 
 def refusal_of(stderr: str) -> str:
     """Why the job's script ended before its command began, as its stderr says; empty when it did not."""
-    last = stderr.rstrip("\n").rpartition("\n")[2]
-    reason = last.removeprefix(REFUSAL)
-    return reason if last.startswith(REFUSAL) and reason in REFUSALS else ""
+    said = [line.removeprefix(REFUSAL) for line in stderr.splitlines() if line.startswith(REFUSAL)]
+    return next((reason for reason in reversed(said) if reason in REFUSALS), "")
 
 
 def message_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: str = "") -> str:

@@ -44,13 +44,13 @@ class Tracker:
         if claim is not None:
             return claim
         wanted = {wdl.NAME_LABEL: name, wdl.STORE_LABEL: wdl.store_id(self._root)}
-        for found in self._calls().find(wanted, _since(time.time() - REMEMBERED)):
+        since = datetime.fromtimestamp(time.time() - REMEMBERED, UTC)
+        for found in self._calls().find(wanted, since.isoformat(timespec="milliseconds")):
             token = found.labels.get(wdl.CLAIM_LABEL, "")
             if token and not self._claims.is_removed(token):
                 _log.warning("job %s was found in Cromwell by its labels: its claim on storeBase is lost", name)
-                kind = JobKind(found.labels.get(wdl.KIND_LABEL, JobKind.PLUGIN))
                 request = found.labels.get(wdl.REQUEST_LABEL, "")
-                spec = JobSpec(name, JobId(name), kind, image="", argv=(), request=request)
+                spec = JobSpec(name, JobId(name), JobKind.PLUGIN, image="", argv=(), request=request)
                 with contextlib.suppress(Conflict):  # somebody else has found it too
                     self._claims.take(spec, token, self._minutes, found.id)
                 return self._claims.get(name)
@@ -70,7 +70,7 @@ class Tracker:
         for as long as a workflow may be there that Cromwell does not tell of yet.
         """
         while not (workflow := claim.workflow):
-            if found := self._calls().find({wdl.CLAIM_LABEL: claim.token}, _since(claim.created_at - LOST)):
+            if found := self._calls().find({wdl.CLAIM_LABEL: claim.token}):
                 claim.set_workflow(found[0].id)
                 return found[0].id
             if not wait or self._told(claim):
@@ -90,8 +90,3 @@ class Tracker:
     def _told(self, claim: Claim) -> bool:
         """Whether Cromwell would tell of the job's workflow by now, if there is one."""
         return time.time() - claim.submission()[1] > self._lag
-
-
-def _since(moment: float) -> str:
-    """A Unix time as Cromwell's queries take it."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
