@@ -101,7 +101,7 @@ class ObjectStorage(Storage):
     def deliver(self, job: JobDir, job_output_path: str, report: Callable[[str], None]) -> Delivered:
         """See Storage."""
         prefix = output_path("job_output_path", job_output_path)
-        with _turn(job):
+        with turn(job):
             return upload(self.store(), job, prefix, report)
 
 
@@ -123,19 +123,19 @@ def _remove(tree: Path) -> None:
 
 
 @contextlib.contextmanager
-def _turn(job: JobDir) -> Iterator[None]:
+def turn(job: JobDir, patience: float = TURN_WAIT) -> Iterator[None]:
     """One upload of a job's outputs at a time, of all processes: two would send the same pieces.
 
-    Raises Absent without a job, Unreachable when the other one takes too long, OSError.
+    Raises Absent without a job, Unreachable when the other one takes longer than ``patience`` (seconds), OSError.
     """
-    patience = time.monotonic() + TURN_WAIT
+    deadline = time.monotonic() + patience
     try:
         descriptor = os.open(job.path / "upload.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
         raise Absent(f"no directory {job.name}") from None
     try:
         while not _locked(descriptor):
-            if time.monotonic() > patience:
+            if time.monotonic() > deadline:
                 raise Unreachable(f"another upload of the outputs of job {job.jid} goes on; try again later")
             time.sleep(0.1)
         yield
