@@ -54,6 +54,17 @@ def test_a_job_that_somebody_aborts_in_cromwell_has_failed_and_says_so(compute: 
     assert compute.wait(spec.name).message == "aborted in Cromwell, not by pfcon"
 
 
+def test_an_exit_code_that_cromwell_does_not_tell_is_read_from_its_file(compute: CromwellHarness) -> None:
+    assert compute.server
+    spec = compute.shell("exit 3")
+    compute.run(spec)
+    (workflow,) = compute.server.workflows.values()
+    del workflow.call["returnCode"]
+    assert compute.engine.info(spec.name).message == "exit code 3"
+    directory_of(compute).joinpath("rc").unlink()
+    assert "exited with return code 3" in compute.engine.info(spec.name).message
+
+
 def test_two_equal_jobs_both_run(compute: CromwellHarness) -> None:
     for _ in range(2):
         spec = compute.shell('echo ran > "$1"/ran')

@@ -5,7 +5,9 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 from pfcon.compute.base import ComputeEngine, clean_log
 from pfcon.compute.cromwell import state, wdl
@@ -115,9 +117,19 @@ class CromwellEngine(ComputeEngine):
 
     def _ended(self, claim: Claim, workflow: str) -> JobInfo:
         end = state.end_of(self._calls.metadata(workflow, state.METADATA_KEYS))
+        if end.code is None:
+            end = replace(end, code=self._code(workflow))
         refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
         message = state.message_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
         return _info(claim, state.status_of(end.status)[0], message, end.finished_at)
+
+    def _code(self, workflow: str) -> int | None:
+        """The exit code that the task's script has left; Cromwell's metadata may lack it. None without one."""
+        try:
+            raw = self._files.tail(str(PurePosixPath(self._log_paths(workflow)[0]).with_name("rc")), 1, 16)
+            return int(raw)
+        except (Refused, OSError, ValueError):
+            return None
 
     def _refusal(self, workflow: str) -> str:
         try:
