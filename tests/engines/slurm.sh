@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two clusters of Slurm, each of this one machine, from Debian's packages and without systemd. README.md tells how to
 # use them. `plain` follows jobs' processes and polls their memory; `cgroup`, where the kernel lets it, uses cgroups v1.
-# munge(7) comes with a key and a socket of its own.
+# munge(7) comes with a key and a socket of its own. PFCON_SLURM_CLUSTERS: which of them, separated by blanks.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -132,19 +132,18 @@ idle() {
 
 # start_cluster NAME: start what does not run of it, without waiting.
 start_cluster() {
+    [ -f "$HOME_DIR/$1/slurm.conf" ] || configure "$1"
     if ! our_pid "slurmctld-$1" >/dev/null; then
-        rm -rf -- "${HOME_DIR:?}/$1"
-        configure "$1"
         in_background "slurmctld-$1" slurmctld -D -f "$HOME_DIR/$1/slurm.conf"
     fi
     our_pid "slurmd-$1" >/dev/null || node_daemon "$1"
 }
 
 start() {
-    local name clusters=(plain)
+    local name clusters
+    read -r -a clusters <<<"${PFCON_SLURM_CLUSTERS:-plain$(! has_cgroups || echo " cgroup")}"
     [ "$(id -u)" -eq 0 ] || die "slurmd runs jobs as their users: it has to be started by root"
     [ -z "$(missing)" ] || die "missing: $(missing | tr '\n' ' '); \`${0##*/} install\` installs it"
-    ! has_cgroups || clusters+=(cgroup)
     mkdir -p "$IMAGES"
     start_munge
     for name in "${clusters[@]}"; do

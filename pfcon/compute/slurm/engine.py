@@ -2,13 +2,12 @@
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from pfcon.compute.base import ComputeEngine, all_mounts, clean_log
-from pfcon.compute.slurm import outcome
 from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
@@ -29,8 +28,6 @@ LOG_BYTES = 1024 * 1024
 STALENESS = 1.0  # seconds for which one answer of squeue serves all
 PATIENCE = 60.0  # seconds that a job waits for what Slurm says it can't have, and one that Slurm never got for it
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL of a cancel; less where Slurm's own KillWait is less
-_REMOVE_WAIT = 60.0  # seconds, beside Slurm's own KillWait, for a job to end that is being removed
-_POLL = 0.1  # seconds
 
 
 class SlurmEngine(ComputeEngine):
@@ -60,6 +57,7 @@ class SlurmEngine(ComputeEngine):
             commands, queue, site, self._settings, minutes, stop_grace, self._root, self._nodes_root, nodes_folder
         )
         self._watch = Watch(commands, queue, site, self._settings.launcher, minutes, patience, nodes_folder)
+        self._ending = Ending(commands, queue, site, stop_grace)
         self._images = Images(
             commands,
             storebase.private / IMAGES,
@@ -141,22 +139,14 @@ class SlurmEngine(ComputeEngine):
             return clean_log(folder.log_tail("log", tail_lines, LOG_BYTES))
 
     def cancel(self, name: str) -> None:
-        """See ComputeEngine: SIGTERM, and SIGKILL after a grace."""
+        """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name)
             if self._watch.info(folder).status.final:
                 return
             folder.write("cancel", "")
-            folder.bar()  # one that has not begun never will, whatever Slurm does
-            self._end(folder)
-
-    def _end(self, folder: JobFolder) -> bool:
-        """Tell Slurm to end whatever was submitted for a job; whether there was something to end."""
-        rows = self._queue.fresh(folder.marker, folder.id)
-        going = [row.id for row in rows if outcome.stage_of(row) is not outcome.Stage.ENDED]
-        if going:
-            self._commands.run(["scancel", *going])
-        return bool(going)
+            if not self._ending.gently(folder):
+                self._ending.at_once(folder)
 
     def remove(self, name: str) -> None:
         """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
@@ -164,18 +154,9 @@ class SlurmEngine(ComputeEngine):
             folder = self._open(name)
             if folder.path.exists():
                 folder.write("now", "")
-                folder.bar()
-                self._await_end(folder)
+                if not self._ending.gently(folder):
+                    self._ending.for_sure(folder)
             folder.remove()
-
-    def _await_end(self, folder: JobFolder) -> None:
-        deadline: float | None = None
-        while not (folder.exit() or folder.has("end.json")) and self._end(folder):
-            if deadline is None:
-                deadline = time.monotonic() + _REMOVE_WAIT + self._site.facts().kill_wait
-            if time.monotonic() > deadline:
-                raise Unreachable(f"Slurm was told to end {folder.link.name}, but it still runs; try again")
-            time.sleep(_POLL)
 
     def check(self) -> str:
         """See ComputeEngine: a probe job tells what its node lacks. Raises Refused with all that is missing."""

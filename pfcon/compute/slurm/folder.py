@@ -32,7 +32,8 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
 _BARRED = "pfcon"  # in place of a Slurm job's number
-_TEXT = 64 * 1024  # bytes of a log that are looked at for a reason
+_TEXT_LINES = 20
+_TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
 
 
 class JobFolder:
@@ -153,7 +154,7 @@ class JobFolder:
 
     def text_tail(self, name: str) -> str:
         """The last part of a text file; empty without one."""
-        return self.log_tail(name, 10_000, _TEXT).decode("utf-8", "replace")
+        return self.log_tail(name, _TEXT_LINES, _TEXT).decode("utf-8", "replace")
 
     def log_tail(self, name: str, lines: int, most: int) -> bytes:
         """The last lines of a file, at most ``most`` bytes; empty without one."""

@@ -36,6 +36,7 @@ class Launcher:
 
     launch: the body of launch.sh. stop: ends the container, also when its launcher is gone. gpus: can give GPUs.
     tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
+    own_log: its faults go to launcher.log; those of others are in the job's log.
     """
 
     program: str
@@ -45,6 +46,7 @@ class Launcher:
     gpus: bool = False
     tried: bool = False
     bundle: bool = False
+    own_log: bool = False
 
     def files(self, job: Placed) -> dict[str, str]:
         """What a job's directory holds for the launcher. Raises Refused for what it can't do."""
@@ -72,7 +74,7 @@ def _oci(options: str) -> Launcher:
     def stop(job: Placed) -> str:
         return f'"$PROGRAM" {options} --root "$TEMPORARY/oci" delete --force {job.container}'
 
-    return Launcher("", "", launch, stop, bundle=True)
+    return Launcher("", "", launch, stop, bundle=True, own_log=True)
 
 
 def _charliecloud(job: Placed) -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from pfcon.compute.docker_api.ends import exit_message
 from pfcon.compute.docker_api.faults import start_failure
 from pfcon.compute.slurm.rows import Row
-from pfcon.compute.words import signal_name
 from pfcon.models import JobSpec, JobStatus
+from pfcon.units import mib_to_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,12 @@ _EVIDENCE = {
     "PREEMPTED": re.compile(r"DUE TO PREEMPTION"),
     "CANCELLED": re.compile(r"CANCELLED AT"),
 }
+# ch-run; and a shell whose `exec` in launch.sh fails. What OCI runtimes say is what Docker passes on.
+_NO_COMMAND = re.compile(r"can't execve\(2\): .*: No such file|launch\.sh: .*: not found")
+_NOT_EXECUTABLE = re.compile(
+    r"can't execve\(2\): .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
+    r"|launch\.sh: .*: (?:Permission denied|Exec format error|Is a directory|cannot execute.*)"
+)
 # Words of job.sh in the record of the end.
 _SCRIPT = {
     "no-launcher": "its node has no {program} (SLURM_LAUNCHER={launcher}), or not on its PATH",
@@ -89,7 +96,10 @@ class Exit:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is known of a job that Slurm does not run. slurm_log, launcher_log: their last part."""
+    """All that is known of a job that Slurm does not run.
+
+    slurm_log, launcher_log: what Slurm on the node, and the launcher, said last.
+    """
 
     row: Row | None
     exit: Exit | None
@@ -180,11 +190,20 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
     elif word:
         message = _SCRIPT.get(word, word).format(program=site.program, launcher=site.launcher)
     else:
-        message = start_failure(seen.launcher_log, spec.image, spec.argv[0]) or _code_message(code, site)
+        message = _start_failure(seen.launcher_log, spec) or _code_message(code, spec, site)
     return message
 
 
-def _code_message(code: int, site: Site) -> str:
+def _start_failure(text: str, spec: JobSpec) -> str | None:
+    image, command = spec.image, spec.argv[0]
+    if _NO_COMMAND.search(text):
+        return f"no such command in image {image}: {command}"
+    if _NOT_EXECUTABLE.search(text):
+        return f"not executable in image {image}: {command}"
+    return start_failure(text.replace('\\"', '"'), image, command)
+
+
+def _code_message(code: int, spec: JobSpec, site: Site) -> str:
     if code == -NO_LOG:
         return (
             f"Slurm could not write the job's log: {site.directory} has to be there on the nodes (STOREBASE), and "
@@ -195,7 +214,4 @@ def _code_message(code: int, site: Site) -> str:
             "the job's script did not find its directory: it ran outside of its container (a node without oci.conf), "
             "or was started twice"
         )
-    name = signal_name(128 - code if code < 0 else code)
-    if code < 0:
-        return f"killed by signal {name or -code}"
-    return f"exit code {code}: killed by signal {name}" if name else f"exit code {code}"
+    return exit_message(128 - code if code < 0 else code, mib_to_bytes(spec.resources.memory or 0), oom_killed=False)

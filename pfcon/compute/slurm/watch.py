@@ -77,7 +77,9 @@ class Watch:
                     raise
             if row and outcome.stage_of(row) is not Stage.ENDED:
                 return self._active(folder, spec, row)
-        seen = Seen(row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail("launcher.log"))
+        seen = Seen(
+            row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
+        )
         program = LAUNCHERS[self.launcher].program
         where = outcome.Site(self.launcher, program, self.minutes, str(self.nodes_folder))
         status, message, at = outcome.ended(spec, seen, where)
@@ -85,6 +87,11 @@ class Watch:
             return self._keep(folder, spec, status, message, at)
         message = f"Slurm has forgotten job {folder.id}, and nothing tells how it ended (asked: {', '.join(asked)})"
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
+
+    @property
+    def _launcher_log(self) -> str:
+        """Where the launcher says why it could not start the command."""
+        return "launcher.log" if LAUNCHERS[self.launcher].own_log else "log"
 
     def _has_accounting(self) -> bool:
         try:

@@ -1,0 +1,75 @@
+"""Ending a job: by its own script first, which ends the container as a container's end should be, then by Slurm."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.site import SiteFacts
+from pfcon.errors import Unreachable
+
+_SCRIPT = 3.0  # seconds, beside the grace, for the script to end
+_SLURM = 60.0  # seconds, beside KillWait, for Slurm to end a job
+_POLL = 0.1  # seconds
+_ENDED = re.compile(r"Invalid job id specified|already completing or completed", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """grace: seconds that the script gives its container; none where the directory holds ``now``."""
+
+    commands: Commands
+    queue: Queue
+    site: SiteFacts
+    grace: int
+
+    def gently(self, folder: JobFolder) -> bool:
+        """Keep a job from beginning, or tell its script alone to end: Slurm's own SIGTERM would go to every process.
+
+        Whether it has ended. Raises Absent, Unreachable, OSError.
+        """
+        if folder.has("exit"):
+            return True
+        if folder.bar():
+            return not self.at_once(folder)
+        going = self._going(folder)
+        if going:
+            self._scancel("--batch", "--signal=TERM", *going)
+        return self._ends(folder, self.grace + _SCRIPT, lambda: bool(self._going(folder)))
+
+    def at_once(self, folder: JobFolder) -> bool:
+        """Tell Slurm to end whatever was submitted for a job; whether there was something to end."""
+        going = self._going(folder)
+        if going:
+            self._scancel(*going)
+        return bool(going)
+
+    def _scancel(self, *words: str) -> None:
+        try:
+            self.commands.run(["scancel", *words])
+        except Unreachable as fault:
+            if not _ENDED.search(str(fault)):  # it ended between the two looks
+                raise
+
+    def for_sure(self, folder: JobFolder) -> None:
+        """Have Slurm end a job, and wait for that. Raises Unreachable when it does not happen."""
+        seconds = self.site.facts().kill_wait + _SLURM
+        if not self._ends(folder, seconds, lambda: self.at_once(folder)):
+            raise Unreachable(f"Slurm was told to end {folder.link.name}, but it still runs; try again")
+
+    def _ends(self, folder: JobFolder, seconds: float, goes_on: Callable[[], bool]) -> bool:
+        """Whether a job ends in time; its own record tells before Slurm does."""
+        deadline = time.monotonic() + seconds
+        while not folder.has("exit") and goes_on():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL)
+        return True
+
+    def _going(self, folder: JobFolder) -> list[str]:
+        rows = self.queue.fresh(folder.marker, folder.id)
+        return [row.id for row in rows if outcome.stage_of(row) is not outcome.Stage.ENDED]
