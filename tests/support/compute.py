@@ -29,6 +29,7 @@ class Capabilities:
     read_only_inputs: str = ""
     images: str = ""
     asks_for_images: str = ""
+    prepare: str = ""
     workers: str = ""
     shm: str = ""
     labels: str = ""
@@ -46,6 +47,7 @@ class Capabilities:
 
 
 _ONE_CONTAINER = "a Docker engine runs a job as one container"
+_KUBELET = "the nodes of Kubernetes fetch images themselves"
 CAPABILITIES = {
     "docker": Capabilities(workers=_ONE_CONTAINER),
     "podman": Capabilities(
@@ -61,15 +63,6 @@ CAPABILITIES = {
         user="Cromwell's backend chooses the user of a job",
         pids="Cromwell's backend limits no processes",
     ),
-    "process": Capabilities(
-        read_only_inputs="process has no mounts: file permissions alone protect the inputs",
-        images="process runs programs of its own host and ignores the image",
-        asks_for_images="process ignores the image",
-        workers="process runs one process for a job",
-        shm="process shares its host's /dev/shm",
-        labels="process has nothing to label",
-        user="" if os.geteuid() == 0 else "process needs root to give a job another user",
-        unreachable="process has no service that could be away",
     "kubernetes": Capabilities(
         asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
     ),
@@ -79,6 +72,23 @@ CAPABILITIES = {
         shm="a node of Slurm decides on /dev/shm",
         pids="a node of Slurm limits the processes of its users",
     ),
+    "fake-kubernetes": Capabilities(
+        read_only_inputs="the fake's pods are processes, without mounts",
+        asks_for_images=_KUBELET,
+        prepare=_KUBELET,
+        pids="a kubelet limits the processes of a pod",
+        shm="the fake's pods share their host's /dev/shm",
+        user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
+    ),
+    "process": Capabilities(
+        read_only_inputs="process has no mounts: file permissions alone protect the inputs",
+        images="process runs programs of its own host and ignores the image",
+        asks_for_images="process ignores the image",
+        workers="process runs one process for a job",
+        shm="process shares its host's /dev/shm",
+        labels="process has nothing to label",
+        user="" if os.geteuid() == 0 else "process needs root to give a job another user",
+        unreachable="process has no service that could be away",
     ),
 }
 
@@ -207,7 +217,7 @@ def make_harness(name: str, root: Path) -> Harness:
     if name == "cromwell":
         from .cromwell import cromwell_harness
 
-        return cromwell_harness(root, _ALIVE.append)
+        return cromwell_harness(root)
     if name == "slurm":
         from .slurm import slurm_harness
 
@@ -216,6 +226,10 @@ def make_harness(name: str, root: Path) -> Harness:
         from .kubernetes import kubernetes_harness
 
         return kubernetes_harness(_ALIVE.append, root)
+    if name == "fake-kubernetes":
+        from .kubernetes import fake_harness
+
+        return fake_harness(_ALIVE.append, root)
     url = _URLS[name]()
 
     def at(address: str) -> ComputeEngine:
