@@ -10,7 +10,6 @@ from swiftclient.exceptions import ClientException
 from pfcon.errors import ConfigurationError, Refused
 from pfcon.settings.model import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.answers import Timeouts, plain
-from pfcon.storage.objects.store import Transient
 from pfcon.storage.objects.swift_access import Access
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
 
@@ -71,11 +70,7 @@ def _login_keystone(settings: SwiftSettings, timeouts: Timeouts) -> Access:
         made = session.Session(auth=plugin, timeout=timeouts.read)
         token = made.get_token()
         url = made.get_endpoint(service_type=SERVICE_TYPE, interface="public", region_name=settings.region_name)
-    except keystone.ConnectFailure as fault:
-        raise unanswered(fault, place) from None
-    except (keystone.ConnectTimeout, keystone.UnknownConnectionError):
-        raise Transient(f"{place} does not answer in time") from None
-    except keystone.SSLError as fault:
+    except keystone.ConnectionError as fault:
         raise unanswered(fault, place) from None
     except keystone.HttpError as error:
         raise _answered(error.http_status, str(error.message), settings) from None
@@ -93,7 +88,7 @@ def _answered(status: int, text: str, settings: SwiftSettings) -> Exception:
 
 def _access(url: str | None, token: str | None, place: str) -> Access:
     if not url or not token:
-        raise Refused(f"{place} gives no address of an account: is it SWIFT_AUTH_URL, and is SWIFT_REGION_NAME right?")
+        raise Refused(f"{place} gives no address of an account; is SWIFT_AUTH_URL right?")
     return Access(url, token)
 
 

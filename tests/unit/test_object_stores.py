@@ -1,0 +1,131 @@
+"""What both clients of object stores share, and how they are chosen."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support.zips import NO_LIMITS
+
+from pfcon.errors import ConfigurationError, Refused
+from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings
+from pfcon.storage.objects.answers import body, extent, plain, range_header, seconds
+from pfcon.storage.objects.sending import CHUNK, SourceReader
+from pfcon.storage.objects.store import Source, Transient
+from pfcon.storage.objects.stores import make_store
+from pfcon.storage.objects.swift_access import Access, Tokens
+
+SWIFT = SwiftSettings("http://swift/auth/v1.0", "user", "key", "users")
+S3 = S3Settings("http://s3", "access", "secret", "us-east-1", "users")
+
+
+@pytest.mark.parametrize(("swift", "s3", "name"), [(SWIFT, None, "swift"), (None, S3, "s3")])
+def test_the_store_is_that_of_the_settings(swift: SwiftSettings | None, s3: S3Settings | None, name: str) -> None:
+    settings = StorageSettings(StorageName(name), True, Path("/"), NO_LIMITS, swift, s3)
+    assert make_store(settings).name == name
+
+
+def test_a_storage_without_objects_has_no_store() -> None:
+    with pytest.raises(ConfigurationError, match="zipfile is no object store"):
+        make_store(StorageSettings(StorageName.ZIPFILE, False, Path("/"), NO_LIMITS))
+
+
+def test_a_service_without_object_storage_imports_none_of_the_libraries() -> None:
+    script = "import sys, pfcon.app, pfcon.operations.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert not {"boto3", "botocore", "swiftclient", "keystoneauth1"} & set(done.stdout.split())
+
+
+def test_one_of_many_threads_logs_in_and_all_have_its_token() -> None:
+    calls: list[int] = []
+
+    def login() -> Access:
+        calls.append(1)
+        time.sleep(0.05)
+        return Access("url", f"token {len(calls)}")
+
+    tokens = Tokens(login)
+    with ThreadPoolExecutor(8) as pool:
+        assert {access.token for access in pool.map(lambda _: tokens.current(), range(8))} == {"token 1"}
+        stale = tokens.current()
+        assert {access.token for access in pool.map(lambda _: tokens.renew(stale), range(8))} == {"token 2"}
+    assert len(calls) == 2
+    assert "token" not in repr(stale)
+
+
+def asking() -> int:
+    """How many threads wait for a token that another one gets."""
+    frames = sys._current_frames().values()
+    return sum(frame.f_code is Tokens.renew.__code__ and "asked" in frame.f_locals for frame in frames)
+
+
+def test_a_failed_login_is_that_of_all_who_waited_for_it_and_of_none_who_comes_later() -> None:
+    calls: list[int] = []
+
+    def login() -> Access:
+        calls.append(1)
+        until = time.monotonic() + 30
+        while len(calls) == 1 and asking() < 7 and time.monotonic() < until:
+            time.sleep(0.005)
+        raise Refused(f"wrong key, {len(calls)}")
+
+    def ask(number: int) -> str:
+        with pytest.raises(Refused) as caught:
+            tokens.current()
+        return str(caught.value)
+
+    tokens = Tokens(login)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8))) == {"wrong key, 1"}
+    assert ask(9) == "wrong key, 2"
+
+
+def test_a_source_is_read_in_its_bounds_and_never_more_than_a_mebibyte(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    data = os.urandom(3 * CHUNK)
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        reader = SourceReader(Source(file, 10, 2 * CHUNK))
+        assert len(reader) == 2 * CHUNK
+        assert reader.read() == data[10 : 10 + CHUNK]
+        assert reader.tell() == CHUNK
+        assert reader.read(5) == data[10 + CHUNK : 15 + CHUNK]
+        assert reader.seek(-3, os.SEEK_END) == 2 * CHUNK - 3
+        assert reader.read(100) == data[7 + 2 * CHUNK : 10 + 2 * CHUNK]
+        assert reader.read(100) == b""
+        reader.seek(0)
+        assert reader.read(3) == data[10:13]
+        assert file.tell() == 0
+
+
+def test_a_body_that_ends_early_is_told() -> None:
+    chunks = iter([b"123", b""])
+    reading = body(lambda size: next(chunks), 5)
+    assert next(reading) == b"123"
+    with pytest.raises(Transient, match="ended 2 bytes early"):
+        next(reading)
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "wanted"), [(0, None, ""), (5, None, "bytes=5-"), (5, 3, "bytes=5-7"), (0, 1, "bytes=0-0")]
+)
+def test_a_range_is_asked_for_as_http_has_it(start: int, size: int | None, wanted: str) -> None:
+    assert range_header(start, size) == wanted
+
+
+def test_an_answer_tells_what_part_it_is() -> None:
+    assert extent("bytes 5-7/10", 3) == (5, 3, 10)
+    assert extent(None, 10) == (0, 10, 10)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [(None, 0), ("", 0), ("12", 12), ("-1", 0), ("1e9", 0), ("9" * 20, 0)])
+def test_only_a_number_of_seconds_is_waited(text: str | None, wanted: float) -> None:
+    assert seconds(text) == wanted
+
+
+def test_texts_are_plain() -> None:
+    assert plain(b"<h1>a</h1>\n<p>\xff b", ("b",)) == "a � ***"
+    assert len(plain("x" * 1000)) == 300
