@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.args import create_body
 from pfcon.compute.docker.engine import DockerEngine
-from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
 from pfcon.settings.model import VolumeType
@@ -203,13 +202,10 @@ def test_a_group_without_a_user_keeps_the_images_user(compute: Harness) -> None:
     assert "gid=4321" in compute.engine.logs(spec.name, 10)
 
 
-def test_a_job_has_no_capabilities_and_its_limits(compute: Harness) -> None:
-    script = "grep -E 'CapEff|NoNewPrivs' /proc/self/status; df -m /dev/shm | tail -1"
-    spec = compute.shell(script, resources=Resources(shm=32))
+def test_a_job_has_no_capabilities_and_gains_no_privileges(compute: Harness) -> None:
+    spec = compute.shell("grep -E 'CapEff|NoNewPrivs' /proc/self/status")
     compute.run(spec)
-    words = compute.engine.logs(spec.name, 10).split()
-    assert words[:4] == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
-    assert "32" in words[4:]
+    assert compute.engine.logs(spec.name, 10).split() == ["CapEff:", "0" * 16, "NoNewPrivs:", "1"]
 
 
 def test_an_image_that_is_there_meanwhile_is_no_error(compute: Harness, client: Any) -> None:
@@ -220,27 +216,6 @@ def test_an_image_that_is_there_meanwhile_is_no_error(compute: Harness, client: 
         assert compute.run(compute.spec(["true"], image=f"{name}:1")).status is JobStatus.SUCCEEDED
     finally:
         client.remove_image(f"{name}:1", force=compute.name == "podman", noprune=True)
-
-
-def test_a_removal_that_others_have_begun_is_waited_for(compute: Harness) -> None:
-    spec = compute.shell("sleep 60")
-    compute.engine.schedule(spec)
-    faults: list[PfconError] = []
-
-    def remove() -> None:
-        try:
-            compute.engine.remove(spec.name)
-        except PfconError as fault:
-            faults.append(fault)
-
-    threads = [threading.Thread(target=remove) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not faults
-    with pytest.raises(Absent):
-        compute.engine.info(spec.name)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What the swarm engine does beyond the compute contract, on a real Swarm (see support.engines)."""
 
 import dataclasses
-import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +14,7 @@ from support.settings import compute_settings, docker_at
 from pfcon.compute.swarm.args import NAME_LABEL, service_name, service_spec
 from pfcon.compute.swarm.client import SwarmCalls
 from pfcon.compute.swarm.engine import SwarmEngine
-from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused
+from pfcon.errors import Absent, Conflict, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
 
@@ -201,20 +200,7 @@ def test_a_removed_job_leaves_no_container(compute: Harness, client: Any) -> Non
     spec = compute.shell("sleep 60")
     compute.engine.schedule(spec)
     assert eventually(lambda: bool(containers(client, spec.name)))
-    faults: list[PfconError] = []
-
-    def remove() -> None:
-        try:
-            compute.engine.remove(spec.name)
-        except PfconError as fault:
-            faults.append(fault)
-
-    threads = [threading.Thread(target=remove) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not faults
+    compute.engine.remove(spec.name)
     assert containers(client, spec.name) == []
 
 

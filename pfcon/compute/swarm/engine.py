@@ -180,13 +180,14 @@ class SwarmEngine(ComputeEngine):
 
         Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
         """
-        service_id = ""
+        gone = {str(task["ServiceID"]) for task in self._tasks_of(name)}  # also those that others are removing
         with suppress(Absent):
             service_id = self._find(name)[0]["ID"]
+            gone.add(service_id)
             self._calls.remove(service_id)
             self._kill_here(service_id)
         deadline = time.monotonic() + self._stop_grace + self._node_patience
-        while self._remains(name, service_id):
+        while self._remains(name, gone):
             if time.monotonic() > deadline:
                 raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
             time.sleep(_POLL)
@@ -197,12 +198,15 @@ class SwarmEngine(ComputeEngine):
             with suppress(Absent, Conflict):  # it has gone, or runs no more
                 self._calls.kill(container["Id"])
 
-    def _remains(self, name: str, service_id: str) -> bool:
-        """Whether tasks of a service that was removed are still there, or containers where they can be seen."""
-        tasks = self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
-        if any(task["DesiredState"] == "remove" for task in tasks):
+    def _remains(self, name: str, gone: set[str]) -> bool:
+        """Whether services that were removed still have tasks, or containers where they can be seen."""
+        if any(task["ServiceID"] in gone for task in self._tasks_of(name)):
             return True
-        return bool(service_id and self._calls.containers_here(service_id))
+        return any(self._calls.containers_here(service_id) for service_id in gone)
+
+    def _tasks_of(self, name: str) -> list[dict[str, Any]]:
+        """The tasks of all services of a job's name, also of those that are gone."""
+        return self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused where the engine is no Swarm manager."""
