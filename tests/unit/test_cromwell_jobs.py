@@ -88,6 +88,14 @@ def test_what_the_surroundings_of_a_job_say_comes_after_its_own_log(compute: Cro
     assert compute.engine.logs(spec.name, 2) == "two\nslurmstepd: DUE TO TIME LIMIT\n"
 
 
+def test_a_log_stays_bounded_when_it_is_made_text(compute: CromwellHarness) -> None:
+    spec = compute.shell("head -c 1048576 /dev/zero; echo end")
+    compute.run(spec)
+    log = compute.engine.logs(spec.name, 10)
+    assert len(log.encode()) <= 1024 * 1024
+    assert log.endswith("\ufffdend\n")
+
+
 def test_removal_deletes_the_files_of_the_job(compute: CromwellHarness) -> None:
     spec = compute.shell("mkdir d; chmod 0 d; echo x > f", env=(("TOKEN", "s3cret"),))
     compute.run(spec)

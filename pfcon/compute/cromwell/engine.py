@@ -18,6 +18,7 @@ from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.docker_api.faults import NoAnswer, maybe_created
 from pfcon.compute.docker_api.job import require_sources
 from pfcon.compute.docker_api.per_process import PerProcess
+from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import StoreBase
@@ -209,7 +210,7 @@ class CromwellEngine(ComputeEngine):
             path = self._calls.metadata(workflow, ("workflowRoot",)).get("workflowRoot")
             if path:
                 self._files.remove(workflow, str(path))
-        except (Absent, Refused, NotRemovedError) as fault:
+        except (Absent, Refused, NotRemovedError, UnreadableTreeError) as fault:
             _log.warning("the files of workflow %s stay: %s", workflow, fault)
 
     def check(self) -> str:

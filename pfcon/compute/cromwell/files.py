@@ -61,7 +61,8 @@ class TaskFiles:
         wrote = self.tail(stdout, lines - said.count(b"\n"), LOG_BYTES - len(said)) if stdout else b""
         if said and wrote and not wrote.endswith(b"\n"):
             wrote += b"\n"
-        return clean_log(wrote + said)
+        text = clean_log(wrote + said).encode()  # what is no text has grown
+        return text[-LOG_BYTES:].decode("utf-8", "ignore")
 
     def remove(self, workflow: str, path: str) -> None:
         """Remove the directory of a workflow; no-op without one. Raises Refused, OSError and what remove_tree does."""
