@@ -14,6 +14,7 @@ SECTIONS = (
     "copy",
     "listing",
     "deletion",
+    "objects",
 )
 
 

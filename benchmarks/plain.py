@@ -62,6 +62,8 @@ _TREES = {
         PlainTree("tiny", 1, 1),
         PlainTree("many10k", 10_000, 10 * KIB),
         PlainTree("one1g", 1, GIB),
+        PlainTree("objects2k", 2000, 100 * KIB),
+        PlainTree("one2g", 1, 2 * GIB),
         PlainTree("big4g", 1, 4 * GIB),
         PlainTree("little20k", 20_000, _LITTLE),
         PlainTree("little100k", 100_000, _LITTLE),

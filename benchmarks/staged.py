@@ -102,12 +102,12 @@ def order_copy(storebase: Path, name: str, jid: str) -> Path:
     return job
 
 
-def operate(operation: str, job: Path) -> Ran:
+def operate(operation: str, job: Path, *options: str) -> Ran:
     """Run an operation as the engine does. Raises Broken when it fails."""
     peaks = [0]
     begun = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, "-m", "pfcon.operations", operation, str(job)],
+        [sys.executable, "-m", "pfcon.operations", operation, str(job), *options],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

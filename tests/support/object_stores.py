@@ -106,8 +106,8 @@ def client_of(harness: ObjectHarness) -> Any:
 class ObjectServer:
     """A Swift, with S3, of the test's own on a directory. It has the same port and objects whenever it is started."""
 
-    def __init__(self, root: Path, key: str = SWIFT_KEY) -> None:
-        self._root, self._key = root, key
+    def __init__(self, root: Path, key: str = SWIFT_KEY, python: str = "") -> None:
+        self._root, self._key, self._python = root, key, python
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -126,7 +126,8 @@ class ObjectServer:
         with (self._root / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [
-                    *(swift_python(), str(SERVER), str(self._root), "--port", str(self.port), "--with-parent"),
+                    *(self._python or swift_python(), str(SERVER), str(self._root)),
+                    *("--port", str(self.port), "--with-parent"),
                     *("--user", f"{SWIFT_USER}={self._key}"),
                 ],
                 stdout=subprocess.PIPE,
