@@ -47,6 +47,14 @@ def test_a_name_that_the_store_does_not_take_is_refused(objects: ObjectHarness) 
         objects.put("y" * 1025, b"bytes")
 
 
+def test_a_name_that_is_not_utf_8_is_refused(objects: ObjectHarness) -> None:
+    name = b"latin \xe9".decode(errors="surrogateescape")
+    requests = (objects.store.describe, objects.read, objects.store.delete, lambda name: objects.put(name, b"bytes"))
+    for request in (*requests, lambda name: objects.put_large(name, [b"bytes"])):
+        with pytest.raises(Refused, match="the name is not UTF-8"):
+            request(name)
+
+
 @pytest.mark.parametrize("limit", [0, 1, 2, 3, 100])
 def test_a_listing_has_every_name_once_and_in_order_whatever_its_pages(objects: ObjectHarness, limit: int) -> None:
     names = sorted(["a", "a/1", "a/2", "ab", "b c", "b+c", "é", "z\nz"], key=str.encode)

@@ -24,7 +24,12 @@ LAYERS = [
     ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-THIRD_PARTY = {"flask": {"api", "app"}, "flask_restful": {"api", "app"}, "sqlalchemy": {"records"}}
+THIRD_PARTY = {
+    "flask": {"api", "app"},
+    "flask_restful": {"api", "app"},
+    "sqlalchemy": {"records"},
+    **dict.fromkeys(("swiftclient", "keystoneauth1", "boto3", "botocore"), {"storage"}),
+}
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pfcon.errors import Refused
 from pfcon.storage.objects.store import Transient
 
 CHUNK = 1 << 20  # bytes
@@ -28,6 +29,11 @@ def plain(text: str | bytes, secrets: tuple[str, ...] = ()) -> str:
     for secret in filter(None, secrets):
         line = line.replace(secret, "***")
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+
+
+def not_utf8(name: str | None, place: str) -> Refused:
+    """The error for a name that no store can be told."""
+    return Refused(f"{name!r} in {place}: the name is not UTF-8")
 
 
 def seconds(value: str | None) -> float:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pfcon.settings.model import S3Settings
-from pfcon.storage.objects.answers import Timeouts, body
+from pfcon.storage.objects.answers import Timeouts, body, not_utf8
 from pfcon.storage.objects.s3_faults import NETWORK_FAULTS, answered, unanswered, unsent
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.store import ObjectAbsent
@@ -72,6 +72,8 @@ class Bucket:
             raise unanswered(fault, self.place) from None
         except BotoCoreError as fault:
             raise unsent(fault, self.place, name, self._secrets) from None
+        except UnicodeEncodeError:
+            raise not_utf8(name, self.place) from None
 
 
 def make_client(settings: S3Settings, timeouts: Timeouts) -> Any:

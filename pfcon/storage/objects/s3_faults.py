@@ -83,7 +83,9 @@ def unanswered(fault: BaseException, place: str) -> Exception:
     return Refused(text) if found.lasting else Transient(text)
 
 
-def unsent(fault: BotoCoreError, place: str, name: str | None, secrets: tuple[str, ...] = ()) -> Exception:
+def unsent(
+    fault: BotoCoreError | UnicodeEncodeError, place: str, name: str | None, secrets: tuple[str, ...] = ()
+) -> Exception:
     """Our error for a request that botocore does not take."""
     what = place if name is None else f"{name!r} in {place}"
     return Refused(f"{what}: {plain(str(fault), secrets)}")

@@ -17,7 +17,7 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 from swiftclient.requests_compat import SwiftClientRequestsSession
 
-from pfcon.storage.objects.answers import Timeouts
+from pfcon.storage.objects.answers import Timeouts, not_utf8
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
 
@@ -160,3 +160,5 @@ class SwiftAccess:
             raise answered(error, asked._replace(secrets=(*asked.secrets, self._tokens.known))) from None
         except NETWORK_FAULTS as fault:
             raise unanswered(fault, asked.place) from None
+        except UnicodeEncodeError:
+            raise not_utf8(asked.name, asked.place) from None

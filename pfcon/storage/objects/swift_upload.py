@@ -5,7 +5,7 @@ from collections.abc import Set
 from contextlib import suppress
 from threading import Lock
 
-from pfcon.storage.objects.answers import md5_of
+from pfcon.storage.objects.answers import md5_of, not_utf8
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Piece, Source
 from pfcon.storage.objects.swift_container import SwiftContainer, is_static
 from pfcon.storage.objects.swift_faults import NoContainer
@@ -89,7 +89,11 @@ class SwiftLargeUpload(LargeUpload):
 
 def stored(pieces: SwiftContainer, name: str) -> dict[StoredPiece, Piece]:
     """All pieces of the object ``name`` that are there, of whatever try. Raises NoContainer."""
-    rows = [row for page in pieces.rows(pieces_prefix(name)) for row in page]
+    try:
+        prefix = pieces_prefix(name)
+    except UnicodeEncodeError:
+        raise not_utf8(name, pieces.place) from None
+    rows = [row for page in pieces.rows(prefix) for row in page]
     found = ((stored_piece(name, row["name"]), Piece(int(row["bytes"]), md5_of(row["hash"]))) for row in rows)
     return {which: piece for which, piece in found if which is not None}
 
