@@ -6,10 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.engines import docker_url, podman_url
 from support.live import LiveServer, StartServer
-
-URLS = {"docker": docker_url, "podman": podman_url}
+from support.serving import URLS
 
 
 @pytest.fixture

@@ -31,6 +31,21 @@ def engine() -> Iterator[docker.APIClient]:
         yield client
 
 
+def test_a_job_s_data_are_copied_and_deleted_by_a_swarm(start_server: StartServer) -> None:
+    server = start_server("swarm", **INNETWORK, PFCON_OP_IMAGE=op_image("swarm"))
+    server.storebase.joinpath("home/bob/data").mkdir(parents=True)
+    server.storebase.joinpath("home/bob/data/a.txt").write_text("alpha")
+    job = StagedJob(server)
+    copied = job.copied()
+    assert (copied["status"], copied["message"]) == ("finishedSuccessfully", "copied 1 files, 5 bytes")
+    assert (job.key / "incoming/a.txt").read_text() == "alpha"
+    assert job.delete().status_code == 201
+    assert job.wait("delete")["status"] == "finishedSuccessfully"
+    assert not job.key.exists()
+    for kind in ("copy", "delete"):
+        assert job.api.delete(f"{kind}jobs/{job.jid}/").status_code == 204
+
+
 def test_a_job_s_whole_life_runs_in_containers(server: LiveServer, engine: docker.APIClient) -> None:
     job = StagedJob(server)
     copied = job.copied("home/bob/data", "home/bob/none")
