@@ -12,6 +12,8 @@ ENGINES = [
     "process",
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("docker", marks=pytest.mark.engine("docker")),
+    "fake-kubernetes",
+    pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
     pytest.param("podman-rootless", marks=pytest.mark.engine("podman-rootless")),
     pytest.param("slurm", marks=pytest.mark.engine("slurm")),
