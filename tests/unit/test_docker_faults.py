@@ -88,7 +88,14 @@ def test_other_faults_of_a_start_are_not_blamed_on_the_command(text: str) -> Non
     assert start_failure(text, "img", "cmd") is None
 
 
-@pytest.mark.parametrize("text", ["write /x: no space left on device", "fork/exec: Resource temporarily unavailable"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "write /x: no space left on device",
+        "fork/exec: Resource temporarily unavailable",
+        "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online.",
+    ],
+)
 def test_a_passing_want_of_the_engine_may_be_tried_again(text: str) -> None:
     fault = error_of(500, text, verdict=True)
     assert isinstance(fault, Unreachable)

@@ -29,6 +29,7 @@ CANCELLED = "cancelled"
 _UPDATE_TRIES = 10
 _POLL = 0.1  # seconds
 _READ = 256 * 1024  # bytes
+_HEADING = 100  # bytes, at most
 
 
 class SwarmEngine(ComputeEngine):
@@ -74,7 +75,9 @@ class SwarmEngine(ComputeEngine):
         try:
             self._calls.create(service)
         except NoAnswer as fault:
-            raise maybe_created(fault) if fault.sent else fault from fault
+            if fault.sent:
+                raise maybe_created(fault) from fault
+            raise
         except Conflict as fault:
             with suppress(Absent):
                 self._find(spec.name)
@@ -138,12 +141,13 @@ class SwarmEngine(ComputeEngine):
 
     def logs(self, name: str, tail_lines: int) -> str:
         """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""
-        _, tasks = self._find(name)
-        workers = state.own_tasks(tasks)
+        workers = state.own_tasks(self._find(name)[1])
         if len(workers) == 1:
             return self._read_log(workers[0], tail_lines, LOG_BYTES)
-        lines, limit = max(1, tail_lines // max(1, len(workers))), LOG_BYTES // max(1, len(workers))
-        parts = [self._read_log(worker, lines, limit - 100) for worker in workers]
+        count = max(1, len(workers))
+        parts = [
+            self._read_log(worker, max(1, tail_lines // count), LOG_BYTES // count - _HEADING) for worker in workers
+        ]
         return "".join(f"== worker {number} ==\n{part.rstrip()}\n" for number, part in enumerate(parts, 1) if part)
 
     def _read_log(self, task: dict[str, Any], tail_lines: int, limit: int) -> str:
