@@ -93,7 +93,7 @@ def test_other_faults_of_a_start_are_not_blamed_on_the_command(text: str) -> Non
     [
         "write /x: no space left on device",
         "fork/exec: Resource temporarily unavailable",
-        "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online.",
+        "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few are online.",
     ],
 )
 def test_a_passing_want_of_the_engine_may_be_tried_again(text: str) -> None:

@@ -11,7 +11,8 @@ from pfcon.network import silence
 
 _TRANSIENT = re.compile(
     r"no space left|too many open files|temporarily unavailable|cannot allocate memory|connection refused"
-    r"|deadline exceeded|timed? ?out|transport is closing|is unavailable|shim.* (?:exited|closed)|resource busy|does not have a leader",
+    r"|deadline exceeded|timed? ?out|transport is closing|is unavailable|shim.* (?:exited|closed)|resource busy"
+    r"|does not have a leader",
     re.IGNORECASE,
 )
 # runc; crun; both are told of by Docker and by Podman, which adds a guess of its own that is also made for mounts.
