@@ -83,6 +83,7 @@ class Resources:
     """What a job may use. None means no limit.
 
     cpu: millicores, 1000 is one core. memory, shm: MiB. workers: parallel processes. pids: processes and threads.
+    minutes: how long the job may run, where its engine limits that.
     """
 
     cpu: int | None = None
@@ -91,6 +92,7 @@ class Resources:
     workers: int = 1
     shm: int | None = None
     pids: int | None = None
+    minutes: int | None = None
 
 
 @dataclass(frozen=True)

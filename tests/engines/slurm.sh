@@ -92,7 +92,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=64
 AccountingStorageType=accounting_storage/none
-MinJobAge=20
+MinJobAge=10
 KillWait=5
 NodeName=$NODE NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory State=UNKNOWN
 PartitionName=jobs Nodes=ALL Default=YES MaxTime=INFINITE State=UP

@@ -29,6 +29,7 @@ def slurm_settings(conf: str, **overrides: Any) -> SlurmSettings:
         "images": Path(os.environ["PFCON_TEST_SLURM_IMAGES"]),
         **overrides,
     }
+    values["launcher"] = LauncherName(values.get("launcher", "crun"))
     return SlurmSettings(**values)
 
 
@@ -46,13 +47,29 @@ def slurm_engine(
 def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness:
     """The engine on a cluster, ``cgroup`` or ``plain``; skips or fails the test where it does not answer."""
     conf = slurm_cluster(mode or default_mode())
-    engine = slurm_engine(conf, root, launcher=LauncherName(launcher))
+    engine = slurm_engine(conf, root, launcher=launcher)
     return Harness("slurm", engine, StoreBase(root), lambda: slurm_engine("/dev/null", root / "away", timeout=1))
 
 
-def slurm_command(conf: str, *words: str) -> str:
-    """What one of Slurm's commands prints."""
-    done = subprocess.run(
-        words, env={**os.environ, "SLURM_CONF": conf}, capture_output=True, text=True, timeout=30, check=True
-    )
+def slurm_command(conf: str, *words: str, check: bool = True) -> str:
+    """What one of Slurm's commands prints; with ``check``, it has to succeed."""
+    environ = {**os.environ, "SLURM_CONF": conf}
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=check)
     return done.stdout
+
+
+def job_directory(storebase: StoreBase, name: str) -> Path:
+    """A job's directory."""
+    return (storebase.private / "slurm" / name).resolve(strict=True)
+
+
+def leftovers(word: str) -> list[int]:
+    """Processes of this machine whose command has a word."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if any(word.encode() in part for part in path.read_bytes().split(b"\0")):
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # it ended while we looked
+    return found

@@ -56,7 +56,7 @@ class SlurmEngine(ComputeEngine):
         self._submitter = Submitter(
             commands, queue, site, self._settings, minutes, stop_grace, self._root, self._nodes_root, nodes_folder
         )
-        self._watch = Watch(commands, queue, site, self._settings.launcher, minutes, patience, nodes_folder)
+        self._watch = Watch(commands, queue, site, self._settings.launcher, patience, nodes_folder)
         self._ending = Ending(commands, queue, site, stop_grace)
         self._images = Images(
             commands,

@@ -110,11 +110,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Site:
-    """What reasons name. minutes: the time limit. directory: the job's, as nodes see it."""
+    """What reasons name. directory: the job's, as nodes see it."""
 
     launcher: str
     program: str
-    minutes: int
     directory: str
 
 
@@ -181,7 +180,7 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
     elif seen.cancelled:
         message = "cancelled"
     elif state == "TIMEOUT":
-        message = f"its time limit of {site.minutes} minutes is over"
+        message = _time_limit(spec.resources.minutes)
     elif state == "CANCELLED":
         by = f" by user {seen.row.by}" if seen.row and seen.row.by else ""
         message = f"cancelled in Slurm{by}, not by pfcon"
@@ -192,6 +191,10 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
     else:
         message = _start_failure(seen.launcher_log, spec) or _code_message(code, spec, site)
     return message
+
+
+def _time_limit(minutes: int | None) -> str:
+    return "its time is over" if minutes is None else f"its time is over: the limit is {minutes} min"
 
 
 def _start_failure(text: str, spec: JobSpec) -> str | None:

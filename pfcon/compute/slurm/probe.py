@@ -13,7 +13,7 @@ from pfcon.compute.slurm.placed import DEFAULT_PATH, Image, Placed
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.submit import body, sbatch_words
 from pfcon.errors import Refused, Unreachable
-from pfcon.models import JobId, JobKind, JobSpec
+from pfcon.models import JobId, JobKind, JobSpec, Resources
 from pfcon.settings.model import SlurmSettings
 
 NAME = "pfcon-check"
@@ -44,7 +44,7 @@ class Probe:
         head = {"PATH": DEFAULT_PATH, "JOB": str(nodes_path), "PROGRAM": launcher.program}
         text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in head.items())
         settings = self.settings
-        words = [word for word in sbatch_words(probe_spec(), job, settings, 1) if not word.startswith("--container=")]
+        words = [word for word in sbatch_words(probe_spec(), job, settings) if not word.startswith("--container=")]
         number = self.commands.run(words, stdin=f"#!/bin/sh\n{text}{body('probe.sh')}").strip().partition(";")[0]
         try:
             node, missing = findings(self._wait(folder, number, nodes_path), launcher.program, launcher.package)
@@ -92,7 +92,7 @@ class Probe:
 
 def probe_spec() -> JobSpec:
     """A job of the least that there is."""
-    return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",))
+    return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",), resources=Resources(minutes=1))
 
 
 def findings(text: str, program: str, package: str) -> tuple[str, list[str]]:

@@ -43,6 +43,7 @@ class Submitter:
         Raises Conflict when another has the name, Refused with Slurm's words, Unreachable. Only of an Unreachable
         that says so may there be a job.
         """
+        spec = self._limited(spec)
         folder = JobFolder.prepare(self.root, spec)
         claimed = False
         try:
@@ -66,7 +67,13 @@ class Submitter:
             if found:
                 folder.write("id", found[0].id)
                 raise Conflict(f"there is a job {spec.name} on slurm already")
+            spec = self._limited(spec)
             self._submit(folder, spec, self._lay_out(folder, spec, image))
+
+    def _limited(self, spec: JobSpec) -> JobSpec:
+        """With the time that the job may run: its own, or the site's where that is less."""
+        minutes = min(spec.resources.minutes or self.minutes, self.minutes)
+        return replace(spec, resources=replace(spec.resources, minutes=minutes))
 
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> Placed:
         directory = self.nodes_folder / folder.path.name
@@ -82,7 +89,7 @@ class Submitter:
         return job
 
     def _submit(self, folder: JobFolder, spec: JobSpec, job: Placed) -> None:
-        words = sbatch_words(spec, job, self.settings, self.minutes)
+        words = sbatch_words(spec, job, self.settings)
         with self._undone(folder):
             number = self.commands.run(words, stdin=folder.path.joinpath("job.sh").read_text(encoding="utf-8"))
         folder.write("id", number.strip().partition(";")[0])  # NUMBER, or NUMBER;CLUSTER

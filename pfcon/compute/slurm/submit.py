@@ -18,8 +18,8 @@ def cores(resources: Resources) -> int:
     return 1 if resources.cpu is None else millicores_to_cores(resources.cpu)
 
 
-def sbatch_words(spec: JobSpec, job: Placed, settings: SlurmSettings, minutes: int) -> list[str]:
-    """The command that submits a job; the script comes on stdin. minutes: how long it may run.
+def sbatch_words(spec: JobSpec, job: Placed, settings: SlurmSettings) -> list[str]:
+    """The command that submits a job; the script comes on stdin.
 
     Only short texts of pfcon's own and of the settings are in it: nothing of the command, nothing of its environment.
     """
@@ -29,7 +29,7 @@ def sbatch_words(spec: JobSpec, job: Placed, settings: SlurmSettings, minutes: i
         "chdir": "/",
         "output": _literal(job.directory / "slurm.log"),
         "open-mode": "append",
-        "time": str(minutes),
+        "time": None if spec.resources.minutes is None else str(spec.resources.minutes),
         "partition": settings.partition,
         "account": settings.account,
         "qos": settings.qos,

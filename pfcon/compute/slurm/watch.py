@@ -20,13 +20,12 @@ from pfcon.settings.model import LauncherName
 
 @dataclass(frozen=True)
 class Watch:
-    """patience: seconds before a job is ended that Slurm will never run, or never got. minutes: the time limit."""
+    """patience: seconds before a job is ended that Slurm will never run, or never got."""
 
     commands: Commands
     queue: Queue
     site: SiteFacts
     launcher: LauncherName
-    minutes: int
     patience: float
     nodes_folder: PurePosixPath
 
@@ -81,7 +80,7 @@ class Watch:
             row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
         )
         program = LAUNCHERS[self.launcher].program
-        where = outcome.Site(self.launcher, program, self.minutes, str(self.nodes_folder))
+        where = outcome.Site(self.launcher, program, str(self.nodes_folder))
         status, message, at = outcome.ended(spec, seen, where)
         if status is not JobStatus.UNDEFINED:
             return self._keep(folder, spec, status, message, at)

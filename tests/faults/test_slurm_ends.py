@@ -1,0 +1,247 @@
+"""How jobs end on a real Slurm, when they do not end by themselves, and what is known of them later."""
+
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+import pytest
+from support.compute import Harness, eventually
+from support.engines import slurm_cluster
+from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
+
+from pfcon.compute.slurm.engine import SlurmEngine
+from pfcon.compute.slurm.folder import JobFolder
+from pfcon.errors import Absent, ImageMissing, Refused
+from pfcon.models import JobSpec, JobStatus, Resources
+from pfcon.paths import StoreBase
+
+pytestmark = pytest.mark.engine("slurm")
+FORGOTTEN = 120.0  # seconds: MinJobAge, and the time between two looks of slurmctld for what is older
+OVER = 90.0  # seconds until Slurm has seen that a job is over its time
+
+
+@dataclass
+class Slurm:
+    """A harness, its cluster, and jobs that begin before all tests and are looked at in the last ones."""
+
+    conf: str
+    harness: Harness
+    long: JobSpec
+    old: dict[str, JobSpec]
+
+    def engine(self, **options: object) -> SlurmEngine:
+        """Another engine over the same storeBase; ``options`` as of slurm_engine."""
+        return slurm_engine(self.conf, self.harness.storebase.root, **options)  # type: ignore[arg-type]
+
+    def folder(self, spec: JobSpec) -> Path:
+        """The job's directory."""
+        return job_directory(self.harness.storebase, spec.name)
+
+    def number(self, spec: JobSpec) -> str:
+        """What Slurm calls a job."""
+        return self.folder(spec).joinpath("id").read_text()
+
+    def state(self, spec: JobSpec) -> str:
+        """What squeue says of a job; nothing when it has forgotten it."""
+        words = ("squeue", "--noheader", "--states=all", "--Format=JobID:|,State:|")
+        rows = dict(line.split("|")[:2] for line in slurm_command(self.conf, *words).splitlines())
+        return rows.get(self.number(spec), "")
+
+
+def _in_two_seconds() -> str:
+    return (datetime.now() + timedelta(seconds=2)).isoformat(timespec="seconds")
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Slurm]:
+    """The cluster that the contract runs on."""
+    with tempfile.TemporaryDirectory(prefix="pfcon-slurm-", ignore_cleanup_errors=True) as name:
+        root = Path(name)
+        root.chmod(0o755)
+        harness = slurm_harness(root)
+        conf = slurm_cluster(default_mode())
+        long = harness.shell("trap '' TERM; while :; do sleep 61.7; done", resources=Resources(minutes=1))
+        harness.engine.schedule(long)
+        old = {script: harness.shell(script) for script in ("exit 0", "exit 3", "exit 4")}
+        for spec in old.values():
+            harness.engine.schedule(spec)
+        assert eventually(lambda: harness.engine.info(long.name).status is JobStatus.STARTED)
+        ready = Slurm(conf, harness, long, old)
+        # A minute is the least that Slurm lets a job ask for; an administrator may take some of it away.
+        slurm_command(conf, "scontrol", "update", f"JobId={ready.number(long)}", f"EndTime={_in_two_seconds()}")
+        yield ready
+        harness.close()
+
+
+def test_cancel_of_a_waiting_job_keeps_it_from_ever_running(slurm: Slurm) -> None:
+    engine = slurm.engine(options=("--begin=now+1hour",))
+    spec = slurm.harness.shell('touch "$1"/ran')
+    engine.schedule(spec)
+    assert eventually(lambda: "BeginTime" in engine.info(spec.name).message)
+    assert engine.info(spec.name).status is JobStatus.NOT_STARTED
+    engine.cancel(spec.name)
+    info = slurm.harness.wait(spec.name)
+    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled")
+    assert slurm.state(spec) == "CANCELLED"
+    # Even if Slurm had not heard of it: its script finds the directory taken.
+    script = slurm.folder(spec) / "job.sh"
+    late = slurm_command(slurm.conf, "sbatch", "--wait", "--output=/dev/null", str(script), check=False)
+    assert late
+    assert not slurm.harness.outgoing(spec).joinpath("ran").exists()
+
+
+def test_cancel_of_a_running_job_leaves_nothing_over(slurm: Slurm) -> None:
+    spec = slurm.harness.shell("sleep 4711.5 & trap '' TERM; wait; sleep 4711.5")
+    slurm.harness.engine.schedule(spec)
+    assert eventually(lambda: len(leftovers("4711.5")) >= 1)
+    slurm.harness.engine.cancel(spec.name)
+    assert slurm.harness.wait(spec.name).message == "cancelled"
+    assert eventually(lambda: not leftovers("4711.5") and not leftovers(slurm.folder(spec).name))
+    slurm.harness.engine.remove(spec.name)
+    root = slurm.harness.storebase.private / "slurm"
+    assert not (root / spec.name).is_symlink()
+
+
+def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm) -> None:
+    spec = slurm.harness.spec(["sleep", "600"])
+    slurm.harness.engine.schedule(spec)
+    assert eventually(lambda: slurm.harness.engine.info(spec.name).status is JobStatus.STARTED)
+    slurm_command(slurm.conf, "scancel", slurm.number(spec))
+    info = slurm.harness.wait(spec.name)
+    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled in Slurm, not by pfcon")
+
+
+def test_two_submissions_of_one_job_at_once_run_it_once(slurm: Slurm) -> None:
+    spec = slurm.harness.shell('echo ran >> "$1"/ran; sleep 0.5')
+    slurm.harness.engine.schedule(spec)
+    script = slurm.folder(spec) / "job.sh"
+    number = slurm_command(slurm.conf, "sbatch", "--parsable", "--output=/dev/null", str(script)).strip()
+    assert slurm.harness.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert eventually(lambda: number not in slurm_command(slurm.conf, "squeue", "-h", "-o", "%i").split())
+    assert slurm.harness.outgoing(spec).joinpath("ran").read_text() == "ran\n"
+
+
+def test_a_job_larger_than_any_node_ends_with_the_reason(slurm: Slurm) -> None:
+    engine = slurm.engine(patience=1)
+    spec = slurm.harness.spec(["true"], resources=Resources(cpu=64_000))
+    engine.schedule(spec)
+    assert eventually(lambda: engine.info(spec.name).status is JobStatus.FAILED)
+    assert "it asks for more than the partition's nodes have (PartitionConfig)" in engine.info(spec.name).message
+    assert slurm.state(spec) == "CANCELLED"
+
+
+def test_what_slurm_refuses_is_told_in_its_own_words_and_leaves_nothing(slurm: Slurm) -> None:
+    spec = slurm.harness.spec(["true"], resources=Resources(memory=2_000_000))
+    with pytest.raises(Refused, match="Requested node configuration is not available"):
+        slurm.harness.engine.schedule(spec)
+    with pytest.raises(Refused, match="invalid partition"):
+        slurm.engine(partition="nowhere").schedule(spec)
+    with pytest.raises(Absent):
+        slurm.harness.engine.info(spec.name)
+
+
+def test_a_held_job_waits_and_says_for_what(slurm: Slurm) -> None:
+    engine = slurm.engine(options=("--hold",))
+    spec = slurm.harness.spec(["true"])
+    engine.schedule(spec)
+    assert eventually(lambda: "held" in engine.info(spec.name).message)
+    assert engine.info(spec.name).status is JobStatus.NOT_STARTED
+    slurm_command(slurm.conf, "scontrol", "release", slurm.number(spec))
+    assert slurm.harness.wait(spec.name).status is JobStatus.SUCCEEDED
+
+
+def test_a_directory_that_nodes_cannot_write_to_is_the_reason(slurm: Slurm) -> None:
+    engine = slurm.engine(storebase=PurePosixPath("/nonexistent/storeBase"))
+    spec = slurm.harness.spec(["true"])
+    engine.schedule(spec)
+    assert eventually(lambda: engine.info(spec.name).status is JobStatus.FAILED)
+    message = engine.info(spec.name).message
+    assert "could not write the job's log: /nonexistent/storeBase" in message
+    assert "STOREBASE" in message
+    with pytest.raises(Refused, match=r"the probe job .* left nothing in /nonexistent/storeBase"):
+        engine.check()
+
+
+def test_an_oci_layout_is_unpacked_once_and_then_runs(slurm: Slurm) -> None:
+    engine = slurm.harness.engine
+    told: list[str] = []
+    spec = slurm.harness.shell("cat /etc/passwd", image="local/pfcon-test:layout")
+    with pytest.raises(ImageMissing, match="preparing image local/pfcon-test:layout"):
+        engine.schedule(spec)
+    first, second = (threading.Thread(target=engine.prepare, args=(spec, told.append)) for _ in range(2))
+    for thread in (first, second):
+        thread.start()
+    for thread in (first, second):
+        thread.join()
+    assert told.count("unpacking image local/pfcon-test:layout") == 1
+    assert slurm.harness.run(spec).status is JobStatus.SUCCEEDED
+    assert engine.logs(spec.name, 1).startswith("nobody:")
+
+
+@pytest.mark.parametrize("launcher", ["container", "no-such-launcher"])
+def test_a_job_never_runs_on_the_host(slurm: Slurm, launcher: str) -> None:
+    engine = slurm.engine(launcher="container" if launcher == "container" else "crun")
+    spec = slurm.harness.shell('touch "$1"/ran; touch /tmp/pfcon-ran-on-the-host')
+    engine.schedule(spec)
+    slurm_command(slurm.conf, "scancel", slurm.number(spec))
+    folder = slurm.folder(spec)
+    assert eventually(lambda: slurm.state(spec) in ("CANCELLED", "COMPLETED", "FAILED"))
+    # The very same script without its container, as on a node without oci.conf, or without its launcher.
+    script = folder.joinpath("job.sh").read_text().replace("PROGRAM=crun", "PROGRAM=no-such-launcher")
+    folder.joinpath("host.sh").write_text(script)
+    for name in ("claim", "exit", "end.json"):
+        folder.joinpath(name).unlink(missing_ok=True)
+    output = slurm_command(
+        slurm.conf, "sbatch", "--parsable", "--wait", "--output=/dev/null", str(folder / "host.sh"), check=False
+    )
+    folder.joinpath("id").write_text(output.strip())
+    info = engine.info(spec.name)
+    assert info.status is JobStatus.FAILED
+    assert ("outside of its container" if launcher == "container" else "has no crun") in info.message
+    assert not slurm.harness.outgoing(spec).joinpath("ran").exists()
+    assert not Path("/tmp/pfcon-ran-on-the-host").exists()
+
+
+def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None:
+    assert all(_soon(lambda spec=spec: slurm.state(spec) == "", FORGOTTEN) for spec in slurm.old.values())
+    infos = {script: slurm.harness.engine.info(spec.name) for script, spec in slurm.old.items() if script != "exit 4"}
+    assert infos["exit 0"].status is JobStatus.SUCCEEDED
+    assert (infos["exit 3"].status, infos["exit 3"].message) == (JobStatus.FAILED, "exit code 3")
+    assert all(info.finished_at for info in infos.values())
+    lost = slurm.old["exit 4"]
+    slurm.folder(lost).joinpath("exit").unlink()
+    info = slurm.harness.engine.info(lost.name)
+    assert info.status is JobStatus.UNDEFINED
+    assert f"Slurm has forgotten job {slurm.number(lost)}" in info.message
+    assert "asked: squeue, " in info.message
+
+
+def test_a_job_is_ended_by_its_time_limit(slurm: Slurm) -> None:
+    engine = slurm.harness.engine
+    assert _soon(lambda: engine.info(slurm.long.name).status.final, OVER)
+    assert engine.info(slurm.long.name).status is JobStatus.FAILED
+    assert engine.info(slurm.long.name).message == "its time is over: the limit is 1 min"
+    assert eventually(lambda: not leftovers("61.7"))
+
+
+def _soon(condition: Callable[[], bool], timeout: float) -> bool:
+    return eventually(condition, timeout)
+
+
+def test_a_job_s_files_are_for_its_user_alone_and_hold_no_environment_but_where_it_is_needed(
+    storebase: StoreBase,
+) -> None:
+    harness = slurm_harness(storebase.root)
+    spec = harness.shell("exit 0", env=(("TOKEN", "a-users-token"),))
+    harness.run(spec)
+    folder = job_directory(storebase, spec.name)
+    holding = {path.name for path in folder.iterdir() if path.is_file() and "a-users-token" in path.read_text()}
+    assert holding == {"config.json"}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert json.loads(folder.joinpath("config.json").read_text())["process"]["noNewPrivileges"] is True
+    assert JobFolder.open(storebase.private / "slurm", spec.name).spec().env == ()
+    harness.close()
