@@ -2,10 +2,10 @@
 
 import pytest
 from support.compute import eventually
+from support.container_jobs import delete_all, run_fslink_job, run_zip_job
 from support.containers import STOREBASE, MakeService, ServiceContainer, ways_in
 from support.engines import docker_url, op_image
 from support.live import COPY_ALL, Api, make_zip, new_jid
-from support.staged import StagedJob
 
 import pfcon
 
@@ -14,44 +14,10 @@ VERSION_LABEL = "org.opencontainers.image.version"
 FSLINK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
 
 
-def run_zip_job(service: ServiceContainer) -> None:
-    """A job that sees its inputs, writes its outputs, and is deleted."""
-    api, jid = Api(service.url), new_jid()
-    answer = api.submit(jid, COPY_ALL + '; id -u > "$1/uid"', make_zip({"a.txt": "alpha", "sub/b c.txt": "beta"}))
-    assert answer.status_code == 201, answer.text
-    ended = api.wait(jid)
-    assert ended["status"] == "finishedSuccessfully", ended
-    uid = service.job_user.partition(":")[0] or "0"
-    assert api.unzip(jid) == {"a.txt": b"alpha", "sub/b c.txt": b"beta", "uid": f"{uid}\n".encode()}
-    assert api.delete(f"jobs/{jid}/").status_code == 204
-    assert service.execute("ls", STOREBASE) == (0, "")
-
-
-def run_fslink_job(service: ServiceContainer) -> StagedJob:
-    """A job whose inputs are copied, links followed, and whose outputs stay among the user's files."""
-    service.put({"home/bob/data/a.txt": b"alpha", "home/bob/data/more.chrislink": b"home/bob/more"})
-    service.put({"home/bob/more/m.txt": b"more"})
-    job = StagedJob(service)
-    service.put({f"{job.output_dir}/.keep": b""})
-    copied = job.copied()
-    assert copied["status"] == "finishedSuccessfully", copied
-    assert job.plugin(COPY_ALL).status_code == 201
-    ended = job.wait("plugin")
-    assert ended["status"] == "finishedSuccessfully", ended
-    assert sorted(job.files().json()["rel_file_paths"]) == [".keep", "a.txt", "home_bob_more/m.txt"]
-    return job
-
-
-def delete_all(job: StagedJob) -> None:
-    """Remove what was copied, and forget the job."""
-    assert job.delete().status_code == 201
-    assert job.wait("delete")["status"] == "finishedSuccessfully"
-    for kind in ("copy", "plugin", "delete"):
-        assert job.api.delete(f"{kind}jobs/{job.jid}/").status_code == 204
-
-
 def test_a_zip_job_on_the_volume_that_the_service_s_own_label_leads_to(make_service: MakeService) -> None:
-    run_zip_job(make_service().start())
+    service = make_service().start()
+    run_zip_job(service)
+    assert service.execute("ls", STOREBASE) == (0, "")
 
 
 def test_an_fslink_job_whose_operations_run_beside_the_service(make_service: MakeService) -> None:

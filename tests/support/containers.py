@@ -20,12 +20,76 @@ SELECTOR = "org.chrisproject.test"  # each container has its own value: several 
 START_SECONDS = 60.0
 
 
+class Container:
+    """A running container of pfcon.
+
+    client: of its engine. name: or Id. port: of this machine's loopback, that leads to its port 5005.
+    user, job_user: ``UID:GID`` of the service and of its jobs; an empty ``job_user`` is the image's own, root.
+    """
+
+    client: docker.APIClient
+    name: str
+    port: int
+    user = USER
+    job_user = USER
+
+    @property
+    def url(self) -> str:
+        """Base of all resources."""
+        return f"http://127.0.0.1:{self.port}/api/v1/"
+
+    def await_answer(self) -> None:
+        """Wait until it answers; fails the test when it ends, or takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            assert self.inspect()["State"]["Running"], f"it ended:\n{self.log()}"
+            assert time.monotonic() < deadline, f"it does not answer:\n{self.log()}"
+            time.sleep(0.1)
+
+    def inspect(self) -> dict[str, Any]:
+        """ContainerInspect."""
+        found: dict[str, Any] = self.client.inspect_container(self.name)
+        return found
+
+    def log(self) -> str:
+        """The end of what it printed."""
+        return bytes(self.client.logs(self.name, tail=60)).decode("utf-8", "replace")
+
+    def answers(self) -> bool:
+        """Whether ``health/`` says OK."""
+        try:
+            return requests.get(self.url + "health/", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def execute(self, *words: str) -> tuple[int, str]:
+        """Run a command in the container; its exit status and output."""
+        started = self.client.exec_create(self.name, list(words))
+        output = bytes(self.client.exec_start(started)).decode("utf-8", "replace")
+        return int(self.client.exec_inspect(started)["ExitCode"]), output
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files below storeBase, as the service's user."""
+        owner, group = map(int, self.user.split(":"))
+        made = {str(parent) for name in files for parent in Path(name).parents if str(parent) != "."}
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name in sorted(made | set(files)):
+                member = tarfile.TarInfo(name)
+                member.uid, member.gid, member.mode = owner, group, 0o755
+                content = files.get(name, b"")
+                member.type = tarfile.REGTYPE if name in files else tarfile.DIRTYPE
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        self.client.put_archive(self.name, STOREBASE, buffer.getvalue())
+
+
 @dataclass
-class ServiceContainer:
+class ServiceContainer(Container):
     """A container that serves, with a new volume as its storeBase. ``environ`` adds settings.
 
     engine_url: as in DOCKER_HOST, a Unix socket. user, groups: whom it runs as, and with what further groups.
-    userns: Podman's ``--userns``. job_user: CONTAINER_USER; empty for the image's own, root.
+    userns: Podman's ``--userns``.
     by_name: whether it is told its volume's name; else it looks for a container with its label.
     """
 
@@ -42,11 +106,6 @@ class ServiceContainer:
 
     def __post_init__(self) -> None:
         self.client = docker.APIClient(base_url=self.engine_url, version="auto", timeout=60)
-
-    @property
-    def url(self) -> str:
-        """Base of all resources."""
-        return f"http://127.0.0.1:{self.port}/api/v1/"
 
     def settings(self) -> dict[str, str]:
         """What the service is configured with."""
@@ -96,49 +155,8 @@ class ServiceContainer:
         """Create it, and wait until it answers."""
         self.create()
         self.port = int(self.inspect()["NetworkSettings"]["Ports"]["5005/tcp"][0]["HostPort"])
-        deadline = time.monotonic() + START_SECONDS
-        while not self.answers():
-            assert self.inspect()["State"]["Running"], f"it ended:\n{self.log()}"
-            assert time.monotonic() < deadline, f"it does not answer:\n{self.log()}"
-            time.sleep(0.1)
+        self.await_answer()
         return self
-
-    def inspect(self) -> dict[str, Any]:
-        """ContainerInspect."""
-        found: dict[str, Any] = self.client.inspect_container(self.name)
-        return found
-
-    def log(self) -> str:
-        """The end of what it printed."""
-        return bytes(self.client.logs(self.name, tail=60)).decode("utf-8", "replace")
-
-    def answers(self) -> bool:
-        """Whether ``health/`` says OK."""
-        try:
-            return requests.get(self.url + "health/", timeout=5).status_code == 200
-        except requests.ConnectionError:
-            return False
-
-    def execute(self, *words: str) -> tuple[int, str]:
-        """Run a command in the container; its exit status and output."""
-        started = self.client.exec_create(self.name, list(words))
-        output = bytes(self.client.exec_start(started)).decode("utf-8", "replace")
-        return int(self.client.exec_inspect(started)["ExitCode"]), output
-
-    def put(self, files: Mapping[str, bytes]) -> None:
-        """Write files below storeBase, as the service's user."""
-        owner, group = map(int, self.user.split(":"))
-        made = {str(parent) for name in files for parent in Path(name).parents if str(parent) != "."}
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for name in sorted(made | set(files)):
-                member = tarfile.TarInfo(name)
-                member.uid, member.gid, member.mode = owner, group, 0o755
-                content = files.get(name, b"")
-                member.type = tarfile.REGTYPE if name in files else tarfile.DIRTYPE
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-        self.client.put_archive(self.name, STOREBASE, buffer.getvalue())
 
     def stop(self) -> None:
         """Remove it with its volume."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from .containers import ServiceContainer
+from .containers import Container
 from .live import JOB_FIELDS, Api, LiveServer, new_jid
 
 INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
@@ -18,7 +18,7 @@ INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
 class StagedJob:
     """A job on a server whose storeBase is the users' storage too."""
 
-    def __init__(self, server: LiveServer | ServiceContainer, input_dir: str = "home/bob/data") -> None:
+    def __init__(self, server: LiveServer | Container, input_dir: str = "home/bob/data") -> None:
         self.server = server
         self.api = Api(server.url)
         self.jid = new_jid()

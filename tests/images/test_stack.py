@@ -1,0 +1,90 @@
+"""The compose and stack files: valid for the real tools, and brought up by them."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.container_jobs import delete_all, run_fslink_job, run_zip_job
+from support.containers import STOREBASE
+from support.engines import op_image, swarm_url
+from support.stacks import FILES, Stack, each, run
+
+DEVELOPMENT = [("development",), *(("development", name) for name in ("filesystem", "fslink", "swift", "s3"))]
+PRODUCTION = [("production",), ("production", "postgresql")]
+
+
+@pytest.fixture(scope="module")
+def environ() -> Iterator[dict[str, str]]:
+    """What the files want to be told, with secrets and a storeBase of our own."""
+    with tempfile.TemporaryDirectory(prefix="pfcon-stack-", ignore_cleanup_errors=True) as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        for name in ("secret_key", "user", "password", "database_url", "database_password"):
+            (root / name).write_text(f"{name}-{secrets.token_hex(20)}\n")
+        (root / "password").write_text("pfcon1234-not-well-known\n")
+        (root / "storeBase").mkdir()
+        os.chown(root / "storeBase", 1001, 1001)
+        yield {
+            "DOCKER_GROUP": "0",
+            "PFCON_IMAGE": os.environ.get("PFCON_TEST_OP_IMAGE", "local/pfcon:1"),
+            "PFCON_SECRETS": directory,
+            "STOREBASE": f"{directory}/storeBase",
+            "DATABASE_NODE": "db-1",
+        }
+
+
+@pytest.mark.parametrize("files", DEVELOPMENT + PRODUCTION, ids="+".join)
+def test_docker_compose_finds_the_files_valid(environ: dict[str, str], files: tuple[str, ...]) -> None:
+    done = run(compose(), *each("-f", files), "config", "--quiet", **environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("files", "variable"), [(("development",), "DOCKER_GROUP"), (("production",), "STOREBASE")])
+def test_what_only_the_user_knows_is_asked_for(environ: dict[str, str], files: tuple[str, ...], variable: str) -> None:
+    known = {name: value for name, value in environ.items() if name != variable}
+    done = run(compose(), *each("-f", files), "config", "--quiet", **known)
+    assert done.returncode != 0
+    assert variable in done.stderr
+    assert "set it to" in done.stderr
+
+
+def test_every_file_is_checked() -> None:
+    assert {name for files in DEVELOPMENT + PRODUCTION for name in files} == {path.stem for path in FILES.glob("*.yml")}
+
+
+def compose() -> str:
+    """The program ``docker-compose``; skips or fails the test without one."""
+    found = shutil.which("docker-compose")
+    if not found:
+        advice = "there is no docker-compose (Debian: apt install docker-compose)"
+        if "docker-compose" in os.environ.get("PFCON_TEST_REQUIRE", "").split():
+            pytest.fail(f"docker-compose is in PFCON_TEST_REQUIRE, but {advice}", pytrace=False)
+        pytest.skip(advice)
+    return found
+
+
+@pytest.fixture
+def stack_environ(environ: dict[str, str]) -> dict[str, str]:
+    """For a Swarm that holds the image."""
+    socket = swarm_url().removeprefix("unix://")
+    op_image("swarm")
+    return {**environ, "DOCKER_SOCKET": socket, "DOCKER_GROUP": str(os.stat(socket).st_gid)}
+
+
+@pytest.mark.engine("swarm")
+def test_the_development_stack_runs_a_zip_job(stack_environ: dict[str, str]) -> None:
+    with Stack(swarm_url(), ("development",), stack_environ) as service:
+        run_zip_job(service)
+        assert service.execute("ls", STOREBASE) == (0, "")
+
+
+@pytest.mark.engine("swarm")
+def test_the_development_stack_runs_an_fslink_job(stack_environ: dict[str, str]) -> None:
+    with Stack(swarm_url(), ("development", "fslink"), stack_environ) as service:
+        delete_all(run_fslink_job(service))
+        assert service.execute("ls", STOREBASE) == (0, "home\n")
