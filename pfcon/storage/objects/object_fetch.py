@@ -180,7 +180,8 @@ class _Sink:
     def begin(self, described: Described) -> Write:
         """See Getter. Raises TooLarge."""
         self._run.room.take(described.size)
-        os.ftruncate(self._fd, 0)
+        if os.fstat(self._fd).st_size:  # of another version; ext4 flushes what was truncated when it is closed
+            os.ftruncate(self._fd, 0)
         self.verifier = verifier(described)
         return self._write
 
