@@ -1,0 +1,112 @@
+"""Manifests as they are sent, and what Kubernetes' own schemas say of them."""
+
+import dataclasses
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from pfcon.compute.kubernetes.manifest import argv_of, job_manifest, memory_limit, require_possible
+from pfcon.errors import Refused
+from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, Secret, User
+from pfcon.settings.model import KubernetesSettings
+
+DATA = Path(__file__).parents[1] / "data" / "kubernetes"
+VERSIONS = ["1.29", "1.34", "1.37"]
+KEY = PurePosixPath("key-chris-jid-42")
+PLAIN = KubernetesSettings(namespace="default", node_selector=(), image_pull_secrets=())
+
+SMALL = JobSpec(
+    name="chris-jid-42",
+    jid=JobId("chris-jid-42"),
+    kind=JobKind.PLUGIN,
+    image="fnndsc/pl-simpledsapp",
+    argv=("simpledsapp",),
+    mounts=(Mount(KEY / "outgoing", OUTGOING, read_only=False),),
+    request="5eed",
+)
+FULL = JobSpec(
+    name="chris-jid-42",
+    jid=JobId("chris-jid-42"),
+    kind=JobKind.PLUGIN,
+    image="registry.example.org/fnndsc/pl-simpledsapp:2.1.0",
+    argv=("simpledsapp", "--prefix", "$(HOME) costs 5$", "/share/incoming", "/share/outgoing"),
+    env=(("TOKEN", "a$$b"), ("HOME", "/"), ("HOME", "/tmp")),
+    mounts=(Mount(KEY / "incoming", INCOMING, read_only=True), Mount(KEY / "outgoing", OUTGOING, read_only=False)),
+    resources=Resources(cpu=1500, memory=512, gpus=2, workers=3, shm=64, pids=4096),
+    user=User(1000, 1001),
+    labels=(("site", "boston"),),
+    request="5eed",
+)
+FULL_OPTIONS = KubernetesSettings("chris", (("disk", "ssd"), ("zone", "a")), ("registry", "other"))
+COPY = JobSpec(
+    name="chris-jid-42-copy",
+    jid=JobId("chris-jid-42"),
+    kind=JobKind.COPY,
+    image="pfcon-operations",
+    argv=("python3", "-m", "pfcon.operations", "copy", "/share/storebase/key-chris-jid-42"),
+    mounts=(
+        Mount(PurePosixPath(), PurePosixPath("/share/storebase"), read_only=True),
+        Mount(KEY, PurePosixPath("/share/storebase") / KEY, read_only=False),
+    ),
+    resources=Resources(cpu=1000, memory=300, pids=4096),
+    user=User(1001, 0),
+    request="5eed",
+    secrets=(Secret("s3", PurePosixPath("/run/secrets/pfcon")),),
+)
+CASES = {"small": (SMALL, PLAIN), "full": (FULL, FULL_OPTIONS), "copy": (COPY, PLAIN)}
+
+
+def manifest(name: str) -> dict[str, Any]:
+    spec, options = CASES[name]
+    return job_manifest(spec, "storebase", options, 10)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_manifest_is_the_golden_one(name: str) -> None:
+    assert manifest(name) == json.loads((DATA / f"job-{name}.json").read_text())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", CASES)
+def test_kubernetes_knows_every_field(name: str, version: str) -> None:
+    kubernetes_validate.validate(manifest(name), version, strict=True)
+
+
+def test_the_schemas_would_tell_of_a_field_that_there_is_not() -> None:
+    wrong = manifest("small")
+    wrong["spec"]["backofLimit"] = 0
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, VERSIONS[0], strict=True)
+
+
+def test_the_command_and_the_limit_can_be_read_back() -> None:
+    assert argv_of(manifest("full")) == FULL.argv
+    assert memory_limit(manifest("full")) == "512 MiB"
+    assert memory_limit(manifest("small")) == ""
+
+
+@pytest.mark.parametrize("name", ["Upper", "under_score", "a.b", "x" * 64, "-a", "a-"])
+def test_a_name_that_kubernetes_cannot_take_is_refused_with_the_rule(name: str) -> None:
+    with pytest.raises(Refused, match="at most 63 lower-case letters, digits and '-'") as refused:
+        require_possible(dataclasses.replace(SMALL, name=name))
+    assert repr(name) in str(refused.value)
+
+
+def test_the_names_of_several_workers_need_room_for_their_numbers() -> None:
+    many = dataclasses.replace(SMALL, name="x" * 60, resources=Resources(workers=100))
+    require_possible(many)
+    with pytest.raises(Refused, match="at most 60"):
+        require_possible(dataclasses.replace(many, name="x" * 61))
+
+
+def test_a_longest_name_of_one_worker_is_taken() -> None:
+    require_possible(dataclasses.replace(SMALL, name="x" * 63))
+
+
+@pytest.mark.parametrize(("fields", "told"), [({"argv": ()}, "empty"), ({"resources": Resources(workers=0)}, "worker")])
+def test_a_job_that_is_none_is_refused(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        require_possible(dataclasses.replace(SMALL, **fields))

@@ -1,0 +1,252 @@
+"""What is told of a job by what real API servers answered about it and its pods."""
+
+import copy
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfcon.compute.kubernetes.manifest import DEADLINE
+from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, has_ended, job_info, note_of, stuck, untold, view_of
+from pfcon.models import JobInfo, JobStatus
+
+DATA = Path(__file__).parents[1] / "data" / "kubernetes"
+LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").read_text())
+EXCHANGES = {each["what"]: each for each in map(json.loads, (DATA / "exchanges.jsonl").read_text().splitlines())}
+IMAGE = "local/pfcon-test:1"
+PREPARING = f"its node prepares it: volumes, then image {IMAGE}"
+Sight = dict[str, Any]
+
+
+def told(sight: Sight, age: float = 1) -> JobInfo:
+    """age: seconds since the Job was made."""
+    made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
+    return job_info(view_of(sight["job"], sight["pods"]), made.astimezone(UTC) + timedelta(seconds=age))
+
+
+def changed(case: str, number: int) -> Sight:
+    """A recorded sight that a test may change."""
+    return copy.deepcopy(LIVES[case][number])
+
+
+def ended_note(sight: Sight, reason: str, age: float) -> Sight:
+    made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
+    note = Note(reason, made + timedelta(seconds=age))
+    sight["job"]["metadata"].setdefault("annotations", {})[NOTE_ANNOTATION] = note.annotation()
+    return sight
+
+
+@pytest.mark.parametrize(
+    ("case", "number", "status", "message"),
+    [
+        ("exit-0", 0, JobStatus.NOT_STARTED, PREPARING),
+        ("exit-0", -1, JobStatus.SUCCEEDED, ""),
+        ("exit-3", -1, JobStatus.FAILED, "exit code 3"),
+        ("segfault", -1, JobStatus.FAILED, "killed by signal SIGSEGV"),
+        ("memory", 1, JobStatus.STARTED, ""),
+        ("memory", -1, JobStatus.FAILED, "out of memory: the job exceeded its limit of 64 MiB"),
+        ("command", -1, JobStatus.FAILED, f"no such command in image {IMAGE}: nosuch"),
+        ("executable", -1, JobStatus.FAILED, f"not executable in image {IMAGE}: /etc/passwd"),
+        ("cpu", -1, JobStatus.NOT_STARTED, "no node can run it yet: 0/1 nodes are available: 1 Insufficient cpu."),
+        ("claim", -1, JobStatus.NOT_STARTED, 'there is no such volume: persistentvolumeclaim "none" not found'),
+        ("workers", -1, JobStatus.SUCCEEDED, ""),
+        ("deadline", 1, JobStatus.FAILED, "the job exceeded its deadline: it was there for more than 0:00:06"),
+        ("deadline", -1, JobStatus.FAILED, "the job exceeded its deadline: it was there for more than 0:00:06"),
+    ],
+)
+def test_a_recorded_life_is_told_in_plain_words(case: str, number: int, status: JobStatus, message: str) -> None:
+    info = told(LIVES[case][number])
+    assert (info.status, info.message) == (status, message)
+    assert (info.finished_at is not None) == status.final
+    assert info.request == "5eed"
+    assert info.image == IMAGE
+
+
+def test_a_job_without_a_node_that_it_may_run_on_says_so() -> None:
+    info = told(LIVES["selector"][-1])
+    assert info.status is JobStatus.NOT_STARTED
+    assert "didn't match" in info.message
+
+
+@pytest.mark.parametrize(
+    ("case", "number", "reason"),
+    [
+        ("image", 1, "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: rpc error"),
+        ("image", 2, "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: Back-off pulling image"),
+        ("name-of-image", -1, "image Not An Image can't be fetched: Failed to apply default image tag"),
+        ("claim", -1, "there is no such volume"),
+    ],
+)
+def test_a_job_that_cannot_start_by_itself_is_stuck_and_says_why(case: str, number: int, reason: str) -> None:
+    sight = LIVES[case][number]
+    found = stuck(view_of(sight["job"], sight["pods"]))
+    assert found
+    assert found.message.startswith(reason)
+    assert told(sight).status is JobStatus.NOT_STARTED
+    assert told(sight).message == found.message
+
+
+@pytest.mark.parametrize("case", ["cpu", "selector"])
+def test_a_job_that_waits_for_a_node_is_not_stuck(case: str) -> None:
+    sight = LIVES[case][-1]
+    assert stuck(view_of(sight["job"], sight["pods"])) is None
+
+
+def test_a_cancelled_job_runs_until_its_container_has_had_its_grace() -> None:
+    """A kubelet of 1.20 calls the pod Failed at once, and its container running for ever."""
+    for number in (2, 3):
+        sight = changed("cancelled", number)
+        note = note_of(sight["job"])
+        assert note
+        made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
+        age = (note.at - made).total_seconds()
+        assert told(sight, age + 1).status is JobStatus.STARTED
+        assert told(sight, age + 1).message == "cancelled: being ended"
+    ended = told(sight, age + 6)
+    assert (ended.status, ended.message, ended.finished_at) == (JobStatus.FAILED, "cancelled", note.at)
+
+
+def test_a_note_without_what_should_have_followed_is_noticed() -> None:
+    sight = ended_note(changed("memory", 1), "cancelled", 1)
+    view = view_of(sight["job"], sight["pods"])
+    assert untold(view)
+    assert told(sight, 600).status is JobStatus.STARTED
+    sight["pods"][0]["spec"]["activeDeadlineSeconds"] = 1
+    assert not untold(view_of(sight["job"], sight["pods"]))
+    assert told(sight, 600).status is JobStatus.FAILED
+
+
+def test_a_pod_that_a_node_may_be_starting_keeps_a_cancelled_job_from_being_over() -> None:
+    sight = ended_note(changed("exit-0", 0), "cancelled", 1)
+    sight["job"]["spec"]["activeDeadlineSeconds"] = 1
+    assert told(sight, 2).status is JobStatus.STARTED
+    assert told(sight, 90).status is JobStatus.FAILED
+
+
+def test_a_job_that_succeeded_before_it_could_be_ended_has_succeeded() -> None:
+    assert told(ended_note(changed("exit-0", -1), "cancelled", 1)).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_is_over_when_its_pods_are_though_it_does_not_know_yet() -> None:
+    for case, status in (("exit-0", JobStatus.SUCCEEDED), ("exit-3", JobStatus.FAILED)):
+        sight = changed(case, -1)
+        sight["job"]["status"] = {"startTime": "2026-11-20T09:39:41Z", "active": 1, "ready": 0}
+        assert told(sight).status is status
+        assert not has_ended(sight["job"])
+
+
+def test_one_of_two_workers_does_not_make_a_success() -> None:
+    sight = changed("workers", -1)
+    sight["job"]["status"] = {"active": 1, "succeeded": 1}
+    sight["pods"][1] = {**changed("memory", 1)["pods"][0], "metadata": sight["pods"][1]["metadata"]}
+    assert told(sight).status is JobStatus.STARTED
+
+
+def test_the_worker_that_failed_is_named_once_no_other_runs() -> None:
+    sight = changed("workers", -1)
+    sight["job"]["status"] = {"active": 1, "failed": 1}
+    failed = changed("exit-3", -1)["pods"][0]
+    sight["pods"][0]["status"] = failed["status"]
+    info = told(sight)
+    assert info.status is JobStatus.FAILED
+    assert info.message == f"{sight['pods'][0]['metadata']['name']}: exit code 3"
+
+
+def test_workers_that_wait_for_others_are_told_of() -> None:
+    sight = changed("workers", 0)
+    sight["pods"][0] = {**changed("memory", 1)["pods"][0], "metadata": sight["pods"][0]["metadata"]}
+    assert told(sight).message == "1 of 2 workers have begun"
+
+
+def test_pods_that_an_earlier_job_of_the_name_has_left_are_not_its_own() -> None:
+    sight = changed("exit-3", -1)
+    sight["job"]["metadata"]["uid"] = "another"
+    sight["job"]["status"] = {}
+    assert told(sight).status is JobStatus.NOT_STARTED
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (
+            {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."},
+            "evicted by its node: The node was low on resource: memory.",
+        ),
+        ({"phase": "Failed", "reason": "NodeLost"}, "its node was lost"),
+        ({"phase": "Failed", "reason": "Terminated", "message": "x"}, "its node was shut down: x"),
+        ({"phase": "Failed", "reason": "OutOfnvidia.com/gpu", "message": "no"}, "OutOfnvidia.com/gpu: no"),
+        ({"phase": "Failed"}, "its pod failed, and no reason was given"),
+    ],
+)
+def test_what_a_node_or_the_cluster_did_to_a_pod_is_told(status: dict[str, Any], message: str) -> None:
+    sight = changed("exit-3", -1)
+    sight["pods"][0]["status"] = status
+    info = told(sight)
+    assert (info.status, info.message) == (JobStatus.FAILED, message)
+
+
+def test_a_disruption_is_told_rather_than_the_signal_that_it_sent() -> None:
+    sight = changed("exit-3", -1)
+    text = "Taint manager: deleting due to NoExecute taint"
+    sight["pods"][0]["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True", "message": text}]
+    assert told(sight).message == f"ended by the cluster: {text}"
+
+
+def test_a_job_whose_failed_pod_is_gone_says_what_may_have_been() -> None:
+    sight = changed("exit-3", -1)
+    sight["pods"] = []
+    info = told(sight)
+    assert info.status is JobStatus.FAILED
+    assert "removed by the cluster" in info.message
+    assert info.finished_at
+
+
+def test_a_job_that_gets_no_pod_says_so_after_a_while() -> None:
+    sight = changed("exit-0", 0)
+    sight["pods"], sight["job"]["status"] = [], {}
+    assert told(sight).message == ""
+    assert "quota" in told(sight, 60).message
+    assert told(sight, 60).status is JobStatus.NOT_STARTED
+
+
+def test_a_node_that_does_not_answer_is_told_of_while_the_job_runs() -> None:
+    sight = changed("memory", 1)
+    sight["pods"][0]["status"]["reason"] = "NodeLost"
+    assert told(sight).status is JobStatus.STARTED
+    assert told(sight).message == "its node does not answer"
+
+
+def test_a_spoiled_note_is_none() -> None:
+    sight = changed("memory", 1)
+    for text in ("x", "[]", "{}", '{"reason": "x", "at": "y"}'):
+        sight["job"]["metadata"]["annotations"] = {NOTE_ANNOTATION: text}
+        assert note_of(sight["job"]) is None
+
+
+@pytest.mark.parametrize(
+    ("job", "pods", "status", "message"),
+    [
+        ("get at once", "pods at once", JobStatus.NOT_STARTED, None),
+        ("get running", "pod running", JobStatus.STARTED, ""),
+        ("get done", "pod done", JobStatus.SUCCEEDED, ""),
+        ("get failed", "pods failed", JobStatus.FAILED, "exit code 5"),
+    ],
+)
+def test_a_server_of_1_34_is_understood_too(job: str, pods: str, status: JobStatus, message: str | None) -> None:
+    found, answer = EXCHANGES[job]["body"], EXCHANGES[pods]["body"]
+    info = told({"job": found, "pods": answer.get("items") or [answer]})
+    assert info.status is status
+    assert message is None or info.message == message
+
+
+def test_success_is_not_told_by_a_criterion_alone() -> None:
+    """SuccessCriteriaMet comes before Complete, and a pod that is deleted meanwhile tells nothing."""
+    job = EXCHANGES["get right after delete"]["body"]
+    assert not has_ended(job)
+    assert not told({"job": job, "pods": []}).status.final
+
+
+def test_the_deadline_is_a_week() -> None:
+    assert timedelta(seconds=DEADLINE) == timedelta(days=7)
