@@ -55,7 +55,7 @@ def test_a_name_that_is_not_utf_8_is_refused(objects: ObjectHarness) -> None:
             request(name)
 
 
-@pytest.mark.parametrize("limit", [0, 1, 2, 3, 100])
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 20_000])
 def test_a_listing_has_every_name_once_and_in_order_whatever_its_pages(objects: ObjectHarness, limit: int) -> None:
     names = sorted(["a", "a/1", "a/2", "ab", "b c", "b+c", "é", "z\nz"], key=str.encode)
     for name in names:

@@ -1,5 +1,6 @@
 """What both clients of object stores share, and how they are chosen."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,11 +13,12 @@ from support.zips import NO_LIMITS
 
 from pfcon.errors import ConfigurationError, Refused
 from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings
-from pfcon.storage.objects.answers import body, extent, plain, range_header, seconds
+from pfcon.storage.objects.answers import Timeouts, body, extent, plain, range_header, seconds
 from pfcon.storage.objects.sending import CHUNK, SourceReader
 from pfcon.storage.objects.store import Source, Transient
 from pfcon.storage.objects.stores import make_store
-from pfcon.storage.objects.swift_access import Access, Tokens
+from pfcon.storage.objects.swift_access import Access, SwiftAccess, Tokens
+from pfcon.storage.objects.swift_faults import Asked
 
 SWIFT = SwiftSettings("http://swift/auth/v1.0", "user", "key", "users")
 S3 = S3Settings("http://s3", "access", "secret", "us-east-1", "users")
@@ -81,6 +83,15 @@ def test_a_failed_login_is_that_of_all_who_waited_for_it_and_of_none_who_comes_l
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {"wrong key, 1"}
     assert ask(9) == "wrong key, 2"
+
+
+def test_an_answer_that_is_not_swifts_is_refused() -> None:
+    def page(url: str, token: str, *, http_conn: object) -> None:
+        json.loads("<html>Welcome to this network</html>")
+
+    access = SwiftAccess(Tokens(lambda: Access("http://swift/v1/AUTH_chris", "token")), Timeouts())
+    with pytest.raises(Refused, match="does not answer as Swift does"):
+        access.call(Asked("container 'users'"), page)
 
 
 def test_a_source_is_read_in_its_bounds_and_never_more_than_a_mebibyte(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.object_stores import md5
 
 from pfcon.storage.objects.store import Limits, Piece
-from pfcon.storage.objects.swift import limits_of, listed
+from pfcon.storage.objects.swift_answers import limits_of, listed
 from pfcon.storage.objects.swift_pieces import (
     Part,
     StoredPiece,

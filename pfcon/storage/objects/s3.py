@@ -127,6 +127,9 @@ class S3Store(ObjectStore):
 
     def _part_size(self, found: Described, number: int) -> int:
         """Bytes of one part of this version; 0 where the service does not tell."""
-        told = self._bucket.call("head_object", found.name, PartNumber=number, IfMatch=f'"{found.etag}"')
+        try:
+            told = self._bucket.call("head_object", found.name, PartNumber=number, IfMatch=f'"{found.etag}"')
+        except Refused:  # it gave the object's headers, but does not know of parts
+            return 0
         _, length, _ = extent(told.get("ContentRange"), int(told["ContentLength"]))
         return length if "PartsCount" in told or told.get("ContentRange") else 0

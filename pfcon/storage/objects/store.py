@@ -175,7 +175,7 @@ class ObjectStore(ABC):
     def put(self, name: str, source: Source, md5: str) -> None:
         """Store an object in one request; the store verifies it. At most ``limits().single_max`` bytes. md5: hex.
 
-        Where the name held a large object, its pieces are removed.
+        Where the name held a large object of ours, its pieces are removed.
         """
 
     @abstractmethod

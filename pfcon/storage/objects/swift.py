@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 from swiftclient import client as swiftclient
+from swiftclient.exceptions import ClientException
 
 from pfcon.errors import Refused
 from pfcon.settings.model import SwiftSettings
@@ -22,15 +23,15 @@ from pfcon.storage.objects.store import (
     Transient,
 )
 from pfcon.storage.objects.swift_access import SwiftAccess, Tokens
-from pfcon.storage.objects.swift_container import Row, SwiftContainer, is_static
-from pfcon.storage.objects.swift_faults import Asked, NoContainer
+from pfcon.storage.objects.swift_answers import Row, described, is_static, limits_of, listed, with_pieces
+from pfcon.storage.objects.swift_container import SwiftContainer
+from pfcon.storage.objects.swift_faults import Asked
 from pfcon.storage.objects.swift_login import login_of
-from pfcon.storage.objects.swift_pieces import etag_of, parts, segments_container
+from pfcon.storage.objects.swift_pieces import parts, segments_container
 from pfcon.storage.objects.swift_upload import SwiftLargeUpload, drop_pieces
 
-DIRECTORY = "application/directory"
-EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 MAX_NESTED = 10  # manifests within manifests, as Swift has it
+INFO_REFUSED = (400, 401, 403, 404, 405)
 NO_PIECES_SECONDS = 60.0  # how long it is believed that no container of pieces is there
 
 
@@ -65,6 +66,7 @@ class SwiftStore(ObjectStore):
         """See ObjectStore."""
         delimiter = "/" if delimited else ""
         longest = int(self._info().get("swift", {}).get("container_listing_limit", 0))
+        limit = min(limit, longest) if limit and longest else limit  # Swift refuses more
         for rows in self._objects.rows(prefix, delimiter=delimiter, limit=limit, longest=longest):
             yield [listed(row) for row in rows]
 
@@ -109,17 +111,14 @@ class SwiftStore(ObjectStore):
         if time.monotonic() >= self._no_pieces_until:
             try:
                 drop_pieces(self._pieces, name, keep=frozenset())
-            except NoContainer:
+            except Refused:  # there is no such container, or it is not ours to see: so the pieces are not ours either
                 self._no_pieces_until = time.monotonic() + NO_PIECES_SECONDS
 
     def _info(self) -> dict[str, Any]:
-        """What the cluster tells of itself (``/info``); nothing where it does not."""
+        """What the cluster tells of itself."""
         with self._lock:
             if self._told is None:
-                try:
-                    self._told = self._access.call(Asked(self.place), capabilities)
-                except Refused:
-                    self._told = {}
+                self._told = self._access.call(Asked(self.place), capabilities)
             return self._told
 
     def _static(self, name: str, headers: Mapping[str, str]) -> Described:
@@ -148,49 +147,14 @@ class SwiftStore(ObjectStore):
         return with_pieces(described(name, {**headers, "content-length": str(size)}, self.place), pieces)
 
 
-def limits_of(info: Mapping[str, Any]) -> Limits:
-    """What ``/info`` says, and Swift's defaults for what it does not."""
-    largest = int(info.get("swift", {}).get("max_file_size", 5 * 1024**3))
-    slo = info.get("slo", {} if not info else None)
-    if slo is None:
-        return Limits(largest, 1, largest, 0)
-    smallest = int(slo.get("min_segment_size", 1))
-    return Limits(largest, smallest, largest, int(slo.get("max_manifest_segments", 1000)))
-
-
 def capabilities(url: str, token: str, *, http_conn: Any) -> dict[str, Any]:  # noqa: ARG001 - anybody may ask
-    """``/info`` of the cluster that has this account."""
+    """``/info`` of the cluster that has this account; nothing where it does not tell."""
     parsed, connection = http_conn
     root = parsed._replace(path=parsed.path.partition("/v1")[0] + "/info")
-    found: dict[str, Any] = swiftclient.get_capabilities((root, connection))
+    try:
+        found: dict[str, Any] = swiftclient.get_capabilities((root, connection))
+    except ClientException as error:
+        if error.http_status in INFO_REFUSED:
+            return {}
+        raise
     return found
-
-
-def listed(row: Row) -> Listed:
-    """A row of a listing.
-
-    An empty object has no ETag: a dynamic large object, which is no empty one, is listed the same.
-    """
-    if "subdir" in row:
-        return Listed(row["subdir"], None)
-    etag = str(row.get("slo_etag", row["hash"])).strip('"')
-    return Listed(row["name"], int(row["bytes"]), "" if etag == EMPTY else etag, row.get("content_type") == DIRECTORY)
-
-
-def described(name: str, headers: Mapping[str, str], place: str) -> Described:
-    """What an object's headers tell; of a large one, nothing of its pieces."""
-    length = headers.get("content-length")
-    if length is None:
-        raise Refused(f"{place} does not tell the size of {name!r}: it has more segments than one listing")
-    etag = headers.get("etag", "").strip('"')
-    large = is_static(headers) or "x-object-manifest" in headers
-    _, _, size = extent(headers.get("content-range"), int(length))
-    return Described(name, size, etag, md5="" if large else md5_of(etag))
-
-
-def with_pieces(found: Described, pieces: tuple[Piece, ...]) -> Described:
-    """A large object with its pieces. Raises Transient when they are not those of its size: it has changed."""
-    if sum(piece.size for piece in pieces) != found.size:
-        raise Transient(f"{found.name!r} was replaced while it was looked at")
-    known = all(piece.md5 for piece in pieces) and etag_of(pieces) == found.etag
-    return Described(found.name, found.size, found.etag, pieces=pieces, pieces_md5=found.etag if known else "")

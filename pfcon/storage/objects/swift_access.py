@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from json import JSONDecodeError
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 from swiftclient.requests_compat import SwiftClientRequestsSession
 
+from pfcon.errors import Refused
 from pfcon.storage.objects.answers import Timeouts, not_utf8
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
@@ -162,3 +164,5 @@ class SwiftAccess:
             raise unanswered(fault, asked.place) from None
         except UnicodeEncodeError:
             raise not_utf8(asked.name, asked.place) from None
+        except JSONDecodeError:
+            raise Refused(f"{asked.place} does not answer as Swift does; is SWIFT_AUTH_URL right?") from None

@@ -13,9 +13,8 @@ from pfcon.storage.objects.answers import body, range_header
 from pfcon.storage.objects.sending import CHUNK, SourceReader
 from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
 from pfcon.storage.objects.swift_access import SwiftAccess
+from pfcon.storage.objects.swift_answers import Row
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, unanswered
-
-Row = dict[str, Any]  # of a listing, as Swift gives it: name, bytes, hash, …, or subdir
 
 
 class Answer(NamedTuple):
@@ -176,8 +175,3 @@ def raise_verdict(text: bytes) -> None:
     if not 200 <= status < 300:
         reasons = [" ".join(map(str, error)) for error in verdict.get("Errors", ())]
         raise ClientException("", http_status=status, http_response_content="; ".join(reasons[:3]).encode())
-
-
-def is_static(headers: Mapping[str, str]) -> bool:
-    """Whether an object is a static large one."""
-    return headers.get("x-static-large-object", "").lower() == "true"

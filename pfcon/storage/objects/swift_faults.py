@@ -54,7 +54,7 @@ def answered(error: ClientException, asked: Asked) -> Exception:
         return Transient(f"{asked.place} answers {status} ({text})", seconds(headers.get("Retry-After")))
     if status == 404:
         return ObjectAbsent(f"no {asked.what}") if asked.name is not None else NoContainer(f"there is no {asked.place}")
-    if status in (412, 416):
+    if status in (412, 416) and asked.name is not None:
         return Changed(f"{asked.what} is another one meanwhile")
     if status == 0:  # not from an answer: the library itself
         return Refused(f"{asked.what}: {plain(str(error), asked.secrets)}")

@@ -19,7 +19,6 @@ SUFFIX = "_segments"
 _MARK = ".pieces"
 _PIECE = re.compile(r"([0-9a-f]{32})/(\d{8})")
 _LONGEST = 900  # bytes of an object's name that its pieces repeat, so that theirs stay below Swift's limit of 1024
-_MAX_NAME = 256  # bytes of a container's name, as Swift has it
 
 
 class StoredPiece(NamedTuple):
@@ -41,11 +40,6 @@ class Part(NamedTuple):
 def segments_container(container: str) -> str:
     """Where the pieces of a container's large objects are."""
     return container + SUFFIX
-
-
-def has_room(container: str) -> bool:
-    """Whether that container can have a name."""
-    return len(segments_container(container).encode()) <= _MAX_NAME
 
 
 def pieces_prefix(name: str) -> str:

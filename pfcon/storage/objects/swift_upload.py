@@ -7,7 +7,8 @@ from threading import Lock
 
 from pfcon.storage.objects.answers import md5_of, not_utf8
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Piece, Source
-from pfcon.storage.objects.swift_container import SwiftContainer, is_static
+from pfcon.storage.objects.swift_answers import is_static
+from pfcon.storage.objects.swift_container import SwiftContainer
 from pfcon.storage.objects.swift_faults import NoContainer
 from pfcon.storage.objects.swift_pieces import (
     StoredPiece,
