@@ -46,6 +46,7 @@ class ObjectStorage(Storage):
         self._settings, self._storebase = settings, storebase
         self._lock = Lock()
         self._store: ObjectStore | None = None
+        self._created = not settings.create
 
     @property
     def told(self) -> dict[str, str]:
@@ -57,12 +58,11 @@ class ObjectStorage(Storage):
     def store(self) -> ObjectStore:
         """The store, with its container in development. Raises Refused, Unreachable."""
         with self._lock:
-            if self._store is None:
-                store = make_store(self._settings)
-                if self._settings.create:
-                    Retrying().call(store.place, store.create_container)
-                self._store = store
-            return self._store
+            store = self._store = self._store or make_store(self._settings)
+        if not self._created:  # two threads may do it: the second finds it done
+            Retrying().call(store.place, store.create_container)
+            self._created = True
+        return store
 
     def check(self) -> str:
         """See Storage. In development the container is made."""

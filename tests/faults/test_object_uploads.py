@@ -51,13 +51,13 @@ def through(url: str, relay: HttpRelay) -> str:
     return urlsplit(url)._replace(netloc=f"127.0.0.1:{relay.port}").geturl()
 
 
-def ended_job(users: UserObjects, start_server: StartServer) -> StagedJob:
+def ended_job(users: UserObjects, start_server: StartServer, script: str = "true") -> StagedJob:
     """A plugin job without outputs, which has ended."""
     users.add({"home/bob/data/a": b"a"})
     job = StagedJob(start_server("process", **users.environ))
     assert job.copied()["status"] == DONE
-    job.plugin("true")
-    assert job.wait("plugin")["status"] == DONE
+    job.plugin(script)
+    job.wait("plugin")
     return job
 
 
@@ -112,6 +112,7 @@ def test_a_killed_upload_goes_on_where_it_was(job: StagedJob, users: UserObjects
     assert users.read(job.output_dir + "/") == files
 
 
+@pytest.mark.slow
 def test_a_killed_upload_of_a_large_file_goes_on_with_its_pieces(
     job: StagedJob, users: UserObjects, relay: HttpRelay
 ) -> None:
@@ -178,6 +179,36 @@ def test_a_delete_job_stops_an_upload(job: StagedJob, relay: HttpRelay) -> None:
     assert job.wait("delete")["status"] == DONE
     assert "cancel" in job.wait("upload")["message"]
     assert not job.key.exists()
+
+
+def test_an_upload_outlives_the_service(job: StagedJob, users: UserObjects, relay: HttpRelay) -> None:
+    files = write_files(job)
+    gate = Gate(relay, job.output_dir, FILES // 2)
+    assert job.upload().status_code == 201
+    assert eventually(lambda: gate.stopped > 0, WAIT)
+    job.server.kill()
+    job.server.start()
+    gate.open()
+    assert job.wait("upload")["status"] == DONE
+    assert users.read(job.output_dir + "/") == files
+
+
+def test_a_plugin_job_is_not_begun_anew_while_its_outputs_are_uploaded(
+    users: UserObjects, start_server: StartServer, relay: HttpRelay
+) -> None:
+    job = ended_job(users, start_server, "exit 3")
+    write_files(job)
+    gate = Gate(relay, job.output_dir, 3)
+    assert job.upload().status_code == 201
+    assert eventually(lambda: gate.stopped > 0, WAIT)
+    refused = job.plugin("true")
+    assert refused.status_code == 409
+    assert "being uploaded" in refused.json()["message"]
+    gate.open()
+    assert job.wait("upload")["status"] == DONE
+    assert job.plugin("true").status_code == 201
+    assert job.wait("plugin")["status"] == DONE
+    assert job.files().json()["rel_file_paths"] == []
 
 
 def test_a_wrong_key_is_told_and_not_shown(storage: str, start_server: StartServer) -> None:
