@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from support.container_jobs import delete_all, run_fslink_job, run_zip_job
 from support.containers import STOREBASE
-from support.engines import op_image, swarm_url
-from support.stacks import FILES, Stack, each, run
+from support.engines import IMAGE, docker_url, op_image, swarm_url
+from support.live import USER, free_port
+from support.stacks import FILES, Composed, Stack, each, run
 
 DEVELOPMENT = [("development",), *(("development", name) for name in ("filesystem", "fslink", "swift", "s3"))]
 PRODUCTION = [("production",), ("production", "postgresql")]
@@ -23,9 +24,9 @@ def environ() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="pfcon-stack-", ignore_cleanup_errors=True) as directory:
         root = Path(directory)
         root.chmod(0o755)
-        for name in ("secret_key", "user", "password", "database_url", "database_password"):
-            (root / name).write_text(f"{name}-{secrets.token_hex(20)}\n")
-        (root / "password").write_text("pfcon1234-not-well-known\n")
+        for name in ("secret_key", "password", "database_url", "database_password"):
+            (root / name).write_text(secrets.token_hex(20) + "\n")
+        (root / "user").write_text(f"{USER}\n")
         (root / "storeBase").mkdir()
         os.chown(root / "storeBase", 1001, 1001)
         yield {
@@ -34,6 +35,7 @@ def environ() -> Iterator[dict[str, str]]:
             "PFCON_SECRETS": directory,
             "STOREBASE": f"{directory}/storeBase",
             "DATABASE_NODE": "db-1",
+            **dict.fromkeys(("SWIFT_IMAGE", "S3_IMAGE", "POSTGRES_IMAGE"), IMAGE),  # theirs are in registries only
         }
 
 
@@ -68,6 +70,17 @@ def compose() -> str:
     return found
 
 
+@pytest.mark.engine("docker")
+def test_docker_compose_brings_the_development_service_up_and_it_runs_a_zip_job(environ: dict[str, str]) -> None:
+    socket = docker_url().removeprefix("unix://")
+    op_image("docker")
+    group, port = str(os.stat(socket).st_gid), str(free_port())
+    more = {"DOCKER_SOCKET": socket, "DOCKER_GROUP": group, "PFCON_PORT": port, "DOCKER_HOST": docker_url()}
+    with Composed(compose(), ("development",), {**environ, **more}) as service:
+        run_zip_job(service)
+        assert service.execute("ls", STOREBASE) == (0, "")
+
+
 @pytest.fixture
 def stack_environ(environ: dict[str, str]) -> dict[str, str]:
     """For a Swarm that holds the image."""
@@ -88,3 +101,29 @@ def test_the_development_stack_runs_an_fslink_job(stack_environ: dict[str, str])
     with Stack(swarm_url(), ("development", "fslink"), stack_environ) as service:
         delete_all(run_fslink_job(service))
         assert service.execute("ls", STOREBASE) == (0, "home\n")
+
+
+@pytest.mark.engine("swarm")
+def test_the_production_stack_has_its_secrets_and_limits_and_runs_jobs_as_services(
+    stack_environ: dict[str, str],
+) -> None:
+    environ = {**stack_environ, "STORAGE_ENV": "zipfile", "PFCON_INNETWORK": "false"}
+    password = Path(environ["PFCON_SECRETS"], "password").read_text().strip()
+    with Stack(swarm_url(), ("production",), environ, password) as service:
+        run_zip_job(service)
+        host = service.inspect()["HostConfig"]
+        assert (host["Memory"], host["NanoCpus"], host["CapDrop"]) == (2 << 30, 2 * 10**9, ["ALL"])
+        assert host["ReadonlyRootfs"]
+        assert password not in str(service.inspect())
+
+
+@pytest.mark.engine("swarm")
+@pytest.mark.parametrize("files", [("development", "swift"), ("development", "s3"), ("production", "postgresql")])
+def test_a_stack_with_a_server_of_its_own_is_accepted(stack_environ: dict[str, str], files: tuple[str, ...]) -> None:
+    stack = Stack(swarm_url(), files, stack_environ)
+    try:
+        deployed = stack.deploy()
+        assert deployed.returncode == 0, deployed.stderr
+    finally:
+        stack.remove()
+        stack.client.close()

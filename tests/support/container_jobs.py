@@ -7,7 +7,7 @@ from .staged import StagedJob
 
 def run_zip_job(service: Container) -> None:
     """A job that sees its inputs, writes its outputs, and is deleted."""
-    api, jid = Api(service.url), new_jid()
+    api, jid = Api(service.url, service.password), new_jid()
     answer = api.submit(jid, COPY_ALL + '; id -u > "$1/uid"', make_zip({"a.txt": "alpha", "sub/b c.txt": "beta"}))
     assert answer.status_code == 201, answer.text
     ended = api.wait(jid)

@@ -13,6 +13,8 @@ from typing import Any
 import docker
 import requests
 
+from .live import PASSWORD
+
 USER = "1001:1001"  # the image's own
 STOREBASE = "/var/local/storeBase"
 SOCKET = "/var/run/docker.sock"
@@ -25,6 +27,7 @@ class Container:
 
     client: of its engine. name: or Id. port: of this machine's loopback, that leads to its port 5005.
     user, job_user: ``UID:GID`` of the service and of its jobs; an empty ``job_user`` is the image's own, root.
+    password: of the user whom clients log in as.
     """
 
     client: docker.APIClient
@@ -32,6 +35,7 @@ class Container:
     port: int
     user = USER
     job_user = USER
+    password = PASSWORD
 
     @property
     def url(self) -> str:

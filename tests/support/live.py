@@ -144,9 +144,9 @@ StartServer = Callable[..., LiveServer]  # (engine, **environ): what the fixture
 class Api:
     """Requests as a logged-in client."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str = PASSWORD) -> None:
         self.url = url
-        credentials = {"pfcon_user": USER, "pfcon_password": PASSWORD}
+        credentials = {"pfcon_user": USER, "pfcon_password": password}
         answer = requests.post(url + "auth-token/", json=credentials, timeout=30)
         self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
 

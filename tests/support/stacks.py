@@ -13,6 +13,7 @@ from types import TracebackType
 import docker
 
 from .containers import Container
+from .live import PASSWORD
 from .namespace import Door
 
 FILES = Path(__file__).parents[2] / "swarm"
@@ -38,12 +39,54 @@ def each(flag: str, files: tuple[str, ...]) -> list[str | Path]:
 
 
 @dataclass
+class Composed(Container):
+    """pfcon as docker-compose brings it up; a context manager. ``environ``: what the files and the tool ask for."""
+
+    program: str
+    files: tuple[str, ...]
+    environ: Mapping[str, str]
+    name: str = ""
+    port: int = 0
+
+    def _call(self, *words: str) -> None:
+        done = run(self.program, *each("-f", self.files), "--project-name", self._project, *words, **self.environ)
+        assert done.returncode == 0, done.stderr
+
+    def __post_init__(self) -> None:
+        self._project = f"pfcon-test-{uuid.uuid4().hex[:8]}"
+        self.client = docker.APIClient(base_url=self.environ["DOCKER_HOST"], version="auto", timeout=60)
+        self.port = int(self.environ["PFCON_PORT"])
+
+    def __enter__(self) -> "Composed":
+        try:
+            self._call("up", "--detach")
+            label = f"com.docker.compose.project={self._project}"
+            self.name = self.client.containers(filters={"label": label})[0]["Id"]
+            self.await_answer()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        print(f"--- end of the log of {self._project}\n{self.log()}")  # pytest shows it with a failure
+        self._remove()
+
+    def _remove(self) -> None:
+        self._call("down", "--volumes")
+        self.client.close()
+
+
+@dataclass
 class Stack(Container):
     """pfcon as a service of a Swarm, from files of swarm/; a context manager. ``environ``: what the files ask for."""
 
     engine_url: str
     files: tuple[str, ...]
     environ: Mapping[str, str]
+    password: str = PASSWORD
     stack: str = field(default_factory=lambda: f"pfcon-test-{uuid.uuid4().hex[:8]}")
     name: str = ""
     port: int = 0
@@ -53,9 +96,9 @@ class Stack(Container):
         self._exits = ExitStack()
 
     def deploy(self) -> subprocess.CompletedProcess[str]:
-        """``docker stack deploy``."""
-        words = each("-c", self.files)
-        return run("docker", "stack", "deploy", *words, self.stack, DOCKER_HOST=self.engine_url, **self.environ)
+        """``docker stack deploy``; it asks no registry."""
+        words = ["stack", "deploy", "--resolve-image", "never", *each("-c", self.files), self.stack]
+        return run("docker", *words, DOCKER_HOST=self.engine_url, **self.environ)
 
     def __enter__(self) -> "Stack":
         self._exits.callback(self.client.close)
