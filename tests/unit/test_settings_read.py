@@ -63,6 +63,7 @@ def test_the_default_development_settings_are_these() -> None:
                 free_bytes=268_435_456,
                 form_bytes=4_194_304,
             ),
+            create=True,
         ),
         compute=ComputeSettings(
             engine=EngineName.DOCKER,
