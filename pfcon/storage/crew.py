@@ -42,12 +42,11 @@ class Crew:
         *,
         every: float = 1,
         threads: int = 0,
-        first: int = 0,
     ) -> None:
         """Call ``work`` in several threads until all of them have returned; ``report`` each ``every`` seconds.
 
-        threads: a fixed number; 0: at the start ``first`` (0: as many as there are cores, but no more than two), and
-        more of them while they mostly wait. Raises what ``work`` or ``report`` raises.
+        threads: a fixed number; 0: at the start one for each core, but no more than two, and more of them while they
+        mostly wait. Raises what ``work`` or ``report`` raises.
         """
         started, reported = time.monotonic(), time.monotonic()
         left: set[Future[None]] = set()
@@ -55,7 +54,7 @@ class Crew:
         failed = False
         with ThreadPoolExecutor(self.most, self._name) as pool:
             try:
-                for _ in range(threads or first or min(2, len(os.sched_getaffinity(0)))):
+                for _ in range(threads or min(2, len(os.sched_getaffinity(0)))):
                     left.add(pool.submit(self._guarded, work))
                 while left and not failed:
                     done, left = wait(left, timeout=min(every, TICK), return_when=FIRST_EXCEPTION)

@@ -6,7 +6,8 @@ name, or a directory with all below ``foo/a/``, never ``foo/ab``. Where names ca
 * An object whose name ends in ``/``, and one that the store marks as a directory, stands for that directory, which may
   be empty. Its content, if any, is left out, told in a note.
 * A file and a directory of one name: the directory stays. The file is left out, told in a note unless it is empty:
-  such objects are made to stand for directories.
+  such objects are made to stand for directories. (A dynamic large object of Swift is listed as an empty one: one whose
+  segments lie below its own name is left out, and they are staged.)
 * A component that is empty, ``.`` or ``..``, has more than 255 bytes, a NUL, or characters that UTF-8 has not: what
   bears it is left out, a directory with all below it, told in one note. So no name leads out of the tree.
 

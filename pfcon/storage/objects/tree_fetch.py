@@ -57,7 +57,7 @@ class TreeFetch:
         self.crew = Crew("fetch", THREADS, on_stop=retrying.stop)
         self._earlier = earlier
         self._received = self._unverified = 0
-        self._counting, self._more = Lock(), Condition()
+        self._counting, self._listing, self._more = Lock(), Lock(), Condition()
         self._items: Iterator[StagedItem] = iter(())
         self._again: deque[Try] = deque()
         self._beginning = 0  # threads that look at a large object
@@ -65,16 +65,14 @@ class TreeFetch:
         self._masked = stat.S_IMODE(os.stat(target).st_mode) & 0o755 != 0o755  # by the process's umask
         os.chmod(target, 0o755)  # noqa: S103 - jobs of other users read it
 
-    def run(
-        self, items: Iterator[StagedItem], report: Callable[[str], None], *, every: float = 1, threads: int = THREADS
-    ) -> None:
-        """Fetch all items; ``report`` is called each ``every`` seconds. What was fetched stays after an error.
+    def run(self, items: Iterator[StagedItem], report: Callable[[str], None]) -> None:
+        """Fetch all items; ``report`` is called each second. What was fetched stays after an error.
 
         Raises what ``items`` raises; see ``fetch``.
         """
         self._items = items
         try:
-            self.crew.run(self._work, lambda: report(self.progress()), every=every, threads=threads)
+            self.crew.run(self._work, lambda: report(self.progress()), threads=THREADS)
         finally:
             for ranged in self._ranged:
                 ranged.file.close()
@@ -142,25 +140,37 @@ class TreeFetch:
 
     def _next(self) -> _Range | Try | None:
         """What to do next; None when all is done. Waits while others may leave something to do."""
-        with self._more:
-            while True:
-                self.crew.check()
-                for ranged in self._ranged:
-                    taken = ranged.take()
-                    if taken is not None:
-                        return _Range(ranged, *taken)
-                if len(self._ranged) + self._beginning < _MOST_RANGED and (task := self._take()) is not None:
-                    self._beginning += task.item.size > LARGE
-                    return task
-                if not self._ranged and not self._beginning:
+        while True:
+            self.crew.check()
+            task = self._range() or self._another()
+            if task is not None:
+                return task
+            with self._more:
+                if not self._ranged and not self._beginning and not self._again:
                     return None
                 self._more.wait(TICK)
 
-    def _take(self) -> Try | None:
-        if self._again:
-            return self._again.popleft()
-        item = next(self._items, None)
-        return None if item is None else Try(item)
+    def _range(self) -> _Range | None:
+        with self._more:
+            for ranged in self._ranged:
+                taken = ranged.take()
+                if taken is not None:
+                    return _Range(ranged, *taken)
+        return None
+
+    def _another(self) -> Try | None:
+        """An object that is to be fetched; None when there is none, or enough large ones are under way."""
+        with self._listing:
+            with self._more:
+                if len(self._ranged) + self._beginning >= _MOST_RANGED:
+                    return None
+                task = self._again.popleft() if self._again else None
+            if task is None and (item := next(self._items, None)) is not None:
+                task = Try(item)
+            if task is not None and task.item.size > LARGE:
+                with self._more:
+                    self._beginning += 1
+            return task
 
     def _begun(self, task: Try) -> None:
         if task.item.size > LARGE:
