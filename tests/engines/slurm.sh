@@ -125,9 +125,9 @@ node_daemon() {
     in_background "slurmd-$1" "${command[@]}"
 }
 
-# idle NAME: whether the cluster's node waits for jobs.
-idle() {
-    [ "$(SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 5 sinfo -h -o %T)" = idle ]
+# ready NAME: whether the cluster's node takes jobs; a star at its state's end would say that it does not answer.
+ready() {
+    SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 5 sinfo -h -o %T | grep -qxE 'idle|mixed|allocated|completing'
 }
 
 # start_cluster NAME: start what does not run of it, without waiting.
@@ -150,7 +150,7 @@ start() {
         start_cluster "$name"
     done
     for name in "${clusters[@]}"; do
-        await "slurmd-$name" idle "$name"
+        await "slurmd-$name" ready "$name"
         export_line "PFCON_TEST_SLURM_${name^^}" "$HOME_DIR/$name/slurm.conf"
     done
     say "started $(SLURM_CONF=$HOME_DIR/plain/slurm.conf sinfo --version) with: ${clusters[*]}"

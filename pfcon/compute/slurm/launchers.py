@@ -91,7 +91,7 @@ def _charliecloud(job: Placed) -> str:
         'if [ "$#" -eq 3 ]; then\n'
         f'    exec env -i unshare -Urm --uts --pid --fork --kill-child /bin/sh {again} "$@" inside\n'
         "fi\n"
-        f'set -e\necho "{HOSTNAME}-$3" >/proc/sys/kernel/hostname\n'
+        f'set -e\nhostname "{HOSTNAME}-$3" 2>/dev/null || :\n'
         f'{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
     )
 

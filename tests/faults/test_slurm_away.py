@@ -1,0 +1,166 @@
+"""A real Slurm whose daemons go away and come back, on a cluster of these tests' own; and who submits jobs there."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.compute import Harness, eventually
+from support.engines import slurm_cluster
+from support.slurm import default_mode, job_directory, slurm_engine, slurm_harness
+
+from pfcon.errors import Absent, Unreachable
+from pfcon.models import JobStatus
+from pfcon.paths import StoreBase
+
+pytestmark = pytest.mark.engine("slurm")
+SCRIPT = Path(__file__).parents[1] / "engines" / "slurm.sh"
+AWAY = 20.0  # seconds that the controller is away
+GO_ON = 'echo begun; while [ ! -e "$1"/go ]; do sleep 0.1; done; echo ended'
+OTHER = 1  # the uid and gid of `daemon`, an ordinary user of every Debian
+
+
+@dataclass
+class Cluster:
+    """A cluster without cgroups, whose daemons tests may end."""
+
+    directory: Path
+
+    def call(self, subcommand: str) -> None:
+        """Start what does not run of it, or stop all."""
+        environ = {**os.environ, "PFCON_ENGINES_DIR": str(self.directory), "PFCON_SLURM_CLUSTERS": "plain"}
+        done = subprocess.run(
+            [SCRIPT, subcommand], env=environ, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def conf(self) -> str:
+        """Its slurm.conf."""
+        return str(self.directory / "slurm/plain/slurm.conf")
+
+    def end(self, daemon: str, number: signal.Signals) -> None:
+        """Send slurmctld or slurmd a signal that ends it; their jobs' processes live on."""
+        pid = int(self.directory.joinpath(f"{daemon}-plain.pid").read_text().split()[0])
+        os.kill(pid, number)
+        assert eventually(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not _cmdline(pid))
+
+
+def _cmdline(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Started where Slurm is installed: where the cluster of the other tests answers."""
+    slurm_cluster("plain")
+    if os.geteuid() != 0:
+        pytest.skip("to start a cluster takes root")
+    with tempfile.TemporaryDirectory(prefix="pfcon-slurm-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        found = Cluster(Path(name))
+        try:
+            found.call("start")
+            yield found
+        finally:
+            found.call("stop")
+
+
+@pytest.fixture
+def compute(cluster: Cluster, storebase: StoreBase) -> Iterator[Harness]:
+    """An engine on it that is not patient."""
+    harness = Harness("slurm", slurm_engine(cluster.conf, storebase.root, timeout=2), storebase)
+    yield harness
+    harness.close()
+
+
+def test_jobs_outlive_twenty_seconds_without_the_controller(cluster: Cluster, compute: Harness) -> None:
+    engine = compute.engine
+    running, ending, later = compute.shell(GO_ON), compute.shell(GO_ON), compute.shell("echo later")
+    for spec in (running, ending):
+        engine.schedule(spec)
+        assert eventually(lambda name=spec.name: engine.logs(name, 1) == "begun\n")
+    cluster.end("slurmctld", signal.SIGTERM)  # so that it saves what it knows
+    back = time.monotonic() + AWAY
+    with pytest.raises(Unreachable, match="may have been created"):
+        engine.schedule(later)
+    for call in (engine.info, engine.cancel, engine.remove):
+        with pytest.raises(Unreachable):
+            call(running.name)
+    with pytest.raises(Unreachable):
+        engine.check()
+    assert engine.logs(running.name, 1) == "begun\n"
+    compute.outgoing(ending).joinpath("go").touch()
+    assert eventually(lambda: _status(compute, ending.name) is JobStatus.SUCCEEDED)  # its own record tells
+    time.sleep(max(0.0, back - time.monotonic()))
+    cluster.call("start")
+    assert eventually(lambda: _status(compute, later.name) is JobStatus.NOT_STARTED)
+    engine.schedule(later)  # the same request again, as the service does when it goes on
+    assert compute.wait(later.name).status is JobStatus.SUCCEEDED
+    # It was cancelled while nobody could be told; that is made up for when somebody asks again.
+    engine.cancel(running.name)
+    assert compute.wait(running.name).message == "cancelled"
+
+
+def _status(compute: Harness, name: str) -> JobStatus | None:
+    try:
+        return compute.engine.info(name).status
+    except Unreachable:
+        return None
+
+
+def test_a_job_goes_on_while_slurmd_is_restarted(cluster: Cluster, compute: Harness) -> None:
+    spec = compute.shell(GO_ON)
+    compute.engine.schedule(spec)
+    assert eventually(lambda: compute.engine.logs(spec.name, 1) == "begun\n")
+    cluster.end("slurmd", signal.SIGKILL)
+    cluster.call("start")
+    assert compute.engine.info(spec.name).status is JobStatus.STARTED
+    compute.outgoing(spec).joinpath("go").touch()
+    assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert compute.engine.logs(spec.name, 9) == "begun\nended\n"
+
+
+@contextmanager
+def acting_as(number: int) -> Iterator[None]:
+    """This process's files, for a moment, are those of another user."""
+    os.setegid(number)
+    os.seteuid(number)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.mark.parametrize("launcher", ["crun", "charliecloud", "runc"])
+def test_an_ordinary_user_s_jobs_run_with_no_more_than_that_user_may(storebase: StoreBase, launcher: str) -> None:
+    conf = slurm_cluster(default_mode())
+    if os.geteuid() != 0:
+        pytest.skip("to be another user takes root")
+    os.chown(storebase.root, OTHER, OTHER)
+    prefix = ("setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "env", f"SLURM_CONF={conf}")
+    harness = slurm_harness(storebase.root, launcher=launcher)
+    harness.engine = slurm_engine(conf, storebase.root, prefix=prefix, launcher=launcher)
+    with acting_as(OTHER):
+        spec = harness.shell('cat "$2"/in.txt; id -u; touch "$1"/made; echo x >"$2"/in.txt', "/share/incoming")
+        harness.incoming(spec).joinpath("in.txt").write_text("staged\n")
+        info = harness.run(spec)
+        assert harness.engine.logs(spec.name, 9).startswith("staged\n0\n"), harness.engine.logs(spec.name, 9)
+    assert info.status is JobStatus.FAILED
+    assert harness.outgoing(spec).joinpath("made").stat().st_uid == OTHER
+    assert harness.incoming(spec).joinpath("in.txt").read_text() == "staged\n"
+    assert job_directory(storebase, spec.name).stat().st_uid == OTHER
+    with acting_as(OTHER):
+        harness.close()
+        with pytest.raises(Absent):
+            harness.engine.info(spec.name)
