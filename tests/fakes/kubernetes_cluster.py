@@ -25,13 +25,13 @@ DEATH = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 class Cluster:
     """A namespace or several, a claim or several, and one node. Runs a thread between ``start`` and ``stop``.
 
-    ``held``: pods are made, but nothing moves on.
+    ``tick``: seconds between two looks at all objects.
     """
 
     def __init__(self, storebase: StoreBase, *, claims: set[str], namespaces: set[str], images: set[str]) -> None:
         self.objects = Objects()
         self.claims, self.namespaces = claims, namespaces
-        self.held = False
+        self.tick = TICK
         tools = Path(storebase.private_dir("fake-tools"))
         tools.chmod(0o755)
         (tools / "hostname").write_text('#!/bin/sh\necho "$HOSTNAME"\n')
@@ -53,7 +53,7 @@ class Cluster:
             self.node.clear(pod)
 
     def _run(self) -> None:
-        while not self._stopping.wait(TICK):
+        while not self._stopping.wait(self.tick):
             with self.objects.changed:
                 for job in self.objects.all("jobs"):
                     self._reconcile(job)
@@ -184,7 +184,7 @@ class Cluster:
         elif told and state == "waiting":
             pod["status"]["reason"] = "DeadlineExceeded"
             end(pod, 137, "Error", "")
-        elif state != "terminated" and not self.held and self._step(pod):
+        elif state != "terminated" and self._step(pod):
             self._place(pod, state)
         if pod["status"] != before:
             self.objects.tell("pods", "MODIFIED", pod)

@@ -37,11 +37,15 @@ def unplaceable(pod: Json, claims: set[str]) -> str:
 
 
 class Node:
-    """Runs pods. ``storebase``: what every claim holds. ``images``: what it has."""
+    """Runs pods. ``storebase``: what every claim holds. ``images``: what it has.
+
+    ``hollow``: it says that pods run, and runs none.
+    """
 
     def __init__(self, storebase: StoreBase, images: set[str], tools: str) -> None:
         """``tools``: a directory for PATH, in which ``hostname`` tells the pod's."""
         self.images = images
+        self.hollow = False
         self._tools = tools
         self._processes = ProcessEngine(storebase, stop_grace=2)
 
@@ -57,7 +61,8 @@ class Node:
             _tell(pod, {"waiting": waiting})
             return
         try:
-            self._processes.schedule(self._spec(pod))
+            if not self.hollow:
+                self._processes.schedule(self._spec(pod))
         except PfconError as fault:
             end(pod, 128, "StartError", str(fault))
             return
@@ -66,6 +71,8 @@ class Node:
 
     def look(self, pod: Json) -> None:
         """Take over how a running pod has ended, where it has."""
+        if self.hollow:
+            return
         info = self._processes.info(pod["metadata"]["name"])
         if info.status.final:
             end(pod, *_ending(info, pod))

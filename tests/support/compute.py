@@ -222,14 +222,10 @@ def make_harness(name: str, root: Path) -> Harness:
         from .slurm import slurm_harness
 
         return slurm_harness(root)
-    if name == "kubernetes":
+    if name in ("kubernetes", "fake-kubernetes"):
         from .kubernetes import kubernetes_harness
 
-        return kubernetes_harness(_ALIVE.append, root)
-    if name == "fake-kubernetes":
-        from .kubernetes import fake_harness
-
-        return fake_harness(_ALIVE.append, root)
+        return kubernetes_harness(name, root)
     url = _URLS[name]()
 
     def at(address: str) -> ComputeEngine:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,16 +34,18 @@ class Cluster:
 
     def __init__(self, kubeconfig: str) -> None:
         self._connection = Connection(kubeconfig)
+        self.where = self._connection.where
 
     def ask(self, method: str, place: str, body: Any = None, **query: str) -> tuple[int, Any]:
-        """The status and the JSON of an answer."""
+        """The status of an answer, and its JSON or its text."""
         headers = {**self._connection.identity(), "Content-Type": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = "application/merge-patch+json"
         url = f"{self._connection.where}/{place}" + (f"?{urlencode(query)}" if query else "")
         raw = None if body is None else json.dumps(body)
         answer = self._connection.pool.request(method, url, body=raw, headers=headers, timeout=30, retries=False)
-        return answer.status, json.loads(answer.data)
+        is_json = answer.headers.get("Content-Type") == "application/json"
+        return answer.status, json.loads(answer.data) if is_json else answer.data.decode()
 
     def job(self, name: str) -> dict[str, Any]:
         """A Job as the server has it."""
@@ -77,76 +78,63 @@ def kubernetes_settings(kubeconfig: str, **overrides: Any) -> ComputeSettings:
 
 @dataclass
 class KubernetesHarness(Harness):
-    """A harness whose end does not wait for pods to be gone, which takes an old kubelet up to a minute."""
+    """A harness that knows its cluster, which is a ``fake`` one, or is real and shared by all tests."""
 
-    cluster: Cluster | None = None
-
-    def close(self) -> None:
-        """Begin to remove every job that a test may have scheduled."""
-        assert self.cluster
-        for name in dict.fromkeys(self.names):
-            status, answer = self.cluster.ask(
-                "DELETE", f"apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}", propagationPolicy="Foreground"
-            )
-            assert status in (200, 404), answer
-
-
-@dataclass
-class FakeHarness(Harness):
-    """A harness with a cluster of its own."""
-
+    kubeconfig: str = ""
     fake: FakeKubernetes | None = None
 
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster without pfcon in between."""
+        return Cluster(self.kubeconfig)
+
+    def other(self, kubeconfig: str = "", processes: int = 1, **settings: Any) -> KubernetesEngine:
+        """Another engine at the same cluster."""
+        return make_engine(kubeconfig or self.kubeconfig, self.storebase, processes, **settings)
+
+    def begin_removal(self, name: str) -> None:
+        """Delete a Job without waiting for its pods, which takes an old kubelet up to a minute."""
+        place = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}"
+        status, answer = self.cluster.ask("DELETE", place, propagationPolicy="Foreground")
+        assert status in (200, 404), answer
+
     def close(self) -> None:
-        """End the cluster, and all that runs there."""
-        assert self.fake
-        self.fake.__exit__()
+        """End the cluster where it is ours, or begin to remove what a test may have scheduled."""
+        if self.fake:
+            self.fake.__exit__()
+            return
+        for name in dict.fromkeys(self.names):
+            self.begin_removal(name)
 
 
-def kubernetes_harness(keep: Callable[[ComputeEngine], None], directory: Path) -> KubernetesHarness:
-    """The harness of a real cluster. Its claim's storeBase is shared by all tests; ``directory`` is for files."""
-    kubeconfig, found = kubernetes_cluster()
-    storebase, cluster = StoreBase(Path(found)), Cluster(kubeconfig)
-    dead = dead_kubeconfig(directory)
+def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
+    """The harness of ``kubernetes``, a real cluster, or of ``fake-kubernetes``, one of its own.
+
+    root: storeBase of the fake. That of the real one is shared by all tests.
+    """
+    fake = None
+    if name == "kubernetes":
+        kubeconfig, shared = kubernetes_cluster()
+        storebase = StoreBase(Path(shared))
+    else:
+        storebase = StoreBase(root)
+        fake = FakeKubernetes(storebase, claim=CLAIM, namespace=NAMESPACE, image=IMAGE)
+        fake.__enter__()
+        kubeconfig = fake.kubeconfig(root / "kubeconfig")
+    (root / "dead.json").write_text(DEAD)
+
+    def at(file: str) -> ComputeEngine:
+        return make_engine(file, storebase)
+
+    labels = Cluster(kubeconfig).labels
     return KubernetesHarness(
-        "kubernetes",
-        make_engine(kubeconfig, storebase, keep),
-        storebase,
-        lambda: make_engine(dead, storebase, keep),
-        cluster.labels,
-        cluster=cluster,
+        name, at(kubeconfig), storebase, lambda: at(str(root / "dead.json")), labels, kubeconfig=kubeconfig, fake=fake
     )
 
 
-def fake_harness(keep: Callable[[ComputeEngine], None], root: Path) -> FakeHarness:
-    """The harness of a fake cluster, whose claim is ``root``."""
-    storebase = StoreBase(root)
-    fake = FakeKubernetes(storebase, claim=CLAIM, namespace=NAMESPACE, image=IMAGE)
-    fake.__enter__()
-    kubeconfig, dead = fake.kubeconfig(root / "kubeconfig"), dead_kubeconfig(root)
-    return FakeHarness(
-        "fake-kubernetes",
-        make_engine(kubeconfig, storebase, keep),
-        storebase,
-        lambda: make_engine(dead, storebase, keep),
-        Cluster(kubeconfig).labels,
-        fake=fake,
-    )
-
-
-def make_engine(
-    kubeconfig: str, storebase: StoreBase, keep: Callable[[ComputeEngine], None], processes: int = 1, **overrides: Any
-) -> KubernetesEngine:
-    """An engine of little patience, which ``keep`` keeps alive."""
+def make_engine(kubeconfig: str, storebase: StoreBase, processes: int = 1, **overrides: Any) -> KubernetesEngine:
+    """An engine of little patience."""
     settings = kubernetes_settings(kubeconfig, **overrides)
-    engine = KubernetesEngine(
+    return KubernetesEngine(
         settings, storebase.root, processes, stop_grace=2, stuck_grace=STUCK_GRACE, watch_idle=WATCH_IDLE
     )
-    keep(engine)
-    return engine
-
-
-def dead_kubeconfig(directory: Path) -> str:
-    """Of an API server at an address where nobody answers."""
-    (directory / "dead.json").write_text(DEAD)
-    return str(directory / "dead.json")

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 Query = dict[str, str | int]
 
 _CONNECT, _READ = 5.0, 30.0  # seconds
-_PAGE = 250  # objects of one answer to a list
+_PAGE = 500  # objects of one answer to a list
 _MAX_ERROR = 64 * 1024
 _CHUNK = 64 * 1024
 _MERGE = "application/merge-patch+json"
