@@ -6,10 +6,10 @@ import pytest
 from support.live import LiveServer
 from support.serving import serve
 
-ENGINES = ["process", "docker", "podman", "swarm"]
+ENGINES = ["process", "docker", "podman", "slurm", "swarm"]
 IN_NETWORK = ["fslink", "filesystem"]
-# Jobs begin more slowly on a Swarm, and nothing of what these tests ask for is its own.
-PAIRS = [f"{engine}-{storage}" for engine in ENGINES if engine != "swarm" for storage in IN_NETWORK]
+# Jobs begin more slowly on Slurm and on a Swarm, and nothing of what these tests ask for is their own.
+PAIRS = [f"{engine}-{storage}" for engine in ENGINES if engine not in ("slurm", "swarm") for storage in IN_NETWORK]
 
 
 @pytest.fixture(scope="session", params=ENGINES)

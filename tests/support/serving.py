@@ -7,6 +7,7 @@ from pathlib import Path
 
 from support.engines import docker_url, podman_url, swarm_url
 from support.live import LiveServer
+from support.slurm import slurm_environ
 
 URLS = {"docker": docker_url, "podman": podman_url, "swarm": swarm_url}
 
@@ -16,7 +17,9 @@ def serve(engine: str, storage: str, **settings: str) -> Iterator[LiveServer]:
     """``pfcon serve`` with that engine and storage."""
     innetwork = str(storage != "zipfile").lower()
     environ = {"CONTAINER_ENV": engine, "STORAGE_ENV": storage, "PFCON_INNETWORK": innetwork, **settings}
-    if engine != "process":
+    if engine == "slurm":
+        environ = {**slurm_environ(), **environ}
+    elif engine != "process":
         environ["DOCKER_HOST"] = URLS[engine]()
     with tempfile.TemporaryDirectory(prefix="pfcon-client-", ignore_cleanup_errors=True) as name:
         storebase = Path(name, "storeBase")

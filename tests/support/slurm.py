@@ -44,6 +44,13 @@ def slurm_engine(
     return SlurmEngine(settings, StoreBase(root), staleness=STALENESS, patience=patience, stop_grace=1)
 
 
+def slurm_environ() -> dict[str, str]:
+    """What a service gets to use the cluster; skips or fails the test where it does not answer."""
+    conf = slurm_cluster(default_mode())
+    images = os.environ["PFCON_TEST_SLURM_IMAGES"]
+    return {"SLURM_CONF": conf, "SLURM_IMAGES": images, "TIMELIMIT_MINUTES": str(MINUTES)}
+
+
 def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness:
     """The engine on a cluster, ``cgroup`` or ``plain``; skips or fails the test where it does not answer."""
     conf = slurm_cluster(mode or default_mode())
