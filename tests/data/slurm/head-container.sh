@@ -1,0 +1,8 @@
+#!/bin/sh
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+JOB=/run/pfcon
+PROGRAM=''
+GRACE=8
+TASKS=2
+CORES=2
+stop() { kill -KILL "$child"; }

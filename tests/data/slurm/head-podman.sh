@@ -1,0 +1,8 @@
+#!/bin/sh
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+JOB=/store/.pfcon/slurm/.5f
+PROGRAM=podman
+GRACE=8
+TASKS=2
+CORES=2
+stop() { "$PROGRAM" rm --force --time=0 pfcon-5f; }

@@ -1,0 +1,19 @@
+if [ "$#" -eq 3 ]; then
+    exec env -i unshare -Urm --uts --pid --fork --kill-child /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
+fi
+set -e
+hostname "job-$3" 2>/dev/null || :
+directory=/store/key-7/outgoing
+mount --rbind "$directory" "$directory"
+directory=/store/key-7/incoming
+mount --rbind "$directory" "$directory"
+for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,noexec,noatime refused; do
+    [ "$kept" != refused ] || { echo "pfcon: the inputs can't be made read-only" >&2; exit 125; }
+    ! mount -o "remount,bind,ro,$kept" "$directory" 2>/dev/null || break
+done
+export USER=root
+export PATH=/opt/bin:/bin
+export TOKEN='it'"'"'s "quoted" $HOME `id`'
+export FOREIGN='Größe 日本'
+export EMPTY=''
+exec "$1" --uid=0 --gid=0 --private-tmp --unset-env=USER --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing '--cd=/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'

@@ -1,0 +1,173 @@
+"""What Slurm and the launchers are told of a job, beside what was told before (tests/data/slurm).
+
+``python tests/unit/test_slurm_submit.py`` writes these files anew: look at their differences.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.placed import Image, Placed, require_possible
+from pfcon.compute.slurm.submit import sbatch_words, script
+from pfcon.errors import Refused
+from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
+from pfcon.settings.model import LauncherName, SlurmSettings
+
+DATA = Path(__file__).parents[1] / "data" / "slurm"
+ENV = (("TOKEN", 'it\'s "quoted" $HOME `id`'), ("FOREIGN", "Größe 日本"), ("EMPTY", ""))
+FULL = SlurmSettings(
+    partition="long,short",
+    account="chris",
+    qos="high",
+    constraint="rack1&ssd",
+    gres="gpu:a100",
+    options=("--reservation=chris",),
+)
+
+
+def spec(**fields: Any) -> JobSpec:
+    mounts = (
+        Mount(PurePosixPath("key-7/incoming"), INCOMING, read_only=True),
+        Mount(PurePosixPath("key-7/outgoing"), OUTGOING, read_only=False),
+    )
+    given = {"argv": ("prog", "--name", "a b"), "env": ENV, "mounts": mounts, **fields}
+    return JobSpec(name="7", jid=JobId("7"), kind=JobKind.PLUGIN, image="local/pl-test:1", **given)
+
+
+def placed(job: JobSpec) -> Placed:
+    image = Image(PurePosixPath("/store/.pfcon/slurm-images/ab/rootfs"), (("PATH", "/opt/bin:/bin"),), "/work dir")
+    directory = PurePosixPath("/store/.pfcon/slurm/.5f")
+    return Placed.of(job, "5f", image, directory=directory, root=PurePosixPath("/store"), user=(2001, 2002))
+
+
+def goldens() -> dict[str, str]:
+    """The files by name."""
+    found = {}
+    for name, launcher in LAUNCHERS.items():
+        files = launcher.files(placed(spec()))
+        found[f"launch-{name}.sh"] = files["launch.sh"]
+        if "config.json" in files and name in ("crun", "container"):
+            found[f"config-{name}.json"] = files["config.json"] + "\n"
+        head = script(placed(spec()), SlurmSettings(launcher=name), Resources(cpu=1500, workers=2), 8)
+        found[f"head-{name}.sh"] = head.partition("# shellcheck")[0]
+    limits = Resources(cpu=1500, memory=300, gpus=2, minutes=90)
+    found["sbatch.txt"] = "\n".join(words(FULL, resources=limits)) + "\n"
+    return found
+
+
+def words(settings: SlurmSettings, **fields: Any) -> list[str]:
+    job = spec(**fields)
+    return sbatch_words(job, placed(job), settings)
+
+
+@pytest.mark.parametrize("name", sorted(goldens()))
+def test_what_is_made_of_a_job_is_as_it_was(name: str) -> None:
+    assert goldens()[name] == (DATA / name).read_text(encoding="utf-8")
+
+
+def test_there_are_no_goldens_of_what_is_not_made() -> None:
+    assert {
+        path.name for path in DATA.glob("*") if path.stem.split("-")[0] in ("launch", "config", "head", "sbatch")
+    } == set(goldens())
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(goldens()) if name.endswith(".sh")])
+def test_what_is_made_is_a_proper_script(name: str) -> None:
+    subprocess.run(["sh", "-n"], input=goldens()[name].encode(), check=True)
+
+
+@pytest.mark.parametrize("launcher", list(LauncherName))
+def test_no_option_of_sbatch_holds_anything_of_the_command_or_its_environment(launcher: LauncherName) -> None:
+    text = " ".join(words(SlurmSettings(launcher=launcher)))
+    assert "prog" not in text
+    assert "TOKEN" not in text
+    head = script(placed(spec()), SlurmSettings(launcher=launcher), Resources(), 8)
+    assert "TOKEN" not in head
+
+
+def test_without_limits_nothing_is_asked_for_but_a_core() -> None:
+    asked = words(SlurmSettings())
+    assert "--ntasks=1" in asked
+    assert "--cpus-per-task=1" in asked
+    assert not [word for word in asked if word.startswith(("--mem", "--gres", "--time", "--partition", "--account"))]
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        (Resources(cpu=1, memory=0), {"--cpus-per-task=1", "--mem=1M"}),  # --mem=0 would be all memory
+        (Resources(cpu=1001, memory=64), {"--cpus-per-task=2", "--mem=64M"}),
+        (Resources(workers=3, cpu=2000, memory=301), {"--ntasks=3", "--cpus-per-task=2", "--mem-per-cpu=151M"}),
+        (Resources(gpus=2), {"--gres=gpu:2"}),
+        (Resources(workers=2, gpus=1), {"--ntasks=2", "--gpus-per-task=1"}),
+    ],
+)
+def test_limits_are_those_of_one_worker(resources: Resources, expected: set[str]) -> None:
+    assert expected <= set(words(SlurmSettings(), resources=resources))
+
+
+def test_a_percent_sign_in_storebase_is_no_pattern() -> None:
+    job = dataclasses.replace(placed(spec()), directory=PurePosixPath("/50%j/x"))
+    assert "--output=/50%%j/x/slurm.log" in sbatch_words(spec(), job, SlurmSettings())
+
+
+def test_the_bundle_gives_exactly_the_environment_of_image_and_job() -> None:
+    process = json.loads(LAUNCHERS[LauncherName.CRUN].files(placed(spec()))["config.json"])["process"]
+    assert process["env"] == ["PATH=/opt/bin:/bin", *(f"{key}={value}" for key, value in ENV)]
+    assert process["capabilities"]["bounding"] == []
+
+
+@pytest.mark.parametrize("launcher", [name for name, found in LAUNCHERS.items() if not found.gpus])
+def test_gpus_are_refused_by_launchers_that_cannot_give_them(launcher: LauncherName) -> None:
+    with pytest.raises(Refused, match=f"SLURM_LAUNCHER={launcher} can't give GPUs .* apptainer"):
+        LAUNCHERS[launcher].files(placed(spec(resources=Resources(gpus=1))))
+
+
+@pytest.mark.parametrize("launcher", [LauncherName.PODMAN, LauncherName.ENROOT])
+def test_values_of_several_lines_are_refused_where_a_launcher_would_cut_them(launcher: LauncherName) -> None:
+    with pytest.raises(Refused, match="LINES"):
+        LAUNCHERS[launcher].files(placed(spec(env=(("LINES", "one\ntwo"),))))
+
+
+def test_names_that_a_shell_has_not_are_refused_where_a_shell_sets_them() -> None:
+    job = placed(spec(env=(("a.b", "1"),)))
+    assert "a.b=1" in LAUNCHERS[LauncherName.CRUN].files(job)["config.json"]
+    with pytest.raises(Refused, match=r"a\.b"):
+        LAUNCHERS[LauncherName.CHARLIECLOUD].files(job)
+
+
+def test_slurm_s_own_containers_have_one_worker() -> None:
+    with pytest.raises(Refused, match="number_of_workers"):
+        LAUNCHERS[LauncherName.CONTAINER].files(placed(spec(resources=Resources(workers=2))))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"argv": ()}, "command"),
+        ({"argv": ("a\0b",)}, "character"),
+        ({"argv": ("\ud800",)}, "character"),
+        ({"env": (("A=B", ""),)}, "A=B"),
+        ({"resources": Resources(workers=0)}, "number_of_workers"),
+        ({"user": User(5, None)}, "as the user who submits"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Refused, match=reason):
+        require_possible(spec(**fields), (2001, 2002))
+
+
+def test_the_user_who_submits_may_be_named() -> None:
+    require_possible(spec(user=User(2001, None)), (2001, 2002))
+
+
+if __name__ == "__main__":
+    for golden, text in goldens().items():
+        (DATA / golden).write_text(text, encoding="utf-8")
+    sys.exit(0)
