@@ -3,7 +3,8 @@
 # PFCON_TEST_SWARM: where its manager answers, unix:///PATH.
 #
 # It is a Docker engine of its own, in a network namespace of its own: neither the bridges nor the ports of a Swarm get
-# in the way of another engine, and its nodes reach no registry of images. It offers two GPUs that are not there.
+# in the way of another engine, and its nodes reach no registry of images. It offers two GPUs that are not there,
+# counted, not named: a Swarm rejects tasks with named ones whenever something about their node changes (docker/cli#1805).
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -53,7 +54,7 @@ start() {
             dockerd --host "$URL" --data-root "$HOME_DIR/data" --exec-root "$HOME_DIR/exec" \
             --pidfile "$HOME_DIR/dockerd.pid" --containerd-namespace pfcon-swarm \
             --containerd-plugins-namespace pfcon-swarm-plugins \
-            --node-generic-resource gpu=GPU-a --node-generic-resource gpu=GPU-b
+            --node-generic-resource gpu=2
         await swarm api probe "$URL"
         swarm_api POST /swarm/init "$SWARM" >&2
         await swarm answers

@@ -97,6 +97,12 @@ def test_every_state_of_a_task_has_a_meaning(state: str, status: JobStatus, word
     assert words in info.message
 
 
+def test_a_task_that_swarm_took_off_a_changed_node_is_not_blamed_on_the_node() -> None:
+    info = told(changed("running", State="rejected", Err="assigned node no longer meets constraints"))
+    assert info.status is JobStatus.FAILED
+    assert info.message.startswith("Swarm took it off its node, which has changed")
+
+
 def test_an_unknown_state_is_undefined_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         info = told(changed("running", State="dreaming"))

@@ -39,6 +39,7 @@ _STATES = {
 _HOMELESS = ("new", "allocated", "pending")  # no node has it yet
 _WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of what is to go on
 _NO_IMAGE = "No such image"
+_NODE_CHANGED = "no longer meets constraints"  # said by Swarm's manager, of a task that may have run
 _EXITED = "task: non-zero exit"
 
 
@@ -137,6 +138,8 @@ class _Worker:
                 f"image {image}: its node does not have it and could not fetch it from its registry: "
                 f"check its name, and the node's access ({plain(error)})"
             )
+        if state == "rejected" and _NODE_CHANGED in error:
+            return f"Swarm took it off its node, which has changed: {plain(error)}"
         if state == "failed" and error.startswith(_EXITED):
             limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
             return exit_message(_exit_code(self.task), int(limit), oom_killed=self.oom_killed)
