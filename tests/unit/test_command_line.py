@@ -3,10 +3,16 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import pfcon
+from pfcon.compute import engines
+from pfcon.errors import ConfigurationError
+from pfcon.paths import StoreBase
+from pfcon.settings.model import EngineName
 
 DEVELOPMENT = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process"}
 
@@ -73,11 +79,10 @@ def test_serve_wants_a_storebase_that_it_can_write_to() -> None:
     assert "STOREBASE_MOUNT" in done.stderr
 
 
-@pytest.mark.parametrize("engine", ["swarm", "kubernetes"])
-def test_an_engine_that_this_version_lacks_is_refused_with_those_it_has(engine: str, tmp_path: Path) -> None:
-    more = {"swarm": {"STOREBASE": "/x"}, "kubernetes": {"VOLUME_NAME": "x"}}[engine]
-    done = run("check", **{**DEVELOPMENT, "CONTAINER_ENV": engine, "STOREBASE_MOUNT": str(tmp_path), **more})
-    assert done.returncode == 2
-    assert f"no engine '{engine}'" in done.stderr
-    assert "docker" in done.stderr
-    assert "process" in done.stderr
+def test_an_engine_that_this_version_lacks_is_refused_with_those_it_has(
+    monkeypatch: pytest.MonkeyPatch, storebase: StoreBase
+) -> None:
+    monkeypatch.delitem(engines._ENGINES, "swarm")
+    settings: Any = SimpleNamespace(compute=SimpleNamespace(engine=EngineName.SWARM))
+    with pytest.raises(ConfigurationError, match=r"no engine 'swarm'; it has .*docker.*process"):
+        engines.make_engine(settings, storebase)
