@@ -38,8 +38,10 @@ def _swarm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
 
 
 def _slurm(settings: Settings, storebase: StoreBase) -> ComputeEngine:
+    from pfcon.compute.slurm.commands import require_tools
     from pfcon.compute.slurm.engine import SlurmEngine
 
+    require_tools(settings.compute.slurm.prefix)
     return SlurmEngine(settings.compute, storebase)
 
 

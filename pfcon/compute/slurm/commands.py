@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from pfcon.compute.words import plain
-from pfcon.errors import Refused, Unreachable
+from pfcon.errors import ConfigurationError, Refused, Unreachable
 
 PACKAGES = {
     **dict.fromkeys(("sbatch", "squeue", "scancel", "scontrol", "sacct"), "slurm-client"),
@@ -99,6 +100,15 @@ class Commands:
         if process.returncode:
             raise error_of(command[0], process.returncode, errors.decode("utf-8", "replace"))
         return output.decode("utf-8", "replace")
+
+
+def require_tools(prefix: tuple[str, ...]) -> None:
+    """Raise ConfigurationError where the commands that every job needs are neither installed here nor run elsewhere."""
+    needed = [] if prefix else ["sbatch", "squeue", "scancel", "scontrol"]
+    missing = [tool for tool in needed if not shutil.which(tool)]
+    if missing:
+        advice = f"install them (Debian: {PACKAGES[missing[0]]}), or set SLURM_PREFIX to reach a host that has them"
+        raise ConfigurationError([f"CONTAINER_ENV=slurm: this host has no {', '.join(missing)}; {advice}"])
 
 
 def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:

@@ -22,7 +22,6 @@ from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.placed import Image
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import INCOMING, OUTGOING
-from pfcon.units import human_bytes
 
 FETCH_TIMEOUT = 3600.0  # seconds for a fetch, or for unpacking
 _WAIT = 1.0  # seconds between two looks at whether another has made the image
@@ -207,8 +206,3 @@ def size_of(directory: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(folder, name)).st_blocks * 512
     return total
-
-
-def told(limit: int) -> str:
-    """The bound of the cache for a message."""
-    return human_bytes(limit) if limit else "no limit"

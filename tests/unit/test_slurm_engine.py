@@ -1,0 +1,242 @@
+"""The slurm engine with commands that only pretend: what no real Slurm does on demand."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+import pytest
+from support.compute import Harness
+from support.settings import compute_settings
+
+from pfcon.compute.slurm.engine import SlurmEngine
+from pfcon.compute.slurm.folder import STALE, JobFolder
+from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.models import JobSpec, JobStatus
+from pfcon.paths import StoreBase
+from pfcon.settings.model import EngineName, SlurmSettings
+
+# A cluster in a directory: `rows` is what squeue prints, `away` makes all fail, `calls` has what was asked.
+FAKE = """#!/bin/sh
+cluster=$1
+shift
+while [ "$1" = env ] || [ "${1#*=}" != "$1" ]; do shift; done
+echo "$@" >>"$cluster/calls"
+[ ! -e "$cluster/away" ] || { echo "$1: error: Unable to contact slurm controller" >&2; exit 1; }
+case $1 in
+    sbatch) cat >"$cluster/script"; [ ! -e "$cluster/hangs" ] || sleep 60; cat "$cluster/number" ;;
+    squeue) cat "$cluster/rows" ;;
+    sacct) cat "$cluster/accounting" ;;
+    scontrol) cat "$cluster/config" ;;
+    id) if [ "$2" = -u ]; then id -u; else id -g; fi ;;
+esac
+"""
+
+
+class Cluster:
+    """What the pretended Slurm answers, and an engine that asks it."""
+
+    def __init__(self, directory: Path, storebase: StoreBase) -> None:
+        self.directory = directory
+        self.storebase = storebase
+        directory.joinpath("fake").write_text(FAKE)
+        directory.joinpath("fake").chmod(0o755)
+        for name, text in (("rows", ""), ("number", "41"), ("accounting", ""), ("config", "")):
+            self.answer(name, text)
+        bundle = directory / "images/local/pfcon-test/1"
+        bundle.joinpath("rootfs").mkdir(parents=True)
+        bundle.joinpath("config.json").write_text('{"process": {"env": ["PATH=/bin"], "cwd": "/"}}')
+        self.harness = Harness("slurm", self.engine(), storebase)
+
+    def engine(self, **options: float) -> SlurmEngine:
+        """An engine that asks this cluster."""
+        slurm = SlurmSettings(
+            prefix=(str(self.directory / "fake"), str(self.directory)), images=self.directory / "images", timeout=1
+        )
+        settings = compute_settings(
+            engine=EngineName.SLURM, storebase=PurePosixPath(self.storebase.root), timelimit=5, slurm=slurm
+        )
+        return SlurmEngine(settings, self.storebase, **{"staleness": 60, **options})  # type: ignore[arg-type]
+
+    def answer(self, name: str, text: str) -> None:
+        """What a command prints from now on."""
+        self.directory.joinpath(name).write_text(text)
+
+    def calls(self, program: str) -> list[str]:
+        """How a program was called."""
+        return [line for line in self.directory.joinpath("calls").read_text().splitlines() if line.startswith(program)]
+
+    def folder(self, spec: JobSpec) -> JobFolder:
+        """A job's directory."""
+        return JobFolder.open(self.storebase.private / "slurm", spec.name)
+
+    def scheduled(self, state: str = "RUNNING") -> JobSpec:
+        """A job that the cluster has."""
+        spec = self.harness.spec(["true"])
+        self.harness.engine.schedule(spec)
+        self.answer("rows", f"41|{state}|0|None|N/A|pfcon {self.folder(spec).marker}|\n")
+        return spec
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, storebase: StoreBase) -> Cluster:
+    """A cluster without jobs."""
+    return Cluster(tmp_path, storebase)
+
+
+def test_two_hundred_statuses_cost_one_squeue(cluster: Cluster) -> None:
+    specs = [cluster.harness.spec(["true"]) for _ in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(cluster.harness.engine.schedule, specs))
+    rows = ""
+    for number, spec in enumerate(specs):
+        cluster.folder(spec).write("id", str(number))
+        rows += f"{number}|RUNNING|0|None|N/A|pfcon {cluster.folder(spec).marker}|\n"
+    cluster.answer("rows", rows)
+    engine = cluster.engine()
+    assert {engine.info(spec.name).status for spec in specs} == {JobStatus.STARTED}
+    assert len(cluster.calls("squeue")) == 1
+
+
+def test_a_submission_without_an_answer_is_found_by_its_marker(cluster: Cluster) -> None:
+    cluster.answer("hangs", "")
+    spec = cluster.harness.spec(["true"])
+    with pytest.raises(Unreachable, match="may have been created"):
+        cluster.harness.engine.schedule(spec)
+    cluster.directory.joinpath("hangs").unlink()
+    cluster.answer("rows", f"77|PENDING|0|None|N/A|pfcon {cluster.folder(spec).marker}|\n")
+    with pytest.raises(Conflict):
+        cluster.harness.engine.schedule(spec)
+    assert cluster.folder(spec).id == "77"
+    assert len(cluster.calls("sbatch")) == 1
+
+
+def test_a_submission_that_a_crash_cut_short_is_made_up_for_by_the_same_request_alone(cluster: Cluster) -> None:
+    cluster.answer("hangs", "")
+    spec = cluster.harness.spec(["true"], request="aa")
+    with pytest.raises(Unreachable):
+        cluster.harness.engine.schedule(spec)
+    cluster.directory.joinpath("hangs").unlink()
+    other = JobSpec(spec.name, spec.jid, spec.kind, spec.image, ("other",), mounts=spec.mounts, request="bb")
+    with pytest.raises(Conflict):
+        cluster.harness.engine.schedule(other)
+    cluster.harness.engine.schedule(spec)
+    assert len(cluster.calls("sbatch")) == 2
+    assert cluster.folder(spec).id == "41"
+
+
+def test_a_controller_that_is_away_for_sure_leaves_nothing(cluster: Cluster) -> None:
+    spec = cluster.harness.spec(["true"])
+    cluster.scheduled()  # so that the cluster's settings are known
+    cluster.answer("away", "")
+    with pytest.raises(Unreachable, match="Unable to contact"):
+        cluster.harness.engine.schedule(spec)
+    with pytest.raises(Absent):
+        cluster.folder(spec)
+
+
+def test_what_was_never_submitted_ends_and_can_never_begin(cluster: Cluster) -> None:
+    cluster.answer("hangs", "")
+    spec = cluster.harness.spec(["true"])
+    with pytest.raises(Unreachable):
+        cluster.harness.engine.schedule(spec)
+    assert cluster.harness.engine.info(spec.name).status is JobStatus.NOT_STARTED
+    info = cluster.engine(patience=-10).info(spec.name)
+    assert (info.status, info.message) == (JobStatus.FAILED, "it was not submitted to Slurm; post it again")
+    assert os.readlink(cluster.folder(spec).path / "claim") == "pfcon"
+
+
+def test_a_job_of_two_submissions_is_the_one_that_claimed_its_directory(cluster: Cluster) -> None:
+    spec = cluster.scheduled()
+    folder = cluster.folder(spec)
+    folder.path.joinpath("claim").symlink_to("42")
+    rows = f"41|FAILED|25088|NonZeroExitCode|N/A|pfcon {folder.marker}|\n42|RUNNING|0|None|N/A|pfcon {folder.marker}|\n"
+    cluster.answer("rows", rows)
+    assert cluster.harness.engine.info(spec.name).status is JobStatus.STARTED
+    cluster.engine(stop_grace=0).cancel(spec.name)  # its script first, then all of it
+    assert cluster.calls("scancel") == ["scancel --batch --signal=TERM 42", "scancel 42"]
+
+
+def test_the_accounting_database_is_asked_where_the_site_has_it(cluster: Cluster) -> None:
+    cluster.answer("config", "AccountingStorageType   = accounting_storage/slurmdbd\n")
+    cluster.answer("accounting", "41|NODE_FAIL|1:0|2026-11-21T08:03:20\n")
+    spec = cluster.scheduled()
+    cluster.answer("rows", "")
+    info = cluster.harness.engine.info(spec.name)
+    assert (info.status, info.message) == (JobStatus.FAILED, "its node failed")
+    assert info.finished_at is not None
+    assert info.finished_at.isoformat() == "2026-11-21T08:03:20+00:00"
+    cluster.answer("away", "")
+    assert cluster.harness.engine.info(spec.name) == info  # it was written down
+
+
+def test_a_job_that_nobody_knows_is_undefined_and_says_who_was_asked(cluster: Cluster) -> None:
+    cluster.answer("config", "AccountingStorageType   = accounting_storage/slurmdbd\n")
+    spec = cluster.scheduled()
+    cluster.answer("rows", "")
+    info = cluster.harness.engine.info(spec.name)
+    assert info.status is JobStatus.UNDEFINED
+    assert "forgotten job 41" in info.message
+    assert info.message.endswith("/exit, sacct)")
+
+
+def test_the_number_of_a_federated_cluster_is_the_part_before_its_name(cluster: Cluster) -> None:
+    cluster.answer("number", "41;hospital")
+    assert cluster.folder(cluster.scheduled()).id == "41"
+
+
+def test_the_script_that_slurm_gets_is_the_one_in_the_job_s_directory(cluster: Cluster) -> None:
+    spec = cluster.scheduled()
+    text = cluster.directory.joinpath("script").read_text()
+    assert text == cluster.folder(spec).path.joinpath("job.sh").read_text()
+    [call] = cluster.calls("sbatch")
+    assert "--time=5" in call
+
+
+def test_a_directory_that_lost_its_link_is_swept_after_a_while(cluster: Cluster) -> None:
+    kept, lost, fresh = (cluster.scheduled() for _ in range(3))
+    root = cluster.storebase.private / "slurm"
+    paths = {spec.name: cluster.folder(spec).path for spec in (kept, lost, fresh)}
+    for spec in (lost, fresh):
+        root.joinpath(spec.name).unlink()
+    for spec in (kept, lost):
+        os.utime(paths[spec.name], (0, time.time() - STALE - 1))
+    cluster.engine()
+    assert {name for name, path in paths.items() if path.exists()} == {kept.name, fresh.name}
+
+
+def test_a_link_without_its_directory_is_no_job_and_gives_its_name_free(cluster: Cluster) -> None:
+    spec = cluster.scheduled()
+    path = cluster.folder(spec).path
+    path.rename(path.with_name("elsewhere"))
+    for call in (cluster.harness.engine.info, lambda name: cluster.harness.engine.logs(name, 1)):
+        with pytest.raises(Absent):
+            call(spec.name)
+    cluster.harness.engine.schedule(spec)
+
+
+def test_a_storebase_that_is_away_is_unreachable_not_absent(cluster: Cluster) -> None:
+    spec = cluster.scheduled()
+    root = cluster.storebase.root
+    moved = root.rename(root.with_name(f"{root.name}.away"))
+    engine = cluster.harness.engine
+    calls: list[Callable[[], object]] = [
+        lambda: engine.info(spec.name),
+        lambda: engine.remove(spec.name),
+        lambda: engine.schedule(spec),
+    ]
+    try:
+        for call in calls:
+            with pytest.raises(Unreachable):
+                call()
+    finally:
+        moved.rename(root)
+
+
+def test_an_input_that_is_not_there_is_refused_before_anything_is_made(cluster: Cluster) -> None:
+    spec = cluster.harness.spec(["true"])
+    cluster.harness.incoming(spec).rmdir()
+    with pytest.raises(Refused, match="incoming"):
+        cluster.harness.engine.schedule(spec)
+    assert not list(cluster.storebase.private.joinpath("slurm").iterdir())

@@ -1,0 +1,154 @@
+"""What Slurm prints, and what that and a job's own records mean for its user. Recorded on Slurm 22.05.8."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+
+from pfcon.compute.slurm import outcome, rows
+from pfcon.compute.slurm.outcome import Exit, Seen, Site
+from pfcon.compute.slurm.rows import Row
+from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
+
+QUEUE = """\
+2|FAILED|768|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa1|
+3|FAILED|9|JobLaunchFailure|2026-11-21T08:03:20|(null)|
+4|PENDING|0|PartitionConfig|N/A|pfcon 77|
+5|FAILED|1|BadConstraints|2026-11-21T08:03:20|(null)|
+6|RUNNING|0|None|2026-11-21T09:03:20|somebody's | own|
+torn
+7|OUT_OF_MEMORY|125|OutOfMemory|2026-11-21T08:03:21|pfcon 99|
+"""
+CONFIG = """\
+Configuration data as of 2026-11-21T08:03:20
+AccountingStorageType   = accounting_storage/slurmdbd
+ClusterName             = hospital
+KillWait                = 5 sec
+MinJobAge               = 20 sec
+SLURM_VERSION           = 22.05.8
+"""
+AT = datetime(2026, 11, 21, 8, 3, 20, tzinfo=UTC)
+SPEC = JobSpec("7", JobId("7"), JobKind.PLUGIN, "local/x:1", ("prog", "a"), resources=Resources(memory=300, minutes=60))
+SITE = Site("crun", "crun", "/store/.pfcon/slurm")
+CANCELLED = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-21T08:03:20 ***\n"
+TIME = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-21T08:03:20 DUE TO TIME LIMIT ***\n"
+OOM = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch.\n"
+OVER = "slurmstepd: error: JobId=7 exceeded memory limit (99 > 64), being killed\n"
+
+
+def test_the_queue_is_read_line_by_line_and_foreign_comments_do_no_harm() -> None:
+    found = {row.id: row for row in rows.queue_rows(QUEUE)}
+    assert found["2"] == Row("2", "FAILED", 3, "NonZeroExitCode", AT, "5fa1")
+    assert found["3"].code == -9
+    assert (found["4"].state, found["4"].end, found["4"].reason) == ("PENDING", None, "PartitionConfig")
+    assert (found["6"].marker, found["6"].reason) == ("", "")
+    assert sorted(found) == ["2", "3", "4", "5", "6", "7"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(0, 0), (768, 3), (9, -9), (139, -11), (53, -53), (256, 1)])
+def test_a_raw_status_is_an_exit_code_or_a_signal(status: int, code: int) -> None:
+    assert rows.wait_status(status) == code
+
+
+def test_the_accounting_database_tells_who_cancelled() -> None:
+    text = "371|COMPLETED|0:0|2026-11-21T08:00:00\n372|CANCELLED by 2001|0:15|2026-11-21T08:03:20\n"
+    assert rows.accounting_row("372", text) == Row("372", "CANCELLED", -15, end=AT, by="2001")
+    assert rows.accounting_row("373", text) is None
+
+
+def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
+    assert rows.facts(CONFIG) == rows.Facts("22.05.8", "hospital", 5, 20, accounting=True)
+    assert rows.facts("") == rows.Facts("of an unknown version", "", 30, 300, accounting=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "status", "message"),
+    [
+        ("PENDING", "", JobStatus.NOT_STARTED, ""),
+        ("PENDING", "Resources", JobStatus.NOT_STARTED, "waiting for resources"),
+        ("PENDING", "QOSGrpCpuLimit", JobStatus.NOT_STARTED, "waiting: QOSGrpCpuLimit"),
+        ("PENDING", "JobHeldAdmin", JobStatus.NOT_STARTED, "held by an administrator"),
+        ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, "no node has what it asks for (BadConstraints)"),
+        ("PENDING", "AssocMaxCpuPerJobLimit", JobStatus.NOT_STARTED, "can't run: AssocMaxCpuPerJobLimit"),
+        ("CONFIGURING", "", JobStatus.NOT_STARTED, ""),
+        ("RUNNING", "", JobStatus.STARTED, ""),
+        ("COMPLETING", "", JobStatus.STARTED, ""),
+        ("SUSPENDED", "", JobStatus.STARTED, "suspended"),
+    ],
+)
+def test_a_job_that_goes_on_says_what_it_waits_for(state: str, reason: str, status: JobStatus, message: str) -> None:
+    found, told = outcome.active(Row("7", state, reason=reason))
+    assert found is status
+    assert message in told
+    assert bool(message) == bool(told)
+
+
+def test_an_unknown_state_is_undefined_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert outcome.active(Row("7", "DREAMING"))[0] is JobStatus.UNDEFINED
+    assert "DREAMING" in caplog.text
+
+
+def end(state: str = "", code: int = 0, left: int | None = None, word: str = "", **seen: Any) -> tuple[JobStatus, str]:
+    row = Row("7", state, code, end=AT, by=seen.pop("by", "")) if state else None
+    exit_ = None if left is None else Exit(left, word, AT)
+    status, message, at = outcome.ended(SPEC, Seen(row, exit_, **seen), SITE)
+    assert at in (AT, None)
+    return status, message
+
+
+@pytest.mark.parametrize("state", ["", "COMPLETED", "RUNNING", "FAILED", "OUT_OF_MEMORY"])
+def test_a_job_whose_script_says_so_has_succeeded(state: str) -> None:
+    assert end(state, left=0) == (JobStatus.SUCCEEDED, "")
+
+
+def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
+    assert end("COMPLETED") == (JobStatus.SUCCEEDED, "")
+    assert end("FAILED", 3) == (JobStatus.FAILED, "exit code 3")
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        ({"state": "FAILED", "code": 3, "left": 3}, "exit code 3"),
+        ({"left": 3}, "exit code 3"),
+        ({"state": "FAILED", "left": 139}, "killed by signal SIGSEGV"),
+        ({"state": "OUT_OF_MEMORY", "left": 137}, "out of memory: the job exceeded its limit of 300 MiB"),
+        ({"left": 137, "slurm_log": OOM}, "out of memory"),
+        ({"state": "FAILED", "code": -9, "slurm_log": OVER}, "out of memory"),
+        ({"left": 137}, "probably out of memory: the job's limit is 300 MiB"),
+        ({"state": "TIMEOUT", "left": 143}, "its time is over: the limit is 60 min"),
+        ({"left": 143, "slurm_log": TIME}, "its time is over"),
+        ({"state": "CANCELLED", "code": -15}, "cancelled in Slurm, not by pfcon"),
+        ({"state": "CANCELLED", "by": "2001"}, "cancelled in Slurm by user 2001, not by pfcon"),
+        ({"slurm_log": CANCELLED}, "cancelled in Slurm"),
+        ({"state": "FAILED", "left": 137, "cancelled": True}, "cancelled"),
+        ({"cancelled": True}, "cancelled"),
+        ({"state": "NODE_FAIL"}, "its node failed"),
+        ({"state": "PREEMPTED"}, "preempted"),
+        ({"state": "BOOT_FAIL"}, "its node did not start"),
+        ({"state": "DEADLINE"}, "deadline"),
+        ({"state": "FAILED", "code": -53}, "could not write the job's log: /store/.pfcon/slurm has to be there"),
+        ({"state": "FAILED", "code": 98}, "outside of its container"),
+        ({"left": 125, "word": "no-launcher"}, "its node has no crun (SLURM_LAUNCHER=crun)"),
+        ({"left": 125, "word": "no-temporary"}, "temporary directory"),
+        ({"left": 1, "launcher_log": "executable file `prog` not found in $PATH"}, "no such command in image"),
+        ({"left": 1, "launcher_log": r"exec: \"prog\": permission denied"}, "not executable in image local/x:1: prog"),
+        ({"left": 1, "launcher_log": "ch-run[1]: error: can't execve(2): prog: No such file"}, "no such command"),
+        ({"left": 127, "launcher_log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"}, "no such command"),
+    ],
+)
+def test_a_failed_job_says_why(seen: dict[str, Any], message: str) -> None:
+    status, told = end(**seen)
+    assert status is JobStatus.FAILED
+    assert message in told
+
+
+def test_what_nobody_tells_of_is_undefined() -> None:
+    assert end() == (JobStatus.UNDEFINED, "")
+
+
+def test_messages_name_directories_as_nodes_see_them() -> None:
+    assert str(PurePosixPath(SITE.directory)) in end("FAILED", -53)[1]
