@@ -1,4 +1,4 @@
-"""Servers that a test may kill, on each engine."""
+"""Servers that a test may kill, on each engine; inputs in object stores that a test may kill."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 from support.live import LiveServer, StartServer
+from support.object_inputs import ObjectInputs, object_inputs
+from support.object_stores import ObjectServer, object_server
 from support.serving import URLS
+
+from pfcon.models import JobId
+from pfcon.paths import StoreBase
+
+STORES = [pytest.param(kind, marks=pytest.mark.engine(kind)) for kind in ("swift", "s3")]
 
 
 @pytest.fixture
@@ -25,3 +32,24 @@ def start_server() -> Iterator[StartServer]:
             return stack.enter_context(LiveServer(storebase, {"CONTAINER_ENV": engine, **environ}))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    """A Swift with S3 that a test may kill, and has to start again then."""
+    with object_server(tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.fixture(params=STORES)
+def inputs(request: pytest.FixtureRequest, store_server: ObjectServer, storebase: StoreBase) -> Iterator[ObjectInputs]:
+    """A job's inputs in each of the object stores; none yet."""
+    with object_inputs(request.param, store_server, storebase.job(JobId("j1"))) as found:
+        yield found
+
+
+@pytest.fixture
+def swift_inputs(store_server: ObjectServer, storebase: StoreBase) -> Iterator[ObjectInputs]:
+    """The same, in Swift alone."""
+    with object_inputs("swift", store_server, storebase.job(JobId("j1"))) as found:
+        yield found

@@ -159,12 +159,13 @@ class ObjectFetch:
         size, check = os.fstat(fd).st_size, self._run.crew.check
         if not size or item.size not in (0, size):
             return None
+        seen = None
         if item.size and size <= LARGE and _MD5.fullmatch(item.etag):
-            described = Described(item.source, size, item.etag, md5=item.etag)
-            if holds(fd, described, check):
-                return described
+            seen = Described(item.source, size, item.etag, md5=item.etag)
+            if holds(fd, seen, check):
+                return seen
         described = self._run.getter.describe(item.source)
-        if described.md5 == item.etag and size <= LARGE:  # seen already
+        if seen is not None and described.md5 == seen.md5:
             return None
         return described if holds(fd, described, check) else None
 
