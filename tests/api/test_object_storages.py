@@ -14,6 +14,9 @@ DONE = "finishedSuccessfully"
 INPUTS = {"home/bob/data/a.txt": b"alpha", "home/bob/data/sub/b c.txt": b"beta", "home/bob/database/x": b"a neighbour"}
 
 
+on_swift = pytest.mark.parametrize("users", ["swift"], indirect=True)  # what the store has no part in
+
+
 @pytest.fixture(scope="module", params=OBJECT_STORES)
 def users(request: pytest.FixtureRequest) -> UserObjects:
     """Users' data."""
@@ -90,6 +93,7 @@ def test_a_job_goes_through_its_whole_life(job: StagedJob, users: UserObjects) -
         assert job.get(kind).status_code == 404
 
 
+@on_swift
 def test_an_upload_needs_a_plugin_job(job: StagedJob) -> None:
     refused = job.upload()
     assert refused.status_code == 409
@@ -99,6 +103,7 @@ def test_an_upload_needs_a_plugin_job(job: StagedJob) -> None:
     assert job.get("upload").status_code == 404
 
 
+@on_swift
 def test_an_upload_waits_for_no_plugin_job(job: StagedJob) -> None:
     job.copied()
     job.plugin('until test -e "$1/go"; do sleep 0.05; done')
@@ -119,6 +124,7 @@ def test_outputs_of_a_job_that_failed_are_uploaded_too(job: StagedJob, users: Us
     assert users.read(job.output_dir + "/") == {"log": b"partial\n"}
 
 
+@on_swift
 def test_an_upload_after_the_data_are_gone_is_refused(ended: StagedJob) -> None:
     ended.delete()
     ended.wait("delete")
@@ -127,6 +133,7 @@ def test_an_upload_after_the_data_are_gone_is_refused(ended: StagedJob) -> None:
     assert "deleted" in refused.json()["message"]
 
 
+@on_swift
 @pytest.mark.parametrize("path", ["../x", "home/../../x", "/", "", "a//b", "./x", "home/x\0"])
 def test_an_output_path_that_leads_out_is_refused(ended: StagedJob, users: UserObjects, path: str) -> None:
     before = users.names()
@@ -136,12 +143,14 @@ def test_an_output_path_that_leads_out_is_refused(ended: StagedJob, users: UserO
     assert users.names() == before
 
 
+@on_swift
 def test_an_upload_needs_a_path_and_limits_that_are_numbers(ended: StagedJob) -> None:
     answer = ended.post("upload", cpu_limit="much", memory_limit="0")
     assert answer.status_code == 400
     assert set(answer.json()["message"]) == {"job_output_path", "cpu_limit", "memory_limit"}
 
 
+@on_swift
 def test_repeated_and_simultaneous_posts_are_one_upload(ended: StagedJob) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: ended.upload(), range(8)))
@@ -151,6 +160,7 @@ def test_repeated_and_simultaneous_posts_are_one_upload(ended: StagedJob) -> Non
     assert (again["status"], again["message"]) == (DONE, "uploaded 2 files, 9 bytes")
 
 
+@on_swift
 def test_another_place_for_the_same_outputs_is_a_conflict(ended: StagedJob) -> None:
     assert ended.uploaded()["status"] == DONE
     other = ended.post("upload", job_output_path="home/bob/elsewhere")
@@ -158,6 +168,7 @@ def test_another_place_for_the_same_outputs_is_a_conflict(ended: StagedJob) -> N
     assert "another upload job" in other.json()["message"]
 
 
+@on_swift
 def test_an_upload_for_an_earlier_plugin_job_does_not_count_for_the_next(job: StagedJob, users: UserObjects) -> None:
     job.copied()
     job.plugin('echo 1 > "$1/old"; exit 1')
@@ -170,6 +181,7 @@ def test_an_upload_for_an_earlier_plugin_job_does_not_count_for_the_next(job: St
     assert users.read(job.output_dir + "/")["new"] == b"2\n"
 
 
+@on_swift
 def test_a_delete_job_takes_what_an_upload_left(ended: StagedJob) -> None:
     assert ended.uploaded()["status"] == DONE
     assert {path.name for path in ended.key.iterdir()} >= {"upload.order", "upload.lock", "upload.progress"}
@@ -178,6 +190,7 @@ def test_a_delete_job_takes_what_an_upload_left(ended: StagedJob) -> None:
     assert not ended.key.exists()
 
 
+@on_swift
 def test_a_missing_input_is_told_and_a_wrong_link_refused(job: StagedJob, users: UserObjects) -> None:
     assert job.copied("home/bob/none", "home/bob/data/a.txt")["status"] == DONE
     job.plugin('ls "$0"', "home/bob/none", "home/bob/data/a.txt")
@@ -220,6 +233,7 @@ def test_the_synchronous_interface_tells_what_could_not_be_fetched(job: StagedJo
     assert not job.key.exists()
 
 
+@on_swift
 @pytest.mark.parametrize("path", ["../x", "/", "key-x/y"])
 def test_the_synchronous_interface_refuses_paths_that_lead_out(ended: StagedJob, path: str) -> None:
     answer = ended.api.get(f"jobs/{ended.jid}/file/?job_output_path={path}")
@@ -227,6 +241,7 @@ def test_the_synchronous_interface_refuses_paths_that_lead_out(ended: StagedJob,
     assert "job_output_path" in answer.json()["message"]
 
 
+@on_swift
 def test_the_synchronous_interface_uploads_nothing_of_a_job_that_runs_or_is_unknown(job: StagedJob) -> None:
     assert job.api.get(f"jobs/{job.jid}/file/?job_output_path=home/x").status_code == 404
     job.copied()

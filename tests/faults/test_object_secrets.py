@@ -120,6 +120,7 @@ def test_in_containers(start_server: StartServer, users: tuple[UserObjects, Http
             assert job.api.delete(f"{kind}jobs/{job.jid}/").status_code == 204
 
 
+@pytest.mark.parametrize("users", ["swift"], indirect=True)
 def test_a_plugin_s_container_sees_no_secret(
     start_server: StartServer, users: tuple[UserObjects, HttpRelay], tmp_path: Path
 ) -> None:

@@ -20,6 +20,9 @@ FILES = 150
 WAIT = 60.0  # seconds
 
 
+on_swift = pytest.mark.parametrize("storage", ["swift"], indirect=True)  # what the store has no part in
+
+
 @pytest.fixture(params=OBJECT_STORES)
 def storage(request: pytest.FixtureRequest) -> str:
     """Each of them."""
@@ -124,7 +127,7 @@ def test_a_killed_upload_of_a_large_file_goes_on_with_its_pieces(
     gate = Gate(relay, "large", 2)
     assert job.upload().status_code == 201
     name = f"{job.output_dir}/large"
-    store = users.store
+    store = users.harness.store
     assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PIECE).there()) == 2, WAIT)
     assert users.names(job.output_dir) == []
     assert job.kill_operation()
@@ -140,6 +143,7 @@ def test_a_killed_upload_of_a_large_file_goes_on_with_its_pieces(
     assert gate.passed == 0
 
 
+@on_swift
 def test_an_upload_waits_out_a_store_that_is_busy(job: StagedJob, users: UserObjects, relay: HttpRelay) -> None:
     files = write_files(job)
     relay.busy(3, retry_after=1)
@@ -169,6 +173,7 @@ def test_an_upload_goes_on_when_the_store_is_back(storage: str, start_server: St
             assert users.read(job.output_dir + "/") == files
 
 
+@on_swift
 def test_a_delete_job_stops_an_upload(job: StagedJob, relay: HttpRelay) -> None:
     write_files(job)
     gate = Gate(relay, job.output_dir, 3)
@@ -181,6 +186,7 @@ def test_a_delete_job_stops_an_upload(job: StagedJob, relay: HttpRelay) -> None:
     assert not job.key.exists()
 
 
+@on_swift
 def test_an_upload_outlives_the_service(job: StagedJob, users: UserObjects, relay: HttpRelay) -> None:
     files = write_files(job)
     gate = Gate(relay, job.output_dir, FILES // 2)
@@ -193,6 +199,7 @@ def test_an_upload_outlives_the_service(job: StagedJob, users: UserObjects, rela
     assert users.read(job.output_dir + "/") == files
 
 
+@on_swift
 def test_a_plugin_job_is_not_begun_anew_while_its_outputs_are_uploaded(
     users: UserObjects, start_server: StartServer, relay: HttpRelay
 ) -> None:

@@ -1,7 +1,6 @@
 """Users' data in a container or bucket of the test's own: as a storage of pfcon's, and as the users see it."""
 
 import contextlib
-import hashlib
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
@@ -14,11 +13,9 @@ from urllib.parse import urlsplit
 import docker
 
 from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
-from pfcon.storage.objects.store import ObjectStore, Source
-from pfcon.storage.objects.stores import make_store
 from support.engines import docker_url, s3_url, swift_url
 from support.http_relay import HttpRelay
-from support.object_stores import SWIFT_KEY, SWIFT_USER
+from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness
 from support.zips import NO_LIMITS
 
 OBJECT_STORES = [StorageName.SWIFT.value, StorageName.S3.value]
@@ -91,30 +88,23 @@ class UserObjects:
         }
 
     @property
-    def store(self) -> ObjectStore:
+    def harness(self) -> ObjectHarness:
         """The container, which exists."""
-        made = make_store(self.settings)
-        made.create_container()
+        made = ObjectHarness(self.storage, self.url, self.container, self.key)
+        made.store.create_container()
         return made
 
     def add(self, objects: Mapping[str, bytes]) -> None:
         """Store objects by their names."""
-        store = self.store
-        for name, data in objects.items():
-            with tempfile.TemporaryFile() as file:
-                file.write(data)
-                file.flush()
-                store.put(name, Source(file, 0, len(data)), hashlib.md5(data, usedforsecurity=False).hexdigest())
+        with contextlib.closing(self.harness) as harness:
+            for name, data in objects.items():
+                harness.put(name, data)
 
     def read(self, prefix: str = "") -> dict[str, bytes]:
         """All objects below a prefix, by what their names have after it."""
-        store = self.store
-        found = {}
-        for name in self.names(prefix):
-            with store.download(prefix + name) as download:
-                found[name] = b"".join(download.chunks)
-        return found
+        harness = self.harness
+        return {name.removeprefix(prefix): harness.read(name) for name in harness.names(prefix)}
 
     def names(self, prefix: str = "") -> list[str]:
         """What the names of all objects below a prefix have after it."""
-        return [listed.name.removeprefix(prefix) for page in self.store.pages(prefix) for listed in page]
+        return [name.removeprefix(prefix) for name in self.harness.names(prefix)]
