@@ -10,8 +10,8 @@ Makes a virtual environment in .venv, installs pfcon there, starts it in develop
 loopback address and runs a sample job through it, from its inputs to the list of its outputs.
 It needs Python 3.11 or newer; it needs no root and no container registry. The exit status is that of the sample job.
 
-  -O ENGINE  docker, podman or process. Default: Docker if it answers, else Podman, else process, which runs
-             jobs on this machine without isolation
+  -O ENGINE  docker, podman, swarm (a Docker that manages a Swarm of this machine alone) or process. Default: Docker
+             if it answers, else Podman, else process, which runs jobs on this machine without isolation
   -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository
   -F NAME    storage: zipfile, where inputs and outputs travel as zips; or, with -N, one of filesystem, fslink,
              swift and s3. Default zipfile, with -N swift

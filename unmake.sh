@@ -14,7 +14,7 @@ Running it again does no harm.
 It takes the options of make.sh and needs none: make.sh has left a note of what it did.
 
   -S DIR     storeBase; default: the one of the running service, else ./CHRIS_REMOTE_FS in the repository
-  -O ENGINE  docker, podman or process; default: that of the running service
+  -O ENGINE  docker, podman, swarm or process; default: that of the running service
   -F NAME, -N, -p PORT, -U, -i, -s
              accepted, without effect
   -h         show this and exit
@@ -41,23 +41,24 @@ find_engine_url() {
     if [ -n "$(state_get engine)" ]; then
         ENGINE=$(state_get engine)
         ENGINE_URL=$(state_get url)
-    elif [ -n "$PYTHON_PATH" ] && [[ $ENGINE == docker || $ENGINE == podman ]]; then
+    elif [ -n "$PYTHON_PATH" ] && [ -n "$ENGINE" ] && [ "$ENGINE" != process ]; then
         find_engine "$ENGINE" || ENGINE_URL=""
     fi
 }
 
-# clean_engine: remove the containers of this storeBase's jobs, and the sample job's image.
+# clean_engine: remove this storeBase's jobs from the engine, and the sample job's image.
 clean_engine() {
-    local names name
+    local kind=jobs names name
+    [ "$ENGINE" != swarm ] || kind=services
     if [ -z "$ENGINE_URL" ] || [ -z "$PYTHON_PATH" ]; then
         return 0
     fi
-    if ! names=$("$PYTHON_PATH" dev/engine_api.py remove-jobs "$ENGINE_URL" "$(job_label "$STOREBASE_DIR")"); then
-        echo "$ENGINE does not answer: containers of jobs and the image local/pfcon-sample:1 may be left there" >&2
+    if ! names=$("$PYTHON_PATH" dev/engine_api.py "remove-$kind" "$ENGINE_URL" "$(job_label "$STOREBASE_DIR")"); then
+        echo "$ENGINE does not answer: jobs and the image local/pfcon-sample:1 may be left there" >&2
         return 0
     fi
     for name in $names; do
-        echo "removed container $name"
+        echo "removed ${kind%s} $name"
     done
     if "$PYTHON_PATH" dev/engine_api.py remove-image "$ENGINE_URL" local/pfcon-sample:1; then
         echo "removed image local/pfcon-sample:1"

@@ -2,14 +2,22 @@
 # Finds the engine that runs the jobs, for make.sh and sample/image.sh to source.
 # Needs PYTHON_PATH, a Python 3; sets what find_engine says.
 
-# candidate_urls KIND: the URLs at which an engine may answer, the likeliest first. KIND: docker or podman.
+# candidate_urls KIND: the URLs at which an engine may answer, the likeliest first. KIND: docker, swarm or podman.
 candidate_urls() {
     [ -z "${DOCKER_HOST:-}" ] || printf '%s\n' "$DOCKER_HOST"
-    if [ "$1" = docker ]; then
-        printf 'unix://%s\n' /var/run/docker.sock ${XDG_RUNTIME_DIR:+"$XDG_RUNTIME_DIR/docker.sock"}
-    else
+    if [ "$1" = podman ]; then
         printf 'unix://%s\n' ${XDG_RUNTIME_DIR:+"$XDG_RUNTIME_DIR/podman/podman.sock"} /run/podman/podman.sock
+    else
+        printf 'unix://%s\n' /var/run/docker.sock ${XDG_RUNTIME_DIR:+"$XDG_RUNTIME_DIR/docker.sock"}
     fi
+}
+
+# is_kind KIND SAYS: whether what engine_api.py says of an engine is of that kind.
+is_kind() {
+    case $1 in
+        swarm) [[ $2 == docker*", manager of a Swarm" ]] ;;
+        *) [ "${2%% *}" = "$1" ] ;;
+    esac
 }
 
 # find_engine KIND: set ENGINE_URL and ENGINE_SAYS ("docker 20.10 rootful") and succeed when one answers;
@@ -20,7 +28,7 @@ find_engine() {
     while IFS= read -r url; do
         if ! ENGINE_SAYS=$("$PYTHON_PATH" dev/engine_api.py probe "$url" 2>&1); then
             ENGINE_FAULTS+="  $ENGINE_SAYS"$'\n'
-        elif [ "${ENGINE_SAYS%% *}" != "$1" ]; then
+        elif ! is_kind "$1" "$ENGINE_SAYS"; then
             ENGINE_FAULTS+="  $url is $ENGINE_SAYS"$'\n'
         else
             ENGINE_URL=$url
@@ -47,7 +55,7 @@ find_any_engine() {
     return 1
 }
 
-# choose_engine: set ENGINE, and ENGINE_URL where it is docker or podman; ENGINE may be set already. Says what and why.
+# choose_engine: set ENGINE, and ENGINE_URL where it is not process; ENGINE may be set already. Says what and why.
 choose_engine() {
     ENGINE_URL=""
     if [ "$ENGINE" = process ]; then
@@ -70,10 +78,12 @@ choose_engine() {
 
 # advise KIND: how a user gets an engine that answers.
 advise() {
-    if [ "$1" = docker ]; then
-        echo "Start Docker (and join the group docker), set DOCKER_HOST, or take -O process."
-    else
-        echo "Start its service (systemctl --user start podman.socket, or podman system service -t 0 URL)," \
-            "set DOCKER_HOST to its URL, or take -O process."
-    fi
+    case $1 in
+        docker) echo "Start Docker (and join the group docker), set DOCKER_HOST, or take -O process." ;;
+        swarm)
+            echo "Make the Docker that answers a Swarm (docker swarm init --advertise-addr 127.0.0.1), set DOCKER_HOST to a" \
+                "manager's socket, or take -O docker." ;;
+        *) echo "Start its service (systemctl --user start podman.socket, or podman system service -t 0 URL)," \
+            "set DOCKER_HOST to its URL, or take -O process." ;;
+    esac
 }

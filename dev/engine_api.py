@@ -6,6 +6,7 @@ Docker and Podman both serve it. URLs are those of DOCKER_HOST: ``unix:///path``
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import socket
@@ -15,7 +16,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 BLOCK = 256 * 1024
 PROBE_SECONDS = 10.0
-COMMANDS = ("probe", "has", "import", "build", "copy", "remove-image", "remove-stages", "remove-jobs")
+COMMANDS = (
+    *("probe", "has", "import", "build", "copy", "remove-image", "remove-stages"),
+    *("remove-jobs", "remove-services"),
+)
 WORK_SECONDS = 300.0  # an import of a large image, or the end of a job that does not want to
 
 
@@ -75,18 +79,20 @@ def reason(content: bytes) -> str:
 
 
 def probe(url: str) -> str:
-    """``KIND VERSION PRIVILEGE``: docker or podman, rootful or rootless, and what it can't limit. Raises Fault."""
+    """``KIND VERSION PRIVILEGE``: docker or podman, rootful or rootless, and what else matters. Raises Fault."""
     try:
         version = json.loads(call(url, "GET", "/version", timeout=PROBE_SECONDS))
         parts = {part["Name"]: part for part in version.get("Components") or []}
         podman = parts.get("Podman Engine")
         if podman:
             return f"podman {podman['Version']} {_podman_privilege(url, podman['Details']['APIVersion'])}"
-        options = json.loads(call(url, "GET", "/info", timeout=PROBE_SECONDS)).get("SecurityOptions") or []
+        info = json.loads(call(url, "GET", "/info", timeout=PROBE_SECONDS))
+        rootless = any("rootless" in option for option in info.get("SecurityOptions") or [])
+        manager = (info.get("Swarm") or {}).get("ControlAvailable")
     except (LookupError, ValueError, TypeError, AttributeError) as fault:
         raise Fault(f"{url} answers, but not as Docker or Podman do") from fault
-    privilege = "rootless" if any("rootless" in option for option in options) else "rootful"
-    return f"docker {version.get('Version', 'unknown')} {privilege}"
+    told = f"docker {version.get('Version', 'unknown')} {'rootless' if rootless else 'rootful'}"
+    return told + (", manager of a Swarm" if manager else "")
 
 
 def _podman_privilege(url: str, version: str) -> str:
@@ -182,6 +188,16 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+def remove_services(url: str, label: str) -> list[str]:
+    """Remove the services of a Swarm that have a label ``KEY=VALUE``; gives back their names. Raises Fault."""
+    wanted = quote(json.dumps({"label": [label]}))
+    services = json.loads(call(url, "GET", f"/services?filters={wanted}"))
+    for service in services:
+        with contextlib.suppress(LookupError):  # it went by itself
+            call(url, "DELETE", f"/services/{service['ID']}")
+    return [service["Spec"]["Name"] for service in services]
+
+
 def run(arguments: argparse.Namespace) -> bool:
     """Do one command; whether it was done, or the answer is yes. Raises Fault."""
     url, argument = arguments.url, arguments.argument
@@ -200,7 +216,8 @@ def run(arguments: argparse.Namespace) -> bool:
     elif arguments.command == "remove-stages":
         remove_stages(url, argument)
     else:
-        for name in remove_jobs(url, argument):
+        remove = remove_services if arguments.command == "remove-services" else remove_jobs
+        for name in remove(url, argument):
             print(name)
     return True
 

@@ -15,13 +15,13 @@ refuse() {
     exit 2
 }
 
-# need_engine NAME: accept the engines that this version has.
+# need_engine NAME: accept the engines that this script can start pfcon with.
 need_engine() {
     case $1 in
-        docker | podman | process) ENGINE=$1 ;;
-        swarm | kubernetes | openshift | slurm | cromwell)
-            refuse "-O $1: this version has no such engine yet; it has docker, podman and process" ;;
-        *) refuse "-O $1: unknown; it accepts docker, podman and process" ;;
+        docker | podman | swarm | process) ENGINE=$1 ;;
+        kubernetes | openshift | slurm | cromwell)
+            refuse "-O $1: this script starts pfcon with docker, podman, swarm and process only; for $1 see README.md" ;;
+        *) refuse "-O $1: unknown; it accepts docker, podman, swarm and process" ;;
     esac
 }
 

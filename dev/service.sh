@@ -24,7 +24,7 @@ service_pid() {
 
 # job_label STOREBASE: print the label that marks the containers of this storeBase's jobs.
 job_label() {
-    printf 'org.chrisproject.pfcon.make=%s\n' "$(printf '%s' "$1" | cksum | cut -d ' ' -f 1)"
+    printf 'org.chrisproject.make=%s\n' "$(printf '%s' "$1" | cksum | cut -d ' ' -f 1)"
 }
 
 # service_url: print where the API is.

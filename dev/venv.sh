@@ -58,13 +58,18 @@ ensure_venv() {
 ensure_tool() {
     local python stamp
     python=$(find_python) || return 1
-    stamp="$PWD $2 $("$python" -c 'import sys; print(sys.version_info[:2], sys.base_prefix)')"
+    stamp=$(tool_stamp "$python" "$2")
     if [ -x "$1/bin/python" ] && [ "$(cat -- "$1/stamp" 2>/dev/null)" = "$stamp" ]; then
         echo "$1 is up to date"
         return 0
     fi
     fill_venv "$1" "$python" "$2" || return 1
     echo "$stamp" >"$1/stamp"
+}
+
+# tool_stamp PYTHON REQUIREMENT: what such an environment depends on.
+tool_stamp() {
+    printf '%s %s %s\n' "$PWD" "$2" "$("$1" -c 'import sys; print(sys.version_info[:2], sys.base_prefix)')"
 }
 
 # fill_venv DIR PYTHON WORD...: make DIR a new environment of that Python, and have its pip install these words.

@@ -7,9 +7,9 @@ COMMANDS=(sh mkdir sort wc cat ls sleep)
 
 usage() {
     cat <<END
-Usage: sample/image.sh [docker|podman]
+Usage: sample/image.sh [docker|podman|swarm]
 
-Makes the image $IMAGE in the Docker or Podman that answers, from this machine's own static busybox, or else from
+Makes the image $IMAGE in the engine that answers, from this machine's own static busybox, or else from
 its own sh and coreutils with the shared libraries that they need. Does nothing when the image is there.
 DOCKER_HOST says where the engine answers, where it is not one of the usual sockets; PYTHON names a Python 3.
 END
@@ -57,7 +57,7 @@ build() {
 
 case ${1:-} in
     -h | --help) usage; exit 0 ;;
-    docker | podman | "") ENGINE=${1:-} ;;
+    docker | podman | swarm | "") ENGINE=${1:-} ;;
     *) usage >&2; exit 2 ;;
 esac
 cd -- "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"

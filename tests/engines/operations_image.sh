@@ -35,11 +35,13 @@ fetch_wheels() {
     fi
     python=/usr/bin/python$(python_version)
     say "fetching wheels for $("$python" -V)"
-    rm -rf -- "$WHEELS" "$WHEELS.env"
-    mkdir -p "$WHEELS"
+    rm -rf -- "$WHEELS" "$WHEELS.env" "$WHEELS.src"
+    mkdir -p "$WHEELS" "$WHEELS.src"
     "$python" -m venv "$WHEELS.env"
-    "$WHEELS.env/bin/pip" wheel --quiet --no-input --wheel-dir "$WHEELS" "${REPOSITORY}[keystone,postgresql]" "setuptools>=64" >&2
-    rm -rf -- "$WHEELS.env" "$WHEELS"/pfcon-*.whl
+    tar -C "$REPOSITORY" -cf - "${FILES[@]}" | tar -C "$WHEELS.src" -xf - # setuptools leaves a directory `build`
+    "$WHEELS.env/bin/pip" wheel --quiet --no-input --wheel-dir "$WHEELS" \
+        "$WHEELS.src[keystone,postgresql]" "setuptools>=64" >&2
+    rm -rf -- "$WHEELS.env" "$WHEELS.src" "$WHEELS"/pfcon-*.whl
     wheels_stamp >"$WHEELS/stamp"
 }
 

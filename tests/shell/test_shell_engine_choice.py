@@ -29,6 +29,10 @@ PODMAN = {
         '{"host": {"cgroupControllers": ["cpu", "memory", "pids"], "security": {"rootless": true}}}',
     ),
 }
+SWARM = {
+    "/version": DOCKER["/version"],
+    "/info": (200, '{"SecurityOptions": [], "Swarm": {"LocalNodeState": "active", "ControlAvailable": true}}'),
+}
 WITHOUT_LIMITS = '{"host": {"cgroupControllers": ["pids"], "security": {"rootless": true}}}'
 
 
@@ -92,6 +96,9 @@ def test_probe_tells_docker_from_podman_and_rootless_from_rootful_and_what_it_ca
     with engine(tmp_path, DOCKER):
         assert api.probe(url) == "docker 20.10.24 rootful"
     (tmp_path / "sock").unlink()
+    with engine(tmp_path, SWARM):
+        assert api.probe(url) == "docker 20.10.24 rootful, manager of a Swarm"
+    (tmp_path / "sock").unlink()
     with engine(tmp_path, PODMAN):
         assert api.probe(url) == "podman 4.3.1 rootless"
     (tmp_path / "sock").unlink()
@@ -150,6 +157,13 @@ def test_a_build_asks_with_its_arguments(api: ModuleType, tmp_path: Path, capsys
     assert capsys.readouterr().out == "Step 1/2\n"
 
 
+def test_services_of_a_swarm_are_removed_by_their_label(api: ModuleType, tmp_path: Path) -> None:
+    answers = {"/services": (200, '[{"ID": "s1", "Spec": {"Name": "job-1"}}]'), "/services/s1": (200, "")}
+    with engine(tmp_path, answers) as server:
+        assert api.remove_services(f"unix://{tmp_path}/sock", "key=value") == ["job-1"]
+    assert ("DELETE", "/services/s1") in server.asked
+
+
 def test_removing_jobs_removes_those_with_the_label_and_tells_their_names(api: ModuleType, tmp_path: Path) -> None:
     answers = {
         "/containers/json": (
@@ -183,6 +197,17 @@ def test_podman_is_taken_when_docker_does_not_answer_or_when_it_is_asked_for(
     assert done.returncode == 0, done.stderr
     assert f"chosen podman unix://{tmp_path}/sock" in done.stdout
     assert "podman 4.3.1 rootless" in done.stdout
+
+
+@pytest.mark.parametrize(("answers", "status"), [(DOCKER, 7), (SWARM, 0)], ids=["alone", "manager"])
+def test_a_docker_that_manages_no_swarm_is_refused_as_one(
+    bash: Bash, tmp_path: Path, answers: dict[str, tuple[int, str]], status: int
+) -> None:
+    with engine(tmp_path, answers):
+        script = ". dev/engine.sh; PYTHON_PATH=$PYTHON; ENGINE=swarm; choose_engine || exit 7"
+        done = bash(script, DOCKER_HOST=f"unix://{tmp_path}/sock")
+    assert done.returncode == status, done.stdout + done.stderr
+    assert ("docker swarm init" in done.stderr) is (status == 7)
 
 
 def test_the_process_engine_is_taken_when_nothing_answers_and_the_reasons_are_told(bash: Bash) -> None:

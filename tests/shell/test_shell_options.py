@@ -9,6 +9,7 @@ import pytest
 from support.shell import REPOSITORY, run
 
 SCRIPTS = ["make.sh", "unmake.sh"]
+ENGINE_SCRIPTS = sorted(path.name for path in (REPOSITORY / "tests/engines").glob("*.sh") if path.name != "lib.sh")
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -33,10 +34,11 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
         (["-F", "swift"], "add -N"),
         (["-F", "s3"], "add -N"),
         (["-F", "tape"], "accepts zipfile, and with -N filesystem, fslink, swift and s3"),
-        (["-O", "swarm"], "no such engine yet; it has docker, podman and process"),
-        (["-O", "kubernetes"], "no such engine yet; it has docker, podman and process"),
-        (["-O", "slurm"], "no such engine yet; it has docker, podman and process"),
-        (["-O", "lsf"], "accepts docker, podman and process"),
+        (["-O", "kubernetes"], "starts pfcon with docker, podman, swarm and process only"),
+        (["-O", "openshift"], "for openshift see README.md"),
+        (["-O", "slurm"], "starts pfcon with docker, podman, swarm and process only"),
+        (["-O", "cromwell"], "for cromwell see README.md"),
+        (["-O", "lsf"], "accepts docker, podman, swarm and process"),
         (["-p", "0"], "a port from 1 to 65535"),
         (["-p", "65536"], "a port from 1 to 65535"),
         (["-p", "5005x"], "a port from 1 to 65535"),
@@ -66,9 +68,7 @@ def test_help_lists_every_option_and_does_nothing(call: Call, script: str) -> No
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(
-    "script", ["docker.sh", "podman.sh", "postgresql.sh", "registry.sh", "image.sh", "operations_image.sh"]
-)
+@pytest.mark.parametrize("script", ENGINE_SCRIPTS)
 def test_an_engine_script_without_a_subcommand_says_which_there_are(call: Call, script: str) -> None:
     done = call(f"tests/engines/{script}")
     assert done.returncode == 2

@@ -26,14 +26,29 @@ def run(*words: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProces
 
 def install(copy: Path) -> None:
     """Make the environment that make.sh would make."""
-    commands = copy / ".venv/bin"
-    commands.mkdir(parents=True)
-    for name, module in (("python", ""), ("pfcon", " -m pfcon")):
-        (commands / name).write_text(f"#!/bin/sh\nPYTHONPATH='{copy}' exec '{sys.executable}'{module} \"$@\"\n")
-        (commands / name).chmod(0o755)
-    stamp = run("bash", "-euc", '. dev/venv.sh; venv_stamp "$PYTHON" ""', cwd=copy)
+    _environment(copy / ".venv", {"python": f"'{sys.executable}'", "pfcon": f"'{sys.executable}' -m pfcon"}, copy)
+    _stamp(copy, ".venv", 'venv_stamp "$PYTHON" ""')
+
+
+def install_swift(copy: Path, python: str) -> None:
+    """Make the environment of Swift that make.sh would make, of a Python that has it."""
+    _environment(copy / ".venv-swift", {"python": f"'{python}'"}, copy / "dev")
+    _stamp(
+        copy, ".venv-swift", '. dev/processes.sh; STATE_DIR=; . dev/store.sh; tool_stamp "$PYTHON" "$STORE_REQUIREMENT"'
+    )
+
+
+def _environment(directory: Path, commands: dict[str, str], path: Path) -> None:
+    (directory / "bin").mkdir(parents=True)
+    for name, words in commands.items():
+        (directory / "bin" / name).write_text(f"#!/bin/sh\nPYTHONPATH='{path}' exec {words} \"$@\"\n")
+        (directory / "bin" / name).chmod(0o755)
+
+
+def _stamp(copy: Path, directory: str, command: str) -> None:
+    stamp = run("bash", "-euc", f". dev/venv.sh; {command}", cwd=copy)
     assert stamp.returncode == 0, stamp.stderr
-    (copy / ".venv/stamp").write_text(stamp.stdout)
+    (copy / directory / "stamp").write_text(stamp.stdout)
 
 
 def alive(pid: int) -> bool:
