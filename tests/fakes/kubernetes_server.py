@@ -30,7 +30,7 @@ class _Quiet(WSGIRequestHandler):
 class FakeKubernetes:
     """The server; a context manager. ``requests``: what was asked, as method and path with its query.
 
-    ``faults``: codes that the next requests are answered with, unheard; 0 for one that is served.
+    ``broken``: beginnings of such, and the codes that they are answered with, unheard.
     """
 
     def __init__(self, storebase: StoreBase, *, claim: str, namespace: str, image: str) -> None:
@@ -38,7 +38,7 @@ class FakeKubernetes:
             storebase, claims={claim, "data"}, namespaces={namespace, "default"}, images={image, "localhost/busybox:1"}
         )
         self.requests: list[str] = []
-        self.faults: list[int] = []
+        self.broken: dict[str, int] = {}
         self.port = 0
         self._server: BaseWSGIServer | None = None
         self._serving: threading.Thread | None = None
@@ -113,11 +113,12 @@ class FakeKubernetes:
     # requests
 
     def _answer(self, request: Request) -> Response:
-        self.requests.append(f"{request.method} {request.full_path.rstrip('?')}")
-        fault = self.faults.pop(0) if self.faults else 0
+        asked = f"{request.method} {request.full_path.rstrip('?')}"
+        self.requests.append(asked)
         try:
-            if fault:
-                raise Refusal(fault, "InternalError", f"a fault of the test: {fault}")
+            for beginning, code in self.broken.items():
+                if asked.startswith(beginning):
+                    raise Refusal(code, "Broken", f"broken by the test: {code}")
             return self._route(request)
         except Refusal as refusal:
             return _json(refusal.body, refusal.code)

@@ -394,6 +394,7 @@ _FINDERS: dict[str, Callable[[], str]] = {
     "operations_image docker": lambda: _find_op_image_of("docker"),
     "operations_image podman": lambda: _find_op_image_of("podman"),
     "operations_image podman-rootless": lambda: _find_op_image_of("podman-rootless"),
+    "operations_image kubernetes": _find_op_image,  # its nodes have to hold it: no cluster can be asked
     "operations_image swarm": lambda: _find_op_image_of("swarm"),
     "kubectl": _find_kubectl,
     "pfconclient4": _find_client4,

@@ -8,7 +8,7 @@ from urllib3 import PoolManager
 
 from pfcon.errors import Unreachable
 
-_IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")  # of the account that a pod runs as
 
 
 class Connection:
@@ -18,14 +18,15 @@ class Connection:
     logs, and both check and fill in what a manifest holds; JSON is the same for all of them.
     """
 
-    def __init__(self, kubeconfig: str | None) -> None:
-        """``kubeconfig``: file or files as in KUBECONFIG; None is the pod's own account, then ~/.kube/config.
+    def __init__(self, kubeconfig: str | None, in_pod: Path = TOKEN) -> None:
+        """``kubeconfig``: file or files as in KUBECONFIG; None is the account of the pod that this
+        is, where ``in_pod`` exists, and else ~/.kube/config.
 
         Raises Unreachable for a configuration that can't be used.
         """
         self._configuration = client.Configuration()
         try:
-            if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and _IN_POD.exists():
+            if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ and in_pod.exists():
                 config.load_incluster_config(client_configuration=self._configuration)
             else:
                 config.load_kube_config(kubeconfig, client_configuration=self._configuration, persist_config=False)

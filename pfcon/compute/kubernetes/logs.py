@@ -12,6 +12,7 @@ READS_PER_MINUTE = 20  # of active jobs' logs, by all processes together
 BURST = 10  # reads that may come at once
 _MAX_TEXTS = 512
 _MAX_TEXT = 64 * 1024  # characters
+_INSIDE = bytes(range(0x80, 0xC0))  # of a character in UTF-8
 
 
 class Tail:
@@ -34,14 +35,19 @@ class Tail:
 
     def text(self, tail_lines: int) -> str:
         """The last lines as clean text of at most the limit, in bytes of UTF-8."""
-        return last_part(clean_log(b"".join(self._parts)), tail_lines, self._limit)
+        raw = b"".join(self._parts)
+        if self._cut:
+            raw = raw[-self._limit :].lstrip(_INSIDE)  # to begin with a whole character
+        return last_part(clean_log(raw), tail_lines, self._limit)
 
 
 def last_part(text: str, tail_lines: int, limit: int = LOG_BYTES) -> str:
     """The last lines of a text, and of these the last bytes, at most ``limit`` in UTF-8."""
-    lines = text.splitlines(keepends=True)[-tail_lines:] if tail_lines > 0 else []
-    raw = "".join(lines).encode()
-    return raw[-limit:].decode("utf-8", "ignore") if len(raw) > limit else raw.decode()
+    if tail_lines <= 0:
+        return ""
+    lines = text.removesuffix("\n").rsplit("\n", tail_lines)  # not splitlines, which knows other ends of lines
+    raw = ("\n".join(lines[-tail_lines:]) + ("\n" if text.endswith("\n") else "")).encode()
+    return raw[-limit:].decode("utf-8", "ignore")
 
 
 def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:

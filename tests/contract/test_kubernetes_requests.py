@@ -1,0 +1,65 @@
+"""How much an API server is asked: hundreds of active jobs, polled as CUBE does it."""
+
+import time
+from pathlib import PurePosixPath
+
+import pytest
+from fakes.kubernetes_server import FakeKubernetes
+from support.compute import eventually
+from support.engines import IMAGE
+from support.kubernetes import CLAIM, NAMESPACE, make_engine
+
+from pfcon.compute.kubernetes.engine import KubernetesEngine
+from pfcon.compute.kubernetes.manifest import job_manifest
+from pfcon.models import OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount
+from pfcon.paths import StoreBase
+from pfcon.settings.model import KubernetesSettings
+
+JOBS = 300
+PROCESSES = 2
+RHYTHM = 5.0  # seconds between two looks of CUBE at a job
+MINUTE = 60.0
+FEW = 60
+
+
+def add_running_jobs(fake: FakeKubernetes, count: int) -> list[str]:
+    """Jobs whose pods run, as far as the API server knows."""
+    fake.cluster.node.hollow = True
+    names = [f"job-{number}" for number in range(count)]
+    options = KubernetesSettings(NAMESPACE, (), ())
+    with fake.cluster.objects.changed:
+        for name in names:
+            mount = Mount(PurePosixPath("key"), OUTGOING, read_only=False)
+            spec = JobSpec(name, JobId(name), JobKind.PLUGIN, IMAGE, ("sleep", "600"), mounts=(mount,))
+            fake.cluster.objects.add("jobs", job_manifest(spec, CLAIM, options, 2))
+    pods = fake.cluster.objects.kept["pods"]
+    assert eventually(lambda: sum(pod["status"]["phase"] == "Running" for pod in list(pods.values())) == count, 60)
+    fake.cluster.tick = 1.0
+    return names
+
+
+def poll(engines: list[KubernetesEngine], names: list[str], until: float) -> list[str]:
+    """Ask for each job and its log in the rhythm, at one process of the service after the other; what was wrong."""
+    wrong, rounds = [], 0
+    while (begin := time.monotonic()) < until:
+        rounds += 1
+        for number, name in enumerate(names):
+            engine = engines[(number + rounds) % len(engines)]
+            info = engine.info(name)
+            engine.logs(name, 1000)
+            if info.status is not JobStatus.STARTED:
+                wrong.append(f"{name}: {info}")
+            time.sleep(max(0.0, begin + RHYTHM * (number + 1) / len(names) - time.monotonic()))
+    assert rounds >= MINUTE / RHYTHM
+    return wrong
+
+
+@pytest.mark.slow
+def test_polling_hundreds_of_jobs_for_a_minute_makes_few_requests(storebase: StoreBase) -> None:
+    with FakeKubernetes(storebase, claim=CLAIM, namespace=NAMESPACE, image=IMAGE) as fake:
+        kubeconfig = fake.kubeconfig(storebase.root / "kubeconfig")
+        names = add_running_jobs(fake, JOBS)
+        fake.requests.clear()
+        engines = [make_engine(kubeconfig, storebase, PROCESSES) for _ in range(PROCESSES)]
+        assert poll(engines, names, time.monotonic() + MINUTE) == []
+        assert len(fake.requests) < FEW, fake.requests
