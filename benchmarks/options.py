@@ -11,6 +11,7 @@ SECTIONS = (
     "large",
     "status",
     "submissions",
+    "slurm",
     "copy",
     "listing",
     "deletion",

@@ -53,7 +53,7 @@ def goldens() -> dict[str, str]:
         files = launcher.files(placed(spec()))
         found[f"launch-{name}.sh"] = files["launch.sh"]
         if "config.json" in files and name in ("crun", "container"):
-            found[f"config-{name}.json"] = files["config.json"] + "\n"
+            found[f"config-{name}.json"] = json.dumps(json.loads(files["config.json"]), indent=1) + "\n"
         head = script(placed(spec()), SlurmSettings(launcher=name), Resources(cpu=1500, workers=2), 8)
         found[f"head-{name}.sh"] = head.partition("# shellcheck")[0]
     limits = Resources(cpu=1500, memory=300, gpus=2, minutes=90)

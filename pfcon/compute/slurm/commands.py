@@ -31,7 +31,7 @@ _KEPT = (
     "https_proxy",
     "no_proxy",
 )
-_FORMAT = ("env", "LC_ALL=C.UTF-8", "TZ=UTC", "SLURM_TIME_FORMAT=standard")
+_FORMAT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "SLURM_TIME_FORMAT": "standard"}
 _AWAY = re.compile(
     r"unable to contact slurm controller|connection (?:refused|timed out)|timed out on send|socket timed out"
     r"|backup controller|zero bytes were transmitted|unexpected message received|resource temporarily unavailable"
@@ -69,8 +69,10 @@ class Commands:
 
     def words(self, command: Sequence[str]) -> list[str]:
         """A command as it is executed. ssh hands a shell one line, so it gets one."""
-        whole = [*_FORMAT, *command]
-        if self.prefix and PurePath(self.prefix[0]).name == "ssh":
+        if not self.prefix:
+            return [*command]
+        whole = ["env", *(f"{key}={value}" for key, value in _FORMAT.items()), *command]
+        if PurePath(self.prefix[0]).name == "ssh":
             return [*self.prefix, shlex.join(whole)]
         return [*self.prefix, *whole]
 
@@ -83,12 +85,14 @@ class Commands:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={key: os.environ[key] for key in _KEPT if key in os.environ},
+                env={key: os.environ[key] for key in _KEPT if key in os.environ} | _FORMAT,
                 cwd="/",
                 start_new_session=True,
             )
+        except FileNotFoundError as fault:
+            raise error_of((self.prefix or command)[0], _NO_COMMAND, "") from fault
         except OSError as fault:
-            raise NoAnswer(f"{self.prefix[0] if self.prefix else 'env'}: {fault.strerror}", sent=False) from fault
+            raise NoAnswer(f"{(self.prefix or command)[0]}: {fault.strerror}", sent=False) from fault
         with process:
             try:
                 output, errors = process.communicate(stdin.encode("utf-8", "surrogateescape"), seconds)

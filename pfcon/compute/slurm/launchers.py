@@ -57,7 +57,7 @@ class Launcher:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={name_of(self)} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
-            files["config.json"] = json.dumps(config(_inside(job) if not self.program else job), indent=1)
+            files["config.json"] = json.dumps(config(_inside(job) if not self.program else job))
         return files
 
 

@@ -78,9 +78,8 @@ class Submitter:
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> Placed:
         directory = self.nodes_folder / folder.path.name
         job = Placed.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
-        grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts = LAUNCHERS[self.settings.launcher].files(job)
-        texts["job.sh"] = script(job, self.settings, spec.resources, grace)
+        texts["job.sh"] = self._script(spec, job)
         texts["spec.json"] = replace(spec, env=()).to_json()
         folder.write_all(texts)
         if "config.json" in texts:  # where Slurm starts the container, it looks for this name alone
@@ -88,10 +87,14 @@ class Submitter:
                 folder.path.joinpath("rootfs").symlink_to(image.rootfs)
         return job
 
+    def _script(self, spec: JobSpec, job: Placed) -> str:
+        grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
+        return script(job, self.settings, spec.resources, grace)
+
     def _submit(self, folder: JobFolder, spec: JobSpec, job: Placed) -> None:
         words = sbatch_words(spec, job, self.settings)
         with self._undone(folder):
-            number = self.commands.run(words, stdin=folder.path.joinpath("job.sh").read_text(encoding="utf-8"))
+            number = self.commands.run(words, stdin=self._script(spec, job))
         folder.write("id", number.strip().partition(";")[0])  # NUMBER, or NUMBER;CLUSTER
 
     @contextlib.contextmanager

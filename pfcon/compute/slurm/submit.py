@@ -1,5 +1,6 @@
 """From a job to the words of sbatch(1), and to the script that it takes. Pure, but for the script's fixed part."""
 
+import functools
 import shlex
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -79,6 +80,7 @@ def script(job: Placed, settings: SlurmSettings, resources: Resources, grace: in
     return f"#!/bin/sh\n{lines}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
 
 
+@functools.cache
 def body(name: str) -> str:
     """A script of this package."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
