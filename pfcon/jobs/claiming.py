@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pfcon.errors import Conflict
-from pfcon.jobs.parts import Parts
-from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.jobs.operations import operation_spec
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.records import Claimed, Phase, Record
 
 SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to stage
@@ -17,6 +18,7 @@ class Claimer:
     """Claims rows. ``recover`` brings an interrupted record to rest."""
 
     def __init__(self, parts: Parts, recover: Callable[[Record], None]) -> None:
+        self._parts = parts
         self._journal = parts.journal
         self._recover = recover
 
@@ -40,6 +42,15 @@ class Claimer:
             if time.monotonic() > patience:
                 raise Conflict(f"job {jid} is in phase {found.phase} for too long; try again later")
             time.sleep(0.1)
+
+    def claim_operation(
+        self, request: CopyRequest | UploadRequest, kind: JobKind, digest: str, message: str
+    ) -> Claimed | Record:
+        """``claim`` for a job of pfcon's own, with its specification in the record. Raises what ``claim`` raises."""
+        claim = new_claim()
+        limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
+        spec = operation_spec(self._parts, request.jid, kind, request_id(digest, claim), limits)
+        return self.claim(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message)
 
     def skip(self, jid: JobId, kind: JobKind, message: str) -> Record:
         """Record a job that has nothing to do as one that ended well."""

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import replace
 
 from pfcon.errors import Absent, Conflict
-from pfcon.jobs.claiming import Claimer, new_claim
-from pfcon.jobs.operations import operation_spec, write_copy_order
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.claiming import Claimer
+from pfcon.jobs.operations import write_copy_order
+from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
-from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind, Resources
+from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind
 from pfcon.records import Claimed, Phase, Record
 
 COPY_SKIPPED = "copySkipped"
@@ -34,25 +33,13 @@ class Copies:
         self._parts.storage.plan(request, None)
         digest = copy_digest(request)
         self._forget_deleted(request.jid)
-        claim = new_claim()
-        limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
-        spec = operation_spec(self._parts, request.jid, JobKind.COPY, request_id(digest, claim), limits)
-        claimed = self._claimer.claim(
-            request.jid,
-            JobKind.COPY,
-            digest,
-            claim=claim,
-            spec=spec.to_json(),
-            message="about to copy the inputs",
-        )
+        claimed = self._claimer.claim_operation(request, JobKind.COPY, digest, "about to copy the inputs")
         if isinstance(claimed, Record):
             return self._scheduler.present(claimed)
         try:
             self._make_way(claimed)
             write_copy_order(self._parts, self._parts.storebase.job(request.jid), request)
-            if not self._journal.move(claimed.record, Phase.SCHEDULING):
-                raise Conflict(f"the copy job of {request.jid} was deleted meanwhile")
-            return self._scheduler.schedule(replace(claimed.record, phase=Phase.SCHEDULING), spec)
+            return self._scheduler.begin(claimed.record)
         except BaseException:  # also a worker that is told to exit
             self._remover.abort(claimed.record, with_data=False)  # a later try goes on with what was copied
             raise

@@ -31,6 +31,14 @@ class Scheduler:
         self._journal = parts.journal
         self._starting = threading.Semaphore(AT_ONCE)
 
+    def begin(self, record: Record) -> JobInfo:
+        """Schedule an operation that was claimed and prepared. Raises Conflict when it was deleted meanwhile."""
+        if record.spec is None:
+            raise LookupError(f"the {record.kind.value} job of {record.jid} has no specification in its record")
+        if not self._journal.move(record, Phase.SCHEDULING):
+            raise Conflict(f"the {record.kind.value} job of {record.jid} was deleted meanwhile")
+        return self.schedule(replace(record, phase=Phase.SCHEDULING), record.spec)
+
     def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
         """Give the job of a record in SCHEDULING to the engine.
 

@@ -1,16 +1,15 @@
 """Upload jobs: bringing a job's outputs to users' data in the background."""
 
 import hashlib
-from dataclasses import replace
 
 from pfcon.errors import Conflict
-from pfcon.jobs.claiming import Claimer, new_claim
-from pfcon.jobs.operations import operation_spec, write_upload_order
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.claiming import Claimer
+from pfcon.jobs.operations import write_upload_order
+from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import JobId, JobInfo, JobKind, JobStatus, Resources, UploadRequest
-from pfcon.records import Claimed, Phase, Record
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
+from pfcon.records import Phase, Record
 
 UPLOAD_SKIPPED = "uploadSkipped"
 _HALF = 32  # hex digits: a request is named by where outputs go, and by the plugin job whose they are
@@ -35,36 +34,18 @@ class Uploads:
             raise _gone(request.jid)
         digest = upload_digest(request, plugin)
         self._forget_earlier(request.jid, digest)
-        claim = new_claim()
-        limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
-        spec = operation_spec(self._parts, request.jid, JobKind.UPLOAD, request_id(digest, claim), limits)
-        claimed = self._claimer.claim(
-            request.jid,
-            JobKind.UPLOAD,
-            digest,
-            claim=claim,
-            spec=spec.to_json(),
-            message="about to upload the outputs",
-        )
+        claimed = self._claimer.claim_operation(request, JobKind.UPLOAD, digest, "about to upload the outputs")
         if isinstance(claimed, Record):
             return self._scheduler.present(claimed)
         try:
-            return self._start(claimed, request)
+            write_upload_order(self._parts.storebase.job(request.jid), request)
+            return self._scheduler.begin(claimed.record)
+        except FileNotFoundError:
+            self._remover.abort(claimed.record, with_data=False)
+            raise _gone(request.jid) from None
         except BaseException:  # also a worker that is told to exit
             self._remover.abort(claimed.record, with_data=False)  # a later try goes on with what was uploaded
             raise
-
-    def _start(self, claimed: Claimed, request: UploadRequest) -> JobInfo:
-        record = claimed.record
-        if record.spec is None:
-            raise LookupError(f"the upload job of {record.jid} has no specification in its record")
-        try:
-            write_upload_order(self._parts.storebase.job(request.jid), request)
-        except FileNotFoundError:
-            raise _gone(request.jid) from None
-        if not self._journal.move(record, Phase.SCHEDULING):
-            raise Conflict(f"the upload job of {request.jid} was deleted meanwhile")
-        return self._scheduler.schedule(replace(record, phase=Phase.SCHEDULING), record.spec)
 
     def require_ended(self, jid: JobId, plugin: Record | None) -> Record:
         """The record of a plugin job that has ended, well or not. Raises Conflict with the reason, Unreachable."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from benchmarks.faults import Broken
 from benchmarks.objects import CONTAINER, KINDS, Stores
 from benchmarks.plain import PlainTree, plain_tree
-from benchmarks.report import Row, Table, at_least, at_most, mb, median, speed
+from benchmarks.report import Row, Table, mb, median, speed
+from benchmarks.sections.objects.fetching import MEMORY, ROUNDS, TARGET, TREES
 from benchmarks.session import Session, timed
 from benchmarks.staged import Ran
 from benchmarks.trees import MIB
@@ -16,10 +17,6 @@ from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.objects.stores import make_store
 
-TREES = ("objects2k", "one2g")
-ROUNDS = 5
-TARGET = at_least(1)
-MEMORY = at_most(200, " MiB")
 NAMES = {"swift": "swift upload", "s3": "aws s3 cp --recursive"}
 NOTE = (
     "upload: below a new prefix each time, with the outputs in the page cache; pfcon reads each file twice, for the "
