@@ -1,5 +1,6 @@
 """How jobs end on a real Slurm, when they do not end by themselves, and what is known of them later."""
 
+import dataclasses
 import json
 import tempfile
 import threading
@@ -16,7 +17,7 @@ from support.slurm import default_mode, job_directory, leftovers, slurm_command,
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.errors import Absent, ImageMissing, Refused
-from pfcon.models import JobSpec, JobStatus, Resources
+from pfcon.models import JobSpec, JobStatus, Mount, Resources
 from pfcon.paths import StoreBase
 
 pytestmark = pytest.mark.engine("slurm")
@@ -204,6 +205,33 @@ def test_a_job_never_runs_on_the_host(slurm: Slurm, launcher: str) -> None:
     assert ("outside of its container" if launcher == "container" else "has no crun") in info.message
     assert not slurm.harness.outgoing(spec).joinpath("ran").exists()
     assert not Path("/tmp/pfcon-ran-on-the-host").exists()
+
+
+@pytest.mark.parametrize("launcher", ["crun", "charliecloud", "container"])
+def test_a_directory_within_a_read_only_one_can_be_written_to(slurm: Slurm, launcher: str) -> None:
+    """As a copy operation has it: all of storeBase to read, the job's directory in it to write."""
+    root = PurePosixPath("/share/storebase")
+    spec = slurm.harness.shell(f"touch {root}/$0 || touch {root}/key-$0/made && exit 5; exit 6")
+    inner = Mount(PurePosixPath(f"key-{spec.jid}"), root / f"key-{spec.jid}", read_only=False)
+    spec = dataclasses.replace(
+        spec,
+        argv=("sh", "-c", spec.argv[2], str(spec.jid)),
+        mounts=(Mount(PurePosixPath(), root, read_only=True), inner),
+    )
+    engine = slurm.engine(launcher=launcher)
+    engine.schedule(spec)
+    assert slurm.harness.wait(spec.name).message == "exit code 5", engine.logs(spec.name, 9)
+    assert slurm.harness.outgoing(spec).parent.joinpath("made").exists()
+    assert not slurm.harness.storebase.root.joinpath(str(spec.jid)).exists()
+
+
+def test_the_probe_names_what_the_node_lacks(slurm: Slurm) -> None:
+    assert "runs jobs with crun" in slurm.engine().check()
+    with pytest.raises(Refused, match="has no apptainer"):
+        slurm.engine(launcher="apptainer").check()
+    with pytest.raises(Refused, match="invalid partition"):
+        slurm.engine(partition="nowhere").check()
+    assert not leftovers("pfcon-check")
 
 
 def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None:

@@ -136,8 +136,14 @@ class JobFolder:
         return Exit(int(status), word, at)
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of that name."""
-        return (self.path / name).exists()
+        """Whether there is a file of that name.
+
+        The directory is listed: to open it makes NFS look anew, which else remembers for a while what was not there.
+        """
+        try:
+            return name in os.listdir(self.path)
+        except FileNotFoundError:
+            return False
 
     def end(self, spec: JobSpec) -> JobInfo | None:
         """The end as it was first seen; None before that."""
@@ -175,12 +181,11 @@ class JobFolder:
         shutil.rmtree(self.path, ignore_errors=True)  # what is left is swept later
 
     def _text(self, name: str) -> str:
-        try:
+        """A file's text; empty without one. Raises Absent when the directory is gone."""
+        with self._absent():
+            if name not in os.listdir(self.path):
+                return ""
             return (self.path / name).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            if not self.path.exists():
-                raise Absent(f"there is no job {self.link.name} on slurm") from None
-            return ""
 
     @contextlib.contextmanager
     def _absent(self) -> Iterator[None]:
