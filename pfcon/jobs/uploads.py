@@ -74,8 +74,7 @@ class Uploads:
         self._scheduler.present(record)
         record = self._journal.get(jid, JobKind.UPLOAD)  # with the end that may have been seen just now
         if record is not None and record.phase is Phase.FINAL:
-            self._parts.operations.remove(record.name)
-            self._journal.forget(record)
+            self._journal.forget(record)  # the engine's job stays until another one takes its name
 
 
 def upload_digest(request: UploadRequest, plugin: Record) -> str:
