@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A Docker engine for the tests, from Debian's docker.io. README.md in this directory tells how to use it.
+# A Docker engine for the tests, from Debian's docker.io, and docker-compose. README.md in this directory tells how to use it.
 # PFCON_TEST_DOCKER: where it answers or is to answer. DOCKERD_OPTIONS: further words for dockerd.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
@@ -12,6 +12,11 @@ install() {
         say "dockerd is there"
     else
         install_packages docker.io iptables
+    fi
+    if docker compose version >/dev/null 2>&1 || type -P docker-compose >/dev/null; then
+        say "docker compose is there"
+    else
+        install_packages docker-compose
     fi
 }
 

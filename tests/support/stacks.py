@@ -40,16 +40,16 @@ def each(flag: str, files: tuple[str, ...]) -> list[str | Path]:
 
 @dataclass
 class Composed(Container):
-    """pfcon as docker-compose brings it up; a context manager. ``environ``: what the files and the tool ask for."""
+    """pfcon as docker compose brings it up; a context manager. ``environ``: what the files and the tool ask for."""
 
-    program: str
+    program: list[str]
     files: tuple[str, ...]
     environ: Mapping[str, str]
     name: str = ""
     port: int = 0
 
     def _call(self, *words: str) -> None:
-        done = run(self.program, *each("-f", self.files), "--project-name", self._project, *words, **self.environ)
+        done = run(*self.program, *each("-f", self.files), "--project-name", self._project, *words, **self.environ)
         assert done.returncode == 0, done.stderr
 
     def __post_init__(self) -> None:
