@@ -71,9 +71,7 @@ class Uploads:
         record = self._journal.get(jid, JobKind.UPLOAD)
         if record is None or record.request[_HALF:] == digest[_HALF:]:
             return
-        self._scheduler.present(record)
-        record = self._journal.get(jid, JobKind.UPLOAD)  # with the end that may have been seen just now
-        if record is not None and record.phase is Phase.FINAL:
+        if self._scheduler.present(record).status.final:
             self._journal.forget(record)  # the engine's job stays until another one takes its name
 
 
