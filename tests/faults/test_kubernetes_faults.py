@@ -10,6 +10,7 @@ from support.compute import eventually, make_harness
 from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.tcp_relay import TcpRelay
 
+from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
@@ -48,6 +49,14 @@ def told(compute: KubernetesHarness, spec: JobSpec, text: str) -> JobInfo:
     """What is told of a job once it holds a text."""
     assert eventually(lambda: text in compute.engine.info(spec.name).message, 20), compute.engine.info(spec.name)
     return compute.engine.info(spec.name)
+
+
+def is_unknown(engine: KubernetesEngine, spec: JobSpec) -> bool:
+    try:
+        engine.info(spec.name)
+    except Unreachable:
+        return True
+    return False
 
 
 def test_a_wrong_image_ends_the_job_with_the_reason_and_frees_the_pod(compute: KubernetesHarness) -> None:
@@ -170,6 +179,7 @@ def test_while_the_server_is_away_nothing_is_known_and_afterwards_all(
         assert eventually(lambda: engine.info(spec.name).status is JobStatus.STARTED, 30)
         relay.cut()
         until = time.monotonic() + seconds
+        assert eventually(lambda: is_unknown(engine, spec))  # a thread that follows has to notice
         while time.monotonic() < until:
             for ask in (engine.info, engine.cancel, engine.remove, lambda name: engine.logs(name, 5)):
                 with pytest.raises(Unreachable):

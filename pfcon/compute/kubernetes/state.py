@@ -177,7 +177,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> str:
         return f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}"
     failed = _at(view, Stage.FAILED)
     if failed:
-        first = min(failed, key=lambda pod: (pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
+        first = min(failed, key=lambda pod: (pod.told, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
         return f"{first.name}: {first.message}" if _wanted(view.job) > 1 else first.message
     if reason == "BackoffLimitExceeded":
         return "its pod was removed by the cluster, as when a node is drained or lost"
