@@ -194,7 +194,7 @@ def test_a_job_never_runs_on_the_host(slurm: Slurm, launcher: str) -> None:
     # The very same script without its container, as on a node without oci.conf, or without its launcher.
     script = folder.joinpath("job.sh").read_text().replace("PROGRAM=crun", "PROGRAM=no-such-launcher")
     folder.joinpath("host.sh").write_text(script)
-    for name in ("claim", "exit", "end.json"):
+    for name in ("claim", "exit", "end.json", "slurm.log"):
         folder.joinpath(name).unlink(missing_ok=True)
     output = slurm_command(
         slurm.conf, "sbatch", "--parsable", "--wait", "--output=/dev/null", str(folder / "host.sh"), check=False

@@ -15,7 +15,8 @@ from pfcon.errors import Unreachable
 _SCRIPT = 3.0  # seconds, beside the grace, for the script to end
 _SLURM = 60.0  # seconds, beside KillWait, for Slurm to end a job
 _POLL = 0.1  # seconds
-_ENDED = re.compile(r"Invalid job id specified|already completing or completed", re.IGNORECASE)
+# In words, or as scancel's exit status: the last byte of ESLURM_INVALID_JOB_ID (2017), of ESLURM_ALREADY_DONE (2021).
+_ENDED = re.compile(r"Invalid job id specified|already completing or completed|exit status (?:225|229)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

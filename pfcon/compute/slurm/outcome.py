@@ -174,7 +174,9 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
     state = seen.row.state if seen.row and seen.row.state not in ("FAILED", "COMPLETED") else _evident(seen)
     word = seen.exit.word if seen.exit else ""
     code = seen.exit.status if seen.exit else seen.row.code if seen.row else 0
-    if state == "OUT_OF_MEMORY":
+    if word:
+        message = _SCRIPT.get(word, word).format(program=site.program, launcher=site.launcher)
+    elif state == "OUT_OF_MEMORY":
         limit = spec.resources.memory
         message = "out of memory: the job exceeded " + (f"its limit of {limit} MiB" if limit else "what Slurm gave it")
     elif seen.cancelled:
@@ -186,8 +188,6 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
         message = f"cancelled in Slurm{by}, not by pfcon"
     elif state in _ENDS:
         message = _ENDS[state]
-    elif word:
-        message = _SCRIPT.get(word, word).format(program=site.program, launcher=site.launcher)
     else:
         message = _start_failure(seen.launcher_log, spec) or _code_message(code, spec, site)
     return message
