@@ -1,8 +1,10 @@
 """The calls about containers to a Docker API. Imports the SDK: import it on first use."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
 from pfcon.compute.docker_api.client import ApiCalls, told
 
 
@@ -44,6 +46,15 @@ class DockerCalls(ApiCalls):
         """Where a volume lies on the engine's host (VolumeInspect)."""
         with told(self.where):
             return str(self._client.inspect_volume(volume)["Mountpoint"])
+
+    def unlimited(self) -> list[str]:
+        """Which of cpu, memory and pids the engine can't limit; see ``limits``."""
+        if not self.podman:
+            return missing_of_docker(self.get("info"))
+        with told(self.where):
+            version = self._client.version()["Components"][0]["Details"]["APIVersion"]
+            with self._ask("GET", f"/v{version}/libpod/info") as answer:
+                return missing_of_podman(json.loads(answer.read()))
 
     def labelled(self, label: str) -> list[dict[str, Any]]:
         """ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine
-from pfcon.compute.docker import args, notes, state
+from pfcon.compute.docker import args, limits, notes, state
 from pfcon.compute.docker.root import find_root
 from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.faults import NoAnswer, maybe_created, start_failure
@@ -220,7 +220,7 @@ class DockerEngine(ComputeEngine):
 
     def check(self) -> str:
         """See ComputeEngine."""
-        return f"{self._calls.product()} at {self._calls.where}"
+        return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"
 
     def _storebase(self) -> PurePosixPath:
         if self._root is None:
