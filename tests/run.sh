@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [--require "NAME..."] [PYTEST ARGUMENT]...
+Usage: tests/run.sh [--require "NAME..."] [--live kubernetes] [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
@@ -12,6 +12,9 @@ status is 0 only when all went well.
 
   --require "docker podman swarm postgresql registry swift s3 operations_image pfconclient4 cromwell"
              what has to be there: without it, the tests that need it fail rather than being skipped
+  --live kubernetes
+             nothing but the tests that need a Kubernetes, on the cluster of KUBECONFIG; tests/engines/README.md tells
+             what has to be there first
   -h         show this and exit
 
 All other arguments are pytest's: tests/run.sh tests/unit -k archive
@@ -34,7 +37,7 @@ check() {
 # check_scripts: shellcheck on all shell scripts, where it is installed.
 check_scripts() {
     if type -P shellcheck >/dev/null; then
-        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/engines/*.sh tests/fakes/*.sh .ci/run
+        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/engines/*.sh tests/engines/kubernetes/*.sh tests/fakes/*.sh .ci/run
     else
         SKIPPED+=("shellcheck: it is not installed (Debian: apt install shellcheck)")
     fi
@@ -52,6 +55,17 @@ report() {
     [ ${#FAILED[@]} -eq 0 ] && echo "all checks passed"
 }
 
+# live ENGINE: choose a user's own engine, and the tests that need it alone.
+live() {
+    if [ "$1" != kubernetes ]; then
+        echo "--live knows kubernetes, not '$1'" >&2
+        exit 2
+    fi
+    export PFCON_TEST_KUBECONFIG=${PFCON_TEST_KUBECONFIG:-${KUBECONFIG:-$HOME/.kube/config}}
+    export PFCON_TEST_REQUIRE="${PFCON_TEST_REQUIRE:-} kubernetes"
+    arguments+=(tests/contract tests/faults -k "kubernetes and not fake")
+}
+
 arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -63,6 +77,10 @@ while [ $# -gt 0 ]; do
             export PFCON_TEST_REQUIRE=$2
             shift ;;
         --require=*) export PFCON_TEST_REQUIRE=${1#--require=} ;;
+        --live)
+            [ $# -ge 2 ] || { usage >&2; exit 2; }
+            live "$2"
+            shift ;;
         *) arguments+=("$1") ;;
     esac
     shift

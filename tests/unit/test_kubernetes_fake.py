@@ -18,7 +18,8 @@ from pfcon.paths import StoreBase
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 EXCHANGES = [json.loads(line) for line in (DATA / "exchanges.jsonl").read_text().splitlines()]
 NOT_FAKED = {"events", "pod watch of the whole life"}  # no engine asks for events; the engines' own tests watch
-SAID_OTHERWISE = re.compile(r"dry run: (unknown|env |backoffLimit str|memory|restartPolicy bogus|bad name|no template)")  # another wording
+# in another wording
+SAID_OTHERWISE = re.compile(r"dry run: (unknown|env |backoffLimit str|memory|restartPolicy bogus|bad name|no template)")
 
 
 @pytest.fixture
