@@ -11,7 +11,7 @@ from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
-from pfcon.compute.slurm.placed import Image, require_possible
+from pfcon.compute.slurm.placed import require_possible
 from pfcon.compute.slurm.probe import Probe, probe_spec
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.rows import queue_command, queue_rows
@@ -84,13 +84,15 @@ class SlurmEngine(ComputeEngine):
             require_possible(spec, self._site.user())
             self._require_sources(spec)
             folder = self._existing(spec.name)
-            image = self._image(spec, ImageName.parse(spec.image)) if folder is None else None
-            if folder is None and image is not None:
+            if folder and folder.id:
+                raise Conflict(f"there is a job {spec.name} on slurm already")
+            image = self._images.find(ImageName.parse(spec.image))
+            if image is None:
+                raise ImageMissing(f"preparing image {spec.image}")
+            if folder:
+                self._submitter.resume(folder, spec, image)
+            else:
                 self._submitter.start(spec, image)
-            elif folder is not None:
-                if folder.id:
-                    raise Conflict(f"there is a job {spec.name} on slurm already")
-                self._submitter.resume(folder, spec, self._image(spec, ImageName.parse(spec.image)))
         # Not asked for: squeue would cost as much as sbatch did.
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "", spec.image, spec.argv, request=spec.request)
 
@@ -103,12 +105,6 @@ class SlurmEngine(ComputeEngine):
             folder.remove()
             return None
         return folder
-
-    def _image(self, spec: JobSpec, name: ImageName) -> Image:
-        image = self._images.find(name)
-        if image is None:
-            raise ImageMissing(f"preparing image {spec.image}")
-        return image
 
     def _require_sources(self, spec: JobSpec) -> None:
         for mount in all_mounts(spec):

@@ -31,6 +31,8 @@ from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
+# Where Slurm starts the container, a job may write to its own records: links in there are not followed.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _BARRED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
@@ -131,6 +133,8 @@ class JobFolder:
         if not text:
             return None
         status, _, word = text.strip().partition(" ")
+        if not status.isdigit():
+            return None
         with self._absent():
             at = datetime.fromtimestamp((self.path / "exit").stat().st_mtime, UTC)
         return Exit(int(status), word, at)
@@ -165,7 +169,7 @@ class JobFolder:
     def log_tail(self, name: str, lines: int, most: int) -> bytes:
         """The last lines of a file, at most ``most`` bytes; empty without one."""
         try:
-            file = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self.path / name, _READ)
         except FileNotFoundError:
             return b""
         try:
@@ -185,7 +189,8 @@ class JobFolder:
         with self._absent():
             if name not in os.listdir(self.path):
                 return ""
-            return (self.path / name).read_text(encoding="utf-8")
+            with open(os.open(self.path / name, _READ), encoding="utf-8", errors="replace") as file:
+                return file.read(_TEXT)
 
     @contextlib.contextmanager
     def _absent(self) -> Iterator[None]:

@@ -59,13 +59,17 @@ supervise() {
 # spread: the same for several workers, each of which runs this script with the word `worker`.
 spread() {
     srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --input=none --mpi=none \
-        /bin/sh "$JOB/job.sh" worker &
+        /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" &
     child=$!
     ended "$child" || return "$(readlink "$JOB/failed" || echo 125)" # srun's own is that of the highest number
 }
 
 # ended PID: wait for the container, and see to it that nothing of it is left.
 ended() {
+    if [ -n "$stopping" ] && [ -z "$killer" ]; then # the signal came before there was somebody to pass it on to
+        stopping=''
+        on_term
+    fi
     await "$1"
     result=$?
     [ -z "$killer" ] || kill -KILL "$killer" 2>/dev/null
@@ -75,6 +79,7 @@ ended() {
 
 trap on_term TERM INT HUP
 if [ "${1-}" = worker ]; then
+    exec 2>&1 # srun's own words come on the other one
     PROGRAM=$(command -v "$PROGRAM") || exit 125
     TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") || exit 125
     supervise
