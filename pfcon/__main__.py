@@ -42,8 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "check",
         help="try settings, storeBase, records, storage and engine, and say what is wrong",
-        description="Try all that pfcon needs: settings, storeBase, the database of records, the storage, the engine. Prints a "
-        "line for each; the exit status is 1 when anything failed.",
+        description="Try all that pfcon needs: settings, storeBase, the database of records, the storage, the engine. "
+        "Prints a line for each; the exit status is 1 when anything failed.",
     )
     commands.add_parser(
         "health",

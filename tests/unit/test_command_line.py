@@ -51,7 +51,7 @@ def test_check_says_how_each_part_is(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        *("ok      settings", "ok      storeBase", "ok      records", "ok      engine")
+        *("ok      settings", "ok      storeBase", "ok      records", "ok      storage", "ok      engine")
     ]
 
 
