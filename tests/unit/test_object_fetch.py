@@ -87,6 +87,20 @@ def test_a_large_object_comes_in_ranges(store: MemoryStore, job: JobDir, size: i
 
 
 @pytest.mark.usefixtures("small_ranges")
+@pytest.mark.parametrize("lead", [1, 2, 3])
+def test_ranges_wait_for_what_is_verified(
+    store: MemoryStore, job: JobDir, lead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "LEAD", lead)
+    monkeypatch.setattr(tree_fetch, "TICK", 0.001)
+    monkeypatch.setattr("fakes.memory_store.CHUNK", 1000)
+    for n in range(5):
+        store.add(f"in/{n}", DATA[n:])
+    assert stage(store, job).nfiles == 5
+    assert tree(job.incoming) == {str(n): DATA[n:] for n in range(5)}
+
+
+@pytest.mark.usefixtures("small_ranges")
 def test_many_large_objects_come_at_once(store: MemoryStore, job: JobDir) -> None:
     for n in range(20):
         store.add(f"in/{n}", DATA[n:])

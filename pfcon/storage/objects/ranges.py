@@ -77,15 +77,20 @@ class RangedObject:
         self._verifier.finish()
 
     def _verify(self, *, wait: bool) -> None:
-        if not self._verifying.acquire(blocking=wait):
-            return
-        try:
-            while (end := self._reached()) > self._verified:
-                feed(self.file.fd, self._verified, end, self._verifier, lambda: None)
-                with self._state:
-                    self._verified = end
-        finally:
-            self._verifying.release()
+        while self._behind() and self._verifying.acquire(blocking=wait):
+            try:
+                while (end := self._reached()) > self._verified:
+                    feed(self.file.fd, self._verified, end, self._verifier, lambda: None)
+                    with self._state:
+                        self._verified = end
+            finally:
+                self._verifying.release()  # and look again: others may have written and found it locked
+
+    def _behind(self) -> bool:
+        """Whether more is written than verified."""
+        with self._state:
+            at = self._verified
+            return self._written.get(at - at % RANGE, at) > at
 
     def _reached(self) -> int:
         """Up to where all bytes are written."""
