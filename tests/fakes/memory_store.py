@@ -30,6 +30,13 @@ PAGE = 1000  # names
 NAME_MAX = 1024  # bytes
 
 
+def check_name(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise Refused(f"{name!r}: the name is not UTF-8") from None
+
+
 def md5_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
@@ -65,6 +72,7 @@ class MemoryStore(ObjectStore):
             self.objects[name] = Stored(data, described, marker)
 
     def _find(self, name: str) -> Stored:
+        check_name(name)
         with self.lock:
             if not self.created:
                 raise Refused(f"there is no {self.place}")
@@ -125,6 +133,7 @@ class MemoryStore(ObjectStore):
             yield data[at : at + CHUNK]
 
     def put(self, name: str, source: Source, md5: str) -> None:
+        check_name(name)
         self._count("put")
         self.check()
         if len(name.encode()) > NAME_MAX:
@@ -133,6 +142,7 @@ class MemoryStore(ObjectStore):
 
     def received(self, name: str, source: Source, md5: str) -> bytes:
         """The bytes that were sent."""
+        check_name(name)
         data = os.pread(source.file.fileno(), source.size, source.start)
         if md5_of(data) != md5:
             raise Refused(f"{name!r} in {self.place}: what arrived is not what was sent")
@@ -142,6 +152,7 @@ class MemoryStore(ObjectStore):
         return _MemoryUpload(self, name, piece_size)
 
     def delete(self, name: str) -> None:
+        check_name(name)
         self._count("delete")
         with self.lock:
             self.objects.pop(name, None)
