@@ -10,6 +10,8 @@ from pfcon.errors import Unreachable
 
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")  # of the account that a pod runs as
 
+_CONNECTIONS = 64  # that are kept; more are made where more threads ask
+
 
 class Connection:
     """The address of an API server, a pool of connections to it, and who we are there.
@@ -19,8 +21,9 @@ class Connection:
     """
 
     def __init__(self, kubeconfig: str | None, in_pod: Path = TOKEN) -> None:
-        """``kubeconfig``: file or files as in KUBECONFIG; None is the account of the pod that this
-        is, where ``in_pod`` exists, and else ~/.kube/config.
+        """``kubeconfig``: as in KUBECONFIG; None is the account of the pod that this is, or else ~/.kube/config.
+
+        in_pod: a file that is there in a pod with an account.
 
         Raises Unreachable for a configuration that can't be used.
         """
@@ -33,6 +36,7 @@ class Connection:
         except Exception as fault:  # the loader lets through whatever YAML, files and login programs raise
             reason = " ".join(str(fault).split())
             raise Unreachable(f"there is no usable configuration of Kubernetes (KUBECONFIG): {reason}") from fault
+        self._configuration.connection_pool_maxsize = _CONNECTIONS
         self.where: str = self._configuration.host.rstrip("/")
         self.pool: PoolManager = client.ApiClient(self._configuration).rest_client.pool_manager
 

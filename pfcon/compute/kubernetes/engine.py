@@ -1,9 +1,11 @@
 """The kubernetes engine: one Kubernetes Job for each job, on Kubernetes or OpenShift."""
 
+import itertools
 import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +34,10 @@ WATCH_IDLE = 60.0  # seconds
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
 _REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
-_POLL = 0.25  # seconds
+_POLLS = (0.1, 1.0)  # seconds, the first and the longest
 _AT_ONCE = 1  # second, the shortest deadline there is
 _MAX_PODS = 50  # whose logs are told
+_MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 
 
 class KubernetesEngine(ComputeEngine):
@@ -101,7 +104,7 @@ class KubernetesEngine(ComputeEngine):
         if not claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
         manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace)
-        deadline = time.monotonic() + _NAME_WAIT
+        waiting = _polls(_NAME_WAIT)
         while True:
             try:
                 job = self._calls.create_job(manifest)
@@ -115,9 +118,8 @@ class KubernetesEngine(ComputeEngine):
             except Conflict as fault:
                 if not self._is_going(spec.name):
                     raise Conflict(f"a job {spec.name} exists") from fault
-                if time.monotonic() > deadline:
+                if not next(waiting, False):
                     raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from fault
-            time.sleep(_POLL)
 
     def _require_sources(self, spec: JobSpec) -> None:
         """Refuse a mount whose source is missing: a kubelet would make it, as root."""
@@ -189,7 +191,7 @@ class KubernetesEngine(ComputeEngine):
         tail = Tail()
         try:
             with self._calls.pod_log(pod.name, tail_lines) as chunks:
-                tail.feed(chunks)
+                tail.feed(itertools.islice(chunks, _MAX_CHUNKS))
         except (Absent, Refused) as fault:  # deleted, not started, or its node has thrown the log away
             _log.info("pod %s has no log: %s", pod.name, fault)
         return tail.text(tail_lines)
@@ -230,10 +232,10 @@ class KubernetesEngine(ComputeEngine):
 
     def remove(self, name: str) -> None:
         """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
-        deadline = time.monotonic() + self._stop_grace + _REMOVE_WAIT
+        waiting = _polls(self._stop_grace + _REMOVE_WAIT)
         uid = ""
-        while True:
-            try:
+        try:
+            while True:
                 job = self._calls.job(name)
                 if not state.is_job(job) or (uid and job["metadata"]["uid"] != uid):
                     return
@@ -241,13 +243,10 @@ class KubernetesEngine(ComputeEngine):
                     uid = job["metadata"]["uid"]
                     self._watcher.forget(uid)
                     self._calls.delete_job(name, uid)
-            except Absent:
-                return
-            except Conflict:
-                uid = ""  # another one took its name in between
-            if time.monotonic() > deadline:
-                raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
-            time.sleep(_POLL)
+                if not next(waiting, False):
+                    raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
+        except (Absent, Conflict):  # gone; or gone, and another one has its name
+            return
 
     def check(self) -> str:
         """See ComputeEngine. Also lists Jobs, so that missing rights show."""
@@ -255,3 +254,12 @@ class KubernetesEngine(ComputeEngine):
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
         return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.kubernetes.namespace}"
+
+
+def _polls(seconds: float) -> Iterator[bool]:
+    """True after each of growing pauses, until the time is over."""
+    until, pause = time.monotonic() + seconds, _POLLS[0]
+    while time.monotonic() < until:
+        time.sleep(pause)
+        pause = min(_POLLS[1], pause * 1.5)
+        yield True
