@@ -92,10 +92,7 @@ class JobFolder:
         with self._absent():
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
+            yield _try_lock(lock)
         finally:
             os.close(lock)
 
@@ -198,6 +195,14 @@ class JobFolder:
             yield
         except FileNotFoundError:
             raise Absent(f"there is no job {self.link.name} on slurm") from None
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sweep(root: Path) -> None:
