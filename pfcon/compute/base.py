@@ -6,6 +6,7 @@ The docstrings are the contract; ``tests/contract/test_compute.py`` runs it agai
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from pfcon.errors import Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
 
@@ -76,6 +77,24 @@ def all_mounts(spec: JobSpec) -> tuple[Mount, ...]:
     """A job's mounts with those of its secrets, for engines that have no secrets of their own."""
     secrets = (Mount(StoreBase.secret_source(secret.name), secret.target, read_only=True) for secret in spec.secrets)
     return (*spec.mounts, *secrets)
+
+
+def require_passable(spec: JobSpec) -> None:
+    """Raise Refused for a command or an environment that execve(2) takes of nobody."""
+    for text in [*spec.argv, *(part for pair in spec.env for part in pair)]:
+        if "\0" in text or not _encodable(text):
+            raise Refused("a word of the command or of its environment has a character that no program can be given")
+    for key, _ in spec.env:
+        if not key or "=" in key:
+            raise Refused(f"env: {key!r} can't be the name of a variable")
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def clean_log(raw: bytes) -> str:

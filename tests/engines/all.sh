@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 # In the order in which they need each other.
-ORDER=(docker podman podman_rootless swarm postgresql registry swift kubectl image slurm kubernetes operations_image)
+ORDER=(docker podman podman_rootless swarm postgresql registry swift kubectl slurm image kubernetes operations_image)
 
 # timed COMMAND NAME: call the script of that name, and say how long it took.
 timed() {

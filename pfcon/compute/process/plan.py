@@ -5,7 +5,7 @@ import signal
 from collections.abc import Mapping
 from typing import TypedDict
 
-from pfcon.compute.base import all_mounts
+from pfcon.compute.base import all_mounts, require_passable
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec, JobStatus
 from pfcon.paths import StoreBase
@@ -69,20 +69,7 @@ def refuse(spec: JobSpec, euid: int, egid: int) -> None:
     user = spec.user
     if user and euid != 0 and (user.uid not in (None, euid) or user.gid not in (None, egid)):
         raise Refused("the process engine gives a job another user or group only when pfcon runs as root")
-    for text in [*spec.argv, *(part for pair in spec.env for part in pair)]:
-        if "\0" in text or not _encodable(text):
-            raise Refused("a word of the command or of its environment has a character that no program can be given")
-    for key, _ in spec.env:
-        if not key or "=" in key:
-            raise Refused(f"env: {key!r} can't be the name of a variable")
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
+    require_passable(spec)
 
 
 def make_plan(spec: JobSpec, storebase: StoreBase, grace: float, marker: str, euid: int) -> Plan:

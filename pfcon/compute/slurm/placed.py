@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Self
 
-from pfcon.compute.base import all_mounts
+from pfcon.compute.base import all_mounts, require_passable
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
@@ -89,17 +89,4 @@ def require_possible(spec: JobSpec, user: tuple[int, int]) -> None:
     wanted = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
     if any(part not in (None, own) for part, own in zip(wanted, user, strict=True)):
         raise Refused(f"slurm runs jobs as the user who submits them ({user[0]}:{user[1]}), and as nobody else")
-    for text in [*spec.argv, *(part for pair in spec.env for part in pair)]:
-        if "\0" in text or not _encodable(text):
-            raise Refused("a word of the command or of its environment has a character that no program can be given")
-    for key, _ in spec.env:
-        if not key or "=" in key:
-            raise Refused(f"env: {key!r} can't be the name of a variable")
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
+    require_passable(spec)
