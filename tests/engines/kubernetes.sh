@@ -161,7 +161,7 @@ start() {
 
 # remove_pods: what the kubelet started in the engine, as its own record names it, and its links to logs there.
 remove_pods() {
-    local id directory
+    local id
     for id in "$HOME_DIR"/shim/sandbox/*; do
         id=${id##*/}
         [[ $id =~ ^[0-9a-f]{64}$ ]] || continue
@@ -170,8 +170,10 @@ remove_pods() {
     done
     [ ! -d /var/log/containers ] ||
         find /var/log/containers -maxdepth 1 -xtype l -lname '/var/log/pods/*' -delete
-    [ ! -d /var/log/pods ] || find /var/log/pods -mindepth 3 -xtype l -printf '%h\n' -delete | sort -u |
-        while read -r directory; do rmdir -p --ignore-fail-on-non-empty "$directory"; done
+    if [ -d /var/log/pods ]; then
+        find /var/log/pods -mindepth 3 -path "/var/log/pods/${NAME}_*" -xtype l -delete
+        find /var/log/pods -depth -mindepth 1 -path "/var/log/pods/${NAME}_*" -type d -empty -delete
+    fi
 }
 
 stop() {
