@@ -48,6 +48,7 @@ start() {
             die "podman, newuidmap or slirp4netns is missing; \`${0##*/} install\` installs them"
         [ "$(id -u)" -eq 0 ] || die "this makes a user, which needs root; or set PFCON_TEST_PODMAN_ROOTLESS to your own"
         make_owner
+        stat -c %a /dev/net/tun >"$ENGINES_DIR/tun.mode"
         chmod 666 /dev/net/tun # as udev has it, where it runs: slirp4netns(1) opens it
         cd "$HOME_DIR"
         in_background podman-rootless "${AS_OWNER[@]}" podman system service -t 0 "$URL"
@@ -62,10 +63,12 @@ stop() {
     [ -d "$HOME_DIR" ] || return 0
     cd "$HOME_DIR"
     "${AS_OWNER[@]}" podman rm --all --force --time 0 >/dev/null || true
-    "${AS_OWNER[@]}" podman system migrate || true # ends the process that keeps the user's namespace; podman-system-migrate(1)
+    "${AS_OWNER[@]}" podman system migrate || true # ends the process that keeps the user's namespace (its manual page)
     cd /
     rm -rf -- "$HOME_DIR"
     userdel "$OWNER"
+    chmod "$(cat "$ENGINES_DIR/tun.mode")" /dev/net/tun
+    rm -f "$ENGINES_DIR/tun.mode"
     say "removed user $OWNER"
 }
 
