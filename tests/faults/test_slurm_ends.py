@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import os
+import subprocess
 import tempfile
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.compute import Harness, eventually
-from support.engines import slurm_cluster
+from support.engines import registry_host, slurm_cluster
 from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
 
 from pfcon.compute.slurm.engine import SlurmEngine
@@ -192,6 +195,24 @@ def test_an_oci_layout_is_unpacked_once_and_then_runs(slurm: Slurm) -> None:
     assert told.count("unpacking image local/pfcon-test:layout") == 1
     assert slurm.harness.run(spec).status is JobStatus.SUCCEEDED
     assert engine.logs(spec.name, 1).startswith("nobody:")
+
+
+def test_an_image_of_a_registry_is_fetched_and_runs(slurm: Slurm) -> None:
+    name = f"{registry_host()}/pfcon/slurm-{uuid.uuid4().hex[:8]}:1"
+    layout = Path(os.environ["PFCON_TEST_SLURM_IMAGES"], "local/pfcon-test/layout")
+    command = ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:test", f"docker://{name}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    told: list[str] = []
+    spec = slurm.harness.shell("echo fetched", image=name)
+    with pytest.raises(ImageMissing):
+        slurm.harness.engine.schedule(spec)
+    slurm.harness.engine.prepare(spec, told.append)
+    assert told == [f"fetching image {name}", f"unpacking image {name}"]
+    assert slurm.harness.run(spec).status is JobStatus.SUCCEEDED
+    assert slurm.harness.engine.logs(spec.name, 9) == "fetched\n"
+    absent = dataclasses.replace(spec, image=name.replace(":1", ":2"))
+    with pytest.raises(Refused, match="its registry does not have it"):
+        slurm.harness.engine.prepare(absent, told.append)
 
 
 @pytest.mark.parametrize("launcher", ["container", "no-such-launcher"])

@@ -96,6 +96,11 @@ def registry(engine: str) -> str:
     return _available("registry", engine)
 
 
+def registry_host() -> str:
+    """HOST:PORT of an image registry on loopback, for what fetches images without an engine's help (Slurm's skopeo)."""
+    return _available("registry")
+
+
 def op_image(engine: str = "docker") -> str:
     """Name of pfcon's own image, which runs operations too, on an engine; skips or fails the test without one."""
     _available(engine)
