@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.live import LiveServer, StartServer
@@ -14,6 +15,10 @@ from support.serving import URLS
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
 
+if TYPE_CHECKING:
+    from support.kubernetes import KubernetesHarness
+
+CLUSTERS = ["fake-kubernetes", pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes"))]
 STORES = [pytest.param(kind, marks=pytest.mark.engine(kind)) for kind in ("swift", "s3")]
 
 
@@ -32,6 +37,16 @@ def start_server() -> Iterator[StartServer]:
             return stack.enter_context(LiveServer(storebase, {"CONTAINER_ENV": engine, **environ}))
 
         yield start
+
+
+@pytest.fixture(params=CLUSTERS)
+def kubernetes(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator["KubernetesHarness"]:
+    """A Kubernetes, fake or real."""
+    from support.kubernetes import kubernetes_harness
+
+    harness = kubernetes_harness(request.param, storebase.root)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,43 +1,32 @@
 """What goes wrong on Kubernetes, and what users are told: on a fake cluster, and on a real one where there is one."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.compute import eventually, make_harness
+from support.compute import eventually
 from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.tcp_relay import TcpRelay
 
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
-from pfcon.paths import StoreBase
 
-CLUSTERS = ["fake-kubernetes", pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes"))]
 OUTAGE = {"fake-kubernetes": 3.0, "kubernetes": 20.0}  # seconds
 JOBS = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 PATIENCE = 90  # seconds; an old kubelet takes a minute to let a pod go
 
 
-@pytest.fixture(params=CLUSTERS)
-def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[KubernetesHarness]:
-    harness = make_harness(request.param, storebase.root)
-    assert isinstance(harness, KubernetesHarness)
-    yield harness
-    harness.close()
-
-
-def pods_go(compute: KubernetesHarness, spec: JobSpec) -> bool:
+def pods_go(kubernetes: KubernetesHarness, spec: JobSpec) -> bool:
     """Whether the pods are gone, or told to; the rest is their kubelet's."""
-    return eventually(lambda: all("deletionTimestamp" in p["metadata"] for p in compute.cluster.pods(spec.name)))
+    return eventually(lambda: all("deletionTimestamp" in p["metadata"] for p in kubernetes.cluster.pods(spec.name)))
 
 
-def is_scheduled(compute: KubernetesHarness, spec: JobSpec) -> bool:
+def is_scheduled(kubernetes: KubernetesHarness, spec: JobSpec) -> bool:
     """Whether a job could be scheduled; after some seconds of waiting an engine may only say that its name is taken."""
     try:
-        compute.engine.schedule(spec)
+        kubernetes.engine.schedule(spec)
     except Conflict as fault:
         if "being deleted" not in str(fault):
             raise
@@ -45,10 +34,10 @@ def is_scheduled(compute: KubernetesHarness, spec: JobSpec) -> bool:
     return True
 
 
-def told(compute: KubernetesHarness, spec: JobSpec, text: str) -> JobInfo:
+def told(kubernetes: KubernetesHarness, spec: JobSpec, text: str) -> JobInfo:
     """What is told of a job once it holds a text."""
-    assert eventually(lambda: text in compute.engine.info(spec.name).message, 20), compute.engine.info(spec.name)
-    return compute.engine.info(spec.name)
+    assert eventually(lambda: text in kubernetes.engine.info(spec.name).message, 20), kubernetes.engine.info(spec.name)
+    return kubernetes.engine.info(spec.name)
 
 
 def is_unknown(engine: KubernetesEngine, spec: JobSpec) -> bool:
@@ -59,122 +48,122 @@ def is_unknown(engine: KubernetesEngine, spec: JobSpec) -> bool:
     return False
 
 
-def test_a_wrong_image_ends_the_job_with_the_reason_and_frees_the_pod(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["true"], image="127.0.0.1:1/pfcon/absent:1")
-    assert compute.engine.schedule(spec).status is JobStatus.NOT_STARTED
-    assert told(compute, spec, "can't be fetched").status is JobStatus.NOT_STARTED
-    info = compute.wait(spec.name)
+def test_a_wrong_image_ends_the_job_with_the_reason_and_frees_the_pod(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"], image="127.0.0.1:1/pfcon/absent:1")
+    assert kubernetes.engine.schedule(spec).status is JobStatus.NOT_STARTED
+    assert told(kubernetes, spec, "can't be fetched").status is JobStatus.NOT_STARTED
+    info = kubernetes.wait(spec.name)
     assert info.status is JobStatus.FAILED
     assert info.message.startswith("image 127.0.0.1:1/pfcon/absent:1 can't be fetched: ")
     assert info.finished_at
-    assert compute.engine.logs(spec.name, 10) == ""
-    assert pods_go(compute, spec)
-    assert compute.engine.info(spec.name) == info
+    assert kubernetes.engine.logs(spec.name, 10) == ""
+    assert pods_go(kubernetes, spec)
+    assert kubernetes.engine.info(spec.name) == info
 
 
-def test_a_claim_that_there_is_not_ends_the_job_with_the_reason(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["true"])
-    compute.other(volume_name="no-such-claim").schedule(spec)
-    info = compute.wait(spec.name)
+def test_a_claim_that_there_is_not_ends_the_job_with_the_reason(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"])
+    kubernetes.other(volume_name="no-such-claim").schedule(spec)
+    info = kubernetes.wait(spec.name)
     assert info.status is JobStatus.FAILED
     assert 'persistentvolumeclaim "no-such-claim" not found' in info.message
-    assert pods_go(compute, spec)
+    assert pods_go(kubernetes, spec)
 
 
-def test_too_much_cpu_waits_with_the_reason_and_can_be_cancelled(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["true"], resources=Resources(cpu=500_000))
-    compute.engine.schedule(spec)
-    assert told(compute, spec, "Insufficient cpu").status is JobStatus.NOT_STARTED
-    compute.engine.cancel(spec.name)
-    info = compute.wait(spec.name)
+def test_too_much_cpu_waits_with_the_reason_and_can_be_cancelled(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"], resources=Resources(cpu=500_000))
+    kubernetes.engine.schedule(spec)
+    assert told(kubernetes, spec, "Insufficient cpu").status is JobStatus.NOT_STARTED
+    kubernetes.engine.cancel(spec.name)
+    info = kubernetes.wait(spec.name)
     assert (info.status, info.message) == (JobStatus.FAILED, "cancelled")
-    assert pods_go(compute, spec)
-    compute.engine.cancel(spec.name)
-    assert compute.engine.info(spec.name) == info
+    assert pods_go(kubernetes, spec)
+    kubernetes.engine.cancel(spec.name)
+    assert kubernetes.engine.info(spec.name) == info
 
 
-def test_a_selector_that_no_node_has_waits_with_the_reason(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["true"])
-    compute.other(node_selector=(("pfcon-test", "no-node"),)).schedule(spec)
-    assert told(compute, spec, "didn't match").status is JobStatus.NOT_STARTED
+def test_a_selector_that_no_node_has_waits_with_the_reason(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"])
+    kubernetes.other(node_selector=(("pfcon-test", "no-node"),)).schedule(spec)
+    assert told(kubernetes, spec, "didn't match").status is JobStatus.NOT_STARTED
 
 
-def test_a_deadline_is_told_as_such(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["sleep", "60"])
-    compute.engine.schedule(spec)
-    status, _ = compute.cluster.ask("PATCH", f"{JOBS}/{spec.name}", {"spec": {"activeDeadlineSeconds": 2}})
+def test_a_deadline_is_told_as_such(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["sleep", "60"])
+    kubernetes.engine.schedule(spec)
+    status, _ = kubernetes.cluster.ask("PATCH", f"{JOBS}/{spec.name}", {"spec": {"activeDeadlineSeconds": 2}})
     assert status == 200
-    info = compute.wait(spec.name)
+    info = kubernetes.wait(spec.name)
     assert info.status is JobStatus.FAILED
     assert "exceeded its deadline" in info.message
     assert "0:00:02" in info.message
 
 
-def test_two_workers_run_and_both_logs_are_told(compute: KubernetesHarness) -> None:
+def test_two_workers_run_and_both_logs_are_told(kubernetes: KubernetesHarness) -> None:
     script = 'echo "I am ${JOB_COMPLETION_INDEX-one}"; sleep 1'
-    spec = compute.shell(script, resources=Resources(workers=2))
-    assert compute.run(spec, 60).status is JobStatus.SUCCEEDED
-    log = compute.engine.logs(spec.name, 10)
+    spec = kubernetes.shell(script, resources=Resources(workers=2))
+    assert kubernetes.run(spec, 60).status is JobStatus.SUCCEEDED
+    log = kubernetes.engine.logs(spec.name, 10)
     assert log.count("I am ") == 2
-    for pod in compute.cluster.pods(spec.name):
+    for pod in kubernetes.cluster.pods(spec.name):
         assert f"==> {pod['metadata']['name']} <==\n" in log
 
 
-def test_a_name_is_free_again_after_a_deletion_that_others_have_begun(compute: KubernetesHarness) -> None:
-    spec = compute.shell("echo first; sleep 60")
-    compute.engine.schedule(spec)
-    assert eventually(lambda: compute.engine.logs(spec.name, 5) == "first\n", 30)
-    compute.begin_removal(spec.name)
-    second = compute.shell("echo second", name=spec.name)
-    assert eventually(lambda: is_scheduled(compute, second), PATIENCE)
-    assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
-    assert compute.engine.logs(spec.name, 5) == "second\n"
+def test_a_name_is_free_again_after_a_deletion_that_others_have_begun(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.shell("echo first; sleep 60")
+    kubernetes.engine.schedule(spec)
+    assert eventually(lambda: kubernetes.engine.logs(spec.name, 5) == "first\n", 30)
+    kubernetes.begin_removal(spec.name)
+    second = kubernetes.shell("echo second", name=spec.name)
+    assert eventually(lambda: is_scheduled(kubernetes, second), PATIENCE)
+    assert kubernetes.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert kubernetes.engine.logs(spec.name, 5) == "second\n"
 
 
-def test_a_removal_frees_the_name_at_once_for_the_next_job(compute: KubernetesHarness) -> None:
-    spec = compute.shell("exit 3")
-    assert compute.run(spec).status is JobStatus.FAILED
-    compute.engine.remove(spec.name)
-    assert compute.run(compute.shell("exit 0", name=spec.name)).status is JobStatus.SUCCEEDED
+def test_a_removal_frees_the_name_at_once_for_the_next_job(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.shell("exit 3")
+    assert kubernetes.run(spec).status is JobStatus.FAILED
+    kubernetes.engine.remove(spec.name)
+    assert kubernetes.run(kubernetes.shell("exit 0", name=spec.name)).status is JobStatus.SUCCEEDED
 
 
-def test_a_job_of_somebody_else_is_left_alone(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["true"])
+def test_a_job_of_somebody_else_is_left_alone(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"])
     pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "none:1", "command": ["true"]}]}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": spec.name}}
-    assert compute.cluster.ask("POST", JOBS, {**job, "spec": {"template": {"spec": pod}}})[0] == 201
+    assert kubernetes.cluster.ask("POST", JOBS, {**job, "spec": {"template": {"spec": pod}}})[0] == 201
     with pytest.raises(Conflict):
-        compute.engine.schedule(spec)
-    for ask in (compute.engine.info, compute.engine.cancel, lambda name: compute.engine.logs(name, 5)):
+        kubernetes.engine.schedule(spec)
+    for ask in (kubernetes.engine.info, kubernetes.engine.cancel, lambda name: kubernetes.engine.logs(name, 5)):
         with pytest.raises(Absent):
             ask(spec.name)
-    compute.engine.remove(spec.name)
-    assert compute.cluster.job(spec.name)["metadata"]["name"] == spec.name
+    kubernetes.engine.remove(spec.name)
+    assert kubernetes.cluster.job(spec.name)["metadata"]["name"] == spec.name
 
 
-def test_a_name_that_kubernetes_cannot_take_leaves_nothing(compute: KubernetesHarness) -> None:
-    spec = compute.spec(["true"])
+def test_a_name_that_kubernetes_cannot_take_leaves_nothing(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"])
     with pytest.raises(Refused, match="lower-case"):
-        compute.engine.schedule(compute.spec(["true"], name=f"{spec.name}_A"))
+        kubernetes.engine.schedule(kubernetes.spec(["true"], name=f"{spec.name}_A"))
 
 
-def test_what_the_server_refuses_is_told_in_its_words(compute: KubernetesHarness) -> None:
+def test_what_the_server_refuses_is_told_in_its_words(kubernetes: KubernetesHarness) -> None:
     with pytest.raises(Refused, match=r"labels: Invalid value: \"a b\""):
-        compute.engine.schedule(compute.spec(["true"], labels=(("site", "a b"),)))
+        kubernetes.engine.schedule(kubernetes.spec(["true"], labels=(("site", "a b"),)))
     with pytest.raises(Refused, match="nowhere"):
-        compute.other(namespace="nowhere").schedule(compute.spec(["true"]))
+        kubernetes.other(namespace="nowhere").schedule(kubernetes.spec(["true"]))
 
 
 def test_while_the_server_is_away_nothing_is_known_and_afterwards_all(
-    compute: KubernetesHarness, tmp_path: Path
+    kubernetes: KubernetesHarness, tmp_path: Path
 ) -> None:
-    seconds = OUTAGE[compute.name]
-    found = urlsplit(compute.cluster.where)
+    seconds = OUTAGE[kubernetes.name]
+    found = urlsplit(kubernetes.cluster.where)
     with TcpRelay(f"tcp://{found.hostname}:{found.port}") as relay:
         file = tmp_path / "kubeconfig"
-        file.write_text(Path(compute.kubeconfig).read_text().replace(f"{found.hostname}:{found.port}", relay.url))
-        engine = compute.other(str(file))
-        spec = compute.shell(f"sleep {seconds / 2}; echo done; exit 3")
+        file.write_text(Path(kubernetes.kubeconfig).read_text().replace(f"{found.hostname}:{found.port}", relay.url))
+        engine = kubernetes.other(str(file))
+        spec = kubernetes.shell(f"sleep {seconds / 2}; echo done; exit 3")
         engine.schedule(spec)
         assert eventually(lambda: engine.info(spec.name).status is JobStatus.STARTED, 30)
         relay.cut()
