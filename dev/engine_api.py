@@ -103,24 +103,27 @@ def _podman_privilege(url: str, version: str) -> str:
     return privilege + (f", which can't limit {', '.join(missing)} of jobs" if missing else "")
 
 
-def has_image(url: str, image: str) -> bool:
-    """Whether the engine holds the image. Raises Fault."""
+def has_image(url: str, image: str, label: str = "") -> bool:
+    """Whether the engine holds the image, with that label ``KEY=VALUE`` where one is given. Raises Fault."""
     try:
-        call(url, "GET", f"/images/{quote(image)}/json", timeout=PROBE_SECONDS)
+        found = json.loads(call(url, "GET", f"/images/{quote(image)}/json", timeout=PROBE_SECONDS))
     except LookupError:
         return False
-    return True
+    labels = (found.get("Config") or {}).get("Labels") or {}
+    return not label or label in (f"{key}={value}" for key, value in labels.items())
 
 
-def import_image(url: str, image: str, tar: IO[bytes]) -> None:
+def import_image(url: str, image: str, tar: IO[bytes], label: str = "") -> None:
     """Make a one-layer image of a tar stream, as ``docker import -`` does. Raises Fault."""
     # Podman 4.3 ignores the parameter ``tag`` here; both take the tag as a part of the name.
     path = f"/images/create?fromSrc=-&repo={quote(image, safe='')}"
+    if label:
+        path += f"&changes={quote(f'LABEL {label}')}"
     for line in call(url, "POST", path, body=tar).splitlines():
         progress: dict[str, Any] = json.loads(line) if line.strip() else {}
         if "error" in progress:  # it comes with status 200
             raise Fault(f"{url} did not import {image}: {progress['error']}")
-    if not has_image(url, image):
+    if not has_image(url, image, label):
         raise Fault(f"{url} took the import of {image}, but does not know it")
 
 
@@ -202,13 +205,13 @@ def run(arguments: argparse.Namespace) -> bool:
     """Do one command; whether it was done, or the answer is yes. Raises Fault."""
     url, argument = arguments.url, arguments.argument
     if arguments.command == "has":
-        return has_image(url, argument)
+        return has_image(url, argument, arguments.label)
     if arguments.command == "remove-image":
         return remove_image(url, argument)
     if arguments.command == "probe":
         print(probe(url))
     elif arguments.command == "import":
-        import_image(url, argument, sys.stdin.buffer)
+        import_image(url, argument, sys.stdin.buffer, arguments.label)
     elif arguments.command == "build":
         build_image(url, argument, sys.stdin.buffer, dict(arguments.set))
     elif arguments.command == "copy":
@@ -228,6 +231,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("url", help="as in DOCKER_HOST")
     parser.add_argument("argument", nargs="?", default="", help="NAME:TAG of an image, or KEY=VALUE of a label")
+    parser.add_argument("--label", default="", metavar="KEY=VALUE", help="(has, import) of the image")
     parser.add_argument("--from", dest="source", default="", metavar="URL", help="(copy) the engine that has the image")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", type=pair, help="(build) a build argument"

@@ -78,14 +78,19 @@ built() {
     build "$root"
 }
 
-# import_into URL: import the built image where it is missing. Builds it on its first call.
+# made_by: print a label that tells which script made the image, of which Python.
+made_by() {
+    printf 'org.chrisproject.pfcon.made-by=%s-%s\n' "$(cksum <"${BASH_SOURCE[0]}" | cut -d ' ' -f 1)" "$(python_version)"
+}
+
+# import_into URL: import the built image where it is missing, or older than this script. Builds it on its first call.
 import_into() {
-    if api has "$1" "$IMAGE"; then
+    if api has "$1" "$IMAGE" --label "$(made_by)"; then
         say "$1 has $IMAGE"
         return
     fi
     built
-    tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | api import "$1" "$IMAGE"
+    tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | api import "$1" "$IMAGE" --label "$(made_by)"
     say "imported $IMAGE into $1"
 }
 

@@ -140,6 +140,14 @@ def test_an_import_that_gives_the_image_another_name_is_a_failure(api: ModuleTyp
         api.import_image(f"unix://{tmp_path}/sock", "local/x:1", io.BytesIO(b"tar"))
 
 
+def test_an_image_of_another_label_is_not_the_one_that_is_wanted(api: ModuleType, tmp_path: Path) -> None:
+    with engine(tmp_path, {"/images/local/x%3A1/json": (200, '{"Config": {"Labels": {"made-by": "2"}}}')}):
+        url = f"unix://{tmp_path}/sock"
+        assert api.has_image(url, "local/x:1")
+        assert api.has_image(url, "local/x:1", "made-by=2")
+        assert not api.has_image(url, "local/x:1", "made-by=1")
+
+
 def test_a_build_that_fails_after_its_status_200_is_a_failure(api: ModuleType, tmp_path: Path) -> None:
     answers = {"/build": (200, '{"stream": "Step 1/2"}\r\n{"error": "no such package\\n"}\r\n')}
     with engine(tmp_path, answers), pytest.raises(api.Fault, match=r"did not build local/x:1: no such package$"):
