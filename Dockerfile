@@ -1,6 +1,6 @@
 # pfcon's image: the service, and what PFCON_OP_IMAGE names (copy, upload and delete jobs).
 #   docker build -t local/pfcon:1 .
-# BASE is any image with python3 3.11 or newer and its modules venv and ensurepip; the image holds it and one directory more.
+# BASE is any image with python3 3.11 or newer and its modules venv and ensurepip.
 # Without PyPI, pip takes wheels from ./wheels: --build-arg PIP_NO_INDEX=1 (tests/engines/operations_image.sh).
 # Nothing here needs BuildKit.
 ARG BASE=python:3.13-slim
@@ -26,7 +26,7 @@ ENV PATH=/opt/pfcon/bin:${PATH} \
     PYTHONUNBUFFERED=1
 COPY --from=build /opt/pfcon /opt/pfcon
 # A new volume that is mounted at storeBase takes over the directory's owner.
-# What the base lacks, and a wrong version label, have to fail here rather than in a hospital.
+# What the base lacks, and a wrong version label, have to fail here rather than where it is deployed.
 RUN mkdir -p /var/local/storeBase \
     && chown 1001:1001 /var/local/storeBase \
     && test "$(pfcon --version)" = "pfcon ${VERSION}" \
