@@ -25,13 +25,14 @@ DEATH = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 class Cluster:
     """A namespace or several, a claim or several, and one node. Runs a thread between ``start`` and ``stop``.
 
-    ``tick``: seconds between two looks at all objects.
+    ``tick``: seconds between two looks at all objects. ``paused``: no container is started.
     """
 
     def __init__(self, storebase: StoreBase, *, claims: set[str], namespaces: set[str], images: set[str]) -> None:
         self.objects = Objects()
         self.claims, self.namespaces = claims, namespaces
         self.tick = TICK
+        self.paused = False
         tools = Path(storebase.private_dir("fake-tools"))
         tools.chmod(0o755)
         (tools / "hostname").write_text('#!/bin/sh\necho "$HOSTNAME"\n')
@@ -184,7 +185,7 @@ class Cluster:
         elif told and state == "waiting":
             pod["status"]["reason"] = "DeadlineExceeded"
             end(pod, 137, "Error", "")
-        elif state != "terminated" and self._step(pod):
+        elif state != "terminated" and not (self.paused and state == "waiting") and self._step(pod):
             self._place(pod, state)
         if pod["status"] != before:
             self.objects.tell("pods", "MODIFIED", pod)

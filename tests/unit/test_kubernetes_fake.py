@@ -68,17 +68,24 @@ def plain(text: str) -> str:
     return re.split(r"(?<=Invalid value: )|(?<=cpu limit)| …|: a (?:lower|valid)", text.replace("[", ""))[0]
 
 
-def test_the_recorded_exchanges_are_answered_alike(fake: FakeKubernetes, cluster: Cluster) -> None:
-    """In their order, and each as soon as the cluster has come so far."""
+def test_the_recorded_exchanges_are_answered_alike(fake: FakeKubernetes, cluster: Cluster, tmp_path: Path) -> None:
+    """In their order, and each as soon as the cluster has come so far; it waits for those that it would overtake."""
+    go_on = tmp_path / "go-on"
+    fake.cluster.paused = True
     for each in EXCHANGES:
+        if each["what"] == "get running":
+            fake.cluster.paused = False
+        elif each["what"] == "pod done":
+            go_on.touch()
         if each["what"] not in NOT_FAKED:
-            replay(each, cluster)
+            replay(each, cluster, go_on)
 
 
-def replay(each: dict[str, Any], cluster: Cluster) -> None:
-    request = json.loads(json.dumps(each["request"]).replace("/data/x", "/dev/null"))
+def replay(each: dict[str, Any], cluster: Cluster, go_on: Path) -> None:
+    wait = f"while [ ! -e {go_on} ]; do sleep 0.05; done"
+    request = json.loads(json.dumps(each["request"]).replace("/data/x", "/dev/null").replace("sleep 3", wait))
     wanted = essence(each["status"], each["body"])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while True:
         url = urlsplit(re.sub(r"rec[fu]?-[a-z0-9]{5}(?=/|$|\?)", lambda found: pod_of(found[0], cluster), each["path"]))
         found = essence(*cluster.ask(each["method"], url.path.lstrip("/"), request, **dict(parse_qsl(url.query))))
