@@ -19,18 +19,9 @@ PACKAGES = {
     "umoci": "umoci",
 }
 # What a command needs of the service's environment. SLURM_* and SBATCH_* would be options of it.
-_KEPT = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SLURM_CONF",
-    "SSH_AUTH_SOCK",
-    "KRB5CCNAME",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-)
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SSH_AUTH_SOCK", "KRB5CCNAME")
+# What skopeo needs besides: where registries' passwords are (containers-auth.json(5)), and the way to the internet.
+_FOR_REGISTRIES = ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "http_proxy", "https_proxy", "no_proxy")
 _FORMAT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "SLURM_TIME_FORMAT": "standard"}
 _AWAY = re.compile(
     r"unable to contact slurm controller|connection (?:refused|timed out)|timed out on send|socket timed out"
@@ -85,7 +76,7 @@ class Commands:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={key: os.environ[key] for key in _KEPT if key in os.environ} | _FORMAT,
+                env=_environment(command[0]),
                 cwd="/",
                 start_new_session=True,
             )
@@ -104,6 +95,11 @@ class Commands:
         if process.returncode:
             raise error_of(command[0], process.returncode, errors.decode("utf-8", "replace"))
         return output.decode("utf-8", "replace")
+
+
+def _environment(program: str) -> dict[str, str]:
+    kept = (*_KEPT, *_FOR_REGISTRIES) if program == "skopeo" else _KEPT
+    return {key: os.environ[key] for key in kept if key in os.environ} | _FORMAT
 
 
 def require_tools(prefix: tuple[str, ...]) -> None:

@@ -1,6 +1,5 @@
 """A job that tells what its node lacks: for ``pfcon check``."""
 
-import shlex
 import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -9,9 +8,9 @@ from pfcon.compute.slurm import outcome
 from pfcon.compute.slurm.commands import PACKAGES, Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.placed import DEFAULT_PATH, Image, Placed
+from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.submit import body, sbatch_words
+from pfcon.compute.slurm.submit import body, header, sbatch_words
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobId, JobKind, JobSpec, Resources
 from pfcon.settings.model import SlurmSettings
@@ -41,11 +40,9 @@ class Probe:
         job = Placed.of(
             probe_spec(), folder.marker, Image(nodes_path), directory=nodes_path, root=nodes_path, user=self.user
         )
-        head = {"PATH": DEFAULT_PATH, "JOB": str(nodes_path), "PROGRAM": launcher.program}
-        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in head.items())
-        settings = self.settings
-        words = [word for word in sbatch_words(probe_spec(), job, settings) if not word.startswith("--container=")]
-        number = self.commands.run(words, stdin=f"#!/bin/sh\n{text}{body('probe.sh')}").strip().partition(";")[0]
+        text = header({"JOB": str(nodes_path), "PROGRAM": launcher.program})
+        words = [word for word in sbatch_words(probe_spec(), job, self.settings) if not word.startswith("--container=")]
+        number = self.commands.run(words, stdin=text + body("probe.sh")).strip().partition(";")[0]
         try:
             node, missing = findings(self._wait(folder, number, nodes_path), launcher.program, launcher.package)
         finally:

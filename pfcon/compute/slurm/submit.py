@@ -2,6 +2,7 @@
 
 import functools
 import shlex
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import PurePosixPath
 
@@ -69,15 +70,19 @@ def script(job: Placed, settings: SlurmSettings, resources: Resources, grace: in
     launcher = LAUNCHERS[settings.launcher]
     directory = job.directory if launcher.program else INSIDE
     head = {
-        "PATH": DEFAULT_PATH,
         "JOB": str(directory),
         "PROGRAM": launcher.program,
         "GRACE": str(grace),
         "TASKS": str(resources.workers),
         "CORES": str(cores(resources)),
     }
-    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in head.items())
-    return f"#!/bin/sh\n{lines}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
+    return f"{header(head)}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
+
+
+def header(values: Mapping[str, str]) -> str:
+    """How a script begins: with these variables, and a PATH of the usual directories before that of who submits."""
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    return f"#!/bin/sh\nPATH={DEFAULT_PATH}:$PATH\n{lines}"
 
 
 @functools.cache

@@ -1,5 +1,5 @@
 #!/bin/sh
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 JOB=/store/.pfcon/slurm/.5f
 PROGRAM=apptainer
 GRACE=8
