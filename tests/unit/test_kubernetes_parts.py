@@ -136,6 +136,13 @@ def test_an_allowance_is_used_up_and_fills_again() -> None:
     assert allowance.take()
 
 
+def test_what_was_taken_in_advance_is_missing_later() -> None:
+    allowance = Allowance(per_minute=60, burst=2)
+    assert allowance.take(50)
+    time.sleep(1.1)
+    assert not allowance.take()
+
+
 def test_an_allowance_shared_by_many_still_gives_something() -> None:
     assert Allowance(per_minute=1, burst=0.1).take()
 

@@ -173,19 +173,20 @@ class KubernetesEngine(ComputeEngine):
     def logs(self, name: str, tail_lines: int) -> str:
         """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
 
-        With many active jobs, what is told of one may be a while old: see ``Allowance``.
+        With many active jobs, what is told of one may be a while old: see ``READS_PER_MINUTE``.
         """
         followed = self._followed(name)
         if followed is None:
             view = self._look(name)
             return self._read(view, tail_lines)
-        if any(pod.begun for pod in followed.pods) and self._reads.take():
+        begun = _with_log(followed)
+        if begun and self._reads.take(len(begun)):
             self._texts.put(followed.uid, self._read(followed, tail_lines))
         return self._texts.get(followed.uid)
 
     def _read(self, view: View, tail_lines: int) -> str:
-        pods = [pod for pod in view.pods if pod.begun][:_MAX_PODS]
-        return merge([(pod.name, self._read_pod(pod, tail_lines)) for pod in pods], tail_lines) if pods else ""
+        texts = [(pod.name, self._read_pod(pod, tail_lines)) for pod in _with_log(view)]
+        return merge(texts, tail_lines) if texts else ""
 
     def _read_pod(self, pod: Pod, tail_lines: int) -> str:
         tail = Tail()
@@ -254,6 +255,11 @@ class KubernetesEngine(ComputeEngine):
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
         return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.kubernetes.namespace}"
+
+
+def _with_log(view: View) -> list[Pod]:
+    """The pods whose logs are told."""
+    return [pod for pod in view.pods if pod.begun][:_MAX_PODS]
 
 
 def _polls(seconds: float) -> Iterator[bool]:

@@ -70,15 +70,15 @@ class Allowance:
         self._there, self._at = self._burst, time.monotonic()
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
-        """Whether one more may be made."""
+    def take(self, count: int = 1) -> bool:
+        """Whether ``count`` more may be made together; where that is more than there are, later ones wait for it."""
         with self._lock:
             now = time.monotonic()
             self._there = min(self._burst, self._there + (now - self._at) * self._rate)
             self._at = now
             if self._there < 1:
                 return False
-            self._there -= 1
+            self._there -= count
             return True
 
 
