@@ -68,7 +68,7 @@ def slurm() -> Iterator[Slurm]:
         root.chmod(0o755)
         harness = slurm_harness(root)
         conf = slurm_cluster(default_mode())
-        long = harness.shell("trap '' TERM; while :; do sleep 61.7; done", resources=Resources(minutes=1))
+        long = harness.shell("trap '' TERM; while :; do sleep 6171.5; done", resources=Resources(minutes=1))
         harness.engine.schedule(long)
         old = {script: harness.shell(script) for script in ("exit 0", "exit 3", "exit 4")}
         for spec in old.values():
@@ -285,7 +285,7 @@ def test_a_job_is_ended_by_its_time_limit(slurm: Slurm) -> None:
     assert _soon(lambda: engine.info(slurm.long.name).status.final, OVER)
     assert engine.info(slurm.long.name).status is JobStatus.FAILED
     assert engine.info(slurm.long.name).message == "its time is over: the limit is 1 min"
-    assert eventually(lambda: not leftovers("61.7"))
+    assert eventually(lambda: not leftovers("6171.5"))
 
 
 def _soon(condition: Callable[[], bool], timeout: float) -> bool:

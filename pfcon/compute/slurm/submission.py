@@ -78,11 +78,12 @@ class Submitter:
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> Placed:
         directory = self.nodes_folder / folder.path.name
         job = Placed.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
-        texts = LAUNCHERS[self.settings.launcher].files(job)
+        launcher = LAUNCHERS[self.settings.launcher]
+        texts = launcher.files(job)
         texts["job.sh"] = self._script(spec, job)
         texts["spec.json"] = replace(spec, env=()).to_json()
         folder.write_all(texts)
-        if "config.json" in texts:  # where Slurm starts the container, it looks for this name alone
+        if not launcher.program:  # Slurm itself takes a bundle's rootfs by this name alone
             with contextlib.suppress(FileExistsError):
                 folder.path.joinpath("rootfs").symlink_to(image.rootfs)
         return job
