@@ -138,8 +138,8 @@ class SlurmEngine(ComputeEngine):
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name)
-            if self._watch.info(folder).status.final:
-                return
+            if self._watch.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+                return  # but not what only Slurm knows the state of
             folder.write("cancel", "")
             if not self._ending.gently(folder):
                 self._ending.at_once(folder)
