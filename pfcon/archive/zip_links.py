@@ -62,9 +62,15 @@ class ZipTree:
 
 def expand(tree: ZipTree, limits: UploadLimits) -> tuple[list[StagedItem], tuple[str, ...]]:
     """What is staged, and notes. Raises Refused, InvalidFields and TooLarge."""
-    walk = Expansion(tree, Budget(limits.files, limits.unpacked_bytes), pruned=_moved(tree, limits))
-    items = list(walk.walk([""]))
-    return items, walk.notes.lines()
+    moved = _moved(tree, limits)
+    while True:
+        walk = Expansion(tree, Budget(limits.files, limits.unpacked_bytes), pruned=moved)
+        items = list(walk.walk([""]))
+        # What a name in the way has kept from where its links are stays where it was: no file gets lost between.
+        nowhere = {path for path in moved if not any(above in walk.expanded for above in _up_from(path))}
+        if not nowhere:
+            return items, walk.notes.lines()
+        moved -= {path for path in nowhere if not any(above in nowhere for above in list(_up_from(path))[1:])}
 
 
 def _moved(tree: ZipTree, limits: UploadLimits) -> frozenset[str]:

@@ -82,7 +82,10 @@ def check(items: dict[str, str], wanted: list[tuple[str, str]], notes: str) -> N
     for path, source in items.items():
         assert source in choices[path]
     for path in choices.keys() - items.keys():
-        if path in directories:  # a directory came first: each file that wanted its name is told
+        in_the_way = set(parents_of(path)) & items.keys()
+        if in_the_way:  # a file, where a directory above this one wanted to be
+            assert any(f": {above!r} is staged from elsewhere already" in notes for above in in_the_way)
+        elif path in directories:  # a directory came first: each file that wanted its name is told
             assert all(told_of(source, notes) for source in choices[path])
         else:
             assert set(parents_of(path)) & choices.keys(), f"{path} is missing"

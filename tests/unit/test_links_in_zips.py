@@ -74,3 +74,10 @@ def test_limits_of_the_upload_hold_for_expanded_zips() -> None:
         tree = ZipTree(contents, lambda member: read_small(upload.file.fileno(), member))
         with pytest.raises(TooLarge, match="PFCON_MAX_UNPACKED_BYTES"):
             expand(tree, replace(NO_LIMITS, unpacked_bytes=500))
+
+
+def test_in_a_zip_what_a_name_in_the_way_keeps_from_where_it_was_to_be_moved_stays_in_place() -> None:
+    files = {"a/b": "", "a/x.chrislink": "b", "b/x.chrislink": "a", "b/y.chrislink": "a/x.chrislink", "b/a/f": ""}
+    staged, notes = stage_zip(files)
+    assert set(staged.values()) == {"a/b", "b/a/f"}
+    assert "left out 'b': 'a/b' is staged from elsewhere already" in notes
