@@ -10,7 +10,7 @@ Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
 status is 0 only when all went well.
 
-  --require "docker docker-compose podman podman-rootless swarm postgresql registry swift s3 operations_image
+  --require "docker docker-compose podman podman-rootless swarm kubernetes postgresql registry swift s3 operations_image
              pfconclient4 cromwell"
              what has to be there: without it, the tests that need it fail rather than being skipped
   --live kubernetes
