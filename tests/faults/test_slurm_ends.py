@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -119,6 +120,21 @@ def test_cancel_of_several_workers_leaves_nothing_over(slurm: Slurm) -> None:
     assert slurm.harness.wait(spec.name).message == "cancelled"
     assert eventually(lambda: not leftovers("4722.5"))
     assert slurm.harness.engine.logs(spec.name, 9) == "begun\nbegun\n"
+
+
+def test_what_a_killed_job_left_on_its_node_is_removed_by_the_next(slurm: Slurm) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, used = (Path("/tmp", f"pfcon.{uuid.uuid4().hex[:6]}") for _ in range(2))
+    for path, pid in ((left, dead.pid), (used, os.getpid())):
+        path.mkdir(mode=0o700)
+        path.joinpath("pid").write_text(f"{pid}\n")
+    try:
+        assert slurm.harness.run(slurm.harness.spec(["true"])).status is JobStatus.SUCCEEDED
+        assert not left.exists()
+        assert used.exists()
+    finally:
+        shutil.rmtree(used)
 
 
 def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm) -> None:

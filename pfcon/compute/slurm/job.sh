@@ -17,6 +17,14 @@ finish() {
     exit "$1"
 }
 
+# make_temporary: a directory of this node. Those of scripts that were killed go: the copy of the environment in them, too.
+make_temporary() {
+    for old in "${TMPDIR:-/tmp}"/pfcon.??????; do
+        pid=$(cat "$old/pid" 2>/dev/null) && ! kill -0 "$pid" 2>/dev/null && rm -rf -- "$old"
+    done
+    TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && echo $$ >"$TEMPORARY/pid"
+}
+
 # kill_later: what does not heed SIGTERM is killed, at once where somebody waits for that.
 kill_later() {
     trap '' TERM
@@ -81,7 +89,7 @@ trap on_term TERM INT HUP
 if [ "${1-}" = worker ]; then
     exec 2>&1 # srun's own words come on the other one
     PROGRAM=$(command -v "$PROGRAM") || exit 125
-    TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") || exit 125
+    make_temporary || exit 125
     supervise
     status=$?
     [ "$status" -eq 0 ] || ln -s -n -- "$status" "$JOB/failed" 2>/dev/null # the first one counts
@@ -90,7 +98,7 @@ if [ "${1-}" = worker ]; then
 fi
 ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # taken, or removed; or this is not where it should be
 [ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher
-TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") || finish 125 no-temporary
+make_temporary || finish 125 no-temporary
 mkfifo "$TEMPORARY/output" || finish 125 no-temporary
 # A pipe, not the file itself: `> /dev/stderr` in a job would empty the file. On a full disk the job goes on.
 {
