@@ -70,10 +70,19 @@ compile() (
     go build -trimpath -ldflags '-s -w -buildid=' -o "$1/bin/pause" "$REPOSITORY/tests/engines/kubernetes/pause.go"
 )
 
+# install_missing PACKAGE...: install those that are not there, and leave the others as they are.
+install_missing() {
+    local package missing=()
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
+
 # build: build the programs where they are missing; some minutes, and 2 GB of disk while it lasts.
 build() {
     local work begin=$SECONDS
-    install_packages "${BUILD_PACKAGES[@]}"
+    install_missing "${BUILD_PACKAGES[@]}"
     mkdir -p "$CACHE"
     work=$(mktemp -d "$CACHE/build.XXXXXX")
     say "building Kubernetes 1.20 in $work"
