@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [--require "NAME..."] [--live kubernetes] [PYTEST ARGUMENT]...
+Usage: tests/run.sh [--require "NAME..."|all] [--live kubernetes] [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit

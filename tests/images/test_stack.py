@@ -11,6 +11,7 @@ import pytest
 from support.container_jobs import delete_all, run_fslink_job, run_zip_job
 from support.containers import STOREBASE
 from support.engines import IMAGE, docker_url, op_image, swarm_url
+from support.engines.need import Unavailable, need
 from support.live import USER, free_port
 from support.stacks import FILES, Composed, Stack, each, run
 
@@ -60,13 +61,14 @@ def test_every_file_is_checked() -> None:
 
 def compose() -> list[str]:
     """The words that call docker compose, the plugin or the program of its own; skips or fails the test without one."""
-    for words in (["docker", "compose"], ["docker-compose"]):
-        if shutil.which(words[0]) and run(*words, "version").returncode == 0:
+    return need("docker-compose", _find_compose).split()
+
+
+def _find_compose() -> str:
+    for words in ("docker compose", "docker-compose"):
+        if shutil.which(words.split()[0]) and run(*words.split(), "version").returncode == 0:
             return words
-    advice = "there is no docker compose (Debian: apt install docker-compose)"
-    if "docker-compose" in os.environ.get("PFCON_TEST_REQUIRE", "").split():
-        pytest.fail(f"docker-compose is in PFCON_TEST_REQUIRE, but {advice}", pytrace=False)
-    pytest.skip(advice)
+    raise Unavailable("there is no docker compose (Debian: apt install docker-compose)")
 
 
 @pytest.mark.engine("docker")

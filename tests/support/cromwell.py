@@ -1,13 +1,10 @@
 """The cromwell engine for tests, with a fake server that runs its jobs."""
 
-import functools
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pytest
 from fakes.cromwell_backend import namespaces
 from fakes.cromwell_server import FakeCromwell
 
@@ -15,28 +12,28 @@ from pfcon.compute.cromwell.engine import CromwellEngine
 from pfcon.paths import StoreBase
 
 from .compute import Harness
+from .engines.need import Unavailable, need
 from .settings import compute_settings
 
 MINUTES = 60
 
 
-@functools.cache
-def _lack() -> str:
-    """What the fake server misses to run jobs; empty when nothing."""
-    try:
-        found = subprocess.run([*namespaces(), "true"], capture_output=True, text=True, timeout=30, check=False)
-    except OSError as fault:
-        return str(fault)
-    return found.stderr.strip() if found.returncode else ""
-
-
 def need_namespaces() -> None:
-    """Skip the test where the fake server can't run jobs; fail it where PFCON_TEST_REQUIRE names cromwell."""
-    if lack := _lack():
-        reason = f"the fake Cromwell server runs jobs in namespaces of their own, and gets none here: {lack}"
-        if "cromwell" in os.environ.get("PFCON_TEST_REQUIRE", "").split():
-            pytest.fail(f"cromwell is in PFCON_TEST_REQUIRE, but {reason}", pytrace=False)
-        pytest.skip(reason)
+    """Skip the test where the fake server can't run jobs; fail it where PFCON_TEST_REQUIRE asks for cromwell."""
+    need("cromwell", _find_namespaces)
+
+
+def _find_namespaces() -> str:
+    """The words that give a command namespaces of its own. Raises Unavailable."""
+    words = namespaces()
+    advice = "the fake Cromwell server runs jobs in namespaces of their own, and gets none here"
+    try:
+        done = subprocess.run([*words, "true"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError as fault:
+        raise Unavailable(f"{advice}: {fault}") from fault
+    if done.returncode:
+        raise Unavailable(f"{advice}: {done.stderr.strip()}")
+    return " ".join(words)
 
 
 @dataclass

@@ -1,0 +1,46 @@
+"""Finds the engines, databases and other programs that tests run against, by environment.
+
+PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
+PFCON_TEST_PODMAN_ROOTLESS             such a URL, of a Podman of another user than root
+PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
+PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
+PFCON_TEST_KUBECONFIG                  kubeconfig of a cluster whose nodes hold the test image
+PFCON_TEST_KUBERNETES_STOREBASE        where the volume of the tests' claim is on this machine
+PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
+PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
+PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
+PFCON_TEST_SLURM_CGROUP, PFCON_TEST_SLURM_PLAIN   slurm.conf of a cluster of this machine, with and without cgroups
+PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES has it
+PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
+PFCON_TEST_S3                          URL of an S3 service, which knows the same
+PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
+PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
+PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
+PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests;
+                                       the word ``all`` stands for every name
+"""
+
+from .clusters import kubernetes_cluster, slurm_cluster
+from .docker_api import IMAGE, docker_url, podman_rootless_url, podman_url, swarm_url
+from .images import op_image, registry, registry_host
+from .programs import client4, kubectl
+from .stores import postgresql_url, s3_url, swift_python, swift_url
+
+__all__ = [
+    "IMAGE",
+    "client4",
+    "docker_url",
+    "kubectl",
+    "kubernetes_cluster",
+    "op_image",
+    "podman_rootless_url",
+    "podman_url",
+    "postgresql_url",
+    "registry",
+    "registry_host",
+    "s3_url",
+    "slurm_cluster",
+    "swarm_url",
+    "swift_python",
+    "swift_url",
+]

@@ -1,0 +1,55 @@
+"""Clusters whose nodes hold the test image: Kubernetes and Slurm."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from .docker_api import IMAGE
+from .need import Unavailable, need
+
+
+def kubernetes_cluster() -> tuple[str, str]:
+    """Of a Kubernetes cluster: a kubeconfig, and where the tests' claim is on this machine; skips or fails without."""
+    return need("kubernetes", find_kubernetes), os.environ["PFCON_TEST_KUBERNETES_STOREBASE"]
+
+
+def slurm_cluster(mode: str) -> str:
+    """The slurm.conf of a cluster, ``cgroup`` or ``plain``; skips or fails the test where there is none."""
+    return need("slurm", _find_slurm, mode)
+
+
+def find_kubernetes() -> str:
+    """A kubeconfig, only where it is named: the cluster of ~/.kube/config may be one that people work with.
+
+    Raises Unavailable.
+    """
+    from pfcon.compute.kubernetes.engine import KubernetesEngine
+    from pfcon.errors import PfconError
+    from support.kubernetes import kubernetes_settings
+
+    advice = "no Kubernetes; start one (tests/engines/kubernetes.sh) or see there which variables name one"
+    kubeconfig, storebase = (os.environ.get(f"PFCON_TEST_{name}") for name in ("KUBECONFIG", "KUBERNETES_STOREBASE"))
+    if not kubeconfig or not storebase:
+        raise Unavailable(f"{advice}: PFCON_TEST_KUBECONFIG and PFCON_TEST_KUBERNETES_STOREBASE")
+    if not Path(storebase).is_dir():
+        raise Unavailable(f"PFCON_TEST_KUBERNETES_STOREBASE={storebase} is no directory of this machine; {advice}")
+    try:
+        KubernetesEngine(kubernetes_settings(kubeconfig), Path(storebase)).check()
+    except PfconError as fault:
+        raise Unavailable(f"{advice} ({fault})") from fault
+    return kubeconfig
+
+
+def _find_slurm(mode: str) -> str:
+    advice = "no Slurm; start it (tests/engines/slurm.sh, then image.sh)"
+    name = f"PFCON_TEST_SLURM_{mode.upper()}"
+    conf, images = os.environ.get(name), os.environ.get("PFCON_TEST_SLURM_IMAGES")
+    if not conf or not images:
+        raise Unavailable(f"{advice} and set {name} and PFCON_TEST_SLURM_IMAGES")
+    if not Path(images, IMAGE.replace(":", "/")).is_dir():
+        raise Unavailable(f"PFCON_TEST_SLURM_IMAGES={images} does not hold {IMAGE}; {advice}")
+    environ = {**os.environ, "SLURM_CONF": conf}
+    done = subprocess.run(["sinfo", "-h"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise Unavailable(f"{advice} ({conf}: {done.stderr.strip()})")
+    return conf

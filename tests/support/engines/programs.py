@@ -1,0 +1,40 @@
+"""Programs and packages that tests use as users do: kubectl and a release of the client."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from .need import Unavailable, need
+
+
+def kubectl() -> str:
+    """A kubectl whose kustomize knows components; skips or fails the test without one."""
+    return need("kubectl", _find_kubectl)
+
+
+def client4() -> str:
+    """Directory for a PYTHONPATH, with the released python-pfconclient 4; skips or fails the test without one."""
+    return need("pfconclient4", _find_client4)
+
+
+def _find_kubectl() -> str:
+    program = os.environ.get("PFCON_TEST_KUBECTL") or shutil.which("kubectl")
+    if not program:
+        raise Unavailable("no kubectl; install one (tests/engines/kubectl.sh) and set PFCON_TEST_KUBECTL to its path")
+    told = subprocess.run([program, "version", "--client"], capture_output=True, text=True, timeout=60, check=False)
+    if not re.search(r"Kustomize Version: v[5-9]", told.stdout):
+        raise Unavailable(f"{program} is too old: its kustomize is older than version 5")
+    return program
+
+
+def _find_client4() -> str:
+    name = os.environ.get("PFCON_TEST_CLIENT4")
+    if not name:
+        advice = "pip install --no-deps --target DIR python-pfconclient==4.0.0, and set PFCON_TEST_CLIENT4 to DIR"
+        raise Unavailable(f"no python-pfconclient 4; tests/run.sh installs it, or: {advice}")
+    directory = Path(name).resolve()
+    if not (directory / "pfconclient/client.py").is_file():
+        raise Unavailable(f"PFCON_TEST_CLIENT4={name} holds no package pfconclient; tests/run.sh installs it")
+    return str(directory)
