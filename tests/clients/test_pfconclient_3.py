@@ -9,17 +9,14 @@ from pathlib import Path
 import pytest
 from pfconclient import client as pfconclient
 from pfconclient.exceptions import PfconRequestException, PfconRequestInvalidTokenException
+from support.client_lives import write, zip_life_of_client_3
 from support.live import COPY_ALL, JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
 
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
     """A local input directory."""
-    root = tmp_path / "inputs"
-    (root / "sub").mkdir(parents=True)
-    (root / "a.txt").write_text("alpha")
-    (root / "sub" / "b c.txt").write_text("beta")
-    return root
+    return Path(write(tmp_path / "inputs"))
 
 
 @pytest.fixture
@@ -33,16 +30,8 @@ def test_this_is_the_released_client() -> None:
     assert version("python-pfconclient") == "3.3.0"
 
 
-def test_run_job_submits_polls_fetches_and_deletes(client: pfconclient.Client, inputs: Path, tmp_path: Path) -> None:
-    client.initial_wait = 0.2
-    jid = new_jid()
-    status = client.run_job(jid, {**JOB_FIELDS, "args": [COPY_ALL]}, str(inputs), str(tmp_path / "out"))
-    assert status == "finishedSuccessfully"
-    found = {str(path.relative_to(tmp_path / "out")): path.read_text() for path in (tmp_path / "out").rglob("*.txt")}
-    assert found == {"a.txt": "alpha", "sub/b c.txt": "beta"}
-    with pytest.raises(PfconRequestException) as caught:
-        client.get_job_status(jid)
-    assert caught.value.code == 404
+def test_run_job_submits_polls_fetches_and_deletes(client: pfconclient.Client, tmp_path: Path) -> None:
+    zip_life_of_client_3(client, tmp_path)
 
 
 def test_each_step_by_itself(client: pfconclient.Client, inputs: Path, tmp_path: Path) -> None:

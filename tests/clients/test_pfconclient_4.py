@@ -6,41 +6,18 @@ from typing import Any
 
 import pytest
 from support.client4 import Client4, Client4Error, command_line
+from support.client_lives import (
+    COPY_LIMITS,
+    DONE,
+    INPUTS,
+    delete_data,
+    forget,
+    fslink_life_of_client_4,
+    innetwork_fields,
+    read,
+    zip_life_of_client_4,
+)
 from support.live import COPY_ALL, JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
-
-DONE = "finishedSuccessfully"
-COPY_LIMITS = {"cpu_limit": 1000, "memory_limit": 200}
-INPUTS = {"a.txt": "alpha", "sub/b c.txt": "beta"}
-
-
-def write(root: Path) -> str:
-    """Make the input files below ``root``; gives it back as a text."""
-    for name, content in INPUTS.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(content)
-    return str(root)
-
-
-def read(root: Path) -> dict[str, str]:
-    """All files below ``root`` by their relative names."""
-    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
-
-
-def forget(client: Client4, jid: str, *kinds: str) -> None:
-    """DELETE jobs of all these kinds, twice; the server answers 204 each time and knows none of them afterwards."""
-    for _ in range(2):
-        for kind in kinds:
-            client("delete_job", kind, jid)
-    for kind in kinds:
-        with pytest.raises(Client4Error) as caught:
-            client("get_job_status", kind, jid)
-        assert (caught.value.name, caught.value.code) == ("PfconRequestException", 404)
-
-
-def delete_data(client: Client4, jid: str) -> None:
-    """What ChRIS does at the end of an instance: a delete job, awaited."""
-    assert client("submit_job", "delete", jid, {})["compute"]["jid"] == jid
-    assert client("poll_job_status", "delete", jid) == DONE
 
 
 @pytest.fixture
@@ -62,21 +39,7 @@ def test_this_is_the_released_client(client: Client4) -> None:
 
 
 def test_out_of_network_from_zip_to_files(client: Client4, live: LiveServer, tmp_path: Path) -> None:
-    info = client("get_server_info")
-    assert (info["pfcon_innetwork"], info["requires_copy_job"], info["requires_upload_job"]) == (False, False, False)
-    jid = new_jid()
-    inputs = write(tmp_path / "inputs")
-    answer = client("submit_job", "plugin", jid, {**JOB_FIELDS, "args": [COPY_ALL]}, inputs)
-    assert answer["data"]["nfiles"] == 2
-    assert answer["compute"]["logs"] == ""
-    assert client("poll_job_status", "plugin", jid) == DONE
-    assert client("get_job_status", "plugin", jid)["compute"]["logs"] == "copied\n"
-    client("get_plugin_job_files", jid, str(tmp_path / "out"))
-    assert read(tmp_path / "out") == INPUTS
-    delete_data(client, jid)
-    assert not (live.storebase / f"key-{jid}").exists()
-    assert client("get_job_status", "plugin", jid)["compute"]["status"] == DONE
-    forget(client, jid, "plugin", "delete")
+    zip_life_of_client_4(client, live.storebase, tmp_path)
 
 
 def test_out_of_network_there_is_nothing_to_copy_or_upload(client: Client4) -> None:
@@ -88,38 +51,8 @@ def test_out_of_network_there_is_nothing_to_copy_or_upload(client: Client4) -> N
     forget(client, jid, "copy", "upload")
 
 
-def innetwork_fields(server: LiveServer, jid: str) -> dict[str, Any]:
-    """A user's inputs in storage, and the directory that ChRIS makes for the outputs."""
-    write(server.storebase / f"home/chris/uploads/{jid}")
-    output_dir = f"home/chris/feeds/feed_1/pl-test_{jid}/data"
-    (server.storebase / output_dir).mkdir(parents=True)
-    (server.storebase / output_dir).chmod(0o777)
-    return {"input_dirs": [f"home/chris/uploads/{jid}"], "output_dir": output_dir}
-
-
 def test_in_network_fslink_from_copy_to_delete(fslink_client: Client4, fslink: LiveServer) -> None:
-    client = fslink_client
-    info = client("get_server_info")
-    assert (info["pfcon_innetwork"], info["storage_env"]) == (True, "fslink")
-    assert (info["requires_copy_job"], info["requires_upload_job"]) == (True, False)
-    jid = new_jid()
-    where = innetwork_fields(fslink, jid)
-    output_dir = where["output_dir"]
-    assert client("submit_job", "copy", jid, {**where, **COPY_LIMITS})["compute"]["jid"] == jid
-    assert client("poll_job_status", "copy", jid) == DONE
-    client("submit_job", "plugin", jid, {**JOB_FIELDS, **where, "args": [COPY_ALL]})
-    assert client("poll_job_status", "plugin", jid) == DONE
-    assert client("get_job_status", "plugin", jid)["compute"]["logs"] == "copied\n"
-    upload = client("submit_job", "upload", jid, {"job_output_path": output_dir, **COPY_LIMITS})["compute"]
-    assert (upload["status"], upload["message"], upload["jid"]) == (DONE, "uploadSkipped", jid)
-    listed = client("get_plugin_job_json_data", jid, output_dir)
-    assert listed["job_output_path"] == output_dir
-    assert sorted(listed["rel_file_paths"]) == sorted(INPUTS)
-    assert read(fslink.storebase / output_dir) == INPUTS
-    delete_data(client, jid)
-    assert not (fslink.storebase / f"key-{jid}").exists()
-    assert read(fslink.storebase / output_dir) == INPUTS  # the outputs are ChRIS's by now
-    forget(client, jid, "copy", "plugin", "upload", "delete")
+    fslink_life_of_client_4(fslink_client, fslink.storebase)
 
 
 def test_in_network_filesystem_without_a_copy(filesystem: LiveServer) -> None:
@@ -128,7 +61,7 @@ def test_in_network_filesystem_without_a_copy(filesystem: LiveServer) -> None:
         assert info["storage_env"] == "filesystem"
         assert (info["requires_copy_job"], info["requires_upload_job"]) == (False, False)
         jid = new_jid()
-        where = innetwork_fields(filesystem, jid)
+        where = innetwork_fields(filesystem.storebase, jid)
         client("submit_job", "plugin", jid, {**JOB_FIELDS, **where, "args": [COPY_ALL]})
         assert client("poll_job_status", "plugin", jid) == DONE
         listed = client("get_plugin_job_json_data", jid, where["output_dir"])
@@ -160,7 +93,7 @@ def submit_words(fields: dict[str, Any]) -> list[str]:
 def test_the_command_line_takes_a_job_in_network_from_copy_to_delete(fslink: LiveServer) -> None:
     """Each ``submit`` is multipart with a stray ``data_file``, and leaves out the limits that it was not given."""
     jid = new_jid()
-    where = innetwork_fields(fslink, jid)
+    where = innetwork_fields(fslink.storebase, jid)
     script = fslink.storebase / where["input_dirs"][0] / "plugin.sh"  # it takes no word that begins with a dash
     script.write_text('cp "$1/a.txt" "$2"')
     token = command_line(fslink.url, "auth", "--pfcon_user", USER, "--pfcon_password", PASSWORD).split()[-1]
