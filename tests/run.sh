@@ -10,8 +10,8 @@ Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
 status is 0 only when all went well.
 
-  --require "docker docker-compose podman podman-rootless swarm kubernetes postgresql registry swift s3 operations_image
-             pfconclient4 cromwell"
+  --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
+             operations_image pfconclient4 cromwell", some of these, or all
              what has to be there: without it, the tests that need it fail rather than being skipped
   --live kubernetes
              nothing but the tests that need a Kubernetes, on the cluster of KUBECONFIG; tests/engines/README.md tells
