@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support.files import tree
 from support.storages import HARNESSES, REQUEST, StorageHarness, ZipfileHarness
 from support.zips import NO_LIMITS, RawMember, raw_zip
 
@@ -56,17 +57,13 @@ def stage(plan: StagingPlan, job: JobDir) -> Staged:
     return plan.stage(job, lambda text: None)
 
 
-def tree_of(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
 def test_inputs_appear_complete_and_are_counted(harness: StorageHarness, job: JobDir) -> None:
     done = stage(harness.plan(FILES), job)
     assert done == Staged(3, 100_005 if harness.copies else 0, ())
     if harness.copies:
         assert [path.name for path in job.path.iterdir()] == ["incoming"]
     harness.make_outputs(job)
-    assert tree_of(harness.mounted(job, INCOMING)) == FILES
+    assert tree(harness.mounted(job, INCOMING)) == FILES
 
 
 def test_planning_writes_nothing(harness: StorageHarness, job: JobDir) -> None:
@@ -85,7 +82,7 @@ def test_links_are_expanded_and_not_counted(copying: StorageHarness, job: JobDir
     done = stage(copying.plan({"d/home_bob.chrislink": b"home/bob", "h": b""}, linked), job)
     assert (job.incoming / "d/home_bob/f").read_bytes() == b"data"
     assert not list(job.incoming.rglob("*.chrislink"))
-    assert done.nfiles == len(tree_of(job.incoming))
+    assert done.nfiles == len(tree(job.incoming))
 
 
 def test_a_link_without_a_target_is_told(copying: StorageHarness, job: JobDir) -> None:
@@ -114,7 +111,7 @@ def test_a_job_that_is_staged_already_is_left_as_it_is(copying: StorageHarness, 
     stage(copying.plan(FILES), job)
     with pytest.raises(OSError, match="not empty"):
         stage(copying.plan({"other": b""}), job)
-    assert tree_of(job.incoming) == FILES
+    assert tree(job.incoming) == FILES
     assert [path.name for path in job.path.iterdir()] == ["incoming"]
 
 
@@ -210,7 +207,7 @@ def test_an_upload_that_does_not_fit_the_disk_is_refused_first(zipped: ZipfileHa
 
 def test_a_file_without_a_name_is_staged_and_told(zipped: ZipfileHarness, job: JobDir) -> None:
     done = stage(zipped.plan_zip(raw_zip(RawMember(b"", b"scan"))), job)
-    assert tree_of(job.incoming) == {"unnamed": b"scan"}
+    assert tree(job.incoming) == {"unnamed": b"scan"}
     assert len(done.notes) == 1
 
 

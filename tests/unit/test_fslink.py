@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given, settings
+from support.copies import CHILD
+from support.files import fill, tree
 from support.links import Tree
 from support.links_model import DIRECTORIES, check, flat, forests, model
-from test_copying import CHILD, fill, tree
 
 from pfcon.errors import InvalidFields, Refused, TooLarge
 from pfcon.links import Expansion

@@ -4,10 +4,10 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from fakes.memory_store import MemoryStore
+from support.files import tree
 
 from pfcon.errors import Refused, TooLarge
 from pfcon.models import JobId
@@ -40,10 +40,6 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stage(store: MemoryStore, job: JobDir, *inputs: str, reserve: int = 0) -> Staged:
     return fetch(store, inputs or ("in",), "out", job, reserve, lambda text: None)
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def test_objects_become_files_and_links_what_they_stand_for(store: MemoryStore, job: JobDir) -> None:

@@ -5,10 +5,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from fakes.memory_store import MemoryStore
+from support.files import tree
 
 from pfcon.errors import Refused, TooLarge, Unreachable
 from pfcon.models import JobId
@@ -71,10 +71,6 @@ class Troubled(MemoryStore):
 
 def stage(store: MemoryStore, job: JobDir) -> Staged:
     return fetching.fetch(store, ("in",), "out", job, 0, lambda text: None)
-
-
-def tree(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support.files import fill
 
 from pfcon.errors import Absent, Refused
 from pfcon.links import Entry
@@ -35,12 +36,6 @@ def notes() -> Notes:
 def lister(root: Path, notes: Notes) -> Iterator[PosixLister]:
     with Directories(root) as directories:
         yield PosixLister(directories, notes)
-
-
-def fill(root: Path, *names: str, data: bytes = b"data") -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
 
 
 def test_files_and_directories_are_what_there_is(root: Path, lister: PosixLister, notes: Notes) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.files import tree
 from support.zips import MIB, NO_LIMITS, RawMember, deflate, good_zip, raw_zip, spooled
 
 from pfcon.archive import deflate as codec
@@ -36,10 +37,6 @@ def unpack(content: bytes, target: Path) -> None:
         unzip.unpack(upload.file.fileno(), files, directories, target, lambda text: None)
 
 
-def tree_of(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
 def fault_of(content: bytes) -> str:
     with pytest.raises(InvalidFields) as raised:
         read(content)
@@ -62,14 +59,14 @@ FILES = {
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
 def test_all_members_are_unpacked_as_they_were_packed(tmp_path: Path, method: int) -> None:
     unpack(good_zip({**FILES, "nothing/in/here/": b""}, method), tmp_path / "out")
-    assert tree_of(tmp_path / "out") == FILES
+    assert tree(tmp_path / "out") == FILES
     assert (tmp_path / "out/nothing/in/here").is_dir()
 
 
 def test_many_small_members_are_unpacked_in_batches(tmp_path: Path) -> None:
     files = {f"d{i % 7}/f{i}": str(i).encode() * (i % 900) for i in range(2500)}
     unpack(good_zip(files), tmp_path / "out")
-    assert tree_of(tmp_path / "out") == files
+    assert tree(tmp_path / "out") == files
 
 
 def test_files_are_readable_by_all_even_with_a_strict_umask(tmp_path: Path) -> None:
@@ -85,7 +82,7 @@ def test_files_are_readable_by_all_even_with_a_strict_umask(tmp_path: Path) -> N
 
 def test_data_before_the_zip_do_not_matter(tmp_path: Path) -> None:
     unpack(raw_zip(RawMember(b"a"), RawMember(b"b", b"beta"), prefix=b"#!/bin/sh\n" * 99), tmp_path / "out")
-    assert tree_of(tmp_path / "out") == {"a": b"data", "b": b"beta"}
+    assert tree(tmp_path / "out") == {"a": b"data", "b": b"beta"}
 
 
 def test_a_zip64_directory_is_read(tmp_path: Path) -> None:
@@ -93,7 +90,7 @@ def test_a_zip64_directory_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(buffer, "w") as archive, archive.open("big", "w", force_zip64=True) as member:
         member.write(b"not so big")
     unpack(buffer.getvalue(), tmp_path / "out")
-    assert tree_of(tmp_path / "out") == {"big": b"not so big"}
+    assert tree(tmp_path / "out") == {"big": b"not so big"}
 
 
 def test_more_members_than_16_bits_count_are_read() -> None:

@@ -1,0 +1,42 @@
+"""Copying a stream of files: processes that are killed while they do it."""
+
+import os
+import random
+
+import pytest
+from support.copies import run_child
+from support.files import fill, tree
+
+from pfcon.models import JobId
+from pfcon.paths import JobDir, StoreBase
+
+RANDOM = os.urandom(1 << 20)
+
+
+@pytest.fixture
+def job(storebase: StoreBase) -> JobDir:
+    return storebase.job(JobId("j1"))
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_a_copy_never_looks_complete_and_a_later_one_is(job: JobDir) -> None:
+    rng = random.Random(7)
+    names = [f"in/d{n % 20}/e{n % 3}/f{n}" for n in range(800)]
+    for n, name in enumerate(names):
+        fill(job.storebase.root, name, data=RANDOM[n : n + 7000])
+    fill(job.storebase.root, "in/big", "in/d3/big", data=RANDOM * 30)
+    wanted = {name.removeprefix("in/"): (job.storebase.root / name).read_bytes() for name in [*names, "in/big"]}
+    wanted["d3/big"] = wanted["big"]
+    kills = 0
+    for _ in range(15):
+        run_child(job.storebase.root, rng.uniform(0, 0.12))
+        if job.incoming.exists():  # it was faster
+            assert tree(job.incoming) == wanted
+            job.unstage()
+        else:
+            kills += 1
+    told = run_child(job.storebase.root, None)
+    assert kills > 2
+    assert "were there from an earlier try" in told
+    assert tree(job.incoming) == wanted
+    assert [path.name for path in job.path.iterdir()] == ["incoming"]
