@@ -65,7 +65,8 @@ class Stores:
         self.jobs += 1
         job = StoreBase(self.storebase).job(JobId(f"bench-{self.jobs}")).path
         job.mkdir(mode=0o711)
-        order = {"storage": kind, "input_dirs": [name], "output_dir": "out", "min_free_bytes": MIN_FREE}
+        where = {"storage": kind, "create": False}
+        order = {**where, "input_dirs": [name], "output_dir": "out", "min_free_bytes": MIN_FREE}
         (job / "copy.order").write_text(json.dumps(order), encoding="utf-8")
         return job
 

@@ -94,6 +94,7 @@ def order_copy(storebase: Path, name: str, jid: str) -> Path:
     job.mkdir(mode=0o711)
     order = {
         "storage": "fslink",
+        "create": False,
         "input_dirs": [f"{USERS}/{name}"],
         "output_dir": f"{USERS}/feeds/{jid}",
         "min_free_bytes": MIN_FREE,

@@ -116,8 +116,8 @@ class Mount:
 class Secret:
     """What a job of pfcon's own has to know and no record may hold, by its name alone.
 
-    The job finds it as files in the read-only directory ``target``. An engine without secrets of its own mounts the
-    directory that the service keeps for it: see ``StoreBase.secret_source``.
+    The job finds it in the read-only directory ``target``, as files named like the settings' variables. An engine
+    without secrets of its own mounts the directory that the service keeps for it: see ``StoreBase.secret_source``.
     """
 
     name: str

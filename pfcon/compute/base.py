@@ -19,6 +19,8 @@ class ComputeEngine(ABC):
     """
 
     name: str
+    own_secrets = False
+    """Whether it mounts secrets of its own for a job's ``secrets``, rather than the directories that pfcon keeps."""
 
     @abstractmethod
     def schedule(self, spec: JobSpec) -> JobInfo:

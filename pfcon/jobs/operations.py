@@ -61,7 +61,7 @@ def write_copy_order(parts: Parts, job: JobDir, request: CopyRequest) -> None:
     """Leave what a copy operation has to do in the job's directory. Raises OSError."""
     job.path.mkdir(mode=0o711, exist_ok=True)
     order = {
-        "storage": parts.storage.name.value,
+        **_of_storage(parts),
         "input_dirs": [str(path) for path in request.input_dirs],
         "output_dir": str(request.output_dir),
         "min_free_bytes": parts.limits.free_bytes,
@@ -69,9 +69,14 @@ def write_copy_order(parts: Parts, job: JobDir, request: CopyRequest) -> None:
     _write_order(job, JobKind.COPY, order)
 
 
-def write_upload_order(job: JobDir, request: UploadRequest) -> None:
+def write_upload_order(parts: Parts, job: JobDir, request: UploadRequest) -> None:
     """Leave what an upload operation has to do in the job's directory, which must be there. Raises OSError."""
-    _write_order(job, JobKind.UPLOAD, {"job_output_path": str(request.job_output_path)})
+    _write_order(job, JobKind.UPLOAD, {**_of_storage(parts), "job_output_path": str(request.job_output_path)})
+
+
+def _of_storage(parts: Parts) -> dict[str, object]:
+    """What is no secret of the storage."""
+    return {"storage": parts.storage.name.value, "create": parts.storage.creates}
 
 
 def _write_order(job: JobDir, kind: JobKind, order: Mapping[str, object]) -> None:

@@ -55,7 +55,7 @@ class Scheduler:
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._parts.engine_of(spec.kind)
-        if spec.secrets:
+        if spec.secrets and not engine.own_secrets:
             self._write_secrets()
         with self._starting:
             try:

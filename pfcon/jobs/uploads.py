@@ -38,7 +38,7 @@ class Uploads:
         if isinstance(claimed, Record):
             return self._scheduler.present(claimed)
         try:
-            write_upload_order(self._parts.storebase.job(request.jid), request)
+            write_upload_order(self._parts, self._parts.storebase.job(request.jid), request)
             return self._scheduler.begin(claimed.record)
         except FileNotFoundError:
             self._remover.abort(claimed.record, with_data=False)

@@ -25,7 +25,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("operation", choices=[kind.value for kind in KINDS])
     parser.add_argument("directory", type=Path, metavar="JOB_DIRECTORY", help="key-<jid> below storeBase")
     parser.add_argument(
-        "--secret", type=Path, metavar="DIRECTORY", help="holds the credentials of the storage, in a file"
+        "--secret",
+        type=Path,
+        metavar="DIRECTORY",
+        help="holds the storage's credentials, in files named like the settings",
     )
     return parser.parse_args(argv)
 

@@ -18,6 +18,7 @@ class Order:
     """What pfcon left in the job's directory for a copy job to do. Is an InputRequest."""
 
     storage: StorageName
+    create: bool
     input_dirs: tuple[PurePosixPath, ...]
     output_dir: PurePosixPath | None
     min_free_bytes: int
@@ -29,6 +30,7 @@ def read_order(job: JobDir) -> Order:
         raw = json.loads((job.path / "copy.order").read_text(encoding="utf-8"))
         return Order(
             storage=StorageName(raw["storage"]),
+            create=bool(raw["create"]),
             input_dirs=tuple(PurePosixPath(path) for path in raw["input_dirs"]),
             output_dir=PurePosixPath(raw["output_dir"]),
             min_free_bytes=int(raw["min_free_bytes"]),
@@ -45,9 +47,11 @@ def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
     order = read_order(job)
     job.unstage()  # a try that was killed after its last step: it is verified like any other
     limits = UploadLimits(0, 0, 0, 0, order.min_free_bytes, 0)
-    settings = StorageSettings(order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=limits)
+    settings = StorageSettings(
+        order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=limits, create=order.create
+    )
     if secret is not None:
-        settings = read_credentials(secret, limits)
+        settings = read_credentials(secret, settings)
     for path in order.input_dirs:
         teller.log(f"input {str(path)!r}")
     staged = make_storage(settings, job.storebase).plan(order, None).stage(job, teller.progress)

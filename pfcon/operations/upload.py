@@ -1,12 +1,13 @@
 """An upload job: brings a job's outputs to the storage."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
-from pfcon.settings.model import UploadLimits
+from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
 from pfcon.storage.objects.credentials import read_credentials
 from pfcon.storage.storages import make_storage
 from pfcon.units import human_bytes
@@ -14,21 +15,34 @@ from pfcon.units import human_bytes
 NO_LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 
 
-def read_upload_order(job: JobDir) -> str:
-    """Where pfcon wants the outputs. Raises Refused when there is no order that can be read."""
+@dataclass(frozen=True)
+class UploadOrder:
+    """What pfcon left in the job's directory for an upload job to do."""
+
+    storage: StorageName
+    create: bool
+    job_output_path: str
+
+
+def read_upload_order(job: JobDir) -> UploadOrder:
+    """The order of an upload job. Raises Refused when there is none that can be read."""
     try:
         raw = json.loads((job.path / "upload.order").read_text(encoding="utf-8"))
-        return str(raw["job_output_path"])
+        return UploadOrder(StorageName(raw["storage"]), bool(raw["create"]), str(raw["job_output_path"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"the upload job's order can't be read: {error}") from None
 
 
 def upload(job: JobDir, teller: Teller, secret: Path | None) -> None:
     """Send the outputs that the storage does not hold yet. Raises PfconError, OSError."""
-    path = read_upload_order(job)
+    order = read_upload_order(job)
+    path = order.job_output_path
     if secret is None:
         raise Refused("the upload job was not told where the storage's credentials are")
-    storage = make_storage(read_credentials(secret, NO_LIMITS), job.storebase)
+    known = StorageSettings(
+        order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=NO_LIMITS, create=order.create
+    )
+    storage = make_storage(read_credentials(secret, known), job.storebase)
     teller.log(f"output {path!r}")
     done = storage.deliver(job, path, teller.progress)
     there = done.nfiles - done.nsent

@@ -70,13 +70,14 @@ def _storage(values: Values) -> StorageSettings:
             free_bytes=values[storage.PFCON_MIN_FREE_BYTES],
             form_bytes=values[storage.PFCON_MAX_FORM_BYTES],
         ),
-        swift=_swift(values) if name is StorageName.SWIFT else None,
-        s3=_s3(values) if name is StorageName.S3 else None,
+        swift=swift(values) if name is StorageName.SWIFT else None,
+        s3=s3(values) if name is StorageName.S3 else None,
         create=derived.mode(values) is Mode.DEVELOPMENT,
     )
 
 
-def _swift(values: Values) -> SwiftSettings:
+def swift(values: Values) -> SwiftSettings:
+    """Swift's part. Raises KeyError for values that the rules refuse."""
     version = values[storage.SWIFT_AUTH_VERSION]
     domain = DEFAULT_DOMAIN if version is SwiftAuth.V3 else None
     return SwiftSettings(
@@ -92,7 +93,8 @@ def _swift(values: Values) -> SwiftSettings:
     )
 
 
-def _s3(values: Values) -> S3Settings:
+def s3(values: Values) -> S3Settings:
+    """S3's part. Raises KeyError for values that the rules refuse."""
     return S3Settings(
         endpoint_url=values[storage.S3_ENDPOINT_URL],
         access_key=values[storage.S3_ACCESS_KEY],

@@ -1,10 +1,12 @@
 """Where the texts of the settings come from: the environment, a ``.env`` file, files that hold secrets."""
 
+import contextlib
 import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pfcon.settings.variable import FILE_SUFFIX, Variable
@@ -69,7 +71,8 @@ def _collect_one(environ: Mapping[str, str], variable: Variable[Any], texts: Tex
         texts.faults[variable.name] = f"{variable.name}: set together with {variable.file_name}; set one of them"
     elif path:
         try:
-            texts.found[variable.name] = _read_secret(path)
+            value = _read_secret(path)
+            texts.found[variable.name] = value if variable.secret else value.strip()
         except (OSError, ValueError) as error:
             texts.faults[variable.name] = (
                 f"{variable.file_name}: got {_shown_path(path)}, {_reason(error)}; "
@@ -81,14 +84,31 @@ def _collect_one(environ: Mapping[str, str], variable: Variable[Any], texts: Tex
 
 def _read_secret(path: str) -> str:
     """A file's text without one newline at its end. Raises OSError, or ValueError where it holds no such text."""
+    value = _read_text(path, "strict")
+    if not value.strip():
+        raise ValueError("which is empty")
+    return value
+
+
+def read_directory(directory: Path, names: Iterable[str]) -> dict[str, str]:
+    """The texts of a directory's files that have these names, each without one newline at its end.
+
+    They are as an environment has them: bytes that are no UTF-8 become surrogates. Raises OSError, or ValueError for a
+    file that is too long.
+    """
+    found = {}
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = _read_text(directory / name, "surrogateescape")
+    return found
+
+
+def _read_text(path: str | Path, errors: str) -> str:
     with open(path, "rb") as file:
         raw = file.read(_SECRET_FILE_BYTES + 1)
     if len(raw) > _SECRET_FILE_BYTES:
         raise ValueError(f"which is longer than {_SECRET_FILE_BYTES} bytes")
-    value = raw.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    if not value.strip():
-        raise ValueError("which is empty")
-    return value
+    return raw.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
 
 
 def _shown_path(path: str) -> str:

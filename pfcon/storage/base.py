@@ -90,6 +90,8 @@ class Storage(ABC):
     """What clients of the synchronous interface are told first where inputs are refused while they are staged."""
     secrets: tuple[str, ...] = ()
     """Names of the secrets that its operations need: see ``write_secrets``."""
+    creates = False
+    """Whether its operations make a container of objects that is missing."""
 
     @property
     def told(self) -> dict[str, str]:
@@ -105,6 +107,8 @@ class Storage(ABC):
 
     def write_secrets(self, *, beside: bool) -> None:  # noqa: B027 - most have none
         """Write what ``secrets`` names for the operations that are about to run. Repeatable. Raises OSError.
+
+        Not called where the engine mounts secrets of its own.
 
         beside: they run beside this service, and reach the network as it does.
         """

@@ -43,6 +43,7 @@ class ObjectStorage(Storage):
         self.name = settings.name
         self.staging_fault = f"Error fetching files from {self.name.value}"
         self.secrets = (self.name.value,)
+        self.creates = settings.create
         self._settings, self._storebase = settings, storebase
         self._lock = Lock()
         self._store: ObjectStore | None = None

@@ -37,10 +37,9 @@ def users(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[User
 def key_file(users: UserObjects, directory: Path) -> Iterator[dict[str, str]]:
     """The service's settings with the key in a file: its own environment has none either."""
     environ = users.environ
-    name = "SWIFT_KEY" if users.storage == "swift" else "S3_SECRET_KEY"
     path = directory / "key"
-    path.write_text(environ.pop(name))
-    yield {**environ, f"{name}_FILE": str(path)}
+    path.write_text(environ.pop(users.key_variable))
+    yield {**environ, f"{users.key_variable}_FILE": str(path)}
 
 
 def files_with(key: str, root: Path) -> list[str]:
@@ -65,8 +64,8 @@ def processes_with(key: str) -> list[str]:
 
 def check(server: LiveServer, users: UserObjects, job: StagedJob) -> None:
     """What is on disk, in the log and in answers."""
-    assert files_with(users.key, server.storebase) == [f".pfcon/secrets/{users.storage}/store.json"]
-    secret = server.storebase / f".pfcon/secrets/{users.storage}/store.json"
+    secret = server.storebase / f".pfcon/secrets/{users.storage}/{users.key_variable}"
+    assert files_with(users.key, server.storebase) == [str(secret.relative_to(server.storebase))]
     assert secret.stat().st_mode & 0o777 == 0o600
     assert secret.parent.stat().st_mode & 0o777 == 0o700
     assert users.key not in server.log_path.read_text()

@@ -88,6 +88,11 @@ class UserObjects:
         }
 
     @property
+    def key_variable(self) -> str:
+        """The one of them that is the key."""
+        return "SWIFT_KEY" if self.storage == StorageName.SWIFT else "S3_SECRET_KEY"
+
+    @property
     def harness(self) -> ObjectHarness:
         """The container, which exists."""
         made = ObjectHarness(self.storage, self.url, self.container, self.key)

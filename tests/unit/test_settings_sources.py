@@ -41,6 +41,11 @@ def test_a_secret_comes_from_its_file_without_the_newline_at_its_end(tmp_path: P
     assert found.auth.password == "s3cr3t of mine"
 
 
+def test_blanks_around_a_user_s_name_are_dropped_wherever_it_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text(" chris \n")
+    assert load(DEV | {"PFCON_USER_FILE": str(tmp_path / "user")}) == load(DEV | {"PFCON_USER": " chris "})
+
+
 def test_every_secret_and_the_user_names_may_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql://u:hush@db/pfcon\n")
     assert load(DEV | {"PFCON_DATABASE_URL_FILE": str(tmp_path / "url")}).database_url == "postgresql://u:hush@db/pfcon"

@@ -67,7 +67,8 @@ def _round(times: _Times, number: int) -> None:
         ours = bool((turn + number) % 2)
         prefix = f"{'pfcon' if ours else 'other'}/{tree.name}/{number}"
         if ours:
-            (job.path / "upload.order").write_text(json.dumps({"job_output_path": prefix}), encoding="utf-8")
+            order = {"storage": kind, "create": False, "job_output_path": prefix}
+            (job.path / "upload.order").write_text(json.dumps(order), encoding="utf-8")
             times.operations.append(stores.operate("upload", kind, job.path))
             times.again.append(stores.operate("upload", kind, job.path))
         else:

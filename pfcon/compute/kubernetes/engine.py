@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine
 from pfcon.compute.kubernetes import state
 from pfcon.compute.kubernetes.faults import NoAnswer
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
@@ -48,6 +48,7 @@ class KubernetesEngine(ComputeEngine):
     """
 
     name = "kubernetes"
+    own_secrets = True
 
     def __init__(
         self,
@@ -123,7 +124,7 @@ class KubernetesEngine(ComputeEngine):
 
     def _require_sources(self, spec: JobSpec) -> None:
         """Refuse a mount whose source is missing: a kubelet would make it, as root."""
-        for mount in all_mounts(spec):
+        for mount in spec.mounts:
             if not (self._storebase_mount / mount.source).is_dir():
                 raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
 

@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from pfcon.compute.base import all_mounts
 from pfcon.errors import Refused
-from pfcon.models import JobSpec, Mount, Resources, User
+from pfcon.models import JobSpec, Mount, Resources, Secret, User
 from pfcon.settings.model import KubernetesSettings
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
 CONTAINER = "job"
+SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
 
 DEADLINE = 7 * 24 * 3600  # seconds a job may exist before it is ended
 KEPT = 24 * 3600  # seconds that Kubernetes keeps an ended job
@@ -42,8 +42,8 @@ def require_possible(spec: JobSpec) -> None:
 def job_manifest(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
     """The body that creates a job (Kubernetes API reference, Job v1 batch).
 
-    claim: the PersistentVolumeClaim that is storeBase, also of the job's secrets: a Secret of Kubernetes would have to
-    be written by the service, which then could read all others too. grace: seconds between SIGTERM and SIGKILL.
+    claim: the PersistentVolumeClaim that is storeBase. grace: seconds between SIGTERM and SIGKILL. A secret of the job
+    is a Secret that the site has made, mounted by reference: this service needs no right to read or write any.
     """
     labels = {**dict(spec.labels), JOB_TYPE_LABEL: spec.kind.value}
     workers = spec.resources.workers
@@ -97,7 +97,8 @@ def _container(spec: JobSpec) -> dict[str, Any]:
         "resources": _resources(spec.resources),
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [
-            *(_mount(mount) for mount in all_mounts(spec)),
+            *(_mount(mount) for mount in spec.mounts),
+            *(_secret_mount(secret) for secret in spec.secrets),
             *([{"name": _SHM, "mountPath": "/dev/shm"}] if spec.resources.shm else []),  # noqa: S108 - the device
         ],
     }
@@ -158,8 +159,22 @@ def _mount(mount: Mount) -> dict[str, Any]:
     return found if mount.source.parts == () else {**found, "subPath": str(mount.source)}
 
 
+def _secret_mount(secret: Secret) -> dict[str, Any]:
+    return {"name": f"secret-{secret.name}", "mountPath": str(secret.target), "readOnly": True}
+
+
+def _secret_volume(secret: Secret) -> dict[str, Any]:
+    """Readable to all: the pod runs the operation alone, as any user; on the node the kubelet's directory is closed.
+
+    Optional: a kubelet would wait without end for a Secret that is missing; the operation fails and says so.
+    """
+    source = {"secretName": f"{SECRET_PREFIX}{secret.name}", "defaultMode": 0o444, "optional": True}
+    return {"name": f"secret-{secret.name}", "secret": source}
+
+
 def _volumes(spec: JobSpec, claim: str) -> list[dict[str, Any]]:
     volumes: list[dict[str, Any]] = [{"name": _STOREBASE, "persistentVolumeClaim": {"claimName": claim}}]
+    volumes += [_secret_volume(secret) for secret in spec.secrets]
     if spec.resources.shm:
         volumes.append({"name": _SHM, "emptyDir": {"medium": "Memory", "sizeLimit": f"{spec.resources.shm}Mi"}})
     return volumes

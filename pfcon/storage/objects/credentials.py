@@ -1,50 +1,57 @@
-"""What operations of an object store have to know and no record may hold: one file below storeBase's private directory.
+"""What operations of an object store have to know and no record may hold: files named like the settings' variables.
 
-It is readable by the service's user alone, who runs the operations too. Elsewhere an engine may put the same file in
-place from a secret of its own.
+The service keeps them in a directory that its user alone, who runs the operations too, can read. An engine with secrets
+of its own, as Kubernetes, mounts one whose keys are those variables instead.
 """
 
 import contextlib
-import dataclasses
-import json
 import os
 import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from pfcon.errors import Refused
-from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftAuth, SwiftSettings, UploadLimits
+from pfcon.errors import ConfigurationError, Refused
+from pfcon.settings.model import StorageSettings
+from pfcon.settings.object_store import VARIABLES, from_texts, to_texts
+from pfcon.settings.source import read_directory
 
-FILE = "store.json"
 NETWORK_VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
 """What the clients of stores read of their environment. A proxy's URL may hold a password."""
+_TEMPORARY = ".new-"
 
 
 def write_credentials(settings: StorageSettings, directory: Path, environ: Mapping[str, str]) -> None:
-    """Make the file hold these settings, at once or not at all; it stays untouched where it does already.
+    """Make the directory hold these settings and nothing else, each file at once or not at all.
 
-    environ: of its variables, operations get those above. Raises OSError.
+    Files that hold what they should stay untouched. environ: of its variables, operations get those above. Raises
+    OSError.
     """
-    kept = {name: environ[name] for name in NETWORK_VARIABLES if name in environ}
-    fields = {
-        "storage": settings.name.value,
-        "create": settings.create,
-        "swift": settings.swift and dataclasses.asdict(settings.swift),
-        "s3": settings.s3 and dataclasses.asdict(settings.s3),
-        "environ": kept,
-    }
-    content = json.dumps(fields, sort_keys=True)
-    path = directory / FILE
-    if _holds(path, content):
-        return
-    descriptor, temporary = tempfile.mkstemp(dir=directory)  # 0600: tempfile's documentation
+    texts = to_texts(settings) | {name: environ[name] for name in NETWORK_VARIABLES if name in environ}
+    for name, text in texts.items():
+        content = text.encode("utf-8", "surrogateescape")
+        if not _holds(directory / name, content):
+            _replace(directory / name, content)
+    for name in os.listdir(directory):
+        if name not in texts and not name.startswith(_TEMPORARY):  # another process may be about to rename those
+            (directory / name).unlink(missing_ok=True)
+
+
+def _holds(path: Path, content: bytes) -> bool:
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
+        with path.open("rb") as file:
+            return stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600 and file.read() == content
+    except OSError:
+        return False
+
+
+def _replace(path: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)  # 0600: tempfile's documentation
+    try:
+        with open(descriptor, "wb") as file:
             file.write(content)
         os.replace(temporary, path)
     except BaseException:
@@ -53,37 +60,23 @@ def write_credentials(settings: StorageSettings, directory: Path, environ: Mappi
         raise
 
 
-def _holds(path: Path, content: str) -> bool:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600 and file.read() == content
-    except (OSError, ValueError):
-        return False
+def read_credentials(directory: Path, known: StorageSettings) -> StorageSettings:
+    """These settings, completed with those of the directory; its network variables become this process's.
 
-
-def _swift(auth_version: str, **fields: Any) -> SwiftSettings:
-    return SwiftSettings(auth_version=SwiftAuth(auth_version), **fields)
-
-
-def read_credentials(directory: Path, limits: UploadLimits) -> StorageSettings:
-    """The settings of the file, with these limits; its environment becomes this process's.
-
-    Raises Refused, whose text says no more of the content than its faults.
+    Raises Refused, whose text says no more of the files than their faults.
     """
+    own = [variable.name for variable in VARIABLES.get(known.name, ())]
     try:
-        raw = json.loads((directory / FILE).read_text(encoding="utf-8"))
-        settings = StorageSettings(
-            name=StorageName(raw["storage"]),
-            innetwork=True,
-            storebase_mount=Path(),
-            limits=limits,
-            swift=_swift(**raw["swift"]) if raw["swift"] else None,
-            s3=S3Settings(**raw["s3"]) if raw["s3"] else None,
-            create=raw["create"],
-        )
-        os.environ.update(raw["environ"])
+        texts = read_directory(directory, own)
+        if not texts:
+            where = f"on Kubernetes, they are the Secret pfcon-{known.name}"
+            raise Refused(f"there are no credentials of {known.name} in {directory}; {where}")
+        settings = from_texts(known, texts)
+        os.environ.update(read_directory(directory, NETWORK_VARIABLES))
     except OSError as fault:
         raise Refused(f"the storage's credentials can't be read: {fault.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise Refused("the storage's credentials can't be read: they are not those of this version of pfcon") from None
+    except ValueError:
+        raise Refused("the storage's credentials can't be read: a file of them is no variable's text") from None
+    except ConfigurationError as error:
+        raise Refused(f"the storage's credentials can't be used: {'; '.join(error.faults)}") from None
     return settings
