@@ -4,8 +4,6 @@ import dataclasses
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.args import create_body
 from pfcon.compute.docker.engine import DockerEngine
-from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
 from pfcon.settings.model import VolumeType
@@ -291,17 +289,3 @@ def test_a_forked_process_makes_connections_of_its_own(compute: Harness) -> None
     assert json.loads(os.read(reader, 4096)) == [True] * 20
     os.close(reader)
     os.close(writer)
-
-
-def test_importing_the_engine_does_not_import_the_sdk() -> None:
-    look = "[name for name in ('docker', 'requests', 'urllib3') if name in sys.modules]"
-    code = f"import sys, pfcon.compute.docker.engine; print({look})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("host", ["tcp://127.0.0.1:1", "unix:///nonexistent.sock", "foo://x", "tcp://"])
-def test_an_address_that_does_not_work_is_named(host: str) -> None:
-    engine = DockerEngine(compute_settings(docker=docker_at(host)), Path("/"))
-    with pytest.raises(Unreachable, match=host):
-        engine.check()
