@@ -15,8 +15,9 @@ import pytest
 import requests
 from support.engines import docker_url, podman_url, registry
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
-from support.registry import SlowRelay, push_image
+from support.registry import push_image
 from support.relay import Relay
+from support.tcp_relay import SlowRelay
 
 ZIP = make_zip({"a": "b"})
 URLS = {"docker": docker_url, "podman": podman_url}
@@ -49,7 +50,7 @@ def push(engine: str, relay: SlowRelay) -> Iterator[Callable[..., str]]:
         def push(**shape: int) -> str:
             repository = f"pfcon/{uuid.uuid4().hex}"
             push_image(registry(engine), repository, URLS[engine](), LAYERS, **shape)
-            names.append(f"{relay.host}/{repository}:1")
+            names.append(f"{relay.url}/{repository}:1")
             return names[-1]
 
         yield push
@@ -199,7 +200,7 @@ def test_a_registry_lost_during_a_pull_is_the_job_s_end_and_a_later_post_succeed
 def test_the_registry_s_refusal_is_the_reason(
     unknown: str, engine: str, relay: SlowRelay, push: Callable[..., str], start_server: StartServer
 ) -> None:
-    image = push().removesuffix("1") + "2" if unknown == "tag" else f"{relay.host}/pfcon/{uuid.uuid4().hex}:1"
+    image = push().removesuffix("1") + "2" if unknown == "tag" else f"{relay.url}/pfcon/{uuid.uuid4().hex}:1"
     api = Api(start_server(engine).url)
     jid = new_jid()
     assert api.submit(jid, RUN, ZIP, image=image).status_code == 201
@@ -255,7 +256,7 @@ def test_a_deleted_job_whose_pull_ends_does_not_take_the_next_one_s_place(
     api = Api(start_server(engine).url)
     image, jid = push(), new_jid()
     with SlowRelay(registry(engine), RATE) as other:
-        second = other.host + "/" + push().partition("/")[2]
+        second = other.url + "/" + push().partition("/")[2]
         api.submit(jid, 'echo first >> "$1/runs"', ZIP, image=image)
         poll("progress", lambda: has_progress(api, jid, image))
         assert api.delete(f"jobs/{jid}/").status_code == 204

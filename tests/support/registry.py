@@ -1,4 +1,4 @@
-"""Images in a registry on loopback, and a slow relay in front of it that a test can cut.
+"""Images in a registry on loopback.
 
 The registry's side is the distribution specification's ("docker registry v2"); the images are image manifests of
 version 2, schema 2.
@@ -12,12 +12,7 @@ import io
 import json
 import os
 import platform
-import select
-import socket
 import tarfile
-import threading
-import time
-from types import TracebackType
 
 import docker
 import requests
@@ -28,7 +23,6 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-PIECE = 4096  # bytes that a relay passes on at once
 
 
 @functools.cache
@@ -95,81 +89,3 @@ def _push_blob(session: requests.Session, base: str, media_type: str, content: b
 
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-class SlowRelay:
-    """Passes connections on to a registry, its answers at ``rate`` bytes a second each; a context manager."""
-
-    def __init__(self, registry: str, rate: float) -> None:
-        host, _, port = registry.rpartition(":")
-        self._target = (host, int(port))
-        self._port = 0  # the first that is free; the same one after a cut
-        self._listener: socket.socket | None = None
-        self._connections: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self.rate = rate
-
-    @property
-    def host(self) -> str:
-        """HOST:PORT for names of images."""
-        return f"127.0.0.1:{self._port}"
-
-    def hurry(self) -> None:
-        """Limit nothing any more."""
-        self.rate = float("inf")
-
-    def __enter__(self) -> "SlowRelay":
-        self.restore()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cut()
-
-    def restore(self) -> None:
-        """Accept connections."""
-        self._listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = self._listener.getsockname()[1]
-        self._run(self._accept, self._listener)
-
-    def cut(self) -> None:
-        """Refuse new connections and break those that are open."""
-        if self._listener is not None:
-            _shut(self._listener)
-            self._listener = None
-        while self._threads:  # one that was accepted just now is in the list by the time its acceptor has ended
-            for connection in list(self._connections):
-                _shut(connection)
-            self._threads.pop(0).join()
-
-    def _run(self, work: object, *args: socket.socket) -> None:
-        thread = threading.Thread(target=work, args=args, daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            while True:
-                try:
-                    client, _ = listener.accept()
-                except OSError:
-                    return
-                self._connections.append(client)
-                self._run(self._serve, client)
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError), socket.create_connection(self._target) as registry:
-            while True:
-                for source in select.select([client, registry], [], [])[0]:
-                    piece = source.recv(PIECE)
-                    if not piece:
-                        return
-                    (registry if source is client else client).sendall(piece)
-                    if source is registry:
-                        time.sleep(len(piece) / self.rate)
-
-
-def _shut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # not connected any more
-        connection.shutdown(socket.SHUT_RDWR)

@@ -4,26 +4,47 @@ import contextlib
 import select
 import socket
 import threading
-import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 
-class Relay:
-    """Passes connections on to a ``unix://`` or ``tcp://`` address until cut."""
+class AnyRelay(ABC):
+    """A context that passes connections on to a ``unix://`` or ``tcp://`` address until cut.
 
-    def __init__(self, target: str, path: Path) -> None:
+    Each connection has a thread; all have ended after a cut.
+    """
+
+    def __init__(self, target: str) -> None:
         self._target = target
-        self._path = path
         self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
 
     @property
+    @abstractmethod
     def url(self) -> str:
-        """Where clients connect to, as DOCKER_HOST says it."""
-        return f"unix://{self._path}"
+        """Where clients connect to."""
 
-    def __enter__(self) -> "Relay":
+    @abstractmethod
+    def listen(self) -> socket.socket:
+        """A socket that listens where ``url`` says, also after a cut."""
+
+    def pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        """Copy both ways until both sides have said their last."""
+        other = {client: server, server: client}
+        speaking = {client, server}
+        while speaking:
+            for source in select.select(list(speaking), [], [])[0]:
+                if piece := source.recv(65536):
+                    other[source].sendall(piece)
+                else:
+                    other[source].shutdown(socket.SHUT_WR)
+                    speaking.discard(source)
+
+    def __enter__(self) -> Self:
         self.restore()
         return self
 
@@ -34,22 +55,25 @@ class Relay:
 
     def restore(self) -> None:
         """Accept connections."""
-        self._path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self._path))
-        self._listener.listen(64)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        listener = self._listener = self.listen()
+        self._run(lambda: self._accept(listener))
 
     def cut(self) -> None:
         """Refuse new connections and break those that are open."""
         if self._listener is not None:
-            self._path.unlink(missing_ok=True)
             _shut(self._listener)
             self._listener = None
-        for connection in list(self._open):
-            _shut(connection)
-        while self._open:
-            time.sleep(0.005)  # their threads close them
+        while self._threads:
+            for connection in list(self._open):  # again and again: one may have been on its way
+                _shut(connection)
+            self._threads[0].join(0.01)
+            if not self._threads[0].is_alive():
+                self._threads.pop(0)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _accept(self, listener: socket.socket) -> None:
         with listener:
@@ -58,21 +82,22 @@ class Relay:
                     client, _ = listener.accept()
                 except OSError:
                     return
-                self._open.add(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                self._run(lambda client=client: self._serve(client))
 
     def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), self._opened(client):  # cut, or nobody there
+            server = self._connect()
+            with self._opened(server):
+                self.pass_on(client, server)
+
+    @contextlib.contextmanager
+    def _opened(self, connection: socket.socket) -> Iterator[None]:
+        self._open.add(connection)
         try:
-            with client, self._connect() as server:
-                self._open.add(server)
-                try:
-                    _pass_on(client, server)
-                finally:
-                    self._open.discard(server)
-        except OSError:
-            return  # cut, or nobody there
+            with connection:
+                yield
         finally:
-            self._open.discard(client)
+            self._open.discard(connection)
 
     def _connect(self) -> socket.socket:
         if self._target.startswith("unix://"):
@@ -83,17 +108,30 @@ class Relay:
         return socket.create_connection((host, int(port)))
 
 
-def _pass_on(client: socket.socket, server: socket.socket) -> None:
-    """Copy both ways until both sides have said their last."""
-    other = {client: server, server: client}
-    speaking = {client, server}
-    while speaking:
-        for source in select.select(list(speaking), [], [])[0]:
-            if piece := source.recv(65536):
-                other[source].sendall(piece)
-            else:
-                other[source].shutdown(socket.SHUT_WR)
-                speaking.discard(source)
+class Relay(AnyRelay):
+    """At the path of a Unix socket."""
+
+    def __init__(self, target: str, path: Path) -> None:
+        super().__init__(target)
+        self._path = path
+
+    @property
+    def url(self) -> str:
+        """Where clients connect to, as DOCKER_HOST says it."""
+        return f"unix://{self._path}"
+
+    def listen(self) -> socket.socket:
+        """A socket at the path, in place of an earlier one."""
+        self._path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self._path))
+        listener.listen(64)
+        return listener
+
+    def cut(self) -> None:
+        """Also remove the socket."""
+        self._path.unlink(missing_ok=True)
+        super().cut()
 
 
 def _shut(connection: socket.socket) -> None:
