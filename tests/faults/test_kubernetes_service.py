@@ -1,12 +1,18 @@
 """pfcon itself on Kubernetes: a job's whole life over HTTP, on a fake cluster and on a real one."""
 
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 from support.engines import op_image
 from support.kubernetes import CLAIM, NAMESPACE, KubernetesHarness
 from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 from support.staged import INNETWORK, StagedJob
+from support.user_objects import OBJECT_STORES, UserObjects, seen_from_containers, url_of
+
+DONE = "finishedSuccessfully"
+SECRETS = f"api/v1/namespaces/{NAMESPACE}/secrets"
 
 
 def server(kubernetes: KubernetesHarness, **environ: str) -> LiveServer:
@@ -14,6 +20,35 @@ def server(kubernetes: KubernetesHarness, **environ: str) -> LiveServer:
     cluster = {"JOB_NAMESPACE": NAMESPACE, "VOLUME_NAME": CLAIM, "KUBECONFIG": kubernetes.kubeconfig}
     kind = {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "kubernetes_pvc"}
     return LiveServer(kubernetes.storebase.root, {**kind, **cluster, **environ})
+
+
+@pytest.fixture(params=OBJECT_STORES)
+def users(request: pytest.FixtureRequest) -> Iterator[UserObjects]:
+    """Users' data that pods can reach."""
+    with seen_from_containers(url_of(request.param)) as url:
+        users = UserObjects(request.param, url)
+        users.add({"home/bob/data/a b.txt": b"alpha"})
+        yield users
+
+
+@contextmanager
+def secret(kubernetes: KubernetesHarness, name: str, texts: Mapping[str, str]) -> Iterator[None]:
+    """A Secret of the site's; one that a killed test has left is replaced."""
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(texts)}
+    kubernetes.cluster.ask("DELETE", f"{SECRETS}/{name}")
+    status, answer = kubernetes.cluster.ask("POST", SECRETS, body)
+    assert status == 201, answer
+    try:
+        yield
+    finally:
+        kubernetes.cluster.ask("DELETE", f"{SECRETS}/{name}")
+
+
+def staged(kubernetes: KubernetesHarness, service: LiveServer, input_dir: str = "home/bob/data") -> StagedJob:
+    """A job that is removed in the end, with its operations."""
+    job = StagedJob(service, input_dir)
+    kubernetes.names += [job.jid, *(f"{job.jid}-{kind}" for kind in ("copy", "upload", "delete"))]
+    return job
 
 
 def test_a_zip_goes_in_a_job_runs_in_a_pod_and_its_outputs_come_back(kubernetes: KubernetesHarness) -> None:
@@ -42,8 +77,7 @@ def test_operations_run_in_pods_that_see_the_claim(kubernetes: KubernetesHarness
     (data / "a b.txt").write_text("alpha")
     image = op_image("kubernetes")
     with server(kubernetes, **INNETWORK, PFCON_OP_IMAGE=image) as service:
-        job = StagedJob(service, f"{home}/data")
-        kubernetes.names += [job.jid, f"{job.jid}-copy", f"{job.jid}-delete"]
+        job = staged(kubernetes, service, f"{home}/data")
         copied = job.copied()
         assert copied["status"] == "finishedSuccessfully", copied
         assert copied["message"].startswith("copied 1 files, 5 bytes")
@@ -54,3 +88,38 @@ def test_operations_run_in_pods_that_see_the_claim(kubernetes: KubernetesHarness
         assert job.delete().status_code == 201
         assert job.wait("delete")["status"] == "finishedSuccessfully"
         assert not job.key.exists()
+
+
+@pytest.mark.engine("kubernetes")
+@pytest.mark.parametrize("kubernetes", ["kubernetes"], indirect=True)
+def test_copies_and_uploads_mount_the_secret_of_their_store(kubernetes: KubernetesHarness, users: UserObjects) -> None:
+    environ = {**users.environ, "PFCON_OP_IMAGE": op_image("kubernetes")}
+    with secret(kubernetes, f"pfcon-{users.storage}", users.address), server(kubernetes, **environ) as service:
+        job = staged(kubernetes, service)
+        copied = job.copied()
+        assert copied["status"] == DONE, copied
+        job.plugin(COPY_ALL)
+        assert job.wait("plugin")["status"] == DONE
+        uploaded = job.uploaded()
+        assert uploaded["status"] == DONE, uploaded
+        assert users.read(f"{job.output_dir}/") == {"a b.txt": b"alpha"}
+        for kind in ("copy", "upload"):
+            pod = kubernetes.cluster.job(f"{job.jid}-{kind}")["spec"]["template"]["spec"]
+            assert users.key not in str(pod)
+            assert [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v] == [f"pfcon-{users.storage}"]
+        assert "secret" not in str(kubernetes.cluster.job(job.jid)["spec"]["template"]["spec"]["volumes"])
+        assert not (kubernetes.storebase.root / ".pfcon/secrets").exists()
+        assert job.delete().status_code == 201
+        assert job.wait("delete")["status"] == DONE
+
+
+@pytest.mark.engine("kubernetes")
+@pytest.mark.parametrize("kubernetes", ["kubernetes"], indirect=True)
+@pytest.mark.parametrize("users", ["swift"], indirect=True)
+def test_a_secret_that_there_is_not_is_told(kubernetes: KubernetesHarness, users: UserObjects) -> None:
+    kubernetes.cluster.ask("DELETE", f"{SECRETS}/pfcon-swift")
+    with server(kubernetes, **users.environ, PFCON_OP_IMAGE=op_image("kubernetes")) as service:
+        told = staged(kubernetes, service).copied()
+    assert told["status"] == "finishedWithError"
+    assert "no credentials of swift in /share/secrets/swift" in told["message"]
+    assert "the Secret pfcon-swift" in told["message"]
