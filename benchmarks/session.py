@@ -146,7 +146,7 @@ class Session:
             time.sleep(SETTLE)
             try:
                 yield Server(live, Client(live.port, USER, password), label)
-            except BaseException:
+            except BaseException:  # whatever ends the block, the log may tell why
                 self.say("the end of the server's log:\n" + _tail(live.log_path))
                 raise
         finally:

@@ -146,8 +146,8 @@ class _Unpacking:
     def _work(self) -> None:
         try:
             self._take_batches()
-        except BaseException:
-            self.stopped.set()  # at once: the thread that waits may be slow to wake
+        except BaseException:  # whatever it is, all others stop, at once: the thread that waits may be slow to wake
+            self.stopped.set()
             raise
 
     def _take_batches(self) -> None:

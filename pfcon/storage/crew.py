@@ -78,8 +78,8 @@ class Crew:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException:
-            self._stop()  # at once: the thread that waits may be slow to wake
+        except BaseException:  # whatever it is, all others stop, at once: the thread that waits may be slow to wake
+            self._stop()
             raise
 
     def _waits(self, elapsed: float, threads: int) -> bool:

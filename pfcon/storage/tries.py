@@ -33,7 +33,7 @@ def staging_try(job: JobDir) -> Iterator[tuple[Path, list[Path]]]:
     partial = job.new_partial()
     try:
         yield partial, earlier
-    except BaseException:
+    except BaseException:  # also a worker that is told to exit
         with contextlib.suppress(OSError):  # not empty: the next try goes on from there
             partial.rmdir()
             if not existed:

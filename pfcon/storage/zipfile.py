@@ -93,7 +93,7 @@ def staging_directory(job: JobDir) -> Iterator[Path]:
     try:
         partial = job.new_partial()
         yield partial
-    except BaseException:
+    except BaseException:  # also a worker that is told to exit must not leave a half-staged job
         if partial is not None:
             with contextlib.suppress(OSError, NotRemovedError):
                 remove_tree(partial)

@@ -63,7 +63,7 @@ class Composed(Container):
             label = f"com.docker.compose.project={self._project}"
             self.name = self.client.containers(filters={"label": label})[0]["Id"]
             self.await_answer()
-        except BaseException:
+        except BaseException:  # also an interrupted test: what has not been entered is never left
             self._remove()
             raise
         return self

@@ -97,7 +97,7 @@ class KeepAlive:
         connection = self._connect()
         try:
             return connection, _exchange(connection, method, path)
-        except BaseException:
+        except BaseException:  # whatever ends it, an answer may be half read
             connection.close()
             raise
 

@@ -169,7 +169,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
             supervisor.write_file(descriptor, "state.json", json.dumps({"marker": marker}))
         finally:
             os.close(descriptor)
-    except BaseException:
+    except BaseException:  # also a worker that is told to exit: nobody else knows of the lock yet
         os.close(lock)
         raise
     return lock

@@ -54,7 +54,7 @@ def _replace(path: Path, content: bytes) -> None:
         with open(descriptor, "wb") as file:
             file.write(content)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # also a worker that is told to exit leaves no secrets behind
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise

@@ -132,7 +132,7 @@ class ObjectFetch:
         file = self._run.scratch.open()
         try:
             reserve(file.fd, described.size)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody else knows of the file yet
             file.close()
             raise
         self._run.begin(RangedObject(item, described, file, task.number))

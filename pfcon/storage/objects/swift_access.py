@@ -115,7 +115,7 @@ class SwiftAccess:
             connection, result = self._authorised(function, args, kwargs)
         try:
             yield result
-        except BaseException:
+        except BaseException:  # whatever ends the block, the body may be half read
             connection.close()
             raise
         self._idle.append(connection)
@@ -136,7 +136,7 @@ class SwiftAccess:
         except ClientException:
             self._idle.append(connection)  # the answer was read
             raise
-        except BaseException:
+        except BaseException:  # whatever ends it, the answer may be half read
             connection.close()
             raise
         return connection, result
