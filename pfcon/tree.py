@@ -10,9 +10,9 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from pfcon.closing import Closing
 from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError
 from pfcon.errors import Absent
 from pfcon.models import LINK_SUFFIX
@@ -87,7 +87,7 @@ def _is_link_file(entry: "os.DirEntry[str]") -> bool:
     return entry.name.endswith(LINK_SUFFIX)
 
 
-class FileWalk(Iterator[TreeFile]):
+class FileWalk(Iterator[TreeFile], Closing):
     """The regular files of a tree, except ``*.chrislink``, in no particular order; symbolic links are skipped.
 
     ``wanted`` chooses others among what is no directory. Memory grows with the names of subdirectories on the way,
@@ -106,14 +106,6 @@ class FileWalk(Iterator[TreeFile]):
         """Give back all descriptors. Repeatable."""
         self._files.close()
         self._descent.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_files"):  # not when the root was absent

@@ -10,9 +10,8 @@ import stat
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from pfcon.closing import Closing
 from pfcon.descent import DIRECTORY
 from pfcon.errors import Refused
 from pfcon.links import LINK_MAX_BYTES, Entry, input_path
@@ -39,7 +38,7 @@ def unreadable(path: str, fault: OSError) -> Exception:
     return OSError(fault.errno, fault.strerror, path)
 
 
-class Directories:
+class Directories(Closing):
     """Opens directories below a root; those on the way stay open for the next call. For one thread."""
 
     def __init__(self, root: Path) -> None:
@@ -72,14 +71,6 @@ class Directories:
         if self._root >= 0:
             os.close(self._root)
             self._root = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class PosixLister:

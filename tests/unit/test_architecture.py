@@ -11,7 +11,7 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["errors", "units", "network"],
+    ["errors", "units", "network", "closing"],
     ["models", "background", "descent", "__init__"],
     ["paths", "command", "settings", "tree", "links"],
     ["auth", "archive", "progress"],
@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "flask": {"api", "app"},
     "flask_restful": {"api", "app"},
     "sqlalchemy": {"records"},
-    **dict.fromkeys(("swiftclient", "keystoneauth1", "boto3", "botocore"), {"storage"}),
+    **{name: {"storage"} for name in ("swiftclient", "keystoneauth1", "boto3", "botocore")},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 

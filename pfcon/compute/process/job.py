@@ -18,9 +18,8 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from pfcon.closing import Closing
 from pfcon.compute.process.plan import MARKER, State, outcome
 from pfcon.compute.process.supervisor import BLOCK, write_state
 from pfcon.errors import Absent
@@ -29,7 +28,7 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 DIED = "its supervisor has ended unexpectedly: killed, or the machine was restarted"
 
 
-class JobFolder:
+class JobFolder(Closing):
     """A job's directory, held open: what is read belongs to one job, even when another takes its name meanwhile.
 
     Every method raises Absent when the job is being removed, and OSError.
@@ -40,12 +39,8 @@ class JobFolder:
         self.path = path
         self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Give back the directory; call it once."""
         os.close(self.descriptor)
 
     def open(self, name: str, flags: int) -> int:

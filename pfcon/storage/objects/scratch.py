@@ -4,13 +4,12 @@ import itertools
 import os
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from pfcon.closing import Closing
 from pfcon.storage.places import DIRECTORY
 
 
-class ScratchFile:
+class ScratchFile(Closing):
     """An open file, and a context. ``move`` makes it complete; until then ``close`` removes it. Both are repeatable."""
 
     def __init__(self, directory: int, name: str) -> None:
@@ -18,14 +17,6 @@ class ScratchFile:
         self._name: str | None = name
         self.fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=directory)
         os.fchmod(self.fd, 0o644)  # whatever the umask is: jobs of other users read it
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def move(self, directory: int, name: str) -> None:
         """Give it its place. Raises OSError."""
@@ -44,19 +35,15 @@ class ScratchFile:
             self._name = None
 
 
-class Scratch:
+class Scratch(Closing):
     """A context: a directory of such files, for several threads."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = os.open(directory, DIRECTORY)
         self._numbers = itertools.count()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Give back the directory; call it once."""
         os.close(self._directory)
 
     def open(self) -> ScratchFile:
