@@ -97,8 +97,3 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def clean_log(raw: bytes) -> str:
-    """Bytes of a log as text that JSON and CUBE's database take: valid UTF-8, no NUL."""
-    return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")

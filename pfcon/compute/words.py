@@ -2,6 +2,8 @@
 
 import signal
 
+from pfcon.units import MIB
+
 _MAX_TEXT = 500
 
 
@@ -17,3 +19,26 @@ def signal_name(code: int) -> str:
         return signal.Signals(code - 128).name
     except ValueError:
         return ""
+
+
+def exit_message(code: int, limit: int, *, oom_killed: bool) -> str:
+    """Why a job failed that ran; empty for one that succeeded.
+
+    limit: the job's limit of memory in bytes, 0 for none. oom_killed: whether the engine says that it was killed
+    for want of memory.
+    """
+    name = signal_name(code)
+    if code == 0:
+        message = ""
+    elif oom_killed:
+        message = "out of memory: "
+        message += f"the job exceeded its limit of {limit // MIB} MiB" if limit else "the machine has no more"
+    elif name == "SIGKILL" and limit:
+        # Podman 4.3 never sets OOMKilled on cgroups v1, Docker not for every way to run out of memory, and a Swarm
+        # does not tell it of another node's containers.
+        message = f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit // MIB} MiB"
+    elif name:
+        message = f"killed by signal {name}"
+    else:
+        message = f"exit code {code}"
+    return message

@@ -1,4 +1,8 @@
-"""Imports point one way: api -> jobs -> {storage, compute, records} -> types that everyone may import."""
+"""Imports point one way: api -> jobs -> {storage, compute, records} -> types that everyone may import.
+
+Within compute, the engines do not know each other: what several need is beside ``base``. ``docker`` and ``swarm`` share
+``docker_api``; ``engines`` alone knows all of them.
+"""
 
 import ast
 from pathlib import Path
@@ -31,6 +35,8 @@ THIRD_PARTY = {
     **{name: {"storage"} for name in ("swiftclient", "keystoneauth1", "boto3", "botocore")},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+ENGINE_PACKAGES = {path.parent.name for path in (ROOT / "compute").glob("*/__init__.py")}
+ENGINE_MODULES = [path for path in MODULES if path.parts[0] == "compute" and path.name != "engines.py"]
 
 
 def part(path: Path) -> str:
@@ -55,6 +61,16 @@ def test_a_module_imports_only_from_below(path: Path) -> None:
             continue
         other = name.split(".")[1]
         assert other == part(path) or LEVEL[other] < LEVEL[part(path)], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", ENGINE_MODULES, ids=str)
+def test_an_engine_knows_no_other(path: Path) -> None:
+    engine = path.parts[1].removesuffix(".py")
+    allowed = {engine} | ({"docker_api"} if engine in ("docker", "swarm") else set())
+    for name in imports(path):
+        if name.startswith("pfcon.compute."):
+            other = name.split(".")[2]
+            assert other in allowed or other not in ENGINE_PACKAGES, f"{path} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

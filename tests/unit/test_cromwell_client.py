@@ -11,7 +11,7 @@ from fakes.cromwell_server import FakeCromwell
 
 from pfcon.compute.cromwell import client
 from pfcon.compute.cromwell.client import CromwellCalls, Found, error_of
-from pfcon.compute.docker_api.faults import NoAnswer
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Absent, Refused, Unreachable
 
 LONG_AGO = "2020-01-01T00:00:00.000+00:00"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.docker_api.faults import error_of, no_answer, start_failure
+from pfcon.compute.docker_api.faults import error_of, no_answer
+from pfcon.compute.runtimes import start_failure
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 

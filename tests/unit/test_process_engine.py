@@ -13,8 +13,8 @@ import pytest
 from support.compute import HEARTBEAT, Harness, eventually, jobs_directory, make_harness, still_changes
 
 import pfcon
+from pfcon.compute.log import tail
 from pfcon.compute.process.engine import LOG_BYTES
-from pfcon.compute.process.job import tail
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase

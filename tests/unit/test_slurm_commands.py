@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pfcon.compute.slurm.commands import Commands, NoAnswer, error_of, require_tools
+from pfcon.compute.slurm.commands import Commands, error_of, require_tools
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import ConfigurationError, Refused
 
 

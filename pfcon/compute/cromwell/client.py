@@ -8,7 +8,7 @@ from typing import Any
 import requests
 import urllib3
 
-from pfcon.compute.docker_api.faults import NoAnswer
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, PfconError, Refused, Unreachable
 from pfcon.network import silence

@@ -9,15 +9,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, clean_log
+from pfcon.compute.base import ComputeEngine, all_mounts
 from pfcon.compute.cromwell import state, wdl
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
 from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
-from pfcon.compute.docker_api.faults import NoAnswer, maybe_created
-from pfcon.compute.docker_api.job import require_sources
-from pfcon.compute.docker_api.per_process import PerProcess
+from pfcon.compute.log import clean_log
+from pfcon.compute.per_process import PerProcess
+from pfcon.compute.sources import require_sources
+from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -67,7 +68,7 @@ class CromwellEngine(ComputeEngine):
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises Refused for GPUs, several workers, a user and whatever else Cromwell can't do."""
         wdl.require_possible(spec)
-        require_sources(spec, self._storebase.root)
+        require_sources(all_mounts(spec), self._storebase.root)
         source = wdl.document(spec, self._root, self._minutes)
         with self._storebase_errors(f"start {spec.name}"):
             there = self._tracker.known(spec.name)

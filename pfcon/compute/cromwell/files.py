@@ -7,8 +7,7 @@ no symbolic link below storeBase is followed, and nothing but a regular file is 
 import os
 from pathlib import PurePosixPath
 
-from pfcon.compute.base import clean_log
-from pfcon.compute.process.job import tail
+from pfcon.compute.log import clean_log, tail
 from pfcon.errors import Absent, Refused
 from pfcon.paths import StoreBase
 from pfcon.tree import open_directory, open_regular, remove_tree

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pfcon.compute.cromwell.wdl import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
-from pfcon.compute.docker_api.ends import exit_message
-from pfcon.compute.words import plain
+from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobSpec, JobStatus
 from pfcon.units import mib_to_bytes
 

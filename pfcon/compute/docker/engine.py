@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine
+from pfcon.compute.base import ComputeEngine, all_mounts
 from pfcon.compute.docker import args, limits, notes, state
 from pfcon.compute.docker.root import find_root
 from pfcon.compute.docker_api.ends import Phase
-from pfcon.compute.docker_api.faults import NoAnswer, maybe_created, start_failure
-from pfcon.compute.docker_api.job import needs_image_user, require_sources
+from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
-from pfcon.compute.docker_api.per_process import PerProcess
 from pfcon.compute.docker_api.pull import fetch
+from pfcon.compute.per_process import PerProcess
+from pfcon.compute.runtimes import start_failure
+from pfcon.compute.sources import require_sources
+from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.settings.model import ComputeSettings
@@ -66,7 +68,7 @@ class DockerEngine(ComputeEngine):
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
         args.require_possible(spec)
-        require_sources(spec, self._storebase_mount)
+        require_sources(all_mounts(spec), self._storebase_mount)
         try:
             image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
             body = args.create_body(spec, self._storebase(), image_user)

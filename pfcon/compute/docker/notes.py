@@ -10,7 +10,7 @@ import io
 import tarfile
 from typing import TYPE_CHECKING
 
-from pfcon.compute.base import clean_log
+from pfcon.compute.log import clean_log
 from pfcon.compute.words import plain
 from pfcon.errors import Absent
 

@@ -4,10 +4,10 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from pfcon.compute.docker_api.ends import Phase, exit_message, time_of
-from pfcon.compute.docker_api.faults import start_failure
+from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
-from pfcon.compute.words import plain
+from pfcon.compute.runtimes import start_failure
+from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobInfo, JobStatus
 
 _log = logging.getLogger(__name__)

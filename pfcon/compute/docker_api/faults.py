@@ -5,6 +5,7 @@ The texts are not part of any API; those that tests/data/docker has recorded are
 
 import re
 
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.network import silence
@@ -15,29 +16,6 @@ _TRANSIENT = re.compile(
     r"|does not have a leader",
     re.IGNORECASE,
 )
-# runc; crun; both are told of by Docker and by Podman, which adds a guess of its own that is also made for mounts.
-_NO_COMMAND = re.compile(
-    r"exec: \".*\": (?:executable file not found|stat .*: no such file|no such file)|executable file \S+ not found",
-    re.IGNORECASE,
-)
-_NOT_EXECUTABLE = re.compile(
-    r"exec: \".*\": (?:stat .*: )?(?:permission denied|is a directory|not a directory)|exec \S+ exec format error"
-    r"|exec: .*exec format error|open executable: permission denied",
-    re.IGNORECASE,
-)
-
-
-class NoAnswer(Unreachable):
-    """The engine did not answer at all. ``sent``: whether it may have got the request."""
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-def maybe_created(fault: NoAnswer) -> NoAnswer:
-    """The same, saying what silence means while a job is being created."""
-    return NoAnswer(f"{fault}; the job may have been created", sent=True)
 
 
 def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
@@ -63,12 +41,3 @@ def no_answer(where: str, fault: BaseException) -> NoAnswer:
     """Our error for a request that got no answer, from whatever library was asked."""
     found = silence(fault)
     return NoAnswer(f"the container engine at {where} does not answer: {found.reason}", sent=found.sent)
-
-
-def start_failure(text: str, image: str, command: str) -> str | None:
-    """The message for a job whose command the image does not have or can't run; None for all other reasons."""
-    if _NO_COMMAND.search(text):
-        return f"no such command in image {image}: {command}"
-    if _NOT_EXECUTABLE.search(text):
-        return f"not executable in image {image}: {command}"
-    return None

@@ -1,10 +1,9 @@
-"""What a job is to every engine behind a Docker API. Pure, but for ``require_sources``."""
+"""What a job is to every engine behind a Docker API. Pure."""
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from pfcon.compute.base import all_mounts
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, User
 
@@ -27,16 +26,6 @@ def require_runnable(spec: JobSpec) -> None:
         raise Refused("the command is empty")
     if not _IMAGE.fullmatch(spec.image):
         raise Refused(f"image: {spec.image!r} is no valid name of an image, e.g. registry.example.org/name:tag")
-
-
-def require_sources(spec: JobSpec, storebase_mount: Path) -> None:
-    """Refuse a mount whose source is missing: Podman would make it, as root, and a Swarm tells of it late.
-
-    ``storebase_mount``: storeBase as this process sees it.
-    """
-    for mount in all_mounts(spec):
-        if not (storebase_mount / mount.source).is_dir():
-            raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
 
 
 def labels(spec: JobSpec) -> dict[str, str]:

@@ -6,7 +6,7 @@ The stream is a series of frames: 1 byte for stdout or stderr, 3 of zero, 4 of l
 
 from collections import deque
 
-from pfcon.compute.base import clean_log
+from pfcon.compute.log import clean_log
 
 LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
 _HEADER = 8

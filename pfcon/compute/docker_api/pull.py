@@ -1,12 +1,11 @@
 """Fetching an image: a Docker API's events to texts of progress, and its failures to plain words."""
 
 import contextlib
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.words import plain
+from pfcon.compute.registries import refusal
 from pfcon.errors import Refused
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
@@ -17,28 +16,6 @@ _INTERVAL = 1.0  # seconds between two texts
 # Docker goes on to unpack after "Download complete"; Podman stops there.
 _FETCHED = frozenset({"Download complete", "Extracting", "Pull complete", "Already exists"})
 _WAITING = frozenset({"Pulling fs layer", "Waiting", "Downloading", "Verifying Checksum", "Retrying"})
-
-_NO_REGISTRY = re.compile(
-    r"connection refused|no such host|i/o timeout|no route to host|network is unreachable|deadline exceeded"
-    r"|Client\.Timeout|TLS handshake|server misbehaving|name resolution",
-    re.IGNORECASE,
-)
-_NO_IMAGE = re.compile(r"manifest unknown|manifest for .* not found|name unknown|not found: manifest", re.IGNORECASE)
-_DENIED = re.compile(r"denied|unauthorized|authentication required|no basic auth", re.IGNORECASE)
-
-
-def refusal(image: str, reason: str) -> Refused:
-    """The error for an image that can't be had, with the registry's reason behind ours."""
-    reason = plain(reason)
-    if _NO_REGISTRY.search(reason):
-        why = f"its registry can't be reached ({reason})"
-    elif _NO_IMAGE.search(reason):
-        why = f"its registry does not have it ({reason})"
-    elif _DENIED.search(reason):
-        why = f"its registry denies access, or does not have it ({reason})"
-    else:
-        why = reason
-    return Refused(f"image {image} can't be pulled: {why}")
 
 
 class Progress:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.kubernetes import state
-from pfcon.compute.kubernetes.faults import NoAnswer
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, job_manifest, require_possible
 from pfcon.compute.kubernetes.patience import Patience
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
+from pfcon.compute.sources import require_sources
+from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.settings.model import ComputeSettings
@@ -100,7 +101,7 @@ class KubernetesEngine(ComputeEngine):
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
         require_possible(spec)
-        self._require_sources(spec)
+        require_sources(spec.mounts, self._storebase_mount)  # those of secrets are the cluster's own
         claim = self._settings.volume_name
         if not claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
@@ -114,19 +115,13 @@ class KubernetesEngine(ComputeEngine):
                 raise Refused(f"Kubernetes refuses: {fault}") from fault
             except NoAnswer as fault:
                 if fault.sent:
-                    raise NoAnswer(f"{fault}; the job may have been created", sent=True) from fault
+                    raise maybe_created(fault) from fault
                 raise
             except Conflict as fault:
                 if not self._is_going(spec.name):
                     raise Conflict(f"a job {spec.name} exists") from fault
                 if not next(waiting, False):
                     raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from fault
-
-    def _require_sources(self, spec: JobSpec) -> None:
-        """Refuse a mount whose source is missing: a kubelet would make it, as root."""
-        for mount in spec.mounts:
-            if not (self._storebase_mount / mount.source).is_dir():
-                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
 
     def _is_going(self, name: str) -> bool:
         """Whether a Job is being deleted, or gone by now."""

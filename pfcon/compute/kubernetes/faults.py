@@ -3,28 +3,14 @@
 import json
 from typing import Any
 
+from pfcon.compute.unanswered import NoAnswer
+from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.network import silence
-
-_MAX_TEXT = 500
-
-
-class NoAnswer(Unreachable):
-    """The API server did not answer at all. ``sent``: whether it may have got the request."""
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
 
 
 class Expired(Unreachable):
     """A watch or a list can't go on from where it was: it has to begin anew (410 Gone)."""
-
-
-def plain(text: str) -> str:
-    """A server's text as one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def status_text(body: bytes) -> str:

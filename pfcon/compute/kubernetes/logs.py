@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
-from pfcon.compute.base import clean_log
+from pfcon.compute.log import clean_log
 
 LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
 READS_PER_MINUTE = 20  # of active jobs' logs, by all processes together

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from pfcon.compute.docker_api.faults import start_failure
-from pfcon.compute.kubernetes.faults import plain
+from pfcon.compute.runtimes import start_failure
+from pfcon.compute.words import plain
 
 
 class Stage(Enum):

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pfcon.compute.kubernetes.faults import plain
 from pfcon.compute.kubernetes.manifest import (
     DEADLINE,
     JOB_TYPE_LABEL,
@@ -20,6 +19,7 @@ from pfcon.compute.kubernetes.manifest import (
     memory_limit,
 )
 from pfcon.compute.kubernetes.pods import Pod, Stage, look_at, time_of
+from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
 
 NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"

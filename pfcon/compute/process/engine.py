@@ -19,7 +19,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.compute.base import ComputeEngine, clean_log
+from pfcon.compute.base import ComputeEngine
+from pfcon.compute.log import clean_log
 from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.plan import make_plan, refuse

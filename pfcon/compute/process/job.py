@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pfcon.closing import Closing
+from pfcon.compute.log import tail
 from pfcon.compute.process.plan import MARKER, State, outcome
-from pfcon.compute.process.supervisor import BLOCK, write_state
+from pfcon.compute.process.supervisor import write_state
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
@@ -131,22 +132,6 @@ class JobFolder(Closing):
             return tail(file, lines, most)
         finally:
             os.close(file)
-
-
-def tail(file: int, lines: int, most: int) -> bytes:
-    """The last lines of an open file, read from its end; at most ``most`` bytes."""
-    if lines <= 0:
-        return b""
-    position = os.fstat(file).st_size
-    kept = b""
-    while position > 0 and len(kept) < most and kept.count(b"\n") <= lines:
-        size = min(BLOCK, position, most - len(kept))
-        position -= size
-        kept = os.pread(file, size, position) + kept
-    if position > 0 and len(kept) >= most:
-        kept = kept.lstrip(bytes(range(0x80, 0xC0)))  # the rest of a character that was cut
-    end = b"\n" if kept.endswith(b"\n") else b""
-    return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
 
 
 def kill_marked(marker: str) -> None:

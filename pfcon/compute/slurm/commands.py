@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
-from pfcon.errors import ConfigurationError, Refused, Unreachable
+from pfcon.errors import ConfigurationError, Refused
 
 PACKAGES = {
     **dict.fromkeys(("sbatch", "squeue", "scancel", "scontrol", "sacct"), "slurm-client"),
@@ -36,14 +37,6 @@ _NOT_SENT = re.compile(
 _SSH_FAULT = 255  # ssh(1), "EXIT STATUS"
 _NO_COMMAND = 127
 _LABEL = re.compile(r"^(?:sbatch|squeue|scancel|scontrol|sacct|umoci|skopeo|srun): (?:error|fatal): ?", re.MULTILINE)
-
-
-class NoAnswer(Unreachable):
-    """Slurm did not answer. ``sent``: whether it may have got what it was asked for."""
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, all_mounts, clean_log
+from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.log import clean_log
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.folder import JobFolder, sweep
@@ -18,6 +19,7 @@ from pfcon.compute.slurm.rows import queue_command, queue_rows
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.submission import Submitter
 from pfcon.compute.slurm.watch import Watch
+from pfcon.compute.sources import require_sources
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
@@ -107,10 +109,11 @@ class SlurmEngine(ComputeEngine):
         return folder
 
     def _require_sources(self, spec: JobSpec) -> None:
-        for mount in all_mounts(spec):
-            if not (self._storebase.root / mount.source).is_dir():
-                self._require_storebase()
-                raise Refused(f"there is no directory {mount.source} below storeBase to mount at {mount.target}")
+        try:
+            require_sources(all_mounts(spec), self._storebase.root)
+        except Refused:
+            self._require_storebase()
+            raise
 
     def _require_storebase(self) -> None:
         if not self._storebase.root.is_dir():

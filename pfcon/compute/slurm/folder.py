@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from pfcon.compute.process.job import tail
+from pfcon.compute.log import tail
 from pfcon.compute.slurm.outcome import Exit
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus

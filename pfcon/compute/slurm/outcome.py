@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from pfcon.compute.docker_api.ends import exit_message
-from pfcon.compute.docker_api.faults import start_failure
+from pfcon.compute.runtimes import start_failure
 from pfcon.compute.slurm.rows import Row
+from pfcon.compute.words import exit_message
 from pfcon.models import JobSpec, JobStatus
 from pfcon.units import mib_to_bytes
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from pfcon.compute.slurm.commands import Commands, NoAnswer
+from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.submit import sbatch_words, script
+from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Conflict, Refused
 from pfcon.models import JobSpec
 from pfcon.settings.model import SlurmSettings
@@ -105,7 +106,7 @@ class Submitter:
             yield
         except NoAnswer as fault:
             if fault.sent:
-                raise NoAnswer(f"{fault}; the job may have been created", sent=True) from fault
+                raise maybe_created(fault) from fault
             folder.remove()
             raise
         except Refused as fault:

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine
+from pfcon.compute.base import ComputeEngine, all_mounts
 from pfcon.compute.docker_api.ends import time_of
-from pfcon.compute.docker_api.faults import NoAnswer, maybe_created
-from pfcon.compute.docker_api.job import needs_image_user, require_sources
+from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
-from pfcon.compute.docker_api.per_process import PerProcess
 from pfcon.compute.docker_api.pull import fetch
+from pfcon.compute.per_process import PerProcess
+from pfcon.compute.sources import require_sources
 from pfcon.compute.swarm import args, nodes, state
+from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.settings.model import ComputeSettings
@@ -69,7 +70,7 @@ class SwarmEngine(ComputeEngine):
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises ImageMissing only for an image whose user has to be known here."""
         args.require_possible(spec)
-        require_sources(spec, self._storebase_mount)
+        require_sources(all_mounts(spec), self._storebase_mount)
         self._calls.require_manager()
         service = self._service_spec(spec)
         try:

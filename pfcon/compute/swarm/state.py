@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pfcon.compute.docker_api.ends import Phase, exit_message, time_of
-from pfcon.compute.docker_api.faults import start_failure
+from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.runtimes import start_failure
 from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
-from pfcon.compute.words import plain
+from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobInfo, JobStatus
 
 _log = logging.getLogger(__name__)
