@@ -11,8 +11,10 @@ loopback address and runs a sample job through it, from its inputs to the list o
 It needs Python 3.11 or newer; it needs no root and no container registry. The exit status is that of the sample job.
 
   -O ENGINE  docker, podman, swarm (a Docker that manages a Swarm of this machine alone) or process. Default: Docker
-             if it answers, else Podman, else process, which runs jobs on this machine without isolation
-  -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository
+             if it answers, else Podman, else process, which runs jobs on this machine without isolation.
+             kubernetes, openshift: pfcon runs as a Deployment on the cluster that kubectl reaches at present
+  -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository. On a
+             cluster: a directory of its one node that user 1001 may write to; default a volume of its default class
   -F NAME    storage: zipfile, where inputs and outputs travel as zips; or, with -N, one of filesystem, fslink,
              swift and s3. Default zipfile, with -N swift
   -N         in-network storage: users' files lie near pfcon. filesystem and fslink find them in storeBase, below
@@ -23,6 +25,10 @@ It needs Python 3.11 or newer; it needs no root and no container registry. The e
   -i         do not attach a terminal; make.sh never does
   -s         do not pull images; make.sh never does
   -h         show this and exit
+
+On a cluster, all is in the namespace pfcon-dev, made of kubernetes/overlays/development. PFCON_IMAGE names pfcon's image
+in a registry that the nodes reach; without it, docker builds it, from a registry's base, and kind, minikube or k3s
+give it to their nodes. It takes no swift or s3.
 
 DOCKER_HOST says where Docker or Podman answers, where it is not one of the usual sockets; PYTHON names the Python.
 Running it again reuses what is there. ./unmake.sh with the same options ends the service and removes everything.
@@ -42,6 +48,10 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/service.sh"
 # shellcheck source=dev/store.sh
 . "$REPOSITORY/dev/store.sh"
+# shellcheck source=dev/image.sh
+. "$REPOSITORY/dev/image.sh"
+# shellcheck source=dev/cluster.sh
+. "$REPOSITORY/dev/cluster.sh"
 
 step() {
     printf '==> %s\n' "$*"
@@ -143,6 +153,12 @@ END
 
 parse_options "$@"
 cd -- "$REPOSITORY"
+if [[ $ENGINE == kubernetes || $ENGINE == openshift ]]; then
+    need_mountable "$STOREBASE_DIR"
+    PYTHON_PATH=$(find_python)
+    make_on_cluster
+    exit
+fi
 : "${STOREBASE_DIR:=$REPOSITORY/CHRIS_REMOTE_FS}"
 need_mountable "$STOREBASE_DIR"
 PYTHON_PATH=$(find_python)

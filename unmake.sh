@@ -8,13 +8,13 @@ Usage: ./unmake.sh [OPTION]...
 
 Ends the pfcon that make.sh started, the jobs that it runs and the Swift that it uses, and removes the virtual
 environments, the logs, the image of the sample job, and storeBase and Swift with all data in them. A storeBase that
-held something before make.sh is kept.
+held something before make.sh is kept. On a cluster: the namespace pfcon-dev with its volume's claim and data.
 Running it again does no harm.
 
 It takes the options of make.sh and needs none: make.sh has left a note of what it did.
 
   -S DIR     storeBase; default: the one of the running service, else ./CHRIS_REMOTE_FS in the repository
-  -O ENGINE  docker, podman, swarm or process; default: that of the running service
+  -O ENGINE  docker, podman, swarm, kubernetes, openshift or process; default: that of the running service
   -F NAME, -N, -p PORT, -U, -i, -s
              accepted, without effect
   -h         show this and exit
@@ -34,6 +34,10 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/service.sh"
 # shellcheck source=dev/store.sh
 . "$REPOSITORY/dev/store.sh"
+# shellcheck source=dev/image.sh
+. "$REPOSITORY/dev/image.sh"
+# shellcheck source=dev/cluster.sh
+. "$REPOSITORY/dev/cluster.sh"
 
 # find_engine_url: set ENGINE and ENGINE_URL from make.sh's note, or from -O; empty when there is nothing to clean there.
 find_engine_url() {
@@ -41,7 +45,7 @@ find_engine_url() {
     if [ -n "$(state_get engine)" ]; then
         ENGINE=$(state_get engine)
         ENGINE_URL=$(state_get url)
-    elif [ -n "$PYTHON_PATH" ] && [ -n "$ENGINE" ] && [ "$ENGINE" != process ]; then
+    elif [ -n "$PYTHON_PATH" ] && [ -n "$ENGINE" ] && [[ $ENGINE =~ ^(docker|podman|swarm)$ ]]; then
         find_engine "$ENGINE" || ENGINE_URL=""
     fi
 }
@@ -79,6 +83,7 @@ cd -- "$REPOSITORY"
 : "${STOREBASE_DIR:=$REPOSITORY/CHRIS_REMOTE_FS}"
 need_mountable "$STOREBASE_DIR"
 PYTHON_PATH=$(find_python 2>/dev/null || true)
+remove_from_cluster
 find_engine_url
 stop_service
 stop_store

@@ -9,6 +9,8 @@ INNETWORK=false
 PORT=5005
 SAMPLE=yes
 
+ENGINES="docker, podman, swarm, kubernetes, openshift and process"
+
 # refuse TEXT: end with exit status 2, which is the one for options that can't be served.
 refuse() {
     echo "${0##*/}: $*" >&2
@@ -18,10 +20,10 @@ refuse() {
 # need_engine NAME: accept the engines that this script can start pfcon with.
 need_engine() {
     case $1 in
-        docker | podman | swarm | process) ENGINE=$1 ;;
-        kubernetes | openshift | slurm | cromwell)
-            refuse "-O $1: this script starts pfcon with docker, podman, swarm and process only; for $1 see README.md" ;;
-        *) refuse "-O $1: unknown; it accepts docker, podman, swarm and process" ;;
+        docker | podman | swarm | kubernetes | openshift | process) ENGINE=$1 ;;
+        slurm | cromwell)
+            refuse "-O $1: this script starts pfcon with $ENGINES only; for $1 see README.md" ;;
+        *) refuse "-O $1: unknown; it accepts $ENGINES" ;;
     esac
 }
 
@@ -41,6 +43,15 @@ need_pair() {
         true,zipfile) refuse "-N: zipfile is no in-network storage; take -F filesystem, fslink, swift or s3" ;;
         false,zipfile | true,*) ;;
         *) refuse "-F $STORAGE: it is an in-network storage; add -N" ;;
+    esac
+}
+
+# need_cluster_storage: refuse a storage that a cluster does not have by itself.
+need_cluster_storage() {
+    case $ENGINE,$STORAGE in
+        kubernetes,swift | openshift,swift | kubernetes,s3 | openshift,s3)
+            refuse "-O $ENGINE: no store for -F $STORAGE is started there; take -F fslink or filesystem, or use one of" \
+                "your own as kubernetes/README.md tells" ;;
     esac
 }
 
@@ -83,4 +94,5 @@ parse_options() {
     shift $((OPTIND - 1))
     [ $# -eq 0 ] || refuse "unexpected '$1'; -h lists the options"
     need_pair
+    need_cluster_storage
 }
