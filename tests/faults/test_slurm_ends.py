@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.compute import Harness, eventually
-from support.engines import registry_host, slurm_cluster
+from support.engines import slurm_cluster
 from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.errors import Absent, ImageMissing, Refused
+from pfcon.errors import Absent, Refused
 from pfcon.models import JobSpec, JobStatus, Mount, Resources
 from pfcon.paths import StoreBase
 
@@ -197,40 +196,6 @@ def test_a_directory_that_nodes_cannot_write_to_is_the_reason(slurm: Slurm) -> N
     assert "STOREBASE" in message
     with pytest.raises(Refused, match=r"the probe job .* left nothing in /nonexistent/storeBase"):
         engine.check()
-
-
-def test_an_oci_layout_is_unpacked_once_and_then_runs(slurm: Slurm) -> None:
-    engine = slurm.harness.engine
-    told: list[str] = []
-    spec = slurm.harness.shell("cat /etc/passwd", image="local/pfcon-test:layout")
-    with pytest.raises(ImageMissing, match="preparing image local/pfcon-test:layout"):
-        engine.schedule(spec)
-    first, second = (threading.Thread(target=engine.prepare, args=(spec, told.append)) for _ in range(2))
-    for thread in (first, second):
-        thread.start()
-    for thread in (first, second):
-        thread.join()
-    assert told.count("unpacking image local/pfcon-test:layout") == 1
-    assert slurm.harness.run(spec).status is JobStatus.SUCCEEDED
-    assert engine.logs(spec.name, 1).startswith("nobody:")
-
-
-def test_an_image_of_a_registry_is_fetched_and_runs(slurm: Slurm) -> None:
-    name = f"{registry_host()}/pfcon/slurm-{uuid.uuid4().hex[:8]}:1"
-    layout = Path(os.environ["PFCON_TEST_SLURM_IMAGES"], "local/pfcon-test/layout")
-    command = ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:test", f"docker://{name}"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    told: list[str] = []
-    spec = slurm.harness.shell("echo fetched", image=name)
-    with pytest.raises(ImageMissing):
-        slurm.harness.engine.schedule(spec)
-    slurm.harness.engine.prepare(spec, told.append)
-    assert told == [f"fetching image {name}", f"unpacking image {name}"]
-    assert slurm.harness.run(spec).status is JobStatus.SUCCEEDED
-    assert slurm.harness.engine.logs(spec.name, 9) == "fetched\n"
-    absent = dataclasses.replace(spec, image=name.replace(":1", ":2"))
-    with pytest.raises(Refused, match="its registry does not have it"):
-        slurm.harness.engine.prepare(absent, told.append)
 
 
 @pytest.mark.parametrize("launcher", ["container", "no-such-launcher"])
