@@ -12,6 +12,7 @@ It needs Python 3.11 or newer; it needs no root and no container registry. The e
 
   -O ENGINE  docker, podman, swarm (a Docker that manages a Swarm of this machine alone) or process. Default: Docker
              if it answers, else Podman, else process, which runs jobs on this machine without isolation.
+             slurm: the cluster that Slurm's commands reach here, at once or by SLURM_PREFIX.
              kubernetes, openshift: pfcon runs as a Deployment on the cluster that kubectl reaches at present
   -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository. On a
              cluster: a directory of its one node that user 1001 may write to; default a volume of its default class
@@ -30,6 +31,9 @@ On a cluster, all is in the namespace pfcon-dev, made of kubernetes/overlays/dev
 in a registry that the nodes reach; without it, docker builds it, from a registry's base, and kind, minikube or k3s
 give it to their nodes. It takes no swift or s3.
 
+With slurm, pfcon gets SLURM_PARTITION, SLURM_LAUNCHER and the other SLURM_* as they are set, and TIMELIMIT_MINUTES, or
+60; its nodes have to see storeBase. The sample job's image lies below SLURM_IMAGES, by default in storeBase.
+
 DOCKER_HOST says where Docker or Podman answers, where it is not one of the usual sockets; PYTHON names the Python.
 Running it again reuses what is there. ./unmake.sh with the same options ends the service and removes everything.
 END
@@ -46,6 +50,8 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/processes.sh"
 # shellcheck source=dev/service.sh
 . "$REPOSITORY/dev/service.sh"
+# shellcheck source=dev/slurm.sh
+. "$REPOSITORY/dev/slurm.sh"
 # shellcheck source=dev/store.sh
 . "$REPOSITORY/dev/store.sh"
 # shellcheck source=dev/image.sh
@@ -59,9 +65,10 @@ step() {
 
 # need_same_options: end the script when the running service is another than the options ask for.
 need_same_options() {
-    local was now="-O $ENGINE -F $STORAGE -p $PORT -S $STOREBASE_DIR"
-    was="-O $(state_get engine) -F $(state_get storage) -p $(state_get port) -S $(state_get storebase)"
-    if [ "$was" != "$now" ] || [ "$(state_get url)" != "$ENGINE_URL" ]; then
+    local was now="-O $ENGINE -F $STORAGE -p $PORT -S $STOREBASE_DIR ${ENGINE_URL:+at $ENGINE_URL}" url
+    url=$(state_get url)
+    was="-O $(state_get engine) -F $(state_get storage) -p $(state_get port) -S $(state_get storebase) ${url:+at $url}"
+    if [ "$was" != "$now" ]; then
         echo "pfcon runs already (pid $(service_pid)), with other options:" >&2
         echo "  running: $was" >&2
         echo "  asked:   $now" >&2

@@ -56,10 +56,13 @@ find_any_engine() {
 }
 
 # choose_engine: set ENGINE, and ENGINE_URL where it is not process; ENGINE may be set already. Says what and why.
+# With slurm, dev/slurm.sh says them.
 choose_engine() {
     ENGINE_URL=""
     if [ "$ENGINE" = process ]; then
         echo "engine: process, as -O says: jobs run on this machine, without isolation"
+    elif [ "$ENGINE" = slurm ]; then
+        find_slurm
     elif [ -n "$ENGINE" ]; then
         if ! find_engine "$ENGINE"; then
             printf 'No %s answers:\n%s' "$ENGINE" "$ENGINE_FAULTS" >&2

@@ -34,8 +34,10 @@ service_url() {
 
 # start_service: start pfcon with what the options chose, detached, and wait until it answers.
 start_service() {
-    local pid container_env=() storebase=$STOREBASE_DIR
-    if [ "$ENGINE" != process ]; then
+    local pid container_env=() notes=() storebase=$STOREBASE_DIR
+    if [ "$ENGINE" = slurm ]; then
+        mapfile -t notes < <(slurm_notes)
+    elif [ "$ENGINE" != process ]; then
         container_env=(DOCKER_HOST="$ENGINE_URL" JOB_LABELS="$(job_label "$storebase")")
         # Outputs have to belong to whom the service runs as; in a rootless engine, root is that user.
         if [ "$(id -u)" -ne 0 ] && [[ $ENGINE_SAYS != *" rootless"* ]]; then
@@ -50,7 +52,7 @@ start_service() {
         setsid nohup .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >"$LOG" 2>&1 </dev/null &
     pid=$!
     note_process "$STATE" "$pid" "port=$PORT" "engine=$ENGINE" "url=$ENGINE_URL" "storebase=$STOREBASE_DIR" \
-        "storage=$STORAGE" "store=$STORE_URL"
+        "storage=$STORAGE" "store=$STORE_URL" "${notes[@]}"
     if ! wait_until "$pid" "$START_SECONDS" pfcon .venv/bin/python dev/probe.py health "$(service_url)"; then
         echo "the end of its log, $PWD/$LOG:" >&2
         tail -n 30 "$LOG" >&2

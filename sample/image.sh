@@ -7,11 +7,11 @@ COMMANDS=(sh mkdir sort wc cat ls sleep)
 
 usage() {
     cat <<END
-Usage: sample/image.sh [docker|podman|swarm]
+Usage: sample/image.sh [docker|podman|swarm|slurm]
 
 Makes the image $IMAGE in the engine that answers, from this machine's own static busybox, or else from
 its own sh and coreutils with the shared libraries that they need. Does nothing when the image is there.
-DOCKER_HOST says where the engine answers, where it is not one of the usual sockets; PYTHON names a Python 3.
+For slurm, it is a directory below that of SLURM_IMAGES. DOCKER_HOST says where the engine answers, where it is not one of the usual sockets; PYTHON names a Python 3.
 END
 }
 
@@ -55,9 +55,31 @@ build() {
     chmod 1777 "$1/tmp"
 }
 
+# lay_out DIRECTORY: the same as a directory, for Slurm: read-only to jobs, so with all that launchers mount on.
+lay_out() {
+    local target=$1/${IMAGE/:/\/}
+    if [ -d "$target" ]; then
+        echo "$IMAGE is in $1"
+        return 0
+    fi
+    mkdir -p -- "${target%/*}"
+    made=$(mktemp -d -- "${target%/*}/.XXXXXX")
+    trap 'rm -rf -- "$made"' EXIT
+    mkdir "$made/rootfs"
+    build "$made/rootfs"
+    mkdir -p "$made/rootfs"/{dev,proc,run,sys,var/tmp,share/incoming,share/outgoing,share/storebase}
+    touch "$made/rootfs/etc/resolv.conf" "$made/rootfs/etc/hosts"
+    echo '{"process": {"env": [], "cwd": "/"}}' >"$made/config.json"
+    chmod 755 "$made"
+    mv -T -- "$made" "$target"
+    trap - EXIT
+    echo "made $IMAGE in $1"
+}
+
 case ${1:-} in
     -h | --help) usage; exit 0 ;;
     docker | podman | swarm | "") ENGINE=${1:-} ;;
+    slurm) lay_out "${SLURM_IMAGES:?names the directory of images}"; exit 0 ;;
     *) usage >&2; exit 2 ;;
 esac
 cd -- "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"

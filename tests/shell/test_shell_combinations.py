@@ -5,19 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.engines import docker_url, podman_rootless_url, podman_url, swarm_url, swift_python
+from support.engines import docker_url, podman_rootless_url, podman_url, slurm_cluster, swarm_url, swift_python
 from support.live import free_port
 from support.shell import REPOSITORY, install_swift, run
+from support.slurm import default_mode
 
 from pfcon.paths import StoreBase
 
 pytestmark = pytest.mark.slow
 
-ENGINES: dict[str, Callable[[], str]] = {
-    "process": lambda: "",
-    "docker": docker_url,
-    "podman": podman_url,
-    "swarm": swarm_url,
+# What tells make.sh where each answers; skips or fails the test where it does not.
+ENGINES: dict[str, Callable[[], dict[str, str]]] = {
+    "process": dict,
+    "docker": lambda: {"DOCKER_HOST": docker_url()},
+    "podman": lambda: {"DOCKER_HOST": podman_url()},
+    "swarm": lambda: {"DOCKER_HOST": swarm_url()},
+    "slurm": lambda: {"SLURM_CONF": slurm_cluster(default_mode())},
 }
 STORAGES = ["zipfile", "filesystem", "fslink", "swift", "s3"]
 COMBINATIONS = [pytest.param(engine, name, id=f"{engine}-{name}") for engine in ENGINES for name in STORAGES]
@@ -33,13 +36,12 @@ def tree(checkout: Path) -> set[str]:
     }
 
 
-def make_and_unmake(checkout: Path, engine: str, storage: str, url: str, *more: str) -> None:
+def make_and_unmake(checkout: Path, engine: str, storage: str, where: dict[str, str], *more: str) -> None:
     """A user's two commands; the sample job runs in between, and nothing is left."""
     if storage in ("swift", "s3"):
         install_swift(checkout, swift_python())
     before = tree(checkout)
     words = ["-O", engine, "-p", str(free_port()), *(["-N"] if storage != "zipfile" else []), "-F", storage, *more]
-    where = {"DOCKER_HOST": url} if url else {}
     done = run(checkout / "make.sh", *words, cwd=checkout.parent, **where)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"storage {storage}, jobs on {engine}" in done.stdout
@@ -47,7 +49,7 @@ def make_and_unmake(checkout: Path, engine: str, storage: str, url: str, *more: 
     assert "| letters/greek.txt: 4 words" in done.stdout
     assert ("posted copy job" in done.stdout) is (storage in ("fslink", "swift", "s3"))
     assert ("posted upload job" in done.stdout) is (storage in ("swift", "s3"))
-    gone = run(checkout / "unmake.sh", cwd=checkout.parent, **where)
+    gone = run(checkout / "unmake.sh", cwd=checkout.parent)
     assert gone.returncode == 0, gone.stderr
     assert ("removed image local/pfcon-sample:1" in gone.stdout) is (engine != "process")
     assert tree(checkout) == before
@@ -61,7 +63,7 @@ def test_make_runs_the_sample_job_and_unmake_leaves_nothing(checkout: Path, engi
 
 @pytest.mark.parametrize("storage", ["zipfile", "fslink"])
 def test_make_takes_a_podman_that_is_not_root(checkout: Path, storebase: StoreBase, storage: str) -> None:
-    make_and_unmake(checkout, "podman", storage, podman_rootless_url(), "-S", str(storebase.root))
+    make_and_unmake(checkout, "podman", storage, {"DOCKER_HOST": podman_rootless_url()}, "-S", str(storebase.root))
     assert not list(storebase.root.iterdir())
 
 
