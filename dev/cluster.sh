@@ -177,14 +177,15 @@ forward() {
 # run_cluster_sample: run the sample job; from here with zips, and beside the users' files, in the service's pod, else.
 run_cluster_sample() {
     local words=(--user "$USER_NAME" --password "$PASSWORD" --image "$IMAGE" --engine "$ENGINE" --storage "$STORAGE")
-    local unpack='import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall("/tmp", filter="data")'
+    local inner unpack='import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall("/tmp")'
     if [ "$STORAGE" = zipfile ]; then
         "$PYTHON_PATH" sample/run_job.py --url "$(service_url)" "${words[@]}"
         return
     fi
-    tar -cf - sample | kube -n "$NAMESPACE" exec -i deployment/pfcon -- python -c "$unpack" || return
+    inner=$(kube -n "$NAMESPACE" get deployment pfcon -o jsonpath='{..containers[0].ports[0].containerPort}')
+    tar -cf - sample | kube -n "$NAMESPACE" exec -i deployment/pfcon -- python -W ignore -c "$unpack" || return
     kube -n "$NAMESPACE" exec deployment/pfcon -- python /tmp/sample/run_job.py "${words[@]}" \
-        --storebase /var/local/storeBase
+        --url "http://127.0.0.1:$inner/api/v1/" --storebase /var/local/storeBase
 }
 
 # need_same_site: end the script when what runs on a cluster is another than the options ask for.
