@@ -141,6 +141,19 @@ class LiveServer:
 StartServer = Callable[..., LiveServer]  # (engine, **environ): what the fixture start_server gives
 
 
+def await_end(get: Callable[[], requests.Response], timeout: float) -> dict[str, str]:
+    """Poll until the job that ``get`` asks for has ended; its ``compute`` object. timeout: seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = get()
+        assert answer.status_code == 200, answer.text
+        compute: dict[str, str] = answer.json()["compute"]
+        if compute["status"] not in ("notStarted", "started"):
+            return compute
+        assert time.monotonic() < deadline, compute
+        time.sleep(0.05)
+
+
 class Api:
     """Requests as a logged-in client."""
 
@@ -171,15 +184,7 @@ class Api:
 
     def wait(self, jid: str, timeout: float = 60) -> dict[str, str]:
         """Poll until the job has ended; its ``compute`` object."""
-        deadline = time.monotonic() + timeout
-        while True:
-            answer = self.get(f"jobs/{jid}/")
-            assert answer.status_code == 200, answer.text
-            compute: dict[str, str] = answer.json()["compute"]
-            if compute["status"] not in ("notStarted", "started"):
-                return compute
-            assert time.monotonic() < deadline, compute
-            time.sleep(0.05)
+        return await_end(lambda: self.get(f"jobs/{jid}/"), timeout)
 
     def unzip(self, jid: str) -> dict[str, bytes]:
         """The job's outputs by name."""

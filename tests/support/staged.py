@@ -3,14 +3,13 @@
 import contextlib
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from .containers import Container
-from .live import JOB_FIELDS, Api, LiveServer, new_jid
+from .live import JOB_FIELDS, Api, LiveServer, await_end, new_jid
 
 INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
 
@@ -65,15 +64,7 @@ class StagedJob:
 
     def wait(self, kind: str, timeout: float = 60) -> dict[str, str]:
         """Poll until the job has ended; its ``compute`` object."""
-        deadline = time.monotonic() + timeout
-        while True:
-            answer = self.get(kind)
-            assert answer.status_code == 200, answer.text
-            compute: dict[str, str] = answer.json()["compute"]
-            if compute["status"] not in ("notStarted", "started"):
-                return compute
-            assert time.monotonic() < deadline, compute
-            time.sleep(0.05)
+        return await_end(lambda: self.get(kind), timeout)
 
     def copied(self, *input_dirs: str) -> dict[str, str]:
         """POST the copy job and wait for its end."""
