@@ -160,7 +160,6 @@ forward() {
         "$PYTHON_PATH" dev/probe.py health "$(service_url)" && return
         end_noted "$FORWARD_STATE" "$STOP_SECONDS" "kubectl port-forward"
     fi
-    need_free_port || return
     setsid nohup kubectl --context="$CONTEXT" -n "$NAMESPACE" port-forward --address=127.0.0.1 service/pfcon \
         "$PORT:5005" >"$FORWARD_LOG" 2>&1 </dev/null &
     pid=$!
@@ -210,6 +209,7 @@ make_on_cluster() {
     need_own_namespace
     need_volume
     need_same_site
+    noted_pid "$FORWARD_STATE" >/dev/null || need_free_port
     step "image"
     bring_image
     step "applying kubernetes/overlays/development with: $(components | paste -sd ' ')"

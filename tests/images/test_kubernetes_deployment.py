@@ -25,7 +25,7 @@ REFUSED = [
 ]
 UNTIL_TERMINATED = 'trap "exit 1" TERM; echo begun; while :; do sleep 0.1; done'
 
-pytestmark = [pytest.mark.engine("kubernetes"), pytest.mark.slow]
+pytestmark = [pytest.mark.engine("kubernetes"), pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

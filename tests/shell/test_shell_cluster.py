@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.deployment import NETWORK, OWNER, Kubectl
 from support.engines import op_image
-from support.live import free_port
+from support.live import LiveServer, free_port
 from support.shell import REPOSITORY, run
 
 FAKES = REPOSITORY / "tests/fakes"
@@ -71,6 +71,40 @@ def test_without_a_way_to_put_an_image_on_the_nodes_a_registry_is_asked_for(make
     assert "set PFCON_IMAGE to its name" in done.stderr
 
 
+def test_kind_gets_an_image_that_is_built_and_zips_travel_through_the_forwarded_port(
+    make: Call, checkout: Path, tmp_path: Path
+) -> None:
+    """A made-up cluster, whose port leads to a real service of this machine."""
+    (tmp_path / "bin").mkdir()
+    for name in ("docker", "kind"):
+        (tmp_path / "bin" / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/asked"\n')
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "storeBase").mkdir()
+    port = str(free_port())
+    with LiveServer(tmp_path / "storeBase") as server:
+        branches = f"""{VERSION}
+*current-context*) echo kind-try ;;
+*' version '*) echo 'Server Version: v1.34.0' ;;
+*storageclass*) echo '{{"storageclass.kubernetes.io/is-default-class":"true"}}' ;;
+*port-forward*) exec "$PYTHON" "{FAKES}/forward.py" {port} {server.port} ;;
+*) ;;"""
+        done = make(branches, "-p", port)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "| letters/greek.txt: 4 words" in done.stdout
+        again = make(branches, "-p", port, "-U")
+        assert again.returncode == 0, again.stderr
+        path = f"{tmp_path}/bin:{os.environ['PATH']}"
+        gone = run(checkout / "unmake.sh", cwd=tmp_path, PATH=path)
+    assert gone.returncode == 0, gone.stderr
+    assert "stopped kubectl port-forward" in gone.stdout
+    asked = (tmp_path / "asked").read_text()
+    assert "docker build --quiet --tag local/pfcon:1 ." in asked
+    assert "kind load docker-image local/pfcon:1 --name try" in asked
+    assert "docker image rm local/pfcon:1" in asked
+    assert "rollout status deployment/pfcon" in asked
+    assert "delete namespace" not in asked  # none there has this clone's label
+
+
 @pytest.fixture
 def cluster(checkout: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of scripts for the tests' cluster; what they leave there is removed."""
@@ -94,6 +128,7 @@ def cluster(checkout: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.engine("kubernetes")
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_make_runs_the_sample_on_a_cluster_and_unmake_leaves_nothing(
     checkout: Path, cluster: dict[str, str], tmp_path: Path
 ) -> None:
@@ -104,16 +139,17 @@ def test_make_runs_the_sample_on_a_cluster_and_unmake_leaves_nothing(
         os.chown(root, OWNER, OWNER)
         port = str(free_port())
         words = ("-O", "kubernetes", "-N", "-F", "fslink", "-S", name, "-p", port)
-        done = run(checkout / "make.sh", *words, cwd=tmp_path, **cluster)
+        done = run(checkout / "make.sh", *words, cwd=tmp_path, timeout=400, **cluster)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "storage fslink, jobs on kubernetes" in done.stdout
         assert "| letters/greek.txt: 4 words" in done.stdout
         assert f"at http://127.0.0.1:{port}/api/v1/ here" in done.stdout
 
-        other = run(checkout / "make.sh", *words[:-4], "-p", port, "-U", cwd=tmp_path, **cluster)
+        other = run(checkout / "make.sh", *words, "-F", "filesystem", cwd=tmp_path, **cluster)
         assert other.returncode == 1
+        assert "with other options" in other.stderr
 
-        gone = run(checkout / "unmake.sh", cwd=tmp_path, **cluster)
+        gone = run(checkout / "unmake.sh", cwd=tmp_path, timeout=400, **cluster)
         assert gone.returncode == 0, gone.stderr
         assert 'namespace "pfcon-dev" deleted' in gone.stdout
         assert 'persistentvolume "pfcon-dev-storebase" deleted' in gone.stdout

@@ -10,8 +10,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 Bash = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run(*words: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a program with this Python for the scripts; no exception when it fails."""
+def run(*words: str | Path, cwd: Path, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with this Python for the scripts; no exception when it fails. timeout: seconds."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PFCON_", "DOCKER_"))}
     return subprocess.run(
         [str(word) for word in words],
@@ -19,7 +19,7 @@ def run(*words: str | Path, cwd: Path, **env: str) -> subprocess.CompletedProces
         env=ours | {"PYTHON": sys.executable} | env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
 
