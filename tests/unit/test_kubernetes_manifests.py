@@ -19,7 +19,11 @@ COMPONENTS = sorted(path.parent.name for path in KUBERNETES.glob("components/*/k
 STORAGES = {"zipfile", "fslink", "filesystem", "swift", "s3"}
 VERSIONS = ("1.25", "1.31", "1.37")
 SECRETS = {
-    "pfcon": {"SECRET_KEY": "0123456789abcdef-fedcba98765-xyz", "PFCON_USER": "chris", "PFCON_PASSWORD": "a-password-of-the-site"},
+    "pfcon": {
+        "SECRET_KEY": "0123456789abcdef-fedcba98765-xyz",
+        "PFCON_USER": "chris",
+        "PFCON_PASSWORD": "a-password-of-the-site",
+    },
     "pfcon-swift": {
         "SWIFT_AUTH_URL": "http://swift:8080/auth/v1.0",
         "SWIFT_USERNAME": "chris:chris1234",
