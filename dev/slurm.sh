@@ -4,13 +4,12 @@
 
 SAMPLE_IMAGE=local/pfcon-sample/1 # below SLURM_IMAGES: a name's path, as pfcon has it
 
-# need_slurm_paths: refuse a storeBase whose path what starts containers would take for several words.
+# need_slurm_paths: refuse a storeBase that enroot would take for several: its mounts are lines as of fstab(5).
 need_slurm_paths() {
-    case ${SLURM_LAUNCHER:-crun},$STOREBASE_DIR,${SLURM_IMAGES:-} in
-        container,*[[:space:]]* | enroot,*[[:space:]]*)
-            refuse "storeBase $STOREBASE_DIR: SLURM_LAUNCHER=$SLURM_LAUNCHER takes no path with blanks, neither here" \
-                "nor in SLURM_IMAGES; choose another with -S, or another launcher (crun)" ;;
-    esac
+    if [ "${SLURM_LAUNCHER:-}" = enroot ] && [[ $STOREBASE_DIR == *[[:space:]]* ]]; then
+        refuse "storeBase $STOREBASE_DIR: SLURM_LAUNCHER=enroot takes no path with blanks; choose another with -S, or" \
+            "another launcher (crun)"
+    fi
 }
 
 # find_slurm: export what pfcon needs besides the user's SLURM_*; set ENGINE_SAYS and ENGINE_URL; fails when no Slurm
