@@ -17,7 +17,7 @@ need_slurm_paths() {
 find_slurm() {
     need_slurm_paths
     if ! ENGINE_SAYS=$("$PYTHON_PATH" dev/slurm_jobs.py probe 2>&1); then
-        printf 'No slurm answers:\n  %s\n' "$ENGINE_SAYS" >&2
+        printf 'No Slurm answers:\n  %s\n' "$ENGINE_SAYS" >&2
         echo "Start its daemons (slurmctld, slurmd and, where it authenticates, munged), set SLURM_CONF or SLURM_PREFIX" \
             "to reach one, or take -O docker, podman or process." >&2
         return 1
@@ -48,8 +48,8 @@ recall_slurm() {
         SLURM_CONF=$(state_get slurm_conf) SLURM_PREFIX=$(state_get slurm_prefix) SLURM_IMAGES=$(state_get slurm_images)
     fi
     : "${SLURM_IMAGES:=$STOREBASE_DIR/.pfcon-images}"
-    [ -z "${SLURM_CONF:-}" ] || export SLURM_CONF
-    [ -z "${SLURM_PREFIX:-}" ] || export SLURM_PREFIX
+    export SLURM_CONF SLURM_PREFIX
+    [ -n "${SLURM_CONF:-}" ] || unset SLURM_CONF # Slurm takes an empty one for a file's name
 }
 
 # clean_slurm: end this storeBase's jobs, and remove the sample job's image.
