@@ -101,7 +101,7 @@ def test_a_half_staged_job_is_reported_failed_and_its_data_removed(start_server:
     api = Api(server.url)
     compute = api.wait(jid)
     assert compute["status"] == "finishedWithError"
-    assert "post the job again" in compute["message"]
+    assert "post it again" in compute["message"]
     assert not (server.storebase / f"key-{jid}").exists()
     finish(api, jid)
 
