@@ -83,3 +83,9 @@ def test_frameworks_stay_in_their_rooms(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_a_room_is_small(path: Path) -> None:
     assert len((ROOT / path).read_text().splitlines()) <= 300
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    """pytest imports them by their names alone."""
+    names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
+    assert len(names) == len(set(names))
