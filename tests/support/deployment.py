@@ -180,7 +180,7 @@ class Deployment:
     def _remove(self) -> None:
         """End the service, and begin to remove the rest: an old kubelet takes minutes to let go of ended pods."""
         steps = (
-            ("-n", self.name, "delete", "deployment", "pfcon", "--cascade=foreground", "--timeout=60s"),
+            ("-n", self.name, "delete", "deployment", "pfcon", "--cascade=foreground", "--timeout=240s"),
             ("delete", "namespace", self.name, "--wait=false"),
             ("delete", "persistentvolume", self.name, "--wait=false"),
         )

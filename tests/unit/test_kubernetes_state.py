@@ -137,6 +137,18 @@ def test_a_job_is_over_when_its_pods_are_though_it_does_not_know_yet() -> None:
         assert not has_ended(sight["job"])
 
 
+def test_a_pod_that_was_told_to_end_gives_no_reason_its_job_does() -> None:
+    sight = changed("deadline", -1)
+    (failure,) = sight["job"]["status"].pop("conditions")
+    (pod,) = sight["pods"] = changed("exit-3", -1)["pods"]
+    pod["metadata"] |= {"ownerReferences": [{"uid": sight["job"]["metadata"]["uid"]}]}
+    assert told(sight).status is JobStatus.FAILED
+    pod["metadata"]["deletionTimestamp"] = "2026-11-20T09:39:41Z"
+    assert told(sight).status is JobStatus.STARTED
+    sight["job"]["status"]["conditions"] = [{**failure, "type": "FailureTarget"}]
+    assert told(sight).message.startswith("the job exceeded its deadline")
+
+
 def test_one_of_two_workers_does_not_make_a_success() -> None:
     sight = changed("workers", -1)
     sight["job"]["status"] = {"active": 1, "succeeded": 1}

@@ -109,9 +109,11 @@ def job_info(view: View, now: datetime) -> JobInfo:
         return replace(info, status=JobStatus.SUCCEEDED, finished_at=_finished(view, held.get("Complete")))
     if note:
         return _noted(info, view, note, now)
-    failed = _at(view, Stage.FAILED)
-    if "Failed" in held or (failed and not any(pod.alive for pod in view.pods)):
-        message = _failure(view, held.get("Failed"))
+    # A pod that was told to end says nothing of why, as after a deadline: the Job does, with FailureTarget first.
+    why, failed = held.get("Failed") or held.get("FailureTarget"), _at(view, Stage.FAILED)
+    known = failed and (why or not all(pod.told for pod in failed)) and not any(pod.alive for pod in view.pods)
+    if "Failed" in held or known:
+        message = _failure(view, why)
         return replace(info, status=JobStatus.FAILED, message=message, finished_at=_finished(view, held.get("Failed")))
     if any(pod.alive or pod.begun for pod in view.pods):
         return replace(info, message=_progress(view))
