@@ -65,7 +65,7 @@ def _round(times: _Times, number: int) -> None:
     for turn in range(2):
         os.sync()
         ours = bool((turn + number) % 2)
-        prefix = f"{'pfcon' if ours else 'other'}/{tree.name}/{number}"
+        prefix = f"{'pfcon' if ours else 'other'}/{kind}/{tree.name}/{number}"  # both kinds have the same objects
         if ours:
             order = {"storage": kind, "create": False, "job_output_path": prefix}
             (job.path / "upload.order").write_text(json.dumps(order), encoding="utf-8")
