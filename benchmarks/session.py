@@ -161,7 +161,7 @@ class Session:
         for name in [self.engine] if self.engine else ["docker", "podman"]:
             try:
                 return name, engines.docker_url() if name == "docker" else engines.podman_url()
-            except (pytest.skip.Exception, pytest.fail.Exception) as reason:
+            except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
                 reasons.append(str(reason))
         raise (Broken if self.engine else NotHere)("; ".join(reasons))
 

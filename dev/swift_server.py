@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any
 
 warnings.filterwarnings("ignore", message="(?s).*Eventlet is deprecated")
-import eventlet  # noqa: E402
-import eventlet.wsgi  # noqa: E402
-from swift.common import utils  # noqa: E402
+import eventlet  # noqa: E402 - warns when imported: see above
+import eventlet.wsgi  # noqa: E402 - as above
+from swift.common import utils  # noqa: E402 - imports eventlet
 
 utils.monkey_patch()
-from swift.common import storage_policy, wsgi  # noqa: E402
-from swift.common.ring import RingBuilder  # noqa: E402
+from swift.common import storage_policy, wsgi  # noqa: E402 - after the patch
+from swift.common.ring import RingBuilder  # noqa: E402 - after the patch
 
 HOST = "127.0.0.1"
 BACKENDS = ("object", "container", "account")

@@ -27,7 +27,7 @@ def measure(session: Session) -> Table:
     """One client, and eight at once. Raises NotHere without a cluster."""
     try:
         environ = slurm_environ()
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:
+    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
         raise NotHere(str(reason)) from None
     conf = environ["SLURM_CONF"]
     table = Table("Submissions to Slurm", notes=list(NOTES))

@@ -50,8 +50,7 @@ class Copies:
         if record is None or record.phase is not Phase.FINAL or record.status.failed:
             return
         if not self._parts.storebase.job(jid).exists():
-            self._parts.operations.remove(record.name)
-            self._journal.forget(record)
+            self._journal.forget(record)  # whoever claims next removes the engine's job, under that claim
 
     def _make_way(self, claimed: Claimed) -> None:
         """Keep what an earlier try of the same request has copied, and nothing else."""
