@@ -124,16 +124,25 @@ def test_cancel_of_several_workers_leaves_nothing_over(slurm: Slurm) -> None:
 def test_what_a_killed_job_left_on_its_node_is_removed_by_the_next(slurm: Slurm) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
-    left, used = (Path("/tmp", f"pfcon.{uuid.uuid4().hex[:6]}") for _ in range(2))
-    for path, pid in ((left, dead.pid), (used, os.getpid())):
+    here = f"{os.uname().nodename} {Path('/proc/self/ns/pid').readlink()}"
+    lines = {
+        f"{dead.pid} {here}\n": False,
+        f"{os.getpid()} {here}\n": True,
+        "": True,  # another script is about to write it
+        f"{dead.pid}": True,
+        f"{dead.pid} other-node {here.partition(' ')[2]}\n": True,  # TMPDIR may be shared
+        f"{dead.pid} {os.uname().nodename} pid:[1]\n": True,
+    }
+    paths = {line: Path("/tmp", f"pfcon.{uuid.uuid4().hex[:6]}") for line in lines}
+    for line, path in paths.items():
         path.mkdir(mode=0o700)
-        path.joinpath("pid").write_text(f"{pid}\n")
+        path.joinpath("pid").write_text(line)
     try:
         assert slurm.harness.run(slurm.harness.spec(["true"])).status is JobStatus.SUCCEEDED
-        assert not left.exists()
-        assert used.exists()
+        assert {line: path.exists() for line, path in paths.items()} == lines
     finally:
-        shutil.rmtree(used)
+        for path in paths.values():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm) -> None:

@@ -18,11 +18,16 @@ finish() {
 }
 
 # make_temporary: a directory of this node. Those of scripts that were killed go: the copy of the environment in them, too.
+# An incomplete line is just being written; whether a process of another node or container lives can't be seen from here.
 make_temporary() {
+    read -r node </proc/sys/kernel/hostname
+    here="$node $(readlink /proc/self/ns/pid)"
     for old in "${TMPDIR:-/tmp}"/pfcon.??????; do
-        pid=$(cat "$old/pid" 2>/dev/null) && ! kill -0 "$pid" 2>/dev/null && rm -rf -- "$old"
+        if read -r pid there 2>/dev/null <"$old/pid" && [ "$there" = "$here" ]; then
+            kill -0 "$pid" 2>/dev/null || rm -rf -- "$old"
+        fi
     done
-    TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && echo $$ >"$TEMPORARY/pid"
+    TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && echo "$$ $here" >"$TEMPORARY/pid"
 }
 
 # kill_later: what does not heed SIGTERM is killed, at once where somebody waits for that.
