@@ -1,8 +1,11 @@
 """The engines and object stores that contracts are run against."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from compute_contract import Outcomes, side_by_side
 from support.compute import Harness, make_harness
 from support.object_stores import ObjectHarness
 
@@ -16,9 +19,8 @@ ENGINES = [
     pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
     pytest.param("podman-rootless", marks=pytest.mark.engine("podman-rootless")),
-    pytest.param("slurm", marks=pytest.mark.engine("slurm")),
     pytest.param("swarm", marks=pytest.mark.engine("swarm")),
-]
+]  # Slurm's turn is in test_slurm_cgroup and test_slurm_plain: its jobs wait for whole seconds
 OBJECT_STORES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3")]
 
 
@@ -28,6 +30,16 @@ def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[Ha
     harness = make_harness(request.param, storebase.root)
     yield harness
     harness.close()
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+    """The results of all of the compute contract's tests on the engine that a module names."""
+    with tempfile.TemporaryDirectory(prefix="pfcon-contract-", ignore_cleanup_errors=True) as name:
+        root = Path(name)
+        root.chmod(0o755)
+        with side_by_side(make_harness(request.param, root)) as outcomes:
+            yield outcomes
 
 
 @pytest.fixture(params=OBJECT_STORES)

@@ -103,19 +103,26 @@ def test_the_time_of_the_end_is_aware_and_plausible(compute: Harness) -> None:
     assert compute.engine.info(info.name).finished_at == info.finished_at
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_a_name_that_exists_conflicts_and_the_first_job_is_left_alone(compute: Harness, running: bool) -> None:
-    spec = compute.shell("echo first; sleep 60" if running else "echo first", request="aa")
-    compute.engine.schedule(spec)
-    if not running:
-        compute.wait(spec.name)
-    for second in (spec, dataclasses.replace(spec, argv=("echo", "second"), request="bb")):
+def assert_conflicts_and_first_is_left_alone(compute: Harness, first: JobSpec) -> None:
+    for second in (first, dataclasses.replace(first, argv=("echo", "second"), request="bb")):
         with pytest.raises(Conflict):
             compute.engine.schedule(second)
-    info = compute.engine.info(spec.name)
-    assert info.argv == spec.argv
-    assert info.status.final is not running
-    assert eventually(lambda: compute.engine.logs(spec.name, 10) == "first\n")
+    assert compute.engine.info(first.name).argv == first.argv
+    assert eventually(lambda: compute.engine.logs(first.name, 10) == "first\n")
+
+
+def test_the_name_of_a_running_job_conflicts_and_that_job_is_left_alone(compute: Harness) -> None:
+    spec = compute.shell("echo first; sleep 60", request="aa")
+    compute.engine.schedule(spec)
+    assert_conflicts_and_first_is_left_alone(compute, spec)
+    assert not compute.engine.info(spec.name).status.final
+
+
+def test_the_name_of_an_ended_job_conflicts_and_that_job_is_left_alone(compute: Harness) -> None:
+    spec = compute.shell("echo first", request="aa")
+    info = compute.run(spec)
+    assert_conflicts_and_first_is_left_alone(compute, spec)
+    assert compute.engine.info(spec.name) == info
 
 
 def test_one_name_scheduled_by_many_at_once_runs_once(compute: Harness) -> None:

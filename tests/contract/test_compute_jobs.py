@@ -83,9 +83,10 @@ def test_home_can_be_set(compute: Harness) -> None:
     assert found(compute, dumping(compute, "os.environ['HOME']", env=(("HOME", "/tmp"),))) == "/tmp"
 
 
-def test_the_service_environment_is_not_inherited(compute: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PFCON_PASSWORD", "not-for-jobs")
-    assert "not-for-jobs" not in json.dumps(found(compute, dumping(compute, "dict(os.environ)")))
+def test_the_service_environment_is_not_inherited(compute: Harness) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PFCON_PASSWORD", "not-for-jobs")
+        assert "not-for-jobs" not in json.dumps(found(compute, dumping(compute, "dict(os.environ)")))
 
 
 def test_a_job_runs_as_the_user_and_group_of_its_spec(compute: Harness) -> None:

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,6 +48,12 @@ class Capabilities:
 
 _ONE_CONTAINER = "a Docker engine runs a job as one container"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
+_SLURM = Capabilities(
+    user="Slurm runs jobs as the user who submits them",
+    labels="Slurm's jobs have no labels",
+    shm="a node of Slurm decides on /dev/shm",
+    pids="a node of Slurm limits the processes of its users",
+)
 CAPABILITIES = {
     "docker": Capabilities(workers=_ONE_CONTAINER),
     "podman": Capabilities(
@@ -66,12 +72,8 @@ CAPABILITIES = {
     "kubernetes": Capabilities(
         asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
     ),
-    "slurm": Capabilities(
-        user="Slurm runs jobs as the user who submits them",
-        labels="Slurm's jobs have no labels",
-        shm="a node of Slurm decides on /dev/shm",
-        pids="a node of Slurm limits the processes of its users",
-    ),
+    "slurm": _SLURM,
+    "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
     "fake-kubernetes": Capabilities(
         read_only_inputs="the fake's pods are processes, without mounts",
         asks_for_images=_KUBELET,
@@ -218,10 +220,11 @@ def make_harness(name: str, root: Path) -> Harness:
         from .cromwell import cromwell_harness
 
         return cromwell_harness(root)
-    if name == "slurm":
+    if name.startswith("slurm-"):
         from .slurm import slurm_harness
 
-        return slurm_harness(root)
+        _, mode, launcher = name.split("-")
+        return slurm_harness(root, mode, launcher)
     if name in ("kubernetes", "fake-kubernetes"):
         from .kubernetes import kubernetes_harness
 

@@ -1,0 +1,24 @@
+"""All of the compute contract as a list: where an engine makes every job wait, its tests run side by side."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import test_compute
+import test_compute_jobs
+import test_compute_needs
+from support.compute import Harness
+
+Check = Callable[[Harness], None]
+Outcomes = dict[Check, Future[None]]
+PARTS = [test_compute, test_compute_jobs, test_compute_needs]
+CONTRACT: list[Check] = [check for part in PARTS for name, check in vars(part).items() if name.startswith("test_")]
+AT_A_TIME = 8
+
+
+@contextmanager
+def side_by_side(compute: Harness) -> Iterator[Outcomes]:
+    """Run all of the contract; the result of each of its tests raises what the test raised, be it a skip."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        yield {check: pool.submit(check, compute) for check in CONTRACT}
+    compute.close()
