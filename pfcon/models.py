@@ -152,7 +152,7 @@ class JobSpec:
 
     def to_json(self) -> str:
         """Serialise for a record or a job directory; ``from_json`` is the inverse."""
-        return json.dumps(dataclasses.asdict(self), default=str)
+        return json.dumps(vars(self), default=_plain)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -174,6 +174,11 @@ class JobSpec:
             request=raw["request"],
             secrets=tuple(Secret(s["name"], PurePosixPath(s["target"])) for s in raw.get("secrets", ())),
         )
+
+
+def _plain(value: Any) -> Any:
+    """For json.dumps; dataclasses.asdict would copy every value deeply before."""
+    return vars(value) if dataclasses.is_dataclass(value) else str(value)
 
 
 @dataclass(frozen=True)

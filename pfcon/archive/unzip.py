@@ -119,10 +119,15 @@ class _Unpacking:
         self.done_files = self.done_bytes = 0
         self.lock = threading.Lock()
         self.stopped = threading.Event()
-        self.tasks = _batches(files)
-        self.threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)))
+        batches = list(_batches(files))
+        self.tasks = iter(batches)
+        self.threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)), len(batches))
+        self.brief = len(batches) <= 1 and all(_is_small(placed[0]) for placed in files)
 
     def run(self, report: Callable[[str], None], every: float) -> None:
+        if self.brief:  # a thread to report from would cost more than it brings
+            self._take_batches()
+            return
         with ThreadPoolExecutor(self.threads, "unzip") as pool:
             try:
                 left = {pool.submit(self._work) for _ in range(self.threads)}

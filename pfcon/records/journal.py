@@ -7,14 +7,14 @@ one dies, its jobs are found by ``abandoned`` and taken over.
 
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Update, and_, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
@@ -148,8 +148,9 @@ class Journal:
     def get(self, jid: JobId, kind: JobKind) -> Record | None:
         """The row of a job, or None."""
         with answering(), self._database.connect() as connection:
-            row = connection.execute(_SELECT_ONE, {"jid": jid, "kind": kind.value, "now": time.time()}).one_or_none()
-        return _record(row) if row else None
+            rows = connection.execute(_SELECT_ONE, {"jid": jid, "kind": kind.value, "now": time.time()}).mappings()
+            row = rows.one_or_none()
+        return _record(row, owned=_is_owned(row)) if row else None
 
     def claim(self, jid: JobId, kind: JobKind, request: str, **values: Any) -> Claimed | Record:
         """Become the owner of a new job, or get the record of the one that is in the way.
@@ -159,25 +160,25 @@ class Journal:
         """
         while True:
             fresh = _storable({**self._fresh_row(jid, kind, request), **values})
+            claimed = _record(fresh, owned=fresh["owner"] is not None)
             try:
                 with answering(), self._database.begin() as connection:
-                    connection.execute(insert(jobs).values(fresh))
-                return Claimed(self._must_get(jid, kind), None)
+                    connection.execute(_INSERT, fresh)
+                return Claimed(claimed, None)
             except IntegrityError:
                 found = self.get(jid, kind)
             if found is None:
                 continue
             if not found.replaceable:
                 return found
-            values = {key: fresh[key] for key in fresh if key not in ("jid", "kind")}
-            if self._update(found, values, jobs.c.phase == found.phase.value):
-                return Claimed(self._must_get(jid, kind), found)
+            if self._update(_IN_PHASE[found.phase], found, {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}):
+                return Claimed(claimed, found)
 
     def take_over(self, record: Record) -> Record | None:
         """Become the owner of an interrupted job; None when another process was faster."""
-        values = {"claim": uuid.uuid4().hex, "owner": self.owner, "changed_at": time.time()}
-        taken = self._update(record, values, jobs.c.phase == record.phase.value)
-        return self._must_get(record.jid, record.kind) if taken else None
+        mine = replace(record, claim=uuid.uuid4().hex, changed_at=time.time(), owned=True)
+        values = {"claim": mine.claim, "owner": self.owner, "changed_at": mine.changed_at}
+        return mine if self._update(_IN_PHASE[record.phase], record, values) else None
 
     def move(self, record: Record, phase: Phase, **values: Any) -> bool:
         """Move a job forward and write ``values`` (columns). False when the claim is lost or the phase has passed.
@@ -189,27 +190,26 @@ class Journal:
             values["owner"] = None
         elif phase is Phase.REMOVING:
             values["owner"] = self.owner
-        earlier = [other.value for other in Phase if _ORDER[other] < _ORDER[phase]]
-        return self._update(record, values, jobs.c.phase.in_(earlier))
+        return self._update(_BEFORE[phase], record, values)
 
     def note(self, record: Record, message: str) -> bool:
         """Tell users what is going on. False when the claim is lost or the phase has passed."""
-        return self._update(record, {"message": message}, jobs.c.phase == record.phase.value)
+        return self._update(_IN_PHASE[record.phase], record, {"message": message})
 
     def disown(self, record: Record) -> None:
         """Give a job up; it is ``abandoned`` until somebody takes it over."""
-        self._update(record, {"owner": None})
+        self._update(_UPDATE, record, {"owner": None})
 
     def forget(self, record: Record) -> None:
         """Delete the row of a claim that came to nothing."""
         with answering(), self._database.begin() as connection:
-            connection.execute(delete(jobs).where(_same_claim(record)))
+            connection.execute(_DELETE, _naming(record))
 
     def abandoned(self) -> list[Record]:
         """The jobs whose owner has died or given up in the middle of something."""
         with answering(), self._database.connect() as connection:
-            rows = connection.execute(_SELECT_OWNED, {"now": time.time()}).all()
-        return [record for record in map(_record, rows) if record.interrupted]
+            rows = connection.execute(_SELECT_OWNED, {"now": time.time()}).mappings().all()
+        return [record for row in rows if (record := _record(row, owned=_is_owned(row))).interrupted]
 
     def _fresh_row(self, jid: JobId, kind: JobKind, request: str) -> dict[str, Any]:
         return {
@@ -230,15 +230,9 @@ class Journal:
             "changed_at": time.time(),
         }
 
-    def _must_get(self, jid: JobId, kind: JobKind) -> Record:
-        record = self.get(jid, kind)
-        if record is None:
-            raise LookupError(f"the row of {jid} ({kind}) vanished under its owner")
-        return record
-
-    def _update(self, record: Record, values: dict[str, Any], *conditions: Any) -> bool:
+    def _update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
         with answering(), self._database.begin() as connection:
-            done = connection.execute(update(jobs).where(_same_claim(record), *conditions).values(_storable(values)))
+            done = connection.execute(statement, {**_storable(values), **_naming(record)})
         return bool(done.rowcount)
 
 
@@ -251,31 +245,48 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
 
 
-def _same_claim(record: Record) -> Any:
-    return and_(jobs.c.jid == record.jid, jobs.c.kind == record.kind.value, jobs.c.claim == record.claim)
+def _naming(record: Record) -> dict[str, str]:
+    return {"of_jid": record.jid, "of_kind": record.kind.value, "of_claim": record.claim}
 
 
+# Statements are built once: that takes longer than the database does. The parameters of an update say what it sets.
+_SAME_CLAIM = and_(
+    jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"), jobs.c.claim == bindparam("of_claim")
+)
+_INSERT = insert(jobs)
+_DELETE = delete(jobs).where(_SAME_CLAIM)
+_UPDATE = update(jobs).where(_SAME_CLAIM)
+_IN_PHASE = {phase: _UPDATE.where(jobs.c.phase == phase.value) for phase in Phase}
+_BEFORE = {
+    phase: _UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
+    for phase in Phase
+}
 _LIVING = services.c.id == jobs.c.owner, services.c.expires_at > bindparam("now")
 _SELECT = select(jobs, services.c.host, services.c.pid, services.c.started).outerjoin(services, and_(*_LIVING))
 _SELECT_ONE = _SELECT.where(jobs.c.jid == bindparam("jid"), jobs.c.kind == bindparam("kind"))
 _SELECT_OWNED = _SELECT.where(jobs.c.phase.in_([phase.value for phase in _OWNED]))
 
 
-def _record(row: Row[Any]) -> Record:
+def _is_owned(row: Mapping[Any, Any]) -> bool:
+    """Whether the service that a row was read with lives."""
+    return row["pid"] is not None and not ProcessIdentity(row["host"], row["pid"], row["started"]).gone
+
+
+def _record(row: Mapping[Any, Any], *, owned: bool) -> Record:
     return Record(
-        jid=JobId(row.jid),
-        kind=JobKind(row.kind),
-        claim=row.claim,
-        phase=Phase(row.phase),
-        request=row.request,
-        status=JobStatus(row.status),
-        message=row.message,
-        logs=row.logs,
-        finished_at=None if row.finished_at is None else datetime.fromtimestamp(row.finished_at, UTC),
-        changed_at=row.changed_at,
-        nfiles=row.nfiles,
-        notes=tuple(row.notes.splitlines()),
-        with_data=row.with_data,
-        owned=row.pid is not None and not ProcessIdentity(row.host, row.pid, row.started).gone,
-        spec_json=row.spec,
+        jid=JobId(row["jid"]),
+        kind=JobKind(row["kind"]),
+        claim=row["claim"],
+        phase=Phase(row["phase"]),
+        request=row["request"],
+        status=JobStatus(row["status"]),
+        message=row["message"],
+        logs=row["logs"],
+        finished_at=None if row["finished_at"] is None else datetime.fromtimestamp(row["finished_at"], UTC),
+        changed_at=row["changed_at"],
+        nfiles=row["nfiles"],
+        notes=tuple(row["notes"].splitlines()),
+        with_data=row["with_data"],
+        owned=owned,
+        spec_json=row["spec"],
     )

@@ -48,12 +48,12 @@ class Submitter:
         folder = JobFolder.prepare(self.root, spec)
         claimed = False
         try:
-            job = self._lay_out(folder, spec, image)
+            submit = self._lay_out(folder, spec, image)
             with folder.submitting():
                 claimed = folder.claim()
                 if not claimed:
                     raise Conflict(f"there is a job {spec.name} on slurm already")
-                self._submit(folder, spec, job)
+                self._submit(folder, *submit)
         finally:
             if not claimed:
                 shutil.rmtree(folder.path, ignore_errors=True)
@@ -69,34 +69,31 @@ class Submitter:
                 folder.write("id", found[0].id)
                 raise Conflict(f"there is a job {spec.name} on slurm already")
             spec = self._limited(spec)
-            self._submit(folder, spec, self._lay_out(folder, spec, image))
+            self._submit(folder, *self._lay_out(folder, spec, image))
 
     def _limited(self, spec: JobSpec) -> JobSpec:
         """With the time that the job may run: its own, or the site's where that is less."""
         minutes = min(spec.resources.minutes or self.minutes, self.minutes)
         return replace(spec, resources=replace(spec.resources, minutes=minutes))
 
-    def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> Placed:
+    def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
+        """Fill a job's directory; gives the command that submits it, and its script."""
         directory = self.nodes_folder / folder.path.name
         job = Placed.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
         launcher = LAUNCHERS[self.settings.launcher]
         texts = launcher.files(job)
-        texts["job.sh"] = self._script(spec, job)
+        grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
+        texts["job.sh"] = script(job, self.settings, spec.resources, grace)
         texts["spec.json"] = replace(spec, env=()).to_json()
         folder.write_all(texts)
         if not launcher.program:  # Slurm itself takes a bundle's rootfs by this name alone
             with contextlib.suppress(FileExistsError):
                 folder.path.joinpath("rootfs").symlink_to(image.rootfs)
-        return job
+        return sbatch_words(spec, job, self.settings), texts["job.sh"]
 
-    def _script(self, spec: JobSpec, job: Placed) -> str:
-        grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
-        return script(job, self.settings, spec.resources, grace)
-
-    def _submit(self, folder: JobFolder, spec: JobSpec, job: Placed) -> None:
-        words = sbatch_words(spec, job, self.settings)
+    def _submit(self, folder: JobFolder, words: list[str], text: str) -> None:
         with self._undone(folder):
-            number = self.commands.run(words, stdin=self._script(spec, job))
+            number = self.commands.run(words, stdin=text)
         folder.write("id", number.strip().partition(";")[0])  # NUMBER, or NUMBER;CLUSTER
 
     @contextlib.contextmanager
