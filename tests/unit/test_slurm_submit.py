@@ -143,7 +143,7 @@ def test_names_that_a_shell_has_not_are_refused_where_a_shell_sets_them() -> Non
 
 
 def test_slurm_s_own_containers_have_one_worker() -> None:
-    with pytest.raises(Refused, match="^number_of_workers: SLURM_LAUNCHER=container runs one worker, not 2$"):
+    with pytest.raises(Refused, match=r"^number_of_workers: SLURM_LAUNCHER=container runs one worker, not 2$"):
         LAUNCHERS[LauncherName.CONTAINER].files(placed(spec(resources=Resources(workers=2))))
 
 
