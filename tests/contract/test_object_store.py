@@ -133,7 +133,9 @@ def test_a_download_that_is_not_read_to_its_end_hinders_no_other(objects: Object
     objects.put("big", data)
     for _ in range(3):
         with objects.store.download("big") as download:
-            assert next(download.chunks) == data[:MIB]
+            first = next(download.chunks)
+            assert 0 < len(first) <= MIB
+            assert data.startswith(first)
     assert objects.read("big") == data
 
 

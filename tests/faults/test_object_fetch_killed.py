@@ -66,7 +66,7 @@ from pfcon.storage.objects import object_fetch, ranges, tree_fetch
 from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.swift import SwiftStore
 object_fetch.LARGE = tree_fetch.LARGE = 5 << 20
-ranges.RANGE = 2 << 20
+ranges.RANGE, ranges.PAUSE = 2 << 20, 0.0
 root, url, container = sys.argv[1:]
 store = SwiftStore(SwiftSettings(url, "chris:chris1234", "testing", container))
 print("go", flush=True)

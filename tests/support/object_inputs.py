@@ -83,6 +83,7 @@ def object_inputs(kind: str, server: ObjectServer, job: JobDir) -> Iterator[Obje
         for module in (object_fetch, tree_fetch):
             patch.setattr(module, "LARGE", LARGE)
         patch.setattr(ranges, "RANGE", RANGE)
+        patch.setattr(ranges, "PAUSE", 0.0)  # as many at once as there are threads
         path = "/auth/v1.0" if kind == "swift" else ""
         objects = ObjectHarness(kind, f"http://127.0.0.1:{relay.port}{path}")
         objects.store.create_container()

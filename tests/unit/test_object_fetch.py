@@ -32,10 +32,11 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects above 50,000 bytes are large, and come in ranges of 16 KiB."""
+    """Objects above 50,000 bytes are large, and come in ranges of 16 KiB, as many at once as there are threads."""
     for module in (object_fetch, tree_fetch):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
+    monkeypatch.setattr(ranges, "PAUSE", 0.0)
 
 
 def stage(store: MemoryStore, job: JobDir, *inputs: str, reserve: int = 0) -> Staged:

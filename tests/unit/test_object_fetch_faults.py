@@ -32,6 +32,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (object_fetch, tree_fetch):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
+    monkeypatch.setattr(ranges, "PAUSE", 0.0)
     monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pfcon.errors import Refused
 from pfcon.storage.objects.store import Transient
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 256 << 10  # bytes; larger ones are new memory each time
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _TAG = re.compile(r"<[^>]*>")
@@ -62,7 +62,7 @@ def extent(content_range: str | None, content_length: int) -> tuple[int, int, in
 
 
 def body(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
-    """The bytes of a body, at most 1 MiB at a time. Raises Transient when it ends before ``size`` bytes."""
+    """The bytes of a body, at most 256 KiB at a time. Raises Transient when it ends before ``size`` bytes."""
     left = size
     while left:
         chunk = read(min(left, CHUNK))

@@ -44,7 +44,7 @@ class Bucket:
         self.call("head_bucket")
 
     def chunks(self, content: Any, size: int) -> Iterator[bytes]:
-        """The bytes of an answer, at most 1 MiB at a time. Raises Transient."""
+        """The bytes of an answer, at most 256 KiB at a time. Raises Transient."""
         try:
             yield from body(content.read, size)
         except NETWORK_FAULTS as fault:

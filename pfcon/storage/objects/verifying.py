@@ -10,7 +10,7 @@ from typing import Protocol
 from pfcon.storage.objects.pieces import combined
 from pfcon.storage.objects.store import Described, Piece
 
-_READ = 1 << 20  # bytes
+_READ = 256 << 10  # bytes; larger ones are new memory each time
 Chunk = bytes | memoryview
 
 
