@@ -1,10 +1,10 @@
 """The compute contract, part three: what a job may use, and the image and the workers that it asks for."""
 
 import pytest
-from support.compute import Harness
+from support.compute import Harness, eventually, still_changes
 
 from pfcon.errors import Absent, ImageMissing, Refused
-from pfcon.models import JobStatus, Resources
+from pfcon.models import JobSpec, JobStatus, Resources
 
 NOWHERE = "127.0.0.1:1/pfcon/absent:1"  # a registry where nobody answers
 
@@ -62,6 +62,32 @@ def test_a_job_fails_when_one_of_its_workers_does(compute: Harness) -> None:
     info = compute.run(spec)
     assert info.status is JobStatus.FAILED
     assert "exit code 3" in info.message
+
+
+def start_three_workers(compute: Harness) -> JobSpec:
+    compute.can.need("workers")
+    beat = 'while :; do echo x >> "$1"/beat-$(hostname); sleep 0.05; done'
+    spec = compute.shell(beat, resources=Resources(workers=3))
+    compute.engine.schedule(spec)
+    assert eventually(lambda: len(list(compute.outgoing(spec).glob("beat-*"))) == 3)
+    return spec
+
+
+def assert_all_workers_stopped(compute: Harness, spec: JobSpec) -> None:
+    assert not [path.name for path in compute.outgoing(spec).glob("beat-*") if still_changes(path)]
+
+
+def test_cancel_ends_all_workers(compute: Harness) -> None:
+    spec = start_three_workers(compute)
+    compute.engine.cancel(spec.name)
+    assert compute.wait(spec.name).status is JobStatus.FAILED
+    assert_all_workers_stopped(compute, spec)
+
+
+def test_remove_ends_all_workers(compute: Harness) -> None:
+    spec = start_three_workers(compute)
+    compute.engine.remove(spec.name)
+    assert_all_workers_stopped(compute, spec)
 
 
 def test_an_absent_image_is_told_and_leaves_nothing(compute: Harness) -> None:

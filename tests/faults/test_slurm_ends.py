@@ -110,17 +110,6 @@ def test_cancel_of_a_running_job_leaves_nothing_over(slurm: Slurm) -> None:
     assert not (root / spec.name).is_symlink()
 
 
-def test_cancel_of_several_workers_leaves_nothing_over(slurm: Slurm) -> None:
-    script = "echo begun; sleep 4722.5 & trap '' TERM; wait; sleep 4722.5"
-    spec = slurm.harness.shell(script, resources=Resources(workers=2))
-    slurm.harness.engine.schedule(spec)
-    assert eventually(lambda: slurm.harness.engine.logs(spec.name, 9) == "begun\nbegun\n")
-    slurm.harness.engine.cancel(spec.name)
-    assert slurm.harness.wait(spec.name).message == "cancelled"
-    assert eventually(lambda: not leftovers("4722.5"))
-    assert slurm.harness.engine.logs(spec.name, 9) == "begun\nbegun\n"
-
-
 def test_what_a_killed_job_left_on_its_node_is_removed_by_the_next(slurm: Slurm) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()

@@ -36,14 +36,14 @@ def slurm_settings(conf: str, **overrides: Any) -> SlurmSettings:
 
 
 def slurm_engine(
-    conf: str, root: Path, *, minutes: int = MINUTES, patience: float = 60, **overrides: Any
+    conf: str, root: Path, *, minutes: int = MINUTES, patience: float = 60, stop_grace: int = 1, **overrides: Any
 ) -> SlurmEngine:
     """An engine over a storeBase; ``overrides``: fields of SlurmSettings, or ``storebase`` as nodes see it."""
     storebase = overrides.pop("storebase", PurePosixPath(root))
     settings = compute_settings(
         engine=EngineName.SLURM, storebase=storebase, timelimit=minutes, slurm=slurm_settings(conf, **overrides)
     )
-    return SlurmEngine(settings, StoreBase(root), staleness=STALENESS, patience=patience, stop_grace=1)
+    return SlurmEngine(settings, StoreBase(root), staleness=STALENESS, patience=patience, stop_grace=stop_grace)
 
 
 def slurm_environ() -> dict[str, str]:

@@ -5,10 +5,12 @@
 #   log     what the container printed
 #   failed  of several workers: a link, whose target is the exit status of the first that failed
 # The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
+# Workers go on until their standard input ends: srun would pass a signal on to all processes, or kill them.
 set -u
 umask 022
 export PATH
 child='' killer='' stopping='' TEMPORARY=''
+margin=0 # fifths of a second that the batch script gives its workers beside the grace: they keep that themselves
 
 # finish STATUS [WORD]: leave the record of the end, and end.
 finish() {
@@ -30,16 +32,30 @@ make_temporary() {
     TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && echo "$$ $here" >"$TEMPORARY/pid"
 }
 
+# terminate: send SIGTERM to the launcher, also where unshare(1) is in between, which passes none on.
+terminate() {
+    read -r launcher 2>/dev/null <"$TEMPORARY/launcher" || launcher=$child
+    kill -TERM "$launcher"
+}
+
 # kill_later: what does not heed SIGTERM is killed, at once where somebody waits for that.
 kill_later() {
     trap '' TERM
-    left=$((GRACE * 5))
-    while [ "$left" -gt 0 ] && [ ! -e "$JOB/now" ]; do
-        sleep 0.2
-        left=$((left - 1))
+    left=$((GRACE * 5 + margin))
+    while [ "$left" -gt 0 ]; do
+        if [ "$left" -gt "$margin" ] && [ -e "$JOB/now" ]; then
+            left=$margin
+        else
+            sleep 0.2
+            left=$((left - 1))
+        fi
     done
-    stop
-    kill -KILL "$child"
+    if [ "$margin" -gt 0 ]; then
+        kill -TERM "$child" # srun has Slurm kill what is left of the workers, and waits for that
+    else
+        stop
+        kill -KILL "$child"
+    fi
 }
 
 # on_term: Slurm ends the job: it was cancelled, or its time is over.
@@ -47,7 +63,7 @@ on_term() {
     [ -z "$stopping" ] || return 0
     stopping=yes
     [ -n "$child" ] || return 0
-    kill -TERM "$child"
+    if [ "$margin" -gt 0 ]; then exec 3>&-; else terminate; fi
     kill_later &
     killer=$!
 }
@@ -71,10 +87,18 @@ supervise() {
 
 # spread: the same for several workers, each of which runs this script with the word `worker`.
 spread() {
-    srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --input=none --mpi=none \
-        /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" &
+    margin=10
+    mkfifo "$TEMPORARY/go" && exec 3<>"$TEMPORARY/go" || return 125
+    [ -z "$stopping" ] || return 143
+    srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --mpi=none \
+        /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" <"$TEMPORARY/go" 3>&- &
     child=$!
     ended "$child" || return "$(readlink "$JOB/failed" || echo 125)" # srun's own is that of the highest number
+}
+
+# listen: a worker is told to end by the end of its standard input, also when the batch script was killed.
+listen() {
+    read -r _ || kill -TERM "$$"
 }
 
 # ended PID: wait for the container, and see to it that nothing of it is left.
@@ -85,8 +109,9 @@ ended() {
     fi
     await "$1"
     result=$?
+    child=''
     [ -z "$killer" ] || kill -KILL "$killer" 2>/dev/null
-    stop >/dev/null 2>&1
+    [ "$margin" -gt 0 ] || stop >/dev/null 2>&1
     return "$result"
 }
 
@@ -95,8 +120,13 @@ if [ "${1-}" = worker ]; then
     exec 2>&1 # srun's own words come on the other one
     PROGRAM=$(command -v "$PROGRAM") || exit 125
     make_temporary || exit 125
+    exec 3<&0
+    listen <&3 &
+    listener=$!
+    exec 3<&-
     supervise
     status=$?
+    kill -KILL "$listener" 2>/dev/null
     [ "$status" -eq 0 ] || ln -s -n -- "$status" "$JOB/failed" 2>/dev/null # the first one counts
     rm -rf -- "$TEMPORARY"
     exit "$status"

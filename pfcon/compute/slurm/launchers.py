@@ -2,7 +2,9 @@
 
 All of them take the same unpacked image. What a row gives is the text of ``launch.sh`` in the job's directory, run
 with the words PROGRAM, TEMPORARY (a directory of the node) and NUMBER (of the worker, from 0): only there, or in the
-bundle, is the job's environment; and the line of shell that ends a container for sure.
+bundle, is the job's environment; and the line of shell that ends a container for sure. Workers of one job may share a
+node: each container has a name of its own. What runs in namespaces of unshare(1) leaves its process id in
+``launcher``, for unshare(1) passes no signal on.
 """
 
 import json
@@ -20,6 +22,10 @@ from pfcon.settings.model import LauncherName
 INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself starts the container
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KILL_CHILD = 'kill -KILL "$child"'
+_UNSHARE = "unshare -Urm --pid --fork --kill-child"
+_NUMBER = "${SLURM_PROCID:-0}"  # of the worker, in the line that ends its container
+# /proc is still the node's: process ids in it are as job.sh knows them.
+_TELL_LAUNCHER = 'read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125\n'
 # A bind mount keeps the flags of the mount below it: to lose one of them is refused, so they are tried in turn.
 _SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'
 _READ_ONLY = """\
@@ -36,6 +42,7 @@ class Launcher:
 
     launch: the body of launch.sh. stop: ends the container, also when its launcher is gone. gpus: can give GPUs.
     tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
+    mapped: launch.sh makes the user root before that is read.
     own_log: its faults go to launcher.log; those of others are in the job's log.
     """
 
@@ -46,6 +53,7 @@ class Launcher:
     gpus: bool = False
     tried: bool = False
     bundle: bool = False
+    mapped: bool = False
     own_log: bool = False
 
     def files(self, job: Placed) -> dict[str, str]:
@@ -57,24 +65,38 @@ class Launcher:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={name_of(self)} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
+            job = replace(job, uid=0, gid=0) if self.mapped else job
             files["config.json"] = json.dumps(config(_inside(job) if not self.program else job))
         return files
 
 
-def _oci(options: str) -> Launcher:
-    def launch(job: Placed) -> str:
-        directory = shlex.quote(str(job.directory))
-        # In a JSON text these quotes can only be what they are: within a string they would be escaped.
-        hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
-        return (
-            f"sed '{hostname}' {directory}/config.json >\"$2/config.json\" || exit 125\n"
-            f'exec "$1" --log {directory}/launcher.log {options} --root "$2/oci" run --bundle "$2" {job.container}\n'
-        )
+def _crun(job: Placed, options: str = "--cgroup-manager=disabled") -> str:
+    """crun(1), runc(8). The bundle is the worker's own, for its hostname."""
+    config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
+    # In a JSON text these quotes can only be what they are: within a string they would be escaped.
+    hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
+    return (
+        f"sed '{hostname}' {config_json} >\"$2/config.json\" || exit 125\n"
+        f'exec "$1" --log {log} {options} --root "$2/oci" run --bundle "$2" "{job.container}-$3"\n'
+    )
 
-    def stop(job: Placed) -> str:
-        return f'"$PROGRAM" {options} --root "$TEMPORARY/oci" delete --force {job.container}'
 
-    return Launcher("", "", launch, stop, bundle=True, own_log=True)
+def _crun_stop(job: Placed, options: str = "--cgroup-manager=disabled") -> str:
+    return f'"$PROGRAM" {options} --root "$TEMPORARY/oci" delete --force "{job.container}-{_NUMBER}"'
+
+
+def _runc(job: Placed) -> str:
+    """In namespaces of its own first: where it may, runc puts its container into a cgroup that Slurm does not know."""
+    again = _quoted(f"{job.directory}/launch.sh")
+    return (
+        f'if [ "$#" -eq 3 ]; then\n    exec {_UNSHARE} /bin/sh {again} "$@" inside\nfi\n'
+        f"{_TELL_LAUNCHER}mount -t proc proc /proc || exit 125\n{_crun(job, '--rootless=true')}"
+    )
+
+
+def _runc_stop(job: Placed) -> str:
+    """All of it dies with unshare(1); what runc itself has to remove is its cgroup."""
+    return f"{_KILL_CHILD}; {_crun_stop(job, '--rootless=true')}"
 
 
 def _charliecloud(job: Placed) -> str:
@@ -89,9 +111,9 @@ def _charliecloud(job: Placed) -> str:
     again = _quoted(f"{job.directory}/launch.sh")
     return (
         'if [ "$#" -eq 3 ]; then\n'
-        f'    exec env -i unshare -Urm --uts --pid --fork --kill-child /bin/sh {again} "$@" inside\n'
+        f'    exec env -i {_UNSHARE} --uts /bin/sh {again} "$@" inside\n'
         "fi\n"
-        f'set -e\nhostname "{HOSTNAME}-$3" 2>/dev/null || :\n'
+        f'{_TELL_LAUNCHER}set -e\nhostname "{HOSTNAME}-$3" 2>/dev/null || :\n'
         f'{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
     )
 
@@ -110,14 +132,19 @@ def _podman(job: Placed) -> str:
     """podman-run(1), with the node's user as root; its environment is a file, of one line for each variable."""
     binds = [f"--volume={_colons(bind)}" for bind in job.binds]
     options = [
-        *("--rm", f"--name={job.container}", "--cgroups=disabled", "--runtime=crun", "--network=host", "--pull=never"),
+        *("--rm", "--cgroups=disabled", "--runtime=crun", "--network=host", "--pull=never"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--http-proxy=false", "--unsetenv-all"),
     ]
     options += [f"--workdir={job.cwd}", *binds, *(["--device=nvidia.com/gpu=all"] if job.gpus else [])]
     # A copy, for --env-file reads lines: what has none of its own is safe.
     env = "".join(f"{line}\n" for line in _lines("podman", job.env))
+    own = f'--name="{job.container}-$3" --env-file="$2/env"'
     words = _quoted(*options, "--entrypoint=", "--rootfs", str(job.rootfs), *job.argv)
-    return f'(umask 077 && cat >"$2/env") <<\'PFCON_END\'\n{env}PFCON_END\nexec "$1" run --env-file="$2/env" {words}\n'
+    return f'(umask 077 && cat >"$2/env") <<\'PFCON_END\'\n{env}PFCON_END\nexec "$1" run {own} {words}\n'
+
+
+def _podman_stop(job: Placed) -> str:
+    return f'"$PROGRAM" rm --force --time=0 "{job.container}-{_NUMBER}"'
 
 
 def _enroot(job: Placed) -> str:
@@ -170,19 +197,13 @@ def _quoted(*words: str) -> str:
     return shlex.join(words)
 
 
-def _named(launcher: Launcher, program: str, package: str) -> Launcher:
-    return replace(launcher, program=program, package=package, tried=True)
-
-
 LAUNCHERS: dict[LauncherName, Launcher] = {
-    LauncherName.CRUN: _named(_oci("--cgroup-manager=disabled"), "crun", "crun"),
-    LauncherName.RUNC: _named(_oci("--rootless=true"), "runc", "runc"),
+    LauncherName.CRUN: Launcher("crun", "crun", _crun, _crun_stop, tried=True, bundle=True, own_log=True),
+    LauncherName.RUNC: Launcher("runc", "runc", _runc, _runc_stop, tried=True, bundle=True, mapped=True, own_log=True),
     LauncherName.CHARLIECLOUD: Launcher("ch-run", "charliecloud-runtime", _charliecloud, tried=True),
     LauncherName.APPTAINER: Launcher("apptainer", "", _apptainer, gpus=True),
     LauncherName.SINGULARITY: Launcher("singularity", "", _apptainer, gpus=True),
-    LauncherName.PODMAN: Launcher(
-        "podman", "podman", _podman, lambda job: f'"$PROGRAM" rm --force --time=0 {job.container}', gpus=True
-    ),
+    LauncherName.PODMAN: Launcher("podman", "podman", _podman, _podman_stop, gpus=True),
     LauncherName.ENROOT: Launcher("enroot", "", _enroot, gpus=True),
     LauncherName.CONTAINER: Launcher("", "", _container, tried=True, bundle=True),
 }

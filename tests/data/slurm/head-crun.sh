@@ -5,4 +5,4 @@ PROGRAM=crun
 GRACE=8
 TASKS=2
 CORES=2
-stop() { "$PROGRAM" --cgroup-manager=disabled --root "$TEMPORARY/oci" delete --force pfcon-5f; }
+stop() { "$PROGRAM" --cgroup-manager=disabled --root "$TEMPORARY/oci" delete --force "pfcon-5f-${SLURM_PROCID:-0}"; }

@@ -5,4 +5,4 @@ PROGRAM=podman
 GRACE=8
 TASKS=2
 CORES=2
-stop() { "$PROGRAM" rm --force --time=0 pfcon-5f; }
+stop() { "$PROGRAM" rm --force --time=0 "pfcon-5f-${SLURM_PROCID:-0}"; }

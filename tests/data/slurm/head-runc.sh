@@ -5,4 +5,4 @@ PROGRAM=runc
 GRACE=8
 TASKS=2
 CORES=2
-stop() { "$PROGRAM" --rootless=true --root "$TEMPORARY/oci" delete --force pfcon-5f; }
+stop() { kill -KILL "$child"; "$PROGRAM" --rootless=true --root "$TEMPORARY/oci" delete --force "pfcon-5f-${SLURM_PROCID:-0}"; }

@@ -1,6 +1,7 @@
 if [ "$#" -eq 3 ]; then
-    exec env -i unshare -Urm --uts --pid --fork --kill-child /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
+    exec env -i unshare -Urm --pid --fork --kill-child --uts /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
 fi
+read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125
 set -e
 hostname "job-$3" 2>/dev/null || :
 directory=/store/key-7/outgoing
