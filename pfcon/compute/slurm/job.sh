@@ -10,7 +10,7 @@ set -u
 umask 022
 export PATH
 child='' killer='' stopping='' TEMPORARY=''
-margin=0 # fifths of a second that the batch script gives its workers beside the grace: they keep that themselves
+margin=0 # of the batch script of several workers, in fifths of a second: they keep to the grace themselves
 
 # finish STATUS [WORD]: leave the record of the end, and end.
 finish() {
@@ -88,8 +88,8 @@ supervise() {
 # spread: the same for several workers, each of which runs this script with the word `worker`.
 spread() {
     margin=10
-    mkfifo "$TEMPORARY/go" && exec 3<>"$TEMPORARY/go" || return 125
     [ -z "$stopping" ] || return 143
+    exec 3<>"$TEMPORARY/go"
     srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --mpi=none \
         /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" <"$TEMPORARY/go" 3>&- &
     child=$!
@@ -134,7 +134,7 @@ fi
 ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # taken, or removed; or this is not where it should be
 [ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher
 make_temporary || finish 125 no-temporary
-mkfifo "$TEMPORARY/output" || finish 125 no-temporary
+mkfifo "$TEMPORARY/output" "$TEMPORARY/go" || finish 125 no-temporary
 # A pipe, not the file itself: `> /dev/stderr` in a job would empty the file. On a full disk the job goes on.
 {
     trap '' TERM INT HUP
