@@ -87,10 +87,9 @@ def _crun_stop(job: Placed, options: str = "--cgroup-manager=disabled") -> str:
 
 def _runc(job: Placed) -> str:
     """In namespaces of its own first: where it may, runc puts its container into a cgroup that Slurm does not know."""
-    again = _quoted(f"{job.directory}/launch.sh")
     return (
-        f'if [ "$#" -eq 3 ]; then\n    exec {_UNSHARE} /bin/sh {again} "$@" inside\nfi\n'
-        f"{_TELL_LAUNCHER}mount -t proc proc /proc || exit 125\n{_crun(job, '--rootless=true')}"
+        f"{_again(_UNSHARE, job.directory)}{_TELL_LAUNCHER}"
+        f"mount -t proc proc /proc || exit 125\n{_crun(job, '--rootless=true')}"
     )
 
 
@@ -108,12 +107,9 @@ def _charliecloud(job: Placed) -> str:
     extra = [] if "USER" in job.env else ["--unset-env=USER"]
     binds = [f"--bind={bind.source}:{bind.target}" for bind in job.binds]
     words = _quoted("--uid=0", "--gid=0", "--private-tmp", *extra, *binds, f"--cd={job.cwd}", str(job.rootfs), "--")
-    again = _quoted(f"{job.directory}/launch.sh")
     return (
-        'if [ "$#" -eq 3 ]; then\n'
-        f'    exec env -i {_UNSHARE} --uts /bin/sh {again} "$@" inside\n'
-        "fi\n"
-        f'{_TELL_LAUNCHER}set -e\nhostname "{HOSTNAME}-$3" 2>/dev/null || :\n'
+        f"{_again(f'env -i {_UNSHARE} --uts', job.directory)}{_TELL_LAUNCHER}"
+        f'set -e\nhostname "{HOSTNAME}-$3" 2>/dev/null || :\n'
         f'{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
     )
 
@@ -163,16 +159,17 @@ def _enroot(job: Placed) -> str:
 
 def _container(job: Placed) -> str:
     """Slurm's own way: the script runs inside already (Slurm, "Containers Guide"), in its image's own shell."""
-    again = _quoted(f"{INSIDE}/launch.sh")
-    return (
-        f'if [ "$#" -eq 3 ]; then\n    exec env -i /bin/sh {again} "$@" inside\nfi\n'
-        f"{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
-    )
+    return f"{_again('env -i', INSIDE)}{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
 
 
 def _inside(job: Placed) -> Placed:
     """With the job's directory among the mounts; Slurm itself says what runs."""
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
+
+
+def _again(within: str, directory: PurePosixPath) -> str:
+    """launch.sh begins anew within what these words make; it knows that by a fourth one of its own."""
+    return f'if [ "$#" -eq 3 ]; then\n    exec {within} /bin/sh {_quoted(f"{directory}/launch.sh")} "$@" inside\nfi\n'
 
 
 def _exports(env: dict[str, str]) -> str:

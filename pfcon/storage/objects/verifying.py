@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
+from pfcon.storage.objects.answers import CHUNK
 from pfcon.storage.objects.pieces import combined
 from pfcon.storage.objects.store import Described, Piece
 
-_READ = 256 << 10  # bytes; larger ones are new memory each time
 Chunk = bytes | memoryview
 
 
@@ -163,7 +163,7 @@ def feed(fd: int, start: int, end: int, found: Verifier, check: Callable[[], Non
     """Have a verifier see bytes of a file. Raises Mismatch where it ends early."""
     while start < end:
         check()
-        block = os.pread(fd, min(_READ, end - start), start)
+        block = os.pread(fd, min(CHUNK, end - start), start)
         if not block:
             raise Mismatch
         found.update(block)
