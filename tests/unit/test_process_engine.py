@@ -15,6 +15,7 @@ from support.compute import HEARTBEAT, Harness, eventually, jobs_directory, make
 import pfcon
 from pfcon.compute.log import tail
 from pfcon.compute.process.engine import LOG_BYTES
+from pfcon.compute.process.job import JobFolder
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
@@ -207,6 +208,23 @@ def test_nothing_is_left_of_removed_jobs(compute: Harness) -> None:
     with concurrent.futures.ThreadPoolExecutor(9) as pool:
         list(pool.map(compute.engine.remove, [spec.name for spec in specs] * 3))
     assert list(jobs_directory(compute).iterdir()) == []
+
+
+def test_an_order_to_a_supervisor_that_ends_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "control")
+    supervisor = os.open(tmp_path / "control", os.O_RDONLY | os.O_NONBLOCK)
+    job = JobFolder(tmp_path)
+
+    def open_and_end(name: str, flags: int) -> int:
+        control = os.open(tmp_path / name, flags)
+        os.close(supervisor)
+        return control
+
+    monkeypatch.setattr(job, "open", open_and_end)
+    with job:
+        assert not job.order(b"k")
 
 
 def test_the_supervisor_imports_little() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -14,7 +14,7 @@ import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.utils import compare_version, kwargs_from_env, parse_host
 
-from pfcon.compute.docker_api.faults import error_of, no_answer
+from pfcon.compute.docker_api.faults import EndedMeanwhile, error_of, no_answer
 from pfcon.compute.docker_api.http import (
     CONNECT_TIMEOUT,
     POOL_SIZE,
@@ -32,6 +32,7 @@ from pfcon.settings.model import DockerSettings
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _MAX_ERROR_BODY = 64 * 1024
+_LOOKS = 5  # at a container whose process ends meanwhile
 
 
 class _Client(docker.APIClient):
@@ -129,6 +130,12 @@ class ApiCalls:
 
     def get(self, *path: str, **query: Any) -> Any:
         """The JSON of a resource."""
+        for _ in range(_LOOKS - 1):
+            with suppress(EndedMeanwhile):
+                return self._get(*path, **query)
+        return self._get(*path, **query)
+
+    def _get(self, *path: str, **query: Any) -> Any:
         with self.ask("GET", *path, **query) as answer:
             return json.loads(answer.read())
 

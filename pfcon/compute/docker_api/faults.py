@@ -16,6 +16,12 @@ _TRANSIENT = re.compile(
     r"|does not have a leader",
     re.IGNORECASE,
 )
+# Podman 4.3 inspects a container by way of its process, which may end between two looks.
+_ENDED_MEANWHILE = re.compile(r"/proc/\d+/\S+: no such process")
+
+
+class EndedMeanwhile(Unreachable):
+    """A container's process ended while the engine looked at it: ask again."""
 
 
 def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
@@ -30,6 +36,8 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
         return Conflict(text)
     if status == 404 or (status == 500 and text.endswith("no such container")):
         return Absent(text)
+    if status == 500 and _ENDED_MEANWHILE.search(text):
+        return EndedMeanwhile(f"the container engine can't do that now: {text}")
     if status in (408, 429) or status > 500 or (status == 500 and _TRANSIENT.search(text)):
         return Unreachable(f"the container engine can't do that now: {text}")
     if status < 500 or verdict:

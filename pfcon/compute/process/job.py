@@ -113,8 +113,11 @@ class JobFolder(Closing):
                 return False
             raise
         try:
-            with contextlib.suppress(BlockingIOError):  # full of orders not yet read
-                os.write(control, order)
+            os.write(control, order)
+        except BlockingIOError:  # full of orders not yet read
+            return True
+        except BrokenPipeError:  # the supervisor has ended since the pipe was opened
+            return False
         finally:
             os.close(control)
         return True
