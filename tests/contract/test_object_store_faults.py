@@ -17,7 +17,7 @@ from support.object_stores import ObjectHarness, ObjectServer, md5, object_serve
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.answers import Timeouts
-from pfcon.storage.objects.store import ObjectStore, Source, Transient
+from pfcon.storage.objects.store import ObjectStore, Piece, Source, Transient
 
 MIB = 1 << 20
 KINDS = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3")]
@@ -29,7 +29,7 @@ def listing(objects: ObjectHarness) -> object:
 
 
 def sending(objects: ObjectHarness) -> object:
-    return objects.store.large_upload("some", 5 * MIB).send(0, objects.source(b"12345"), md5(b"12345"))
+    return objects.store.large_upload("some", 5 * MIB).send(0, objects.source(b"12345"))
 
 
 REQUESTS: dict[str, Callable[[ObjectHarness], object]] = {
@@ -129,6 +129,24 @@ def test_a_body_that_ends_early_is_told_and_the_rest_can_be_had(relayed: tuple[O
     begin = got.getvalue()
     assert 0 < len(begin) < len(data)
     assert begin + objects.read("big", start=len(begin), etag=etag) == data
+
+
+def test_what_is_spoilt_on_its_way_is_told_and_may_be_sent_again(relayed: tuple[ObjectHarness, HttpRelay]) -> None:
+    objects, relay = relayed
+    small, pieces = b"12345", [os.urandom(5 * MIB), b"67890"]
+    objects.store.check()
+    relay.spoil()
+    with pytest.raises(Transient, match="what arrived is not what was sent"):
+        objects.put("small", small)
+    objects.put("small", small)
+    upload = objects.store.large_upload("large", 5 * MIB)
+    upload.there()
+    relay.spoil()
+    with pytest.raises(Transient, match="what arrived is not what was sent"):
+        upload.send(0, objects.source(pieces[0]))
+    assert [upload.send(number, objects.source(data)) for number, data in enumerate(pieces)] == [*map(md5, pieces)]
+    upload.finish([Piece(len(data), md5(data)) for data in pieces])
+    assert (objects.read("small"), objects.read("large")) == (small, b"".join(pieces))
 
 
 def test_a_busy_store_may_ask_for_patience(relayed: tuple[ObjectHarness, HttpRelay]) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from pfcon.errors import Refused
+from pfcon.storage.objects.sending import source_md5
 from pfcon.storage.objects.store import (
     Changed,
     Described,
@@ -23,6 +24,7 @@ from pfcon.storage.objects.store import (
     ObjectStore,
     Piece,
     Source,
+    Transient,
 )
 
 CHUNK = 1 << 20
@@ -145,7 +147,7 @@ class MemoryStore(ObjectStore):
         check_name(name)
         data = os.pread(source.file.fileno(), source.size, source.start)
         if md5_of(data) != md5:
-            raise Refused(f"{name!r} in {self.place}: what arrived is not what was sent")
+            raise Transient(f"{name!r} in {self.place}: what arrived is not what was sent")
         return data
 
     def large_upload(self, name: str, piece_size: int) -> LargeUpload:
@@ -167,11 +169,13 @@ class _MemoryUpload(LargeUpload):
         sent = self._store.pieces.get(self._name, {})
         return {number: Piece(len(data), md5_of(data)) for number, data in sent.items()}
 
-    def send(self, number: int, source: Source, md5: str) -> None:
+    def send(self, number: int, source: Source) -> str:
         self._store._count("put")
+        md5 = source_md5(source)
         data = self._store.received(self._name, source, md5)
         with self._store.lock:
             self._store.pieces.setdefault(self._name, {})[number] = data
+        return md5
 
     def finish(self, pieces: list[Piece]) -> None:
         if self._finished:

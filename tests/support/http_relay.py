@@ -56,6 +56,7 @@ class HttpRelay:
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
         self._cuts: list[_Cut] = []
+        self._spoils = 0
         self._busy_until, self._retry_after = 0.0, b""
         self.requests: list[Request] = []
         self.delay = 0.0
@@ -77,6 +78,11 @@ class HttpRelay:
         """Break connections after so many bytes of the bodies of the next answers."""
         with self._lock:
             self._cuts.append(_Cut(after, times, method, containing))
+
+    def spoil(self, times: int = 1) -> None:
+        """Change a byte of the bodies of the next requests that have one."""
+        with self._lock:
+            self._spoils = times
 
     def busy(self, seconds: float, retry_after: int = 0) -> None:
         """Answer everything with 503 for so long; with ``Retry-After`` where it is given."""
@@ -159,7 +165,7 @@ class HttpRelay:
         """Pass on the rest of a request, and its answer; whether the connection can be used again."""
         expects = request.headers.get("expect", "").lower() == "100-continue"
         if not expects:
-            _pass_body(client.file, server.socket, request.headers)
+            self._pass_request(request, client, server)
         while True:
             answer = _read_head(server.file)
             if answer is None:
@@ -169,12 +175,22 @@ class HttpRelay:
             client.socket.sendall(reply)
             if status != 100:
                 break
-            _pass_body(client.file, server.socket, request.headers)
+            self._pass_request(request, client, server)
             expects = False
         left = self._cut_for(request)
         if request.method != "HEAD" and status not in (204, 304):
             _pass_body(server.file, client.socket, headers, left, until_end=True)
         return not expects and "close" not in (headers.get("connection", ""), request.headers.get("connection", ""))
+
+    def _pass_request(self, request: Request, client: _Side, server: _Side) -> None:
+        headers, size = request.headers, int(request.headers.get("content-length", 0))
+        with self._lock:
+            spoil = size > 0 and self._spoils > 0
+            self._spoils -= spoil
+        if spoil:
+            server.socket.sendall(bytes(byte ^ 1 for byte in client.file.read(1)))
+            headers = {"content-length": str(size - 1)}
+        _pass_body(client.file, server.socket, headers)
 
     def _cut_for(self, request: Request) -> int | None:
         with self._lock:

@@ -13,7 +13,7 @@ from pfcon.errors import Refused, TooLarge
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import object_fetch, ranges, tree_fetch
+from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
 from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.store import Download
 
@@ -36,7 +36,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (object_fetch, tree_fetch):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
-    monkeypatch.setattr(ranges, "PAUSE", 0.0)
+    monkeypatch.setattr(pace, "PAUSE", 0.0)
 
 
 def stage(store: MemoryStore, job: JobDir, *inputs: str, reserve: int = 0) -> Staged:

@@ -14,7 +14,7 @@ from pfcon.errors import Refused, TooLarge, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import fetching, object_fetch, ranges, retrying, tree_fetch
+from pfcon.storage.objects import fetching, object_fetch, pace, ranges, retrying, tree_fetch
 from pfcon.storage.objects.store import Download, Transient
 
 DATA, OTHER = os.urandom(200_000), os.urandom(190_000)
@@ -32,7 +32,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (object_fetch, tree_fetch):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
-    monkeypatch.setattr(ranges, "PAUSE", 0.0)
+    monkeypatch.setattr(pace, "PAUSE", 0.0)
     monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
 
 

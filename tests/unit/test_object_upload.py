@@ -5,12 +5,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from fakes.memory_store import MemoryStore
+from fakes.memory_store import MemoryStore, md5_of
 
 from pfcon.errors import Absent, Refused
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Delivered
+from pfcon.storage.objects.sending import source_md5
 from pfcon.storage.objects.store import LargeUpload, Limits, Piece, Source, Transient
 from pfcon.storage.objects.uploading import LISTING, upload
 
@@ -135,13 +136,14 @@ class BrokenUpload(LargeUpload):
     def there(self) -> dict[int, Piece]:
         return {number: piece for number, (piece, _) in self.pieces.items()}
 
-    def send(self, number: int, source: Source, md5: str) -> None:
+    def send(self, number: int, source: Source) -> str:
         with self.lock:
             if self.store.left == 0:
                 raise Refused("quota exceeded")
             self.store.left -= 1
             data = os.pread(source.file.fileno(), source.size, source.start)
-            self.pieces[number] = Piece(source.size, md5), data
+            self.pieces[number] = Piece(source.size, md5_of(data)), data
+            return md5_of(data)
 
     def finish(self, pieces: list[Piece]) -> None:
         self.finishes += 1
@@ -202,9 +204,10 @@ class WritingUpload(LargeUpload):
     def there(self) -> dict[int, Piece]:
         return {}
 
-    def send(self, number: int, source: Source, md5: str) -> None:
+    def send(self, number: int, source: Source) -> str:
         if number == 1:
             self.store.touch()
+        return source_md5(source)
 
     def finish(self, pieces: list[Piece]) -> None:
         raise AssertionError("the file has changed")

@@ -40,10 +40,17 @@ def test_these_errors_may_pass(status: int, code: str) -> None:
     assert fault.retry_after == 3
 
 
+@pytest.mark.parametrize("code", ["BadDigest", "XAmzContentSHA256Mismatch"])
+def test_what_was_spoilt_on_its_way_may_be_sent_again(code: str) -> None:
+    fault = answered(error(400, code), PLACE, "a/b")
+    assert isinstance(fault, Transient)
+    assert str(fault) == f"'a/b' in {PLACE}: what arrived is not what was sent (400 {code}: Because.)"
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        *((400, "BadDigest"), (400, "InvalidRequest"), (400, "EntityTooSmall"), (400, "KeyTooLongError")),
+        *((400, "InvalidRequest"), (400, "EntityTooSmall"), (400, "KeyTooLongError")),
         *((403, "AccessDenied"), (403, "SignatureDoesNotMatch"), (403, "InvalidAccessKeyId"), (403, "403")),
         *((403, "RequestTimeTooSkewed"), (301, "PermanentRedirect"), (501, "NotImplemented"), (405, "405")),
         *((404, "NoSuchBucket"), (404, "NoSuchUpload"), (409, "InvalidBucketState")),

@@ -27,7 +27,13 @@ def test_these_answers_may_pass(status: int) -> None:
     assert str(fault) == f"{PLACE} answers {status} (Bad Because.)"
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 405, 409, 411, 413, 422, 501, 505])
+def test_what_was_spoilt_on_its_way_may_be_sent_again() -> None:
+    fault = answered(answer(422), OBJECT)
+    assert isinstance(fault, Transient)
+    assert str(fault) == f"'a/b' in {PLACE}: what arrived is not what was sent (422: Bad Because.)"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 409, 411, 413, 501, 505])
 def test_these_answers_are_final(status: int) -> None:
     fault = answered(answer(status), OBJECT)
     assert type(fault) is Refused

@@ -7,8 +7,9 @@ from threading import Lock
 from typing import TypeVar
 
 from pfcon.errors import PfconError, Refused
-from pfcon.storage.objects.pieces import md5_of, ranges
+from pfcon.storage.objects.pieces import ranges
 from pfcon.storage.objects.retrying import Retrying
+from pfcon.storage.objects.sending import source_md5
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, ObjectStore, Piece, Source, Transient
 from pfcon.storage.objects.there import Known
 from pfcon.storage.objects.verifying import holds
@@ -55,11 +56,12 @@ class Sender:
 
     def send_whole(self, file: OutputFile, known: Known | None) -> bool:
         """Make the object hold a file, in one request; whether that was needed. Raises FileChanged, Refused."""
-        md5 = self.md5(file, 0, file.size)
+        source = Source(file.file, 0, file.size)
+        md5 = self.md5(source)
         file.require_unchanged()
         if known == Known(file.size, md5):
             return False
-        self.request(file, lambda: self._store.put(file.name, Source(file.file, 0, file.size), md5))
+        self.request(file, lambda: self._store.put(file.name, source, md5))
         return True
 
     def has(self, file: OutputFile) -> bool:
@@ -77,9 +79,9 @@ class Sender:
         upload = self.request(file, lambda: self._store.large_upload(file.name, piece_size))
         return FileInPieces(self, file, piece_size, upload, self.request(file, upload.there))
 
-    def md5(self, file: OutputFile, start: int, size: int) -> str:
-        """Hex MD5 of a range."""
-        return md5_of(file.file, start, size, self._retrying.check)
+    def md5(self, source: Source) -> str:
+        """Hex MD5 of a file, or of a part of it."""
+        return source_md5(source, self._retrying.check)
 
     def request(self, file: OutputFile, request: Callable[[], T]) -> T:
         """Make a request for a file, patiently.
@@ -116,19 +118,20 @@ class FileInPieces:
         Gives back the bytes that were sent, and whether the object is there now. Raises FileChanged.
         """
         start, size = self._ranges[number]
-        piece = Piece(size, self._sender.md5(self._file, start, size))
+        source = Source(self._file.file, start, size)
+        piece = self._there.get(number)
+        sent = 0
+        if piece is None or piece != Piece(size, self._sender.md5(source)):
+            piece = Piece(size, self._sender.request(self._file, lambda: self._upload.send(number, source)))
+            sent = size
         self._file.require_unchanged()
-        needed = self._there.get(number) != piece
-        if needed:
-            source = Source(self._file.file, start, size)
-            self._sender.request(self._file, lambda: self._upload.send(number, source, piece.md5))
         with self._lock:
             self._done[number] = piece
             last = len(self._done) == len(self._ranges)
         if last:
             self._file.require_unchanged()
             self._finish([self._done[number] for number in self.numbers])
-        return size if needed else 0, last
+        return sent, last
 
     def abandon_if_changed(self) -> None:
         """Take pieces back that no later try can use. No thread may be sending any."""

@@ -1,9 +1,7 @@
-"""How a large file is cut into pieces, and their MD5s. Pure, but for the reading of the file."""
+"""How a large file is cut into pieces, and their MD5s put together. Pure."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Iterator
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.store import Limits, Piece
@@ -11,7 +9,6 @@ from pfcon.units import MIB, human_bytes
 
 LARGE = 256 * MIB  # bytes; smaller files are sent whole
 PIECE = 64 * MIB  # bytes; enough that a request's own cost does not count, and that several are sent at once
-_READ = MIB
 
 
 def piece_size(size: int, limits: Limits) -> int | None:
@@ -32,20 +29,6 @@ def ranges(size: int, piece: int) -> Iterator[tuple[int, int]]:
     """Start and length of each piece."""
     for start in range(0, size, piece):
         yield start, min(piece, size - start)
-
-
-def md5_of(file: BinaryIO, start: int, size: int, check: Callable[[], None]) -> str:
-    """Hex MD5 of a range of a file, or of what there is of it; ``check`` is called now and then and may raise."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    end = start + size
-    while start < end:
-        check()
-        block = os.pread(file.fileno(), min(_READ, end - start), start)
-        if not block:
-            break
-        md5.update(block)
-        start += len(block)
-    return md5.hexdigest()
 
 
 def combined(pieces: list[Piece], *, binary: bool) -> str:

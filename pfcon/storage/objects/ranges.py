@@ -1,10 +1,10 @@
 """A large object that is fetched in ranges, by several threads at once, and verified in order while they come."""
 
 import os
-import time
 from threading import Lock
 
 from pfcon.links import StagedItem
+from pfcon.storage.objects.pace import Pace
 from pfcon.storage.objects.scratch import ScratchFile
 from pfcon.storage.objects.store import Described
 from pfcon.storage.objects.verifying import Chunk, feed, verifier
@@ -13,10 +13,6 @@ from pfcon.units import MIB
 LARGE = 64 * MIB  # bytes; smaller objects come in one piece
 RANGE = 32 * MIB  # enough that a request's own cost does not count
 LEAD = 16  # ranges that may be fetched ahead of what is verified: they are in the page cache then
-# Ranges under way that are enough from a near store, where verifying is what takes time: sixteen took a seventh longer.
-# Whenever none was begun for a PAUSE, one more is: from a distant store there are soon as many as there are threads.
-FEW = 2
-PAUSE = 0.1  # seconds
 
 
 class RangedObject:
@@ -31,23 +27,21 @@ class RangedObject:
         self.fault: Exception | None = None
         self._verifier = verifier(described)
         self._state, self._verifying = Lock(), Lock()
-        self._taken = self._active = 0
-        self._last_taken = 0.0
+        self._taken = 0
+        self._pace = Pace()
         self._verified = 0  # bytes from the start
         self._written: dict[int, int] = {}  # up to where each range is, by its start; those that are not verified yet
 
     def take(self) -> tuple[int, int] | None:
         """Start and end of a range that nobody has taken; None when there is none now."""
         with self._state:
-            start, now = self._taken, time.monotonic()
+            start = self._taken
             if self.fault is not None or start >= min(self.described.size, self._verified + LEAD * RANGE):
                 return None
-            if self._active >= FEW and now < self._last_taken + PAUSE:
+            if not self._pace.try_begin():
                 return None
-            self._last_taken = now
             self._taken = min(start + RANGE, self.described.size)
             self._written[start] = start
-            self._active += 1
             return start, self._taken
 
     def write(self, chunk: Chunk, at: int) -> None:
@@ -69,8 +63,7 @@ class RangedObject:
     def done(self) -> bool:
         """A range is given back; whether it was the last one under way and there will be no more."""
         with self._state:
-            self._active -= 1
-            return not self._active and (self.fault is not None or self._taken >= self.described.size)
+            return not self._pace.end() and (self.fault is not None or self._taken >= self.described.size)
 
     def finish(self) -> None:
         """Verify the rest. Raises the fault, Mismatch."""

@@ -21,6 +21,7 @@ NETWORK_FAULTS = (HTTPClientError, NoConnectionError, IncompleteReadError, HTTPE
 
 _TRANSIENT_CODES = {
     *("RequestTimeout", "IncompleteBody", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException"),
+    *("BadDigest", "XAmzContentSHA256Mismatch"),
     *("OperationAborted", "ConditionalRequestConflict", "InternalError", "ServiceUnavailable"),
 }
 _TRANSIENT = {408, 429}
@@ -34,8 +35,8 @@ _REASONS = {
     "AccessDenied": "S3_ACCESS_KEY has no right to do that",
     "403": "S3_ACCESS_KEY and S3_SECRET_KEY are refused, or have no right to do that",
     "RequestTimeTooSkewed": "its clock and this machine's differ too much",
-    "BadDigest": "what arrived is not what was sent, or the file changed meanwhile",
-    "XAmzContentSHA256Mismatch": "what arrived is not what was sent, or the file changed meanwhile",
+    "BadDigest": "what arrived is not what was sent",
+    "XAmzContentSHA256Mismatch": "what arrived is not what was sent",
     "PermanentRedirect": "the bucket is elsewhere: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
     "301": "the bucket is elsewhere: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
 }
@@ -59,7 +60,8 @@ def answered(error: ClientError, place: str, name: str | None, secrets: tuple[st
     what = place if name is None else f"{name!r} in {place}"
     told = f"{status} {code}: {text}" if code != str(status) else f"{status} {text}"
     if code in _TRANSIENT_CODES or status in _TRANSIENT or (status >= 500 and status not in _LASTING):
-        return Transient(f"{place} answers {told}", seconds(about.get("HTTPHeaders", {}).get("retry-after")))
+        reason = f"{what}: {_REASONS[code]} ({told})" if code in _REASONS else f"{place} answers {told}"
+        return Transient(reason, seconds(about.get("HTTPHeaders", {}).get("retry-after")))
     if code in _NO_BUCKET or (code in _NO_KEY and name is None):
         return Refused(f"there is no {place}")
     if code in _NO_KEY:

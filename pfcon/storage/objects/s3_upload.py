@@ -11,7 +11,7 @@ from pfcon.storage.objects.answers import md5_of
 from pfcon.storage.objects.s3_answers import content_md5, plain_etag
 from pfcon.storage.objects.s3_bucket import Bucket
 from pfcon.storage.objects.s3_faults import NoUpload
-from pfcon.storage.objects.sending import SourceReader
+from pfcon.storage.objects.sending import SourceReader, source_md5
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Piece, Source
 
 
@@ -46,9 +46,10 @@ class S3LargeUpload(LargeUpload):
         """See LargeUpload."""
         return dict(self._begin().there)
 
-    def send(self, number: int, source: Source, md5: str) -> None:
-        """See LargeUpload."""
+    def send(self, number: int, source: Source) -> str:
+        """See LargeUpload. S3 wants the MD5 before the bytes: they are read twice."""
         begun = self._begin()
+        md5 = source_md5(source)
         told = self._bucket.call(
             "upload_part",
             self._name,
@@ -59,6 +60,7 @@ class S3LargeUpload(LargeUpload):
             ContentMD5=content_md5(md5),
         )
         begun.sent[number] = md5, plain_etag(told["ETag"])
+        return md5
 
     def finish(self, pieces: list[Piece]) -> None:
         """See LargeUpload."""

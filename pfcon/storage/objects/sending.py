@@ -1,11 +1,27 @@
-"""A part of a file as the HTTP libraries want it, read piecemeal at its own offset."""
+"""A part of a file as the HTTP libraries want it, read piecemeal at its own offset; and its MD5."""
 
+import hashlib
 import os
+from collections.abc import Callable
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.store import Source
 
 CHUNK = 1 << 20  # bytes in memory at a time
+
+
+def source_md5(source: Source, check: Callable[[], None] = lambda: None) -> str:
+    """Hex MD5 of a source, or of what there is of it; ``check`` is called now and then and may raise."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    start, end = source.start, source.start + source.size
+    while start < end:
+        check()
+        block = os.pread(source.file.fileno(), min(CHUNK, end - start), start)
+        if not block:
+            break
+        md5.update(block)
+        start += len(block)
+    return md5.hexdigest()
 
 
 class SourceFault(Exception):

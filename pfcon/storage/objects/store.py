@@ -5,7 +5,8 @@ are any text without NUL; they are never taken for paths here. Sizes and offsets
 
 Every method makes one request or, where it says so, few, and tries nothing twice: ``retrying`` does. Errors:
 
-* Transient: it may pass (5xx, 408, 429, a broken or silent connection, a body that ended early).
+* Transient: it may pass (5xx, 408, 429, a broken or silent connection, a body that ended early or that arrived
+  otherwise than it was sent).
 * ObjectAbsent: there is no such object (any more).
 * Changed: an object is not the one that ``etag`` names (412).
 * Refused: it won't pass: wrong credentials, no right, no such container, a request that the store does not take. The
@@ -118,8 +119,11 @@ class LargeUpload(ABC):
         """The pieces that an earlier try has left, by number, from 0 on. A few requests."""
 
     @abstractmethod
-    def send(self, number: int, source: Source, md5: str) -> None:
-        """Send one piece; the store verifies it. Several threads may send at once. md5: hex."""
+    def send(self, number: int, source: Source) -> str:
+        """Send one piece; gives back the hex MD5 of the bytes that were read and that the store has: it is verified.
+
+        Several threads may send at once.
+        """
 
     @abstractmethod
     def finish(self, pieces: list[Piece]) -> None:

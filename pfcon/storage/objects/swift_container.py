@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
+from swiftclient.utils import LengthWrapper
 
 from pfcon.storage.objects.answers import CHUNK, body, range_header
 from pfcon.storage.objects.sending import SourceReader
 from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
 from pfcon.storage.objects.swift_access import SwiftAccess
 from pfcon.storage.objects.swift_answers import Row
-from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, unanswered
+from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, NOT_WHAT_WAS_SENT, Asked, unanswered
 
 
 class Answer(NamedTuple):
@@ -116,16 +117,34 @@ class SwiftContainer:
 
     def put(self, name: str, source: Source, md5: str) -> None:
         """Store an object in one request; Swift compares the MD5."""
+        self._put(name, source, md5)
 
-        def send(url: str, token: str, *, http_conn: Any) -> None:
-            contents = SourceReader(source) if source.size else b""
-            swiftclient.put_object(
-                url, token, self.name, name, contents, content_length=source.size, etag=md5, http_conn=http_conn
+    def put_hashing(self, name: str, source: Source) -> str:
+        """Store an object in one request; its MD5 is computed while it is sent, compared with Swift's and given back.
+
+        Where they differ, the wrong object is there: it is Transient, and the next request replaces it.
+        """
+        sent, arrived = self._put(name, source)
+        if sent != arrived:
+            raise Transient(f"{name!r} in {self.place}: {NOT_WHAT_WAS_SENT}")
+        return sent
+
+    def _put(self, name: str, source: Source, md5: str = "") -> tuple[str, str]:
+        """The MD5 of what was sent, and Swift's of what arrived. ``md5``, where it is given, is compared by Swift."""
+
+        def send(url: str, token: str, *, http_conn: Any) -> tuple[str, str]:
+            contents = LengthWrapper(SourceReader(source), source.size, md5=not md5)
+            etag = swiftclient.put_object(
+                *(url, token, self.name, name, contents if source.size else b""),
+                content_length=source.size,
+                etag=md5,
+                http_conn=http_conn,
             )
+            return md5 or contents.get_md5sum(), etag
 
         try:
             with self._telling_apart():
-                self._access.call(Asked(self.place, name), send)
+                return self._access.call(Asked(self.place, name), send)
         except ObjectAbsent:  # nobody asked for one: a proxy remembers that there was no such container
             raise Transient(f"{self.place} is so new that not all of Swift knows it") from None
 

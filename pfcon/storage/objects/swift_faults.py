@@ -16,12 +16,12 @@ NETWORK_FAULTS = (RequestException, HTTPError, OSError)
 
 _TRANSIENT = {408, 429, 498, 499}  # 498: Swift's rate limit; 499: it saw the client go
 _LASTING = {501, 505}
+NOT_WHAT_WAS_SENT = "what arrived is not what was sent"
 _REASONS = {
     401: "the credentials of SWIFT_USERNAME and SWIFT_KEY are refused",
     403: "SWIFT_USERNAME has no right to do that",
     411: "it wants requests that tell their length",
     413: "that is too large, or above the account's quota",
-    422: "what arrived is not what was sent, or the file changed meanwhile",
 }
 
 
@@ -52,6 +52,8 @@ def answered(error: ClientException, asked: Asked) -> Exception:
     if status in _TRANSIENT or (status >= 500 and status not in _LASTING):
         headers = error.http_response_headers or {}
         return Transient(f"{asked.place} answers {status} ({text})", seconds(headers.get("Retry-After")))
+    if status == 422:
+        return Transient(f"{asked.what}: {NOT_WHAT_WAS_SENT} ({status}: {text})")
     if status == 404:
         return ObjectAbsent(f"no {asked.what}") if asked.name is not None else NoContainer(f"there is no {asked.place}")
     if status in (412, 416) and asked.name is not None:

@@ -38,9 +38,9 @@ class SwiftLargeUpload(LargeUpload):
         """See LargeUpload."""
         return dict(self._begin()[1])
 
-    def send(self, number: int, source: Source, md5: str) -> None:
+    def send(self, number: int, source: Source) -> str:
         """See LargeUpload."""
-        self._pieces.put(self._piece(number), source, md5)
+        return self._pieces.put_hashing(self._piece(number), source)
 
     def finish(self, pieces: list[Piece]) -> None:
         """See LargeUpload."""

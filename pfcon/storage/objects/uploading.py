@@ -16,6 +16,7 @@ from pfcon.storage.base import Delivered
 from pfcon.storage.crew import Crew
 from pfcon.storage.innetwork import path_text
 from pfcon.storage.objects.output_files import FileInPieces, OutputFile, Sender
+from pfcon.storage.objects.pace import Pace
 from pfcon.storage.objects.pieces import piece_size
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
@@ -62,6 +63,7 @@ class _Upload:
         self._outgoing, self._prefix, self._there, self._retrying = job.outgoing, prefix, there, retrying
         self._limits = retrying.call(store.place, store.limits)
         self._sender = Sender(store, retrying)
+        self._pace = Pace()
         self._taking, self._counting = Lock(), Lock()
         self._open_files: dict[OutputFile, FileInPieces | None] = {}
         self._nfiles = self._nbytes = self._nsent = self._bytes_sent = 0
@@ -138,12 +140,16 @@ class _Upload:
         self._open_files[file] = whole = self._sender.begin(file, size)
 
         def send(number: int) -> None:
-            nbytes, finished = whole.send(number)
+            try:
+                nbytes, finished = whole.send(number)
+            finally:
+                self._pace.end()
             self._count(nbytes)
             if finished:
                 self._done(file, sent=True)
 
         for number in whole.numbers:
+            self._pace.begin()
             yield partial(send, number)
 
     def _count(self, nbytes: int) -> None:
