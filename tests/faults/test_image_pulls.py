@@ -101,16 +101,13 @@ def test_a_post_answers_at_once_and_the_job_runs_when_its_image_has_come(
     api = Api(server.url)
     assert api.get(f"jobs/{new_jid()}/").status_code == 404  # connected to the engine
     jid = new_jid()
-    begin = time.monotonic()
     answer = api.submit(jid, RUN, ZIP, image=image)
-    assert time.monotonic() - begin < 1
     assert answer.status_code == 201, answer.text
     compute = answer.json()["compute"]
     assert (compute["status"], compute["message"]) == ("notStarted", f"pulling image {image}")
     poll("progress", lambda: has_progress(api, jid, image))
-    begin = time.monotonic()
-    assert requests.get(server.url + "health/", timeout=5).json() == {"health": "OK"}
-    assert time.monotonic() - begin < 1
+    assert requests.get(server.url + "health/", timeout=30).json() == {"health": "OK"}
+    assert message_of(api, jid).startswith("pulling")  # still: nobody waited for it
     relay.hurry()
     assert_ran_once(api, jid)
 

@@ -137,9 +137,8 @@ def test_a_hundred_thousand_files_are_deleted_in_the_background(server: LiveServ
     precious.mkdir()
     (precious / "f").touch()
     (job.key / "outgoing" / "link").symlink_to(precious)
-    begin = time.monotonic()
-    assert job.delete().status_code == 201
-    assert time.monotonic() - begin < 2
+    answer = job.delete()
+    assert (answer.status_code, answer.json()["compute"]["status"]) in ((201, "notStarted"), (201, "started"))
     ended = job.wait("delete", timeout=120)
     assert ended["status"] == "finishedSuccessfully", ended
     assert int(ended["message"].split()[1]) >= 100_000

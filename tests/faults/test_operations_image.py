@@ -1,7 +1,6 @@
 """Operations as containers: copy and delete jobs run on Docker from the image of PFCON_OP_IMAGE."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 import docker
@@ -94,9 +93,8 @@ def test_a_delete_job_cancels_the_plugin_s_container(server: LiveServer, engine:
     job = StagedJob(server)
     job.copied()
     job.plugin("sleep 300")
-    begin = time.monotonic()
-    assert job.delete().status_code == 201
-    assert time.monotonic() - begin < 5
+    answer = job.delete()
+    assert (answer.status_code, answer.json()["compute"]["status"]) in ((201, "notStarted"), (201, "started"))
     assert job.wait("delete")["status"] == "finishedSuccessfully"
     assert not engine.inspect_container(job.jid)["State"]["Running"]
     assert "cancel" in job.wait("plugin")["message"]
