@@ -19,9 +19,9 @@ from pfcon.storage.objects.stores import make_store
 
 NAMES = {"swift": "swift upload", "s3": "aws s3 cp --recursive"}
 NOTE = (
-    "upload: below a new prefix each time, with the outputs in the page cache; pfcon reads a file twice, for the MD5 that "
-    "the store verifies and to send it, but pieces of a large one that go to Swift once; again: the same job once more, "
-    "which compares and sends nothing."
+    "upload: below a new prefix each time, with the outputs in the page cache; pfcon reads a file twice, for the MD5 "
+    "that the store verifies and to send it, but pieces of a large one that go to Swift once; again: the same job once "
+    "more, which compares and sends nothing."
 )
 
 
