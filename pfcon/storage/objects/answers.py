@@ -16,7 +16,7 @@ _MAX_TEXT = 300
 
 
 class Timeouts(NamedTuple):
-    """Seconds for a connection (or the sending of 16 KiB), and for any silence of the store in an answer."""
+    """Seconds for a connection (or the sending of 64 KiB), and for any silence of the store in an answer."""
 
     connect: float = 10.0
     read: float = 60.0
