@@ -69,3 +69,21 @@ class SourceReader:
             raise Refused("the file became shorter while it was sent")
         self._offset += len(found)
         return found
+
+
+class HashingReader:
+    """A source that is read once, from its start to its end, and the MD5 of what was read."""
+
+    def __init__(self, source: Source) -> None:
+        self._reader = SourceReader(source)
+        self._md5 = hashlib.md5(usedforsecurity=False)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As SourceReader's."""
+        found = self._reader.read(size)
+        self._md5.update(found)
+        return found
+
+    def hexdigest(self) -> str:
+        """In hex."""
+        return self._md5.hexdigest()

@@ -1,21 +1,22 @@
 """One container of Swift: its requests, one by one."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
-from swiftclient.utils import LengthWrapper
 
 from pfcon.storage.objects.answers import CHUNK, body, range_header
-from pfcon.storage.objects.sending import SourceReader
+from pfcon.storage.objects.sending import HashingReader, SourceReader
 from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
 from pfcon.storage.objects.swift_access import SwiftAccess
 from pfcon.storage.objects.swift_answers import Row
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, NOT_WHAT_WAS_SENT, Asked, unanswered
+
+Reader = TypeVar("Reader", SourceReader, HashingReader)
 
 
 class Answer(NamedTuple):
@@ -117,30 +118,30 @@ class SwiftContainer:
 
     def put(self, name: str, source: Source, md5: str) -> None:
         """Store an object in one request; Swift compares the MD5."""
-        self._put(name, source, md5)
+        self._put(name, source.size, lambda: SourceReader(source), md5)
 
     def put_hashing(self, name: str, source: Source) -> str:
         """Store an object in one request; its MD5 is computed while it is sent, compared with Swift's and given back.
 
         Where they differ, the wrong object is there: it is Transient, and the next request replaces it.
         """
-        sent, arrived = self._put(name, source)
-        if sent != arrived:
+        reader, arrived = self._put(name, source.size, lambda: HashingReader(source))
+        if reader.hexdigest() != arrived:
             raise Transient(f"{name!r} in {self.place}: {NOT_WHAT_WAS_SENT}")
-        return sent
+        return arrived
 
-    def _put(self, name: str, source: Source, md5: str = "") -> tuple[str, str]:
-        """The MD5 of what was sent, and Swift's of what arrived. ``md5``, where it is given, is compared by Swift."""
+    def _put(self, name: str, size: int, make: Callable[[], Reader], md5: str = "") -> tuple[Reader, str]:
+        """What the bytes were read from, and Swift's MD5 of them; ``md5``, where it is given, is compared by Swift."""
 
-        def send(url: str, token: str, *, http_conn: Any) -> tuple[str, str]:
-            contents = LengthWrapper(SourceReader(source), source.size, md5=not md5)
+        def send(url: str, token: str, *, http_conn: Any) -> tuple[Reader, str]:
+            reader = make()
             etag = swiftclient.put_object(
-                *(url, token, self.name, name, contents if source.size else b""),
-                content_length=source.size,
+                *(url, token, self.name, name, reader if size else b""),
+                content_length=size,
                 etag=md5,
                 http_conn=http_conn,
             )
-            return md5 or contents.get_md5sum(), etag
+            return reader, etag
 
         try:
             with self._telling_apart():
