@@ -4,7 +4,6 @@ import importlib.util
 import io
 import socketserver
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from support.background import in_background
 from support.shell import Bash
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -70,13 +70,10 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def engine(directory: Path, answers: dict[str, tuple[int, str]]) -> Iterator[Server]:
     """An engine at ``directory/sock``."""
-    with Server(str(directory / "sock"), Handler) as server:
-        server.answers, server.asked = answers, []
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    server = Server(str(directory / "sock"), Handler)
+    server.answers, server.asked = answers, []
+    with in_background(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.background import in_background
 
 from pfcon.compute.docker_api.http import KeepAlive, TcpConnection, UnixConnection
 
@@ -55,12 +57,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    with Server(os.path.relpath(tmp_path / "s")) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with in_background(Server(os.path.relpath(tmp_path / "s"))) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -121,15 +119,12 @@ def test_many_threads_share_the_pool(server: Server, pool: KeepAlive) -> None:
 
 
 def test_tcp_is_spoken_as_well() -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads, server.connections, server.requests, server.hangs_up = True, 0, 0, False  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    server: Any = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.connections, server.requests, server.hangs_up = True, 0, 0, False
+    with in_background(server):
         pool = KeepAlive(lambda: TcpConnection("127.0.0.1", server.server_address[1]))
         assert [fetch(pool, "/a"), fetch(pool, "/b")] == [(200, b"/a" * 1000), (200, b"/b" * 1000)]
-        assert server.connections == 1  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize("make", [lambda path: path / "nobody", lambda path: path])

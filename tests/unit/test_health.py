@@ -1,11 +1,11 @@
 """``pfcon health``, which is what a container's health check runs."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from support.background import in_background
 
 from pfcon.__main__ import main
 from pfcon.errors import Unreachable
@@ -30,12 +30,8 @@ def service(status: int, body: bytes) -> Iterator[int]:
         def log_message(self, *words: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with in_background(HTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield server.server_address[1]
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from support.background import in_background
 from support.http_relay import HttpRelay
 
 BODY = bytes(range(256)) * 1024
@@ -40,14 +41,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def relay() -> Iterator[HttpRelay]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with in_background(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
         with HttpRelay(server.server_address[1]) as found:
             yield found
-        server.shutdown()
-        thread.join()
 
 
 @contextlib.contextmanager
