@@ -94,6 +94,7 @@ def test_other_faults_of_a_start_are_not_blamed_on_the_command(text: str) -> Non
     [
         "write /x: no space left on device",
         "fork/exec: Resource temporarily unavailable",
+        "read /proc/15132/cgroup: no such process",
         "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few are online.",
     ],
 )

@@ -2,8 +2,9 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -14,7 +15,7 @@ import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.utils import compare_version, kwargs_from_env, parse_host
 
-from pfcon.compute.docker_api.faults import EndedMeanwhile, error_of, no_answer
+from pfcon.compute.docker_api.faults import error_of, no_answer
 from pfcon.compute.docker_api.http import (
     CONNECT_TIMEOUT,
     POOL_SIZE,
@@ -32,7 +33,7 @@ from pfcon.settings.model import DockerSettings
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _MAX_ERROR_BODY = 64 * 1024
-_LOOKS = 5  # at a container whose process ends meanwhile
+_AGAIN = (0.05, 0.1, 0.2, 0.4, None)  # seconds until what failed is read again; the last fault is told
 
 
 class _Client(docker.APIClient):
@@ -119,23 +120,25 @@ class ApiCalls:
 
     @contextmanager
     def ask(self, method: str, *path: str, **query: Any) -> Iterator[Answer]:
-        """A request without a body to a resource, its path given in parts: ``ask("GET", "containers", id, "json")``."""
+        """Read a resource whose path is given in parts: ``ask("GET", "containers", id, "json")``.
+
+        An engine that failed over it is asked again: Podman 4.3 does while a container begins or ends meanwhile.
+        """
         target = "/".join(["", f"v{self.api_version}", *(quote(part, safe="") for part in path)])
         if query:
             target += "?" + urlencode(query)
-        with told(self.where), self._ask(method, target) as answer:
-            if answer.status >= 400:
-                raise error_of(answer.status, _reason(answer))
-            yield answer
+        for pause in _AGAIN:
+            with told(self.where), self._ask(method, target) as answer:
+                if answer.status < 400:
+                    yield answer
+                    return
+                fault = error_of(answer.status, _reason(answer))
+            if answer.status != 500 or not isinstance(fault, Unreachable) or pause is None:
+                raise fault
+            time.sleep(pause)
 
     def get(self, *path: str, **query: Any) -> Any:
         """The JSON of a resource."""
-        for _ in range(_LOOKS - 1):
-            with suppress(EndedMeanwhile):
-                return self._get(*path, **query)
-        return self._get(*path, **query)
-
-    def _get(self, *path: str, **query: Any) -> Any:
         with self.ask("GET", *path, **query) as answer:
             return json.loads(answer.read())
 

@@ -13,15 +13,9 @@ from pfcon.network import silence
 _TRANSIENT = re.compile(
     r"no space left|too many open files|temporarily unavailable|cannot allocate memory|connection refused"
     r"|deadline exceeded|timed? ?out|transport is closing|is unavailable|shim.* (?:exited|closed)|resource busy"
-    r"|does not have a leader",
+    r"|does not have a leader|no such process",
     re.IGNORECASE,
 )
-# Podman 4.3 inspects a container by way of its process, which may end between two looks.
-_ENDED_MEANWHILE = re.compile(r"/proc/\d+/\S+: no such process")
-
-
-class EndedMeanwhile(Unreachable):
-    """A container's process ended while the engine looked at it: ask again."""
 
 
 def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
@@ -36,8 +30,6 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
         return Conflict(text)
     if status == 404 or (status == 500 and text.endswith("no such container")):
         return Absent(text)
-    if status == 500 and _ENDED_MEANWHILE.search(text):
-        return EndedMeanwhile(f"the container engine can't do that now: {text}")
     if status in (408, 429) or status > 500 or (status == 500 and _TRANSIENT.search(text)):
         return Unreachable(f"the container engine can't do that now: {text}")
     if status < 500 or verdict:
