@@ -4,13 +4,13 @@ Identity API v3 "Password authentication with scoped authorization", v2.0 "Authe
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import swiftclient
+from support.background import in_background
 
 USER, PASSWORD, PROJECT, DOMAIN = "cube", "a-keystone-password", "chris", "hospital"
 REGIONS = ("boston", "elsewhere")
@@ -101,11 +101,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def keystone(swift_auth_url: str, user: str, key: str) -> Iterator[Keystone]:
     """A running Keystone in front of a Swift."""
-    with Keystone(swift_auth_url, user, key) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="keystone")
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with in_background(Keystone(swift_auth_url, user, key)) as server:
+        yield server

@@ -215,16 +215,18 @@ def test_an_order_to_a_supervisor_that_ends_meanwhile_is_no_fault(
 ) -> None:
     os.mkfifo(tmp_path / "control")
     supervisor = os.open(tmp_path / "control", os.O_RDONLY | os.O_NONBLOCK)
-    job = JobFolder(tmp_path)
+    job, opened = JobFolder(tmp_path), []
 
     def open_and_end(name: str, flags: int) -> int:
+        opened.append(name)
         control = os.open(tmp_path / name, flags)
         os.close(supervisor)
         return control
 
     monkeypatch.setattr(job, "open", open_and_end)
     with job:
-        assert not job.order(b"k")
+        job.order(b"k")
+    assert opened == ["control"]
 
 
 def test_the_supervisor_imports_little() -> None:

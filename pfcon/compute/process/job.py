@@ -104,23 +104,20 @@ class JobFolder(Closing):
         if marker := state.get("marker"):
             kill_marked(marker)
 
-    def order(self, order: bytes) -> bool:
-        """Tell the supervisor something; False when there is none."""
+    def order(self, order: bytes) -> None:
+        """Tell the supervisor something; nothing where it has ended."""
         try:
             control = self.open("control", os.O_WRONLY | os.O_NONBLOCK)
         except OSError as fault:
             if fault.errno == errno.ENXIO:
-                return False
+                return
             raise
         try:
-            os.write(control, order)
-        except BlockingIOError:  # full of orders not yet read
-            return True
-        except BrokenPipeError:  # the supervisor has ended since the pipe was opened
-            return False
+            # Full of orders that are not read yet; or it has ended since the pipe was opened.
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(control, order)
         finally:
             os.close(control)
-        return True
 
     def take_away(self, grave: Path) -> None:
         """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""

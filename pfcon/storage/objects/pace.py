@@ -1,7 +1,7 @@
 """How many parts of large objects are under way: few to or from a near store, many where it is distant.
 
-A near store's time goes into checksums and the disk: sixteen parts at once took a seventh longer than two. From a
-distant one there are soon as many under way as there are threads.
+A near store's time goes into checksums and the disk: sixteen ranges at once took a seventh longer to fetch than two. To
+or from a distant one there are soon as many under way as there are threads.
 """
 
 import time

@@ -1,9 +1,9 @@
 """One container of Swift: its requests, one by one."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from swiftclient import client as swiftclient
@@ -15,8 +15,6 @@ from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
 from pfcon.storage.objects.swift_access import SwiftAccess
 from pfcon.storage.objects.swift_answers import Row
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, NOT_WHAT_WAS_SENT, Asked, unanswered
-
-Reader = TypeVar("Reader", SourceReader, HashingReader)
 
 
 class Answer(NamedTuple):
@@ -116,32 +114,22 @@ class SwiftContainer:
             stack.callback(content.close)
             yield Answer(told, content)
 
-    def put(self, name: str, source: Source, md5: str) -> None:
-        """Store an object in one request; Swift compares the MD5."""
-        self._put(name, source.size, lambda: SourceReader(source), md5)
+    def put(self, name: str, source: Source, md5: str = "") -> str:
+        """Store an object in one request, and give back its MD5. Swift compares the one that is given.
 
-    def put_hashing(self, name: str, source: Source) -> str:
-        """Store an object in one request; its MD5 is computed while it is sent, compared with Swift's and given back.
-
-        Where they differ, the wrong object is there: it is Transient, and the next request replaces it.
+        Without one, it is computed while the object is sent, and compared with Swift's. Where they differ the wrong
+        object is there: that is Transient, and the next request replaces it.
         """
-        reader, arrived = self._put(name, source.size, lambda: HashingReader(source))
-        if reader.hexdigest() != arrived:
-            raise Transient(f"{name!r} in {self.place}: {NOT_WHAT_WAS_SENT}")
-        return arrived
 
-    def _put(self, name: str, size: int, make: Callable[[], Reader], md5: str = "") -> tuple[Reader, str]:
-        """What the bytes were read from, and Swift's MD5 of them; ``md5``, where it is given, is compared by Swift."""
-
-        def send(url: str, token: str, *, http_conn: Any) -> tuple[Reader, str]:
-            reader = make()
-            etag = swiftclient.put_object(
-                *(url, token, self.name, name, reader if size else b""),
-                content_length=size,
-                etag=md5,
-                http_conn=http_conn,
+        def send(url: str, token: str, *, http_conn: Any) -> str:
+            hashing = None if md5 else HashingReader(source)
+            contents = (hashing or SourceReader(source)) if source.size else b""
+            etag: str = swiftclient.put_object(
+                url, token, self.name, name, contents, content_length=source.size, etag=md5, http_conn=http_conn
             )
-            return reader, etag
+            if hashing is not None and hashing.hexdigest() != etag:
+                raise Transient(f"{name!r} in {self.place}: {NOT_WHAT_WAS_SENT}")
+            return md5 or etag
 
         try:
             with self._telling_apart():
