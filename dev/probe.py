@@ -1,7 +1,7 @@
 """Looks at this machine's TCP ports and at the service, for the scripts; standard library alone.
 
 ``probe.py port PORT``: exit status 0 when PORT is free on loopback, else 1 and who has it, as far as can be seen.
-``probe.py free``: prints a free port.
+``probe.py free``: prints a free port, one that the kernel gives to nobody by itself.
 ``probe.py health URL``: exit status 0 when pfcon answers there.
 ``probe.py answers URL``: exit status 0 when a GET of that gives 200.
 ``probe.py attributes DIR``: exit status 0 when files there may have extended attributes.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import socket
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 LISTEN = "0A"  # proc_pid_net(5), tcp_states.h
 HEALTH_SECONDS = 5.0
+QUIET_PORTS = range(10000, 16000)  # below what ip(7), ip_local_port_range, gives to whoever connects: 32768 and above
 
 
 def is_free(port: int) -> bool:
@@ -34,11 +36,11 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        port: int = attempt.getsockname()[1]
-        return port
+    """A port that nobody has; none that a connection may get by itself before a server listens there."""
+    for port in random.sample(QUIET_PORTS, len(QUIET_PORTS)):
+        if is_free(port):
+            return port
+    raise SystemExit(f"all ports from {QUIET_PORTS[0]} to {QUIET_PORTS[-1]} are taken")
 
 
 def owner(port: int) -> str:

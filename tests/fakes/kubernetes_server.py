@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from support.ports import free_port
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -39,7 +40,7 @@ class FakeKubernetes:
         )
         self.requests: list[str] = []
         self.broken: dict[str, int] = {}
-        self.port = 0
+        self.port = free_port()  # the same one after a halt
         self._server: BaseWSGIServer | None = None
         self._serving: threading.Thread | None = None
         self._open: set[socket.socket] = set()
@@ -75,7 +76,6 @@ class FakeKubernetes:
         app = Request.application(self._answer)
         self._server = make_server("127.0.0.1", self.port, app, threaded=True, request_handler=Handler)
         self._server.daemon_threads = False  # joined by server_close
-        self.port = self._server.server_port
         self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._serving.start()
 

@@ -12,7 +12,8 @@ from support.container_jobs import delete_all, run_fslink_job, run_zip_job
 from support.containers import STOREBASE
 from support.engines import IMAGE, docker_url, op_image, swarm_url
 from support.engines.need import Unavailable, need
-from support.live import USER, free_port
+from support.live import USER
+from support.ports import free_port
 from support.stacks import FILES, Composed, Stack, each, run
 
 DEVELOPMENT = [("development",), *(("development", name) for name in ("filesystem", "fslink", "swift", "s3"))]

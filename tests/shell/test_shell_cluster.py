@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from support.deployment import NETWORK, OWNER, Kubectl
 from support.engines import op_image
-from support.live import LiveServer, free_port
+from support.live import LiveServer
+from support.ports import free_port
 from support.shell import REPOSITORY, run
 
 FAKES = REPOSITORY / "tests/fakes"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import docker_url, podman_rootless_url, podman_url, slurm_cluster, swarm_url, swift_python
-from support.live import free_port
+from support.ports import free_port
 from support.shell import REPOSITORY, install_swift, run
 from support.slurm import default_mode
 

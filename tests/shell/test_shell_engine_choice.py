@@ -242,7 +242,12 @@ def test_the_port_probe_names_the_process_that_has_a_port(bash: Bash) -> None:
         done = bash('"$PYTHON" dev/probe.py port "$1"', str(server.server_address[1]))
     assert done.returncode == 1
     assert f"pid {_own_pid()} (" in done.stdout
-    assert bash('"$PYTHON" dev/probe.py port "$("$PYTHON" dev/probe.py free)"').returncode == 0
+
+
+def test_a_free_port_is_none_that_a_connection_may_get_meanwhile(bash: Bash) -> None:
+    port = bash('"$PYTHON" dev/probe.py free').stdout.strip()
+    assert int(port) < int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert bash('"$PYTHON" dev/probe.py port "$1"', port).returncode == 0
 
 
 def _own_pid() -> int:

@@ -8,20 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.shell import alive, install, run
 
 pytestmark = pytest.mark.slow
 
 
-def free_port() -> str:
-    with socket.socket() as attempt:
-        attempt.bind(("127.0.0.1", 0))
-        return str(attempt.getsockname()[1])
-
-
-def make(checkout: Path, *words: str, port: str = "") -> subprocess.CompletedProcess[str]:
+def make(checkout: Path, *words: str, port: int = 0) -> subprocess.CompletedProcess[str]:
     """make.sh with the process engine, called from elsewhere."""
-    return run(checkout / "make.sh", "-O", "process", "-p", port or free_port(), *words, cwd=checkout.parent)
+    return run(checkout / "make.sh", "-O", "process", "-p", str(port or free_port()), *words, cwd=checkout.parent)
 
 
 def unmake(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -117,7 +112,7 @@ def test_other_options_while_pfcon_runs_are_refused_and_it_runs_on(checkout: Pat
 def test_a_port_that_another_program_has_is_told_with_that_program(checkout: Path) -> None:
     before = tree(checkout)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        done = make(checkout, port=str(other.getsockname()[1]))
+        done = make(checkout, port=other.getsockname()[1])
     assert done.returncode == 1
     assert f"is taken by pid {os.getpid()} (" in done.stderr
     assert tree(checkout) == before

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from support.compute import eventually
 from support.engines import slurm_cluster
-from support.live import Api, free_port, new_jid
+from support.live import Api, new_jid
+from support.ports import free_port
 from support.shell import Bash, run
 from support.slurm import default_mode, slurm_command
 from support.zips import good_zip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import swift_python
-from support.live import free_port
+from support.ports import free_port
 from support.shell import alive, install_swift, run
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,8 @@ import pytest
 import requests
 
 from .engines import kubectl, kubernetes_cluster, op_image
-from .live import USER, free_port
+from .live import USER
+from .ports import free_port
 
 MANIFESTS = Path(__file__).parents[2] / "kubernetes"
 OWNER = 1001  # of storeBase: whom the service and its jobs run as

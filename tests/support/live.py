@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 
 import requests
 
+from .ports import free_port
+
 USER, PASSWORD = "pfcon", "pfcon1234"  # development mode's
 JOB_FIELDS: dict[str, Any] = {
     "image": os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1"),
@@ -29,14 +30,6 @@ JOB_FIELDS: dict[str, Any] = {
     "gpu_limit": 0,
 }
 COPY_ALL = 'cp -r "$0"/. "$1"; echo copied'  # a plugin: $0 is its input directory, $1 its output directory
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def make_zip(files: Mapping[str, bytes | str]) -> bytes:

@@ -1,7 +1,6 @@
 """Object stores for tests: stores on a container of the test's own, and servers that a test kills and restarts."""
 
 import hashlib
-import json
 import select
 import subprocess
 import uuid
@@ -20,6 +19,7 @@ from pfcon.storage.objects.s3_bucket import make_client
 from pfcon.storage.objects.store import ObjectStore, Piece, Source
 from pfcon.storage.objects.swift import SwiftStore
 from support.engines import s3_url, swift_python, swift_url
+from support.ports import free_port
 
 SWIFT_USER, SWIFT_KEY = "chris:chris1234", "testing"
 SERVER = Path(__file__).parents[2] / "dev/swift_server.py"
@@ -108,7 +108,7 @@ class ObjectServer:
 
     def __init__(self, root: Path, key: str = SWIFT_KEY, python: str = "") -> None:
         self._root, self._key, self._python = root, key, python
-        self.port = 0
+        self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -140,7 +140,6 @@ class ObjectServer:
         if not line:
             self.kill()
             raise AssertionError(f"Swift did not start: {(self._root / 'server.log').read_text()}")
-        self.port = int(json.loads(line)["s3_url"].rpartition(":")[2])
 
     def kill(self) -> None:
         """End it at once; its connections break. Repeatable."""

@@ -4,6 +4,7 @@ import select
 import socket
 import time
 
+from .ports import free_port
 from .relay import AnyRelay
 
 PIECE = 4096  # bytes that a slow relay passes on at once
@@ -14,7 +15,7 @@ class TcpRelay(AnyRelay):
 
     def __init__(self, target: str) -> None:
         super().__init__(target)
-        self.port = 0  # the first that is free; the same one after a cut
+        self.port = free_port()  # the same one after a cut
 
     @property
     def url(self) -> str:
@@ -23,9 +24,7 @@ class TcpRelay(AnyRelay):
 
     def listen(self) -> socket.socket:
         """A socket at the port."""
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        self.port = listener.getsockname()[1]
-        return listener
+        return socket.create_server(("127.0.0.1", self.port), backlog=64)
 
 
 class SlowRelay(TcpRelay):
