@@ -45,7 +45,8 @@ def test_an_oci_layout_is_unpacked_once_and_then_runs(slurm: Harness) -> None:
 
 
 def test_an_image_of_a_registry_is_fetched_and_runs(slurm: Harness) -> None:
-    name = f"{registry_host()}/pfcon/slurm-{uuid.uuid4().hex[:8]}:1"
+    repository = f"{registry_host()}/pfcon/slurm-{uuid.uuid4().hex[:8]}"
+    name = f"{repository}:1"
     layout = Path(os.environ["PFCON_TEST_SLURM_IMAGES"], "local/pfcon-test/layout")
     command = ["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:test", f"docker://{name}"]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -57,6 +58,6 @@ def test_an_image_of_a_registry_is_fetched_and_runs(slurm: Harness) -> None:
     assert told == [f"fetching image {name}", f"unpacking image {name}"]
     assert slurm.run(spec).status is JobStatus.SUCCEEDED
     assert slurm.engine.logs(spec.name, 9) == "fetched\n"
-    absent = dataclasses.replace(spec, image=name.replace(":1", ":2"))
+    absent = dataclasses.replace(spec, image=f"{repository}:2")
     with pytest.raises(Refused, match="its registry does not have it"):
         slurm.engine.prepare(absent, told.append)

@@ -134,7 +134,14 @@ def test_a_question_that_fails_tells_nothing_of_a_job(program_: str) -> None:
     assert isinstance(error_of(program_, 1, "whatever it was"), NoAnswer)
 
 
-def test_a_login_node_that_is_away_is_unreachable() -> None:
-    fault = error_of("sbatch", 255, "ssh: connect to host login1 port 22: No route to host")
+def test_a_registry_that_is_away_is_not_slurm_s_silence() -> None:
+    fault = error_of("skopeo", 1, "pinging container registry: dial tcp 127.0.0.1:5000: connect: connection refused")
+    assert isinstance(fault, Refused)
+    assert str(fault).startswith("pinging container registry")
+
+
+@pytest.mark.parametrize("program_", ["sbatch", "squeue", "skopeo", "umoci"])
+def test_a_login_node_that_is_away_is_unreachable(program_: str) -> None:
+    fault = error_of(program_, 255, "ssh: connect to host login1 port 22: No route to host")
     assert isinstance(fault, NoAnswer)
     assert not fault.sent

@@ -11,6 +11,7 @@ from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
 from pfcon.compute.slurm.placed import Image
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused
 
 # Stands for skopeo and umoci: an unpacked image of 64 KiB. What it was asked for is in `calls`.
@@ -19,7 +20,11 @@ while [ "$1" = env ] || [ "${1#*=}" != "$1" ]; do shift; done
 echo "$@" >>"${0%/*}/calls"
 case $1 in
     skopeo)
-        case $* in *absent*) echo 'FATA reading manifest: manifest unknown' >&2; exit 1 ;; esac
+        case $* in *absent*) echo 'FATA reading manifest: manifest unknown' >&2; exit 1 ;;
+            *no-route*) echo 'ssh: connect to host login1 port 22: No route to host' >&2; exit 255 ;;
+            *no-tool*) exit 127 ;;
+            *slow*) exec sleep 60 ;;
+        esac
         for target; do :; done
         target=${target#oci:}
         mkdir -p "${target%:*}" ;;
@@ -102,6 +107,24 @@ def test_an_image_that_cannot_be_had_is_told_with_the_reason_and_leaves_nothing(
     with pytest.raises(Refused, match=r"absent:1 can't be pulled: its registry does not have it"):
         cache.prepare(ImageName.parse("local/absent:1"), lambda _: None)
     assert [path.suffix for path in cache.cache.iterdir()] == [".lock"]
+
+
+def test_where_images_are_made_on_a_host_that_is_away_it_is_tried_again(tmp_path: Path) -> None:
+    cache = images(tmp_path)
+    with pytest.raises(NoAnswer, match="No route to host"):
+        cache.prepare(ImageName.parse("local/no-route:1"), lambda _: None)
+    assert [path.suffix for path in cache.cache.iterdir()] == [".lock"]
+    cache.prepare(NAME, lambda _: None)
+
+
+def test_a_tool_that_is_not_installed_or_does_not_end_is_the_end_of_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pfcon.compute.slurm.images.FETCH_TIMEOUT", 0.2)
+    cache = images(tmp_path)
+    for image, reason in (("no-tool", "skopeo is not installed"), ("slow", "skopeo has not answered in 0.2 s")):
+        with pytest.raises(Refused, match=f"image local/{image}:1 can't be prepared: {reason}"):
+            cache.prepare(ImageName.parse(f"local/{image}:1"), lambda _: None)
 
 
 def test_a_site_s_bundle_is_used_where_it_is(tmp_path: Path) -> None:

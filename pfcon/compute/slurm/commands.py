@@ -110,7 +110,9 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
     if status == _NO_COMMAND:
         package = PACKAGES.get(program, program)
         return NoAnswer(f"{program} is not installed (in Debian it is in {package})", sent=False)
-    asks_only = program not in ("sbatch", "skopeo", "umoci")  # what fails then tells nothing of a job
+    if program in ("skopeo", "umoci") and status != _SSH_FAULT:
+        return Refused(reason)  # Slurm has no part in it
+    asks_only = program != "sbatch"  # what fails then tells nothing of a job
     if status == _SSH_FAULT or asks_only or _AWAY.search(reason):
         return NoAnswer(f"Slurm does not answer: {reason}", sent=not _NOT_SENT.search(reason) and status != _SSH_FAULT)
     return Refused(reason)

@@ -20,6 +20,7 @@ from pfcon.compute.registries import refusal
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.placed import Image
+from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import INCOMING, OUTGOING
 
@@ -112,10 +113,10 @@ class Images:
             self.commands.run(words, timeout=FETCH_TIMEOUT)
         except Refused as fault:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
-        except Unreachable as fault:
-            if "not installed" in str(fault):
-                raise Refused(f"image {name.repository} can't be prepared: {fault}") from fault
-            raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
+        except NoAnswer as fault:
+            if fault.sent or "not installed" in str(fault):  # nobody waits as long once more
+                raise Refused(f"image {name.repository}:{name.version} can't be prepared: {fault}") from fault
+            raise
 
     @contextlib.contextmanager
     def _locked(self, key: str, report: Callable[[str], None]) -> Iterator[None]:
