@@ -105,13 +105,19 @@ class Claimed:
 class Journal:
     """The rows. Methods raise Unreachable when the database does not answer.
 
-    One object serves all threads of a process and stands for that process as an owner. ``connect`` is called on
-    first use, so that the object may be made before a fork.
+    One object serves all threads of a process and stands for that process as an owner. It may be made before a fork:
+    each process is an owner of its own, and ``connect`` is called on first use.
     """
 
     def __init__(self, connect: Callable[[], Engine]) -> None:
         self._connect = connect
-        self.owner = uuid.uuid4().hex
+        self._id = uuid.uuid4()
+
+    @property
+    def owner(self) -> str:
+        """The calling process, as rows name it."""
+        me = ProcessIdentity.current()
+        return uuid.uuid5(self._id, f"{me.pid} {me.started}").hex
 
     @cached_property
     def _database(self) -> Engine:

@@ -164,6 +164,31 @@ def _claim_and_die(database: tuple[str | None, Path]) -> None:
     os._exit(0)
 
 
+def _fork_and_die(database: tuple[str | None, Path]) -> None:
+    opened: list[sqlalchemy.Engine] = []
+    journal = Journal(lambda: opened.append(connect(*database)) or opened[-1])
+    for number in range(2):
+        if os.fork() == 0:
+            journal.renew_lease()
+            journal.claim(JobId(f"of-{number}"), PLUGIN, "r")
+            os._exit(0 if len(opened) == 1 else 1)
+    for _ in range(2):
+        assert os.wait()[1] == 0
+
+
+def test_a_journal_that_was_made_before_a_fork_is_another_owner_in_each_process(
+    database: tuple[str | None, Path],
+) -> None:
+    mine = open_journal(database)
+    process = multiprocessing.get_context("spawn").Process(target=_fork_and_die, args=(database,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    with mine as journal, mine.engine.connect() as connection:
+        assert len(connection.execute(sqlalchemy.select(services.c.pid)).all()) == 3
+        assert sorted(found.jid for found in journal.abandoned()) == ["of-0", "of-1"]
+
+
 def test_a_process_that_was_killed_on_this_host_is_known_dead_at_once(
     database: tuple[str | None, Path], journal: Journal
 ) -> None:
