@@ -123,7 +123,7 @@ def test_a_tool_that_is_not_installed_or_does_not_end_is_the_end_of_the_job(
     monkeypatch.setattr("pfcon.compute.slurm.images.FETCH_TIMEOUT", 0.2)
     cache = images(tmp_path)
     for image, reason in (("no-tool", "skopeo is not installed"), ("slow", "skopeo has not answered in 0.2 s")):
-        with pytest.raises(Refused, match=f"image local/{image}:1 can't be prepared: {reason}"):
+        with pytest.raises(Refused, match=f"image local/{image}:1 can't be pulled: {reason}"):
             cache.prepare(ImageName.parse(f"local/{image}:1"), lambda _: None)
 
 

@@ -108,10 +108,11 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
     """What the failure of a command means. Pure. The texts are Slurm's own: src/common/slurm_errno.c."""
     reason = plain(_LABEL.sub("", text)) or f"exit status {status}"
     if status == _NO_COMMAND:
-        package = PACKAGES.get(program, program)
-        return NoAnswer(f"{program} is not installed (in Debian it is in {package})", sent=False)
+        reason = f"{program} is not installed (in Debian it is in {PACKAGES.get(program, program)})"
     if program in ("skopeo", "umoci") and status != _SSH_FAULT:
         return Refused(reason)  # Slurm has no part in it
+    if status == _NO_COMMAND:
+        return NoAnswer(reason, sent=False)
     asks_only = program != "sbatch"  # what fails then tells nothing of a job
     if status == _SSH_FAULT or asks_only or _AWAY.search(reason):
         return NoAnswer(f"Slurm does not answer: {reason}", sent=not _NOT_SENT.search(reason) and status != _SSH_FAULT)

@@ -114,9 +114,9 @@ class Images:
         except Refused as fault:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
         except NoAnswer as fault:
-            if fault.sent or "not installed" in str(fault):  # nobody waits as long once more
-                raise Refused(f"image {name.repository}:{name.version} can't be prepared: {fault}") from fault
-            raise
+            if not fault.sent:
+                raise  # the host of the prefix is away
+            raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault  # nobody waits as long once more
 
     @contextlib.contextmanager
     def _locked(self, key: str, report: Callable[[str], None]) -> Iterator[None]:
