@@ -1,7 +1,6 @@
 """What today's CUBE does to a pfcon, beyond the straight way: repeats, several workers, cancellations, clean-ups."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -10,6 +9,7 @@ import pytest
 import requests
 from support.cube import COPY_LIMITS, Cube, Fields, Instance
 from support.live import COPY_ALL, JOB_FIELDS, LiveServer, make_zip, new_jid
+from support.waiting import eventually
 
 KINDS = ("copy", "plugin", "upload", "delete")
 DONE = "finishedSuccessfully"
@@ -26,14 +26,6 @@ def upload(server: LiveServer, **files: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return name
-
-
-def await_that(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def beats(path: Path) -> int:
@@ -167,7 +159,7 @@ def test_cancelling_a_running_instance_stops_its_job(innetwork: LiveServer) -> N
     instance = Instance(BEAT, [upload(cube.server)])
     cube.start(instance)
     path = cube.server.storebase / instance.output_dir / "beats"
-    await_that(lambda: beats(path) > 0)
+    assert eventually(lambda: beats(path) > 0)
     assert cube.submit("delete", {"jid": instance.jid})["status"] == "notStarted"
     assert cube.poll("delete", instance.jid)["status"] == DONE
     assert_at_rest(path)
@@ -180,7 +172,7 @@ def test_cancelling_a_running_instance_out_of_network_stops_its_job(live: LiveSe
     cube = Cube(live)
     instance = Instance(BEAT, zip_file=make_zip({"a.txt": "alpha"}))
     cube.start(instance)
-    await_that(lambda: beats(live.storebase / f"key-{instance.jid}/outgoing/beats") > 0)
+    assert eventually(lambda: beats(live.storebase / f"key-{instance.jid}/outgoing/beats") > 0)
     cube.clean_up(instance)
     assert_forgotten(cube, instance.jid)
     time.sleep(0.5)
@@ -192,12 +184,12 @@ def test_delete_jobs_leave_running_jobs_alone_where_the_administrator_wants_that
     instance = Instance(BEAT, [upload(refusing)])
     cube.start(instance)
     path = refusing.storebase / instance.output_dir / "beats"
-    await_that(lambda: beats(path) > 0)
+    assert eventually(lambda: beats(path) > 0)
     answer = cube.post("delete", {"jid": instance.jid})
     assert answer.status_code == 409
     assert "plugin" in answer.json()["message"]
     before = beats(path)
-    await_that(lambda: beats(path) > before)
+    assert eventually(lambda: beats(path) > before)
     assert cube.delete("plugin", instance.jid).status_code == 204
     cube.clean_up(instance)
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.compute import HEARTBEAT, Harness, eventually
+from support.compute import HEARTBEAT, Harness
+from support.waiting import eventually
 
 from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.models import INCOMING, JobSpec, JobStatus
@@ -149,7 +150,7 @@ def test_thirty_jobs_at_once_all_end(compute: Harness) -> None:
     with concurrent.futures.ThreadPoolExecutor(10) as pool:
         list(pool.map(compute.engine.schedule, specs))
     for number, spec in enumerate(specs):
-        info = compute.wait(spec.name, 120)
+        info = compute.wait(spec.name)
         assert info.status is (JobStatus.FAILED if number % 2 else JobStatus.SUCCEEDED), info.message
         assert compute.engine.logs(spec.name, 10) == f"{number}\n"
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from support.compute import Harness, eventually
+from support.compute import Harness
+from support.waiting import eventually
 
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Resources, User
 

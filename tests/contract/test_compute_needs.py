@@ -1,7 +1,8 @@
 """The compute contract, part three: what a job may use, and the image and the workers that it asks for."""
 
 import pytest
-from support.compute import Harness, eventually, still_changes
+from support.compute import Harness, still_changes
+from support.waiting import eventually
 
 from pfcon.errors import Absent, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import requests
 from support.live import Api, StartServer, make_zip, new_jid
+from support.waiting import eventually
 
 SIZE = 60_000_000
 BIG = f'head -c {SIZE} /dev/urandom > "$1/big"'
@@ -36,9 +37,7 @@ def test_a_stop_does_not_wait_for_a_client_that_does_not_read(start_server: Star
     api.submit(jid, BIG, make_zip({"a": "b"}))
     api.wait(jid)
     with requests.get(f"{server.url}jobs/{jid}/file/", headers=api.headers, stream=True, timeout=60):
-        begin = time.monotonic()
-        server.stop()
-        assert time.monotonic() - begin < 45  # PFCON_IDLE_TIMEOUT is five minutes
+        server.stop()  # raises after PATIENCE; PFCON_IDLE_TIMEOUT is five minutes
 
 
 def test_a_transfer_that_moves_no_byte_is_ended(start_server: StartServer) -> None:
@@ -56,8 +55,7 @@ def test_a_transfer_that_moves_no_byte_is_ended(start_server: StartServer) -> No
         assert busy.status_code == 503
         assert busy.headers["Retry-After"]
         assert api.get(f"jobs/{jid}/").status_code == 200
-        time.sleep(3)
-        assert api.get(f"jobs/{jid}/file/").status_code == 200
+        assert eventually(lambda: api.get(f"jobs/{jid}/file/").status_code == 200)
 
 
 def test_a_job_goes_on_over_a_stop(start_server: StartServer) -> None:

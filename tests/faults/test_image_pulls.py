@@ -18,6 +18,7 @@ from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.registry import push_image
 from support.relay import Relay
 from support.tcp_relay import SlowRelay
+from support.waiting import eventually
 
 ZIP = make_zip({"a": "b"})
 URLS = {"docker": docker_url, "podman": podman_url}
@@ -65,14 +66,6 @@ def image(push: Callable[..., str]) -> str:
     return push()
 
 
-def poll(what: str, found: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until that is true."""
-    deadline = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < deadline, f"{what} does not come"
-        time.sleep(0.05)
-
-
 def message_of(api: Api, jid: str) -> str:
     """What is told of a job that waits for its image."""
     compute = api.get(f"jobs/{jid}/").json()["compute"]
@@ -105,7 +98,7 @@ def test_a_post_answers_at_once_and_the_job_runs_when_its_image_has_come(
     assert answer.status_code == 201, answer.text
     compute = answer.json()["compute"]
     assert (compute["status"], compute["message"]) == ("notStarted", f"pulling image {image}")
-    poll("progress", lambda: has_progress(api, jid, image))
+    assert eventually(lambda: has_progress(api, jid, image))
     assert requests.get(server.url + "health/", timeout=30).json() == {"health": "OK"}
     assert message_of(api, jid).startswith("pulling")  # still: nobody waited for it
     relay.hurry()
@@ -134,7 +127,7 @@ def test_a_job_deleted_during_its_pull_never_runs_and_its_jid_is_free(
     api = Api(server.url)
     jid, begin = new_jid(), int(time.time())
     assert api.submit(jid, "echo the first job ran", ZIP, image=image).status_code == 201
-    poll("progress", lambda: has_progress(api, jid, image))
+    assert eventually(lambda: has_progress(api, jid, image))
     assert api.delete(f"jobs/{jid}/").status_code == 204
     relay.hurry()
     time.sleep(2)  # the time that the pull and the start take
@@ -160,12 +153,12 @@ def test_a_pull_goes_on_by_itself_after_a_kill_of_the_service(
     api = Api(server.url)
     jid = new_jid()
     assert api.submit(jid, RUN, ZIP, image=image).status_code == 201
-    poll("progress", lambda: has_progress(api, jid, image))
+    assert eventually(lambda: has_progress(api, jid, image))
     server.kill()
     relay.hurry()
     server.start()
     mark = server.storebase / f"key-{jid}" / "outgoing" / "runs"
-    poll("the job", mark.exists)  # nobody has asked for its status either
+    assert eventually(mark.exists)  # nobody has asked for its status either
     assert_ran_once(api, jid)
 
 
@@ -179,7 +172,7 @@ def test_a_registry_lost_during_a_pull_is_the_job_s_end_and_a_later_post_succeed
     jid = new_jid()
     assert api.submit(jid, RUN, ZIP, image=image).status_code == 201
     if engine == "docker":  # Podman gets the configuration before the first layer
-        poll("progress", lambda: has_progress(api, jid, image))
+        assert eventually(lambda: has_progress(api, jid, image))
     time.sleep(0.5)
     assert message_of(api, jid).startswith(f"pulling image {image}")
     relay.cut()
@@ -217,7 +210,7 @@ def test_every_worker_tells_of_a_pull_from_the_record(
         api = Api(server.url)
         jid = new_jid()
         assert api.submit(jid, RUN, ZIP, image=image).status_code == 201
-        poll("progress", lambda: has_progress(api, jid, image))
+        assert eventually(lambda: has_progress(api, jid, image))
         path.rename(aside)  # the pull goes on, but nobody can ask the engine for anything else
         pids = workers(server)
         assert len(pids) == 2
@@ -234,7 +227,7 @@ def stopped(pid: int) -> Iterator[None]:
     """Let a process stand still (proc_pid_stat(5), field 3)."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        poll("the stop", lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("T"))
+        assert eventually(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("T"))
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -255,7 +248,7 @@ def test_a_deleted_job_whose_pull_ends_does_not_take_the_next_one_s_place(
     with SlowRelay(registry(engine), RATE) as other:
         second = other.url + "/" + push().partition("/")[2]
         api.submit(jid, 'echo first >> "$1/runs"', ZIP, image=image)
-        poll("progress", lambda: has_progress(api, jid, image))
+        assert eventually(lambda: has_progress(api, jid, image))
         assert api.delete(f"jobs/{jid}/").status_code == 204
         assert api.submit(jid, RUN, ZIP, image=second).status_code == 201
         relay.hurry()

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,22 @@ def check_copy(job: StagedJob, ended: dict[str, str]) -> None:
     assert job.wait("copy") == ended
 
 
+def seconds_of(action: Callable[[], object]) -> float:
+    """How long something takes here that nobody disturbs."""
+    begin = time.monotonic()
+    action()
+    return time.monotonic() - begin
+
+
 @pytest.mark.slow
 def test_a_copy_job_survives_kills_of_its_process(server: LiveServer) -> None:
+    whole = seconds_of(StagedJob(server).copied)
     dice = random.Random(3)
     killed = 0
     for _ in range(25):
         job = StagedJob(server)
         assert job.copy().status_code == 201
-        time.sleep(dice.uniform(0, 0.35))
+        time.sleep(dice.uniform(0, whole))
         killed += job.kill_operation()
         ended = job.wait("copy")
         check_copy(job, ended)
@@ -97,14 +106,14 @@ def test_copy_and_delete_jobs_survive_kills_of_the_service(server: LiveServer) -
 
 @pytest.mark.slow
 def test_a_delete_job_survives_kills_of_its_process(server: LiveServer) -> None:
+    first = job_of_many_files(server)
+    whole = seconds_of(lambda: first.delete() and first.wait("delete"))
     dice = random.Random(6)
     killed = 0
     for _ in range(6):
-        job = StagedJob(server)
-        assert job.copied()["status"] == "finishedSuccessfully"
-        make_many(job.key / "outgoing", 3000)
+        job = job_of_many_files(server)
         assert job.delete().status_code == 201
-        time.sleep(dice.uniform(0.02, 0.15))
+        time.sleep(dice.uniform(0, whole))
         killed += job.kill_operation()
         ended = job.wait("delete")
         if ended["status"] != "finishedSuccessfully":
@@ -114,6 +123,14 @@ def test_a_delete_job_survives_kills_of_its_process(server: LiveServer) -> None:
         assert ended["status"] == "finishedSuccessfully", ended
         assert not job.key.exists()
     assert killed >= 2, "most deletions had ended before they were killed: the test shows less than it says"
+
+
+def job_of_many_files(server: LiveServer) -> StagedJob:
+    """A job whose deletion takes a moment."""
+    job = StagedJob(server)
+    assert job.copied()["status"] == "finishedSuccessfully"
+    make_many(job.key / "outgoing", 3000)
+    return job
 
 
 def make_many(root: Path, count: int) -> None:
@@ -139,7 +156,7 @@ def test_a_hundred_thousand_files_are_deleted_in_the_background(server: LiveServ
     (job.key / "outgoing" / "link").symlink_to(precious)
     answer = job.delete()
     assert (answer.status_code, answer.json()["compute"]["status"]) in ((201, "notStarted"), (201, "started"))
-    ended = job.wait("delete", timeout=120)
+    ended = job.wait("delete")
     assert ended["status"] == "finishedSuccessfully", ended
     assert int(ended["message"].split()[1]) >= 100_000
     assert not job.key.exists()

@@ -43,16 +43,27 @@ def finish(api: Api, jid: str) -> dict[str, str]:
     raise AssertionError(f"{jid} does not end well: {ended}")
 
 
+def seconds_of_a_post(api: Api) -> float:
+    """How long a submission takes here that nobody disturbs."""
+    jid, begin = new_jid(), time.monotonic()
+    assert api.submit(jid, COUNT, MANY).status_code == 201
+    taken = time.monotonic() - begin
+    api.wait(jid)
+    assert api.delete(f"jobs/{jid}/").status_code == 204
+    return taken
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_job_survives_a_kill_at_any_moment_of_its_submission(engine: str, start_server: StartServer) -> None:
     server = start_server(engine)
+    whole = seconds_of_a_post(Api(server.url))
     dice = random.Random(5)
     interrupted = 0
     for _ in range(12):
         jid = new_jid()
         thread, statuses = post_in_background(Api(server.url), jid)
-        time.sleep(dice.uniform(0, 0.25))
+        time.sleep(dice.uniform(0, whole))
         server.kill()
         thread.join()
         server.start()
@@ -91,15 +102,18 @@ def test_a_running_job_goes_on_while_the_service_is_dead(engine: str, start_serv
 
 def test_a_half_staged_job_is_reported_failed_and_its_data_removed(start_server: StartServer) -> None:
     server = start_server()
-    jid = new_jid()
-    thread, _ = post_in_background(Api(server.url), jid)
-    while not list(server.storebase.glob(f"key-{jid}/*.partial/*")):
-        time.sleep(0.001)
-    server.kill()
-    thread.join()
-    server.start()
-    api = Api(server.url)
-    compute = api.wait(jid)
+    for _ in range(5):  # on a busy machine a kill may come when all is staged
+        jid = new_jid()
+        thread, _ = post_in_background(Api(server.url), jid)
+        while thread.is_alive() and not list(server.storebase.glob(f"key-{jid}/*.partial/*")):
+            time.sleep(0.001)
+        server.kill()
+        thread.join()
+        server.start()
+        api = Api(server.url)
+        compute = api.wait(jid)
+        if compute["status"] != "finishedSuccessfully":
+            break
     assert compute["status"] == "finishedWithError"
     assert "post it again" in compute["message"]
     assert not (server.storebase / f"key-{jid}").exists()

@@ -5,9 +5,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.compute import eventually
 from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.tcp_relay import TcpRelay
+from support.waiting import eventually
 
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
@@ -15,7 +15,6 @@ from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
 
 OUTAGE = {"fake-kubernetes": 3.0, "kubernetes": 20.0}  # seconds
 JOBS = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs"
-PATIENCE = 90  # seconds; an old kubelet takes a minute to let a pod go
 
 
 def pods_go(kubernetes: KubernetesHarness, spec: JobSpec) -> bool:
@@ -36,7 +35,7 @@ def is_scheduled(kubernetes: KubernetesHarness, spec: JobSpec) -> bool:
 
 def told(kubernetes: KubernetesHarness, spec: JobSpec, text: str) -> JobInfo:
     """What is told of a job once it holds a text."""
-    assert eventually(lambda: text in kubernetes.engine.info(spec.name).message, 20), kubernetes.engine.info(spec.name)
+    assert eventually(lambda: text in kubernetes.engine.info(spec.name).message), kubernetes.engine.info(spec.name)
     return kubernetes.engine.info(spec.name)
 
 
@@ -112,10 +111,10 @@ def test_two_workers_run_and_both_logs_are_told(kubernetes: KubernetesHarness) -
 def test_a_name_is_free_again_after_a_deletion_that_others_have_begun(kubernetes: KubernetesHarness) -> None:
     spec = kubernetes.shell("echo first; sleep 60")
     kubernetes.engine.schedule(spec)
-    assert eventually(lambda: kubernetes.engine.logs(spec.name, 5) == "first\n", 30)
+    assert eventually(lambda: kubernetes.engine.logs(spec.name, 5) == "first\n")
     kubernetes.begin_removal(spec.name)
     second = kubernetes.shell("echo second", name=spec.name)
-    assert eventually(lambda: is_scheduled(kubernetes, second), PATIENCE)
+    assert eventually(lambda: is_scheduled(kubernetes, second))
     assert kubernetes.wait(spec.name).status is JobStatus.SUCCEEDED
     assert kubernetes.engine.logs(spec.name, 5) == "second\n"
 
@@ -165,7 +164,7 @@ def test_while_the_server_is_away_nothing_is_known_and_afterwards_all(
         engine = kubernetes.other(str(file))
         spec = kubernetes.shell(f"sleep {seconds / 2}; echo done; exit 3")
         engine.schedule(spec)
-        assert eventually(lambda: engine.info(spec.name).status is JobStatus.STARTED, 30)
+        assert eventually(lambda: engine.info(spec.name).status is JobStatus.STARTED)
         relay.cut()
         until = time.monotonic() + seconds
         assert eventually(lambda: is_unknown(engine, spec))  # a thread that follows has to notice
@@ -175,7 +174,7 @@ def test_while_the_server_is_away_nothing_is_known_and_afterwards_all(
                     ask(spec.name)
             time.sleep(0.5)
         relay.restore()
-        assert eventually(lambda: engine.info(spec.name).status.final, 30)
+        assert eventually(lambda: engine.info(spec.name).status.final)
         info = engine.info(spec.name)
         assert (info.status, info.message) == (JobStatus.FAILED, "exit code 3")
         assert engine.logs(spec.name, 5) == "done\n"

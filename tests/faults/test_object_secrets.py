@@ -8,16 +8,15 @@ from urllib.parse import urlsplit
 
 import docker
 import pytest
-from support.compute import eventually
 from support.engines import docker_url, op_image
 from support.http_relay import HttpRelay
 from support.live import COPY_ALL, LiveServer, StartServer
 from support.object_stores import object_server
 from support.staged import StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, seen_from_containers
+from support.waiting import eventually
 
 DONE = "finishedSuccessfully"
-WAIT = 60.0  # seconds
 
 
 @pytest.fixture(params=OBJECT_STORES)
@@ -84,7 +83,7 @@ def test_on_the_process_engine(users: tuple[UserObjects, HttpRelay], start_serve
     relay.on_request = lambda request: request.method != "PUT"
     relay.clear()
     assert job.upload().status_code == 201
-    assert eventually(lambda: relay.count("PUT") > 0, WAIT)
+    assert eventually(lambda: relay.count("PUT") > 0)
     assert job.operation_pids()
     assert processes_with(objects.key) == []
     relay.on_request = lambda request: None

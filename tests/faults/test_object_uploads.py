@@ -6,18 +6,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from support.compute import eventually
 from support.http_relay import HttpRelay, Request
 from support.live import StartServer
 from support.object_stores import object_server
 from support.staged import StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
+from support.waiting import eventually
 
 from pfcon.storage.objects.pieces import LARGE, PIECE
 
 DONE = "finishedSuccessfully"
 FILES = 150
-WAIT = 60.0  # seconds
 
 
 on_swift = pytest.mark.parametrize("storage", ["swift"], indirect=True)  # what the store has no part in
@@ -103,8 +102,8 @@ def test_a_killed_upload_goes_on_where_it_was(job: StagedJob, users: UserObjects
     files = write_files(job)
     gate = Gate(relay, job.output_dir, FILES // 2)
     assert job.upload().status_code == 201
-    assert eventually(lambda: len(users.names(job.output_dir)) == FILES // 2 and gate.stopped > 0, WAIT)
-    assert eventually(lambda: f"{FILES // 2} files" in job.get("upload").json()["compute"]["message"], WAIT)
+    assert eventually(lambda: len(users.names(job.output_dir)) == FILES // 2 and gate.stopped > 0)
+    assert eventually(lambda: f"{FILES // 2} files" in job.get("upload").json()["compute"]["message"])
     assert job.kill_operation()
     ended = job.wait("upload")
     assert ended["status"] == "finishedWithError"
@@ -128,7 +127,7 @@ def test_a_killed_upload_of_a_large_file_goes_on_with_its_pieces(
     assert job.upload().status_code == 201
     name = f"{job.output_dir}/large"
     store = users.harness.store
-    assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PIECE).there()) == 2, WAIT)
+    assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PIECE).there()) == 2)
     assert users.names(job.output_dir) == []
     assert job.kill_operation()
     assert job.wait("upload")["status"] == "finishedWithError"
@@ -161,11 +160,11 @@ def test_an_upload_goes_on_when_the_store_is_back(storage: str, start_server: St
             relay.delay = 0.05
             relay.clear()
             assert job.upload().status_code == 201
-            assert eventually(lambda: relay.count("PUT", job.output_dir) > FILES // 4, WAIT)
+            assert eventually(lambda: relay.count("PUT", job.output_dir) > FILES // 4)
             server.kill()
             assert relay.count("PUT", job.output_dir) < FILES, "it has ended: the test shows nothing"
             broken = relay.count()
-            assert eventually(lambda: relay.count() > broken + 20, WAIT)
+            assert eventually(lambda: relay.count() > broken + 20)
             assert job.get("upload").json()["compute"]["status"] == "started"
             server.start()
             relay.delay = 0
@@ -178,7 +177,7 @@ def test_a_delete_job_stops_an_upload(job: StagedJob, relay: HttpRelay) -> None:
     write_files(job)
     gate = Gate(relay, job.output_dir, 3)
     assert job.upload().status_code == 201
-    assert eventually(lambda: gate.stopped > 0, WAIT)
+    assert eventually(lambda: gate.stopped > 0)
     assert job.plugin("true").status_code == 201  # the same request: the job that has ended
     assert job.delete().status_code == 201
     assert job.wait("delete")["status"] == DONE
@@ -191,7 +190,7 @@ def test_an_upload_outlives_the_service(job: StagedJob, users: UserObjects, rela
     files = write_files(job)
     gate = Gate(relay, job.output_dir, FILES // 2)
     assert job.upload().status_code == 201
-    assert eventually(lambda: gate.stopped > 0, WAIT)
+    assert eventually(lambda: gate.stopped > 0)
     job.server.kill()
     job.server.start()
     gate.open()
@@ -207,7 +206,7 @@ def test_a_plugin_job_is_not_begun_anew_while_its_outputs_are_uploaded(
     write_files(job)
     gate = Gate(relay, job.output_dir, 3)
     assert job.upload().status_code == 201
-    assert eventually(lambda: gate.stopped > 0, WAIT)
+    assert eventually(lambda: gate.stopped > 0)
     refused = job.plugin("true")
     assert refused.status_code == 409
     assert "being uploaded" in refused.json()["message"]

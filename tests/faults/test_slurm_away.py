@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.compute import Harness, eventually
+from support.compute import Harness
 from support.engines import slurm_cluster
 from support.slurm import default_mode, job_directory, slurm_engine, slurm_harness
+from support.waiting import eventually
 
+from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.errors import Absent, Unreachable
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
@@ -77,8 +79,8 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def compute(cluster: Cluster, storebase: StoreBase) -> Iterator[Harness]:
-    """An engine on it that is not patient."""
-    harness = Harness("slurm", slurm_engine(cluster.conf, storebase.root, timeout=2), storebase)
+    """An engine on it."""
+    harness = Harness("slurm", slurm_engine(cluster.conf, storebase.root), storebase)
     yield harness
     harness.close()
 
@@ -91,19 +93,20 @@ def test_jobs_outlive_twenty_seconds_without_the_controller(cluster: Cluster, co
         assert eventually(lambda name=spec.name: engine.logs(name, 1) == "begun\n")
     cluster.end("slurmctld", signal.SIGTERM)  # so that it saves what it knows
     back = time.monotonic() + AWAY
+    impatient = slurm_engine(cluster.conf, compute.storebase.root, timeout=2)  # seconds; each command takes all of it
     with pytest.raises(Unreachable, match="may have been created"):
-        engine.schedule(later)
-    for call in (engine.info, engine.cancel, engine.remove):
+        impatient.schedule(later)
+    for call in (impatient.info, impatient.cancel, impatient.remove):
         with pytest.raises(Unreachable):
             call(running.name)
     with pytest.raises(Unreachable):
-        engine.check()
+        impatient.check()
     assert engine.logs(running.name, 1) == "begun\n"
     compute.outgoing(ending).joinpath("go").touch()
-    assert eventually(lambda: _status(compute, ending.name) is JobStatus.SUCCEEDED)  # its own record tells
+    assert eventually(lambda: _status(impatient, ending.name) is JobStatus.SUCCEEDED)  # its own record tells
     time.sleep(max(0.0, back - time.monotonic()))
     cluster.call("start")
-    assert eventually(lambda: _status(compute, later.name) is JobStatus.NOT_STARTED)
+    assert eventually(lambda: _status(engine, later.name) is JobStatus.NOT_STARTED)
     engine.schedule(later)  # the same request again, as the service does when it goes on
     assert compute.wait(later.name).status is JobStatus.SUCCEEDED
     # It was cancelled while nobody could be told; that is made up for when somebody asks again.
@@ -111,9 +114,9 @@ def test_jobs_outlive_twenty_seconds_without_the_controller(cluster: Cluster, co
     assert compute.wait(running.name).message == "cancelled"
 
 
-def _status(compute: Harness, name: str) -> JobStatus | None:
+def _status(engine: SlurmEngine, name: str) -> JobStatus | None:
     try:
-        return compute.engine.info(name).status
+        return engine.info(name).status
     except Unreachable:
         return None
 

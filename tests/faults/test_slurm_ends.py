@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.compute import Harness, eventually
+from support.compute import Harness
 from support.engines import slurm_cluster
 from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
+from support.waiting import eventually
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
@@ -24,8 +25,7 @@ from pfcon.models import JobSpec, JobStatus, Mount, Resources
 from pfcon.paths import StoreBase
 
 pytestmark = pytest.mark.engine("slurm")
-FORGOTTEN = 120.0  # seconds: MinJobAge, and the time between two looks of slurmctld for what is older
-OVER = 90.0  # seconds until Slurm has seen that a job is over its time
+FORGOTTEN = 240.0  # seconds: MinJobAge, and the time between two looks of slurmctld for what is older
 
 
 @dataclass
@@ -248,7 +248,7 @@ def test_the_probe_names_what_the_node_lacks(slurm: Slurm) -> None:
 
 
 def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None:
-    assert all(_soon(lambda spec=spec: slurm.state(spec) == "", FORGOTTEN) for spec in slurm.old.values())
+    assert all(eventually(lambda spec=spec: slurm.state(spec) == "", FORGOTTEN) for spec in slurm.old.values())
     infos = {script: slurm.harness.engine.info(spec.name) for script, spec in slurm.old.items() if script != "exit 4"}
     assert infos["exit 0"].status is JobStatus.SUCCEEDED
     assert (infos["exit 3"].status, infos["exit 3"].message) == (JobStatus.FAILED, "exit code 3")
@@ -263,14 +263,10 @@ def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None
 
 def test_a_job_is_ended_by_its_time_limit(slurm: Slurm) -> None:
     engine = slurm.harness.engine
-    assert _soon(lambda: engine.info(slurm.long.name).status.final, OVER)
+    assert eventually(lambda: engine.info(slurm.long.name).status.final)
     assert engine.info(slurm.long.name).status is JobStatus.FAILED
     assert engine.info(slurm.long.name).message == "its time is over: the limit is 1 min"
     assert eventually(lambda: not leftovers("6171.5"))
-
-
-def _soon(condition: Callable[[], bool], timeout: float) -> bool:
-    return eventually(condition, timeout)
 
 
 def test_a_job_s_files_are_for_its_user_alone_and_hold_no_environment_but_where_it_is_needed(

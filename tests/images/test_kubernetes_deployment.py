@@ -7,9 +7,9 @@ import pytest
 from pfconclient import client as client3
 from support.client4 import Client4
 from support.client_lives import fslink_life_of_client_4, zip_life_of_client_3, zip_life_of_client_4
-from support.compute import eventually
 from support.deployment import Deployment
 from support.live import JOB_FIELDS, USER, Api, make_zip, new_jid
+from support.waiting import eventually
 
 ALLOWED = [
     *(("jobs.batch", verb) for verb in ("create", "get", "list", "watch", "patch", "delete")),
@@ -70,11 +70,11 @@ def test_a_cancelled_job_ends_and_keeps_its_log(taking_zips: Deployment) -> None
         found: dict[str, str] = api.get(f"{kind}jobs/{jid}/").json()["compute"]
         return found
 
-    assert eventually(lambda: compute()["logs"] == "begun\n", timeout=60), compute()
+    assert eventually(lambda: compute()["logs"] == "begun\n"), compute()
     assert api.post("deletejobs/", {"jid": jid}).status_code == 201
-    assert eventually(lambda: compute()["status"] == "finishedWithError", timeout=90), compute()
+    assert eventually(lambda: compute()["status"] == "finishedWithError"), compute()
     assert compute()["logs"] == "begun\n"
-    assert eventually(lambda: compute("delete")["status"] == "finishedSuccessfully", timeout=90), compute("delete")
+    assert eventually(lambda: compute("delete")["status"] == "finishedSuccessfully"), compute("delete")
     assert not (taking_zips.storebase / f"key-{jid}").exists()
     for kind in ("plugin", "delete"):
         assert api.delete(f"{kind}jobs/{jid}/").status_code == 204

@@ -1,11 +1,11 @@
 """pfcon from its own image: who it is, how it finds its storeBase on the engine, and jobs beside it."""
 
 import pytest
-from support.compute import eventually
 from support.container_jobs import delete_all, run_fslink_job, run_zip_job
 from support.containers import STOREBASE, MakeService, ServiceContainer, ways_in
 from support.engines import docker_url, op_image
 from support.live import COPY_ALL, Api, make_zip, new_jid
+from support.waiting import PATIENCE, eventually
 
 import pfcon
 
@@ -60,7 +60,7 @@ def test_the_engine_sees_that_the_service_is_healthy() -> None:
     try:
         service.start()
         assert service.inspect()["Config"]["Healthcheck"]["Test"] == ["CMD", "pfcon", "health"]
-        assert eventually(lambda: service.inspect()["State"]["Health"]["Status"] == "healthy", timeout=60)
+        assert eventually(lambda: service.inspect()["State"]["Health"]["Status"] == "healthy")
     finally:
         service.stop()
 
@@ -76,5 +76,5 @@ def test_a_label_that_no_container_has_is_told_to_who_posts_a_job(make_service: 
 def test_a_volume_that_the_service_s_user_may_not_write_to_ends_it_with_the_reason(make_service: MakeService) -> None:
     service = make_service(user="4242:4242")
     service.create()
-    assert service.client.wait(service.name, timeout=60)["StatusCode"] == 2
+    assert service.client.wait(service.name, timeout=PATIENCE)["StatusCode"] == 2
     assert f"STOREBASE_MOUNT: got '{STOREBASE}', where this user can't write" in service.log()

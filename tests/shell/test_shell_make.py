@@ -4,12 +4,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from support.ports import free_port
 from support.shell import alive, install, run
+from support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -170,10 +170,7 @@ def test_unmake_ends_running_jobs_also_when_the_service_was_killed(checkout: Pat
     done = run(sys.executable, "-c", LONG_JOB, f"http://127.0.0.1:{port}/api/v1/", cwd=checkout)
     assert done.returncode == 0, done.stderr
     note = checkout / "CHRIS_REMOTE_FS/key-long/outgoing/pid"
-    until = time.monotonic() + 20
-    while not note.exists() or len(note.read_text().split()) < 2:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    assert eventually(lambda: note.exists() and len(note.read_text().split()) == 2)
     pids = note.read_text().split()
     os.killpg(service_pid(checkout), 9)
     gone = unmake(checkout)

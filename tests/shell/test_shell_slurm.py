@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from support.compute import eventually
 from support.engines import slurm_cluster
 from support.live import Api, new_jid
 from support.ports import free_port
 from support.shell import Bash, run
 from support.slurm import default_mode, slurm_command
+from support.waiting import eventually
 from support.zips import good_zip
 
 FIND = """
@@ -67,7 +67,7 @@ def test_a_second_make_reuses_the_service_and_unmake_ends_its_jobs_and_keeps_the
     )
     assert posted.status_code == 201, posted.text
     queue = ("squeue", "--noheader", f"--name={jid}", "--format=%T")
-    assert eventually(lambda: slurm_command(conf, *queue) == "RUNNING\n", timeout=60)
+    assert eventually(lambda: slurm_command(conf, *queue) == "RUNNING\n")
     gone = run(checkout / "unmake.sh", cwd=tmp_path)
     assert gone.returncode == 0, gone.stderr
     assert f"removed job {jid}" in gone.stdout

@@ -18,6 +18,7 @@ from pfcon.paths import StoreBase
 
 from .engines import IMAGE, docker_url, podman_rootless_url, podman_url, swarm_url
 from .settings import compute_settings, docker_at
+from .waiting import PATIENCE, eventually
 
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
 
@@ -148,7 +149,7 @@ class Harness:
         """The job's outputs on this side."""
         return self.storebase.job(spec.jid).outgoing
 
-    def wait(self, name: str, timeout: float = 30) -> JobInfo:
+    def wait(self, name: str, timeout: float = PATIENCE) -> JobInfo:
         """Poll until the job has ended."""
         deadline = time.monotonic() + timeout
         while not (info := self.engine.info(name)).status.final:
@@ -156,7 +157,7 @@ class Harness:
             time.sleep(0.02)
         return info
 
-    def run(self, spec: JobSpec, timeout: float = 30) -> JobInfo:
+    def run(self, spec: JobSpec, timeout: float = PATIENCE) -> JobInfo:
         """Schedule a job and wait for its end."""
         self.engine.schedule(spec)
         return self.wait(spec.name, timeout)
@@ -173,16 +174,6 @@ class Harness:
         except PfconError as fault:
             return f"{name}: {fault}"
         return ""
-
-
-def eventually(condition: Callable[[], bool], timeout: float = 15) -> bool:
-    """Whether a condition comes true in time; seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def jobs_directory(compute: Harness) -> Path:

@@ -14,12 +14,12 @@ import docker
 import requests
 
 from .live import PASSWORD
+from .waiting import PATIENCE
 
 USER = "1001:1001"  # the image's own
 STOREBASE = "/var/local/storeBase"
 SOCKET = "/var/run/docker.sock"
 SELECTOR = "org.chrisproject.test"  # each container has its own value: several services share an engine here
-START_SECONDS = 60.0
 
 
 class Container:
@@ -44,7 +44,7 @@ class Container:
 
     def await_answer(self) -> None:
         """Wait until it answers; fails the test when it ends, or takes too long."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not self.answers():
             assert self.inspect()["State"]["Running"], f"it ended:\n{self.log()}"
             assert time.monotonic() < deadline, f"it does not answer:\n{self.log()}"
@@ -63,7 +63,7 @@ class Container:
         """Whether ``health/`` says OK."""
         try:
             return requests.get(self.url + "health/", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def execute(self, *words: str) -> tuple[int, str]:

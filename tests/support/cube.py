@@ -17,10 +17,11 @@ import requests
 from support.live import JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
 from support.user_objects import UserObjects
 
+from .waiting import PATIENCE
+
 FAILED = ("finishedWithError", "undefined")
 ENV = ["CHRIS_USER_USERNAME=chris", "CHRIS_USER_EMAIL=", "CHRIS_WORKFLOW_PLG_INSTANCES=a=b:1,c d:2"]
 POLL_SECONDS = 0.1  # CUBE: 5 s, and 60 s while it cleans up
-WAIT_SECONDS = 60.0
 COPY_LIMITS = {"cpu_limit": 1000, "memory_limit": 200}
 Fields = Mapping[str, Any]
 
@@ -112,7 +113,7 @@ class Cube:
 
     def poll(self, kind: str, jid: str) -> dict[str, str]:
         """Ask until the job has ended; its last ``compute`` object."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while (compute := self.status(kind, jid))["status"] not in ("finishedSuccessfully", *FAILED):
             assert time.monotonic() < deadline, compute
             time.sleep(POLL_SECONDS)

@@ -18,11 +18,11 @@ import requests
 from .engines import kubectl, kubernetes_cluster, op_image
 from .live import USER
 from .ports import free_port
+from .waiting import PATIENCE
 
 MANIFESTS = Path(__file__).parents[2] / "kubernetes"
 OWNER = 1001  # of storeBase: whom the service and its jobs run as
 NODE = "localhost"  # its name; it is this machine
-START_SECONDS = 120.0
 
 # What that cluster lacks: a network of pods, and a route to the API server's address in it. Everything else is as
 # sites have it; who pfcon is there remains the account of its own pod.
@@ -170,9 +170,7 @@ class Deployment:
 
     def _await_answer(self) -> None:
         """Wait until the rollout is done, which is when the readiness probe says so."""
-        done = self.kubectl.call(
-            "-n", self.name, "rollout", "status", "deployment/pfcon", f"--timeout={START_SECONDS:g}s"
-        )
+        done = self.kubectl.call("-n", self.name, "rollout", "status", "deployment/pfcon", f"--timeout={PATIENCE:g}s")
         if done.returncode != 0:
             pods = self.kubectl.call("-n", self.name, "describe", "pods").stdout
             pytest.fail(f"{done.stderr}\n{pods[-4000:]}\n{self.log()}", pytrace=False)

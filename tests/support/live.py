@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from .ports import free_port
+from .waiting import PATIENCE
 
 USER, PASSWORD = "pfcon", "pfcon1234"  # development mode's
 JOB_FIELDS: dict[str, Any] = {
@@ -72,7 +73,7 @@ class LiveServer:
                 cwd=self.storebase,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not self.answers():
             assert self.process.poll() is None, f"the server ended:\n{self.log_path.read_text()[-3000:]}"
             assert time.monotonic() < deadline, f"the server does not answer:\n{self.log_path.read_text()[-3000:]}"
@@ -97,7 +98,7 @@ class LiveServer:
         """Whether ``health/`` says OK."""
         try:
             return requests.get(self.url + "health/", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def signal(self, number: int) -> None:
@@ -116,7 +117,7 @@ class LiveServer:
         """End it as an administrator would; the exit status."""
         assert self.process is not None
         self.process.terminate()
-        status = self.process.wait(timeout=60)
+        status = self.process.wait(timeout=PATIENCE)
         self.process = None
         return status
 
@@ -175,7 +176,7 @@ class Api:
         """POST a job that runs a shell script; ``$0`` is the input directory, ``$1`` the output directory."""
         return self.post("jobs/", {**JOB_FIELDS, "args": [script], "jid": jid, **fields}, data_file)
 
-    def wait(self, jid: str, timeout: float = 60) -> dict[str, str]:
+    def wait(self, jid: str, timeout: float = PATIENCE) -> dict[str, str]:
         """Poll until the job has ended; its ``compute`` object."""
         return await_end(lambda: self.get(f"jobs/{jid}/"), timeout)
 

@@ -21,9 +21,10 @@ from pfcon.storage.objects.swift import SwiftStore
 from support.engines import s3_url, swift_python, swift_url
 from support.ports import free_port
 
+from .waiting import PATIENCE
+
 SWIFT_USER, SWIFT_KEY = "chris:chris1234", "testing"
 SERVER = Path(__file__).parents[2] / "dev/swift_server.py"
-START_SECONDS = 60
 PATIENT = Timeouts(connect=30.0, read=60.0)
 
 
@@ -135,7 +136,7 @@ class ObjectServer:
                 text=True,
             )
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
         line = self._process.stdout.readline() if ready else ""
         if not line:
             self.kill()

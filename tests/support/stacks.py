@@ -15,9 +15,9 @@ import docker
 from .containers import Container
 from .live import PASSWORD
 from .namespace import Door
+from .waiting import PATIENCE
 
 FILES = Path(__file__).parents[2] / "swarm"
-WAIT_SECONDS = 90.0
 
 
 def run(*words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -121,7 +121,7 @@ class Stack(Container):
 
     def _await_container(self) -> str:
         """The Id of the service's container, once it runs."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE
         wanted = {"label": f"com.docker.swarm.service.name={self.stack}_pfcon", "status": "running"}
         while not (found := self.client.containers(filters=wanted)):
             tasks = self.client.tasks({"service": f"{self.stack}_pfcon"})
@@ -133,7 +133,7 @@ class Stack(Container):
         """``docker stack rm``, and its volumes."""
         run("docker", "stack", "rm", self.stack, DOCKER_HOST=self.engine_url)
         label = {"label": f"com.docker.stack.namespace={self.stack}"}
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while self.client.containers(all=True, filters=label) or self.client.networks(filters=label):
             assert time.monotonic() < deadline, f"{self.stack} does not end"
             time.sleep(0.2)

@@ -10,6 +10,7 @@ import requests
 
 from .containers import Container
 from .live import JOB_FIELDS, Api, LiveServer, await_end, new_jid
+from .waiting import PATIENCE
 
 INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
 
@@ -62,7 +63,7 @@ class StagedJob:
         """GET a job of some kind."""
         return self.api.get(f"{kind}jobs/{self.jid}/")
 
-    def wait(self, kind: str, timeout: float = 60) -> dict[str, str]:
+    def wait(self, kind: str, timeout: float = PATIENCE) -> dict[str, str]:
         """Poll until the job has ended; its ``compute`` object."""
         return await_end(lambda: self.get(kind), timeout)
 

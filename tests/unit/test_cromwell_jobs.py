@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import eventually
 from support.cromwell import CromwellHarness, cromwell_harness, engine_at, fake_server
+from support.waiting import eventually
 
 from pfcon.compute.cromwell.files import TaskFiles
 from pfcon.errors import Absent, Refused, Unreachable

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import eventually
 from support.cromwell import MINUTES, CromwellHarness, cromwell_harness, engine_at
+from support.waiting import eventually
 
 from pfcon.compute.cromwell import claims
 from pfcon.compute.cromwell.claims import Claims

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from fakes.kubernetes_server import FakeKubernetes
-from support.compute import eventually, make_harness
+from support.compute import make_harness
 from support.kubernetes import NAMESPACE, KubernetesHarness
+from support.waiting import eventually
 
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.errors import Absent, Conflict, Refused, Unreachable

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from fakes.kubernetes_server import FakeKubernetes
 from support.kubernetes import Cluster
+from support.waiting import PATIENCE
 
 from pfcon.paths import StoreBase
 
@@ -85,7 +86,7 @@ def replay(each: dict[str, Any], cluster: Cluster, go_on: Path) -> None:
     wait = f"while [ ! -e {go_on} ]; do sleep 0.05; done"
     request = json.loads(json.dumps(each["request"]).replace("/data/x", "/dev/null").replace("sleep 3", wait))
     wanted = essence(each["status"], each["body"])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while True:
         url = urlsplit(re.sub(r"rec[fu]?-[a-z0-9]{5}(?=/|$|\?)", lambda found: pod_of(found[0], cluster), each["path"]))
         found = essence(*cluster.ask(each["method"], url.path.lstrip("/"), request, **dict(parse_qsl(url.query))))

@@ -1,12 +1,13 @@
 """Small parts of the kubernetes engine: logs, allowances, patience, what is followed, and what refusals mean."""
 
 import contextlib
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pfcon.compute.kubernetes import logs, patience
 from pfcon.compute.kubernetes.faults import Expired, error_of, plain, status_text
 from pfcon.compute.kubernetes.logs import LOG_BYTES, Allowance, LastTexts, Tail, last_part, merge
 from pfcon.compute.kubernetes.patience import Patience
@@ -129,18 +130,29 @@ def test_logs_of_several_pods_are_told_below_their_names_each_with_its_share() -
     assert text.count("x") == text.count("y") > LOG_BYTES // 3
 
 
-def test_an_allowance_is_used_up_and_fills_again() -> None:
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves on the clock of allowances and patience, which stands still otherwise; seconds."""
+    now = [1000.0]
+    for module in (logs, patience):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return lambda seconds: now.append(now.pop() + seconds)
+
+
+def test_an_allowance_is_used_up_and_fills_again(wait: Callable[[float], None]) -> None:
     allowance = Allowance(per_minute=60, burst=2)
     assert [allowance.take() for _ in range(3)] == [True, True, False]
-    time.sleep(1.1)
-    assert allowance.take()
+    wait(1.1)
+    assert [allowance.take() for _ in range(2)] == [True, False]
 
 
-def test_what_was_taken_in_advance_is_missing_later() -> None:
+def test_what_was_taken_in_advance_is_missing_later(wait: Callable[[float], None]) -> None:
     allowance = Allowance(per_minute=60, burst=2)
     assert allowance.take(50)
-    time.sleep(1.1)
+    wait(48)
     assert not allowance.take()
+    wait(1)
+    assert allowance.take()
 
 
 def test_an_allowance_shared_by_many_still_gives_something() -> None:
@@ -156,21 +168,21 @@ def test_the_last_texts_are_bounded() -> None:
     assert len(texts.get("1999")) == 64 * 1024
 
 
-def test_patience_ends_with_the_most_telling_reason() -> None:
-    patience = Patience(1.0)
-    assert patience.lost_with("u", "not found: the registry says no") == ""
-    assert patience.lost_with("u", "not found") == ""
-    time.sleep(1.1)
-    assert patience.lost_with("u", "not found") == "not found: the registry says no"
-    assert patience.lost_with("other", "not found") == ""
+def test_patience_ends_with_the_most_telling_reason(wait: Callable[[float], None]) -> None:
+    found = Patience(1.0)
+    assert found.lost_with("u", "not found: the registry says no") == ""
+    assert found.lost_with("u", "not found") == ""
+    wait(1.1)
+    assert found.lost_with("u", "not found") == "not found: the registry says no"
+    assert found.lost_with("other", "not found") == ""
 
 
-def test_patience_begins_anew_with_a_job_that_got_on() -> None:
-    patience = Patience(0.1)
-    patience.lost_with("u", "not found")
-    time.sleep(0.15)
-    assert patience.lost_with("u", "") == ""
-    assert patience.lost_with("u", "not found") == ""
+def test_patience_begins_anew_with_a_job_that_got_on(wait: Callable[[float], None]) -> None:
+    found = Patience(1.0)
+    found.lost_with("u", "not found")
+    wait(1.1)
+    assert found.lost_with("u", "") == ""
+    assert found.lost_with("u", "not found") == ""
 
 
 @pytest.mark.parametrize(

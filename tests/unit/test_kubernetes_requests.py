@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 
 import pytest
 from fakes.kubernetes_server import FakeKubernetes
-from support.compute import eventually
 from support.engines import IMAGE
 from support.kubernetes import CLAIM, NAMESPACE, make_engine
+from support.waiting import eventually
 
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.compute.kubernetes.manifest import job_manifest
@@ -33,7 +33,7 @@ def add_running_jobs(fake: FakeKubernetes, count: int) -> list[str]:
             spec = JobSpec(name, JobId(name), JobKind.PLUGIN, IMAGE, ("sleep", "600"), mounts=(mount,))
             fake.cluster.objects.add("jobs", job_manifest(spec, CLAIM, options, 2))
     pods = fake.cluster.objects.kept["pods"]
-    assert eventually(lambda: sum(pod["status"]["phase"] == "Running" for pod in list(pods.values())) == count, 60)
+    assert eventually(lambda: sum(pod["status"]["phase"] == "Running" for pod in list(pods.values())) == count)
     fake.cluster.tick = 1.0
     return names
 

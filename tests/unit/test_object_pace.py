@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fakes.memory_store import MemoryStore
+from support.waiting import PATIENCE
 
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
@@ -64,7 +65,7 @@ class Crowd(MemoryStore):
             self.most = max(self.most, self.now)
             if self.now == self.wanted:
                 self.enough.set()
-        assert self.enough.wait(60)
+        assert self.enough.wait(PATIENCE)
         try:
             return super().received(name, source, md5)
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fakes.memory_store import MemoryStore
 from support.files import tree
+from support.waiting import PATIENCE
 
 from pfcon.links import StagedItem
 from pfcon.models import JobId
@@ -58,7 +59,7 @@ class Distant(MemoryStore):
             self.asked += 1
             if self.asked == self.wanted:
                 self.enough.set()
-        assert self.enough.wait(60)
+        assert self.enough.wait(PATIENCE)
         with super().download(name, start=start, size=size, etag=etag) as download:
             yield download
 

@@ -4,9 +4,9 @@ import threading
 from dataclasses import replace
 
 import pytest
-from support.compute import eventually
 from support.storages import REQUEST
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
+from support.waiting import eventually
 
 from pfcon.check import run_checks
 from pfcon.errors import InvalidFields, Refused, Unreachable

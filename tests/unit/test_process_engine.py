@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import HEARTBEAT, Harness, eventually, jobs_directory, make_harness, still_changes
+from support.compute import HEARTBEAT, Harness, jobs_directory, make_harness, still_changes
+from support.waiting import eventually
 
 import pfcon
 from pfcon.compute.log import tail

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 
 import pytest
-from support.compute import eventually
+from support.waiting import PATIENCE, eventually
 
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.rows import Row
@@ -24,7 +24,7 @@ class Slurm:
 
     def __call__(self) -> Iterable[Row]:
         self.asked += 1
-        self.goes_on.wait(30)
+        self.goes_on.wait(PATIENCE)
         if self.away:
             raise Unreachable("Slurm is away")
         return self.rows

@@ -7,9 +7,10 @@ from typing import Any
 
 import docker
 import pytest
-from support.compute import Harness, eventually, make_harness
+from support.compute import Harness, make_harness
 from support.engines import docker_url, swarm_url
 from support.settings import compute_settings, docker_at
+from support.waiting import eventually
 
 from pfcon.compute.swarm.args import NAME_LABEL, service_name, service_spec
 from pfcon.compute.swarm.client import SwarmCalls
@@ -131,7 +132,7 @@ def schedule_waiting(compute: Harness) -> JobSpec:
 def test_gpus_are_given_out_and_a_job_waits_for_them_and_says_so(compute: Harness) -> None:
     both = compute.shell('echo "given: $DOCKER_RESOURCE_GPU"; sleep 60', resources=Resources(gpus=2))
     compute.engine.schedule(both)
-    assert eventually(lambda: len(compute.engine.logs(both.name, 10)) > len("given: \n"), 60)
+    assert eventually(lambda: len(compute.engine.logs(both.name, 10)) > len("given: \n"))
     one, never = (schedule_waiting(compute) for _ in range(2))
     compute.engine.cancel(never.name)
     assert compute.engine.info(never.name).message == "cancelled"
