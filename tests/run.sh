@@ -4,12 +4,13 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [--require "NAME..."|all] [--live kubernetes] [PYTEST ARGUMENT]...
+Usage: tests/run.sh [--checks] [--require "NAME..."|all] [--live kubernetes] [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
 status is 0 only when all went well.
 
+  --checks   all but pytest
   --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
              operations_image pfconclient4 cromwell", some of these, or all
              what has to be there: without it, the tests that need it fail rather than being skipped
@@ -24,6 +25,7 @@ tests/engines/README.md tells how to start the engines. PYTHON names the Python.
 END
 }
 
+ONLY_CHECKS=
 FAILED=()
 SKIPPED=()
 
@@ -73,6 +75,7 @@ while [ $# -gt 0 ]; do
         -h | --help)
             usage
             exit 0 ;;
+        --checks) ONLY_CHECKS=1 ;;
         --require)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
             export PFCON_TEST_REQUIRE=$2
@@ -104,5 +107,5 @@ check "ruff format" ruff format --check --output-format=concise .
 check mypy mypy
 check_scripts
 check "settings table of README.md" python -m pfcon.settings.table --check README.md
-check pytest python -m pytest -n 3 --dist loadfile "${arguments[@]}"
+[ -n "$ONLY_CHECKS" ] || check pytest python -m pytest -n 3 --dist loadfile "${arguments[@]}"
 report

@@ -1,7 +1,7 @@
 """The compute contract, part three: what a job may use, and the image and the workers that it asks for."""
 
 import pytest
-from support.compute import Harness, still_changes
+from support.compute import Harness
 from support.waiting import eventually
 
 from pfcon.errors import Absent, ImageMissing, Refused
@@ -75,7 +75,7 @@ def start_three_workers(compute: Harness) -> JobSpec:
 
 
 def assert_all_workers_stopped(compute: Harness, spec: JobSpec) -> None:
-    assert not [path.name for path in compute.outgoing(spec).glob("beat-*") if still_changes(path)]
+    assert not [path.name for path in compute.outgoing(spec).glob("beat-*") if not compute.has_stopped(path)]
 
 
 def test_cancel_ends_all_workers(compute: Harness) -> None:

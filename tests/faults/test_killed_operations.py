@@ -61,7 +61,7 @@ def test_a_copy_job_survives_kills_of_its_process(server: LiveServer) -> None:
     whole = seconds_of(StagedJob(server).copied)
     dice = random.Random(3)
     killed = 0
-    for _ in range(25):
+    for _ in range(12):
         job = StagedJob(server)
         assert job.copy().status_code == 201
         time.sleep(dice.uniform(0, whole))
@@ -75,13 +75,13 @@ def test_a_copy_job_survives_kills_of_its_process(server: LiveServer) -> None:
         assert trees_are_equal(job)
         job.delete()
         assert job.wait("delete")["status"] == "finishedSuccessfully"
-    assert killed >= 8, "most copies had ended before they were killed: the test shows less than it says"
+    assert killed >= 4, "most copies had ended before they were killed: the test shows less than it says"
 
 
 @pytest.mark.slow
 def test_copy_and_delete_jobs_survive_kills_of_the_service(server: LiveServer) -> None:
     dice = random.Random(4)
-    for _ in range(25):
+    for _ in range(12):
         job = StagedJob(server)
         with contextlib.suppress(requests.RequestException):
             job.copy()

@@ -60,7 +60,7 @@ def test_a_job_survives_a_kill_at_any_moment_of_its_submission(engine: str, star
     whole = seconds_of_a_post(Api(server.url))
     dice = random.Random(5)
     interrupted = 0
-    for _ in range(12):
+    for _ in range(8):
         jid = new_jid()
         thread, statuses = post_in_background(Api(server.url), jid)
         time.sleep(dice.uniform(0, whole))

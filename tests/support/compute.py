@@ -18,7 +18,7 @@ from pfcon.paths import StoreBase
 
 from .engines import IMAGE, docker_url, podman_rootless_url, podman_url, swarm_url
 from .settings import compute_settings, docker_at
-from .waiting import PATIENCE, eventually
+from .waiting import PATIENCE, eventually, looks
 
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
 
@@ -106,6 +106,7 @@ class Harness:
     make_dead: Callable[[], ComputeEngine] | None = None
     labels_of: Callable[[str], dict[str, str]] = lambda name: {}  # those that the engine shows of a job
     names: list[str] = field(default_factory=list)
+    told_early: bool = False  # the engine may say that a job has ended while its last process is being killed
 
     @property
     def can(self) -> Capabilities:
@@ -151,16 +152,20 @@ class Harness:
 
     def wait(self, name: str, timeout: float = PATIENCE) -> JobInfo:
         """Poll until the job has ended."""
-        deadline = time.monotonic() + timeout
-        while not (info := self.engine.info(name)).status.final:
-            assert time.monotonic() < deadline, f"{name} has not ended in {timeout} s: {info}"
-            time.sleep(0.02)
-        return info
+        for _ in looks(timeout):
+            info = self.engine.info(name)
+            if info.status.final:
+                return info
+        raise AssertionError(f"{name} has not ended in {timeout} s: {info}")
 
     def run(self, spec: JobSpec, timeout: float = PATIENCE) -> JobInfo:
         """Schedule a job and wait for its end."""
         self.engine.schedule(spec)
         return self.wait(spec.name, timeout)
+
+    def has_stopped(self, path: Path) -> bool:
+        """Whether a job that has ended, as the engine tells, writes no more to a file."""
+        return not still_changes(path) or (self.told_early and eventually(lambda: not still_changes(path)))
 
     def close(self) -> None:
         """Remove every job that a test may have scheduled."""

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 Bash = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run(*words: str | Path, cwd: Path, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+def run(*words: str | Path, cwd: Path, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a program with this Python for the scripts; no exception when it fails. timeout: seconds."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PFCON_", "DOCKER_"))}
     return subprocess.run(

@@ -18,8 +18,8 @@ from pfcon.settings.model import KubernetesSettings
 JOBS = 300
 PROCESSES = 2
 RHYTHM = 5.0  # seconds between two looks of CUBE at a job
-MINUTE = 60.0
-FEW = 60
+ROUNDS = 12  # a minute
+FEW = 60  # requests in a minute
 
 
 def add_running_jobs(fake: FakeKubernetes, count: int) -> list[str]:
@@ -38,19 +38,18 @@ def add_running_jobs(fake: FakeKubernetes, count: int) -> list[str]:
     return names
 
 
-def poll(engines: list[KubernetesEngine], names: list[str], until: float) -> list[str]:
+def poll(engines: list[KubernetesEngine], names: list[str]) -> list[str]:
     """Ask for each job and its log in the rhythm, at one process of the service after the other; what was wrong."""
-    wrong, rounds = [], 0
-    while (begin := time.monotonic()) < until:
-        rounds += 1
+    wrong = []
+    for turn in range(ROUNDS):
+        begin = time.monotonic()
         for number, name in enumerate(names):
-            engine = engines[(number + rounds) % len(engines)]
+            engine = engines[(number + turn) % len(engines)]
             info = engine.info(name)
             engine.logs(name, 1000)
             if info.status is not JobStatus.STARTED:
                 wrong.append(f"{name}: {info}")
             time.sleep(max(0.0, begin + RHYTHM * (number + 1) / len(names) - time.monotonic()))
-    assert rounds >= MINUTE / RHYTHM
     return wrong
 
 
@@ -61,5 +60,7 @@ def test_polling_hundreds_of_jobs_for_a_minute_makes_few_requests(storebase: Sto
         names = add_running_jobs(fake, JOBS)
         fake.requests.clear()
         engines = [make_engine(kubeconfig, storebase, PROCESSES) for _ in range(PROCESSES)]
-        assert poll(engines, names, time.monotonic() + MINUTE) == []
-        assert len(fake.requests) < FEW, fake.requests
+        begin = time.monotonic()
+        assert poll(engines, names) == []
+        minutes = (time.monotonic() - begin) / 60  # more than one where the machine is busy
+        assert len(fake.requests) < FEW * minutes, fake.requests
