@@ -81,7 +81,7 @@ need_same_options() {
 reusable() {
     if [ "$(state_get store)" != "$STORE_URL" ]; then
         step "restarting pfcon: its store has moved"
-    elif ! .venv/bin/python dev/probe.py health "$(service_url)"; then
+    elif ! wait_until "$(service_pid)" 30 pfcon .venv/bin/python dev/probe.py health "$(service_url)"; then
         step "restarting pfcon: it does not answer"
     else
         return 0

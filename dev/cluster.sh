@@ -7,9 +7,9 @@ CLUSTER_STATE=$STATE_DIR/cluster.state
 FORWARD_STATE=$STATE_DIR/forward.state
 FORWARD_LOG=$STATE_DIR/forward.log
 SITE=$STATE_DIR/kubernetes
-ANSWER_SECONDS=10
+ANSWER_SECONDS=60
 ROLLOUT_SECONDS=300
-FORWARD_SECONDS=60
+FORWARD_SECONDS=180
 OWNER_LABEL=chrisproject.org/make # on all that make.sh makes; its value names this clone
 CONTEXT="" # of kubectl's configuration
 

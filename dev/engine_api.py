@@ -15,7 +15,8 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 BLOCK = 256 * 1024
-PROBE_SECONDS = 10.0
+PROBE_SECONDS = 20.0  # for the first answer: of several sockets, some may be silent for ever
+ANSWER_SECONDS = 60.0  # for what is asked of an engine that has answered
 COMMANDS = (
     *("probe", "has", "import", "build", "copy", "remove-image", "remove-stages"),
     *("remove-jobs", "remove-services"),
@@ -86,7 +87,7 @@ def probe(url: str) -> str:
         podman = parts.get("Podman Engine")
         if podman:
             return f"podman {podman['Version']} {_podman_privilege(url, podman['Details']['APIVersion'])}"
-        info = json.loads(call(url, "GET", "/info", timeout=PROBE_SECONDS))
+        info = json.loads(call(url, "GET", "/info", timeout=ANSWER_SECONDS))
         rootless = any("rootless" in option for option in info.get("SecurityOptions") or [])
         manager = (info.get("Swarm") or {}).get("ControlAvailable")
     except (LookupError, ValueError, TypeError, AttributeError) as fault:
@@ -97,7 +98,7 @@ def probe(url: str) -> str:
 
 def _podman_privilege(url: str, version: str) -> str:
     """From Podman's own API (SystemInfoLibpod): its Docker API hides both."""
-    host = json.loads(call(url, "GET", f"/v{version}/libpod/info", timeout=PROBE_SECONDS))["host"]
+    host = json.loads(call(url, "GET", f"/v{version}/libpod/info", timeout=ANSWER_SECONDS))["host"]
     privilege = "rootless" if host["security"]["rootless"] else "rootful"
     missing = [name for name in ("cpu", "memory", "pids") if name not in host["cgroupControllers"]]
     return privilege + (f", which can't limit {', '.join(missing)} of jobs" if missing else "")
@@ -106,7 +107,7 @@ def _podman_privilege(url: str, version: str) -> str:
 def has_image(url: str, image: str, label: str = "") -> bool:
     """Whether the engine holds the image, with that label ``KEY=VALUE`` where one is given. Raises Fault."""
     try:
-        found = json.loads(call(url, "GET", f"/images/{quote(image)}/json", timeout=PROBE_SECONDS))
+        found = json.loads(call(url, "GET", f"/images/{quote(image)}/json", timeout=ANSWER_SECONDS))
     except LookupError:
         return False
     labels = (found.get("Config") or {}).get("Labels") or {}

@@ -8,7 +8,7 @@ LOG=$STATE_DIR/pfcon.log
 MARKER=.made-by-pfcon # in a storeBase that make.sh found absent or empty: unmake.sh may clear it
 USER_NAME=pfcon
 PASSWORD=pfcon1234
-START_SECONDS=60
+START_SECONDS=180 # one that ends is told at once
 STOP_SECONDS=20
 JOB_SECONDS=20 # a job gets a while to end when it is asked to
 

@@ -24,7 +24,7 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.errors import Absent, ConfigurationError, PfconError
 from pfcon.paths import StoreBase
 
-PROBE_SECONDS = 20.0  # Slurm's own commands try for more than ten, twice MessageTimeout
+PROBE_SECONDS = 60.0  # Slurm's own commands end before it: they try for MessageTimeout, which is 10 by default
 
 
 def probe(commands: Commands) -> str:

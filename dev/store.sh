@@ -6,7 +6,7 @@ STORE_REQUIREMENT=swift==2.38.3 # the one that dev/swift_server.py fits
 STORE_VENV=.venv-swift
 STORE_STATE=$STATE_DIR/swift.state
 STORE_LOG=$STATE_DIR/swift.log
-STORE_SECONDS=60 # a start takes that long at most
+STORE_SECONDS=180 # a start takes that long at most
 STORE_URL="" # where the store answers, once it does
 STORE_ENV=() # the settings of pfcon, and of sample/run_job.py, for it
 

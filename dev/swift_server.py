@@ -135,21 +135,21 @@ def proxy_conf(etc: Path, port: int, users: dict[str, str]) -> str:
     return (
         f"{default_conf(etc, port)}\n[pipeline:main]\npipeline = {' '.join(PIPELINE)} proxy-server\n\n"
         "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\nallow_account_management = true\n"
-        # A busy machine needs longer than the half second of the default.
-        f"conn_timeout = 5\nnode_timeout = 60\nobject_chunk_size = {CHUNK}\nclient_chunk_size = {CHUNK}\n\n{filters}"
+        # Not the half second of the default: a server's fsync keeps all four, one process, from doing anything else.
+        f"conn_timeout = 60\nnode_timeout = 120\nobject_chunk_size = {CHUNK}\nclient_chunk_size = {CHUNK}\n\n{filters}"
     )
 
 
 def backend_conf(root: Path, etc: Path, kind: str, port: int) -> str:
     """The configuration of one of the servers behind the proxy (object-server.conf-sample of Swift)."""
     # After a second without an answer the default leaves listings to a daemon that does not run here.
-    more = f"container_update_timeout = 30\nnetwork_chunk_size = {CHUNK}\ndisk_chunk_size = {CHUNK}\n"
+    more = f"container_update_timeout = 120\nnetwork_chunk_size = {CHUNK}\ndisk_chunk_size = {CHUNK}\n"
     return (
         f"{default_conf(etc, port)}devices = {root / 'srv'}\nmount_check = false\n"
         # A nearly full disk still serves tests.
         "disable_fallocate = true\nfallocate_reserve = 0\n\n"
         f"[pipeline:main]\npipeline = {kind}-server\n\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
-        f"conn_timeout = 5\nnode_timeout = 60\n{more if kind == 'object' else ''}"
+        f"conn_timeout = 60\nnode_timeout = 120\n{more if kind == 'object' else ''}"
     )
 
 

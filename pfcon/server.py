@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 TICK = LEASE / 3  # seconds between two renewals of a process's lease
 SWITCH_INTERVAL = 0.001  # seconds; a thread that unpacks must not keep a health request waiting
 BACKLOG = 2048
+STALLED = 120  # seconds without a sign of life after which a worker is ended; a busy machine may stop one for a while
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -41,6 +42,7 @@ class Server(BaseApplication):
             "workers": server.workers,
             "threads": server.threads,
             "worker_class": "gthread",
+            "timeout": STALLED,
             "graceful_timeout": server.graceful_timeout,
             "backlog": BACKLOG,
             "preload_app": True,
@@ -95,6 +97,17 @@ def _stop_worker(_server: Any, worker: Any) -> None:
         jobs_of(worker.wsgi).stop()
     except PfconError as error:
         log.warning("the end of this process could not be written down; others find out by themselves: %s", error)
+    _leave()
+
+
+def _leave() -> None:
+    """End a worker that ends well without taking its interpreter down, as a forked process may (os._exit in Python's
+    manual): that touches, and so copies, all memory that it shares with the first process, a second of work.
+    """
+    ending = sys.exc_info()[1]  # gunicorn calls this while it leaves with the exit status
+    if isinstance(ending, SystemExit) and not ending.code:
+        logging.shutdown()
+        os._exit(0)
 
 
 def serve(settings: Settings) -> None:

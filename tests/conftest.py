@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pfcon.paths import StoreBase
+
+settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
+settings.load_profile("tests")
 
 
 @pytest.fixture

@@ -103,11 +103,13 @@ class Scheduler:
             self._take_back(record, spec)
 
     def _take_back(self, record: Record, spec: JobSpec) -> None:
-        """Remove what was deleted or cancelled while the engine was asked; never a job of somebody else's."""
+        """Remove what was deleted or cancelled while the engine was asked; never a job of somebody else's.
+
+        Whoever has taken the job over meanwhile, because this process took so long, goes on with it.
+        """
         current = self._journal.get(record.jid, record.kind)
-        if current is not None and current.claim == record.claim and current.phase is Phase.SCHEDULED:
-            return
-        self._remover.take_back(spec.kind, spec.name, spec.request)
+        if current is None or not _goes_on(current, spec.request):
+            self._remover.take_back(spec.kind, spec.name, spec.request)
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -186,3 +188,9 @@ class Scheduler:
             spec=replace(spec, env=()).to_json() if spec else "",
             **values,
         )
+
+
+def _goes_on(record: Record, request: str) -> bool:
+    """Whether a record says that this very try of a request is to run, or runs."""
+    waits = record.phase in (Phase.SCHEDULING, Phase.SCHEDULED)
+    return waits and record.spec is not None and record.spec.request == request

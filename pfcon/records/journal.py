@@ -154,7 +154,7 @@ class Journal:
     def get(self, jid: JobId, kind: JobKind) -> Record | None:
         """The row of a job, or None."""
         with answering(), self._database.connect() as connection:
-            rows = connection.execute(_SELECT_ONE, {"jid": jid, "kind": kind.value, "now": time.time()}).mappings()
+            rows = connection.execute(_SELECT_ONE, {"jid": jid, "kind": kind.value}).mappings()
             row = rows.one_or_none()
         return _record(row, owned=_is_owned(row)) if row else None
 
@@ -214,7 +214,7 @@ class Journal:
     def abandoned(self) -> list[Record]:
         """The jobs whose owner has died or given up in the middle of something."""
         with answering(), self._database.connect() as connection:
-            rows = connection.execute(_SELECT_OWNED, {"now": time.time()}).mappings().all()
+            rows = connection.execute(_SELECT_OWNED).mappings().all()
         return [record for row in rows if (record := _record(row, owned=_is_owned(row))).interrupted]
 
     def _fresh_row(self, jid: JobId, kind: JobKind, request: str) -> dict[str, Any]:
@@ -267,15 +267,16 @@ _BEFORE = {
     phase: _UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
     for phase in Phase
 }
-_LIVING = services.c.id == jobs.c.owner, services.c.expires_at > bindparam("now")
-_SELECT = select(jobs, services.c.host, services.c.pid, services.c.started).outerjoin(services, and_(*_LIVING))
+_SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
+    services, services.c.id == jobs.c.owner
+)
 _SELECT_ONE = _SELECT.where(jobs.c.jid == bindparam("jid"), jobs.c.kind == bindparam("kind"))
 _SELECT_OWNED = _SELECT.where(jobs.c.phase.in_([phase.value for phase in _OWNED]))
 
 
 def _is_owned(row: Mapping[Any, Any]) -> bool:
-    """Whether the service that a row was read with lives."""
-    return row["pid"] is not None and not ProcessIdentity(row["host"], row["pid"], row["started"]).gone
+    """Whether the service process that a row was read with lives."""
+    return row["pid"] is not None and ProcessIdentity(row["host"], row["pid"], row["started"]).lives(row["expires_at"])
 
 
 def _record(row: Mapping[Any, Any], *, owned: bool) -> Record:

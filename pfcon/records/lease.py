@@ -1,11 +1,12 @@
 """Whether a service process still lives: it renews a lease, and on its own host one can simply look."""
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-LEASE = 10.0  # seconds without renewal after which a service process is taken for dead
+LEASE = 10.0  # seconds without renewal after which a service process that can't be looked at is taken for dead
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,14 @@ class ProcessIdentity:
         """That of the calling process."""
         return cls(_this_host(), os.getpid(), _started(os.getpid()) or 0)
 
-    @property
-    def gone(self) -> bool:
-        """Whether the process has certainly ended. False also where that can't be seen from here."""
-        return self.host == _this_host() and self.host != "" and _started(self.pid) != self.started
+    def lives(self, expires_at: float) -> bool:
+        """Whether the process runs; ``expires_at``: the end of its lease, which tells where that can't be seen.
+
+        One of this host is looked at: it may be late with its lease, as on a busy machine.
+        """
+        if self.host == "" or self.host != _this_host():
+            return expires_at > time.time()
+        return _started(self.pid) == self.started
 
 
 @cache

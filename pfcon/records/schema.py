@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Timeout
 
 from pfcon.errors import Unreachable
 
-CONNECT_TIMEOUT = 5  # seconds
+CONNECT_TIMEOUT = 15  # seconds
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one, SQLite
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
@@ -115,6 +115,8 @@ def _sqlite_pragmas(network: bool) -> Any:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA journal_mode={journal_mode}")
         cursor.execute("PRAGMA synchronous=NORMAL")
+        # What a job's environment held must not stay in free pages; SQLite's own default is OFF, Debian's is ON.
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
     return set_pragmas

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 from support.live import COPY_ALL, JOB_FIELDS, Api, LiveServer, make_zip, new_jid
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 GOOD = make_zip({"a.txt": "alpha"})
 
@@ -153,13 +153,13 @@ def test_a_missing_zip_is_told(api: Api) -> None:
 @pytest.mark.usefixtures("untouched")
 def test_two_zips_are_one_too_many(api: Api, server: LiveServer) -> None:
     files = [("data_file", GOOD), ("data_file", GOOD)]
-    answer = requests.post(server.url + "jobs/", data=JOB_FIELDS, files=files, headers=api.headers, timeout=30)
+    answer = requests.post(server.url + "jobs/", data=JOB_FIELDS, files=files, headers=api.headers, timeout=PATIENCE)
     refused(answer, 400, "data_file", "once")
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_wrong_content_type_is_unsupported(api: Api, server: LiveServer) -> None:
-    answer = requests.post(server.url + "jobs/", json=JOB_FIELDS, headers=api.headers, timeout=30)
+    answer = requests.post(server.url + "jobs/", json=JOB_FIELDS, headers=api.headers, timeout=PATIENCE)
     refused(answer, 415, "multipart/form-data", "application/json")
 
 
@@ -167,7 +167,7 @@ def test_a_wrong_content_type_is_unsupported(api: Api, server: LiveServer) -> No
 @pytest.mark.usefixtures("untouched")
 def test_a_malformed_multipart_body_is_refused(api: Api, server: LiveServer, boundary: str) -> None:
     headers = {**api.headers, "Content-Type": "multipart/form-data" + boundary}
-    refused(requests.post(server.url + "jobs/", data=b"--x\r\n", headers=headers, timeout=30), 400, "multipart")
+    refused(requests.post(server.url + "jobs/", data=b"--x\r\n", headers=headers, timeout=PATIENCE), 400, "multipart")
 
 
 @pytest.mark.usefixtures("untouched")
@@ -197,7 +197,7 @@ def _post_cut_off(server: LiveServer, api: Api, keep: float, announce: int) -> b
         f"POST /api/v1/jobs/ HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n"
         f"Content-Type: {request.headers['Content-Type']}\r\nContent-Length: {len(body) + announce}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(head.encode() + body[: int(len(body) * keep)])
         connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as answer:
@@ -214,7 +214,7 @@ def test_a_body_that_is_cut_off_is_refused(server: LiveServer, api: Api, keep: f
 
 @pytest.mark.usefixtures("untouched")
 def test_a_client_that_vanishes_in_the_middle_leaves_nothing(server: LiveServer, api: Api) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         head = (
             f"POST /api/v1/jobs/ HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n"
@@ -223,4 +223,4 @@ def test_a_client_that_vanishes_in_the_middle_leaves_nothing(server: LiveServer,
         connection.sendall(head.encode())
         time.sleep(0.2)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset on close
-    assert requests.get(server.url + "health/", timeout=30).status_code == 200
+    assert requests.get(server.url + "health/", timeout=PATIENCE).status_code == 200

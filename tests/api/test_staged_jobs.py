@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.live import COPY_ALL, JOB_FIELDS, Api, LiveServer
 from support.staged import INNETWORK, StagedJob
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,8 @@ def test_a_delete_job_cancels_what_runs(job: StagedJob) -> None:
     job.copied()
     job.plugin('while :; do date >> "$1/beat"; sleep 0.05; done')
     assert job.get("plugin").json()["compute"]["status"] == "started"
+    beat = job.server.storebase / job.output_dir / "beat"
+    assert eventually(beat.exists)
     posted = job.delete().json()["compute"]
     assert posted["status"] == "notStarted"
     assert job.wait("delete")["status"] == "finishedSuccessfully"
@@ -154,7 +157,6 @@ def test_a_delete_job_cancels_what_runs(job: StagedJob) -> None:
     assert ended["status"] == "finishedWithError"
     assert "cancel" in ended["message"]
     assert not job.key.exists()
-    beat = job.server.storebase / job.output_dir / "beat"
     before = beat.stat().st_size
     time.sleep(0.3)
     assert beat.stat().st_size == before

@@ -9,7 +9,7 @@ import pytest
 import requests
 from support.cube import COPY_LIMITS, Cube, Fields, Instance
 from support.live import COPY_ALL, JOB_FIELDS, LiveServer, make_zip, new_jid
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 KINDS = ("copy", "plugin", "upload", "delete")
 DONE = "finishedSuccessfully"
@@ -255,7 +255,7 @@ def test_the_token_of_a_fresh_cube_is_refused_everywhere(fslink: LiveServer, kin
     headers = {"Authorization": "Bearer initial_token"}
     for method, path in (("GET", ""), ("POST", ""), ("GET", "any/"), ("DELETE", "any/")):
         answer = requests.request(
-            method, f"{fslink.url}{kind}jobs/{path}", headers=headers, data=JOB_FIELDS, timeout=30
+            method, f"{fslink.url}{kind}jobs/{path}", headers=headers, data=JOB_FIELDS, timeout=PATIENCE
         )
         assert answer.status_code == 401, (method, path)
         assert answer.json() == {"message": "Invalid authorization token."}

@@ -13,6 +13,8 @@ from support.waiting import eventually
 from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.models import INCOMING, JobSpec, JobStatus
 
+LONG = 300  # seconds that a job runs, which has not ended when it is looked at; it is removed after that
+
 
 def beats(path: Path) -> int:
     """How often a job's heart has beaten."""
@@ -38,7 +40,7 @@ def test_a_job_that_exits_with_zero_has_succeeded(compute: Harness) -> None:
 
 
 def test_schedule_does_not_wait_for_the_end(compute: Harness) -> None:
-    spec = compute.spec(["sleep", "60"])
+    spec = compute.spec(["sleep", str(LONG)])
     info = compute.engine.schedule(spec)
     assert info.status in (JobStatus.NOT_STARTED, JobStatus.STARTED)
     assert eventually(lambda: compute.engine.info(spec.name).status is JobStatus.STARTED)
@@ -105,7 +107,7 @@ def assert_conflicts_and_first_is_left_alone(compute: Harness, first: JobSpec) -
 
 
 def test_the_name_of_a_running_job_conflicts_and_that_job_is_left_alone(compute: Harness) -> None:
-    spec = compute.shell("echo first; sleep 60", request="aa")
+    spec = compute.shell(f"echo first; sleep {LONG}", request="aa")
     compute.engine.schedule(spec)
     assert_conflicts_and_first_is_left_alone(compute, spec)
     assert not compute.engine.info(spec.name).status.final
@@ -223,7 +225,7 @@ def test_cancel_stops_what_left_the_jobs_session(compute: Harness) -> None:
 def test_a_job_that_ignores_sigterm_is_killed_in_the_end(compute: Harness) -> None:
     spec, path = start_heartbeat(compute, f"trap '' TERM; {HEARTBEAT}")
     compute.engine.cancel(spec.name)
-    assert compute.wait(spec.name, 45).status is JobStatus.FAILED
+    assert compute.wait(spec.name).status is JobStatus.FAILED
     assert compute.has_stopped(path)
 
 

@@ -123,16 +123,26 @@ def test_standard_input_is_empty(compute: Harness) -> None:
     assert compute.engine.logs(spec.name, 10) == ""
 
 
+def assert_log_keeps_the_order_of(compute: Harness, **commands: str) -> None:
+    """Each command prints its name. The next one waits until the log has it: engines read both streams side by side."""
+    wait = 'while [ ! -e "$1"/{} ]; do sleep 0.1; done'
+    spec = compute.shell("; ".join(f"{command}; {wait.format(name)}" for name, command in commands.items()))
+    compute.engine.schedule(spec)
+    log = ""
+    for name in commands:
+        log += f"{name}\n"
+        assert eventually(lambda log=log: compute.engine.logs(spec.name, 10) == log), compute.engine.logs(spec.name, 10)
+        compute.outgoing(spec).joinpath(name).touch()
+    assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert compute.engine.logs(spec.name, 10) == log
+
+
 def test_the_log_has_stdout_and_stderr(compute: Harness) -> None:
-    spec = compute.shell("echo out; sleep 0.3; echo err >&2; sleep 0.3; echo end")
-    compute.run(spec)
-    assert compute.engine.logs(spec.name, 10) == "out\nerr\nend\n"
+    assert_log_keeps_the_order_of(compute, out="echo out", err="echo err >&2", end="echo end")
 
 
 def test_a_job_that_opens_its_stderr_anew_keeps_its_log(compute: Harness) -> None:
-    spec = compute.shell("echo one; sleep 0.3; echo two > /dev/stderr; sleep 0.3; echo three")
-    compute.run(spec)
-    assert compute.engine.logs(spec.name, 10) == "one\ntwo\nthree\n"
+    assert_log_keeps_the_order_of(compute, one="echo one", two="echo two > /dev/stderr", three="echo three")
 
 
 def test_the_log_is_cut_to_its_last_lines(compute: Harness) -> None:
@@ -174,7 +184,7 @@ def test_the_log_of_a_running_job_grows(compute: Harness) -> None:
 def test_a_huge_log_is_bounded_in_bytes_and_its_end_is_kept(compute: Harness) -> None:
     script = "for number in range(6000): print(number, 'x' * 4000)"
     spec = compute.spec(["python3", "-c", script])
-    assert compute.run(spec, 60).status is JobStatus.SUCCEEDED
+    assert compute.run(spec).status is JobStatus.SUCCEEDED
     log = compute.engine.logs(spec.name, 1000)
     assert len(log) <= LOG_BYTES
     assert len(log) > LOG_BYTES // 2
@@ -187,7 +197,7 @@ def test_the_end_of_an_endless_line_is_in_the_log(compute: Harness) -> None:
     compute.can.need("endless_lines")
     script = "import sys\nfor _ in range(24): sys.stdout.write('x' * (1 << 20))\nprint('\\nEND')"
     spec = compute.spec(["python3", "-c", script])
-    assert compute.run(spec, 60).status is JobStatus.SUCCEEDED
+    assert compute.run(spec).status is JobStatus.SUCCEEDED
     log = compute.engine.logs(spec.name, 1000)
     assert log.endswith("x\nEND\n")
     assert len(log) <= LOG_BYTES

@@ -32,7 +32,7 @@ def test_a_job_that_forks_above_its_limit_fails(compute: Harness) -> None:
         "import os, time\n"
         "for _ in range(100):\n"
         "    if not os.fork():\n"
-        "        time.sleep(4); os._exit(0)\n"
+        "        time.sleep(60); os._exit(0)\n"
         "for _ in range(100): os.wait()\n"
     )
     info = compute.run(compute.spec(["python3", "-c", fork], resources=Resources(pids=20)))

@@ -13,8 +13,7 @@ from support.engines import postgresql_url
 
 from pfcon.errors import Unreachable
 from pfcon.models import JobId, JobKind, JobStatus
-from pfcon.records import Claimed, Journal, Phase, Record
-from pfcon.records.lease import LEASE
+from pfcon.records import Claimed, Journal, Phase, Record, lease
 from pfcon.records.schema import connect, jobs, services
 
 JID = JobId("chris-jid-1")
@@ -28,12 +27,12 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
         yield None, tmp_path
         return
     url = postgresql_url()
-    yield url, tmp_path
     engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:
+    with engine.begin() as connection:  # of what another test left
         jobs.drop(connection, checkfirst=True)
         services.drop(connection, checkfirst=True)
     engine.dispose()
+    yield url, tmp_path
 
 
 @pytest.fixture
@@ -148,14 +147,30 @@ def test_a_job_of_a_process_that_ended_is_abandoned(database: tuple[str | None, 
         assert other.abandoned() == []
 
 
-def test_a_process_that_stops_renewing_is_taken_for_dead(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    claimed(journal)
+def test_a_process_of_another_host_that_stops_renewing_is_taken_for_dead(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(lease, "_this_host", lambda: "another host")
+        journal.renew_lease()
+        claimed(journal)
     assert journal.abandoned() == []
-    later = time.time() + LEASE + 1
-    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: now + lease.LEASE + 1)
     assert [found.jid for found in journal.abandoned()] == [JID]
     journal.renew_lease()
     assert journal.abandoned() == []
+
+
+def test_a_process_that_can_be_seen_to_live_keeps_its_jobs_however_late_it_renews(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = claimed(journal)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10 * lease.LEASE)
+    assert journal.abandoned() == []
+    assert journal.claim(JID, PLUGIN, "r2") == record
 
 
 def _claim_and_die(database: tuple[str | None, Path]) -> None:
@@ -209,6 +224,13 @@ def test_a_disowned_job_is_abandoned_at_once(journal: Journal) -> None:
     record = claimed(journal)
     journal.disown(record)
     assert [found.claim for found in journal.abandoned()] == [record.claim]
+
+
+def test_sqlite_overwrites_what_is_deleted(tmp_path: Path) -> None:
+    engine = connect(None, tmp_path)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
+    engine.dispose()
 
 
 def test_a_forgotten_claim_leaves_no_row(journal: Journal) -> None:

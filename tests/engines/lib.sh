@@ -3,7 +3,7 @@
 
 ENGINES_DIR=${PFCON_ENGINES_DIR:-/tmp/pfcon-engines}
 REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
-START_SECONDS=60
+START_SECONDS=180 # a program that ends is told at once
 STOP_SECONDS=30
 
 # say TEXT: progress; stdout is for `eval`.

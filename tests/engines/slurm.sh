@@ -67,7 +67,8 @@ TaskPlugin=task/cgroup
 JobAcctGatherType=jobacct_gather/cgroup"
     fi
     mkdir -p "$directory"/{state,spool}
-    # More processors than there are, or jobs would wait for each other; waits of seconds, not of minutes.
+    # More processors than there are, or jobs would wait for each other; waits of seconds, not of minutes; and patience
+    # with daemons of a busy machine. (Slurm's commands try for MessageTimeout, too, while nothing listens.)
     cat >"$directory/slurm.conf" <<END
 ClusterName=pfcon-$1
 SlurmctldHost=$NODE(127.0.0.1)
@@ -94,6 +95,9 @@ DefMemPerCPU=64
 AccountingStorageType=accounting_storage/none
 MinJobAge=10
 KillWait=5
+MessageTimeout=30
+TCPTimeout=30
+BatchStartTimeout=120
 NodeName=$NODE NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory State=UNKNOWN
 PartitionName=jobs Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
@@ -104,7 +108,8 @@ CgroupMountpoint=$CGROUPS
 ConstrainRAMSpace=yes
 ConstrainSwapSpace=no
 END
-    local crun="crun --rootless=true --cgroup-manager=disabled --root=/tmp/pfcon-oci-%u" id=%n.%u.%j.%s.%t
+    # A root of each cluster's own: all of them count jobs from 1.
+    local crun="crun --rootless=true --cgroup-manager=disabled --root=/tmp/pfcon-oci-$1-%u" id=%n.%u.%j.%s.%t
     # `exec`, or the shell in between dies of the first signal; an answer to a query that fails, or jobs' logs tell of it.
     cat >"$directory/oci.conf" <<END
 RunTimeQuery="$crun state $id 2>/dev/null || echo '{}'"
@@ -127,7 +132,7 @@ node_daemon() {
 
 # ready NAME: whether the cluster's node takes jobs; a star at its state's end would say that it does not answer.
 ready() {
-    SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 5 sinfo -h -o %T | grep -qxE 'idle|mixed|allocated|completing'
+    SLURM_CONF=$HOME_DIR/$1/slurm.conf timeout 20 sinfo -h -o %T | grep -qxE 'idle|mixed|allocated|completing'
 }
 
 # start_cluster NAME: start what does not run of it, without waiting.

@@ -11,9 +11,10 @@ set -euo pipefail
 
 URL=${PFCON_TEST_SWARM:-unix://$ENGINES_DIR/swarm.sock}
 HOME_DIR=$ENGINES_DIR/swarm
-# Without a history of tasks: whoever relies on one finds out (Docker Engine API reference, SwarmInit).
+# Without a history of tasks: whoever relies on one finds out (Docker Engine API reference, SwarmInit). A minute
+# (nanoseconds) between a node's signs of life: a busy one that misses some loses its tasks.
 SWARM='{"ListenAddr": "127.0.0.1:2377", "AdvertiseAddr": "127.0.0.1:2377",
-    "Spec": {"Orchestration": {"TaskHistoryRetentionLimit": 0}}}'
+    "Spec": {"Orchestration": {"TaskHistoryRetentionLimit": 0}, "Dispatcher": {"HeartbeatPeriod": 60000000000}}}'
 
 install() {
     if type -P dockerd ip iptables >/dev/null; then
@@ -27,10 +28,10 @@ install() {
 swarm_api() {
     PYTHONPATH=$REPOSITORY/dev python3 - "$URL" "$@" <<'END'
 import sys
-from engine_api import connect
+from engine_api import ANSWER_SECONDS, WORK_SECONDS, connect
 
 url, method, path, body = sys.argv[1:]
-connection = connect(url, 30)
+connection = connect(url, ANSWER_SECONDS if method == "GET" else WORK_SECONDS)
 connection.request(method, path, body=body or None, headers={"Content-Type": "application/json"})
 answer = connection.getresponse()
 print(answer.read().decode())

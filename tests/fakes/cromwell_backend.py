@@ -129,8 +129,17 @@ class TaskRun:
         while task.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         if task.poll() is None:
-            task.kill()
-            task.wait()
+            self._kill_all(task)
+
+    def _kill_all(self, task: subprocess.Popen[bytes]) -> None:
+        """End it at once, and wait for all of it: nothing of a task writes on when its end is told."""
+        left = self._processes()
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=60)
+        task.kill()
+        task.wait()
 
     def _processes(self) -> list[psutil.Process]:
         assert self._process

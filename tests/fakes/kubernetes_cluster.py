@@ -6,17 +6,21 @@ deletion is done only when the pods are gone.
 """
 
 import copy
+import logging
 import random
 import string
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from pfcon.errors import PfconError
 from pfcon.paths import StoreBase
 
 from .kubernetes_nodes import Node, end, state_of, unplaceable
 from .kubernetes_objects import Json, Objects, now
 
+_log = logging.getLogger(__name__)
 TICK = 0.03  # seconds
 STEP = 0.12  # seconds between two steps of a pod, or of what a Job tells of its pods
 DEATH = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
@@ -25,7 +29,8 @@ DEATH = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 class Cluster:
     """A namespace or several, a claim or several, and one node. Runs a thread between ``start`` and ``stop``.
 
-    ``tick``: seconds between two looks at all objects. ``paused``: no container is started.
+    ``tick``: seconds between two looks at all objects. ``paused``: no container is started, and no
+    Job that is being deleted goes.
     """
 
     def __init__(self, storebase: StoreBase, *, claims: set[str], namespaces: set[str], images: set[str]) -> None:
@@ -57,9 +62,16 @@ class Cluster:
         while not self._stopping.wait(self.tick):
             with self.objects.changed:
                 for job in self.objects.all("jobs"):
-                    self._reconcile(job)
+                    self._try(self._reconcile, job)
                 for pod in self.objects.all("pods"):
-                    self._move(pod)
+                    self._try(self._move, pod)
+
+    def _try(self, step: Callable[[Json], None], item: Json) -> None:
+        """What the node can't do now, on a machine that is busy, is tried again at the next tick."""
+        try:
+            step(item)
+        except PfconError as fault:
+            _log.warning("%s: %s", item["metadata"]["name"], fault)
 
     def pods_of(self, job: Json) -> list[Json]:
         """The pods that a Job owns."""
@@ -83,10 +95,8 @@ class Cluster:
         before = copy.deepcopy(status)
         held = {condition["type"] for condition in status.get("conditions") or []}
         if job["metadata"].get("deletionTimestamp"):
-            for pod in pods:
-                self._delete(pod)
-            if not pods:
-                self.objects.remove("jobs", job)
+            if not self.paused:
+                self._delete_job(job, pods)
             return
         if held & {"Complete", "Failed"}:
             return
@@ -100,6 +110,12 @@ class Cluster:
         if status != before:
             self.objects.tell("jobs", "MODIFIED", job)
 
+    def _delete_job(self, job: Json, pods: list[Json]) -> None:
+        for pod in pods:
+            self._delete(pod)
+        if not pods:
+            self.objects.remove("jobs", job)
+
     def _count(self, job: Json, status: Json, pods: list[Json], held: set[str]) -> None:
         ended = {phase: sum(pod["status"]["phase"] == phase for pod in pods) for phase in ("Succeeded", "Failed")}
         deadline = job["spec"].get("activeDeadlineSeconds")
@@ -111,19 +127,19 @@ class Cluster:
             if target == "SuccessCriteriaMet":
                 status["completionTime"] = now()
         elif deadline and time.monotonic() - began > deadline:
-            self._conclude(status, "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
             for pod in pods:
                 self._delete(pod)
+            self._conclude(status, "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
         elif ended["Succeeded"] >= job["spec"].get("completions", 1):
             self._conclude(
                 status, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods"
             )
         elif ended["Failed"] > job["spec"].get("backoffLimit", 6):
             text = "Job has reached the specified backoff limit"
-            self._conclude(status, "FailureTarget", "BackoffLimitExceeded", text)
             for pod in pods:
                 if pod["status"]["phase"] not in ("Succeeded", "Failed"):
                     self._delete(pod)
+            self._conclude(status, "FailureTarget", "BackoffLimitExceeded", text)
         counts = {"active": len(pods) - sum(ended.values()), "succeeded": ended["Succeeded"], "failed": ended["Failed"]}
         counts["ready"] = sum(pod["status"]["phase"] == "Running" for pod in pods)
         for key, value in counts.items():
@@ -164,8 +180,8 @@ class Cluster:
 
     def _delete(self, pod: Json) -> None:
         if not pod["metadata"].get("deletionTimestamp"):
-            pod["metadata"]["deletionTimestamp"] = now()
             self.node.stop(pod)
+            pod["metadata"]["deletionTimestamp"] = now()
             self.objects.tell("pods", "MODIFIED", pod)
 
     def _move(self, pod: Json) -> None:
@@ -173,8 +189,8 @@ class Cluster:
         told = pod["spec"].get("activeDeadlineSeconds")
         if state == "running":
             if told and not pod["status"].get("told"):
-                pod["status"]["told"] = True
                 self.node.stop(pod)
+                pod["status"]["told"] = True
             if pod["status"].get("told"):
                 pod["status"].setdefault("reason", "DeadlineExceeded")
             self.node.look(pod)

@@ -18,12 +18,12 @@ from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.registry import push_image
 from support.relay import Relay
 from support.tcp_relay import SlowRelay
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 ZIP = make_zip({"a": "b"})
 URLS = {"docker": docker_url, "podman": podman_url}
 RUN = 'echo ran >> "$1/runs"; echo done'  # leaves a mark for each time that it ran
-RATE = 100_000  # bytes a second: the layer with the commands takes ten seconds
+RATE = 20_000  # bytes a second: the layer with the commands takes most of a minute; a test does not wait for it
 LAYERS = [30_000, 300_000]  # bytes, beside that layer
 
 
@@ -99,7 +99,7 @@ def test_a_post_answers_at_once_and_the_job_runs_when_its_image_has_come(
     compute = answer.json()["compute"]
     assert (compute["status"], compute["message"]) == ("notStarted", f"pulling image {image}")
     assert eventually(lambda: has_progress(api, jid, image))
-    assert requests.get(server.url + "health/", timeout=30).json() == {"health": "OK"}
+    assert requests.get(server.url + "health/", timeout=PATIENCE).json() == {"health": "OK"}
     assert message_of(api, jid).startswith("pulling")  # still: nobody waited for it
     relay.hurry()
     assert_ran_once(api, jid)

@@ -59,8 +59,9 @@ def test_a_job_survives_a_kill_at_any_moment_of_its_submission(engine: str, star
     server = start_server(engine)
     whole = seconds_of_a_post(Api(server.url))
     dice = random.Random(5)
-    interrupted = 0
-    for _ in range(8):
+    rounds = interrupted = 0
+    while rounds < 8 or (interrupted < 2 and rounds < 30):
+        rounds += 1
         jid = new_jid()
         thread, statuses = post_in_background(Api(server.url), jid)
         time.sleep(dice.uniform(0, whole))
@@ -74,6 +75,7 @@ def test_a_job_survives_a_kill_at_any_moment_of_its_submission(engine: str, star
             ended = api.wait(jid)
             assert ended["status"] == "finishedSuccessfully" or "service stopped" in ended["message"], ended
         interrupted += not statuses
+        whole *= 0.6 if statuses else 1  # the first one may have been slow
         if statuses == [201]:
             assert known.status_code == 200
         ended = finish(api, jid)

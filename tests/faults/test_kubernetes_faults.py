@@ -101,7 +101,7 @@ def test_a_deadline_is_told_as_such(kubernetes: KubernetesHarness) -> None:
 def test_two_workers_run_and_both_logs_are_told(kubernetes: KubernetesHarness) -> None:
     script = 'echo "I am ${JOB_COMPLETION_INDEX-one}"; sleep 1'
     spec = kubernetes.shell(script, resources=Resources(workers=2))
-    assert kubernetes.run(spec, 60).status is JobStatus.SUCCEEDED
+    assert kubernetes.run(spec).status is JobStatus.SUCCEEDED
     log = kubernetes.engine.logs(spec.name, 10)
     assert log.count("I am ") == 2
     for pod in kubernetes.cluster.pods(spec.name):
@@ -162,10 +162,11 @@ def test_while_the_server_is_away_nothing_is_known_and_afterwards_all(
         file = tmp_path / "kubeconfig"
         file.write_text(Path(kubernetes.kubeconfig).read_text().replace(f"{found.hostname}:{found.port}", relay.url))
         engine = kubernetes.other(str(file))
-        spec = kubernetes.shell(f"sleep {seconds / 2}; echo done; exit 3")
+        spec = kubernetes.shell('until test -e "$1/go"; do sleep 0.1; done; echo done; exit 3')
         engine.schedule(spec)
         assert eventually(lambda: engine.info(spec.name).status is JobStatus.STARTED)
         relay.cut()
+        (kubernetes.outgoing(spec) / "go").touch()
         until = time.monotonic() + seconds
         assert eventually(lambda: is_unknown(engine, spec))  # a thread that follows has to notice
         while time.monotonic() < until:

@@ -81,7 +81,7 @@ def test_killed_at_any_moment_a_fetch_never_looks_complete_and_a_later_one_is(
 ) -> None:
     inputs = swift_inputs
     inputs.fill()
-    inputs.relay.delay = 0.01
+    inputs.relay.delay = 0.3  # seconds: what is under way does not end while this process waits for its turn
     kills = 0
     for number in range(3, len(ALL), 8):  # when so many objects have been asked for
         inputs.relay.clear()
@@ -102,6 +102,7 @@ def test_killed_at_any_moment_a_fetch_never_looks_complete_and_a_later_one_is(
         else:
             kills += 1
     assert kills > 1
+    inputs.relay.delay = 0
     staged = inputs.stage()
     assert replace(staged, notes=()) == Staged(len(ALL), sum(map(len, ALL.values())))
     assert inputs.tree() == ALL

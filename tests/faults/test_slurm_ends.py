@@ -56,8 +56,9 @@ class Slurm:
         return rows.get(self.number(spec), "")
 
 
-def _in_two_seconds() -> str:
-    return (datetime.now() + timedelta(seconds=2)).isoformat(timespec="seconds")
+def _soon() -> str:
+    # Slurm refuses a time that is over when it is asked.
+    return (datetime.now() + timedelta(seconds=30)).isoformat(timespec="seconds")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def slurm() -> Iterator[Slurm]:
         assert eventually(lambda: harness.engine.info(long.name).status is JobStatus.STARTED)
         ready = Slurm(conf, harness, long, old)
         # A minute is the least that Slurm lets a job ask for; an administrator may take some of it away.
-        slurm_command(conf, "scontrol", "update", f"JobId={ready.number(long)}", f"EndTime={_in_two_seconds()}")
+        slurm_command(conf, "scontrol", "update", f"JobId={ready.number(long)}", f"EndTime={_soon()}")
         yield ready
         harness.close()
 

@@ -48,7 +48,8 @@ def test_the_image_says_what_it_is_and_runs_as_nobody_special(make_service: Make
     assert image["Labels"][VERSION_LABEL] == pfcon.__version__
     assert list(image["ExposedPorts"]) == ["5005/tcp"]
     assert service.execute("id", "-u") == (0, "1001\n")
-    assert service.execute("pfcon", "health") == (0, "pfcon answers at 127.0.0.1:5005\n")
+    answer = (0, "pfcon answers at 127.0.0.1:5005\n")
+    assert eventually(lambda: service.execute("pfcon", "health") == answer), service.execute("pfcon", "health")
     status, told = service.execute("pfcon", "check")
     assert status == 0, told
 

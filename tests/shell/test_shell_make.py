@@ -176,7 +176,7 @@ def test_unmake_ends_running_jobs_also_when_the_service_was_killed(checkout: Pat
     gone = unmake(checkout)
     assert gone.returncode == 0, gone.stderr
     assert "ended 1 running job(s)" in gone.stdout
-    assert not any(alive(int(pid)) for pid in pids)
+    assert eventually(lambda: not any(alive(int(pid)) for pid in pids))
 
 
 def test_a_recorded_pid_that_now_belongs_to_another_process_is_left_alone(checkout: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from support.engines import client4
 from support.live import PASSWORD, USER
+from support.waiting import PATIENCE
 
 BRIDGE = Path(__file__).with_name("client4_bridge.py")
 
@@ -52,7 +53,7 @@ class Client4:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.communicate(timeout=30)  # it ends with its input
+        self._process.communicate(timeout=PATIENCE)  # it ends with its input
 
 
 def command_line(url: str, *words: str) -> str:
@@ -61,7 +62,7 @@ def command_line(url: str, *words: str) -> str:
         [sys.executable, "-m", "pfconclient", url, *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env=_environ(),
         check=False,
     )

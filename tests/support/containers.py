@@ -19,6 +19,7 @@ from .waiting import PATIENCE
 USER = "1001:1001"  # the image's own
 STOREBASE = "/var/local/storeBase"
 SOCKET = "/var/run/docker.sock"
+ANSWER_SECONDS = 30.0  # for one try, of several in PATIENCE
 SELECTOR = "org.chrisproject.test"  # each container has its own value: several services share an engine here
 
 
@@ -62,7 +63,7 @@ class Container:
     def answers(self) -> bool:
         """Whether ``health/`` says OK."""
         try:
-            return requests.get(self.url + "health/", timeout=5).status_code == 200
+            return requests.get(self.url + "health/", timeout=ANSWER_SECONDS).status_code == 200
         except (requests.ConnectionError, requests.Timeout):
             return False
 
@@ -109,7 +110,7 @@ class ServiceContainer(Container):
     port: int = 0
 
     def __post_init__(self) -> None:
-        self.client = docker.APIClient(base_url=self.engine_url, version="auto", timeout=60)
+        self.client = docker.APIClient(base_url=self.engine_url, version="auto", timeout=PATIENCE)
 
     def settings(self) -> dict[str, str]:
         """What the service is configured with."""

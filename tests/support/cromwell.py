@@ -14,6 +14,7 @@ from pfcon.paths import StoreBase
 from .compute import Harness
 from .engines.need import Unavailable, need
 from .settings import compute_settings
+from .waiting import PATIENCE
 
 MINUTES = 60
 
@@ -28,7 +29,7 @@ def _find_namespaces() -> str:
     words = namespaces()
     advice = "the fake Cromwell server runs jobs in namespaces of their own, and gets none here"
     try:
-        done = subprocess.run([*words, "true"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([*words, "true"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     except OSError as fault:
         raise Unavailable(f"{advice}: {fault}") from fault
     if done.returncode:
@@ -54,7 +55,7 @@ class CromwellHarness(Harness):
 def engine_at(url: str, storebase: StoreBase, **options: Any) -> CromwellEngine:
     """An engine for a server at that address. options: those of CromwellEngine."""
     settings = compute_settings(storebase=PurePosixPath(storebase.root), cromwell_url=url, timelimit=MINUTES)
-    return CromwellEngine(settings, storebase, **{"lag": 1, "remove_wait": 30, **options})
+    return CromwellEngine(settings, storebase, **{"lag": 1, "remove_wait": PATIENCE, **options})
 
 
 def fake_server(root: Path, **options: Any) -> FakeCromwell:

@@ -18,7 +18,7 @@ import requests
 from .engines import kubectl, kubernetes_cluster, op_image
 from .live import USER
 from .ports import free_port
-from .waiting import PATIENCE
+from .waiting import PATIENCE, eventually
 
 MANIFESTS = Path(__file__).parents[2] / "kubernetes"
 OWNER = 1001  # of storeBase: whom the service and its jobs run as
@@ -79,7 +79,8 @@ class Kubectl:
 
     def call(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Run it; no exception when it fails."""
-        command = [self.program, f"--kubeconfig={self.kubeconfig}", "--request-timeout=60s", *map(str, words)]
+        options = (f"--kubeconfig={self.kubeconfig}", f"--request-timeout={PATIENCE:g}s")
+        command = [self.program, *options, *map(str, words)]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     def __call__(self, *words: str | Path) -> str:
@@ -174,7 +175,13 @@ class Deployment:
         if done.returncode != 0:
             pods = self.kubectl.call("-n", self.name, "describe", "pods").stdout
             pytest.fail(f"{done.stderr}\n{pods[-4000:]}\n{self.log()}", pytrace=False)
-        assert requests.get(self.url + "health/", timeout=10).status_code == 200
+        assert eventually(self._is_healthy), self.log()
+
+    def _is_healthy(self) -> bool:
+        try:
+            return requests.get(self.url + "health/", timeout=PATIENCE).status_code == 200
+        except (requests.ConnectionError, requests.Timeout):
+            return False
 
     def _remove(self) -> None:
         """End the service, and begin to remove the rest: an old kubelet takes minutes to let go of ended pods."""

@@ -20,6 +20,7 @@ from pfcon.settings.model import ComputeSettings, EngineName, KubernetesSettings
 from .compute import Harness
 from .engines import IMAGE, kubernetes_cluster
 from .settings import compute_settings
+from .waiting import PATIENCE
 
 NAMESPACE = os.environ.get("PFCON_TEST_KUBERNETES_NAMESPACE", "pfcon-test")
 CLAIM = os.environ.get("PFCON_TEST_KUBERNETES_CLAIM", "pfcon-test")
@@ -44,7 +45,7 @@ class Cluster:
             headers["Content-Type"] = "application/merge-patch+json"
         url = f"{self._connection.where}/{place}" + (f"?{urlencode(query)}" if query else "")
         raw = None if body is None else json.dumps(body)
-        answer = self._connection.pool.request(method, url, body=raw, headers=headers, timeout=30, retries=False)
+        answer = self._connection.pool.request(method, url, body=raw, headers=headers, timeout=PATIENCE, retries=False)
         is_json = answer.headers.get("Content-Type") == "application/json"
         return answer.status, json.loads(answer.data) if is_json else answer.data.decode()
 
@@ -149,5 +150,11 @@ def make_engine(kubeconfig: str, storebase: StoreBase, processes: int = 1, **ove
     """An engine of little patience."""
     settings = kubernetes_settings(kubeconfig, **overrides)
     return KubernetesEngine(
-        settings, storebase.root, processes, stop_grace=2, stuck_grace=STUCK_GRACE, watch_idle=WATCH_IDLE
+        settings,
+        storebase.root,
+        processes,
+        stop_grace=2,
+        stuck_grace=STUCK_GRACE,
+        watch_idle=WATCH_IDLE,
+        remove_wait=3 * PATIENCE,  # an old kubelet lets pods go once a minute, one after the other
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .compute import Capabilities
 from .engines import podman_rootless_url
+from .waiting import PATIENCE
 
 PROBE = Path(__file__).parents[2] / "dev/engine_api.py"
 
@@ -26,6 +27,7 @@ def capabilities(podman: Capabilities) -> Capabilities:
 @functools.cache
 def _unlimited(url: str) -> list[str]:
     """Controllers of cgroups(7) that it can't use, as make.sh tells its user."""
-    told = subprocess.run([sys.executable, PROBE, "probe", url], capture_output=True, text=True, timeout=60, check=True)
+    words = [sys.executable, PROBE, "probe", url]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=True)
     found = re.search(r"can't limit (.*) of jobs", told.stdout)
     return found[1].split(", ") if found else []

@@ -14,6 +14,7 @@ from pfcon.settings.model import EngineName, LauncherName, SlurmSettings
 from .compute import Harness
 from .engines import slurm_cluster
 from .settings import compute_settings
+from .waiting import PATIENCE
 
 MINUTES = 10
 STALENESS = 0.1  # seconds; a test asks all the time
@@ -67,7 +68,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
 def slurm_command(conf: str, *words: str, check: bool = True) -> str:
     """What one of Slurm's commands prints; with ``check``, it has to succeed."""
     environ = {**os.environ, "SLURM_CONF": conf}
-    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=60, check=check)
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=check)
     return done.stdout
 
 

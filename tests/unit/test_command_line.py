@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.waiting import PATIENCE
 
 import pfcon
 from pfcon.compute import engines
@@ -24,7 +25,7 @@ def run(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "pfcon", *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={"PYTHONPATH": source, "PATH": "/usr/bin:/bin", **environ},
         cwd="/",

@@ -46,6 +46,7 @@ def test_a_resumed_copy_holds_the_present_inputs_and_no_others(job: JobDir) -> N
     (root / "in/b/2").unlink()
     (root / "in/b").rmdir()
     fill(root, "in/b", "in/a", data=b"new!")  # a file where a directory was; and the same size at another time
+    os.utime(root / "in/a", (1, 1))  # by its clock, a file system may have made both at one time
     copy = stage(job)
     assert tree(job.incoming) == {"a": b"new!", "b": b"new!", "c": b"data", "z": b"data"}
     assert copy.kept == 1
@@ -127,16 +128,16 @@ def test_threads_are_added_where_they_wait_for_the_storage(job: JobDir) -> None:
     threads: set[int] = set()
     fill(job.storebase.root, *(f"in/{n}" for n in range(3)), data=bytes(SMALL * 4))
     items = list(items_of(job.storebase.root))
-    many = [StagedItem(items[n % 3].source, f"{n}", 0, is_dir=False) for n in range(150)]
+    many = [StagedItem(items[n % 3].source, f"{n}", 0, is_dir=False) for n in range(300)]
     copy = stage(job, iter(many), FarTree, threads=0)
-    assert copy.files == 150
+    assert copy.files == 300
     assert 2 < len(threads) <= 8
 
 
 def test_no_descriptor_is_lost(job: JobDir) -> None:
     fill(job.storebase.root, *(f"in/d{n}/e/f" for n in range(50)))
-    before = os.listdir("/proc/self/fd")
+    before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(KeyboardInterrupt):
         stage(job, kind=Copied().kind("in/d40/e/f"))
     stage(job, threads=3)
-    assert os.listdir("/proc/self/fd") == before
+    assert set(os.listdir("/proc/self/fd")) <= before

@@ -165,14 +165,15 @@ def test_only_the_directory_of_the_workflow_itself_is_removed(storebase: StoreBa
 
 def test_a_job_that_does_not_end_in_time_is_not_called_removed(compute: CromwellHarness) -> None:
     assert compute.server
-    compute.server.grace = 3
-    spec = compute.shell("trap '' TERM; echo begun; while :; do sleep 0.1; done")
+    compute.server.grace = 15
+    spec = compute.shell("trap '' TERM; echo begun; while [ ! -e \"$1\"/go ]; do sleep 0.1; done")
     compute.engine.schedule(spec)
     assert eventually(lambda: compute.engine.logs(spec.name, 10) == "begun\n")
     hasty = engine_at(compute.server.url, compute.storebase, remove_wait=0.1)
     with pytest.raises(Unreachable, match="told to abort"):
         hasty.remove(spec.name)
     assert compute.engine.info(spec.name).name == spec.name
+    compute.outgoing(spec).joinpath("go").touch()
     compute.engine.remove(spec.name)
     with pytest.raises(Absent):
         compute.engine.info(spec.name)

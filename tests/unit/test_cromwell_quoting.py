@@ -40,7 +40,7 @@ def arrives(shell: str, argv: list[str], env: dict[str, str]) -> tuple[list[str]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(argv=st.lists(texts, max_size=4), env=st.dictionaries(names, texts, max_size=4))
 def test_words_and_variables_arrive_as_they_were(shell: str, argv: list[str], env: dict[str, str]) -> None:
     assert arrives(shell, argv, env) == (argv, env)
@@ -52,7 +52,7 @@ def test_variables_that_shells_keep_for_themselves_arrive(shell: str) -> None:
     assert arrives(shell, ["a b"], env) == (["a b"], env)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(texts)
 def test_a_word_is_one_line_of_ascii_that_wdl_leaves_alone(text: str) -> None:
     word = shell_word(text)
@@ -77,7 +77,7 @@ def test_what_no_program_can_be_given_is_refused(text: str) -> None:
         shell_word(text)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(lines)
 def test_a_string_literal_means_its_text(text: str) -> None:
     expression = WDL.parse_expr(wdl_string(text), version="1.0")

@@ -18,6 +18,7 @@ class Server(socketserver.ThreadingUnixStreamServer):
     """Counts connections and requests. ``hangs_up``: every connection serves one request without saying so."""
 
     daemon_threads = True
+    request_queue_size = 64  # where it is full, connecting to a unix socket fails at once
     hangs_up = False
 
     def __init__(self, path: str) -> None:

@@ -108,7 +108,7 @@ def test_a_job_that_was_never_started_can_be_cancelled(compute: Harness, client:
 
 
 def test_a_paused_job_can_be_cancelled_and_removed(compute: Harness, client: Any) -> None:
-    spec = compute.shell("sleep 60")
+    spec = compute.shell("sleep 600")
     for end in (compute.engine.cancel, compute.engine.remove):
         compute.engine.schedule(spec)
         client.pause(spec.name)
@@ -131,7 +131,7 @@ def test_the_beginning_of_a_containers_id_is_no_job(compute: Harness, client: An
 
 
 def test_containers_of_others_are_left_alone(compute: Harness, client: Any) -> None:
-    spec = compute.shell("echo secret; sleep 60")
+    spec = compute.shell("echo secret; sleep 600")
     container = create_only(compute, client, spec, Labels={"somebody": "else"})
     try:
         client.start(container)

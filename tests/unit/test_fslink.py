@@ -256,7 +256,7 @@ def test_progress_is_told(job: JobDir) -> None:
         assert text.startswith("copying inputs: ")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(forests(), DIRECTORIES)
 def test_any_real_tree_is_staged_as_the_model_says(forest: Tree, root: str) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from support.background import in_background
 from support.http_relay import HttpRelay
+from support.waiting import eventually
 
 BODY = bytes(range(256)) * 1024
 
@@ -111,10 +112,12 @@ def test_it_is_busy_slow_or_asked_first(relay: HttpRelay) -> None:
 
 
 def test_it_leaves_no_thread(relay: HttpRelay) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with HttpRelay(relay.port) as second, connected(second) as connection:
         get(connection)
-        assert threading.active_count() > before
+        assert set(threading.enumerate()) - before
     with connected(relay):
         pass
-    assert not any(thread.name == "http-relay" for thread in threading.enumerate() if thread not in relay._threads)
+    assert eventually(
+        lambda: not any(each.name == "http-relay" for each in threading.enumerate() if each not in relay._threads)
+    )

@@ -8,7 +8,7 @@ from pfcon.links import Expansion, is_at_or_below
 from pfcon.links.budget import Budget
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(forests(), DIRECTORIES)
 def test_any_tree_is_staged_as_the_model_says(tree: Tree, root: str) -> None:
     storage = MemoryStorage(tree)
@@ -19,7 +19,7 @@ def test_any_tree_is_staged_as_the_model_says(tree: Tree, root: str) -> None:
     check(items, model(tree, root, "", (), frozenset()), "\n".join(walk.notes.lines()))
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(forests())
 def test_a_zip_never_loses_a_file_and_moves_what_was_expanded(tree: Tree) -> None:
     files = flat(tree)

@@ -238,7 +238,7 @@ def as_tree(names: dict[str, tuple[str, int, bool]]) -> dict[str, object]:
     return tree
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(
     st.dictionaries(NAMES, st.tuples(TARGETS, st.integers(0, 1), st.booleans()), max_size=12),
     st.sampled_from(["a", "b", "a-", "a/a", "a/b", "b/a-"]),

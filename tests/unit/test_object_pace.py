@@ -37,7 +37,7 @@ def test_who_waits_begins_when_another_one_ends(monkeypatch: pytest.MonkeyPatch)
         begun = pool.submit(found.begin)
         assert not begun.done()
         found.end()
-        begun.result(60)
+        begun.result(PATIENCE)
     assert found.end() == FEW - 1
 
 

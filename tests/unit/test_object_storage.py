@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from support.storages import REQUEST
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 from pfcon.check import run_checks
 from pfcon.errors import InvalidFields, Refused, Unreachable
@@ -97,7 +97,7 @@ def test_uploads_of_the_same_outputs_take_turns(job: JobDir) -> None:
         waiting.start()
         waiting.join(0.3)
         ended.append("first")
-    waiting.join(30)
+    waiting.join(PATIENCE)
     assert ended == ["first", "second"]
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 from support.zips import NO_LIMITS
 
 from pfcon.errors import ConfigurationError, Refused
@@ -38,7 +38,7 @@ def test_a_storage_without_objects_has_no_store() -> None:
 
 def test_a_service_without_object_storage_imports_none_of_the_libraries() -> None:
     script = "import sys, pfcon.app, pfcon.operations.__main__; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert not {"boto3", "botocore", "swiftclient", "keystoneauth1"} & set(done.stdout.split())
 
 

@@ -15,7 +15,7 @@ from support.waiting import eventually
 
 import pfcon
 from pfcon.compute.log import tail
-from pfcon.compute.process.engine import LOG_BYTES
+from pfcon.compute.process.engine import LOG_BYTES, ProcessEngine
 from pfcon.compute.process.job import JobFolder
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
@@ -121,12 +121,13 @@ def test_too_many_threads_are_told(compute: Harness) -> None:
 
 
 def test_what_a_job_leaves_behind_ends_with_it(compute: Harness) -> None:
-    spec = compute.shell(f"""setsid sh -c '{HEARTBEAT}' sh "$1" & sleep 0.3""")
+    spec = compute.shell(f"""setsid sh -c '{HEARTBEAT}' sh "$1" & while [ ! -e "$1"/beat ]; do sleep 0.05; done""")
     assert compute.run(spec).status is JobStatus.SUCCEEDED
     assert not still_changes(compute.outgoing(spec) / "beat")
 
 
 def test_a_cancelled_job_has_time_to_clean_up(compute: Harness) -> None:
+    compute.engine = ProcessEngine(compute.storebase, stop_grace=60)
     script = "trap 'sleep 0.5; touch \"$1\"/clean; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
     spec = compute.shell(script)
     compute.engine.schedule(spec)

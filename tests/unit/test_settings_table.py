@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.waiting import PATIENCE
 
 from pfcon.settings import table
 from pfcon.settings.model import Mode
@@ -140,12 +141,12 @@ def test_an_absent_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_the_command_runs_by_its_name_without_a_warning(readme: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "pfcon.settings.table", "--check", str(readme)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{readme}: stale")
 
 
 def test_importing_the_settings_imports_no_third_party_library() -> None:
     probe = "import sys, pfcon.settings; print([n for n in ('environs', 'marshmallow', 'dotenv') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert ast.literal_eval(done.stdout) == []

@@ -45,8 +45,8 @@ def test_nothing_of_the_service_s_environment_becomes_an_option(on_path: Path, m
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(on_path: Path) -> None:
     program(on_path, "squeue", f"sleep 300 & echo $! >{on_path}/pid; wait")
     begun = time.monotonic()
-    with pytest.raises(NoAnswer, match=r"squeue has not answered in 0\.5 s") as caught:
-        Commands(timeout=0.5).run(["squeue"])
+    with pytest.raises(NoAnswer, match=r"squeue has not answered in 5 s") as caught:
+        Commands(timeout=5).run(["squeue"])
     assert caught.value.sent
     assert time.monotonic() - begun < PATIENCE
     pid = int(on_path.joinpath("pid").read_text())

@@ -17,15 +17,20 @@ from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.settings.model import EngineName, SlurmSettings
 
-# A cluster in a directory: `rows` is what squeue prints, `away` makes all fail, `calls` has what was asked.
+# A cluster in a directory: `rows` is what squeue prints, `away` makes all fail, `calls` has what was asked;
+# with `unanswered`, sbatch has submitted a job for all it knows, but got no answer.
 FAKE = """#!/bin/sh
 cluster=$1
+timeout="Batch job submission failed: Socket timed out on send/recv operation"
 shift
 while [ "$1" = env ] || [ "${1#*=}" != "$1" ]; do shift; done
 echo "$@" >>"$cluster/calls"
 [ ! -e "$cluster/away" ] || { echo "$1: error: Unable to contact slurm controller" >&2; exit 1; }
 case $1 in
-    sbatch) cat >"$cluster/script"; [ ! -e "$cluster/hangs" ] || sleep 60; cat "$cluster/number" ;;
+    sbatch)
+        cat >"$cluster/script"
+        [ ! -e "$cluster/unanswered" ] || { echo "sbatch: error: $timeout" >&2; exit 1; }
+        cat "$cluster/number" ;;
     squeue) cat "$cluster/rows" ;;
     sacct) cat "$cluster/accounting" ;;
     scontrol) cat "$cluster/config" ;;
@@ -52,7 +57,7 @@ class Cluster:
     def engine(self, **options: float) -> SlurmEngine:
         """An engine that asks this cluster."""
         slurm = SlurmSettings(
-            prefix=(str(self.directory / "fake"), str(self.directory)), images=self.directory / "images", timeout=1
+            prefix=(str(self.directory / "fake"), str(self.directory)), images=self.directory / "images", timeout=60
         )
         settings = compute_settings(
             engine=EngineName.SLURM, storebase=PurePosixPath(self.storebase.root), timelimit=5, slurm=slurm
@@ -100,11 +105,11 @@ def test_two_hundred_statuses_cost_one_squeue(cluster: Cluster) -> None:
 
 
 def test_a_submission_without_an_answer_is_found_by_its_marker(cluster: Cluster) -> None:
-    cluster.answer("hangs", "")
+    cluster.answer("unanswered", "")
     spec = cluster.harness.spec(["true"])
     with pytest.raises(Unreachable, match="may have been created"):
         cluster.harness.engine.schedule(spec)
-    cluster.directory.joinpath("hangs").unlink()
+    cluster.directory.joinpath("unanswered").unlink()
     cluster.answer("rows", f"77|PENDING|0|None|N/A|pfcon {cluster.folder(spec).marker}|\n")
     with pytest.raises(Conflict):
         cluster.harness.engine.schedule(spec)
@@ -113,11 +118,11 @@ def test_a_submission_without_an_answer_is_found_by_its_marker(cluster: Cluster)
 
 
 def test_a_submission_that_a_crash_cut_short_is_made_up_for_by_the_same_request_alone(cluster: Cluster) -> None:
-    cluster.answer("hangs", "")
+    cluster.answer("unanswered", "")
     spec = cluster.harness.spec(["true"], request="aa")
     with pytest.raises(Unreachable):
         cluster.harness.engine.schedule(spec)
-    cluster.directory.joinpath("hangs").unlink()
+    cluster.directory.joinpath("unanswered").unlink()
     other = JobSpec(spec.name, spec.jid, spec.kind, spec.image, ("other",), mounts=spec.mounts, request="bb")
     with pytest.raises(Conflict):
         cluster.harness.engine.schedule(other)
@@ -137,12 +142,12 @@ def test_a_controller_that_is_away_for_sure_leaves_nothing(cluster: Cluster) -> 
 
 
 def test_what_was_never_submitted_ends_and_can_never_begin(cluster: Cluster) -> None:
-    cluster.answer("hangs", "")
+    cluster.answer("unanswered", "")
     spec = cluster.harness.spec(["true"])
     with pytest.raises(Unreachable):
         cluster.harness.engine.schedule(spec)
     assert cluster.harness.engine.info(spec.name).status is JobStatus.NOT_STARTED
-    info = cluster.engine(patience=-10).info(spec.name)
+    info = cluster.engine(patience=-100).info(spec.name)  # more than the time of a command ago
     assert (info.status, info.message) == (JobStatus.FAILED, "it was not submitted to Slurm; post it again")
     assert os.readlink(cluster.folder(spec).path / "claim") == "pfcon"
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support.waiting import PATIENCE
 
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
@@ -117,14 +118,16 @@ def test_where_images_are_made_on_a_host_that_is_away_it_is_tried_again(tmp_path
     cache.prepare(NAME, lambda _: None)
 
 
+@pytest.mark.parametrize(
+    ("image", "timeout", "reason"),
+    [("no-tool", PATIENCE, "skopeo is not installed"), ("slow", 0.2, "skopeo has not answered in 0.2 s")],
+)
 def test_a_tool_that_is_not_installed_or_does_not_end_is_the_end_of_the_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, timeout: float, reason: str
 ) -> None:
-    monkeypatch.setattr("pfcon.compute.slurm.images.FETCH_TIMEOUT", 0.2)
-    cache = images(tmp_path)
-    for image, reason in (("no-tool", "skopeo is not installed"), ("slow", "skopeo has not answered in 0.2 s")):
-        with pytest.raises(Refused, match=f"image local/{image}:1 can't be pulled: {reason}"):
-            cache.prepare(ImageName.parse(f"local/{image}:1"), lambda _: None)
+    monkeypatch.setattr("pfcon.compute.slurm.images.FETCH_TIMEOUT", timeout)
+    with pytest.raises(Refused, match=f"image local/{image}:1 can't be pulled: {reason}"):
+        images(tmp_path).prepare(ImageName.parse(f"local/{image}:1"), lambda _: None)
 
 
 def test_a_site_s_bundle_is_used_where_it_is(tmp_path: Path) -> None:

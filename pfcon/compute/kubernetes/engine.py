@@ -34,7 +34,7 @@ STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times
 WATCH_IDLE = 60.0  # seconds
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
-_REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
+REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
 _POLLS = (0.1, 1.0)  # seconds, the first and the longest
 _AT_ONCE = 1  # second, the shortest deadline there is
 _MAX_PODS = 50  # whose logs are told
@@ -60,17 +60,19 @@ class KubernetesEngine(ComputeEngine):
         stop_grace: int = STOP_GRACE,
         stuck_grace: float = STUCK_GRACE,
         watch_idle: float = WATCH_IDLE,
+        remove_wait: float = REMOVE_WAIT,
     ) -> None:
         """``storebase_mount``: storeBase as this process sees it. ``processes``: how many make up the service.
 
         stop_grace: from SIGTERM to SIGKILL. stuck_grace: for a job that can't start. watch_idle: how long the active
-        jobs are followed after the last question. All in seconds. Connects to nothing.
+        jobs are followed after the last question. remove_wait: see above. All in seconds. Connects to nothing.
         """
         self._settings = settings
         self._storebase_mount = storebase_mount
         self._processes = processes
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
+        self._remove_wait = remove_wait
         self._patience = Patience(stuck_grace)
         self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
         self._texts = LastTexts()
@@ -229,7 +231,7 @@ class KubernetesEngine(ComputeEngine):
 
     def remove(self, name: str) -> None:
         """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
-        waiting = _polls(self._stop_grace + _REMOVE_WAIT)
+        waiting = _polls(self._stop_grace + self._remove_wait)
         uid = ""
         try:
             while True:

@@ -30,7 +30,7 @@ def main(url: str, certificates: str, directory: str, name: str) -> None:
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{url}/api/v1/{path}", json.dumps(body).encode(), headers)
         try:
-            opener.open(request, timeout=10).close()
+            opener.open(request, timeout=60).close()
         except urllib.error.HTTPError as fault:
             if fault.code != 409:  # it is there
                 raise SystemExit(f"{kind} {name}: {fault.code} {fault.read(1000).decode()}") from None

@@ -4,8 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from ..waiting import PATIENCE
 from .docker_api import IMAGE
-from .need import Unavailable, need
+from .need import Unanswered, Unavailable, need
 
 
 def kubernetes_cluster() -> tuple[str, str]:
@@ -36,7 +37,7 @@ def find_kubernetes() -> str:
     try:
         KubernetesEngine(kubernetes_settings(kubeconfig), Path(storebase)).check()
     except PfconError as fault:
-        raise Unavailable(f"{advice} ({fault})") from fault
+        raise Unanswered(f"{advice} ({fault})") from fault
     return kubeconfig
 
 
@@ -49,7 +50,11 @@ def _find_slurm(mode: str) -> str:
     if not Path(images, IMAGE.replace(":", "/")).is_dir():
         raise Unavailable(f"PFCON_TEST_SLURM_IMAGES={images} does not hold {IMAGE}; {advice}")
     environ = {**os.environ, "SLURM_CONF": conf}
-    done = subprocess.run(["sinfo", "-h"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    words = ["sinfo", "-h"]
+    try:
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired as fault:
+        raise Unanswered(f"{advice} ({conf}: {fault})") from fault
     if done.returncode:
-        raise Unavailable(f"{advice} ({conf}: {done.stderr.strip()})")
+        raise Unanswered(f"{advice} ({conf}: {done.stderr.strip()})")
     return conf

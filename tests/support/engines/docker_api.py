@@ -1,9 +1,16 @@
 """Engines that speak the Docker API and hold the test image: Docker, Podman, and a Swarm's manager."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .need import Unavailable, need
+from ..waiting import PATIENCE
+from .need import Unanswered, Unavailable, need
+
+if TYPE_CHECKING:
+    import docker
 
 IMAGE = os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1")
 
@@ -61,17 +68,18 @@ def find_podman_rootless() -> str:
 def find_swarm() -> str:
     """The URL, only where it is named: a Swarm at DOCKER_HOST may be one that people work with. Raises Unavailable."""
     import docker
+    from requests.exceptions import RequestException
 
     advice = "no Swarm; start one (tests/engines/swarm.sh) and set PFCON_TEST_SWARM to the URL of its manager"
     url = os.environ.get("PFCON_TEST_SWARM")
     if not url:
         raise Unavailable(advice)
     url = _with_image(url, advice)
-    client = docker.APIClient(base_url=url, timeout=30, version="auto")
+    client = client_of(url, advice)
     try:
         client.nodes()
-    except docker.errors.APIError as fault:
-        raise Unavailable(f"{advice} ({fault.explanation})") from fault
+    except (docker.errors.DockerException, RequestException) as fault:
+        raise Unanswered(f"{advice} ({fault})") from fault
     finally:
         client.close()
     return url
@@ -82,21 +90,28 @@ def _with_image(url: str, advice: str) -> str:
     return holding(url, IMAGE, advice, advice_for_image)
 
 
+def client_of(url: str, advice: str) -> docker.APIClient:
+    """A client of an engine that answers. Raises Unavailable with the advice."""
+    import docker
+
+    try:
+        return docker.APIClient(base_url=url, timeout=PATIENCE, version="auto")
+    except docker.errors.DockerException as fault:
+        raise Unanswered(f"{advice} ({url}: {fault})") from fault
+
+
 def holding(url: str, image: str, advice: str, advice_for_image: str) -> str:
     """The URL of an engine that holds the image. Raises Unavailable with the advice that fits."""
     import docker
     from requests.exceptions import RequestException
 
-    try:
-        client = docker.APIClient(base_url=url, timeout=10, version="auto")
-    except docker.errors.DockerException as fault:
-        raise Unavailable(f"{advice} ({url}: {fault})") from fault
+    client = client_of(url, advice)
     try:
         client.inspect_image(image)
     except docker.errors.ImageNotFound as fault:
         raise Unavailable(f"{url} has no image {image}; {advice_for_image}") from fault
     except (docker.errors.DockerException, RequestException) as fault:
-        raise Unavailable(f"{advice} ({url}: {fault})") from fault
+        raise Unanswered(f"{advice} ({url}: {fault})") from fault
     finally:
         client.close()
     return url

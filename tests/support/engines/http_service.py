@@ -1,6 +1,7 @@
 """Services on loopback that speak HTTP."""
 
-from .need import Unavailable
+from ..waiting import PATIENCE
+from .need import Unanswered
 
 
 def require_answer(url: str, advice: str, good: bool = False) -> None:
@@ -10,8 +11,8 @@ def require_answer(url: str, advice: str, good: bool = False) -> None:
     try:
         with requests.Session() as session:
             session.trust_env = False  # a proxy for the internet does not know our loopback
-            answer = session.get(url, timeout=10)
+            answer = session.get(url, timeout=PATIENCE)
             if good:
                 answer.raise_for_status()
     except requests.RequestException as fault:
-        raise Unavailable(f"{advice} ({fault})") from fault
+        raise Unanswered(f"{advice} ({fault})") from fault

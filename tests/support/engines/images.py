@@ -3,9 +3,9 @@
 import os
 
 from .clusters import find_kubernetes
-from .docker_api import find_docker, find_podman, find_podman_rootless, find_swarm, holding
+from .docker_api import client_of, find_docker, find_podman, find_podman_rootless, find_swarm, holding
 from .http_service import require_answer
-from .need import Unavailable, found, need
+from .need import Unanswered, Unavailable, found, need
 
 _ENGINES = {
     "docker": find_docker,
@@ -50,18 +50,21 @@ def _find_registry() -> str:
 def _find_registry_of(engine: str) -> str:
     """The registry, where the engine speaks plain HTTP to it: Docker does on loopback, Podman when configured."""
     import docker
+    from requests.exceptions import RequestException
 
     host, url = found(_find_registry), found(_ENGINES[engine])
-    client = docker.APIClient(base_url=url, timeout=30, version="auto")
+    client = client_of(url, f"{engine} does not answer")
     try:
         events = client.pull(f"{host}/pfcon/none:1", stream=True, decode=True)
         refusal = " ".join(str(event.get("error", "")) for event in events)
     except docker.errors.APIError as fault:
         refusal = str(fault.explanation)
+    except RequestException as fault:
+        refusal = str(fault)
     finally:
         client.close()
     if "manifest unknown" not in refusal and "name unknown" not in refusal:
-        raise Unavailable(f"{engine} at {url} does not pull from {host} (registries.conf, tests/engines): {refusal}")
+        raise Unanswered(f"{engine} at {url} does not pull from {host} (registries.conf, tests/engines): {refusal}")
     return host
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from ..waiting import PATIENCE
 from .need import Unavailable, need
 
 
@@ -23,7 +24,8 @@ def _find_kubectl() -> str:
     program = os.environ.get("PFCON_TEST_KUBECTL") or shutil.which("kubectl")
     if not program:
         raise Unavailable("no kubectl; install one (tests/engines/kubectl.sh) and set PFCON_TEST_KUBECTL to its path")
-    told = subprocess.run([program, "version", "--client"], capture_output=True, text=True, timeout=60, check=False)
+    words = [program, "version", "--client"]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if not re.search(r"Kustomize Version: v[5-9]", told.stdout):
         raise Unavailable(f"{program} is too old: its kustomize is older than version 5")
     return program

@@ -4,7 +4,7 @@ import functools
 import os
 
 from .http_service import require_answer
-from .need import Unavailable, need
+from .need import Unanswered, Unavailable, need
 
 
 def swift_url() -> str:
@@ -73,7 +73,7 @@ def _find_postgresql() -> str:
     try:
         engine.connect().close()
     except sqlalchemy.exc.SQLAlchemyError as fault:
-        raise Unavailable(f"PostgreSQL at PFCON_TEST_POSTGRESQL does not answer: {fault}") from fault
+        raise Unanswered(f"PostgreSQL at PFCON_TEST_POSTGRESQL does not answer: {fault}") from fault
     finally:
         engine.dispose()
     return url

@@ -1,0 +1,104 @@
+"""What happens to a job while its engine is asked to run it: somebody else takes it over, or takes it away."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.compute import Harness, make_harness
+from support.settings import compute_settings
+
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import Absent
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.models import JobInfo, JobKind, JobSpec
+from pfcon.paths import StoreBase
+from pfcon.records import Claimed, Journal, Phase, Record
+from pfcon.records.schema import connect
+from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.storage.storages import make_storage
+
+
+class SlowEngine(ProcessEngine):
+    """One that has a job run at once, and takes long to say so: ``meanwhile`` happens before its first answer."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        info = super().schedule(spec)
+        first, self.meanwhile = self.meanwhile, None
+        if first:
+            first()
+        return info
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Harness:
+    return make_harness("process", storebase.root)
+
+
+@pytest.fixture
+def parts(storebase: StoreBase, tmp_path: Path) -> Parts:
+    """Those of a service process, with an engine that a test can keep waiting."""
+    limits = UploadLimits(0, 0, 0, 0, 0, 0)
+    engine = SlowEngine(storebase, stop_grace=2)
+    return Parts(
+        options=compute_settings(),
+        limits=limits,
+        storebase=storebase,
+        journal=Journal(lambda: connect(None, tmp_path)),
+        storage=make_storage(StorageSettings(StorageName.ZIPFILE, False, storebase.root, limits), storebase),
+        engine=engine,
+        operations=engine,
+        cancel_active=True,
+    )
+
+
+def claimed(parts: Parts, spec: JobSpec) -> tuple[Record, JobSpec]:
+    """A job that is to be scheduled, as its POST leaves it."""
+    found = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    assert isinstance(found, Claimed)
+    spec = replace(spec, request=request_id("digest", found.record.claim))
+    assert parts.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
+    return replace(found.record, phase=Phase.SCHEDULING, spec_json=spec.to_json()), spec
+
+
+def test_who_is_late_leaves_a_job_to_the_process_that_has_taken_it_over(parts: Parts, compute: Harness) -> None:
+    scheduler = Scheduler(parts, Remover(parts))
+    record, spec = claimed(parts, compute.shell('until test -e "$1/go"; do sleep 0.05; done'))
+
+    def take_over() -> None:
+        mine = parts.journal.take_over(record)
+        assert mine is not None
+        scheduler.schedule(mine, spec)
+
+    assert isinstance(parts.engine, SlowEngine)
+    parts.engine.meanwhile = take_over
+    scheduler.schedule(record, spec)
+    current = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    assert current is not None
+    assert current.phase is Phase.SCHEDULED
+    compute.outgoing(spec).joinpath("go").touch()
+    assert compute.wait(spec.name).message == ""
+    compute.close()
+
+
+@pytest.mark.parametrize("ended", ["deleted", "cancelled"])
+def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(parts: Parts, compute: Harness, ended: str) -> None:
+    scheduler = Scheduler(parts, Remover(parts))
+    record, spec = claimed(parts, compute.shell("sleep 600"))
+
+    def end() -> None:
+        if ended == "deleted":
+            assert parts.journal.move(record, Phase.REMOVING)
+            assert parts.journal.move(record, Phase.REMOVED, spec="")
+        else:
+            assert scheduler.fail(record, "cancelled")
+
+    assert isinstance(parts.engine, SlowEngine)
+    parts.engine.meanwhile = end
+    scheduler.schedule(record, spec)
+    with pytest.raises(Absent):
+        compute.engine.info(spec.name)
