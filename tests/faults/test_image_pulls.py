@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 import requests
-from support.engines import docker_url, podman_url, registry
+from support.engines import api_client, docker_url, podman_url, registry
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.registry import push_image
 from support.relay import Relay
@@ -45,7 +45,7 @@ def relay(engine: str) -> Iterator[SlowRelay]:
 @pytest.fixture
 def push(engine: str, relay: SlowRelay) -> Iterator[Callable[..., str]]:
     """A function that puts a new image into the registry alone: its name, by way of the slow line."""
-    with contextlib.closing(docker.APIClient(base_url=URLS[engine](), version="auto")) as client:
+    with contextlib.closing(api_client(URLS[engine]())) as client:
         names = []
 
         def push(**shape: int) -> str:
@@ -141,7 +141,7 @@ def test_a_job_deleted_during_its_pull_never_runs_and_its_jid_is_free(
 
 def starts(engine: str, jid: str, since: int) -> int:
     """How often the engine has started a container of that name."""
-    with contextlib.closing(docker.APIClient(base_url=URLS[engine](), version="auto")) as client:
+    with contextlib.closing(api_client(URLS[engine]())) as client:
         wanted = {"container": jid, "event": "start"}
         return len(list(client.events(since=since, until=int(time.time()) + 1, filters=wanted)))
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import docker
 import pytest
-from support.engines import docker_url, op_image
+from support.engines import api_client, docker_url, op_image
 from support.http_relay import HttpRelay
 from support.live import COPY_ALL, LiveServer, StartServer
 from support.object_stores import object_server
@@ -104,7 +103,7 @@ def test_in_containers(start_server: StartServer, users: tuple[UserObjects, Http
         job.plugin(COPY_ALL)
         job.wait("plugin")
         assert job.uploaded()["status"] == DONE
-        engine = stack.enter_context(contextlib.closing(docker.APIClient(base_url=docker_url(), version="auto")))
+        engine = stack.enter_context(contextlib.closing(api_client(docker_url())))
         for kind in ("copy", "upload"):
             container = engine.inspect_container(f"{job.jid}-{kind}")
             assert objects.key not in str(container)
@@ -130,7 +129,7 @@ def test_a_plugin_s_container_sees_no_secret(
     job.plugin('cat /proc/mounts; env; ls -a "$0"/..')
     told = job.wait("plugin")
     assert told["status"] == DONE, told
-    with contextlib.closing(docker.APIClient(base_url=docker_url(), version="auto")) as engine:
+    with contextlib.closing(api_client(docker_url())) as engine:
         container = engine.inspect_container(job.jid)
     assert {mount["Destination"] for mount in container["Mounts"]} == {"/share/incoming", "/share/outgoing"}
     assert objects.key not in str(container)

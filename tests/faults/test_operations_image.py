@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import docker
 import pytest
-from support.engines import docker_url, op_image
+from support.engines import api_client, docker_url, op_image
 from support.live import COPY_ALL, LiveServer, StartServer
 from support.staged import INNETWORK, StagedJob
 
@@ -26,7 +26,7 @@ def server(start_server: StartServer) -> LiveServer:
 @pytest.fixture
 def engine() -> Iterator[docker.APIClient]:
     """The engine itself, to see what ran there."""
-    with contextlib.closing(docker.APIClient(base_url=docker_url(), version="auto")) as client:
+    with contextlib.closing(api_client(docker_url())) as client:
         yield client
 
 

@@ -16,7 +16,7 @@ from pfcon.errors import PfconError
 from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, Mount
 from pfcon.paths import StoreBase
 
-from .engines import IMAGE, docker_url, podman_rootless_url, podman_url, swarm_url
+from .engines import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .settings import compute_settings, docker_at
 from .waiting import PATIENCE, eventually, looks
 
@@ -246,9 +246,8 @@ def _api_engine(name: str) -> Callable[..., ComputeEngine]:
 
 
 def _labels(name: str, url: str, job: str) -> dict[str, str]:
-    import docker
 
-    with docker.APIClient(base_url=url, version="auto") as client:
+    with api_client(url) as client:
         found = client.inspect_service(job)["Spec"] if name == "swarm" else client.inspect_container(job)["Config"]
     labels: dict[str, str] = found["Labels"]
     return labels

@@ -13,6 +13,7 @@ from typing import Any
 import docker
 import requests
 
+from .engines import api_client
 from .live import PASSWORD
 from .waiting import PATIENCE
 
@@ -110,7 +111,7 @@ class ServiceContainer(Container):
     port: int = 0
 
     def __post_init__(self) -> None:
-        self.client = docker.APIClient(base_url=self.engine_url, version="auto", timeout=PATIENCE)
+        self.client = api_client(self.engine_url)
 
     def settings(self) -> dict[str, str]:
         """What the service is configured with."""

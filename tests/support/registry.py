@@ -14,10 +14,11 @@ import os
 import platform
 import tarfile
 
-import docker
 import requests
 
 from support.engines import IMAGE
+
+from .engines import api_client
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -28,7 +29,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 @functools.cache
 def _commands(engine_url: str) -> bytes:
     """A tar of the test image's /bin: busybox."""
-    client = docker.APIClient(base_url=engine_url, version="auto")
+    client = api_client(engine_url)
     with contextlib.closing(client):
         container = client.create_container(IMAGE, ["true"])["Id"]
         try:

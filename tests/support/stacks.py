@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-import docker
-
 from .containers import Container
+from .engines import api_client
 from .live import PASSWORD
 from .namespace import Door
 from .waiting import PATIENCE
@@ -54,7 +53,7 @@ class Composed(Container):
 
     def __post_init__(self) -> None:
         self._project = f"pfcon-test-{uuid.uuid4().hex[:8]}"
-        self.client = docker.APIClient(base_url=self.environ["DOCKER_HOST"], version="auto", timeout=60)
+        self.client = api_client(self.environ["DOCKER_HOST"])
         self.port = int(self.environ["PFCON_PORT"])
 
     def __enter__(self) -> "Composed":
@@ -92,7 +91,7 @@ class Stack(Container):
     port: int = 0
 
     def __post_init__(self) -> None:
-        self.client = docker.APIClient(base_url=self.engine_url, version="auto", timeout=60)
+        self.client = api_client(self.engine_url)
         self._exits = ExitStack()
 
     def deploy(self) -> subprocess.CompletedProcess[str]:

@@ -10,13 +10,13 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import docker
-
 from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
 from support.engines import docker_url, s3_url, swift_url
 from support.http_relay import HttpRelay
 from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness
 from support.zips import NO_LIMITS
+
+from .engines import api_client
 
 OBJECT_STORES = [StorageName.SWIFT.value, StorageName.S3.value]
 REGION = "us-east-1"
@@ -30,7 +30,7 @@ def url_of(storage: str) -> str:
 @contextmanager
 def seen_from_containers(url: str) -> Iterator[str]:
     """The address of a server on loopback for Docker's containers, and for this machine."""
-    client = docker.APIClient(base_url=docker_url(), version="auto")
+    client = api_client(docker_url())
     with contextlib.closing(client):
         network = client.inspect_network("bridge")["IPAM"]["Config"][0]
     gateway = network.get("Gateway") or str(ip_network(network["Subnet"])[1])

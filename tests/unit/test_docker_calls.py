@@ -1,8 +1,9 @@
 """Calls to a Docker API whose answers change while it looks, against a small server."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 
 import pytest
 from support.background import in_background
@@ -22,6 +23,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     refusals = 0
     requests = 0
+    ping: tuple[int, Mapping[str, str]] = (404, {})  # the status and headers of an answer to /_ping
+    asked_for_version = 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,7 +35,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path == "/_ping":
+            return self._answer(self.server.ping[0], "", self.server.ping[1])
         if self.path.endswith("/version"):
+            self.server.asked_for_version += 1
             return self._answer(200, VERSION)
         self.server.requests += 1
         if self.server.requests <= self.server.refusals:
@@ -42,9 +48,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def _answer(self, status: int, found: object) -> None:
+    def _answer(self, status: int, found: object, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         body = json.dumps(found).encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "GET":
@@ -60,6 +68,27 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def calls(server: Server) -> ApiCalls:
     return ApiCalls(docker_at(f"tcp://127.0.0.1:{server.server_port}"))
+
+
+# As Docker 20.10 and Podman 4.3 answer.
+DOCKER_PING = {"Api-Version": "1.41", "Server": "Docker/20.10.24+dfsg1 (linux)"}
+PODMAN_PING = {"Api-Version": "1.41", "Libpod-Api-Version": "4.3.1", "Server": "Libpod/4.3.1 (linux)"}
+
+
+@pytest.mark.parametrize(("headers", "podman"), [(DOCKER_PING, False), (PODMAN_PING, True)])
+def test_a_ping_tells_the_version_of_the_api_and_whose_it_is(
+    server: Server, headers: dict[str, str], podman: bool
+) -> None:
+    server.ping = 200, headers
+    calls = ApiCalls(docker_at(f"tcp://127.0.0.1:{server.server_port}"))
+    assert (calls.api_version, calls.podman, server.asked_for_version) == ("1.41", podman, 0)
+
+
+@pytest.mark.parametrize("ping", [(403, {}), (200, {})])
+def test_where_no_ping_tells_the_version_it_is_asked_for(server: Server, ping: tuple[int, dict[str, str]]) -> None:
+    server.ping = ping
+    calls = ApiCalls(docker_at(f"tcp://127.0.0.1:{server.server_port}"))
+    assert (calls.api_version, calls.podman, server.asked_for_version) == ("1.41", True, 1)
 
 
 def test_what_podman_fails_over_is_read_again(server: Server, calls: ApiCalls) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import docker
 import pytest
 from support.compute import Harness, make_harness
-from support.engines import IMAGE, docker_url, podman_url
+from support.engines import IMAGE, api_client, docker_url, podman_url
 from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.args import create_body
@@ -40,7 +39,7 @@ def url(compute: Harness) -> str:
 
 @pytest.fixture
 def client(url: str) -> Iterator[Any]:
-    client = docker.APIClient(base_url=url, version="auto")
+    client = api_client(url)
     yield client
     client.close()
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import docker
 import pytest
 from support.compute import Harness, make_harness
-from support.engines import docker_url, swarm_url
+from support.engines import api_client, docker_url, swarm_url
 from support.settings import compute_settings, docker_at
 from support.waiting import eventually
 
@@ -31,7 +30,7 @@ def compute(storebase: StoreBase) -> Iterator[Harness]:
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    with docker.APIClient(base_url=swarm_url(), version="auto") as client:
+    with api_client(swarm_url()) as client:
         yield client
 
 
@@ -61,7 +60,7 @@ def test_the_product_and_the_size_of_the_swarm_are_told(compute: Harness) -> Non
 
 def test_an_engine_that_is_no_manager_is_refused_with_the_remedy(storebase: StoreBase) -> None:
     url = docker_url()
-    with docker.APIClient(base_url=url, version="auto") as client:
+    with api_client(url) as client:
         if client.info()["Swarm"]["LocalNodeState"] != "inactive":
             pytest.skip(f"the Docker engine at {url} is part of a Swarm itself")
     root = storebase.root

@@ -93,15 +93,27 @@ class ApiCalls:
         }
         with _Client(version=DEFAULT_DOCKER_API_VERSION, **options) as probe:
             self._ask = self._asker(probe)
-            with told(self.where), self._ask("GET", "/version") as answer:
-                version = _json(answer)
-        self.podman = _product(version) == "Podman"
-        served: str = version["ApiVersion"]
+            with told(self.where):
+                served, self.podman = self._served()
         # compare_version is positive when its second argument is the newer one.
         newer = compare_version(DEFAULT_DOCKER_API_VERSION, served) > 0
         client = _Client(version=DEFAULT_DOCKER_API_VERSION if newer else served, **options)
         self._ask = self._asker(client)
         return client
+
+    def _served(self) -> tuple[str, bool]:
+        """The newest version of the API that the engine speaks, and whether it is Podman (SystemPing).
+
+        Podman on Debian takes a second to tell its own version: it looks up what package each of its tools is from.
+        """
+        with self._ask("GET", "/_ping") as answer:
+            answer.read()
+            served = answer.headers.get("Api-Version") if answer.status < 400 else None
+            if served:
+                return served, "Libpod-Api-Version" in answer.headers
+        with self._ask("GET", "/version") as answer:  # there is a proxy that lets no ping through
+            version = _json(answer)
+        return str(version["ApiVersion"]), _product(version) == "Podman"
 
     def _asker(self, client: _Client) -> Asker:
         tls = client.base_url.startswith("https:")

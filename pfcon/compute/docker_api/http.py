@@ -6,8 +6,9 @@ The SDK's way through requests costs about four times what the engine itself nee
 import socket
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Protocol
 
@@ -22,6 +23,11 @@ class Answer(Protocol):
     @property
     def status(self) -> int:
         """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Message | Mapping[str, str]:
+        """By names that may be spelled in any case."""
         ...
 
     def read(self, amt: int | None = None, /) -> bytes:

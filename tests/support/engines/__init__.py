@@ -21,13 +21,14 @@ PFCON_TEST_REQUIRE                     names separated by blanks: one of these t
 """
 
 from .clusters import kubernetes_cluster, slurm_cluster
-from .docker_api import IMAGE, docker_url, podman_rootless_url, podman_url, swarm_url
+from .docker_api import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .images import op_image, registry, registry_host
 from .programs import client4, kubectl
 from .stores import postgresql_url, s3_url, swift_python, swift_url
 
 __all__ = [
     "IMAGE",
+    "api_client",
     "client4",
     "docker_url",
     "kubectl",

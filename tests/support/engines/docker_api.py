@@ -90,13 +90,26 @@ def _with_image(url: str, advice: str) -> str:
     return holding(url, IMAGE, advice, advice_for_image)
 
 
+def api_client(url: str) -> docker.APIClient:
+    """The SDK's client of an engine; it does not ask Podman for its version, which takes that a second."""
+    import docker
+
+    from pfcon.compute.docker_api.client import ApiCalls
+
+    from ..settings import docker_at
+
+    return docker.APIClient(base_url=url, timeout=PATIENCE, version=ApiCalls(docker_at(url)).api_version)
+
+
 def client_of(url: str, advice: str) -> docker.APIClient:
     """A client of an engine that answers. Raises Unavailable with the advice."""
     import docker
 
+    from pfcon.errors import PfconError
+
     try:
-        return docker.APIClient(base_url=url, timeout=PATIENCE, version="auto")
-    except docker.errors.DockerException as fault:
+        return api_client(url)
+    except (docker.errors.DockerException, PfconError) as fault:
         raise Unanswered(f"{advice} ({url}: {fault})") from fault
 
 
