@@ -223,23 +223,3 @@ def test_more_files_than_16_bits_count(tmp_path: Path) -> None:
             os.close(os.open(str(number), os.O_CREAT, dir_fd=fd))
         os.close(fd)
     assert len(zipped(tmp_path).namelist()) == 66_000
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".raw", ".gz"])
-def test_a_file_above_4_gib(tmp_path: Path, suffix: str) -> None:
-    size = (4 << 30) + 12_345
-    with open(tmp_path / f"sparse{suffix}", "wb") as sparse:
-        sparse.truncate(size - 4)
-        sparse.seek(0, os.SEEK_END)
-        sparse.write(b"tail")
-    target = tmp_path.parent / f"{tmp_path.name}.zip"
-    try:
-        with open(target, "wb") as out:
-            for chunk in zip_chunks(tmp_path):
-                out.seek(len(chunk), os.SEEK_CUR) if chunk.count(0) == len(chunk) else out.write(chunk)
-        with zipfile.ZipFile(target) as archive:
-            assert archive.testzip() is None
-            assert archive.infolist()[0].file_size == size
-    finally:
-        target.unlink()
