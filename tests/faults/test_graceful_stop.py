@@ -1,12 +1,19 @@
 """SIGTERM: running transfers end first, jobs go on."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import requests
 from support.live import Api, StartServer, make_zip, new_jid
+from support.ports import free_port
 from support.waiting import PATIENCE, eventually
+
+import pfcon
 
 SIZE = 60_000_000
 BIG = f'head -c {SIZE} /dev/urandom > "$1/big"'
@@ -28,6 +35,27 @@ def test_a_download_that_runs_when_the_service_is_stopped_ends_whole(start_serve
         got += sum(len(piece) for piece in pieces)  # raises when the answer is cut short
     stopping.join()
     assert got > SIZE
+
+
+BROKEN = """
+import sys
+from pfcon import __main__, server
+start = server._start_worker
+def fail(worker):
+    start(worker)
+    raise RuntimeError("broken on purpose")
+server._start_worker = fail
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
+def test_a_worker_that_ends_with_a_fault_says_so(tmp_path: Path) -> None:
+    environ = {"PYTHONPATH": str(Path(pfcon.__file__).parents[1]), "APPLICATION_MODE": "development"}
+    environ |= {"CONTAINER_ENV": "process", "STOREBASE_MOUNT": str(tmp_path), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", BROKEN, "serve", "--bind", f"127.0.0.1:{free_port()}"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 3, done.stderr  # gunicorn's for workers that fail to boot
+    assert "Worker failed to boot" in done.stderr
 
 
 def test_a_stop_does_not_wait_for_a_client_that_does_not_read(start_server: StartServer) -> None:

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import requests
 
 from .engines import api_client
-from .live import PASSWORD
+from .live import PASSWORD, is_healthy
 from .waiting import PATIENCE
 
 USER = "1001:1001"  # the image's own
 STOREBASE = "/var/local/storeBase"
 SOCKET = "/var/run/docker.sock"
-ANSWER_SECONDS = 30.0  # for one try, of several in PATIENCE
 SELECTOR = "org.chrisproject.test"  # each container has its own value: several services share an engine here
 
 
@@ -63,10 +61,7 @@ class Container:
 
     def answers(self) -> bool:
         """Whether ``health/`` says OK."""
-        try:
-            return requests.get(self.url + "health/", timeout=ANSWER_SECONDS).status_code == 200
-        except (requests.ConnectionError, requests.Timeout):
-            return False
+        return is_healthy(self.url)
 
     def execute(self, *words: str) -> tuple[int, str]:
         """Run a command in the container; its exit status and output."""

@@ -13,10 +13,9 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 
 from .engines import kubectl, kubernetes_cluster, op_image
-from .live import USER
+from .live import USER, is_healthy
 from .ports import free_port
 from .waiting import PATIENCE, eventually
 
@@ -175,13 +174,7 @@ class Deployment:
         if done.returncode != 0:
             pods = self.kubectl.call("-n", self.name, "describe", "pods").stdout
             pytest.fail(f"{done.stderr}\n{pods[-4000:]}\n{self.log()}", pytrace=False)
-        assert eventually(self._is_healthy), self.log()
-
-    def _is_healthy(self) -> bool:
-        try:
-            return requests.get(self.url + "health/", timeout=PATIENCE).status_code == 200
-        except (requests.ConnectionError, requests.Timeout):
-            return False
+        assert eventually(lambda: is_healthy(self.url)), self.log()
 
     def _remove(self) -> None:
         """End the service, and begin to remove the rest: an old kubelet takes minutes to let go of ended pods."""

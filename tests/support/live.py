@@ -43,6 +43,14 @@ def make_zip(files: Mapping[str, bytes | str]) -> bytes:
     return buffer.getvalue()
 
 
+def is_healthy(url: str) -> bool:
+    """Whether a service's ``health/`` says OK; one try of those that fit into PATIENCE."""
+    try:
+        return requests.get(url + "health/", timeout=PATIENCE / 4).status_code == 200
+    except (requests.ConnectionError, requests.Timeout):
+        return False
+
+
 @dataclass
 class LiveServer:
     """``pfcon serve`` over a storeBase; a context manager. ``environ`` adds settings."""
@@ -97,10 +105,7 @@ class LiveServer:
 
     def answers(self) -> bool:
         """Whether ``health/`` says OK."""
-        try:
-            return requests.get(self.url + "health/", timeout=5).status_code == 200
-        except (requests.ConnectionError, requests.Timeout):
-            return False
+        return is_healthy(self.url)
 
     def signal(self, number: int) -> None:
         """Send a signal to every process of the server, not to its jobs."""
