@@ -65,6 +65,14 @@ def test_a_job_fails_when_one_of_its_workers_does(compute: Harness) -> None:
     assert "exit code 3" in info.message
 
 
+def test_a_worker_that_fails_while_others_run_is_the_reason(compute: Harness) -> None:
+    compute.can.need("workers")
+    first = 'mkdir "$1"/first && { until [ -e "$1"/another ]; do sleep 0.05; done; exit 3; }'
+    info = compute.run(compute.shell(f'{first}; touch "$1"/another; sleep 2', resources=Resources(workers=3)))
+    assert info.status is JobStatus.FAILED
+    assert "exit code 3" in info.message
+
+
 def start_three_workers(compute: Harness) -> JobSpec:
     compute.can.need("workers")
     beat = 'while :; do echo x >> "$1"/beat-$(hostname); sleep 0.05; done'

@@ -135,13 +135,22 @@ def test_what_a_killed_job_left_on_its_node_is_removed_by_the_next(slurm: Slurm)
             shutil.rmtree(path, ignore_errors=True)
 
 
-def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm) -> None:
-    spec = slurm.harness.spec(["sleep", "600"])
+@pytest.mark.parametrize(("workers", "part"), [(1, ""), (2, ""), (2, ".0")], ids=["job", "workers", "step"])
+def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm, workers: int, part: str) -> None:
+    spec = slurm.harness.shell("echo begun; sleep 600", resources=Resources(workers=workers))
     slurm.harness.engine.schedule(spec)
-    assert eventually(lambda: slurm.harness.engine.info(spec.name).status is JobStatus.STARTED)
-    slurm_command(slurm.conf, "scancel", slurm.number(spec))
+    assert eventually(lambda: slurm.harness.engine.logs(spec.name, 9) == "begun\n" * workers)
+    slurm_command(slurm.conf, "scancel", slurm.number(spec) + part)
     info = slurm.harness.wait(spec.name)
     assert (info.status, info.message) == (JobStatus.FAILED, "cancelled in Slurm, not by pfcon")
+
+
+def test_workers_that_slurm_does_not_start_are_told_in_its_words(slurm: Slurm) -> None:
+    spec = slurm.harness.shell("sleep 600", resources=Resources(workers=2))
+    slurm.engine(options=("--ntasks=1",)).schedule(spec)
+    info = slurm.harness.wait(spec.name)
+    assert info.status is JobStatus.FAILED
+    assert "Slurm ended its workers, or could not start them: srun: error: " in info.message
 
 
 def test_two_submissions_of_one_job_at_once_run_it_once(slurm: Slurm) -> None:

@@ -35,6 +35,12 @@ SITE = Site("crun", "crun", "/store/.pfcon/slurm")
 CANCELLED = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-21T08:03:20 ***\n"
 TIME = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-21T08:03:20 DUE TO TIME LIMIT ***\n"
 OOM = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch.\n"
+STEP = """\
+srun: launch/slurm: _step_signal: Terminating StepId=7.0
+slurmstepd-n1: error: *** STEP 7.0 ON n1 CANCELLED AT 2026-11-22T00:09:45 ***
+srun: error: n1: tasks 1-2: Exited with exit code 137
+"""
+NO_STEP = "srun: error: Unable to create step for job 7: More processors requested than permitted\n"
 OVER = "slurmstepd: error: JobId=7 exceeded memory limit (99 > 64), being killed\n"
 
 
@@ -124,6 +130,13 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"state": "CANCELLED", "code": -15}, "cancelled in Slurm, not by pfcon"),
         ({"state": "CANCELLED", "by": "2001"}, "cancelled in Slurm by user 2001, not by pfcon"),
         ({"slurm_log": CANCELLED}, "cancelled in Slurm"),
+        ({"left": 137, "word": "aborted", "slurm_log": STEP + CANCELLED}, "cancelled in Slurm"),
+        ({"state": "FAILED", "left": 125, "word": "aborted", "slurm_log": STEP}, "cancelled in Slurm"),
+        ({"state": "FAILED", "left": 125, "word": "aborted", "cancelled": True}, "cancelled"),
+        ({"state": "FAILED", "left": 3, "slurm_log": STEP}, "exit code 3"),
+        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, "its time is over"),
+        ({"left": 125, "word": "aborted", "slurm_log": NO_STEP}, "could not start them: srun: error: Unable to create"),
+        ({"left": 125, "word": "aborted"}, "Slurm ended its workers, or could not start them"),
         ({"state": "FAILED", "left": 137, "cancelled": True}, "cancelled"),
         ({"cancelled": True}, "cancelled"),
         ({"state": "NODE_FAIL"}, "its node failed"),

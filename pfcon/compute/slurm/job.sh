@@ -3,19 +3,26 @@
 #   claim   a link to nowhere, whose target is the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and a word where this script ended it for a reason of its own
 #   log     what the container printed
-#   failed  of several workers: a link, whose target is the exit status of the first that failed
+#   failed  of several workers: a link, whose target is the same of the first that failed
 # The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
 # Workers go on until their standard input ends: srun would pass a signal on to all processes, or kill them.
 set -u
 umask 022
 export PATH
-child='' killer='' stopping='' TEMPORARY=''
+child='' killer='' stopping='' TEMPORARY='' word=''
 margin=0 # of the batch script of several workers, in fifths of a second: they keep to the grace themselves
 
 # finish STATUS [WORD]: leave the record of the end, and end.
 finish() {
     [ -z "$TEMPORARY" ] || rm -rf -- "$TEMPORARY"
     echo "$@" >"$JOB/.exit" && mv -f -- "$JOB/.exit" "$JOB/exit"
+    exit "$1"
+}
+
+# finish_worker STATUS [WORD]: the same for one of several workers. The first that failed counts: srun ends the others.
+finish_worker() {
+    [ "$1" -eq 0 ] || ln -s -n -- "$*" "$JOB/failed" 2>/dev/null
+    [ -z "$TEMPORARY" ] || rm -rf -- "$TEMPORARY"
     exit "$1"
 }
 
@@ -93,7 +100,11 @@ spread() {
     srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --mpi=none \
         /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" <"$TEMPORARY/go" 3>&- &
     child=$!
-    ended "$child" || return "$(readlink "$JOB/failed" || echo 125)" # srun's own is that of the highest number
+    ended "$child" && return # else srun's own status is that of the highest number
+    # shellcheck disable=SC2046 # a status, and a word or none
+    set -- $(readlink "$JOB/failed" || echo 125 aborted)
+    word=${2-}
+    return "$1"
 }
 
 # listen: a worker is told to end by the end of its standard input, also when the batch script was killed.
@@ -118,8 +129,8 @@ ended() {
 trap on_term TERM INT HUP
 if [ "${1-}" = worker ]; then
     exec 2>&1 # srun's own words come on the other one
-    PROGRAM=$(command -v "$PROGRAM") || exit 125
-    make_temporary || exit 125
+    PROGRAM=$(command -v "$PROGRAM") || finish_worker 125 no-launcher
+    make_temporary || finish_worker 125 no-temporary
     exec 3<&0
     listen <&3 &
     listener=$!
@@ -127,9 +138,7 @@ if [ "${1-}" = worker ]; then
     supervise
     status=$?
     kill -KILL "$listener" 2>/dev/null
-    [ "$status" -eq 0 ] || ln -s -n -- "$status" "$JOB/failed" 2>/dev/null # the first one counts
-    rm -rf -- "$TEMPORARY"
-    exit "$status"
+    finish_worker "$status" ${stopping:+aborted}
 fi
 ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # taken, or removed; or this is not where it should be
 [ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher
@@ -144,4 +153,4 @@ reader=$!
 if [ "$TASKS" -gt 1 ]; then spread; else supervise; fi >"$TEMPORARY/output" 2>&1
 status=$?
 await "$reader"
-finish "$status"
+finish "$status" ${word:+"$word"}

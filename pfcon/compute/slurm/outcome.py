@@ -70,8 +70,9 @@ _EVIDENCE = {
     ),
     "NODE_FAIL": re.compile(r"DUE TO NODE FAILURE"),
     "PREEMPTED": re.compile(r"DUE TO PREEMPTION"),
-    "CANCELLED": re.compile(r"CANCELLED AT"),
+    "CANCELLED": re.compile(r"\bJOB \S+ ON \S+ CANCELLED AT"),
 }
+_STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # by srun, too, when one worker fails
 # ch-run; and a shell whose `exec` in launch.sh fails. What OCI runtimes say is what Docker passes on.
 _NO_COMMAND = re.compile(r"can't execve\(2\): .*: No such file|launch\.sh: .*: not found")
 _NOT_EXECUTABLE = re.compile(
@@ -79,6 +80,7 @@ _NOT_EXECUTABLE = re.compile(
     r"|launch\.sh: .*: (?:Permission denied|Exec format error|Is a directory|cannot execute.*)"
 )
 # Words of job.sh in the record of the end.
+_ABORTED = "aborted"  # workers were ended, or did not begin: none of them failed by itself
 _SCRIPT = {
     "no-launcher": "its node has no {program} (SLURM_LAUNCHER={launcher}), or not on its PATH",
     "no-temporary": "its node lets it make no temporary directory (TMPDIR)",
@@ -171,11 +173,13 @@ def _evident(seen: Seen) -> str:
 
 
 def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
-    state = seen.row.state if seen.row and seen.row.state not in ("FAILED", "COMPLETED") else _evident(seen)
     word = seen.exit.word if seen.exit else ""
+    state = seen.row.state if seen.row and seen.row.state not in ("FAILED", "COMPLETED") else _evident(seen)
+    if word == _ABORTED and not state and _STEP_CANCELLED.search(seen.slurm_log):
+        state = "CANCELLED"
     code = seen.exit.status if seen.exit else seen.row.code if seen.row else 0
-    if word:
-        message = _SCRIPT.get(word, word).format(program=site.program, launcher=site.launcher)
+    if word in _SCRIPT:
+        message = _SCRIPT[word].format(program=site.program, launcher=site.launcher)
     elif state == "OUT_OF_MEMORY":
         limit = spec.resources.memory
         message = "out of memory: the job exceeded " + (f"its limit of {limit} MiB" if limit else "what Slurm gave it")
@@ -188,6 +192,9 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
         message = f"cancelled in Slurm{by}, not by pfcon"
     elif state in _ENDS:
         message = _ENDS[state]
+    elif word == _ABORTED:
+        said = seen.slurm_log.strip().rpartition("\n")[2]
+        message = "Slurm ended its workers, or could not start them" + (f": {said}" if said else "")
     else:
         message = _start_failure(seen.launcher_log, spec) or _code_message(code, spec, site)
     return message
