@@ -28,7 +28,8 @@ class ComputeEngine(ABC):
 
         On return the engine has the job: it runs, waits, or has ended already (a command that does not exist
         gives ``FAILED`` with that message). A job of the same name and the same ``request`` that was created
-        but never started (a crash in between) is started now.
+        but never started (a crash in between) is started now. Several workers run at the same time; when one fails,
+        the others are ended, and the job has failed for its reason.
 
         Raises ``Conflict`` when a job of that name exists, and leaves that one alone; ``ImageMissing`` when
         ``prepare`` has to be called first; ``Refused`` when the engine can't run such a job, ever. After any of

@@ -8,6 +8,7 @@ from pfcon.errors import Absent, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources
 
 NOWHERE = "127.0.0.1:1/pfcon/absent:1"  # a registry where nobody answers
+BEAT = 'while :; do echo x >> "$1"/beat-$(hostname); sleep 0.05; done'
 
 
 def test_a_job_above_its_memory_limit_fails_and_the_limit_is_told(compute: Harness) -> None:
@@ -65,18 +66,9 @@ def test_a_job_fails_when_one_of_its_workers_does(compute: Harness) -> None:
     assert "exit code 3" in info.message
 
 
-def test_a_worker_that_fails_while_others_run_is_the_reason(compute: Harness) -> None:
-    compute.can.need("workers")
-    first = 'mkdir "$1"/first && { until [ -e "$1"/another ]; do sleep 0.05; done; exit 3; }'
-    info = compute.run(compute.shell(f'{first}; touch "$1"/another; sleep 2', resources=Resources(workers=3)))
-    assert info.status is JobStatus.FAILED
-    assert "exit code 3" in info.message
-
-
 def start_three_workers(compute: Harness) -> JobSpec:
     compute.can.need("workers")
-    beat = 'while :; do echo x >> "$1"/beat-$(hostname); sleep 0.05; done'
-    spec = compute.shell(beat, resources=Resources(workers=3))
+    spec = compute.shell(BEAT, resources=Resources(workers=3))
     compute.engine.schedule(spec)
     assert eventually(lambda: len(list(compute.outgoing(spec).glob("beat-*"))) == 3)
     return spec
@@ -84,6 +76,16 @@ def start_three_workers(compute: Harness) -> JobSpec:
 
 def assert_all_workers_stopped(compute: Harness, spec: JobSpec) -> None:
     assert not [path.name for path in compute.outgoing(spec).glob("beat-*") if not compute.has_stopped(path)]
+
+
+def test_a_worker_that_fails_ends_the_others_and_is_the_reason(compute: Harness) -> None:
+    compute.can.need("workers")
+    one_fails = 'mkdir "$1"/first && { until [ -e "$1"/beat-* ]; do sleep 0.05; done; exit 3; }'
+    spec = compute.shell(f"{one_fails}; {BEAT}", resources=Resources(workers=2))
+    info = compute.run(spec)
+    assert info.status is JobStatus.FAILED
+    assert "exit code 3" in info.message
+    assert_all_workers_stopped(compute, spec)
 
 
 def test_cancel_ends_all_workers(compute: Harness) -> None:

@@ -86,6 +86,28 @@ def test_a_job_is_not_cancelled_twice_nor_after_its_end() -> None:
     assert ended.updates == 0
 
 
+def test_the_failure_of_a_worker_ends_the_others_once_and_is_the_reason() -> None:
+    swarm = Swarm("workers")
+    failed, _, last = sorted(swarm.found["tasks"], key=lambda task: int(task["Slot"]))
+    failed["Status"] |= {"State": "failed", "Err": "task: non-zero exit (3)", "ContainerStatus": {"ExitCode": 3}}
+    last["Status"] |= {"State": "running"}
+    last["DesiredState"] = "running"
+    for _ in range(2):
+        info = EngineOn(swarm).info(NAME)
+        assert (info.status, info.message) == (JobStatus.STARTED, "being stopped: worker 1 of 3: exit code 3")
+    assert swarm.updates == 1
+    last["Status"] |= {"State": "shutdown"}
+    info = EngineOn(swarm).info(NAME)
+    assert (info.status, info.message) == (JobStatus.FAILED, "worker 1 of 3: exit code 3")
+
+
+def test_a_worker_that_ends_well_leaves_the_others_alone() -> None:
+    swarm = Swarm("workers")
+    swarm.found["tasks"][1]["Status"] |= {"State": "running"}
+    assert EngineOn(swarm).info(NAME).status is JobStatus.STARTED
+    assert swarm.updates == 0
+
+
 def test_cancel_does_not_wait_for_ever_for_a_node_that_is_away() -> None:
     swarm = Swarm("running")
     engine = EngineOn(swarm)

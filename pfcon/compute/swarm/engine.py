@@ -108,18 +108,25 @@ class SwarmEngine(ComputeEngine):
         fetch(self._calls, spec.image, report)
 
     def info(self, name: str) -> JobInfo:
-        """See ComputeEngine. Ends a job that waits for nodes that are gone for good."""
+        """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
         service, tasks = self._find(name)
-        own = state.own_tasks(tasks)
-        if not state.end_reason(service) and any(state.waits_for_node(task) for task in own):
-            reason = self._why_hopeless(service)
+        killed = self._out_of_memory(tasks)
+        if not state.end_reason(service):
+            reason = state.failed_worker(tasks, killed) or self._why_hopeless(service, tasks)
             if reason:
                 self._end(name, reason)
                 service, tasks = self._find(name)
-        killed = [task["ID"] for task in own if state.may_be_oom(task) and self._oom_killed(state.container_of(task))]
         return state.job_info(name, service, tasks, killed)
 
-    def _why_hopeless(self, service: dict[str, Any]) -> str:
+    def _out_of_memory(self, tasks: list[dict[str, Any]]) -> list[str]:
+        """The IDs of the tasks that were killed for want of memory, as far as can be known."""
+        own = [task for task in state.own_tasks(tasks) if state.may_be_oom(task)]
+        return [task["ID"] for task in own if self._oom_killed(state.container_of(task))]
+
+    def _why_hopeless(self, service: dict[str, Any], tasks: list[dict[str, Any]]) -> str:
+        """Why a job that waits does so in vain; ``""`` for others."""
+        if not any(state.waits_for_node(task) for task in state.own_tasks(tasks)):
+            return ""
         created = time_of(service.get("CreatedAt"))
         if created is None or (datetime.now(UTC) - created).total_seconds() < self._pending_grace:
             return ""

@@ -75,14 +75,21 @@ def container_of(task: dict[str, Any]) -> str:
     return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
 
 
+def failed_worker(tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> str:
+    """Why a worker failed that has ended while others go on; ``""`` where none did."""
+    workers = _workers(tasks, oom_killed)
+    if all(worker.ended for worker in workers):
+        return ""
+    return _failure(workers)
+
+
 def job_info(
     name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str] = ()
 ) -> JobInfo:
     """What is known of a job. ``tasks``: all of the service's. ``oom_killed``: IDs of those that had no memory left."""
     spec = service["Spec"]
     container = spec["TaskTemplate"]["ContainerSpec"]
-    own = own_tasks(tasks)
-    workers = [_Worker(task, task["ID"] in oom_killed) for task in own]
+    workers = _workers(tasks, oom_killed)
     reason = end_reason(service)
     if not all(worker.ended for worker in workers) or not tasks:
         status, message = _going(workers, reason)
@@ -147,6 +154,15 @@ class _Worker:
         return known or ": ".join(part for part in (_told(self.task), plain(error)) if part)
 
 
+def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> list[_Worker]:
+    return [_Worker(task, task["ID"] in oom_killed) for task in own_tasks(tasks)]
+
+
+def _failure(workers: list[_Worker]) -> str:
+    """The failure of the first worker that has one."""
+    return _each(workers, [worker.failure() if worker.ended else "" for worker in workers])
+
+
 def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
     if any(worker.phase is Phase.UNKNOWN for worker in workers):
         return JobStatus.UNDEFINED, next(worker.progress() for worker in workers if worker.phase is Phase.UNKNOWN)
@@ -154,12 +170,11 @@ def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
     status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
     if reason:
         return status, f"being stopped: {reason}"
-    failures = _each(workers, [worker.failure() if worker.ended else "" for worker in workers])
-    return status, failures or _each(workers, [worker.progress() for worker in workers])
+    return status, _failure(workers) or _each(workers, [worker.progress() for worker in workers])
 
 
 def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
-    message = reason or _each(workers, [worker.failure() for worker in workers])
+    message = reason or _failure(workers)
     return (JobStatus.FAILED if message else JobStatus.SUCCEEDED), message
 
 
