@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, stop() come from what pfcon puts before
 # The batch script of a job, on its node. It leaves in the job's directory:
 #   claim   a link to nowhere, whose target is the Slurm job that runs this directory: only one ever does
-#   exit    how the container ended: a status, and a word where this script ended it for a reason of its own
+#   exit    how the container ended: a status, and a word where that is not all: no-launcher, no-temporary, aborted
 #   log     what the container printed
 #   failed  of several workers: a link, whose target is the same of the first that failed
 # The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.

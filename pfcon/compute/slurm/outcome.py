@@ -89,7 +89,7 @@ _SCRIPT = {
 
 @dataclass(frozen=True)
 class Exit:
-    """The record that job.sh leaves. word: why it ended the job itself."""
+    """The record that job.sh leaves. word: what it tells beside the status."""
 
     status: int
     word: str
