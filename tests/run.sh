@@ -20,7 +20,7 @@ status is 0 only when all went well.
   -h         show this and exit
 
 All other arguments are pytest's: tests/run.sh tests/unit -k archive
-The tests of three files run at a time, most of them waiting; -n 0 runs one after the other, as --pdb needs it.
+The tests of four files run at a time, most of them waiting; -n 0 runs one after the other, as --pdb needs it.
 tests/engines/README.md tells how to start the engines. PYTHON names the Python.
 END
 }
@@ -107,5 +107,5 @@ check "ruff format" ruff format --check --output-format=concise .
 check mypy mypy
 check_scripts
 check "settings table of README.md" python -m pfcon.settings.table --check README.md
-[ -n "$ONLY_CHECKS" ] || check pytest python -m pytest -n 3 --dist loadfile "${arguments[@]}"
+[ -n "$ONLY_CHECKS" ] || check pytest python -m pytest -n 4 --dist loadfile "${arguments[@]}"
 report
