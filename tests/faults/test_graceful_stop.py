@@ -52,6 +52,7 @@ sys.exit(__main__.main(sys.argv[1:]))
 def test_a_worker_that_ends_with_a_fault_says_so(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": str(Path(pfcon.__file__).parents[1]), "APPLICATION_MODE": "development"}
     environ |= {"CONTAINER_ENV": "process", "STOREBASE_MOUNT": str(tmp_path), "PATH": os.environ["PATH"]}
+    environ["PFCON_WORKERS"] = "1"  # of two that fail at once, gunicorn stumbles over the second and ends with 1
     command = [sys.executable, "-c", BROKEN, "serve", "--bind", f"127.0.0.1:{free_port()}"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 3, done.stderr  # gunicorn's for workers that fail to boot
