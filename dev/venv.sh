@@ -73,7 +73,7 @@ tool_stamp() {
 }
 
 # fill_venv DIR PYTHON WORD...: make DIR a new environment of that Python, and have its pip install these words.
-# Python compiles what it imports: all of the packages would take a third of the time.
+# Python compiles what it imports, when it does: to compile all of the packages takes a third of the installation.
 fill_venv() {
     local dir=$1 python=$2 log=$1/install.log
     shift 2
