@@ -48,6 +48,8 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/engine.sh"
 # shellcheck source=dev/processes.sh
 . "$REPOSITORY/dev/processes.sh"
+# shellcheck source=dev/ports.sh
+. "$REPOSITORY/dev/ports.sh"
 # shellcheck source=dev/service.sh
 . "$REPOSITORY/dev/service.sh"
 # shellcheck source=dev/slurm.sh
@@ -89,11 +91,10 @@ reusable() {
     return 1
 }
 
-# need_free_port: end the script when another program has the port.
+# need_free_port: reserve the port; end the script when another program has it.
 need_free_port() {
-    local who
-    if ! who=$("$PYTHON_PATH" dev/probe.py port "$PORT"); then
-        echo "Port $PORT is taken by $who. End that, or choose another port with -p." >&2
+    if ! hold_port "$PYTHON_PATH" dev/probe.py "$PORT"; then
+        echo "Port $PORT is taken by $HELD_PORT. End that, or choose another port with -p." >&2
         exit 1
     fi
 }

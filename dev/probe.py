@@ -1,7 +1,8 @@
 """Looks at this machine's TCP ports and at the service, for the scripts; standard library alone.
 
 ``probe.py port PORT``: exit status 0 when PORT is free on loopback, else 1 and who has it, as far as can be seen.
-``probe.py free``: prints a free port, one that the kernel gives to nobody by itself.
+``probe.py hold [PORT]``: reserves PORT, or a free one that the kernel assigns to nobody by itself, and prints it. Until
+its parent ends, nobody else who looks for a free port gets that one; a server that sets SO_REUSEADDR can listen there.
 ``probe.py health URL``: exit status 0 when pfcon answers there.
 ``probe.py answers URL``: exit status 0 when a GET of that gives 200.
 ``probe.py attributes DIR``: exit status 0 when files there may have extended attributes.
@@ -16,6 +17,7 @@ import random
 import socket
 import sys
 import tempfile
+import time
 from urllib.parse import urlsplit
 
 LISTEN = "0A"  # proc_pid_net(5), tcp_states.h
@@ -35,12 +37,43 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """A port that nobody has; none that a connection may get by itself before a server listens there."""
+def hold(port: int, *, alone: bool) -> socket.socket | None:
+    """Reserve 127.0.0.1:port until the socket is closed; None when somebody has it, or with ``alone`` also when held.
+
+    The socket is bound, but does not listen: a server that sets SO_REUSEADDR may (socket(7)). A bind without that fails
+    for each port that is bound already, which keeps two that look for a free one apart.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(not alone))
+    try:
+        holder.bind(("127.0.0.1", port))
+    except OSError:
+        holder.close()
+        return None
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holder
+
+
+def hold_free_port() -> socket.socket:
+    """Reserve a port that nobody has or holds, out of the range that the kernel assigns to connections."""
     for port in random.sample(QUIET_PORTS, len(QUIET_PORTS)):
-        if is_free(port):
-            return port
+        if holder := hold(port, alone=True):
+            return holder
     raise SystemExit(f"all ports from {QUIET_PORTS[0]} to {QUIET_PORTS[-1]} are taken")
+
+
+def hold_for_parent(port: int | None) -> int:
+    """Hold a port, print it, and wait for the parent's end; exit status 1 when the port is taken."""
+    parent = os.getppid()
+    holder = hold_free_port() if port is None else hold(port, alone=False)
+    if holder is None:
+        print(owner(port or 0))
+        return 1
+    with holder:
+        print(holder.getsockname()[1], flush=True)
+        while os.getppid() == parent:
+            time.sleep(0.5)
+    return 0
 
 
 def owner(port: int) -> str:
@@ -113,9 +146,8 @@ def main(words: list[str]) -> int:
             return 0
         print(owner(int(words[1])))
         return 1
-    if words == ["free"]:
-        print(free_port())
-        return 0
+    if words[:1] == ["hold"] and len(words) <= 2:
+        return hold_for_parent(int(words[1]) if len(words) == 2 else None)
     print(__doc__, file=sys.stderr)
     return 2
 

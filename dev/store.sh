@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034 # some variables are for the scripts that source this
 # The Swift, which speaks S3 too, that make.sh starts for -F swift and -F s3; for make.sh and unmake.sh to source.
-# The current directory is the repository. Needs dev/processes.sh, dev/venv.sh, and STATE_DIR of dev/service.sh.
+# The current directory is the repository. Needs dev/ports.sh, dev/processes.sh, dev/venv.sh, and STATE_DIR of dev/service.sh.
 
 STORE_REQUIREMENT=swift==2.38.3 # the one that dev/swift_server.py fits
 STORE_VENV=.venv-swift
@@ -45,9 +45,10 @@ start_swift() {
         return 1
     fi
     port=$(note_get "$STORE_STATE" port) # a running pfcon knows it there
-    if [ -z "$port" ] || ! .venv/bin/python dev/probe.py port "$port" >/dev/null; then
-        port=$(.venv/bin/python dev/probe.py free)
+    if [ -z "$port" ] || ! hold_port .venv/bin/python dev/probe.py "$port"; then
+        hold_port .venv/bin/python dev/probe.py
     fi
+    port=$HELD_PORT
     setsid nohup "$STORE_VENV/bin/python" dev/swift_server.py "$STATE_DIR/swift" --port "$port" \
         >"$STORE_LOG" 2>&1 </dev/null &
     pid=$!

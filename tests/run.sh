@@ -4,13 +4,15 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [--checks] [--require "NAME..."|all] [--live kubernetes] [PYTEST ARGUMENT]...
+Usage: tests/run.sh [--checks] [--rerun] [--require "NAME..."|all] [--live kubernetes] [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
 status is 0 only when all went well.
 
   --checks   all but pytest
+  --rerun    run each test that failed once more, alone; one that passes then is named as UNSTABLE and does not count as
+             failed. At most 20 tests
   --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
              operations_image pfconclient4 cromwell", some of these, or all
              what has to be there: without it, the tests that need it fail rather than being skipped
@@ -26,6 +28,7 @@ END
 }
 
 ONLY_CHECKS=
+RERUN=
 FAILED=()
 SKIPPED=()
 
@@ -44,6 +47,18 @@ check_scripts() {
     else
         SKIPPED+=("shellcheck: it is not installed (Debian: apt install shellcheck)")
     fi
+}
+
+# run_pytest ARGUMENT...: the tests of four files at a time; with --rerun, those that failed once more.
+run_pytest() {
+    local status=0 cache=.venv-test/pytest-cache
+    rm -rf -- "$cache" # of an earlier run, which may have run other tests
+    python -m pytest -n 4 --dist loadfile -o "cache_dir=$cache" "$@" || status=$?
+    if [ "$status" -eq 1 ] && [ -n "$RERUN" ]; then # 1: tests failed; pytest has other numbers for other faults
+        status=0
+        python dev/rerun.py "$cache" || status=$?
+    fi
+    return "$status"
 }
 
 # report: say what failed and what was skipped; fails when anything failed.
@@ -76,6 +91,7 @@ while [ $# -gt 0 ]; do
             usage
             exit 0 ;;
         --checks) ONLY_CHECKS=1 ;;
+        --rerun) RERUN=1 ;;
         --require)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
             export PFCON_TEST_REQUIRE=$2
@@ -107,5 +123,5 @@ check "ruff format" ruff format --check --output-format=concise .
 check mypy mypy
 check_scripts
 check "settings table of README.md" python -m pfcon.settings.table --check README.md
-[ -n "$ONLY_CHECKS" ] || check pytest python -m pytest -n 4 --dist loadfile "${arguments[@]}"
+[ -n "$ONLY_CHECKS" ] || check pytest run_pytest "${arguments[@]}"
 report

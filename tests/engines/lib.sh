@@ -3,6 +3,8 @@
 
 ENGINES_DIR=${PFCON_ENGINES_DIR:-/tmp/pfcon-engines}
 REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck source=dev/ports.sh
+. "$REPOSITORY/dev/ports.sh"
 START_SECONDS=180 # a program that ends is told at once
 STOP_SECONDS=30
 

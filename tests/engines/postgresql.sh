@@ -68,7 +68,8 @@ start() {
     fi
     binary initdb >/dev/null || die "there is no PostgreSQL; \`${0##*/} install\` installs it"
     password=$(python3 -c 'import secrets; print(secrets.token_hex(16))')
-    port=$(python3 "$REPOSITORY/dev/probe.py" free)
+    hold_port python3 "$REPOSITORY/dev/probe.py"
+    port=$HELD_PORT
     make_cluster "$password"
     cd /
     # fsync off: these data are worth nothing after a crash.

@@ -58,7 +58,8 @@ start() {
         say "nothing answers at PFCON_TEST_REGISTRY; starting one of our own"
     fi
     type -P docker-registry >/dev/null || die "there is no docker-registry; \`${0##*/} install\` installs it"
-    port=$(python3 "$REPOSITORY/dev/probe.py" free)
+    hold_port python3 "$REPOSITORY/dev/probe.py"
+    port=$HELD_PORT
     mkdir -p "$HOME_DIR"
     configure "$port" >"$ENGINES_DIR/registry.yml"
     in_background registry docker-registry serve "$ENGINES_DIR/registry.yml"

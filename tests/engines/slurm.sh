@@ -55,7 +55,11 @@ start_munge() {
 
 # configure NAME: write a cluster's slurm.conf(5), cgroup.conf(5) and oci.conf(5).
 configure() {
-    local directory=$HOME_DIR/$1 memory tracking
+    local directory=$HOME_DIR/$1 memory tracking controller_port node_port
+    hold_port python3 "$REPOSITORY/dev/probe.py"
+    controller_port=$HELD_PORT
+    hold_port python3 "$REPOSITORY/dev/probe.py"
+    node_port=$HELD_PORT
     memory=$(awk '/MemTotal/ { printf "%d", $2 / 1024 * 0.8 }' /proc/meminfo)
     tracking="ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -72,8 +76,8 @@ JobAcctGatherType=jobacct_gather/cgroup"
     cat >"$directory/slurm.conf" <<END
 ClusterName=pfcon-$1
 SlurmctldHost=$NODE(127.0.0.1)
-SlurmctldPort=$(python3 "$REPOSITORY/dev/probe.py" free)
-SlurmdPort=$(python3 "$REPOSITORY/dev/probe.py" free)
+SlurmctldPort=$controller_port
+SlurmdPort=$node_port
 SlurmdParameters=config_overrides
 SlurmUser=root
 SlurmdUser=root

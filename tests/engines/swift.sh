@@ -64,7 +64,8 @@ start() {
         say "nothing answers at PFCON_TEST_S3; starting one of our own"
     fi
     [ -x "$VENV/bin/python" ] || die "there is no $REQUIREMENT; \`${0##*/} install\` installs it"
-    port=$(python3 "$REPOSITORY/dev/probe.py" free)
+    hold_port python3 "$REPOSITORY/dev/probe.py"
+    port=$HELD_PORT
     mkdir -p "$HOME_DIR"
     in_background swift "$VENV/bin/python" "$REPOSITORY/dev/swift_server.py" "$HOME_DIR" --port "$port"
     await swift healthy "http://127.0.0.1:$port"

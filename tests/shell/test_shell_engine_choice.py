@@ -244,10 +244,29 @@ def test_the_port_probe_names_the_process_that_has_a_port(bash: Bash) -> None:
     assert f"pid {_own_pid()} (" in done.stdout
 
 
+HOLD = (
+    '. dev/ports.sh; hold_port "$PYTHON" dev/probe.py "$@" || { echo "taken by $HELD_PORT"; exit 1; }; echo $HELD_PORT'
+)
+
+
 def test_a_free_port_is_none_that_a_connection_may_get_meanwhile(bash: Bash) -> None:
-    port = bash('"$PYTHON" dev/probe.py free').stdout.strip()
+    port = bash(HOLD).stdout.strip()
     assert int(port) < int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    assert bash('"$PYTHON" dev/probe.py port "$1"', port).returncode == 0
+
+
+def test_a_port_that_is_held_is_given_to_no_other_holder_but_a_server_may_listen_there(bash: Bash) -> None:
+    listen = """import http.server, sys; http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), None).server_close()"""
+    rebind = """import socket, sys; socket.socket().bind(("127.0.0.1", int(sys.argv[1])))"""
+    done = bash(f"{HOLD}; \"$PYTHON\" -c '{listen}' $HELD_PORT; \"$PYTHON\" -c '{rebind}' $HELD_PORT")
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr
+
+
+def test_a_port_that_a_server_has_can_not_be_held(bash: Bash) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        done = bash(HOLD, str(server.server_address[1]))
+    assert done.returncode == 1
+    assert f"taken by pid {_own_pid()} (" in done.stdout
 
 
 def _own_pid() -> int:

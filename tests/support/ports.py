@@ -1,7 +1,8 @@
 """Ports of loopback for servers that listen later, or again after a stop.
 
-The kernel gives ports of its range (ip(7), ip_local_port_range; 32768 and above unless it was changed) to whoever
-connects or binds to port 0, so one that was free there may be taken a moment later. Those below are left alone.
+The kernel assigns ports of its range (ip(7), ip_local_port_range; 32768 and above unless it was changed) to whoever
+connects or binds to port 0. Those below are left alone, and each one is reserved here as ``dev/probe.py hold`` does it,
+until the test run ends: who else looks for a free one does not get it; a server that sets SO_REUSEADDR may listen.
 """
 
 import itertools
@@ -13,15 +14,23 @@ FIRST, EACH, WORKERS = 16000, 1000, 8  # dev/probe.py takes those below; the Kub
 
 
 def free_port() -> int:
-    """A port that nobody has and no other worker of the test run takes; not given again soon."""
-    return next(filter(_is_free, _PORTS))
+    """A port that nobody else has or holds, held until this process ends."""
+    for port in itertools.islice(_PORTS, EACH):
+        if _hold(port):
+            return port
+    raise OSError(f"none of {EACH} ports from {FIRST} on is free")
 
 
-def _is_free(port: int) -> bool:
+def _hold(port: int) -> bool:
+    """Bind to a port without SO_REUSEADDR, which fails where any socket is bound; then let servers listen there."""
+    holder = socket.socket()
     try:
-        socket.create_server(("127.0.0.1", port)).close()
+        holder.bind(("127.0.0.1", port))
     except OSError:
+        holder.close()
         return False
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _HELD.append(holder)
     return True
 
 
@@ -33,3 +42,4 @@ def _of_this_worker() -> list[int]:
 
 
 _PORTS = itertools.cycle(_of_this_worker())
+_HELD: list[socket.socket] = []
