@@ -1,8 +1,8 @@
 """Looks at this machine's TCP ports and at the service, for the scripts; standard library alone.
 
-``probe.py port PORT``: exit status 0 when PORT is free on loopback, else 1 and who has it, as far as can be seen.
 ``probe.py hold [PORT]``: reserves PORT, or a free one that the kernel assigns to nobody by itself, and prints it. Until
 its parent ends, nobody else who looks for a free port gets that one; a server that sets SO_REUSEADDR can listen there.
+Exit status 1 when PORT is taken; then it prints by whom, as far as can be seen.
 ``probe.py health URL``: exit status 0 when pfcon answers there.
 ``probe.py answers URL``: exit status 0 when a GET of that gives 200.
 ``probe.py attributes DIR``: exit status 0 when files there may have extended attributes.
@@ -23,18 +23,6 @@ from urllib.parse import urlsplit
 LISTEN = "0A"  # proc_pid_net(5), tcp_states.h
 HEALTH_SECONDS = 5.0
 QUIET_PORTS = range(10000, 16000)  # below what ip(7), ip_local_port_range, gives to whoever connects: 32768 and above
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1:port."""
-    with socket.socket() as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind(("127.0.0.1", port))
-            attempt.listen(1)
-        except OSError:
-            return False
-    return True
 
 
 def hold(port: int, *, alone: bool) -> socket.socket | None:
@@ -141,11 +129,6 @@ def main(words: list[str]) -> int:
     questions = {"health": healthy, "answers": lambda url: get(url) is not None, "attributes": takes_attributes}
     if len(words) == 2 and words[0] in questions:
         return 0 if questions[words[0]](words[1]) else 1
-    if len(words) == 2 and words[0] == "port":
-        if is_free(int(words[1])):
-            return 0
-        print(owner(int(words[1])))
-        return 1
     if words[:1] == ["hold"] and len(words) <= 2:
         return hold_for_parent(int(words[1]) if len(words) == 2 else None)
     print(__doc__, file=sys.stderr)

@@ -237,13 +237,6 @@ def test_what_docker_host_names_comes_first(bash: Bash, tmp_path: Path) -> None:
     assert f"chosen podman unix://{tmp_path}/sock" in done.stdout, done.stderr
 
 
-def test_the_port_probe_names_the_process_that_has_a_port(bash: Bash) -> None:
-    with socketserver.TCPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        done = bash('"$PYTHON" dev/probe.py port "$1"', str(server.server_address[1]))
-    assert done.returncode == 1
-    assert f"pid {_own_pid()} (" in done.stdout
-
-
 HOLD = (
     '. dev/ports.sh; hold_port "$PYTHON" dev/probe.py "$@" || { echo "taken by $HELD_PORT"; exit 1; }; echo $HELD_PORT'
 )
@@ -262,7 +255,7 @@ def test_a_port_that_is_held_is_given_to_no_other_holder_but_a_server_may_listen
     assert "Address already in use" in done.stderr
 
 
-def test_a_port_that_a_server_has_can_not_be_held(bash: Bash) -> None:
+def test_a_port_that_a_server_has_is_not_held_and_the_server_is_named(bash: Bash) -> None:
     with socketserver.TCPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         done = bash(HOLD, str(server.server_address[1]))
     assert done.returncode == 1
