@@ -5,13 +5,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import test_compute
+import test_compute_confinement
 import test_compute_jobs
 import test_compute_needs
 from support.compute import Harness
 
 Check = Callable[[Harness], None]
 Outcomes = dict[Check, Future[None]]
-PARTS = [test_compute, test_compute_jobs, test_compute_needs]
+PARTS = [test_compute, test_compute_jobs, test_compute_needs, test_compute_confinement]
 CONTRACT: list[Check] = [check for part in PARTS for name, check in vars(part).items() if name.startswith("test_")]
 AT_A_TIME = 8
 

@@ -39,6 +39,8 @@ class Capabilities:
     endless_lines: str = ""
     pids: str = ""
     memory: str = ""
+    no_capabilities: str = ""
+    own_root: str = ""
 
     def need(self, ability: str) -> None:
         """Skip the test where the engine lacks an ability."""
@@ -62,6 +64,8 @@ CAPABILITIES = {
     ),
     "swarm": Capabilities(asks_for_images="the nodes of a Swarm fetch images themselves"),
     "cromwell": Capabilities(
+        no_capabilities="Cromwell's backend decides on capabilities; the fake's keeps them",
+        own_root="Cromwell's backend decides what a job sees; the fake's jobs see their host",
         images="Cromwell's backend fetches images itself",
         asks_for_images="Cromwell's backend fetches images itself",
         workers="Cromwell runs a job as one task",
@@ -74,9 +78,14 @@ CAPABILITIES = {
         asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
     ),
     "slurm": _SLURM,
+    "slurm-charliecloud": replace(
+        _SLURM, no_capabilities="Charliecloud gives a job's root those of a user namespace of its own"
+    ),
     "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
     "fake-kubernetes": Capabilities(
+        no_capabilities="the fake's pods are processes of the user who runs the test",
         read_only_inputs="the fake's pods are processes, without mounts",
+        own_root="the fake's pods are processes, without mounts",
         asks_for_images=_KUBELET,
         prepare=_KUBELET,
         pids="a kubelet limits the processes of a pod",
@@ -84,7 +93,9 @@ CAPABILITIES = {
         user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
     ),
     "process": Capabilities(
+        no_capabilities="process runs jobs as its own user, with all that this user may do",
         read_only_inputs="process has no mounts: file permissions alone protect the inputs",
+        own_root="process has no mounts: a job sees what the service's user sees",
         images="process runs programs of its own host and ignores the image",
         asks_for_images="process ignores the image",
         workers="process runs one process for a job",

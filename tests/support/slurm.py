@@ -61,7 +61,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         pytest.skip("this machine has no cgroups of version 1, which Slurm 22.05 needs")
     conf = slurm_cluster(mode)
     engine = slurm_engine(conf, root, launcher=launcher)
-    name = "slurm-container" if launcher == "container" else "slurm"
+    name = f"slurm-{launcher}" if launcher in ("charliecloud", "container") else "slurm"
     return Harness(name, engine, StoreBase(root), lambda: slurm_engine("/dev/null", root / "away", timeout=1))
 
 
