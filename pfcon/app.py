@@ -3,7 +3,7 @@
 from flask import Flask
 
 from pfcon.api.context import Context
-from pfcon.api.errors import JsonApi, JsonFlask
+from pfcon.api.errors import JsonApi
 from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import TransferSlots
 from pfcon.api.staged_jobs import LISTS, PluginJobFile, StagedJob
@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
         cancel_active=settings.delete_active == "cancel",
     )
     jobs = JobService(parts)
-    app = JsonFlask("pfcon")
+    app = Flask("pfcon", static_folder=None)
     app.extensions["pfcon"] = Context(settings, storebase, jobs, TransferSlots(settings.server.threads), LoginLimit())
     _add_resources(app)
     return app

@@ -1,10 +1,11 @@
 """Every error as JSON ``{"message": ...}``, in one place."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Response, current_app, jsonify, request
 from flask_restful import Api
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -70,24 +71,17 @@ def _message(error: PfconError) -> str | dict[str, str]:
 
 
 class JsonApi(Api):  # type: ignore[misc]  # Flask-RESTful has no types
-    """An Api that answers errors as the rest of the application does.
+    """An Api that answers all errors of its application alike, also those that no resource owns.
 
-    Flask-RESTful swallows exceptions before the application's error handlers see them, but only while TESTING is
-    off: its own method has to be the one that decides.
+    Flask-RESTful decides by matching the request's path once more whether an error is its own, and a redirection that
+    comes of that escapes to the server; Flask lets redirections of its router pass as they are, in HTML. And its
+    ``handle_error`` is the one that decides while TESTING is off.
     """
 
-    def handle_error(self, e: Exception) -> Any:
+    def error_router(self, original_handler: Callable[[Exception], Any], e: Exception) -> Any:  # noqa: ARG002
         """See error_response."""
         return error_response(e)
 
-
-class JsonFlask(Flask):
-    """An application that answers all errors alike, also those that no resource owns: unknown routes, wrong methods."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name, static_folder=None)
-        self.register_error_handler(Exception, error_response)
-
-    def handle_http_exception(self, e: HTTPException) -> Any:
-        """See error_response. Flask lets redirections of its router pass as they are, in HTML."""
+    def handle_error(self, e: Exception) -> Any:
+        """See error_response."""
         return error_response(e)
