@@ -94,7 +94,9 @@ def test_malformed_chunks_are_refused(server: LiveServer, api: Api, path: str, c
     assert (status, body.keys()) == (400, {"message"})
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "jobs//x"), ("GET", "jobs"), ("POST", "copyjobs"), ("DELETE", "jobs//x//")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "jobs//x"), ("GET", "jobs"), ("POST", "copyjobs"), ("DELETE", "jobs//x//")]
+)
 def test_a_redirection_says_where_to_in_json_too(server: LiveServer, api: Api, method: str, path: str) -> None:
     answer = requests.request(method, server.url + path, headers=api.headers, timeout=PATIENCE, allow_redirects=False)
     target = answer.headers["Location"]
