@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [--checks] [--require "NAME..."|all] [--live kubernetes] [PYTEST ARGUMENT]...
+Usage: tests/run.sh [--checks] [--require "NAME..."|all] [--live kubernetes] [--fuzz N] [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
 the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
@@ -17,6 +17,7 @@ status is 0 only when all went well.
   --live kubernetes
              nothing but the tests that need a Kubernetes, on the cluster of KUBECONFIG; tests/engines/README.md tells
              what has to be there first
+  --fuzz N   nothing but the fuzzer, with so many requests rather than its 2,000; 50,000 take about ten minutes
   -h         show this and exit
 
 All other arguments are pytest's: tests/run.sh tests/unit -k archive
@@ -84,6 +85,11 @@ while [ $# -gt 0 ]; do
         --live)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
             live "$2"
+            shift ;;
+        --fuzz)
+            [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { usage >&2; exit 2; }
+            export PFCON_TEST_FUZZ=$2
+            arguments+=(tests/api/test_fuzz_app.py tests/api/test_fuzz_service.py)
             shift ;;
         *) arguments+=("$1") ;;
     esac
