@@ -47,6 +47,22 @@ check_scripts() {
     fi
 }
 
+# check_vulnerabilities: whether a known one is in what the lock files name; skipped where nobody can be asked.
+check_vulnerabilities() {
+    local status=0
+    printf '==> known vulnerabilities\n'
+    if ! ensure_tool .venv-tools tools; then
+        SKIPPED+=("known vulnerabilities: pip-audit can't be installed")
+        return
+    fi
+    .venv-tools/bin/python dev/audit.py || status=$?
+    case $status in
+        0) ;;
+        3) SKIPPED+=("known vulnerabilities: THE PACKAGES WERE NOT CHECKED; the service that knows them does not answer") ;;
+        *) FAILED+=("known vulnerabilities") ;;
+    esac
+}
+
 # report: say what failed and what was skipped; fails when anything failed.
 report() {
     local line
@@ -102,7 +118,7 @@ cd -- "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
 echo "==> virtual environment"
 ensure_venv .venv-test "[test]"
 # Both releases of the client call their module pfconclient: the older is in the environment, the newer beside it.
-if ensure_package .venv-test/pfconclient4 python-pfconclient==4.0.0 .venv-test/bin/python; then
+if ensure_package .venv-test/pfconclient4 client4 .venv-test/bin/python; then
     export PFCON_TEST_CLIENT4=$PWD/.venv-test/pfconclient4
 else
     FAILED+=("installing python-pfconclient 4.0.0")
@@ -112,6 +128,7 @@ check "ruff check" ruff check .
 check "ruff format" ruff format --check --output-format=concise .
 check mypy mypy
 check_scripts
+check_vulnerabilities
 check "settings table of README.md" python -m pfcon.settings.table --check README.md
 [ -n "$ONLY_CHECKS" ] || check pytest python -m pytest -n 4 --dist loadfile "${arguments[@]}"
 report
