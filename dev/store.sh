@@ -2,7 +2,7 @@
 # The Swift, which speaks S3 too, that make.sh starts for -F swift and -F s3; for make.sh and unmake.sh to source.
 # The current directory is the repository. Needs dev/ports.sh, dev/processes.sh, dev/venv.sh, and STATE_DIR of dev/service.sh.
 
-STORE_REQUIREMENT=swift==2.38.3 # the one that dev/swift_server.py fits
+STORE_LOCK=swift # requirements/swift.lock
 STORE_VENV=.venv-swift
 STORE_STATE=$STATE_DIR/swift.state
 STORE_LOG=$STATE_DIR/swift.log
@@ -23,7 +23,7 @@ set_store_env() {
 
 # start_store: have the store running; a second time it is the same one.
 start_store() {
-    ensure_tool "$STORE_VENV" "$STORE_REQUIREMENT" || return 1
+    ensure_tool "$STORE_VENV" "$STORE_LOCK" || return 1
     noted_pid "$STORE_STATE" >/dev/null || start_swift || return 1
     STORE_URL=$(noted_store_url)
     set_store_env

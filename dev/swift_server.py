@@ -1,7 +1,7 @@
 """A complete OpenStack Swift in one process, for development and tests: never for data that matter.
 
 Proxy, account, container and object server with one copy of everything, TempAuth, and S3 on the same port (s3api): the
-bucket B is the container B, the access key is ACCOUNT:USER. Needs ``pip install swift==2.38.3`` (no other version: it
+bucket B is the container B, the access key is ACCOUNT:USER. Needs ``swift==2.38.3`` (no other version: it
 reaches into Swift's modules) in an environment of its own, any user, and a file system with user xattrs: ext4, xfs,
 btrfs, or tmpfs from Linux 6.6 on.
 

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from pfcon.api.context import Context
-from pfcon.api.errors import JsonApi, answer_all_errors
+from pfcon.api.errors import JsonApi
 from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import TransferSlots
 from pfcon.api.staged_jobs import LISTS, PluginJobFile, StagedJob
@@ -11,6 +11,7 @@ from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.compute.engines import make_engine, operations_engine
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
+from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> Flask:
     )
     jobs = JobService(parts)
     app = Flask("pfcon", static_folder=None)
-    app.extensions["pfcon"] = Context(settings, storebase, jobs, TransferSlots(settings.server.threads))
+    app.extensions["pfcon"] = Context(settings, storebase, jobs, TransferSlots(settings.server.threads), LoginLimit())
     _add_resources(app)
     return app
 
@@ -52,7 +53,6 @@ def jobs_of(app: Flask) -> JobService:
 
 
 def _add_resources(app: Flask) -> None:
-    answer_all_errors(app)
     api = JsonApi(app, prefix=PREFIX)
     api.add_resource(Health, "/health/")
     api.add_resource(AuthToken, "/auth-token/")

@@ -1,28 +1,36 @@
-"""Issue and verify the JSON Web Tokens that clients carry."""
+"""Issue and verify the JSON Web Tokens that clients carry.
 
+A token holds a mark of the user and password that it was given for: when either changes, it is worth nothing. Tokens of
+the previous key are still accepted, so that a key can be changed without ending all sessions; none is issued with it.
+"""
+
+import base64
 import hmac
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 
-from pfcon.errors import Refused, Unauthorized
+from pfcon.errors import Unauthorized
 from pfcon.settings.model import AuthSettings
 
 LIFETIME = timedelta(days=2)
 ALGORITHM = "HS256"
+_MARK_BYTES = 16  # of 32; each adds two characters to a token of less than 500
 
 
-def issue_token(auth: AuthSettings, user: str, password: str) -> str:
-    """A token for the right user and password; it stays far below the 500 characters that CUBE can store.
+def is_right(auth: AuthSettings, user: str, password: str) -> bool:
+    """Whether these are the credentials, told in the same time for a wrong user and a wrong password of any length."""
+    right_user = hmac.compare_digest(_digest(auth, user), _digest(auth, auth.user))
+    right_password = hmac.compare_digest(_digest(auth, password), _digest(auth, auth.password))
+    return right_user and right_password
 
-    Raises Refused, after the same time for a wrong user as for a wrong password.
-    """
-    right_user = hmac.compare_digest(user.encode(), auth.user.encode())
-    right_password = hmac.compare_digest(password.encode(), auth.password.encode())
-    if not (right_user and right_password):
-        raise Refused("Unable to log in with provided credentials.")
-    claims = {"pfcon_user": auth.user, "exp": datetime.now(UTC) + LIFETIME}
-    return jwt.encode(claims, auth.secret_key, algorithm=ALGORITHM)
+
+def issue_token(auth: AuthSettings) -> str:
+    """A token for who has the right credentials; it stays below the 500 characters that CUBE can store."""
+    claims = {"pfcon_user": auth.user, "exp": datetime.now(UTC) + LIFETIME, "for": _mark(auth, auth.secret_key)}
+    return jwt.encode(claims, _bytes(auth.secret_key), algorithm=ALGORITHM)
 
 
 def verify_header(auth: AuthSettings, header: str | None) -> None:
@@ -33,10 +41,44 @@ def verify_header(auth: AuthSettings, header: str | None) -> None:
     if scheme.lower() != "bearer" or not token.strip() or " " in token.strip():
         raise Unauthorized("Invalid authorization header.")
     try:
-        claims = jwt.decode(token.strip(), auth.secret_key, algorithms=[ALGORITHM], options={"require": ["exp"]})
+        claims, key = _claims(auth, token.strip())
     except jwt.ExpiredSignatureError:
         raise Unauthorized("Expired authorization token.") from None
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, ValueError, RecursionError):  # the last two: PyJWT leaves some faults to json
         raise Unauthorized("Invalid authorization token.") from None
-    if claims.get("pfcon_user") != auth.user:
+    mark = claims.get("for")
+    right_mark = isinstance(mark, str) and hmac.compare_digest(
+        mark.encode("utf-8", "replace"), _mark(auth, key).encode()
+    )
+    if claims.get("pfcon_user") != auth.user or not right_mark:
         raise Unauthorized("Invalid authorization token.")
+
+
+def _claims(auth: AuthSettings, token: str) -> tuple[dict[str, Any], str]:
+    """What a token says, and the key that signed it. Raises what PyJWT raises."""
+    for key in (auth.secret_key, auth.previous_key):
+        if key is not None:
+            try:
+                return _decode(token, key), key
+            except jwt.InvalidSignatureError:
+                continue
+    raise jwt.InvalidSignatureError("no key has signed it")
+
+
+def _decode(token: str, key: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, _bytes(key), algorithms=[ALGORITHM], options={"require": ["exp"]})
+    return claims
+
+
+def _mark(auth: AuthSettings, key: str) -> str:
+    """What a token holds of the credentials: nobody without the key can try passwords on it."""
+    words = json.dumps(["pfcon credentials", auth.user, auth.password]).encode()
+    return base64.urlsafe_b64encode(hmac.digest(_bytes(key), words, "sha256")[:_MARK_BYTES]).decode().rstrip("=")
+
+
+def _digest(auth: AuthSettings, text: str) -> bytes:
+    return hmac.digest(_bytes(auth.secret_key), _bytes(text), "sha256")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # JSON may hold half of a surrogate pair, which is no UTF-8

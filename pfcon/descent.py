@@ -11,6 +11,8 @@ _KEPT_OPEN = 32  # directories; deeper trees are climbed through ".." with a che
 class UnreadableTreeError(PfconError):
     """A directory or file of a tree can't be read; the message names it. The tree must not pass as complete."""
 
+    status = 503
+
 
 class Level:
     """One directory on the way down. ``todo`` names its subdirectories that are still to be entered."""

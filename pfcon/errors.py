@@ -65,6 +65,20 @@ class TooLarge(PfconError):
     status = 413
 
 
+class TooManyRequests(PfconError):
+    """More attempts of a kind that is limited than one source may make; the same request may succeed later."""
+
+    status = 429
+    retryable = True
+
+
+class StorageFull(PfconError):
+    """storeBase, or the database of records, has no room; the same request may succeed later."""
+
+    status = 507
+    retryable = True
+
+
 class UnsupportedContent(PfconError):
     """The request's Content-Type is not one that the resource reads."""
 

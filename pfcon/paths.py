@@ -12,11 +12,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pfcon.errors import Unreachable
 from pfcon.models import JobId, User
 
 PRIVATE_NAME = ".pfcon"
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
+AWAY = "storeBase is not there now; its file system may be unmounted"
 
 
 def is_own(path: str) -> bool:
@@ -72,6 +74,18 @@ class StoreBase:
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
+    def is_there(self) -> bool:
+        """Whether the directory is there now: a file system may be unmounted, or its server away."""
+        return os.path.isdir(self.root)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a directory of storeBase is there. Raises Unreachable while that can't be told."""
+        if path.is_dir():
+            return True
+        if not self.is_there():
+            raise Unreachable(AWAY)
+        return False
+
     def free_bytes(self) -> int:
         """Bytes that this user may still write. Raises OSError."""
         found = os.statvfs(self.root)
@@ -116,8 +130,8 @@ class JobDir:
         return PurePosixPath(self.name, "outgoing")
 
     def exists(self) -> bool:
-        """Whether the job has a directory."""
-        return self.path.is_dir()
+        """Whether the job has a directory. Raises Unreachable while storeBase is away."""
+        return self.storebase.holds(self.path)
 
     def new_partial(self) -> Path:
         """Create an empty directory to stage in, which ``complete`` renames to ``incoming``. Raises OSError."""

@@ -10,6 +10,7 @@ from flask import current_app, request
 from pfcon.api.slots import TransferSlots
 from pfcon.auth import verify_header
 from pfcon.jobs import JobService
+from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.settings.model import Settings
 
@@ -25,6 +26,7 @@ class Context:
     storebase: StoreBase
     jobs: JobService
     transfers: TransferSlots
+    logins: LoginLimit
 
 
 def current() -> Context:

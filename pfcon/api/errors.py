@@ -1,14 +1,18 @@
 """Every error as JSON ``{"message": ...}``, in one place."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from flask_restful import Api
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from pfcon.errors import PfconError
+from pfcon.os_errors import from_os_error, seen_with_storebase
+from pfcon.paths import StoreBase
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +23,12 @@ RETRY_AFTER = 5  # seconds, told with errors that may pass
 def error_response(error: Exception) -> Response:
     """The answer to any exception. What is no PfconError or HTTP error is logged, and told as 500 without detail."""
     if isinstance(error, HTTPException):
-        if error.response is not None:  # an answer that was raised, a redirection say
-            return error.response  # type: ignore[return-value]  # werkzeug types it as its own Response
-        response = jsonify(message=error.description or HTTPStatus(error.code or 500).phrase)
-        response.status_code = error.code or 500
-        response.headers.extend([(k, v) for k, v in error.get_headers() if k.lower() in ("allow", "location")])
-        return response
+        return _http_response(error)
+    if isinstance(error, OSError):
+        log.warning("%s %s: %s", request.method, request.path, error)
+        error = from_os_error(error, _storebase())
     if isinstance(error, PfconError):
+        error = seen_with_storebase(error, _storebase())
         response = jsonify(message=_message(error))
         response.status_code = error.status
         if error.retryable:
@@ -39,6 +42,25 @@ def error_response(error: Exception) -> Response:
     return response
 
 
+def _http_response(error: HTTPException) -> Response:
+    """What the framework refuses or redirects. Clients follow a redirection; who reads its body finds JSON."""
+    if error.response is not None:  # an answer that was raised
+        return error.response  # type: ignore[return-value]  # werkzeug types it as its own Response
+    if isinstance(error, RequestRedirect):
+        response = jsonify(message=f"this resource is at {error.new_url}")
+        response.headers["Location"] = error.new_url
+    else:
+        response = jsonify(message=error.description or HTTPStatus(error.code or 500).phrase)
+        response.headers.extend([(k, v) for k, v in error.get_headers() if k.lower() == "allow"])
+    response.status_code = error.code or 500
+    return response
+
+
+def _storebase() -> StoreBase:
+    storebase: StoreBase = current_app.extensions["pfcon"].storebase
+    return storebase
+
+
 def _message(error: PfconError) -> str | dict[str, str]:
     """A text, or a mapping of fields; a single fault of some fields has always been told as a text."""
     if isinstance(error.message, str):
@@ -49,17 +71,17 @@ def _message(error: PfconError) -> str | dict[str, str]:
 
 
 class JsonApi(Api):  # type: ignore[misc]  # Flask-RESTful has no types
-    """An Api that answers errors as the rest of the application does.
+    """An Api that answers all errors of its application alike, also those that no resource owns.
 
-    Flask-RESTful swallows exceptions before the application's error handlers see them, but only while TESTING is
-    off: its own method has to be the one that decides.
+    Flask-RESTful decides by matching the request's path once more whether an error is its own, and a redirection that
+    comes of that escapes to the server; Flask lets redirections of its router pass as they are, in HTML. And its
+    ``handle_error`` is the one that decides while TESTING is off.
     """
+
+    def error_router(self, original_handler: Callable[[Exception], Any], e: Exception) -> Any:  # noqa: ARG002
+        """See error_response."""
+        return error_response(e)
 
     def handle_error(self, e: Exception) -> Any:
         """See error_response."""
         return error_response(e)
-
-
-def answer_all_errors(app: Flask) -> None:
-    """Handle also what no resource owns: unknown routes, wrong methods."""
-    app.register_error_handler(Exception, error_response)

@@ -67,13 +67,19 @@ def _form_too_large(limits: UploadLimits) -> TooLarge:
     return TooLarge(f"the form's fields have more than the {limits.form_bytes} bytes that PFCON_MAX_FORM_BYTES allows")
 
 
-def _read_urlencoded(request: Request, limits: UploadLimits) -> Form:
+def read_body(request: Request, most: int, too_large: TooLarge) -> bytes:
+    """A body of at most ``most`` bytes. Raises ``too_large``, and Refused for one that is malformed or cut off."""
     length = request.content_length
-    body = b"".join(_pieces(request, limits.form_bytes + 1))
-    if len(body) > limits.form_bytes:
-        raise _form_too_large(limits)
+    body = b"".join(_pieces(request, most + 1))
+    if len(body) > most:
+        raise too_large
     if length is not None and len(body) < length:
         raise _cut_off(len(body), length)
+    return body
+
+
+def _read_urlencoded(request: Request, limits: UploadLimits) -> Form:
+    body = read_body(request, limits.form_bytes, _form_too_large(limits))
     form = Form()
     try:
         pairs = parse_qsl(
@@ -100,7 +106,7 @@ def _read(request: Request, size: int) -> bytes:
     # Not request.stream: werkzeug's wrapper raises its own errors for what a server's input raises as OSError here.
     try:
         return bytes(request.environ["wsgi.input"].read(size))
-    except OSError as error:  # the connection broke, or moved no byte for too long
+    except Exception as error:  # noqa: BLE001 - a server's own: no chunk, the connection broke, or moved no byte for too long
         raise Refused(f"the request's body could not be read to its end: {error}") from None
 
 

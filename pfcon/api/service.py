@@ -1,12 +1,15 @@
 """Health and tokens: the resources that need no token."""
 
+import json
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 from flask_restful import Resource
 
-from pfcon.auth import issue_token
-from pfcon.errors import InvalidFields, Refused, UnsupportedContent
+from pfcon.api.context import current
+from pfcon.api.forms import read_body
+from pfcon.auth import is_right, issue_token
+from pfcon.errors import InvalidFields, Refused, TooLarge, TooManyRequests, UnsupportedContent
 
 MAX_CREDENTIALS = 64 * 1024  # bytes
 
@@ -26,13 +29,30 @@ class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         """A token for user and password."""
         if not request.is_json:
             raise UnsupportedContent(f"Content-Type must be application/json, got {request.mimetype or 'none'}")
-        request.max_content_length = MAX_CREDENTIALS
-        values: Any = request.get_json(silent=True)
-        if not isinstance(values, dict):
-            raise Refused("the body must be a JSON object with pfcon_user and pfcon_password")
+        values = _json_object(
+            read_body(request, MAX_CREDENTIALS, TooLarge(f"a body of at most {MAX_CREDENTIALS} bytes is read here"))
+        )
         names = ("pfcon_user", "pfcon_password")
         faults = {name: "field is required" for name in names if not isinstance(values.get(name), str)}
         if faults:
             raise InvalidFields(faults)
-        auth = current_app.extensions["pfcon"].settings.auth
-        return {"token": issue_token(auth, values["pfcon_user"], values["pfcon_password"])}
+        user, password = (values[name] for name in names)
+        auth = current().settings.auth
+        address = request.remote_addr or ""
+        right = current().logins.attempt(address, user, password, lambda: is_right(auth, user, password))
+        if right is None:
+            raise TooManyRequests("too many wrong logins have come from here; try again with the right ones in a while")
+        if not right:
+            raise Refused("Unable to log in with provided credentials.")
+        return {"token": issue_token(auth)}
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    """Raises Refused for all else, nesting that is too deep for the parser included."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise Refused("the body must be a JSON object with pfcon_user and pfcon_password")
+    return values

@@ -71,7 +71,7 @@ class Copies:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:
             raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
-        if not self._parts.storebase.job(record.jid).incoming.is_dir():
+        if not self._parts.storebase.holds(self._parts.storebase.job(record.jid).incoming):
             raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
         current = self._journal.get(record.jid, JobKind.COPY)  # with what ``present`` may have learned
         if current is None:

@@ -22,15 +22,16 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, TimeoutError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError, TimeoutError
 
-from pfcon.errors import Unreachable
+from pfcon.errors import StorageFull, Unreachable
 
 CONNECT_TIMEOUT = 15  # seconds
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one, SQLite
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
 )
+_FULL = ("disk is full", "no space left on device")  # SQLite's words, and those of PostgreSQL with strerror(3)'s
 
 metadata = MetaData()
 
@@ -99,11 +100,15 @@ def _create_tables(engine: Engine) -> None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn a database that does not answer into Unreachable."""
+    """Turn a database that does not answer into Unreachable, and one without room into StorageFull."""
     try:
         yield
-    except (OperationalError, TimeoutError) as error:
-        reason = str(error.orig if isinstance(error, OperationalError) else error).strip().splitlines()[0]
+    except (IntegrityError, ProgrammingError, DataError):
+        raise  # what was asked for is wrong, not the database
+    except (DBAPIError, TimeoutError) as error:
+        reason = (str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [""])[0]
+        if any(text in reason.lower() for text in _FULL):
+            raise StorageFull(f"the database of pfcon's records has no room: {reason}") from error
         raise Unreachable(f"the database of pfcon's records does not answer: {reason}") from error
 
 

@@ -35,6 +35,7 @@ def settings(values: Values) -> Settings:
             user=values[service.PFCON_USER],
             password=values[service.PFCON_PASSWORD],
             secret_key=values[service.SECRET_KEY],
+            previous_key=values.get(service.SECRET_KEY_PREVIOUS),
         ),
         server=_server(values),
         storage=_storage(values),

@@ -8,9 +8,10 @@ from pfcon.settings.model import Mode, StorageName
 from pfcon.settings.variable import Values, Variable
 from pfcon.settings.variables import service, storage
 
-_DISTINCT = {service.SECRET_KEY.name: 8, service.PFCON_PASSWORD.name: 4}
+_DISTINCT = {service.SECRET_KEY.name: 8, service.SECRET_KEY_PREVIOUS.name: 8, service.PFCON_PASSWORD.name: 4}
 _MIN_LENGTH = {
     service.SECRET_KEY.name: service.SECRET_KEY_LENGTH,
+    service.SECRET_KEY_PREVIOUS.name: service.SECRET_KEY_LENGTH,
     service.PFCON_PASSWORD.name: service.PASSWORD_LENGTH,
 }
 # Compared without case, punctuation and digits at the end.
@@ -68,19 +69,20 @@ _WELL_KNOWN_STORE_KEYS = frozenset({"testing", "minioadmin", "minio123", "chris1
 
 
 def check(values: Values) -> Iterator[str]:
-    """Faults of SECRET_KEY, PFCON_USER and PFCON_PASSWORD; development takes any."""
+    """Faults of SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_USER and PFCON_PASSWORD; development takes any."""
     if derived.mode(values) is not Mode.PRODUCTION:
         return
     for variable in (service.SECRET_KEY, service.PFCON_USER, service.PFCON_PASSWORD):
         if values.missing(variable):
             yield values.fault(variable, "production needs one")
-    for secret in (service.SECRET_KEY, service.PFCON_PASSWORD):
+    for secret in (service.SECRET_KEY, service.SECRET_KEY_PREVIOUS, service.PFCON_PASSWORD):
         value = values.get(secret)
         if value is not None and (reason := _weakness(secret, value)):
             yield values.fault(secret, reason)
     password = values.get(service.PFCON_PASSWORD)
-    if password is not None and password in (values.get(service.PFCON_USER), values.get(service.SECRET_KEY)):
-        yield values.fault(service.PFCON_PASSWORD, "which is also the user or the secret key")
+    others = (service.PFCON_USER, service.SECRET_KEY, service.SECRET_KEY_PREVIOUS)
+    if password is not None and password in [values.get(other) for other in others]:
+        yield values.fault(service.PFCON_PASSWORD, "which is also the user or a secret key")
 
 
 def warnings(values: Values) -> list[str]:

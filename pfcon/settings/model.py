@@ -54,11 +54,12 @@ class VolumeType(StrEnum):
 
 @dataclass(frozen=True)
 class AuthSettings:
-    """Who may use this service, and the key that signs their tokens."""
+    """Who may use this service, and the key that signs their tokens; ``previous_key`` only verifies them."""
 
     user: str
     password: str = field(repr=False)
     secret_key: str = field(repr=False)
+    previous_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

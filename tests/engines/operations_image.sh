@@ -10,7 +10,7 @@ IMAGE=${PFCON_TEST_OP_IMAGE:-local/pfcon:1}
 BASE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
 WHEELS=$ENGINES_DIR/wheels
 image_engines
-FILES=(Dockerfile .dockerignore pyproject.toml setup.cfg README.md LICENSE pfcon)
+FILES=(Dockerfile .dockerignore pyproject.toml setup.cfg README.md LICENSE pfcon requirements)
 
 install() {
     if python_version >/dev/null; then
@@ -23,7 +23,7 @@ install() {
 # wheels_stamp: print what the wheels depend on.
 wheels_stamp() {
     python_version
-    cksum "$REPOSITORY/setup.cfg" "$REPOSITORY/pyproject.toml" "$REPOSITORY/Dockerfile"
+    cksum "$REPOSITORY/requirements/image.lock"
 }
 
 # fetch_wheels: have the wheels of all that the Dockerfile installs, for the Python of the image, in $WHEELS.
@@ -35,13 +35,12 @@ fetch_wheels() {
     fi
     python=/usr/bin/python$(python_version)
     say "fetching wheels for $("$python" -V)"
-    rm -rf -- "$WHEELS" "$WHEELS.env" "$WHEELS.src"
-    mkdir -p "$WHEELS" "$WHEELS.src"
+    rm -rf -- "$WHEELS" "$WHEELS.env"
+    mkdir -p "$WHEELS"
     "$python" -m venv "$WHEELS.env"
-    tar -C "$REPOSITORY" -cf - "${FILES[@]}" | tar -C "$WHEELS.src" -xf - # setuptools leaves a directory `build`
-    "$WHEELS.env/bin/pip" wheel --quiet --no-input --wheel-dir "$WHEELS" \
-        "$WHEELS.src[keystone,postgresql]" "setuptools>=64" >&2
-    rm -rf -- "$WHEELS.env" "$WHEELS.src" "$WHEELS"/pfcon-*.whl
+    "$WHEELS.env/bin/pip" download --quiet --no-input --no-deps --require-hashes --only-binary :all: --dest "$WHEELS" \
+        -r "$REPOSITORY/requirements/image.lock" >&2
+    rm -rf -- "$WHEELS.env"
     wheels_stamp >"$WHEELS/stamp"
 }
 

@@ -7,25 +7,12 @@ set -euo pipefail
 # shellcheck source=dev/venv.sh
 . "$REPOSITORY/dev/venv.sh"
 
-REQUIREMENT=swift==2.38.3
 VENV=$ENGINES_DIR/swift-venv # of its own: Swift's eventlet is not for the service's
 HOME_DIR=$ENGINES_DIR/swift
 
 install() {
-    local python log=$ENGINES_DIR/swift-venv.log
-    if [ "$(cat "$VENV/stamp" 2>/dev/null)" = "$REQUIREMENT" ]; then
-        say "$REQUIREMENT is there"
-        return
-    fi
-    python=$(find_python) || die "there is no Python for $REQUIREMENT"
-    say "installing $REQUIREMENT into $VENV"
-    rm -rf -- "$VENV"
     mkdir -p "$ENGINES_DIR"
-    if ! { "$python" -m venv "$VENV" && "$VENV/bin/python" -m pip install --no-input "$REQUIREMENT"; } >"$log" 2>&1; then
-        tail -n 30 "$log" >&2
-        die "the installation failed"
-    fi
-    echo "$REQUIREMENT" >"$VENV/stamp"
+    (cd -- "$REPOSITORY" && ensure_tool "$VENV" swift) >&2 || die "the installation failed"
 }
 
 # healthy URL: whether a Swift proxy answers at that host and port (GET /healthcheck, Swift's middleware of that name).
@@ -63,7 +50,7 @@ start() {
         fi
         say "nothing answers at PFCON_TEST_S3; starting one of our own"
     fi
-    [ -x "$VENV/bin/python" ] || die "there is no $REQUIREMENT; \`${0##*/} install\` installs it"
+    [ -x "$VENV/bin/python" ] || die "there is no Swift; \`${0##*/} install\` installs it"
     hold_port python3 "$REPOSITORY/dev/probe.py"
     port=$HELD_PORT
     mkdir -p "$HOME_DIR"

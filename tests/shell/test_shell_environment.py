@@ -57,15 +57,46 @@ def test_a_package_beside_the_environment_is_installed_once_and_never_half(bash:
     python.chmod(0o755)
     script = '. dev/venv.sh; ensure_package "$1" "$2" "$3"'
     for _ in range(2):
-        done = bash(script, str(target), "some-client==4", str(python))
+        done = bash(script, str(target), "client4", str(python))
         assert done.returncode == 1
         assert "no route to the index" in done.stderr
     works.touch()
-    assert bash(script, str(target), "some-client==4", str(python)).returncode == 0
-    assert "is up to date" in bash(script, str(target), "some-client==4", str(python)).stdout
+    assert bash(script, str(target), "client4", str(python)).returncode == 0
+    assert "is up to date" in bash(script, str(target), "client4", str(python)).stdout
     assert (tmp_path / "calls").read_text().count("pip") == 3
-    assert bash(script, str(target), "some-client==5", str(python)).returncode == 0
+    assert bash(script, str(target), "tools", str(python)).returncode == 0
     assert (tmp_path / "calls").read_text().count("pip") == 4
+
+
+def recording_python(tmp_path: Path, fits: bool) -> tuple[Path, Path]:
+    """A Python that makes environments whose Python writes down what it is told; and where."""
+    python, calls = tmp_path / "python", tmp_path / "calls"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in "-m venv"*) mkdir -p "$3/bin"; printf \'#!/bin/sh\\necho "$@" >>"{calls}"\\n\' '
+        f'>"$3/bin/python"; chmod +x "$3/bin/python" ;; -) exit {0 if fits else 1} ;; *print*) echo facts ;; esac\n'
+    )
+    python.chmod(0o755)
+    return python, calls
+
+
+def test_an_environment_has_what_the_lock_file_names_by_its_hashes_and_nothing_else(bash: Bash, tmp_path: Path) -> None:
+    python, calls = recording_python(tmp_path, fits=True)
+    done = bash('. dev/venv.sh; ensure_venv "$1" "[test]"', str(tmp_path / "env"), PYTHON=str(python))
+    assert done.returncode == 0, done.stderr
+    packages, own = calls.read_text().splitlines()
+    assert "--require-hashes --only-binary :all: -r requirements/test.lock" in packages
+    assert "--no-index --no-deps --no-build-isolation -e ." in own
+    assert "WARNING" not in done.stderr
+    again = bash('. dev/venv.sh; ensure_venv "$1" "[test]"', str(tmp_path / "env"), PYTHON=str(python))
+    assert "is up to date" in again.stdout
+
+
+def test_a_python_that_the_lock_files_are_not_made_for_is_told_loudly(bash: Bash, tmp_path: Path) -> None:
+    python, calls = recording_python(tmp_path, fits=False)
+    done = bash('. dev/venv.sh; ensure_venv "$1" "[test]"', str(tmp_path / "env"), PYTHON=str(python))
+    assert done.returncode == 0, done.stderr
+    assert "WARNING: requirements/*.lock are for Python 3.11 to 3.13" in done.stderr
+    assert calls.read_text().endswith("-e .[test]\n")
 
 
 LIB = '. tests/engines/lib.sh; in_background nap sleep 60; pid=$(our_pid nap); echo "$pid"; '

@@ -33,9 +33,7 @@ def install(copy: Path) -> None:
 def install_swift(copy: Path, python: str) -> None:
     """Make the environment of Swift that make.sh would make, of a Python that has it."""
     _environment(copy / ".venv-swift", {"python": f"'{python}'"}, copy / "dev")
-    _stamp(
-        copy, ".venv-swift", '. dev/processes.sh; STATE_DIR=; . dev/store.sh; tool_stamp "$PYTHON" "$STORE_REQUIREMENT"'
-    )
+    _stamp(copy, ".venv-swift", '. dev/processes.sh; STATE_DIR=; . dev/store.sh; tool_stamp "$PYTHON" "$STORE_LOCK"')
 
 
 def _environment(directory: Path, commands: dict[str, str], path: Path) -> None:

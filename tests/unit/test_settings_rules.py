@@ -217,9 +217,10 @@ def test_production_needs_credentials(name: str) -> None:
         ("abcdefghijklmnopqrstuvwxyz0123456789", "well known"),
     ],
 )
-def test_production_refuses_a_weak_secret_key(value: str, reason: str) -> None:
-    [fault] = faults(PROD | {"SECRET_KEY": value})
-    assert fault.startswith(f"SECRET_KEY: got a value of {len(value)} characters, which")
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS"])
+def test_production_refuses_a_weak_secret_key(name: str, value: str, reason: str) -> None:
+    [fault] = faults(PROD | {name: value})
+    assert fault.startswith(f"{name}: got a value of {len(value)} characters, which")
     assert reason in fault
     assert value not in fault
 
@@ -251,6 +252,12 @@ def test_production_takes_an_unusual_password(value: str) -> None:
 
 def test_production_takes_a_random_hexadecimal_key() -> None:
     assert faults(PROD | {"SECRET_KEY": "9f86d081884c7d659a2feaa0c55ad015"}) == []
+
+
+def test_production_refuses_a_password_that_is_the_previous_key() -> None:
+    key = "9f86d081884c7d659a2feaa0c55ad015"
+    [fault] = faults(PROD | {"SECRET_KEY_PREVIOUS": key, "PFCON_PASSWORD": key})
+    assert "also the user or a secret key" in fault
 
 
 def test_development_takes_weak_credentials() -> None:

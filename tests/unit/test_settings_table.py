@@ -38,6 +38,7 @@ CONTRACT = (
     *("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
 )
 OURS = (
+    "SECRET_KEY_PREVIOUS",
     *("PFCON_BIND", "PFCON_WORKERS", "PFCON_THREADS", "PFCON_GRACEFUL_TIMEOUT", "PFCON_IDLE_TIMEOUT"),
     *("PFCON_MAX_UPLOAD_BYTES", "PFCON_MAX_UNPACKED_BYTES", "PFCON_MAX_FILES", "PFCON_MAX_RATIO"),
     *("PFCON_MIN_FREE_BYTES", "PFCON_MAX_FORM_BYTES", "PFCON_DATABASE_URL", "PFCON_PIDS_LIMIT"),
@@ -90,7 +91,8 @@ def test_every_variable_has_one_row_that_says_what_it_accepts() -> None:
 def test_secrets_have_no_value_in_the_table() -> None:
     secrets = [variable for variable in ALL if variable.secret]
     assert {variable.name for variable in secrets} == {
-        *("SECRET_KEY", "PFCON_PASSWORD", "PFCON_DATABASE_URL", "SWIFT_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY")
+        *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "PFCON_PASSWORD", "PFCON_DATABASE_URL"),
+        *("SWIFT_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     }
     for variable in secrets:
         for value in {variable.default_in(mode) for mode in Mode} - {None}:

@@ -30,9 +30,15 @@ SECRET_KEY = Variable(
     kinds.text(
         f"one line of text; in production at least {SECRET_KEY_LENGTH} characters, no well-known or repetitive one"
     ),
-    "Signs the tokens. Changing it ends all sessions.",
+    "Signs the tokens. Changing it ends all sessions, but for those of `SECRET_KEY_PREVIOUS`.",
     development=DEVELOPMENT_SECRET_KEY,
     note="required in production; a fixed one in development",
+    secret=True,
+)
+SECRET_KEY_PREVIOUS = Variable(
+    "SECRET_KEY_PREVIOUS",
+    SECRET_KEY.kind,
+    "The key before this one: the tokens that it signed stay valid. Unset it two days after the change.",
     secret=True,
 )
 PFCON_USER = Variable(
@@ -96,6 +102,7 @@ PFCON_DATABASE_URL = Variable(
 SERVICE = (
     APPLICATION_MODE,
     SECRET_KEY,
+    SECRET_KEY_PREVIOUS,
     PFCON_USER,
     PFCON_PASSWORD,
     PFCON_BIND,
