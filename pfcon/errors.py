@@ -60,9 +60,16 @@ class Conflict(PfconError):
 
 
 class TooLarge(PfconError):
-    """A limit on size, number or free space; the message states the number."""
+    """A limit on size or number; the message states the number."""
 
     status = 413
+
+
+class StorageFull(PfconError):
+    """The disk has no room; the message states what is needed and what is free."""
+
+    status = 507
+    retryable = True
 
 
 class UnsupportedContent(PfconError):
