@@ -1,6 +1,6 @@
 """Space of storeBase's file system that is reserved before it is used, among all threads and processes of a service.
 
-Each reservation is a file in ``.pfcon/spool/room`` that says how many bytes its holder has yet to write, locked
+Each reservation is a file in ``.pfcon/reserved`` that says how many bytes its holder has yet to write, locked
 (flock(2)) as long as he lives: one that nobody locks is a dead process's, and is removed. Looking at all of them, at
 what is free, and making another are one step under a lock. So it needs nothing of the file system but locks:
 fallocate(2) is not there on every NFS, and space for the files of a zip can't be had by it at all.
@@ -114,8 +114,7 @@ class Reservation:
 
 @contextlib.contextmanager
 def _alone(storebase: StoreBase) -> Iterator[str]:
-    directory = storebase.spool / "room"
-    directory.mkdir(mode=0o700, exist_ok=True)
+    directory = storebase.private_dir("reserved")
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

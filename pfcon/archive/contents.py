@@ -62,7 +62,7 @@ class Contents:
         return self._bounded(members) if self._offsets is None else self._looked_up(members, self._offsets)
 
     def _bounded(self, members: Iterable[Member]) -> Iterator[Member]:
-        """Give each member its ``end``: where the next begins. Members that share data, as zip bombs do, are refused."""
+        """Give each member its ``end``: where the next begins. Members that share data, as in bombs, are refused."""
         held: Member | None = None
         for member in members:
             if held is not None:
