@@ -21,6 +21,7 @@ BATCH_FILES = 128
 _SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
 _KNOWN_DIRECTORIES = 1024
 _MAX_THREADS = 4
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Placed = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
@@ -86,24 +87,36 @@ class _Directories:
 
     def make(self, path: str) -> None:
         """Have a directory, and those above it. Raises OSError."""
-        missing = [] if path in self._known else [path]
-        while missing:
+        if path in self._known:
+            return
+        there, below = path, []
+        while there and not self._made(there, self._root):
+            there, _, name = there.rpartition("/")
+            below.append(name)
+        if below:  # each from the one above it: a long path takes long to walk
+            fd = os.open(there or ".", _DIRECTORY, dir_fd=self._root)
             try:
-                os.mkdir(missing[-1], 0o755, dir_fd=self._root)
-                if self._masked:
-                    os.chmod(missing[-1], 0o755, dir_fd=self._root)  # noqa: S103 - jobs of other users read it
-            except FileExistsError:
-                pass
-            except FileNotFoundError:
-                above = missing[-1].rpartition("/")[0]
-                if not above:
-                    raise
-                missing.append(above)
-                continue
-            missing.pop()
+                for name in reversed(below):
+                    self._made(name, fd)
+                    above, fd = fd, os.open(name, _DIRECTORY, dir_fd=fd)
+                    os.close(above)
+            finally:
+                os.close(fd)
         if len(self._known) > _KNOWN_DIRECTORIES:
             self._known = {""}
         self._known.add(path)
+
+    def _made(self, path: str, above: int) -> bool:
+        """Whether a directory is there now; it can't be made where there is none above it."""
+        try:
+            os.mkdir(path, 0o755, dir_fd=above)
+            if self._masked:
+                os.chmod(path, 0o755, dir_fd=above)  # noqa: S103 - jobs of other users read it
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def _member(placed: Placed) -> Member:
