@@ -9,6 +9,7 @@ SECTIONS = (
     "download",
     "health",
     "large",
+    "memory",
     "status",
     "submissions",
     "slurm",

@@ -1,7 +1,9 @@
 """Going down and up a directory tree by open directories, a bounded number of them open at a time."""
 
 import os
+import uuid
 
+from pfcon.compact import Names
 from pfcon.errors import PfconError
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -15,27 +17,64 @@ class UnreadableTreeError(PfconError):
 
 
 class Level:
-    """One directory on the way down. ``todo`` names its subdirectories that are still to be entered."""
+    """One directory on the way down. ``left``: how many of its subdirectories are still to be entered."""
+
+    __slots__ = ("device", "fd", "inode", "left", "name", "retried")
 
     def __init__(self, fd: int, name: str) -> None:
         self.fd = fd  # -1 while it is closed
         self.name = name
-        self.todo: list[str] = []
-        self.retried: set[str] = set()
+        self.left = 0
+        self.retried: str | None = None  # the last subdirectory that was entered a second time
         found = os.fstat(fd)
-        self.identity = found.st_dev, found.st_ino
+        self.device, self.inode = found.st_dev, found.st_ino
 
 
 class Descent:
-    """The directories from a root to the present one. Owns ``fd``, the root's descriptor."""
+    """The directories from a root to the present one. Owns ``fd``, the root's descriptor.
+
+    Names of subdirectories that are still to be entered wait on disk where they are many.
+    """
 
     def __init__(self, fd: int) -> None:
         self.levels = [Level(fd, "")]
+        self._names = Names()
+        self._prefix = f".{uuid.uuid4().hex}."
+        self._moved = self._next_moved = 1  # numbers of directories that were moved up
 
     @property
     def here(self) -> Level:
         """The present directory."""
         return self.levels[-1]
+
+    def later(self, name: str) -> None:
+        """Remember a subdirectory of the present directory. Raises OSError."""
+        self._names.push(name)
+        self.here.left += 1
+
+    def next(self) -> str | None:
+        """A subdirectory that was remembered, and is not any more; None when no more are. Raises OSError."""
+        if not self.here.left:
+            return None
+        self.here.left -= 1
+        return self._names.pop()
+
+    def move_up(self, name: str) -> bool:
+        """Move a subdirectory into the topmost directory below the root, which stays open; whether that could be."""
+        to = f"{self._prefix}{self._moved}"
+        try:
+            os.rename(name, to, src_dir_fd=self.here.fd, dst_dir_fd=self.levels[1].fd)
+        except OSError:
+            return False
+        self._moved += 1
+        return True
+
+    def next_moved(self) -> str | None:
+        """In the topmost directory: one that was moved there, once each. None when there is none, or elsewhere."""
+        if len(self.levels) != 2 or self._next_moved == self._moved:
+            return None
+        self._next_moved += 1
+        return f"{self._prefix}{self._next_moved - 1}"
 
     def path_of(self, name: str = "") -> str:
         """A name in the present directory as a path relative to the root."""
@@ -56,11 +95,13 @@ class Descent:
         Raises UnreadableTreeError when that directory was moved elsewhere meanwhile, OSError.
         """
         left = self.levels.pop()
+        for _ in range(left.left):  # it was left early
+            self._names.pop()
         try:
             if self.levels and self.here.fd < 0:
                 up = os.open("..", DIRECTORY, dir_fd=left.fd)
                 found = os.fstat(up)
-                if (found.st_dev, found.st_ino) != self.here.identity:
+                if (found.st_dev, found.st_ino) != (self.here.device, self.here.inode):
                     os.close(up)
                     raise UnreadableTreeError(f"directory {self.path_of(left.name)!r} was moved while it was read")
                 self.here.fd = up
@@ -70,6 +111,7 @@ class Descent:
 
     def close(self) -> None:
         """Close what is open. Repeatable."""
+        self._names.close()
         while self.levels:
             fd = self.levels.pop().fd
             if fd >= 0:

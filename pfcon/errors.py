@@ -60,7 +60,7 @@ class Conflict(PfconError):
 
 
 class TooLarge(PfconError):
-    """A limit on size, number or free space; the message states the number."""
+    """A limit on size or number; the message states the number."""
 
     status = 413
 
@@ -73,7 +73,10 @@ class TooManyRequests(PfconError):
 
 
 class StorageFull(PfconError):
-    """storeBase, or the database of records, has no room; the same request may succeed later."""
+    """storeBase, or the database of records, has no room; the message states the numbers that are known.
+
+    The same request may succeed later.
+    """
 
     status = 507
     retryable = True

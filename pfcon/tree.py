@@ -19,6 +19,9 @@ from pfcon.models import LINK_SUFFIX
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _MAX_TOLD = 20
+_SHOWN = 300  # characters of a path in a message
+MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
+_FLAT_FROM = 256  # directories: what lies deeper is moved up before it is removed
 
 
 class TreeFile(NamedTuple):
@@ -90,8 +93,8 @@ def _is_link_file(entry: "os.DirEntry[str]") -> bool:
 class FileWalk(Iterator[TreeFile], Closing):
     """The regular files of a tree, except ``*.chrislink``, in no particular order; symbolic links are skipped.
 
-    ``wanted`` chooses others among what is no directory. Memory grows with the names of subdirectories on the way,
-    not with files. What vanishes meanwhile is skipped. The constructor raises Absent (see ``open_directory``);
+    ``wanted`` chooses others among what is no directory. Memory grows with the depth alone, up to MAX_DEPTH: a deeper
+    tree is unreadable. What vanishes meanwhile is skipped. The constructor raises Absent (see ``open_directory``);
     stepping raises UnreadableTreeError. Close it after use.
     """
 
@@ -115,10 +118,13 @@ class FileWalk(Iterator[TreeFile], Closing):
 def _run(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Generator[TreeFile, None, None]:
     yield from _scan(descent, wanted)
     while descent.levels:
-        if not descent.here.todo:
+        name = descent.next()
+        if name is None:
             descent.leave()
             continue
-        name = descent.here.todo.pop()
+        if len(descent.levels) > MAX_DEPTH:
+            path = descent.path_of(name)
+            raise UnreadableTreeError(f"{path[:_SHOWN]!r}… lies more than {MAX_DEPTH} directories deep")
         try:
             descent.enter(name)
         except OSError as fault:
@@ -135,7 +141,7 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
         with os.scandir(here.fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    here.todo.append(entry.name)
+                    descent.later(entry.name)
                 elif wanted(entry):
                     above = above or descent.path_of()
                     path = f"{above}/{entry.name}" if above else entry.name
@@ -145,7 +151,8 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
 
 
 def _unreadable(path: str, fault: OSError) -> UnreadableTreeError:
-    return UnreadableTreeError(f"can't read {path!r}: {fault.strerror}")
+    shown = path if len(path) <= _SHOWN else path[:_SHOWN] + "…"
+    return UnreadableTreeError(f"can't read {shown!r}: {fault.strerror}")
 
 
 def remove_links(root: Path, below: str = "") -> int:
@@ -211,22 +218,29 @@ def _open_forced(dir_fd: int, name: str) -> int:
 
 
 class _Removal:
-    """One run, and what came of it. ``descent`` starts in the directory above what is removed."""
+    """One run, and what came of it. ``descent`` starts in the directory above what is removed.
+
+    What lies deep is moved up and removed there: a tree of any depth takes little memory.
+    """
 
     def __init__(self, parent: int, name: str, report: Callable[[int], None]) -> None:
         self.report = report
         self.removed = self.failed = 0
         self.failures: list[str] = []
         self.descent = Descent(parent)
-        self.descent.here.todo.append(name)
+        self.descent.later(name)
 
     def run(self) -> None:
         descent = self.descent
         while True:
-            if descent.here.todo:
-                self._open(descent.here.todo.pop())
+            name = descent.next()
+            if name is not None:
+                if len(descent.levels) <= _FLAT_FROM or not descent.move_up(name):
+                    self._open(name)
             elif len(descent.levels) == 1:
                 return
+            elif moved := descent.next_moved():
+                self._open(moved)
             else:
                 self._remove_directory(descent.leave())
 
@@ -251,7 +265,7 @@ class _Removal:
         with os.scandir(here.fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    here.todo.append(entry.name)
+                    self.descent.later(entry.name)
                 else:
                     self._unlink(entry.name)
 
@@ -273,9 +287,9 @@ class _Removal:
         except FileNotFoundError:
             pass
         except OSError as fault:
-            if fault.errno == errno.ENOTEMPTY and not self.failed and name not in here.retried:
-                here.retried.add(name)  # some file systems skip names in a listing while others are removed
-                here.todo.append(name)
+            if fault.errno == errno.ENOTEMPTY and not self.failed and name != here.retried:
+                here.retried = name  # some file systems skip names in a listing while others are removed
+                self.descent.later(name)
             else:
                 self._fail(name, fault)
 

@@ -1,17 +1,19 @@
 """Reading a ``POST``'s fields and, in multipart, its zip, which is spooled once in constant memory."""
 
+import errno
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 from flask import Request
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from pfcon.errors import InvalidFields, Refused, TooLarge, UnsupportedContent
+from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
+from pfcon.paths import StoreBase
+from pfcon.reservation import STEP, Reservation
 from pfcon.settings.model import UploadLimits
 from pfcon.storage.base import Upload
 from pfcon.units import human_bytes
@@ -19,6 +21,7 @@ from pfcon.units import human_bytes
 READ_SIZE = 1024 * 1024  # bytes; reading in smaller pieces costs the server a multiple of the time
 MAX_FIELDS = 10_000
 UPLOAD_FIELD = "data_file"
+UPLOAD_NEEDS = "data_file: the next bytes of the upload"
 FORM_TYPES = "application/x-www-form-urlencoded or multipart/form-data"
 
 
@@ -35,21 +38,24 @@ class Form:
 
 
 @contextmanager
-def read_form(request: Request, limits: UploadLimits, spool: Callable[[], Path] | None) -> Iterator[Form]:
+def read_form(request: Request, limits: UploadLimits, storebase: StoreBase | None) -> Iterator[Form]:
     """The request's form. The upload's file has no name and vanishes with the context, or with the process.
 
-    ``spool`` gives the directory for uploads; without it a ``data_file`` part is read and dropped. Raises
-    UnsupportedContent, Refused (malformed, cut off), InvalidFields or TooLarge.
+    The upload waits in the spool of ``storebase``, where space is reserved while it grows; without a storeBase a
+    ``data_file`` part is read and dropped. Raises UnsupportedContent, Refused (malformed, cut off), InvalidFields,
+    TooLarge or StorageFull.
     """
     if request.mimetype == "application/x-www-form-urlencoded":
         yield _read_urlencoded(request, limits)
     elif request.mimetype == "multipart/form-data":
         _check_size(request.content_length, limits)
-        if spool is None:
+        if storebase is None:
             yield _read_multipart(request, limits, None)
         else:
-            with tempfile.TemporaryFile(dir=spool()) as file:
-                yield _read_multipart(request, limits, file)
+            with tempfile.TemporaryFile(dir=storebase.spool) as file:
+                with Reservation(storebase, limits.free_bytes) as room:
+                    form = _read_multipart(request, limits, _Spool(file, room, request.content_length))
+                yield form
     else:
         raise UnsupportedContent(f"Content-Type must be {FORM_TYPES}, got {request.mimetype or 'none'}")
 
@@ -114,9 +120,9 @@ def _cut_off(got: int, announced: int) -> Refused:
     return Refused(f"the request's body was cut off after {got} of {announced} bytes")
 
 
-def _read_multipart(request: Request, limits: UploadLimits, file: BinaryIO | None) -> Form:
+def _read_multipart(request: Request, limits: UploadLimits, spool: "_Spool | None") -> Form:
     boundary = parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
-    reader = _MultipartReader(limits, file)
+    reader = _MultipartReader(limits, spool)
     try:
         parser = PushMultipartParser(
             boundary, content_length=request.content_length or -1, max_segment_count=MAX_FIELDS
@@ -133,9 +139,9 @@ def _read_multipart(request: Request, limits: UploadLimits, file: BinaryIO | Non
 class _MultipartReader:
     """Takes a parser's events: a segment, its pieces, and None at its end."""
 
-    def __init__(self, limits: UploadLimits, file: BinaryIO | None) -> None:
+    def __init__(self, limits: UploadLimits, spool: "_Spool | None") -> None:
         self._limits = limits
-        self._file = file
+        self._spool = spool
         self._form = Form()
         self._name = ""
         self._value: list[bytes] = []
@@ -153,15 +159,15 @@ class _MultipartReader:
             self._name = event.name
             self._value = []
             self._uploads += self._name == UPLOAD_FIELD
-            if self._uploads > 1 and self._file is not None:
+            if self._uploads > 1 and self._spool is not None:
                 raise InvalidFields({UPLOAD_FIELD: "must be sent once"})
 
     def _take_piece(self, piece: bytes | bytearray) -> None:
         if self._name == UPLOAD_FIELD:
             self._upload_bytes += len(piece)
             _check_size(self._upload_bytes - self._limits.form_bytes, self._limits)
-            if self._file is not None:
-                _spool(self._file, piece, self._upload_bytes)
+            if self._spool is not None:
+                self._spool.write(piece)
             return
         self._field_bytes += len(piece)
         if self._field_bytes > self._limits.form_bytes:
@@ -178,16 +184,43 @@ class _MultipartReader:
 
     def form(self) -> Form:
         """What was read."""
-        if self._file is not None and self._uploads:
-            self._file.flush()
-            self._form.upload = Upload(self._file, self._upload_bytes)
+        if self._spool is not None and self._uploads:
+            self._spool.flush()
+            self._form.upload = Upload(self._spool.file, self._upload_bytes)
         return self._form
 
 
-def _spool(file: BinaryIO, piece: bytes | bytearray, total: int) -> None:
-    try:
-        file.write(piece)
-    except OSError as error:  # ENOSPC, EDQUOT
-        raise TooLarge(
-            f"data_file: storeBase has no room for more than {total} bytes of it: {error.strerror}"
-        ) from None
+class _Spool:
+    """An upload's file. ``length``: of the request, where it is known. Room for it is reserved while it grows."""
+
+    def __init__(self, file: BinaryIO, room: Reservation, length: int | None) -> None:
+        self.file = file
+        self._room, self._length = room, length
+        self._written = 0
+        if length is not None:
+            room.check(length, "data_file: the upload's bytes")
+
+    def write(self, piece: bytes | bytearray) -> None:
+        """Raises StorageFull."""
+        left = STEP if self._length is None else max(len(piece), self._length - self._written)
+        self._room.have(len(piece), UPLOAD_NEEDS, at_most=left)
+        try:
+            self.file.write(piece)
+        except OSError as error:
+            raise self._fault(error) from None
+        self._written += len(piece)
+        self._room.used(len(piece))
+
+    def flush(self) -> None:
+        """Raises StorageFull."""
+        try:
+            self.file.flush()
+        except OSError as error:
+            raise self._fault(error) from None
+
+    def _fault(self, error: OSError) -> Exception:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return error
+        return StorageFull(
+            f"data_file: storeBase has no room for more than {self._written} bytes of it: {error.strerror}"
+        )

@@ -34,8 +34,8 @@ class JobList(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -> tuple[dict[str, Any], int]:
     """Read a plugin job from the request and submit it."""
     context = current()
-    spool = (lambda: context.storebase.spool) if context.jobs.takes_upload else None
-    with transfer(), read_form(request, context.settings.storage.limits, spool) as form:
+    storebase = context.storebase if context.jobs.takes_upload else None
+    with transfer(), read_form(request, context.settings.storage.limits, storebase) as form:
         lacks_upload = context.jobs.takes_upload and form.upload is None
         job = parse_job(
             form.fields,

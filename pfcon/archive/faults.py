@@ -11,10 +11,14 @@ def bad_zip(reason: str) -> InvalidFields:
     return InvalidFields({"data_file": f"Bad zip file: {reason}"})
 
 
+def shown_name(name: str) -> str:
+    """A name as messages have it: quoted, and shortened where it is long."""
+    return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "…")
+
+
 def bad_member(name: str, reason: str) -> InvalidFields:
     """The zip has a member that is not accepted."""
-    shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
-    return InvalidFields({"data_file": f"zip member {shown!r} {reason}"})
+    return InvalidFields({"data_file": f"zip member {shown_name(name)} {reason}"})
 
 
 def above(what: str, count: int, limit: int, setting: str) -> TooLarge:

@@ -1,23 +1,20 @@
-"""The members of an upload, each checked before anything is written."""
+"""The members of an upload one by one; see ``contents`` for what they are together."""
 
-import hashlib
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from operator import attrgetter
 from typing import NamedTuple
 
 from pfcon.archive import central_directory
-from pfcon.archive.faults import above, above_bytes, bad_member, bad_zip
-from pfcon.settings.model import UploadLimits
+from pfcon.archive.faults import bad_member, bad_zip, shown_name
 
 STORED, DEFLATED = 0, 8
 LOCAL_HEADER_BYTES = 30  # without name and extra field
 UNNAMED = "unnamed"
 NAME_MAX = 255  # bytes of one component
 PATH_MAX = 3500  # bytes of a path; leaves room below Linux's 4096 for storeBase's own
-RATIO_FROM = 256 << 20  # unpacked bytes; below, masks of one value legitimately shrink a thousandfold
+DEPTH_MAX = 256  # components of a path: a level costs a directory and a step of every walk; no data set has a tenth
+_MOST = (1 << 62) - 1  # bytes
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -34,58 +31,11 @@ class Member(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What an upload holds. ``unpacked`` is the sum of the declared sizes, in bytes."""
+def accepted(entries: Iterable[central_directory.Entry], notes: list[str]) -> Iterator[Member]:
+    """Check each member by itself; ``end`` is 0 still. ``notes`` get what a user should know.
 
-    members: tuple[Member, ...]
-    unpacked: int
-    notes: tuple[str, ...]
-
-    @property
-    def digest(self) -> str:
-        """Hex SHA-256 of names, sizes and CRCs: blind to order, times and compression."""
-        found = hashlib.sha256()
-        for path, is_dir, _, crc, _, size, _, _ in sorted(self.members):
-            found.update(f"{path}{'/' if is_dir else ''}\0{size}\0{crc}\0".encode())
-        return found.hexdigest()
-
-
-def read_contents(fd: int, file_size: int, limits: UploadLimits) -> Contents:
-    """Read and check all members of a zip of ``file_size`` bytes.
-
-    Raises InvalidFields for what is malformed or not accepted, naming the member, and TooLarge above a limit.
+    Raises InvalidFields for one that is not accepted, naming it.
     """
-    if limits.upload_bytes and file_size > limits.upload_bytes:
-        raise above_bytes("the zip has", file_size, limits.upload_bytes, "PFCON_MAX_UPLOAD_BYTES")
-    directory = central_directory.find_directory(fd, file_size)
-    notes: list[str] = []
-    _limit_files(directory.members, limits)
-    found = list(_limited(_checked(central_directory.entries(fd, directory), notes), file_size, limits))
-    _refuse_clashes(found)
-    members = tuple(_bounded(found, directory.start))
-    return Contents(members, sum(member.size for member in members), tuple(notes))
-
-
-def _limit_files(count: int, limits: UploadLimits) -> None:
-    if limits.files and count > limits.files:
-        raise above("the number of the zip's members is", count, limits.files, "PFCON_MAX_FILES")
-
-
-def _limited(members: Iterable[Member], file_size: int, limits: UploadLimits) -> Iterator[Member]:
-    count = unpacked = 0
-    for member in members:
-        count, unpacked = count + 1, unpacked + member.size
-        _limit_files(count, limits)
-        yield member
-    if limits.unpacked_bytes and unpacked > limits.unpacked_bytes:
-        raise above_bytes("unpacked, the zip has", unpacked, limits.unpacked_bytes, "PFCON_MAX_UNPACKED_BYTES")
-    if limits.ratio and unpacked > RATIO_FROM and unpacked > limits.ratio * file_size:
-        ratio = -(-unpacked // file_size)
-        raise above("the zip's compression ratio is", ratio, limits.ratio, "PFCON_MAX_RATIO")
-
-
-def _checked(entries: Iterable[central_directory.Entry], notes: list[str]) -> Iterator[Member]:
     for entry in entries:
         shown = entry.name.decode("utf-8", "backslashreplace")
         if not entry.name:  # CUBE names an input that is a single file so
@@ -102,7 +52,9 @@ def _checked(entries: Iterable[central_directory.Entry], notes: list[str]) -> It
         if entry.method not in (STORED, DEFLATED) and not is_dir:
             raise bad_member(shown, f"is packed with method {entry.method}; stored and deflated (8) are accepted")
         if entry.method == STORED and entry.packed != entry.size:
-            raise bad_zip(f"member {shown!r} is stored and has two different sizes")
+            raise bad_zip(f"member {shown_name(shown)} is stored and has two different sizes")
+        if max(entry.packed, entry.size, entry.offset) > _MOST:
+            raise bad_zip(f"member {shown_name(shown)} declares a size or a place that no file has")
         if path:  # "./" is the top directory itself
             yield Member(path, is_dir, entry.method, entry.crc, entry.packed, entry.size, entry.offset, 0)
         elif not is_dir:
@@ -127,31 +79,6 @@ def normal_path(raw: bytes) -> str:
         raise bad_member(shown, f"has a name of more than {NAME_MAX} bytes between slashes")
     if len(raw) > PATH_MAX and len("/".join(parts).encode()) > PATH_MAX:
         raise bad_member(shown, f"has a name of more than {PATH_MAX} bytes")
+    if len(parts) > DEPTH_MAX:
+        raise bad_member(shown, f"has a name of more than {DEPTH_MAX} parts between slashes")
     return "/".join(parts)
-
-
-def _refuse_clashes(members: list[Member]) -> None:
-    """No two members may claim one path, nor a file be another member's directory."""
-    seen: set[str] = set()
-    parents: set[str] = set()
-    for member in members:
-        if member.path in seen:
-            raise bad_member(member.path, "is there twice")
-        seen.add(member.path)
-        parent = member.path.rpartition("/")[0]
-        while parent and parent not in parents:
-            parents.add(parent)
-            parent = parent.rpartition("/")[0]
-    for member in members:
-        if not member.is_dir and member.path in parents:
-            raise bad_member(member.path, "is a file and a directory")
-
-
-def _bounded(members: list[Member], directory_start: int) -> Iterator[Member]:
-    """Give each member its ``end``: where the next begins. Members that share data, as zip bombs do, are refused."""
-    members.sort(key=attrgetter("offset"))
-    ends = [member.offset for member in members[1:]] + [directory_start]
-    for member, end in zip(members, ends, strict=bool(members)):
-        if member.offset + LOCAL_HEADER_BYTES + member.packed > end:
-            raise bad_zip(f"member {member.path!r} overlaps with what follows it")
-        yield member._replace(end=end)

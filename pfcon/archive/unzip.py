@@ -1,104 +1,153 @@
 """Unpacks checked members in parallel, from one descriptor, in bounded memory."""
 
 import errno
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
+from pfcon.archive.contents import LARGE
 from pfcon.archive.deflate import CODEC
-from pfcon.archive.faults import bad_zip
-from pfcon.archive.members import LOCAL_HEADER_BYTES, STORED, Member
-from pfcon.errors import TooLarge
+from pfcon.archive.inflating import inflate_small, inflated, verify
+from pfcon.archive.members import Member
+from pfcon.errors import StorageFull
 from pfcon.units import human_bytes
 
-CHUNK = 128 << 10  # bytes of one read and at most of one write
 BATCH_BYTES = 1 << 20  # of the zip, read at once
 BATCH_FILES = 128
-_SMALL = 1 << 20  # bytes, packed or not, up to which a member is unpacked whole
+_SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
+_KNOWN_DIRECTORIES = 1024
 _MAX_THREADS = 4
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-Placed = tuple[Member, str]  # a member and its path below the target
+Placed = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
 
 
 class _Cancelled(Exception):
     pass
 
 
-def read_small(fd: int, member: Member) -> bytes:
-    """The content of a member of at most 1 MiB. Raises InvalidFields when it is damaged."""
-    span = min(member.end - member.offset, LOCAL_HEADER_BYTES + 2 * 0xFFFF + member.packed)
-    return bytes(_inflate_small(memoryview(os.pread(fd, span, member.offset)), member))
+@dataclass(frozen=True)
+class Placing:
+    """Where files go. ``first`` are begun with; ``rest`` are all others and the directories, best as the zip has them.
+
+    ``rest`` is run through once, in one thread at a time. nfiles, nbytes: of both together.
+    """
+
+    first: Sequence[Placed]
+    rest: Iterable[Placed]
+    nfiles: int
+    nbytes: int
 
 
 def unpack(
     fd: int,
-    files: Sequence[Placed],
-    directories: Iterable[str],
+    placing: Placing,
     target: Path,
     report: Callable[[str], None],
     *,
     every: float = 1,
+    written: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write members below the empty directory ``target``, which nobody else may write to.
 
-    Parent directories are made. ``report`` is called each ``every`` seconds. Raises InvalidFields for damaged data,
-    TooLarge for a full disk, OSError for other faults; what was written until then stays.
+    Parent directories are made. ``report`` is called each ``every`` seconds, ``written`` with what more was written,
+    in bytes. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; what was written until then
+    stays.
     """
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        masked = _make_directories(root, files, directories)
-        _Unpacking(fd, root, files, masked).run(report, every)
+        masked = os.fstat(root).st_mode & 0o755 != 0o755  # by the process's umask
+        os.fchmod(root, 0o755)
+        _Unpacking(fd, root, placing, masked, written).run(report, every)
     except OSError as fault:
         if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _disk_full(target, sum(member.size for member, _ in files)) from fault
+            raise _disk_full(target, placing.nbytes) from fault
         raise
     finally:
         os.close(root)
 
 
-def _disk_full(target: Path, total: int) -> TooLarge:
+def _disk_full(target: Path, total: int) -> StorageFull:
     found = os.statvfs(target)
     free = human_bytes(found.f_bavail * found.f_frsize)
-    return TooLarge(f"data_file: the disk is full: unpacked, the inputs need {human_bytes(total)}, {free} are free")
+    return StorageFull(f"data_file: the disk is full: unpacked, the inputs need {human_bytes(total)}, {free} are free")
 
 
-def _make_directories(root: int, files: Iterable[Placed], directories: Iterable[str]) -> bool:
-    """Make all directories; give back whether the process's umask takes bits from what is created."""
-    needed = set(directories)
-    needed.update(path.rpartition("/")[0] for _, path in files)
-    for path in tuple(needed):
-        parent = path.rpartition("/")[0]
-        while parent not in needed:
-            needed.add(parent)
-            parent = parent.rpartition("/")[0]
-    needed.discard("")
-    os.fchmod(root, 0o755)
-    masked = False
-    for path in sorted(needed):
-        os.mkdir(path, 0o755, dir_fd=root)
-        masked = masked or os.stat(path, dir_fd=root, follow_symlinks=False).st_mode & 0o777 != 0o755
-        if masked:
-            os.chmod(path, 0o755, dir_fd=root)  # noqa: S103 - jobs of other users read it
-    return masked or not needed
+class _Directories:
+    """Makes directories below an empty one; those that it made last it knows."""
+
+    def __init__(self, root: int, masked: bool) -> None:
+        self._root, self._masked = root, masked
+        self._known = {""}
+
+    def make(self, path: str) -> None:
+        """Have a directory, and those above it. Raises OSError."""
+        if path in self._known:
+            return
+        there, below = path, []
+        while there and not self._made(there, self._root):
+            there, _, name = there.rpartition("/")
+            below.append(name)
+        if below:  # each from the one above it: a long path takes long to walk
+            fd = os.open(there or ".", _DIRECTORY, dir_fd=self._root)
+            try:
+                for name in reversed(below):
+                    self._made(name, fd)
+                    above, fd = fd, os.open(name, _DIRECTORY, dir_fd=fd)
+                    os.close(above)
+            finally:
+                os.close(fd)
+        if len(self._known) > _KNOWN_DIRECTORIES:
+            self._known = {""}
+        self._known.add(path)
+
+    def _made(self, path: str, above: int) -> bool:
+        """Whether a directory is there now; it can't be made where there is none above it."""
+        try:
+            os.mkdir(path, 0o755, dir_fd=above)
+            if self._masked:
+                os.chmod(path, 0o755, dir_fd=above)  # noqa: S103 - jobs of other users read it
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _member(placed: Placed) -> Member:
+    if placed[0] is None:
+        raise AssertionError(f"a directory, {placed[1]!r}, was to be unpacked")
+    return placed[0]
 
 
 def _is_small(member: Member) -> bool:
     return member.end - member.offset <= BATCH_BYTES and member.size <= _SMALL
 
 
-def _batches(files: Sequence[Placed]) -> Iterator[list[Placed]]:
-    """Large members alone, the largest first; then runs of small ones that lie together in the zip."""
-    large = [[placed] for placed in files if not _is_small(placed[0])]
-    yield from sorted(large, key=lambda batch: -batch[0][0].size)
+def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Placed]]:
+    """Large members alone; runs of small ones that lie together in the zip. Their directories are there by then."""
+    for placed in placing.first:
+        directories.make(placed[1].rpartition("/")[0])
+        yield [placed]
     batch: list[Placed] = []
     size = 0
-    for placed in sorted((p for p in files if _is_small(p[0])), key=lambda p: p[0].offset):
-        member = placed[0]
+    for placed in placing.rest:
+        member, path = placed
+        if member is None:
+            directories.make(path)
+            continue
+        directories.make(path.rpartition("/")[0])
+        if not _is_small(member):
+            yield [placed]
+            continue
         if batch and (
-            member.end - batch[0][0].offset > BATCH_BYTES
+            member.end - _member(batch[0]).offset > BATCH_BYTES
+            or member.offset < _member(batch[-1]).offset
             or len(batch) >= BATCH_FILES
             or size + member.size > 4 * _SMALL
         ):
@@ -113,16 +162,17 @@ def _batches(files: Sequence[Placed]) -> Iterator[list[Placed]]:
 class _Unpacking:
     """One run: threads take batches from one iterator until it is empty or one of them fails."""
 
-    def __init__(self, fd: int, root: int, files: Sequence[Placed], masked: bool) -> None:
-        self.fd, self.root, self.masked = fd, root, masked
-        self.nfiles, self.nbytes = len(files), sum(member.size for member, _ in files)
+    def __init__(self, fd: int, root: int, placing: Placing, masked: bool, written: Callable[[int], None]) -> None:
+        self.fd, self.root, self.masked, self.written = fd, root, masked, written
+        self.nfiles, self.nbytes = placing.nfiles, placing.nbytes
         self.done_files = self.done_bytes = 0
-        self.lock = threading.Lock()
+        self.lock, self.taking = threading.Lock(), threading.Lock()
         self.stopped = threading.Event()
-        batches = list(_batches(files))
-        self.tasks = iter(batches)
-        self.threads = min(_MAX_THREADS, len(os.sched_getaffinity(0)), len(batches))
-        self.brief = len(batches) <= 1 and all(_is_small(placed[0]) for placed in files)
+        batches = _batches(placing, _Directories(root, masked))
+        begun = list(itertools.islice(batches, min(_MAX_THREADS, len(os.sched_getaffinity(0)))))
+        self.tasks = itertools.chain(begun, batches)
+        self.threads = len(begun)
+        self.brief = self.threads <= 1 and all(_is_small(_member(placed)) for batch in begun for placed in batch)
 
     def run(self, report: Callable[[str], None], every: float) -> None:
         if self.brief:  # a thread to report from would cost more than it brings
@@ -157,19 +207,21 @@ class _Unpacking:
 
     def _take_batches(self) -> None:
         while True:
-            with self.lock:
+            with self.taking:
                 batch = next(self.tasks, None)
             if batch is None:
                 return
-            if _is_small(batch[0][0]):
+            member = _member(batch[0])
+            if _is_small(member):
                 self._small(batch)
             else:
-                self._large(*batch[0])
+                self._large(member, batch[0][1])
 
     def _count(self, nfiles: int, nbytes: int) -> None:
         with self.lock:
             self.done_files += nfiles
             self.done_bytes += nbytes
+        self.written(nbytes)
         if self.stopped.is_set():
             raise _Cancelled
 
@@ -180,22 +232,23 @@ class _Unpacking:
         return made
 
     def _small(self, batch: list[Placed]) -> None:
-        start = batch[0][0].offset
-        block = memoryview(os.pread(self.fd, batch[-1][0].end - start, start))
-        for member, path in batch:
-            data = _inflate_small(block[member.offset - start : member.end - start], member)
+        members = [_member(placed) for placed in batch]
+        start = members[0].offset
+        block = memoryview(os.pread(self.fd, members[-1].end - start, start))
+        for member, (_, path) in zip(members, batch, strict=True):
+            data = inflate_small(block[member.offset - start : member.end - start], member)
             out = self._create(path)
             try:
                 write_all(out, data)
             finally:
                 os.close(out)
-        self._count(len(batch), sum(member.size for member, _ in batch))
+        self._count(len(batch), sum(member.size for member in members))
 
     def _large(self, member: Member, path: str) -> None:
         out = self._create(path)
         try:
             crc = size = 0
-            for chunk in _inflated(self.fd, member):
+            for chunk in inflated(self.fd, member):
                 size += len(chunk)
                 if size > member.size:
                     break
@@ -204,74 +257,8 @@ class _Unpacking:
                 self._count(0, len(chunk))
         finally:
             os.close(out)
-        _verify(member, size, crc)
+        verify(member, size, crc)
         self._count(1, 0)
-
-
-def _verify(member: Member, size: int, crc: int) -> None:
-    if size > member.size:
-        raise bad_zip(f"member {member.path!r} holds more than the {member.size} bytes it declares")
-    if size < member.size:
-        raise bad_zip(f"member {member.path!r} holds {size} of the {member.size} bytes it declares")
-    if crc != member.crc:
-        raise bad_zip(f"member {member.path!r} has a wrong CRC-32")
-
-
-def _data_start(header: bytes | memoryview, member: Member) -> int:
-    """Where the data begin, relative to the local header."""
-    if len(header) < LOCAL_HEADER_BYTES or bytes(header[:4]) != b"PK\x03\x04":
-        raise bad_zip(f"member {member.path!r} has no local header")
-    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    start = LOCAL_HEADER_BYTES + lengths
-    if member.offset + start + member.packed > member.end:
-        raise bad_zip(f"member {member.path!r} overlaps with what follows it")
-    return start
-
-
-def _inflate_small(block: memoryview, member: Member) -> bytes | memoryview:
-    start = _data_start(block, member)
-    packed = block[start : start + member.packed]
-    if len(packed) < member.packed:
-        raise bad_zip("it is cut off")
-    data: bytes | memoryview = packed
-    if member.method != STORED:
-        inflater = CODEC.inflater()
-        try:
-            data = inflater.decompress(packed, member.size + 1)
-        except CODEC.error:
-            raise bad_zip(f"member {member.path!r} can't be unpacked") from None
-    _verify(member, len(data), CODEC.crc32(data))
-    return data
-
-
-def _packed(fd: int, member: Member) -> Iterator[bytes]:
-    at = member.offset + _data_start(os.pread(fd, LOCAL_HEADER_BYTES, member.offset), member)
-    left = member.packed
-    while left:
-        chunk = os.pread(fd, min(CHUNK, left), at)
-        if not chunk:
-            raise bad_zip("it is cut off")
-        at, left = at + len(chunk), left - len(chunk)
-        yield chunk
-
-
-def _inflated(fd: int, member: Member) -> Iterator[bytes]:
-    """The content of a member in chunks of at most CHUNK bytes."""
-    if member.method == STORED:
-        yield from _packed(fd, member)
-        return
-    inflater = CODEC.inflater()
-    try:
-        for chunk in _packed(fd, member):
-            data = inflater.decompress(chunk, CHUNK)
-            while data:
-                yield data
-                data = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, CHUNK)
-            if inflater.eof:
-                return
-    except CODEC.error:
-        raise bad_zip(f"member {member.path!r} can't be unpacked") from None
-    raise bad_zip(f"member {member.path!r} ends in the middle of its data")
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:

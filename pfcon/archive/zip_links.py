@@ -10,73 +10,59 @@ files. Once expanded they belong to the place of the link, so they are *moved* t
   their paths: the first stays where it is, and what its links expand is moved.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from pfcon.archive.members import Contents, Member
-from pfcon.links import Chain, Entry, Expansion, Part, StagedItem, read_target
+from pfcon.archive.contents import check_unpacked
+from pfcon.archive.zip_index import ZipTree
+from pfcon.errors import TooLarge
+from pfcon.links import Chain, Part, read_target
 from pfcon.links.budget import Budget, Notes
+from pfcon.links.expansion import Expansion
 from pfcon.models import LINK_SUFFIX
 from pfcon.settings.model import UploadLimits
 
-
-class ZipTree:
-    """The members of a zip as a Lister (see ``pfcon.links``). ``read`` gives a small member's content."""
-
-    def __init__(self, contents: Contents, read: Callable[[Member], bytes]) -> None:
-        self.files = {member.path: member for member in contents.members if not member.is_dir}
-        self._read = read
-        self._children: dict[str, list[Entry]] = {"": []}
-        for member in contents.members:
-            if member.is_dir:
-                self._directory(member.path)
-            else:
-                parent, _, name = member.path.rpartition("/")
-                self._directory(parent).append(Entry(name, False, member.size))
-
-    def _directory(self, path: str) -> list[Entry]:
-        missing = []
-        while path not in self._children:
-            missing.append(path)
-            path = path.rpartition("/")[0]
-        found = self._children[path]
-        for below in reversed(missing):
-            found.append(Entry(below.rpartition("/")[2], True))
-            found = self._children[below] = []
-        return found
-
-    def entry(self, path: str) -> Entry | None:
-        """See Lister."""
-        member = self.files.get(path)
-        if member is not None:
-            return Entry(path.rpartition("/")[2], False, member.size)
-        return Entry(path.rpartition("/")[2], True) if path in self._children else None
-
-    def children(self, path: str) -> list[Entry]:
-        """See Lister."""
-        return self._children[path]
-
-    def link_text(self, path: str) -> bytes:
-        """See Lister."""
-        return self._read(self.files[path])
+MAX_LINKS, MAX_TARGETS = 50_000, 8 << 20  # in a zip; and characters of all that they lead to, which is kept in memory
 
 
-def expand(tree: ZipTree, limits: UploadLimits) -> tuple[list[StagedItem], tuple[str, ...]]:
-    """What is staged, and notes. Raises Refused, InvalidFields and TooLarge."""
-    moved = _moved(tree, limits)
+class _Budget(Budget):
+    """The limits of an upload for what its links stand for, all walks together."""
+
+    def __init__(self, limits: UploadLimits, file_size: int, steps: int) -> None:
+        super().__init__(limits.files, limits.unpacked_bytes, steps)
+        self._limits, self._file_size = limits, file_size
+
+    @property
+    def taken(self) -> int:
+        """What counts as steps of a walk to come."""
+        return self.steps + self.files
+
+    def file(self, size: int) -> None:
+        """See Budget."""
+        super().file(size)
+        check_unpacked(self.nbytes, self._file_size, self._limits, "with its links expanded, the zip")
+
+
+def expand(tree: ZipTree, limits: UploadLimits, file_size: int) -> tuple[str, ...]:
+    """Tell the tree what is staged; gives back notes. Raises Refused, InvalidFields and TooLarge."""
+    targets = _targets(tree)
+    moved, steps = _moved(tree, targets, limits, file_size)
     while True:
-        walk = Expansion(tree, Budget(limits.files, limits.unpacked_bytes), pruned=moved)
-        items = list(walk.walk([""]))
+        budget = _Budget(limits, file_size, steps)
+        walk = Expansion(tree, budget, pruned=moved, remember=True)
+        for item in walk.walk([""]):
+            tree.stage(item)
         # What a name in the way has kept from where its links are stays where it was: no file gets lost between.
         nowhere = {path for path in moved if not any(above in walk.expanded for above in _up_from(path))}
         if not nowhere:
-            return items, walk.notes.lines()
+            return walk.notes.lines()
         moved -= {path for path in nowhere if not any(above in nowhere for above in list(_up_from(path))[1:])}
+        steps = budget.taken
+        tree.unstage()
 
 
-def _moved(tree: ZipTree, limits: UploadLimits) -> frozenset[str]:
-    """The targets that are not staged at their original place."""
-    targets = frozenset(_targets(tree))
-    budget = Budget(limits.files, limits.unpacked_bytes)
+def _moved(tree: ZipTree, targets: frozenset[str], limits: UploadLimits, file_size: int) -> tuple[frozenset[str], int]:
+    """The targets that are not staged at their original place, and the steps that it took to find them."""
+    budget = _Budget(limits, file_size, 0)
     moved: set[str] = set()
     stay: set[str] = set()
     for start in ["", *sorted(targets, key=lambda path: path.split("/"))]:
@@ -88,20 +74,27 @@ def _moved(tree: ZipTree, limits: UploadLimits) -> frozenset[str]:
         for path in reversed(list(_up_from(start))[1:]):
             chain = Chain(path, chain)
         part = Part(start, chain, entry if entry and not entry.is_dir else None, real=True)
-        walk = Expansion(tree, budget, pruned=targets)
+        walk = Expansion(tree, budget, pruned=targets, remember=True)
         for _ in walk.walk_parts([part]):
             pass
         moved |= walk.expanded
-    return frozenset(moved - stay)
+    return frozenset(moved - stay), budget.taken
 
 
-def _targets(tree: ZipTree) -> Iterator[str]:
+def _targets(tree: ZipTree) -> frozenset[str]:
     ignored = Notes()
-    for path in tree.files:
-        if path.endswith(LINK_SUFFIX):
-            target = read_target(tree, path, ignored)
-            if target is not None and tree.entry(target) is not None:
-                yield target
+    found: set[str] = set()
+    characters = 0
+    for number, path in enumerate(tree.links(LINK_SUFFIX)):
+        if number == MAX_LINKS:
+            raise TooLarge(f"data_file: the zip has more than {MAX_LINKS} links")
+        target = read_target(tree, path, ignored)
+        if target is not None and target not in found and tree.entry(target) is not None:
+            found.add(target)
+            characters += len(target)
+            if characters > MAX_TARGETS:
+                raise TooLarge(f"data_file: the targets of the zip's links have more than {MAX_TARGETS} characters")
+    return frozenset(found)
 
 
 def _up_from(path: str) -> Iterator[str]:

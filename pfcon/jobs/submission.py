@@ -56,8 +56,8 @@ class Submitter:
     def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
         """Stage the inputs and schedule the job; the same request again gives the same job.
 
-        Raises Refused, TooLarge, Conflict (another request for a jid that is in use) or Unreachable. Then no job
-        was scheduled and nothing is left of what was staged.
+        Raises Refused, TooLarge, StorageFull, Conflict (another request for a jid that is in use) or Unreachable.
+        Then no job was scheduled and nothing is left of what was staged.
         """
         plan = self._parts.storage.plan(request, upload)
         digest = request_digest(request, plan.digest)

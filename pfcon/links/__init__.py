@@ -19,17 +19,13 @@ Rules where paths meet or can't be followed:
   The same file twice is staged once, silently.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from pfcon.errors import Refused
-from pfcon.links.budget import Budget, Notes
-from pfcon.models import LINK_SUFFIX
+from pfcon.links.budget import Notes
 
 LINK_MAX_BYTES = 4096
-_NAME_MAX, _PATH_MAX = 255, 3500  # bytes of a component, and of a path below the staged root
 
 
 class Entry(NamedTuple):
@@ -90,17 +86,6 @@ class Part(NamedTuple):
     real: bool = False
 
 
-@dataclass
-class _Level:
-    """One directory of the staged tree while it is put together; ``parts`` grows meanwhile."""
-
-    path: str
-    parts: list[Part]
-    files: dict[str, tuple[str, Entry]] = field(default_factory=dict)
-    below: dict[str, list[Part]] = field(default_factory=dict)
-    empty_source: str | None = None
-
-
 def input_path(text: str) -> str:
     """A path relative to the storage root in its normal form. Raises Refused for one that could lead out of it."""
     parts = [part for part in text.split("/") if part not in ("", ".")]
@@ -125,133 +110,3 @@ def read_target(lister: Lister, path: str, notes: Notes) -> str | None:
     except UnicodeDecodeError:
         notes.add(f"left out {path!r}: a link is UTF-8 text")
         return None
-
-
-class Expansion:
-    """One walk over inputs. ``pruned`` paths are skipped unless a link leads there; ``expanded`` are the targets met.
-
-    ``notes`` is complete when the walk is. One object makes one walk.
-    """
-
-    def __init__(
-        self,
-        lister: Lister,
-        budget: Budget,
-        output_dir: str | None = None,
-        pruned: frozenset[str] = frozenset(),
-    ) -> None:
-        self.lister, self.budget, self.output_dir, self.pruned = lister, budget, output_dir, pruned
-        self.notes = Notes()
-        self.expanded: set[str] = set()
-
-    def walk(self, roots: Sequence[str]) -> Iterator[StagedItem]:
-        """The files of the roots, each relative to its own; a root that is a file is staged under its name.
-
-        ``""`` is the whole storage. Empty directories come too; other directories do not. All files of a staged
-        directory come in a row. Raises Refused for a bad root or link and TooLarge above a limit.
-        """
-        parts = []
-        for root in dict.fromkeys(root and input_path(root) for root in roots):
-            entry = self.lister.entry(root)
-            if entry is None:
-                self.notes.add(f"input {root!r} does not exist")
-            else:
-                parts.append(Part(root, None, None if entry.is_dir else entry, real=True))
-        yield from self.walk_parts(parts)
-
-    def walk_parts(self, parts: list[Part]) -> Iterator[StagedItem]:
-        """``walk`` for sources that are known, with what led to each."""
-        stack = [_Level("", parts)]
-        while stack:
-            level = stack.pop()
-            for part in level.parts:  # grows: a link may bring a file into its own directory
-                self._add(level, part)
-            for name in sorted(level.files):
-                source, entry = level.files[name]
-                yield StagedItem(source, _staged_path(level.path, name), entry.size, is_dir=False, etag=entry.etag)
-            if level.empty_source is not None and level.path and not level.files and not level.below:
-                yield StagedItem(level.empty_source, level.path, 0, is_dir=True)
-            below = sorted(level.below.items(), reverse=True)
-            stack.extend(_Level(_staged_path(level.path, name), sources) for name, sources in below)
-
-    def _add(self, level: _Level, part: Part) -> None:
-        if part.entry is not None:
-            if part.entry.name.endswith(LINK_SUFFIX):
-                self._follow(level, part.source, part.chain)
-            else:
-                self._add_file(level, part.source, part.entry)
-            return
-        self.budget.step()
-        chain = Chain(part.source, part.chain)
-        entries = sorted(self.lister.children(part.source))
-        if not entries:
-            level.empty_source = part.source
-        links = []
-        for entry in entries:
-            path = f"{part.source}/{entry.name}" if part.source else entry.name
-            if part.real and path in self.pruned:
-                continue
-            if entry.is_dir:
-                self._add_part(level, entry.name, Part(path, chain, None, part.real))
-            elif entry.name.endswith(LINK_SUFFIX):
-                links.append(path)
-            else:
-                self._add_file(level, path, entry)
-        for path in links:
-            self._follow(level, path, chain)
-
-    def _add_file(self, level: _Level, source: str, entry: Entry) -> None:
-        there = level.files.get(entry.name)
-        if there is None and entry.name not in level.below:
-            self.budget.file(entry.size)
-            level.files[entry.name] = source, entry
-            return
-        self.budget.step()
-        if there is None or there[0] != source:
-            self._clash(level, entry.name, source)
-
-    def _add_part(self, level: _Level, name: str, part: Part) -> bool:
-        if name in level.files:
-            self._clash(level, name, part.source)
-            return False
-        parts = level.below.setdefault(name, [])
-        if not any(known.source == part.source and known.chain is part.chain for known in parts):
-            parts.append(part)
-        return True
-
-    def _clash(self, level: _Level, name: str, source: str) -> None:
-        path = _staged_path(level.path, name)
-        self.notes.add(f"left out {source!r}: {path!r} is staged from elsewhere already")
-
-    def _follow(self, level: _Level, link: str, chain: Chain | None) -> None:
-        self.budget.step()
-        target = read_target(self.lister, link, self.notes)
-        if target is None:
-            return
-        if self.output_dir is not None and is_at_or_below(self.output_dir, target):
-            raise Refused(f"Invalid input path: {target}")
-        entry = self.lister.entry(target)
-        if entry is None:
-            self.notes.add(f"left out {link!r}: its target {target!r} does not exist")
-            return
-        if target == link or (chain is not None and chain.holds(target)):
-            self.notes.add(f"left out {link!r}: its target {target!r} is being staged already")
-            return
-        if entry.is_dir:
-            if self._add_part(level, target.replace("/", "_"), Part(target, chain)):
-                self.expanded.add(target)
-            return
-        parent = target.rpartition("/")[0]
-        part = Part(target, Chain(link, chain) if target.endswith(LINK_SUFFIX) else chain, entry)
-        if not parent:
-            level.parts.append(part)
-        elif not self._add_part(level, parent.replace("/", "_"), part):
-            return
-        self.expanded.add(target)
-
-
-def _staged_path(above: str, name: str) -> str:
-    path = f"{above}/{name}" if above else name
-    if len(path) > _NAME_MAX // 4 and (len(os.fsencode(name)) > _NAME_MAX or len(os.fsencode(path)) > _PATH_MAX):
-        raise Refused(f"the inputs would be staged under a name that is too long: {path[:300]}")
-    return path

@@ -71,8 +71,8 @@ class StagingPlan(ABC):
         """Make the job's inputs appear, complete, or raise and leave no part of them in ``job.incoming``.
 
         Inputs that are there already are never added to: OSError. ``report`` gets texts of progress for the user,
-        now and then. Raises Refused or TooLarge for inputs that can't be staged, Unreachable for a store that does
-        not answer, OSError for storeBase's own faults.
+        now and then. Raises Refused or TooLarge for inputs that can't be staged, StorageFull, Unreachable for a store
+        that does not answer, OSError for storeBase's own faults.
         """
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pfcon.errors import TooLarge
+from pfcon.errors import StorageFull
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.copy_file import FileCopier
@@ -56,7 +56,7 @@ class TreeCopy:
 
         Threads take from ``items`` in turn; more of them start where they mostly wait (0), or a fixed
         number. Raises what ``items`` raises, Refused for a file that can't be read or does not stop changing,
-        TooLarge for a full disk, OSError for storeBase's own faults.
+        StorageFull, OSError for storeBase's own faults.
         """
         self.crew.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
 
@@ -83,10 +83,10 @@ class TreeCopy:
                 raise self._disk_full() from fault
             raise
 
-    def _disk_full(self) -> TooLarge:
+    def _disk_full(self) -> StorageFull:
         found = os.statvfs(self.target)
         free = human_bytes(found.f_bavail * found.f_frsize)
-        return TooLarge(f"the disk is full: {human_bytes(self.nbytes)} of the inputs are copied, {free} are free")
+        return StorageFull(f"the disk is full: {human_bytes(self.nbytes)} of the inputs are copied, {free} are free")
 
 
 class _Worker:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pfcon.links import Expansion
 from pfcon.links.budget import InputsBudget, Notes
+from pfcon.links.expansion import Expansion
 from pfcon.models import InputRequest
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings.model import StorageName, UploadLimits

@@ -8,10 +8,10 @@ from pfcon.settings.model import StorageName, StorageSettings
 from pfcon.storage.base import Storage
 
 
-def _zipfile(settings: StorageSettings, storebase: StoreBase) -> Storage:  # noqa: ARG001 - jobs bring their own
+def _zipfile(settings: StorageSettings, storebase: StoreBase) -> Storage:
     from pfcon.storage.zipfile import ZipfileStorage
 
-    return ZipfileStorage(settings.limits)
+    return ZipfileStorage(settings.limits, lambda: storebase.spool)
 
 
 def _filesystem(settings: StorageSettings, storebase: StoreBase) -> Storage:  # noqa: ARG001 - it copies next to nothing

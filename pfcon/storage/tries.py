@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.errors import TooLarge
+from pfcon.errors import StorageFull
 from pfcon.paths import JobDir
 from pfcon.tree import NotRemovedError, remove_tree
 from pfcon.units import human_bytes
@@ -53,7 +53,7 @@ class Room:
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
-        """Ask for so many bytes. Raises TooLarge."""
+        """Ask for so many bytes. Raises StorageFull."""
         if not self._reserve:
             return
         with self._lock:
@@ -62,7 +62,7 @@ class Room:
                 free = found.f_bavail * found.f_frsize
                 self._left, self._asked = free - self._reserve, time.monotonic()
                 if size > self._left:
-                    raise TooLarge(
+                    raise StorageFull(
                         f"the inputs do not fit: of {human_bytes(free)} free disk space {human_bytes(self._reserve)}"
                         f" must stay free (PFCON_MIN_FREE_BYTES), and {human_bytes(size)} are to be copied next"
                     )

@@ -5,18 +5,21 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pfcon.archive.members import Contents, Member, read_contents
-from pfcon.archive.unzip import Placed, read_small, unpack
-from pfcon.archive.zip_links import ZipTree, expand
+from pfcon.archive.contents import read_contents
+from pfcon.archive.inflating import read_small
+from pfcon.archive.members import Member
+from pfcon.archive.unzip import Placing, unpack
+from pfcon.archive.zip_index import ZipTree
+from pfcon.archive.zip_links import expand
 from pfcon.archive.zip_stream import zip_chunks
-from pfcon.errors import InvalidFields, TooLarge
+from pfcon.errors import InvalidFields
 from pfcon.links import LINK_MAX_BYTES
-from pfcon.models import LINK_SUFFIX, InputRequest
+from pfcon.models import InputRequest
 from pfcon.paths import JobDir
+from pfcon.reservation import Reservation
 from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import Staged, StagingPlan, Storage, Upload, ZipOutputs
 from pfcon.tree import NotRemovedError, remove_tree
-from pfcon.units import human_bytes
 
 
 class ZipfileStorage(Storage):
@@ -26,14 +29,15 @@ class ZipfileStorage(Storage):
     innetwork = False
     takes_upload = True
 
-    def __init__(self, limits: UploadLimits) -> None:
-        self._limits = limits
+    def __init__(self, limits: UploadLimits, spool: Callable[[], Path] | None = None) -> None:
+        """Spool: gives the directory for what is too much for memory; None is where temporary files go."""
+        self._limits, self._spool = limits, spool
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "ZipPlan":  # noqa: ARG002 - all is in the zip
         """Check the zip and find out what its links stand for. See ``read_contents`` and ``zip_links``."""
         if upload is None:
             raise InvalidFields({"data_file": "field is required"})
-        return ZipPlan(upload, self._limits)
+        return ZipPlan(upload, self._limits, self._spool() if self._spool else None)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> ZipOutputs:  # noqa: ARG002 - a zip holds them all
         """See Storage. The iterator raises UnreadableTreeError when a file can't be read."""
@@ -43,25 +47,29 @@ class ZipfileStorage(Storage):
 class ZipPlan(StagingPlan):
     """A checked zip, and where its members are staged."""
 
-    def __init__(self, upload: Upload, limits: UploadLimits) -> None:
-        self._upload = upload
-        self._reserve = limits.free_bytes
-        contents = read_contents(upload.file.fileno(), upload.size, limits)
-        self.digest = contents.digest
-        self._notes = contents.notes
-        self._files, self._directories = self._place(contents, limits)
-        self._nbytes = sum(member.size for member, _ in self._files)
+    def __init__(self, upload: Upload, limits: UploadLimits, spool: Path | None) -> None:
+        self._upload, self._reserve = upload, limits.free_bytes
+        self._contents = contents = read_contents(upload.file.fileno(), upload.size, limits)
+        self.digest, self._notes, self._on_disk = contents.digest, contents.notes, contents.on_disk
+        self._tree: ZipTree | None = None
+        if contents.links:
+            self._tree = ZipTree(contents.members, contents.count, self._link_text, spool)
+            self._notes += expand(self._tree, limits, upload.size)
 
-    def _place(self, contents: Contents, limits: UploadLimits) -> tuple[list[Placed], list[str]]:
-        members = contents.members
-        if not any(member.path.endswith(LINK_SUFFIX) and not member.is_dir for member in members):
-            files = [(member, member.path) for member in members if not member.is_dir]
-            return files, [member.path for member in members if member.is_dir]
-        tree = ZipTree(contents, self._link_text)
-        items, notes = expand(tree, limits)
-        self._notes += notes
-        files = [(tree.files[item.source], item.path) for item in items if not item.is_dir]
-        return files, [item.path for item in items if item.is_dir]
+    def _placing(self) -> Placing:
+        if self._tree is not None:
+            return self._tree.placing()
+        begun = {member.offset for member in self._contents.large}
+        return Placing(
+            [(member, member.path) for member in self._contents.large],
+            (
+                (None if member.is_dir else member, member.path)
+                for member in self._contents.members
+                if member.offset not in begun
+            ),
+            self._contents.nfiles,
+            self._contents.unpacked,
+        )
 
     def _link_text(self, member: Member) -> bytes:
         if member.size > LINK_MAX_BYTES or member.packed > 1 << 20:
@@ -70,16 +78,13 @@ class ZipPlan(StagingPlan):
 
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
         """See StagingPlan. Raises InvalidFields for members that turn out to be damaged."""
-        free = job.storebase.free_bytes()
-        if self._reserve and self._nbytes + self._reserve > free:
-            raise TooLarge(
-                f"data_file: unpacked, the inputs have {human_bytes(self._nbytes)}; of {human_bytes(free)} free disk"
-                f" space {human_bytes(self._reserve)} must stay free (PFCON_MIN_FREE_BYTES)"
-            )
-        with staging_directory(job) as partial:
-            unpack(self._upload.file.fileno(), self._files, self._directories, partial, report)
+        placing = self._placing()
+        room = Reservation(job.storebase, self._reserve)
+        with room, staging_directory(job) as partial:
+            room.reserve(max(self._on_disk, placing.nbytes), "data_file: unpacked, the inputs")
+            unpack(self._upload.file.fileno(), placing, partial, report, written=room.used)
             job.complete(partial)
-        return Staged(len(self._files), self._nbytes, self._notes)
+        return Staged(placing.nfiles, placing.nbytes, self._notes)
 
 
 @contextlib.contextmanager

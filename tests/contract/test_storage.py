@@ -13,7 +13,7 @@ from support.files import tree
 from support.storages import HARNESSES, REQUEST, StorageHarness, ZipfileHarness
 from support.zips import NO_LIMITS, RawMember, raw_zip
 
-from pfcon.errors import Absent, InvalidFields, PfconError, Refused, TooLarge
+from pfcon.errors import Absent, InvalidFields, PfconError, Refused, StorageFull
 from pfcon.models import INCOMING, OUTGOING
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings.model import StorageName
@@ -200,7 +200,7 @@ def test_a_failure_leaves_nothing_but_what_was_there(zipped: ZipfileHarness, job
 
 def test_an_upload_that_does_not_fit_the_disk_is_refused_first(zipped: ZipfileHarness, job: JobDir) -> None:
     zipped.make(replace(NO_LIMITS, free_bytes=1 << 60))
-    with pytest.raises(TooLarge, match="PFCON_MIN_FREE_BYTES"):
+    with pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
         stage(zipped.plan(FILES), job)
     assert not job.exists()
 

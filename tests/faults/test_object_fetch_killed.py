@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.object_inputs import ALL, BIG, MIB, SMALL, ObjectInputs
 
-from pfcon.errors import TooLarge
+from pfcon.errors import StorageFull
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
 from pfcon.storage.base import Staged
@@ -51,7 +51,7 @@ def test_a_full_disk_is_told_and_what_was_fetched_stays(
 ) -> None:
     inputs.job = little_disk.job(JobId("j1"))
     inputs.fill({**SMALL, **({name: BIG} if name == "in/big" else {f"{name}{n}": BIG[:MIB] for n in range(9)})})
-    with pytest.raises(TooLarge, match="the disk is full: there is no room for object 'in/"):
+    with pytest.raises(StorageFull, match="the disk is full: there is no room for object 'in/"):
         inputs.stage()
     assert all(data in (*SMALL.values(), BIG[:MIB]) for data in inputs.left())
 

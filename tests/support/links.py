@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pfcon.archive.members import read_contents
-from pfcon.archive.unzip import read_small
-from pfcon.archive.zip_links import ZipTree, expand
-from pfcon.links import Entry, Expansion
+from pfcon.archive.contents import read_contents
+from pfcon.archive.inflating import read_small
+from pfcon.archive.zip_index import ZipTree
+from pfcon.archive.zip_links import expand
+from pfcon.links import Entry, StagedItem
 from pfcon.links.budget import Budget
+from pfcon.links.expansion import Expansion
 
 from .zips import NO_LIMITS, good_zip, spooled
 
@@ -65,6 +67,25 @@ def stage_zip(files: Mapping[str, bytes | str]) -> tuple[dict[str, str], str]:
     upload = spooled(good_zip({name: c.encode() if isinstance(c, str) else c for name, c in files.items()}))
     with upload.file:
         contents = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
-        tree = ZipTree(contents, lambda member: read_small(upload.file.fileno(), member))
-        items, notes = expand(tree, NO_LIMITS)
-    return {item.path + "/" * item.is_dir: item.source for item in items}, "\n".join(notes)
+        with Recorder(
+            contents.members, contents.count, lambda member: read_small(upload.file.fileno(), member), None
+        ) as tree:
+            notes = expand(tree, NO_LIMITS, upload.size)
+            placed = {path: member for member, path in (*tree.placing().first, *tree.placing().rest)}
+    assert placed.keys() == {item.path for item in tree.items}
+    assert all(placed[item.path].path == item.source for item in tree.items if not item.is_dir)
+    return {item.path + "/" * item.is_dir: item.source for item in tree.items}, "\n".join(notes)
+
+
+class Recorder(ZipTree):
+    """A zip that tells what it was told to stage."""
+
+    items: tuple[StagedItem, ...] = ()
+
+    def stage(self, item: StagedItem) -> None:
+        self.items = (*self.items, item)
+        super().stage(item)
+
+    def unstage(self) -> None:
+        self.items = ()
+        super().unstage()

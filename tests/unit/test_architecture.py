@@ -15,10 +15,10 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["errors", "units", "network", "closing"],
+    ["errors", "units", "network", "closing", "compact"],
     ["models", "background", "descent", "__init__"],
     ["paths", "command", "settings", "tree", "links"],
-    ["auth", "logins", "os_errors", "archive", "progress"],
+    ["auth", "logins", "os_errors", "archive", "progress", "reservation"],
     ["storage", "compute", "records"],
     ["operations"],
     ["jobs"],

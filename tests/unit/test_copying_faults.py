@@ -8,7 +8,7 @@ import pytest
 from support.copies import Copied, items_of, stage
 from support.files import fill, tree
 
-from pfcon.errors import Refused, TooLarge
+from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.copy_file import SMALL, FileCopier
@@ -101,14 +101,14 @@ def test_a_file_that_became_a_symbolic_link_meanwhile_is_left_out_and_told(job: 
 def test_a_full_disk_is_told_with_figures_and_what_was_copied_stays(job: JobDir) -> None:
     fill(job.storebase.root, "in/a", "in/b")
     copied = Copied()
-    with pytest.raises(TooLarge, match=r"the disk is full: .* bytes of the inputs are copied, .* are free"):
+    with pytest.raises(StorageFull, match=r"the disk is full: .* bytes of the inputs are copied, .* are free"):
         stage(job, kind=copied.kind("in/b", lambda: OSError(errno.ENOSPC, "No space left on device")))
     assert stage(job).kept == 1
 
 
 def test_the_disk_s_reserve_is_not_used_up(storebase: StoreBase) -> None:
     free = storebase.free_bytes()
-    with pytest.raises(TooLarge, match="PFCON_MIN_FREE_BYTES"):
+    with pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
         Room(storebase.root, 1 << 30).take(free)
     Room(storebase.root, 0).take(1 << 60)
     Room(storebase.root, 1).take(1 << 20)

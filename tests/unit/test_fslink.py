@@ -14,9 +14,9 @@ from support.files import fill, tree
 from support.links import Tree
 from support.links_model import DIRECTORIES, check, flat, forests, model
 
-from pfcon.errors import InvalidFields, Refused, TooLarge
-from pfcon.links import Expansion
+from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge
 from pfcon.links.budget import InputsBudget, Notes
+from pfcon.links.expansion import Expansion
 from pfcon.models import CopyRequest, JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings.model import StorageName, UploadLimits
@@ -235,7 +235,7 @@ def test_links_that_multiply_without_end_hit_a_limit_of_their_own(storebase: Sto
 def test_the_disk_s_reserve_applies(job: JobDir) -> None:
     fill(job.storebase.root, "in/f")
     plan = FslinkStorage(job.storebase, replace(LIMITS, free_bytes=1 << 60)).plan(request("in"), None)
-    with pytest.raises(TooLarge, match="PFCON_MIN_FREE_BYTES"):
+    with pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
         plan.stage(job, lambda text: None)
     assert not job.incoming.exists()
 

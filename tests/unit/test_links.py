@@ -4,8 +4,9 @@ import pytest
 from support.links import MemoryStorage, stage, tree_of
 
 from pfcon.errors import Refused, TooLarge
-from pfcon.links import Expansion, is_at_or_below
+from pfcon.links import is_at_or_below
 from pfcon.links.budget import Budget
+from pfcon.links.expansion import Expansion
 
 
 def test_the_contracts_example() -> None:

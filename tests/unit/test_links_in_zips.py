@@ -6,9 +6,10 @@ import pytest
 from support.links import stage_zip
 from support.zips import NO_LIMITS, good_zip, spooled
 
-from pfcon.archive.members import read_contents
-from pfcon.archive.unzip import read_small
-from pfcon.archive.zip_links import ZipTree, expand
+from pfcon.archive.contents import read_contents
+from pfcon.archive.inflating import read_small
+from pfcon.archive.zip_index import ZipTree
+from pfcon.archive.zip_links import expand
 from pfcon.errors import TooLarge
 
 
@@ -71,9 +72,9 @@ def test_limits_of_the_upload_hold_for_expanded_zips() -> None:
     upload = spooled(good_zip(files))
     with upload.file:
         contents = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
-        tree = ZipTree(contents, lambda member: read_small(upload.file.fileno(), member))
-        with pytest.raises(TooLarge, match="PFCON_MAX_UNPACKED_BYTES"):
-            expand(tree, replace(NO_LIMITS, unpacked_bytes=500))
+        tree = ZipTree(contents.members, contents.count, lambda member: read_small(upload.file.fileno(), member), None)
+        with tree, pytest.raises(TooLarge, match="PFCON_MAX_UNPACKED_BYTES"):
+            expand(tree, replace(NO_LIMITS, unpacked_bytes=500), upload.size)
 
 
 def test_in_a_zip_what_a_name_in_the_way_keeps_from_where_it_was_to_be_moved_stays_in_place() -> None:

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from support.links import MemoryStorage, Tree, stage_zip, tree_of
 from support.links_model import DIRECTORIES, check, flat, forests, model, told_of
 
-from pfcon.links import Expansion, is_at_or_below
+from pfcon.links import is_at_or_below
 from pfcon.links.budget import Budget
+from pfcon.links.expansion import Expansion
 
 
 @settings(max_examples=2000)

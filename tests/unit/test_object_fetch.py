@@ -9,7 +9,7 @@ import pytest
 from fakes.memory_store import MemoryStore
 from support.files import tree
 
-from pfcon.errors import Refused, TooLarge
+from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
@@ -177,7 +177,7 @@ def test_what_could_be_checked_by_its_size_alone_is_told_once(store: MemoryStore
 
 def test_the_disk_s_reserve_is_not_used_up(store: MemoryStore, job: JobDir) -> None:
     store.add("in/a", b"x")
-    with pytest.raises(TooLarge, match="PFCON_MIN_FREE_BYTES"):
+    with pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
         stage(store, job, reserve=1 << 60)
     assert not job.path.exists()
 

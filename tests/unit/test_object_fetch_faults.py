@@ -11,7 +11,7 @@ from fakes.memory_store import MemoryStore
 from support.files import tree
 from support.waiting import eventually
 
-from pfcon.errors import Refused, TooLarge, Unreachable
+from pfcon.errors import Refused, StorageFull, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
@@ -197,7 +197,7 @@ def test_a_full_disk_is_told_with_the_object_s_name(job: JobDir, size: int, monk
     monkeypatch.setattr(os, "pwrite", no_room)
     store = MemoryStore()
     store.add("in/x", DATA[:size])
-    with pytest.raises(TooLarge, match=r"the disk is full: there is no room for object 'in/x'; .* are free"):
+    with pytest.raises(StorageFull, match=r"the disk is full: there is no room for object 'in/x'; .* are free"):
         stage(store, job)
     assert not job.path.exists()
 

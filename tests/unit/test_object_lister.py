@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.links_model import check, model
 
 from pfcon.errors import Refused, Unreachable
-from pfcon.links import Expansion
 from pfcon.links.budget import InputsBudget, Notes
+from pfcon.links.expansion import Expansion
 from pfcon.storage.objects import lister, remembered
 from pfcon.storage.objects.lister import ObjectLister
 from pfcon.storage.objects.retrying import Retrying

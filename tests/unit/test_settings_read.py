@@ -58,7 +58,7 @@ def test_the_default_development_settings_are_these() -> None:
             limits=UploadLimits(
                 upload_bytes=274_877_906_944,
                 unpacked_bytes=1_099_511_627_776,
-                files=1_000_000,
+                files=2_000_000,
                 ratio=250,
                 free_bytes=268_435_456,
                 form_bytes=4_194_304,

@@ -15,8 +15,8 @@ from support.files import tree
 from support.zips import MIB, NO_LIMITS, RawMember, deflate, good_zip, raw_zip, spooled
 
 from pfcon.archive import deflate as codec
-from pfcon.archive import unzip
-from pfcon.archive.members import Contents, read_contents
+from pfcon.archive import inflating, unzip
+from pfcon.archive.contents import Contents, read_contents
 from pfcon.errors import InvalidFields
 from pfcon.settings.model import UploadLimits
 
@@ -32,9 +32,12 @@ def unpack(content: bytes, target: Path) -> None:
     target.mkdir()
     with upload.file:
         contents = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
-        files = [(member, member.path) for member in contents.members if not member.is_dir]
-        directories = [member.path for member in contents.members if member.is_dir]
-        unzip.unpack(upload.file.fileno(), files, directories, target, lambda text: None)
+        unzip.unpack(upload.file.fileno(), placing(contents), target, lambda text: None)
+
+
+def placing(contents: Contents) -> unzip.Placing:
+    rest = [(None if member.is_dir else member, member.path) for member in contents.members]
+    return unzip.Placing([], rest, contents.nfiles, contents.unpacked)
 
 
 def fault_of(content: bytes) -> str:
@@ -52,7 +55,7 @@ FILES = {
     "deep/zeros": bytes(5 * MIB),
     "empty": b"",
     "ü/名.txt": b"unicode",
-    "exactly": bytes(unzip.CHUNK * 16),
+    "exactly": bytes(inflating.CHUNK * 16),
 }
 
 
@@ -98,7 +101,7 @@ def test_more_members_than_16_bits_count_are_read() -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for number in range(66_000):
             archive.writestr(zipfile.ZipInfo(str(number)), b"")
-    assert len(read(buffer.getvalue()).members) == 66_000
+    assert read(buffer.getvalue()).nfiles == 66_000
 
 
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=9)
@@ -202,7 +205,7 @@ def test_a_damaged_zip_is_refused_or_unpacked_but_never_crashes(data: st.DataObj
             found = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
             for member in found.members:
                 if not member.is_dir and member.size < MIB:
-                    unzip.read_small(upload.file.fileno(), member)
+                    inflating.read_small(upload.file.fileno(), member)
         except InvalidFields:
             pass
 
@@ -232,9 +235,8 @@ def test_progress_is_reported_while_unpacking(tmp_path: Path) -> None:
     upload = spooled(good_zip({f"f{i}": bytes(5 * MIB) for i in range(20)}))
     told: list[str] = []
     with upload.file:
-        members = read_contents(upload.file.fileno(), upload.size, NO_LIMITS).members
-        files = [(member, member.path) for member in members]
-        unzip.unpack(upload.file.fileno(), files, [], tmp_path, told.append, every=0.0001)
+        contents = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
+        unzip.unpack(upload.file.fileno(), placing(contents), tmp_path, told.append, every=0.0001)
     assert re.fullmatch(r"staging inputs: \d+ of 20 files, .+ of 100\.0 MiB", told[0])
 
 
@@ -259,9 +261,9 @@ def test_an_existing_file_is_never_written_to(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a").symlink_to(tmp_path / "outside")
     with upload.file:
-        members = read_contents(upload.file.fileno(), upload.size, NO_LIMITS).members
+        contents = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
         with pytest.raises(OSError, match="exists"):
-            unzip.unpack(upload.file.fileno(), [(members[0], "a")], [], tmp_path / "out", lambda text: None)
+            unzip.unpack(upload.file.fileno(), placing(contents), tmp_path / "out", lambda text: None)
     assert (tmp_path / "outside").read_bytes() == b"old"
 
 

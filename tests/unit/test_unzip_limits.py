@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.zips import MIB, NO_LIMITS, RawMember, good_zip, raw_zip, spooled
 
-from pfcon.archive.members import Contents, read_contents
+from pfcon.archive.contents import Contents, read_contents
 from pfcon.errors import TooLarge
 from pfcon.settings.model import UploadLimits
 

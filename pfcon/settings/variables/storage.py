@@ -33,28 +33,28 @@ PFCON_MAX_UPLOAD_BYTES = Variable(
 PFCON_MAX_UNPACKED_BYTES = Variable(
     "PFCON_MAX_UNPACKED_BYTES",
     kinds.size(),
-    "Largest sum of an upload's unpacked files.",
+    "Largest sum of an upload's unpacked files, with what links in it stand for.",
     default="1 TiB",
     storages=_ZIP,
 )
 PFCON_MAX_FILES = Variable(
     "PFCON_MAX_FILES",
     kinds.number(0, 10**12),
-    "Most files of an upload; 0 is no limit.",
-    default="1000000",
+    "Most files and directories of an upload, and of what links in it stand for; 0 is no limit.",
+    default="2000000",
     storages=_ZIP,
 )
 PFCON_MAX_RATIO = Variable(
     "PFCON_MAX_RATIO",
     kinds.number(0, 10**6),
-    "Most bytes that a byte of an upload may unpack to; 0 is no limit.",
+    "Most bytes that a byte of an upload may unpack to, with what links in it stand for; 0 is no limit.",
     default="250",
     storages=_ZIP,
 )
 PFCON_MIN_FREE_BYTES = Variable(
     "PFCON_MIN_FREE_BYTES",
     kinds.size(),
-    "Free space of storeBase that inputs never use up.",
+    "Free space of storeBase that uploads and inputs never use up; it is reserved before it is used.",
     default="256 MiB",
 )
 PFCON_MAX_FORM_BYTES = Variable(

@@ -8,8 +8,8 @@ is missing and verifies the rest anew.
 import contextlib
 from collections.abc import Callable, Iterator
 
-from pfcon.links import Expansion
 from pfcon.links.budget import InputsBudget, Notes
+from pfcon.links.expansion import Expansion
 from pfcon.paths import JobDir
 from pfcon.storage.base import Staged
 from pfcon.storage.objects.lister import ObjectLister
@@ -34,8 +34,8 @@ def fetch(  # noqa: PLR0917 - what a StagingPlan has to be told
     inputs, output_dir: paths in their normal forms, see ``pfcon.links``. reserve: bytes of disk that must stay free.
     An object that is deleted meanwhile is left out with a note, one that is replaced is fetched in its new version.
     After an error, what was fetched stays for the next try, apart from ``incoming``. Raises Refused, which names an
-    object where one is at fault, TooLarge, Unreachable once the store has been silent for ``retrying.PATIENCE``, and
-    OSError.
+    object where one is at fault, TooLarge, StorageFull, Unreachable once the store has been silent for
+    ``retrying.PATIENCE``, and OSError.
     """
     notes, retrying = Notes(), Retrying()
     with (

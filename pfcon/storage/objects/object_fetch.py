@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from pfcon.errors import Refused, TooLarge
+from pfcon.errors import Refused, StorageFull
 from pfcon.links import StagedItem
 from pfcon.storage.copy_file import reserve
 from pfcon.storage.objects.getting import Write
@@ -84,7 +84,7 @@ class ObjectFetch:
                 raise
             found = os.statvfs(self._run.target)
             free = human_bytes(found.f_bavail * found.f_frsize)
-            raise TooLarge(
+            raise StorageFull(
                 f"the disk is full: there is no room for object {item.source!r}; {human_bytes(self._run.nbytes)} of"
                 f" the inputs are fetched, {free} are free"
             ) from fault
@@ -179,7 +179,7 @@ class _Sink:
         self._run, self._fd = run, file.fd
 
     def begin(self, described: Described) -> Write:
-        """See Getter. Raises TooLarge."""
+        """See Getter. Raises StorageFull."""
         self._run.room.take(described.size)
         if os.fstat(self._fd).st_size:  # of another version; ext4 flushes what was truncated when it is closed
             os.ftruncate(self._fd, 0)

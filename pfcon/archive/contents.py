@@ -1,0 +1,213 @@
+"""What an upload holds, checked as a whole before anything is written, in little memory however much that is.
+
+The central directory of a million members takes a hundred megabytes, and objects for them several times that. So it is
+read as a stream, and again when it is unpacked. In between a hash of each path and, where the members are in no order,
+the place of each are kept: some 30 bytes. The members themselves are kept where they are few.
+"""
+
+import hashlib
+import heapq
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+from pfcon.archive import central_directory
+from pfcon.archive.faults import above, above_bytes, bad_member, bad_zip, shown_name
+from pfcon.archive.members import LOCAL_HEADER_BYTES, Member, accepted
+from pfcon.compact import Marks
+from pfcon.models import LINK_SUFFIX
+from pfcon.settings.model import UploadLimits
+
+RATIO_FROM = 256 << 20  # unpacked bytes; below, masks of one value legitimately shrink a thousandfold
+LARGE = 1 << 20  # bytes, packed or not, above which a member is no small one
+_BLOCK = 4096  # bytes that most file systems give to a file at once
+_KEPT, _KEPT_CHARACTERS = 16_384, 2 << 20  # members that are kept at most, and characters of their paths
+_FIRST = 1024  # large members that can be begun with
+_DIRECTORY, _PARENT, _FILE = 1, 2, 4  # marks of a path: a member that is one, a directory above members, a file
+_SORTED_AT_ONCE = 1 << 16
+_SUMS = 1 << 256
+
+
+class Contents:
+    """Checked members. For one thread at a time, while the upload is open.
+
+    nfiles: without directories. unpacked: the sum of the declared sizes, in bytes; on_disk: with what file systems
+    round them up to. digest: hex, of names, sizes and CRCs, blind to order, times and compression. links: whether any
+    is a ChRIS link. large: of the files above LARGE those that can be begun with, the largest first.
+    """
+
+    def __init__(
+        self, fd: int, directory: central_directory.Directory, notes: tuple[str, ...], census: "_Census"
+    ) -> None:
+        self._fd, self._directory, self.notes = fd, directory, notes
+        self.nfiles, self.unpacked, self.on_disk = census.nfiles, census.unpacked, census.on_disk
+        self.count, self.links, self.digest = census.paths.count, census.links, census.digest
+        self._offsets = None if census.ordered else _sorted(census.offsets)
+        self._kept: tuple[Member, ...] | None = None
+        if census.kept is not None:
+            self._kept = tuple(self._bounded(sorted(census.kept, key=lambda member: member.offset)))
+        elif self._offsets is not None:
+            for _ in self.members:  # each is checked against the one that follows it
+                pass
+        ends = self._offsets or census.offsets
+        large = sorted(census.large, reverse=True)
+        self.large = tuple(member._replace(end=_end(ends, member, directory.start)) for _, _, member in large)
+
+    @property
+    def members(self) -> Iterable[Member]:
+        """All of them; where they are many, read from the upload anew each time."""
+        if self._kept is not None:
+            return self._kept
+        members = accepted(central_directory.entries(self._fd, self._directory), [])
+        return self._bounded(members) if self._offsets is None else self._looked_up(members, self._offsets)
+
+    def _bounded(self, members: Iterable[Member]) -> Iterator[Member]:
+        """Give each member its ``end``: where the next begins. Members that share data, as in bombs, are refused."""
+        held: Member | None = None
+        for member in members:
+            if held is not None:
+                yield _bounded(held, member.offset)
+            held = member
+        if held is not None:
+            yield _bounded(held, self._directory.start)
+
+    def _looked_up(self, members: Iterable[Member], offsets: "array[int]") -> Iterator[Member]:
+        return (_bounded(member, _end(offsets, member, self._directory.start)) for member in members)
+
+
+def read_contents(fd: int, file_size: int, limits: UploadLimits) -> Contents:
+    """Read and check all members of a zip of ``file_size`` bytes.
+
+    Raises InvalidFields for what is malformed or not accepted, naming the member, and TooLarge above a limit.
+    """
+    if limits.upload_bytes and file_size > limits.upload_bytes:
+        raise above_bytes("the zip has", file_size, limits.upload_bytes, "PFCON_MAX_UPLOAD_BYTES")
+    directory = central_directory.find_directory(fd, file_size)
+    if limits.files and directory.members > limits.files:
+        raise above("the number of the zip's members is", directory.members, limits.files, "PFCON_MAX_FILES")
+    notes: list[str] = []
+    census = _Census(limits.files)
+    for member in accepted(central_directory.entries(fd, directory), notes):
+        census.add(member)
+    census.check_sums(file_size, directory.start, limits)
+    return Contents(fd, directory, tuple(notes), census)
+
+
+class _Census:
+    """What all members are together. No two may claim one path, nor a file be a directory of others.
+
+    most: files and directories, those that are only in the names of others too; 0 is no limit.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.paths = Marks()
+        self.offsets = array("Q")
+        self.kept: list[Member] | None = []
+        self.large: list[tuple[int, int, Member]] = []
+        self.nfiles = self.unpacked = self.on_disk = 0
+        self.ordered = True
+        self.links = False
+        self._characters = self._sum = 0
+        self._above = ""  # of the last member
+        self._after = self._last = -1  # where the last member's data end at the earliest, and where it begins
+        self._overlapping = self._last_path = ""
+
+    @property
+    def digest(self) -> str:
+        return f"{self._sum:064x}"
+
+    def add(self, member: Member) -> None:
+        """Raises InvalidFields, TooLarge."""
+        self._claim(member)
+        path, is_dir, _, crc, packed, size, offset, _ = member
+        text = f"{path}{'/' if is_dir else ''}\0{size}\0{crc}"
+        self._sum = (self._sum + int.from_bytes(hashlib.sha256(text.encode()).digest())) % _SUMS
+        self.offsets.append(offset)
+        if offset <= self._last:
+            self.ordered = False
+        elif offset < self._after:
+            self._overlapping = self._overlapping or self._last_path
+        self._last, self._after, self._last_path = offset, offset + LOCAL_HEADER_BYTES + packed, path
+        if self.kept is not None:
+            self._keep(member)
+        if not is_dir:
+            self.nfiles += 1
+            self.unpacked += size
+            self.on_disk += -(-size // _BLOCK) * _BLOCK
+            self.links = self.links or path.endswith(LINK_SUFFIX)
+            if size > LARGE or packed > LARGE:
+                (heapq.heappush if len(self.large) < _FIRST else heapq.heappushpop)(
+                    self.large, (size, len(self.offsets), member)
+                )
+
+    def _claim(self, member: Member) -> None:
+        path, paths = member.path, self.paths
+        before = paths.add(path, _DIRECTORY if member.is_dir else _FILE)
+        if before & (_DIRECTORY | _FILE):
+            raise bad_member(path, "is there twice")
+        if before and not member.is_dir:
+            raise bad_member(path, "is a file and a directory")
+        above_it = path.rpartition("/")[0]
+        if above_it != self._above:
+            self._above = above_it
+            while above_it:
+                before = paths.add(above_it, _PARENT)
+                if before & _FILE:
+                    raise bad_member(above_it, "is a file and a directory")
+                if before & _PARENT:
+                    break
+                above_it = above_it.rpartition("/")[0]
+        if self._most and paths.count > self._most:
+            count = "the number of the zip's files and directories is at least"
+            raise above(f"at {shown_name(path)} {count}", paths.count, self._most, "PFCON_MAX_FILES")
+
+    def _keep(self, member: Member) -> None:
+        if self.kept is not None:
+            self.kept.append(member)
+            self._characters += len(member.path)
+            if len(self.kept) > _KEPT or self._characters > _KEPT_CHARACTERS:
+                self.kept = None
+
+    def check_sums(self, file_size: int, directory_start: int, limits: UploadLimits) -> None:
+        """Raises TooLarge; InvalidFields for members in order that overlap."""
+        check_unpacked(self.unpacked, file_size, limits)
+        self.on_disk += (self.paths.count - self.nfiles) * _BLOCK
+        if self._after > directory_start:
+            self._overlapping = self._overlapping or self._last_path
+        if self.ordered and self._overlapping:
+            raise _overlaps(self._overlapping)
+
+
+def check_unpacked(unpacked: int, file_size: int, limits: UploadLimits, what: str = "unpacked, the zip") -> None:
+    """Raises TooLarge when so many bytes are too many, or too many for a zip of that size."""
+    if limits.unpacked_bytes and unpacked > limits.unpacked_bytes:
+        raise above_bytes(f"{what} has", unpacked, limits.unpacked_bytes, "PFCON_MAX_UNPACKED_BYTES")
+    if limits.ratio and unpacked > RATIO_FROM and unpacked > limits.ratio * file_size:
+        ratio = -(-unpacked // file_size)
+        raise above(f"{what} has a compression ratio of", ratio, limits.ratio, "PFCON_MAX_RATIO")
+
+
+def _sorted(offsets: "array[int]") -> "array[int]":
+    """In parts: numbers in a list take five times as much as in an array."""
+    step = _SORTED_AT_ONCE
+    parts = [array("Q", sorted(offsets[start : start + step])) for start in range(0, len(offsets), step)]
+    return array("Q", heapq.merge(*parts))
+
+
+def _end(offsets: "array[int]", member: Member, directory_start: int) -> int:
+    """Where the member that follows one begins: at the same place, where two share it."""
+    after = bisect_right(offsets, member.offset)
+    if after > 1 and offsets[after - 2] == member.offset:
+        return member.offset
+    return offsets[after] if after < len(offsets) else directory_start
+
+
+def _bounded(member: Member, end: int) -> Member:
+    if member.offset + LOCAL_HEADER_BYTES + member.packed > end:
+        raise _overlaps(member.path)
+    return member._replace(end=end)
+
+
+def _overlaps(path: str) -> Exception:
+    return bad_zip(f"member {shown_name(path)} overlaps with what follows it")

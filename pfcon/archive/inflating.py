@@ -1,0 +1,84 @@
+"""Members as the bytes that they hold."""
+
+import os
+from collections.abc import Iterator
+
+from pfcon.archive.deflate import CODEC
+from pfcon.archive.faults import bad_zip, shown_name
+from pfcon.archive.members import LOCAL_HEADER_BYTES, STORED, Member
+
+CHUNK = 128 << 10  # bytes of one read and at most of one write
+
+
+def read_small(fd: int, member: Member) -> bytes:
+    """The content of a member of at most 1 MiB. Raises InvalidFields when it is damaged."""
+    span = min(member.end - member.offset, LOCAL_HEADER_BYTES + 2 * 0xFFFF + member.packed)
+    return bytes(inflate_small(memoryview(os.pread(fd, span, member.offset)), member))
+
+
+def verify(member: Member, size: int, crc: int) -> None:
+    """Raises InvalidFields when a member is not what it says it is."""
+    if size > member.size:
+        raise bad_zip(f"member {shown_name(member.path)} holds more than the {member.size} bytes it declares")
+    if size < member.size:
+        raise bad_zip(f"member {shown_name(member.path)} holds {size} of the {member.size} bytes it declares")
+    if crc != member.crc:
+        raise bad_zip(f"member {shown_name(member.path)} has a wrong CRC-32")
+
+
+def _data_start(header: bytes | memoryview, member: Member) -> int:
+    """Where the data begin, relative to the local header."""
+    if len(header) < LOCAL_HEADER_BYTES or bytes(header[:4]) != b"PK\x03\x04":
+        raise bad_zip(f"member {shown_name(member.path)} has no local header")
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    start = LOCAL_HEADER_BYTES + lengths
+    if member.offset + start + member.packed > member.end:
+        raise bad_zip(f"member {shown_name(member.path)} overlaps with what follows it")
+    return start
+
+
+def inflate_small(block: memoryview, member: Member) -> bytes | memoryview:
+    """The content of a member from its bytes in the zip, header and all. Raises InvalidFields when it is damaged."""
+    start = _data_start(block, member)
+    packed = block[start : start + member.packed]
+    if len(packed) < member.packed:
+        raise bad_zip("it is cut off")
+    data: bytes | memoryview = packed
+    if member.method != STORED:
+        inflater = CODEC.inflater()
+        try:
+            data = inflater.decompress(packed, member.size + 1)
+        except CODEC.error:
+            raise bad_zip(f"member {shown_name(member.path)} can't be unpacked") from None
+    verify(member, len(data), CODEC.crc32(data))
+    return data
+
+
+def _packed(fd: int, member: Member) -> Iterator[bytes]:
+    at = member.offset + _data_start(os.pread(fd, LOCAL_HEADER_BYTES, member.offset), member)
+    left = member.packed
+    while left:
+        chunk = os.pread(fd, min(CHUNK, left), at)
+        if not chunk:
+            raise bad_zip("it is cut off")
+        at, left = at + len(chunk), left - len(chunk)
+        yield chunk
+
+
+def inflated(fd: int, member: Member) -> Iterator[bytes]:
+    """The content of a member in chunks of at most CHUNK bytes, unverified. Raises InvalidFields."""
+    if member.method == STORED:
+        yield from _packed(fd, member)
+        return
+    inflater = CODEC.inflater()
+    try:
+        for chunk in _packed(fd, member):
+            data = inflater.decompress(chunk, CHUNK)
+            while data:
+                yield data
+                data = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, CHUNK)
+            if inflater.eof:
+                return
+    except CODEC.error:
+        raise bad_zip(f"member {shown_name(member.path)} can't be unpacked") from None
+    raise bad_zip(f"member {shown_name(member.path)} ends in the middle of its data")

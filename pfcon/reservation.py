@@ -1,0 +1,158 @@
+"""Space of storeBase's file system that is reserved before it is used, among all threads and processes of a service.
+
+Each reservation is a file in ``.pfcon/reserved`` that says how many bytes its holder has yet to write, locked
+(flock(2)) as long as he lives: one that nobody locks is a dead process's, and is removed. Looking at all of them, at
+what is free, and making another are one step under a lock. So it needs nothing of the file system but locks:
+fallocate(2) is not there on every NFS, and space for the files of a zip can't be had by it at all.
+
+What a file system has promised, but not taken from what it calls free yet, is not seen: NFS before a client's writes
+reach the server. Holders report what they have written, so that nothing counts twice for long.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from pfcon.errors import StorageFull
+from pfcon.paths import StoreBase
+from pfcon.units import human_bytes
+
+STEP = 64 << 20  # bytes that are reserved at once for what grows
+_TELL = 8 << 20  # bytes written until others are told
+_NUMBER = 8  # bytes of a reservation's file
+_PREFIX = "reserved-"
+
+
+class Reservation:
+    """A context; its end lets go of what is left. For several threads.
+
+    free_bytes: what must stay free (PFCON_MIN_FREE_BYTES); 0 reserves nothing and refuses nothing.
+    """
+
+    def __init__(self, storebase: StoreBase, free_bytes: int) -> None:
+        self._storebase, self._must_stay = storebase, free_bytes
+        self._fd = -1
+        self._path = ""
+        self._left = self._told = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            if self._fd >= 0:
+                with contextlib.suppress(OSError):  # others remove it: nobody locks it any more
+                    os.unlink(self._path)
+                os.close(self._fd)
+                self._fd = -1
+
+    def reserve(self, size: int, what: str) -> None:
+        """Have so many bytes more. ``what`` needs them, in the plural. Raises StorageFull, OSError."""
+        if self._must_stay and size > 0:
+            with self._lock:
+                self._reserve(size, size, what)
+
+    def have(self, size: int, what: str, *, at_most: int = STEP) -> None:
+        """Have so many bytes for what is written next: of what is reserved, or more, in steps. See ``reserve``.
+
+        at_most: bytes that all that is yet to come can need.
+        """
+        if self._must_stay:
+            with self._lock:
+                if size > self._left:
+                    self._reserve(size - self._left, max(size, min(STEP, at_most)) - self._left, what)
+
+    def check(self, size: int, what: str) -> None:
+        """Raises StorageFull when so many bytes are not there now, OSError. Nothing is reserved."""
+        if self._must_stay:
+            with _alone(self._storebase) as directory:
+                self._room(directory, size, what)
+
+    def used(self, size: int) -> None:
+        """So many of the reserved bytes have been written."""
+        if self._must_stay:
+            with self._lock:
+                self._left = max(0, self._left - size)
+                if self._told - self._left >= _TELL:
+                    self._tell()
+
+    def _tell(self) -> None:
+        os.pwrite(self._fd, self._left.to_bytes(_NUMBER, "little"), 0)
+        self._told = self._left
+
+    def _room(self, directory: str, least: int, what: str) -> int:
+        others = _outstanding(directory, self._path)
+        free = self._storebase.free_bytes()
+        room = free - others - self._left - self._must_stay
+        if room < least:
+            raise _full(what, least, free, others, self._must_stay)
+        return room
+
+    def _reserve(self, least: int, wanted: int, what: str) -> None:
+        try:
+            with _alone(self._storebase) as directory:
+                room = self._room(directory, least, what)
+                if self._fd < 0:
+                    self._fd, self._path = tempfile.mkstemp(dir=directory, prefix=_PREFIX)
+                    fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._left += max(least, min(wanted, room))
+                self._tell()
+        except OSError as fault:
+            if fault.errno in (errno.ENOSPC, errno.EDQUOT):  # no inodes, or a quota
+                raise StorageFull(f"{what} need {least} bytes: {fault.strerror}") from fault
+            raise
+
+
+@contextlib.contextmanager
+def _alone(storebase: StoreBase) -> Iterator[str]:
+    directory = storebase.private_dir("reserved")
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield str(directory)
+    finally:
+        os.close(fd)
+
+
+def _outstanding(directory: str, mine: str) -> int:
+    """What others have reserved and not written yet."""
+    total = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX) and entry.path != mine:
+                total += _look(entry.path)
+    return total
+
+
+def _look(path: str) -> int:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # its holder has just ended
+        return 0
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int.from_bytes(os.pread(fd, _NUMBER, 0), "little")
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return 0
+    finally:
+        os.close(fd)
+
+
+def _full(what: str, needed: int, free: int, others: int, must_stay: int) -> StorageFull:
+    reserved = f", of which {human_bytes(others)} are reserved by others" if others else ""
+    return StorageFull(
+        f"{what} need {human_bytes(needed)} ({needed} bytes); storeBase has {human_bytes(free)} free ({free} bytes)"
+        f"{reserved}, and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
+    )
