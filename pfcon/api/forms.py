@@ -69,6 +69,8 @@ def _form_too_large(limits: UploadLimits) -> TooLarge:
 
 def _read_urlencoded(request: Request, limits: UploadLimits) -> Form:
     length = request.content_length
+    if length is not None and length > limits.form_bytes:
+        raise _form_too_large(limits)
     body = b"".join(_pieces(request, limits.form_bytes + 1))
     if len(body) > limits.form_bytes:
         raise _form_too_large(limits)
