@@ -22,6 +22,7 @@ from pfcon.front.serving import ServingWorker, address
 log = logging.getLogger(__name__)
 
 TICK = 0.5  # seconds between two looks at the deadlines
+EXPIRE_AT_ONCE = 32  # many that came together must not keep the others waiting
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}  # of accept(2): the listener's; else the client's
 PAUSE = 0.1  # seconds without accepting where the machine has no room
@@ -56,12 +57,14 @@ class FrontWorker(ServingWorker):
     def _turn(self) -> None:
         self.notify()
         paused = not self._accepting  # type: ignore[attr-defined]
-        self.wait_for_and_dispatch_events(PAUSE if paused else TICK)
+        pause = PAUSE if paused else TICK
+        self.wait_for_and_dispatch_events(max(0.0, min(pause, self._next_look - time.monotonic())))
         now = time.monotonic()
         if now >= self._next_look:
-            self._next_look = now + TICK
-            for connection in self._room.overdue(now):
+            overdue = self._room.overdue(now)
+            for connection in overdue[:EXPIRE_AT_ONCE]:
                 self._expire(connection)
+            self._next_look = now if len(overdue) > EXPIRE_AT_ONCE else now + TICK
 
     def _end(self) -> None:
         now = time.monotonic()
