@@ -102,6 +102,14 @@ class Client:
         """A GET request for a connection that is kept."""
         return self._head("GET", path, "").encode()
 
+    def lone_request(self, path: str) -> bytes:
+        """A GET request for a connection of its own."""
+        return self._head("GET", path, "Connection: close\r\n").encode()
+
+    def begun_post(self, path: str, kind: str, length: int) -> bytes:
+        """The head of a POST whose body is still to come."""
+        return self._head("POST", path, f"Content-Type: {kind}\r\nContent-Length: {length}\r\n").encode()
+
     def _head(self, method: str, path: str, rest: str) -> str:
         return f"{method} /api/v1/{path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: {self._authorization}\r\n{rest}\r\n"
 

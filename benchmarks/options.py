@@ -8,6 +8,7 @@ SECTIONS = (
     "staging",
     "download",
     "health",
+    "attack",
     "large",
     "memory",
     "status",

@@ -1,4 +1,4 @@
-"""Asks for ``health/`` all the time, from a process of its own, while something else goes on."""
+"""Asks for ``health/``, or something else, all the time, from a process of its own, while something else goes on."""
 
 import socket
 import time
@@ -19,9 +19,9 @@ REQUEST = f"GET /api/v1/health/ HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\
 class HealthProbe:
     """A context; ``seconds`` of each answer afterwards. A slow answer does not keep the next question back."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, request: bytes = REQUEST) -> None:
         self._parent, child = CONTEXT.Pipe()
-        self._process = CONTEXT.Process(target=_ask_all_the_time, args=(port, child), daemon=True)
+        self._process = CONTEXT.Process(target=_ask_all_the_time, args=(port, child, request), daemon=True)
         self.seconds: list[float] = []
 
     def __enter__(self) -> "HealthProbe":
@@ -36,32 +36,32 @@ class HealthProbe:
         answers = self._parent.recv()
         self._process.join()
         if isinstance(answers, str):
-            raise Broken(f"health/ was not answered: {answers}")
+            raise Broken(f"a question was not answered: {answers}")
         self.seconds = answers
 
 
-def _ask_all_the_time(port: int, parent: Connection) -> None:
+def _ask_all_the_time(port: int, parent: Connection, request: bytes) -> None:
     asked: list[Future[float]] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        ask_once(port)
+        ask_once(port, request=request)
         parent.send("begun")
         begun = time.perf_counter()
         while not parent.poll(max(0.0, begun + len(asked) * INTERVAL - time.perf_counter())):
-            asked.append(pool.submit(ask_once, port, time.perf_counter()))
+            asked.append(pool.submit(ask_once, port, time.perf_counter(), request))
         try:
             parent.send([answer.result() for answer in asked])
         except (OSError, Broken) as fault:
             parent.send(repr(fault))
 
 
-def ask_once(port: int, begun: float | None = None) -> float:
-    """Seconds from ``begun``, or now, until ``health/`` has answered on a connection of its own."""
+def ask_once(port: int, begun: float | None = None, request: bytes = REQUEST) -> float:
+    """Seconds from ``begun``, or now, until a request was answered with 200 on a connection of its own."""
     begun = time.perf_counter() if begun is None else begun
     with socket.create_connection((HOST, port), PATIENCE) as connection:
-        connection.sendall(REQUEST)
+        connection.sendall(request)
         answer = b""
         while piece := connection.recv(4096):
             answer += piece
     if not answer.startswith(b"HTTP/1.1 200"):
-        raise Broken(f"health/: {answer[:200]!r}")
+        raise Broken(f"a probe: {answer[:200]!r}")
     return time.perf_counter() - begun

@@ -3,14 +3,18 @@
 import ctypes
 import logging
 import os
+import resource
 import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from pfcon.app import create_app, jobs_of
+from pfcon.api.service import MAX_CREDENTIALS
+from pfcon.app import PREFIX, create_app, jobs_of
 from pfcon.background import Ticker
 from pfcon.errors import ConfigurationError, PfconError
+from pfcon.front.options import FrontOptions
+from pfcon.front.worker import FrontWorker
 from pfcon.paths import StoreBase
 from pfcon.records.lease import LEASE
 from pfcon.settings.model import Settings
@@ -21,6 +25,7 @@ log = logging.getLogger(__name__)
 TICK = LEASE / 3  # seconds between two renewals of a process's lease
 SWITCH_INTERVAL = 0.001  # seconds; a thread that unpacks must not keep a health request waiting
 BACKLOG = 2048
+CONNECTIONS = 2048  # of one process; where there is no place, unfinished requests are closed, the oldest first
 STALLED = 120  # seconds without a sign of life after which a worker is ended; a busy machine may stop one for a while
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -31,6 +36,13 @@ class Server(BaseApplication):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app = create_app(settings)
+        self.front_options = FrontOptions(
+            auth=settings.auth,
+            timeout=settings.server.header_timeout,
+            form_bytes=settings.storage.limits.form_bytes,
+            login_path=f"{PREFIX}/auth-token/",
+            login_bytes=MAX_CREDENTIALS,
+        )
         super().__init__()
 
     def load_config(self) -> None:
@@ -41,7 +53,9 @@ class Server(BaseApplication):
             "bind": f"{host}:{server.port}",
             "workers": server.workers,
             "threads": server.threads,
-            "worker_class": "gthread",
+            "worker_class": FrontWorker,
+            "worker_connections": _connections(server.threads),
+            "http_parser": "python",  # the one that the front was made for
             "timeout": STALLED,
             "graceful_timeout": server.graceful_timeout,
             "backlog": BACKLOG,
@@ -59,6 +73,13 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """The application, made before the workers are forked."""
         return self._app
+
+
+def _connections(threads: int) -> int:
+    """How many connections a process may have: half of the files that it may have open are left to requests."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = CONNECTIONS if files == resource.RLIM_INFINITY else min(CONNECTIONS, files // 2)
+    return max(most, threads + 64)
 
 
 def _keep_freed_memory() -> None:

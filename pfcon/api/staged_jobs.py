@@ -10,7 +10,7 @@ from pfcon.api.context import current, requires_token
 from pfcon.api.forms import read_form
 from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
 from pfcon.api.sync_jobs import job_id, post_plugin_job
-from pfcon.api.transfers import outputs_response
+from pfcon.api.transfers import incoming_body, outputs_response
 from pfcon.errors import Absent
 from pfcon.models import JobId, JobInfo, JobKind
 
@@ -29,7 +29,7 @@ class StagedJobs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
 def _fields() -> dict[str, list[str]]:
     """The form's fields; a stray ``data_file`` is read and dropped."""
-    with read_form(request, current().settings.storage.limits, None) as form:
+    with incoming_body(), read_form(request, current().settings.storage.limits, None) as form:
         return form.fields
 
 

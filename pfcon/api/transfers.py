@@ -1,5 +1,6 @@
 """Uploads and downloads: long requests that must leave room for the short ones."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -26,14 +27,30 @@ def transfer() -> Iterator[None]:
         yield
     finally:
         current().transfers.give_back()
+        _wait_for_client(0)
+
+
+@contextmanager
+def incoming_body() -> Iterator[None]:
+    """A transfer if the request's body still comes in: the server reads small ones before it asks the application."""
+    if isinstance(request.environ["wsgi.input"], io.BytesIO):
+        yield
+    else:
+        with transfer():
+            yield
 
 
 def begin_transfer() -> None:
     """Take a slot, and make the connection fail when it moves no byte for PFCON_IDLE_TIMEOUT."""
     current().transfers.take()
+    _wait_for_client(current().settings.server.idle_timeout)
+
+
+def _wait_for_client(seconds: float) -> None:
+    """0: not at all, the server sends the answer later. See pfcon.front.wire."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(current().settings.server.idle_timeout)
+        socket.settimeout(seconds)
 
 
 def outputs_response(jid: JobId, *, deliver: bool) -> Response:

@@ -53,6 +53,7 @@ def _server(values: Values) -> ServerSettings:
         workers=values[service.PFCON_WORKERS],
         threads=values[service.PFCON_THREADS],
         graceful_timeout=values[service.PFCON_GRACEFUL_TIMEOUT],
+        header_timeout=values[service.PFCON_HEADER_TIMEOUT],
         idle_timeout=values[service.PFCON_IDLE_TIMEOUT],
     )
 

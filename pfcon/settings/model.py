@@ -67,6 +67,7 @@ class ServerSettings:
     """The HTTP server. Times are in seconds.
 
     ``idle_timeout``: a connection that moves no byte for so long in a transfer is closed.
+    ``header_timeout``: a request whose head, or then whose body, takes longer is refused; uploads may take longer.
     ``graceful_timeout``: how long running requests may go on after a stop was asked for.
     """
 
@@ -75,6 +76,7 @@ class ServerSettings:
     workers: int
     threads: int
     graceful_timeout: int
+    header_timeout: int
     idle_timeout: int
 
 

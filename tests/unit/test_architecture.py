@@ -22,7 +22,7 @@ LAYERS = [
     ["storage", "compute", "records"],
     ["operations"],
     ["jobs"],
-    ["api"],
+    ["api", "front"],
     ["app", "check", "health"],
     ["server"],
     ["__main__"],
@@ -31,6 +31,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 THIRD_PARTY = {
     "flask": {"api", "app"},
     "flask_restful": {"api", "app"},
+    "gunicorn": {"front", "server"},
     "sqlalchemy": {"records"},
     **{name: {"storage"} for name in ("swiftclient", "keystoneauth1", "boto3", "botocore")},
 }

@@ -14,7 +14,7 @@ from pfcon.settings.model import ServerSettings
 
 
 def at(host: str, port: int) -> ServerSettings:
-    return ServerSettings(host, port, workers=1, threads=8, graceful_timeout=1, idle_timeout=1)
+    return ServerSettings(host, port, workers=1, threads=8, graceful_timeout=1, header_timeout=1, idle_timeout=1)
 
 
 @contextmanager

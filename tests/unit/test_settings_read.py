@@ -49,7 +49,13 @@ def test_the_default_development_settings_are_these() -> None:
         mode=Mode.DEVELOPMENT,
         auth=AuthSettings(user="pfcon", password="pfcon1234", secret_key=DEVELOPMENT_SECRET_KEY),
         server=ServerSettings(
-            host="127.0.0.1", port=5005, workers=2, threads=64, graceful_timeout=30, idle_timeout=300
+            host="127.0.0.1",
+            port=5005,
+            workers=2,
+            threads=64,
+            graceful_timeout=30,
+            header_timeout=20,
+            idle_timeout=300,
         ),
         storage=StorageSettings(
             name=StorageName.ZIPFILE,

@@ -79,6 +79,13 @@ PFCON_GRACEFUL_TIMEOUT = Variable(
     "How long running requests may go on after a stop was asked for.",
     default="30",
 )
+PFCON_HEADER_TIMEOUT = Variable(
+    "PFCON_HEADER_TIMEOUT",
+    kinds.number(1, 3600, "seconds"),
+    "How long a request's head may take to come in, and then its body, when that is no upload (which gets a second "
+    "more for each 16 KiB that came); also how long a client may take to fetch a short answer.",
+    default="20",
+)
 PFCON_IDLE_TIMEOUT = Variable(
     "PFCON_IDLE_TIMEOUT",
     kinds.number(1, 86400, "seconds"),
@@ -109,6 +116,7 @@ SERVICE = (
     PFCON_WORKERS,
     PFCON_THREADS,
     PFCON_GRACEFUL_TIMEOUT,
+    PFCON_HEADER_TIMEOUT,
     PFCON_IDLE_TIMEOUT,
     PFCON_DELETE_ACTIVE,
     PFCON_DATABASE_URL,

@@ -1,0 +1,47 @@
+"""Answers to requests that never reach the application: JSON like all others. Pure."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.http import errors as _errors
+
+errors: Any = _errors  # its stubs are older
+LONGEST = 300  # characters of a message; a fault quotes what the client sent
+_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (errors.InvalidResponseHeader, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (errors.InvalidResponseHeaderName, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (errors.ConfigurationProblem, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (errors.LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG),
+    (errors.LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    (errors.UnsupportedTransferCoding, HTTPStatus.NOT_IMPLEMENTED),
+    (errors.ExpectationFailed, HTTPStatus.EXPECTATION_FAILED),
+    (errors.ForbiddenProxyRequest, HTTPStatus.FORBIDDEN),
+    (errors.ParseException, HTTPStatus.BAD_REQUEST),
+    (BlockingIOError, HTTPStatus.BAD_REQUEST),  # the parser wants more of what can't become a request
+)
+
+
+def status_of(fault: BaseException) -> HTTPStatus:
+    """The status of what gunicorn's parser, or the application's server side, raised."""
+    return next((status for kind, status in _STATUS if isinstance(fault, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def message_of(fault: BaseException) -> str:
+    """What the client is told of it."""
+    if status_of(fault) is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "Internal server error; the service's log tells more."
+    if isinstance(fault, BlockingIOError):
+        return "Invalid HTTP request"
+    return str(fault)[:LONGEST]
+
+
+def error_answer(status: HTTPStatus, message: str) -> bytes:
+    """A whole answer, after which the connection is closed."""
+    body = json.dumps({"message": message}).encode() + b"\n"
+    retry = "Retry-After: 5\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"{retry}Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

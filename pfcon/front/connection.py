@@ -1,0 +1,139 @@
+"""One client's connection, as the event loop knows it."""
+
+import re
+import socket
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.http import RequestParser
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.message import Request
+
+from pfcon.front.bodies import HeldBody, StreamedBody, Way, WithheldBody, plan
+from pfcon.front.collecting import Collector
+from pfcon.front.options import HEAD_BYTES, FrontOptions
+from pfcon.front.wire import Wire
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(IntEnum):
+    """What is waited for; those with smaller numbers are closed first when room is needed."""
+
+    LINGER = 0  # the client's end of a connection whose last answer is sent
+    HEAD = 1
+    BODY = 2  # one without a token
+    IDLE = 3  # a further request on a connection that was kept
+    ANSWER = 4  # the client to fetch its answer
+    FORM = 5  # a body with a valid token
+    SERVED = 6  # a thread
+
+
+class Connection:
+    """Collects a request. ``sock``, ``client`` and ``server`` are what gunicorn's workers read of theirs."""
+
+    def __init__(self, cfg: Config, sock: socket.socket, client: Any, server: Any) -> None:
+        self.sock = Wire(sock)
+        self.client = client
+        self.server = server
+        self.parser: Any = RequestParser(cfg, self.sock, client)  # type: ignore[arg-type]  # a Wire is all it needs
+        self.state = State.HEAD
+        self.deadline = 0.0
+        self.begun = 0.0  # when the present body began
+        self.dropped = 0  # bytes, while LINGER
+        self.keep = False  # whether it is used again after the present answer
+        self.request: Request | None = None
+        self.callback: Callable[[Any], None] | None = None
+        self._line_limit: int = cfg.limit_request_line
+        self._head = bytearray()
+        self._searched = 0
+        self._collector: Collector | None = None
+        self._body_bytes = 0  # of a whole body
+
+    @property
+    def held(self) -> int:
+        """Bytes that are kept for it."""
+        return len(self._head) + self.body_bytes + self.sock.kept
+
+    @property
+    def body_bytes(self) -> int:
+        """How much of a held body has come."""
+        return len(self._collector.body) if self._collector else self._body_bytes
+
+    @property
+    def shortfall(self) -> str:
+        """What to say of a body that ends too early."""
+        return self._collector.shortfall() if self._collector else ""
+
+    def begin(self) -> bool:
+        """Expect a new request; whether something of it has come already, behind the last one."""
+        self._head = bytearray(self.parser.unreader.take_buffered())
+        self._searched = 0
+        self.request, self._collector, self._body_bytes = None, None, 0
+        return bool(self._head)
+
+    def feed_head(self, data: bytes, options: FrontOptions) -> bool:
+        """More bytes; whether the head is whole now, and with it ``request`` and ``state``.
+
+        Raises what gunicorn's parser raises for what can't become a request.
+        """
+        self._head += data
+        if not self._parser_can_tell():
+            return False
+        self.parser.unreader.unread(bytes(self._head))
+        self._head.clear()
+        self.request = next(self.parser)
+        self._begin_body(self.request, options)
+        return True
+
+    def _parser_can_tell(self) -> bool:
+        start = 2 if self._head.startswith(b"\r\n") else 0
+        since, self._searched = self._searched, len(self._head)
+        if self._head.find(b"\r\n\r\n", max(start, since - 3)) >= 0:
+            return True
+        if len(self._head) > HEAD_BYTES:
+            raise LimitRequestHeaders(f"the request's head has more than {HEAD_BYTES} bytes")
+        if _BARE_LF.search(self._head, max(0, since - 1)):
+            return True
+        return len(self._head) > start + self._line_limit + 2 and self._head.find(b"\r\n", start) < 0
+
+    def _begin_body(self, request: Request, options: FrontOptions) -> None:
+        found = plan(request, options)
+        body: Any = None
+        if found.way is Way.HOLD:
+            self._collector = found.collector
+            self.state = State.FORM if found.trusted else State.BODY
+            return
+        self.state = State.SERVED
+        if found.way is Way.STREAM and request.body is not None:
+            body = StreamedBody(request.body.reader)
+        elif found.way is Way.WITHHOLD:
+            body = WithheldBody()
+            request.force_close()
+            request._expected_100_continue = False  # type: ignore[attr-defined]
+        request.body = body or HeldBody()  # type: ignore[assignment]
+
+    def asks_to_go_on(self) -> bool:
+        """Whether the client waits for a word before it sends its body (RFC 9110, 10.1.1)."""
+        request: Any = self.request
+        expected, request._expected_100_continue = request._expected_100_continue, False
+        return bool(expected) and not self.parser.unreader.buf.getvalue()
+
+    def feed_body(self, data: bytes | None) -> bool:
+        """More bytes, or None for those that came with the head; whether the body is whole now.
+
+        Raises BodyTooLarge, or gunicorn's ParseException.
+        """
+        if self._collector is None or self.request is None:
+            return True
+        rest = self._collector.feed(self.parser.unreader.take_buffered() if data is None else data)
+        if rest is None:
+            return False
+        self.parser.unreader.unread(rest)
+        self.request.body = HeldBody(bytes(self._collector.body))  # type: ignore[assignment]
+        self._body_bytes, self._collector = len(self._collector.body), None
+        self.state = State.SERVED
+        return True

@@ -1,0 +1,278 @@
+"""gunicorn's threaded worker, with an event loop that reads requests itself."""
+
+import errno
+import logging
+import selectors
+import socket
+import time
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.http import errors
+
+from pfcon.front.answers import error_answer, message_of, status_of
+from pfcon.front.bodies import HeldBody
+from pfcon.front.collecting import BodyTooLarge
+from pfcon.front.connection import CONTINUE, Connection, State
+from pfcon.front.options import LINGER, LINGER_BYTES, READ_SIZE, STOP_LINGER
+from pfcon.front.room import Room
+from pfcon.front.serving import ServingWorker, address
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5  # seconds between two looks at the deadlines
+EXPIRE_AT_ONCE = 32  # many that came together must not keep the others waiting
+NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}  # of accept(2): the listener's; else the client's
+PAUSE = 0.1  # seconds without accepting where the machine has no room
+BUSY = "the service has too many unfinished requests; try again later"
+
+
+class FrontWorker(ServingWorker):
+    """See the package. Every connection is either in the event loop's hands or in those of one thread."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._room = Room(self.worker_connections, self.options.held_bytes)
+        self._no_accept_until = 0.0
+        self._next_look = 0.0
+
+    # The loop.
+
+    def run(self) -> None:
+        """Serve until the end is asked for, then end what is on its way."""
+        queue: Any = self.method_queue
+        self.poller.register(queue, selectors.EVENT_READ, queue.run_callbacks)
+        self.set_accept_enabled(True)
+        while self.alive:
+            self._turn()
+            full = self._room.is_full and self._room.dispensable() is None
+            self.set_accept_enabled(not full and time.monotonic() >= self._no_accept_until)
+            if not self.is_parent_alive():
+                break
+        self.set_accept_enabled(False)
+        self._end()
+
+    def _turn(self) -> None:
+        self.notify()
+        paused = not self._accepting  # type: ignore[attr-defined]
+        pause = PAUSE if paused else TICK
+        self.wait_for_and_dispatch_events(max(0.0, min(pause, self._next_look - time.monotonic())))
+        now = time.monotonic()
+        if now >= self._next_look:
+            overdue = self._room.overdue(now)
+            for connection in overdue[:EXPIRE_AT_ONCE]:
+                self._expire(connection)
+            self._next_look = now if len(overdue) > EXPIRE_AT_ONCE else now + TICK
+
+    def _end(self) -> None:
+        now = time.monotonic()
+        end = now + self.cfg.graceful_timeout
+        for connection in self._room:
+            patient = connection.state in (State.FORM, State.ANSWER)
+            connection.deadline = min(connection.deadline, end if patient else now + STOP_LINGER)
+        while len(self._room) and time.monotonic() < end:
+            self._turn()
+        for connection in self._room:
+            if connection.state is not State.SERVED:
+                self._drop(connection)
+        self.tpool.shutdown(wait=False)
+        self.poller.close()
+        self.method_queue.close()
+        for listener in self.sockets:
+            listener.close()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection; when there is no place, the oldest that is not served goes."""
+        if self._room.is_full and not self._make_room():
+            return
+        try:
+            sock, client = listener.accept()
+        except OSError as fault:
+            if fault.errno in BROKEN:
+                raise
+            if fault.errno in NO_ROOM and not self._make_room():
+                self._no_accept_until = time.monotonic() + PAUSE
+                self.set_accept_enabled(False)
+            return
+        connection = Connection(self.cfg, sock, client, listener.getsockname())
+        connection.callback = lambda _socket: self._on_event(connection)
+        connection.deadline = time.monotonic() + self.options.timeout
+        self._watch(connection, State.HEAD, selectors.EVENT_READ)
+
+    def _make_room(self, holding: int = 0) -> bool:
+        victim = self._room.dispensable(holding)
+        if victim is None:
+            return False
+        if victim.state in (State.HEAD, State.BODY, State.FORM):
+            self._try_to_say(victim, HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+        self._drop(victim)
+        return True
+
+    # A connection in the loop's hands.
+
+    def _watch(self, connection: Connection, state: State, events: int) -> None:
+        """Wait for a connection in this state, whether it is watched yet or not."""
+        known = connection in self._room and connection.state is not State.SERVED
+        connection.state = state
+        if not known:
+            self.poller.register(connection.sock.fileno(), events, connection.callback)
+        elif self.poller.get_key(connection.sock.fileno()).events != events:
+            self.poller.modify(connection.sock.fileno(), events, connection.callback)
+        self._note(connection)
+
+    def _note(self, connection: Connection) -> None:
+        self._room.update(connection)
+        while self._room.holds_too_much and self._make_room(holding=1):
+            pass
+
+    def _unwatch(self, connection: Connection) -> None:
+        if connection in self._room and connection.state is not State.SERVED:
+            self.poller.unregister(connection.sock.fileno())
+
+    def _drop(self, connection: Connection) -> None:
+        self._unwatch(connection)
+        self._room.remove(connection)
+        connection.sock.drop()
+
+    def _on_event(self, connection: Connection) -> None:
+        if connection not in self._room:
+            return  # it went to make room, in this very turn
+        try:
+            if connection.state is State.ANSWER:
+                self._send(connection)
+            else:
+                self._receive(connection, connection.sock.recv(READ_SIZE))
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop(connection)
+
+    def _receive(self, connection: Connection, data: bytes) -> None:
+        if connection.state is State.LINGER:
+            connection.dropped += len(data)
+            if not data or connection.dropped > LINGER_BYTES:
+                self._drop(connection)
+        elif data:
+            self._feed(connection, data)
+        elif connection.state in (State.BODY, State.FORM):
+            self._refuse(connection, HTTPStatus.BAD_REQUEST, connection.shortfall)
+        else:
+            self._drop(connection)
+
+    def _feed(self, connection: Connection, data: bytes) -> None:
+        if connection.state is State.IDLE:
+            connection.deadline = time.monotonic() + self.options.timeout
+            connection.state = State.HEAD
+        try:
+            if connection.state is State.HEAD:
+                whole = connection.feed_head(data, self.options) and self._begin_body(connection)
+            else:
+                whole = connection.feed_body(data)
+        except BodyTooLarge:
+            text = "the request's body has more bytes than are allowed"
+            self._refuse(connection, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+        except (errors.ParseException, BlockingIOError) as fault:
+            log.info("invalid request from %s: %s", address(connection), message_of(fault))
+            self._refuse(connection, status_of(fault), message_of(fault))
+        except StopIteration:
+            self._drop(connection)
+        except Exception as fault:  # a fault of ours must end this connection, not the process
+            log.error("a request of %s could not be read", address(connection), exc_info=fault)
+            self._refuse(connection, status_of(fault), message_of(fault))
+        else:
+            if whole:
+                self._serve(connection)
+                return
+            if connection.body_bytes:
+                connection.deadline = connection.begun + self.options.seconds_for(connection.body_bytes)
+            self._note(connection)
+
+    def _begin_body(self, connection: Connection) -> bool:
+        """Whether all of it is there. What takes a thread as it is needs nothing more."""
+        if connection.state is State.SERVED:
+            return True
+        connection.begun = time.monotonic()
+        connection.deadline = connection.begun + self.options.timeout
+        if connection.asks_to_go_on():
+            connection.sock.sendall(CONTINUE)
+            connection.sock.flush()
+        return connection.feed_body(None)
+
+    def _expire(self, connection: Connection) -> None:
+        if connection not in self._room:
+            return
+        if connection.state in (State.BODY, State.FORM) or (connection.state is State.HEAD and connection.held):
+            text = f"the request did not arrive within PFCON_HEADER_TIMEOUT, {self.options.timeout:g} seconds"
+            self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, text)
+        else:
+            self._drop(connection)
+
+    def _refuse(self, connection: Connection, status: HTTPStatus, message: str) -> None:
+        self._try_to_say(connection, status, message)
+        self._linger(connection)
+
+    def _try_to_say(self, connection: Connection, status: HTTPStatus, message: str) -> None:
+        try:
+            connection.sock.sendall(error_answer(status, message))
+            connection.sock.flush()
+        except OSError as fault:
+            log.debug("a client is gone before its answer: %s", fault)
+
+    def _linger(self, connection: Connection) -> None:
+        """Close it so that the client gets its answer, which what it still sends would destroy (RFC 9112, 9.6)."""
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+            if _is_at_rest(connection):
+                self._drop(connection)
+                return
+        except OSError:
+            self._drop(connection)
+            return
+        connection.deadline = time.monotonic() + (LINGER if self.alive else STOP_LINGER)
+        self._watch(connection, State.LINGER, selectors.EVENT_READ)
+
+    # A connection in a thread's hands.
+
+    def _serve(self, connection: Connection) -> None:
+        self.poller.unregister(connection.sock.fileno())
+        self._note(connection)
+        future = self.tpool.submit(self.serve_in_thread, connection)
+        future.add_done_callback(lambda done: self.method_queue.defer(self._served, connection, done))
+
+    def _served(self, connection: Connection, done: Future[bool]) -> None:
+        """The thread is done with it, and the loop has it again."""
+        try:
+            connection.keep = done.result()
+            connection.sock.settimeout(0.0)
+            self._send(connection)
+        except (OSError, ValueError):
+            self._drop(connection)
+
+    def _send(self, connection: Connection) -> None:
+        """Raises OSError."""
+        if not connection.sock.flush():
+            if connection.state is not State.ANSWER:
+                connection.deadline = time.monotonic() + self.options.seconds_for(connection.sock.kept)
+            self._watch(connection, State.ANSWER, selectors.EVENT_WRITE)
+        elif not connection.keep:
+            self._linger(connection)
+        else:
+            begun = connection.begin()
+            now = time.monotonic()
+            idle = self.cfg.keepalive if self.alive else min(self.cfg.keepalive, STOP_LINGER)
+            connection.deadline = now + (self.options.timeout if begun else idle)
+            self._watch(connection, State.HEAD if begun else State.IDLE, selectors.EVENT_READ)
+            if begun and connection in self._room:
+                self._feed(connection, b"")
+
+
+def _is_at_rest(connection: Connection) -> bool:
+    """Whether the client has sent nothing but the request that was answered. Raises OSError when it is gone."""
+    if not connection.keep and not isinstance(getattr(connection.request, "body", None), HeldBody):
+        return False
+    try:
+        return not connection.sock.recv(READ_SIZE)
+    except BlockingIOError:
+        return True
