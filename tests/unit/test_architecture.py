@@ -18,7 +18,7 @@ LAYERS = [
     ["errors", "units", "network", "closing"],
     ["models", "background", "descent", "__init__"],
     ["paths", "command", "settings", "tree", "links"],
-    ["auth", "archive", "progress"],
+    ["auth", "archive", "progress", "spelling"],
     ["storage", "compute", "records"],
     ["operations"],
     ["jobs"],
