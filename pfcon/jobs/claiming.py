@@ -8,8 +8,9 @@ from typing import Any
 from pfcon.errors import Conflict
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
-from pfcon.records import Claimed, Phase, Record
+from pfcon.records import Blocked, Claimed, Phase, Place, Record
 
 SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to stage
 
@@ -17,21 +18,28 @@ SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to
 class Claimer:
     """Claims rows. ``recover`` brings an interrupted record to rest."""
 
-    def __init__(self, parts: Parts, recover: Callable[[Record], None]) -> None:
+    def __init__(self, parts: Parts, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
         self._parts = parts
         self._journal = parts.journal
         self._recover = recover
+        self._keeper = keeper
 
-    def claim(self, jid: JobId, kind: JobKind, digest: str, **values: Any) -> Claimed | Record:
+    def claim(
+        self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...] = (), **values: Any
+    ) -> Claimed | Record:
         """Become the job's owner, or get the record of the very same job once it is staged.
 
-        Raises Conflict when the jid has a job of that kind for another request, Unreachable.
+        Raises Conflict when the jid has a job of that kind for another request, or when another job that has not
+        ended is in the way of ``places``; Unreachable. Then nothing has changed.
         """
         patience = time.monotonic() + SAME_JOB_WAIT
         while True:
-            found = self._journal.claim(jid, kind, digest, **values)
+            found = self._journal.claim(jid, kind, digest, places, **values)
             if isinstance(found, Claimed):
                 return found
+            if isinstance(found, Blocked):
+                self._keeper.free(found)
+                continue
             if found.interrupted:
                 self._recover(found)
                 continue
@@ -54,7 +62,12 @@ class Claimer:
 
     def skip(self, jid: JobId, kind: JobKind, message: str) -> Record:
         """Record a job that has nothing to do as one that ended well."""
-        values = {"phase": Phase.FINAL.value, "status": JobStatus.SUCCEEDED.value, "message": message, "owner": None}
+        values: dict[str, Any] = {
+            "phase": Phase.FINAL.value,
+            "status": JobStatus.SUCCEEDED.value,
+            "message": message,
+            "owner": None,
+        }
         found = self.claim(jid, kind, message, **values)
         return found.record if isinstance(found, Claimed) else found
 

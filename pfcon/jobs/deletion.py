@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, PfconError, Unreachable
@@ -56,7 +57,11 @@ class Deleter:
         if self._parts.storebase.job(record.jid).exists():
             self._scheduler.schedule(record, spec)
             return
-        ended = {"status": JobStatus.SUCCEEDED.value, "message": DELETE_SKIPPED, "finished_at": time.time()}
+        ended: dict[str, Any] = {
+            "status": JobStatus.SUCCEEDED.value,
+            "message": DELETE_SKIPPED,
+            "finished_at": time.time(),
+        }
         self._journal.move(record, Phase.FINAL, **ended)
 
     def _is_active(self, jid: JobId, kind: JobKind) -> bool:

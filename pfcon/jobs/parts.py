@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pfcon.compute.base import ComputeEngine
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
-from pfcon.records import Journal
+from pfcon.records import Journal, request_id
 from pfcon.settings.model import ComputeSettings, UploadLimits
 from pfcon.storage.base import Storage
+
+__all__ = ["Parts", "request_id"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,3 @@ class Parts:
     def engine_of(self, kind: JobKind) -> ComputeEngine:
         """Who runs jobs of a kind."""
         return self.engine if kind is JobKind.PLUGIN else self.operations
-
-
-def request_id(digest: str, claim: str) -> str:
-    """What an engine keeps with a job: it tells one try of a request from the next."""
-    return f"{digest}.{claim}"

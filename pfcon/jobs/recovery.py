@@ -69,9 +69,15 @@ class Recovery:
             return
         if record.spec is None:
             raise LookupError(f"job {record.jid} is to be scheduled, but its record holds no specification")
+        request = record.spec.request
+        self._journal.hold(request)
+        if not self._journal.note(record, record.message):
+            self._journal.settle(request)  # it was cancelled just now
+            return
         try:
             self._scheduler.schedule(record, record.spec)
         except Unreachable:
             raise
         except PfconError as error:
             self._scheduler.fail(record, str(error))
+            self._journal.settle(request)

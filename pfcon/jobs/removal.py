@@ -43,7 +43,8 @@ class Remover:
         self._remove_from_engine(record.kind, record.name)
         if with_data:
             discard(self._parts.storebase.job(record.jid))
-        self._journal.move(record, Phase.REMOVED, spec="", logs="", message="removed")
+        stopped = self._parts.options.remove_jobs  # else it was told to, which takes a while
+        self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
         """Remove a job that only the engine knows. Raises Absent when it does not either."""
@@ -60,14 +61,16 @@ class Remover:
 
     def abort(self, record: Record, *, with_data: bool) -> None:
         """Leave nothing of a submission that failed. What can't be removed now is removed later."""
+        request = request_id(record.request, record.claim)
         try:
             if not self._journal.move(record, Phase.REMOVING, with_data=with_data):
+                self._journal.settle(request)
                 self._leave_to_others(record, with_data)
                 return
             try:
                 if with_data:
                     discard(self._parts.storebase.job(record.jid))  # nobody waits for what the job might still do
-                self.take_back(record.kind, record.name, request_id(record.request, record.claim))
+                self.take_back(record.kind, record.name, request)
                 self._journal.forget(record)
             except (PfconError, OSError):
                 self._journal.disown(record)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
@@ -81,6 +82,7 @@ class Scheduler:
         try:
             self._parts.engine_of(spec.kind).prepare(spec, self.reporter(record))
             if not self._journal.note(record, "asking the engine"):
+                self._journal.settle(spec.request)
                 return  # deleted meanwhile; the name may be another job's by now
             info = self._ask_engine(spec)
         except Unreachable as error:
@@ -88,17 +90,21 @@ class Scheduler:
             self._journal.disown(record)  # recovery tries again
         except PfconError as error:
             self.fail(record, str(error))
+            self._journal.settle(spec.request)
         except Exception:  # a thread has no caller; the user must not wait for ever
             log.exception("job %s: fetching its image failed", spec.name)
             self.fail(record, "internal error while the image was fetched; the service's log tells more")
+            self._journal.settle(spec.request)
         else:
             self._scheduled(record, spec, info)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
         if info.status.final:
+            self._journal.settle(spec.request)
             moved = self._end(record, spec, info)
         else:
-            moved = self._journal.move(record, Phase.SCHEDULED, status=info.status.value, message=info.message)
+            values: dict[str, Any] = {"status": info.status.value, "message": info.message}
+            moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if not moved:
             self._take_back(record, spec)
 
@@ -109,7 +115,12 @@ class Scheduler:
         """
         current = self._journal.get(record.jid, record.kind)
         if current is None or not _goes_on(current, spec.request):
-            self._remover.take_back(spec.kind, spec.name, spec.request)
+            try:
+                self._remover.take_back(spec.kind, spec.name, spec.request)
+            except PfconError:  # whoever wants its places looks whether it has gone
+                self._journal.settle(spec.request)
+                raise
+            self._journal.release(spec.request)
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -167,16 +178,16 @@ class Scheduler:
             return ""
 
     def fail(self, record: Record, reason: str) -> bool:
-        """End a job that the engine does not have."""
+        """End a job that the engine does not have, or that its owner takes back from there."""
         return self._finish(record, record.spec, JobInfo(record.name, JobStatus.FAILED, reason), "")
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Write down the end that the engine tells of."""
         end = conclusion.conclude(self._parts, record, spec, info)
         logs = self.logs(record) if logs is None else logs
-        return self._finish(record, spec, end.info, logs, **end.values)
+        return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 
-    def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: str | int) -> bool:
+    def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: Any) -> bool:
         return self._journal.move(
             record,
             Phase.FINAL,

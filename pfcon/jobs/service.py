@@ -11,6 +11,7 @@ from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
 from pfcon.jobs.parts import Parts
+from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -33,7 +34,8 @@ class JobService:
         self._scheduler = Scheduler(parts, self._remover)
         deleter = Deleter(parts, self._scheduler)
         self._recovery = Recovery(parts, self._scheduler, self._remover, deleter)
-        self._claimer = Claimer(parts, self._recovery.recover)
+        keeper = PlaceKeeper(parts, self._scheduler, self._remover, self._recovery.recover)
+        self._claimer = Claimer(parts, self._recovery.recover, keeper)
         self._copies = Copies(parts, self._scheduler, self._remover, self._claimer)
         self._uploads = Uploads(parts, self._scheduler, self._remover, self._claimer)
         self._submitter = Submitter(

@@ -5,12 +5,14 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from pfcon.command import plugin_argv
 from pfcon.errors import Absent, Conflict, InvalidFields, Refused
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
@@ -56,12 +58,13 @@ class Submitter:
     def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
         """Stage the inputs and schedule the job; the same request again gives the same job.
 
-        Raises Refused, TooLarge, StorageFull, Conflict (another request for a jid that is in use) or Unreachable.
-        Then no job was scheduled and nothing is left of what was staged.
+        Raises Refused, TooLarge, StorageFull, Conflict (another request for a jid that is in use; a job that has not
+        ended and could change the way to this one's directories, or this one to its) or Unreachable. Then no job was
+        scheduled and nothing is left of what was staged.
         """
         plan = self._parts.storage.plan(request, upload)
         digest = request_digest(request, plan.digest)
-        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest)
+        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, places_of(self._parts, request))
         if isinstance(claimed, Record):
             return self._submission(claimed, self._scheduler.present(claimed))
         record = claimed.record
@@ -82,7 +85,7 @@ class Submitter:
     def submit_copied(self, request: JobRequest) -> Submission:
         """Schedule the job on the inputs that a copy job has staged.
 
-        Raises Refused, Conflict (no copy job that ended well; another request for a jid in use) or Unreachable. Then
+        Raises Refused, Conflict (no copy job that ended well; else see ``submit``) or Unreachable. Then
         no job was scheduled; the inputs stay.
         """
         copied = self._journal.get(request.jid, JobKind.COPY)
@@ -93,8 +96,8 @@ class Submitter:
             self._uploads.require_none_active(request.jid)
         job = self._parts.storebase.job(request.jid)
         user = self._choose_user()
-        claim = new_claim()
-        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, claim=claim, with_data=False)
+        claim, places = new_claim(), places_of(self._parts, request)
+        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, places, claim=claim, with_data=False)
         if isinstance(claimed, Record):
             return self._submission(claimed, self._scheduler.present(claimed))
         try:
@@ -107,7 +110,11 @@ class Submitter:
             raise
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
-        values = {"spec": spec.to_json(), "nfiles": staged.nfiles, "notes": "\n".join(_lines(staged.notes))}
+        values: dict[str, Any] = {
+            "spec": spec.to_json(),
+            "nfiles": staged.nfiles,
+            "notes": "\n".join(_lines(staged.notes)),
+        }
         if not self._journal.move(record, Phase.SCHEDULING, message="asking the engine", **values):
             raise _deleted(record.jid)
         ready = replace(

@@ -1,5 +1,7 @@
 """The journal: what pfcon remembers of every job."""
 
-from pfcon.records.journal import Claimed, Journal, Phase, Record
+from pfcon.records.journal import Journal
+from pfcon.records.places import Held, Place
+from pfcon.records.record import Blocked, Claimed, Phase, Record, request_id
 
-__all__ = ["Claimed", "Journal", "Phase", "Record"]
+__all__ = ["Blocked", "Claimed", "Held", "Journal", "Phase", "Place", "Record", "request_id"]

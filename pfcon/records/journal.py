@@ -7,99 +7,33 @@ one dies, its jobs are found by ``abandoned`` and taken over.
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Update, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Engine, Insert, Update, and_, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
-from pfcon.records.lease import LEASE, ProcessIdentity
+from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.lease import LEASE, ProcessIdentity, owner_lives
+from pfcon.records.places import DROP, HOLD, RELEASE, RELEASE_ENDED, RELEASE_JOBLESS, SETTLE, Held, Place, take_places
+from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, request_id
 from pfcon.records.schema import answering, jobs, services
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
-
-
-class Phase(StrEnum):
-    """Where a job is in its life; only ever moves down this list, until a new claim begins it again."""
-
-    STAGING = "staging"  # the owner stages the inputs
-    SCHEDULING = "scheduling"  # the owner asks the engine to run it, or fetches the image
-    SCHEDULED = "scheduled"  # the engine has it; nobody owns it
-    FINAL = "final"  # it has ended; the row holds all that will ever be known
-    REMOVING = "removing"  # somebody asked for its removal
-    REMOVED = "removed"  # engine and storeBase hold nothing of it
-
-
 _ORDER = {phase: number for number, phase in enumerate(Phase)}
-_OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
 
 
-@dataclass(frozen=True)
-class Record:
-    """One row as it was read. ``owned``: a living service process acts on the job now."""
-
-    jid: JobId
-    kind: JobKind
-    claim: str
-    phase: Phase
-    request: str
-    status: JobStatus
-    message: str
-    logs: str
-    finished_at: datetime | None
-    changed_at: float
-    nfiles: int
-    notes: tuple[str, ...]
-    with_data: bool
-    owned: bool
-    spec_json: str
-
-    @cached_property
-    def spec(self) -> JobSpec | None:
-        """What was, or is to be, run; None before the inputs are staged."""
-        return JobSpec.from_json(self.spec_json) if self.spec_json else None
-
-    @property
-    def name(self) -> str:
-        """The job's name on its engine."""
-        return self.kind.engine_name(self.jid)
-
-    @property
-    def info(self) -> JobInfo:
-        """The row's own knowledge of the job; what its engine has to tell of it may be newer."""
-        spec = self.spec
-        return JobInfo(
-            name=self.name,
-            status=self.status,
-            message=self.message,
-            image=spec.image if spec else "",
-            argv=spec.argv if spec else (),
-            finished_at=self.finished_at,
-            request=self.request,
-        )
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether its owner has died, or gave up, in the middle of something."""
-        return self.phase in _OWNED and not self.owned
-
-    @property
-    def replaceable(self) -> bool:
-        """Whether a ``POST`` may begin the job anew."""
-        return self.phase is Phase.REMOVED or (self.phase is Phase.FINAL and self.status.failed)
+class _LostError(Exception):
+    """The row has changed since it was read."""
 
 
-@dataclass(frozen=True)
-class Claimed:
-    """The caller owns the job. ``previous`` is the ended one that it replaces, if there was one."""
-
-    record: Record
-    previous: Record | None
+class _BlockedError(Exception):
+    def __init__(self, held: tuple[Held, ...]) -> None:
+        super().__init__()
+        self.held = held
 
 
 class Journal:
@@ -145,6 +79,7 @@ class Journal:
         connection.execute(delete(services).where(services.c.expires_at < now - 100 * LEASE))
         removed = jobs.c.phase == Phase.REMOVED.value
         connection.execute(delete(jobs).where(removed, jobs.c.changed_at < now - KEEP_REMOVED))
+        connection.execute(RELEASE_JOBLESS)
 
     def end_lease(self) -> None:
         """Say that this process is about to end; its jobs may be taken over at once."""
@@ -156,20 +91,24 @@ class Journal:
         with answering(), self._database.connect() as connection:
             rows = connection.execute(_SELECT_ONE, {"jid": jid, "kind": kind.value}).mappings()
             row = rows.one_or_none()
-        return _record(row, owned=_is_owned(row)) if row else None
+        return _record(row, owned=owner_lives(row)) if row else None
 
-    def claim(self, jid: JobId, kind: JobKind, request: str, **values: Any) -> Claimed | Record:
+    def claim(
+        self, jid: JobId, kind: JobKind, request: str, places: Iterable[Place] = (), **values: Any
+    ) -> Claimed | Record | Blocked:
         """Become the owner of a new job, or get the record of the one that is in the way.
 
         A job that ended badly or was removed is replaced. Of any number of callers at once, one gets Claimed.
+        ``places``: what the job mounts of users' directories. Where other jobs' places are in the way: Blocked.
         ``values`` are columns of the new row that differ from those of a job whose inputs are about to be staged.
         """
+        wanted = tuple(places)
         while True:
             fresh = _storable({**self._fresh_row(jid, kind, request), **values})
             claimed = _record(fresh, owned=fresh["owner"] is not None)
             try:
-                with answering(), self._database.begin() as connection:
-                    connection.execute(_INSERT, fresh)
+                if blocked := self._write_claim(_INSERT, claimed, fresh, wanted):
+                    return blocked
                 return Claimed(claimed, None)
             except IntegrityError:
                 found = self.get(jid, kind)
@@ -177,26 +116,58 @@ class Journal:
                 continue
             if not found.replaceable:
                 return found
-            if self._update(_IN_PHASE[found.phase], found, {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}):
+            columns = {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}
+            try:
+                statement = _IN_PHASE[found.phase]
+                if blocked := self._write_claim(statement, claimed, {**columns, **_naming(found)}, wanted):
+                    return blocked
                 return Claimed(claimed, found)
+            except _LostError:
+                continue
+
+    def _write_claim(
+        self, statement: Insert | Update, claimed: Record, values: dict[str, Any], wanted: tuple[Place, ...]
+    ) -> Blocked | None:
+        """Write a row and its places, or nothing. Raises IntegrityError, _LostError when the row has changed."""
+        request = request_id(claimed.request, claimed.claim)
+        job = {"jid": claimed.jid, "kind": claimed.kind.value, "request": request, "holder": self.owner}
+        try:
+            with answering(), self._database.begin() as connection:
+                if connection.execute(statement, values).rowcount == 0:
+                    raise _LostError
+                if held := take_places(connection, job, wanted):
+                    raise _BlockedError(held)  # undoes the first statement
+        except _BlockedError as blocked:
+            return Blocked(blocked.held)
+        return None
 
     def take_over(self, record: Record) -> Record | None:
         """Become the owner of an interrupted job; None when another process was faster."""
         mine = replace(record, claim=uuid.uuid4().hex, changed_at=time.time(), owned=True)
         values = {"claim": mine.claim, "owner": self.owner, "changed_at": mine.changed_at}
-        return mine if self._update(_IN_PHASE[record.phase], record, values) else None
+        with answering(), self._database.begin() as connection:
+            connection.execute(DROP, _naming(record))  # that owner asks the engine for nothing any more
+            done = connection.execute(_IN_PHASE[record.phase], {**values, **_naming(record)})
+        return mine if done.rowcount else None
 
-    def move(self, record: Record, phase: Phase, **values: Any) -> bool:
+    def move(self, record: Record, phase: Phase, *, settled: str = "", ended: bool = False, **values: Any) -> bool:
         """Move a job forward and write ``values`` (columns). False when the claim is lost or the phase has passed.
 
-        Leaving the phases that have an owner ends the ownership.
+        Leaving the phases that have an owner ends the ownership. settled: see ``settle``. ended: nothing of the job
+        can run any more, its places are free.
         """
         values.update(phase=phase.value, changed_at=time.time())
-        if phase not in _OWNED:
+        if phase not in OWNED:
             values["owner"] = None
         elif phase is Phase.REMOVING:
             values["owner"] = self.owner
-        return self._update(_BEFORE[phase], record, values)
+        with answering(), self._database.begin() as connection:
+            done = connection.execute(_BEFORE[phase], {**_storable(values), **_naming(record)})
+            if done.rowcount and settled:
+                connection.execute(SETTLE, {"of_request": settled})
+            if done.rowcount and ended:
+                connection.execute(RELEASE_ENDED, _of_job(record))
+        return bool(done.rowcount)
 
     def note(self, record: Record, message: str) -> bool:
         """Tell users what is going on. False when the claim is lost or the phase has passed."""
@@ -204,18 +175,37 @@ class Journal:
 
     def disown(self, record: Record) -> None:
         """Give a job up; it is ``abandoned`` until somebody takes it over."""
-        self._update(_UPDATE, record, {"owner": None})
+        with answering(), self._database.begin() as connection:
+            connection.execute(DROP, _naming(record))  # that owner asks the engine for nothing any more
+            connection.execute(_UPDATE, {"owner": None, **_naming(record)})
 
     def forget(self, record: Record) -> None:
-        """Delete the row of a claim that came to nothing."""
+        """Delete the row of a claim that came to nothing, and its places."""
         with answering(), self._database.begin() as connection:
             connection.execute(_DELETE, _naming(record))
+            connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
+
+    def hold(self, request: str) -> None:
+        """Say that this process is about to ask the engine for a try of a job (``request_id``)."""
+        self._change_places(HOLD, {"of_request": request, "new_holder": self.owner})
+
+    def settle(self, request: str) -> None:
+        """Say that nobody asks the engine for that try any more: what it knows of the job is all there is."""
+        self._change_places(SETTLE, {"of_request": request})
+
+    def release(self, request: str) -> None:
+        """Say that nothing of that try can run any more."""
+        self._change_places(RELEASE, {"of_request": request})
+
+    def _change_places(self, statement: Update | Delete, values: dict[str, str]) -> None:
+        with answering(), self._database.begin() as connection:
+            connection.execute(statement, values)
 
     def abandoned(self) -> list[Record]:
         """The jobs whose owner has died or given up in the middle of something."""
         with answering(), self._database.connect() as connection:
             rows = connection.execute(_SELECT_OWNED).mappings().all()
-        return [record for row in rows if (record := _record(row, owned=_is_owned(row))).interrupted]
+        return [record for row in rows if (record := _record(row, owned=owner_lives(row))).interrupted]
 
     def _fresh_row(self, jid: JobId, kind: JobKind, request: str) -> dict[str, Any]:
         return {
@@ -251,6 +241,10 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
 
 
+def _of_job(record: Record) -> dict[str, str]:
+    return {"of_jid": record.jid, "of_kind": record.kind.value}
+
+
 def _naming(record: Record) -> dict[str, str]:
     return {"of_jid": record.jid, "of_kind": record.kind.value, "of_claim": record.claim}
 
@@ -271,12 +265,7 @@ _SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, s
     services, services.c.id == jobs.c.owner
 )
 _SELECT_ONE = _SELECT.where(jobs.c.jid == bindparam("jid"), jobs.c.kind == bindparam("kind"))
-_SELECT_OWNED = _SELECT.where(jobs.c.phase.in_([phase.value for phase in _OWNED]))
-
-
-def _is_owned(row: Mapping[Any, Any]) -> bool:
-    """Whether the service process that a row was read with lives."""
-    return row["pid"] is not None and ProcessIdentity(row["host"], row["pid"], row["started"]).lives(row["expires_at"])
+_SELECT_OWNED = _SELECT.where(jobs.c.phase.in_([phase.value for phase in OWNED]))
 
 
 def _record(row: Mapping[Any, Any], *, owned: bool) -> Record:

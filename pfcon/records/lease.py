@@ -2,9 +2,11 @@
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LEASE = 10.0  # seconds without renewal after which a service process that can't be looked at is taken for dead
 
@@ -31,6 +33,11 @@ class ProcessIdentity:
         if self.host == "" or self.host != _this_host():
             return expires_at > time.time()
         return _started(self.pid) == self.started
+
+
+def owner_lives(row: Mapping[Any, Any]) -> bool:
+    """Whether the service process that a row was read with (columns of ``services``, or None) lives."""
+    return row["pid"] is not None and ProcessIdentity(row["host"], row["pid"], row["started"]).lives(row["expires_at"])
 
 
 @cache

@@ -56,6 +56,24 @@ jobs = Table(
     Index("jobs_by_phase", "phase"),
 )
 
+HEAD = 400  # characters of a path that are indexed: at most 1600 bytes, of the 2704 that PostgreSQL can
+
+places = Table(  # see places.py
+    "places",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("jid", String(128), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("request", String(128), nullable=False),  # names one try of a job: see request_id
+    Column("holder", String(32)),  # the service process that asks the engine for the job now, if any
+    Column("head", String(HEAD).with_variant(String(HEAD, collation="C"), "postgresql"), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("writable", Boolean, nullable=False),
+    Index("places_by_head", "head"),
+    Index("places_by_job", "jid", "kind"),
+    Index("places_by_request", "request"),
+)
+
 services = Table(
     "services",
     metadata,

@@ -134,6 +134,13 @@ class Storage(ABC):
             Mount(job.outgoing_source, OUTGOING, read_only=False),
         )
 
+    def places(self, request: InputRequest) -> tuple[Mount, ...]:  # noqa: ARG002 - most mount nothing of the users'
+        """Those of ``mounts`` whose directories are the users', as far as the request tells: never one too few.
+
+        Jobs are kept from changing the way to them. Raises what ``plan`` raises for paths.
+        """
+        return ()
+
     def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: B027 - most have nothing to do
         """Remove what a job must not leave among its outputs. Called once, when the job has ended. Repeatable.
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from pfcon.descent import UnreadableTreeError
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
-from pfcon.models import InputRequest
+from pfcon.models import INCOMING, InputRequest, Mount
 from pfcon.paths import JobDir
 from pfcon.settings.model import StorageName
 from pfcon.storage.base import Staged, StagingPlan, Upload
@@ -28,6 +28,11 @@ class FilesystemStorage(InPlaceStorage):
     def plan(self, request: InputRequest, upload: Upload | None) -> "FilesystemPlan":  # noqa: ARG002 - in-network
         """See Storage. Looks at the paths only."""
         return FilesystemPlan(self._root, request)
+
+    def places(self, request: InputRequest) -> tuple[Mount, ...]:
+        """See Storage. Whether the first input is a directory, which is mounted, is seen when it is staged."""
+        first = request_paths(request)[0][:1]
+        return (*super().places(request), *(Mount(PurePosixPath(path), INCOMING, read_only=True) for path in first))
 
     def _inputs_source(self, job: JobDir, inputs: tuple[str, ...]) -> PurePosixPath:
         if job.incoming.exists() or not inputs:

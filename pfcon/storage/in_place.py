@@ -46,6 +46,10 @@ class InPlaceStorage(Storage):
             Mount(PurePosixPath(output), OUTGOING, read_only=False),
         )
 
+    def places(self, request: InputRequest) -> tuple[Mount, ...]:
+        """See Storage."""
+        return (Mount(PurePosixPath(request_paths(request)[1]), OUTGOING, read_only=False),)
+
     def _inputs_source(self, job: JobDir, inputs: tuple[str, ...]) -> PurePosixPath:  # noqa: ARG002 - not where they are copied
         return job.incoming_source
 

@@ -14,7 +14,7 @@ from support.engines import postgresql_url
 from pfcon.errors import Unreachable
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records import Claimed, Journal, Phase, Record, lease
-from pfcon.records.schema import connect, jobs, services
+from pfcon.records.schema import connect, jobs, places, services
 
 JID = JobId("chris-jid-1")
 PLUGIN = JobKind.PLUGIN
@@ -30,6 +30,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
     engine = sqlalchemy.create_engine(url)
     with engine.begin() as connection:  # of what another test left
         jobs.drop(connection, checkfirst=True)
+        places.drop(connection, checkfirst=True)
         services.drop(connection, checkfirst=True)
     engine.dispose()
     yield url, tmp_path

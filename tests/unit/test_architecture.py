@@ -18,7 +18,7 @@ LAYERS = [
     ["errors", "units", "network", "closing", "compact"],
     ["models", "background", "descent", "__init__"],
     ["paths", "command", "settings", "tree", "links"],
-    ["auth", "logins", "os_errors", "archive", "progress", "reservation"],
+    ["auth", "logins", "os_errors", "archive", "progress", "reservation", "spelling"],
     ["storage", "compute", "records"],
     ["operations"],
     ["jobs"],

@@ -1,0 +1,106 @@
+"""The users' directories that a job mounts: what they are, and waiting for nobody who has ended."""
+
+import logging
+from typing import Protocol
+
+from pfcon.errors import Absent, Conflict, InvalidFields
+from pfcon.jobs.parts import Parts
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.models import InputRequest, JobStatus
+from pfcon.records import Blocked, Held, Phase, Place, Record
+from pfcon.spelling import path_key
+
+log = logging.getLogger(__name__)
+
+
+class Recover(Protocol):
+    """Brings an interrupted record to rest. Raises Unreachable."""
+
+    def __call__(self, record: Record) -> None: ...
+
+
+def places_of(parts: Parts, request: InputRequest) -> tuple[Place, ...]:
+    """What a request's job will mount of the users' directories, in whatever phase it is mounted.
+
+    Raises InvalidFields for inputs below the job's own outputs: while a worker or a second try of it waits for its
+    mounts, another could put a symbolic link in the way.
+    """
+    found = tuple(
+        Place(str(mount.source), path_key(parts.storebase, str(mount.source)), writable=not mount.read_only)
+        for mount in parts.storage.places(request)
+    )
+    for place in found:
+        for other in found:
+            if other.writable and place.key.startswith(other.key + "/"):
+                raise InvalidFields({"input_dirs": f"{place.path!r} must not lie below output_dir, {other.path!r}"})
+    return found
+
+
+class PlaceKeeper:
+    """Tells whether jobs that are in a new one's way have ended. Nobody else looks while no client asks for them."""
+
+    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, recover: Recover) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._scheduler = scheduler
+        self._remover = remover
+        self._recover = recover
+
+    def free(self, blocked: Blocked) -> None:
+        """Release the places of jobs that have ended. Raises Conflict for one that has not, Unreachable.
+
+        Once it returns, another try of the claim may succeed.
+        """
+        for held in blocked.by:
+            if not self._has_ended(held):
+                raise Conflict(_reason(held))
+            self._journal.release(held.request)
+
+    def _has_ended(self, held: Held) -> bool:
+        """Whether nothing of that try of a job can run any more."""
+        record = self._journal.get(held.jid, held.kind)
+        if record is not None and record.interrupted:
+            self._recover(record)
+            record = self._journal.get(held.jid, held.kind)
+        asking = held.asking
+        if record is not None and record.phase is Phase.SCHEDULED and _is_of(record, held):
+            self._scheduler.look(record)
+            record = self._journal.get(held.jid, held.kind)
+            asking = False
+        if record is not None and record.phase not in (Phase.FINAL, Phase.REMOVED) and _is_of(record, held):
+            return False
+        return not asking and self._is_off_engine(held)
+
+    def _is_off_engine(self, held: Held) -> bool:
+        """Whether the engine runs nothing of a job whose record has ended."""
+        name = held.kind.engine_name(held.jid)
+        try:
+            info = self._parts.engine_of(held.kind).info(name)
+        except Absent:
+            return True
+        if info.request != held.request or info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            return True
+        if info.status is JobStatus.UNDEFINED or not self._parts.options.remove_jobs:
+            return False  # nothing is known of it; or it was cancelled, and its end is near
+        log.warning("job %s runs, though its record has ended: who was to take it back died; removing it", name)
+        self._remover.take_back(held.kind, name, held.request)
+        return True
+
+
+def _is_of(record: Record, held: Held) -> bool:
+    """Whether a record is about that try of the job; before it is given to an engine, that is not told apart."""
+    return record.spec is None or record.spec.request == held.request
+
+
+def _reason(held: Held) -> str:
+    path, jid = held.wanted.path, held.jid
+    if held.above:
+        return (
+            f"{path!r} can't be used: job {jid} may write to it or to a directory above it, and has not ended: "
+            "wait for its end, or delete it"
+        )
+    return (
+        f"{path!r} can't be an output directory: job {jid} uses it or a directory in it, and has not ended: "
+        "wait for its end, or delete it"
+    )
