@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from functools import cached_property
+
 from pfcon.compute.base import ComputeEngine
+from pfcon.jobs.environments import Environments
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
@@ -25,6 +28,11 @@ class Parts:
     engine: ComputeEngine
     operations: ComputeEngine
     cancel_active: bool
+
+    @cached_property
+    def environments(self) -> Environments:
+        """Where environments of jobs wait for their engine."""
+        return Environments(self.storebase)
 
     def engine_of(self, kind: JobKind) -> ComputeEngine:
         """Who runs jobs of a kind."""

@@ -43,6 +43,7 @@ class Remover:
         self._remove_from_engine(record.kind, record.name)
         if with_data:
             discard(self._parts.storebase.job(record.jid))
+        self._parts.environments.drop(record.spec)
         self._journal.move(record, Phase.REMOVED, spec="", logs="", message="removed")
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:

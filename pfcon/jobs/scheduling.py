@@ -55,6 +55,7 @@ class Scheduler:
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._parts.engine_of(spec.kind)
+        spec = self._parts.environments.complete(spec)
         if spec.secrets and not engine.own_secrets:
             self._write_secrets()
         with self._starting:
@@ -99,7 +100,9 @@ class Scheduler:
             moved = self._end(record, spec, info)
         else:
             moved = self._journal.move(record, Phase.SCHEDULED, status=info.status.value, message=info.message)
-        if not moved:
+        if moved:
+            self._drop_environment(spec)
+        else:
             self._take_back(record, spec)
 
     def _take_back(self, record: Record, spec: JobSpec) -> None:
@@ -177,17 +180,27 @@ class Scheduler:
         return self._finish(record, spec, end.info, logs, **end.values)
 
     def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: str | int) -> bool:
-        return self._journal.move(
+        moved = self._journal.move(
             record,
             Phase.FINAL,
             status=info.status.value,
             message=info.message,
             logs=logs,
             finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
-            # The environment may hold a user's token; nobody needs it any more.
-            spec=replace(spec, env=()).to_json() if spec else "",
+            # The environment may hold a user's token; nobody needs it any more. Earlier releases recorded it.
+            spec=replace(spec, env=(), env_file="").to_json() if spec else "",
             **values,
         )
+        if moved:
+            self._drop_environment(spec)
+        return moved
+
+    def _drop_environment(self, spec: JobSpec | None) -> None:
+        """Nobody needs it any more; what can't be removed now is swept later."""
+        try:
+            self._parts.environments.drop(spec)
+        except OSError as fault:
+            log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
 
 
 def _goes_on(record: Record, request: str) -> bool:

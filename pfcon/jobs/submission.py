@@ -1,5 +1,6 @@
 """From a client's request for a plugin job to a job on the engine."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -107,6 +108,15 @@ class Submitter:
             raise
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
+        spec = self._parts.environments.keep(spec, record.claim)
+        try:
+            return self._give(record, spec, staged)
+        except BaseException:  # also a worker that is told to exit: whoever called gives the job up
+            with contextlib.suppress(OSError):  # swept later
+                self._parts.environments.drop(spec)
+            raise
+
+    def _give(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         values = {"spec": spec.to_json(), "nfiles": staged.nfiles, "notes": "\n".join(_lines(staged.notes))}
         if not self._journal.move(record, Phase.SCHEDULING, message="asking the engine", **values):
             raise _deleted(record.jid)
