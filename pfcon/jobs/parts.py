@@ -1,7 +1,6 @@
 """What the steps of a job's life work with."""
 
 from dataclasses import dataclass
-
 from functools import cached_property
 
 from pfcon.compute.base import ComputeEngine
