@@ -12,7 +12,7 @@ from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
 from pfcon.jobs import conclusion
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,8 @@ class Scheduler:
         current = self._journal.get(record.jid, record.kind)
         if current is None or not _goes_on(current, spec.request):
             self._remover.take_back(spec.kind, spec.name, spec.request)
+            if spec.kind is JobKind.PLUGIN:
+                conclusion.seal_outputs(self._parts, spec.jid, spec)
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
