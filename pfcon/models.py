@@ -130,6 +130,7 @@ class JobSpec:
 
     ``argv`` is the whole command and replaces the image's entrypoint. ``request`` identifies the client's
     request (a hex digest): an engine stores it with the job and gives it back in ``JobInfo.request``.
+    ``env_file`` names where the service keeps ``env`` while the job waits for its engine; engines get ``env`` itself.
     """
 
     name: str
@@ -144,6 +145,7 @@ class JobSpec:
     labels: tuple[tuple[str, str], ...] = ()
     request: str = ""
     secrets: tuple[Secret, ...] = ()
+    env_file: str = ""
 
     @property
     def outputs(self) -> PurePosixPath | None:
@@ -173,6 +175,7 @@ class JobSpec:
             labels=tuple((key, value) for key, value in raw["labels"]),
             request=raw["request"],
             secrets=tuple(Secret(s["name"], PurePosixPath(s["target"])) for s in raw.get("secrets", ())),
+            env_file=raw.get("env_file", ""),
         )
 
 

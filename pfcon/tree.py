@@ -201,7 +201,7 @@ def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> i
     return removal.removed
 
 
-def _open_forced(dir_fd: int, name: str) -> int:
+def open_forced(dir_fd: int, name: str) -> int:
     """Open a directory for removal, with all rights of its owner. Raises OSError."""
     with contextlib.suppress(PermissionError):
         fd = os.open(name, DIRECTORY, dir_fd=dir_fd)
@@ -246,7 +246,7 @@ class _Removal:
 
     def _open(self, name: str) -> None:
         try:
-            self.descent.enter(name, _open_forced(self.descent.here.fd, name))
+            self.descent.enter(name, open_forced(self.descent.here.fd, name))
         except FileNotFoundError:
             return
         except OSError as fault:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pfcon.errors import PfconError
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.trash import remove_remains
-from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
 from pfcon.records import Record
+from pfcon.tree import NotRemovedError
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ def present(parts: Parts, record: Record, info: JobInfo) -> JobInfo:
 def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
     """The end of a job as the engine tells it, and what it left. Repeatable."""
     if record.kind is JobKind.PLUGIN:
-        _seal_outputs(parts, record, spec)
-        return Conclusion(info)
+        fault = seal_outputs(parts, record.jid, spec)
+        return Conclusion(info, {"notes": "\n".join((*record.notes, fault))} if fault else {})
     job = parts.storebase.job(record.jid)
     progress = read_progress(job, record.kind)
     if info.status is JobStatus.FAILED:
@@ -50,11 +51,14 @@ def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conc
     return Conclusion(replace(info, message=progress.message), values)
 
 
-def _seal_outputs(parts: Parts, record: Record, spec: JobSpec) -> None:
+def seal_outputs(parts: Parts, jid: JobId, spec: JobSpec) -> str:
+    """Take from a plugin job's outputs what it must not leave there; what stays, as one line. Repeatable."""
     try:
-        parts.storage.seal_outputs(parts.storebase.job(record.jid), spec.outputs)
-    except (PfconError, OSError) as error:
-        log.warning("job %s: links that it may have written to its outputs stay: %s", record.jid, error)
+        parts.storage.seal_outputs(parts.storebase.job(jid), spec.outputs)
+    except (PfconError, OSError, NotRemovedError) as error:
+        log.warning("job %s: what it must not leave among its outputs stays: %s", jid, error)
+        return " ".join(f"what a job must not leave stays among the outputs: {error}".splitlines())
+    return ""
 
 
 def _deleted(parts: Parts, record: Record, info: JobInfo, message: str) -> JobInfo:

@@ -1,8 +1,10 @@
 """What the steps of a job's life work with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pfcon.compute.base import ComputeEngine
+from pfcon.jobs.environments import Environments
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, request_id
@@ -27,6 +29,11 @@ class Parts:
     engine: ComputeEngine
     operations: ComputeEngine
     cancel_active: bool
+
+    @cached_property
+    def environments(self) -> Environments:
+        """Where environments of jobs wait for their engine."""
+        return Environments(self.storebase)
 
     def engine_of(self, kind: JobKind) -> ComputeEngine:
         """Who runs jobs of a kind."""

@@ -27,12 +27,16 @@ class Recovery:
         self._deleter = deleter
 
     def recover_all(self) -> None:
-        """Go on with every interrupted job. Raises Unreachable when the records can't be read."""
+        """Go on with every interrupted job, and remove the environments that none waits for any more.
+
+        Raises Unreachable when the records can't be read, OSError.
+        """
         for record in self._journal.abandoned():
             try:
                 self.recover(record)
             except (PfconError, OSError) as error:
                 log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
+        self._parts.environments.sweep(self._journal)
 
     def recover(self, record: Record) -> None:
         """Go on with an interrupted job, unless another process does. Raises Unreachable when that can't be now."""

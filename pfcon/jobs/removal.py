@@ -3,6 +3,7 @@
 import logging
 
 from pfcon.errors import Absent, PfconError
+from pfcon.jobs.conclusion import seal_outputs
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobKind
@@ -43,6 +44,9 @@ class Remover:
         self._remove_from_engine(record.kind, record.name)
         if with_data:
             discard(self._parts.storebase.job(record.jid))
+        if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end
+            seal_outputs(self._parts, record.jid, record.spec)
+        self._parts.environments.drop(record.spec)
         stopped = self._parts.options.remove_jobs  # else it was told to, which takes a while
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 

@@ -13,7 +13,7 @@ from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
 from pfcon.jobs import conclusion
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Scheduler:
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._parts.engine_of(spec.kind)
+        spec = self._parts.environments.complete(spec)
         if spec.secrets and not engine.own_secrets:
             self._write_secrets()
         with self._starting:
@@ -105,7 +106,9 @@ class Scheduler:
         else:
             values: dict[str, Any] = {"status": info.status.value, "message": info.message}
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
-        if not moved:
+        if moved:
+            self._drop_environment(spec)
+        else:
             self._take_back(record, spec)
 
     def _take_back(self, record: Record, spec: JobSpec) -> None:
@@ -121,6 +124,8 @@ class Scheduler:
                 self._journal.settle(spec.request)
                 raise
             self._journal.release(spec.request)
+            if spec.kind is JobKind.PLUGIN:
+                conclusion.seal_outputs(self._parts, spec.jid, spec)
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -188,17 +193,27 @@ class Scheduler:
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 
     def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: Any) -> bool:
-        return self._journal.move(
+        moved = self._journal.move(
             record,
             Phase.FINAL,
             status=info.status.value,
             message=info.message,
             logs=logs,
             finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
-            # The environment may hold a user's token; nobody needs it any more.
-            spec=replace(spec, env=()).to_json() if spec else "",
+            # The environment may hold a user's token; nobody needs it any more. Earlier releases recorded it.
+            spec=replace(spec, env=(), env_file="").to_json() if spec else "",
             **values,
         )
+        if moved:
+            self._drop_environment(spec)
+        return moved
+
+    def _drop_environment(self, spec: JobSpec | None) -> None:
+        """Nobody needs it any more; what can't be removed now is swept later."""
+        try:
+            self._parts.environments.drop(spec)
+        except OSError as fault:
+            log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
 
 
 def _goes_on(record: Record, request: str) -> bool:

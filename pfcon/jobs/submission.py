@@ -1,5 +1,6 @@
 """From a client's request for a plugin job to a job on the engine."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -110,6 +111,15 @@ class Submitter:
             raise
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
+        spec = self._parts.environments.keep(spec, record.claim)
+        try:
+            return self._give(record, spec, staged)
+        except BaseException:  # also a worker that is told to exit: whoever called gives the job up
+            with contextlib.suppress(OSError):  # swept later
+                self._parts.environments.drop(spec)
+            raise
+
+    def _give(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,

@@ -101,7 +101,18 @@ def connect(url: str | None, directory: Path) -> Engine:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
     with answering():
         _create_tables(engine)
+        if sqlite:
+            _empty_log(engine)
     return engine
+
+
+def _empty_log(engine: Engine) -> None:
+    """Rows of earlier releases held environments of jobs: SQLite's log of changes keeps what a row once held.
+
+    A process that reads at this moment keeps it from that; then the next start does it.
+    """
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _create_tables(engine: Engine) -> None:

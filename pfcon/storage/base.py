@@ -3,14 +3,17 @@
 The docstrings are the contract; ``tests/contract/test_storage.py`` runs it against every storage.
 """
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from pfcon.errors import Absent
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
+from pfcon.sealing import remove_privileges
 from pfcon.settings.model import StorageName
 
 
@@ -141,11 +144,13 @@ class Storage(ABC):
         """
         return ()
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: B027 - most have nothing to do
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: ARG002 - some have it elsewhere
         """Remove what a job must not leave among its outputs. Called once, when the job has ended. Repeatable.
 
-        Raises NotRemovedError when parts stay, UnreadableTreeError, OSError.
+        Raises NotSealedError or NotRemovedError when parts stay, UnreadableTreeError, OSError.
         """
+        with contextlib.suppress(Absent):
+            remove_privileges(job.path, job.outgoing.name, directories=True)
 
     @abstractmethod
     def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:

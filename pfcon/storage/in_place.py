@@ -9,6 +9,7 @@ from pfcon.descent import DIRECTORY
 from pfcon.errors import Absent, InvalidFields, Refused
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir, StoreBase
+from pfcon.sealing import remove_privileges
 from pfcon.storage.base import ListedOutputs, Storage
 from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
@@ -60,10 +61,15 @@ class InPlaceStorage(Storage):
             raise Refused(f"{path!r} below the storage root is no directory (any more)") from None
 
     def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: ARG002 - they are not the job's
-        """Remove link files that the job wrote: only CUBE may author links, and does so after the job."""
-        if output_dir is not None:
-            with contextlib.suppress(Absent):
-                remove_links(self._root, output_path("output_dir", output_dir))
+        """See Storage. Link files that the job wrote go, too: only CUBE may author links, and does so after the job."""
+        if output_dir is None:
+            return
+        below = output_path("output_dir", output_dir)
+        with contextlib.suppress(Absent):
+            try:
+                remove_privileges(self._root, below, directories=False)
+            finally:
+                remove_links(self._root, below)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> ListedOutputs:  # noqa: ARG002 - they are not the job's
         """See Storage. ``job_output_path`` comes back as it was sent. The iterator raises UnreadableTreeError.

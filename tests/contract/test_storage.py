@@ -240,3 +240,16 @@ def test_every_refusal_is_one_that_clients_are_told(zipped: ZipfileHarness) -> N
         with pytest.raises(PfconError) as raised:
             zipped.plan_zip(content)
         assert raised.value.status == 400
+
+
+def test_an_ended_job_s_outputs_have_no_privileges(harness: StorageHarness, job: JobDir) -> None:
+    place = harness.make_outputs(job)
+    (place / "d").mkdir()
+    for path in (place / "su", place / "d" / "su"):
+        path.write_bytes(b"x")
+        path.chmod(0o6755)
+    output_dir = harness.request.output_dir
+    for _ in range(2):
+        harness.storage.seal_outputs(job, output_dir)
+        assert [path.stat().st_mode & 0o7777 for path in (place / "su", place / "d" / "su")] == [0o755, 0o755]
+    assert harness.outputs(job) == {"su": b"x", "d/su": b"x"}

@@ -3,10 +3,10 @@
 import json
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support.users import AS_ROOT, as_user
 
 from pfcon.errors import Absent, InvalidFields, Refused
 from pfcon.models import OUTGOING, CopyRequest, JobId, User
@@ -15,7 +15,6 @@ from pfcon.storage.base import ListedOutputs
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.tree import NotRemovedError
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as several users")
 OUT = "home/bob/feeds/feed_1/pl_1/data"
 
 
@@ -36,14 +35,6 @@ def request(output: str = OUT) -> CopyRequest:
 def owner_and_mode(path: Path) -> tuple[int, int, int]:
     found = path.stat()
     return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
-
-
-def as_user(uid: int, act: Callable[[], None]) -> None:
-    os.seteuid(uid)
-    try:
-        act()
-    finally:
-        os.seteuid(0)
 
 
 # --- making them ---

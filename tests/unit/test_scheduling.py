@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.compute import Harness, make_harness
-from support.settings import compute_settings
+from support.parts import make_parts
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent
@@ -15,10 +15,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobInfo, JobKind, JobSpec
 from pfcon.paths import StoreBase
-from pfcon.records import Claimed, Journal, Phase, Record
-from pfcon.records.schema import connect
-from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
-from pfcon.storage.storages import make_storage
+from pfcon.records import Claimed, Phase, Record
 
 
 class SlowEngine(ProcessEngine):
@@ -42,18 +39,7 @@ def compute(storebase: StoreBase) -> Harness:
 @pytest.fixture
 def parts(storebase: StoreBase, tmp_path: Path) -> Parts:
     """Those of a service process, with an engine that a test can keep waiting."""
-    limits = UploadLimits(0, 0, 0, 0, 0, 0)
-    engine = SlowEngine(storebase, stop_grace=2)
-    return Parts(
-        options=compute_settings(),
-        limits=limits,
-        storebase=storebase,
-        journal=Journal(lambda: connect(None, tmp_path)),
-        storage=make_storage(StorageSettings(StorageName.ZIPFILE, False, storebase.root, limits), storebase),
-        engine=engine,
-        operations=engine,
-        cancel_active=True,
-    )
+    return make_parts(storebase, tmp_path, SlowEngine(storebase, stop_grace=2))
 
 
 def claimed(parts: Parts, spec: JobSpec) -> tuple[Record, JobSpec]:

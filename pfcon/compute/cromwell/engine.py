@@ -122,6 +122,7 @@ class CromwellEngine(ComputeEngine):
         if end.code is None:
             end = replace(end, code=self._code(workflow))
         refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
+        self._remove_script(workflow)
         message = state.message_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
         return _info(claim, state.status_of(end.status)[0], message, end.finished_at)
 
@@ -132,6 +133,14 @@ class CromwellEngine(ComputeEngine):
             return int(raw)
         except (Refused, OSError, ValueError):
             return None
+
+    def _remove_script(self, workflow: str) -> None:
+        """What Cromwell itself remembers of the job's environment stays there."""
+        try:
+            if stdout := self._log_paths(workflow)[0]:
+                self._files.remove_script(stdout)
+        except (Refused, OSError) as fault:
+            _log.warning("the script of workflow %s, with the job's environment, stays: %s", workflow, fault)
 
     def _refusal(self, workflow: str) -> str:
         try:

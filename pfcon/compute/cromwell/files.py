@@ -4,6 +4,7 @@ Cromwell names them as it sees them, which has to be below STOREBASE. A job may 
 no symbolic link below storeBase is followed, and nothing but a regular file is read.
 """
 
+import contextlib
 import os
 from pathlib import PurePosixPath
 
@@ -62,6 +63,22 @@ class TaskFiles:
             wrote += b"\n"
         text = clean_log(wrote + said).encode()  # what is no text has grown
         return text[-LOG_BYTES:].decode("utf-8", "ignore")
+
+    def remove_script(self, stdout: str) -> None:
+        """Remove the script of a task that has ended: the job's environment is in it. Repeatable.
+
+        stdout: where the task wrote that, beside its script. Raises Refused, OSError.
+        """
+        below = self._below(stdout)
+        try:
+            directory = open_directory(self._storebase.root, str(below.parent))
+        except Absent:
+            return
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink("script", dir_fd=directory)
+        finally:
+            os.close(directory)
 
     def remove(self, workflow: str, path: str) -> None:
         """Remove the directory of a workflow; no-op without one. Raises Refused, OSError and what remove_tree does."""

@@ -10,7 +10,8 @@
         end.json    how it ended, as it was first seen
         claim, exit, log                       of job.sh
         slurm.log, launcher.log                what Slurm and the launcher say
-        job.sh, launch.sh, config.json, rootfs what runs
+        job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
+                                               environment, are there until the job has ended
 """
 
 import contextlib
@@ -33,6 +34,7 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
 # Where Slurm starts the container, a job may write to its own records: links in there are not followed.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _BARRED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
@@ -156,7 +158,9 @@ class JobFolder:
         return JobInfo(spec.name, JobStatus(found["status"]), found["message"], spec.image, spec.argv, at, spec.request)
 
     def keep_end(self, status: JobStatus, message: str, at: datetime) -> None:
-        """Write the end down: Slurm forgets."""
+        """Write the end down: Slurm forgets. The job's environment goes first."""
+        for name in _WITH_ENVIRONMENT:
+            (self.path / name).unlink(missing_ok=True)
         self.write("end.json", json.dumps({"status": status, "message": message, "finished_at": at.timestamp()}))
 
     def text_tail(self, name: str) -> str:

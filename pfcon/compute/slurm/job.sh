@@ -15,6 +15,8 @@ margin=0 # of the batch script of several workers, in fifths of a second: they k
 # finish STATUS [WORD]: leave the record of the end, and end.
 finish() {
     [ -z "$TEMPORARY" ] || rm -rf -- "$TEMPORARY"
+    rm -f -- "$JOB/launch.sh" # the job's environment is in there, and in the bundle, which Slurm itself may still need
+    [ -z "$PROGRAM" ] || rm -f -- "$JOB/config.json"
     echo "$@" >"$JOB/.exit" && mv -f -- "$JOB/.exit" "$JOB/exit"
     exit "$1"
 }

@@ -1,0 +1,69 @@
+"""The environments of jobs, from the request until the engine has the job; they may hold a user's token.
+
+A database keeps what was once in it: in its log, in dead rows, in backups. So no record has an environment. It is in a
+file of the service's own, one for each try of a job, and ``JobSpec.env_file`` names that file. It is removed once the
+engine has the job, or will not get it.
+"""
+
+import json
+import os
+from dataclasses import replace
+
+from pfcon.errors import Refused
+from pfcon.models import JobId, JobKind, JobSpec
+from pfcon.paths import StoreBase
+from pfcon.records import Journal, Phase
+
+FOLDER = "environments"  # below .pfcon
+
+
+class Environments:
+    """The files. Methods raise OSError."""
+
+    def __init__(self, storebase: StoreBase) -> None:
+        self._storebase = storebase
+
+    def keep(self, spec: JobSpec, claim: str) -> JobSpec:
+        """Write a job's environment down; returns the job without it, as a record may hold it."""
+        if not spec.env:
+            return spec
+        name = f"{spec.jid}+{claim}"  # no jid has a "+"
+        directory = self._storebase.private_dir(FOLDER)
+        file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(file, "w", encoding="ascii") as writer:
+            json.dump(spec.env, writer)
+            writer.flush()
+            os.fsync(file)
+        return replace(spec, env=(), env_file=name)
+
+    def complete(self, spec: JobSpec) -> JobSpec:
+        """A job with its environment, for the engine. Raises Refused when the file is gone.
+
+        Records of earlier releases hold the environment themselves.
+        """
+        if not spec.env_file:
+            return spec
+        try:
+            text = (self._storebase.private / FOLDER / spec.env_file).read_text(encoding="ascii")
+            env = tuple((str(key), str(value)) for key, value in json.loads(text))
+        except (FileNotFoundError, ValueError):
+            raise Refused("the environment of the job is gone from storeBase; post the job again") from None
+        return replace(spec, env=env, env_file="")
+
+    def drop(self, spec: JobSpec | None) -> None:
+        """Remove a job's environment. Repeatable."""
+        if spec is not None and spec.env_file:
+            (self._storebase.private / FOLDER / spec.env_file).unlink(missing_ok=True)
+
+    def sweep(self, journal: Journal) -> None:
+        """Remove what crashes have left: files that no job waits for any more. Also raises Unreachable."""
+        try:
+            names = os.listdir(self._storebase.private / FOLDER)
+        except FileNotFoundError:
+            return
+        for name in names:
+            record = journal.get(JobId(name.partition("+")[0]), JobKind.PLUGIN)  # its row was there before the file
+            waits = record is not None and record.phase in (Phase.STAGING, Phase.SCHEDULING)
+            if waits and record and (record.spec is None or record.spec.env_file == name):
+                continue
+            (self._storebase.private / FOLDER / name).unlink(missing_ok=True)

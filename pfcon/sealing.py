@@ -1,0 +1,146 @@
+"""Taking from a job's outputs what would give privileges to whoever runs them on a host.
+
+A container's root may own its outputs: a file that has the setuid or setgid bit, or file capabilities, would make any
+user of the host who can reach it that root. Devices lose the rights of all but their owner.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from pfcon.attributes import unlock, unlock_name
+from pfcon.descent import DIRECTORY, Descent
+from pfcon.errors import PfconError
+from pfcon.tree import open_directory, open_forced
+
+CAPABILITIES = "security.capability"  # xattr(7)
+_PRIVILEGES = stat.S_ISUID | stat.S_ISGID
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
+_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *_GONE})
+_MAX_TOLD = 20
+
+
+class NotSealedError(PfconError):
+    """Privileges stay, or may stay. ``failures`` names up to 20 of the files and directories."""
+
+    def __init__(self, failed: int, failures: list[str]) -> None:
+        self.failed, self.failures = failed, tuple(failures)
+        super().__init__(f"setuid bits and capabilities may stay on {failed} of the outputs: {failures[0]}")
+
+
+def remove_privileges(root: Path, below: str = "", *, directories: bool) -> int:
+    """Take setuid and setgid bits and capabilities off all files of a tree; returns how many had any.
+
+    No link is followed, and the tree is never left, whatever changes meanwhile. Of a file with several names, all
+    lose them. directories: whether directories lose the bits, too; users set the setgid bit on theirs, so that what is
+    made there gets their group.
+
+    Goes on after a failure and raises NotSealedError at the end; Absent (see ``open_directory``), UnreadableTreeError.
+    """
+    sealing = _Sealing(open_directory(root, below), directories)
+    try:
+        sealing.run()
+    finally:
+        sealing.descent.close()
+    if sealing.failed:
+        raise NotSealedError(sealing.failed, sealing.failures)
+    return sealing.changed
+
+
+class _Sealing:
+    """One run, and what came of it."""
+
+    def __init__(self, fd: int, directories: bool) -> None:
+        self.descent = Descent(fd)
+        self.directories = directories
+        self.changed = self.failed = 0
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        descent = self.descent
+        self._look()
+        while descent.levels:
+            name = descent.next()
+            if name is None:
+                descent.leave()
+                continue
+            try:
+                descent.enter(name, _open(descent.here.fd, name))
+            except OSError as fault:
+                if fault.errno not in _GONE:
+                    self._fail(name, fault)
+                continue
+            self._look()
+
+    def _look(self) -> None:
+        """Deal with the present directory and what it holds."""
+        here = self.descent.here
+        try:
+            mode = os.fstat(here.fd).st_mode
+            if self.directories and mode & _PRIVILEGES:
+                unlock(here.fd)
+                os.fchmod(here.fd, stat.S_IMODE(mode) & ~_PRIVILEGES)
+                self.changed += 1
+            with os.scandir(here.fd) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        self.descent.later(entry.name)
+                    elif not entry.is_symlink():
+                        self._deal_with(here.fd, entry)
+        except OSError as fault:
+            self._fail("", fault)
+
+    def _deal_with(self, dir_fd: int, entry: "os.DirEntry[str]") -> None:
+        try:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if mode & _PRIVILEGES or _is_open_device(mode) or _has_capabilities(f"/proc/self/fd/{dir_fd}/{entry.name}"):
+                unlock_name(dir_fd, entry.name)
+                _strip(dir_fd, entry.name)
+                self.changed += 1
+        except OSError as fault:
+            if fault.errno not in _GONE:
+                self._fail(entry.name, fault)
+
+    def _fail(self, name: str, fault: OSError) -> None:
+        self.failed += 1
+        if len(self.failures) < _MAX_TOLD:
+            self.failures.append(f"{self.descent.path_of(name)!r}: {fault.strerror}")
+
+
+def _open(dir_fd: int, name: str) -> int:
+    """Open a directory, also one that its owner may not read. Raises OSError."""
+    try:
+        return os.open(name, DIRECTORY, dir_fd=dir_fd)
+    except PermissionError:
+        return open_forced(dir_fd, name)
+
+
+def _is_open_device(mode: int) -> bool:
+    return (stat.S_ISBLK(mode) or stat.S_ISCHR(mode)) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _has_capabilities(path: str) -> bool:
+    try:
+        os.getxattr(path, CAPABILITIES, follow_symlinks=False)
+    except OSError as fault:
+        if fault.errno in _NONE:
+            return False
+        raise
+    return True
+
+
+def _strip(dir_fd: int, name: str) -> None:
+    """Take everything off what a name stands for now. Raises OSError."""
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # swapped meanwhile
+            return
+        path = f"/proc/self/fd/{handle}"  # fchmod and fremovexattr refuse O_PATH: open(2)
+        kept = 0o600 if _is_open_device(mode) else 0o1777
+        os.chmod(path, stat.S_IMODE(mode) & kept)
+        if stat.S_ISREG(mode) and CAPABILITIES in os.listxattr(path):  # without any, an ordinary user may not ask
+            os.removexattr(path, CAPABILITIES)
+    finally:
+        os.close(handle)

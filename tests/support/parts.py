@@ -1,0 +1,32 @@
+"""What the steps of a job's life work with, over the process engine and a database of the test's own."""
+
+from pathlib import Path
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.jobs.parts import Parts
+from pfcon.paths import StoreBase
+from pfcon.records import Journal
+from pfcon.records.schema import connect
+from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.storage.storages import make_storage
+
+from .settings import compute_settings
+
+LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
+
+
+def make_parts(
+    storebase: StoreBase, database: Path, engine: ComputeEngine, storage: StorageName = StorageName.ZIPFILE
+) -> Parts:
+    """Those of a service process. database: a directory."""
+    innetwork = storage is not StorageName.ZIPFILE
+    return Parts(
+        options=compute_settings(),
+        limits=LIMITS,
+        storebase=storebase,
+        journal=Journal(lambda: connect(None, database)),
+        storage=make_storage(StorageSettings(storage, innetwork, storebase.root, LIMITS), storebase),
+        engine=engine,
+        operations=engine,
+        cancel_active=True,
+    )

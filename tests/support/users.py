@@ -1,0 +1,23 @@
+"""Acting as another user, for tests that run as root."""
+
+import ctypes
+import os
+from collections.abc import Callable
+
+import pytest
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as several users")
+_PR_SET_DUMPABLE = 4
+
+
+def as_user(uid: int, act: Callable[[], None]) -> None:
+    """Do something with the rights of a user, in this process.
+
+    It stays dumpable, as one is that began as that user: else its own /proc is root's.
+    """
+    os.seteuid(uid)
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1)
+    try:
+        act()
+    finally:
+        os.seteuid(0)

@@ -1,0 +1,89 @@
+"""Whatever ends a plugin job, what it must not leave among its outputs goes; and what stays is told."""
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+from support.compute import Harness, make_harness
+from support.parts import make_parts
+from support.waiting import eventually
+
+from pfcon.jobs import conclusion
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.models import OUTGOING, JobInfo, JobKind, JobSpec, JobStatus, Mount
+from pfcon.paths import JobDir, StoreBase
+from pfcon.records import Claimed, Phase, Record
+from pfcon.sealing import NotSealedError
+from pfcon.settings.model import StorageName
+from pfcon.storage.filesystem import FilesystemStorage
+from pfcon.tree import NotRemovedError
+
+LEAVE = 'cd "$1"; : >su; chmod 4755 su; : >a.chrislink; : >ready; sleep 600'
+OUTPUT = PurePosixPath("home/eve/feed_1")
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Harness:
+    return make_harness("process", storebase.root)
+
+
+@pytest.fixture
+def parts(storebase: StoreBase, tmp_path: Path, compute: Harness) -> Parts:
+    return make_parts(storebase, tmp_path, compute.engine, StorageName.FILESYSTEM)
+
+
+def running(parts: Parts, compute: Harness) -> tuple[Record, JobSpec, Path]:
+    """A job that writes to users' data, and goes on."""
+    place = compute.storebase.root / OUTPUT
+    place.mkdir(parents=True)
+    spec = compute.shell(LEAVE, mounts=(Mount(OUTPUT, OUTGOING, read_only=False),))
+    found = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    assert isinstance(found, Claimed)
+    spec = replace(spec, request=request_id("digest", found.record.claim))
+    assert parts.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
+    Scheduler(parts, Remover(parts)).schedule(found.record, spec)
+    assert eventually((place / "ready").exists)
+    record = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    assert record
+    return record, spec, place
+
+
+@pytest.mark.parametrize("end", ["removed", "cancelled"])
+def test_a_job_that_somebody_ends_leaves_no_privileges_and_no_links(parts: Parts, compute: Harness, end: str) -> None:
+    record, spec, place = running(parts, compute)
+    if end == "removed":
+        assert Remover(parts).remove(record, with_data=True)
+    else:
+        compute.engine.cancel(spec.name)
+        compute.wait(spec.name)
+        Scheduler(parts, Remover(parts)).look(record)
+    assert (place / "su").stat().st_mode & 0o7777 == 0o755
+    assert not (place / "a.chrislink").exists()
+    compute.close()
+
+
+class Stubborn(FilesystemStorage):
+    """One whose outputs can't be changed."""
+
+    fault: Exception
+
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:
+        raise self.fault
+
+
+@pytest.mark.parametrize(
+    "fault", [NotSealedError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
+)
+def test_what_stays_is_a_note_of_the_job(parts: Parts, compute: Harness, fault: Exception) -> None:
+    record, spec, _ = running(parts, compute)
+    storage = Stubborn(compute.storebase)
+    storage.fault = fault
+    parts = replace(parts, storage=storage)
+    info = JobInfo(spec.name, JobStatus.SUCCEEDED)
+    end = conclusion.conclude(parts, replace(record, notes=("an earlier one",)), spec, info)
+    earlier, told = str(end.values["notes"]).splitlines()
+    assert (earlier, end.info) == ("an earlier one", info)
+    assert "su" in told
+    compute.close()
