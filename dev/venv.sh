@@ -14,7 +14,8 @@ find_python() {
         elif ! "$path" -c 'import ensurepip, venv' 2>/dev/null; then
             no_venv=$path
         else
-            printf '%s\n' "$path"
+            # Of an environment that is active, its base: the environment itself may be made anew.
+            "$path" -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)'
             return 0
         fi
     done

@@ -17,7 +17,7 @@ from pfcon.settings.model import AuthSettings
 
 KEY = "k" * 40
 SETTINGS = AuthSettings(user="pfcon", password="a good password", secret_key=KEY)
-GOOD = auth.issue_token(SETTINGS, SETTINGS.user, SETTINGS.password)
+GOOD = auth.issue_token(SETTINGS)
 CLAIMS = jwt.decode(GOOD, options={"verify_signature": False})
 HOUR = datetime.now(UTC) + timedelta(hours=1)
 
@@ -59,6 +59,8 @@ VARIANTS = {
     "expiry is no real number": signed({"alg": "HS256"}, json.dumps({**CLAIMS, "exp": float("nan")}).encode()),
     "not valid yet": signed({"alg": "HS256"}, {**CLAIMS, "nbf": int(HOUR.timestamp())}),
     "user is a list": signed({"alg": "HS256"}, {**CLAIMS, "pfcon_user": ["pfcon"]}),
+    "of another password": auth.issue_token(AuthSettings(user="pfcon", password="another password", secret_key=KEY)),
+    "without a mark": signed({"alg": "HS256"}, {name: value for name, value in CLAIMS.items() if name != "for"}),
     "for an audience": signed({"alg": "HS256"}, {**CLAIMS, "aud": "another service"}),
     "four parts": GOOD + "." + SIGNATURE,
     "not base64": "a.b.c",
