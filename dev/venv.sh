@@ -4,7 +4,7 @@
 # find_python: print a Python that pfcon runs on and that can make virtual environments.
 # $PYTHON, where it is set, is the only candidate.
 find_python() {
-    local candidate path old="" no_venv=""
+    local candidate path base old="" no_venv=""
     for candidate in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
         path=$(command -v -- "$candidate") || continue
         # A pyenv shim exists for versions that are not active, and fails.
@@ -15,7 +15,8 @@ find_python() {
             no_venv=$path
         else
             # Of an environment that is active, its base: the environment itself may be made anew.
-            "$path" -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)'
+            base=$("$path" -c 'import sys; sys.prefix == sys.base_prefix or print(sys._base_executable)')
+            printf '%s\n' "${base:-$path}"
             return 0
         fi
     done

@@ -1,6 +1,7 @@
 """How the scripts find a Python, and what the engine scripts start and stop."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_a_python_that_will_not_do_is_told_with_the_remedy(
 def test_a_python_that_will_do_is_printed(bash: Bash, tmp_path: Path) -> None:
     python = fake_python(tmp_path / "python", 0, 0)
     assert bash(". dev/venv.sh; find_python", PYTHON=python).stdout == f"{python}\n"
+
+
+def test_of_an_active_environment_its_base_is_printed(bash: Bash) -> None:
+    """The environment itself may be the one that is made anew."""
+    assert sys.prefix != sys.base_prefix, "the tests run in an environment"
+    found = bash(". dev/venv.sh; find_python", PYTHON=sys.executable).stdout.strip()
+    assert not found.startswith(sys.prefix)
+    assert bash('"$1" -c "import sys; print(sys.prefix)"', found).stdout.strip() == sys.base_prefix
 
 
 def test_an_installation_that_fails_shows_the_end_of_its_log_and_is_not_taken_for_complete(
@@ -73,7 +82,8 @@ def recording_python(tmp_path: Path, fits: bool) -> tuple[Path, Path]:
     python, calls = tmp_path / "python", tmp_path / "calls"
     python.write_text(
         f'#!/bin/sh\ncase "$*" in "-m venv"*) mkdir -p "$3/bin"; printf \'#!/bin/sh\\necho "$@" >>"{calls}"\\n\' '
-        f'>"$3/bin/python"; chmod +x "$3/bin/python" ;; -) exit {0 if fits else 1} ;; *print*) echo facts ;; esac\n'
+        f'>"$3/bin/python"; chmod +x "$3/bin/python" ;; -) exit {0 if fits else 1} ;; '
+        "*_base_executable*) ;; *print*) echo facts ;; esac\n"
     )
     python.chmod(0o755)
     return python, calls
