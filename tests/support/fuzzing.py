@@ -285,7 +285,7 @@ def requests(app: Flask, token: str) -> st.SearchStrategy[Fuzzed]:
 def check_answer(
     request: Fuzzed, status: int, content_type: str, body: Callable[[], bytes], also: tuple[int, ...] = ()
 ) -> None:
-    """Fail for a server's fault, and for an error that is not ``{"message": ...}``; ``also`` names statuses that may be."""
+    """Fail for a server's fault, and for an error that is not ``{"message": ...}``; ``also``: further statuses."""
     assert status < 500 or status in (503, 507, *also), (status, body())
     if status < 300 or status == 304 or request.method == "HEAD":
         return
