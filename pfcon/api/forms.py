@@ -70,6 +70,8 @@ def _form_too_large(limits: UploadLimits) -> TooLarge:
 def read_body(request: Request, most: int, too_large: TooLarge) -> bytes:
     """A body of at most ``most`` bytes. Raises ``too_large``, and Refused for one that is malformed or cut off."""
     length = request.content_length
+    if length is not None and length > most:
+        raise too_large
     body = b"".join(_pieces(request, most + 1))
     if len(body) > most:
         raise too_large
