@@ -29,7 +29,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     copy.mkdir(parents=True)
     for name in ("make.sh", "unmake.sh", "setup.cfg", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, copy)
-    for name in ("dev", "sample", "pfcon", "kubernetes"):
+    for name in ("dev", "sample", "pfcon", "kubernetes", "requirements"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     install(copy)
     yield copy
