@@ -22,7 +22,7 @@ from pfcon.front.serving import ServingWorker, address
 log = logging.getLogger(__name__)
 
 TICK = 0.5  # seconds between two looks at the deadlines
-EXPIRE_AT_ONCE = 32  # many that came together must not keep the others waiting
+EXPIRE_AT_ONCE = 16  # many that came together must not keep the others waiting
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}  # of accept(2): the listener's; else the client's
 PAUSE = 0.1  # seconds without accepting where the machine has no room
@@ -205,9 +205,8 @@ class FrontWorker(ServingWorker):
             return
         if connection.state in (State.BODY, State.FORM) or (connection.state is State.HEAD and connection.held):
             text = f"the request did not arrive within PFCON_HEADER_TIMEOUT, {self.options.timeout:g} seconds"
-            self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, text)
-        else:
-            self._drop(connection)
+            self._try_to_say(connection, HTTPStatus.REQUEST_TIMEOUT, text)
+        self._drop(connection)
 
     def _refuse(self, connection: Connection, status: HTTPStatus, message: str) -> None:
         self._try_to_say(connection, status, message)
