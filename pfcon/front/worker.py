@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 import selectors
 import socket
 import time
@@ -37,6 +38,7 @@ class FrontWorker(ServingWorker):
         self._room = Room(self.worker_connections, self.options.held_bytes)
         self._no_accept_until = 0.0
         self._next_look = 0.0
+        self._stop_by = math.inf  # when requests have to be here once a stop was asked for
 
     # The loop.
 
@@ -69,9 +71,9 @@ class FrontWorker(ServingWorker):
     def _end(self) -> None:
         now = time.monotonic()
         end = now + self.cfg.graceful_timeout
+        self._stop_by = now + STOP_LINGER
         for connection in self._room:
-            patient = connection.state in (State.FORM, State.ANSWER)
-            connection.deadline = min(connection.deadline, end if patient else now + STOP_LINGER)
+            self._allow(connection, connection.deadline)
         while len(self._room) and time.monotonic() < end:
             self._turn()
         for connection in self._room:
@@ -98,7 +100,7 @@ class FrontWorker(ServingWorker):
             return
         connection = Connection(self.cfg, sock, client, listener.getsockname())
         connection.callback = lambda _socket: self._on_event(connection)
-        connection.deadline = time.monotonic() + self.options.timeout
+        self._allow(connection, time.monotonic() + self.options.timeout)
         self._watch(connection, State.HEAD, selectors.EVENT_READ)
 
     def _make_room(self, holding: int = 0) -> bool:
@@ -111,6 +113,11 @@ class FrontWorker(ServingWorker):
         return True
 
     # A connection in the loop's hands.
+
+    def _allow(self, connection: Connection, deadline: float) -> None:
+        """Let it take until then; while stopping, only forms with a token and answers take longer than a moment."""
+        patient = connection.state in (State.FORM, State.ANSWER)
+        connection.deadline = deadline if patient else min(deadline, self._stop_by)
 
     def _watch(self, connection: Connection, state: State, events: int) -> None:
         """Wait for a connection in this state, whether it is watched yet or not."""
@@ -163,7 +170,7 @@ class FrontWorker(ServingWorker):
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         if connection.state is State.IDLE:
-            connection.deadline = time.monotonic() + self.options.timeout
+            self._allow(connection, time.monotonic() + self.options.timeout)
             connection.state = State.HEAD
         try:
             if connection.state is State.HEAD:
@@ -186,7 +193,7 @@ class FrontWorker(ServingWorker):
                 self._serve(connection)
                 return
             if connection.body_bytes:
-                connection.deadline = connection.begun + self.options.seconds_for(connection.body_bytes)
+                self._allow(connection, connection.begun + self.options.seconds_for(connection.body_bytes))
             self._note(connection)
 
     def _begin_body(self, connection: Connection) -> bool:
@@ -194,7 +201,7 @@ class FrontWorker(ServingWorker):
         if connection.state is State.SERVED:
             return True
         connection.begun = time.monotonic()
-        connection.deadline = connection.begun + self.options.timeout
+        self._allow(connection, connection.begun + self.options.timeout)
         if connection.asks_to_go_on():
             connection.sock.sendall(CONTINUE)
             connection.sock.flush()
