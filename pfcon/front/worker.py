@@ -102,6 +102,7 @@ class FrontWorker(ServingWorker):
         connection.callback = lambda _socket: self._on_event(connection)
         self._allow(connection, time.monotonic() + self.options.timeout)
         self._watch(connection, State.HEAD, selectors.EVENT_READ)
+        self._on_event(connection)  # most requests are there when their connection is
 
     def _make_room(self, holding: int = 0) -> bool:
         victim = self._room.dispensable(holding)
@@ -229,10 +230,10 @@ class FrontWorker(ServingWorker):
     def _linger(self, connection: Connection) -> None:
         """Close it so that the client gets its answer, which what it still sends would destroy (RFC 9112, 9.6)."""
         try:
-            connection.sock.shutdown(socket.SHUT_WR)
             if _is_at_rest(connection):
                 self._drop(connection)
                 return
+            connection.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._drop(connection)
             return
@@ -268,7 +269,7 @@ class FrontWorker(ServingWorker):
             begun = connection.begin()
             now = time.monotonic()
             idle = self.cfg.keepalive if self.alive else min(self.cfg.keepalive, STOP_LINGER)
-            connection.deadline = now + (self.options.timeout if begun else idle)
+            connection.deadline = now + (min(self.options.timeout, self._stop_by - now) if begun else idle)
             self._watch(connection, State.HEAD if begun else State.IDLE, selectors.EVENT_READ)
             if begun and connection in self._room:
                 self._feed(connection, b"")
