@@ -4,6 +4,7 @@ import contextlib
 import select
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -13,12 +14,13 @@ from benchmarks.client import HOST
 from benchmarks.faults import Broken
 
 TURN = 1.0  # seconds between two bytes of each
+AWAY = 1.0  # seconds until a client that was closed comes again
 
 
 @dataclass(frozen=True)
 class Attack:
     """``clients`` connections that send ``first`` at once, and then a byte of ``slow`` each second. Whoever is closed
-    comes again in the next second.
+    comes again a second later.
     """
 
     clients: int
@@ -72,7 +74,7 @@ class Attackers:
 
 def _attack(port: int, attacks: list[Attack], parent: Connection) -> None:
     clients = [_Client(port, attack) for attack in attacks for _ in range(attack.clients)]
-    gone: list[Attack] = []
+    gone: deque[tuple[float, Attack]] = deque()
     closed = 0
     parent.send("begun")
     poll = select.epoll()
@@ -81,21 +83,20 @@ def _attack(port: int, attacks: list[Attack], parent: Connection) -> None:
         poll.register(number, select.EPOLLIN)
     turn = time.monotonic() + TURN
     while not parent.poll():
-        for number, _ in poll.poll(max(0.0, min(0.2, turn - time.monotonic()))):
+        for number, _ in poll.poll(max(0.0, min(0.01, turn - time.monotonic()))):
             client = known[number]
             if client.is_closed():
                 closed += 1
                 poll.unregister(number)
                 client.socket.close()
                 del known[number]
-                gone.append(client.attack)
+                gone.append((time.monotonic() + AWAY, client.attack))
+        while gone and gone[0][0] <= time.monotonic():
+            again = _Client(port, gone.popleft()[1])
+            known[again.socket.fileno()] = again
+            poll.register(again.socket, select.EPOLLIN)
         if time.monotonic() >= turn:
             turn += TURN
-            for attack in gone:
-                again = _Client(port, attack)
-                known[again.socket.fileno()] = again
-                poll.register(again.socket, select.EPOLLIN)
-            gone.clear()
             for client in known.values():
                 with contextlib.suppress(OSError):
                     client.send_a_byte()

@@ -16,7 +16,7 @@ SLOWLY = b"x" * 1000
 NOTES = [
     "500 connections of which half send nothing and half a piece of a head; 200 that send a byte a second, half of "
     "them in a head, half in a body (auth-token/, copyjobs/ with a token and without); 50 uploads with a token that "
-    "stop. Who is closed comes again within a second.",
+    "stop. Who is closed comes again a second later.",
     "Two processes ask every 20 ms, each time on a new connection. Everything shares the machine's cores.",
 ]
 

@@ -90,9 +90,9 @@ class Connection:
         return True
 
     def _parser_can_tell(self) -> bool:
-        start = 2 if self._head.startswith(b"\r\n") else 0
+        start = 2 if self._head.startswith(b"\r\n") else 0  # one empty line before a request is allowed
         since, self._searched = self._searched, len(self._head)
-        if self._head.find(b"\r\n\r\n", max(start, since - 3)) >= 0:
+        if self._head.startswith(b"\r\n", start) or self._head.find(b"\r\n\r\n", max(start, since - 3)) >= 0:
             return True
         if len(self._head) > HEAD_BYTES:
             raise LimitRequestHeaders(f"the request's head has more than {HEAD_BYTES} bytes")

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 import selectors
 import socket
 import time
@@ -22,7 +23,7 @@ from pfcon.front.serving import ServingWorker, address
 log = logging.getLogger(__name__)
 
 TICK = 0.5  # seconds between two looks at the deadlines
-EXPIRE_AT_ONCE = 32  # many that came together must not keep the others waiting
+EXPIRE_AT_ONCE = 16  # many that came together must not keep the others waiting
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}  # of accept(2): the listener's; else the client's
 PAUSE = 0.1  # seconds without accepting where the machine has no room
@@ -37,6 +38,7 @@ class FrontWorker(ServingWorker):
         self._room = Room(self.worker_connections, self.options.held_bytes)
         self._no_accept_until = 0.0
         self._next_look = 0.0
+        self._stop_by = math.inf  # when requests have to be here once a stop was asked for
 
     # The loop.
 
@@ -69,9 +71,9 @@ class FrontWorker(ServingWorker):
     def _end(self) -> None:
         now = time.monotonic()
         end = now + self.cfg.graceful_timeout
+        self._stop_by = now + STOP_LINGER
         for connection in self._room:
-            patient = connection.state in (State.FORM, State.ANSWER)
-            connection.deadline = min(connection.deadline, end if patient else now + STOP_LINGER)
+            self._allow(connection, connection.deadline)
         while len(self._room) and time.monotonic() < end:
             self._turn()
         for connection in self._room:
@@ -98,8 +100,9 @@ class FrontWorker(ServingWorker):
             return
         connection = Connection(self.cfg, sock, client, listener.getsockname())
         connection.callback = lambda _socket: self._on_event(connection)
-        connection.deadline = time.monotonic() + self.options.timeout
+        self._allow(connection, time.monotonic() + self.options.timeout)
         self._watch(connection, State.HEAD, selectors.EVENT_READ)
+        self._on_event(connection)  # most requests are there when their connection is
 
     def _make_room(self, holding: int = 0) -> bool:
         victim = self._room.dispensable(holding)
@@ -111,6 +114,11 @@ class FrontWorker(ServingWorker):
         return True
 
     # A connection in the loop's hands.
+
+    def _allow(self, connection: Connection, deadline: float) -> None:
+        """Let it take until then; while stopping, only forms with a token and answers take longer than a moment."""
+        patient = connection.state in (State.FORM, State.ANSWER)
+        connection.deadline = deadline if patient else min(deadline, self._stop_by)
 
     def _watch(self, connection: Connection, state: State, events: int) -> None:
         """Wait for a connection in this state, whether it is watched yet or not."""
@@ -163,7 +171,7 @@ class FrontWorker(ServingWorker):
 
     def _feed(self, connection: Connection, data: bytes) -> None:
         if connection.state is State.IDLE:
-            connection.deadline = time.monotonic() + self.options.timeout
+            self._allow(connection, time.monotonic() + self.options.timeout)
             connection.state = State.HEAD
         try:
             if connection.state is State.HEAD:
@@ -186,7 +194,7 @@ class FrontWorker(ServingWorker):
                 self._serve(connection)
                 return
             if connection.body_bytes:
-                connection.deadline = connection.begun + self.options.seconds_for(connection.body_bytes)
+                self._allow(connection, connection.begun + self.options.seconds_for(connection.body_bytes))
             self._note(connection)
 
     def _begin_body(self, connection: Connection) -> bool:
@@ -194,7 +202,7 @@ class FrontWorker(ServingWorker):
         if connection.state is State.SERVED:
             return True
         connection.begun = time.monotonic()
-        connection.deadline = connection.begun + self.options.timeout
+        self._allow(connection, connection.begun + self.options.timeout)
         if connection.asks_to_go_on():
             connection.sock.sendall(CONTINUE)
             connection.sock.flush()
@@ -205,9 +213,8 @@ class FrontWorker(ServingWorker):
             return
         if connection.state in (State.BODY, State.FORM) or (connection.state is State.HEAD and connection.held):
             text = f"the request did not arrive within PFCON_HEADER_TIMEOUT, {self.options.timeout:g} seconds"
-            self._refuse(connection, HTTPStatus.REQUEST_TIMEOUT, text)
-        else:
-            self._drop(connection)
+            self._try_to_say(connection, HTTPStatus.REQUEST_TIMEOUT, text)
+        self._drop(connection)
 
     def _refuse(self, connection: Connection, status: HTTPStatus, message: str) -> None:
         self._try_to_say(connection, status, message)
@@ -223,10 +230,10 @@ class FrontWorker(ServingWorker):
     def _linger(self, connection: Connection) -> None:
         """Close it so that the client gets its answer, which what it still sends would destroy (RFC 9112, 9.6)."""
         try:
-            connection.sock.shutdown(socket.SHUT_WR)
             if _is_at_rest(connection):
                 self._drop(connection)
                 return
+            connection.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._drop(connection)
             return
@@ -262,7 +269,7 @@ class FrontWorker(ServingWorker):
             begun = connection.begin()
             now = time.monotonic()
             idle = self.cfg.keepalive if self.alive else min(self.cfg.keepalive, STOP_LINGER)
-            connection.deadline = now + (self.options.timeout if begun else idle)
+            connection.deadline = now + (min(self.options.timeout, self._stop_by - now) if begun else idle)
             self._watch(connection, State.HEAD if begun else State.IDLE, selectors.EVENT_READ)
             if begun and connection in self._room:
                 self._feed(connection, b"")
