@@ -16,9 +16,8 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
+from pfcon.closing import Closing
 from pfcon.errors import StorageFull
 from pfcon.paths import StoreBase
 from pfcon.units import human_bytes
@@ -29,7 +28,7 @@ _NUMBER = 8  # bytes of a reservation's file
 _PREFIX = "reserved-"
 
 
-class Reservation:
+class Reservation(Closing):
     """A context; its end lets go of what is left. For several threads.
 
     free_bytes: what must stay free (PFCON_MIN_FREE_BYTES); 0 reserves nothing and refuses nothing.
@@ -42,12 +41,8 @@ class Reservation:
         self._left = self._told = 0
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let go of what is left. Repeatable."""
         with self._lock:
             if self._fd >= 0:
                 with contextlib.suppress(OSError):  # others remove it: nobody locks it any more

@@ -98,9 +98,15 @@ class FileWalk(Iterator[TreeFile], Closing):
     stepping raises UnreadableTreeError. Close it after use.
     """
 
-    def __init__(self, root: Path, below: str = "", wanted: "Callable[[os.DirEntry[str]], bool]" = _is_output) -> None:
+    def __init__(
+        self,
+        root: Path,
+        below: str = "",
+        wanted: "Callable[[os.DirEntry[str]], bool]" = _is_output,
+        deepest: int = MAX_DEPTH,
+    ) -> None:
         self._descent = Descent(open_directory(root, below))
-        self._files = _run(self._descent, wanted)
+        self._files = _run(self._descent, wanted, deepest)
 
     def __next__(self) -> TreeFile:
         return next(self._files)
@@ -115,16 +121,17 @@ class FileWalk(Iterator[TreeFile], Closing):
             self.close()
 
 
-def _run(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Generator[TreeFile, None, None]:
+def _run(
+    descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]", deepest: int
+) -> Generator[TreeFile, None, None]:
     yield from _scan(descent, wanted)
     while descent.levels:
         name = descent.next()
         if name is None:
             descent.leave()
             continue
-        if len(descent.levels) > MAX_DEPTH:
-            path = descent.path_of(name)
-            raise UnreadableTreeError(f"{path[:_SHOWN]!r}… lies more than {MAX_DEPTH} directories deep")
+        if len(descent.levels) > deepest:
+            raise UnreadableTreeError(f"{_shown(descent.path_of(name))} lies more than {deepest} directories deep")
         try:
             descent.enter(name)
         except OSError as fault:
@@ -151,8 +158,11 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
 
 
 def _unreadable(path: str, fault: OSError) -> UnreadableTreeError:
-    shown = path if len(path) <= _SHOWN else path[:_SHOWN] + "…"
-    return UnreadableTreeError(f"can't read {shown!r}: {fault.strerror}")
+    return UnreadableTreeError(f"can't read {_shown(path)}: {fault.strerror}")
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= _SHOWN else path[:_SHOWN] + "…")
 
 
 def remove_links(root: Path, below: str = "") -> int:

@@ -21,7 +21,7 @@ from pfcon.links.expansion import Expansion
 from pfcon.models import LINK_SUFFIX
 from pfcon.settings.model import UploadLimits
 
-MAX_LINKS, MAX_TARGETS = 50_000, 8 << 20  # in a zip; and characters of all that they lead to, which is kept in memory
+MAX_LINKS, MAX_TARGETS = 20_000, 8 << 20  # in a zip; and characters of all that they lead to, which is kept in memory
 
 
 class _Budget(Budget):

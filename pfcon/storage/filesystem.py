@@ -69,7 +69,7 @@ class FilesystemPlan(StagingPlan):
         elif self._inputs:
             notes.add(f"input {self._inputs[0]!r} does not exist")
         with staging_try(job) as (partial, earlier):
-            copy = TreeCopy(self._root, partial, earlier, Room(partial, 0), notes)
+            copy = TreeCopy(self._root, partial, earlier, Room(job.storebase, partial, 0), notes)
             copy.run(iter(items), report)
             job.complete(partial)
         return Staged(copy.files, copy.nbytes, notes.lines())

@@ -45,9 +45,13 @@ class FslinkPlan(StagingPlan):
         What users remove meanwhile is left out with a note. Files get the mode 0644: inputs are data.
         """
         notes = Notes()
-        with staging_try(job) as (partial, earlier), Directories(self._root) as directories:
+        with (
+            staging_try(job) as (partial, earlier),
+            Directories(self._root) as directories,
+            Room(job.storebase, partial, self._reserve) as room,
+        ):
             walk = Expansion(PosixLister(directories, notes), InputsBudget(), self._output)
-            copy = TreeCopy(self._root, partial, earlier, Room(partial, self._reserve), notes)
+            copy = TreeCopy(self._root, partial, earlier, room, notes)
             copy.run(walk.walk(self._inputs), report)
             job.complete(partial)
         lines = (*walk.notes.lines(), *notes.lines())

@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pfcon.closing import Closing
 from pfcon.errors import StorageFull
-from pfcon.paths import JobDir
+from pfcon.paths import JobDir, StoreBase
+from pfcon.reservation import Reservation
 from pfcon.tree import NotRemovedError, remove_tree
 from pfcon.units import human_bytes
 
@@ -44,18 +46,41 @@ def staging_try(job: JobDir) -> Iterator[tuple[Path, list[Path]]]:
             remove_tree(path)
 
 
-class Room:
-    """The disk's free space, of which ``reserve`` bytes must stay free (0: no limit)."""
+def _is_seen(storebase: StoreBase, place: Path) -> bool:
+    """Whether this process sees the service's own directory, on the file system of ``place``."""
+    try:
+        return os.stat(storebase.private).st_dev == os.stat(place).st_dev
+    except OSError:
+        return False
 
-    def __init__(self, place: Path, reserve: int) -> None:
+
+class Room(Closing):
+    """The disk's free space, of which ``reserve`` bytes must stay free (0: no limit). A context.
+
+    What is asked for is reserved in steps among all that write to storeBase; where this process can't see them, as a
+    container that has a job's directory alone, what is free counts.
+    """
+
+    def __init__(self, storebase: StoreBase, place: Path, reserve: int) -> None:
         self._place, self._reserve = place, reserve
+        self._reservation = Reservation(storebase, reserve) if _is_seen(storebase, place) else None
         self._left, self._asked = 0, 0.0
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
-        """Ask for so many bytes. Raises StorageFull."""
+        """Ask for so many bytes, which are written at once. Raises StorageFull."""
         if not self._reserve:
             return
+        if (reservation := self._reservation) is not None:
+            try:
+                reservation.have(size, "the next of the inputs")
+                reservation.used(size)
+            except OSError as fault:
+                if fault.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                    raise
+                self._reservation = None
+            else:
+                return
         with self._lock:
             if size > self._left or time.monotonic() - self._asked > 1:
                 found = os.statvfs(self._place)
@@ -67,3 +92,8 @@ class Room:
                         f" must stay free (PFCON_MIN_FREE_BYTES), and {human_bytes(size)} are to be copied next"
                     )
             self._left -= size
+
+    def close(self) -> None:
+        """Let go of what is reserved. Repeatable."""
+        if self._reservation is not None:
+            self._reservation.close()

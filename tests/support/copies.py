@@ -29,8 +29,8 @@ def stage(
 ) -> TreeCopy:
     """Copy, by default all files of the job's storeBase, as storage fslink does."""
     root = job.storebase.root
-    with staging_try(job) as (partial, earlier):
-        copy = kind(root, partial, earlier, Room(partial, 1), Notes())
+    with staging_try(job) as (partial, earlier), Room(job.storebase, partial, 1) as room:
+        copy = kind(root, partial, earlier, room, Notes())
         copy.run(items or items_of(root), lambda text: None, threads=threads)
         job.complete(partial)
     return copy

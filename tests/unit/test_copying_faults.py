@@ -11,6 +11,7 @@ from support.files import fill, tree
 from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
+from pfcon.reservation import Reservation
 from pfcon.storage.copy_file import SMALL, FileCopier
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.tries import Room
@@ -106,9 +107,25 @@ def test_a_full_disk_is_told_with_figures_and_what_was_copied_stays(job: JobDir)
     assert stage(job).kept == 1
 
 
-def test_the_disk_s_reserve_is_not_used_up(storebase: StoreBase) -> None:
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_disk_s_reserve_is_not_used_up(storebase: StoreBase, seen: bool) -> None:
+    """Also where a container sees the job's directory alone, and none of the service's own."""
+    if seen:
+        storebase.private_dir("spool")
     free = storebase.free_bytes()
-    with pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
-        Room(storebase.root, 1 << 30).take(free)
-    Room(storebase.root, 0).take(1 << 60)
-    Room(storebase.root, 1).take(1 << 20)
+    with Room(storebase, storebase.root, 1 << 30) as room, pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
+        room.take(free)
+    with Room(storebase, storebase.root, 0) as room:
+        room.take(1 << 60)
+    with Room(storebase, storebase.root, 1) as room:
+        room.take(1 << 20)
+    assert (storebase.private / "reserved").exists() is seen
+
+
+def test_a_copy_does_not_take_what_an_upload_has_reserved(storebase: StoreBase) -> None:
+    storebase.private_dir("spool")
+    free = storebase.free_bytes()
+    with Reservation(storebase, 1) as upload, Room(storebase, storebase.root, 1) as room:
+        upload.reserve(free // 2, "the upload's bytes")
+        with pytest.raises(StorageFull, match="are reserved by others"):
+            room.take(free * 3 // 4)

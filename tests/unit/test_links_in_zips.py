@@ -1,5 +1,6 @@
 """ChRIS links in an upload: what they stand for is moved there."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,8 @@ from pfcon.archive.contents import read_contents
 from pfcon.archive.inflating import read_small
 from pfcon.archive.zip_index import ZipTree
 from pfcon.archive.zip_links import expand
-from pfcon.errors import TooLarge
+from pfcon.errors import Refused, TooLarge
+from pfcon.settings.model import UploadLimits
 
 
 def test_in_a_zip_the_files_behind_links_are_moved() -> None:
@@ -67,14 +69,54 @@ def test_in_a_zip_what_a_name_in_the_way_keeps_from_moving_stays_in_place() -> N
     assert notes != ""
 
 
-def test_limits_of_the_upload_hold_for_expanded_zips() -> None:
-    files = {f"{n}/l.chrislink": b"p" for n in range(9)} | {"p/f": b"x" * 100}
+def expanded(files: Mapping[str, bytes], limits: UploadLimits, size: int | None = None) -> int:
+    """Expand a zip with these files, or one that is said to have so many bytes; how many files are staged."""
     upload = spooled(good_zip(files))
     with upload.file:
         contents = read_contents(upload.file.fileno(), upload.size, NO_LIMITS)
         tree = ZipTree(contents.members, contents.count, lambda member: read_small(upload.file.fileno(), member), None)
-        with tree, pytest.raises(TooLarge, match="PFCON_MAX_UNPACKED_BYTES"):
-            expand(tree, replace(NO_LIMITS, unpacked_bytes=500), upload.size)
+        with tree:
+            expand(tree, limits, size or upload.size)
+            return tree.placing().nfiles
+
+
+LINKED = {f"{n}/l.chrislink": b"p" for n in range(9)} | {"p/f": b"x" * 100}
+
+
+def test_limits_of_the_upload_hold_for_expanded_zips() -> None:
+    with pytest.raises(TooLarge, match="PFCON_MAX_UNPACKED_BYTES"):
+        expanded(LINKED, replace(NO_LIMITS, unpacked_bytes=500))
+    assert expanded(LINKED, replace(NO_LIMITS, unpacked_bytes=900)) == 9
+
+
+def test_directories_of_expanded_zips_count_too() -> None:
+    with pytest.raises(TooLarge, match="more than 26 files and directories"):
+        expanded(LINKED, replace(NO_LIMITS, files=26))
+    assert expanded(LINKED, replace(NO_LIMITS, files=27)) == 9  # each below two directories
+
+
+@pytest.mark.parametrize(("links", "refused"), [(25, False), (26, True)])
+def test_the_ratio_of_expanded_zips_is_limited(links: int, refused: bool) -> None:
+    files = {f"{n}/l.chrislink": b"p" for n in range(links)} | {"p/f": bytes(10 << 20)}
+    limits = replace(NO_LIMITS, ratio=10)
+    if refused:
+        with pytest.raises(TooLarge, match=r"its links expanded, .* compression ratio .*PFCON_MAX_RATIO"):
+            expanded(files, limits)
+    else:
+        assert expanded(files, limits) == links
+
+
+def test_links_lead_no_deeper_than_a_zip_may() -> None:
+    deep = "/".join("d" * 200)
+    files = {f"{deep}/l.chrislink": b"q", "q/" + "/".join("e" * 54) + "/f": b""}
+    assert expanded(files, NO_LIMITS) == 1
+    with pytest.raises(Refused, match="more than 256 directories deep: d/d/"):
+        expanded(files | {"q/" + "/".join("e" * 60) + "/f": b""}, NO_LIMITS)
+
+
+def test_links_that_lead_to_very_many_names_are_refused() -> None:
+    with pytest.raises(TooLarge, match="more than 20000 links"):
+        expanded({f"{n}.chrislink": b"p" for n in range(20_001)}, NO_LIMITS)
 
 
 def test_in_a_zip_what_a_name_in_the_way_keeps_from_where_it_was_to_be_moved_stays_in_place() -> None:

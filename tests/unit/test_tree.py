@@ -126,6 +126,17 @@ def test_a_tree_deeper_than_paths_and_descriptors_go_is_walked_and_removed(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_tree_that_is_too_deep_to_be_listed_does_not_pass_as_complete(tmp_path: Path) -> None:
+    dig(tmp_path, 30)
+    with FileWalk(tmp_path, deepest=30) as walk:
+        assert len(list(walk)) == 2
+    with (
+        FileWalk(tmp_path, deepest=29) as walk,
+        pytest.raises(UnreadableTreeError, match=r"'a-directory/.*…' lies more than 29 directories deep"),
+    ):
+        list(walk)
+
+
 def test_a_deep_directory_that_is_moved_away_ends_the_walk(tmp_path: Path) -> None:
     dig(tmp_path, 80)
     deep = tmp_path / "root"

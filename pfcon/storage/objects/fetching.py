@@ -42,9 +42,10 @@ def fetch(  # noqa: PLR0917 - what a StagingPlan has to be told
         staging_try(job) as (partial, earlier),
         _scratch(job) as scratch,
         ObjectLister(store, retrying, notes) as lister,
+        Room(job.storebase, partial, reserve) as room,
     ):
         walk = Expansion(lister, InputsBudget(), output_dir)
-        run = TreeFetch(store, partial, earlier, scratch, Room(partial, reserve), notes, retrying)
+        run = TreeFetch(store, partial, earlier, scratch, room, notes, retrying)
         run.run(walk.walk(inputs), report)
         job.complete(partial)
     return Staged(run.files, run.nbytes, (*walk.notes.lines(), *notes.lines(), *run.told()))
