@@ -240,3 +240,12 @@ def test_every_refusal_is_one_that_clients_are_told(zipped: ZipfileHarness) -> N
         with pytest.raises(PfconError) as raised:
             zipped.plan_zip(content)
         assert raised.value.status == 400
+
+
+def test_what_is_mounted_of_users_directories_is_known_before(harness: StorageHarness, job: JobDir) -> None:
+    harness.plan({"a": b"1"}).stage(job, lambda text: None)
+    harness.make_outputs(job)
+    known = harness.storage.places(harness.request)
+    users = [mount for mount in harness.storage.mounts(job, harness.request) if mount.source.parts[0] != job.name]
+    assert set(users) <= set(known)
+    assert not any(mount.source.parts[0] in (job.name, ".pfcon") for mount in known)
