@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from compute_contract import Outcomes, side_by_side
 from support.compute import Harness, make_harness
+from support.engines import postgresql_url
+from support.journals import Database, open_journal
 from support.object_stores import ObjectHarness
 
 from pfcon.paths import StoreBase
+from pfcon.records import Journal
+from pfcon.records.schema import metadata
 
 ENGINES = [
     "process",
@@ -49,3 +54,24 @@ def objects(request: pytest.FixtureRequest) -> Iterator[ObjectHarness]:
     harness.store.create_container()
     yield harness
     harness.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """What ``connect`` takes, for an empty database."""
+    if request.param == "sqlite":
+        yield None, tmp_path
+        return
+    url = postgresql_url()
+    engine = sqlalchemy.create_engine(url)
+    with engine.begin() as connection:  # of what another test left
+        metadata.drop_all(connection)
+    engine.dispose()
+    yield url, tmp_path
+
+
+@pytest.fixture
+def journal(database: Database) -> Iterator[Journal]:
+    """The journal of a living service process."""
+    with open_journal(database) as opened:
+        yield opened

@@ -3,59 +3,20 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy
-from support.engines import postgresql_url
+from support.journals import open_journal
 
 from pfcon.errors import Unreachable
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records import Claimed, Journal, Phase, Record, lease
-from pfcon.records.schema import connect, jobs, places, services
+from pfcon.records.schema import connect, services
 
 JID = JobId("chris-jid-1")
 PLUGIN = JobKind.PLUGIN
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str | None, Path]]:
-    """What ``connect`` takes, for an empty database."""
-    if request.param == "sqlite":
-        yield None, tmp_path
-        return
-    url = postgresql_url()
-    engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:  # of what another test left
-        jobs.drop(connection, checkfirst=True)
-        places.drop(connection, checkfirst=True)
-        services.drop(connection, checkfirst=True)
-    engine.dispose()
-    yield url, tmp_path
-
-
-@pytest.fixture
-def journal(database: tuple[str | None, Path]) -> Iterator[Journal]:
-    """The journal of a living service process."""
-    with open_journal(database) as opened:
-        yield opened
-
-
-class open_journal:  # noqa: N801 - reads as a function
-    """A journal of its own, as another service process would have."""
-
-    def __init__(self, database: tuple[str | None, Path]) -> None:
-        self.engine = connect(*database)
-        self.journal = Journal(lambda: self.engine)
-        self.journal.renew_lease()
-
-    def __enter__(self) -> Journal:
-        return self.journal
-
-    def __exit__(self, *_: object) -> None:
-        self.engine.dispose()
 
 
 def claimed(journal: Journal, request: str = "r1") -> Record:

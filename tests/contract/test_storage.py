@@ -253,3 +253,12 @@ def test_an_ended_job_s_outputs_have_no_privileges(harness: StorageHarness, job:
         harness.storage.seal_outputs(job, output_dir)
         assert [path.stat().st_mode & 0o7777 for path in (place / "su", place / "d" / "su")] == [0o755, 0o755]
     assert harness.outputs(job) == {"su": b"x", "d/su": b"x"}
+
+
+def test_what_is_mounted_of_users_directories_is_known_before(harness: StorageHarness, job: JobDir) -> None:
+    harness.plan({"a": b"1"}).stage(job, lambda text: None)
+    harness.make_outputs(job)
+    known = harness.storage.places(harness.request)
+    users = [mount for mount in harness.storage.mounts(job, harness.request) if mount.source.parts[0] != job.name]
+    assert set(users) <= set(known)
+    assert not any(mount.source.parts[0] in (job.name, ".pfcon") for mount in known)
