@@ -30,7 +30,7 @@ class FilesystemStorage(InPlaceStorage):
         return FilesystemPlan(self._root, request)
 
     def _inputs_source(self, job: JobDir, inputs: tuple[str, ...]) -> PurePosixPath:
-        if job.incoming.exists() or not inputs:
+        if job.is_staged() or not inputs:
             return job.incoming_source
         self._check_directory(inputs[0])
         return PurePosixPath(inputs[0])

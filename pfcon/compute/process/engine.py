@@ -42,6 +42,7 @@ class ProcessEngine(ComputeEngine):
     """
 
     name = "process"
+    by_path = True
 
     def __init__(self, storebase: StoreBase, *, stop_grace: float = 10) -> None:
         self._storebase = StoreBase(storebase.root.absolute())
