@@ -39,6 +39,7 @@ class Capabilities:
     endless_lines: str = ""
     pids: str = ""
     memory: str = ""
+    mounts: str = ""
 
     def need(self, ability: str) -> None:
         """Skip the test where the engine lacks an ability."""
@@ -77,6 +78,7 @@ CAPABILITIES = {
     "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
     "fake-kubernetes": Capabilities(
         read_only_inputs="the fake's pods are processes, without mounts",
+        mounts="the fake's pods are processes, without mounts",
         asks_for_images=_KUBELET,
         prepare=_KUBELET,
         pids="a kubelet limits the processes of a pod",
@@ -85,6 +87,7 @@ CAPABILITIES = {
     ),
     "process": Capabilities(
         read_only_inputs="process has no mounts: file permissions alone protect the inputs",
+        mounts="process has no mounts",
         images="process runs programs of its own host and ignores the image",
         asks_for_images="process ignores the image",
         workers="process runs one process for a job",
@@ -128,8 +131,15 @@ class Harness:
         jid = JobId.parse(f"pfcon-test-{uuid.uuid4().hex[:12]}")
         name = overrides.pop("name", str(jid))
         job = self.storebase.job(jid)
-        job.incoming.mkdir(parents=True)
+        job.make()
+        job.incoming.mkdir()
         job.make_outgoing(overrides.get("user"))
+        if self.engine.by_path or self.name == "fake-kubernetes":  # whose pods are processes, without mounts
+            job.let_pass(overrides.get("user"))
+        if self.name == "podman-rootless":
+            from .podman_rootless import give_to_its_user
+
+            give_to_its_user(job.path)
         mounts = (
             Mount(PurePosixPath(job.incoming_source), INCOMING, read_only=True),
             Mount(PurePosixPath(job.outgoing_source), OUTGOING, read_only=False),

@@ -5,7 +5,7 @@
     state.json   plan.State
     lock         locked (flock) for as long as the supervisor lives
     control      a named pipe, on which the supervisor takes orders
-    log          merged stdout and stderr
+    log          merged stdout and stderr, and ``log.<n>``: see pfcon/compute/kept_log.py
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pfcon.closing import Closing
-from pfcon.compute.log import tail
+from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.plan import MARKER, State, outcome
 from pfcon.compute.process.supervisor import write_state
 from pfcon.errors import Absent
@@ -144,11 +144,8 @@ class JobFolder(Closing):
 
     def log_tail(self, lines: int, most: int) -> bytes:
         """The last lines of the log, at most ``most`` bytes."""
-        file = self.open("log", os.O_RDONLY)
-        try:
-            return tail(file, lines, most)
-        finally:
-            os.close(file)
+        os.close(self.open("log", os.O_RDONLY))  # it is there from the beginning
+        return log_tail(self.descriptor, lines, most)
 
 
 def kill_marked(marker: str) -> None:

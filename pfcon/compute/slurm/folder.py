@@ -8,7 +8,7 @@
         id          the Slurm job, once it was submitted
         cancel      it was cancelled by pfcon; now: and nobody waits for it to end by itself
         end.json    how it ended, as it was first seen
-        claim, exit, log                       of job.sh
+        claim, exit, log, log.<n>              of job.sh; pfcon/compute/kept_log.py tells of the last
         slurm.log, launcher.log                what Slurm and the launcher say
         job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
                                                environment, are there until the job has ended
@@ -28,6 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.outcome import Exit
 from pfcon.errors import Absent
@@ -192,6 +193,17 @@ class JobFolder:
             return tail(file, lines, most) if stat.S_ISREG(os.fstat(file).st_mode) else b""
         finally:
             os.close(file)
+
+    def job_log(self, lines: int, most: int) -> bytes:
+        """The last lines of the job's own log, at most ``most`` bytes; empty without one."""
+        try:
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""
+        try:
+            return log_tail(directory, lines, most)
+        finally:
+            os.close(directory)
 
     def remove(self) -> None:
         """Free the name, unless another job has it by now, and delete the directory."""
