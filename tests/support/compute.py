@@ -52,6 +52,7 @@ _ONE_CONTAINER = "a Docker engine runs a job as one container"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
 _SLURM = Capabilities(
     user="Slurm runs jobs as the user who submits them",
+    mounts="a service on Slurm runs as the same user",
     labels="Slurm's jobs have no labels",
     shm="a node of Slurm decides on /dev/shm",
     pids="a node of Slurm limits the processes of its users",
