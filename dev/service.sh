@@ -42,6 +42,8 @@ start_service() {
         # Outputs have to belong to whom the service runs as; in a rootless engine, root is that user.
         if [ "$(id -u)" -ne 0 ] && [[ $ENGINE_SAYS != *" rootless"* ]]; then
             container_env+=(CONTAINER_USER="$(id -u):$(id -g)")
+        elif [ "$(id -u)" -eq 0 ] && [[ $ENGINE_SAYS == *" rootless"* ]]; then
+            container_env+=(PFCON_PASSABLE=true) # the engine is another user's, who has to pass
         fi
     fi
     env -u DOCKER_HOST -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH \

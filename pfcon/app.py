@@ -26,7 +26,7 @@ def create_app(settings: Settings) -> Flask:
 
     Raises ConfigurationError for an engine or storage that is not there.
     """
-    storebase = StoreBase(settings.storage.storebase_mount)
+    storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
     journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
     engine = make_engine(settings, storebase)
     parts = Parts(

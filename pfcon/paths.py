@@ -6,12 +6,14 @@ storeBase/
 """
 
 import contextlib
+import errno
 import os
 import stat
 import uuid
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pfcon.attributes import unlock
 from pfcon.errors import Unreachable
 from pfcon.models import JobId, User
 
@@ -19,6 +21,7 @@ PRIVATE_NAME = ".pfcon"
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
 AWAY = "storeBase is not there now; its file system may be unmounted"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_own(path: str) -> bool:
@@ -32,9 +35,14 @@ def is_own(path: str) -> bool:
 
 @dataclass(frozen=True)
 class StoreBase:
-    """The directory that every compute node sees, as this service sees it."""
+    """The directory that every compute node sees, as this service sees it.
+
+    passable: whether all users of a host may pass through the jobs' directories to what is theirs. Engines that mount
+    as root, or run as this service's user, need no such thing.
+    """
 
     root: Path
+    passable: bool = False
 
     def job(self, jid: JobId) -> "JobDir":
         """The directory of one job; nothing is created."""
@@ -79,8 +87,11 @@ class StoreBase:
         return os.path.isdir(self.root)
 
     def holds(self, path: Path) -> bool:
-        """Whether a directory of storeBase is there. Raises Unreachable while that can't be told."""
-        if path.is_dir():
+        """Whether a directory of storeBase is there, itself, and no link to one.
+
+        Raises Unreachable while storeBase is away.
+        """
+        if _is_directory(path):
             return True
         if not self.is_there():
             raise Unreachable(AWAY)
@@ -130,12 +141,53 @@ class JobDir:
         return PurePosixPath(self.name, "outgoing")
 
     def exists(self) -> bool:
-        """Whether the job has a directory. Raises Unreachable while storeBase is away."""
+        """Whether the job has a directory. What a job may have put in its place, as a link to one, is none.
+
+        As the questions below: raises Unreachable while storeBase is away.
+        """
         return self.storebase.holds(self.path)
+
+    def is_taken(self) -> bool:
+        """Whether there is anything under that name."""
+        return os.path.lexists(self.path)
+
+    def is_staged(self) -> bool:
+        """Whether the inputs are there, complete."""
+        return self.storebase.holds(self.incoming)
+
+    def has_outputs(self) -> bool:
+        """Whether there is a directory of outputs."""
+        return self.storebase.holds(self.outgoing)
+
+    def make(self) -> None:
+        """Create the directory. Raises OSError, also when something else has its name.
+
+        Nobody but this service's user gets in, unless storeBase is ``passable``: then others may pass, not list.
+        """
+        mode = 0o711 if self.storebase.passable else 0o700
+        with contextlib.suppress(FileExistsError):
+            self.path.mkdir(mode=mode)
+            return
+        if not self.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
+
+    def let_pass(self, user: User | None) -> None:
+        """Let a job's user pass through the directory, where no engine mounts what lies in it: by group, not list.
+
+        Only root may do that, and only it runs jobs as other users there. Raises OSError.
+        """
+        if user is None or user.uid in (None, os.geteuid()) or os.geteuid() != 0:
+            return
+        directory = os.open(self.path, _DIRECTORY)
+        try:
+            os.fchown(directory, -1, os.getegid() if user.gid is None else user.gid)
+            os.fchmod(directory, 0o711 if self.storebase.passable else 0o710)
+        finally:
+            os.close(directory)
 
     def new_partial(self) -> Path:
         """Create an empty directory to stage in, which ``complete`` renames to ``incoming``. Raises OSError."""
-        self.path.mkdir(mode=0o711, exist_ok=True)  # others may pass through to what is theirs, not list
+        self.make()
         partial = self.path / f"incoming.{uuid.uuid4().hex}.partial"
         partial.mkdir(mode=0o755)
         return partial
@@ -156,6 +208,8 @@ class JobDir:
         """
         tries = []
         for name in sorted(os.listdir(self.path) if self.exists() else ()):
+            if not _is_directory(self.path / name):
+                continue
             if name.startswith("incoming.") and name.endswith("partial"):
                 ended = f"incoming.{uuid.uuid4().hex}.old"
                 os.rename(self.path / name, self.path / ended)
@@ -180,14 +234,19 @@ class JobDir:
         """Create ``outgoing``, writable by the job's user.
 
         The job directory must exist. Where this service may not give it to that user, or does not know the user
-        (the image names one), it is writable by all; ``key-<jid>`` above it lets nobody list. Raises OSError.
+        (the image names one), it is writable by all; but ``key-<jid>`` above it lets nobody in. Raises OSError.
         """
-        self.outgoing.mkdir(mode=0o755, exist_ok=True)
-        uid = user.uid if user else None
-        if uid is not None and os.geteuid() == 0:
-            os.chown(self.outgoing, uid, user.gid if user and user.gid is not None else -1)
-        elif uid != os.geteuid():
-            self.outgoing.chmod(0o777)
+        with contextlib.suppress(FileExistsError):
+            self.outgoing.mkdir(mode=0o755)
+        directory = os.open(self.outgoing, _DIRECTORY)
+        try:
+            uid = user.uid if user else None
+            if uid is not None and os.geteuid() == 0:
+                os.fchown(directory, uid, user.gid if user and user.gid is not None else -1)
+            elif uid != os.geteuid():
+                os.fchmod(directory, 0o777)
+        finally:
+            os.close(directory)
 
     def discard_outgoing(self) -> Path | None:
         """Take ``outgoing`` away, with all that it holds; give back where it waits for removal.
@@ -202,15 +261,35 @@ class JobDir:
         return grave
 
     def discard(self) -> Path | None:
-        """Take the whole directory out of storeBase at once; give back where it waits for removal.
+        """Take the whole directory out of storeBase at once; returns where it waits for removal.
 
-        None where there was none. Raises OSError.
+        A job may have put something else in its place: then that, never what a link leads to. None where there was
+        nothing. Raises OSError.
         """
-        grave = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        waiting = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
         try:
-            if not stat.S_ISDIR(os.lstat(self.path).st_mode):
-                return None
-            self.path.rename(grave)
+            try:
+                self.path.rename(waiting)
+            except PermissionError:
+                self._unlock()
+                self.path.rename(waiting)
         except FileNotFoundError:
             return None
-        return grave
+        return waiting
+
+    def _unlock(self) -> None:
+        """Make the directory one that may be renamed, where a job made it immutable."""
+        with contextlib.suppress(OSError):
+            directory = os.open(self.path, _DIRECTORY)
+            try:
+                unlock(directory)
+            finally:
+                os.close(directory)
+
+
+def _is_directory(path: Path) -> bool:
+    """Whether there is a directory, itself."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -4,14 +4,16 @@ The plugin's own job never sees that file: it mounts directories below. Only the
 replaced with each report.
 """
 
+import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass
 
 from pfcon.models import JobKind
 from pfcon.paths import JobDir
+from pfcon.small_files import read_small, write_small
 
 MAX_BYTES = 1024 * 1024
+ORDER_BYTES = 256 * 1024 * 1024  # of what an operation is to do: PFCON_MAX_FORM_BYTES bounds it already
 MAX_NOTES = 1000
 
 
@@ -27,28 +29,25 @@ class Progress:
 
 def is_progress_file(name: str, kind: JobKind) -> bool:
     """Whether a file of a job's directory is an operation's own report."""
-    return name in (f"{kind.value}.progress", f"{kind.value}.progress.new")
+    return name == f"{kind.value}.progress"
 
 
 def write_progress(job: JobDir, kind: JobKind, progress: Progress) -> None:
     """Replace the last report. Raises OSError."""
-    path = job.path / f"{kind.value}.progress"
-    temporary = path.with_suffix(".progress.new")
     shown = asdict(progress) | {"notes": progress.notes[:MAX_NOTES]}
-    temporary.write_text(json.dumps(shown), encoding="utf-8", errors="backslashreplace")
-    os.replace(temporary, path)
+    write_small(job.path, f"{kind.value}.progress", json.dumps(shown))
 
 
 def clear_progress(job: JobDir, kind: JobKind) -> None:
-    """Remove the last report; none is none. Raises OSError."""
-    (job.path / f"{kind.value}.progress").unlink(missing_ok=True)
+    """Remove the last report; none is none, and a directory tells nothing. Raises OSError."""
+    with contextlib.suppress(IsADirectoryError):
+        (job.path / f"{kind.value}.progress").unlink(missing_ok=True)
 
 
 def read_progress(job: JobDir, kind: JobKind) -> Progress | None:
     """The last report; None when there is none that can be read."""
     try:
-        with (job.path / f"{kind.value}.progress").open(encoding="utf-8") as file:
-            raw = json.loads(file.read(MAX_BYTES))
+        raw = json.loads(read_small(job.path, f"{kind.value}.progress", MAX_BYTES))
         return Progress(str(raw["message"]), bool(raw["failed"]), int(raw["nfiles"]), tuple(map(str, raw["notes"])))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

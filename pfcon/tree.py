@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from pfcon.attributes import unlock, unlock_name
 from pfcon.closing import Closing
 from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError
 from pfcon.errors import Absent
@@ -192,7 +193,7 @@ def remove_links(root: Path, below: str = "") -> int:
 def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> int:
     """Remove a tree, or a file, and give back how many files and directories it had; 0 when there is none.
 
-    A symbolic link is removed, never followed. Directories that a job made read-only are made writable first.
+    A symbolic link is removed, never followed. What a job made read-only or immutable is made writable first.
     ``report`` is called with what is gone so far, after each directory.
     Goes on after a failure and raises NotRemovedError at the end; UnreadableTreeError when directories are moved
     about meanwhile.
@@ -201,7 +202,15 @@ def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> i
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return 0
-    removal = _Removal(parent, path.name, report)
+    try:
+        return remove_entry(parent, path.name, report)
+    finally:
+        os.close(parent)
+
+
+def remove_entry(dir_fd: int, name: str, report: Callable[[int], None] = lambda _: None) -> int:
+    """The same for a name in an open directory."""
+    removal = _Removal(os.dup(dir_fd), name, report)
     try:
         removal.run()
     finally:
@@ -215,6 +224,7 @@ def open_forced(dir_fd: int, name: str) -> int:
     """Open a directory for removal, with all rights of its owner. Raises OSError."""
     with contextlib.suppress(PermissionError):
         fd = os.open(name, DIRECTORY, dir_fd=dir_fd)
+        unlock(fd)
         if os.fstat(fd).st_mode & 0o700 != 0o700:
             with contextlib.suppress(PermissionError):  # another's; that may do no harm
                 os.fchmod(fd, 0o700)
@@ -286,7 +296,10 @@ class _Removal:
         except FileNotFoundError:
             pass
         except OSError as fault:
-            self._fail(name, fault)
+            if fault.errno == errno.EPERM and unlock_name(self.descent.here.fd, name):
+                self._unlink(name)
+            else:
+                self._fail(name, fault)
 
     def _remove_directory(self, name: str) -> None:
         here = self.descent.here

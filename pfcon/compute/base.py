@@ -21,6 +21,8 @@ class ComputeEngine(ABC):
     name: str
     own_secrets = False
     """Whether it mounts secrets of its own for a job's ``secrets``, rather than the directories that pfcon keeps."""
+    by_path = False
+    """Whether a job reaches its directories by their paths, with its own user's rights, rather than by mounts."""
 
     @abstractmethod
     def schedule(self, spec: JobSpec) -> JobInfo:

@@ -13,10 +13,10 @@ ENTRY_POINTS = "pfcon.compute"  # group in which another package may offer ``fac
 EngineFactory = Callable[[Settings, StoreBase], ComputeEngine]
 
 
-def _process(settings: Settings, storebase: StoreBase) -> ComputeEngine:  # noqa: ARG001 - all factories look alike
+def _process(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     from pfcon.compute.process.engine import ProcessEngine
 
-    return ProcessEngine(storebase)
+    return ProcessEngine(storebase, log_bytes=settings.compute.log_bytes)
 
 
 def _cromwell(settings: Settings, storebase: StoreBase) -> ComputeEngine:

@@ -42,7 +42,7 @@ def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conc
         return Conclusion(replace(info, message=progress.message) if progress and said else info)
     if record.kind is JobKind.DELETE:
         return Conclusion(_deleted(parts, record, info, progress.message if progress else ""))
-    if record.kind is JobKind.COPY and not parts.storebase.holds(job.incoming):
+    if record.kind is JobKind.COPY and not job.is_staged():
         lost = "the copy job ended well, but left no inputs behind; post it again"
         return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
     if progress is None:

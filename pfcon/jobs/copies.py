@@ -58,9 +58,12 @@ class Copies:
         plugin = self._journal.get(jid, JobKind.PLUGIN)
         if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
             raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
-        if claimed.previous is None or claimed.previous.request != claimed.record.request:
+        job = self._parts.storebase.job(jid)
+        another = claimed.previous is None or claimed.previous.request != claimed.record.request
+        if another:
             self._parts.operations.remove(claimed.record.name)
-            discard(self._parts.storebase.job(jid))
+        if another or not job.exists():
+            discard(job)
 
     def require_done(self, name: JobId, record: Record | None) -> Record:
         """The record of a copy job that ended well. Raises Conflict with the reason."""
@@ -71,7 +74,7 @@ class Copies:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:
             raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
-        if not self._parts.storebase.holds(self._parts.storebase.job(record.jid).incoming):
+        if not self._parts.storebase.job(record.jid).is_staged():
             raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
         current = self._journal.get(record.jid, JobKind.COPY)  # with what ``present`` may have learned
         if current is None:

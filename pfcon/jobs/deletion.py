@@ -10,12 +10,14 @@ from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
 
 DELETE_SKIPPED = "deleteSkipped"
+REPLACED = "deleted what the job had put in its directory's place"
 CANCELLED = "cancelled by a delete job"
 SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)
 STOP_WAIT = 120.0  # seconds that a job may take to end after it was cancelled
@@ -54,14 +56,12 @@ class Deleter:
             self._scheduler.fail(record, "internal error; the service's log tells more")
 
     def _delete(self, record: Record, spec: JobSpec) -> None:
-        if self._parts.storebase.job(record.jid).exists():
+        job = self._parts.storebase.job(record.jid)
+        if job.exists():
             self._scheduler.schedule(record, spec)
             return
-        ended: dict[str, Any] = {
-            "status": JobStatus.SUCCEEDED.value,
-            "message": DELETE_SKIPPED,
-            "finished_at": time.time(),
-        }
+        message = REPLACED if discard(job) else DELETE_SKIPPED
+        ended: dict[str, Any] = {"status": JobStatus.SUCCEEDED.value, "message": message, "finished_at": time.time()}
         self._journal.move(record, Phase.FINAL, **ended)
 
     def _is_active(self, jid: JobId, kind: JobKind) -> bool:
@@ -108,7 +108,7 @@ class Deletions:
         active = self._active(jid)
         if active and not self._parts.cancel_active:
             raise Conflict(f"the {active[0].value} job of {jid} is active; delete it first, or wait for its end")
-        if not active and not self._parts.storebase.job(jid).exists():
+        if not active and not self._parts.storebase.job(jid).is_taken():
             return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
         self._forget_done(jid)
         claim = new_claim()

@@ -12,6 +12,7 @@ from pfcon.jobs.parts import Parts
 from pfcon.models import CopyRequest, JobId, JobKind, JobSpec, Mount, Resources, Secret, UploadRequest, User
 from pfcon.paths import JobDir
 from pfcon.progress import clear_progress
+from pfcon.small_files import write_small
 
 ROOT = PurePosixPath("/share/storebase")  # where an operation sees storeBase
 SECRETS = PurePosixPath("/share/secrets")  # where it sees what the storage's ``secrets`` name
@@ -59,7 +60,7 @@ def _environment(parts: Parts) -> tuple[tuple[str, str], ...]:
 
 def write_copy_order(parts: Parts, job: JobDir, request: CopyRequest) -> None:
     """Leave what a copy operation has to do in the job's directory. Raises OSError."""
-    job.path.mkdir(mode=0o711, exist_ok=True)
+    job.make()
     order = {
         **_of_storage(parts),
         "input_dirs": [str(path) for path in request.input_dirs],
@@ -82,6 +83,4 @@ def _of_storage(parts: Parts) -> dict[str, object]:
 def _write_order(job: JobDir, kind: JobKind, order: Mapping[str, object]) -> None:
     """What an earlier operation has told is none of the next one's."""
     clear_progress(job, kind)
-    temporary = job.path / f"{kind.value}.order.new"
-    temporary.write_text(json.dumps(order), encoding="utf-8")
-    temporary.replace(job.path / f"{kind.value}.order")
+    write_small(job.path, f"{kind.value}.order", json.dumps(order))

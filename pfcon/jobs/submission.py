@@ -95,7 +95,6 @@ class Submitter:
         if there is None or there.replaceable:
             copied = self._copies.require_done(request.jid, copied)
             self._uploads.require_none_active(request.jid)
-        job = self._parts.storebase.job(request.jid)
         user = self._choose_user()
         claim, places = new_claim(), places_of(self._parts, request)
         claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, places, claim=claim, with_data=False)
@@ -103,7 +102,7 @@ class Submitter:
             return self._submission(claimed, self._scheduler.present(claimed))
         try:
             copied = self._copies.require_done(request.jid, copied)
-            self._parts.storage.make_outputs(job, request, user)
+            self._make_outputs(request, user)
             spec = self._spec(request.jid, request, user, request_id(digest, claim))
             return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
         except BaseException:  # also a worker that is told to exit
@@ -139,7 +138,7 @@ class Submitter:
     def _make_way(self, claimed: Claimed) -> None:
         """Remove what an earlier job of that jid left on the engine and in storeBase."""
         job = self._parts.storebase.job(claimed.record.jid)
-        if claimed.previous is None and not job.exists():
+        if claimed.previous is None and not job.is_taken():
             return
         name = claimed.record.name
         if claimed.previous is None:
@@ -157,7 +156,7 @@ class Submitter:
         job = self._parts.storebase.job(request.jid)
         try:
             staged = plan.stage(job, self._scheduler.reporter(record))
-            self._parts.storage.make_outputs(job, request, user)
+            self._make_outputs(request, user)
         except FileNotFoundError as error:
             raise _deleted(request.jid) from error
         except Refused as error:
@@ -167,6 +166,12 @@ class Submitter:
         for note in staged.notes:
             log.info("job %s: %s", request.jid, note)
         return staged
+
+    def _make_outputs(self, request: JobRequest, user: User | None) -> None:
+        job = self._parts.storebase.job(request.jid)
+        self._parts.storage.make_outputs(job, request, user)
+        if self._parts.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
+            job.let_pass(user)
 
     def _choose_user(self) -> User | None:
         return self._parts.options.user.choose() if self._parts.options.user else None

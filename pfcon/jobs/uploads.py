@@ -30,7 +30,7 @@ class Uploads:
         if not self._parts.storage.requires_upload_job:
             return self._claimer.skip(request.jid, JobKind.UPLOAD, UPLOAD_SKIPPED).info
         plugin = self.require_ended(request.jid, self._journal.get(request.jid, JobKind.PLUGIN))
-        if not self._parts.storebase.holds(self._parts.storebase.job(request.jid).outgoing):
+        if not self._parts.storebase.job(request.jid).has_outputs():
             raise _gone(request.jid)
         digest = upload_digest(request, plugin)
         self._forget_earlier(request.jid, digest)

@@ -60,9 +60,12 @@ def _execute(kind: JobKind, job: JobDir, teller: Teller, secret: Path | None) ->
 
 def _job(directory: Path) -> JobDir:
     name = directory.name
-    if not name.startswith(KEY_PREFIX) or not directory.is_dir():
+    if not name.startswith(KEY_PREFIX):
         sys.exit(f"{directory} is no job directory")
-    return StoreBase(directory.parent).job(JobId.parse(name.removeprefix(KEY_PREFIX)))
+    job = StoreBase(directory.parent).job(JobId.parse(name.removeprefix(KEY_PREFIX)))
+    if not job.exists():
+        sys.exit(f"{directory} is no job directory")
+    return job
 
 
 if __name__ == "__main__":

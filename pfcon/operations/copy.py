@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
+from pfcon.progress import ORDER_BYTES
 from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.small_files import read_small
 from pfcon.storage.objects.credentials import read_credentials
 from pfcon.storage.storages import make_storage
 from pfcon.units import human_bytes
@@ -27,7 +29,7 @@ class Order:
 def read_order(job: JobDir) -> Order:
     """The order of a copy job. Raises Refused when there is none that can be read."""
     try:
-        raw = json.loads((job.path / "copy.order").read_text(encoding="utf-8"))
+        raw = json.loads(read_small(job.path, "copy.order", ORDER_BYTES))
         return Order(
             storage=StorageName(raw["storage"]),
             create=bool(raw["create"]),
@@ -35,7 +37,7 @@ def read_order(job: JobDir) -> Order:
             output_dir=PurePosixPath(raw["output_dir"]),
             min_free_bytes=int(raw["min_free_bytes"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(f"the copy job's order can't be read: {error}") from None
 
 

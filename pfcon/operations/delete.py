@@ -2,12 +2,13 @@
 
 import os
 
+from pfcon.attributes import unlock
 from pfcon.errors import Unreachable
 from pfcon.models import JobKind
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.progress import is_progress_file
-from pfcon.tree import NotRemovedError, remove_tree
+from pfcon.tree import NotRemovedError, open_directory, remove_entry
 
 
 def delete(job: JobDir, teller: Teller) -> None:
@@ -15,18 +16,31 @@ def delete(job: JobDir, teller: Teller) -> None:
 
     Never leaves the job's directory: see ``remove_tree``. Raises PfconError, OSError.
     """
-    count = 0
+    directory = open_directory(job.path)
+    try:
+        unlock(directory)
+        _empty(directory, teller)
+    finally:
+        os.close(directory)
+
+
+def _empty(directory: int, teller: Teller) -> None:
+    count, before = 0, -1
 
     def report(removed: int) -> None:
         teller.progress(_told(count + removed))
 
-    for name in os.listdir(job.path):
-        if is_progress_file(name, JobKind.DELETE):
-            continue
-        try:
-            count += remove_tree(job.path / name, report)
-        except NotRemovedError as error:
-            raise Unreachable(f"{_told(count + error.removed)}; {error}") from None
+    teller.progress(_told(0))  # now, for it moves aside what a job may have put in its place
+    while count != before:  # some file systems skip names in a listing while others are removed
+        before = count
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if is_progress_file(entry.name, JobKind.DELETE) and entry.is_file(follow_symlinks=False):
+                    continue
+                try:
+                    count += remove_entry(directory, entry.name, report)
+                except NotRemovedError as error:
+                    raise Unreachable(f"{_told(count + error.removed)}; {error}") from None
     teller.done(_told(count), nfiles=0)
 
 

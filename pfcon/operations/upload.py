@@ -7,7 +7,9 @@ from pathlib import Path
 from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
+from pfcon.progress import ORDER_BYTES
 from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.small_files import read_small
 from pfcon.storage.objects.credentials import read_credentials
 from pfcon.storage.storages import make_storage
 from pfcon.units import human_bytes
@@ -27,9 +29,9 @@ class UploadOrder:
 def read_upload_order(job: JobDir) -> UploadOrder:
     """The order of an upload job. Raises Refused when there is none that can be read."""
     try:
-        raw = json.loads((job.path / "upload.order").read_text(encoding="utf-8"))
+        raw = json.loads(read_small(job.path, "upload.order", ORDER_BYTES))
         return UploadOrder(StorageName(raw["storage"]), bool(raw["create"]), str(raw["job_output_path"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(f"the upload job's order can't be read: {error}") from None
 
 

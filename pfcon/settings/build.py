@@ -75,6 +75,7 @@ def _storage(values: Values) -> StorageSettings:
         swift=swift(values) if name is StorageName.SWIFT else None,
         s3=s3(values) if name is StorageName.S3 else None,
         create=derived.mode(values) is Mode.DEVELOPMENT,
+        passable=values[storage.PFCON_PASSABLE],
     )
 
 
@@ -132,6 +133,7 @@ def _compute(values: Values) -> ComputeSettings:
         slurm=_slurm(values),
         timelimit=values.get(compute.TIMELIMIT_MINUTES),
         cromwell_url=values.get(compute.CROMWELL_URL),
+        log_bytes=values[compute.PFCON_LOG_BYTES],
     )
 
 

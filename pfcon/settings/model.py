@@ -120,7 +120,10 @@ class S3Settings:
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """Where inputs come from and outputs go. ``create``: make a container or bucket that is missing."""
+    """Where inputs come from and outputs go. ``create``: make a container or bucket that is missing.
+
+    passable: see StoreBase.
+    """
 
     name: StorageName
     innetwork: bool
@@ -129,6 +132,7 @@ class StorageSettings:
     swift: SwiftSettings | None = None
     s3: S3Settings | None = None
     create: bool = False
+    passable: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ class SlurmSettings:
 class ComputeSettings:
     """The engine, and the options of jobs that hold for all of them.
 
-    shm: MiB. pids: processes and threads of one job. timelimit: minutes.
+    shm: MiB. pids: processes and threads of one job. timelimit: minutes. log_bytes: of a log that pfcon itself keeps.
     """
 
     engine: EngineName
@@ -234,6 +238,7 @@ class ComputeSettings:
     slurm: SlurmSettings
     timelimit: int | None
     cromwell_url: str | None
+    log_bytes: int = 64 * 2**20
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class FilesystemStorage(InPlaceStorage):
         return (*super().places(request), *(Mount(PurePosixPath(path), INCOMING, read_only=True) for path in first))
 
     def _inputs_source(self, job: JobDir, inputs: tuple[str, ...]) -> PurePosixPath:
-        if job.incoming.exists() or not inputs:
+        if job.is_staged() or not inputs:
             return job.incoming_source
         self._check_directory(inputs[0])
         return PurePosixPath(inputs[0])

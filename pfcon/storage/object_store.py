@@ -25,6 +25,7 @@ from pfcon.storage.objects.stores import make_store
 from pfcon.storage.objects.uploading import upload
 from pfcon.tree import FileWalk, remove_tree
 
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 TURN_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs
 
 
@@ -131,7 +132,7 @@ def turn(job: JobDir, patience: float = TURN_WAIT) -> Iterator[None]:
     """
     deadline = time.monotonic() + patience
     try:
-        descriptor = os.open(job.path / "upload.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(job.path / "upload.lock", _LOCK, 0o600)
     except FileNotFoundError:
         raise Absent(f"no directory {job.name}") from None
     try:

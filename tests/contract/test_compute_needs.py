@@ -1,5 +1,7 @@
 """The compute contract, part three: what a job may use, and the image and the workers that it asks for."""
 
+import os
+
 import pytest
 from support.compute import Harness
 from support.waiting import eventually
@@ -126,3 +128,18 @@ def test_a_job_does_not_wait_for_an_image_that_cannot_be_had(compute: Harness) -
         return  # then ``prepare`` tells, as above
     assert info.status is JobStatus.FAILED
     assert NOWHERE in info.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a job's directory to another service's user")
+def test_a_job_of_a_service_that_is_not_root_reaches_what_is_mounted(compute: Harness) -> None:
+    """Its directory is that user's alone; whoever mounts it passes as root."""
+    compute.can.need("mounts")
+    spec = compute.shell('cat /share/incoming/a >"$1/b"')
+    (compute.incoming(spec) / "a").write_text("alpha")
+    compute.outgoing(spec).chmod(0o777)
+    key = compute.incoming(spec).parent
+    os.chown(key, 4321, 4321)
+    assert key.stat().st_mode & 0o777 == 0o700
+    info = compute.run(spec)
+    assert info.status is JobStatus.SUCCEEDED, info.message
+    assert (compute.outgoing(spec) / "b").read_text() == "alpha"

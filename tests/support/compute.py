@@ -41,6 +41,7 @@ class Capabilities:
     memory: str = ""
     no_capabilities: str = ""
     own_root: str = ""
+    mounts: str = ""
 
     def need(self, ability: str) -> None:
         """Skip the test where the engine lacks an ability."""
@@ -53,6 +54,7 @@ _ONE_CONTAINER = "a Docker engine runs a job as one container"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
 _SLURM = Capabilities(
     user="Slurm runs jobs as the user who submits them",
+    mounts="a service on Slurm runs as the same user",
     labels="Slurm's jobs have no labels",
     shm="a node of Slurm decides on /dev/shm",
     pids="a node of Slurm limits the processes of its users",
@@ -86,6 +88,7 @@ CAPABILITIES = {
         no_capabilities="the fake's pods are processes of the user who runs the test",
         read_only_inputs="the fake's pods are processes, without mounts",
         own_root="the fake's pods are processes, without mounts",
+        mounts="the fake's pods are processes, without mounts",
         asks_for_images=_KUBELET,
         prepare=_KUBELET,
         pids="a kubelet limits the processes of a pod",
@@ -96,6 +99,7 @@ CAPABILITIES = {
         no_capabilities="process runs jobs as its own user, with all that this user may do",
         read_only_inputs="process has no mounts: file permissions alone protect the inputs",
         own_root="process has no mounts: a job sees what the service's user sees",
+        mounts="process has no mounts",
         images="process runs programs of its own host and ignores the image",
         asks_for_images="process ignores the image",
         workers="process runs one process for a job",
@@ -139,8 +143,15 @@ class Harness:
         jid = JobId.parse(f"pfcon-test-{uuid.uuid4().hex[:12]}")
         name = overrides.pop("name", str(jid))
         job = self.storebase.job(jid)
-        job.incoming.mkdir(parents=True)
+        job.make()
+        job.incoming.mkdir()
         job.make_outgoing(overrides.get("user"))
+        if self.engine.by_path or self.name == "fake-kubernetes":  # whose pods are processes, without mounts
+            job.let_pass(overrides.get("user"))
+        if self.name == "podman-rootless":
+            from .podman_rootless import give_to_its_user
+
+            give_to_its_user(job.path)
         mounts = (
             Mount(PurePosixPath(job.incoming_source), INCOMING, read_only=True),
             Mount(PurePosixPath(job.outgoing_source), OUTGOING, read_only=False),

@@ -1,6 +1,7 @@
 """What a rootless Podman is able to do on this machine."""
 
 import functools
+import os
 import re
 import subprocess
 import sys
@@ -20,8 +21,17 @@ def capabilities(podman: Capabilities) -> Capabilities:
     unlimited = _unlimited(podman_rootless_url())
     lack = "this rootless Podman limits none of it: cgroups version 1, or a controller that was not delegated to it"
     return replace(
-        podman, user=user, memory=lack if "memory" in unlimited else "", pids=lack if "pids" in unlimited else ""
+        podman,
+        user=user,
+        mounts="a service of a rootless Podman runs as the same user",
+        memory=lack if "memory" in unlimited else "",
+        pids=lack if "pids" in unlimited else "",
     )
+
+
+def give_to_its_user(directory: Path) -> None:
+    """Make a directory that of the Podman's user, as those of a service are, which runs as that user."""
+    os.chown(directory, os.stat(podman_rootless_url().removeprefix("unix://")).st_uid, -1)
 
 
 @functools.cache

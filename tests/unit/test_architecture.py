@@ -16,7 +16,7 @@ ROOT = Path(pfcon.__file__).parent
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
     ["errors", "units", "network", "closing", "compact"],
-    ["models", "background", "descent", "attributes", "__init__"],
+    ["models", "background", "descent", "attributes", "small_files", "__init__"],
     ["paths", "command", "settings", "tree", "links"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
     ["storage", "compute", "records"],

@@ -38,9 +38,60 @@ def test_staged_inputs_are_never_replaced(job: JobDir) -> None:
     assert (job.incoming / "f").read_text() == "first"
 
 
-def test_others_pass_through_a_job_directory_but_do_not_list_it(job: JobDir) -> None:
+@pytest.mark.parametrize(("passable", "expected"), [(False, 0o700), (True, 0o711)])
+def test_nobody_else_gets_into_a_job_directory_unless_the_site_needs_that(
+    job: JobDir, passable: bool, expected: int
+) -> None:
+    job = StoreBase(job.storebase.root, passable).job(job.jid)
     job.new_partial()
+    assert mode(job.path) == expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give directories away")
+@pytest.mark.parametrize(
+    ("user", "gid", "expected"),
+    [
+        (User(4321, 1234), 1234, 0o710),
+        (User(4321, None), os.getegid(), 0o710),  # a job keeps the service's group then
+        (User(0, 0), 0, 0o700),
+        (User(None, 7), 0, 0o700),
+        (None, 0, 0o700),
+    ],
+)
+def test_a_job_s_user_passes_by_group_where_nothing_is_mounted(
+    job: JobDir, user: User | None, gid: int, expected: int
+) -> None:
+    job.make()
+    job.let_pass(user)
+    found = job.path.stat()
+    assert (found.st_uid, found.st_gid, mode(job.path)) == (0, gid, expected)
+
+
+def test_a_job_directory_of_an_earlier_release_is_used_as_it_is(job: JobDir) -> None:
+    job.path.mkdir()
+    job.path.chmod(0o711)
+    job.complete(job.new_partial())
+    job.make_outgoing(None)
     assert mode(job.path) == 0o711
+
+
+def test_what_is_no_directory_is_not_staged_to(job: JobDir, tmp_path: Path) -> None:
+    job.path.symlink_to(tmp_path)
+    assert not job.exists()
+    assert job.is_taken()
+    with pytest.raises(NotADirectoryError):
+        job.new_partial()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_are_not_made_behind_a_link(job: JobDir, tmp_path: Path) -> None:
+    job.make()
+    job.outgoing.symlink_to(tmp_path)
+    before = mode(tmp_path)
+    with pytest.raises(OSError, match="Not a directory"):
+        job.make_outgoing(None)
+    assert mode(tmp_path) == before
+    assert not job.has_outputs()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give directories away")
@@ -71,10 +122,15 @@ def test_a_discarded_job_is_gone_at_once_and_waits_in_the_trash(job: JobDir, sto
     assert job.discard() is None
 
 
-def test_a_symbolic_link_in_a_job_directory_s_place_is_left_alone(job: JobDir, tmp_path: Path) -> None:
+def test_what_is_in_a_job_directory_s_place_is_discarded_and_never_what_it_leads_to(
+    job: JobDir, tmp_path: Path
+) -> None:
     (tmp_path / "precious").mkdir()
     job.path.symlink_to(tmp_path / "precious")
-    assert job.discard() is None
+    waiting = job.discard()
+    assert waiting is not None
+    assert waiting.is_symlink()
+    assert not job.is_taken()
     assert (tmp_path / "precious").is_dir()
 
 

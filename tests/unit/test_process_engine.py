@@ -238,6 +238,7 @@ def test_the_supervisor_imports_little() -> None:
     assert {name for name in modules if name.startswith("pfcon.compute.")} == {
         "pfcon.compute.process.supervisor",
         "pfcon.compute.process",
+        "pfcon.compute.process.log",
         "pfcon.compute.process.start",
         "pfcon.compute.process.tree",
     }

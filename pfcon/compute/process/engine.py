@@ -23,6 +23,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.compute.log import clean_log
 from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
+from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.plan import make_plan, refuse
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
@@ -37,15 +38,18 @@ TEMPORARY, GRAVE = ".tmp-", ".gone-"
 
 class ProcessEngine(ComputeEngine):
     """Runs jobs as processes beside the service. ``stop_grace``: seconds between SIGTERM and SIGKILL of a cancel.
+    ``log_bytes``: what is kept of a job's log.
 
     Jobs survive a restart of the service, but not its container's or systemd unit's end: those end all processes.
     """
 
     name = "process"
+    by_path = True
 
-    def __init__(self, storebase: StoreBase, *, stop_grace: float = 10) -> None:
+    def __init__(self, storebase: StoreBase, *, stop_grace: float = 10, log_bytes: int = KEPT_LOG_BYTES) -> None:
         self._storebase = StoreBase(storebase.root.absolute())
         self._stop_grace = stop_grace
+        self._log_bytes = log_bytes
         with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
             sweep(self._root)
 
@@ -68,7 +72,7 @@ class ProcessEngine(ComputeEngine):
     def _start(self, spec: JobSpec) -> None:
         marker = uuid.uuid4().hex
         directory = self._root / f"{TEMPORARY}{marker}"
-        plan = make_plan(spec, self._storebase, self._stop_grace, marker, os.geteuid())
+        plan = make_plan(spec, self._storebase, self._stop_grace, marker, os.geteuid(), log_bytes=self._log_bytes)
         directory.mkdir(mode=0o700)
         try:
             lock = lay_out(directory, spec, marker)

@@ -5,7 +5,7 @@
     state.json   plan.State
     lock         locked (flock) for as long as the supervisor lives
     control      a named pipe, on which the supervisor takes orders
-    log          merged stdout and stderr
+    log          merged stdout and stderr, and ``log.<n>``: see pfcon/compute/kept_log.py
 """
 
 import contextlib
@@ -20,12 +20,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pfcon.closing import Closing
-from pfcon.compute.log import tail
+from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.plan import MARKER, State, outcome
 from pfcon.compute.process.supervisor import write_state
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.small_files import read_small_at
 
+SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
 DIED = "its supervisor has ended unexpectedly: killed, or the machine was restarted"
 
 
@@ -47,20 +49,35 @@ class JobFolder(Closing):
     def open(self, name: str, flags: int) -> int:
         """Open a file of the directory."""
         try:
-            return os.open(name, flags | os.O_CLOEXEC, dir_fd=self.descriptor)
+            return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.descriptor)
         except FileNotFoundError:
             raise Absent(f"no job {self.path.name} on the process engine") from None
 
+    def _read(self, name: str, most: int) -> bytes:
+        """A file's content; nothing of one that a job of this user has put there instead, or has made larger."""
+        try:
+            return read_small_at(self.descriptor, name, most)
+        except FileNotFoundError:
+            raise Absent(f"no job {self.path.name} on the process engine") from None
+        except OSError as fault:
+            if fault.errno in (errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO):
+                return b""
+            raise
+
     def spec(self) -> JobSpec:
-        """What was scheduled."""
-        with open(self.open("spec.json", os.O_RDONLY), encoding="utf-8") as file:
-            return JobSpec.from_json(file.read())
+        """What was scheduled. Raises Absent for one that can't be read any more."""
+        try:
+            return JobSpec.from_json(self._read("spec.json", SPEC_BYTES).decode())
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise Absent(f"the process engine's records of job {self.path.name} are damaged") from None
 
     def state(self) -> State:
-        """What the supervisor has written last."""
-        with open(self.open("state.json", os.O_RDONLY), encoding="utf-8") as file:
-            state: State = json.loads(file.read())
-        return state
+        """What the supervisor has written last; empty when that can't be read any more."""
+        try:
+            state: State = json.loads(self._read("state.json", STATE_BYTES))
+        except (ValueError, RecursionError):
+            return {}
+        return state if isinstance(state, dict) else {}
 
     def info(self) -> JobInfo:
         """What is known of the job."""
@@ -127,11 +144,8 @@ class JobFolder(Closing):
 
     def log_tail(self, lines: int, most: int) -> bytes:
         """The last lines of the log, at most ``most`` bytes."""
-        file = self.open("log", os.O_RDONLY)
-        try:
-            return tail(file, lines, most)
-        finally:
-            os.close(file)
+        os.close(self.open("log", os.O_RDONLY))  # it is there from the beginning
+        return log_tail(self.descriptor, lines, most)
 
 
 def kill_marked(marker: str) -> None:

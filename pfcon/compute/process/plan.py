@@ -11,6 +11,7 @@ from pfcon.models import OUTGOING, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.units import mib_to_bytes, millicores_to_cores
 
+LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -20,7 +21,7 @@ BASE_ENV = {
 
 
 class Plan(TypedDict):
-    """What the supervisor is told. memory: bytes. grace: seconds from SIGTERM to SIGKILL."""
+    """What the supervisor is told. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL."""
 
     command: str  # as the client wrote it, for messages
     argv: list[str]
@@ -33,6 +34,7 @@ class Plan(TypedDict):
     gid: int | None
     grace: float
     marker: str
+    log_bytes: int
 
 
 class State(TypedDict, total=False):
@@ -72,7 +74,9 @@ def refuse(spec: JobSpec, euid: int, egid: int) -> None:
     require_passable(spec)
 
 
-def make_plan(spec: JobSpec, storebase: StoreBase, grace: float, marker: str, euid: int) -> Plan:
+def make_plan(
+    spec: JobSpec, storebase: StoreBase, grace: float, marker: str, euid: int, *, log_bytes: int = LOG_BYTES
+) -> Plan:
     """What the supervisor has to do for a job. Its environment begins clean: nothing of the service's own."""
     mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
     env = BASE_ENV | {key: translate(value, mounts) for key, value in spec.env} | {MARKER: marker}
@@ -90,6 +94,7 @@ def make_plan(spec: JobSpec, storebase: StoreBase, grace: float, marker: str, eu
         gid=user.gid if user else None,
         grace=grace,
         marker=marker,
+        log_bytes=log_bytes,
     )
 
 

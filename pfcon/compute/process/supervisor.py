@@ -20,6 +20,7 @@ import time
 if __name__ == "__main__":  # -I leaves nothing but the standard library on the path
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
+from pfcon.compute.process.log import KeptLog
 from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
@@ -51,7 +52,7 @@ class Supervisor:
         self.look_at: float | None = 0.0
         if plan["memory"] is None and plan["pids"] is None:
             self.look_at = None
-        self.log = os.open("log", os.O_WRONLY | os.O_APPEND, dir_fd=job)
+        self.log = KeptLog(job, plan["log_bytes"])
         self.output: int | None = None
         self.wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -191,8 +192,7 @@ class Supervisor:
     def append(self, block: bytes) -> None:
         """Write to the log; where that fails (a full disk), the job goes on and its message says so."""
         try:
-            while block:
-                block = block[os.write(self.log, block) :]
+            self.log.append(block)
         except OSError as fault:
             self.state["note"] = f"a part of its log is lost: {fault.strerror}"
 

@@ -56,7 +56,16 @@ class SlurmEngine(ComputeEngine):
         self._site = site = SiteFacts(commands)
         nodes_folder = self._nodes(FOLDER)
         self._submitter = Submitter(
-            commands, queue, site, self._settings, minutes, stop_grace, self._root, self._nodes_root, nodes_folder
+            commands,
+            queue,
+            site,
+            self._settings,
+            minutes,
+            stop_grace,
+            self._root,
+            self._nodes_root,
+            nodes_folder,
+            settings.log_bytes,
         )
         self._watch = Watch(commands, queue, site, self._settings.launcher, patience, nodes_folder)
         self._ending = Ending(commands, queue, site, stop_grace)
@@ -135,7 +144,7 @@ class SlurmEngine(ComputeEngine):
         with self._storage(f"read the log of {name}"):
             folder = self._open(name)
             folder.spec()
-            return clean_log(folder.log_tail("log", tail_lines, LOG_BYTES))
+            return clean_log(folder.job_log(tail_lines, LOG_BYTES))
 
     def cancel(self, name: str) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""

@@ -8,17 +8,19 @@
         id          the Slurm job, once it was submitted
         cancel      it was cancelled by pfcon; now: and nobody waits for it to end by itself
         end.json    how it ended, as it was first seen
-        claim, exit, log                       of job.sh
+        claim, exit, log, log.<n>              of job.sh; pfcon/compute/kept_log.py tells of the last
         slurm.log, launcher.log                what Slurm and the launcher say
         job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
                                                environment, are there until the job has ended
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,15 +28,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.outcome import Exit
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.small_files import read_small
 
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
 # Where Slurm starts the container, a job may write to its own records: links in there are not followed.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no such file
+_SPEC = 64 * 1024 * 1024  # bytes
 _BARRED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
@@ -92,7 +99,7 @@ class JobFolder:
     def submitting(self) -> Iterator[bool]:
         """Hold the lock of who submits; False when another has it."""
         with self._absent():
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(self.path / "lock", _LOCK, 0o600)
         try:
             yield _try_lock(lock)
         finally:
@@ -101,7 +108,10 @@ class JobFolder:
     def spec(self) -> JobSpec:
         """What was scheduled, without its environment."""
         with self._absent():
-            return JobSpec.from_json((self.path / "spec.json").read_text(encoding="utf-8"))
+            try:
+                return JobSpec.from_json(read_small(self.path, "spec.json", _SPEC).decode())
+            except (ValueError, KeyError, TypeError, RecursionError):
+                raise Absent(f"the records of job {self.link.name} on slurm are damaged") from None
 
     @property
     def id(self) -> str | None:
@@ -132,7 +142,7 @@ class JobFolder:
         if not text:
             return None
         status, _, word = text.strip().partition(" ")
-        if not status.isdigit():
+        if not (status.isdecimal() and status.isascii() and len(status) < 4):
             return None
         with self._absent():
             at = datetime.fromtimestamp((self.path / "exit").stat().st_mtime, UTC)
@@ -153,9 +163,13 @@ class JobFolder:
         text = self._text("end.json")
         if not text:
             return None
-        found = json.loads(text)
-        at = found["finished_at"] and datetime.fromtimestamp(found["finished_at"], UTC)
-        return JobInfo(spec.name, JobStatus(found["status"]), found["message"], spec.image, spec.argv, at, spec.request)
+        try:
+            found = json.loads(text)
+            status, message = JobStatus(found["status"]), str(found["message"])
+            at = found["finished_at"] and datetime.fromtimestamp(found["finished_at"], UTC)
+        except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
+            return None
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request)
 
     def keep_end(self, status: JobStatus, message: str, at: datetime) -> None:
         """Write the end down: Slurm forgets. The job's environment goes first."""
@@ -171,12 +185,25 @@ class JobFolder:
         """The last lines of a file, at most ``most`` bytes; empty without one."""
         try:
             file = os.open(self.path / name, _READ)
+        except OSError as fault:
+            if fault.errno in _OTHER:
+                return b""
+            raise
+        try:
+            return tail(file, lines, most) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+        finally:
+            os.close(file)
+
+    def job_log(self, lines: int, most: int) -> bytes:
+        """The last lines of the job's own log, at most ``most`` bytes; empty without one."""
+        try:
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return b""
         try:
-            return tail(file, lines, most)
+            return log_tail(directory, lines, most)
         finally:
-            os.close(file)
+            os.close(directory)
 
     def remove(self) -> None:
         """Free the name, unless another job has it by now, and delete the directory."""
@@ -190,8 +217,14 @@ class JobFolder:
         with self._absent():
             if name not in os.listdir(self.path):
                 return ""
-            with open(os.open(self.path / name, _READ), encoding="utf-8", errors="replace") as file:
-                return file.read(_TEXT)
+            try:
+                return read_small(self.path, name, _TEXT).decode("utf-8", "replace")
+            except FileNotFoundError:
+                raise
+            except OSError as fault:
+                if fault.errno in _OTHER:
+                    return ""
+                raise
 
     @contextlib.contextmanager
     def _absent(self) -> Iterator[None]:

@@ -1,8 +1,8 @@
-# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, stop() come from what pfcon puts before
+# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, stop() come from what pfcon puts before
 # The batch script of a job, on its node. It leaves in the job's directory:
 #   claim   a link to nowhere, whose target is the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and a word where that is not all: no-launcher, no-temporary, aborted
-#   log     what the container printed
+#   log     what the container printed; log.N what came after the first N bytes
 #   failed  of several workers: a link, whose target is the same of the first that failed
 # The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
 # Workers go on until their standard input ends: srun would pass a signal on to all processes, or kill them.
@@ -114,6 +114,24 @@ listen() {
     read -r _ || kill -TERM "$$"
 }
 
+# keep: write the log as pfcon/compute/kept_log.py has it, from standard input. dd writes what it reads at once, and reads
+# no more than it is told to: nothing is lost between two files, nor when this script is killed.
+keep() {
+    command -v dd >/dev/null || { cat >>"$JOB/log"; return; } # in the image, where Slurm starts the container
+    file=$JOB/log most=$FIRST before='' total=0 size=0
+    while :; do
+        dd bs="$BLOCK" count="$BLOCKS" 2>/dev/null >>"$file" || return
+        now=$(stat -c %s -- "$file" 2>/dev/null || wc -c <"$file") || return
+        [ "$now" -gt "$size" ] || return 0 # the end
+        size=$now
+        [ "$size" -ge "$most" ] || continue
+        total=$((total + size))
+        [ -z "$before" ] || rm -f -- "$before"
+        before=$file most=$PART size=0 file=$JOB/log.$total
+        [ "$before" != "$JOB/log" ] || before=''
+    done
+}
+
 # ended PID: wait for the container, and see to it that nothing of it is left.
 ended() {
     if [ -n "$stopping" ] && [ -z "$killer" ]; then # the signal came before there was somebody to pass it on to
@@ -149,7 +167,7 @@ mkfifo "$TEMPORARY/output" "$TEMPORARY/go" || finish 125 no-temporary
 # A pipe, not the file itself: `> /dev/stderr` in a job would empty the file. On a full disk the job goes on.
 {
     trap '' TERM INT HUP
-    cat >>"$JOB/log" || cat >/dev/null
+    keep || cat >/dev/null
 } <"$TEMPORARY/output" &
 reader=$!
 if [ "$TASKS" -gt 1 ]; then spread; else supervise; fi >"$TEMPORARY/output" 2>&1

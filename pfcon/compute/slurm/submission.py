@@ -12,7 +12,7 @@ from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.site import SiteFacts
-from pfcon.compute.slurm.submit import sbatch_words, script
+from pfcon.compute.slurm.submit import LOG_BYTES, sbatch_words, script
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Conflict, Refused
 from pfcon.models import JobSpec
@@ -26,6 +26,7 @@ class Submitter:
     """root: of the jobs' directories, as this service sees it. nodes_root: storeBase as nodes see it.
 
     minutes: the jobs' time limit. stop_grace: seconds between SIGTERM and SIGKILL; less where Slurm kills earlier.
+    log_bytes: what is kept of a job's log.
     """
 
     commands: Commands
@@ -37,6 +38,7 @@ class Submitter:
     root: Path
     nodes_root: PurePosixPath
     nodes_folder: PurePosixPath
+    log_bytes: int = LOG_BYTES
 
     def start(self, spec: JobSpec, image: Image) -> None:
         """Make a job's directory, claim its name and submit it.
@@ -83,7 +85,7 @@ class Submitter:
         launcher = LAUNCHERS[self.settings.launcher]
         texts = launcher.files(job)
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
-        texts["job.sh"] = script(job, self.settings, spec.resources, grace)
+        texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)
         texts["spec.json"] = replace(spec, env=()).to_json()
         folder.write_all(texts)
         if not launcher.program:  # Slurm itself takes a bundle's rootfs by this name alone

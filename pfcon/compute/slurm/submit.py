@@ -12,6 +12,8 @@ from pfcon.models import JobSpec, Resources
 from pfcon.settings.model import SlurmSettings
 from pfcon.units import millicores_to_cores
 
+LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
+_BLOCK, _BLOCKS = 64 * 1024, 16  # bytes, and how many of them are read before a log's size is looked at
 COMMENT = "pfcon "  # begins the comment of every job; its marker follows
 
 
@@ -65,8 +67,13 @@ def _literal(path: PurePosixPath) -> str:
     return str(path).replace("%", "%%")
 
 
-def script(job: Placed, settings: SlurmSettings, resources: Resources, grace: int) -> str:
-    """The batch script: what differs from job to job, then ``job.sh``. grace: seconds between SIGTERM and SIGKILL."""
+def script(
+    job: Placed, settings: SlurmSettings, resources: Resources, grace: int, *, log_bytes: int = LOG_BYTES
+) -> str:
+    """The batch script: what differs from job to job, then ``job.sh``.
+
+    grace: seconds between SIGTERM and SIGKILL. log_bytes: what is kept of the job's log.
+    """
     launcher = LAUNCHERS[settings.launcher]
     directory = job.directory if launcher.program else INSIDE
     head = {
@@ -75,6 +82,10 @@ def script(job: Placed, settings: SlurmSettings, resources: Resources, grace: in
         "GRACE": str(grace),
         "TASKS": str(resources.workers),
         "CORES": str(cores(resources)),
+        "FIRST": str(log_bytes // 2),
+        "PART": str(log_bytes // 4),
+        "BLOCK": str(min(_BLOCK, log_bytes // 4)),
+        "BLOCKS": str(min(_BLOCKS, max(1, log_bytes // 4 // _BLOCK))),
     }
     return f"{header(head)}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
 

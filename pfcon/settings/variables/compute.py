@@ -94,6 +94,12 @@ JOB_LABELS = Variable(
 JOB_LOGS_TAIL = Variable(
     "JOB_LOGS_TAIL", kinds.number(1, 100_000, "lines"), "Last lines of the log in an answer.", default="1000"
 )
+PFCON_LOG_BYTES = Variable(
+    "PFCON_LOG_BYTES",
+    kinds.size(low=64 * 1024),
+    "Most of a log that pfcon itself keeps (`process`, `slurm`, its operations): the first part and the last.",
+    default="64 MiB",
+)
 IGNORE_LIMITS = Variable("IGNORE_LIMITS", kinds.boolean(), "Jobs get no cpu and memory limits.", default="false")
 REMOVE_JOBS = Variable("REMOVE_JOBS", kinds.boolean(), "Whether `DELETE` removes jobs from the engine.", default="true")
 TIMELIMIT_MINUTES = Variable(
@@ -168,6 +174,7 @@ COMPUTE = (
     PFCON_PIDS_LIMIT,
     JOB_LABELS,
     JOB_LOGS_TAIL,
+    PFCON_LOG_BYTES,
     IGNORE_LIMITS,
     REMOVE_JOBS,
     TIMELIMIT_MINUTES,

@@ -27,6 +27,12 @@ STOREBASE_MOUNT = Variable(
     "Where this service sees storeBase, the directory that holds the jobs' data.",
     default="/var/local/storeBase",
 )
+PFCON_PASSABLE = Variable(
+    "PFCON_PASSABLE",
+    kinds.boolean(),
+    "Whether all users may pass through jobs' directories: for engines whose root is nobody there (root_squash).",
+    default="false",
+)
 PFCON_MAX_UPLOAD_BYTES = Variable(
     "PFCON_MAX_UPLOAD_BYTES", kinds.size(), "Largest upload.", default="256 GiB", storages=_ZIP
 )
@@ -182,6 +188,7 @@ STORAGE = (
     PFCON_INNETWORK,
     STORAGE_ENV,
     STOREBASE_MOUNT,
+    PFCON_PASSABLE,
     PFCON_MAX_UPLOAD_BYTES,
     PFCON_MAX_UNPACKED_BYTES,
     PFCON_MAX_FILES,

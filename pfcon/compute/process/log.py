@@ -1,0 +1,38 @@
+"""The log of a job, of which the first part and the last are kept: see pfcon/compute/kept_log.py. A part of the
+supervisor: standard library alone."""
+
+from __future__ import annotations
+
+import os
+
+
+class KeptLog:
+    """Appends to the log in an open directory. most: bytes that are kept."""
+
+    def __init__(self, directory: int, most: int) -> None:
+        self.directory = directory
+        self.first, self.part = most // 2, max(1, most // 4)
+        self.file = os.open("log", os.O_WRONLY | os.O_APPEND, dir_fd=directory)
+        self.total = os.fstat(self.file).st_size  # bytes of all
+        self.left = max(0, self.first - self.total)  # bytes that the present file may still take
+        self.names: list[str] = []  # of the last part
+
+    def append(self, block: bytes) -> None:
+        """Write what comes next. Raises OSError: then some of it is lost, and the next call goes on."""
+        while block:
+            if not self.left:
+                self.rotate()
+            done = os.write(self.file, block[: self.left])
+            self.total += done
+            self.left -= done
+            block = block[done:]
+
+    def rotate(self) -> None:
+        """Begin the next file; of those of the last part, the one before stays."""
+        name = f"log.{self.total}"
+        file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600, dir_fd=self.directory)
+        os.close(self.file)
+        self.file, self.left = file, self.part
+        self.names.append(name)
+        while len(self.names) > 2:
+            os.unlink(self.names.pop(0), dir_fd=self.directory)
