@@ -12,7 +12,8 @@ from pathlib import Path
 from pfcon.attributes import unlock, unlock_name
 from pfcon.descent import DIRECTORY, Descent
 from pfcon.errors import PfconError
-from pfcon.tree import open_directory, open_forced
+from pfcon.tree import open_directory
+from pfcon.tree_removal import open_forced
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID

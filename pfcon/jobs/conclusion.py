@@ -9,7 +9,7 @@ from pfcon.jobs.trash import remove_remains
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
 from pfcon.records import Record
-from pfcon.tree import NotRemovedError
+from pfcon.tree_removal import NotRemovedError
 
 log = logging.getLogger(__name__)
 

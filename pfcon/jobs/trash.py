@@ -6,7 +6,7 @@ from pathlib import Path
 from pfcon.background import run_in_background
 from pfcon.errors import PfconError
 from pfcon.paths import JobDir, StoreBase
-from pfcon.tree import NotRemovedError, remove_tree
+from pfcon.tree_removal import NotRemovedError, remove_tree
 
 log = logging.getLogger(__name__)
 

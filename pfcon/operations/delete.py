@@ -8,7 +8,8 @@ from pfcon.models import JobKind
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.progress import is_progress_file
-from pfcon.tree import NotRemovedError, open_directory, remove_entry
+from pfcon.tree import open_directory
+from pfcon.tree_removal import NotRemovedError, remove_entry
 
 
 def delete(job: JobDir, teller: Teller) -> None:

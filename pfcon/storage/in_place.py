@@ -13,7 +13,8 @@ from pfcon.sealing import remove_privileges
 from pfcon.storage.base import ListedOutputs, Storage
 from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
-from pfcon.tree import FileWalk, open_directory, remove_links
+from pfcon.tree import FileWalk, open_directory
+from pfcon.tree_removal import remove_links
 
 
 class InPlaceStorage(Storage):

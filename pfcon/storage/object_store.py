@@ -23,7 +23,8 @@ from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
 from pfcon.storage.objects.stores import make_store
 from pfcon.storage.objects.uploading import upload
-from pfcon.tree import FileWalk, remove_tree
+from pfcon.tree import FileWalk
+from pfcon.tree_removal import remove_tree
 
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 TURN_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs

@@ -12,7 +12,7 @@ from pfcon.closing import Closing
 from pfcon.errors import StorageFull
 from pfcon.paths import JobDir, StoreBase
 from pfcon.reservation import Reservation
-from pfcon.tree import NotRemovedError, remove_tree
+from pfcon.tree_removal import NotRemovedError, remove_tree
 from pfcon.units import human_bytes
 
 

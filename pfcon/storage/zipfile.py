@@ -19,7 +19,7 @@ from pfcon.paths import JobDir
 from pfcon.reservation import Reservation
 from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import Staged, StagingPlan, Storage, Upload, ZipOutputs
-from pfcon.tree import NotRemovedError, remove_tree
+from pfcon.tree_removal import NotRemovedError, remove_tree
 
 
 class ZipfileStorage(Storage):

@@ -23,7 +23,7 @@ from pfcon.background import Ticker
 from pfcon.logins import LoginLimit
 from pfcon.server import TICK
 from pfcon.settings import load
-from pfcon.tree import remove_tree
+from pfcon.tree_removal import remove_tree
 
 STORAGES = ("zipfile", "filesystem", "fslink")
 EACH = REQUESTS // (len(STORAGES) + 1)  # the last part is that of test_fuzz_service

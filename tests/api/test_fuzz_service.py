@@ -16,7 +16,7 @@ from support.waiting import PATIENCE
 
 from pfcon.app import create_app
 from pfcon.settings import load
-from pfcon.tree import remove_tree
+from pfcon.tree_removal import remove_tree
 
 EACH = REQUESTS // 4
 IDLE = 5.0  # seconds for an answer to begin, before the request is ended from this side

@@ -17,7 +17,8 @@ ROOT = Path(pfcon.__file__).parent
 LAYERS = [
     ["errors", "units", "network", "closing", "compact"],
     ["models", "background", "descent", "attributes", "small_files", "__init__"],
-    ["paths", "command", "settings", "tree", "links"],
+    ["tree"],
+    ["paths", "command", "settings", "tree_removal", "links"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
     ["storage", "compute", "records"],
     ["operations"],

@@ -18,7 +18,8 @@ from pfcon.compact import Marks, Names
 from pfcon.links.budget import InputsBudget
 from pfcon.links.expansion import Expansion
 from pfcon.storage.base import ListedOutputs
-from pfcon.tree import FileWalk, remove_tree
+from pfcon.tree import FileWalk
+from pfcon.tree_removal import remove_tree
 
 MIB = 1 << 20
 MANY = 60_000

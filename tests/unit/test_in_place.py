@@ -13,7 +13,7 @@ from pfcon.models import OUTGOING, CopyRequest, JobId, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs
 from pfcon.storage.filesystem import FilesystemStorage
-from pfcon.tree import NotRemovedError
+from pfcon.tree_removal import NotRemovedError
 
 OUT = "home/bob/feeds/feed_1/pl_1/data"
 

@@ -18,7 +18,7 @@ from pfcon.records import Claimed, Phase, Record
 from pfcon.sealing import NotSealedError
 from pfcon.settings.model import StorageName
 from pfcon.storage.filesystem import FilesystemStorage
-from pfcon.tree import NotRemovedError
+from pfcon.tree_removal import NotRemovedError
 
 LEAVE = 'cd "$1"; : >su; chmod 4755 su; : >a.chrislink; : >ready; sleep 600'
 OUTPUT = PurePosixPath("home/eve/feed_1")

@@ -11,7 +11,8 @@ import pytest
 
 from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent
-from pfcon.tree import FileWalk, NotRemovedError, open_directory, open_regular, remove_tree
+from pfcon.tree import FileWalk, open_directory, open_regular
+from pfcon.tree_removal import NotRemovedError, remove_tree
 
 NOBODY = 65534
 

@@ -24,7 +24,7 @@ from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.settings.model import ComputeSettings
-from pfcon.tree import NotRemovedError
+from pfcon.tree_removal import NotRemovedError
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from pfcon.storage.objects.scratch import Scratch
 from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.objects.tree_fetch import TreeFetch
 from pfcon.storage.tries import Room, staging_try
-from pfcon.tree import NotRemovedError, remove_tree
+from pfcon.tree_removal import NotRemovedError, remove_tree
 
 
 def fetch(  # noqa: PLR0917 - what a StagingPlan has to be told

@@ -1,0 +1,179 @@
+"""Removing directory trees that hostile jobs may be changing, as ``pfcon.tree`` walks them."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pfcon.attributes import unlock, unlock_name
+from pfcon.descent import DIRECTORY, Descent
+from pfcon.tree import FileWalk, is_link_file
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
+_MAX_TOLD = 20
+_FLAT_FROM = 256  # directories: what lies deeper is moved up before it is removed
+
+
+class NotRemovedError(Exception):
+    """Parts of a tree are left. ``removed`` counts what is gone, ``failures`` names up to 20 of those that stay."""
+
+    def __init__(self, removed: int, failed: int, failures: list[str]) -> None:
+        self.removed, self.failed, self.failures = removed, failed, tuple(failures)
+        super().__init__(f"could not remove {failed} of {removed + failed} files and directories: {failures[0]}")
+
+
+def remove_links(root: Path, below: str = "") -> int:
+    """Remove all ``*.chrislink`` of a tree that are no directories, and give back how many.
+
+    ``report`` is called with what is gone so far, after each directory.
+    Goes on after a failure and raises NotRemovedError at the end; Absent (see ``open_directory``) and
+    UnreadableTreeError.
+    """
+    removed, failed = 0, 0
+    failures: list[str] = []
+    with FileWalk(root, below, is_link_file) as walk:
+        for found in walk:
+            try:
+                os.unlink(found.name, dir_fd=found.dir_fd)
+                removed += 1
+            except FileNotFoundError:
+                pass
+            except OSError as fault:
+                failed += 1
+                failures += [f"{found.path}: {fault.strerror}"] if failed <= _MAX_TOLD else []
+    if failed:
+        raise NotRemovedError(removed, failed, failures)
+    return removed
+
+
+def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> int:
+    """Remove a tree, or a file, and give back how many files and directories it had; 0 when there is none.
+
+    A symbolic link is removed, never followed. What a job made read-only or immutable is made writable first.
+    ``report`` is called with what is gone so far, after each directory.
+    Goes on after a failure and raises NotRemovedError at the end; UnreadableTreeError when directories are moved
+    about meanwhile.
+    """
+    try:
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        return remove_entry(parent, path.name, report)
+    finally:
+        os.close(parent)
+
+
+def remove_entry(dir_fd: int, name: str, report: Callable[[int], None] = lambda _: None) -> int:
+    """The same for a name in an open directory."""
+    removal = _Removal(os.dup(dir_fd), name, report)
+    try:
+        removal.run()
+    finally:
+        removal.descent.close()
+    if removal.failed:
+        raise NotRemovedError(removal.removed, removal.failed, removal.failures)
+    return removal.removed
+
+
+def open_forced(dir_fd: int, name: str) -> int:
+    """Open a directory for removal, with all rights of its owner. Raises OSError."""
+    with contextlib.suppress(PermissionError):
+        fd = os.open(name, DIRECTORY, dir_fd=dir_fd)
+        unlock(fd)
+        if os.fstat(fd).st_mode & 0o700 != 0o700:
+            with contextlib.suppress(PermissionError):  # another's; that may do no harm
+                os.fchmod(fd, 0o700)
+        return fd
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    try:
+        os.chmod(f"/proc/self/fd/{handle}", 0o700)  # fchmod refuses O_PATH: open(2)
+    finally:
+        os.close(handle)
+    return os.open(name, DIRECTORY, dir_fd=dir_fd)
+
+
+class _Removal:
+    """One run, and what came of it. ``descent`` starts in the directory above what is removed.
+
+    What lies deep is moved up and removed there: a tree of any depth takes little memory.
+    """
+
+    def __init__(self, parent: int, name: str, report: Callable[[int], None]) -> None:
+        self.report = report
+        self.removed = self.failed = 0
+        self.failures: list[str] = []
+        self.descent = Descent(parent)
+        self.descent.later(name)
+
+    def run(self) -> None:
+        descent = self.descent
+        while True:
+            name = descent.next()
+            if name is not None:
+                if len(descent.levels) <= _FLAT_FROM or not descent.move_up(name):
+                    self._open(name)
+            elif len(descent.levels) == 1:
+                return
+            elif moved := descent.next_moved():
+                self._open(moved)
+            else:
+                self._remove_directory(descent.leave())
+
+    def _open(self, name: str) -> None:
+        try:
+            self.descent.enter(name, open_forced(self.descent.here.fd, name))
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            if fault.errno in _GONE:  # a file, or a link
+                self._unlink(name)
+            else:
+                self._fail(name, fault)
+            return
+        try:
+            self._unlink_files()
+        except OSError as fault:
+            self._fail("", fault)
+
+    def _unlink_files(self) -> None:
+        here = self.descent.here
+        with os.scandir(here.fd) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    self.descent.later(entry.name)
+                else:
+                    self._unlink(entry.name)
+
+    def _unlink(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self.descent.here.fd)
+            self.removed += 1
+        except FileNotFoundError:
+            pass
+        except OSError as fault:
+            if fault.errno == errno.EPERM and unlock_name(self.descent.here.fd, name):
+                self._unlink(name)
+            else:
+                self._fail(name, fault)
+
+    def _remove_directory(self, name: str) -> None:
+        here = self.descent.here
+        try:
+            os.rmdir(name, dir_fd=here.fd)
+            self.removed += 1
+            self.report(self.removed)
+        except FileNotFoundError:
+            pass
+        except OSError as fault:
+            if fault.errno == errno.ENOTEMPTY and not self.failed and name != here.retried:
+                here.retried = name  # some file systems skip names in a listing while others are removed
+                self.descent.later(name)
+            else:
+                self._fail(name, fault)
+
+    def _fail(self, name: str, fault: OSError) -> None:
+        self.failed += 1
+        if len(self.failures) < _MAX_TOLD:
+            self.failures.append(f"{self.descent.path_of(name)}: {fault.strerror}")
