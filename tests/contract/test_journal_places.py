@@ -44,7 +44,8 @@ def blocked(journal: Journal, jid: JobId, *wanted: Place) -> Blocked | None:
 
 
 def rows(database: Database) -> int:
-    with open_journal(database) as journal, journal._database.connect() as connection:
+    opened = open_journal(database)
+    with opened, opened.engine.connect() as connection:
         return int(connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(places)).scalar() or 0)
 
 
