@@ -183,8 +183,11 @@ class Scheduler:
             return ""
 
     def fail(self, record: Record, reason: str) -> bool:
-        """End a job that the engine does not have, or that its owner takes back from there."""
-        return self._finish(record, record.spec, JobInfo(record.name, JobStatus.FAILED, reason), "")
+        """End a job that the engine does not have, or that its owner takes back from there.
+
+        False when its record has changed since: the engine may have taken it just now.
+        """
+        return self._finish(record, record.spec, JobInfo(record.name, JobStatus.FAILED, reason), "", still=True)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Write down the end that the engine tells of."""

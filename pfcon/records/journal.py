@@ -150,11 +150,20 @@ class Journal:
             done = connection.execute(_IN_PHASE[record.phase], {**values, **_naming(record)})
         return mine if done.rowcount else None
 
-    def move(self, record: Record, phase: Phase, *, settled: str = "", ended: bool = False, **values: Any) -> bool:
+    def move(
+        self,
+        record: Record,
+        phase: Phase,
+        *,
+        still: bool = False,
+        settled: str = "",
+        ended: bool = False,
+        **values: Any,
+    ) -> bool:
         """Move a job forward and write ``values`` (columns). False when the claim is lost or the phase has passed.
 
-        Leaving the phases that have an owner ends the ownership. settled: see ``settle``. ended: nothing of the job
-        can run any more, its places are free.
+        Leaving the phases that have an owner ends the ownership. still: only from the phase that ``record`` has.
+        settled: see ``settle``. ended: nothing of the job can run any more, its places are free.
         """
         values.update(phase=phase.value, changed_at=time.time())
         if phase not in OWNED:
@@ -162,7 +171,8 @@ class Journal:
         elif phase is Phase.REMOVING:
             values["owner"] = self.owner
         with answering(), self._database.begin() as connection:
-            done = connection.execute(_BEFORE[phase], {**_storable(values), **_naming(record)})
+            statement = _IN_PHASE[record.phase] if still else _BEFORE[phase]
+            done = connection.execute(statement, {**_storable(values), **_naming(record)})
             if done.rowcount and settled:
                 connection.execute(SETTLE, {"of_request": settled})
             if done.rowcount and ended:

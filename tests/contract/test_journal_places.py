@@ -44,7 +44,8 @@ def blocked(journal: Journal, jid: JobId, *wanted: Place) -> Blocked | None:
 
 
 def rows(database: Database) -> int:
-    with open_journal(database) as journal, journal._database.connect() as connection:
+    opened = open_journal(database)
+    with opened, opened.engine.connect() as connection:
         return int(connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(places)).scalar() or 0)
 
 
@@ -207,10 +208,10 @@ def test_of_many_claims_at_once_none_is_in_anothers_way(journal: Journal) -> Non
 
 def _claim_some(database: Database) -> list[int]:
     with open_journal(database) as journal, ThreadPoolExecutor(4) as pool:
-        return [number for number, got in enumerate(pool.map(lambda n: _won(journal, n), range(32))) if got]
+        return [number for number, got in enumerate(pool.map(lambda n: _won(journal, n), range(12))) if got]
 
 
 def test_of_claims_of_several_processes_none_is_in_anothers_way(database: Database) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        won = [number for numbers in pool.map(_claim_some, [database] * 4) for number in numbers]
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        won = [number for numbers in pool.map(_claim_some, [database] * 3) for number in numbers]
     assert _not_both(won)

@@ -12,6 +12,8 @@ from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, Phase
@@ -117,11 +119,11 @@ def is_in_the_way(service: JobService) -> bool:
     return False
 
 
-def cancel(service: JobService, parts: Parts) -> None:
+def cancel(_: JobService, parts: Parts) -> None:
     """What a delete job does first to a job whose owner asks the engine."""
     record = parts.journal.get(A, JobKind.PLUGIN)
     assert record is not None
-    assert service._scheduler.fail(record, "cancelled")
+    assert Scheduler(parts, Remover(parts)).fail(record, "cancelled")
 
 
 def delete(service: JobService, _: Parts) -> None:

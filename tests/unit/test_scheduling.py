@@ -88,3 +88,14 @@ def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(parts: Parts, com
     scheduler.schedule(record, spec)
     with pytest.raises(Absent):
         compute.engine.info(spec.name)
+
+
+def test_a_job_that_the_engine_has_just_taken_is_not_ended_as_one_that_it_does_not_have(
+    parts: Parts, compute: Harness
+) -> None:
+    scheduler = Scheduler(parts, Remover(parts))
+    record, spec = claimed(parts, compute.shell("true"))
+    scheduler.schedule(record, spec)
+    assert not scheduler.fail(record, "cancelled")
+    compute.wait(spec.name)
+    compute.close()
