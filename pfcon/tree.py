@@ -13,13 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pfcon.closing import Closing
-from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError
+from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
 from pfcon.errors import Absent
 from pfcon.models import LINK_SUFFIX
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _MAX_TOLD = 20
-_SHOWN = 300  # characters of a path in a message
 MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
 _FLAT_FROM = 256  # directories: what lies deeper is moved up before it is removed
 
@@ -131,13 +130,13 @@ def _run(
             descent.leave()
             continue
         if len(descent.levels) > deepest:
-            raise UnreadableTreeError(f"{_shown(descent.path_of(name))} lies more than {deepest} directories deep")
+            raise UnreadableTreeError(f"{shown_path(descent.path_of(name))} lies more than {deepest} directories deep")
         try:
             descent.enter(name)
         except OSError as fault:
-            if fault.errno not in _GONE:
-                raise _unreadable(descent.path_of(name), fault) from fault
-            continue
+            if fault.errno in _GONE:
+                continue
+            raise _unreadable(descent.path_of(name), fault) from fault
         yield from _scan(descent, wanted)
 
 
@@ -158,17 +157,12 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
 
 
 def _unreadable(path: str, fault: OSError) -> UnreadableTreeError:
-    return UnreadableTreeError(f"can't read {_shown(path)}: {fault.strerror}")
-
-
-def _shown(path: str) -> str:
-    return repr(path if len(path) <= _SHOWN else path[:_SHOWN] + "…")
+    return UnreadableTreeError(f"can't read {shown_path(path)}: {fault.strerror}")
 
 
 def remove_links(root: Path, below: str = "") -> int:
     """Remove all ``*.chrislink`` of a tree that are no directories, and give back how many.
 
-    ``report`` is called with what is gone so far, after each directory.
     Goes on after a failure and raises NotRemovedError at the end; Absent (see ``open_directory``) and
     UnreadableTreeError.
     """
@@ -228,10 +222,7 @@ def _open_forced(dir_fd: int, name: str) -> int:
 
 
 class _Removal:
-    """One run, and what came of it. ``descent`` starts in the directory above what is removed.
-
-    What lies deep is moved up and removed there: a tree of any depth takes little memory.
-    """
+    """One run. ``descent`` starts above what is removed. What lies deep is moved up first, to take little memory."""
 
     def __init__(self, parent: int, name: str, report: Callable[[int], None]) -> None:
         self.report = report
