@@ -7,6 +7,7 @@ from pfcon.compact import Names
 from pfcon.errors import PfconError
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SHOWN = 300  # characters of a path in a message
 _KEPT_OPEN = 32  # directories; deeper trees are climbed through ".." with a check
 
 
@@ -14,6 +15,11 @@ class UnreadableTreeError(PfconError):
     """A directory or file of a tree can't be read; the message names it. The tree must not pass as complete."""
 
     status = 503
+
+
+def shown_path(path: str) -> str:
+    """A path as messages have it: quoted, and shortened where it is long."""
+    return repr(path if len(path) <= _SHOWN else path[:_SHOWN] + "…")
 
 
 class Level:

@@ -12,12 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pfcon.closing import Closing
-from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError
+from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
 from pfcon.errors import Absent
 from pfcon.models import LINK_SUFFIX
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
-_SHOWN = 300  # characters of a path in a message
 MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
 
 
@@ -121,13 +120,13 @@ def _run(
             descent.leave()
             continue
         if len(descent.levels) > deepest:
-            raise UnreadableTreeError(f"{_shown(descent.path_of(name))} lies more than {deepest} directories deep")
+            raise UnreadableTreeError(f"{shown_path(descent.path_of(name))} lies more than {deepest} directories deep")
         try:
             descent.enter(name)
         except OSError as fault:
-            if fault.errno not in _GONE:
-                raise _unreadable(descent.path_of(name), fault) from fault
-            continue
+            if fault.errno in _GONE:
+                continue
+            raise _unreadable(descent.path_of(name), fault) from fault
         yield from _scan(descent, wanted)
 
 
@@ -148,8 +147,4 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
 
 
 def _unreadable(path: str, fault: OSError) -> UnreadableTreeError:
-    return UnreadableTreeError(f"can't read {_shown(path)}: {fault.strerror}")
-
-
-def _shown(path: str) -> str:
-    return repr(path if len(path) <= _SHOWN else path[:_SHOWN] + "…")
+    return UnreadableTreeError(f"can't read {shown_path(path)}: {fault.strerror}")
