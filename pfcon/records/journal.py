@@ -66,8 +66,8 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The job's name on its engine."""
-        return self.kind.engine_name(self.jid)
+        """The job's name on its engine: the one under which it was scheduled, which may be of an earlier release."""
+        return self.spec.name if self.spec else self.kind.engine_name(self.jid)
 
     @property
     def info(self) -> JobInfo:

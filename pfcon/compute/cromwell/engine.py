@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.cromwell import state, wdl
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
@@ -161,10 +161,11 @@ class CromwellEngine(ComputeEngine):
             self._paths[workflow] = paths
         return self._paths[workflow]
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when Cromwell has been told."""
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name)
+            require_mine(name, claim.spec.request, mine)
             workflow = self._tracker.workflow(claim, wait=True)
             if not workflow and _unseen(claim).status.final:
                 return
@@ -176,11 +177,11 @@ class CromwellEngine(ComputeEngine):
             claim.set_cancelled()
             self._calls.abort(workflow)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Cromwell forgets nothing: pfcon remembers, on storeBase, that the job is no more."""
         with self._storebase_errors(f"remove {name}"):
             claim = self._tracker.known(name)
-            if claim is None:
+            if claim is None or not mine(claim.spec.request):
                 return
             if workflow := self._tracker.workflow(claim, wait=True):
                 self._stop(claim, workflow)

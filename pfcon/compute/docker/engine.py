@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import args, limits, notes, state
 from pfcon.compute.docker.root import find_root
 from pfcon.compute.docker_api.ends import Phase
@@ -202,9 +202,10 @@ class DockerEngine(ComputeEngine):
                 break
         return log.text(tail_lines)
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
         found = self._find(name)
+        require_mine(name, state.request_of(found), mine)
         container = found["Id"]
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
@@ -214,13 +215,14 @@ class DockerEngine(ComputeEngine):
                 self._calls.unpause(container)
         self._calls.stop(container, self._stop_grace)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Leaves a container alone that is no job of pfcon's."""
         try:
-            container = self._find(name)["Id"]
+            found = self._find(name)
+            require_mine(name, state.request_of(found), mine)
         except Absent:
             return
-        self._remove(container)
+        self._remove(found["Id"])
         self._ids.pop(name, None)
 
     def _remove(self, container: str) -> None:

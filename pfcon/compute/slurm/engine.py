@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.ending import Ending
@@ -137,21 +137,23 @@ class SlurmEngine(ComputeEngine):
             folder.spec()
             return clean_log(folder.log_tail("log", tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name)
+            require_mine(name, folder.spec().request, mine)
             if self._watch.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 return  # but not what only Slurm knows the state of
             folder.write("cancel", "")
             if not self._ending.gently(folder):
                 self._ending.at_once(folder)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
         with self._storage(f"remove {name}"), contextlib.suppress(Absent):
             folder = self._open(name)
             if folder.path.exists():
+                require_mine(name, folder.spec().request, mine)
                 folder.write("now", "")
                 if not self._ending.gently(folder):
                     self._ending.for_sure(folder)
