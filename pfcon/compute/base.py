@@ -10,7 +10,6 @@ from pfcon.errors import Absent, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
 
-
 Mine = Callable[[str], bool]
 """Tells from what an engine has kept of ``JobSpec.request`` whether a job is the caller's."""
 

@@ -50,7 +50,7 @@ class Copies:
         if record is None or record.phase is not Phase.FINAL or record.status.failed:
             return
         if not self._parts.storebase.job(jid).exists():
-            self._journal.forget(record)  # whoever claims next removes the engine's job, under that claim
+            self._remover.forget(record)
 
     def _make_way(self, claimed: Claimed) -> None:
         """Keep what an earlier try of the same request has copied, and nothing else."""
@@ -59,7 +59,7 @@ class Copies:
         if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
             raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
         if claimed.previous is None or claimed.previous.request != claimed.record.request:
-            self._parts.operations.remove(claimed.record.name)
+            self._remover.clear(claimed)
             discard(self._parts.storebase.job(jid))
 
     def require_done(self, name: JobId, record: Record | None) -> Record:

@@ -7,7 +7,8 @@ from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, PfconError, Unreachable
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.ownership import any_of_ours, signed_request, that_of
+from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.records import Phase, Record
@@ -81,7 +82,7 @@ class Deleter:
 
     def _cancel(self, record: Record) -> None:
         try:
-            self._parts.engine_of(record.kind).cancel(record.name)
+            self._parts.engine_of(record.kind).cancel(record.name, that_of(self._parts, record))
         except Absent:
             log.debug("job %s: gone before it was cancelled", record.name)
 
@@ -107,7 +108,8 @@ class Deletions:
             return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
         self._forget_done(jid)
         claim = new_claim()
-        spec = operation_spec(self._parts, jid, JobKind.DELETE, request_id("delete", claim), limits)
+        signed = signed_request(self._parts, JobKind.DELETE.engine_name(jid), "delete", claim)
+        spec = operation_spec(self._parts, jid, JobKind.DELETE, signed, limits)
         claimed = self._claimer.claim(
             jid,
             JobKind.DELETE,
@@ -143,5 +145,5 @@ class Deletions:
         """A deletion that is done says nothing of data that came after it."""
         record = self._journal.get(jid, JobKind.DELETE)
         if record is not None and record.phase is Phase.FINAL:
-            self._parts.operations.remove(record.name)
+            self._parts.operations.remove(record.name, any_of_ours(self._parts, record.name, record))
             self._journal.forget(record)

@@ -1,8 +1,10 @@
 """What the steps of a job's life work with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pfcon.compute.base import ComputeEngine
+from pfcon.compute.signing import Signer
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
@@ -26,11 +28,16 @@ class Parts:
     operations: ComputeEngine
     cancel_active: bool
 
+    @cached_property
+    def signer(self) -> Signer:
+        """What marks the jobs of this storeBase."""
+        return Signer(self.storebase)
+
     def engine_of(self, kind: JobKind) -> ComputeEngine:
         """Who runs jobs of a kind."""
         return self.engine if kind is JobKind.PLUGIN else self.operations
 
 
 def request_id(digest: str, claim: str) -> str:
-    """What an engine keeps with a job: it tells one try of a request from the next."""
+    """One try of a request, among all of them. Engines keep it with a signature: see ``ownership``."""
     return f"{digest}.{claim}"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
 from pfcon.jobs import conclusion
+from pfcon.jobs.ownership import any_of_ours, find, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -60,13 +61,17 @@ class Scheduler:
         with self._starting:
             try:
                 return engine.schedule(spec)
-            except Conflict:
-                found = engine.info(spec.name)
+            except Conflict as conflict:
+                ours = any_of_ours(self._parts, spec.name)
+                try:
+                    found = find(self._parts, spec.kind, spec.name, lambda its: its == spec.request or ours(its))
+                except Absent:
+                    raise conflict from None  # it is not pfcon's, or has gone by now
             if found.request == spec.request:
                 return found  # by a service that died before it could write that down
             if not found.status.final:
                 raise Conflict(f"the engine still runs another job named {spec.name}")
-            engine.remove(spec.name)  # an earlier one of that name, which this one replaces
+            engine.remove(spec.name, found.request.__eq__)  # an earlier one of that name, which this one replaces
             return engine.schedule(spec)
 
     def _write_secrets(self) -> None:
@@ -109,7 +114,7 @@ class Scheduler:
         """
         current = self._journal.get(record.jid, record.kind)
         if current is None or not _goes_on(current, spec.request):
-            self._remover.take_back(spec.kind, spec.name, spec.request)
+            self._remover.take_back(replace(record, spec_json=spec.to_json()))
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -134,7 +139,7 @@ class Scheduler:
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
         try:
-            info = self._parts.engine_of(record.kind).info(record.name)
+            info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, ""

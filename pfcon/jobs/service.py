@@ -10,6 +10,7 @@ from pfcon.jobs import trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
+from pfcon.jobs.ownership import any_of_ours, find
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
@@ -104,10 +105,10 @@ class JobService:
 
     def _unrecorded(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
         """A job of a service whose records are lost, perhaps."""
-        engine = self._parts.engine_of(kind)
+        name = kind.engine_name(jid)
         try:
-            info = engine.info(kind.engine_name(jid))
-            return info, engine.logs(info.name, self._parts.options.logs_tail)
+            info = find(self._parts, kind, name, any_of_ours(self._parts, name))
+            return info, self._parts.engine_of(kind).logs(name, self._parts.options.logs_tail)
         except Absent:
             raise Absent(f"there is no {kind.value} job {jid}") from None
 

@@ -12,7 +12,22 @@ from pfcon.compute.swarm.args import service_name
 from pfcon.errors import Refused
 from pfcon.models import JID_MAX_LENGTH, JobId, JobKind, parse_engine_name
 
-_WORDS = ["-copy", "-plugin", "-upload", "-delete", "a", "A", "z", "Z", "0", "-", "_", ".", "-559aead08264d579", "pfcon"]
+_WORDS = [
+    "-copy",
+    "-plugin",
+    "-upload",
+    "-delete",
+    "a",
+    "A",
+    "z",
+    "Z",
+    "0",
+    "-",
+    "_",
+    ".",
+    "-559aead08264d579",
+    "pfcon",
+]
 
 
 def _is_jid(text: str) -> bool:

@@ -17,6 +17,7 @@ from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.log import clean_log
 from pfcon.compute.per_process import PerProcess
+from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.descent import UnreadableTreeError
@@ -55,7 +56,9 @@ class CromwellEngine(ComputeEngine):
         self._remove_wait = remove_wait
         self._connection = PerProcess(lambda: CromwellCalls(url))
         self._claims = Claims(storebase)
-        self._tracker = Tracker(self._claims, self._connection.get, self._root, self._minutes, lag)
+        self._tracker = Tracker(
+            self._claims, self._connection.get, Signer(storebase), root=self._root, minutes=self._minutes, lag=lag
+        )
         self._files = TaskFiles(storebase, self._root)
         self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
         with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``

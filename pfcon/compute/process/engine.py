@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.compute.base import ComputeEngine
+from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
