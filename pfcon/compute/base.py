@@ -6,6 +6,7 @@ The docstrings are the contract; ``tests/contract/test_compute.py`` runs it agai
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
@@ -44,11 +45,12 @@ class ComputeEngine(ABC):
         these the engine holds nothing new.
         """
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """Do the slow work that ``schedule`` asked for with ``ImageMissing``: fetch the image.
 
         ``report`` is called with texts of progress for the user. Raises ``Refused`` with the registry's reason
-        when the image can't be had. Repeatable.
+        when the image can't be had. Repeatable. After ``stop`` was set it ends soon, whatever it raises; it also ends
+        by itself when there is no progress for ten minutes.
         """
         raise NotImplementedError(f"{self.name} never asks for prepare")
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
 from pfcon.jobs import conclusion
+from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, find, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
@@ -30,6 +30,7 @@ class Scheduler:
         self._parts = parts
         self._remover = remover
         self._journal = parts.journal
+        self._fetches = Fetches(self._journal.note, self._prepared)
         self._starting = threading.Semaphore(AT_ONCE)
 
     def begin(self, record: Record) -> JobInfo:
@@ -49,7 +50,7 @@ class Scheduler:
             info = self._ask_engine(spec)
         except ImageMissing as waiting:
             self._journal.note(record, str(waiting))
-            run_in_background(f"prepare {spec.name}", lambda: self._prepare(record, spec))
+            self._fetches.add(self._parts.engine_of(spec.kind), record, spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
         self._scheduled(record, spec, info)
         return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
@@ -81,10 +82,11 @@ class Scheduler:
         except OSError as fault:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
-    def _prepare(self, record: Record, spec: JobSpec) -> None:
-        """Fetch the image, then schedule. Whatever goes wrong is told in the record: a job never hangs here."""
+    def _prepared(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
+        """Schedule a job whose image was fetched, or not. Whatever goes wrong is told in the record."""
         try:
-            self._parts.engine_of(spec.kind).prepare(spec, self.reporter(record))
+            if fault is not None:
+                raise fault
             if not self._journal.note(record, "asking the engine"):
                 return  # deleted meanwhile; the name may be another job's by now
             info = self._ask_engine(spec)

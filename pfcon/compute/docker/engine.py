@@ -18,6 +18,7 @@ from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.sources import require_sources
+from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -153,9 +154,9 @@ class DockerEngine(ComputeEngine):
         except PfconError as fault:  # a note explains; what it explains has to happen without it too
             _log.warning("can't leave the note %r in container %s: %s", text, container, fault)
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine."""
-        fetch(self._calls, spec.image, report)
+        fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a container that is no job of pfcon's."""

@@ -20,6 +20,7 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.submission import Submitter
 from pfcon.compute.slurm.watch import Watch
 from pfcon.compute.sources import require_sources
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
@@ -119,11 +120,11 @@ class SlurmEngine(ComputeEngine):
         if not self._storebase.root.is_dir():
             raise Unreachable(f"{self._storebase.root} (STOREBASE_MOUNT) is not there")
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine: fetch and unpack the image, once for all jobs and services."""
         with self._storage(f"prepare image {spec.image}"):
             self._storebase.private_dir(IMAGES)
-            self._images.prepare(ImageName.parse(spec.image), report)
+            self._images.prepare(ImageName.parse(spec.image), report, stop)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. What many jobs ask of Slurm in one second costs one squeue."""

@@ -14,6 +14,7 @@ from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.sources import require_sources
+from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import args, nodes, state
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -103,9 +104,9 @@ class SwarmEngine(ComputeEngine):
         except Absent as fault:
             raise ImageMissing(f"pulling image {spec.image}") from fault
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine. Fetches the image to the manager's own node."""
-        fetch(self._calls, spec.image, report)
+        fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
