@@ -3,7 +3,7 @@
 import logging
 import time
 
-from pfcon.background import run_in_background
+from pfcon.background import Crew
 from pfcon.errors import Absent, Conflict, PfconError, Unreachable
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec
@@ -20,6 +20,7 @@ CANCELLED = "cancelled by a delete job"
 SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)
 STOP_WAIT = 120.0  # seconds that a job may take to end after it was cancelled
 POLL = 0.2  # seconds
+AT_ONCE = 16  # jobs that one process stops for their deletion; each waits for its engine most of the time
 
 
 class Deleter:
@@ -29,6 +30,11 @@ class Deleter:
         self._parts = parts
         self._journal = parts.journal
         self._scheduler = scheduler
+        self._crew = Crew(AT_ONCE)
+
+    def proceed_later(self, record: Record) -> None:
+        """``proceed`` beside the caller, after deletions that were asked for earlier."""
+        self._crew.add(f"delete {record.jid}", lambda: self.proceed(record))
 
     def active(self, jid: JobId) -> list[JobKind]:
         """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
@@ -122,7 +128,7 @@ class Deletions:
         if isinstance(claimed, Record):
             return claimed.info
         if active:
-            run_in_background(f"delete {jid}", lambda: self._deleter.proceed(claimed.record))
+            self._deleter.proceed_later(claimed.record)
             return claimed.record.info
         self._deleter.proceed(claimed.record)
         current = self._journal.get(jid, JobKind.DELETE)

@@ -65,7 +65,10 @@ class Commands:
     def run(
         self, command: Sequence[str], stdin: str = "", timeout: float | None = None, stop: Stop | None = None
     ) -> str:
-        """What a command prints; ``stop`` kills it. Raises NoAnswer when Slurm is away, Refused with the command's own reason."""
+        """What a command prints; ``stop`` kills it.
+
+        Raises NoAnswer when Slurm is away, Refused with the command's own reason.
+        """
         seconds = self.timeout if timeout is None else timeout
         try:
             process = subprocess.Popen(
