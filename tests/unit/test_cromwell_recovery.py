@@ -41,7 +41,7 @@ def claim_path(compute: CromwellHarness, name: str) -> Path:
     return compute.storebase.private / "cromwell/jobs" / name
 
 
-def signed(compute: Harness, spec: JobSpec) -> JobSpec:
+def signed(compute: CromwellHarness, spec: JobSpec) -> JobSpec:
     """With a request that a service of this storeBase knows again as its own."""
     return dataclasses.replace(spec, request=Signer(compute.storebase).sign(spec.name, "5eed"))
 
