@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,41 @@ def run_in_background(name: str, work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=guarded, name=name, daemon=True)
     thread.start()
     return thread
+
+
+class Crew:
+    """Does work in the order in which it comes, in at most ``size`` daemon threads, and in none while there is none."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._threads = 0
+
+    def add(self, name: str, work: Callable[[], None]) -> None:
+        """Have ``work`` done; what it raises is logged."""
+        with self._lock:
+            self._waiting.append((name, work))
+            if self._threads >= self._size:
+                return
+            self._threads += 1
+        run_in_background(name, self._run)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._threads -= 1
+                    return
+                name, work = self._waiting.popleft()
+            try:
+                work()
+            except Exception:  # as above
+                log.exception("background work failed: %s", name)
+
+
+REMOVALS = Crew(4)
+"""Takes trees off the disk for all parts of a process: more at once would only disturb each other."""
 
 
 class Ticker:

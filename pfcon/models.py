@@ -46,8 +46,26 @@ class JobKind(StrEnum):
     DELETE = "delete"
 
     def engine_name(self, jid: JobId) -> str:
-        """The job's name on its engine."""
-        return jid if self is JobKind.PLUGIN else f"{jid}-{self.value}"
+        """The job's name on its engine; ``parse_engine_name`` reads it, and no two jobs have the same one.
+
+        A plugin's is its jid. Only where that ends as the name of another kind does, its own kind is added.
+        """
+        plain = self is JobKind.PLUGIN and _kind_at_the_end(jid) is None
+        return jid if plain else f"{jid}-{self.value}"
+
+
+def parse_engine_name(name: str) -> tuple[JobId, JobKind]:
+    """The job whose ``JobKind.engine_name`` is ``name``. Raises Refused for a text that is no job's name."""
+    kind = _kind_at_the_end(name)
+    jid = JobId.parse(name.removesuffix(f"-{kind.value}") if kind else name)
+    kind = kind or JobKind.PLUGIN
+    if kind.engine_name(jid) != name:
+        raise Refused(f"{name!r} can't be the name of a job")
+    return jid, kind
+
+
+def _kind_at_the_end(name: str) -> JobKind | None:
+    return next((kind for kind in JobKind if name.endswith(f"-{kind.value}")), None)
 
 
 class JobStatus(StrEnum):

@@ -6,9 +6,18 @@ The docstrings are the contract; ``tests/contract/test_compute.py`` runs it agai
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from pfcon.errors import Refused
+from pfcon.compute.stopping import Stop
+from pfcon.errors import Absent, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
+
+Mine = Callable[[str], bool]
+"""Tells from what an engine has kept of ``JobSpec.request`` whether a job is the caller's."""
+
+
+def anyone(_request: str) -> bool:
+    """The ``Mine`` of a caller who owns whatever pfcon has labelled."""
+    return True
 
 
 class ComputeEngine(ABC):
@@ -38,11 +47,12 @@ class ComputeEngine(ABC):
         these the engine holds nothing new.
         """
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """Do the slow work that ``schedule`` asked for with ``ImageMissing``: fetch the image.
 
         ``report`` is called with texts of progress for the user. Raises ``Refused`` with the registry's reason
-        when the image can't be had. Repeatable.
+        when the image can't be had. Repeatable. After ``stop`` was set it ends soon, whatever it raises; it also ends
+        by itself when there is no progress for ten minutes.
         """
         raise NotImplementedError(f"{self.name} never asks for prepare")
 
@@ -58,24 +68,31 @@ class ComputeEngine(ABC):
         """
 
     @abstractmethod
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """Stop a job, keeping it known: soon after, ``info`` is ``FAILED`` with a message that says "cancel".
 
         Repeatable; no-op on an ended job.
 
-        Raises ``Absent`` when there is no such job.
+        Raises ``Absent`` when there is no such job, or none that is ``mine``. What was looked at is what is stopped,
+        and not another job that has taken its name meanwhile.
         """
 
     @abstractmethod
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """Stop a job if it runs and forget it: on return it runs no more and its name is free. Repeatable.
 
-        A job that is absent already is no error.
+        A job that is absent already is no error; one that is not ``mine`` is left alone, as in ``cancel``.
         """
 
     @abstractmethod
     def check(self) -> str:
         """Ask the engine for a sign of life; give back one line that says what answered."""
+
+
+def require_mine(name: str, request: str, mine: Mine) -> None:
+    """Raise Absent for a job that has the name, but is somebody else's."""
+    if not mine(request):
+        raise Absent(f"there is no job {name}; what has that name is not of this pfcon")
 
 
 def all_mounts(spec: JobSpec) -> tuple[Mount, ...]:

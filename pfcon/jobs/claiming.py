@@ -7,7 +7,8 @@ from typing import Any
 
 from pfcon.errors import Conflict
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.ownership import signed_request
+from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.records import Blocked, Claimed, Phase, Place, Record
@@ -56,8 +57,9 @@ class Claimer:
     ) -> Claimed | Record:
         """``claim`` for a job of pfcon's own, with its specification in the record. Raises what ``claim`` raises."""
         claim = new_claim()
+        signed = signed_request(self._parts, kind.engine_name(request.jid), digest, claim)
         limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
-        spec = operation_spec(self._parts, request.jid, kind, request_id(digest, claim), limits)
+        spec = operation_spec(self._parts, request.jid, kind, signed, limits)
         return self.claim(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message)
 
     def skip(self, jid: JobId, kind: JobKind, message: str) -> Record:

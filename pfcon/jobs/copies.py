@@ -50,7 +50,7 @@ class Copies:
         if record is None or record.phase is not Phase.FINAL or record.status.failed:
             return
         if not self._parts.storebase.job(jid).exists():
-            self._journal.forget(record)  # whoever claims next removes the engine's job, under that claim
+            self._remover.forget(record)
 
     def _make_way(self, claimed: Claimed) -> None:
         """Keep what an earlier try of the same request has copied, and nothing else."""
@@ -61,7 +61,7 @@ class Copies:
         job = self._parts.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
         if another:
-            self._parts.operations.remove(claimed.record.name)
+            self._remover.clear(claimed)
         if another or not job.exists():
             discard(job)
 

@@ -4,11 +4,12 @@ import logging
 import time
 from typing import Any
 
-from pfcon.background import run_in_background
+from pfcon.background import Crew
 from pfcon.errors import Absent, Conflict, PfconError, Unreachable
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.ownership import any_of_ours, signed_request, that_of
+from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
@@ -22,6 +23,7 @@ CANCELLED = "cancelled by a delete job"
 SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)
 STOP_WAIT = 120.0  # seconds that a job may take to end after it was cancelled
 POLL = 0.2  # seconds
+AT_ONCE = 16  # jobs that one process stops for their deletion; each waits for its engine most of the time
 
 
 class Deleter:
@@ -31,6 +33,11 @@ class Deleter:
         self._parts = parts
         self._journal = parts.journal
         self._scheduler = scheduler
+        self._crew = Crew(AT_ONCE)
+
+    def proceed_later(self, record: Record) -> None:
+        """``proceed`` beside the caller, after deletions that were asked for earlier."""
+        self._crew.add(f"delete {record.jid}", lambda: self.proceed(record))
 
     def active(self, jid: JobId) -> list[JobKind]:
         """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
@@ -86,7 +93,7 @@ class Deleter:
 
     def _cancel(self, record: Record) -> None:
         try:
-            self._parts.engine_of(record.kind).cancel(record.name)
+            self._parts.engine_of(record.kind).cancel(record.name, that_of(self._parts, record))
         except Absent:
             log.debug("job %s: gone before it was cancelled", record.name)
 
@@ -112,7 +119,8 @@ class Deletions:
             return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
         self._forget_done(jid)
         claim = new_claim()
-        spec = operation_spec(self._parts, jid, JobKind.DELETE, request_id("delete", claim), limits)
+        signed = signed_request(self._parts, JobKind.DELETE.engine_name(jid), "delete", claim)
+        spec = operation_spec(self._parts, jid, JobKind.DELETE, signed, limits)
         claimed = self._claimer.claim(
             jid,
             JobKind.DELETE,
@@ -125,7 +133,7 @@ class Deletions:
         if isinstance(claimed, Record):
             return claimed.info
         if active:
-            run_in_background(f"delete {jid}", lambda: self._deleter.proceed(claimed.record))
+            self._deleter.proceed_later(claimed.record)
             return claimed.record.info
         self._deleter.proceed(claimed.record)
         current = self._journal.get(jid, JobKind.DELETE)
@@ -148,5 +156,5 @@ class Deletions:
         """A deletion that is done says nothing of data that came after it."""
         record = self._journal.get(jid, JobKind.DELETE)
         if record is not None and record.phase is Phase.FINAL:
-            self._parts.operations.remove(record.name)
+            self._parts.operations.remove(record.name, any_of_ours(self._parts, record.name, record))
             self._journal.forget(record)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pfcon.compute.base import ComputeEngine
+from pfcon.compute.signing import Signer
 from pfcon.jobs.environments import Environments
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
@@ -34,6 +35,11 @@ class Parts:
     def environments(self) -> Environments:
         """Where environments of jobs wait for their engine."""
         return Environments(self.storebase)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """What marks the jobs of this storeBase."""
+        return Signer(self.storebase)
 
     def engine_of(self, kind: JobKind) -> ComputeEngine:
         """Who runs jobs of a kind."""

@@ -4,11 +4,11 @@ import logging
 from typing import Protocol
 
 from pfcon.errors import Absent, Conflict, InvalidFields
+from pfcon.jobs.ownership import any_of_ours, find
 from pfcon.jobs.parts import Parts
-from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import InputRequest, JobStatus
-from pfcon.records import Blocked, Held, Phase, Place, Record
+from pfcon.records import Blocked, Held, Phase, Place, Record, unsigned
 from pfcon.spelling import path_key
 
 log = logging.getLogger(__name__)
@@ -40,11 +40,10 @@ def places_of(parts: Parts, request: InputRequest) -> tuple[Place, ...]:
 class PlaceKeeper:
     """Tells whether jobs that are in a new one's way have ended. Nobody else looks while no client asks for them."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, recover: Recover) -> None:
+    def __init__(self, parts: Parts, scheduler: Scheduler, recover: Recover) -> None:
         self._parts = parts
         self._journal = parts.journal
         self._scheduler = scheduler
-        self._remover = remover
         self._recover = recover
 
     def free(self, blocked: Blocked) -> None:
@@ -75,22 +74,23 @@ class PlaceKeeper:
     def _is_off_engine(self, held: Held) -> bool:
         """Whether the engine runs nothing of a job whose record has ended."""
         name = held.kind.engine_name(held.jid)
+        ours = any_of_ours(self._parts, name)
         try:
-            info = self._parts.engine_of(held.kind).info(name)
+            info = find(self._parts, held.kind, name, lambda its: unsigned(its) == held.request and ours(its))
         except Absent:
             return True
-        if info.request != held.request or info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             return True
         if info.status is JobStatus.UNDEFINED or not self._parts.options.remove_jobs:
             return False  # nothing is known of it; or it was cancelled, and its end is near
         log.warning("job %s runs, though its record has ended: who was to take it back died; removing it", name)
-        self._remover.take_back(held.kind, name, held.request)
+        self._parts.engine_of(held.kind).remove(name, info.request.__eq__)
         return True
 
 
 def _is_of(record: Record, held: Held) -> bool:
     """Whether a record is about that try of the job; before it is given to an engine, that is not told apart."""
-    return record.spec is None or record.spec.request == held.request
+    return record.spec is None or unsigned(record.spec.request) == held.request
 
 
 def _reason(held: Held) -> str:

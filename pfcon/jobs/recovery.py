@@ -3,7 +3,6 @@
 import logging
 from datetime import UTC, datetime
 
-from pfcon.background import run_in_background
 from pfcon.errors import PfconError, Unreachable
 from pfcon.jobs.deletion import Deleter
 from pfcon.jobs.parts import Parts
@@ -69,7 +68,7 @@ class Recovery:
 
     def _schedule(self, record: Record) -> None:
         if record.kind is JobKind.DELETE:
-            run_in_background(f"delete {record.jid}", lambda: self._deleter.proceed(record))
+            self._deleter.proceed_later(record)
             return
         if record.spec is None:
             raise LookupError(f"job {record.jid} is to be scheduled, but its record holds no specification")

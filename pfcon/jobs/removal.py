@@ -2,12 +2,14 @@
 
 import logging
 
+from pfcon.compute.base import Mine
 from pfcon.errors import Absent, PfconError
 from pfcon.jobs.conclusion import seal_outputs
+from pfcon.jobs.ownership import any_of_ours, find, that_of
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobKind
-from pfcon.records import Phase, Record
+from pfcon.records import Claimed, Phase, Record
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Remover:
         self._finish(record, record.with_data)
 
     def _finish(self, record: Record, with_data: bool) -> None:
-        self._remove_from_engine(record.kind, record.name)
+        self._remove_from_engine(record.kind, record.name, any_of_ours(self._parts, record.name, record))
         if with_data:
             discard(self._parts.storebase.job(record.jid))
         if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end
@@ -51,15 +53,16 @@ class Remover:
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
-        """Remove a job that only the engine knows. Raises Absent when it does not either."""
+        """Remove a job that only the engine knows. Raises Absent when it does not either, or has another's."""
         name = kind.engine_name(jid)
+        mine = any_of_ours(self._parts, name)
         try:
-            self._parts.engine_of(kind).info(name)
+            find(self._parts, kind, name, mine)
         except Absent:
             if with_data:
                 discard(self._parts.storebase.job(jid))
             raise Absent(f"there is no job {jid}") from None
-        self._remove_from_engine(kind, name)
+        self._remove_from_engine(kind, name, mine)
         if with_data:
             discard(self._parts.storebase.job(jid))
 
@@ -74,7 +77,7 @@ class Remover:
             try:
                 if with_data:
                     discard(self._parts.storebase.job(record.jid))  # nobody waits for what the job might still do
-                self.take_back(record.kind, record.name, request)
+                self.take_back(record)
                 self._journal.forget(record)
             except (PfconError, OSError):
                 self._journal.disown(record)
@@ -82,14 +85,30 @@ class Remover:
         except (PfconError, OSError) as error:
             log.warning("job %s: what is left of it is removed later: %s", record.jid, error)
 
-    def take_back(self, kind: JobKind, name: str, request: str) -> None:
+    def take_back(self, record: Record) -> None:
         """Remove a job from its engine if it is that very try of that request, and not somebody else's."""
-        engine = self._parts.engine_of(kind)
-        try:
-            if engine.info(name).request == request:
-                engine.remove(name)
-        except Absent:
-            log.debug("job %s: nothing to take back", name)
+        self._parts.engine_of(record.kind).remove(record.name, that_of(self._parts, record))
+
+    def clear(self, claimed: Claimed) -> None:
+        """Remove what earlier jobs of that kind and jid have left on the engine; never anything of others.
+
+        Raises Unreachable.
+        """
+        names = {claimed.record.name}
+        if claimed.previous is not None:
+            names.add(claimed.previous.name)  # an earlier release may have called it otherwise
+        for name in names:
+            mine = any_of_ours(self._parts, name, claimed.previous)
+            self._parts.engine_of(claimed.record.kind).remove(name, mine)
+
+    def forget(self, record: Record) -> None:
+        """Delete the record of a job that has ended. Whoever claims next removes what the engine has of it.
+
+        That of an earlier release, which nobody would know without its record, is removed here. Raises Unreachable.
+        """
+        if record.spec is not None and not self._parts.signer.has_signed(record.name, record.spec.request):
+            self.take_back(record)
+        self._journal.forget(record)
 
     def give_up(self, record: Record) -> None:
         """End a claim under which nothing was done yet."""
@@ -103,11 +122,11 @@ class Remover:
         if with_data and (current is None or current.phase is Phase.REMOVED):
             discard(self._parts.storebase.job(record.jid))  # staged after somebody had deleted the job
 
-    def _remove_from_engine(self, kind: JobKind, name: str) -> None:
+    def _remove_from_engine(self, kind: JobKind, name: str, mine: Mine) -> None:
         if self._parts.options.remove_jobs:
-            self._parts.engine_of(kind).remove(name)
+            self._parts.engine_of(kind).remove(name, mine)
             return
         try:
-            self._parts.engine_of(kind).cancel(name)  # it stays known, but its data goes away under it
+            self._parts.engine_of(kind).cancel(name, mine)  # it stays known, but its data goes away under it
         except Absent:
             log.debug("job %s: nothing to cancel", name)

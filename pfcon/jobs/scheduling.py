@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pfcon.background import run_in_background
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
 from pfcon.jobs import conclusion
+from pfcon.jobs.fetching import Fetches
+from pfcon.jobs.ownership import any_of_ours, find, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
@@ -30,6 +31,7 @@ class Scheduler:
         self._parts = parts
         self._remover = remover
         self._journal = parts.journal
+        self._fetches = Fetches(self._journal.note, self._prepared)
         self._starting = threading.Semaphore(AT_ONCE)
 
     def begin(self, record: Record) -> JobInfo:
@@ -49,7 +51,7 @@ class Scheduler:
             info = self._ask_engine(spec)
         except ImageMissing as waiting:
             self._journal.note(record, str(waiting))
-            run_in_background(f"prepare {spec.name}", lambda: self._prepare(record, spec))
+            self._fetches.add(self._parts.engine_of(spec.kind), record, spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
         self._scheduled(record, spec, info)
         return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
@@ -62,13 +64,17 @@ class Scheduler:
         with self._starting:
             try:
                 return engine.schedule(spec)
-            except Conflict:
-                found = engine.info(spec.name)
+            except Conflict as conflict:
+                ours = any_of_ours(self._parts, spec.name)
+                try:
+                    found = find(self._parts, spec.kind, spec.name, lambda its: its == spec.request or ours(its))
+                except Absent:
+                    raise conflict from None  # it is not pfcon's, or has gone by now
             if found.request == spec.request:
                 return found  # by a service that died before it could write that down
             if not found.status.final:
                 raise Conflict(f"the engine still runs another job named {spec.name}")
-            engine.remove(spec.name)  # an earlier one of that name, which this one replaces
+            engine.remove(spec.name, found.request.__eq__)  # an earlier one of that name, which this one replaces
             return engine.schedule(spec)
 
     def _write_secrets(self) -> None:
@@ -78,10 +84,11 @@ class Scheduler:
         except OSError as fault:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
-    def _prepare(self, record: Record, spec: JobSpec) -> None:
-        """Fetch the image, then schedule. Whatever goes wrong is told in the record: a job never hangs here."""
+    def _prepared(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
+        """Schedule a job whose image was fetched, or not. Whatever goes wrong is told in the record."""
         try:
-            self._parts.engine_of(spec.kind).prepare(spec, self.reporter(record))
+            if fault is not None:
+                raise fault
             if not self._journal.note(record, "asking the engine"):
                 self._journal.settle(spec.request)
                 return  # deleted meanwhile; the name may be another job's by now
@@ -119,7 +126,7 @@ class Scheduler:
         current = self._journal.get(record.jid, record.kind)
         if current is None or not _goes_on(current, spec.request):
             try:
-                self._remover.take_back(spec.kind, spec.name, spec.request)
+                self._remover.take_back(replace(record, spec_json=spec.to_json()))
             except PfconError:  # whoever wants its places looks whether it has gone
                 self._journal.settle(spec.request)
                 raise
@@ -150,7 +157,7 @@ class Scheduler:
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
         try:
-            info = self._parts.engine_of(record.kind).info(record.name)
+            info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, ""

@@ -10,6 +10,7 @@ from pfcon.jobs import trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
+from pfcon.jobs.ownership import any_of_ours, find
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
@@ -34,7 +35,7 @@ class JobService:
         self._scheduler = Scheduler(parts, self._remover)
         deleter = Deleter(parts, self._scheduler)
         self._recovery = Recovery(parts, self._scheduler, self._remover, deleter)
-        keeper = PlaceKeeper(parts, self._scheduler, self._remover, self._recovery.recover)
+        keeper = PlaceKeeper(parts, self._scheduler, self._recovery.recover)
         self._claimer = Claimer(parts, self._recovery.recover, keeper)
         self._copies = Copies(parts, self._scheduler, self._remover, self._claimer)
         self._uploads = Uploads(parts, self._scheduler, self._remover, self._claimer)
@@ -106,10 +107,10 @@ class JobService:
 
     def _unrecorded(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
         """A job of a service whose records are lost, perhaps."""
-        engine = self._parts.engine_of(kind)
+        name = kind.engine_name(jid)
         try:
-            info = engine.info(kind.engine_name(jid))
-            return info, engine.logs(info.name, self._parts.options.logs_tail)
+            info = find(self._parts, kind, name, any_of_ours(self._parts, name))
+            return info, self._parts.engine_of(kind).logs(name, self._parts.options.logs_tail)
         except Absent:
             raise Absent(f"there is no {kind.value} job {jid}") from None
 

@@ -12,7 +12,8 @@ from pfcon.command import plugin_argv
 from pfcon.errors import Absent, Conflict, InvalidFields, Refused
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.copies import Copies
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.ownership import any_of_ours, find, signed_request
+from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -77,7 +78,7 @@ class Submitter:
         try:
             user = self._choose_user()
             staged = self._stage(record, request, plan, user)
-            spec = self._spec(record.jid, request, user, request_id(digest, record.claim))
+            spec = self._spec(record.jid, request, user, self._signed(request.jid, digest, record.claim))
             return self._schedule(record, spec, staged)
         except BaseException:  # also a worker that is told to exit must not leave a half-staged job
             self._remover.abort(record, with_data=True)
@@ -103,7 +104,7 @@ class Submitter:
         try:
             copied = self._copies.require_done(request.jid, copied)
             self._make_outputs(request, user)
-            spec = self._spec(request.jid, request, user, request_id(digest, claim))
+            spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
             return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
         except BaseException:  # also a worker that is told to exit
             self._remover.abort(claimed.record, with_data=False)
@@ -143,13 +144,13 @@ class Submitter:
         name = claimed.record.name
         if claimed.previous is None:
             try:
-                found = self._parts.engine.info(name)
+                found = find(self._parts, JobKind.PLUGIN, name, any_of_ours(self._parts, name))
             except Absent:
                 log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
             else:
                 if not found.status.final:
                     raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")
-        self._parts.engine.remove(name)
+        self._remover.clear(claimed)
         discard(job)
 
     def _stage(self, record: Record, request: JobRequest, plan: StagingPlan, user: User | None) -> Staged:
@@ -172,6 +173,9 @@ class Submitter:
         self._parts.storage.make_outputs(job, request, user)
         if self._parts.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
             job.let_pass(user)
+
+    def _signed(self, jid: JobId, digest: str, claim: str) -> str:
+        return signed_request(self._parts, JobKind.PLUGIN.engine_name(jid), digest, claim)
 
     def _choose_user(self) -> User | None:
         return self._parts.options.user.choose() if self._parts.options.user else None

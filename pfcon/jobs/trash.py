@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from pfcon.background import run_in_background
+from pfcon.background import REMOVALS
 from pfcon.errors import PfconError
 from pfcon.paths import JobDir, StoreBase
 from pfcon.tree_removal import NotRemovedError, remove_tree
@@ -20,7 +20,7 @@ def discard(job: JobDir) -> bool:
     grave = job.discard()
     if grave is None:
         return False
-    run_in_background(f"remove {job.name}", lambda: _remove(grave))
+    REMOVALS.add(f"remove {job.name}", lambda: _remove(grave))
     return True
 
 
@@ -28,7 +28,7 @@ def sweep(storebase: StoreBase) -> None:
     """Remove in the background what earlier services left in the trash. Raises OSError."""
     leftovers = list(storebase.trash.iterdir())
     if leftovers:
-        run_in_background("empty the trash", lambda: _remove(*leftovers))
+        REMOVALS.add("empty the trash", lambda: _remove(*leftovers))
 
 
 def remove_remains(job: JobDir) -> str:

@@ -72,7 +72,7 @@ class Uploads:
         if record is None or record.request[_HALF:] == digest[_HALF:]:
             return
         if self._scheduler.present(record).status.final:
-            self._journal.forget(record)  # the engine's job stays until another one takes its name
+            self._remover.forget(record)
 
 
 def upload_digest(request: UploadRequest, plugin: Record) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_lives
 from pfcon.records.places import DROP, HOLD, RELEASE, RELEASE_ENDED, RELEASE_JOBLESS, SETTLE, Held, Place, take_places
-from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, request_id
+from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, request_id, unsigned
 from pfcon.records.schema import answering, jobs, services
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
@@ -174,7 +174,7 @@ class Journal:
             statement = _IN_PHASE[record.phase] if still else _BEFORE[phase]
             done = connection.execute(statement, {**_storable(values), **_naming(record)})
             if done.rowcount and settled:
-                connection.execute(SETTLE, {"of_request": settled})
+                connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, _of_job(record))
         return bool(done.rowcount)
@@ -196,16 +196,16 @@ class Journal:
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
 
     def hold(self, request: str) -> None:
-        """Say that this process is about to ask the engine for a try of a job (``request_id``)."""
-        self._change_places(HOLD, {"of_request": request, "new_holder": self.owner})
+        """Say that this process is about to ask the engine for a try of a job (``request_id``, signed or not)."""
+        self._change_places(HOLD, {"of_request": unsigned(request), "new_holder": self.owner})
 
     def settle(self, request: str) -> None:
         """Say that nobody asks the engine for that try any more: what it knows of the job is all there is."""
-        self._change_places(SETTLE, {"of_request": request})
+        self._change_places(SETTLE, {"of_request": unsigned(request)})
 
     def release(self, request: str) -> None:
         """Say that nothing of that try can run any more."""
-        self._change_places(RELEASE, {"of_request": request})
+        self._change_places(RELEASE, {"of_request": unsigned(request)})
 
     def _change_places(self, statement: Update | Delete, values: dict[str, str]) -> None:
         with answering(), self._database.begin() as connection:

@@ -24,8 +24,13 @@ OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
 
 
 def request_id(request: str, claim: str) -> str:
-    """What an engine keeps with a job: it tells one try of a request from the next. ``claim``: the try's first."""
+    """One try of a request, among all of them. ``claim``: the try's first. Engines keep it with a signature behind."""
     return f"{request}.{claim}"
+
+
+def unsigned(request: str) -> str:
+    """The ``request_id`` in what an engine keeps with a job, which may be signed."""
+    return ".".join(request.split(".")[:2])
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Record:
 
     @property
     def name(self) -> str:
-        """The job's name on its engine."""
-        return self.kind.engine_name(self.jid)
+        """The job's name on its engine: the one under which it was scheduled, which may be of an earlier release."""
+        return self.spec.name if self.spec else self.kind.engine_name(self.jid)
 
     @property
     def info(self) -> JobInfo:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from pfcon.archive.zip_stream import zip_chunks
-from pfcon.background import run_in_background
+from pfcon.background import REMOVALS
 from pfcon.errors import Absent, Unreachable
 from pfcon.models import InputRequest, User
 from pfcon.paths import JobDir, StoreBase
@@ -91,7 +91,7 @@ class ObjectStorage(Storage):
         """See Storage. What an earlier run of the job has left there is none of this one's."""
         grave = job.discard_outgoing()
         if grave is not None:
-            run_in_background(f"remove outputs of {job.name}", partial(_remove, grave))
+            REMOVALS.add(f"remove outputs of {job.name}", partial(_remove, grave))
         super().make_outputs(job, request, user)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:

@@ -6,6 +6,7 @@ import pytest
 from support.compute import Harness
 from support.waiting import eventually
 
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources
 
@@ -116,7 +117,7 @@ def test_an_image_that_cannot_be_fetched_is_refused_by_name(compute: Harness) ->
     compute.can.need("images")
     compute.can.need("prepare")
     with pytest.raises(Refused, match="absent"):
-        compute.engine.prepare(compute.spec(["true"], image=NOWHERE), lambda text: None)
+        compute.engine.prepare(compute.spec(["true"], image=NOWHERE), lambda text: None, Stop())
 
 
 def test_a_job_does_not_wait_for_an_image_that_cannot_be_had(compute: Harness) -> None:

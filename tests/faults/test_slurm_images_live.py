@@ -13,6 +13,7 @@ from support.compute import Harness
 from support.engines import registry_host
 from support.slurm import slurm_harness
 
+from pfcon.compute.stopping import Stop
 from pfcon.errors import ImageMissing, Refused
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
@@ -54,10 +55,10 @@ def test_an_image_of_a_registry_is_fetched_and_runs(slurm: Harness) -> None:
     spec = slurm.shell("echo fetched", image=name)
     with pytest.raises(ImageMissing):
         slurm.engine.schedule(spec)
-    slurm.engine.prepare(spec, told.append)
+    slurm.engine.prepare(spec, told.append, Stop())
     assert told == [f"fetching image {name}", f"unpacking image {name}"]
     assert slurm.run(spec).status is JobStatus.SUCCEEDED
     assert slurm.engine.logs(spec.name, 9) == "fetched\n"
     absent = dataclasses.replace(spec, image=f"{repository}:2")
     with pytest.raises(Refused, match="its registry does not have it"):
-        slurm.engine.prepare(absent, told.append)
+        slurm.engine.prepare(absent, told.append, Stop())

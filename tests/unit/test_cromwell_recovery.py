@@ -17,8 +17,9 @@ from pfcon.compute.cromwell.claims import Claims
 from pfcon.compute.cromwell.engine import CromwellEngine
 from pfcon.compute.cromwell.tracker import LOST
 from pfcon.compute.engines import make_engine
+from pfcon.compute.signing import Signer
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
-from pfcon.models import JobStatus
+from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.settings.read import load
 
@@ -40,6 +41,11 @@ def claim_path(compute: CromwellHarness, name: str) -> Path:
     return compute.storebase.private / "cromwell/jobs" / name
 
 
+def signed(compute: CromwellHarness, spec: JobSpec) -> JobSpec:
+    """With a request that a service of this storeBase knows again as its own."""
+    return dataclasses.replace(spec, request=Signer(compute.storebase).sign(spec.name, "5eed"))
+
+
 def test_another_process_knows_the_job_and_its_log(compute: CromwellHarness) -> None:
     spec = compute.shell("echo out; exit 4", "a b", request="5eed")
     info = compute.run(spec)
@@ -52,13 +58,13 @@ def test_another_process_knows_the_job_and_its_log(compute: CromwellHarness) -> 
 
 def test_a_job_whose_claim_is_lost_is_found_by_its_labels(compute: CromwellHarness) -> None:
     assert compute.server
-    spec = compute.shell("echo out; sleep 600", request="5eed")
+    spec = signed(compute, compute.shell("echo out; sleep 600"))
     compute.engine.schedule(spec)
     assert eventually(lambda: compute.engine.logs(spec.name, 10) == "out\n")
     shutil.rmtree(claim_path(compute, spec.name))
     again = restarted(compute)
     info = again.info(spec.name)
-    assert (info.status, info.request, info.argv) == (JobStatus.STARTED, "5eed", ())
+    assert (info.status, info.request, info.argv) == (JobStatus.STARTED, spec.request, ())
     assert again.logs(spec.name, 10) == "out\n"
     with pytest.raises(Conflict):
         again.schedule(spec)

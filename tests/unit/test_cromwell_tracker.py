@@ -44,7 +44,7 @@ def claim(monkeypatch: pytest.MonkeyPatch) -> Any:
 def tracker(claim: Any) -> Tracker:
     calls: Any = SlowCalls(claim.clock)
     nothing: Any = None
-    return Tracker(nothing, lambda: calls, PurePosixPath("/srv"), minutes=1, lag=LAG)
+    return Tracker(nothing, lambda: calls, nothing, root=PurePosixPath("/srv"), minutes=1, lag=LAG)
 
 
 def test_what_was_asked_before_cromwell_could_know_is_not_absent(tracker: Tracker, claim: Any) -> None:

@@ -17,6 +17,7 @@ from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.args import create_body
 from pfcon.compute.docker.engine import DockerEngine
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
@@ -209,7 +210,7 @@ def test_an_image_that_is_there_meanwhile_is_no_error(compute: Harness, client: 
     name = "localhost:1/pfcon-test/loaded"  # nobody to pull from
     client.tag(IMAGE, name, "1")
     try:
-        compute.engine.prepare(compute.spec(["true"], image=f"{name}:1"), lambda text: None)
+        compute.engine.prepare(compute.spec(["true"], image=f"{name}:1"), lambda text: None, Stop())
         assert compute.run(compute.spec(["true"], image=f"{name}:1")).status is JobStatus.SUCCEEDED
     finally:
         client.remove_image(f"{name}:1", force=compute.name == "podman", noprune=True)

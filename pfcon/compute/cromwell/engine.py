@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.cromwell import state, wdl
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
@@ -17,6 +17,7 @@ from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.log import clean_log
 from pfcon.compute.per_process import PerProcess
+from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.descent import UnreadableTreeError
@@ -55,7 +56,9 @@ class CromwellEngine(ComputeEngine):
         self._remove_wait = remove_wait
         self._connection = PerProcess(lambda: CromwellCalls(url))
         self._claims = Claims(storebase)
-        self._tracker = Tracker(self._claims, self._connection.get, self._root, self._minutes, lag)
+        self._tracker = Tracker(
+            self._claims, self._connection.get, Signer(storebase), root=self._root, minutes=self._minutes, lag=lag
+        )
         self._files = TaskFiles(storebase, self._root)
         self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
         with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
@@ -170,10 +173,11 @@ class CromwellEngine(ComputeEngine):
             self._paths[workflow] = paths
         return self._paths[workflow]
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when Cromwell has been told."""
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name)
+            require_mine(name, claim.spec.request, mine)
             workflow = self._tracker.workflow(claim, wait=True)
             if not workflow and _unseen(claim).status.final:
                 return
@@ -185,11 +189,11 @@ class CromwellEngine(ComputeEngine):
             claim.set_cancelled()
             self._calls.abort(workflow)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Cromwell forgets nothing: pfcon remembers, on storeBase, that the job is no more."""
         with self._storebase_errors(f"remove {name}"):
             claim = self._tracker.known(name)
-            if claim is None:
+            if claim is None or not mine(claim.spec.request):
                 return
             if workflow := self._tracker.workflow(claim, wait=True):
                 self._stop(claim, workflow)

@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 from pfcon.compute.cromwell import wdl
 from pfcon.compute.cromwell.claims import REMEMBERED, Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
+from pfcon.compute.signing import Signer
 from pfcon.errors import Absent, Conflict
-from pfcon.models import JobId, JobKind, JobSpec
+from pfcon.models import JobSpec, parse_engine_name
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +28,17 @@ class Tracker:
     """
 
     def __init__(
-        self, claims: Claims, calls: Callable[[], CromwellCalls], root: PurePosixPath, minutes: int, lag: float
+        self,
+        claims: Claims,
+        calls: Callable[[], CromwellCalls],
+        signer: Signer,
+        *,
+        root: PurePosixPath,
+        minutes: int,
+        lag: float,
     ) -> None:
         self._claims = claims
+        self._signer = signer
         self._calls = calls
         self._root = root
         self._minutes = minutes
@@ -46,11 +55,12 @@ class Tracker:
         wanted = {wdl.NAME_LABEL: name, wdl.STORE_LABEL: wdl.store_id(self._root)}
         since = datetime.fromtimestamp(time.time() - REMEMBERED, UTC)
         for found in self._calls().find(wanted, since.isoformat(timespec="milliseconds")):
-            token = found.labels.get(wdl.CLAIM_LABEL, "")
+            token, request = found.labels.get(wdl.CLAIM_LABEL, ""), found.labels.get(wdl.REQUEST_LABEL, "")
+            if not self._signer.has_signed(name, request):
+                continue  # by somebody else who may give Cromwell workflows and knows the labels
             if token and not self._claims.is_removed(token):
                 _log.warning("job %s was found in Cromwell by its labels: its claim on storeBase is lost", name)
-                request = found.labels.get(wdl.REQUEST_LABEL, "")
-                spec = JobSpec(name, JobId(name), JobKind.PLUGIN, image="", argv=(), request=request)
+                spec = JobSpec(name, *parse_engine_name(name), image="", argv=(), request=request)
                 with contextlib.suppress(Conflict):  # somebody else has found it too
                     self._claims.take(spec, token, self._minutes, found.id)
                 return self._claims.get(name)

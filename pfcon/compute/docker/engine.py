@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import args, limits, notes, state
 from pfcon.compute.docker.root import find_root
 from pfcon.compute.docker_api.ends import Phase
@@ -18,6 +18,7 @@ from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.sources import require_sources
+from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -153,9 +154,9 @@ class DockerEngine(ComputeEngine):
         except PfconError as fault:  # a note explains; what it explains has to happen without it too
             _log.warning("can't leave the note %r in container %s: %s", text, container, fault)
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine."""
-        fetch(self._calls, spec.image, report)
+        fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a container that is no job of pfcon's."""
@@ -202,9 +203,10 @@ class DockerEngine(ComputeEngine):
                 break
         return log.text(tail_lines)
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
         found = self._find(name)
+        require_mine(name, state.request_of(found), mine)
         container = found["Id"]
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
@@ -214,13 +216,14 @@ class DockerEngine(ComputeEngine):
                 self._calls.unpause(container)
         self._calls.stop(container, self._stop_grace)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Leaves a container alone that is no job of pfcon's."""
         try:
-            container = self._find(name)["Id"]
+            found = self._find(name)
+            require_mine(name, state.request_of(found), mine)
         except Absent:
             return
-        self._remove(container)
+        self._remove(found["Id"])
         self._ids.pop(name, None)
 
     def _remove(self, container: str) -> None:

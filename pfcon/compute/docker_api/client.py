@@ -26,6 +26,8 @@ from pfcon.compute.docker_api.http import (
     TcpConnection,
     UnixConnection,
 )
+from pfcon.compute.docker_api.line import Line
+from pfcon.compute.stopping import Stop
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.settings.model import DockerSettings
@@ -91,6 +93,7 @@ class ApiCalls:
             "timeout": READ_TIMEOUT,
             "max_pool_size": POOL_SIZE,
         }
+        self._options = options
         with _Client(version=DEFAULT_DOCKER_API_VERSION, **options) as probe:
             self._ask = self._asker(probe)
             with told(self.where):
@@ -173,11 +176,20 @@ class ApiCalls:
             return False
         return True
 
-    def pull(self, image: str) -> Generator[dict[str, Any]]:
-        """ImageCreate: its events as they come; a refusal of the whole is one more, with ``error``."""
-        with told(self.where):
+    def pull(self, image: str, stop: Stop) -> Generator[dict[str, Any]]:
+        """ImageCreate: its events as they come; a refusal of the whole is one more, with ``error``.
+
+        ``stop`` shuts the connection down, on which Docker ends the fetch.
+        """
+        line = Line()
+        with (
+            told(self.where),
+            _Client(version=self.api_version, **self._options) as client,
+            stop.interrupting(line.cut),
+        ):
+            line.watch(client.get_adapter(client.base_url))
             try:
-                yield from self._client.pull(image, stream=True, decode=True)
+                yield from client.pull(image, stream=True, decode=True)
             except docker.errors.DockerException as fault:
                 yield {"error": str(getattr(fault, "explanation", "") or fault)}
 

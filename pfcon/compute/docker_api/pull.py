@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.registries import refusal
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Refused
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
@@ -50,11 +51,11 @@ class Progress:
             self._last, self._next = text, self._clock() + _INTERVAL
 
 
-def fetch(calls: "ApiCalls", image: str, report: Callable[[str], None]) -> None:
+def fetch(calls: "ApiCalls", image: str, report: Callable[[str], None], stop: Stop) -> None:
     """Have the engine fetch an image; as ComputeEngine.prepare. No limit in time as long as it makes progress."""
     progress = Progress(image, report)
     try:
-        with contextlib.closing(calls.pull(image)) as events:
+        with contextlib.closing(calls.pull(image, stop)) as events:
             for event in events:
                 progress.take(event)
     except Refused:

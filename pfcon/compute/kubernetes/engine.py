@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine
+from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import state
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, job_manifest, require_possible
@@ -195,9 +195,10 @@ class KubernetesEngine(ComputeEngine):
             _log.info("pod %s has no log: %s", pod.name, fault)
         return tail.text(tail_lines)
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns at once; the job is FAILED when its containers have ended."""
         view = self._look(name)
+        require_mine(name, state.request_of(view.job), mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
             return
         if state.note_of(view.job):
@@ -229,7 +230,7 @@ class KubernetesEngine(ComputeEngine):
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
             self._calls.patch_job(view.job["metadata"]["name"], {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
         waiting = _polls(self._stop_grace + self._remove_wait)
         uid = ""
@@ -239,6 +240,7 @@ class KubernetesEngine(ComputeEngine):
                 if not state.is_job(job) or (uid and job["metadata"]["uid"] != uid):
                     return
                 if not uid:
+                    require_mine(name, state.request_of(job), mine)
                     uid = job["metadata"]["uid"]
                     self._watcher.forget(uid)
                     self._calls.delete_job(name, uid)

@@ -73,6 +73,11 @@ def is_job(job: dict[str, Any]) -> bool:
     return JOB_TYPE_LABEL in (job["metadata"].get("labels") or {})
 
 
+def request_of(job: dict[str, Any]) -> str:
+    """JobSpec.request of a Job; empty for one that is not pfcon's."""
+    return str((job["metadata"].get("annotations") or {}).get(REQUEST_ANNOTATION, ""))
+
+
 def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The conditions that hold, by type. SuccessCriteriaMet and FailureTarget come before Complete and Failed."""
     found = (job.get("status") or {}).get("conditions") or []
@@ -102,7 +107,7 @@ def job_info(view: View, now: datetime) -> JobInfo:
         status=JobStatus.STARTED,
         image=str(container_of(job).get("image") or ""),
         argv=argv_of(job),
-        request=str((job["metadata"].get("annotations") or {}).get(REQUEST_ANNOTATION, "")),
+        request=request_of(job),
     )
     held, note = conditions(job), note_of(job)
     if "Complete" in held or len(_at(view, Stage.SUCCEEDED)) >= _wanted(job):

@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.compute.base import ComputeEngine
+from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
@@ -98,17 +98,19 @@ class ProcessEngine(ComputeEngine):
         with self._storebase_errors(f"read the log of {name}"), self._open(name) as job:
             return clean_log(job.log_tail(tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGTERM to all processes of the job, then SIGKILL."""
         with self._storebase_errors(f"cancel {name}"), self._open(name) as job:
+            require_mine(name, job.spec().request, mine)
             if "finished_at" not in job.settle():
                 job.order(supervisor.CANCEL)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace. Raises Unreachable when processes can't be killed."""
         grave = self._root / f"{GRAVE}{uuid.uuid4().hex}"
         with self._storebase_errors(f"remove {name}"):
             with contextlib.suppress(Absent), self._open(name) as job:
+                require_mine(name, job.spec().request, mine)
                 self._bury(job, grave)
             shutil.rmtree(grave, ignore_errors=True)  # what is left is swept later
 

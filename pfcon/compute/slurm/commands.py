@@ -1,5 +1,6 @@
 """Runs Slurm's commands, and those that make images, with bounds; their faults come out as pfcon's errors."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
 from pfcon.errors import ConfigurationError, Refused
@@ -60,8 +62,13 @@ class Commands:
             return [*self.prefix, shlex.join(whole)]
         return [*self.prefix, *whole]
 
-    def run(self, command: Sequence[str], stdin: str = "", timeout: float | None = None) -> str:
-        """What a command prints. Raises NoAnswer when Slurm is away, Refused with the command's own reason."""
+    def run(
+        self, command: Sequence[str], stdin: str = "", timeout: float | None = None, stop: Stop | None = None
+    ) -> str:
+        """What a command prints; ``stop`` kills it.
+
+        Raises NoAnswer when Slurm is away, Refused with the command's own reason.
+        """
         seconds = self.timeout if timeout is None else timeout
         try:
             process = subprocess.Popen(
@@ -79,7 +86,8 @@ class Commands:
             raise NoAnswer(f"{(self.prefix or command)[0]}: {fault.strerror}", sent=False) from fault
         with process:
             try:
-                output, errors = process.communicate(stdin.encode("utf-8", "surrogateescape"), seconds)
+                with (stop or Stop()).interrupting(lambda: _kill(process)):
+                    output, errors = process.communicate(stdin.encode("utf-8", "surrogateescape"), seconds)
             except BaseException as fault:  # also a worker that is told to exit leaves nothing behind
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(fault, subprocess.TimeoutExpired):
@@ -88,6 +96,13 @@ class Commands:
         if process.returncode:
             raise error_of(command[0], process.returncode, errors.decode("utf-8", "replace"))
         return output.decode("utf-8", "replace")
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a command with all that it has started; no-op on one that has ended."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment(program: str) -> dict[str, str]:

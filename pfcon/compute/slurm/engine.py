@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.ending import Ending
@@ -20,6 +20,7 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.submission import Submitter
 from pfcon.compute.slurm.watch import Watch
 from pfcon.compute.sources import require_sources
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
@@ -128,11 +129,11 @@ class SlurmEngine(ComputeEngine):
         if not self._storebase.root.is_dir():
             raise Unreachable(f"{self._storebase.root} (STOREBASE_MOUNT) is not there")
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine: fetch and unpack the image, once for all jobs and services."""
         with self._storage(f"prepare image {spec.image}"):
             self._storebase.private_dir(IMAGES)
-            self._images.prepare(ImageName.parse(spec.image), report)
+            self._images.prepare(ImageName.parse(spec.image), report, stop)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. What many jobs ask of Slurm in one second costs one squeue."""
@@ -146,21 +147,23 @@ class SlurmEngine(ComputeEngine):
             folder.spec()
             return clean_log(folder.job_log(tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name)
+            require_mine(name, folder.spec().request, mine)
             if self._watch.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 return  # but not what only Slurm knows the state of
             folder.write("cancel", "")
             if not self._ending.gently(folder):
                 self._ending.at_once(folder)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
         with self._storage(f"remove {name}"), contextlib.suppress(Absent):
             folder = self._open(name)
             if folder.path.exists():
+                require_mine(name, folder.spec().request, mine)
                 folder.write("now", "")
                 if not self._ending.gently(folder):
                     self._ending.for_sure(folder)

@@ -20,6 +20,7 @@ from pfcon.compute.registries import refusal
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.placed import Image
+from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import INCOMING, OUTGOING
@@ -62,12 +63,12 @@ class Images:
             os.utime(self.cache / f"{key}.lock")
         return _image(self.cache / key, self.nodes_cache / key)
 
-    def prepare(self, name: ImageName, report: Callable[[str], None]) -> None:
+    def prepare(self, name: ImageName, report: Callable[[str], None], stop: Stop) -> None:
         """Make an image, or wait until another has. Raises Refused with the reason, Unreachable, OSError."""
         key = self._key(name)
         with self._locked(key, report):
             if self.find(name) is None:
-                self._make(name, key, report)
+                self._make(name, key, report, stop)
         self._evict(keep=key)
 
     def _own(self, name: ImageName) -> Path | None:
@@ -82,15 +83,15 @@ class Images:
         changed = (own / "index.json").stat().st_mtime_ns if (own / "index.json").exists() else 0
         return f"{name.key}-{changed:x}"  # a layout that was replaced is unpacked anew
 
-    def _make(self, name: ImageName, key: str, report: Callable[[str], None]) -> None:
+    def _make(self, name: ImageName, key: str, report: Callable[[str], None], stop: Stop) -> None:
         seen = self.nodes_cache if self.commands.elsewhere else PurePosixPath(self.cache)
         temporary = f"tmp-{uuid.uuid4().hex}"
         (self.cache / temporary).mkdir(mode=0o700)
         try:
-            layout = self._layout(name, seen / temporary / "layout", report)
+            layout = self._layout(name, seen / temporary / "layout", report, stop)
             report(f"unpacking image {name.repository}:{name.version}")
             bundle = seen / temporary / "bundle"
-            self._tool(name, "umoci", "unpack", "--rootless", "--image", layout, str(bundle))
+            self._tool(name, stop, "umoci", "unpack", "--rootless", "--image", layout, str(bundle))
             made = self.cache / temporary / "bundle"
             _complete(made / "rootfs")
             made.chmod(0o755)
@@ -98,19 +99,19 @@ class Images:
         finally:
             shutil.rmtree(self.cache / temporary, ignore_errors=True)
 
-    def _layout(self, name: ImageName, target: PurePosixPath, report: Callable[[str], None]) -> str:
+    def _layout(self, name: ImageName, target: PurePosixPath, report: Callable[[str], None], stop: Stop) -> str:
         """An OCI layout of the image and its tag in it, as umoci has them."""
         own = self._own(name)
         if own is not None:
             return f"{own}:{_tag(own, name)}"
         report(f"fetching image {name.repository}:{name.version}")
         tls = ["--src-tls-verify=false"] if name.on_loopback else []
-        self._tool(name, "skopeo", "copy", "--quiet", *tls, name.source, f"oci:{target}:image")
+        self._tool(name, stop, "skopeo", "copy", "--quiet", *tls, name.source, f"oci:{target}:image")
         return f"{target}:image"
 
-    def _tool(self, name: ImageName, *words: str) -> None:
+    def _tool(self, name: ImageName, stop: Stop, *words: str) -> None:
         try:
-            self.commands.run(words, timeout=FETCH_TIMEOUT)
+            self.commands.run(words, timeout=FETCH_TIMEOUT, stop=stop)
         except Refused as fault:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
         except NoAnswer as fault:

@@ -23,11 +23,15 @@ NOWHERE = "node.id==pfcon-ended"
 _PLAIN_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _MAX_NAME = 63
 _DIGEST = 16  # characters
+_DIGESTED = re.compile(rf".*-[0-9a-f]{{{_DIGEST}}}")
 
 
 def service_name(name: str) -> str:
-    """The service's name of a job: the job's where Swarm takes it, else its beginning and a digest of all of it."""
-    if _PLAIN_NAME.fullmatch(name):
+    """The service's name of a job: the job's where Swarm takes it, else its beginning and a digest of all of it.
+
+    A name that looks like one with a digest gets another one behind it, so that no two jobs share a service's name.
+    """
+    if _PLAIN_NAME.fullmatch(name) and not _DIGESTED.fullmatch(name):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
     begin = re.sub(r"[^a-z0-9]+", "-", name.lower())[: _MAX_NAME - _DIGEST - 1].strip("-")

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.base import ComputeEngine, all_mounts
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker_api.ends import time_of
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.sources import require_sources
+from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import args, nodes, state
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -103,9 +104,9 @@ class SwarmEngine(ComputeEngine):
         except Absent as fault:
             raise ImageMissing(f"pulling image {spec.image}") from fault
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine. Fetches the image to the manager's own node."""
-        fetch(self._calls, spec.image, report)
+        fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str) -> JobInfo:
         """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
@@ -142,7 +143,10 @@ class SwarmEngine(ComputeEngine):
             return False
 
     def _find(self, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        service = self._calls.service(args.service_name(name))
+        try:
+            service = self._calls.service(args.service_name(name))
+        except Absent:
+            service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
         return service, self._calls.tasks(service=service["ID"])
@@ -167,19 +171,20 @@ class SwarmEngine(ComputeEngine):
                 log.feed(data)
         return log.text(tail_lines)
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, or its node does not say so in time."""
-        self._end(name, CANCELLED)
+        self._end(name, CANCELLED, mine)
         deadline = time.monotonic() + self._stop_grace + self._node_patience
         while time.monotonic() < deadline:
             if state.job_info(name, *self._find(name)).status.final:
                 return
             time.sleep(_POLL)
 
-    def _end(self, name: str, reason: str) -> None:
+    def _end(self, name: str, reason: str, mine: Mine = anyone) -> None:
         """Have a job's tasks stopped and kept, and remember why; no-op on one that has ended or is being ended."""
         for _ in range(_UPDATE_TRIES):
             service, tasks = self._find(name)
+            require_mine(name, state.request_of(service["Spec"]), mine)
             if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
                 return
             with suppress(Conflict):  # it has changed since; look again
@@ -187,14 +192,17 @@ class SwarmEngine(ComputeEngine):
                 return
         raise Unreachable(f"the service of job {name} changes all the time; it could not be stopped yet")
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Leaves a service alone that is no job of pfcon's.
 
         Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
         """
-        gone = {str(task["ServiceID"]) for task in self._tasks_of(name)}  # also those that others are removing
+        tasks = [task for task in self._tasks_of(name) if mine(state.request_of(task["Spec"]["ContainerSpec"]))]
+        gone = {str(task["ServiceID"]) for task in tasks}  # also those that others are removing
         with suppress(Absent):
-            service_id = self._find(name)[0]["ID"]
+            service = self._find(name)[0]
+            require_mine(name, state.request_of(service["Spec"]), mine)
+            service_id = service["ID"]
             gone.add(service_id)
             self._calls.remove(service_id)
             self._kill_here(service_id)

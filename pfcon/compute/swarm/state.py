@@ -49,6 +49,11 @@ def is_job(service: dict[str, Any], name: str) -> bool:
     return bool(labels.get(NAME_LABEL) == name)
 
 
+def request_of(labelled: dict[str, Any]) -> str:
+    """JobSpec.request of a job, by its service's specification or its task's ContainerSpec; empty for others'."""
+    return str((labelled.get("Labels") or {}).get(REQUEST_LABEL, ""))
+
+
 def own_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The tasks that are the job's workers, in their order: not those that an ended job got in their place."""
     own = [task for task in tasks if NOWHERE not in ((task["Spec"].get("Placement") or {}).get("Constraints") or [])]
@@ -105,7 +110,7 @@ def job_info(
         image=container["Image"],
         argv=(*(container.get("Command") or ()), *(container.get("Args") or ())),
         finished_at=finished,
-        request=str((spec.get("Labels") or {}).get(REQUEST_LABEL, "")),
+        request=request_of(spec),
     )
 
 

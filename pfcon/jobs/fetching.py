@@ -1,0 +1,130 @@
+"""Fetching images in the background: a few at once, each once for all jobs that wait for it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pfcon.background import run_in_background
+from pfcon.compute.base import ComputeEngine
+from pfcon.compute.stopping import Stop
+from pfcon.errors import Conflict
+from pfcon.models import JobSpec
+from pfcon.records import Record
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4  # images that one process fetches; an engine fetches the layers of each in parallel
+LOOK = 1.0  # seconds between two looks at whether the jobs still want their images
+NOTES = 20  # jobs that one look tells of; with more, each is told in its turn
+Waiting = tuple[Record, JobSpec]
+
+
+@dataclass
+class _Fetch:
+    """One image, and the jobs that wait for it."""
+
+    engine: ComputeEngine
+    spec: JobSpec
+    message: str
+    jobs: list[Waiting]
+    stop: Stop = field(default_factory=Stop)
+
+
+class Fetches:
+    """Bounded: AT_ONCE threads that fetch, and one that looks after them; none while nothing is to be fetched.
+
+    note: tells a job's message, False when the job was ended meanwhile. done: goes on with a job, with what was raised
+    instead of an image or None; it raises nothing. Methods are safe across threads.
+    """
+
+    def __init__(
+        self, note: Callable[[Record, str], bool], done: Callable[[Record, JobSpec, Exception | None], None]
+    ) -> None:
+        self._note = note
+        self._done = done
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[int, str], _Fetch] = {}
+        self._running: dict[tuple[int, str], _Fetch] = {}
+        self._looking = False
+        self._turn = 0
+
+    def add(self, engine: ComputeEngine, record: Record, spec: JobSpec) -> None:
+        """Have the job's image fetched, after those that were asked for earlier."""
+        key = (id(engine), spec.image)
+        with self._lock:
+            there = self._running.get(key) or self._waiting.get(key)
+            if there and not there.stop.is_set():
+                there.jobs.append((record, spec))
+            else:
+                self._waiting[key] = _Fetch(engine, spec, "", [(record, spec)])
+            self._begin()
+            if not self._looking:
+                self._looking = True
+                run_in_background("look after image fetches", self._look_after)
+
+    def _begin(self) -> None:
+        """Start what there is room for. Call it with the lock held."""
+        for key in [key for key in self._waiting if key not in self._running][: AT_ONCE - len(self._running)]:
+            fetch = self._running[key] = self._waiting.pop(key)
+            run_in_background(f"fetch {key[1]}", lambda key=key, fetch=fetch: self._run(key, fetch))  # type: ignore[misc]
+
+    def _run(self, key: tuple[int, str], fetch: _Fetch) -> None:
+        fault: Exception | None = None
+        try:
+            fetch.engine.prepare(fetch.spec, lambda text: self._report(fetch, text), fetch.stop)
+        except Exception as error:  # noqa: BLE001 - each job has to be told, whatever it is
+            fault = error
+        while True:
+            with self._lock:
+                if not fetch.jobs:
+                    del self._running[key]
+                    self._begin()
+                    return
+                record, spec = fetch.jobs.pop(0)
+            self._done(record, spec, fault)
+
+    def _report(self, fetch: _Fetch, text: str) -> None:
+        fetch.message = text
+        if fetch.stop.is_set():
+            raise Conflict("nobody waits for the image any more")
+
+    def _look_after(self) -> None:
+        while True:
+            time.sleep(LOOK)
+            with self._lock:
+                if not self._running and not self._waiting:
+                    self._looking = False
+                    return
+                running = [(fetch, fetch.message) for fetch in self._running.values()]
+                before = len(running)
+                waiting = [
+                    (fetch, f"waits for {before + number} other image fetches")
+                    for number, fetch in enumerate(self._waiting.values())
+                ]
+                jobs = [(fetch, text, job) for fetch, text in (*running, *waiting) for job in fetch.jobs]
+            for number in range(min(NOTES, len(jobs))):
+                fetch, text, job = jobs[(self._turn + number) % len(jobs)]
+                self._look_at(fetch, text, job)
+            self._turn += NOTES
+            self._end_unwanted()
+
+    def _look_at(self, fetch: _Fetch, text: str, job: Waiting) -> None:
+        try:
+            wanted = self._note(job[0], text or f"pulling image {job[1].image}")
+        except Exception as error:  # noqa: BLE001 - the records may be away; the next look tells
+            log.warning("job %s: its progress can't be noted: %s", job[1].name, error)
+            return
+        if not wanted:
+            with self._lock:
+                fetch.jobs = [other for other in fetch.jobs if other is not job]
+
+    def _end_unwanted(self) -> None:
+        """Stop, or never begin, what no job wants any more."""
+        with self._lock:
+            for key in [key for key, fetch in self._waiting.items() if not fetch.jobs]:
+                del self._waiting[key]
+            unwanted = [fetch for fetch in self._running.values() if not fetch.jobs]
+            for fetch in unwanted:
+                fetch.stop.set()

@@ -1,0 +1,49 @@
+"""Containers with our names that others have made, and jids that end like another kind's name, on real engines."""
+
+import contextlib
+
+import pytest
+from support.engines import IMAGE, api_client, docker_url, podman_url
+from support.live import Api, StartServer, make_zip, new_jid
+
+ZIP = make_zip({"a": "b"})
+URLS = {"docker": docker_url, "podman": podman_url}
+FORGED = {
+    "org.chrisproject.job_type": "plugin",
+    "org.chrisproject.pfcon.request": f"{'a' * 64}.{'b' * 32}.{'c' * 40}",
+}
+
+
+@pytest.mark.parametrize("labels", [{}, FORGED], ids=["no-label", "forged-label"])
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_a_foreign_container_is_a_conflict_and_never_touched(
+    engine: str, labels: dict[str, str], start_server: StartServer
+) -> None:
+    api, jid = Api(start_server(engine).url), new_jid()
+    with contextlib.closing(api_client(URLS[engine]())) as client:
+        container = client.create_container(IMAGE, ["sleep", "600"], name=jid, labels=labels)["Id"]
+        try:
+            client.start(container)
+            assert api.submit(jid, "true", ZIP).status_code == 409
+            assert api.get(f"jobs/{jid}/").status_code == 404
+            assert api.delete(f"jobs/{jid}/").status_code == 404
+            assert api.post("deletejobs/", {"jid": jid}).status_code == 201
+            assert client.inspect_container(container)["State"]["Running"]
+        finally:
+            client.remove_container(container, force=True)
+    assert api.submit(jid, "true", ZIP).status_code == 201
+    assert api.wait(jid)["status"] == "finishedSuccessfully"
+    assert api.delete(f"jobs/{jid}/").status_code == 204
+
+
+@pytest.mark.parametrize("engine", ["process", "docker", "podman"])
+def test_a_plugin_whose_jid_ends_in_copy_is_not_another_job_s_copy(engine: str, start_server: StartServer) -> None:
+    if engine in URLS:
+        URLS[engine]()
+    api, jid = Api(start_server(engine).url), new_jid()
+    assert api.submit(f"{jid}-copy", "sleep 600", ZIP).status_code == 201
+    assert api.get(f"copyjobs/{jid}/").status_code == 404
+    assert api.delete(f"copyjobs/{jid}/").status_code == 204
+    assert api.post("deletejobs/", {"jid": jid}).status_code == 201
+    assert api.get(f"jobs/{jid}-copy/").json()["compute"]["status"] in ("notStarted", "started")
+    assert api.delete(f"jobs/{jid}-copy/").status_code == 204
