@@ -52,7 +52,7 @@ class ComputeEngine(ABC):
 
         ``report`` is called with texts of progress for the user. Raises ``Refused`` with the registry's reason
         when the image can't be had. Repeatable. After ``stop`` was set it ends soon, whatever it raises; it also ends
-        by itself when there is no progress for ten minutes.
+        by itself: after ten minutes without progress, or, where the engine shows none, after an hour.
         """
         raise NotImplementedError(f"{self.name} never asks for prepare")
 

@@ -8,7 +8,9 @@ import pytest
 from support.settings import compute_settings
 from support.waiting import eventually
 
+from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
@@ -45,7 +47,7 @@ class StubbornEngine(ProcessEngine):
             after()
         return info
 
-    def prepare(self, spec: JobSpec, report: Callable[[str], None]) -> None:
+    def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         image, self.image = self.image, None
         assert image
         image()
@@ -55,10 +57,10 @@ class StubbornEngine(ProcessEngine):
             raise Unreachable("the engine is away")
         return super().info(name)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, mine: Mine = anyone) -> None:
         if self.away:
             raise Unreachable("the engine is away")
-        super().remove(name)
+        super().remove(name, mine)
 
 
 @pytest.fixture
