@@ -1,0 +1,55 @@
+"""The compute contract, part five: whose job a name is, and what is done to others'."""
+
+import uuid
+
+import pytest
+from support.compute import HEARTBEAT, Harness, still_changes
+from support.waiting import eventually
+
+from pfcon.errors import Absent
+from pfcon.models import JobId, JobKind, JobSpec, JobStatus
+
+
+def start(compute: Harness, script: str = HEARTBEAT, **overrides: object) -> JobSpec:
+    """Start a job, and wait until it writes to ``beat`` among its outputs."""
+    spec = compute.shell(script, **overrides)
+    compute.engine.schedule(spec)
+    assert eventually((compute.outgoing(spec) / "beat").exists)
+    return spec
+
+
+def goes_on(compute: Harness, spec: JobSpec) -> bool:
+    return eventually(lambda: still_changes(compute.outgoing(spec) / "beat"))
+
+
+def test_what_is_not_the_callers_is_neither_cancelled_nor_removed(compute: Harness) -> None:
+    spec = start(compute, request="digest.claim")
+    seen: list[str] = []
+
+    def not_mine(request: str) -> bool:
+        seen.append(request)
+        return False
+
+    compute.engine.remove(spec.name, not_mine)
+    with pytest.raises(Absent):
+        compute.engine.cancel(spec.name, not_mine)
+    assert set(seen) == {"digest.claim"}
+    assert not compute.engine.info(spec.name).status.final
+    assert goes_on(compute, spec)
+    compute.engine.remove(spec.name, "digest.claim".__eq__)
+    with pytest.raises(Absent):
+        compute.engine.info(spec.name)
+
+
+def test_jobs_of_jids_that_end_like_a_kind_are_kept_apart(compute: Harness) -> None:
+    jid = JobId(f"pfcon-test-{uuid.uuid4().hex[:12]}")
+    plugin, copy = JobKind.PLUGIN, JobKind.COPY
+    of_another = start(compute, name=plugin.engine_name(JobId(f"{jid}-copy")), request="a.plugin")
+    own = start(compute, name=copy.engine_name(jid), kind=copy, request="a.copy")
+    assert of_another.name != own.name
+    compute.engine.cancel(own.name)
+    assert compute.wait(own.name).status is JobStatus.FAILED
+    compute.engine.remove(own.name)
+    assert compute.engine.info(of_another.name).request == "a.plugin"
+    assert not compute.engine.info(of_another.name).status.final
+    assert goes_on(compute, of_another)
