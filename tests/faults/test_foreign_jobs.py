@@ -1,36 +1,54 @@
-"""Containers with our names that others have made, and jids that end like another kind's name, on real engines."""
+"""What others have made with our names, and jids that end like another kind's name, on real engines."""
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
-from support.engines import IMAGE, api_client, docker_url, podman_url
+from docker.types import ContainerSpec, TaskTemplate
+from support.engines import IMAGE, api_client, docker_url, podman_url, swarm_url
 from support.live import Api, StartServer, make_zip, new_jid
 
 ZIP = make_zip({"a": "b"})
-URLS = {"docker": docker_url, "podman": podman_url}
+URLS = {"docker": docker_url, "podman": podman_url, "swarm": swarm_url}
 FORGED = {
     "org.chrisproject.job_type": "plugin",
     "org.chrisproject.pfcon.request": f"{'a' * 64}.{'b' * 32}.{'c' * 40}",
 }
 
 
+@contextlib.contextmanager
+def foreign(engine: str, name: str, labels: dict[str, str]) -> Iterator[Callable[[], bool]]:
+    """A container or service of that name; whether it is still there, and is to run."""
+    with contextlib.closing(api_client(URLS[engine]())) as client:
+        if engine == "swarm":
+            task = TaskTemplate(ContainerSpec(IMAGE, ["sleep", "600"]))
+            service = client.create_service(task, name=name, labels=labels)["ID"]
+            try:
+                spec = client.inspect_service(service)["Spec"]
+                yield lambda: client.inspect_service(service)["Spec"] == spec
+            finally:
+                client.remove_service(service)
+            return
+        container = client.create_container(IMAGE, ["sleep", "600"], name=name, labels=labels)["Id"]
+        try:
+            client.start(container)
+            yield lambda: client.inspect_container(container)["State"]["Running"]
+        finally:
+            client.remove_container(container, force=True)
+
+
 @pytest.mark.parametrize("labels", [{}, FORGED], ids=["no-label", "forged-label"])
-@pytest.mark.parametrize("engine", ["docker", "podman"])
-def test_a_foreign_container_is_a_conflict_and_never_touched(
+@pytest.mark.parametrize("engine", URLS)
+def test_what_is_foreign_is_a_conflict_and_never_touched(
     engine: str, labels: dict[str, str], start_server: StartServer
 ) -> None:
     api, jid = Api(start_server(engine).url), new_jid()
-    with contextlib.closing(api_client(URLS[engine]())) as client:
-        container = client.create_container(IMAGE, ["sleep", "600"], name=jid, labels=labels)["Id"]
-        try:
-            client.start(container)
-            assert api.submit(jid, "true", ZIP).status_code == 409
-            assert api.get(f"jobs/{jid}/").status_code == 404
-            assert api.delete(f"jobs/{jid}/").status_code == 404
-            assert api.post("deletejobs/", {"jid": jid}).status_code == 201
-            assert client.inspect_container(container)["State"]["Running"]
-        finally:
-            client.remove_container(container, force=True)
+    with foreign(engine, jid, labels) as is_untouched:
+        assert api.submit(jid, "true", ZIP).status_code == 409
+        assert api.get(f"jobs/{jid}/").status_code == 404
+        assert api.delete(f"jobs/{jid}/").status_code == 404
+        assert api.post("deletejobs/", {"jid": jid}).status_code == 201
+        assert is_untouched()
     assert api.submit(jid, "true", ZIP).status_code == 201
     assert api.wait(jid)["status"] == "finishedSuccessfully"
     assert api.delete(f"jobs/{jid}/").status_code == 204
