@@ -3,21 +3,23 @@
 A request carries a signature of itself and of the job's name. The key lies in storeBase, so that all services of one
 storeBase have it, and so that their jobs are known again when their records are lost or SECRET_KEY has changed.
 
-.pfcon/job-signing.key     32 random bytes, made once, readable by the service's user alone
+.pfcon/job-signing/key     32 random bytes, made once, readable by the service's user alone
 """
 
-import contextlib
+import errno
 import hashlib
 import hmac
 import os
 import secrets
+import shutil
 import threading
 import uuid
 
 from pfcon.errors import Unreachable
 from pfcon.paths import StoreBase
 
-KEY_NAME = "job-signing.key"
+_FOLDER = "job-signing"  # below .pfcon
+KEY_NAME = f"{_FOLDER}/key"
 _KEY_BYTES = 32
 _MAC_DIGITS = 40  # hexadecimal: 160 bits. With it a request has 138 characters; Cromwell's labels take 255
 
@@ -65,17 +67,23 @@ class Signer:
         return found
 
     def _make(self) -> bytes:
-        """Make the key. It appears whole, and only once: whoever is late takes the other's."""
+        """Make the key. It appears whole, and only once: whoever is late takes the other's.
+
+        No directory can take the place of one that holds something; not every file system has hard links.
+        """
         self._storebase.private.mkdir(mode=0o700, exist_ok=True)
-        partial = self._storebase.private / f".{KEY_NAME}.{uuid.uuid4().hex}"
-        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        partial = self._storebase.private / f".{_FOLDER}.{uuid.uuid4().hex}"
+        partial.mkdir(mode=0o700)
         try:
+            file = os.open(partial / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with open(file, "wb") as writer:
                 writer.write(secrets.token_bytes(_KEY_BYTES))
                 writer.flush()
                 os.fsync(writer.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(partial, self._storebase.private / KEY_NAME)
+            partial.rename(self._storebase.private / _FOLDER)
+        except OSError as fault:
+            if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
         finally:
-            partial.unlink()
+            shutil.rmtree(partial, ignore_errors=True)
         return self._read()

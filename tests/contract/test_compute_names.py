@@ -4,9 +4,11 @@ import uuid
 
 import pytest
 from support.compute import HEARTBEAT, Harness, still_changes
+from support.foreign import foreign_job
 from support.waiting import eventually
 
-from pfcon.errors import Absent
+from pfcon.compute.signing import Signer
+from pfcon.errors import Absent, Conflict
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus
 
 
@@ -53,3 +55,34 @@ def test_jobs_of_jids_that_end_like_a_kind_are_kept_apart(compute: Harness) -> N
     assert compute.engine.info(of_another.name).request == "a.plugin"
     assert not compute.engine.info(of_another.name).status.final
     assert goes_on(compute, of_another)
+
+
+def test_what_others_have_made_under_the_name_is_never_touched(compute: Harness) -> None:
+    spec = compute.spec(["true"], name=f"pfcon-test-{uuid.uuid4().hex[:12]}")
+    with foreign_job(compute, spec.name, forged=False) as is_untouched:
+        for ask in (compute.engine.info, compute.engine.cancel):
+            with pytest.raises(Absent):
+                ask(spec.name)
+        compute.engine.remove(spec.name)
+        if not compute.name.startswith("slurm"):  # Slurm has no unique names
+            with pytest.raises(Conflict):
+                compute.engine.schedule(spec)
+        assert is_untouched()
+
+
+def test_a_forged_label_makes_no_job_of_ours(compute: Harness) -> None:
+    spec = compute.spec(["true"], name=f"pfcon-test-{uuid.uuid4().hex[:12]}")
+    signer = Signer(compute.storebase)
+
+    def mine(request: str) -> bool:
+        return signer.has_signed(spec.name, request)
+
+    with foreign_job(compute, spec.name, forged=True) as is_untouched:
+        with pytest.raises(Absent):
+            compute.engine.cancel(spec.name, mine)
+        compute.engine.remove(spec.name, mine)
+        if not compute.name.startswith("slurm"):
+            assert not mine(compute.engine.info(spec.name).request)
+            with pytest.raises(Conflict):
+                compute.engine.schedule(spec)
+        assert is_untouched()

@@ -153,7 +153,10 @@ class FakeKubernetes:
         if rest[1:] == ["log"]:
             return self._log(item, request)
         if request.method == "PATCH":
-            _merge(item, request.get_json(force=True))
+            patch = request.get_json(force=True)
+            if patch.get("metadata", {}).get("uid", item["metadata"]["uid"]) != item["metadata"]["uid"]:
+                raise Refusal(422, "Invalid", f"{rest[0]} is invalid: metadata.uid: Invalid value: field is immutable")
+            _merge(item, patch)
             objects.tell(kind, "MODIFIED", item)
         elif request.method == "DELETE":
             return self._delete(item, request)

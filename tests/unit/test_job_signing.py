@@ -25,7 +25,7 @@ def test_all_services_of_a_storebase_make_one_key_that_only_they_can_read(storeb
         made = set(pool.map(lambda _: Signer(storebase).sign("j", "r"), range(32)))
     assert len(made) == 1
     assert (storebase.private / KEY_NAME).stat().st_mode & 0o777 == 0o600
-    assert not [path.name for path in storebase.private.iterdir() if path.name.startswith(f".{KEY_NAME}")]
+    assert not [path.name for path in storebase.private.iterdir() if path.name.startswith(".job-signing")]
 
 
 def test_what_is_not_mine_is_neither_cancelled_nor_removed(storebase: StoreBase) -> None:

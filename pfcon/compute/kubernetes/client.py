@@ -51,7 +51,7 @@ class KubernetesCalls:
         return self._json("GET", self._jobs(name))
 
     def patch_job(self, name: str, patch: Json) -> Json:
-        """Change a Job (JSON merge patch)."""
+        """Change a Job (JSON merge patch). Refused where the patch has the uid of another one."""
         return self._json("PATCH", self._jobs(name), body=patch)
 
     def delete_job(self, name: str, uid: str) -> None:

@@ -209,7 +209,7 @@ class KubernetesEngine(ComputeEngine):
     def _end(self, view: View, reason: str) -> JobInfo:
         """End a job for a reason that stays with it."""
         note = Note(reason, datetime.now(UTC))
-        patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}}}
+        patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         if not any(pod.begun or pod.placed for pod in view.pods):
             patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
         ended = View(self._calls.patch_job(view.job["metadata"]["name"], patch), view.pods, view.grace)
@@ -228,7 +228,8 @@ class KubernetesEngine(ComputeEngine):
                     self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
         except (Absent, Refused) as fault:  # it is gone already; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
-            self._calls.patch_job(view.job["metadata"]["name"], {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
+            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _AT_ONCE}}
+            self._calls.patch_job(view.job["metadata"]["name"], patch)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
