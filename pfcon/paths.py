@@ -149,7 +149,7 @@ class JobDir:
 
     def is_taken(self) -> bool:
         """Whether there is anything under that name."""
-        return os.path.lexists(self.path)
+        return os.path.lexists(self.path) or self.exists()
 
     def is_staged(self) -> bool:
         """Whether the inputs are there, complete."""

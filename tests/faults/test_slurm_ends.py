@@ -279,16 +279,21 @@ def test_a_job_is_ended_by_its_time_limit(slurm: Slurm) -> None:
     assert eventually(lambda: not leftovers("6171.5"))
 
 
-def test_a_job_s_files_are_for_its_user_alone_and_hold_no_environment_but_where_it_is_needed(
-    storebase: StoreBase,
-) -> None:
+def test_a_job_s_files_are_its_user_s_alone_and_hold_its_environment_only_while_it_runs(storebase: StoreBase) -> None:
     harness = slurm_harness(storebase.root)
-    spec = harness.shell("exit 0", env=(("TOKEN", "a-users-token"),))
-    harness.run(spec)
+    spec = harness.shell('echo begun; until [ -e "$1"/end ]; do sleep 0.1; done', env=(("TOKEN", "a-users-token"),))
+    harness.engine.schedule(spec)
+    assert eventually(lambda: harness.engine.logs(spec.name, 1) == "begun\n")
     folder = job_directory(storebase, spec.name)
-    holding = {path.name for path in folder.iterdir() if path.is_file() and "a-users-token" in path.read_text()}
-    assert holding == {"config.json"}
+
+    def holding() -> set[str]:
+        return {path.name for path in folder.iterdir() if path.is_file() and "a-users-token" in path.read_text()}
+
+    assert holding() == {"config.json"}
     assert folder.stat().st_mode & 0o777 == 0o700
     assert json.loads(folder.joinpath("config.json").read_text())["process"]["noNewPrivileges"] is True
+    harness.outgoing(spec).joinpath("end").touch()
+    assert harness.wait(spec.name).status is JobStatus.SUCCEEDED
+    assert holding() == set()
     assert JobFolder.open(storebase.private / "slurm", spec.name).spec().env == ()
     harness.close()

@@ -12,6 +12,7 @@ from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
 from pfcon.compute.slurm.placed import Image
+from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused
 
@@ -87,7 +88,7 @@ def test_an_image_is_fetched_and_unpacked_once(tmp_path: Path) -> None:
     told: list[str] = []
     assert cache.find(NAME) is None
     for _ in range(2):
-        cache.prepare(NAME, told.append)
+        cache.prepare(NAME, told.append, Stop())
     assert [call.split()[0] for call in calls(tmp_path)] == ["skopeo", "umoci"]
     assert told == [f"{verb} image registry.example.org/local/pl-test:1" for verb in ("fetching", "unpacking")]
     rootfs = PurePosixPath(cache.cache) / NAME.key / "rootfs"
@@ -98,24 +99,24 @@ def test_an_image_is_fetched_and_unpacked_once(tmp_path: Path) -> None:
 
 def test_tls_is_left_out_on_loopback_alone(tmp_path: Path) -> None:
     cache = images(tmp_path)
-    cache.prepare(NAME, lambda _: None)
-    cache.prepare(ImageName.parse("127.0.0.1:5000/a:1"), lambda _: None)
+    cache.prepare(NAME, lambda _: None, Stop())
+    cache.prepare(ImageName.parse("127.0.0.1:5000/a:1"), lambda _: None, Stop())
     assert ["tls-verify=false" in call for call in calls(tmp_path) if "skopeo" in call] == [False, True]
 
 
 def test_an_image_that_cannot_be_had_is_told_with_the_reason_and_leaves_nothing(tmp_path: Path) -> None:
     cache = images(tmp_path)
     with pytest.raises(Refused, match=r"absent:1 can't be pulled: its registry does not have it"):
-        cache.prepare(ImageName.parse("local/absent:1"), lambda _: None)
+        cache.prepare(ImageName.parse("local/absent:1"), lambda _: None, Stop())
     assert [path.suffix for path in cache.cache.iterdir()] == [".lock"]
 
 
 def test_where_images_are_made_on_a_host_that_is_away_it_is_tried_again(tmp_path: Path) -> None:
     cache = images(tmp_path)
     with pytest.raises(NoAnswer, match="No route to host"):
-        cache.prepare(ImageName.parse("local/no-route:1"), lambda _: None)
+        cache.prepare(ImageName.parse("local/no-route:1"), lambda _: None, Stop())
     assert [path.suffix for path in cache.cache.iterdir()] == [".lock"]
-    cache.prepare(NAME, lambda _: None)
+    cache.prepare(NAME, lambda _: None, Stop())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_a_tool_that_is_not_installed_or_does_not_end_is_the_end_of_the_job(
 ) -> None:
     monkeypatch.setattr("pfcon.compute.slurm.images.FETCH_TIMEOUT", timeout)
     with pytest.raises(Refused, match=f"image local/{image}:1 can't be pulled: {reason}"):
-        images(tmp_path).prepare(ImageName.parse(f"local/{image}:1"), lambda _: None)
+        images(tmp_path).prepare(ImageName.parse(f"local/{image}:1"), lambda _: None, Stop())
 
 
 def test_a_site_s_bundle_is_used_where_it_is(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def layout(directory: Path, *tags: str) -> Path:
 def test_a_site_s_layout_is_unpacked_and_again_when_it_has_changed(tmp_path: Path) -> None:
     made = layout(tmp_path, "whatever")
     cache = images(tmp_path, site=tmp_path / "site")
-    cache.prepare(NAME, lambda _: None)
+    cache.prepare(NAME, lambda _: None, Stop())
     assert calls(tmp_path)[0].startswith(f"umoci unpack --rootless --image {made}:whatever ")
     assert cache.find(NAME) is not None
     os.utime(made / "index.json", (1, 1))
@@ -159,24 +160,24 @@ def test_a_site_s_layout_is_unpacked_and_again_when_it_has_changed(tmp_path: Pat
 def test_of_several_images_in_a_layout_the_named_one_is_taken(tmp_path: Path) -> None:
     layout(tmp_path, "2", "1")
     cache = images(tmp_path, site=tmp_path / "site")
-    cache.prepare(NAME, lambda _: None)
+    cache.prepare(NAME, lambda _: None, Stop())
     assert ":1 " in calls(tmp_path)[0]
     layout(tmp_path, "2", "3")
     with pytest.raises(Refused, match="none is called 1"):
-        cache.prepare(NAME, lambda _: None)
+        cache.prepare(NAME, lambda _: None, Stop())
 
 
 def test_above_its_bound_the_cache_loses_what_was_not_used_for_longest(tmp_path: Path) -> None:
     names = [ImageName.parse(f"local/x:{number}") for number in range(5)]
     roomy = images(tmp_path)
     for age, name in enumerate(reversed(names)):
-        roomy.prepare(name, lambda _: None)
+        roomy.prepare(name, lambda _: None, Stop())
         used = time.time() - 7200 - age
         os.utime(roomy.cache / f"{name.key}.lock", (used, used))
     # The oldest are 0 and 1; a job runs 0. Three of 64 KiB are within the bound.
     bounded = images(tmp_path, limit=4 * 65536, in_use={"local/x:0"})
     last = ImageName.parse("local/last:1")
-    bounded.prepare(last, lambda _: None)
+    bounded.prepare(last, lambda _: None, Stop())
     left = {name.version for name in names if bounded.find(name)}
     assert "0" in left
     assert "1" not in left
@@ -187,5 +188,5 @@ def test_what_was_used_of_late_stays_whatever_the_bound(tmp_path: Path) -> None:
     cache = images(tmp_path, limit=1)
     names = [ImageName.parse(f"local/x:{number}") for number in range(2)]
     for name in names:
-        cache.prepare(name, lambda _: None)
+        cache.prepare(name, lambda _: None, Stop())
     assert all(cache.find(name) for name in names)
