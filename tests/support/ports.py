@@ -2,19 +2,22 @@
 
 The kernel assigns ports of its range (ip(7), ip_local_port_range; 32768 and above unless it was changed) to whoever
 connects or binds to port 0. Those below are left alone, and each one is reserved here as ``dev/probe.py hold`` does it,
-until the test run ends: who else looks for a free one does not get it; a server that sets SO_REUSEADDR may listen.
+for long: who else looks for a free one does not get it; a server that sets SO_REUSEADDR may listen.
 """
 
 import itertools
 import os
 import random
 import socket
+from collections import deque
 
 FIRST, EACH, WORKERS = 16000, 1000, 8  # dev/probe.py takes those below; the Kubernetes of tests/engines those above
 
+MOST = 64  # ports that one process holds: a test may leave it few files to open
+
 
 def free_port() -> int:
-    """A port that nobody else has or holds, held until this process ends."""
+    """A port that nobody else has or holds, held until it has given many others."""
     for port in itertools.islice(_PORTS, EACH):
         if _hold(port):
             return port
@@ -31,6 +34,8 @@ def _hold(port: int) -> bool:
         return False
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _HELD.append(holder)
+    if len(_HELD) > MOST:
+        _HELD.popleft().close()
     return True
 
 
@@ -42,4 +47,4 @@ def _of_this_worker() -> list[int]:
 
 
 _PORTS = itertools.cycle(_of_this_worker())
-_HELD: list[socket.socket] = []
+_HELD: deque[socket.socket] = deque()
