@@ -25,7 +25,7 @@ def run_in_background(name: str, work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-class Crew:
+class BackgroundPool:
     """Does work in the order in which it comes, in at most ``size`` daemon threads, and in none while there is none."""
 
     def __init__(self, size: int) -> None:
@@ -56,7 +56,7 @@ class Crew:
                 log.exception("background work failed: %s", name)
 
 
-REMOVALS = Crew(4)
+REMOVALS = BackgroundPool(4)
 """Takes trees off the disk for all parts of a process: more at once would only disturb each other."""
 
 

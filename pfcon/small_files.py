@@ -56,7 +56,7 @@ def write_small(directory: Path, name: str, text: str) -> None:
             with open(file, "w", encoding="utf-8", errors="backslashreplace") as writer:
                 writer.write(text)
             _put(above, temporary, name)
-        except BaseException:
+        except BaseException:  # also a worker that is told to exit leaves no temporary file
             os.unlink(temporary, dir_fd=above)
             raise
     finally:

@@ -26,7 +26,6 @@ class NotRemovedError(Exception):
 def remove_links(root: Path, below: str = "") -> int:
     """Remove all ``*.chrislink`` of a tree that are no directories, and give back how many.
 
-    ``report`` is called with what is gone so far, after each directory.
     Goes on after a failure and raises NotRemovedError at the end; Absent (see ``open_directory``) and
     UnreadableTreeError.
     """

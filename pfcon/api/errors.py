@@ -78,7 +78,7 @@ class JsonApi(Api):  # type: ignore[misc]  # Flask-RESTful has no types
     ``handle_error`` is the one that decides while TESTING is off.
     """
 
-    def error_router(self, original_handler: Callable[[Exception], Any], e: Exception) -> Any:  # noqa: ARG002
+    def error_router(self, original_handler: Callable[[Exception], Any], e: Exception) -> Any:  # noqa: ARG002 - the API's form
         """See error_response."""
         return error_response(e)
 

@@ -52,10 +52,6 @@ class Room:
         if state is not None:
             self._bytes -= self._here[state].pop(connection)
 
-    def those(self, *states: State) -> list[Connection]:
-        """Those in any of these states."""
-        return [connection for state in states for connection in self._here[state]]
-
     def dispensable(self, holding: int = 0) -> Connection | None:
         """The oldest one of the first kind that is there, which holds so many bytes; none that a thread serves."""
         for state in State:

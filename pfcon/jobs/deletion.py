@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Any
 
-from pfcon.background import Crew
+from pfcon.background import BackgroundPool
 from pfcon.errors import Absent, Conflict, PfconError, Unreachable
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec
@@ -33,11 +33,11 @@ class Deleter:
         self._parts = parts
         self._journal = parts.journal
         self._scheduler = scheduler
-        self._crew = Crew(AT_ONCE)
+        self._pool = BackgroundPool(AT_ONCE)
 
     def proceed_later(self, record: Record) -> None:
         """``proceed`` beside the caller, after deletions that were asked for earlier."""
-        self._crew.add(f"delete {record.jid}", lambda: self.proceed(record))
+        self._pool.add(f"delete {record.jid}", lambda: self.proceed(record))
 
     def active(self, jid: JobId) -> list[JobKind]:
         """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
