@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pfcon.errors import Conflict
@@ -25,14 +26,23 @@ class Claimer:
         self._recover = recover
         self._keeper = keeper
 
-    def claim(
+    @contextmanager
+    def claimed(
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...] = (), **values: Any
-    ) -> Claimed | Record:
+    ) -> Iterator[Claimed | Record]:
         """Become the job's owner, or get the record of the very same job once it is staged.
 
+        The claim is live until the end of the context: what is not done then, and not handed over, is abandoned.
         Raises Conflict when the jid has a job of that kind for another request, or when another job that has not
         ended is in the way of ``places``; Unreachable. Then nothing has changed.
         """
+        claim = values.setdefault("claim", new_claim())
+        with self._journal.live.on(claim):
+            yield self._claim(jid, kind, digest, places, values)
+
+    def _claim(
+        self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
+    ) -> Claimed | Record:
         patience = time.monotonic() + SAME_JOB_WAIT
         while True:
             found = self._journal.claim(jid, kind, digest, places, **values)
@@ -52,15 +62,17 @@ class Claimer:
                 raise Conflict(f"job {jid} is in phase {found.phase} for too long; try again later")
             time.sleep(0.1)
 
-    def claim_operation(
+    @contextmanager
+    def claimed_operation(
         self, request: CopyRequest | UploadRequest, kind: JobKind, digest: str, message: str
-    ) -> Claimed | Record:
-        """``claim`` for a job of pfcon's own, with its specification in the record. Raises what ``claim`` raises."""
+    ) -> Iterator[Claimed | Record]:
+        """``claimed`` for a job of pfcon's own, with its specification in the record. Raises what that raises."""
         claim = new_claim()
         signed = signed_request(self._parts, kind.engine_name(request.jid), digest, claim)
         limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
         spec = operation_spec(self._parts, request.jid, kind, signed, limits)
-        return self.claim(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message)
+        with self.claimed(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message) as claimed:
+            yield claimed
 
     def skip(self, jid: JobId, kind: JobKind, message: str) -> Record:
         """Record a job that has nothing to do as one that ended well."""
@@ -70,8 +82,8 @@ class Claimer:
             "message": message,
             "owner": None,
         }
-        found = self.claim(jid, kind, message, **values)
-        return found.record if isinstance(found, Claimed) else found
+        with self.claimed(jid, kind, message, **values) as found:
+            return found.record if isinstance(found, Claimed) else found
 
 
 def new_claim() -> str:

@@ -33,16 +33,13 @@ class Copies:
         self._parts.storage.plan(request, None)
         digest = copy_digest(request)
         self._forget_deleted(request.jid)
-        claimed = self._claimer.claim_operation(request, JobKind.COPY, digest, "about to copy the inputs")
-        if isinstance(claimed, Record):
-            return self._scheduler.present(claimed)
-        try:
-            self._make_way(claimed)
-            write_copy_order(self._parts, self._parts.storebase.job(request.jid), request)
-            return self._scheduler.begin(claimed.record)
-        except BaseException:  # also a worker that is told to exit
-            self._remover.abort(claimed.record, with_data=False)  # a later try goes on with what was copied
-            raise
+        with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
+            if isinstance(claimed, Record):
+                return self._scheduler.present(claimed)
+            with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what was copied
+                self._make_way(claimed)
+                write_copy_order(self._parts, self._parts.storebase.job(request.jid), request)
+                return self._scheduler.begin(claimed.record)
 
     def _forget_deleted(self, jid: JobId) -> None:
         """A copy that ended well says nothing any more once its data were deleted."""

@@ -2,10 +2,11 @@
 
 import logging
 import time
+from contextlib import ExitStack
 from typing import Any
 
 from pfcon.background import BackgroundPool
-from pfcon.errors import Absent, Conflict, PfconError, Unreachable
+from pfcon.errors import Absent, Conflict, PfconError, StorageFull, Unreachable
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import any_of_ours, signed_request, that_of
@@ -37,14 +38,28 @@ class Deleter:
 
     def proceed_later(self, record: Record) -> None:
         """``proceed`` beside the caller, after deletions that were asked for earlier."""
-        self._pool.add(f"delete {record.jid}", lambda: self.proceed(record))
+        work = ExitStack()
+        work.enter_context(self._journal.live.on(*record.claims))
+
+        def proceed() -> None:
+            with work:
+                self.proceed(record)
+
+        try:
+            self._pool.add(f"delete {record.jid}", proceed)
+        except BaseException:
+            work.close()
+            raise
 
     def active(self, jid: JobId) -> list[JobKind]:
         """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
         return [kind for kind in SIBLINGS if self._is_active(jid, kind)]
 
     def proceed(self, record: Record) -> None:
-        """Stop the other jobs, then schedule the operation. A failure ends the job, or leaves it to recovery."""
+        """Stop the other jobs, then schedule the operation. A failure ends the job, or leaves it to recovery.
+
+        Raises Unreachable where neither can be written down: that too leaves it to recovery.
+        """
         spec = record.spec
         if spec is None:
             raise LookupError(f"the delete job of {record.jid} has no specification in its record")
@@ -53,9 +68,8 @@ class Deleter:
                 self._journal.note(record, f"stopping the {kind.value} job")
                 self._stop(record.jid, kind)
             self._delete(record, spec)
-        except Unreachable as error:
+        except (Unreachable, StorageFull) as error:
             self._journal.note(record, f"{error}; trying again")
-            self._journal.disown(record)
         except (PfconError, OSError) as error:
             self._scheduler.fail(record, str(error))
         except Exception:  # a thread has no caller; the user must not wait for ever
@@ -121,7 +135,7 @@ class Deletions:
         claim = new_claim()
         signed = signed_request(self._parts, JobKind.DELETE.engine_name(jid), "delete", claim)
         spec = operation_spec(self._parts, jid, JobKind.DELETE, signed, limits)
-        claimed = self._claimer.claim(
+        with self._claimer.claimed(
             jid,
             JobKind.DELETE,
             DELETE_SKIPPED,
@@ -129,15 +143,15 @@ class Deletions:
             spec=spec.to_json(),
             phase=Phase.SCHEDULING.value,
             message=f"stopping the {active[0].value} job" if active else "about to delete",
-        )
-        if isinstance(claimed, Record):
-            return claimed.info
-        if active:
-            self._deleter.proceed_later(claimed.record)
-            return claimed.record.info
-        self._deleter.proceed(claimed.record)
-        current = self._journal.get(jid, JobKind.DELETE)
-        return (current or claimed.record).info
+        ) as claimed:
+            if isinstance(claimed, Record):
+                return claimed.info
+            if active:
+                self._deleter.proceed_later(claimed.record)
+                return claimed.record.info
+            self._deleter.proceed(claimed.record)
+            current = self._journal.get(jid, JobKind.DELETE)
+            return (current or claimed.record).info
 
     def _active(self, jid: JobId) -> list[JobKind]:
         """What has to be stopped first, as far as that is known while an engine is away.

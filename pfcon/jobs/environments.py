@@ -27,7 +27,7 @@ class Environments:
         """Write a job's environment down; returns the job without it, as a record may hold it."""
         if not spec.env:
             return spec
-        name = f"{spec.jid}+{claim}"  # no jid has a "+"
+        name = _name(spec.jid, claim)
         directory = self._storebase.private_dir(FOLDER)
         file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(file, "w", encoding="ascii") as writer:
@@ -55,6 +55,10 @@ class Environments:
         if spec is not None and spec.env_file:
             (self._storebase.private / FOLDER / spec.env_file).unlink(missing_ok=True)
 
+    def drop_of(self, jid: JobId, claim: str) -> None:
+        """Remove what ``keep`` has written for a claim, if anything. Repeatable."""
+        (self._storebase.private / FOLDER / _name(jid, claim)).unlink(missing_ok=True)
+
     def sweep(self, journal: Journal) -> None:
         """Remove what crashes have left: files that no job waits for any more. Also raises Unreachable."""
         try:
@@ -67,3 +71,7 @@ class Environments:
             if waits and record and (record.spec is None or record.spec.env_file == name):
                 continue
             (self._storebase.private / FOLDER / name).unlink(missing_ok=True)
+
+
+def _name(jid: JobId, claim: str) -> str:
+    return f"{jid}+{claim}"  # no jid has a "+"

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 
 from pfcon.background import run_in_background
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4  # images that one process fetches; an engine fetches the layers of each in parallel
 LOOK = 1.0  # seconds between two looks at whether the jobs still want their images
 NOTES = 20  # jobs that one look tells of; with more, each is told in its turn
-Waiting = tuple[Record, JobSpec]
+Waiting = tuple[Record, JobSpec, ExitStack]  # and what ends with the job's waiting
 
 
 @dataclass
@@ -36,14 +37,19 @@ class Fetches:
     """Bounded: AT_ONCE threads that fetch, and one that looks after them; none while nothing is to be fetched.
 
     note: tells a job's message, False when the job was ended meanwhile. done: goes on with a job, with what was raised
-    instead of an image or None; it raises nothing. Methods are safe across threads.
+    instead of an image or None; what it raises is logged. at_work: a context in which a job is from ``add`` until it is
+    done, or nobody wants it. Methods are safe across threads.
     """
 
     def __init__(
-        self, note: Callable[[Record, str], bool], done: Callable[[Record, JobSpec, Exception | None], None]
+        self,
+        note: Callable[[Record, str], bool],
+        done: Callable[[Record, JobSpec, Exception | None], None],
+        at_work: Callable[[Record], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._note = note
         self._done = done
+        self._at_work = at_work
         self._lock = threading.Lock()
         self._waiting: dict[tuple[int, str], _Fetch] = {}
         self._running: dict[tuple[int, str], _Fetch] = {}
@@ -53,22 +59,31 @@ class Fetches:
     def add(self, engine: ComputeEngine, record: Record, spec: JobSpec) -> None:
         """Have the job's image fetched, after those that were asked for earlier."""
         key = (id(engine), spec.image)
+        work = ExitStack()
+        work.enter_context(self._at_work(record))
+        job = (record, spec, work)
         with self._lock:
             there = self._running.get(key) or self._waiting.get(key)
             if there and not there.stop.is_set():
-                there.jobs.append((record, spec))
+                there.jobs.append(job)
             else:
-                self._waiting[key] = _Fetch(engine, spec, "", [(record, spec)])
+                self._waiting[key] = _Fetch(engine, spec, "", [job])
             self._begin()
             if not self._looking:
-                self._looking = True
                 run_in_background("look after image fetches", self._look_after)
+                self._looking = True
 
     def _begin(self) -> None:
         """Start what there is room for. Call it with the lock held."""
         for key in [key for key in self._waiting if key not in self._running][: AT_ONCE - len(self._running)]:
             fetch = self._running[key] = self._waiting.pop(key)
-            run_in_background(f"fetch {key[1]}", lambda key=key, fetch=fetch: self._run(key, fetch))  # type: ignore[misc]
+            try:
+                run_in_background(f"fetch {key[1]}", lambda key=key, fetch=fetch: self._run(key, fetch))  # type: ignore[misc]
+            except RuntimeError:  # no more threads now: whoever finds the jobs abandoned begins anew
+                del self._running[key]
+                for _, _, work in fetch.jobs:
+                    work.close()
+                raise
 
     def _run(self, key: tuple[int, str], fetch: _Fetch) -> None:
         fault: Exception | None = None
@@ -82,8 +97,12 @@ class Fetches:
                     del self._running[key]
                     self._begin()
                     return
-                record, spec = fetch.jobs.pop(0)
-            self._done(record, spec, fault)
+                record, spec, work = fetch.jobs.pop(0)
+            try:
+                with work:
+                    self._done(record, spec, fault)
+            except Exception as error:  # noqa: BLE001 - the others have to be told too; recovery goes on with this one
+                log.warning("job %s: what became of its image can't be written down yet: %s", spec.name, error)
 
     def _report(self, fetch: _Fetch, text: str) -> None:
         fetch.message = text
@@ -119,6 +138,7 @@ class Fetches:
         if not wanted:
             with self._lock:
                 fetch.jobs = [other for other in fetch.jobs if other is not job]
+            job[2].close()
 
     def _end_unwanted(self) -> None:
         """Stop, or never begin, what no job wants any more."""

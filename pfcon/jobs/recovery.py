@@ -3,7 +3,8 @@
 import logging
 from datetime import UTC, datetime
 
-from pfcon.errors import PfconError, Unreachable
+from pfcon.errors import PfconError, StorageFull, Unreachable
+from pfcon.jobs.claiming import new_claim
 from pfcon.jobs.deletion import Deleter
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
@@ -33,26 +34,29 @@ class Recovery:
         for record in self._journal.abandoned():
             try:
                 self.recover(record)
-            except (PfconError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - one that can't be helped must not keep the others waiting
                 log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
+        self._remover.take_backs.again()
+        self._journal.settle_abandoned()
         self._parts.environments.sweep(self._journal)
 
     def recover(self, record: Record) -> None:
-        """Go on with an interrupted job, unless another process does. Raises Unreachable when that can't be now."""
-        owned = self._journal.take_over(record)
-        if owned is None:
-            return
-        log.warning("job %s (%s): its owner stopped in phase %s; going on", owned.jid, owned.kind, owned.phase)
-        try:
+        """Go on with an interrupted job, unless another process does.
+
+        Raises Unreachable or StorageFull when that can't be now; the next look at it tries again.
+        """
+        claim = new_claim()
+        with self._journal.live.on(claim, *record.claims):
+            owned = self._journal.take_over(record, claim)
+            if owned is None:
+                return
+            log.warning("job %s (%s): its owner stopped in phase %s; going on", owned.jid, owned.kind, owned.phase)
             if owned.phase is Phase.STAGING:
                 self._end_staging(owned)
             elif owned.phase is Phase.SCHEDULING:
                 self._schedule(owned)
             else:
                 self._remover.finish(owned)
-        except (Unreachable, OSError):
-            self._journal.disown(owned)
-            raise
 
     def _end_staging(self, record: Record) -> None:
         """What came with the request went with it: only the client can send it again."""
@@ -62,7 +66,7 @@ class Recovery:
             record,
             Phase.FINAL,
             status=JobStatus.FAILED.value,
-            message="the service stopped while it prepared the job; post it again",
+            message="the service stopped while it prepared the job, or its database was away; post it again",
             finished_at=datetime.now(UTC).timestamp(),
         )
 
@@ -79,7 +83,7 @@ class Recovery:
             return
         try:
             self._scheduler.schedule(record, record.spec)
-        except Unreachable:
+        except (Unreachable, StorageFull):
             raise
         except PfconError as error:
             self._scheduler.fail(record, str(error))

@@ -1,12 +1,15 @@
 """Taking a job away: from its engine first, then its data, then its record."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pfcon.compute.base import Mine
-from pfcon.errors import Absent, PfconError
+from pfcon.errors import Absent, Conflict, PfconError
 from pfcon.jobs.conclusion import seal_outputs
 from pfcon.jobs.ownership import any_of_ours, that_of
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.parts import Parts
+from pfcon.jobs.taking_back import TakeBacks
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobKind
 from pfcon.records import Claimed, Phase, Record
@@ -23,20 +26,18 @@ class Remover:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._journal = parts.journal
+        self.take_backs = TakeBacks(parts)
 
     def remove(self, record: Record, *, with_data: bool) -> bool:
         """Remove a job. False when the record has changed since it was read, and nothing was done.
 
         Raises Unreachable when the engine does not answer: then the removal goes on by itself later.
         """
-        if not self._journal.move(record, Phase.REMOVING, message="being removed", with_data=with_data):
-            return False
-        try:
+        with self._journal.live.on(record.claim):  # what is not done at its end, recovery goes on with
+            if not self._journal.move(record, Phase.REMOVING, message="being removed", with_data=with_data):
+                return False
             self._finish(record, with_data)
-        except BaseException:  # also a worker that is told to exit: recovery goes on with it
-            self._journal.disown(record)
-            raise
-        return True
+            return True
 
     def finish(self, record: Record) -> None:
         """Do what the record of a job in REMOVING announces."""
@@ -66,24 +67,41 @@ class Remover:
         if with_data:
             discard(self._parts.storebase.job(jid))
 
-    def abort(self, record: Record, *, with_data: bool) -> None:
-        """Leave nothing of a submission that failed. What can't be removed now is removed later."""
-        request = request_id(record.request, record.claim)
+    @contextmanager
+    def aborting(self, record: Record, *, with_data: bool) -> Iterator[None]:
+        """What is begun under a claim: where it fails, nothing of it is left. What can't be removed now, is later.
+
+        Raises Conflict instead of what came of it that somebody had ended the job meanwhile.
+        """
         try:
-            if not self._journal.move(record, Phase.REMOVING, with_data=with_data):
-                self._journal.settle(request)
-                self._leave_to_others(record, with_data)
-                return
-            try:
+            yield
+        except BaseException as error:  # also a worker that is told to exit must not leave a half-staged job
+            ended = self._abort(record, with_data=with_data)
+            if ended and isinstance(error, PfconError | OSError) and not isinstance(error, Conflict):
+                raise Conflict(f"job {record.jid} was deleted or cancelled meanwhile") from error
+            raise
+
+    def _abort(self, record: Record, *, with_data: bool) -> bool:
+        """Leave nothing of a submission that failed; whether somebody else had ended it."""
+        ended = moved = False
+        try:
+            current = self._journal.get(record.jid, record.kind)
+            ended = current is None or current.phase in (Phase.FINAL, Phase.REMOVING, Phase.REMOVED)
+            moved = self._journal.move(record, Phase.REMOVING, with_data=with_data)
+            if moved:
                 if with_data:
                     discard(self._parts.storebase.job(record.jid))  # nobody waits for what the job might still do
                 self.take_back(record)
+                self._parts.environments.drop_of(record.jid, record.claim)
                 self._journal.forget(record)
-            except (PfconError, OSError):
-                self._journal.disown(record)
-                raise
         except (PfconError, OSError) as error:
             log.warning("job %s: what is left of it is removed later: %s", record.jid, error)
+        if not moved:
+            try:
+                self.take_backs.now(record, with_data=with_data)
+            except (PfconError, OSError) as error:
+                log.warning("job %s: it is taken back later: %s", record.jid, error)
+        return ended
 
     def take_back(self, record: Record) -> None:
         """Remove a job from its engine if it is that very try of that request, and not somebody else's."""
@@ -116,11 +134,6 @@ class Remover:
             self._journal.forget(record)
         except PfconError as error:
             log.warning("job %s: its claim lapses later: %s", record.jid, error)
-
-    def _leave_to_others(self, record: Record, with_data: bool) -> None:
-        current = self._journal.get(record.jid, record.kind)
-        if with_data and (current is None or current.phase is Phase.REMOVED):
-            discard(self._parts.storebase.job(record.jid))  # staged after somebody had deleted the job
 
     def _remove_from_engine(self, kind: JobKind, name: str, mine: Mine) -> None:
         if self._parts.options.remove_jobs:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
+from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs import conclusion
 from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
-from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ class Scheduler:
         self._parts = parts
         self._remover = remover
         self._journal = parts.journal
-        self._fetches = Fetches(self._journal.note, self._prepared)
+        live = self._journal.live
+        self._fetches = Fetches(self._journal.note, self._prepared, lambda record: live.on(*record.claims))
         self._starting = threading.Semaphore(AT_ONCE)
 
     def begin(self, record: Record) -> JobInfo:
@@ -45,15 +46,19 @@ class Scheduler:
     def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
         """Give the job of a record in SCHEDULING to the engine.
 
-        Where the image has to be fetched first, that goes on in the background. Raises what the engine raises.
+        Where the image has to be fetched first, that goes on in the background. Raises what the engine raises; once
+        that has the job, nothing.
         """
         try:
             info = self._ask_engine(spec)
         except ImageMissing as waiting:
             self._journal.note(record, str(waiting))
-            self._fetches.add(self._parts.engine_of(spec.kind), record, spec)
+            self._fetches.add(self._parts.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
-        self._scheduled(record, spec, info)
+        try:
+            self._scheduled(record, spec, info)
+        except (Unreachable, StorageFull) as error:  # to begin it again would run it twice: recovery finds it there
+            log.warning("job %s: the engine has it, which is written down later: %s", spec.name, error)
         return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
@@ -85,7 +90,10 @@ class Scheduler:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
     def _prepared(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
-        """Schedule a job whose image was fetched, or not. Whatever goes wrong is told in the record."""
+        """Schedule a job whose image was fetched, or not. Whatever goes wrong is told in the record.
+
+        Raises Unreachable where it can't be told: then, as where the engine is away, recovery tries again.
+        """
         try:
             if fault is not None:
                 raise fault
@@ -93,9 +101,8 @@ class Scheduler:
                 self._journal.settle(spec.request)
                 return  # deleted meanwhile; the name may be another job's by now
             info = self._ask_engine(spec)
-        except Unreachable as error:
+        except (Unreachable, StorageFull) as error:
             self._journal.note(record, f"{error}; trying again")
-            self._journal.disown(record)  # recovery tries again
         except PfconError as error:
             self.fail(record, str(error))
             self._journal.settle(spec.request)
@@ -116,23 +123,7 @@ class Scheduler:
         if moved:
             self._drop_environment(spec)
         else:
-            self._take_back(record, spec)
-
-    def _take_back(self, record: Record, spec: JobSpec) -> None:
-        """Remove what was deleted or cancelled while the engine was asked; never a job of somebody else's.
-
-        Whoever has taken the job over meanwhile, because this process took so long, goes on with it.
-        """
-        current = self._journal.get(record.jid, record.kind)
-        if current is None or not _goes_on(current, spec.request):
-            try:
-                self._remover.take_back(replace(record, spec_json=spec.to_json()))
-            except PfconError:  # whoever wants its places looks whether it has gone
-                self._journal.settle(spec.request)
-                raise
-            self._journal.release(spec.request)
-            if spec.kind is JobKind.PLUGIN:
-                conclusion.seal_outputs(self._parts, spec.jid, spec)
+            self._remover.take_backs.now(replace(record, spec_json=spec.to_json()))
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -225,9 +216,3 @@ class Scheduler:
             self._parts.environments.drop(spec)
         except OSError as fault:
             log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
-
-
-def _goes_on(record: Record, request: str) -> bool:
-    """Whether a record says that this very try of a request is to run, or runs."""
-    waits = record.phase in (Phase.SCHEDULING, Phase.SCHEDULED)
-    return waits and record.spec is not None and record.spec.request == request

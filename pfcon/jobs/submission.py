@@ -1,6 +1,5 @@
 """From a client's request for a plugin job to a job on the engine."""
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -66,23 +65,24 @@ class Submitter:
         """
         plan = self._parts.storage.plan(request, upload)
         digest = request_digest(request, plan.digest)
-        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, places_of(self._parts, request))
-        if isinstance(claimed, Record):
-            return self._submission(claimed, self._scheduler.present(claimed))
-        record = claimed.record
-        try:
-            self._make_way(claimed)
-        except BaseException:  # what is in the way stays
-            self._remover.give_up(record)
-            raise
-        try:
-            user = self._choose_user()
-            staged = self._stage(record, request, plan, user)
-            spec = self._spec(record.jid, request, user, self._signed(request.jid, digest, record.claim))
-            return self._schedule(record, spec, staged)
-        except BaseException:  # also a worker that is told to exit must not leave a half-staged job
-            self._remover.abort(record, with_data=True)
-            raise
+        taken = self._parts.storebase.job(request.jid).is_taken()
+        places = places_of(self._parts, request)
+        with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, with_data=not taken) as claimed:
+            if isinstance(claimed, Record):
+                return self._submission(claimed, self._scheduler.present(claimed))
+            record = claimed.record
+            try:
+                self._make_way(claimed)
+                if taken and not self._journal.move(record, Phase.STAGING, still=True, with_data=True):
+                    raise _deleted(request.jid)
+            except BaseException:  # what is in the way stays
+                self._remover.give_up(record)
+                raise
+            with self._remover.aborting(record, with_data=True):
+                user = self._choose_user()
+                staged = self._stage(record, request, plan, user)
+                spec = self._spec(record.jid, request, user, self._signed(request.jid, digest, record.claim))
+                return self._schedule(record, spec, staged)
 
     def submit_copied(self, request: JobRequest) -> Submission:
         """Schedule the job on the inputs that a copy job has staged.
@@ -98,28 +98,18 @@ class Submitter:
             self._uploads.require_none_active(request.jid)
         user = self._choose_user()
         claim, places = new_claim(), places_of(self._parts, request)
-        claimed = self._claimer.claim(request.jid, JobKind.PLUGIN, digest, places, claim=claim, with_data=False)
-        if isinstance(claimed, Record):
-            return self._submission(claimed, self._scheduler.present(claimed))
-        try:
-            copied = self._copies.require_done(request.jid, copied)
-            self._make_outputs(request, user)
-            spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
-            return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
-        except BaseException:  # also a worker that is told to exit
-            self._remover.abort(claimed.record, with_data=False)
-            raise
+        values: dict[str, Any] = {"claim": claim, "with_data": False}
+        with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
+            if isinstance(claimed, Record):
+                return self._submission(claimed, self._scheduler.present(claimed))
+            with self._remover.aborting(claimed.record, with_data=False):
+                copied = self._copies.require_done(request.jid, copied)
+                self._make_outputs(request, user)
+                spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
+                return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
-        spec = self._parts.environments.keep(spec, record.claim)
-        try:
-            return self._give(record, spec, staged)
-        except BaseException:  # also a worker that is told to exit: whoever called gives the job up
-            with contextlib.suppress(OSError):  # swept later
-                self._parts.environments.drop(spec)
-            raise
-
-    def _give(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
+        spec = self._parts.environments.keep(spec, record.claim)  # swept once no record names it
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,

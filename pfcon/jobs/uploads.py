@@ -34,18 +34,15 @@ class Uploads:
             raise _gone(request.jid)
         digest = upload_digest(request, plugin)
         self._forget_earlier(request.jid, digest)
-        claimed = self._claimer.claim_operation(request, JobKind.UPLOAD, digest, "about to upload the outputs")
-        if isinstance(claimed, Record):
-            return self._scheduler.present(claimed)
-        try:
-            write_upload_order(self._parts, self._parts.storebase.job(request.jid), request)
-            return self._scheduler.begin(claimed.record)
-        except FileNotFoundError:
-            self._remover.abort(claimed.record, with_data=False)
-            raise _gone(request.jid) from None
-        except BaseException:  # also a worker that is told to exit
-            self._remover.abort(claimed.record, with_data=False)  # a later try goes on with what was uploaded
-            raise
+        with self._claimer.claimed_operation(request, JobKind.UPLOAD, digest, "about to upload the outputs") as claimed:
+            if isinstance(claimed, Record):
+                return self._scheduler.present(claimed)
+            try:
+                with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what is there
+                    write_upload_order(self._parts, self._parts.storebase.job(request.jid), request)
+                    return self._scheduler.begin(claimed.record)
+            except FileNotFoundError:
+                raise _gone(request.jid) from None
 
     def require_ended(self, jid: JobId, plugin: Record | None) -> Record:
         """The record of a plugin job that has ended, well or not. Raises Conflict with the reason, Unreachable."""

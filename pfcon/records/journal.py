@@ -2,28 +2,51 @@
 
 A *claim* is the right to act on a job. It is a random value in the row, changed with every new owner, and every
 update names it: who has lost the claim can't write any more. Owners are service processes that renew a lease; when
-one dies, its jobs are found by ``abandoned`` and taken over.
+one dies, or has ended its work on a claim without writing that down, its jobs are found by ``abandoned`` and taken
+over. See ``live_claims.py`` for the latter: it is for the process itself to find those, and for others to wait.
 """
 
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Insert, Update, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_lives
-from pfcon.records.places import DROP, HOLD, RELEASE, RELEASE_ENDED, RELEASE_JOBLESS, SETTLE, Held, Place, take_places
-from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, request_id, unsigned
+from pfcon.records.live_claims import LiveClaims
+from pfcon.records.places import (
+    DROP,
+    HELD_BY,
+    HOLD,
+    RELEASE,
+    RELEASE_ENDED,
+    RELEASE_JOBLESS,
+    SETTLE,
+    Held,
+    Place,
+    take_places,
+)
+from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, first_claim, request_id, unsigned
+from pfcon.records.rows import (
+    BEFORE,
+    IN_PHASE,
+    INSERT,
+    SELECT_ONE,
+    SELECT_OWNED,
+    naming,
+    of_job,
+    record_of,
+    storable,
+)
+from pfcon.records.rows import DELETE as DELETE_ROW
 from pfcon.records.schema import answering, jobs, services
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
-_ORDER = {phase: number for number, phase in enumerate(Phase)}
 
 
 class _LostError(Exception):
@@ -41,11 +64,14 @@ class Journal:
 
     One object serves all threads of a process and stands for that process as an owner. It may be made before a fork:
     each process is an owner of its own, and ``connect`` is called on first use.
+    ``live``: the claims that are worked on; enter a claim there before it is written, until the work has ended.
     """
 
     def __init__(self, connect: Callable[[], Engine]) -> None:
         self._connect = connect
         self._id = uuid.uuid4()
+        self._leased = ""  # the owner whose lease is written
+        self.live = LiveClaims()
 
     @property
     def owner(self) -> str:
@@ -72,6 +98,13 @@ class Journal:
             if renewed.rowcount == 0:
                 connection.execute(insert(services).values(values))
                 self._tidy(connection)
+        self._leased = self.owner
+
+    def _own(self) -> str:
+        """The calling process, with a lease: to others, an owner without one would be dead."""
+        if self._leased != self.owner:
+            self.renew_lease()
+        return self.owner
 
     def _tidy(self, connection: Connection) -> None:
         """Delete what nobody asks for any more; done once in the life of a process."""
@@ -89,9 +122,13 @@ class Journal:
     def get(self, jid: JobId, kind: JobKind) -> Record | None:
         """The row of a job, or None."""
         with answering(), self._database.connect() as connection:
-            rows = connection.execute(_SELECT_ONE, {"jid": jid, "kind": kind.value}).mappings()
+            rows = connection.execute(SELECT_ONE, {"jid": jid, "kind": kind.value}).mappings()
             row = rows.one_or_none()
-        return _record(row, owned=owner_lives(row)) if row else None
+        return self._read(row) if row else None
+
+    def _read(self, row: Mapping[Any, Any]) -> Record:
+        mine = row["owner"] is not None and row["owner"] == self.owner
+        return record_of(row, owned=row["claim"] in self.live if mine else owner_lives(row))
 
     def claim(
         self, jid: JobId, kind: JobKind, request: str, places: Iterable[Place] = (), **values: Any
@@ -100,14 +137,15 @@ class Journal:
 
         A job that ended badly or was removed is replaced. Of any number of callers at once, one gets Claimed.
         ``places``: what the job mounts of users' directories. Where other jobs' places are in the way: Blocked.
-        ``values`` are columns of the new row that differ from those of a job whose inputs are about to be staged.
+        ``values`` are columns of the new row that differ from those of a job whose inputs are about to be staged;
+        ``claim`` among them is one that the caller has entered in ``live``.
         """
         wanted = tuple(places)
         while True:
-            fresh = _storable({**self._fresh_row(jid, kind, request), **values})
-            claimed = _record(fresh, owned=fresh["owner"] is not None)
+            fresh = storable({**self._fresh_row(jid, kind, request), **values})
+            claimed = record_of(fresh, owned=fresh["owner"] is not None)
             try:
-                if blocked := self._write_claim(_INSERT, claimed, fresh, wanted):
+                if blocked := self._write_claim(INSERT, claimed, fresh, wanted):
                     return blocked
                 return Claimed(claimed, None)
             except IntegrityError:
@@ -118,8 +156,8 @@ class Journal:
                 return found
             columns = {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}
             try:
-                statement = _IN_PHASE[found.phase]
-                if blocked := self._write_claim(statement, claimed, {**columns, **_naming(found)}, wanted):
+                statement = IN_PHASE[found.phase]
+                if blocked := self._write_claim(statement, claimed, {**columns, **naming(found)}, wanted):
                     return blocked
                 return Claimed(claimed, found)
             except _LostError:
@@ -141,13 +179,13 @@ class Journal:
             return Blocked(blocked.held)
         return None
 
-    def take_over(self, record: Record) -> Record | None:
-        """Become the owner of an interrupted job; None when another process was faster."""
-        mine = replace(record, claim=uuid.uuid4().hex, changed_at=time.time(), owned=True)
-        values = {"claim": mine.claim, "owner": self.owner, "changed_at": mine.changed_at}
+    def take_over(self, record: Record, claim: str) -> Record | None:
+        """Become the owner of an interrupted job, under a claim entered in ``live``; None when another was faster."""
+        mine = replace(record, claim=claim, changed_at=time.time(), owned=True)
+        values = {"claim": mine.claim, "owner": self._own(), "changed_at": mine.changed_at}
         with answering(), self._database.begin() as connection:
-            connection.execute(DROP, _naming(record))  # that owner asks the engine for nothing any more
-            done = connection.execute(_IN_PHASE[record.phase], {**values, **_naming(record)})
+            connection.execute(DROP, naming(record))  # that owner asks the engine for nothing any more
+            done = connection.execute(IN_PHASE[record.phase], {**values, **naming(record)})
         return mine if done.rowcount else None
 
     def move(
@@ -169,35 +207,29 @@ class Journal:
         if phase not in OWNED:
             values["owner"] = None
         elif phase is Phase.REMOVING:
-            values["owner"] = self.owner
+            values["owner"] = self._own()
         with answering(), self._database.begin() as connection:
-            statement = _IN_PHASE[record.phase] if still else _BEFORE[phase]
-            done = connection.execute(statement, {**_storable(values), **_naming(record)})
+            statement = IN_PHASE[record.phase] if still else BEFORE[phase]
+            done = connection.execute(statement, {**storable(values), **naming(record)})
             if done.rowcount and settled:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
-                connection.execute(RELEASE_ENDED, _of_job(record))
+                connection.execute(RELEASE_ENDED, of_job(record))
         return bool(done.rowcount)
 
     def note(self, record: Record, message: str) -> bool:
         """Tell users what is going on. False when the claim is lost or the phase has passed."""
-        return self._update(_IN_PHASE[record.phase], record, {"message": message})
-
-    def disown(self, record: Record) -> None:
-        """Give a job up; it is ``abandoned`` until somebody takes it over."""
-        with answering(), self._database.begin() as connection:
-            connection.execute(DROP, _naming(record))  # that owner asks the engine for nothing any more
-            connection.execute(_UPDATE, {"owner": None, **_naming(record)})
+        return self._update(IN_PHASE[record.phase], record, {"message": message})
 
     def forget(self, record: Record) -> None:
         """Delete the row of a claim that came to nothing, and its places."""
         with answering(), self._database.begin() as connection:
-            connection.execute(_DELETE, _naming(record))
+            connection.execute(DELETE_ROW, naming(record))
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
 
     def hold(self, request: str) -> None:
         """Say that this process is about to ask the engine for a try of a job (``request_id``, signed or not)."""
-        self._change_places(HOLD, {"of_request": unsigned(request), "new_holder": self.owner})
+        self._change_places(HOLD, {"of_request": unsigned(request), "new_holder": self._own()})
 
     def settle(self, request: str) -> None:
         """Say that nobody asks the engine for that try any more: what it knows of the job is all there is."""
@@ -214,15 +246,23 @@ class Journal:
     def abandoned(self) -> list[Record]:
         """The jobs whose owner has died or given up in the middle of something."""
         with answering(), self._database.connect() as connection:
-            rows = connection.execute(_SELECT_OWNED).mappings().all()
-        return [record for row in rows if (record := _record(row, owned=owner_lives(row))).interrupted]
+            rows = connection.execute(SELECT_OWNED).mappings().all()
+        return [record for row in rows if (record := self._read(row)).interrupted]
+
+    def settle_abandoned(self) -> None:
+        """``settle`` the tries for which this process is said to ask the engine, though it has ended that."""
+        with answering(), self._database.begin() as connection:
+            requests = connection.execute(HELD_BY, {"of_holder": self.owner}).scalars().all()
+            for request in requests:
+                if first_claim(request) not in self.live:
+                    connection.execute(SETTLE, {"of_request": request})
 
     def _fresh_row(self, jid: JobId, kind: JobKind, request: str) -> dict[str, Any]:
         return {
             "jid": jid,
             "kind": kind.value,
             "claim": uuid.uuid4().hex,
-            "owner": self.owner,
+            "owner": self._own(),
             "phase": Phase.STAGING.value,
             "request": request,
             "spec": "",
@@ -238,61 +278,5 @@ class Journal:
 
     def _update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
         with answering(), self._database.begin() as connection:
-            done = connection.execute(statement, {**_storable(values), **_naming(record)})
+            done = connection.execute(statement, {**storable(values), **naming(record)})
         return bool(done.rowcount)
-
-
-def _storable(values: dict[str, Any]) -> dict[str, Any]:
-    """Texts as every database takes them: names of files may hold bytes that are no UTF-8, and logs NUL."""
-    return {name: _plain(value) if isinstance(value, str) else value for name, value in values.items()}
-
-
-def _plain(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
-
-
-def _of_job(record: Record) -> dict[str, str]:
-    return {"of_jid": record.jid, "of_kind": record.kind.value}
-
-
-def _naming(record: Record) -> dict[str, str]:
-    return {"of_jid": record.jid, "of_kind": record.kind.value, "of_claim": record.claim}
-
-
-# Statements are built once: that takes longer than the database does. The parameters of an update say what it sets.
-_SAME_CLAIM = and_(
-    jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"), jobs.c.claim == bindparam("of_claim")
-)
-_INSERT = insert(jobs)
-_DELETE = delete(jobs).where(_SAME_CLAIM)
-_UPDATE = update(jobs).where(_SAME_CLAIM)
-_IN_PHASE = {phase: _UPDATE.where(jobs.c.phase == phase.value) for phase in Phase}
-_BEFORE = {
-    phase: _UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
-    for phase in Phase
-}
-_SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
-    services, services.c.id == jobs.c.owner
-)
-_SELECT_ONE = _SELECT.where(jobs.c.jid == bindparam("jid"), jobs.c.kind == bindparam("kind"))
-_SELECT_OWNED = _SELECT.where(jobs.c.phase.in_([phase.value for phase in OWNED]))
-
-
-def _record(row: Mapping[Any, Any], *, owned: bool) -> Record:
-    return Record(
-        jid=JobId(row["jid"]),
-        kind=JobKind(row["kind"]),
-        claim=row["claim"],
-        phase=Phase(row["phase"]),
-        request=row["request"],
-        status=JobStatus(row["status"]),
-        message=row["message"],
-        logs=row["logs"],
-        finished_at=None if row["finished_at"] is None else datetime.fromtimestamp(row["finished_at"], UTC),
-        changed_at=row["changed_at"],
-        nfiles=row["nfiles"],
-        notes=tuple(row["notes"].splitlines()),
-        with_data=row["with_data"],
-        owned=owned,
-        spec_json=row["spec"],
-    )

@@ -102,6 +102,7 @@ _SELECT = select(places, services.c.expires_at, services.c.host, services.c.pid,
 _OF_REQUEST = places.c.request == bindparam("of_request")
 _OF_JOB = and_(places.c.jid == bindparam("of_jid"), places.c.kind == bindparam("of_kind"))
 HOLD = update(places).where(_OF_REQUEST).values(holder=bindparam("new_holder"))
+HELD_BY = select(places.c.request).where(places.c.holder == bindparam("of_holder")).distinct()
 SETTLE = update(places).where(_OF_REQUEST).values(holder=None)
 RELEASE = delete(places).where(_OF_REQUEST)
 _OWNER = select(jobs.c.owner).where(

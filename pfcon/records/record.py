@@ -33,6 +33,11 @@ def unsigned(request: str) -> str:
     return ".".join(request.split(".")[:2])
 
 
+def first_claim(request: str) -> str:
+    """The claim with which a try of a request began, in what an engine keeps with the job; "" where it names none."""
+    return request.split(".")[1] if "." in request else ""
+
+
 @dataclass(frozen=True)
 class Record:
     """One row as it was read. ``owned``: a living service process acts on the job now."""
@@ -62,6 +67,11 @@ class Record:
     def name(self) -> str:
         """The job's name on its engine: the one under which it was scheduled, which may be of an earlier release."""
         return self.spec.name if self.spec else self.kind.engine_name(self.jid)
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """What is live while the job is worked on: its claim, and the one under which this try of it began."""
+        return (self.claim, first_claim(self.spec.request)) if self.spec else (self.claim,)
 
     @property
     def info(self) -> JobInfo:

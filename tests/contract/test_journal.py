@@ -20,8 +20,10 @@ PLUGIN = JobKind.PLUGIN
 
 
 def claimed(journal: Journal, request: str = "r1") -> Record:
+    """One that is worked on."""
     found = journal.claim(JID, PLUGIN, request)
     assert isinstance(found, Claimed)
+    journal.live.begin(found.record.claim)
     return found.record
 
 
@@ -90,8 +92,8 @@ def test_phases_only_move_forward_and_a_final_state_never_changes(journal: Journ
 def test_an_owner_that_lost_its_claim_can_write_nothing(database: tuple[str | None, Path], journal: Journal) -> None:
     record = claimed(journal)
     with open_journal(database) as other:
-        assert other.take_over(record) is not None
-        assert journal.take_over(record) is None
+        assert other.take_over(record, "new") is not None
+        assert journal.take_over(record, "new") is None
     assert not journal.note(record, "still me")
     assert not journal.move(record, Phase.SCHEDULING)
 
@@ -103,7 +105,7 @@ def test_a_job_of_a_process_that_ended_is_abandoned(database: tuple[str | None, 
         journal.end_lease()
         assert [found.jid for found in other.abandoned()] == [JID]
         assert other.abandoned()[0].interrupted
-        taken = other.take_over(record)
+        taken = other.take_over(record, "new")
         assert taken is not None
         assert taken.owned
         assert other.abandoned() == []
@@ -182,10 +184,26 @@ def test_scheduled_and_final_jobs_have_no_owner_and_are_never_abandoned(journal:
     assert journal.abandoned() == []
 
 
-def test_a_disowned_job_is_abandoned_at_once(journal: Journal) -> None:
-    record = claimed(journal)
-    journal.disown(record)
-    assert [found.claim for found in journal.abandoned()] == [record.claim]
+def test_a_job_that_its_living_owner_works_on_no_more_is_abandoned_to_that_owner(
+    database: tuple[str | None, Path], journal: Journal
+) -> None:
+    with journal.live.on("c"):
+        found = journal.claim(JID, PLUGIN, "r", claim="c")
+        assert isinstance(found, Claimed)
+        assert journal.abandoned() == []
+        with journal.live.on("c"):  # handed over to another thread, say
+            pass
+        assert journal.abandoned() == []
+    assert [found.claim for found in journal.abandoned()] == ["c"]
+    with open_journal(database) as other:
+        assert other.abandoned() == []  # it can't know
+
+
+def test_a_claim_is_not_abandoned_before_the_lease_of_its_owner_was_written(database: tuple[str | None, Path]) -> None:
+    with open_journal(database) as other:
+        journal = Journal(lambda: other._database)
+        assert isinstance(journal.claim(JID, PLUGIN, "r"), Claimed)
+        assert other.abandoned() == []
 
 
 def test_sqlite_overwrites_what_is_deleted(tmp_path: Path) -> None:

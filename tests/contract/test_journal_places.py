@@ -161,7 +161,7 @@ def test_a_forgotten_claim_leaves_no_place(database: Database, journal: Journal)
 def test_who_takes_a_job_over_asks_for_nothing_until_he_says_so(database: Database, journal: Journal) -> None:
     record = claim(journal, A, writes("out"))
     with open_journal(database) as other:
-        taken = other.take_over(record)
+        taken = other.take_over(record, "new")
         assert taken is not None
         found = blocked(journal, B, reads("out"))
         assert found is not None
@@ -170,8 +170,21 @@ def test_who_takes_a_job_over_asks_for_nothing_until_he_says_so(database: Databa
         held = blocked(journal, B, reads("out"))
         assert held is not None
         assert held.by == (replace(found.by[0], asking=True),)
-        other.disown(taken)
+        other.settle_abandoned()
         assert blocked(journal, B, reads("out")) == found
+
+
+def test_who_asks_the_engine_no_more_is_found_out_by_himself(journal: Journal) -> None:
+    with journal.live.on("c"):
+        assert isinstance(journal.claim(A, PLUGIN, "r", [writes("out")], claim="c"), Claimed)
+        journal.settle_abandoned()
+        held = blocked(journal, B, reads("out"))
+        assert held is not None
+        assert held.by[0].asking
+    journal.settle_abandoned()
+    found = blocked(journal, B, reads("out"))
+    assert found is not None
+    assert not found.by[0].asking
 
 
 def _claim_and_die(database: Database) -> None:

@@ -52,7 +52,6 @@ def waiting(parts: Parts, spec: JobSpec, *, recorded: bool = False) -> Record:
     assert parts.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
     record = parts.journal.get(spec.jid, JobKind.PLUGIN)
     assert record
-    parts.journal.disown(record)
     return record
 
 

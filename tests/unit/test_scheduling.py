@@ -56,7 +56,7 @@ def test_who_is_late_leaves_a_job_to_the_process_that_has_taken_it_over(parts: P
     record, spec = claimed(parts, compute.shell('until test -e "$1/go"; do sleep 0.05; done'))
 
     def take_over() -> None:
-        mine = parts.journal.take_over(record)
+        mine = parts.journal.take_over(record, "new")
         assert mine is not None
         scheduler.schedule(mine, spec)
 

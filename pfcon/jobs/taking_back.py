@@ -1,0 +1,71 @@
+"""Taking a job back from its engine that somebody ended while the engine was asked to begin it."""
+
+import logging
+import threading
+
+from pfcon.errors import PfconError
+from pfcon.jobs.conclusion import seal_outputs
+from pfcon.jobs.ownership import that_of
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.trash import discard
+from pfcon.models import JobKind
+from pfcon.records import Phase, Record, unsigned
+
+log = logging.getLogger(__name__)
+
+
+class TakeBacks:
+    """What can't be taken back now, because the records or the engine are away, is tried again by this process.
+
+    Nobody else would look: the record speaks of the job no more. Safe across threads.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._journal = parts.journal
+        self._lock = threading.Lock()
+        self._owed: dict[str, tuple[Record, bool]] = {}
+
+    def now(self, record: Record, *, with_data: bool = False) -> None:
+        """Take a try of a job back, unless whoever has taken it over goes on with it; never a job of somebody else's.
+
+        with_data: and what was staged for it. Raises what is in the way; then it is tried again later.
+        """
+        with self._lock:
+            self._owed[record.claim] = (record, with_data)
+        self._take_back(record, with_data)
+        with self._lock:
+            self._owed.pop(record.claim, None)
+
+    def again(self) -> None:
+        """Try what could not be done before."""
+        with self._lock:
+            owed = list(self._owed.values())
+        for record, with_data in owed:
+            if record.claim in self._journal.live:
+                continue  # its own work has not ended yet
+            try:
+                self.now(record, with_data=with_data)
+            except (PfconError, OSError) as error:
+                log.warning("job %s: it can't be taken back yet: %s", record.jid, error)
+
+    def _take_back(self, record: Record, with_data: bool) -> None:
+        request = record.spec.request if record.spec else request_id(record.request, record.claim)
+        current = self._journal.get(record.jid, record.kind)
+        if current is not None and _goes_on(current, record, request):
+            return
+        self._parts.engine_of(record.kind).remove(record.name, that_of(self._parts, record))
+        self._journal.release(request)
+        if record.kind is JobKind.PLUGIN and record.spec:
+            seal_outputs(self._parts, record.jid, record.spec)
+        if with_data and (current is None or current.phase is Phase.REMOVED):
+            discard(self._parts.storebase.job(record.jid))  # staged after somebody had deleted the job
+
+
+def _goes_on(current: Record, record: Record, request: str) -> bool:
+    """Whether a record says that this very try is to run, or runs; or recovery is about to find it."""
+    if current.phase not in (Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED):
+        return False
+    if current.claim == record.claim:
+        return True
+    return current.spec is not None and unsigned(current.spec.request) == unsigned(request)

@@ -1,0 +1,69 @@
+"""The journal's statements, and rows as they are written and read."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, insert, select, update
+
+from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.record import OWNED, Phase, Record
+from pfcon.records.schema import jobs, services
+
+_ORDER = {phase: number for number, phase in enumerate(Phase)}
+
+
+def storable(values: dict[str, Any]) -> dict[str, Any]:
+    """Texts as every database takes them: names of files may hold bytes that are no UTF-8, and logs NUL."""
+    return {name: _plain(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
+
+
+def of_job(record: Record) -> dict[str, str]:
+    return {"of_jid": record.jid, "of_kind": record.kind.value}
+
+
+def naming(record: Record) -> dict[str, str]:
+    return {"of_jid": record.jid, "of_kind": record.kind.value, "of_claim": record.claim}
+
+
+# Statements are built once: that takes longer than the database does. The parameters of an update say what it sets.
+_SAME_CLAIM = and_(
+    jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"), jobs.c.claim == bindparam("of_claim")
+)
+INSERT = insert(jobs)
+DELETE = delete(jobs).where(_SAME_CLAIM)
+UPDATE = update(jobs).where(_SAME_CLAIM)
+IN_PHASE = {phase: UPDATE.where(jobs.c.phase == phase.value) for phase in Phase}
+BEFORE = {
+    phase: UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
+    for phase in Phase
+}
+SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
+    services, services.c.id == jobs.c.owner
+)
+SELECT_ONE = SELECT.where(jobs.c.jid == bindparam("jid"), jobs.c.kind == bindparam("kind"))
+SELECT_OWNED = SELECT.where(jobs.c.phase.in_([phase.value for phase in OWNED]))
+
+
+def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
+    return Record(
+        jid=JobId(row["jid"]),
+        kind=JobKind(row["kind"]),
+        claim=row["claim"],
+        phase=Phase(row["phase"]),
+        request=row["request"],
+        status=JobStatus(row["status"]),
+        message=row["message"],
+        logs=row["logs"],
+        finished_at=None if row["finished_at"] is None else datetime.fromtimestamp(row["finished_at"], UTC),
+        changed_at=row["changed_at"],
+        nfiles=row["nfiles"],
+        notes=tuple(row["notes"].splitlines()),
+        with_data=row["with_data"],
+        owned=owned,
+        spec_json=row["spec"],
+    )
