@@ -46,6 +46,7 @@ class RawMember:
     crc: int | None = None
     offset: int | None = None
     extra: bytes = b""  # in the central directory
+    local_extra: bytes = b""
     maker: int = 3
     attributes: int | None = None
     payload: bytes | None = None
@@ -92,7 +93,8 @@ def raw_zip(*members: RawMember, count: int | None = None, prefix: bytes = b"") 
         size = len(member.data) if member.size is None else member.size
         offset = len(body) if member.offset is None else member.offset
         common = struct.pack("<HHHHHLLL", 20, member.flags, member.method, 0, 0x21, crc, npacked, size)
-        body += b"PK\x03\x04" + common + struct.pack("<HH", len(member.name), 0) + member.name + payload
+        body += b"PK\x03\x04" + common + struct.pack("<HH", len(member.name), len(member.local_extra))
+        body += member.name + member.local_extra + payload
         attributes = member.mode << 16 if member.attributes is None else member.attributes
         central += b"PK\x01\x02" + struct.pack("<BB", 20, member.maker) + common
         central += struct.pack("<HHHHHLL", len(member.name), len(member.extra), 0, 0, 0, attributes, offset)
