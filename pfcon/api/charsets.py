@@ -1,4 +1,4 @@
-"""The character sets that a multipart field may say that it is in (RFC 7578, 4.5; names as IANA registers them).
+"""The character sets that a multipart field may say that it is in (RFC 7578, 4.5), by the names that Python has for them.
 
 A list, and not all that Python knows: some of its codecs, such as punycode or unicode_escape, are none, and take long.
 """
@@ -10,9 +10,9 @@ _KNOWN = frozenset(
     for name in (
         *("utf-8", "utf-8-sig", "us-ascii", "utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be"),
         *(f"iso-8859-{part}" for part in range(1, 17) if part != 12),  # which there never was
-        *(f"windows-{page}" for page in (874, *range(1250, 1259))),
+        *(f"windows-{page}" for page in range(1250, 1259)),
         *("ibm437", "ibm850", "ibm852", "ibm866", "koi8-r", "koi8-u", "macintosh", "tis-620"),
-        *("shift_jis", "windows-31j", "euc-jp", "iso-2022-jp", "gb2312", "gbk", "gb18030", "big5", "euc-kr"),
+        *("shift_jis", "cp932", "euc-jp", "iso-2022-jp", "gb2312", "gbk", "gb18030", "big5", "euc-kr"),
     )
 )
 
