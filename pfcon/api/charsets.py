@@ -1,4 +1,4 @@
-"""The character sets that a multipart field may say that it is in (RFC 7578, 4.5), by the names that Python has for them.
+"""The character sets that a multipart field may say that it is in (RFC 7578, 4.5), by Python's names for them.
 
 A list, and not all that Python knows: some of its codecs, such as punycode or unicode_escape, are none, and take long.
 """
