@@ -105,6 +105,9 @@ def _absolute(name: str) -> Exception:
 
 
 def _normal(name: str) -> str:
+    most = len(name) if name.isascii() else 4 * len(name)
+    if most <= NAME_MAX and not (name[0] in "./" or "//" in name or "/." in name or "\0" in name):  # nearly all
+        return name.removesuffix("/")
     if "\0" in name:
         raise bad_member(name, f"has a NUL in its name; {_AGAIN}")
     if name.startswith("/"):
@@ -112,7 +115,6 @@ def _normal(name: str) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise bad_member(name, "has '..' in its name; pack it from within the folder that holds it")
-    most = len(name) if name.isascii() else 4 * len(name)
     if most > NAME_MAX and any(len(part.encode()) > NAME_MAX for part in parts):
         raise bad_member(name, f"has a name of more than {NAME_MAX} bytes between slashes; shorten it")
     if most > PATH_MAX and len("/".join(parts).encode()) > PATH_MAX:
