@@ -7,7 +7,8 @@ from array import array
 from collections.abc import Hashable
 from typing import IO
 
-_SMALLEST = 256  # slots; a power of two
+_FEW = 16_384  # keys in a dict, which is faster and takes 150 bytes for each
+_SMALLEST = 65_536  # slots, for more keys; a power of two
 _MARKS = 7
 _BLOCK = 512 << 10  # characters of names
 _KEY = (1 << 64) - 1 - _MARKS
@@ -21,22 +22,29 @@ class Marks:
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * _SMALLEST))
+        self._few: dict[int, int] | None = {}
+        self._slots = array("Q")
         self.count = 0
 
     def of(self, key: Hashable) -> int:
         """The marks of a key; 0 where it has none."""
-        value, slots, last = hash(key) & _KEY, self._slots, len(self._slots) - 1
-        at = (value >> 3) & last
-        while there := slots[at]:
-            if there & _KEY == value:
-                return there & _MARKS
-            at = (at + 1) & last
-        return 0
+        value = hash(key) & _KEY
+        if self._few is not None:
+            return self._few.get(value, 0)
+        return self._slots[self._place(value)] & _MARKS
 
     def add(self, key: Hashable, marks: int) -> int:
         """Add marks to those of a key, which come back as they were. ``count`` is the number of keys with marks."""
-        value, slots, last = hash(key) & _KEY, self._slots, len(self._slots) - 1
+        value = hash(key) & _KEY
+        if (few := self._few) is not None:
+            before = few.get(value, 0)
+            few[value] = before | marks
+            if not before:
+                self.count += 1
+                if self.count > _FEW:
+                    self._become_many(few)
+            return before
+        slots, last = self._slots, len(self._slots) - 1
         at = (value >> 3) & last
         while there := slots[at]:
             if there & _KEY == value:
@@ -49,16 +57,24 @@ class Marks:
             self._grow()
         return 0
 
+    def _place(self, value: int) -> int:
+        """The slot of a key, or the free one that it would have."""
+        slots, last = self._slots, len(self._slots) - 1
+        at = (value >> 3) & last
+        while (there := slots[at]) and there & _KEY != value:
+            at = (at + 1) & last
+        return at
+
+    def _become_many(self, few: dict[int, int]) -> None:
+        self._few, self._slots = None, array("Q", bytes(8 * _SMALLEST))
+        for value, marks in few.items():
+            self._slots[self._place(value)] = value | marks
+
     def _grow(self) -> None:
-        slots = array("Q", bytes(16 * len(self._slots)))
-        last = len(slots) - 1
-        for value in self._slots:
+        old, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
+        for value in old:
             if value:
-                at = (value >> 3) & last
-                while slots[at]:
-                    at = (at + 1) & last
-                slots[at] = value
-        self._slots = slots
+                self._slots[self._place(value & _KEY)] = value
 
 
 class Names:

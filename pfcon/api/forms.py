@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
+from pfcon.api.charsets import text_of
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
 from pfcon.paths import StoreBase
 from pfcon.reservation import STEP, Reservation
@@ -146,6 +147,7 @@ class _MultipartReader:
         self._spool = spool
         self._form = Form()
         self._name = ""
+        self._charset: str | None = None
         self._value: list[bytes] = []
         self._field_bytes = 0
         self._upload_bytes = 0
@@ -158,7 +160,7 @@ class _MultipartReader:
         elif isinstance(event, (bytes, bytearray)):
             self._take_piece(event)
         else:
-            self._name = event.name
+            self._name, self._charset = event.name, event.charset
             self._value = []
             self._uploads += self._name == UPLOAD_FIELD
             if self._uploads > 1 and self._spool is not None:
@@ -180,9 +182,9 @@ class _MultipartReader:
         if self._name == UPLOAD_FIELD:
             return
         try:
-            self._form.add(self._name, b"".join(self._value).decode())
-        except UnicodeDecodeError:
-            raise InvalidFields({self._name: "must be UTF-8 text"}) from None
+            self._form.add(self._name, text_of(b"".join(self._value), self._charset))
+        except ValueError as fault:
+            raise InvalidFields({self._name: str(fault)}) from None
 
     def form(self) -> Form:
         """What was read."""

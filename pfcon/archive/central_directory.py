@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pfcon.archive.faults import bad_zip
+from pfcon.archive.faults import NO_ZIP64, bad_zip
 
 _END = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
@@ -17,6 +17,8 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _ENTRY = struct.Struct("<4s4B4HL2L5H2L")
 _MAX_COMMENT = 0xFFFF
 _IS_IN_EXTRA = 0xFFFFFFFF
+_ZIP64 = 1  # an extra field's kind
+_LOST = 1 << 32  # bytes: where 32 bits begin anew
 _BLOCK = 1 << 20
 
 
@@ -30,16 +32,22 @@ class Directory(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One record of the central directory, unchecked. ``offset`` is that of the local header in the file."""
+    """One record of the central directory, unchecked. ``offset`` is that of the local header in the file.
+
+    maker: the system that the attributes are of (APPNOTE 4.4.2). attributes: the external ones: of most systems, an
+    st_mode is their upper half. extra: all extra fields.
+    """
 
     name: bytes
-    mode: int  # st_mode of the member's maker, 0 where it has none
-    encrypted: bool
+    maker: int
+    flags: int
+    attributes: int
     method: int
     crc: int
     packed: int
     size: int
     offset: int
+    extra: bytes
 
 
 def find_directory(fd: int, file_size: int) -> Directory:
@@ -55,10 +63,12 @@ def find_directory(fd: int, file_size: int) -> Directory:
     if big is not None:
         end, disk, start_disk, count, size, offset = big
     if disk or start_disk:
-        raise bad_zip("it is one part of several")
+        raise bad_zip("it is one part of several; join them with `zip -s 0` or 7-Zip")
     shift = end - size - offset
     if shift < 0:
         raise bad_zip("its central directory lies outside of it")
+    if shift and shift % _LOST == 0 and big is None:
+        raise bad_zip(f"it has more than 4 GiB and no ZIP64 records; {NO_ZIP64}")
     return Directory(offset + shift, size, count, shift)
 
 
@@ -99,35 +109,42 @@ def _parse(buffer: bytes, at: int, shift: int) -> tuple[Entry, int]:
     if len(buffer) - at < _ENTRY.size or not buffer.startswith(b"PK\x01\x02", at):
         raise bad_zip("its central directory is damaged")
     record = _ENTRY.unpack_from(buffer, at)
-    flags, method, crc, packed, size = record[5], record[6], record[9], record[10], record[11]
-    name_length, extra_length, comment_length = record[12:15]
-    external, offset = record[17], record[18]
+    _, _, maker, _, _, flags, method, _, _, crc, packed, size = record[:12]
+    name_length, extra_length, comment_length, _, _, attributes, offset = record[12:]
     name_at = at + _ENTRY.size
     extra_at = name_at + name_length
     after = extra_at + extra_length + comment_length
     if after > len(buffer):
         raise bad_zip("its central directory is cut off")
+    extra = buffer[extra_at : extra_at + extra_length]
     if _IS_IN_EXTRA in (packed, size, offset):
-        size, packed, offset = _from_extra(buffer[extra_at : extra_at + extra_length], size, packed, offset)
+        size, packed, offset = _whole(extra, size, packed, offset)
     name = buffer[name_at:extra_at]
-    entry = Entry(name, external >> 16, bool(flags & 0x41), method, crc, packed, size, offset + shift)
-    return entry, after
+    return Entry(name, maker, flags, attributes, method, crc, packed, size, offset + shift, extra), after
 
 
-def _from_extra(extra: bytes, *fields: int) -> list[int]:
-    """The ZIP64 extra field holds, in this order, those of size, packed size and offset that did not fit."""
+def extra_field(extra: bytes, wanted: int) -> bytes | None:
+    """The content of the first extra field of a kind; None where there is none."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
-        if kind == 1:
-            found, position, end = [], at + 4, min(at + 4 + length, len(extra))
-            for value in fields:
-                if value == _IS_IN_EXTRA:
-                    if position + 8 > end:
-                        raise bad_zip("a ZIP64 field is cut off")
-                    value = struct.unpack_from("<Q", extra, position)[0]  # noqa: PLW2901 - the same quantity, whole
-                    position += 8
-                found.append(value)
-            return found
+        if kind == wanted:
+            return extra[at + 4 : at + 4 + length]
         at += 4 + length
-    return list(fields)
+    return None
+
+
+def _whole(extra: bytes, *fields: int) -> list[int]:
+    """The ZIP64 extra field holds, in this order, those of size, packed size and offset that did not fit."""
+    field = extra_field(extra, _ZIP64)
+    if field is None:
+        return list(fields)
+    found, at = [], 0
+    for value in fields:
+        if value == _IS_IN_EXTRA:
+            if at + 8 > len(field):
+                raise bad_zip("a ZIP64 field is cut off")
+            value = struct.unpack_from("<Q", field, at)[0]  # noqa: PLW2901 - the same quantity, whole
+            at += 8
+        found.append(value)
+    return found

@@ -1,13 +1,15 @@
 """Members as the bytes that they hold."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from pfcon.archive.deflate import CODEC
-from pfcon.archive.faults import bad_zip, shown_name
-from pfcon.archive.members import LOCAL_HEADER_BYTES, STORED, Member
+from pfcon.archive.faults import NO_ZIP64, bad_zip, shown_name
+from pfcon.archive.members import LOCAL_HEADER_BYTES, Member
+from pfcon.archive.methods import DEFLATED, FAULTS, STORED, unpacker
 
 CHUNK = 128 << 10  # bytes of one read and at most of one write
+_DEFLATE_MOST = 1032  # bytes that a byte of a deflate stream may stand for
 
 
 def read_small(fd: int, member: Member) -> bytes:
@@ -19,11 +21,19 @@ def read_small(fd: int, member: Member) -> bytes:
 def verify(member: Member, size: int, crc: int) -> None:
     """Raises InvalidFields when a member is not what it says it is."""
     if size > member.size:
-        raise bad_zip(f"member {shown_name(member.path)} holds more than the {member.size} bytes it declares")
+        large = member.size + (1 << 32) <= member.packed * _DEFLATE_MOST
+        raise bad_zip(
+            f"member {shown_name(member.path)} holds more than the {member.size} bytes it declares"
+            + (f"; if it has more than 4 GiB: {NO_ZIP64}" if large else "")
+        )
     if size < member.size:
         raise bad_zip(f"member {shown_name(member.path)} holds {size} of the {member.size} bytes it declares")
     if crc != member.crc:
         raise bad_zip(f"member {shown_name(member.path)} has a wrong CRC-32")
+
+
+def _damaged(member: Member) -> Exception:
+    return bad_zip(f"member {shown_name(member.path)} can't be unpacked: its data are damaged")
 
 
 def _data_start(header: bytes | memoryview, member: Member) -> int:
@@ -45,11 +55,14 @@ def inflate_small(block: memoryview, member: Member) -> bytes | memoryview:
         raise bad_zip("it is cut off")
     data: bytes | memoryview = packed
     if member.method != STORED:
-        inflater = CODEC.inflater()
         try:
-            data = inflater.decompress(packed, member.size + 1)
-        except CODEC.error:
-            raise bad_zip(f"member {shown_name(member.path)} can't be unpacked") from None
+            if member.method == DEFLATED:  # nearly all
+                data = CODEC.inflater().decompress(packed, member.size + 1)
+            else:
+                with unpacker(member.method, member.path, member.size) as inflater:
+                    data = inflater.decompress(packed, member.size + 1)
+        except FAULTS:
+            raise _damaged(member) from None
     verify(member, len(data), CODEC.crc32(data))
     return data
 
@@ -65,20 +78,20 @@ def _packed(fd: int, member: Member) -> Iterator[bytes]:
         yield chunk
 
 
-def inflated(fd: int, member: Member) -> Iterator[bytes]:
+def inflated(fd: int, member: Member) -> Generator[bytes, None, None]:
     """The content of a member in chunks of at most CHUNK bytes, unverified. Raises InvalidFields."""
     if member.method == STORED:
         yield from _packed(fd, member)
         return
-    inflater = CODEC.inflater()
     try:
-        for chunk in _packed(fd, member):
-            data = inflater.decompress(chunk, CHUNK)
-            while data:
-                yield data
-                data = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, CHUNK)
-            if inflater.eof:
-                return
-    except CODEC.error:
-        raise bad_zip(f"member {shown_name(member.path)} can't be unpacked") from None
+        with unpacker(member.method, member.path, member.size) as inflater:
+            for chunk in _packed(fd, member):
+                data = inflater.decompress(chunk, CHUNK)
+                while data:
+                    yield data
+                    data = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, CHUNK)
+                if inflater.eof:
+                    return
+    except FAULTS:
+        raise _damaged(member) from None
     raise bad_zip(f"member {shown_name(member.path)} ends in the middle of its data")

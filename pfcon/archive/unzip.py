@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -248,13 +249,14 @@ class _Unpacking:
         out = self._create(path)
         try:
             crc = size = 0
-            for chunk in inflated(self.fd, member):
-                size += len(chunk)
-                if size > member.size:
-                    break
-                crc = CODEC.crc32(chunk, crc)
-                write_all(out, chunk)
-                self._count(0, len(chunk))
+            with closing(inflated(self.fd, member)) as chunks:
+                for chunk in chunks:
+                    size += len(chunk)
+                    if size > member.size:
+                        break
+                    crc = CODEC.crc32(chunk, crc)
+                    write_all(out, chunk)
+                    self._count(0, len(chunk))
         finally:
             os.close(out)
         verify(member, size, crc)

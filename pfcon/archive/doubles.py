@@ -1,0 +1,49 @@
+"""Members that are listed more than once, in little memory however many they are.
+
+The same directory twice, or the same file twice with one size and CRC-32, does no harm: zip programs that append do so.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from pfcon.archive.faults import bad_member
+from pfcon.archive.members import Member
+from pfcon.compact import Marks
+
+
+class Doubles:
+    """The paths that come again, of which the first member counts."""
+
+    def __init__(self) -> None:
+        self._again = Marks()
+
+    def add(self, path: str) -> None:
+        """A path comes again."""
+        self._again.add(path, 1)
+
+    def __bool__(self) -> bool:
+        return self._again.count > 0
+
+    def left_out(self, members: Iterable[Member]) -> Iterable[Member]:
+        """The members without those whose path came before."""
+        return self._firsts(members) if self else members
+
+    def _firsts(self, members: Iterable[Member]) -> Iterator[Member]:
+        seen = Marks()
+        for member in members:
+            if not (self._again.of(member.path) and seen.add(member.path, 1)):
+                yield member
+
+    def check(self, members: Iterable[Member]) -> None:
+        """Raises InvalidFields for a file that differs from the first of its path."""
+        firsts = Marks()
+        for member in members:
+            path, facts = member.path, (member.path, member.size, member.crc)
+            if not self._again.of(path):
+                continue
+            if not firsts.add(path, 1):
+                firsts.add(facts, 1)
+            elif not firsts.of(facts):
+                raise bad_member(
+                    path,
+                    "is there twice, with different contents; pack the folder into a new zip",
+                )
