@@ -93,7 +93,7 @@ def test_where_no_ping_tells_the_version_it_is_asked_for(server: Server, ping: t
 
 def test_what_podman_fails_over_is_read_again(server: Server, calls: ApiCalls) -> None:
     server.refusals = 2
-    assert calls.inspect("pfcon-1") == {"Id": "1"}
+    assert calls.get("containers", "pfcon-1", "json") == {"Id": "1"}
     assert server.requests == 3
 
 

@@ -116,7 +116,7 @@ class ApiCalls:
                 return served, "Libpod-Api-Version" in answer.headers
         with self._ask("GET", "/version") as answer:  # there is a proxy that lets no ping through
             version = _json(answer)
-        return str(version["ApiVersion"]), _product(version) == "Podman"
+        return str(version.get("ApiVersion") or DEFAULT_DOCKER_API_VERSION), _product(version) == "Podman"
 
     def _asker(self, client: _Client) -> Asker:
         tls = client.base_url.startswith("https:")
@@ -155,12 +155,21 @@ class ApiCalls:
     def get(self, *path: str, **query: Any) -> Any:
         """The JSON of a resource."""
         with self.ask("GET", *path, **query) as answer:
-            return json.loads(answer.read())
+            try:
+                return json.loads(answer.read())
+            except ValueError as fault:
+                raise Unreachable(
+                    f"what answers at {self.where} is no container engine: {plain(str(fault))}"
+                ) from fault
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """ContainerInspect."""
-        found: dict[str, Any] = self.get("containers", container, "json")
-        return found
+        """ContainerInspect. Raises Unreachable for an answer that is not about a container."""
+        found = self.get("containers", container, "json")
+        parts = [found.get(key) for key in ("Id", "Name", "Config", "State")] if isinstance(found, dict) else []
+        if [type(part) for part in parts] != [str, str, dict, dict]:
+            raise Unreachable(f"the container engine's answer about container {container} can't be read")
+        known: dict[str, Any] = found
+        return known
 
     def image_user(self, image: str) -> str:
         """The user that an image names, ``""`` for none. Raises Absent for an absent image."""
@@ -212,7 +221,10 @@ def _json(answer: Answer) -> dict[str, Any]:
     raw = answer.read()
     if answer.status >= 400:
         raise error_of(answer.status, plain(raw.decode("utf-8", "replace")))
-    found: dict[str, Any] = json.loads(raw)
+    try:
+        found: dict[str, Any] = json.loads(raw)
+    except ValueError as fault:
+        raise Unreachable(f"what answers is no container engine: {plain(str(fault))}") from fault
     return found
 
 

@@ -3,11 +3,12 @@
 import re
 import signal
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from pfcon.compute.runtimes import start_failure
+from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import plain
 
 
@@ -19,6 +20,7 @@ class Stage(Enum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    UNKNOWN = "unknown"  # what the server tells of it can't be read
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,16 @@ _NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]*\" (?:not found|is being 
 
 def look_at(pod: dict[str, Any], limit: str) -> Pod:
     """What an answer about a pod says. limit: the job's memory limit, for messages; empty for none."""
+    metadata = pod.get("metadata") or {}
+    name, uid = (str(metadata.get(key) or "") for key in ("name", "uid"))
+    return reading(
+        f"Kubernetes' answer about pod {name}",
+        lambda: _look_at(pod, limit),
+        lambda message: Pod(name, uid, str(metadata.get("creationTimestamp") or ""), Stage.UNKNOWN, message),
+    )
+
+
+def _look_at(pod: dict[str, Any], limit: str) -> Pod:
     status: dict[str, Any] = pod.get("status") or {}
     container: dict[str, Any] = next(iter(status.get("containerStatuses") or []), {})
     now: dict[str, Any] = container.get("state") or {}
@@ -173,4 +185,4 @@ def _image(pod: dict[str, Any]) -> str:
 
 def time_of(text: str | None) -> datetime | None:
     """A time of Kubernetes, in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return utc(text)

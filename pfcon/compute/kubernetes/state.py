@@ -19,6 +19,7 @@ from pfcon.compute.kubernetes.manifest import (
     memory_limit,
 )
 from pfcon.compute.kubernetes.pods import Pod, Stage, look_at, time_of
+from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
 
@@ -57,31 +58,43 @@ class View:
 
 def view_of(job: dict[str, Any], pods: Sequence[dict[str, Any]]) -> View:
     """A Job with those of the pods that are its own; an earlier Job of that name may have left some."""
-    uid, limit = job["metadata"]["uid"], memory_limit(job)
+    uid, limit = job["metadata"]["uid"], reading("the memory limit of a Job", lambda: memory_limit(job), lambda _: "")
     own = [look_at(pod, limit) for pod in pods if uid in owners(pod)]
-    grace = job["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or 0
+    grace = reading("the grace of a Job", lambda: _grace(job), lambda _: 0)
     return View(job, tuple(sorted(own, key=lambda pod: (pod.created, pod.name))), grace)
 
 
+def _grace(job: dict[str, Any]) -> int:
+    return int(job["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or 0)
+
+
 def owners(pod: dict[str, Any]) -> list[str]:
-    """The uids of what a pod belongs to."""
-    return [str(owner.get("uid")) for owner in pod["metadata"].get("ownerReferences") or []]
+    """The uids of what a pod belongs to; none where that can't be read."""
+
+    def read() -> list[str]:
+        return [str(owner.get("uid")) for owner in pod["metadata"].get("ownerReferences") or []]
+
+    return reading("the owner of a pod", read, lambda _: [])
 
 
 def is_job(job: dict[str, Any]) -> bool:
     """Whether a Job is one of pfcon's."""
-    return JOB_TYPE_LABEL in (job["metadata"].get("labels") or {})
+    return JOB_TYPE_LABEL in labels_of(job["metadata"], "labels")
 
 
 def request_of(job: dict[str, Any]) -> str:
     """JobSpec.request of a Job; empty for one that is not pfcon's."""
-    return str((job["metadata"].get("annotations") or {}).get(REQUEST_ANNOTATION, ""))
+    return str(labels_of(job["metadata"], "annotations").get(REQUEST_ANNOTATION, ""))
 
 
 def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The conditions that hold, by type. SuccessCriteriaMet and FailureTarget come before Complete and Failed."""
-    found = (job.get("status") or {}).get("conditions") or []
-    return {condition["type"]: condition for condition in found if condition.get("status") == "True"}
+
+    def read() -> dict[str, dict[str, Any]]:
+        found = (job.get("status") or {}).get("conditions") or []
+        return {str(condition["type"]): condition for condition in found if condition.get("status") == "True"}
+
+    return reading("the conditions of a Job", read, lambda _: {})
 
 
 def has_ended(job: dict[str, Any]) -> bool:
@@ -91,7 +104,7 @@ def has_ended(job: dict[str, Any]) -> bool:
 
 def note_of(job: dict[str, Any]) -> Note | None:
     """The note that pfcon left when it ended a job."""
-    text = (job["metadata"].get("annotations") or {}).get(NOTE_ANNOTATION)
+    text = labels_of(job["metadata"], "annotations").get(NOTE_ANNOTATION)
     try:
         found = json.loads(text) if text else None
         return Note(str(found["reason"]), datetime.fromisoformat(found["at"]).astimezone(UTC)) if found else None
@@ -100,7 +113,16 @@ def note_of(job: dict[str, Any]) -> Note | None:
 
 
 def job_info(view: View, now: datetime) -> JobInfo:
-    """What a look at a job tells. ``now``: aware."""
+    """What a look at a job tells. ``now``: aware. What can't be read makes the job ``undefined``."""
+    name = str(view.job["metadata"]["name"])
+    return reading(
+        f"Kubernetes' answer about job {name}",
+        lambda: _job_info(view, now),
+        lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(view.job)),
+    )
+
+
+def _job_info(view: View, now: datetime) -> JobInfo:
     job = view.job
     info = JobInfo(
         name=job["metadata"]["name"],
@@ -120,6 +142,8 @@ def job_info(view: View, now: datetime) -> JobInfo:
     if "Failed" in held or known:
         message = _failure(view, why)
         return replace(info, status=JobStatus.FAILED, message=message, finished_at=_finished(view, held.get("Failed")))
+    for pod in _at(view, Stage.UNKNOWN):
+        return replace(info, status=JobStatus.UNDEFINED, message=pod.message)
     if any(pod.alive or pod.begun for pod in view.pods):
         return replace(info, message=_progress(view))
     return replace(info, status=JobStatus.NOT_STARTED, message=_obstacle(view, now))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.kubernetes.faults import Expired
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.state import has_ended
+from pfcon.compute.unreadable import FAULTS, unread
 from pfcon.errors import PfconError
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ class Follower:
                     self._take(event)
         except Expired:
             self._version = ""
+        except FAULTS as fault:  # what is known of its job is too old: begin anew
+            unread(f"an event about {self.resource} of Kubernetes", fault)
+            self._version = ""
 
     def _list(self, calls: "KubernetesCalls") -> None:
         known: dict[str, dict[str, Json | None]] = {}
@@ -75,7 +79,10 @@ class Follower:
         for page in calls.pages(self.resource, JOB_TYPE_LABEL):
             version = version or page["metadata"]["resourceVersion"]
             for item in page["items"]:
-                known.setdefault(self._job_of(item), {})[item["metadata"]["name"]] = self._kept(item)
+                try:
+                    known.setdefault(self._job_of(item), {})[item["metadata"]["name"]] = self._kept(item)
+                except FAULTS as fault:  # its job is asked for directly
+                    unread(f"one of the {self.resource} that Kubernetes lists", fault)
         with self._lock:
             self._known = known
         self._version, self._heard = version, time.monotonic()

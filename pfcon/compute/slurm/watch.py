@@ -44,7 +44,7 @@ class Watch:
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
             return self._unsubmitted(folder, spec)
-        if row is None or outcome.stage_of(row) is Stage.ENDED:
+        if row is None or outcome.stage_of(row) is Stage.ENDED or (exit_ and not row.state):
             return self._ended(folder, spec, row)
         return self._active(folder, spec, row)
 

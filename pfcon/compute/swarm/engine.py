@@ -197,8 +197,8 @@ class SwarmEngine(ComputeEngine):
 
         Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
         """
-        tasks = [task for task in self._tasks_of(name) if mine(state.request_of(task["Spec"]["ContainerSpec"]))]
-        gone = {str(task["ServiceID"]) for task in tasks}  # also those that others are removing
+        tasks = [task for task in self._tasks_of(name) if mine(state.request_of_task(task))]
+        gone = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
         with suppress(Absent):
             service = self._find(name)[0]
             require_mine(name, state.request_of(service["Spec"]), mine)
@@ -220,7 +220,7 @@ class SwarmEngine(ComputeEngine):
 
     def _remains(self, name: str, gone: set[str]) -> bool:
         """Whether services that were removed still have tasks, or containers where they can be seen."""
-        if any(task["ServiceID"] in gone for task in self._tasks_of(name)):
+        if any(task.get("ServiceID") in gone for task in self._tasks_of(name)):
             return True
         return any(self._calls.containers_here(service_id) for service_id in gone)
 
