@@ -30,13 +30,15 @@ KillWait                = 5 sec
 MinJobAge               = 20 sec
 SLURM_VERSION           = 22.05.8
 """
-# Slurm 24.11 and newer: CODE:SIGNAL. And lines that can't be read.
+# Recorded on Slurm 24.11.5: CODE:SIGNAL.
 QUEUE_24 = """\
-2|FAILED|3:0|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa1|
-3|FAILED|0:9|RaisedSignal:9(Killed)|2026-11-21T08:03:20|pfcon 5fa2|
-4|COMPLETED|0:0|None|2026-11-21T08:03:20|pfcon 5fa3|
-5|RUNNING|0:0|None|2026-11-21T09:03:20|pfcon 5fa4|
+83|COMPLETED|0:0|None|2026-11-29T11:29:00|pfcon 5fa1|
+84|FAILED|3:0|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa2|
+85|FAILED|0:9|RaisedSignal:9(Killed)|2026-11-29T11:29:00|pfcon 5fa3|
+86|FAILED|0:11|RaisedSignal:11(Segmentation fault)|2026-11-29T11:29:00|pfcon 5fa4|
+87|RUNNING|0:0|None|2026-11-29T11:29:59|pfcon 5fa5|
 """
+# Lines that can't be read.
 ODD = """\
 5|RUNNING
 6|FAILED|three|None|2026-11-21T08:03:20|pfcon 66|
@@ -69,8 +71,8 @@ def test_the_queue_is_read_line_by_line_and_foreign_comments_do_no_harm() -> Non
 
 def test_the_exit_codes_of_newer_releases_are_read_too() -> None:
     found = {row.id: row for row in rows.queue_rows(QUEUE_24)}
-    assert found["2"] == Row("2", "FAILED", 3, "NonZeroExitCode", AT, "5fa1")
-    assert {number: row.code for number, row in found.items()} == {"2": 3, "3": -9, "4": 0, "5": 0}
+    assert found["84"] == Row("84", "FAILED", 3, "NonZeroExitCode", AT, "5fa2")
+    assert {number: row.code for number, row in found.items()} == {"83": 0, "84": 3, "85": -9, "86": -11, "87": 0}
     assert not any(row.unread for row in found.values())
 
 
@@ -200,7 +202,10 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"left": 125, "word": "no-temporary"}, "temporary directory"),
         ({"left": 1, "launcher_log": "executable file `prog` not found in $PATH"}, "no such command in image"),
         ({"left": 1, "launcher_log": r"exec: \"prog\": permission denied"}, "not executable in image local/x:1: prog"),
+        ({"left": 1, "launcher_log": "the path `prog` exists but it is not executable"}, "not executable in image"),
         ({"left": 1, "launcher_log": "ch-run[1]: error: can't execve(2): prog: No such file"}, "no such command"),
+        ({"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: No such file"}, "no such command"),
+        ({"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: Permission denied"}, "not executable"),
         ({"left": 127, "launcher_log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"}, "no such command"),
     ],
 )

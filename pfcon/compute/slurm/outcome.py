@@ -74,9 +74,9 @@ _EVIDENCE = {
 }
 _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # by srun, too, when one worker fails
 # ch-run; and a shell whose `exec` in launch.sh fails. What OCI runtimes say is what Docker passes on.
-_NO_COMMAND = re.compile(r"can't execve\(2\): .*: No such file|launch\.sh: .*: not found")
+_NO_COMMAND = re.compile(r"can't exec(?:ve\(2\))?: .*: No such file|launch\.sh: .*: not found")
 _NOT_EXECUTABLE = re.compile(
-    r"can't execve\(2\): .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
+    r"can't exec(?:ve\(2\))?: .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
     r"|launch\.sh: .*: (?:Permission denied|Exec format error|Is a directory|cannot execute.*)"
 )
 # Words of job.sh in the record of the end.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from pfcon.compute.slurm.commands import Commands
-from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.folder import ORDER, JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
@@ -89,6 +89,8 @@ class Submitter:
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)
         texts["spec.json"] = replace(spec, env=()).to_json()
+        if not launcher.program:
+            texts[ORDER] = "go\n"
         folder.write_all(texts)
         if not launcher.program:  # Slurm itself takes a bundle's rootfs by this name alone
             with contextlib.suppress(FileExistsError):
