@@ -71,6 +71,7 @@ class DockerEngine(ComputeEngine):
         """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
         args.require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
+        self._calls.require_new_enough()
         try:
             image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
             body = args.create_body(spec, self._storebase(), image_user)
@@ -241,7 +242,8 @@ class DockerEngine(ComputeEngine):
             time.sleep(_POLL)
 
     def check(self) -> str:
-        """See ComputeEngine."""
+        """See ComputeEngine. Raises Refused for an engine that is too old."""
+        self._calls.require_new_enough()
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"
 
     def _storebase(self) -> PurePosixPath:

@@ -70,7 +70,7 @@ class ApiCalls:
     """One engine's API, with the calls that its engines share; a subclass adds its own.
 
     Safe across threads, not across a fork. Making one asks the engine for its version.
-    podman: whether it is Podman's service of the API. where: its address. pid: the process that may use this.
+    podman: whether it is Podman's service of the API, and release: of which version, where that is told. where: its address. pid: the process that may use this.
     All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
     """
 
@@ -97,15 +97,15 @@ class ApiCalls:
         with _Client(version=DEFAULT_DOCKER_API_VERSION, **options) as probe:
             self._ask = self._asker(probe)
             with told(self.where):
-                served, self.podman = self._served()
+                served, self.podman, self.release = self._served()
         # compare_version is positive when its second argument is the newer one.
         newer = compare_version(DEFAULT_DOCKER_API_VERSION, served) > 0
         client = _Client(version=DEFAULT_DOCKER_API_VERSION if newer else served, **options)
         self._ask = self._asker(client)
         return client
 
-    def _served(self) -> tuple[str, bool]:
-        """The newest version of the API that the engine speaks, and whether it is Podman (SystemPing).
+    def _served(self) -> tuple[str, bool, str]:
+        """The newest version of the API that the engine speaks, whether it is Podman, and which one (SystemPing).
 
         Podman on Debian takes a second to tell its own version: it looks up what package each of its tools is from.
         """
@@ -113,10 +113,12 @@ class ApiCalls:
             answer.read()
             served = answer.headers.get("Api-Version") if answer.status < 400 else None
             if served:
-                return served, "Libpod-Api-Version" in answer.headers
+                libpod = answer.headers.get("Libpod-Api-Version")
+                return served, libpod is not None, libpod or ""
         with self._ask("GET", "/version") as answer:  # there is a proxy that lets no ping through
             version = _json(answer)
-        return str(version.get("ApiVersion") or DEFAULT_DOCKER_API_VERSION), _product(version) == "Podman"
+        served = str(version.get("ApiVersion") or DEFAULT_DOCKER_API_VERSION)
+        return served, _product(version) == "Podman", str(version.get("Version") or "")
 
     def _asker(self, client: _Client) -> Asker:
         tls = client.base_url.startswith("https:")

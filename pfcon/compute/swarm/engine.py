@@ -149,7 +149,10 @@ class SwarmEngine(ComputeEngine):
             service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
-        return service, self._calls.tasks(service=service["ID"])
+        tasks = self._calls.tasks(service=service["ID"])
+        if not tasks:  # they go with their service: it may have been removed between the two questions
+            service = self._calls.service(service["ID"])
+        return service, tasks
 
     def logs(self, name: str, tail_lines: int) -> str:
         """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""

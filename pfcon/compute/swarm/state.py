@@ -128,6 +128,8 @@ def job_info(
 
 def _job_info(name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> JobInfo:
     spec = service["Spec"]
+    if not tasks and _scaled_to_none(spec):
+        return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     workers = _workers(tasks, oom_killed)
     reason = end_reason(service)
@@ -147,6 +149,10 @@ def _job_info(name: str, service: dict[str, Any], tasks: list[dict[str, Any]], o
         finished_at=finished,
         request=request_of(spec),
     )
+
+
+def _scaled_to_none(spec: dict[str, Any]) -> bool:
+    return ((spec.get("Mode") or {}).get("Replicated") or {}).get("Replicas") == 0
 
 
 @dataclass(frozen=True)
