@@ -70,7 +70,8 @@ class ApiCalls:
     """One engine's API, with the calls that its engines share; a subclass adds its own.
 
     Safe across threads, not across a fork. Making one asks the engine for its version.
-    podman: whether it is Podman's service of the API, and release: of which version, where that is told. where: its address. pid: the process that may use this.
+    podman: whether it is Podman's service of the API, release: of which version, empty where that was not told.
+    where: its address. pid: the process that may use this.
     All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
     """
 

@@ -1,5 +1,6 @@
 """The kubernetes engine: one Kubernetes Job for each job, on Kubernetes or OpenShift."""
 
+import contextlib
 import itertools
 import logging
 import os
@@ -11,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
-from pfcon.compute.kubernetes import state
+from pfcon.compute.kubernetes import lost, state
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, job_manifest, require_possible
+from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.patience import Patience
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.settings.model import ComputeSettings
 
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times by then
-WATCH_IDLE = 60.0  # seconds
+WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
@@ -89,7 +90,8 @@ class KubernetesEngine(ComputeEngine):
                 found = self._connected
                 if found is None or found[0].pid != os.getpid():
                     calls = KubernetesCalls(self._settings.kubernetes)
-                    found = self._connected = (calls, Watcher(calls, self._processes, self._watch_idle))
+                    watcher = Watcher(calls, self._processes, self._watch_idle, self._lose)
+                    found = self._connected = (calls, watcher)
         return found
 
     @property
@@ -140,14 +142,20 @@ class KubernetesEngine(ComputeEngine):
         followed = self._followed(name)
         if followed is not None:
             info = state.job_info(followed, datetime.now(UTC))
-            if not info.status.final and not state.untold(followed) and not self._overdue(followed):
+            asks = state.untold(followed) or lost.why_lost(followed) or lost.unmarked(followed)
+            if not info.status.final and not asks and not self._overdue(followed):
                 return info
         view = self._look(name)
         info = state.job_info(view, datetime.now(UTC))
         if state.untold(view):  # whoever noted its end was cut off
             self._stop(view)
+        elif reason := lost.why_lost(view):
+            info = self._end(view, reason, once=True)
         elif reason := self._overdue(view):
             info = self._end(view, reason)
+        elif lost.unmarked(view):
+            patch = {"metadata": {"annotations": {PODS_ANNOTATION: lost.mark(view)}, "uid": view.uid}}
+            self._calls.patch_job(name, patch)
         if info.status.final:
             self._watcher.forget(view.uid)
         return info
@@ -206,13 +214,32 @@ class KubernetesEngine(ComputeEngine):
         else:
             self._end(view, CANCELLED)
 
-    def _end(self, view: View, reason: str) -> JobInfo:
-        """End a job for a reason that stays with it."""
-        note = Note(reason, datetime.now(UTC))
+    def _lose(self, name: str) -> None:
+        """End a job of which a pod is being deleted, before another one begins in its place."""
+        try:
+            followed = self._followed(name)
+            if followed and (reason := lost.why_lost(followed)):
+                with contextlib.suppress(Conflict):  # it has changed since that was heard
+                    self._end(followed, reason, once=True, unchanged=True)
+                    return
+            view = self._look(name)
+            if reason := lost.why_lost(view):
+                self._end(view, reason, once=True)
+        except PfconError as fault:  # it is gone, or whoever asks for it next sees to it
+            _log.info("job %s, a pod of which is being deleted, can't be ended: %s", name, fault)
+
+    def _end(self, view: View, reason: str, *, once: bool = False, unchanged: bool = False) -> JobInfo:
+        """End a job for a reason that stays with it. once: none of its pods may be replaced.
+
+        unchanged: raises Conflict where the Job is another than was looked at.
+        """
+        metadata, note = view.job["metadata"], Note(reason, datetime.now(UTC), lost=once)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
-        if not any(pod.begun or pod.placed for pod in view.pods):
+        if unchanged:
+            patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+        if once or not any(pod.begun or pod.placed for pod in view.pods):
             patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
-        ended = View(self._calls.patch_job(view.job["metadata"]["name"], patch), view.pods, view.grace)
+        ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.untold(ended):
             self._stop(ended)
         return state.job_info(ended, datetime.now(UTC))

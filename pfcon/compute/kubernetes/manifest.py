@@ -9,6 +9,7 @@ from pfcon.settings.model import KubernetesSettings
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
+PODS_ANNOTATION = "chrisproject.org/pfcon-pods"
 CONTAINER = "job"
 SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
 
@@ -58,6 +59,12 @@ def job_manifest(spec: JobSpec, claim: str, options: KubernetesSettings, grace: 
         },
         "spec": {
             "backoffLimit": 0,
+            # A worker never gets a second pod: one that the cluster ends, as in a drain, ends the job, and what was
+            # deleted counts when it has ended, for this implies podReplacementPolicy: Failed (Job v1 batch; "Pod
+            # failure policy"). Servers before 1.26 drop the field.
+            "podFailurePolicy": {
+                "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
             "activeDeadlineSeconds": DEADLINE,
             "ttlSecondsAfterFinished": KEPT,
             "parallelism": workers,

@@ -3,7 +3,7 @@
 import re
 import signal
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -29,6 +29,7 @@ class Pod:
 
     message: why it is where it is, for users. alive: its container runs. placed: a node may be starting it, and tells
     of that a second later. told: whether it was told to end. begun: its container has run, there may be a log.
+    going_since: when it was told to be deleted, by the cluster or by somebody.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Pod:
     told: bool = False
     begun: bool = False
     finished_at: datetime | None = None
+    going_since: datetime | None = None
 
 
 # state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): what does not pass by itself.
@@ -54,6 +56,7 @@ _NO_IMAGE = {
     "SignatureValidationFailed",
 }
 _NO_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
+DELETED = "its pod was removed by the cluster, or by somebody, as when a node is drained or lost"
 _PREPARING = {"ContainerCreating", "PodInitializing"}
 
 # status.reason of a pod that its node or the cluster has ended.
@@ -113,7 +116,14 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
         told=bool(pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")),
         begun=bool(ended) or "running" in now,
         finished_at=finished,
+        going_since=_going_since(pod),
     )
+
+
+def _going_since(pod: dict[str, Any]) -> datetime | None:
+    """deletionTimestamp is when a pod's grace is over."""
+    until = time_of(pod["metadata"].get("deletionTimestamp"))
+    return until and until - timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 
 
 def _waiting(status: dict[str, Any], waiting: dict[str, Any], image: str) -> tuple[Stage, str]:
@@ -149,6 +159,9 @@ def _end_message(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, A
     for condition in status.get("conditions") or []:
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
             return f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
+    since, finished = _going_since(pod), time_of(ended.get("finishedAt"))
+    if since and (not finished or finished >= since):
+        return DELETED
     if not ended:
         return text or "its pod failed, and no reason was given"
     return _exit_message(pod, ended, limit)

@@ -13,12 +13,13 @@ from typing import Any
 from pfcon.compute.kubernetes.manifest import (
     DEADLINE,
     JOB_TYPE_LABEL,
+    PODS_ANNOTATION,
     REQUEST_ANNOTATION,
     argv_of,
     container_of,
     memory_limit,
 )
-from pfcon.compute.kubernetes.pods import Pod, Stage, look_at, time_of
+from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, look_at, time_of
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
@@ -32,14 +33,18 @@ _PODLESS = timedelta(seconds=30)  # after which it is told that there is no pod
 
 @dataclass(frozen=True)
 class Note:
-    """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware."""
+    """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware.
+
+    lost: a pod of it was deleted; whatever ends well after that is another pod's doing.
+    """
 
     reason: str
     at: datetime
+    lost: bool = False
 
     def annotation(self) -> str:
         """The annotation's value; ``note_of`` is the inverse."""
-        return json.dumps({"reason": self.reason, "at": self.at.isoformat()})
+        return json.dumps({"reason": self.reason, "at": self.at.isoformat()} | ({"lost": True} if self.lost else {}))
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,10 @@ def note_of(job: dict[str, Any]) -> Note | None:
     text = labels_of(job["metadata"], "annotations").get(NOTE_ANNOTATION)
     try:
         found = json.loads(text) if text else None
-        return Note(str(found["reason"]), datetime.fromisoformat(found["at"]).astimezone(UTC)) if found else None
+        if not found:
+            return None
+        at = datetime.fromisoformat(found["at"]).astimezone(UTC)
+        return Note(str(found["reason"]), at, lost=bool(found.get("lost")))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -132,17 +140,23 @@ def _job_info(view: View, now: datetime) -> JobInfo:
         request=request_of(job),
     )
     held, note = conditions(job), note_of(job)
-    if "Complete" in held or len(_at(view, Stage.SUCCEEDED)) >= _wanted(job):
+    if (note and note.lost) or (has_ended(job) and replaced(view)):
+        return _noted(info, view, note or Note(DELETED, _finished(view, None) or now, lost=True), now)
+    if "Complete" in held or len(at(view, Stage.SUCCEEDED)) >= wanted(job):
         return replace(info, status=JobStatus.SUCCEEDED, finished_at=_finished(view, held.get("Complete")))
     if note:
         return _noted(info, view, note, now)
     # A pod that was told to end says nothing of why, as after a deadline: the Job does, with FailureTarget first.
-    why, failed = held.get("Failed") or held.get("FailureTarget"), _at(view, Stage.FAILED)
+    why, failed = held.get("Failed") or held.get("FailureTarget"), at(view, Stage.FAILED)
     known = failed and (why or not all(pod.told for pod in failed)) and not any(pod.alive for pod in view.pods)
     if "Failed" in held or known:
         message = _failure(view, why)
         return replace(info, status=JobStatus.FAILED, message=message, finished_at=_finished(view, held.get("Failed")))
-    for pod in _at(view, Stage.UNKNOWN):
+    return _going(info, view, now)
+
+
+def _going(info: JobInfo, view: View, now: datetime) -> JobInfo:
+    for pod in at(view, Stage.UNKNOWN):
         return replace(info, status=JobStatus.UNDEFINED, message=pod.message)
     if any(pod.alive or pod.begun for pod in view.pods):
         return replace(info, message=_progress(view))
@@ -153,7 +167,19 @@ def stuck(view: View) -> Pod | None:
     """A pod that will not start unless something outside changes, where no worker of the job runs."""
     if has_ended(view.job) or note_of(view.job) or any(pod.alive for pod in view.pods):
         return None
-    return next(iter(_at(view, Stage.STUCK)), None)
+    return next(iter(at(view, Stage.STUCK)), None)
+
+
+def written_down(view: View) -> set[str] | None:
+    """The uids of the pods that a job began with; None where they were not written down."""
+    found = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION)
+    return set(found.split(",")) if isinstance(found, str) else None
+
+
+def replaced(view: View) -> bool:
+    """Whether a job has a pod that it did not begin with."""
+    written = written_down(view)
+    return written is not None and any(pod.uid not in written for pod in view.pods)
 
 
 def untold(view: View) -> bool:
@@ -168,12 +194,14 @@ def unended(view: View) -> list[Pod]:
     return [pod for pod in view.pods if pod.stage not in (Stage.SUCCEEDED, Stage.FAILED)]
 
 
-def _at(view: View, stage: Stage) -> list[Pod]:
+def at(view: View, stage: Stage) -> list[Pod]:
+    """The pods that are that far."""
     return [pod for pod in view.pods if pod.stage is stage]
 
 
-def _wanted(job: dict[str, Any]) -> int:
-    return int(job["spec"].get("completions") or 1)
+def wanted(job: dict[str, Any]) -> int:
+    """How many workers a job has."""
+    return reading("the completions of a Job", lambda: int(job["spec"].get("completions") or 1), lambda _: 1)
 
 
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
@@ -206,12 +234,12 @@ def _failure(view: View, condition: dict[str, Any] | None) -> str:
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
         return f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}"
-    failed = _at(view, Stage.FAILED)
+    failed = at(view, Stage.FAILED)
     if failed:
         first = min(failed, key=lambda pod: (pod.told, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
-        return f"{first.name}: {first.message}" if _wanted(view.job) > 1 else first.message
-    if reason == "BackoffLimitExceeded":
-        return "its pod was removed by the cluster, as when a node is drained or lost"
+        return f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
+    if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
+        return DELETED
     return plain(text) or reason or "Kubernetes gives no reason"
 
 
@@ -220,14 +248,14 @@ def _progress(view: View) -> str:
     troubled = next((pod for pod in view.pods if pod.alive and pod.message), None)
     if troubled:
         return troubled.message
-    begun, wanted = sum(pod.begun for pod in view.pods), _wanted(view.job)
-    return f"{begun} of {wanted} workers have begun" if begun < wanted else ""
+    begun, workers = sum(pod.begun for pod in view.pods), wanted(view.job)
+    return f"{begun} of {workers} workers have begun" if begun < workers else ""
 
 
 def _obstacle(view: View, now: datetime) -> str:
     """Why a job has not begun."""
     for stage in (Stage.STUCK, Stage.WAITING):
-        for pod in _at(view, stage):
+        for pod in at(view, stage):
             return pod.message
     created = time_of(view.job["metadata"].get("creationTimestamp"))
     if created and now - created > _PODLESS:
