@@ -5,8 +5,6 @@ import itertools
 import logging
 import os
 import threading
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +13,11 @@ from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import lost, state
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
-from pfcon.compute.kubernetes.patience import Patience
+from pfcon.compute.kubernetes.patience import Patience, polls
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
 from pfcon.compute.sources import require_sources
+from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
@@ -36,7 +35,6 @@ WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
-_POLLS = (0.1, 1.0)  # seconds, the first and the longest
 _AT_ONCE = 1  # second, the shortest deadline there is
 _MAX_PODS = 50  # whose logs are told
 _MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
@@ -75,6 +73,7 @@ class KubernetesEngine(ComputeEngine):
         self._stop_grace = stop_grace
         self._remove_wait = remove_wait
         self._patience = Patience(stuck_grace)
+        self._mark = StoreMark(storebase_mount)
         self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
         self._texts = LastTexts()
         self._lock = threading.Lock()
@@ -109,8 +108,8 @@ class KubernetesEngine(ComputeEngine):
         claim = self._settings.volume_name
         if not claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
-        manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace)
-        waiting = _polls(_NAME_WAIT)
+        manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace, self._mark.source())
+        waiting = polls(_NAME_WAIT)
         while True:
             try:
                 job = self._calls.create_job(manifest)
@@ -260,7 +259,7 @@ class KubernetesEngine(ComputeEngine):
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
-        waiting = _polls(self._stop_grace + self._remove_wait)
+        waiting = polls(self._stop_grace + self._remove_wait)
         uid = ""
         try:
             while True:
@@ -288,12 +287,3 @@ class KubernetesEngine(ComputeEngine):
 def _with_log(view: View) -> list[Pod]:
     """The pods whose logs are told."""
     return [pod for pod in view.pods if pod.begun][:_MAX_PODS]
-
-
-def _polls(seconds: float) -> Iterator[bool]:
-    """True after each of growing pauses, until the time is over."""
-    until, pause = time.monotonic() + seconds, _POLLS[0]
-    while time.monotonic() < until:
-        time.sleep(pause)
-        pause = min(_POLLS[1], pause * 1.5)
-        yield True

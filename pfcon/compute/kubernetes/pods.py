@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from pfcon.compute.kubernetes.manifest import MARK_MOUNT
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import plain
@@ -56,6 +57,7 @@ _NO_IMAGE = {
     "SignatureValidationFailed",
 }
 _NO_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
+OTHER_CLAIM = "the claim that jobs mount (VOLUME_NAME) is not the storeBase that this service sees (STOREBASE_MOUNT)"
 DELETED = "its pod was removed by the cluster, or by somebody, as when a node is drained or lost"
 _PREPARING = {"ContainerCreating", "PodInitializing"}
 
@@ -130,6 +132,8 @@ def _waiting(status: dict[str, Any], waiting: dict[str, Any], image: str) -> tup
     reason, text = str(waiting.get("reason") or ""), plain(str(waiting.get("message") or ""))
     if reason in _NO_IMAGE:
         return Stage.STUCK, f"image {image} can't be fetched: {text or reason}"
+    if reason in _NO_CONTAINER and MARK_MOUNT in text:
+        return Stage.STUCK, OTHER_CLAIM
     if reason in _NO_CONTAINER:
         return Stage.STUCK, f"its container can't be created: {text or reason}"
     if reason in _PREPARING:
@@ -175,6 +179,8 @@ def _exit_message(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> str
     if ended.get("reason") in _NOT_STARTED:
         command = next(iter(((pod.get("spec") or {}).get("containers") or [{}])[0].get("command") or ()), "")
         text = str(ended.get("message") or "")
+        if MARK_MOUNT in text:
+            return OTHER_CLAIM
         found = start_failure(text, _image(pod), str(command).replace("$$", "$"))
         return found or f"its container could not be started: {plain(text)}"
     if ended.get("reason") == "ContainerStatusUnknown":
