@@ -5,13 +5,14 @@ would be lost. So what they mount has to hold what was left here.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import time
 import uuid
 from pathlib import Path, PurePosixPath
 
-from pfcon.errors import Unreachable
+from pfcon.errors import StorageFull, Unreachable
 from pfcon.paths import MARKS_NAME
 
 HERE = "here"
@@ -28,7 +29,7 @@ class StoreMark:
     def source(self) -> PurePosixPath:
         """A directory, relative to storeBase, that holds a directory ``HERE`` and nothing else; it is made here.
 
-        Raises Unreachable where storeBase can't be written.
+        Raises StorageFull, and Unreachable where storeBase can't be written.
         """
         path = self._root / self._source
         try:
@@ -40,6 +41,8 @@ class StoreMark:
                         made.chmod(0o755)
             os.utime(path)
         except OSError as fault:
+            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"storeBase has no room: {fault.strerror}") from fault
             raise Unreachable(f"storeBase can't be written: {fault.strerror or fault}") from fault
         return self._source
 

@@ -36,7 +36,8 @@ def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, ca
 
     A container is made for that and never started. Raises Absent for an image that the engine does not have.
     """
-    mount = {"Type": "bind", "Source": str(root / mark.source()), "Target": _TARGET, "ReadOnly": True}
+    source = root / mark.source()
+    mount = {"Type": "bind", "Source": str(source), "Target": _TARGET, "ReadOnly": True}
     host = {"NetworkMode": "none", "Mounts": [mount]}
     try:
         made = calls.create(f"pfcon-mark-{uuid.uuid4().hex}", {"Image": image, "Cmd": ["true"], "HostConfig": host})
@@ -48,6 +49,8 @@ def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, ca
         finally:
             calls.remove(made)
     except Refused as fault:
+        if str(root) not in str(fault):  # it is the image, or something else
+            raise
         raise Refused(
             f"the container engine's {root} is not the storeBase that this service sees at {storebase_mount} "
             f"(STOREBASE, VOLUME_NAME): {fault}"
