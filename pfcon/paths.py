@@ -18,6 +18,7 @@ from pfcon.errors import Unreachable
 from pfcon.models import JobId, User
 
 PRIVATE_NAME = ".pfcon"
+MARKS_NAME = ".pfcon-storebase"  # nodes pass through it, as they can't through the other where root has no rights
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
 AWAY = "storeBase is not there now; its file system may be unmounted"
@@ -30,7 +31,7 @@ def is_own(path: str) -> bool:
     Letters of either case are the same, as they are to some file systems.
     """
     top = path.partition("/")[0].casefold()
-    return top == PRIVATE_NAME or top.startswith(KEY_PREFIX)
+    return top in (PRIVATE_NAME, MARKS_NAME) or top.startswith(KEY_PREFIX)
 
 
 @dataclass(frozen=True)

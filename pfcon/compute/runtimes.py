@@ -12,7 +12,7 @@ _NO_COMMAND = re.compile(
 )
 _NOT_EXECUTABLE = re.compile(
     r"exec: \".*\": (?:stat .*: )?(?:permission denied|is a directory|not a directory)|exec \S+ exec format error"
-    r"|exec: .*exec format error|open executable: permission denied",
+    r"|exec: .*exec format error|open executable: permission denied|exists but it is not executable",
     re.IGNORECASE,
 )
 

@@ -121,6 +121,15 @@ RunTimeKill="$crun kill -a $id KILL"
 RunTimeDelete="$crun delete --force $id"
 RunTimeRun="exec $crun run --bundle %b $id"
 END
+    [ "$1" = plain ] || return 0
+    crun="crun --rootless=true --root=/tmp/pfcon-oci-$1-%u"
+    cat >"$directory/oci.conf" <<END
+# As in Slurm's "Containers Guide": its kill names no signal, and its run leaves a shell in between.
+RunTimeQuery="$crun state $id"
+RunTimeKill="$crun kill -a $id"
+RunTimeDelete="$crun delete --force $id"
+RunTimeRun="$crun run --bundle %b $id"
+END
 }
 
 # node_daemon NAME: run slurmd in the foreground. crun 1.8 refuses cgroups v1 whose companion v2 owns a controller:

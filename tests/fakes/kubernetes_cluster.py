@@ -23,6 +23,7 @@ from .kubernetes_objects import Json, Objects, now
 _log = logging.getLogger(__name__)
 TICK = 0.03  # seconds
 STEP = 0.12  # seconds between two steps of a pod, or of what a Job tells of its pods
+REPLACED = 4.0  # seconds until a kubelet begins a pod that was made in another's place
 DEATH = {"SuccessCriteriaMet": "Complete", "FailureTarget": "Failed"}
 
 
@@ -30,7 +31,8 @@ class Cluster:
     """A namespace or several, a claim or several, and one node. Runs a thread between ``start`` and ``stop``.
 
     ``tick``: seconds between two looks at all objects. ``paused``: no container is started, and no
-    Job that is being deleted goes.
+    Job that is being deleted goes. ``replaces``: a pod that is deleted gets another one in its place at once and is
+    never counted, as with 1.20, which also drops the policies that it does not know.
     """
 
     def __init__(self, storebase: StoreBase, *, claims: set[str], namespaces: set[str], images: set[str]) -> None:
@@ -38,6 +40,7 @@ class Cluster:
         self.claims, self.namespaces = claims, namespaces
         self.tick = TICK
         self.paused = False
+        self.replaces = False
         tools = Path(storebase.private_dir("fake-tools"))
         tools.chmod(0o755)
         (tools / "hostname").write_text('#!/bin/sh\necho "$HOSTNAME"\n')
@@ -112,7 +115,7 @@ class Cluster:
 
     def _delete_job(self, job: Json, pods: list[Json]) -> None:
         for pod in pods:
-            self._delete(pod)
+            self.delete_pod(pod)
         if not pods:
             self.objects.remove("jobs", job)
 
@@ -128,7 +131,7 @@ class Cluster:
                 status["completionTime"] = now()
         elif deadline and time.monotonic() - began > deadline:
             for pod in pods:
-                self._delete(pod)
+                self.delete_pod(pod)
             self._conclude(status, "FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
         elif ended["Succeeded"] >= job["spec"].get("completions", 1):
             self._conclude(
@@ -138,8 +141,13 @@ class Cluster:
             text = "Job has reached the specified backoff limit"
             for pod in pods:
                 if pod["status"]["phase"] not in ("Succeeded", "Failed"):
-                    self._delete(pod)
+                    self.delete_pod(pod)
             self._conclude(status, "FailureTarget", "BackoffLimitExceeded", text)
+        elif self.replaces:
+            there = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+            for index in range(job["spec"].get("completions", 1) - len(there)):
+                uid = self._make_pod(job, index)["metadata"]["uid"]
+                self._since[uid] = time.monotonic() + REPLACED
         counts = {"active": len(pods) - sum(ended.values()), "succeeded": ended["Succeeded"], "failed": ended["Failed"]}
         counts["ready"] = sum(pod["status"]["phase"] == "Running" for pod in pods)
         for key, value in counts.items():
@@ -152,7 +160,7 @@ class Cluster:
         condition = {"type": type, "status": "True", "lastProbeTime": at, "lastTransitionTime": at}
         status["conditions"] = [{**condition, "reason": reason, "message": message}]
 
-    def _make_pod(self, job: Json, index: int) -> None:
+    def _make_pod(self, job: Json, index: int) -> Json:
         template, name, uid = job["spec"]["template"], job["metadata"]["name"], job["metadata"]["uid"]
         indexed = job["spec"].get("completionMode") == "Indexed"
         suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
@@ -175,10 +183,12 @@ class Cluster:
             "status": {"phase": "Pending"},
         }
         self.objects.add("pods", pod)
+        return pod
 
     # pods
 
-    def _delete(self, pod: Json) -> None:
+    def delete_pod(self, pod: Json) -> None:
+        """Begin to delete a pod: its containers are asked to end first."""
         if not pod["metadata"].get("deletionTimestamp"):
             self.node.stop(pod)
             pod["metadata"]["deletionTimestamp"] = now()
@@ -195,9 +205,12 @@ class Cluster:
                 pod["status"].setdefault("reason", "DeadlineExceeded")
             self.node.look(pod)
         elif pod["metadata"].get("deletionTimestamp"):
-            self.node.clear(pod)
-            self.objects.remove("pods", pod)
-            return
+            if not self.replaces and pod["status"]["phase"] == "Pending":
+                pod["status"]["phase"] = "Failed"
+            if self.replaces or self._is_counted(pod):
+                self.node.clear(pod)
+                self.objects.remove("pods", pod)
+                return
         elif told and state == "waiting":
             pod["status"]["reason"] = "DeadlineExceeded"
             end(pod, 137, "Error", "")
@@ -205,6 +218,14 @@ class Cluster:
             self._place(pod, state)
         if pod["status"] != before:
             self.objects.tell("pods", "MODIFIED", pod)
+
+    def _is_counted(self, pod: Json) -> bool:
+        """Whether a pod's Job has taken its end into account: before that the finalizer of Jobs keeps the pod."""
+        uid = pod["metadata"]["ownerReferences"][0]["uid"]
+        job = next((job for job in self.objects.all("jobs") if job["metadata"]["uid"] == uid), None)
+        if job is None or job["metadata"].get("deletionTimestamp"):
+            return True
+        return bool((job.get("status") or {}).get("conditions"))
 
     def _place(self, pod: Json, state: str) -> None:
         reason = unplaceable(pod, self.claims)

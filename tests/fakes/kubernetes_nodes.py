@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pfcon.compute.process.engine import ProcessEngine
@@ -39,13 +39,15 @@ def unplaceable(pod: Json, claims: set[str]) -> str:
 class Node:
     """Runs pods. ``storebase``: what every claim holds. ``images``: what it has.
 
-    ``hollow``: it says that pods run, and runs none.
+    ``hollow``: it says that pods run, and runs none. ``elsewhere``: directories of claims that hold something else.
     """
 
     def __init__(self, storebase: StoreBase, images: set[str], tools: str) -> None:
         """``tools``: a directory for PATH, in which ``hostname`` tells the pod's."""
         self.images = images
         self.hollow = False
+        self.elsewhere: dict[str, Path] = {}
+        self.storebase = storebase
         self._tools = tools
         self._processes = ProcessEngine(storebase, stop_grace=2)
 
@@ -60,6 +62,9 @@ class Node:
                 waiting = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}
             _tell(pod, {"waiting": waiting})
             return
+        if odd := self._misses(pod):
+            end(pod, 128, "StartError", odd)
+            return
         try:
             if not self.hollow:
                 self._processes.schedule(self._spec(pod))
@@ -68,6 +73,21 @@ class Node:
             return
         pod["status"]["phase"] = "Running"
         _tell(pod, {"running": {"startedAt": now()}})
+
+    def _misses(self, pod: Json) -> str:
+        """What a runtime says of a mount within one that is read-only and lacks the place for it; empty without any."""
+        claims = {v["name"]: v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["spec"]["volumes"]}
+        mounts = pod["spec"]["containers"][0].get("volumeMounts") or []
+        for outer in mounts:
+            root = self.elsewhere.get(claims.get(outer["name"]) or "", self.storebase.root)
+            for inner in mounts:
+                within = inner["mountPath"].removeprefix(outer["mountPath"] + "/")
+                if within == inner["mountPath"] or not outer.get("readOnly"):
+                    continue
+                if not (root / outer.get("subPath", "") / within).is_dir():
+                    place = inner["mountPath"]
+                    return f'error mounting "/x" to rootfs at "{place}": mkdir /rootfs{place}: read-only file system'
+        return ""
 
     def look(self, pod: Json) -> None:
         """Take over how a running pod has ended, where it has."""
@@ -110,7 +130,7 @@ class Node:
             mounts=tuple(
                 Mount(PurePosixPath(m.get("subPath", "")), PurePosixPath(m["mountPath"]), m.get("readOnly", False))
                 for m in container.get("volumeMounts") or []
-                if m["mountPath"] != "/dev/shm"
+                if m["mountPath"] != "/dev/shm" and not m["mountPath"].startswith("/.pfcon")
             ),
             resources=Resources(memory=int(memory.removesuffix("Mi")) if memory else None),
             user=User(context["runAsUser"], context.get("runAsGroup")) if "runAsUser" in context else None,

@@ -156,8 +156,16 @@ class FakeKubernetes:
             patch = request.get_json(force=True)
             if patch.get("metadata", {}).get("uid", item["metadata"]["uid"]) != item["metadata"]["uid"]:
                 raise Refusal(422, "Invalid", f"{rest[0]} is invalid: metadata.uid: Invalid value: field is immutable")
+            version = patch.get("metadata", {}).pop("resourceVersion", item["metadata"]["resourceVersion"])
+            if version != item["metadata"]["resourceVersion"]:
+                text = (
+                    f'Operation cannot be fulfilled on {kind} "{rest[0]}": the object has been modified; please apply …'
+                )
+                raise Refusal(409, "Conflict", text)
             _merge(item, patch)
             objects.tell(kind, "MODIFIED", item)
+        elif request.method == "DELETE" and kind == "pods":
+            self.cluster.delete_pod(item)
         elif request.method == "DELETE":
             return self._delete(item, request)
         return _json(_typed(kind, item))
@@ -168,6 +176,8 @@ class FakeKubernetes:
         job = request.get_json(force=True)
         check_job(job)
         job["metadata"]["namespace"] = namespace
+        if self.cluster.replaces:
+            job["spec"].pop("podFailurePolicy", None)
         if not request.args.get("dryRun"):
             self.cluster.objects.add("jobs", job)
         job["status"] = {}

@@ -7,10 +7,13 @@ from types import MappingProxyType
 
 import pytest
 from support.background import in_background
-from support.settings import docker_at
+from support.compute import Harness
+from support.settings import compute_settings, docker_at
 
+from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker_api.client import ApiCalls
-from pfcon.errors import Unreachable
+from pfcon.errors import Refused, Unreachable
+from pfcon.paths import StoreBase
 
 VERSION = {"ApiVersion": "1.41", "Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
 # Podman 4.3.1, of a container that ended within the request.
@@ -84,6 +87,21 @@ def test_a_ping_tells_the_version_of_the_api_and_whose_it_is(
     assert (calls.api_version, calls.podman, server.asked_for_version) == ("1.41", podman, 0)
 
 
+@pytest.mark.parametrize("ping", [(200, {**PODMAN_PING, "Libpod-Api-Version": "3.0.0"}), (404, {})])
+def test_a_podman_that_is_too_old_is_refused_by_check_and_by_schedule(
+    server: Server, storebase: StoreBase, monkeypatch: pytest.MonkeyPatch, ping: tuple[int, dict[str, str]]
+) -> None:
+    server.ping = ping
+    monkeypatch.setitem(VERSION, "Version", "3.0.1")
+    root = storebase.root
+    settings = compute_settings(storebase=root, docker=docker_at(f"tcp://127.0.0.1:{server.server_port}"))
+    engine = DockerEngine(settings, root)
+    for call in (engine.check, lambda: engine.schedule(Harness("podman", engine, storebase).spec(["true"]))):
+        with pytest.raises(Refused, match=r"Podman 4 or newer is needed; tcp://127.0.0.1:\d+ is Podman 3.0"):
+            call()
+    assert server.requests == 0
+
+
 @pytest.mark.parametrize("ping", [(403, {}), (200, {})])
 def test_where_no_ping_tells_the_version_it_is_asked_for(server: Server, ping: tuple[int, dict[str, str]]) -> None:
     server.ping = ping
@@ -93,7 +111,7 @@ def test_where_no_ping_tells_the_version_it_is_asked_for(server: Server, ping: t
 
 def test_what_podman_fails_over_is_read_again(server: Server, calls: ApiCalls) -> None:
     server.refusals = 2
-    assert calls.inspect("pfcon-1") == {"Id": "1"}
+    assert calls.get("containers", "pfcon-1", "json") == {"Id": "1"}
     assert server.requests == 3
 
 

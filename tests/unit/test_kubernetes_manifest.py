@@ -8,7 +8,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from pfcon.compute.kubernetes.manifest import argv_of, job_manifest, memory_limit, require_possible
+from pfcon.compute.kubernetes.manifest import MARK_MOUNT, argv_of, job_manifest, memory_limit, require_possible
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, Secret, User
 from pfcon.settings.model import KubernetesSettings
@@ -110,3 +110,21 @@ def test_a_longest_name_of_one_worker_is_taken() -> None:
 def test_a_job_that_is_none_is_refused(fields: dict[str, Any], told: str) -> None:
     with pytest.raises(Refused, match=told):
         require_possible(dataclasses.replace(SMALL, **fields))
+
+
+def test_a_mark_of_storebase_is_mounted_so_that_no_other_directory_does() -> None:
+    made = job_manifest(SMALL, "storebase", PLAIN, 10, PurePosixPath(".pfcon-storebase/5f"))
+    kubernetes_validate.validate(made, VERSIONS[0], strict=True)
+    pod = made["spec"]["template"]["spec"]
+    marks = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"].startswith("/.pfcon")]
+    assert marks == [
+        {"name": "storebase", "mountPath": "/.pfcon", "readOnly": True, "subPath": ".pfcon-storebase/5f"},
+        {"name": "mark", "mountPath": MARK_MOUNT},
+    ]
+    assert [volume["name"] for volume in pod["volumes"]] == ["storebase", "mark"]
+
+
+def test_no_worker_gets_a_second_pod() -> None:
+    """A policy for failed pods implies podReplacementPolicy: Failed, which the schemas before 1.28 do not know."""
+    spec = manifest("full")["spec"]
+    assert (spec["backoffLimit"], [rule["action"] for rule in spec["podFailurePolicy"]["rules"]]) == (0, ["FailJob"])

@@ -9,6 +9,7 @@ import pytest
 
 from pfcon.compute.slurm import outcome, rows
 from pfcon.compute.slurm.outcome import Exit, Seen, Site
+from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.rows import Row
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 
@@ -28,6 +29,21 @@ ClusterName             = hospital
 KillWait                = 5 sec
 MinJobAge               = 20 sec
 SLURM_VERSION           = 22.05.8
+"""
+# Recorded on Slurm 24.11.5: CODE:SIGNAL.
+QUEUE_24 = """\
+83|COMPLETED|0:0|None|2026-11-29T11:29:00|pfcon 5fa1|
+84|FAILED|3:0|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa2|
+85|FAILED|0:9|RaisedSignal:9(Killed)|2026-11-29T11:29:00|pfcon 5fa3|
+86|FAILED|0:11|RaisedSignal:11(Segmentation fault)|2026-11-29T11:29:00|pfcon 5fa4|
+87|RUNNING|0:0|None|2026-11-29T11:29:59|pfcon 5fa5|
+"""
+# Lines that can't be read.
+ODD = """\
+5|RUNNING
+6|FAILED|three|None|2026-11-21T08:03:20|pfcon 66|
+7|RUNNING|0:0|None|some day|pfcon 77|
+6|torn
 """
 AT = datetime(2026, 11, 21, 8, 3, 20, tzinfo=UTC)
 SPEC = JobSpec("7", JobId("7"), JobKind.PLUGIN, "local/x:1", ("prog", "a"), resources=Resources(memory=300, minutes=60))
@@ -51,6 +67,43 @@ def test_the_queue_is_read_line_by_line_and_foreign_comments_do_no_harm() -> Non
     assert (found["4"].state, found["4"].end, found["4"].reason) == ("PENDING", None, "PartitionConfig")
     assert (found["6"].marker, found["6"].reason) == ("", "")
     assert sorted(found) == ["2", "3", "4", "5", "6", "7"]
+
+
+def test_the_exit_codes_of_newer_releases_are_read_too() -> None:
+    found = {row.id: row for row in rows.queue_rows(QUEUE_24)}
+    assert found["84"] == Row("84", "FAILED", 3, "NonZeroExitCode", AT, "5fa2")
+    assert {number: row.code for number, row in found.items()} == {"83": 0, "84": 3, "85": -9, "86": -11, "87": 0}
+    assert not any(row.unread for row in found.values())
+
+
+def test_a_line_that_cannot_be_read_is_one_job_s_alone(caplog: pytest.LogCaptureFixture) -> None:
+    queue = Queue(lambda: rows.queue_rows(ODD), staleness=60)
+    torn, coded, dated = (queue.row(number, "") for number in ("5", "6", "7"))
+    assert torn
+    assert coded
+    assert dated
+    status, message = outcome.active(torn)
+    assert status is JobStatus.UNDEFINED
+    assert message == "Slurm's answer about the job can't be read: 5|RUNNING"
+    assert outcome.stage_of(coded) is outcome.Stage.ENDED
+    assert outcome.active(dated) == (JobStatus.STARTED, "")
+    assert "6|FAILED|three" in caplog.text
+
+
+def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
+    row = Row("6", "FAILED", unread="6|FAILED|three|")
+    assert outcome.ended(SPEC, Seen(row, None), SITE)[:2] == (
+        JobStatus.FAILED,
+        "Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|",
+    )
+    assert outcome.ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == "exit code 3"
+
+
+def test_the_accounting_database_s_odd_code_is_told_of() -> None:
+    row = rows.accounting_row("372", "372|FAILED|?|2026-11-21T08:03:20\n")
+    assert row
+    assert row.unread
+    assert row.state == "FAILED"
 
 
 @pytest.mark.parametrize(("status", "code"), [(0, 0), (768, 3), (9, -9), (139, -11), (53, -53), (256, 1)])
@@ -149,7 +202,10 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"left": 125, "word": "no-temporary"}, "temporary directory"),
         ({"left": 1, "launcher_log": "executable file `prog` not found in $PATH"}, "no such command in image"),
         ({"left": 1, "launcher_log": r"exec: \"prog\": permission denied"}, "not executable in image local/x:1: prog"),
+        ({"left": 1, "launcher_log": "the path `prog` exists but it is not executable"}, "not executable in image"),
         ({"left": 1, "launcher_log": "ch-run[1]: error: can't execve(2): prog: No such file"}, "no such command"),
+        ({"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: No such file"}, "no such command"),
+        ({"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: Permission denied"}, "not executable"),
         ({"left": 127, "launcher_log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"}, "no such command"),
     ],
 )

@@ -108,6 +108,32 @@ def test_a_worker_that_ends_well_leaves_the_others_alone() -> None:
     assert swarm.updates == 0
 
 
+def test_a_service_that_is_removed_while_it_is_looked_at_is_absent_not_waiting() -> None:
+    """Its tasks are gone then: they would be those of a job that has none yet."""
+
+    class Removed(Swarm):
+        def tasks(self, **filters: str) -> Any:
+            self.found["service"] = None
+            return []
+
+        def service(self, name: str) -> Any:
+            if self.found["service"] is None:
+                raise Absent(f"service {name} not found")
+            return self.found["service"]
+
+    with pytest.raises(Absent):
+        EngineOn(Removed("running")).info(NAME)
+
+
+def test_a_service_that_somebody_has_scaled_to_zero_does_not_wait_either() -> None:
+    swarm = Swarm("running")
+    swarm.found["tasks"] = []
+    assert EngineOn(swarm).info(NAME).status is JobStatus.NOT_STARTED
+    swarm.found["service"]["Spec"]["Mode"]["Replicated"]["Replicas"] = 0
+    info = EngineOn(swarm).info(NAME)
+    assert (info.status, info.message) == (JobStatus.UNDEFINED, "somebody has scaled its service to zero")
+
+
 def test_cancel_does_not_wait_for_ever_for_a_node_that_is_away() -> None:
     swarm = Swarm("running")
     engine = EngineOn(swarm)

@@ -9,6 +9,7 @@ import requests
 import urllib3
 
 from pfcon.compute.unanswered import NoAnswer
+from pfcon.compute.unreadable import FAULTS, reading, unread
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, PfconError, Refused, Unreachable
 from pfcon.network import silence
@@ -63,7 +64,10 @@ class CromwellCalls:
             "labels": ("labels.json", json.dumps(labels).encode(), "application/json"),
             "workflowOptions": ("options.json", json.dumps(options).encode(), "application/json"),
         }
-        return str(self._ask("POST", _API, files=files)["id"])
+        answer = self._ask("POST", _API, files=files)
+        if not answer.get("id"):
+            raise Unreachable(f"Cromwell at {self.where} has answered without the id of a workflow")
+        return str(answer["id"])
 
     def find(self, labels: dict[str, str], since: str = "") -> list[Found]:
         """The workflows with all these labels, the newest first. ``since``: submitted at that time (ISO 8601) or later.
@@ -77,8 +81,12 @@ class CromwellCalls:
         for page in range(1, MAX_PAGES + 1):
             answer = self._ask("GET", f"{_API}/query", params=[*query, ("page", str(page))])
             results = answer.get("results") or []
-            found += [(str(one.get("submission", "")), Found(one["id"], one.get("labels") or {})) for one in results]
-            if not results or len(found) >= int(answer.get("totalResultsCount", 0)):
+            for one in results:
+                try:
+                    found.append((str(one.get("submission", "")), Found(str(one["id"]), dict(one.get("labels") or {}))))
+                except FAULTS as fault:
+                    unread("a workflow that Cromwell has found", fault)
+            if not results or page * PAGE >= _count(answer):
                 break
         return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
@@ -123,6 +131,10 @@ class CromwellCalls:
         if 200 <= code < 300 and isinstance(answer, dict):
             return answer
         raise error_of(code, answer, raw)
+
+
+def _count(answer: dict[str, Any]) -> int:
+    return reading("Cromwell's count", lambda: int(answer.get("totalResultsCount", 0)), lambda _: 0)
 
 
 def error_of(code: int, answer: Any, raw: bytes) -> PfconError:

@@ -20,6 +20,7 @@ from pfcon.compute.per_process import PerProcess
 from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
+from pfcon.compute.unreadable import FAULTS, unread
 from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -121,7 +122,12 @@ class CromwellEngine(ComputeEngine):
             return _info(claim, *state.status_of(word))
 
     def _ended(self, claim: Claim, workflow: str) -> JobInfo:
-        end = state.end_of(self._calls.metadata(workflow, state.METADATA_KEYS))
+        metadata = self._calls.metadata(workflow, state.METADATA_KEYS)
+        try:
+            end = state.end_of(metadata)
+        except FAULTS as fault:
+            message = unread(f"what Cromwell tells of the end of job {claim.spec.name}", fault)
+            return _info(claim, JobStatus.UNDEFINED, message)
         if end.code is None:
             end = replace(end, code=self._code(workflow))
         refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute.cromwell.wdl import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
+from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobSpec, JobStatus
 from pfcon.units import mib_to_bytes
@@ -67,9 +68,16 @@ def end_of(metadata: dict[str, Any]) -> End:
 
 
 def log_paths(metadata: dict[str, Any]) -> tuple[str, str]:
-    """Where a workflow's task writes stdout and stderr, as Cromwell sees it; empty texts before it has begun."""
-    call = _last_call(metadata)
-    return str(call.get("stdout") or ""), str(call.get("stderr") or "")
+    """Where a workflow's task writes stdout and stderr, as Cromwell sees it; empty texts before it has begun.
+
+    Also where that can't be read.
+    """
+
+    def read() -> tuple[str, str]:
+        call = _last_call(metadata)
+        return str(call.get("stdout") or ""), str(call.get("stderr") or "")
+
+    return reading("the metadata of a workflow", read, lambda _: ("", ""))
 
 
 def _last_call(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -132,5 +140,5 @@ def _time_message(end: End, minutes: int) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    """A time of Cromwell's (ISO 8601 with an offset) in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    """A time of Cromwell's in UTC."""
+    return utc(text)

@@ -6,10 +6,19 @@ from typing import Any
 
 from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
 from pfcon.compute.docker_api.client import ApiCalls, told
+from pfcon.errors import Refused
+
+OLDEST_PODMAN = 4
 
 
 class DockerCalls(ApiCalls):
     """An engine's containers and volumes. Raises what ApiCalls raises."""
+
+    def require_new_enough(self) -> None:
+        """Raise Refused for a Podman before 4: it knows other networks, and mounts inputs writable."""
+        major = self.release.partition(".")[0]
+        if self.podman and major.isdigit() and int(major) < OLDEST_PODMAN:
+            raise Refused(f"Podman {OLDEST_PODMAN} or newer is needed; {self.where} is Podman {self.release}")
 
     def create(self, name: str, body: dict[str, Any]) -> str:
         """ContainerCreate; gives the Id."""

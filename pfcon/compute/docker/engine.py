@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import args, limits, notes, state
-from pfcon.compute.docker.root import find_root
+from pfcon.compute.docker.root import find_root, require_same
 from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
@@ -19,6 +19,7 @@ from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
+from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -37,6 +38,7 @@ _REMOVE_WAIT = 60.0  # seconds that a removal may take that somebody else has be
 _POLL = 0.05  # seconds
 _WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
 _READ = 256 * 1024  # bytes
+_SURE = 600.0  # seconds for which a look at what the engine mounts is good
 _MAX_KNOWN = 10_000
 
 
@@ -56,6 +58,8 @@ class DockerEngine(ComputeEngine):
         self._stop_grace = stop_grace
         self._connection = PerProcess(self._connect)
         self._root: PurePosixPath | None = None
+        self._mark = StoreMark(storebase_mount)
+        self._sure_until = 0.0  # monotonic seconds
         self._known: dict[str, tuple[str, str]] = {}  # of jobs that were seen: the container's Id, and the request
 
     @property
@@ -71,9 +75,10 @@ class DockerEngine(ComputeEngine):
         """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
         args.require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
+        self._calls.require_new_enough()
         try:
             image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
-            body = args.create_body(spec, self._storebase(), image_user)
+            body = args.create_body(spec, self._storebase(spec.image), image_user)
             container = self._create_or_find(spec, body)
         except Absent as fault:
             if "image" not in str(fault).lower():
@@ -240,10 +245,15 @@ class DockerEngine(ComputeEngine):
             time.sleep(_POLL)
 
     def check(self) -> str:
-        """See ComputeEngine."""
+        """See ComputeEngine. Raises Refused for an engine that is too old."""
+        self._calls.require_new_enough()
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"
 
-    def _storebase(self) -> PurePosixPath:
+    def _storebase(self, image: str) -> PurePosixPath:
+        """storeBase as the engine has it; every now and then it is made sure of with an image that is there."""
         if self._root is None:
             self._root = find_root(self._settings, self._storebase_mount, self._calls)
+        if time.monotonic() > self._sure_until:
+            require_same(self._root, self._mark, self._storebase_mount, self._calls, image)
+            self._sure_until = time.monotonic() + _SURE
         return self._root

@@ -1,13 +1,17 @@
 """Where the engine finds storeBase: a directory of its host, or a local volume."""
 
+import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from pfcon.compute.store_mark import HERE, StoreMark
 from pfcon.errors import Absent, Refused
 from pfcon.settings.model import ComputeSettings, VolumeType
 
 if TYPE_CHECKING:
     from pfcon.compute.docker.client import DockerCalls
+
+_TARGET = "/.pfcon"  # in a container that never runs
 
 
 def find_root(settings: ComputeSettings, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
@@ -25,6 +29,32 @@ def find_root(settings: ComputeSettings, storebase_mount: Path, calls: "DockerCa
         except Absent as fault:
             raise Refused(f"VOLUME_NAME: the container engine has no volume {settings.volume_name!r}") from fault
     return _of_own_container(settings.selector, storebase_mount, calls)
+
+
+def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, calls: "DockerCalls", image: str) -> None:
+    """Raise Refused where what the engine mounts for ``root`` is not storeBase; Podman makes what is missing there.
+
+    A container is made for that and never started. Raises Absent for an image that the engine does not have.
+    """
+    source = root / mark.source()
+    mount = {"Type": "bind", "Source": str(source), "Target": _TARGET, "ReadOnly": True}
+    host = {"NetworkMode": "none", "Mounts": [mount]}
+    try:
+        made = calls.create(f"pfcon-mark-{uuid.uuid4().hex}", {"Image": image, "Cmd": ["true"], "HostConfig": host})
+        try:
+            with calls.ask("HEAD", "containers", made, "archive", path=f"{_TARGET}/{HERE}") as answer:
+                answer.read()
+        except Absent as fault:
+            raise Refused(f"it has a directory {root} without what this service has left in it") from fault
+        finally:
+            calls.remove(made)
+    except Refused as fault:
+        if str(root) not in str(fault):  # it is the image, or something else
+            raise
+        raise Refused(
+            f"the container engine's {root} is not the storeBase that this service sees at {storebase_mount} "
+            f"(STOREBASE, VOLUME_NAME): {fault}"
+        ) from fault
 
 
 def _of_own_container(selector: str, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:

@@ -7,6 +7,7 @@ from typing import Any
 from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
 from pfcon.compute.runtimes import start_failure
+from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobInfo, JobStatus
 
@@ -46,14 +47,14 @@ def is_job(inspect: dict[str, Any], name: str) -> bool:
 
     Engines also answer for a name that is the beginning of some container's Id, and for containers of others.
     """
-    labels = inspect["Config"].get("Labels") or {}
+    labels = labels_of(inspect["Config"])
     own_name: str = inspect["Name"]
     return own_name.removeprefix("/") == name and (REQUEST_LABEL in labels or JOB_TYPE_LABEL in labels)
 
 
 def request_of(inspect: dict[str, Any]) -> str:
     """JobSpec.request of the job; empty for one of another pfcon version."""
-    return str((inspect["Config"].get("Labels") or {}).get(REQUEST_LABEL, ""))
+    return str(labels_of(inspect["Config"]).get(REQUEST_LABEL, ""))
 
 
 def may_have_note(inspect: dict[str, Any]) -> bool:
@@ -63,7 +64,18 @@ def may_have_note(inspect: dict[str, Any]) -> bool:
 
 
 def job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None = None) -> JobInfo:
-    """What an inspect answer says of a job. ``note``: why pfcon ended it, where it did. ``now``: aware."""
+    """What an inspect answer says of a job. ``note``: why pfcon ended it, where it did. ``now``: aware.
+
+    An answer that can't be read makes the job ``undefined``.
+    """
+    return reading(
+        f"the container engine's answer about job {name}",
+        lambda: _job_info(name, inspect, now, note),
+        lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(inspect)),
+    )
+
+
+def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None) -> JobInfo:
     state = inspect["State"]
     phase = phase_of(inspect)
     status, message, finished = JobStatus.STARTED, "", None
@@ -108,7 +120,7 @@ def _start_message(inspect: dict[str, Any], error: str) -> str:
 def _end_message(inspect: dict[str, Any]) -> str:
     """Why a job failed; empty for one that succeeded."""
     state = inspect["State"]
-    code: int = state.get("ExitCode") or 0
+    code = int(state.get("ExitCode") or 0)
     oom_killed = bool(state.get("OOMKilled"))
     if code and state.get("Error") and not oom_killed:
         return _start_message(inspect, state["Error"])

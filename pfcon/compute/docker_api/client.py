@@ -70,7 +70,8 @@ class ApiCalls:
     """One engine's API, with the calls that its engines share; a subclass adds its own.
 
     Safe across threads, not across a fork. Making one asks the engine for its version.
-    podman: whether it is Podman's service of the API. where: its address. pid: the process that may use this.
+    podman: whether it is Podman's service of the API, release: of which version, empty where that was not told.
+    where: its address. pid: the process that may use this.
     All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
     """
 
@@ -97,15 +98,15 @@ class ApiCalls:
         with _Client(version=DEFAULT_DOCKER_API_VERSION, **options) as probe:
             self._ask = self._asker(probe)
             with told(self.where):
-                served, self.podman = self._served()
+                served, self.podman, self.release = self._served()
         # compare_version is positive when its second argument is the newer one.
         newer = compare_version(DEFAULT_DOCKER_API_VERSION, served) > 0
         client = _Client(version=DEFAULT_DOCKER_API_VERSION if newer else served, **options)
         self._ask = self._asker(client)
         return client
 
-    def _served(self) -> tuple[str, bool]:
-        """The newest version of the API that the engine speaks, and whether it is Podman (SystemPing).
+    def _served(self) -> tuple[str, bool, str]:
+        """The newest version of the API that the engine speaks, whether it is Podman, and which one (SystemPing).
 
         Podman on Debian takes a second to tell its own version: it looks up what package each of its tools is from.
         """
@@ -113,10 +114,12 @@ class ApiCalls:
             answer.read()
             served = answer.headers.get("Api-Version") if answer.status < 400 else None
             if served:
-                return served, "Libpod-Api-Version" in answer.headers
+                libpod = answer.headers.get("Libpod-Api-Version")
+                return served, libpod is not None, libpod or ""
         with self._ask("GET", "/version") as answer:  # there is a proxy that lets no ping through
             version = _json(answer)
-        return str(version["ApiVersion"]), _product(version) == "Podman"
+        served = str(version.get("ApiVersion") or DEFAULT_DOCKER_API_VERSION)
+        return served, _product(version) == "Podman", str(version.get("Version") or "")
 
     def _asker(self, client: _Client) -> Asker:
         tls = client.base_url.startswith("https:")
@@ -155,12 +158,21 @@ class ApiCalls:
     def get(self, *path: str, **query: Any) -> Any:
         """The JSON of a resource."""
         with self.ask("GET", *path, **query) as answer:
-            return json.loads(answer.read())
+            try:
+                return json.loads(answer.read())
+            except ValueError as fault:
+                raise Unreachable(
+                    f"what answers at {self.where} is no container engine: {plain(str(fault))}"
+                ) from fault
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """ContainerInspect."""
-        found: dict[str, Any] = self.get("containers", container, "json")
-        return found
+        """ContainerInspect. Raises Unreachable for an answer that is not about a container."""
+        found = self.get("containers", container, "json")
+        parts = [found.get(key) for key in ("Id", "Name", "Config", "State")] if isinstance(found, dict) else []
+        if [type(part) for part in parts] != [str, str, dict, dict]:
+            raise Unreachable(f"the container engine's answer about container {container} can't be read")
+        known: dict[str, Any] = found
+        return known
 
     def image_user(self, image: str) -> str:
         """The user that an image names, ``""`` for none. Raises Absent for an absent image."""
@@ -212,7 +224,10 @@ def _json(answer: Answer) -> dict[str, Any]:
     raw = answer.read()
     if answer.status >= 400:
         raise error_of(answer.status, plain(raw.decode("utf-8", "replace")))
-    found: dict[str, Any] = json.loads(raw)
+    try:
+        found: dict[str, Any] = json.loads(raw)
+    except ValueError as fault:
+        raise Unreachable(f"what answers is no container engine: {plain(str(fault))}") from fault
     return found
 
 

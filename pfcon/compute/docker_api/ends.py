@@ -1,7 +1,9 @@
 """How far a job of a Docker API is, and since when. Pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
+
+from pfcon.compute.unreadable import utc
 
 
 class Phase(Enum):
@@ -16,7 +18,5 @@ class Phase(Enum):
 
 def time_of(text: str | None) -> datetime | None:
     """A time of the engine in UTC, to the microsecond; None for its zero value, the year 1."""
-    if not text:
-        return None
-    found = datetime.fromisoformat(text)
-    return found.astimezone(UTC) if found.year > 1 else None
+    found = utc(text)
+    return found if found and found.year > 1 else None

@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.compute.kubernetes.faults import error_of, no_answer, status_text
 from pfcon.compute.kubernetes.manifest import CONTAINER
+from pfcon.errors import Unreachable
 from pfcon.settings.model import KubernetesSettings
 
 Json = dict[str, Any]
@@ -40,15 +41,19 @@ class KubernetesCalls:
 
     def version(self) -> str:
         """The server's version, v1.34.9."""
-        return str(self._json("GET", "/version")["gitVersion"])
+        return str(self._json("GET", "/version").get("gitVersion") or "of an unknown version")
 
     def create_job(self, manifest: Json) -> Json:
         """Servers of 1.25 and later refuse a field that they do not know; earlier ones drop it."""
         return self._json("POST", self._jobs(), query={"fieldValidation": "Strict"}, body=manifest)
 
     def job(self, name: str) -> Json:
-        """One Job."""
-        return self._json("GET", self._jobs(name))
+        """One Job. Raises Unreachable for an answer that is not about one."""
+        found = self._json("GET", self._jobs(name))
+        parts = [found.get(key) for key in ("metadata", "spec")]
+        if [type(part) for part in parts] != [dict, dict]:
+            raise Unreachable(f"the answer of Kubernetes about job {name} can't be read")
+        return found
 
     def patch_job(self, name: str, patch: Json) -> Json:
         """Change a Job (JSON merge patch). Refused where the patch has the uid of another one."""
@@ -79,10 +84,13 @@ class KubernetesCalls:
         query: Query = {"labelSelector": selector, "limit": _PAGE}
         while True:
             page = self._json("GET", self._path(resource), query)
+            metadata = page.get("metadata")
+            if not isinstance(metadata, dict) or not isinstance(page.setdefault("items", []), list):
+                raise Unreachable(f"what answers at {self.where} is no Kubernetes: it gives no list of {resource}")
             yield page
-            if not page["metadata"].get("continue"):
+            if not metadata.get("continue"):
                 return
-            query["continue"] = page["metadata"]["continue"]
+            query["continue"] = metadata["continue"]
 
     @contextlib.contextmanager
     def watch(self, resource: str, selector: str, version: str, seconds: int) -> Iterator[Iterator[Json]]:
@@ -106,7 +114,9 @@ class KubernetesCalls:
 
     def _json(self, method: str, path: str, query: Query | None = None, *, body: Json | None = None) -> Json:
         with self._ask(method, path, query, body=body) as answer:
-            found: Json = json.loads(answer.data)
+            found = json.loads(answer.data)
+            if not isinstance(found, dict):
+                raise ValueError("the answer is no JSON object")
             return found
 
     @contextlib.contextmanager

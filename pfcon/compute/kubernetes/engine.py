@@ -1,25 +1,25 @@
 """The kubernetes engine: one Kubernetes Job for each job, on Kubernetes or OpenShift."""
 
+import contextlib
 import itertools
 import logging
 import os
 import threading
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
-from pfcon.compute.kubernetes import state
+from pfcon.compute.kubernetes import lost, state
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, job_manifest, require_possible
-from pfcon.compute.kubernetes.patience import Patience
+from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
+from pfcon.compute.kubernetes.patience import Patience, polls
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
 from pfcon.compute.sources import require_sources
+from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.settings.model import ComputeSettings
 
@@ -31,11 +31,10 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times by then
-WATCH_IDLE = 60.0  # seconds
+WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
-_POLLS = (0.1, 1.0)  # seconds, the first and the longest
 _AT_ONCE = 1  # second, the shortest deadline there is
 _MAX_PODS = 50  # whose logs are told
 _MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
@@ -74,6 +73,7 @@ class KubernetesEngine(ComputeEngine):
         self._stop_grace = stop_grace
         self._remove_wait = remove_wait
         self._patience = Patience(stuck_grace)
+        self._mark = StoreMark(storebase_mount)
         self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
         self._texts = LastTexts()
         self._lock = threading.Lock()
@@ -89,7 +89,8 @@ class KubernetesEngine(ComputeEngine):
                 found = self._connected
                 if found is None or found[0].pid != os.getpid():
                     calls = KubernetesCalls(self._settings.kubernetes)
-                    found = self._connected = (calls, Watcher(calls, self._processes, self._watch_idle))
+                    watcher = Watcher(calls, self._processes, self._watch_idle, self._lose)
+                    found = self._connected = (calls, watcher)
         return found
 
     @property
@@ -107,8 +108,8 @@ class KubernetesEngine(ComputeEngine):
         claim = self._settings.volume_name
         if not claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
-        manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace)
-        waiting = _polls(_NAME_WAIT)
+        manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace, self._mark.source())
+        waiting = polls(_NAME_WAIT)
         while True:
             try:
                 job = self._calls.create_job(manifest)
@@ -140,14 +141,20 @@ class KubernetesEngine(ComputeEngine):
         followed = self._followed(name, mine)
         if followed is not None:
             info = state.job_info(followed, datetime.now(UTC))
-            if not info.status.final and not state.untold(followed) and not self._overdue(followed):
+            asks = state.untold(followed) or lost.why_lost(followed) or lost.unmarked(followed)
+            if not info.status.final and not asks and not self._overdue(followed):
                 return info
         view = self._look(name, mine)
         info = state.job_info(view, datetime.now(UTC))
         if state.untold(view):  # whoever noted its end was cut off
             self._stop(view)
+        elif reason := lost.why_lost(view):
+            info = self._end(view, reason, once=True)
         elif reason := self._overdue(view):
             info = self._end(view, reason)
+        elif lost.unmarked(view):
+            patch = {"metadata": {"annotations": {PODS_ANNOTATION: lost.mark(view)}, "uid": view.uid}}
+            self._calls.patch_job(name, patch)
         if info.status.final:
             self._watcher.forget(view.uid)
         return info
@@ -207,13 +214,32 @@ class KubernetesEngine(ComputeEngine):
         else:
             self._end(view, CANCELLED)
 
-    def _end(self, view: View, reason: str) -> JobInfo:
-        """End a job for a reason that stays with it."""
-        note = Note(reason, datetime.now(UTC))
+    def _lose(self, name: str) -> None:
+        """End a job of which a pod is being deleted, before another one begins in its place."""
+        try:
+            followed = self._followed(name)
+            if followed and (reason := lost.why_lost(followed)):
+                with contextlib.suppress(Conflict):  # it has changed since that was heard
+                    self._end(followed, reason, once=True, unchanged=True)
+                    return
+            view = self._look(name)
+            if reason := lost.why_lost(view):
+                self._end(view, reason, once=True)
+        except PfconError as fault:  # it is gone, or whoever asks for it next sees to it
+            _log.info("job %s, a pod of which is being deleted, can't be ended: %s", name, fault)
+
+    def _end(self, view: View, reason: str, *, once: bool = False, unchanged: bool = False) -> JobInfo:
+        """End a job for a reason that stays with it. once: none of its pods may be replaced.
+
+        unchanged: raises Conflict where the Job is another than was looked at.
+        """
+        metadata, note = view.job["metadata"], Note(reason, datetime.now(UTC), lost=once)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
-        if not any(pod.begun or pod.placed for pod in view.pods):
+        if unchanged:
+            patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
+        if once or not any(pod.begun or pod.placed for pod in view.pods):
             patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
-        ended = View(self._calls.patch_job(view.job["metadata"]["name"], patch), view.pods, view.grace)
+        ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.untold(ended):
             self._stop(ended)
         return state.job_info(ended, datetime.now(UTC))
@@ -234,7 +260,7 @@ class KubernetesEngine(ComputeEngine):
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
-        waiting = _polls(self._stop_grace + self._remove_wait)
+        waiting = polls(self._stop_grace + self._remove_wait)
         uid = ""
         try:
             while True:
@@ -262,12 +288,3 @@ class KubernetesEngine(ComputeEngine):
 def _with_log(view: View) -> list[Pod]:
     """The pods whose logs are told."""
     return [pod for pod in view.pods if pod.begun][:_MAX_PODS]
-
-
-def _polls(seconds: float) -> Iterator[bool]:
-    """True after each of growing pauses, until the time is over."""
-    until, pause = time.monotonic() + seconds, _POLLS[0]
-    while time.monotonic() < until:
-        time.sleep(pause)
-        pause = min(_POLLS[1], pause * 1.5)
-        yield True

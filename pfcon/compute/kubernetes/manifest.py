@@ -1,14 +1,17 @@
 """From a job to the manifest of a Kubernetes Job. Pure."""
 
 import re
+from pathlib import PurePosixPath
 from typing import Any
 
+from pfcon.compute.store_mark import HERE
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources, Secret, User
 from pfcon.settings.model import KubernetesSettings
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
+PODS_ANNOTATION = "chrisproject.org/pfcon-pods"
 CONTAINER = "job"
 SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
 
@@ -18,6 +21,8 @@ KEPT = 24 * 3600  # seconds that Kubernetes keeps an ended job
 _NAME_LENGTH = 63
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _STOREBASE, _SHM = "storebase", "shm"
+_MARK = "/.pfcon"
+MARK_MOUNT = f"{_MARK}/{HERE}"
 
 
 def require_possible(spec: JobSpec) -> None:
@@ -39,11 +44,14 @@ def require_possible(spec: JobSpec) -> None:
         raise Refused("the command is empty")
 
 
-def job_manifest(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
+def job_manifest(
+    spec: JobSpec, claim: str, options: KubernetesSettings, grace: int, mark: PurePosixPath | None = None
+) -> dict[str, Any]:
     """The body that creates a job (Kubernetes API reference, Job v1 batch).
 
     claim: the PersistentVolumeClaim that is storeBase. grace: seconds between SIGTERM and SIGKILL. A secret of the job
     is a Secret that the site has made, mounted by reference: this service needs no right to read or write any.
+    mark: of a StoreMark, which the claim has to hold.
     """
     labels = {**dict(spec.labels), JOB_TYPE_LABEL: spec.kind.value}
     workers = spec.resources.workers
@@ -58,13 +66,19 @@ def job_manifest(spec: JobSpec, claim: str, options: KubernetesSettings, grace: 
         },
         "spec": {
             "backoffLimit": 0,
+            # A worker never gets a second pod: one that the cluster ends, as in a drain, ends the job, and what was
+            # deleted counts when it has ended, for this implies podReplacementPolicy: Failed (Job v1 batch; "Pod
+            # failure policy"). Servers before 1.26 drop the field.
+            "podFailurePolicy": {
+                "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
             "activeDeadlineSeconds": DEADLINE,
             "ttlSecondsAfterFinished": KEPT,
             "parallelism": workers,
             "completions": workers,
             # Workers learn their number from JOB_COMPLETION_INDEX. Servers before 1.21 drop the field.
             **({"completionMode": "Indexed"} if workers > 1 else {}),
-            "template": {"metadata": {"labels": labels}, "spec": _pod(spec, claim, options, grace)},
+            "template": {"metadata": {"labels": labels}, "spec": _marked(_pod(spec, claim, options, grace), mark)},
         },
     }
 
@@ -83,6 +97,20 @@ def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> 
         pod["nodeSelector"] = dict(options.node_selector)
     if options.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in options.image_pull_secrets]
+    return pod
+
+
+def _marked(pod: dict[str, Any], mark: PurePosixPath | None) -> dict[str, Any]:
+    """A pod whose container can be made only with a claim that holds the mark.
+
+    Kubelets make a subPath that is missing. What is empty and read-only has no place for another mount within it
+    (runc; crun makes that place before it makes the mount read-only).
+    """
+    if mark is not None:
+        mounts: list[dict[str, Any]] = pod["containers"][0]["volumeMounts"]
+        mounts.append({"name": _STOREBASE, "mountPath": _MARK, "readOnly": True, "subPath": str(mark)})
+        mounts.append({"name": "mark", "mountPath": MARK_MOUNT})
+        pod["volumes"].append({"name": "mark", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
     return pod
 
 

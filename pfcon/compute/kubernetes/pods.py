@@ -3,11 +3,13 @@
 import re
 import signal
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from pfcon.compute.kubernetes.manifest import MARK_MOUNT
 from pfcon.compute.runtimes import start_failure
+from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import plain
 
 
@@ -19,6 +21,7 @@ class Stage(Enum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    UNKNOWN = "unknown"  # what the server tells of it can't be read
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Pod:
 
     message: why it is where it is, for users. alive: its container runs. placed: a node may be starting it, and tells
     of that a second later. told: whether it was told to end. begun: its container has run, there may be a log.
+    going_since: when it was told to be deleted, by the cluster or by somebody.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Pod:
     told: bool = False
     begun: bool = False
     finished_at: datetime | None = None
+    going_since: datetime | None = None
 
 
 # state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): what does not pass by itself.
@@ -52,6 +57,8 @@ _NO_IMAGE = {
     "SignatureValidationFailed",
 }
 _NO_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
+OTHER_CLAIM = "the claim that jobs mount (VOLUME_NAME) is not the storeBase that this service sees (STOREBASE_MOUNT)"
+DELETED = "its pod was removed by the cluster, or by somebody, as when a node is drained or lost"
 _PREPARING = {"ContainerCreating", "PodInitializing"}
 
 # status.reason of a pod that its node or the cluster has ended.
@@ -73,6 +80,16 @@ _NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]*\" (?:not found|is being 
 
 def look_at(pod: dict[str, Any], limit: str) -> Pod:
     """What an answer about a pod says. limit: the job's memory limit, for messages; empty for none."""
+    metadata = pod.get("metadata") or {}
+    name, uid = (str(metadata.get(key) or "") for key in ("name", "uid"))
+    return reading(
+        f"Kubernetes' answer about pod {name}",
+        lambda: _look_at(pod, limit),
+        lambda message: Pod(name, uid, str(metadata.get("creationTimestamp") or ""), Stage.UNKNOWN, message),
+    )
+
+
+def _look_at(pod: dict[str, Any], limit: str) -> Pod:
     status: dict[str, Any] = pod.get("status") or {}
     container: dict[str, Any] = next(iter(status.get("containerStatuses") or []), {})
     now: dict[str, Any] = container.get("state") or {}
@@ -101,13 +118,22 @@ def look_at(pod: dict[str, Any], limit: str) -> Pod:
         told=bool(pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")),
         begun=bool(ended) or "running" in now,
         finished_at=finished,
+        going_since=_going_since(pod),
     )
+
+
+def _going_since(pod: dict[str, Any]) -> datetime | None:
+    """deletionTimestamp is when a pod's grace is over."""
+    until = time_of(pod["metadata"].get("deletionTimestamp"))
+    return until and until - timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 
 
 def _waiting(status: dict[str, Any], waiting: dict[str, Any], image: str) -> tuple[Stage, str]:
     reason, text = str(waiting.get("reason") or ""), plain(str(waiting.get("message") or ""))
     if reason in _NO_IMAGE:
         return Stage.STUCK, f"image {image} can't be fetched: {text or reason}"
+    if reason in _NO_CONTAINER and MARK_MOUNT in text:
+        return Stage.STUCK, OTHER_CLAIM
     if reason in _NO_CONTAINER:
         return Stage.STUCK, f"its container can't be created: {text or reason}"
     if reason in _PREPARING:
@@ -137,6 +163,9 @@ def _end_message(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, A
     for condition in status.get("conditions") or []:
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
             return f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
+    since, finished = _going_since(pod), time_of(ended.get("finishedAt"))
+    if since and (not finished or finished >= since):
+        return DELETED
     if not ended:
         return text or "its pod failed, and no reason was given"
     return _exit_message(pod, ended, limit)
@@ -150,6 +179,8 @@ def _exit_message(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> str
     if ended.get("reason") in _NOT_STARTED:
         command = next(iter(((pod.get("spec") or {}).get("containers") or [{}])[0].get("command") or ()), "")
         text = str(ended.get("message") or "")
+        if MARK_MOUNT in text:
+            return OTHER_CLAIM
         found = start_failure(text, _image(pod), str(command).replace("$$", "$"))
         return found or f"its container could not be started: {plain(text)}"
     if ended.get("reason") == "ContainerStatusUnknown":
@@ -173,4 +204,4 @@ def _image(pod: dict[str, Any]) -> str:
 
 def time_of(text: str | None) -> datetime | None:
     """A time of Kubernetes, in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return utc(text)

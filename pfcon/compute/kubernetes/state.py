@@ -13,12 +13,14 @@ from typing import Any
 from pfcon.compute.kubernetes.manifest import (
     DEADLINE,
     JOB_TYPE_LABEL,
+    PODS_ANNOTATION,
     REQUEST_ANNOTATION,
     argv_of,
     container_of,
     memory_limit,
 )
-from pfcon.compute.kubernetes.pods import Pod, Stage, look_at, time_of
+from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, look_at, time_of
+from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
 
@@ -31,14 +33,18 @@ _PODLESS = timedelta(seconds=30)  # after which it is told that there is no pod
 
 @dataclass(frozen=True)
 class Note:
-    """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware."""
+    """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware.
+
+    lost: a pod of it was deleted; whatever ends well after that is another pod's doing.
+    """
 
     reason: str
     at: datetime
+    lost: bool = False
 
     def annotation(self) -> str:
         """The annotation's value; ``note_of`` is the inverse."""
-        return json.dumps({"reason": self.reason, "at": self.at.isoformat()})
+        return json.dumps({"reason": self.reason, "at": self.at.isoformat()} | ({"lost": True} if self.lost else {}))
 
 
 @dataclass(frozen=True)
@@ -57,31 +63,43 @@ class View:
 
 def view_of(job: dict[str, Any], pods: Sequence[dict[str, Any]]) -> View:
     """A Job with those of the pods that are its own; an earlier Job of that name may have left some."""
-    uid, limit = job["metadata"]["uid"], memory_limit(job)
+    uid, limit = job["metadata"]["uid"], reading("the memory limit of a Job", lambda: memory_limit(job), lambda _: "")
     own = [look_at(pod, limit) for pod in pods if uid in owners(pod)]
-    grace = job["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or 0
+    grace = reading("the grace of a Job", lambda: _grace(job), lambda _: 0)
     return View(job, tuple(sorted(own, key=lambda pod: (pod.created, pod.name))), grace)
 
 
+def _grace(job: dict[str, Any]) -> int:
+    return int(job["spec"]["template"]["spec"].get("terminationGracePeriodSeconds") or 0)
+
+
 def owners(pod: dict[str, Any]) -> list[str]:
-    """The uids of what a pod belongs to."""
-    return [str(owner.get("uid")) for owner in pod["metadata"].get("ownerReferences") or []]
+    """The uids of what a pod belongs to; none where that can't be read."""
+
+    def read() -> list[str]:
+        return [str(owner.get("uid")) for owner in pod["metadata"].get("ownerReferences") or []]
+
+    return reading("the owner of a pod", read, lambda _: [])
 
 
 def is_job(job: dict[str, Any]) -> bool:
     """Whether a Job is one of pfcon's."""
-    return JOB_TYPE_LABEL in (job["metadata"].get("labels") or {})
+    return JOB_TYPE_LABEL in labels_of(job["metadata"], "labels")
 
 
 def request_of(job: dict[str, Any]) -> str:
     """JobSpec.request of a Job; empty for one that is not pfcon's."""
-    return str((job["metadata"].get("annotations") or {}).get(REQUEST_ANNOTATION, ""))
+    return str(labels_of(job["metadata"], "annotations").get(REQUEST_ANNOTATION, ""))
 
 
 def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The conditions that hold, by type. SuccessCriteriaMet and FailureTarget come before Complete and Failed."""
-    found = (job.get("status") or {}).get("conditions") or []
-    return {condition["type"]: condition for condition in found if condition.get("status") == "True"}
+
+    def read() -> dict[str, dict[str, Any]]:
+        found = (job.get("status") or {}).get("conditions") or []
+        return {str(condition["type"]): condition for condition in found if condition.get("status") == "True"}
+
+    return reading("the conditions of a Job", read, lambda _: {})
 
 
 def has_ended(job: dict[str, Any]) -> bool:
@@ -91,16 +109,28 @@ def has_ended(job: dict[str, Any]) -> bool:
 
 def note_of(job: dict[str, Any]) -> Note | None:
     """The note that pfcon left when it ended a job."""
-    text = (job["metadata"].get("annotations") or {}).get(NOTE_ANNOTATION)
+    text = labels_of(job["metadata"], "annotations").get(NOTE_ANNOTATION)
     try:
         found = json.loads(text) if text else None
-        return Note(str(found["reason"]), datetime.fromisoformat(found["at"]).astimezone(UTC)) if found else None
+        if not found:
+            return None
+        at = datetime.fromisoformat(found["at"]).astimezone(UTC)
+        return Note(str(found["reason"]), at, lost=bool(found.get("lost")))
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def job_info(view: View, now: datetime) -> JobInfo:
-    """What a look at a job tells. ``now``: aware."""
+    """What a look at a job tells. ``now``: aware. What can't be read makes the job ``undefined``."""
+    name = str(view.job["metadata"]["name"])
+    return reading(
+        f"Kubernetes' answer about job {name}",
+        lambda: _job_info(view, now),
+        lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(view.job)),
+    )
+
+
+def _job_info(view: View, now: datetime) -> JobInfo:
     job = view.job
     info = JobInfo(
         name=job["metadata"]["name"],
@@ -110,16 +140,24 @@ def job_info(view: View, now: datetime) -> JobInfo:
         request=request_of(job),
     )
     held, note = conditions(job), note_of(job)
-    if "Complete" in held or len(_at(view, Stage.SUCCEEDED)) >= _wanted(job):
+    if (note and note.lost) or (has_ended(job) and replaced(view)):
+        return _noted(info, view, note or Note(DELETED, _finished(view, None) or now, lost=True), now)
+    if "Complete" in held or len(at(view, Stage.SUCCEEDED)) >= wanted(job):
         return replace(info, status=JobStatus.SUCCEEDED, finished_at=_finished(view, held.get("Complete")))
     if note:
         return _noted(info, view, note, now)
     # A pod that was told to end says nothing of why, as after a deadline: the Job does, with FailureTarget first.
-    why, failed = held.get("Failed") or held.get("FailureTarget"), _at(view, Stage.FAILED)
+    why, failed = held.get("Failed") or held.get("FailureTarget"), at(view, Stage.FAILED)
     known = failed and (why or not all(pod.told for pod in failed)) and not any(pod.alive for pod in view.pods)
     if "Failed" in held or known:
         message = _failure(view, why)
         return replace(info, status=JobStatus.FAILED, message=message, finished_at=_finished(view, held.get("Failed")))
+    return _going(info, view, now)
+
+
+def _going(info: JobInfo, view: View, now: datetime) -> JobInfo:
+    for pod in at(view, Stage.UNKNOWN):
+        return replace(info, status=JobStatus.UNDEFINED, message=pod.message)
     if any(pod.alive or pod.begun for pod in view.pods):
         return replace(info, message=_progress(view))
     return replace(info, status=JobStatus.NOT_STARTED, message=_obstacle(view, now))
@@ -129,7 +167,19 @@ def stuck(view: View) -> Pod | None:
     """A pod that will not start unless something outside changes, where no worker of the job runs."""
     if has_ended(view.job) or note_of(view.job) or any(pod.alive for pod in view.pods):
         return None
-    return next(iter(_at(view, Stage.STUCK)), None)
+    return next(iter(at(view, Stage.STUCK)), None)
+
+
+def written_down(view: View) -> set[str] | None:
+    """The uids of the pods that a job began with; None where they were not written down."""
+    found = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION)
+    return set(found.split(",")) if isinstance(found, str) else None
+
+
+def replaced(view: View) -> bool:
+    """Whether a job has a pod that it did not begin with."""
+    written = written_down(view)
+    return written is not None and any(pod.uid not in written for pod in view.pods)
 
 
 def untold(view: View) -> bool:
@@ -144,12 +194,14 @@ def unended(view: View) -> list[Pod]:
     return [pod for pod in view.pods if pod.stage not in (Stage.SUCCEEDED, Stage.FAILED)]
 
 
-def _at(view: View, stage: Stage) -> list[Pod]:
+def at(view: View, stage: Stage) -> list[Pod]:
+    """The pods that are that far."""
     return [pod for pod in view.pods if pod.stage is stage]
 
 
-def _wanted(job: dict[str, Any]) -> int:
-    return int(job["spec"].get("completions") or 1)
+def wanted(job: dict[str, Any]) -> int:
+    """How many workers a job has."""
+    return reading("the completions of a Job", lambda: int(job["spec"].get("completions") or 1), lambda _: 1)
 
 
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
@@ -182,12 +234,12 @@ def _failure(view: View, condition: dict[str, Any] | None) -> str:
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
         return f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}"
-    failed = _at(view, Stage.FAILED)
+    failed = at(view, Stage.FAILED)
     if failed:
         first = min(failed, key=lambda pod: (pod.told, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
-        return f"{first.name}: {first.message}" if _wanted(view.job) > 1 else first.message
-    if reason == "BackoffLimitExceeded":
-        return "its pod was removed by the cluster, as when a node is drained or lost"
+        return f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
+    if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
+        return DELETED
     return plain(text) or reason or "Kubernetes gives no reason"
 
 
@@ -196,14 +248,14 @@ def _progress(view: View) -> str:
     troubled = next((pod for pod in view.pods if pod.alive and pod.message), None)
     if troubled:
         return troubled.message
-    begun, wanted = sum(pod.begun for pod in view.pods), _wanted(view.job)
-    return f"{begun} of {wanted} workers have begun" if begun < wanted else ""
+    begun, workers = sum(pod.begun for pod in view.pods), wanted(view.job)
+    return f"{begun} of {workers} workers have begun" if begun < workers else ""
 
 
 def _obstacle(view: View, now: datetime) -> str:
     """Why a job has not begun."""
     for stage in (Stage.STUCK, Stage.WAITING):
-        for pod in _at(view, stage):
+        for pod in at(view, stage):
             return pod.message
     created = time_of(view.job["metadata"].get("creationTimestamp"))
     if created and now - created > _PODLESS:

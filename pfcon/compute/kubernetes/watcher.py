@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.kubernetes.faults import Expired
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.state import has_ended
+from pfcon.compute.unreadable import FAULTS, unread
 from pfcon.errors import PfconError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Follower:
         self._version = ""
         self._heard = 0.0
         self.settled = threading.Event()  # the first list is there, or could not be had
+        self.going: Callable[[str], None] = lambda _: None  # called with the job of one that is deleted before its end
 
     def of(self, job: str) -> list[Json | None]:
         """What is known of a job."""
@@ -68,6 +70,9 @@ class Follower:
                     self._take(event)
         except Expired:
             self._version = ""
+        except FAULTS as fault:  # what is known of its job is too old: begin anew
+            unread(f"an event about {self.resource} of Kubernetes", fault)
+            self._version = ""
 
     def _list(self, calls: "KubernetesCalls") -> None:
         known: dict[str, dict[str, Json | None]] = {}
@@ -75,7 +80,10 @@ class Follower:
         for page in calls.pages(self.resource, JOB_TYPE_LABEL):
             version = version or page["metadata"]["resourceVersion"]
             for item in page["items"]:
-                known.setdefault(self._job_of(item), {})[item["metadata"]["name"]] = self._kept(item)
+                try:
+                    known.setdefault(self._job_of(item), {})[item["metadata"]["name"]] = self._kept(item)
+                except FAULTS as fault:  # its job is asked for directly
+                    unread(f"one of the {self.resource} that Kubernetes lists", fault)
         with self._lock:
             self._known = known
         self._version, self._heard = version, time.monotonic()
@@ -84,6 +92,8 @@ class Follower:
         item: Json = event["object"]
         if event["type"] != "BOOKMARK":
             job, name = self._job_of(item), item["metadata"]["name"]
+            goes = event["type"] == "DELETED" or "deletionTimestamp" in item["metadata"]
+            goes = goes and not self._ended(item)
             with self._lock:
                 of_job = self._known.setdefault(job, {})
                 if event["type"] == "DELETED":
@@ -92,6 +102,8 @@ class Follower:
                     of_job[name] = self._kept(item)
                 if not of_job:
                     del self._known[job]
+            if goes:
+                self.going(job)
         self._version, self._heard = item["metadata"]["resourceVersion"], time.monotonic()
 
     def _kept(self, item: Json) -> Json | None:
@@ -108,13 +120,20 @@ class Follower:
 class Watcher:
     """Follows Jobs and pods while somebody asks for them. Starts its two threads on the first question."""
 
-    def __init__(self, calls: "KubernetesCalls", processes: int, idle: float) -> None:
-        """``processes``: how many do the same. ``idle``: seconds without a question after which watching ends."""
+    def __init__(
+        self, calls: "KubernetesCalls", processes: int, idle: float, lose: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """``processes``: how many do the same. ``idle``: seconds without a question after which watching ends.
+
+        lose: called with the name of a job of which a pod is deleted that has not ended, by the thread that follows.
+        """
         self._calls = calls
         self._seconds = max(SLICE, 10 * processes)
         self._idle = idle
         self._jobs = Follower("jobs", _name, has_ended)
         self._pods = Follower("pods", _job_of_pod, _pod_has_ended)
+        self._pods.going = self._pod_goes
+        self._lose = lose
         self._lock = threading.Lock()
         self._threads: dict[Follower, threading.Thread] = {}
         self._asked = 0.0
@@ -136,6 +155,12 @@ class Watcher:
         if len(alive) < len(pods) or (not pods and (job.get("status") or {}).get("active")):
             return None  # the Job will follow soon
         return job, alive
+
+    def _pod_goes(self, name: str) -> None:
+        """A pod is deleted that has not ended; with its Job, as a rule."""
+        job = next(iter(self._jobs.of(name)), None)
+        if job and job["metadata"]["uid"] not in self._ended and not job["metadata"].get("deletionTimestamp"):
+            self._lose(name)
 
     def threads(self) -> list[threading.Thread]:
         """Those that follow."""

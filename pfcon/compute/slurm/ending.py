@@ -13,6 +13,7 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.errors import Unreachable
 
 _SCRIPT = 3.0  # seconds, beside the grace, for the script to end
+_OBEDIENCE = 6.0  # seconds, beside the grace, for a script that reads its order; who has not obeyed by then is dead
 _SLURM = 60.0  # seconds, beside KillWait, for Slurm to end a job
 _POLL = 0.1  # seconds
 # In words, or as scancel's exit status: the last byte of ESLURM_INVALID_JOB_ID (2017), of ESLURM_ALREADY_DONE (2021).
@@ -37,6 +38,11 @@ class Ending:
             return True
         if folder.bar():
             return not self.at_once(folder)
+        if folder.order_end():
+            # Slurm is not asked: with some oci.conf it would end what it knows of, and leave the container running.
+            seconds = _OBEDIENCE + (0 if folder.has("now") else self.grace)
+            if self._ends(folder, seconds, lambda: True):
+                return True
         going = self._going(folder)
         if going:
             self._scancel("--batch", "--signal=TERM", *going)

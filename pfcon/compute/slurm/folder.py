@@ -7,7 +7,9 @@
         lock        locked (flock) while the job is being submitted
         id          the Slurm job, once it was submitted
         cancel      it was cancelled by pfcon; now: and nobody waits for it to end by itself
+        begun       it was seen to run
         end.json    how it ended, as it was first seen
+        order                                  where Slurm starts the container: what its script is to do
         claim, exit, log, log.<n>              of job.sh; pfcon/compute/kept_log.py tells of the last
         slurm.log, launcher.log                what Slurm and the launcher say
         job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
@@ -35,6 +37,7 @@ from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.small_files import read_small
 
+ORDER, BEGUN = "order", "begun"
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
 # Where Slurm starts the container, a job may write to its own records: links in there are not followed.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -122,6 +125,20 @@ class JobFolder:
                 return claimed
         return self._text("id").strip() or None
 
+    def keep_begun(self) -> None:
+        """Remember, for all processes, that the job was seen to run."""
+        if not self.begun():
+            self.write(BEGUN, "")
+
+    def begun(self) -> bool:
+        """Whether the job's script has begun, or it was seen to run."""
+        if self.has(BEGUN):
+            return True
+        try:
+            return os.readlink(self.path / "claim") != _BARRED
+        except FileNotFoundError:
+            return False
+
     def bar(self) -> bool:
         """Keep the job from ever beginning, by claiming its directory; False when it has begun."""
         try:
@@ -171,8 +188,20 @@ class JobFolder:
             return None
         return JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request)
 
+    def order_end(self) -> bool:
+        """Have the script end its container by itself; whether it is one that obeys."""
+        obeys = self.has(ORDER)
+        if obeys:
+            self.write(ORDER, "end\n")
+        return obeys
+
     def keep_end(self, status: JobStatus, message: str, at: datetime) -> None:
-        """Write the end down: Slurm forgets. The job's environment goes first."""
+        """Write the end down: Slurm forgets. The job's environment goes first.
+
+        A container may have outlived what Slurm knows of its job: it is told to end, too.
+        """
+        if not self.has("exit"):
+            self.order_end()
         for name in _WITH_ENVIRONMENT:
             (self.path / name).unlink(missing_ok=True)
         self.write("end.json", json.dumps({"status": status, "message": message, "finished_at": at.timestamp()}))

@@ -4,12 +4,13 @@
 #   exit    how the container ended: a status, and a word where that is not all: no-launcher, no-temporary, aborted
 #   log     what the container printed; log.N what came after the first N bytes
 #   failed  of several workers: a link, whose target is the same of the first that failed
+# and reads `order`, where there is one: any word but `go` ends it.
 # The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
 # Workers go on until their standard input ends: srun would pass a signal on to all processes, or kill them.
 set -u
 umask 022
 export PATH
-child='' killer='' stopping='' TEMPORARY='' word=''
+child='' killer='' stopping='' TEMPORARY='' word='' reader=0
 margin=0 # of the batch script of several workers, in fifths of a second: they keep to the grace themselves
 
 # finish STATUS [WORD]: leave the record of the end, and end.
@@ -146,6 +147,33 @@ ended() {
     return "$result"
 }
 
+# obey: where Slurm starts the container, its signals come through only with an oci.conf that passes them on: pfcon's
+# word in the job's directory always does. The file is opened each time, which makes NFS look anew.
+obey() {
+    while sleep 0.5 && read -r order <"$JOB/order"; do
+        [ "$order" = go ] || { kill -TERM "$$"; return; }
+    done
+}
+
+# sweep: kill what the job has left in Slurm's own container, but for who reads its output (and this process itself).
+# It may be a process of its own that does so: a shell does not know its own number then.
+sweep() {
+    read -r self _ </proc/self/stat
+    for round in 1 2 3 4 5 6 7 8 9 10; do
+        found=''
+        for entry in /proc/[0-9]*; do
+            read -r line 2>/dev/null <"$entry/stat" || continue
+            line=${line##*) } # its state, and its parent's number
+            parent=${line#? }
+            case "${line%% *} ${entry#/proc/} ${parent%% *} " in
+                Z* | "? 1 "* | "? $self "* | "? $reader "* | *" $reader ") ;;
+                *) kill -KILL "${entry#/proc/}" 2>/dev/null && found=$round ;;
+            esac
+        done
+        [ -n "$found" ] || return 0
+    done
+}
+
 trap on_term TERM INT HUP
 if [ "${1-}" = worker ]; then
     exec 2>&1 # srun's own words come on the other one
@@ -161,6 +189,7 @@ if [ "${1-}" = worker ]; then
     finish_worker "$status" ${stopping:+aborted}
 fi
 ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # taken, or removed; or this is not where it should be
+[ -n "$PROGRAM" ] || obey </dev/null >/dev/null 2>&1 &
 [ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher
 make_temporary || finish 125 no-temporary
 mkfifo "$TEMPORARY/output" "$TEMPORARY/go" || finish 125 no-temporary

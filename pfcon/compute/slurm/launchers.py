@@ -105,6 +105,7 @@ def _charliecloud(job: Placed) -> str:
     inner = "".join(_SELF_BIND.format(_quoted(str(bind.source))) + _READ_ONLY * bind.read_only for bind in ordered)
     env = {"USER": "root", **job.env}  # it does not start without a USER
     extra = [] if "USER" in job.env else ["--unset-env=USER"]
+    extra += [f"--set-env=HOME={job.env['HOME']}", "--env-no-expand"] if "HOME" in job.env else []  # else it is /root
     binds = [f"--bind={bind.source}:{bind.target}" for bind in job.binds]
     words = _quoted("--uid=0", "--gid=0", "--private-tmp", *extra, *binds, f"--cd={job.cwd}", str(job.rootfs), "--")
     return (
@@ -162,6 +163,11 @@ def _container(job: Placed) -> str:
     return f"{_again('env -i', INSIDE)}{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
 
 
+def _container_stop(_: Placed) -> str:
+    """The script is the first process there; if not, what it has left is not its own to end."""
+    return f'[ "$$" -ne 1 ] || sweep; {_KILL_CHILD}'
+
+
 def _inside(job: Placed) -> Placed:
     """With the job's directory among the mounts; Slurm itself says what runs."""
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
@@ -202,7 +208,7 @@ LAUNCHERS: dict[LauncherName, Launcher] = {
     LauncherName.SINGULARITY: Launcher("singularity", "", _apptainer, gpus=True),
     LauncherName.PODMAN: Launcher("podman", "podman", _podman, _podman_stop, gpus=True),
     LauncherName.ENROOT: Launcher("enroot", "", _enroot, gpus=True),
-    LauncherName.CONTAINER: Launcher("", "", _container, tried=True, bundle=True),
+    LauncherName.CONTAINER: Launcher("", "", _container, _container_stop, tried=True, bundle=True),
 }
 
 

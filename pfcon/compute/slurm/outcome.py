@@ -8,7 +8,7 @@ from enum import Enum
 
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.slurm.rows import Row
-from pfcon.compute.words import exit_message
+from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobSpec, JobStatus
 from pfcon.units import mib_to_bytes
 
@@ -74,9 +74,9 @@ _EVIDENCE = {
 }
 _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # by srun, too, when one worker fails
 # ch-run; and a shell whose `exec` in launch.sh fails. What OCI runtimes say is what Docker passes on.
-_NO_COMMAND = re.compile(r"can't execve\(2\): .*: No such file|launch\.sh: .*: not found")
+_NO_COMMAND = re.compile(r"can't exec(?:ve\(2\))?: .*: No such file|launch\.sh: .*: not found")
 _NOT_EXECUTABLE = re.compile(
-    r"can't execve\(2\): .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
+    r"can't exec(?:ve\(2\))?: .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
     r"|launch\.sh: .*: (?:Permission denied|Exec format error|Is a directory|cannot execute.*)"
 )
 # Words of job.sh in the record of the end.
@@ -122,7 +122,7 @@ class Site:
 def stage_of(row: Row) -> Stage:
     """How far a job is; logs a warning for a state that is not in the manual."""
     stage = _STAGES.get(row.state, Stage.UNKNOWN)
-    if stage is Stage.UNKNOWN:
+    if stage is Stage.UNKNOWN and row.state:
         _log.warning("Slurm job %s is in the unknown state %r", row.id, row.state)
     return stage
 
@@ -130,6 +130,8 @@ def stage_of(row: Row) -> Stage:
 def active(row: Row) -> tuple[JobStatus, str]:
     """The status and message of a job that has not ended."""
     stage = stage_of(row)
+    if not row.state:
+        return JobStatus.UNDEFINED, f"Slurm's answer about the job can't be read: {plain(row.unread)}"
     if stage is Stage.UNKNOWN:
         return JobStatus.UNDEFINED, f"Slurm says {row.state}, which pfcon does not know"
     if stage is Stage.RUNNING:
@@ -146,13 +148,13 @@ def never(row: Row) -> bool:
 
 def never_reason(row: Row) -> str:
     """Why, in a user's words and in Slurm's."""
-    plain = {
+    known = {
         "PartitionTimeLimit": "the partition allows less time",
         "BadConstraints": "no node has what it asks for",
         "PartitionConfig": "it asks for more than the partition's nodes have",
         "PartitionNodeLimit": "it asks for more nodes than the partition gives",
     }
-    text = plain.get(row.reason)
+    text = known.get(row.reason)
     return f"{text} ({row.reason})" if text else row.reason
 
 
@@ -174,7 +176,7 @@ def _evident(seen: Seen) -> str:
 
 def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
     word = seen.exit.word if seen.exit else ""
-    state = seen.row.state if seen.row and seen.row.state not in ("FAILED", "COMPLETED") else _evident(seen)
+    state = seen.row.state if seen.row and seen.row.state not in ("", "FAILED", "COMPLETED") else _evident(seen)
     if word == _ABORTED and not state and _STEP_CANCELLED.search(seen.slurm_log):
         state = "CANCELLED"
     code = seen.exit.status if seen.exit else seen.row.code if seen.row else 0
@@ -195,6 +197,9 @@ def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
     elif word == _ABORTED:
         said = seen.slurm_log.strip().rpartition("\n")[2]
         message = "Slurm ended its workers, or could not start them" + (f": {said}" if said else "")
+    elif seen.row and seen.row.unread and not seen.exit:
+        said = plain(seen.row.unread)
+        message = f"Slurm says {seen.row.state}; what else it says of the job can't be read: {said}"
     else:
         message = _start_failure(seen.launcher_log, spec) or _code_message(code, spec, site)
     return message

@@ -21,7 +21,12 @@ _POLL = 0.2  # seconds
 _LACKS = {
     "namespaces": "user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, see sysctl)",
     "temporary": "a directory for temporary files (TMPDIR)",
+    "oci.conf": "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
 }
+# What an oci.conf(5) of Slurm's "Containers Guide" may run, and why it does not run pfcon's jobs.
+_LINK = "which refuses a bundle whose rootfs is a link"
+_MOUNTS = "which mounts nothing of what a job's bundle says"
+_UNFIT = {"runc": _LINK, "nvidia-container-runtime": _LINK}
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,9 @@ def findings(text: str, program: str, package: str) -> tuple[str, list[str]]:
             node = f"node {rest}"
         elif word == "program":
             missing.append(program + (f" (in Debian it is in {package})" if package else ""))
+        elif word == "crun":
+            why = _UNFIT.get(rest, _MOUNTS)
+            missing.append(f"oci.conf that runs crun (SLURM_LAUNCHER=container): its own runs {rest}, {why}")
         else:
             missing.append(_LACKS.get(word, word))
     return node, missing

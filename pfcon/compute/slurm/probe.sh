@@ -3,6 +3,17 @@
 {
     [ -z "$PROGRAM" ] || command -v "$PROGRAM" >/dev/null || echo "program"
     unshare -Ur true 2>/dev/null || echo "namespaces"
+    # In Slurm's own containers, its oci.conf(5) says what runs; without one, Slurm runs the job on the node itself.
+    conf=''
+    [ -n "$PROGRAM" ] || conf=$(scontrol show config 2>/dev/null | sed -n 's/^SLURM_CONF *= *//p')
+    if [ -n "$conf" ] && [ ! -e "${conf%/*}/oci.conf" ]; then
+        echo "oci.conf"
+    elif [ -n "$conf" ]; then
+        for known in runc nvidia-container-runtime ch-run enroot singularity apptainer; do
+            ! grep -qiE "^[[:space:]]*RunTime(Run|Create)[[:space:]]*=.*[/\" ]${known}[[:space:]]" "${conf%/*}/oci.conf" ||
+                echo "crun $known"
+        done
+    fi
     directory=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && rmdir "$directory" || echo "temporary"
     echo "node $(uname -n)"
 } >"$JOB/.found" && mv -f -- "$JOB/.found" "$JOB/found"

@@ -61,6 +61,8 @@ class Queue:
             except Unreachable as fault:
                 self._fault, self._failed_at = fault, time.monotonic()
                 raise
+            # A line that can't be read, which may be one of somebody's comment, hides none that can.
+            rows.sort(key=lambda row: (not row.unread, bool(row.state)))
             self._by_id = {row.id: row for row in rows}
             self._by_marker = {}
             for row in rows:

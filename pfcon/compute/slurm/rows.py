@@ -3,6 +3,7 @@
 Not their JSON: its shapes change from release to release, and ``squeue --json`` of 22.05 filters nothing.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +17,15 @@ QUEUE_COMMAND = (
 )
 CONFIG_COMMAND = ("scontrol", "show", "config")
 _CORE_DUMPED = 0x80
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Row:
     """One job, as squeue or sacct has it. code: an exit code, or minus the signal. by: the uid of who cancelled it.
 
-    end: aware; of a job that goes on, a guess of Slurm's.
+    end: aware; of a job that goes on, a guess of Slurm's. unread: what of the line could not be read; it may be all
+    but the id, then the state is empty.
     """
 
     id: str
@@ -32,6 +35,7 @@ class Row:
     end: datetime | None = None
     marker: str = ""
     by: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,37 @@ def accounting_command(job: str) -> list[str]:
 
 
 def queue_rows(text: str) -> Iterator[Row]:
-    """The lines of ``queue_command``. Lines of another shape (another's comment may hold anything) are left out."""
+    """The lines of ``queue_command``. Lines that begin with no number (a comment may hold anything) are left out."""
     for line in text.splitlines():
-        parts = line.split("|", 5)
-        if len(parts) == 6 and parts[0].strip().isdigit():
-            number, state, status, reason, end, comment = (part.strip() for part in parts)
-            marker = comment.removesuffix("|").removeprefix(COMMENT) if comment.startswith(COMMENT) else ""
-            yield Row(number, state.upper(), wait_status(int(status or 0)), _reason(reason), _time(end), marker)
+        number, *parts = (part.strip() for part in line.split("|", 5))
+        if not (number.isascii() and number.isdigit()):
+            continue
+        if len(parts) != 5:
+            yield Row(number, "", unread=_unread(line))
+            continue
+        state, status, reason, end, comment = parts
+        code = _code(status)
+        marker = comment.removesuffix("|").removeprefix(COMMENT) if comment.startswith(COMMENT) else ""
+        unread = _unread(line) if code is None else ""
+        yield Row(number, state.upper(), code or 0, _reason(reason), _time(end), marker, unread=unread)
+
+
+def _unread(line: str) -> str:
+    _log.warning("Slurm's answer has a line that can't be read: %r", line)
+    return line
+
+
+def _code(text: str) -> int | None:
+    """An exit code, or minus the signal; None for what is neither.
+
+    squeue prints CODE:SIGNAL from 24.11 on, and the raw status of wait(2) before; sacct always did the first.
+    """
+    code, colon, number = text.partition(":")
+    if not all(part.isascii() and part.isdigit() for part in (code or "0", number or "0")):
+        return None
+    if not colon:
+        return wait_status(int(code or 0))
+    return -int(number) if int(number or 0) else int(code or 0)
 
 
 def accounting_row(job: str, text: str) -> Row | None:
@@ -72,8 +100,9 @@ def accounting_row(job: str, text: str) -> Row | None:
         parts = line.split("|")
         if len(parts) == 4 and parts[0] == job:
             state, _, by = parts[1].partition(" by ")
-            code, _, number = parts[2].partition(":")
-            return Row(job, state.upper(), -int(number) if int(number or 0) else int(code), end=_time(parts[3]), by=by)
+            code = _code(parts[2])
+            unread = _unread(line) if code is None else ""
+            return Row(job, state.upper(), code or 0, end=_time(parts[3]), by=by, unread=unread)
     return None
 
 

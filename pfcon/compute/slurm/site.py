@@ -6,6 +6,8 @@ import time
 
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.rows import CONFIG_COMMAND, Facts, facts
+from pfcon.compute.words import plain
+from pfcon.errors import Unreachable
 
 _KEPT = 600.0  # seconds
 
@@ -24,8 +26,10 @@ class SiteFacts:
         """uid and gid of the user who submits; on a cluster they are the same everywhere."""
         if self._user is None:
             if self._commands.elsewhere:
-                uid, gid = (int(self._commands.run(["id", option])) for option in ("-u", "-g"))
-                self._user = (uid, gid)
+                said = [self._commands.run(["id", option]).strip() for option in ("-u", "-g")]
+                if not all(text.isascii() and text.isdigit() for text in said):
+                    raise Unreachable(f"SLURM_PREFIX: `id -u` and `id -g` there say no number: {plain(' '.join(said))}")
+                self._user = (int(said[0]), int(said[1]))
             else:
                 self._user = (os.geteuid(), os.getegid())
         return self._user

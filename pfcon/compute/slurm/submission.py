@@ -1,13 +1,14 @@
 """Giving a job to Slurm, once: its directory first, then sbatch, then the number that Slurm has given it."""
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from pfcon.compute.slurm.commands import Commands
-from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.folder import ORDER, JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
@@ -18,6 +19,7 @@ from pfcon.errors import Conflict, Refused
 from pfcon.models import JobSpec
 from pfcon.settings.model import SlurmSettings
 
+_log = logging.getLogger(__name__)
 _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWait
 
 
@@ -87,6 +89,8 @@ class Submitter:
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)
         texts["spec.json"] = replace(spec, env=()).to_json()
+        if not launcher.program:
+            texts[ORDER] = "go\n"
         folder.write_all(texts)
         if not launcher.program:  # Slurm itself takes a bundle's rootfs by this name alone
             with contextlib.suppress(FileExistsError):
@@ -96,7 +100,11 @@ class Submitter:
     def _submit(self, folder: JobFolder, words: list[str], text: str) -> None:
         with self._undone(folder):
             number = self.commands.run(words, stdin=text)
-        folder.write("id", number.strip().partition(";")[0])  # NUMBER, or NUMBER;CLUSTER
+        number = number.strip().rpartition("\n")[2].partition(";")[0]  # NUMBER, or NUMBER;CLUSTER
+        if number.isascii() and number.isdigit():
+            folder.write("id", number)
+        else:  # its marker finds it, and its script tells
+            _log.warning("sbatch has said no job's number, but %r", number)
 
     @contextlib.contextmanager
     def _undone(self, folder: JobFolder) -> Iterator[None]:

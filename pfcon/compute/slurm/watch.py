@@ -44,7 +44,7 @@ class Watch:
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
             return self._unsubmitted(folder, spec)
-        if row is None or outcome.stage_of(row) is Stage.ENDED:
+        if row is None or outcome.stage_of(row) is Stage.ENDED or (exit_ and not row.state):
             return self._ended(folder, spec, row)
         return self._active(folder, spec, row)
 
@@ -53,6 +53,10 @@ class Watch:
         if outcome.never(row) and folder.age() > self.patience and folder.bar():
             self.commands.run(["scancel", row.id])
             return self._keep(folder, spec, JobStatus.FAILED, f"Slurm can't run it: {outcome.never_reason(row)}")
+        if status is JobStatus.STARTED:
+            folder.keep_begun()
+        elif status is JobStatus.NOT_STARTED and folder.begun():
+            status = JobStatus.STARTED  # another process had a newer answer of Slurm's; or the job was queued anew
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:

@@ -7,7 +7,7 @@ from typing import Any
 from docker.utils import compare_version
 
 from pfcon.compute.docker_api.client import ApiCalls, told
-from pfcon.errors import Refused
+from pfcon.errors import Refused, Unreachable
 from pfcon.settings.model import DockerSettings
 
 OLDEST_API = "1.41"
@@ -59,9 +59,13 @@ class SwarmCalls(ApiCalls):
             remove(service_id)
 
     def service(self, name: str) -> dict[str, Any]:
-        """ServiceInspect, by name or ID."""
-        found: dict[str, Any] = self.get("services", name)
-        return found
+        """ServiceInspect, by name or ID. Raises Unreachable for an answer that is not about a service."""
+        found = self.get("services", name)
+        parts = [found.get(key) for key in ("ID", "Spec")] if isinstance(found, dict) else []
+        if [type(part) for part in parts] != [str, dict]:
+            raise Unreachable(f"the Swarm's answer about service {name} can't be read")
+        known: dict[str, Any] = found
+        return known
 
     def tasks(self, **filters: str) -> list[dict[str, Any]]:
         """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of one that is gone."""

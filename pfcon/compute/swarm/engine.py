@@ -150,7 +150,10 @@ class SwarmEngine(ComputeEngine):
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
         require_mine(name, state.request_of(service["Spec"]), mine)
-        return service, self._calls.tasks(service=service["ID"])
+        tasks = self._calls.tasks(service=service["ID"])
+        if not tasks:  # they go with their service: it may have been removed between the two questions
+            service = self._calls.service(service["ID"])
+        return service, tasks
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""
@@ -197,8 +200,8 @@ class SwarmEngine(ComputeEngine):
 
         Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
         """
-        tasks = [task for task in self._tasks_of(name) if mine(state.request_of(task["Spec"]["ContainerSpec"]))]
-        gone = {str(task["ServiceID"]) for task in tasks}  # also those that others are removing
+        tasks = [task for task in self._tasks_of(name) if mine(state.request_of_task(task))]
+        gone = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
         with suppress(Absent):
             service = self._find(name, mine)[0]
             service_id = service["ID"]
@@ -219,7 +222,7 @@ class SwarmEngine(ComputeEngine):
 
     def _remains(self, name: str, gone: set[str]) -> bool:
         """Whether services that were removed still have tasks, or containers where they can be seen."""
-        if any(task["ServiceID"] in gone for task in self._tasks_of(name)):
+        if any(task.get("ServiceID") in gone for task in self._tasks_of(name)):
             return True
         return any(self._calls.containers_here(service_id) for service_id in gone)
 

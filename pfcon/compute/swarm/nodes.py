@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from pfcon.compute.unreadable import reading
 from pfcon.units import human_bytes, human_cores
 
 _CPU, _MEMORY = "NanoCPUs", "MemoryBytes"
@@ -20,18 +21,22 @@ def gpu_kind(nodes: list[dict[str, Any]]) -> str:
     """
     most: Counter[str] = Counter()
     for node in nodes:
-        most |= Counter({kind: count for kind, count in _capacity(node).items() if "gpu" in kind.lower()})
+        most |= Counter({kind: count for kind, count in (_capacity(node) or {}).items() if "gpu" in kind.lower()})
     return most.most_common(1)[0][0] if most else ""
 
 
 def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
     """Why no node could run a job even if it had nothing else to do; ``""`` where one could.
 
-    Nodes that are away count, those that are drained only where all are: both may come back.
+    Nodes that are away count, those that are drained only where all are: both may come back. One that can't be read
+    may have anything.
     """
     wanted = _amounts(reservations)
-    able = [node for node in nodes if node["Spec"].get("Availability") != "drain"] or nodes
-    capacities = [_capacity(node) for node in able]
+    able = [node for node in nodes if (node.get("Spec") or {}).get("Availability") != "drain"] or nodes
+    found = [_capacity(node) for node in able]
+    capacities = [capacity for capacity in found if capacity is not None]
+    if len(capacities) < len(found):
+        return ""
     if any(all(capacity[kind] >= amount for kind, amount in wanted.items()) for capacity in capacities):
         return ""
     most: Counter[str] = Counter()
@@ -46,8 +51,13 @@ def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
     return "no node of this Swarm has all of: " + ", ".join(_told(kind, amount) for kind, amount in wanted.items())
 
 
-def _capacity(node: dict[str, Any]) -> Counter[str]:
-    return _amounts((node.get("Description") or {}).get("Resources") or {})
+def _capacity(node: dict[str, Any]) -> Counter[str] | None:
+    """What a node has; None where that can't be read."""
+
+    def read() -> Counter[str] | None:
+        return _amounts((node.get("Description") or {}).get("Resources") or {})
+
+    return reading("a node of the Swarm", read, lambda _: None)
 
 
 def _amounts(resources: dict[str, Any]) -> Counter[str]:

@@ -13,6 +13,7 @@ from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
+from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
 from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobInfo, JobStatus
 
@@ -45,24 +46,44 @@ _EXITED = "task: non-zero exit"
 
 def is_job(service: dict[str, Any], name: str) -> bool:
     """Whether a service is the job of that name. Swarm also answers for the beginning of an ID."""
-    labels = service["Spec"].get("Labels") or {}
-    return bool(labels.get(NAME_LABEL) == name)
+    return bool(labels_of(service["Spec"]).get(NAME_LABEL) == name)
 
 
 def request_of(labelled: dict[str, Any]) -> str:
     """JobSpec.request of a job, by its service's specification or its task's ContainerSpec; empty for others'."""
-    return str((labelled.get("Labels") or {}).get(REQUEST_LABEL, ""))
+    return str(labels_of(labelled).get(REQUEST_LABEL, ""))
+
+
+def request_of_task(task: dict[str, Any]) -> str:
+    """JobSpec.request by a task of a job; empty where it can't be read."""
+    return reading("a task of a job", lambda: request_of(task["Spec"]["ContainerSpec"]), lambda _: "")
 
 
 def own_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tasks that are the job's workers, in their order: not those that an ended job got in their place."""
-    own = [task for task in tasks if NOWHERE not in ((task["Spec"].get("Placement") or {}).get("Constraints") or [])]
+    """The tasks that are the job's workers, in their order: not those that an ended job got in their place.
+
+    What can't be read is left out: see ``unreadable``.
+    """
+    own = [task for task in tasks if not unreadable([task])]
+    own = [task for task in own if NOWHERE not in ((task["Spec"].get("Placement") or {}).get("Constraints") or [])]
     return sorted(own, key=lambda task: int(task.get("Slot") or 0))
+
+
+def unreadable(tasks: list[dict[str, Any]]) -> str:
+    """What can't be read of a job's tasks, for users; ``""`` where all can."""
+    for task in tasks:
+        try:
+            worker = _Worker(task, oom_killed=False)
+            int(task.get("Slot") or 0), task["ID"] + task["DesiredState"], container_of(task)
+            (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.failure()
+        except FAULTS as fault:
+            return unread("a task of the job, as Swarm tells of it,", fault)
+    return ""
 
 
 def end_reason(service: dict[str, Any]) -> str:
     """Why pfcon ended the job; ``""`` where it did not."""
-    return str((service["Spec"].get("Labels") or {}).get(END_LABEL, ""))
+    return str(labels_of(service["Spec"]).get(END_LABEL, ""))
 
 
 def waits_for_node(task: dict[str, Any]) -> bool:
@@ -91,8 +112,24 @@ def failed_worker(tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> s
 def job_info(
     name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str] = ()
 ) -> JobInfo:
-    """What is known of a job. ``tasks``: all of the service's. ``oom_killed``: IDs of those that had no memory left."""
+    """What is known of a job. ``tasks``: all of the service's. ``oom_killed``: IDs of those that had no memory left.
+
+    What can't be read makes the job ``undefined``.
+    """
+    odd = unreadable(tasks)
+    if odd:
+        return JobInfo(name, JobStatus.UNDEFINED, odd, request=request_of(service["Spec"]))
+    return reading(
+        f"Swarm's answer about job {name}",
+        lambda: _job_info(name, service, tasks, oom_killed),
+        lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(service["Spec"])),
+    )
+
+
+def _job_info(name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> JobInfo:
     spec = service["Spec"]
+    if not tasks and _scaled_to_none(spec):
+        return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     workers = _workers(tasks, oom_killed)
     reason = end_reason(service)
@@ -112,6 +149,10 @@ def job_info(
         finished_at=finished,
         request=request_of(spec),
     )
+
+
+def _scaled_to_none(spec: dict[str, Any]) -> bool:
+    return ((spec.get("Mode") or {}).get("Replicated") or {}).get("Replicas") == 0
 
 
 @dataclass(frozen=True)
