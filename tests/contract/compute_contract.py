@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import test_compute
 import test_compute_confinement
+import test_compute_init
 import test_compute_jobs
 import test_compute_names
 import test_compute_needs
@@ -13,7 +14,7 @@ from support.compute import Harness
 
 Check = Callable[[Harness], None]
 Outcomes = dict[Check, Future[None]]
-PARTS = [test_compute, test_compute_jobs, test_compute_needs, test_compute_confinement, test_compute_names]
+PARTS = [test_compute, test_compute_jobs, test_compute_needs, test_compute_confinement, test_compute_init, test_compute_names]
 CONTRACT: list[Check] = [check for part in PARTS for name, check in vars(part).items() if name.startswith("test_")]
 AT_A_TIME = 8
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import args, limits, notes, state
 from pfcon.compute.docker.root import find_root
+from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
@@ -104,6 +105,8 @@ class DockerEngine(ComputeEngine):
             if fault.sent:
                 raise maybe_created(fault) from fault
             raise
+        except Refused as fault:
+            raise Refused(init.lacking(str(fault), podman=self._calls.podman) or str(fault)) from fault
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
         """The Id of the job that a crash left between create and start; empty while the engine knows the name alone,
@@ -133,10 +136,11 @@ class DockerEngine(ComputeEngine):
         except NoAnswer as fault:
             raise maybe_created(fault) from fault
         except PfconError as fault:
-            message = start_failure(str(fault), spec.image, spec.argv[0])
+            lacking = init.lacking(str(fault), podman=self._calls.podman)
+            message = None if lacking else start_failure(str(fault), spec.image, spec.argv[0])
             if message is None:
                 self._remove(container)
-                raise
+                raise Refused(lacking) if lacking else fault
             return self._keep_failed(spec, container, message)
         # Not inspected: right after a start an engine takes as long to answer that as half of the start took.
         return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
@@ -176,7 +180,15 @@ class DockerEngine(ComputeEngine):
     def _note(self, found: dict[str, Any]) -> str | None:
         if not state.may_have_note(found):
             return None
-        return notes.read(self._calls, found["Id"])
+        note = notes.read(self._calls, found["Id"])
+        return self._unstarted(found) if note is None else note
+
+    def _unstarted(self, found: dict[str, Any]) -> str | None:
+        """Why the command could not be run, where an ended container's init says so."""
+        code = state.end_code(found)
+        if code not in init.CODES:
+            return None
+        return init.start_failure(self._tail(found["Id"], "1").text(1), *state.image_and_command(found))
 
     def logs(self, name: str, tail_lines: int) -> str:
         """See ComputeEngine. At most 1 MiB."""
@@ -192,16 +204,18 @@ class DockerEngine(ComputeEngine):
 
         It is asked for the whole log therefore, unless that is very long.
         """
-        wanted = ["all", str(tail_lines)] if self._calls.podman else [str(tail_lines)]
-        log = LogTail()
-        for tail in wanted:
-            log = LogTail()
-            with self._calls.ask("GET", "containers", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
-                while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
-                    log.feed(data)
-            if log.seen < _WHOLE_LOG:
-                break
+        log = self._tail(container, "all" if self._calls.podman else str(tail_lines))
+        if self._calls.podman and log.seen >= _WHOLE_LOG:
+            log = self._tail(container, str(tail_lines))
         return log.text(tail_lines)
+
+    def _tail(self, container: str, tail: str) -> LogTail:
+        """The end of what the engine gives; of a whole log not all of it."""
+        log = LogTail()
+        with self._calls.ask("GET", "containers", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
+            while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
+                log.feed(data)
+        return log
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
@@ -241,7 +255,9 @@ class DockerEngine(ComputeEngine):
             time.sleep(_POLL)
 
     def check(self) -> str:
-        """See ComputeEngine."""
+        """See ComputeEngine. Raises Refused where the engine has no init for jobs."""
+        if self._calls.lacks_init():
+            raise Refused(init.missing(podman=self._calls.podman))
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"
 
     def _storebase(self) -> PurePosixPath:
