@@ -14,7 +14,14 @@ from support.compute import Harness
 
 Check = Callable[[Harness], None]
 Outcomes = dict[Check, Future[None]]
-PARTS = [test_compute, test_compute_jobs, test_compute_needs, test_compute_confinement, test_compute_init, test_compute_names]
+PARTS = [
+    test_compute,
+    test_compute_jobs,
+    test_compute_needs,
+    test_compute_confinement,
+    test_compute_init,
+    test_compute_names,
+]
 CONTRACT: list[Check] = [check for part in PARTS for name, check in vars(part).items() if name.startswith("test_")]
 AT_A_TIME = 8
 

@@ -1,4 +1,4 @@
-"""The compute contract, part five: a job's command is not the first process, which would reap and be deaf to signals."""
+"""The compute contract, part six: a job's command is not the first process of its container, which would be deaf."""
 
 from support.compute import Harness
 from support.waiting import eventually

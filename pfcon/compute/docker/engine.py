@@ -140,7 +140,9 @@ class DockerEngine(ComputeEngine):
             message = None if lacking else start_failure(str(fault), spec.image, spec.argv[0])
             if message is None:
                 self._remove(container)
-                raise Refused(lacking) if lacking else fault
+                if lacking:
+                    raise Refused(lacking) from fault
+                raise
             return self._keep_failed(spec, container, message)
         # Not inspected: right after a start an engine takes as long to answer that as half of the start took.
         return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
@@ -185,10 +187,12 @@ class DockerEngine(ComputeEngine):
 
     def _unstarted(self, found: dict[str, Any]) -> str | None:
         """Why the command could not be run, where an ended container's init says so."""
-        code = state.end_code(found)
-        if code not in init.CODES:
+        if state.end_code(found) not in init.CODES:
             return None
-        return init.start_failure(self._tail(found["Id"], "1").text(1), *state.image_and_command(found))
+        log = LogTail()
+        with self._calls.ask("GET", "containers", found["Id"], "logs", stdout=1, stderr=1) as answer:
+            log.feed(answer.read(init.LONGEST))
+        return init.start_failure(log.text(2), *state.image_and_command(found))
 
     def logs(self, name: str, tail_lines: int) -> str:
         """See ComputeEngine. At most 1 MiB."""
@@ -204,18 +208,16 @@ class DockerEngine(ComputeEngine):
 
         It is asked for the whole log therefore, unless that is very long.
         """
-        log = self._tail(container, "all" if self._calls.podman else str(tail_lines))
-        if self._calls.podman and log.seen >= _WHOLE_LOG:
-            log = self._tail(container, str(tail_lines))
-        return log.text(tail_lines)
-
-    def _tail(self, container: str, tail: str) -> LogTail:
-        """The end of what the engine gives; of a whole log not all of it."""
+        wanted = ["all", str(tail_lines)] if self._calls.podman else [str(tail_lines)]
         log = LogTail()
-        with self._calls.ask("GET", "containers", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
-            while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
-                log.feed(data)
-        return log
+        for tail in wanted:
+            log = LogTail()
+            with self._calls.ask("GET", "containers", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
+                while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
+                    log.feed(data)
+            if log.seen < _WHOLE_LOG:
+                break
+        return log.text(tail_lines)
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""

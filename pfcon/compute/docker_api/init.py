@@ -2,7 +2,7 @@
 
 It reaps orphans, passes signals on, and lets the command have its own: the first process of a container has none
 (pid_namespaces(7)). With it, a command that can't be run is no fault of the start any more: the container runs, the
-init says why in its last line, and ends. The texts are those of tini 0.19 and catatonit 0.1.7.
+init says why, in one line that is all of the log, and ends. The texts are those of tini 0.19 and catatonit 0.1.7.
 """
 
 import re
@@ -10,15 +10,19 @@ import re
 CODES = frozenset({1, 126, 127})
 """The exit codes of an init that could not run the command: catatonit has but the first."""
 
-_SAID = re.compile(r"\[FATAL tini \(\d+\)\] exec .* failed: (.*)|ERROR \(catatonit:\d+\): failed to exec pid1: (.*)")
+LONGEST = 16 * 1024
+"""Bytes of a log to read, from its beginning: a log that goes on is one of a command that ran."""
+
+_SAID = re.compile(
+    r"\[FATAL tini \(\d+\)\] exec (?s:.*) failed: (.*)|ERROR \(catatonit:\d+\): failed to exec pid1: (.*)"
+)
 _LACKING = re.compile(r"\bdocker-init\b|\bcontainer-init binary\b|\binit binary\b|\bcatatonit\b")
 _NOWHERE = "No such file or directory"
 
 
 def start_failure(log: str, image: str, command: str) -> str | None:
-    """Why an init could not run the command, by the end of its container's log; None where the log tells none."""
-    last = log.strip().rpartition("\n")[2]
-    said = _SAID.fullmatch(last)
+    """Why an init could not run the command, by its container's log; None where the command has run."""
+    said = _SAID.fullmatch(log.strip())
     if said is None:
         return None
     reason = said[1] or said[2]
