@@ -58,7 +58,7 @@ def test_a_job_may_end_itself_with_a_signal(compute: Harness) -> None:
 
 
 def test_a_job_hears_that_it_is_cancelled_and_may_end_by_itself(compute: Harness) -> None:
-    script = """trap 'echo heard >"$1/heard"; exit 0' TERM; echo begun; while :; do sleep 0.05; done"""
+    script = """trap 'echo heard >"$1/heard"; exit 3' TERM; echo begun; while :; do sleep 0.05; done"""
     spec = compute.shell(script)
     compute.engine.schedule(spec)
     assert eventually(lambda: compute.engine.logs(spec.name, 5) == "begun\n")

@@ -43,9 +43,9 @@ child=$!
 while :; do
     wait "$child"
     status=$?
-    [ "$status" -gt 128 ] && kill -0 "$child" 2>/dev/null || exit "$status"
-done
-"""
+    [ "$status" -gt 128 ] && kill -0 "$child" || exit "$status"
+done 2>/dev/null
+"""  # a shell tells on stderr which signal ended what it waited for
 _NUMBER = "${SLURM_PROCID:-0}"  # of the worker, in the line that ends its container
 # A bind mount keeps the flags of the mount below it: to lose one of them is refused, so they are tried in turn.
 _SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'

@@ -15,5 +15,5 @@ child=$!
 while :; do
     wait "$child"
     status=$?
-    [ "$status" -gt 128 ] && kill -0 "$child" 2>/dev/null || exit "$status"
-done
+    [ "$status" -gt 128 ] && kill -0 "$child" || exit "$status"
+done 2>/dev/null
