@@ -105,7 +105,6 @@ class ObjectStorage(Storage):
         """See Storage."""
         prefix = output_path("job_output_path", job_output_path)
         with turn(job):
-            self.find_unreadable(job, None, files=True).require_none()  # before anything is sent
             return upload(self.store(), job, prefix, report)
 
 
