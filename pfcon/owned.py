@@ -30,7 +30,8 @@ def open_owned_directory(name: str, flags: int, dir_fd: int) -> int:
     fd = open_owned(name, flags, dir_fd)
     try:
         found = os.fstat(fd)
-        if found.st_mode & _ENTER != _ENTER and found.st_uid == os.geteuid() != 0:
+        closed = found.st_mode & _ENTER != _ENTER and found.st_uid == os.geteuid()
+        if closed and not os.access(f"/proc/self/fd/{fd}", os.X_OK, effective_ids=True):
             os.fchmod(fd, stat.S_IMODE(found.st_mode) | _ENTER)
     except BaseException:
         os.close(fd)

@@ -1,6 +1,6 @@
 """The compute contract, part six: a job's command is not the first process of its container, which would be deaf."""
 
-from support.compute import Harness
+from support.compute import HEARTBEAT, Harness
 from support.waiting import eventually
 
 from pfcon.models import JobStatus, Resources
@@ -55,6 +55,13 @@ def test_a_job_may_end_itself_with_a_signal(compute: Harness) -> None:
     assert info.status is JobStatus.FAILED
     assert "SIGTERM" in info.message
     assert compute.engine.logs(info.name, 5) == ""
+
+
+def test_what_a_job_leaves_running_ends_with_it(compute: Harness) -> None:
+    compute.can.need("orphans")
+    spec = compute.shell(f"""(setsid sh -c '{HEARTBEAT}' sh "$1" &); until test -e "$1"/beat; do sleep 0.05; done""")
+    assert compute.run(spec).status is JobStatus.SUCCEEDED
+    assert compute.has_stopped(compute.outgoing(spec) / "beat")
 
 
 def test_a_job_hears_that_it_is_cancelled_and_may_end_by_itself(compute: Harness) -> None:
