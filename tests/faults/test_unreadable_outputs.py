@@ -79,3 +79,19 @@ def test_what_belongs_to_pfcon_is_given_whatever_its_mode(engine: str) -> None:
         assert (ended["status"], ended["message"]) == ("finishedSuccessfully", "")
         assert api.unzip(jid) == {"all": b"all\n", "d/tmp1": b"mine\n", "own/tmp2": b"mine\n"}
         assert api.delete(f"jobs/{jid}/").status_code == 204
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_download_whose_first_file_can_t_be_read_is_an_error_and_no_broken_zip(engine: str) -> None:
+    """What was closed after the job's end, which has told nothing of it."""
+    with service(engine, PFCON_THREADS="8", PFCON_WORKERS="1") as server:
+        api, jid = Api(server.url), new_jid()
+        assert api.submit(jid, 'echo all >"$1/all"', make_zip({"a": "alpha"})).status_code == 201
+        assert api.wait(jid)["message"] == ""
+        made = server.storebase / f"key-{jid}" / "outgoing" / "all"
+        made.chmod(0o600)
+        for _ in range(10):  # none of them keeps what it has of the service
+            answer = api.get(f"jobs/{jid}/file/")
+            assert (answer.status_code, answer.json()) == (503, {"message": "can't read 'all': Permission denied"})
+        made.chmod(0o644)
+        assert api.unzip(jid) == {"all": b"all\n"}
