@@ -12,8 +12,10 @@ from pathlib import Path
 from pfcon.attributes import unlock, unlock_name
 from pfcon.descent import DIRECTORY, Descent
 from pfcon.errors import PfconError
+from pfcon.owned import open_owned_directory
 from pfcon.tree import open_directory
 from pfcon.tree_removal import open_forced
+from pfcon.unreadable import Unreadable, is_unreadable
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
@@ -30,16 +32,16 @@ class NotSealedError(PfconError):
         super().__init__(f"setuid bits and capabilities may stay on {failed} of the outputs: {failures[0]}")
 
 
-def remove_privileges(root: Path, below: str = "", *, directories: bool) -> int:
+def remove_privileges(root: Path, below: str = "", *, directories: bool, unreadable: Unreadable | None = None) -> int:
     """Take setuid and setgid bits and capabilities off all files of a tree; returns how many had any.
 
     No link is followed, and the tree is never left, whatever changes meanwhile. Of a file with several names, all
     lose them. directories: whether directories lose the bits, too; users set the setgid bit on theirs, so that what is
-    made there gets their group.
+    made there gets their group. unreadable: takes what of the tree can't be read, for that is seen on the way.
 
     Goes on after a failure and raises NotSealedError at the end; Absent (see ``open_directory``), UnreadableTreeError.
     """
-    sealing = _Sealing(open_directory(root, below), directories)
+    sealing = _Sealing(open_directory(root, below), directories, unreadable or Unreadable())
     try:
         sealing.run()
     finally:
@@ -52,8 +54,9 @@ def remove_privileges(root: Path, below: str = "", *, directories: bool) -> int:
 class _Sealing:
     """One run, and what came of it."""
 
-    def __init__(self, fd: int, directories: bool) -> None:
+    def __init__(self, fd: int, directories: bool, unreadable: Unreadable) -> None:
         self.descent = Descent(fd)
+        self.unreadable = unreadable
         self.directories = directories
         self.changed = self.failed = 0
         self.failures: list[str] = []
@@ -70,6 +73,7 @@ class _Sealing:
                 descent.enter(name, _open(descent.here.fd, name))
             except OSError as fault:
                 if fault.errno not in _GONE:
+                    self.unreadable.add(self.descent.path_of(name))
                     self._fail(name, fault)
                 continue
             self._look()
@@ -89,6 +93,8 @@ class _Sealing:
                         self.descent.later(entry.name)
                     elif not entry.is_symlink():
                         self._deal_with(here.fd, entry)
+                        if is_unreadable(here.fd, entry):
+                            self.unreadable.add(self.descent.path_of(entry.name))
         except OSError as fault:
             self._fail("", fault)
 
@@ -112,7 +118,7 @@ class _Sealing:
 def _open(dir_fd: int, name: str) -> int:
     """Open a directory, also one that its owner may not read. Raises OSError."""
     try:
-        return os.open(name, DIRECTORY, dir_fd=dir_fd)
+        return open_owned_directory(name, DIRECTORY, dir_fd)
     except PermissionError:
         return open_forced(dir_fd, name)
 

@@ -15,6 +15,7 @@ from pfcon.closing import Closing
 from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
 from pfcon.errors import Absent
 from pfcon.models import LINK_SUFFIX
+from pfcon.owned import open_owned, open_owned_directory
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
@@ -34,7 +35,8 @@ class TreeFile(NamedTuple):
 def open_directory(root: Path, below: str = "") -> int:
     """Open the directory ``below`` (``/``-separated) of ``root``, following no symbolic link from ``root`` on.
 
-    The last component of ``root`` must not be a link either. Raises Absent when there is no such directory, OSError.
+    The last component of ``root`` must not be a link either. What is below is opened whatever its mode where it is this
+    user's own, as all that a FileWalk opens. Raises Absent when there is no such directory, OSError.
     """
     fd = -1
     try:
@@ -42,7 +44,7 @@ def open_directory(root: Path, below: str = "") -> int:
         for part in PurePosixPath(below).parts:
             if part in ("..", "/"):
                 raise Absent(f"no directory {below!r}")
-            above, fd = fd, os.open(part, DIRECTORY, dir_fd=fd)
+            above, fd = fd, open_owned_directory(part, DIRECTORY, fd)
             os.close(above)
     except OSError as fault:
         if fd >= 0:
@@ -57,9 +59,12 @@ def open_directory(root: Path, below: str = "") -> int:
 
 
 def open_regular(dir_fd: int, name: str) -> int | None:
-    """Open a file for reading. None when it is gone or is no regular file any more. Raises OSError."""
+    """Open a file for reading, this user's own whatever its mode.
+
+    None when it is gone or is no regular file any more. Raises OSError.
+    """
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd)
+        fd = open_owned(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd)
     except OSError as fault:
         if fault.errno in _GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
             return None
@@ -122,7 +127,7 @@ def _run(
         if len(descent.levels) > deepest:
             raise UnreadableTreeError(f"{shown_path(descent.path_of(name))} lies more than {deepest} directories deep")
         try:
-            descent.enter(name)
+            descent.enter(name, open_owned_directory(name, DIRECTORY, descent.here.fd))
         except OSError as fault:
             if fault.errno in _GONE:
                 continue

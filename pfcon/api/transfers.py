@@ -54,7 +54,9 @@ def _wait_for_client(seconds: float) -> None:
 
 
 def outputs_response(jid: JobId, *, deliver: bool) -> Response:
-    """The outputs of a job as a download, made while it is sent. Raises Absent, InvalidFields, Unreachable.
+    """The outputs of a job as a download, made while it is sent. Raises Absent, InvalidFields, Conflict, Unreachable.
+
+    What keeps its first part from being made is raised, too: the client is told before the first byte.
 
     ``deliver``: where a ``job_output_path`` says so, they are brought to the storage first. See JobService.deliver.
     """
@@ -69,7 +71,13 @@ def outputs_response(jid: JobId, *, deliver: bool) -> Response:
         body, mimetype, suffix = outputs.chunks, "application/zip", "zip"
     else:
         body, mimetype, suffix = _json_chunks(outputs), "application/json", "json"
-    response = Response(_logged(body, jid), mimetype=mimetype)
+    try:
+        first = next(body, b"")
+    except BaseException:
+        context.transfers.give_back()
+        _wait_for_client(0)
+        raise
+    response = Response(_logged(first, body, jid), mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="{jid}.{suffix}"'
     response.call_on_close(context.transfers.give_back)
     return response
@@ -81,9 +89,10 @@ def _job_output_path() -> str | None:
     return request.__class__({**request.environ, "QUERY_STRING": query}).args.get("job_output_path")
 
 
-def _logged(chunks: Iterator[bytes], jid: JobId) -> Iterator[bytes]:
+def _logged(first: bytes, chunks: Iterator[bytes], jid: JobId) -> Iterator[bytes]:
     """The status has been sent by now: a fault can only cut the answer short, which a client notices."""
     try:
+        yield first
         yield from chunks
     except (PfconError, OSError) as error:
         log.error("job %s: the download was cut short: %s", jid, error)

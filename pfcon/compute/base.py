@@ -38,9 +38,10 @@ class ComputeEngine(ABC):
         """Start a job under ``spec.name`` and return what is known of it, without waiting for its end.
 
         On return the engine has the job: it runs, waits, or has ended already (a command that does not exist
-        gives ``FAILED`` with that message). A job of the same name and the same ``request`` that was created
-        but never started (a crash in between) is started now. Several workers run at the same time; when one fails,
-        the others are ended, and the job has failed for its reason.
+        gives ``FAILED`` with that message, at once or soon after). A job of the same name and the same ``request``
+        that was created but never started (a crash in between) is started now. Several workers run at the same time;
+        when one fails, the others are ended, and the job has failed for its reason. The command is not the first
+        process of its container: what it leaves behind is reaped, and its own signals reach it.
 
         Raises ``Conflict`` when a job of that name exists, and leaves that one alone; ``ImageMissing`` when
         ``prepare`` has to be called first; ``Refused`` when the engine can't run such a job, ever. After any of

@@ -10,6 +10,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
 from pfcon.records import Record
 from pfcon.tree_removal import NotRemovedError
+from pfcon.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,11 @@ def present(parts: Parts, record: Record, info: JobInfo) -> JobInfo:
 def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
     """The end of a job as the engine tells it, and what it left. Repeatable."""
     if record.kind is JobKind.PLUGIN:
-        fault = seal_outputs(parts, record.jid, spec)
-        return Conclusion(info, {"notes": "\n".join((*record.notes, fault))} if fault else {})
+        unreadable = Unreadable()
+        fault = seal_outputs(parts, record.jid, spec, unreadable)
+        first = [unreadable.told()] if unreadable.count else []  # a message has room for few notes
+        last = [fault] if fault else []
+        return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
     job = parts.storebase.job(record.jid)
     progress = read_progress(job, record.kind)
     if info.status is JobStatus.FAILED:
@@ -51,10 +55,13 @@ def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conc
     return Conclusion(replace(info, message=progress.message), values)
 
 
-def seal_outputs(parts: Parts, jid: JobId, spec: JobSpec) -> str:
-    """Take from a plugin job's outputs what it must not leave there; what stays, as one line. Repeatable."""
+def seal_outputs(parts: Parts, jid: JobId, spec: JobSpec, unreadable: Unreadable | None = None) -> str:
+    """Take from a plugin job's outputs what it must not leave there; what stays, as one line. Repeatable.
+
+    unreadable: takes what of them can't be read.
+    """
     try:
-        parts.storage.seal_outputs(parts.storebase.job(jid), spec.outputs)
+        parts.storage.seal_outputs(parts.storebase.job(jid), spec.outputs, unreadable)
     except (PfconError, OSError, NotRemovedError) as error:
         log.warning("job %s: what it must not leave among its outputs stays: %s", jid, error)
         return " ".join(f"what a job must not leave stays among the outputs: {error}".splitlines())

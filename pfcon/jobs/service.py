@@ -20,7 +20,8 @@ from pfcon.jobs.submission import Submission, Submitter
 from pfcon.jobs.uploads import Uploads
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
-from pfcon.storage.base import Outputs, Upload
+from pfcon.storage.base import Outputs, Upload, ZipOutputs
+from pfcon.unreadable import is_told
 
 REMOVAL_WAIT = 120.0  # seconds that a repeated DELETE waits for the first one
 NOTES_IN_MESSAGE = 3
@@ -115,10 +116,26 @@ class JobService:
             raise Absent(f"there is no {kind.value} job {jid}") from None
 
     def outputs(self, jid: JobId, job_output_path: str | None) -> Outputs:
-        """The job's output files. Raises Absent when there is no directory for them, Refused for a foreign one."""
+        """The job's output files.
+
+        Raises Absent when there is no directory for them, Refused for a foreign one, Conflict when some can't be read.
+        """
         if self._parts.storage.in_storebase and job_output_path:
             self._require_own(jid, job_output_path)
-        return self._parts.storage.outputs(self._parts.storebase.job(jid), job_output_path)
+        outputs = self._parts.storage.outputs(self._parts.storebase.job(jid), job_output_path)
+        self._require_readable(jid, job_output_path, outputs)
+        return outputs
+
+    def _require_readable(self, jid: JobId, job_output_path: str | None, outputs: Outputs) -> None:
+        """Look again where the job's end has told of outputs that can't be read: somebody may have changed that."""
+        try:
+            record = self._parts.journal.get(jid, JobKind.PLUGIN)
+        except Unreachable:  # outputs can be had without records
+            return
+        if record is not None and any(map(is_told, record.notes)):
+            files = isinstance(outputs, ZipOutputs)
+            job = self._parts.storebase.job(jid)
+            self._parts.storage.find_unreadable(job, job_output_path, files=files).require_none()
 
     def deliver(self, jid: JobId, job_output_path: str) -> None:
         """Bring the job's outputs to where they belong, within this call, where the storage wants that.

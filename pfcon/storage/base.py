@@ -15,6 +15,7 @@ from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
 from pfcon.sealing import remove_privileges
 from pfcon.settings.model import StorageName
+from pfcon.unreadable import Unreadable, find_unreadable
 
 
 @dataclass(frozen=True)
@@ -144,13 +145,15 @@ class Storage(ABC):
         """
         return ()
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: ARG002 - some have it elsewhere
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - some have it elsewhere
         """Remove what a job must not leave among its outputs. Called once, when the job has ended. Repeatable.
+
+        ``unreadable`` takes what of the outputs can't be read, also when this raises.
 
         Raises NotSealedError or NotRemovedError when parts stay, UnreadableTreeError, OSError.
         """
         with contextlib.suppress(Absent):
-            remove_privileges(job.path, job.outgoing.name, directories=True)
+            remove_privileges(job.path, job.outgoing.name, directories=True, unreadable=unreadable)
 
     @abstractmethod
     def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:
@@ -158,6 +161,13 @@ class Storage(ABC):
 
         Symbolic links, ``.chrislink`` files and whatever is no regular file are never among them.
         """
+
+    def find_unreadable(self, job: JobDir, job_output_path: str | None, *, files: bool) -> Unreadable:  # noqa: ARG002 - some have them elsewhere
+        """What of ``outputs`` can't be read now. ``files``: not of directories alone, which is all that a list needs.
+
+        Raises what ``outputs`` raises, UnreadableTreeError, OSError.
+        """
+        return find_unreadable(job.path, job.outgoing.name, files=files)
 
     def deliver(self, job: JobDir, job_output_path: str, report: Callable[[str], None]) -> Delivered:
         """Bring the job's outputs to users' data below that path, where ``requires_upload_job``. Repeatable.

@@ -15,6 +15,7 @@ from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
 from pfcon.tree import FileWalk, open_directory
 from pfcon.tree_removal import remove_links
+from pfcon.unreadable import Unreadable, find_unreadable
 
 
 class InPlaceStorage(Storage):
@@ -61,14 +62,14 @@ class InPlaceStorage(Storage):
         except Absent:
             raise Refused(f"{path!r} below the storage root is no directory (any more)") from None
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:  # noqa: ARG002 - they are not the job's
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - they are not the job's
         """See Storage. Link files that the job wrote go, too: only CUBE may author links, and does so after the job."""
         if output_dir is None:
             return
         below = output_path("output_dir", output_dir)
         with contextlib.suppress(Absent):
             try:
-                remove_privileges(self._root, below, directories=False)
+                remove_privileges(self._root, below, directories=False, unreadable=unreadable)
             finally:
                 remove_links(self._root, below)
 
@@ -82,6 +83,10 @@ class InPlaceStorage(Storage):
         return ListedOutputs(
             job_output_path, path_texts(FileWalk(self._root, output_path("job_output_path", job_output_path)))
         )
+
+    def find_unreadable(self, job: JobDir, job_output_path: str | None, *, files: bool) -> Unreadable:  # noqa: ARG002 - they are not the job's
+        """See Storage."""
+        return find_unreadable(self._root, output_path("job_output_path", job_output_path or ""), files=files)
 
 
 def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import test_compute
 import test_compute_confinement
+import test_compute_init
 import test_compute_jobs
 import test_compute_names
 import test_compute_needs
@@ -19,6 +20,7 @@ PARTS = [
     test_compute_jobs,
     test_compute_needs,
     test_compute_confinement,
+    test_compute_init,
     test_compute_names,
     test_compute_order,
 ]

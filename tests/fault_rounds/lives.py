@@ -50,7 +50,8 @@ class Life:
     def script(self) -> str:
         """What the job runs; ``$0`` is its input directory, ``$1`` its output directory."""
         code = CODE if self.planned.ending is Ending.FAILURE else 0
-        body = f'sleep {self.planned.runs:.1f}; until cp -r "$0"/. "$1" 2>/dev/null; do sleep 0.3; done; echo done; exit {code}'
+        copy = 'until cp -r "$0"/. "$1" 2>/dev/null; do sleep 0.3; done'
+        body = f"sleep {self.planned.runs:.1f}; {copy}; echo done; exit {code}"
         return self.runs.script(self.jid, body)
 
     def submitted(self, path: str, form: dict[str, Any], data_file: bytes = b"") -> None:

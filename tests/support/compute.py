@@ -38,6 +38,7 @@ class Capabilities:
     unreachable: str = ""
     endless_lines: str = ""
     pids: str = ""
+    orphans: str = ""
     memory: str = ""
     no_capabilities: str = ""
     own_root: str = ""
@@ -75,6 +76,7 @@ CAPABILITIES = {
         labels="pfcon gives Cromwell no labels but its own",
         user="Cromwell's backend chooses the user of a job",
         pids="Cromwell's backend limits no processes",
+        orphans="the fake's tasks are processes of this machine, whose first process takes its time",
     ),
     "kubernetes": Capabilities(
         asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
@@ -92,6 +94,7 @@ CAPABILITIES = {
         asks_for_images=_KUBELET,
         prepare=_KUBELET,
         pids="a kubelet limits the processes of a pod",
+        orphans="the fake's pods are processes of this machine, whose first process takes its time",
         shm="the fake's pods share their host's /dev/shm",
         user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
     ),

@@ -53,13 +53,14 @@ def is_healthy(url: str) -> bool:
 
 @dataclass
 class LiveServer:
-    """``pfcon serve`` over a storeBase; a context manager. ``environ`` adds settings."""
+    """``pfcon serve`` over a storeBase; a context manager. ``environ`` adds settings. ``python``: what runs it."""
 
     storebase: Path
     environ: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     shows_log: bool = True  # at its end: pytest shows it with a failure
+    python: tuple[str, ...] = (sys.executable,)
 
     @property
     def url(self) -> str:
@@ -75,7 +76,7 @@ class LiveServer:
         """Start it and wait until it answers."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pfcon", "serve", "--bind", f"127.0.0.1:{self.port}"],
+                [*self.python, "-m", "pfcon", "serve", "--bind", f"127.0.0.1:{self.port}"],
                 env=self._environ(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

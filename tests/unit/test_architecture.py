@@ -15,10 +15,10 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["errors", "units", "network", "closing", "compact"],
+    ["errors", "units", "network", "closing", "compact", "owned"],
     ["models", "background", "descent", "attributes", "small_files", "__init__"],
     ["tree"],
-    ["paths", "command", "settings", "tree_removal", "links"],
+    ["paths", "command", "settings", "tree_removal", "links", "unreadable"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
     ["storage", "compute", "records"],
     ["operations"],

@@ -8,12 +8,13 @@ from pathlib import Path, PurePosixPath
 import pytest
 from support.users import AS_ROOT, as_user
 
-from pfcon.errors import Absent, InvalidFields, Refused
+from pfcon.errors import Absent, InvalidFields, PfconError, Refused
 from pfcon.models import OUTGOING, CopyRequest, JobId, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.tree_removal import NotRemovedError
+from pfcon.unreadable import Unreadable
 
 OUT = "home/bob/feeds/feed_1/pl_1/data"
 
@@ -224,3 +225,21 @@ def test_links_that_stay_are_told(storage: FilesystemStorage, job: JobDir) -> No
 
     as_user(65534, seal)
     assert not (place / "b.chrislink").exists()
+
+
+@AS_ROOT
+def test_a_list_needs_directories_alone(storage: FilesystemStorage, job: JobDir) -> None:
+    place = job.storebase.root / "out"
+    (place / "closed").mkdir(parents=True)
+    (place / "secret").touch(0o600)
+    (place / "closed").chmod(0o700)
+    unreadable = Unreadable()
+    found: list[int] = []
+
+    def look() -> None:
+        with pytest.raises(PfconError, match="closed"):
+            storage.seal_outputs(job, PurePosixPath("out"), unreadable)
+        found.extend(storage.find_unreadable(job, "/out/", files=files).count for files in (True, False))
+
+    as_user(65534, look)
+    assert (unreadable.count, found) == (2, [2, 1])

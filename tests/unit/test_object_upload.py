@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from fakes.memory_store import MemoryStore, md5_of
+from support.users import AS_ROOT, as_user
 
-from pfcon.errors import Absent, Refused
+from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Delivered
@@ -15,6 +16,7 @@ from pfcon.storage.objects.sending import source_md5
 from pfcon.storage.objects.store import LargeUpload, Limits, Piece, Source, Transient
 from pfcon.storage.objects.uploading import LISTING, upload
 
+NOBODY = 65534
 PREFIX = "home/bob/feeds/feed_1/data"
 
 
@@ -226,12 +228,35 @@ def test_a_file_that_is_being_written_to_is_refused_by_its_name(job: JobDir, siz
     assert store.abandoned == (size > 1 << 20)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_cannot_be_read_is_refused_by_its_name(job: JobDir) -> None:
-    write(job, {"secret": b"s"})
-    (job.outgoing / "secret").chmod(0)
-    with pytest.raises(Refused, match="'secret' can't be read"):
-        send(MemoryStore(), job)
+@AS_ROOT
+def test_what_is_this_service_s_own_is_sent_whatever_its_mode(job: JobDir) -> None:
+    store = MemoryStore()
+    write(job, {"d/secret": b"s"})
+    for path, mode in (
+        (job.path, 0o700),
+        (job.outgoing, 0o777),
+        (job.outgoing / "d", 0),
+        (job.outgoing / "d/secret", 0),
+    ):
+        os.chown(path, NOBODY, NOBODY)
+        path.chmod(mode)
+    as_user(NOBODY, lambda: send(store, job) and None)
+    assert stored(store) == {f"{PREFIX}/d/secret": b"s"}
+
+
+@AS_ROOT
+def test_nothing_is_sent_when_a_file_can_t_be_read(job: JobDir) -> None:
+    store = MemoryStore()
+    write(job, {"a": b"1", "d/secret": b"s", "z": b"1"})
+    os.chown(job.path, NOBODY, NOBODY)
+    (job.outgoing / "d/secret").chmod(0o600)
+
+    def refused() -> None:
+        with pytest.raises(Conflict, match=r"1 of the outputs can't be read .*: 'd/secret'; "):
+            send(store, job)
+
+    as_user(NOBODY, refused)
+    assert store.objects == {}
 
 
 def test_a_name_that_is_no_utf8_is_escaped_unless_another_file_has_that_name(job: JobDir) -> None:

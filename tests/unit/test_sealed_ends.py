@@ -19,6 +19,7 @@ from pfcon.sealing import NotSealedError
 from pfcon.settings.model import StorageName
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.tree_removal import NotRemovedError
+from pfcon.unreadable import Unreadable, is_told
 
 LEAVE = 'cd "$1"; : >su; chmod 4755 su; : >a.chrislink; : >ready; sleep 600'
 OUTPUT = PurePosixPath("home/eve/feed_1")
@@ -69,7 +70,9 @@ class Stubborn(FilesystemStorage):
 
     fault: Exception
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None) -> None:
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:
+        assert unreadable is not None
+        unreadable.add("secret")
         raise self.fault
 
 
@@ -83,7 +86,9 @@ def test_what_stays_is_a_note_of_the_job(parts: Parts, compute: Harness, fault: 
     parts = replace(parts, storage=storage)
     info = JobInfo(spec.name, JobStatus.SUCCEEDED)
     end = conclusion.conclude(parts, replace(record, notes=("an earlier one",)), spec, info)
-    earlier, told = str(end.values["notes"]).splitlines()
+    unreadable, earlier, told = str(end.values["notes"]).splitlines()
     assert (earlier, end.info) == ("an earlier one", info)
+    assert is_told(unreadable)
+    assert unreadable.endswith(": 'secret'")
     assert "su" in told
     compute.close()

@@ -8,6 +8,7 @@ import pytest
 from support.waiting import PATIENCE, eventually
 
 from pfcon.compute.slurm.commands import Commands, error_of, require_tools
+from pfcon.compute.slurm.probe import findings
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import ConfigurationError, Refused
 
@@ -143,3 +144,11 @@ def test_a_login_node_that_is_away_is_unreachable(program_: str) -> None:
     fault = error_of(program_, 255, "ssh: connect to host login1 port 22: No route to host")
     assert isinstance(fault, NoAnswer)
     assert not fault.sent
+
+
+def test_a_probe_names_what_its_node_lacks() -> None:
+    node, missing = findings("program\ninit\nnamespaces\nnode n1\n", "podman", "podman")
+    assert node == "node n1"
+    assert missing[0] == "podman (in Debian it is in podman)"
+    assert "catatonit" in missing[1]
+    assert "user namespaces" in missing[2]

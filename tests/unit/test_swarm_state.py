@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, own_tasks, waits_for_node
+from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, may_be_unstarted, own_tasks, waits_for_node
 from pfcon.models import JobInfo, JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
@@ -55,6 +55,22 @@ def test_a_recorded_life_is_told_in_plain_words(name: str, status: JobStatus, me
     assert bool(info.message) == bool(message)
     assert (info.finished_at is not None) == status.final
     assert info.request == "5eed"
+
+
+def test_what_an_init_says_comes_before_its_exit_code() -> None:
+    life = LIVES["exit 127"]
+    (task,) = own_tasks(life["tasks"])
+    assert may_be_unstarted(task)
+    assert not may_be_unstarted(own_tasks(LIVES["exit 3"]["tasks"])[0])
+    said = {task["ID"]: "no such command in image x: y"}
+    assert job_info("job", life["service"], life["tasks"], unstarted=said).message == said[task["ID"]]
+
+
+def test_a_node_without_an_init_is_named() -> None:
+    error = 'exec: "docker-init": executable file not found in $PATH'
+    info = told(changed("no command", Err=error))
+    assert info.status is JobStatus.FAILED
+    assert "no docker-init" in info.message
 
 
 def test_the_command_and_the_image_are_those_that_were_asked_for() -> None:

@@ -51,6 +51,7 @@ def create_body(spec: JobSpec, root: PurePosixPath, image_user: str = "") -> dic
         "AttachStderr": False,
         "HostConfig": {
             "NetworkMode": "default",
+            "Init": True,
             "Mounts": [bind_mount(root, mount) for mount in all_mounts(spec)],
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],

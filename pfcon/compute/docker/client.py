@@ -1,11 +1,14 @@
 """The calls about containers to a Docker API. Imports the SDK: import it on first use."""
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
 from pfcon.compute.docker_api.client import ApiCalls, told
+from pfcon.compute.docker_api.init import lacking
+from pfcon.compute.docker_api.init import missing_of_docker as missing_of_docker_init
 from pfcon.errors import Refused
 
 OLDEST_PODMAN = 4
@@ -64,6 +67,23 @@ class DockerCalls(ApiCalls):
             version = self._client.version()["Components"][0]["Details"]["APIVersion"]
             with self._ask("GET", f"/v{version}/libpod/info") as answer:
                 return missing_of_podman(json.loads(answer.read()))
+
+    def lacks_init(self) -> bool:
+        """Whether the engine has no init for jobs.
+
+        Podman tells that of no container but one that is made: where it has an image, one is, and removed.
+        """
+        if not self.podman:
+            return missing_of_docker_init(self.get("info"))
+        image = next(iter(self.get("images", "json")), None)
+        if image is None:
+            return False
+        try:
+            body = {"Image": image["Id"], "Cmd": ["true"], "HostConfig": {"Init": True}}
+            self.remove(self.create(f"pfcon-check-{uuid.uuid4().hex}", body))
+        except Refused as fault:
+            return lacking(str(fault), podman=True) is not None
+        return False
 
     def labelled(self, label: str) -> list[dict[str, Any]]:
         """ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import args, limits, notes, state
 from pfcon.compute.docker.root import find_root, require_same
+from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
@@ -109,6 +110,8 @@ class DockerEngine(ComputeEngine):
             if fault.sent:
                 raise maybe_created(fault) from fault
             raise
+        except Refused as fault:
+            raise Refused(init.lacking(str(fault), podman=self._calls.podman) or str(fault)) from fault
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
         """The Id of the job that a crash left between create and start; empty while the engine knows the name alone,
@@ -138,9 +141,12 @@ class DockerEngine(ComputeEngine):
         except NoAnswer as fault:
             raise maybe_created(fault) from fault
         except PfconError as fault:
-            message = start_failure(str(fault), spec.image, spec.argv[0])
+            lacking = init.lacking(str(fault), podman=self._calls.podman)
+            message = None if lacking else start_failure(str(fault), spec.image, spec.argv[0])
             if message is None:
                 self._remove(container)
+                if lacking:
+                    raise Refused(lacking) from fault
                 raise
             return self._keep_failed(spec, container, message)
         # Not inspected: right after a start an engine takes as long to answer that as half of the start took.
@@ -182,7 +188,17 @@ class DockerEngine(ComputeEngine):
     def _note(self, found: dict[str, Any]) -> str | None:
         if not state.may_have_note(found):
             return None
-        return notes.read(self._calls, found["Id"])
+        note = notes.read(self._calls, found["Id"])
+        return self._unstarted(found) if note is None else note
+
+    def _unstarted(self, found: dict[str, Any]) -> str | None:
+        """Why the command could not be run, where an ended container's init says so."""
+        if state.end_code(found) not in init.CODES:
+            return None
+        log = LogTail()
+        with self._calls.ask("GET", "containers", found["Id"], "logs", stdout=1, stderr=1) as answer:
+            log.feed(answer.read(init.LONGEST))
+        return init.start_failure(log.text(2), *state.image_and_command(found))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB."""
@@ -245,8 +261,10 @@ class DockerEngine(ComputeEngine):
             time.sleep(_POLL)
 
     def check(self) -> str:
-        """See ComputeEngine. Raises Refused for an engine that is too old."""
+        """See ComputeEngine. Raises Refused for an engine that is too old, or has no init for jobs."""
         self._calls.require_new_enough()
+        if self._calls.lacks_init():
+            raise Refused(init.missing(podman=self._calls.podman))
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"
 
     def _storebase(self, image: str) -> PurePosixPath:

@@ -63,6 +63,16 @@ def may_have_note(inspect: dict[str, Any]) -> bool:
     return phase is Phase.ENDED or (phase is Phase.WAITING and not inspect["State"].get("Error"))
 
 
+def end_code(inspect: dict[str, Any]) -> int | None:
+    """The exit code of a container that has run and ended; None for others."""
+    return int(inspect["State"].get("ExitCode") or 0) if phase_of(inspect) is Phase.ENDED else None
+
+
+def image_and_command(inspect: dict[str, Any]) -> tuple[str, str]:
+    """The image of a container, and the first word of its command; empty where there is none."""
+    return inspect["Config"].get("Image") or "", next(iter(_argv(inspect)), "")
+
+
 def job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None = None) -> JobInfo:
     """What an inspect answer says of a job. ``note``: why pfcon ended it, where it did. ``now``: aware.
 
@@ -112,8 +122,7 @@ def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[
 
 
 def _start_message(inspect: dict[str, Any], error: str) -> str:
-    command = next(iter(_argv(inspect)), "")
-    known = start_failure(error, inspect["Config"].get("Image") or "", command)
+    known = start_failure(error, *image_and_command(inspect))
     return known or f"the container could not be started: {plain(error)}"
 
 

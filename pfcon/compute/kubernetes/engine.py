@@ -76,6 +76,7 @@ class KubernetesEngine(ComputeEngine):
         self._mark = StoreMark(storebase_mount)
         self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
         self._texts = LastTexts()
+        self._requests = LastTexts()  # by the names of the jobs that are the service's own
         self._lock = threading.Lock()
         self._connected: tuple[KubernetesCalls, Watcher] | None = None
 
@@ -113,6 +114,7 @@ class KubernetesEngine(ComputeEngine):
         while True:
             try:
                 job = self._calls.create_job(manifest)
+                self._requests.put(spec.name, spec.request)
                 return state.job_info(state.view_of(job, []), datetime.now(UTC))
             except Absent as fault:
                 raise Refused(f"Kubernetes refuses: {fault}") from fault
@@ -163,6 +165,7 @@ class KubernetesEngine(ComputeEngine):
         found = self._watcher.find(name)
         if found is None or not state.is_job(found[0]) or not mine(state.request_of(found[0])):
             return None
+        self._requests.put(name, state.request_of(found[0]))
         return state.view_of(*found)
 
     def _look(self, name: str, mine: Mine) -> View:
@@ -215,14 +218,17 @@ class KubernetesEngine(ComputeEngine):
             self._end(view, CANCELLED)
 
     def _lose(self, name: str) -> None:
-        """End a job of which a pod is being deleted, before another one begins in its place."""
+        """End a job of which a pod is being deleted, before another one begins in its place; never one of others."""
+        if not (request := self._requests.get(name)):
+            return
+        mine = request.__eq__
         try:
-            followed = self._followed(name)
+            followed = self._followed(name, mine)
             if followed and (reason := lost.why_lost(followed)):
                 with contextlib.suppress(Conflict):  # it has changed since that was heard
                     self._end(followed, reason, once=True, unchanged=True)
                     return
-            view = self._look(name)
+            view = self._look(name, mine)
             if reason := lost.why_lost(view):
                 self._end(view, reason, once=True)
         except PfconError as fault:  # it is gone, or whoever asks for it next sees to it

@@ -84,8 +84,15 @@ def job_manifest(
 
 
 def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
+    """The pod of a worker.
+
+    Its first process is the pod's own, which reaps orphans, and not the command, which would not heed its own signals
+    then: "Share Process Namespace between Containers in a Pod". There is one container in a pod to share it; one that
+    a cluster adds to all pods (a sidecar) would see the job's processes, and the job its.
+    """
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
+        "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": grace,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -14,11 +14,14 @@ _READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 _NO_DEVICES = ["nosuid", "nodev"]
 
 
-def config(job: Placed) -> dict[str, Any]:
+def config(job: Placed, *, first: bool) -> dict[str, Any]:
     """A container with a user namespace whose root is the submitting user, and with no capabilities in it.
 
     The image is shared by all its jobs and read-only; /tmp, /var/tmp and /run are the job's own, in memory. The
     network is the node's.
+
+    first: whether it has process ids of its own, of which what it runs is the first; else it has those of whoever
+    starts the runtime, whose /proc has to show them.
     """
     return {
         "ociVersion": "1.0.2",
@@ -33,20 +36,24 @@ def config(job: Placed) -> dict[str, Any]:
         },
         "root": {"path": str(job.rootfs), "readonly": True},
         "hostname": HOSTNAME,
-        "mounts": [*_system_mounts(), *map(_bind, job.binds)],
+        "mounts": [_proc(own=first), *_system_mounts(), *map(_bind, job.binds)],
         "linux": {
             "uidMappings": [{"containerID": 0, "hostID": job.uid, "size": 1}],
             "gidMappings": [{"containerID": 0, "hostID": job.gid, "size": 1}],
-            "namespaces": [{"type": kind} for kind in ("user", "pid", "ipc", "uts", "mount")],
+            "namespaces": [{"type": kind} for kind in ("user", *(["pid"] if first else []), "ipc", "uts", "mount")],
             "maskedPaths": list(_MASKED),
             "readonlyPaths": list(_READ_ONLY),
         },
     }
 
 
+def _proc(*, own: bool) -> dict[str, Any]:
+    """A new one shows the process ids of its own namespace alone, and only whoever owns that may mount it."""
+    return _mount("/proc", "proc") if own else _mount("/proc", "bind", "rbind", "noexec", *_NO_DEVICES, source="/proc")
+
+
 def _system_mounts() -> list[dict[str, Any]]:
     return [
-        _mount("/proc", "proc"),
         _mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
         _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
         _mount("/dev/shm", "tmpfs", "noexec", *_NO_DEVICES, "mode=1777"),  # noqa: S108 - of the container

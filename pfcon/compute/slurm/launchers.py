@@ -3,8 +3,15 @@
 All of them take the same unpacked image. What a row gives is the text of ``launch.sh`` in the job's directory, run
 with the words PROGRAM, TEMPORARY (a directory of the node) and NUMBER (of the worker, from 0): only there, or in the
 bundle, is the job's environment; and the line of shell that ends a container for sure. Workers of one job may share a
-node: each container has a name of its own. What runs in namespaces of unshare(1) leaves its process id in
-``launcher``, for unshare(1) passes no signal on.
+node: each container has a name of its own.
+
+No job is the first process of its process ids: orphans would stay zombies until it ended, and it would not heed its
+own signals (pid_namespaces(7)). The shell of the node that runs launch.sh is the first one, in namespaces of
+unshare(1): it reaps what is left to it, passes SIGTERM on, and ends with the job's status; an image needs no init, and
+no shell. A container has no process ids of its own then, but lies in a user namespace below that of the first process,
+whose files and memory it can't reach. unshare(1) passes no signal on, so that process leaves its id in ``launcher``.
+Others bring an init: podman(1) with --init, apptainer(1) with every pid namespace, Slurm itself with job.sh. enroot(1)
+makes no pid namespace.
 """
 
 import json
@@ -23,9 +30,23 @@ INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KILL_CHILD = 'kill -KILL "$child"'
 _UNSHARE = "unshare -Urm --pid --fork --kill-child"
+# What a job's variables are called does not matter: those of the shell that waits are not in its environment.
+_FIRST = """\
+child='' stopping=''
+trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
+read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125
+"""  # /proc is still the node's: process ids in it are as job.sh knows them
+_WAIT = """\
+run "$@" &
+child=$!
+[ -z "$stopping" ] || kill -TERM "$child"
+while :; do
+    wait "$child"
+    status=$?
+    [ "$status" -gt 128 ] && kill -0 "$child" || exit "$status"
+done 2>/dev/null
+"""  # a shell tells on stderr which signal ended what it waited for
 _NUMBER = "${SLURM_PROCID:-0}"  # of the worker, in the line that ends its container
-# /proc is still the node's: process ids in it are as job.sh knows them.
-_TELL_LAUNCHER = 'read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125\n'
 # A bind mount keeps the flags of the mount below it: to lose one of them is refused, so they are tried in turn.
 _SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'
 _READ_ONLY = """\
@@ -42,7 +63,6 @@ class Launcher:
 
     launch: the body of launch.sh. stop: ends the container, also when its launcher is gone. gpus: can give GPUs.
     tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
-    mapped: launch.sh makes the user root before that is read.
     own_log: its faults go to launcher.log; those of others are in the job's log.
     """
 
@@ -53,7 +73,6 @@ class Launcher:
     gpus: bool = False
     tried: bool = False
     bundle: bool = False
-    mapped: bool = False
     own_log: bool = False
 
     def files(self, job: Placed) -> dict[str, str]:
@@ -65,37 +84,38 @@ class Launcher:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={name_of(self)} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
-            job = replace(job, uid=0, gid=0) if self.mapped else job
-            files["config.json"] = json.dumps(config(_inside(job) if not self.program else job))
+            own = replace(job, uid=0, gid=0) if self.program else _inside(job)
+            files["config.json"] = json.dumps(config(own, first=not self.program))
         return files
 
 
-def _crun(job: Placed, options: str = "--cgroup-manager=disabled") -> str:
-    """crun(1), runc(8). The bundle is the worker's own, for its hostname."""
-    config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
-    # In a JSON text these quotes can only be what they are: within a string they would be escaped.
-    hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
-    return (
-        f"sed '{hostname}' {config_json} >\"$2/config.json\" || exit 125\n"
-        f'exec "$1" --log {log} {options} --root "$2/oci" run --bundle "$2" "{job.container}-$3"\n'
-    )
-
-
-def _crun_stop(job: Placed, options: str = "--cgroup-manager=disabled") -> str:
-    return f'"$PROGRAM" {options} --root "$TEMPORARY/oci" delete --force "{job.container}-{_NUMBER}"'
+def _crun(job: Placed) -> str:
+    """crun(1)."""
+    return _oci(job, "--cgroup-manager=disabled")
 
 
 def _runc(job: Placed) -> str:
-    """In namespaces of its own first: where it may, runc puts its container into a cgroup that Slurm does not know."""
-    return (
-        f"{_again(_UNSHARE, job.directory)}{_TELL_LAUNCHER}"
-        f"mount -t proc proc /proc || exit 125\n{_crun(job, '--rootless=true')}"
-    )
+    """runc(8). In namespaces, for where it may, it puts its container into a cgroup that Slurm does not know."""
+    return _oci(job, "--rootless=true")
 
 
 def _runc_stop(job: Placed) -> str:
     """All of it dies with unshare(1); what runc itself has to remove is its cgroup."""
-    return f"{_KILL_CHILD}; {_crun_stop(job, '--rootless=true')}"
+    return (
+        f'{_KILL_CHILD}; "$PROGRAM" --rootless=true --root "$TEMPORARY/oci" delete --force "{job.container}-{_NUMBER}"'
+    )
+
+
+def _oci(job: Placed, options: str) -> str:
+    """An OCI runtime. The bundle is the worker's own, for its hostname."""
+    config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
+    # In a JSON text these quotes can only be what they are: within a string they would be escaped.
+    hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
+    return _first(
+        job,
+        f"mount -t proc proc /proc || exit 125\nsed '{hostname}' {config_json} >\"$2/config.json\" || exit 125\n",
+        f'exec "$1" --log {log} {options} --root "$2/oci" run --bundle "$2" "{job.container}-$3"\n',
+    )
 
 
 def _charliecloud(job: Placed) -> str:
@@ -108,10 +128,11 @@ def _charliecloud(job: Placed) -> str:
     extra += [f"--set-env=HOME={job.env['HOME']}", "--env-no-expand"] if "HOME" in job.env else []  # else it is /root
     binds = [f"--bind={bind.source}:{bind.target}" for bind in job.binds]
     words = _quoted("--uid=0", "--gid=0", "--private-tmp", *extra, *binds, f"--cd={job.cwd}", str(job.rootfs), "--")
-    return (
-        f"{_again(f'env -i {_UNSHARE} --uts', job.directory)}{_TELL_LAUNCHER}"
-        f'set -e\nhostname "{HOSTNAME}-$3" 2>/dev/null || :\n'
-        f'{inner}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n'
+    return _first(
+        job,
+        f'hostname "{HOSTNAME}-$3" 2>/dev/null || :\nset -e\n{inner}set +e\n',
+        f'{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n',
+        unshare=f"env -i {_UNSHARE} --uts",
     )
 
 
@@ -129,7 +150,7 @@ def _podman(job: Placed) -> str:
     """podman-run(1), with the node's user as root; its environment is a file, of one line for each variable."""
     binds = [f"--volume={_colons(bind)}" for bind in job.binds]
     options = [
-        *("--rm", "--cgroups=disabled", "--runtime=crun", "--network=host", "--pull=never"),
+        *("--rm", "--init", "--cgroups=disabled", "--runtime=crun", "--network=host", "--pull=never"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--http-proxy=false", "--unsetenv-all"),
     ]
     options += [f"--workdir={job.cwd}", *binds, *(["--device=nvidia.com/gpu=all"] if job.gpus else [])]
@@ -173,6 +194,11 @@ def _inside(job: Placed) -> Placed:
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
 
 
+def _first(job: Placed, before: str, run: str, *, unshare: str = _UNSHARE) -> str:
+    """launch.sh as the first process of a job: ``before`` is done by it, ``run`` by the one that it waits for."""
+    return f"{_again(unshare, job.directory)}{_FIRST}{before}run() {{\n{run}}}\n{_WAIT}"
+
+
 def _again(within: str, directory: PurePosixPath) -> str:
     """launch.sh begins anew within what these words make; it knows that by a fourth one of its own."""
     return f'if [ "$#" -eq 3 ]; then\n    exec {within} /bin/sh {_quoted(f"{directory}/launch.sh")} "$@" inside\nfi\n'
@@ -201,8 +227,8 @@ def _quoted(*words: str) -> str:
 
 
 LAUNCHERS: dict[LauncherName, Launcher] = {
-    LauncherName.CRUN: Launcher("crun", "crun", _crun, _crun_stop, tried=True, bundle=True, own_log=True),
-    LauncherName.RUNC: Launcher("runc", "runc", _runc, _runc_stop, tried=True, bundle=True, mapped=True, own_log=True),
+    LauncherName.CRUN: Launcher("crun", "crun", _crun, tried=True, bundle=True, own_log=True),
+    LauncherName.RUNC: Launcher("runc", "runc", _runc, _runc_stop, tried=True, bundle=True, own_log=True),
     LauncherName.CHARLIECLOUD: Launcher("ch-run", "charliecloud-runtime", _charliecloud, tried=True),
     LauncherName.APPTAINER: Launcher("apptainer", "", _apptainer, gpus=True),
     LauncherName.SINGULARITY: Launcher("singularity", "", _apptainer, gpus=True),

@@ -19,6 +19,7 @@ NAME = "pfcon-check"
 WAIT = 60.0  # seconds for the probe to run
 _POLL = 0.2  # seconds
 _LACKS = {
+    "init": "catatonit, without which podman gives jobs no init (in Debian it is in catatonit)",
     "namespaces": "user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, see sysctl)",
     "temporary": "a directory for temporary files (TMPDIR)",
     "oci.conf": "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",

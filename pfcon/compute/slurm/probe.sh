@@ -2,6 +2,13 @@
 # What `pfcon check` runs as a Slurm job: it tells what its node lacks, one word a line, and at the end the node's name.
 {
     [ -z "$PROGRAM" ] || command -v "$PROGRAM" >/dev/null || echo "program"
+    if [ "$PROGRAM" = podman ]; then
+        init=init # where podman looks: containers.conf(5), init_path and helper_binaries_dir
+        for directory in /usr/libexec /usr/local/libexec /usr/lib /usr/local/lib; do
+            [ ! -x "$directory/podman/catatonit" ] || init=''
+        done
+        [ -z "$init" ] || command -v catatonit >/dev/null || echo "$init"
+    fi
     unshare -Ur true 2>/dev/null || echo "namespaces"
     # In Slurm's own containers, its oci.conf(5) says what runs; without one, Slurm runs the job on the node itself.
     conf=''

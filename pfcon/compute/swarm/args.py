@@ -65,6 +65,7 @@ def service_spec(
                 "User": user_text(spec.user, image_user),
                 "Labels": {**labels(spec), NAME_LABEL: spec.name},
                 "Mounts": _mounts(spec, root),
+                "Init": True,
                 "StopGracePeriod": stop_grace * NANO_PER_SECOND,
                 "CapabilityDrop": ["ALL"],
                 "Privileges": {"NoNewPrivileges": True},  # of API 1.44; older engines ignore it

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
+from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import time_of
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
@@ -111,18 +112,29 @@ class SwarmEngine(ComputeEngine):
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
         service, tasks = self._find(name, mine)
-        killed = self._out_of_memory(tasks)
+        killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
         if not state.end_reason(service):
-            reason = state.failed_worker(tasks, killed) or self._why_hopeless(service, tasks)
+            reason = state.failed_worker(tasks, killed, unstarted) or self._why_hopeless(service, tasks)
             if reason:
                 self._end(name, reason, mine)
                 service, tasks = self._find(name, mine)
-        return state.job_info(name, service, tasks, killed)
+        return state.job_info(name, service, tasks, killed, unstarted)
 
     def _out_of_memory(self, tasks: list[dict[str, Any]]) -> list[str]:
         """The IDs of the tasks that were killed for want of memory, as far as can be known."""
         own = [task for task in state.own_tasks(tasks) if state.may_be_oom(task)]
         return [task["ID"] for task in own if self._oom_killed(state.container_of(task))]
+
+    def _unstarted(self, tasks: list[dict[str, Any]]) -> dict[str, str]:
+        """Why commands could not be run, by the IDs of the tasks whose init says so."""
+        found = {}
+        for task in filter(state.may_be_unstarted, state.own_tasks(tasks)):
+            log = LogTail()
+            with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1) as answer:
+                log.feed(answer.read(init.LONGEST))
+            if reason := init.start_failure(log.text(2), *state.image_and_command(task)):
+                found[task["ID"]] = reason
+        return found
 
     def _why_hopeless(self, service: dict[str, Any], tasks: list[dict[str, Any]]) -> str:
         """Why a job that waits does so in vain; ``""`` for others."""
@@ -231,9 +243,11 @@ class SwarmEngine(ComputeEngine):
         return self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
 
     def check(self) -> str:
-        """See ComputeEngine. Raises Refused where the engine is no Swarm manager."""
+        """See ComputeEngine. Raises Refused where the engine is no Swarm manager, or has no init for jobs."""
         calls = self._calls
         calls.require_manager()
+        if init.missing_of_docker(calls.get("info")):
+            raise Refused(init.missing(podman=False))
         count = len(calls.nodes())
         return f"{calls.product()}, manager of a Swarm of {count} node{'s' * (count != 1)}, at {calls.where}"
 

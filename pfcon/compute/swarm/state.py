@@ -4,11 +4,13 @@ Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` give them (D
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
+from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
 from pfcon.compute.runtimes import start_failure
@@ -42,6 +44,7 @@ _WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # De
 _NO_IMAGE = "No such image"
 _NODE_CHANGED = "no longer meets constraints"  # said by Swarm's manager, of a task that may have run
 _EXITED = "task: non-zero exit"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def is_job(service: dict[str, Any], name: str) -> bool:
@@ -73,7 +76,7 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
     """What can't be read of a job's tasks, for users; ``""`` where all can."""
     for task in tasks:
         try:
-            worker = _Worker(task, oom_killed=False)
+            worker = _Worker(task, oom_killed=False, unstarted="")
             int(task.get("Slot") or 0), task["ID"] + task["DesiredState"], container_of(task)
             (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.failure()
         except FAULTS as fault:
@@ -96,44 +99,60 @@ def may_be_oom(task: dict[str, Any]) -> bool:
     return _state(task) == "failed" and _exit_code(task) == 137
 
 
+def may_be_unstarted(task: dict[str, Any]) -> bool:
+    """Whether its log may tell that the task's command could not be run."""
+    return _state(task) == "failed" and _exit_code(task) in init.CODES
+
+
+def image_and_command(task: dict[str, Any]) -> tuple[str, str]:
+    """The image of a task, and the first word of its command."""
+    container = task["Spec"]["ContainerSpec"]
+    return str(container["Image"]), next(iter(container.get("Command") or [""]))
+
+
 def container_of(task: dict[str, Any]) -> str:
     """The ID of a task's container; ``""`` before there is one."""
     return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
 
 
-def failed_worker(tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> str:
+def failed_worker(
+    tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, str] = _NONE
+) -> str:
     """Why a worker failed that has ended while others go on; ``""`` where none did."""
-    workers = _workers(tasks, oom_killed)
+    workers = _workers(tasks, oom_killed, unstarted)
     if all(worker.ended for worker in workers):
         return ""
     return _failure(workers)
 
 
 def job_info(
-    name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str] = ()
+    name: str,
+    service: dict[str, Any],
+    tasks: list[dict[str, Any]],
+    oom_killed: Collection[str] = (),
+    unstarted: Mapping[str, str] = _NONE,
 ) -> JobInfo:
     """What is known of a job. ``tasks``: all of the service's. ``oom_killed``: IDs of those that had no memory left.
 
-    What can't be read makes the job ``undefined``.
+    unstarted: by the IDs of tasks whose command could not be run, why. What can't be read makes the job ``undefined``.
     """
     odd = unreadable(tasks)
     if odd:
         return JobInfo(name, JobStatus.UNDEFINED, odd, request=request_of(service["Spec"]))
     return reading(
         f"Swarm's answer about job {name}",
-        lambda: _job_info(name, service, tasks, oom_killed),
+        lambda: _job_info(name, service, _workers(tasks, oom_killed, unstarted)),
         lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(service["Spec"])),
     )
 
 
-def _job_info(name: str, service: dict[str, Any], tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> JobInfo:
+def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]") -> JobInfo:
     spec = service["Spec"]
-    if not tasks and _scaled_to_none(spec):
+    if not workers and _scaled_to_none(spec):
         return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
-    workers = _workers(tasks, oom_killed)
     reason = end_reason(service)
-    if not all(worker.ended for worker in workers) or not tasks:
+    if not all(worker.ended for worker in workers) or not workers:
         status, message = _going(workers, reason)
         finished = None
     else:
@@ -161,6 +180,7 @@ class _Worker:
 
     task: dict[str, Any]
     oom_killed: bool
+    unstarted: str
 
     @property
     def phase(self) -> Phase:
@@ -184,8 +204,7 @@ class _Worker:
     def failure(self) -> str:
         """Why one failed that has ended; ``""`` for one that succeeded."""
         state, error = _state(self.task), str(self.task["Status"].get("Err") or "")
-        container = self.task["Spec"]["ContainerSpec"]
-        image = str(container["Image"])
+        image, command = image_and_command(self.task)
         if state == "rejected" and _NO_IMAGE in error:
             return (
                 f"image {image}: its node does not have it and could not fetch it from its registry: "
@@ -195,13 +214,13 @@ class _Worker:
             return f"Swarm took it off its node, which has changed: {plain(error)}"
         if state == "failed" and error.startswith(_EXITED):
             limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
-            return exit_message(_exit_code(self.task), int(limit), oom_killed=self.oom_killed)
-        known = start_failure(error, image, next(iter(container.get("Command") or [""])))
+            return self.unstarted or exit_message(_exit_code(self.task), int(limit), oom_killed=self.oom_killed)
+        known = init.lacking(error, podman=False) or start_failure(error, image, command)
         return known or ": ".join(part for part in (_told(self.task), plain(error)) if part)
 
 
-def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str]) -> list[_Worker]:
-    return [_Worker(task, task["ID"] in oom_killed) for task in own_tasks(tasks)]
+def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, str]) -> list[_Worker]:
+    return [_Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], "")) for task in own_tasks(tasks)]
 
 
 def _failure(workers: list[_Worker]) -> str:

@@ -23,6 +23,7 @@ from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.objects.there import Known, ThereAlready
 from pfcon.tree import FileWalk, TreeFile, open_regular
 from pfcon.units import human_bytes
+from pfcon.unreadable import find_unreadable
 
 THREADS = 16  # requests at once; a store that is 20 ms away needs them
 NAME_MAX = 1024  # bytes of an object's name: Swift's default and S3's limit
@@ -34,9 +35,11 @@ Task = Callable[[], None]
 def upload(store: ObjectStore, job: JobDir, prefix: str, report: Callable[[str], None]) -> Delivered:
     """Send the outputs of a job below a prefix, which ends without ``/``. For one process at a time.
 
-    ``report`` gets texts of progress. Raises Absent when there are no outputs, Refused for a file that can't be read,
-    that is being changed, or that the store does not take, UnreadableTreeError, Unreachable, OSError.
+    ``report`` gets texts of progress. Raises Absent when there are no outputs, Conflict before anything is sent when
+    some can't be read, Refused for a file that is being changed, or that the store does not take, UnreadableTreeError,
+    Unreachable, OSError.
     """
+    find_unreadable(job.path, job.outgoing.name).require_none()
     retrying = Retrying()
     with FileWalk(job.path, job.outgoing.name) as walk, ThereAlready(job.path / LISTING) as there:
         retrying.call(f"listing {prefix!r} in {store.place}", lambda: _list(store, prefix, there, retrying, report))

@@ -9,4 +9,4 @@ FIRST=33554432
 PART=16777216
 BLOCK=65536
 BLOCKS=16
-stop() { "$PROGRAM" --cgroup-manager=disabled --root "$TEMPORARY/oci" delete --force "pfcon-5f-${SLURM_PROCID:-0}"; }
+stop() { kill -KILL "$child"; }

@@ -1,9 +1,11 @@
 if [ "$#" -eq 3 ]; then
     exec env -i unshare -Urm --pid --fork --kill-child --uts /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
 fi
+child='' stopping=''
+trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
 read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125
-set -e
 hostname "job-$3" 2>/dev/null || :
+set -e
 directory=/store/key-7/outgoing
 mount --rbind "$directory" "$directory"
 directory=/store/key-7/incoming
@@ -12,9 +14,20 @@ for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,n
     [ "$kept" != refused ] || { echo "pfcon: the inputs can't be made read-only" >&2; exit 125; }
     ! mount -o "remount,bind,ro,$kept" "$directory" 2>/dev/null || break
 done
+set +e
+run() {
 export USER=root
 export PATH=/opt/bin:/bin
 export TOKEN='it'"'"'s "quoted" $HOME `id`'
 export FOREIGN='Größe 日本'
 export EMPTY=''
 exec "$1" --uid=0 --gid=0 --private-tmp --unset-env=USER --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing '--cd=/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'
+}
+run "$@" &
+child=$!
+[ -z "$stopping" ] || kill -TERM "$child"
+while :; do
+    wait "$child"
+    status=$?
+    [ "$status" -gt 128 ] && kill -0 "$child" || exit "$status"
+done 2>/dev/null

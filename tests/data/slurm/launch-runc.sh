@@ -1,7 +1,19 @@
 if [ "$#" -eq 3 ]; then
     exec unshare -Urm --pid --fork --kill-child /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
 fi
+child='' stopping=''
+trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
 read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125
 mount -t proc proc /proc || exit 125
 sed 's/"hostname": "job"/"hostname": "job-'"$3"'"/' /store/.pfcon/slurm/.5f/config.json >"$2/config.json" || exit 125
+run() {
 exec "$1" --log /store/.pfcon/slurm/.5f/launcher.log --rootless=true --root "$2/oci" run --bundle "$2" "pfcon-5f-$3"
+}
+run "$@" &
+child=$!
+[ -z "$stopping" ] || kill -TERM "$child"
+while :; do
+    wait "$child"
+    status=$?
+    [ "$status" -gt 128 ] && kill -0 "$child" || exit "$status"
+done 2>/dev/null

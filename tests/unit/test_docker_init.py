@@ -1,0 +1,79 @@
+"""What the inits of Docker and Podman say, and how an engine without one is found out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pfcon.compute.docker.state import end_code, image_and_command
+from pfcon.compute.docker_api.init import CODES, lacking, missing, missing_of_docker, start_failure
+
+DATA = Path(__file__).parents[1] / "data"
+TINI = "[FATAL tini (7)] exec {} failed: {}\n"
+CATATONIT = "ERROR (catatonit:6): failed to exec pid1: {}\n"
+
+
+@pytest.mark.parametrize("log", [TINI.format("cmd", "{}"), TINI.format("a\nb", "{}"), CATATONIT])
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("No such file or directory", "no such command in image img: cmd"),
+        ("Permission denied", "not executable in image img: cmd"),
+        ("Exec format error", "not executable in image img: cmd (Exec format error)"),
+    ],
+)
+def test_what_an_init_could_not_run_is_told(log: str, reason: str, expected: str) -> None:
+    assert start_failure(log.format(reason), "img", "cmd") == expected
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "",
+        "exit\n",
+        "begun\n" + CATATONIT.format("Permission denied"),  # the command has run, and wrote that itself
+        TINI.format("cmd", "No such file or directory") + "more\n",
+    ],
+)
+def test_a_log_of_a_command_that_ran_tells_nothing(log: str) -> None:
+    assert start_failure(log, "img", "cmd") is None
+
+
+# Docker 20.10; Podman 4.3; Podman 5.
+@pytest.mark.parametrize(
+    ("text", "podman"),
+    [
+        ('exec: "docker-init": executable file not found in $PATH', False),
+        ("container-init binary not found on the host: stat /usr/libexec/podman/catatonit: no such file", True),
+        ('lookup init binary: exec: "catatonit": executable file not found in $PATH', True),
+    ],
+)
+def test_an_engine_without_an_init_is_found_out_by_its_refusal(text: str, podman: bool) -> None:
+    assert lacking(text, podman=podman) == missing(podman=podman)
+    assert ("catatonit" if podman else "docker-init") in missing(podman=podman)
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_no_other_refusal_is_taken_for_that(engine: str) -> None:
+    recorded: dict[str, Any] = json.loads((DATA / "docker" / f"{engine}-errors.json").read_text())
+    for found in filter(None, recorded.values()):
+        texts = found if isinstance(found, list) else [found["text"]]
+        assert not [text for text in texts if lacking(str(text), podman=engine == "podman")]
+
+
+def test_docker_says_by_its_version_whether_it_has_one() -> None:
+    assert missing_of_docker({"InitBinary": "docker-init", "InitCommit": {"ID": "N/A", "Expected": "N/A"}})
+    assert not missing_of_docker({"InitBinary": "docker-init", "InitCommit": {"ID": "de40ad0"}})
+    assert not missing_of_docker({"InitBinary": "docker-init", "InitCommit": {"ID": ""}})  # Debian's names none
+    assert not missing_of_docker({})
+
+
+def test_only_a_container_that_has_run_and_ended_may_tell() -> None:
+    lives: dict[str, Any] = json.loads((DATA / "docker" / "docker-inspects.json").read_text())
+    codes = {label: end_code(found) for label, found in lives.items()}
+    assert codes["running"] is None
+    assert codes["created"] is None
+    assert set(codes.values()) & {3}
+    assert image_and_command(lives["running"])[1] == "sleep"
+    assert 137 not in CODES
