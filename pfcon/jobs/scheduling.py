@@ -14,6 +14,7 @@ from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, find, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
+from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
 AT_ONCE = 4  # jobs that one process starts at the same time; more would keep its short requests waiting
+FULL = "storeBase is full: the end of the job can't be recorded yet"
 NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
 
 
@@ -34,6 +36,11 @@ class Scheduler:
         live = self._journal.live
         self._fetches = Fetches(self._journal.note, self._prepared, lambda record: live.on(*record.claims))
         self._starting = threading.Semaphore(AT_ONCE)
+
+    @property
+    def unwritten(self) -> Unwritten:
+        """What was done before there was room to write it down."""
+        return self._remover.unwritten
 
     def begin(self, record: Record) -> JobInfo:
         """Schedule an operation that was claimed and prepared. Raises Conflict when it was deleted meanwhile."""
@@ -157,7 +164,12 @@ class Scheduler:
         info = replace(info, image=spec.image, argv=spec.argv)
         logs = self.logs(record)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            self._end(record, spec, info, logs)
+            try:
+                self._end(record, spec, info, logs)
+            except StorageFull as error:  # the engine keeps it: it is told from there until there is room
+                log.warning("job %s: its end can't be written down yet: %s", record.name, error)
+                end = conclusion.conclude(self._parts, record, spec, info).info
+                return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs

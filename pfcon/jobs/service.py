@@ -1,12 +1,13 @@
 """JobService: all that the HTTP interfaces, and whoever comes beside them, do with jobs."""
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pfcon import __version__
-from pfcon.errors import Absent, InvalidFields, Unreachable
-from pfcon.jobs import trash
+from pfcon.errors import Absent, InvalidFields, StorageFull, Unreachable
+from pfcon.jobs import deletion, trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
@@ -21,6 +22,8 @@ from pfcon.jobs.uploads import Uploads
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
 from pfcon.storage.base import Outputs, Upload
+
+log = logging.getLogger(__name__)
 
 REMOVAL_WAIT = 120.0  # seconds that a repeated DELETE waits for the first one
 NOTES_IN_MESSAGE = 3
@@ -42,7 +45,7 @@ class JobService:
         self._submitter = Submitter(
             parts, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
-        self._deletions = Deletions(parts, deleter, self._claimer)
+        self._deletions = Deletions(parts, self._scheduler, deleter, self._claimer)
 
     @property
     def takes_upload(self) -> bool:
@@ -95,6 +98,8 @@ class JobService:
 
         Raises Absent when there is no such job, Unreachable when that can't be told now.
         """
+        if kind is JobKind.DELETE and deletion.waiting(jid) in self._remover.unwritten:
+            return deletion.deleted(jid), ""
         record = self._journal_get(jid, kind)
         if record is None:
             return self._unrecorded(jid, kind)
@@ -152,7 +157,7 @@ class JobService:
         patience = time.monotonic() + REMOVAL_WAIT
         waited = False
         while (record := self._journal_get(jid, kind)) is not None:
-            if record.phase is not Phase.REMOVING:
+            if record.phase is not Phase.REMOVING or record.interrupted:
                 if self._remover.remove(record, with_data=with_data):
                     return
             elif time.monotonic() > patience:
@@ -182,8 +187,13 @@ class JobService:
     def _journal_get(self, jid: JobId, kind: JobKind) -> Record | None:
         """The record of a job that is not removed; one whose owner died is brought to rest first."""
         record = self._parts.journal.get(jid, kind)
-        if record is not None and record.interrupted:
-            self._recovery.recover(record)
+        if record is None or record.claim in self._remover.unwritten:
+            return None
+        if record.interrupted:
+            try:
+                self._recovery.recover(record)
+            except StorageFull as error:
+                log.warning("job %s: can't go on with it yet: %s", jid, error)
             record = self._parts.journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED else record
 

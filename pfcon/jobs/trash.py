@@ -1,6 +1,8 @@
 """Deleting a job's data: out of sight at once, off the disk in the background."""
 
+import errno
 import logging
+import os
 from pathlib import Path
 
 from pfcon.background import REMOVALS
@@ -15,9 +17,18 @@ def discard(job: JobDir) -> bool:
     """Make a job's directory vanish; its files are removed in the background.
 
     False when there was none. A service that dies meanwhile leaves the rest in the trash, which ``sweep`` empties
-    at the next start. Raises OSError.
+    at the next start. On a full disk, where there may be no room for another name in the trash, the files are removed
+    before this returns. Raises OSError.
     """
-    grave = job.discard()
+    try:
+        grave = job.discard()
+    except OSError as fault:
+        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _remove(job.path)
+        if os.path.lexists(job.path):
+            raise
+        return True
     if grave is None:
         return False
     REMOVALS.add(f"remove {job.name}", lambda: _remove(grave))

@@ -8,6 +8,7 @@ job to as many cores, rounded up.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -25,7 +26,7 @@ from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.plan import make_plan, refuse
-from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 
@@ -151,7 +152,10 @@ class ProcessEngine(ComputeEngine):
         try:
             yield
         except OSError as fault:
-            raise Unreachable(f"the process engine can't {action}: {fault.strerror or fault}") from fault
+            reason = f"the process engine can't {action}: {fault.strerror or fault}"
+            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"{reason}; storeBase has {self._storebase.free_bytes()} bytes free") from fault
+            raise Unreachable(reason) from fault
 
 
 def _conflict(name: str) -> Conflict:
@@ -174,6 +178,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=descriptor))
             supervisor.write_file(descriptor, "spec.json", dataclasses.replace(spec, env=()).to_json())
             supervisor.write_file(descriptor, "state.json", json.dumps({"marker": marker}))
+            supervisor.write_file(descriptor, supervisor.SPARE, " " * supervisor.SPARE_BYTES)
         finally:
             os.close(descriptor)
     except BaseException:  # also a worker that is told to exit: nobody else knows of the lock yet
