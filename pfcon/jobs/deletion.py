@@ -2,7 +2,7 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from pfcon.background import BackgroundPool
@@ -53,7 +53,10 @@ class Deleter:
             raise
 
     def active(self, jid: JobId) -> list[JobKind]:
-        """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
+        """The kinds of which the jid has a job that has not ended, recorded or not.
+
+        Raises Unreachable, and Conflict where the data may be those of a job that another pfcon has made.
+        """
         return [kind for kind in SIBLINGS if self._is_active(jid, kind)]
 
     def proceed(self, record: Record) -> None:
@@ -102,16 +105,39 @@ class Deleter:
     def _is_active(self, jid: JobId, kind: JobKind) -> bool:
         record = self._journal.get(jid, kind)
         if record is None or record.phase is Phase.REMOVED:
-            return False
+            return self._runs_unrecorded(jid, kind)
         if record.phase is Phase.SCHEDULED:
             return not self._scheduler.look(record)[0].status.final
         return record.phase is not Phase.FINAL
 
+    def _runs_unrecorded(self, jid: JobId, kind: JobKind) -> bool:
+        """Whether the engine runs a job that has no record, because that is in another database, or lost."""
+        name = kind.engine_name(jid)
+        try:
+            info = self._parts.engine_of(kind).info(name)
+        except Absent:
+            return False
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            return False
+        if any_of_ours(self._parts, name)(info.request):
+            return True
+        if not any(self._journal.get(jid, other) for other in SIBLINGS) and self._parts.storebase.job(jid).is_taken():
+            raise Conflict(
+                f"the engine runs a job named {name} that this pfcon has not made, and that may use the data of {jid}: "
+                "end it there first"
+            )
+        return False
+
     def stop(self, jid: JobId, kind: JobKind) -> None:
         """Cancel a job and wait for its end. Raises Unreachable when that does not come."""
         patience = time.monotonic() + STOP_WAIT
-        while (record := self._journal.get(jid, kind)) is not None and self._is_active(jid, kind):
-            if record.phase in (Phase.STAGING, Phase.SCHEDULING):
+        while self._is_active(jid, kind):
+            record = self._journal.get(jid, kind)
+            if record is None or record.phase is Phase.REMOVED:
+                name = kind.engine_name(jid)
+                with suppress(Absent):  # gone before it was cancelled
+                    self._parts.engine_of(kind).cancel(name, any_of_ours(self._parts, name))
+            elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
                 try:
                     self._scheduler.fail(record, CANCELLED)  # its owner finds out, and takes back what it began
                 except StorageFull:

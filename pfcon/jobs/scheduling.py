@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
 AT_ONCE = 4  # jobs that one process starts at the same time; more would keep its short requests waiting
 FULL = "storeBase is full: the end of the job can't be recorded yet"
+KEPT_LOG = 65536  # characters of a running job's log that are kept, should it be removed outside
 NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
 
 
@@ -158,11 +159,12 @@ class Scheduler:
             info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
-                return record.info, ""
+                return record.info, record.logs
             reason = "the engine no longer knows the job: it was removed there, not by pfcon"
-            info = JobInfo(record.name, JobStatus.FAILED, reason)
+            info, logs = JobInfo(record.name, JobStatus.FAILED, reason), record.logs
+        else:
+            logs = self.logs(record) or record.logs  # the last text that could be read
         info = replace(info, image=spec.image, argv=spec.argv)
-        logs = self.logs(record)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
                 self._end(record, spec, info, logs)
@@ -173,7 +175,36 @@ class Scheduler:
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
+        info = self._goes_on(record, info, logs)
         return conclusion.present(self._parts, record, info), logs
+
+    def watch(self, record: Record) -> None:
+        """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
+        try:
+            info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
+        except Absent:
+            self.look(record)
+            return
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            self.look(record)
+        else:
+            self._goes_on(record, info, record.logs)
+
+    def _goes_on(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
+        """What is told of a job that has not ended, and kept of it: what has started stays started.
+
+        A service that can't write that down tells it all the same.
+        """
+        if info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED:
+            info = replace(info, status=JobStatus.STARTED)
+        status = info.status if info.status is JobStatus.STARTED else record.status
+        kept = logs[-KEPT_LOG:]
+        if (status, kept) != (record.status, record.logs):
+            try:
+                self._journal.saw(record, status, kept)
+            except PfconError as error:
+                log.warning("job %s: what the engine tells of it can't be kept: %s", record.name, error)
+        return info
 
     def present(self, record: Record) -> JobInfo:
         """The state of a job that is known to be there: as it is recorded, where its engine can't tell now."""

@@ -19,6 +19,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.submission import Submission, Submitter
 from pfcon.jobs.uploads import Uploads
+from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
 from pfcon.storage.base import Outputs, Upload
@@ -45,6 +46,7 @@ class JobService:
         self._submitter = Submitter(
             parts, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
+        self._watcher = Watcher(parts, self._scheduler)
         self._deletions = Deletions(parts, self._scheduler, deleter, self._claimer)
 
     @property
@@ -179,6 +181,11 @@ class JobService:
     def recover(self) -> None:
         """What a process does every few seconds: go on with the jobs of those that live no more."""
         self._recovery.recover_all()
+
+    def watch(self) -> None:
+        """What a process does a few times a minute: look at jobs that nobody asks for, and empty the trash."""
+        trash.retry()
+        self._watcher.look()
 
     def stop(self) -> None:
         """What a process does at its end: leave what it could not finish to the others."""

@@ -13,6 +13,9 @@ from pfcon.tree_removal import NotRemovedError, remove_tree
 log = logging.getLogger(__name__)
 
 
+_STAYS: set[Path] = set()  # what could not be removed
+
+
 def discard(job: JobDir) -> bool:
     """Make a job's directory vanish; its files are removed in the background.
 
@@ -54,9 +57,19 @@ def remove_remains(job: JobDir) -> str:
     return ""
 
 
+def retry() -> None:
+    """Try again in the background what this process could not remove: somebody may have written there meanwhile."""
+    if paths := _STAYS.copy():
+        REMOVALS.add("remove what stays in the trash", lambda: _remove(*paths))
+
+
 def _remove(*paths: Path) -> None:
     for path in paths:
         try:
             remove_tree(path)
-        except (OSError, PfconError, NotRemovedError) as error:  # files of another user: an administrator has to know
-            log.warning("%s can't be removed: %s", path, error)
+        except (OSError, PfconError, NotRemovedError) as error:
+            if path not in _STAYS:  # files of another user, perhaps: an administrator has to know
+                log.warning("%s can't be removed now; it is tried again: %s", path, error)
+            _STAYS.add(path)
+        else:
+            _STAYS.discard(path)

@@ -51,7 +51,15 @@ class ProcessEngine(ComputeEngine):
         self._storebase = StoreBase(storebase.root.absolute())
         self._stop_grace = stop_grace
         self._log_bytes = log_bytes
-        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+        self._swept = -STALE  # when, in monotonic seconds
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what crashes have left, now and then: also what was too young when this service began."""
+        if time.monotonic() - self._swept < STALE:
+            return
+        self._swept = time.monotonic()
+        with contextlib.suppress(OSError):  # a storeBase that is not there is told by ``check``
             sweep(self._root)
 
     @property
@@ -149,6 +157,7 @@ class ProcessEngine(ComputeEngine):
 
     @contextlib.contextmanager
     def _storebase_errors(self, action: str) -> Iterator[None]:
+        self._sweep()
         try:
             yield
         except OSError as fault:
@@ -219,8 +228,17 @@ def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
 def sweep(root: Path) -> None:
     """Remove what a crash has left of jobs that never came to be, or were being removed. Raises OSError."""
     for entry in root.iterdir():
-        with contextlib.suppress(OSError, Absent):
-            if entry.name.startswith((TEMPORARY, GRAVE)) and time.time() - entry.stat().st_mtime > STALE:
-                with JobFolder(entry) as job, job.locked() as free:
-                    if free:
-                        shutil.rmtree(entry, ignore_errors=True)
+        young = time.time() - entry.lstat().st_mtime <= STALE
+        if entry.name.startswith(GRAVE) or (entry.name.startswith(TEMPORARY) and not young):
+            with contextlib.suppress(OSError), JobFolder(entry) as job:
+                if _is_free(job):
+                    shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_free(job: JobFolder) -> bool:
+    """Whether no supervisor lives; who died early has made no lock, or has removed it already."""
+    try:
+        with job.locked() as free:
+            return free
+    except Absent:
+        return True
