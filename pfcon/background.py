@@ -5,6 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from pfcon.errors import PfconError
+
 log = logging.getLogger(__name__)
 
 
@@ -40,8 +42,12 @@ class BackgroundPool:
             self._waiting.append((name, work))
             if self._threads >= self._size:
                 return
+            try:
+                run_in_background(name, self._run)
+            except RuntimeError:  # no more threads now
+                self._waiting.pop()
+                raise
             self._threads += 1
-        run_in_background(name, self._run)
 
     def _run(self) -> None:
         while True:
@@ -77,5 +83,7 @@ class Ticker:
         while not self._stop.wait(self._interval):
             try:
                 self._work()
+            except PfconError as error:
+                log.warning("%s: tried again in a moment: %s", self._thread.name, error)
             except Exception:  # a database that is away for a minute must not end the ticking
                 log.exception("periodic work failed")

@@ -4,6 +4,7 @@ import errno
 
 from pfcon.errors import Absent, Conflict, PfconError, Refused, StorageFull, Unreachable
 from pfcon.paths import AWAY, StoreBase
+from pfcon.units import human_bytes
 
 # A name or path that a request brought and that no file system takes: errno(3).
 _UNUSABLE = frozenset(
@@ -26,7 +27,8 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
     if error.errno in _UNUSABLE:
         return Refused(f"storeBase can't hold a name or path of this request: {reason}")
     if error.errno in _FULL:
-        return StorageFull(f"storeBase has no room: {reason}")
+        free = storebase.free_bytes()
+        return StorageFull(f"storeBase has no room: {reason}; {human_bytes(free)} are free ({free} bytes)")
     if error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):
         return Conflict(f"another request has changed the job's files meanwhile: {reason}")
     return Unreachable(f"storeBase can't be used now: {reason}")

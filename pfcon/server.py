@@ -12,11 +12,14 @@ from gunicorn.app.base import BaseApplication
 from pfcon.api.service import MAX_CREDENTIALS
 from pfcon.app import PREFIX, create_app, jobs_of
 from pfcon.background import Ticker
-from pfcon.errors import ConfigurationError, PfconError
+from pfcon.errors import ConfigurationError, PfconError, StorageFull, Unreachable
 from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
+from pfcon.jobs.watching import INTERVAL as WATCH
 from pfcon.paths import StoreBase
+from pfcon.records import Journal
 from pfcon.records.lease import LEASE
+from pfcon.records.schema import Damaged, connect
 from pfcon.settings.model import Settings
 from pfcon.units import MIB
 
@@ -105,7 +108,11 @@ def _start_worker(worker: Any) -> None:
         jobs.start()
     except (PfconError, OSError) as error:
         log.warning("the records or storeBase are away; they are tried again every %.0f s: %s", TICK, error)
-    worker.pfcon_tickers = [Ticker("lease", TICK, jobs.renew_lease), Ticker("recovery", TICK, jobs.recover)]
+    worker.pfcon_tickers = [
+        Ticker("lease", TICK, jobs.renew_lease),
+        Ticker("recovery", TICK, jobs.recover),
+        Ticker("watch", WATCH, jobs.watch),
+    ]
 
 
 def _stop_worker(_server: Any, worker: Any) -> None:
@@ -131,8 +138,26 @@ def _leave() -> None:
         os._exit(0)
 
 
+def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
+    """Raises Damaged for a file that no later try will read. A database that is away is waited for."""
+    if settings.database_url is None or settings.database_url.startswith("sqlite"):
+        try:
+            database = connect(settings.database_url, storebase.private_dir("records"))
+            try:
+                Journal(lambda: database).abandoned()
+            finally:
+                database.dispose()
+        except Damaged:
+            raise
+        except (Unreachable, StorageFull) as error:
+            log.warning("the records are away: %s", error)
+
+
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT: running requests may end first, jobs go on. Raises ConfigurationError."""
+    """Serve until SIGTERM or SIGINT: running requests may end first, jobs go on.
+
+    Raises ConfigurationError, and Unreachable for records that are damaged.
+    """
     storebase = StoreBase(settings.storage.storebase_mount)
     try:
         storebase.private_dir("records")
@@ -140,4 +165,5 @@ def serve(settings: Settings) -> None:
         raise ConfigurationError(
             [f"STOREBASE_MOUNT: got {str(storebase.root)!r}, where this user can't write: {error.strerror}"]
         ) from None
+    _require_sound_records(settings, storebase)
     Server(settings).run()

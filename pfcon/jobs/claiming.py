@@ -3,17 +3,19 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from pfcon.errors import Conflict
+from pfcon.errors import Conflict, PfconError, StorageFull
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import signed_request
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.records import Blocked, Claimed, Phase, Place, Record
+from pfcon.units import human_bytes
 
+NEEDED = 1 << 20  # bytes of storeBase that a job needs besides its data: records, orders, an engine's files
 SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to stage
 
 
@@ -38,7 +40,32 @@ class Claimer:
         """
         claim = values.setdefault("claim", new_claim())
         with self._journal.live.on(claim):
-            yield self._claim(jid, kind, digest, places, values)
+            try:
+                found = self._claim(jid, kind, digest, places, values)
+            except StorageFull as error:
+                raise StorageFull(f"{error}; {self._room()[1]}") from error
+            if isinstance(found, Claimed) and values.get("phase", Phase.STAGING.value) == Phase.STAGING.value:
+                self._require_room(found.record)
+            yield found
+
+    def _require_room(self, record: Record) -> None:
+        """Refuse a job that is new where there is no room for it. Raises StorageFull with the figures, OSError."""
+        room, figures = 0, ""
+        try:
+            room, figures = self._room()
+        finally:
+            if room < NEEDED:
+                with suppress(PfconError):  # its claim lapses
+                    self._journal.forget(record)
+        if room < NEEDED:
+            raise StorageFull(f"a job needs {human_bytes(NEEDED)} for itself; {figures}")
+
+    def _room(self) -> tuple[int, str]:
+        free, must_stay = self._parts.storebase.free_bytes(), self._parts.limits.free_bytes
+        told = f"storeBase has {human_bytes(free)} free ({free} bytes)"
+        if must_stay:
+            told += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
+        return free - must_stay, told
 
     def _claim(
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]

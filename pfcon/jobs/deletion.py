@@ -2,7 +2,7 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from pfcon.background import BackgroundPool
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 DELETE_SKIPPED = "deleteSkipped"
 REPLACED = "deleted what the job had put in its directory's place"
 CANCELLED = "cancelled by a delete job"
+DELETED = "deleted at once: storeBase was full"
 SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)
 STOP_WAIT = 120.0  # seconds that a job may take to end after it was cancelled
 POLL = 0.2  # seconds
@@ -52,7 +53,10 @@ class Deleter:
             raise
 
     def active(self, jid: JobId) -> list[JobKind]:
-        """The kinds of which the jid has a job that has not ended. Raises Unreachable."""
+        """The kinds of which the jid has a job that has not ended, recorded or not.
+
+        Raises Unreachable, and Conflict where the data may be those of a job that another pfcon has made.
+        """
         return [kind for kind in SIBLINGS if self._is_active(jid, kind)]
 
     def proceed(self, record: Record) -> None:
@@ -65,40 +69,80 @@ class Deleter:
             raise LookupError(f"the delete job of {record.jid} has no specification in its record")
         try:
             for kind in self.active(record.jid):
-                self._journal.note(record, f"stopping the {kind.value} job")
-                self._stop(record.jid, kind)
+                self._note(record, f"stopping the {kind.value} job")
+                self.stop(record.jid, kind)
             self._delete(record, spec)
         except (Unreachable, StorageFull) as error:
-            self._journal.note(record, f"{error}; trying again")
+            self._note(record, f"{error}; trying again")
         except (PfconError, OSError) as error:
             self._scheduler.fail(record, str(error))
         except Exception:  # a thread has no caller; the user must not wait for ever
             log.exception("job %s: its deletion failed", record.jid)
             self._scheduler.fail(record, "internal error; the service's log tells more")
 
+    def _note(self, record: Record, message: str) -> None:
+        """A word for the user; nothing waits for it."""
+        try:
+            self._journal.note(record, message)
+        except PfconError as error:
+            log.warning("job %s: %r can't be noted: %s", record.name, message, error)
+
     def _delete(self, record: Record, spec: JobSpec) -> None:
         job = self._parts.storebase.job(record.jid)
+        message = ""
         if job.exists():
-            self._scheduler.schedule(record, spec)
-            return
-        message = REPLACED if discard(job) else DELETE_SKIPPED
+            try:
+                self._scheduler.schedule(record, spec)
+                return
+            except StorageFull as error:  # an operation needs room for itself
+                log.warning("job %s: %s; deleting without it", record.name, error)
+                message = DELETED
+        message = message or (REPLACED if job.is_taken() else DELETE_SKIPPED)
+        discard(job)
         ended: dict[str, Any] = {"status": JobStatus.SUCCEEDED.value, "message": message, "finished_at": time.time()}
-        self._journal.move(record, Phase.FINAL, **ended)
+        self._scheduler.unwritten.write(waiting(record.jid), lambda: self._journal.move(record, Phase.FINAL, **ended))
 
     def _is_active(self, jid: JobId, kind: JobKind) -> bool:
         record = self._journal.get(jid, kind)
         if record is None or record.phase is Phase.REMOVED:
-            return False
+            return self._runs_unrecorded(jid, kind)
         if record.phase is Phase.SCHEDULED:
             return not self._scheduler.look(record)[0].status.final
         return record.phase is not Phase.FINAL
 
-    def _stop(self, jid: JobId, kind: JobKind) -> None:
+    def _runs_unrecorded(self, jid: JobId, kind: JobKind) -> bool:
+        """Whether the engine runs a job that has no record, because that is in another database, or lost."""
+        name = kind.engine_name(jid)
+        try:
+            info = self._parts.engine_of(kind).info(name)
+        except Absent:
+            return False
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            return False
+        if any_of_ours(self._parts, name)(info.request):
+            return True
+        if not any(self._journal.get(jid, other) for other in SIBLINGS) and self._parts.storebase.job(jid).is_taken():
+            raise Conflict(
+                f"the engine runs a job named {name} that this pfcon has not made, and that may use the data of {jid}: "
+                "end it there first"
+            )
+        return False
+
+    def stop(self, jid: JobId, kind: JobKind) -> None:
         """Cancel a job and wait for its end. Raises Unreachable when that does not come."""
         patience = time.monotonic() + STOP_WAIT
-        while (record := self._journal.get(jid, kind)) is not None and self._is_active(jid, kind):
-            if record.phase in (Phase.STAGING, Phase.SCHEDULING):
-                self._scheduler.fail(record, CANCELLED)  # its owner finds out, and takes back what it began
+        while self._is_active(jid, kind):
+            record = self._journal.get(jid, kind)
+            if record is None or record.phase is Phase.REMOVED:
+                name = kind.engine_name(jid)
+                with suppress(Absent):  # gone before it was cancelled
+                    self._parts.engine_of(kind).cancel(name, any_of_ours(self._parts, name))
+            elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
+                try:
+                    self._scheduler.fail(record, CANCELLED)  # its owner finds out, and takes back what it began
+                except StorageFull:
+                    self._parts.engine_of(kind).remove(record.name, that_of(self._parts, record))
+                    return
             elif record.phase is Phase.SCHEDULED:
                 self._cancel(record)
             if time.monotonic() > patience:
@@ -115,8 +159,9 @@ class Deleter:
 class Deletions:
     """Claims delete jobs."""
 
-    def __init__(self, parts: Parts, deleter: Deleter, claimer: Claimer) -> None:
+    def __init__(self, parts: Parts, scheduler: Scheduler, deleter: Deleter, claimer: Claimer) -> None:
         self._parts = parts
+        self._scheduler = scheduler
         self._journal = parts.journal
         self._deleter = deleter
         self._claimer = claimer
@@ -124,11 +169,23 @@ class Deletions:
     def submit(self, jid: JobId, limits: Resources) -> JobInfo:
         """Begin a job's deletion, unless that goes on or there is nothing to delete.
 
-        Raises Conflict while other jobs of the jid are active, where PFCON_DELETE_ACTIVE says so.
+        Where there is no room to write that down, all is deleted before this returns. Raises Conflict while other jobs
+        of the jid are active, where PFCON_DELETE_ACTIVE says so.
         """
         active = self._active(jid)
         if active and not self._parts.cancel_active:
             raise Conflict(f"the {active[0].value} job of {jid} is active; delete it first, or wait for its end")
+        try:
+            return self._begin(jid, active, limits)
+        except StorageFull as error:
+            log.warning("job %s: deleting it before that is written down: %s", jid, error)
+        for kind in active:
+            self._deleter.stop(jid, kind)
+        discard(self._parts.storebase.job(jid))
+        self._scheduler.unwritten.write(waiting(jid), lambda: self._claimer.skip(jid, JobKind.DELETE, DELETED))
+        return deleted(jid)
+
+    def _begin(self, jid: JobId, active: list[JobKind], limits: Resources) -> JobInfo:
         if not active and not self._parts.storebase.job(jid).is_taken():
             return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
         self._forget_done(jid)
@@ -172,3 +229,13 @@ class Deletions:
         if record is not None and record.phase is Phase.FINAL:
             self._parts.operations.remove(record.name, any_of_ours(self._parts, record.name, record))
             self._journal.forget(record)
+
+
+def waiting(jid: JobId) -> str:
+    """Names a deletion that is done, but not written down."""
+    return f"delete {jid}"
+
+
+def deleted(jid: JobId) -> JobInfo:
+    """What is told of it."""
+    return JobInfo(JobKind.DELETE.engine_name(jid), JobStatus.SUCCEEDED, DELETED)

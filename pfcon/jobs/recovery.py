@@ -31,7 +31,10 @@ class Recovery:
 
         Raises Unreachable when the records can't be read, OSError.
         """
+        self._remover.unwritten.again()
         for record in self._journal.abandoned():
+            if record.claim in self._remover.unwritten:
+                continue
             try:
                 self.recover(record)
             except Exception as error:  # noqa: BLE001 - one that can't be helped must not keep the others waiting

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pfcon.compute.base import Mine
-from pfcon.errors import Absent, Conflict, PfconError
+from pfcon.errors import Absent, Conflict, PfconError, StorageFull
 from pfcon.jobs.conclusion import seal_outputs
 from pfcon.jobs.ownership import any_of_ours, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.taking_back import TakeBacks
 from pfcon.jobs.trash import discard
+from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobId, JobKind
 from pfcon.records import Claimed, Phase, Record
 
@@ -27,16 +28,24 @@ class Remover:
         self._parts = parts
         self._journal = parts.journal
         self.take_backs = TakeBacks(parts)
+        self.unwritten = Unwritten()
 
     def remove(self, record: Record, *, with_data: bool) -> bool:
         """Remove a job. False when the record has changed since it was read, and nothing was done.
 
-        Raises Unreachable when the engine does not answer: then the removal goes on by itself later.
+        Raises Unreachable when the engine does not answer: then the removal goes on by itself later. What has no room
+        in the records is done all the same, and written down later: it is what makes room.
         """
         with self._journal.live.on(record.claim):  # what is not done at its end, recovery goes on with
-            if not self._journal.move(record, Phase.REMOVING, message="being removed", with_data=with_data):
-                return False
-            self._finish(record, with_data)
+            try:
+                if record.phase is not Phase.REMOVING and not self._journal.move(
+                    record, Phase.REMOVING, message="being removed", with_data=with_data
+                ):
+                    return False
+            except StorageFull as error:
+                log.warning("job %s: removing it before that is written down: %s", record.jid, error)
+            self._take_away(record, with_data)
+            self.unwritten.write(record.claim, lambda: self._removed(record))
             return True
 
     def finish(self, record: Record) -> None:
@@ -44,14 +53,20 @@ class Remover:
         self._finish(record, record.with_data)
 
     def _finish(self, record: Record, with_data: bool) -> None:
+        self._take_away(record, with_data)
+        self._removed(record)
+
+    def _removed(self, record: Record) -> None:
+        stopped = self._parts.options.remove_jobs  # else it was told to, which takes a while
+        self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
+
+    def _take_away(self, record: Record, with_data: bool) -> None:
         self._remove_from_engine(record.kind, record.name, any_of_ours(self._parts, record.name, record))
         if with_data:
             discard(self._parts.storebase.job(record.jid))
         if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end
             seal_outputs(self._parts, record.jid, record.spec)
         self._parts.environments.drop(record.spec)
-        stopped = self._parts.options.remove_jobs  # else it was told to, which takes a while
-        self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
         """Remove a job that only the engine knows. Raises Absent when it does not either, or has another's."""

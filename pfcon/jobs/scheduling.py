@@ -14,6 +14,7 @@ from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
+from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
 AT_ONCE = 4  # jobs that one process starts at the same time; more would keep its short requests waiting
+FULL = "storeBase is full: the end of the job can't be recorded yet"
+KEPT_LOG = 65536  # characters of a running job's log that are kept, should it be removed outside
 NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
 
 
@@ -34,6 +37,11 @@ class Scheduler:
         live = self._journal.live
         self._fetches = Fetches(self._journal.note, self._prepared, lambda record: live.on(*record.claims))
         self._starting = threading.Semaphore(AT_ONCE)
+
+    @property
+    def unwritten(self) -> Unwritten:
+        """What was done before there was room to write it down."""
+        return self._remover.unwritten
 
     def begin(self, record: Record) -> JobInfo:
         """Schedule an operation that was claimed and prepared. Raises Conflict when it was deleted meanwhile."""
@@ -151,17 +159,52 @@ class Scheduler:
             info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
-                return record.info, ""
+                return record.info, record.logs
             reason = "the engine no longer knows the job: it was removed there, not by pfcon"
-            info = JobInfo(record.name, JobStatus.FAILED, reason)
+            info, logs = JobInfo(record.name, JobStatus.FAILED, reason), record.logs
+        else:
+            logs = self.logs(record) or record.logs  # the last text that could be read
         info = replace(info, image=spec.image, argv=spec.argv)
-        logs = self.logs(record)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            self._end(record, spec, info, logs)
+            try:
+                self._end(record, spec, info, logs)
+            except StorageFull as error:  # the engine keeps it: it is told from there until there is room
+                log.warning("job %s: its end can't be written down yet: %s", record.name, error)
+                end = conclusion.conclude(self._parts, record, spec, info).info
+                return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
+        info = self._goes_on(record, info, logs)
         return conclusion.present(self._parts, record, info), logs
+
+    def watch(self, record: Record) -> None:
+        """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
+        try:
+            info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
+        except Absent:
+            self.look(record)
+            return
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            self.look(record)
+        else:
+            self._goes_on(record, info, record.logs)
+
+    def _goes_on(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
+        """What is told of a job that has not ended, and kept of it: what has started stays started.
+
+        A service that can't write that down tells it all the same.
+        """
+        if info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED:
+            info = replace(info, status=JobStatus.STARTED)
+        status = info.status if info.status is JobStatus.STARTED else record.status
+        kept = logs[-KEPT_LOG:]
+        if (status, kept) != (record.status, record.logs):
+            try:
+                self._journal.saw(record, status, kept)
+            except PfconError as error:
+                log.warning("job %s: what the engine tells of it can't be kept: %s", record.name, error)
+        return info
 
     def present(self, record: Record) -> JobInfo:
         """The state of a job that is known to be there: as it is recorded, where its engine can't tell now."""

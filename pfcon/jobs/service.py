@@ -1,12 +1,13 @@
 """JobService: all that the HTTP interfaces, and whoever comes beside them, do with jobs."""
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pfcon import __version__
-from pfcon.errors import Absent, InvalidFields, Unreachable
-from pfcon.jobs import trash
+from pfcon.errors import Absent, InvalidFields, StorageFull, Unreachable
+from pfcon.jobs import deletion, trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
@@ -18,10 +19,13 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.submission import Submission, Submitter
 from pfcon.jobs.uploads import Uploads
+from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
 from pfcon.storage.base import Outputs, Upload, ZipOutputs
 from pfcon.unreadable import is_told
+
+log = logging.getLogger(__name__)
 
 REMOVAL_WAIT = 120.0  # seconds that a repeated DELETE waits for the first one
 NOTES_IN_MESSAGE = 3
@@ -43,7 +47,8 @@ class JobService:
         self._submitter = Submitter(
             parts, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
-        self._deletions = Deletions(parts, deleter, self._claimer)
+        self._watcher = Watcher(parts, self._scheduler)
+        self._deletions = Deletions(parts, self._scheduler, deleter, self._claimer)
 
     @property
     def takes_upload(self) -> bool:
@@ -96,6 +101,8 @@ class JobService:
 
         Raises Absent when there is no such job, Unreachable when that can't be told now.
         """
+        if kind is JobKind.DELETE and deletion.waiting(jid) in self._remover.unwritten:
+            return deletion.deleted(jid), ""
         record = self._journal_get(jid, kind)
         if record is None:
             return self._unrecorded(jid, kind)
@@ -169,7 +176,7 @@ class JobService:
         patience = time.monotonic() + REMOVAL_WAIT
         waited = False
         while (record := self._journal_get(jid, kind)) is not None:
-            if record.phase is not Phase.REMOVING:
+            if record.phase is not Phase.REMOVING or record.interrupted:
                 if self._remover.remove(record, with_data=with_data):
                     return
             elif time.monotonic() > patience:
@@ -192,6 +199,11 @@ class JobService:
         """What a process does every few seconds: go on with the jobs of those that live no more."""
         self._recovery.recover_all()
 
+    def watch(self) -> None:
+        """What a process does a few times a minute: look at jobs that nobody asks for, and empty the trash."""
+        trash.retry()
+        self._watcher.look()
+
     def stop(self) -> None:
         """What a process does at its end: leave what it could not finish to the others."""
         self._parts.journal.end_lease()
@@ -199,8 +211,13 @@ class JobService:
     def _journal_get(self, jid: JobId, kind: JobKind) -> Record | None:
         """The record of a job that is not removed; one whose owner died is brought to rest first."""
         record = self._parts.journal.get(jid, kind)
-        if record is not None and record.interrupted:
-            self._recovery.recover(record)
+        if record is None or record.claim in self._remover.unwritten:
+            return None
+        if record.interrupted:
+            try:
+                self._recovery.recover(record)
+            except StorageFull as error:
+                log.warning("job %s: can't go on with it yet: %s", jid, error)
             record = self._parts.journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED else record
 

@@ -1,5 +1,6 @@
 """An operation's voice: its log, and its progress for pfcon."""
 
+import errno
 import sys
 import time
 
@@ -20,10 +21,14 @@ class Teller:
         self._last = 0.0
 
     def progress(self, message: str) -> None:
-        """Tell how far the operation has come, not too often."""
+        """Tell how far the operation has come, not too often. A disk that has no room for that ends no operation."""
         if time.monotonic() - self._last >= INTERVAL:
             self._last = time.monotonic()
-            write_progress(self._job, self._kind, Progress(message))
+            try:
+                write_progress(self._job, self._kind, Progress(message))
+            except OSError as fault:
+                if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
 
     def log(self, line: str) -> None:
         """One line of the log."""

@@ -8,6 +8,7 @@ over. See ``live_claims.py`` for the latter: it is for the process itself to fin
 
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -38,6 +39,8 @@ from pfcon.records.rows import (
     INSERT,
     SELECT_ONE,
     SELECT_OWNED,
+    SELECT_SCHEDULED,
+    SELECT_SERVICES,
     naming,
     of_job,
     record_of,
@@ -220,6 +223,21 @@ class Journal:
     def note(self, record: Record, message: str) -> bool:
         """Tell users what is going on. False when the claim is lost or the phase has passed."""
         return self._update(IN_PHASE[record.phase], record, {"message": message})
+
+    def saw(self, record: Record, status: JobStatus, logs: str) -> None:
+        """Keep what the engine tells of a job that goes on."""
+        self._update(IN_PHASE[Phase.SCHEDULED], record, {"status": status.value, "logs": logs})
+
+    def scheduled(self) -> list[tuple[JobId, JobKind]]:
+        """This process's share of the jobs that the engine has: together, all living processes have all of them."""
+        with answering(), self._database.connect() as connection:
+            living = sorted(row["id"] for row in connection.execute(SELECT_SERVICES).mappings() if owner_lives(row))
+            if self.owner not in living:
+                return []
+            mine = living.index(self.owner)
+            rows = connection.execute(SELECT_SCHEDULED).all()
+        found = [(JobId(jid), JobKind(kind)) for jid, kind in rows]
+        return [job for job in found if zlib.crc32("-".join(job).encode()) % len(living) == mine]
 
     def forget(self, record: Record) -> None:
         """Delete the row of a claim that came to nothing, and its places."""

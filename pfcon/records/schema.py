@@ -32,6 +32,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
 )
 _FULL = ("disk is full", "no space left on device")  # SQLite's words, and those of PostgreSQL with strerror(3)'s
+_DAMAGED = ("malformed", "is not a database", "unsupported file format")  # SQLite's
 
 metadata = MetaData()
 
@@ -127,6 +128,17 @@ def _create_tables(engine: Engine) -> None:
             time.sleep(0.1 * (attempt + 1))
 
 
+class Damaged(Unreachable):
+    """The database can't be read, and will not be until somebody mends it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the database of pfcon's records is damaged ({reason}): stop pfcon, then restore it, or move its "
+            "file away together with those that end in -wal and -shm, and start pfcon again; jobs that are still on "
+            "their engine are found there by their names"
+        )
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn a database that does not answer into Unreachable, and one without room into StorageFull."""
@@ -138,7 +150,11 @@ def answering() -> Iterator[None]:
         reason = (str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [""])[0]
         if any(text in reason.lower() for text in _FULL):
             raise StorageFull(f"the database of pfcon's records has no room: {reason}") from error
+        if any(text in reason.lower() for text in _DAMAGED):
+            raise Damaged(reason) from error
         raise Unreachable(f"the database of pfcon's records does not answer: {reason}") from error
+    except UnicodeDecodeError as error:  # sqlite3 raises it for its own messages, too
+        raise Damaged("it holds texts that are none") from error
 
 
 def _sqlite_pragmas(network: bool) -> Any:

@@ -183,3 +183,18 @@ def test_a_full_disk_delays_the_end_of_a_job_and_loses_no_state(storebase: Store
     finally:
         # A supervisor that is about to exit keeps it busy.
         assert eventually(lambda: subprocess.run(["umount", storebase.root], check=False).returncode == 0)
+
+
+def test_what_a_kill_has_left_is_removed_without_a_restart(compute: Harness) -> None:
+    engine = compute.engine
+    assert isinstance(engine, ProcessEngine)
+    jobs = jobs_directory(compute)
+    jobs.mkdir(parents=True, exist_ok=True)
+    names = [".gone-half", ".tmp-old", ".tmp-young"]  # none has a lock: its service was killed before or after that
+    for name in names:
+        (jobs / name).mkdir()
+    os.utime(jobs / ".tmp-old", (0, 0))
+    engine._swept -= 120  # seconds, as after a while
+    with pytest.raises(Absent):
+        engine.info("unknown")
+    assert [path.name for path in jobs.iterdir()] == [".tmp-young"]

@@ -8,6 +8,7 @@ job to as many cores, rounded up.
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -25,7 +26,7 @@ from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.plan import make_plan, refuse
-from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 
@@ -50,7 +51,15 @@ class ProcessEngine(ComputeEngine):
         self._storebase = StoreBase(storebase.root.absolute())
         self._stop_grace = stop_grace
         self._log_bytes = log_bytes
-        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+        self._swept = -STALE  # when, in monotonic seconds
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what crashes have left, now and then: also what was too young when this service began."""
+        if time.monotonic() - self._swept < STALE:
+            return
+        self._swept = time.monotonic()
+        with contextlib.suppress(OSError):  # a storeBase that is not there is told by ``check``
             sweep(self._root)
 
     @property
@@ -152,10 +161,14 @@ class ProcessEngine(ComputeEngine):
 
     @contextlib.contextmanager
     def _storebase_errors(self, action: str) -> Iterator[None]:
+        self._sweep()
         try:
             yield
         except OSError as fault:
-            raise Unreachable(f"the process engine can't {action}: {fault.strerror or fault}") from fault
+            reason = f"the process engine can't {action}: {fault.strerror or fault}"
+            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(f"{reason}; storeBase has {self._storebase.free_bytes()} bytes free") from fault
+            raise Unreachable(reason) from fault
 
 
 def _conflict(name: str) -> Conflict:
@@ -178,6 +191,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=descriptor))
             supervisor.write_file(descriptor, "spec.json", dataclasses.replace(spec, env=()).to_json())
             supervisor.write_file(descriptor, "state.json", json.dumps({"marker": marker}))
+            supervisor.write_file(descriptor, supervisor.SPARE, " " * supervisor.SPARE_BYTES)
         finally:
             os.close(descriptor)
     except BaseException:  # also a worker that is told to exit: nobody else knows of the lock yet
@@ -218,8 +232,17 @@ def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
 def sweep(root: Path) -> None:
     """Remove what a crash has left of jobs that never came to be, or were being removed. Raises OSError."""
     for entry in root.iterdir():
-        with contextlib.suppress(OSError, Absent):
-            if entry.name.startswith((TEMPORARY, GRAVE)) and time.time() - entry.stat().st_mtime > STALE:
-                with JobFolder(entry) as job, job.locked() as free:
-                    if free:
-                        shutil.rmtree(entry, ignore_errors=True)
+        young = time.time() - entry.lstat().st_mtime <= STALE
+        if entry.name.startswith(GRAVE) or (entry.name.startswith(TEMPORARY) and not young):
+            with contextlib.suppress(OSError), JobFolder(entry) as job:
+                if _is_free(job):
+                    shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_free(job: JobFolder) -> bool:
+    """Whether no supervisor lives; who died early has made no lock, or has removed it already."""
+    try:
+        with job.locked() as free:
+            return free
+    except Absent:
+        return True

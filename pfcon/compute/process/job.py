@@ -3,6 +3,7 @@
 .pfcon/process/<name>/
     spec.json    the JobSpec without its environment, which may hold a user's token
     state.json   plan.State
+    state.spare  room for the last state, until that is written
     lock         locked (flock) for as long as the supervisor lives
     control      a named pipe, on which the supervisor takes orders
     log          merged stdout and stderr, and ``log.<n>``: see pfcon/compute/kept_log.py
@@ -13,6 +14,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from pathlib import Path
 from pfcon.closing import Closing
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.plan import MARKER, State, outcome
-from pfcon.compute.process.supervisor import write_state
+from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.small_files import read_small_at
@@ -100,8 +102,8 @@ class JobFolder(Closing):
             if "finished_at" not in state:
                 self.end_leftovers(state)
                 state = {**state, "reason": DIED, "finished_at": time.time()}
-                with contextlib.suppress(OSError):  # a full disk: the next look writes it
-                    write_state(self.descriptor, state)
+                with contextlib.suppress(OSError):  # the next look writes it
+                    write_last_state(self.descriptor, state)
             return state
 
     @contextlib.contextmanager
@@ -140,7 +142,12 @@ class JobFolder(Closing):
         """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
-                self.path.rename(grave)
+                try:
+                    self.path.rename(grave)
+                except OSError as fault:
+                    if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+                        raise
+                    shutil.rmtree(self.path)  # a full disk may have no room for a longer name
 
     def log_tail(self, lines: int, most: int) -> bytes:
         """The last lines of the log, at most ``most`` bytes."""

@@ -34,6 +34,7 @@ ABANDONED = 10
 CONFLICT = 11
 
 CANCEL, KILL = b"c", b"k"  # what the engine writes to the job's ``control`` pipe
+SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end: on a full disk there is room for no other
 MIB = 1024 * 1024
 FASTEST_GROWTH = 1024 * MIB  # bytes a second: sets how soon a job near its memory limit is looked at again
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.5  # seconds between two looks at a job's resources
@@ -197,11 +198,11 @@ class Supervisor:
             self.state["note"] = f"a part of its log is lost: {fault.strerror}"
 
     def finish(self) -> None:
-        """Write the final state; on a full disk, try again until there is room or the job is removed."""
+        """Write the final state; where even that has no room, try again until there is, or the job is removed."""
         self.state["finished_at"] = time.time()
         while True:
             try:
-                write_state(self.job, self.state)
+                write_last_state(self.job, self.state)
                 return
             except OSError:
                 if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
@@ -225,6 +226,26 @@ def write_file(directory: int, name: str, text: str) -> None:
 def write_state(job: int, state: State) -> None:
     """Replace ``state.json`` of a job's open directory. Raises OSError."""
     write_file(job, "state.json", json.dumps(state))
+
+
+def write_last_state(job: int, state: State) -> None:
+    """``write_state``, into blocks of the disk that the job has had from its beginning. Raises OSError."""
+    text = json.dumps(state).encode("utf-8", "surrogateescape").ljust(SPARE_BYTES)
+    try:
+        file = os.open(SPARE, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=job)
+    except OSError:  # a job of an earlier release
+        write_state(job, state)
+        return
+    try:
+        if len(text) > SPARE_BYTES or os.pwrite(file, text, 0) != len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file)
+    except OSError:
+        write_state(job, state)
+        return
+    finally:
+        os.close(file)
+    os.rename(SPARE, "state.json", src_dir_fd=job, dst_dir_fd=job)
 
 
 def main(directory: str, final: str, lock: str) -> int:

@@ -1,0 +1,81 @@
+"""A delete job of what has no record: that says nothing of what the engine runs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.compute import HEARTBEAT, Harness, make_harness
+from support.parts import make_parts
+from support.waiting import eventually
+
+from pfcon.errors import Conflict, Refused
+from pfcon.jobs import JobService
+from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.removal import Remover
+from pfcon.models import JobKind, JobSpec, JobStatus, Resources
+from pfcon.paths import StoreBase
+from pfcon.records import Claimed, Phase, Record
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Iterator[Harness]:
+    harness = make_harness("process", storebase.root)
+    yield harness
+    harness.close()
+
+
+@pytest.fixture
+def parts(storebase: StoreBase, tmp_path: Path, compute: Harness) -> Parts:
+    return make_parts(storebase, tmp_path, compute.engine)
+
+
+def running(parts: Parts, compute: Harness, *, signed: bool) -> JobSpec:
+    """A job that runs on data of storeBase; no record speaks of it."""
+    spec = compute.shell(HEARTBEAT)
+    request = request_id("digest", "claim")
+    spec = replace(spec, request=parts.signer.sign(spec.name, request) if signed else request)
+    compute.engine.schedule(spec)
+    parts.storebase.job(spec.jid).make()
+    return spec
+
+
+def test_it_ends_the_job_first(parts: Parts, compute: Harness) -> None:
+    spec = running(parts, compute, signed=True)
+    service = JobService(parts)
+    service.start()
+    told = service.submit_delete(spec.jid, Resources())
+    assert told.status is JobStatus.NOT_STARTED
+    assert eventually(lambda: service.status(spec.jid, JobKind.DELETE)[0].status is JobStatus.SUCCEEDED)
+    assert "cancel" in compute.engine.info(spec.name).message
+    assert not parts.storebase.job(spec.jid).exists()
+
+
+def test_it_leaves_the_data_of_a_job_that_may_be_another_pfcon_s(parts: Parts, compute: Harness) -> None:
+    spec = running(parts, compute, signed=False)
+    service = JobService(parts)
+    service.start()
+    with pytest.raises(Conflict, match="has not made"):
+        service.submit_delete(spec.jid, Resources())
+    assert compute.engine.info(spec.name).status is JobStatus.STARTED
+    assert parts.storebase.job(spec.jid).exists()
+
+
+def failed(parts: Parts, record: Record, meanwhile: Callable[[], object]) -> None:
+    """A POST whose engine refuses the job, for what somebody does meanwhile, or not."""
+    with Remover(parts).aborting(record, with_data=True):
+        meanwhile()
+        raise Refused("invalid mount config: bind source path does not exist")
+
+
+def test_a_post_whose_job_is_deleted_meanwhile_says_so_whatever_has_broken(parts: Parts, compute: Harness) -> None:
+    spec = compute.shell("true")
+    claimed = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    assert isinstance(claimed, Claimed)
+    with pytest.raises(Conflict, match="deleted or cancelled"):
+        failed(parts, claimed.record, lambda: parts.journal.move(claimed.record, Phase.REMOVED))
+    again = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    assert isinstance(again, Claimed)
+    with pytest.raises(Refused):
+        failed(parts, again.record, lambda: None)
+    assert parts.journal.get(spec.jid, JobKind.PLUGIN) is None

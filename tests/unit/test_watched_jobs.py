@@ -1,0 +1,119 @@
+"""What is known of a job that nobody asks for, that is removed outside, or of which its engine tells less in time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from support.parts import make_parts
+from support.waiting import eventually
+from support.zips import good_zip, spooled
+
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.jobs import JobService
+from pfcon.jobs.parts import Parts
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
+from pfcon.paths import StoreBase
+from pfcon.records import Journal, Phase
+from pfcon.records.schema import jobs
+
+JID = JobId("j1")
+PLUGIN = JobKind.PLUGIN
+
+
+class HesitantEngine(ProcessEngine):
+    """One that says of a job that runs now and then that it has not started."""
+
+    hesitates = False
+
+    def info(self, name: str) -> JobInfo:
+        info = super().info(name)
+        return replace(info, status=JobStatus.NOT_STARTED) if self.hesitates and not info.status.final else info
+
+
+@pytest.fixture
+def engine(storebase: StoreBase) -> Iterator[HesitantEngine]:
+    engine = HesitantEngine(storebase, stop_grace=2)
+    yield engine
+    engine.remove(JID)
+
+
+@pytest.fixture
+def parts(storebase: StoreBase, tmp_path: Path, engine: HesitantEngine) -> Parts:
+    return make_parts(storebase, tmp_path, engine)
+
+
+@pytest.fixture
+def service(parts: Parts) -> JobService:
+    service = JobService(parts)
+    service.start()
+    return service
+
+
+def posted(service: JobService, script: str) -> None:
+    request = JobRequest(JID, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
+    upload = spooled(good_zip({"a": b"b"}))
+    with upload.file:
+        service.submit(request, upload)
+
+
+def phase(parts: Parts) -> Phase:
+    record = parts.journal.get(JID, PLUGIN)
+    assert record is not None
+    return record.phase
+
+
+def after_the_grace(parts: Parts) -> None:
+    """As if the engine had had the job for long."""
+    with parts.journal._database.begin() as connection:
+        connection.execute(sqlalchemy.update(jobs).values(changed_at=jobs.c.changed_at - 60))
+
+
+def test_an_end_is_recorded_that_nobody_asks_for_and_the_engine_forgets(
+    service: JobService, parts: Parts, engine: HesitantEngine
+) -> None:
+    posted(service, "echo done")
+    assert eventually(lambda: (service.watch(), phase(parts))[1] is Phase.FINAL)
+    engine.remove(JID)
+    info, logs = service.status(JID, PLUGIN)
+    assert (info.status, logs) == (JobStatus.SUCCEEDED, "done\n")
+
+
+def test_a_job_that_was_removed_outside_keeps_the_log_that_was_served(
+    service: JobService, parts: Parts, engine: HesitantEngine
+) -> None:
+    posted(service, "echo begun; exec sleep 600")
+    assert eventually(lambda: service.status(JID, PLUGIN)[1] == "begun\n")
+    engine.remove(JID)
+    assert service.status(JID, PLUGIN)[1] == "begun\n"
+    after_the_grace(parts)
+    for _ in range(2):
+        info, logs = service.status(JID, PLUGIN)
+        assert (info.status, logs) == (JobStatus.FAILED, "begun\n")
+        assert "no longer knows" in info.message
+
+
+def test_a_job_that_has_started_is_never_told_as_not_started(
+    service: JobService, parts: Parts, engine: HesitantEngine
+) -> None:
+    engine.hesitates = True
+    posted(service, "exec sleep 600")
+    assert service.status(JID, PLUGIN)[0].status is JobStatus.NOT_STARTED
+    engine.hesitates = False
+    assert service.status(JID, PLUGIN)[0].status is JobStatus.STARTED
+    engine.hesitates = True
+    other = JobService(replace(parts, journal=Journal(lambda: parts.journal._database)))  # another process
+    assert [asked.status(JID, PLUGIN)[0].status for asked in (service, other)] == [JobStatus.STARTED] * 2
+
+
+def test_processes_share_the_jobs_that_they_look_at(service: JobService, parts: Parts) -> None:
+    posted(service, "exec sleep 600")
+    others = [Journal(lambda: parts.journal._database) for _ in range(3)]
+    for other in others:
+        other.renew_lease()
+    shares = [journal.scheduled() for journal in (parts.journal, *others)]
+    assert sorted(len(share) for share in shares) == [0, 0, 0, 1]
+    for other in others:
+        other.end_lease()
+    assert parts.journal.scheduled() == [(JID, PLUGIN)]
