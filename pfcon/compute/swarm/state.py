@@ -141,18 +141,19 @@ def job_info(
         return JobInfo(name, JobStatus.UNDEFINED, odd, request=request_of(service["Spec"]))
     return reading(
         f"Swarm's answer about job {name}",
-        lambda: _job_info(name, service, _workers(tasks, oom_killed, unstarted)),
+        lambda: _job_info(name, service, _workers(tasks, oom_killed, unstarted), begun=bool(tasks)),
         lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(service["Spec"])),
     )
 
 
-def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]") -> JobInfo:
+def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, begun: bool) -> JobInfo:
+    """``begun``: whether Swarm has made tasks of any kind."""
     spec = service["Spec"]
-    if not workers and _scaled_to_none(spec):
+    if not begun and _scaled_to_none(spec):
         return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     reason = end_reason(service)
-    if not all(worker.ended for worker in workers) or not workers:
+    if not all(worker.ended for worker in workers) or not begun:
         status, message = _going(workers, reason)
         finished = None
     else:
