@@ -181,7 +181,7 @@ class Scheduler:
     def watch(self, record: Record) -> None:
         """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
         try:
-            info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
+            info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
         except Absent:
             self.look(record)
             return
