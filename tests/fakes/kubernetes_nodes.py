@@ -76,7 +76,9 @@ class Node:
 
     def _misses(self, pod: Json) -> str:
         """What a runtime says of a mount within one that is read-only and lacks the place for it; empty without any."""
-        claims = {v["name"]: v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["spec"]["volumes"]}
+        claims = {
+            v["name"]: v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["spec"].get("volumes") or []
+        }
         mounts = pod["spec"]["containers"][0].get("volumeMounts") or []
         for outer in mounts:
             root = self.elsewhere.get(claims.get(outer["name"]) or "", self.storebase.root)

@@ -231,7 +231,6 @@ def test_storebase_may_be_a_local_volume(compute: Harness, client: Any, url: str
     spec = compute.spec(["cp", str(INCOMING / "in"), str(OUTGOING / "out")])
     compute.incoming(spec).joinpath("in").write_text("through the volume")
     root = client.inspect_volume(volume)["Mountpoint"]
-    shutil.copytree(compute.storebase.root, root, dirs_exist_ok=True)
     if by == "VOLUME_NAME":
         found = {"volume_name": volume}
     else:
@@ -248,6 +247,8 @@ def test_storebase_may_be_a_local_volume(compute: Harness, client: Any, url: str
         )
         client.start(pfcon.name)
     engine = other_worker(compute, url, volume_type=VolumeType.DOCKER_LOCAL_VOLUME, storebase=None, **found)
+    engine._mark.source()  # the volume is a copy of storeBase here, and has to hold what the engine leaves there
+    shutil.copytree(compute.storebase.root, root, dirs_exist_ok=True)
     try:
         engine.schedule(spec)
         assert compute.wait(spec.name).status is JobStatus.SUCCEEDED

@@ -4,10 +4,13 @@ And what one process was told of a job's beginning, all processes tell.
 """
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 import pytest
 from support.compute import still_changes
@@ -18,13 +21,15 @@ from test_slurm_engine import Cluster
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import ORDER
 from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.placed import Placed
 from pfcon.compute.slurm.probe import findings
 from pfcon.compute.slurm.submit import body, header
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.settings.model import EngineName, LauncherName, SlurmSettings
 
-STOP = "stop() { kill -KILL $child; }\n"
+STOP = f"stop() {{ {LAUNCHERS[LauncherName.CONTAINER].stop(cast('Placed', None))}; }}\n"
+FIRST = ("unshare", "-Urmpf", "--mount-proc")  # of its process ids, as in a container
 DEAF = "trap '' TERM; while :; do echo x >>\"$JOB/beat\"; sleep 0.05; done"
 
 
@@ -45,29 +50,55 @@ def cluster(tmp_path: Path, storebase: StoreBase) -> Cluster:
     return found
 
 
-@pytest.fixture
-def job(tmp_path: Path) -> Iterator[Path]:
+def first(shell: str) -> list[str]:
+    """The words that run a script as the first process; skips the test where this machine can't."""
+    words = [*FIRST, *shell.split()]
+    if subprocess.run([*words, "-c", "true"], capture_output=True, check=False).returncode:
+        pytest.skip(f"this machine does not run: {' '.join(words)}")
+    return words
+
+
+@contextmanager
+def running(tmp_path: Path, words: list[str], launch: str) -> Iterator[Path]:
     """The directory of a job that runs, as in its container."""
     values = {"JOB": str(tmp_path), "PROGRAM": "", "GRACE": "1", "TASKS": "1", "CORES": "1"}
     values |= {"FIRST": "4096", "PART": "2048", "BLOCK": "2048", "BLOCKS": "1"}
     (tmp_path / "script").write_text(header(values) + STOP + body("job.sh"))
-    (tmp_path / "launch.sh").write_text(f"JOB={tmp_path}\n{DEAF}\n")
+    (tmp_path / "launch.sh").write_text(f"export JOB={tmp_path}\n{launch}\n")
     (tmp_path / ORDER).write_text("go\n")
     environ = {**os.environ, "SLURM_JOB_ID": "41"}
-    process = subprocess.Popen(["/bin/sh", tmp_path / "script"], env=environ, start_new_session=True)
-    assert eventually((tmp_path / "beat").exists)
-    yield tmp_path
-    process.kill()
-    process.wait(PATIENCE)
+    process = subprocess.Popen([*words, tmp_path / "script"], env=environ, start_new_session=True)
+    try:
+        assert eventually((tmp_path / "beat").exists)
+        yield tmp_path
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
 
 
-def test_a_script_ends_its_container_when_it_is_ordered_to(job: Path) -> None:
+def order_end(job: Path) -> str:
+    """What a script has left that was ordered to end."""
     assert not (job / "exit").exists()
     (job / "new").write_text("end\n")
     (job / "new").rename(job / ORDER)
     assert eventually((job / "exit").exists)
-    assert (job / "exit").read_text().split()[0] == "137"
-    assert not still_changes(job / "beat")
+    return (job / "exit").read_text().split()[0]
+
+
+def test_a_script_ends_its_container_when_it_is_ordered_to(tmp_path: Path) -> None:
+    with running(tmp_path, ["/bin/sh"], DEAF) as job:
+        assert order_end(job) == "137"
+        assert not still_changes(job / "beat")
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "busybox sh", "bash"])
+def test_what_has_left_the_job_s_session_ends_with_it_and_all_output_is_kept(tmp_path: Path, shell: str) -> None:
+    launch = "exec sh -c \"trap '' TERM; (setsid sh -c '$0' &); echo begun; sleep 600\"\n"
+    launch = launch.replace("$0", DEAF.replace("'' TERM", "true TERM").replace('"', "").replace("$JOB", str(tmp_path)))
+    with running(tmp_path, first(shell), launch) as job:
+        assert order_end(job) == "137"
+        assert not still_changes(job / "beat")
+        assert (job / "log").read_text() == "begun\n"
 
 
 def test_only_where_slurm_starts_the_container_there_is_an_order() -> None:

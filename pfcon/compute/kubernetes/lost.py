@@ -7,8 +7,10 @@ fails; Kubernetes 1.20 makes another at once, so that pfcon has to end the Job i
 from datetime import timedelta
 from typing import Any
 
+from pfcon.compute.kubernetes.manifest import PODS_ANNOTATION
 from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, time_of
 from pfcon.compute.kubernetes.state import View, at, conditions, has_ended, note_of, unended, wanted, written_down
+from pfcon.compute.unreadable import labels_of
 
 
 def why_lost(view: View) -> str:
@@ -41,7 +43,8 @@ def unmarked(view: View) -> bool:
 
     Only where the server has dropped what keeps it from making one.
     """
-    if written_down(view) is not None or view.job["spec"].get("podFailurePolicy"):
+    empty = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION) == ""  # as pfcon itself makes it
+    if not empty or view.job["spec"].get("podFailurePolicy"):
         return False
     return 0 < len(view.pods) == wanted(view.job)
 

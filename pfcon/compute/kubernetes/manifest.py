@@ -11,7 +11,7 @@ from pfcon.settings.model import KubernetesSettings
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
-PODS_ANNOTATION = "chrisproject.org/pfcon-pods"
+PODS_ANNOTATION = "chrisproject.org/pfcon-pods"  # the uids of a job's pods, where the server may make others
 CONTAINER = "job"
 SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
 
@@ -62,7 +62,7 @@ def job_manifest(
             "name": spec.name,
             "namespace": options.namespace,
             "labels": labels,
-            "annotations": {REQUEST_ANNOTATION: spec.request},
+            "annotations": {REQUEST_ANNOTATION: spec.request, PODS_ANNOTATION: ""},
         },
         "spec": {
             "backoffLimit": 0,

@@ -173,7 +173,7 @@ def stuck(view: View) -> Pod | None:
 def written_down(view: View) -> set[str] | None:
     """The uids of the pods that a job began with; None where they were not written down."""
     found = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION)
-    return set(found.split(",")) if isinstance(found, str) else None
+    return set(found.split(",")) if found and isinstance(found, str) else None
 
 
 def replaced(view: View) -> bool:

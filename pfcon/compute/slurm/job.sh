@@ -155,8 +155,8 @@ obey() {
     done
 }
 
-# sweep: kill what the job has left in Slurm's own container, but for who reads its output (and this process itself).
-# It may be a process of its own that does so: a shell does not know its own number then.
+# sweep: kill what is left of a job in Slurm's own container that has to end, but for who reads its output, with what
+# that has started. A process of its own may do so: a shell does not know its own number then.
 sweep() {
     read -r self _ </proc/self/stat
     for round in 1 2 3 4 5 6 7 8 9 10; do
@@ -164,9 +164,13 @@ sweep() {
         for entry in /proc/[0-9]*; do
             read -r line 2>/dev/null <"$entry/stat" || continue
             line=${line##*) } # its state, and its parent's number
-            parent=${line#? }
-            case "${line%% *} ${entry#/proc/} ${parent%% *} " in
-                Z* | "? 1 "* | "? $self "* | "? $reader "* | *" $reader ") ;;
+            state=${line%% *} parent=${line#? }
+            parent=${parent%% *}
+            read -r line 2>/dev/null <"/proc/$parent/stat" || line=') ? 0 '
+            line=${line##*) } # its parent's
+            line=${line#? }
+            case "$state ${entry#/proc/} $parent ${line%% *} " in
+                Z* | ?" 1 "* | ?" $self "* | *" $reader "*) ;;
                 *) kill -KILL "${entry#/proc/}" 2>/dev/null && found=$round ;;
             esac
         done

@@ -185,8 +185,8 @@ def _container(job: Placed) -> str:
 
 
 def _container_stop(_: Placed) -> str:
-    """The script is the first process there; if not, what it has left is not its own to end."""
-    return f'[ "$$" -ne 1 ] || sweep; {_KILL_CHILD}'
+    """The script is the first process there: what ends by itself ends with it. If not, nothing else is its own."""
+    return f'{_KILL_CHILD}; [ -z "$stopping" ] || [ "$$" -ne 1 ] || sweep'
 
 
 def _inside(job: Placed) -> Placed:
