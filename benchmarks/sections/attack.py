@@ -4,6 +4,8 @@ import time
 
 from benchmarks.attackers import Attack, Attackers
 from benchmarks.client import HOST
+from benchmarks.memory import group, peak_of
+from benchmarks.pauses import PauseWatch
 from benchmarks.probe import HealthProbe
 from benchmarks.report import Row, Table, Target, at_most, mb, ms, percentile
 from benchmarks.session import Server, Session
@@ -33,19 +35,22 @@ def measure(session: Session) -> Table:
         table.rows += _probe(server, status, seconds, "no attack")
         session.say("health and status under attack")
         attackers = Attackers(server.port, _attacks(server))
-        with server.watch() as watch, attackers:
+        with attackers:
             table.rows += _probe(server, status, seconds, "attack", TARGET)
-        said = f"{attackers.closed} connections were closed in the attack; RSS up to {mb(watch.peak.rss)}."
+        peak = sum(peak_of(pid) for pid in group(server.leader))
+        said = f"{attackers.closed} connections were closed in the attack; RSS of all processes up to {mb(peak)}."
         table.notes.append(said)
     return table
 
 
 def _probe(server: Server, status: bytes, seconds: float, when: str, target: Target | None = None) -> list[Row]:
-    with HealthProbe(server.port) as health, HealthProbe(server.port, status) as statuses:
+    with PauseWatch() as pauses, HealthProbe(server.port) as health, HealthProbe(server.port, status) as statuses:
         time.sleep(seconds)
+    waited = "a process of real-time priority waited" if pauses.real_time else "another process waited"
     return [
         _row(f"health/, {when}", health.seconds, target),
         _row(f"jobs/<jid>/ with a token, {when}", statuses.seconds, target),
+        Row(f"the machine itself, {when}", f"longest {ms(pauses.longest)} that {waited} for a core"),
     ]
 
 

@@ -58,14 +58,19 @@ class ComputeEngine(ABC):
         raise NotImplementedError(f"{self.name} never asks for prepare")
 
     @abstractmethod
-    def info(self, name: str) -> JobInfo:
-        """What the engine knows of a job now. Raises ``Absent`` when it knows no job of that name."""
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+        """What the engine knows of a job now.
+
+        Raises ``Absent`` when it knows no job of that name, or none that is ``mine``: that one is not changed in any
+        way, also by an engine that ends a hopeless job where it looks at it.
+        """
 
     @abstractmethod
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """The last lines of merged stdout and stderr, as valid text without NUL characters.
 
-        At most the last MiB. ``""`` when the job has written nothing yet. Raises ``Absent`` when there is no such job.
+        At most the last MiB. ``""`` when the job has written nothing yet. Raises ``Absent`` when there is no such job,
+        or none that is ``mine``.
         """
 
     @abstractmethod

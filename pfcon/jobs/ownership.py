@@ -1,8 +1,7 @@
 """Which job on an engine is this pfcon's: that of a record by its request, others by the signature of theirs."""
 
-from pfcon.compute.base import Mine, require_mine
+from pfcon.compute.base import Mine
 from pfcon.jobs.parts import Parts, request_id
-from pfcon.models import JobInfo, JobKind
 from pfcon.records import Record
 
 
@@ -28,10 +27,3 @@ def any_of_ours(parts: Parts, name: str, *records: Record | None) -> Mine:
     """Every job that a service of this storeBase has made under a name, recorded or not."""
     known = [that_of(parts, record) for record in records if record is not None]
     return lambda request: parts.signer.has_signed(name, request) or any(mine(request) for mine in known)
-
-
-def find(parts: Parts, kind: JobKind, name: str, mine: Mine) -> JobInfo:
-    """What the engine tells of a job. Raises Absent when it has none, or none that is ``mine``, and Unreachable."""
-    info = parts.engine_of(kind).info(name)
-    require_mine(name, info.request, mine)
-    return info

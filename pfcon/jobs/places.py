@@ -4,7 +4,7 @@ import logging
 from typing import Protocol
 
 from pfcon.errors import Absent, Conflict, InvalidFields
-from pfcon.jobs.ownership import any_of_ours, find
+from pfcon.jobs.ownership import any_of_ours
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import InputRequest, JobStatus
@@ -76,7 +76,7 @@ class PlaceKeeper:
         name = held.kind.engine_name(held.jid)
         ours = any_of_ours(self._parts, name)
         try:
-            info = find(self._parts, held.kind, name, lambda its: unsigned(its) == held.request and ours(its))
+            info = self._parts.engine_of(held.kind).info(name, lambda its: unsigned(its) == held.request and ours(its))
         except Absent:
             return True
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):

@@ -5,7 +5,7 @@ import logging
 from pfcon.compute.base import Mine
 from pfcon.errors import Absent, PfconError
 from pfcon.jobs.conclusion import seal_outputs
-from pfcon.jobs.ownership import any_of_ours, find, that_of
+from pfcon.jobs.ownership import any_of_ours, that_of
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobKind
@@ -57,7 +57,7 @@ class Remover:
         name = kind.engine_name(jid)
         mine = any_of_ours(self._parts, name)
         try:
-            find(self._parts, kind, name, mine)
+            self._parts.engine_of(kind).info(name, mine)
         except Absent:
             if with_data:
                 discard(self._parts.storebase.job(jid))

@@ -11,7 +11,7 @@ from typing import Any
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Unreachable
 from pfcon.jobs import conclusion
 from pfcon.jobs.fetching import Fetches
-from pfcon.jobs.ownership import any_of_ours, find, that_of
+from pfcon.jobs.ownership import any_of_ours, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
@@ -67,7 +67,7 @@ class Scheduler:
             except Conflict as conflict:
                 ours = any_of_ours(self._parts, spec.name)
                 try:
-                    found = find(self._parts, spec.kind, spec.name, lambda its: its == spec.request or ours(its))
+                    found = engine.info(spec.name, lambda its: its == spec.request or ours(its))
                 except Absent:
                     raise conflict from None  # it is not pfcon's, or has gone by now
             if found.request == spec.request:
@@ -157,7 +157,7 @@ class Scheduler:
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
         try:
-            info = find(self._parts, record.kind, record.name, that_of(self._parts, record))
+            info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, ""
@@ -184,7 +184,8 @@ class Scheduler:
     def logs(self, record: Record) -> str:
         """The end of a job's log; what goes wrong with it never changes what is told of the job."""
         try:
-            return self._parts.engine_of(record.kind).logs(record.name, self._parts.options.logs_tail)
+            mine = that_of(self._parts, record)
+            return self._parts.engine_of(record.kind).logs(record.name, self._parts.options.logs_tail, mine)
         except PfconError as error:
             log.warning("job %s: no log: %s", record.name, error)
             return ""

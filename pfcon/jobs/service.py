@@ -10,7 +10,7 @@ from pfcon.jobs import trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
-from pfcon.jobs.ownership import any_of_ours, find
+from pfcon.jobs.ownership import any_of_ours
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
@@ -110,8 +110,8 @@ class JobService:
         """A job of a service whose records are lost, perhaps."""
         name = kind.engine_name(jid)
         try:
-            info = find(self._parts, kind, name, any_of_ours(self._parts, name))
-            return info, self._parts.engine_of(kind).logs(name, self._parts.options.logs_tail)
+            engine, ours = self._parts.engine_of(kind), any_of_ours(self._parts, name)
+            return engine.info(name, ours), engine.logs(name, self._parts.options.logs_tail, ours)
         except Absent:
             raise Absent(f"there is no {kind.value} job {jid}") from None
 

@@ -12,7 +12,7 @@ from pfcon.command import plugin_argv
 from pfcon.errors import Absent, Conflict, InvalidFields, Refused
 from pfcon.jobs.claiming import Claimer, new_claim
 from pfcon.jobs.copies import Copies
-from pfcon.jobs.ownership import any_of_ours, find, signed_request
+from pfcon.jobs.ownership import any_of_ours, signed_request
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
@@ -144,7 +144,7 @@ class Submitter:
         name = claimed.record.name
         if claimed.previous is None:
             try:
-                found = find(self._parts, JobKind.PLUGIN, name, any_of_ours(self._parts, name))
+                found = self._parts.engine_of(JobKind.PLUGIN).info(name, any_of_ours(self._parts, name))
             except Absent:
                 log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
             else:

@@ -1,6 +1,7 @@
 """The compute contract, part five: whose job a name is, and what is done to others'."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 from support.compute import HEARTBEAT, Harness, still_changes
@@ -24,7 +25,7 @@ def goes_on(compute: Harness, spec: JobSpec) -> bool:
     return eventually(lambda: still_changes(compute.outgoing(spec) / "beat"))
 
 
-def test_what_is_not_the_callers_is_neither_cancelled_nor_removed(compute: Harness) -> None:
+def test_what_is_not_the_callers_is_absent_and_goes_on(compute: Harness) -> None:
     spec = start(compute, request="digest.claim")
     seen: list[str] = []
 
@@ -33,8 +34,14 @@ def test_what_is_not_the_callers_is_neither_cancelled_nor_removed(compute: Harne
         return False
 
     compute.engine.remove(spec.name, not_mine)
-    with pytest.raises(Absent):
-        compute.engine.cancel(spec.name, not_mine)
+    asks: list[Callable[[], object]] = [
+        lambda: compute.engine.cancel(spec.name, not_mine),
+        lambda: compute.engine.info(spec.name, not_mine),
+        lambda: compute.engine.logs(spec.name, 10, not_mine),
+    ]
+    for ask in asks:
+        with pytest.raises(Absent):
+            ask()
     assert set(seen) == {"digest.claim"}
     assert not compute.engine.info(spec.name).status.final
     assert goes_on(compute, spec)
@@ -78,8 +85,11 @@ def test_a_forged_label_makes_no_job_of_ours(compute: Harness) -> None:
         return signer.has_signed(spec.name, request)
 
     with foreign_job(compute, spec.name, forged=True) as is_untouched:
+        for ask in (compute.engine.cancel, compute.engine.info):
+            with pytest.raises(Absent):
+                ask(spec.name, mine)
         with pytest.raises(Absent):
-            compute.engine.cancel(spec.name, mine)
+            compute.engine.logs(spec.name, 10, mine)
         compute.engine.remove(spec.name, mine)
         if not compute.name.startswith("slurm"):
             assert not mine(compute.engine.info(spec.name).request)

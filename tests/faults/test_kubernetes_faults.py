@@ -60,6 +60,18 @@ def test_a_wrong_image_ends_the_job_with_the_reason_and_frees_the_pod(kubernetes
     assert kubernetes.engine.info(spec.name) == info
 
 
+def test_a_look_at_somebody_elses_hopeless_job_changes_nothing(kubernetes: KubernetesHarness) -> None:
+    spec = kubernetes.spec(["true"], image="127.0.0.1:1/pfcon/absent:1")
+    kubernetes.engine.schedule(spec)
+    assert told(kubernetes, spec, "can't be fetched").status is JobStatus.NOT_STARTED
+    impatient = kubernetes.other(stuck_grace=0.0)
+    for _ in range(3):  # what is hopeless for the whole grace, between two looks, is ended
+        with pytest.raises(Absent):
+            impatient.info(spec.name, f"not {spec.request}".__eq__)
+    assert kubernetes.engine.info(spec.name).status is JobStatus.NOT_STARTED
+    assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
+
+
 def test_a_claim_that_there_is_not_ends_the_job_with_the_reason(kubernetes: KubernetesHarness) -> None:
     spec = kubernetes.spec(["true"])
     kubernetes.other(volume_name="no-such-claim").schedule(spec)

@@ -146,7 +146,9 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
     )
 
 
-def make_engine(kubeconfig: str, storebase: StoreBase, processes: int = 1, **overrides: Any) -> KubernetesEngine:
+def make_engine(
+    kubeconfig: str, storebase: StoreBase, processes: int = 1, stuck_grace: float = STUCK_GRACE, **overrides: Any
+) -> KubernetesEngine:
     """An engine of little patience."""
     settings = kubernetes_settings(kubeconfig, **overrides)
     return KubernetesEngine(
@@ -154,7 +156,7 @@ def make_engine(kubeconfig: str, storebase: StoreBase, processes: int = 1, **ove
         storebase.root,
         processes,
         stop_grace=2,
-        stuck_grace=STUCK_GRACE,
+        stuck_grace=stuck_grace,
         watch_idle=WATCH_IDLE,
         remove_wait=3 * PATIENCE,  # an old kubelet lets pods go once a minute, one after the other
     )

@@ -52,10 +52,10 @@ class StubbornEngine(ProcessEngine):
         assert image
         image()
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         if self.away:
             raise Unreachable("the engine is away")
-        return super().info(name)
+        return super().info(name, mine)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         if self.away:

@@ -162,6 +162,9 @@ def test_a_job_that_waits_for_what_the_nodes_no_longer_have_ends_after_a_grace(c
     create_only(compute, spec)
     assert eventually(lambda: "insufficient resources" in compute.engine.info(spec.name).message)
     impatient = other_worker(compute, pending_grace=0)
+    with pytest.raises(Absent):  # a job of somebody else's is not ended
+        impatient.info(spec.name, f"not {spec.request}".__eq__)
+    assert compute.engine.info(spec.name).status is JobStatus.NOT_STARTED
     assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
     message = compute.engine.info(spec.name).message
     assert message == "waited in vain: gpu_limit: no node of this Swarm has 3 × gpu; the largest has 2 × gpu"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
+from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone
 from pfcon.compute.cromwell import state, wdl
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
@@ -108,10 +108,10 @@ class CromwellEngine(ComputeEngine):
             self._calls.abort(workflow)
             raise Conflict(f"job {spec.name} was removed while it was being submitted")
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a job whose workflow Cromwell has forgotten."""
         with self._storebase_errors(f"look at {name}"):
-            claim = self._tracker.get(name)
+            claim = self._tracker.get(name, mine)
             workflow = self._tracker.workflow(claim)
             word = self._tracker.word(claim, workflow)
             if not word:
@@ -152,10 +152,10 @@ class CromwellEngine(ComputeEngine):
             return ""  # the exit code is told then
         return state.refusal_of(clean_log(stderr))
 
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. Raises Refused when Cromwell keeps its files outside of storeBase."""
         with self._storebase_errors(f"read the log of {name}"):
-            workflow = self._tracker.workflow(self._tracker.get(name))
+            workflow = self._tracker.workflow(self._tracker.get(name, mine))
             stdout, stderr = self._log_paths(workflow) if workflow else ("", "")
             return self._files.log(stdout, stderr, tail_lines)
 
@@ -176,8 +176,7 @@ class CromwellEngine(ComputeEngine):
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when Cromwell has been told."""
         with self._storebase_errors(f"cancel {name}"):
-            claim = self._tracker.get(name)
-            require_mine(name, claim.spec.request, mine)
+            claim = self._tracker.get(name, mine)
             workflow = self._tracker.workflow(claim, wait=True)
             if not workflow and _unseen(claim).status.final:
                 return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from pfcon.compute.base import Mine, anyone, require_mine
 from pfcon.compute.cromwell import wdl
 from pfcon.compute.cromwell.claims import REMEMBERED, Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
@@ -66,11 +67,12 @@ class Tracker:
                 return self._claims.get(name)
         return None
 
-    def get(self, name: str) -> Claim:
-        """The claim of a job. Raises Absent."""
+    def get(self, name: str, mine: Mine = anyone) -> Claim:
+        """The claim of a job. Raises Absent, also for one that is not ``mine``."""
         claim = self.known(name)
         if claim is None:
             raise Absent(f"Cromwell has no job {name}")
+        require_mine(name, claim.spec.request, mine)
         return claim
 
     def workflow(self, claim: Claim, *, wait: bool = False) -> str:

@@ -38,7 +38,7 @@ _REMOVE_WAIT = 60.0  # seconds that a removal may take that somebody else has be
 _POLL = 0.05  # seconds
 _WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
 _READ = 256 * 1024  # bytes
-_MAX_IDS = 10_000
+_MAX_KNOWN = 10_000
 
 
 class DockerEngine(ComputeEngine):
@@ -57,7 +57,7 @@ class DockerEngine(ComputeEngine):
         self._stop_grace = stop_grace
         self._connection = PerProcess(self._connect)
         self._root: PurePosixPath | None = None
-        self._ids: dict[str, str] = {}  # of containers that were seen to be jobs
+        self._known: dict[str, tuple[str, str]] = {}  # of jobs that were seen: the container's Id, and the request
 
     @property
     def _calls(self) -> "DockerCalls":
@@ -166,19 +166,20 @@ class DockerEngine(ComputeEngine):
         """See ComputeEngine."""
         fetch(self._calls, spec.image, report, stop)
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a container that is no job of pfcon's."""
-        found = self._find(name)
+        found = self._find(name, mine)
         return state.job_info(name, found, datetime.now(UTC), self._note(found))
 
-    def _find(self, name: str) -> dict[str, Any]:
+    def _find(self, name: str, mine: Mine = anyone) -> dict[str, Any]:
         container = args.container_name(name)
         found = self._calls.inspect(container)
         if not state.is_job(found, container):
             raise Absent(f"there is no job {name}; a container that is not pfcon's has that name")
-        if len(self._ids) >= _MAX_IDS:
-            self._ids.clear()
-        self._ids[name] = found["Id"]
+        require_mine(name, state.request_of(found), mine)
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[name] = (found["Id"], state.request_of(found))
         return found
 
     def _note(self, found: dict[str, Any]) -> str | None:
@@ -196,14 +197,14 @@ class DockerEngine(ComputeEngine):
             log.feed(answer.read(init.LONGEST))
         return init.start_failure(log.text(2), *state.image_and_command(found))
 
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB."""
-        known = self._ids.get(name)
-        if known:  # asking by Id, nobody else's log can come
+        container, request = self._known.get(name, ("", ""))
+        if container and mine(request):  # asking by Id, nobody else's log can come
             with contextlib.suppress(Absent):
-                return self._read_log(known, tail_lines)
-            self._ids.pop(name, None)
-        return self._read_log(self._find(name)["Id"], tail_lines)
+                return self._read_log(container, tail_lines)
+            self._known.pop(name, None)
+        return self._read_log(self._find(name, mine)["Id"], tail_lines)
 
     def _read_log(self, container: str, tail_lines: int) -> str:
         """Podman 4.3 loses text when it looks for the last lines and a line was written in parts.
@@ -223,8 +224,7 @@ class DockerEngine(ComputeEngine):
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
-        found = self._find(name)
-        require_mine(name, state.request_of(found), mine)
+        found = self._find(name, mine)
         container = found["Id"]
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
@@ -237,12 +237,11 @@ class DockerEngine(ComputeEngine):
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Leaves a container alone that is no job of pfcon's."""
         try:
-            found = self._find(name)
-            require_mine(name, state.request_of(found), mine)
+            found = self._find(name, mine)
         except Absent:
             return
         self._remove(found["Id"])
-        self._ids.pop(name, None)
+        self._known.pop(name, None)
 
     def _remove(self, container: str) -> None:
         """Remove a container; where somebody else is at it, wait until that is done."""

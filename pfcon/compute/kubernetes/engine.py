@@ -132,17 +132,17 @@ class KubernetesEngine(ComputeEngine):
         except Absent:
             return True
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. What is told of an active job may be some seconds old: see Watcher.
 
         A job that can't start for want of an image or a volume is ended here, after a while.
         """
-        followed = self._followed(name)
+        followed = self._followed(name, mine)
         if followed is not None:
             info = state.job_info(followed, datetime.now(UTC))
             if not info.status.final and not state.untold(followed) and not self._overdue(followed):
                 return info
-        view = self._look(name)
+        view = self._look(name, mine)
         info = state.job_info(view, datetime.now(UTC))
         if state.untold(view):  # whoever noted its end was cut off
             self._stop(view)
@@ -152,15 +152,18 @@ class KubernetesEngine(ComputeEngine):
             self._watcher.forget(view.uid)
         return info
 
-    def _followed(self, name: str) -> View | None:
+    def _followed(self, name: str, mine: Mine) -> View | None:
         found = self._watcher.find(name)
-        return state.view_of(*found) if found and state.is_job(found[0]) else None
+        if found is None or not state.is_job(found[0]) or not mine(state.request_of(found[0])):
+            return None
+        return state.view_of(*found)
 
-    def _look(self, name: str) -> View:
+    def _look(self, name: str, mine: Mine) -> View:
         """Ask for a job and its pods. Raises Absent."""
         job = self._calls.job(name)
         if not state.is_job(job):
             raise Absent(f"there is no job {name}; a Job that is not pfcon's has that name")
+        require_mine(name, state.request_of(job), mine)
         return state.view_of(job, self._calls.pods_of(name))
 
     def _overdue(self, view: View) -> str:
@@ -168,15 +171,14 @@ class KubernetesEngine(ComputeEngine):
         stuck = state.stuck(view)
         return self._patience.lost_with(view.uid, stuck.message if stuck else "")
 
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
 
         With many active jobs, what is told of one may be a while old: see ``READS_PER_MINUTE``.
         """
-        followed = self._followed(name)
+        followed = self._followed(name, mine)
         if followed is None:
-            view = self._look(name)
-            return self._read(view, tail_lines)
+            return self._read(self._look(name, mine), tail_lines)
         begun = _with_log(followed)
         if begun and self._reads.take(len(begun)):
             self._texts.put(followed.uid, self._read(followed, tail_lines))
@@ -197,8 +199,7 @@ class KubernetesEngine(ComputeEngine):
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns at once; the job is FAILED when its containers have ended."""
-        view = self._look(name)
-        require_mine(name, state.request_of(view.job), mine)
+        view = self._look(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
             return
         if state.note_of(view.job):

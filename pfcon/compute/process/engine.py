@@ -88,20 +88,19 @@ class ProcessEngine(ComputeEngine):
         finally:
             shutil.rmtree(directory, ignore_errors=True)  # it has become the job's, or nothing came of it
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine: a few small files are read."""
-        with self._storebase_errors(f"look at {name}"), self._open(name) as job:
+        with self._storebase_errors(f"look at {name}"), self._open(name, mine) as job:
             return job.info()
 
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine; at most the last MiB."""
-        with self._storebase_errors(f"read the log of {name}"), self._open(name) as job:
+        with self._storebase_errors(f"read the log of {name}"), self._open(name, mine) as job:
             return clean_log(job.log_tail(tail_lines, LOG_BYTES))
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGTERM to all processes of the job, then SIGKILL."""
-        with self._storebase_errors(f"cancel {name}"), self._open(name) as job:
-            require_mine(name, job.spec().request, mine)
+        with self._storebase_errors(f"cancel {name}"), self._open(name, mine) as job:
             if "finished_at" not in job.settle():
                 job.order(supervisor.CANCEL)
 
@@ -109,8 +108,7 @@ class ProcessEngine(ComputeEngine):
         """See ComputeEngine: SIGKILL, without grace. Raises Unreachable when processes can't be killed."""
         grave = self._root / f"{GRAVE}{uuid.uuid4().hex}"
         with self._storebase_errors(f"remove {name}"):
-            with contextlib.suppress(Absent), self._open(name) as job:
-                require_mine(name, job.spec().request, mine)
+            with contextlib.suppress(Absent), self._open(name, mine) as job:
                 self._bury(job, grave)
             shutil.rmtree(grave, ignore_errors=True)  # what is left is swept later
 
@@ -136,7 +134,13 @@ class ProcessEngine(ComputeEngine):
                 raise Unreachable(f"the process engine can't write to {self._root}")
         return f"processes of this host, {len(os.sched_getaffinity(0))} cores"
 
-    def _open(self, name: str) -> JobFolder:
+    @contextlib.contextmanager
+    def _open(self, name: str, mine: Mine) -> Iterator[JobFolder]:
+        with self._open_any(name) as job:
+            require_mine(name, job.spec().request, mine)
+            yield job
+
+    def _open_any(self, name: str) -> JobFolder:
         if not _is_name(name):
             raise Absent(f"no job {name} on the process engine")
         try:

@@ -135,23 +135,21 @@ class SlurmEngine(ComputeEngine):
             self._storebase.private_dir(IMAGES)
             self._images.prepare(ImageName.parse(spec.image), report, stop)
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. What many jobs ask of Slurm in one second costs one squeue."""
         with self._storage(f"look at {name}"):
-            return self._watch.info(self._open(name))
+            return self._watch.info(self._open(name, mine))
 
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine; Slurm is not asked."""
         with self._storage(f"read the log of {name}"):
-            folder = self._open(name)
-            folder.spec()
+            folder = self._open(name, mine)
             return clean_log(folder.job_log(tail_lines, LOG_BYTES))
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
-            folder = self._open(name)
-            require_mine(name, folder.spec().request, mine)
+            folder = self._open(name, mine)
             if self._watch.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 return  # but not what only Slurm knows the state of
             folder.write("cancel", "")
@@ -161,7 +159,7 @@ class SlurmEngine(ComputeEngine):
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
         with self._storage(f"remove {name}"), contextlib.suppress(Absent):
-            folder = self._open(name)
+            folder = self._open_any(name)
             if folder.path.exists():
                 require_mine(name, folder.spec().request, mine)
                 folder.write("now", "")
@@ -182,7 +180,12 @@ class SlurmEngine(ComputeEngine):
                 shutil.rmtree(folder.path, ignore_errors=True)
         return f"Slurm {facts.version} ({facts.cluster}); {node} runs jobs with {self._settings.launcher}"
 
-    def _open(self, name: str) -> JobFolder:
+    def _open(self, name: str, mine: Mine) -> JobFolder:
+        folder = self._open_any(name)
+        require_mine(name, folder.spec().request, mine)
+        return folder
+
+    def _open_any(self, name: str) -> JobFolder:
         try:
             return JobFolder.open(self._root, name)
         except Absent:

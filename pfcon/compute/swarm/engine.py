@@ -109,15 +109,15 @@ class SwarmEngine(ComputeEngine):
         """See ComputeEngine. Fetches the image to the manager's own node."""
         fetch(self._calls, spec.image, report, stop)
 
-    def info(self, name: str) -> JobInfo:
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
-        service, tasks = self._find(name)
+        service, tasks = self._find(name, mine)
         killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
         if not state.end_reason(service):
             reason = state.failed_worker(tasks, killed, unstarted) or self._why_hopeless(service, tasks)
             if reason:
-                self._end(name, reason)
-                service, tasks = self._find(name)
+                self._end(name, reason, mine)
+                service, tasks = self._find(name, mine)
         return state.job_info(name, service, tasks, killed, unstarted)
 
     def _out_of_memory(self, tasks: list[dict[str, Any]]) -> list[str]:
@@ -154,18 +154,19 @@ class SwarmEngine(ComputeEngine):
         except Absent:
             return False
 
-    def _find(self, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _find(self, name: str, mine: Mine = anyone) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         try:
             service = self._calls.service(args.service_name(name))
         except Absent:
             service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
+        require_mine(name, state.request_of(service["Spec"]), mine)
         return service, self._calls.tasks(service=service["ID"])
 
-    def logs(self, name: str, tail_lines: int) -> str:
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""
-        workers = state.own_tasks(self._find(name)[1])
+        workers = state.own_tasks(self._find(name, mine)[1])
         if len(workers) == 1:
             return self._read_log(workers[0], tail_lines, LOG_BYTES)
         count = max(1, len(workers))
@@ -188,15 +189,14 @@ class SwarmEngine(ComputeEngine):
         self._end(name, CANCELLED, mine)
         deadline = time.monotonic() + self._stop_grace + self._node_patience
         while time.monotonic() < deadline:
-            if state.job_info(name, *self._find(name)).status.final:
+            if state.job_info(name, *self._find(name, mine)).status.final:
                 return
             time.sleep(_POLL)
 
     def _end(self, name: str, reason: str, mine: Mine = anyone) -> None:
         """Have a job's tasks stopped and kept, and remember why; no-op on one that has ended or is being ended."""
         for _ in range(_UPDATE_TRIES):
-            service, tasks = self._find(name)
-            require_mine(name, state.request_of(service["Spec"]), mine)
+            service, tasks = self._find(name, mine)
             if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
                 return
             with suppress(Conflict):  # it has changed since; look again
@@ -212,8 +212,7 @@ class SwarmEngine(ComputeEngine):
         tasks = [task for task in self._tasks_of(name) if mine(state.request_of(task["Spec"]["ContainerSpec"]))]
         gone = {str(task["ServiceID"]) for task in tasks}  # also those that others are removing
         with suppress(Absent):
-            service = self._find(name)[0]
-            require_mine(name, state.request_of(service["Spec"]), mine)
+            service = self._find(name, mine)[0]
             service_id = service["ID"]
             gone.add(service_id)
             self._calls.remove(service_id)

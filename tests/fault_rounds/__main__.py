@@ -1,0 +1,122 @@
+"""``python -m fault_rounds``: run the rounds, print the table."""
+
+import random
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack
+
+from support.waiting import eventually
+
+from . import options
+from .client import PatientClient, StuckError, WrongError
+from .faults import FAULTS, possible
+from .lives import LIVES, Life
+from .options import Options
+from .runs import MarkedRuns, Runs, SeenRuns
+from .schedule import PlannedFault, PlannedJob, Round, plan
+from .site import Site, open_site
+from .tally import Tally, Verdict
+
+HEALED = 180.0  # seconds after the last fault until which everything has to come to rest
+SWEPT = 60.0  # seconds until nothing is left of what was deleted
+
+
+def run(chosen: Options) -> Tally:
+    """All rounds on one service. Says on stdout what strikes, and what went wrong."""
+    tally = Tally()
+    with ExitStack() as stack:
+        site = stack.enter_context(open_site(chosen))
+        missing = possible(site)
+        for name, reason in missing.items():
+            print(f"no {name}: {reason}", flush=True)
+        if wanted := set(chosen.faults) & set(missing):
+            raise SystemExit(f"can't be had here: {', '.join(sorted(wanted))}")
+        names = [name for name in chosen.faults or FAULTS if name not in missing]
+        runs: Runs = MarkedRuns(site.marks) if chosen.engine == "process" else SeenRuns()
+        stack.callback(runs.close)
+        for number in range(1, chosen.rounds + 1):
+            _run_round(plan(chosen.seed, number, chosen.jobs, names), site, runs, tally)
+        if chosen.keep:
+            print(f"kept: {site.root}", flush=True)
+    return tally
+
+
+def _run_round(planned: Round, site: Site, runs: Runs, tally: Tally) -> None:
+    begun, known = time.monotonic(), len(tally.findings)
+    healed = threading.Event()
+    threads = [
+        threading.Thread(target=_live, args=(_life(job, healed, site, runs, tally), begun), daemon=True)
+        for job in planned.jobs
+    ]
+    for thread in threads:
+        thread.start()
+    struck = [_strike(fault, begun, site, tally) for fault in planned.faults]
+    healed.set()
+    for thread in threads:
+        thread.join()
+    tally.rounds += 1
+    tally.jobs += len(planned.jobs)
+    if not eventually(lambda: not _left(site, runs) - tally.left, SWEPT):
+        tally.leave(_left(site, runs) - tally.left)
+    found = tally.findings[known:]
+    seconds = time.monotonic() - begun
+    print(f"round {planned.number}: {', '.join(struck)}; {seconds:.0f} s: {'; '.join(found) or 'all well'}", flush=True)
+
+
+def _left(site: Site, runs: Runs) -> set[str]:
+    return {*site.leftovers(), *runs.left()}
+
+
+def _strike(fault: PlannedFault, begun: float, site: Site, tally: Tally) -> str:
+    time.sleep(fault.after)
+    at = time.monotonic()
+    FAULTS[fault.name](site, random.Random(fault.seed))
+    tally.faults[fault.name] += 1
+    return f"{fault.name} at {at - begun:.1f} s for {time.monotonic() - at:.1f} s"
+
+
+def _life(planned: PlannedJob, healed: threading.Event, site: Site, runs: Runs, tally: Tally) -> Life:
+    client = _HealedClient(site.server.url, healed)
+    return LIVES[site.options.storage](site, planned, client, runs, tally)
+
+
+def _live(life: Life, begun: float) -> None:
+    time.sleep(max(0.0, begun + life.planned.begin - time.monotonic()))
+    try:
+        life.live()
+    except StuckError as fault:
+        life.find(Verdict.STUCK, str(fault))
+    except (WrongError, OSError, ValueError, KeyError) as fault:
+        life.find(Verdict.WRONG, repr(fault))
+
+
+class _HealedClient(PatientClient):
+    """Its patience begins when nothing strikes any more."""
+
+    def __init__(self, url: str, healed: threading.Event) -> None:
+        super().__init__(url, float("inf"))
+        self._healed = healed
+
+    def pause(self, last: str = "") -> None:
+        """See PatientClient."""
+        if self._healed.is_set():
+            self.until = min(self.until, time.monotonic() + HEALED)
+        super().pause(last)
+
+
+def main(words: list[str] | None = None) -> int:
+    """The exit status: 0 when nothing went wrong."""
+    chosen = options.parse(words, list(FAULTS))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended first
+    print(f"seed {chosen.seed}: {chosen.engine}, {chosen.storage}, {chosen.database}", flush=True)
+    tally = run(chosen)
+    print()
+    for line in [*tally.lines(), *(f"- {text}" for text in tally.findings)]:
+        print(line)
+    return 0 if tally.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What the command line of ``tests/faults.sh`` says."""
+
+import argparse
+import time
+from dataclasses import dataclass
+
+ENGINES = ("process", "docker")
+STORAGES = ("zipfile", "fslink")
+DATABASES = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Options:
+    """``pause``: seconds for which a stopped service stands still; other faults take as long as their kind allows."""
+
+    rounds: int
+    seed: int
+    engine: str = "process"
+    storage: str = "zipfile"
+    database: str = "sqlite"
+    faults: tuple[str, ...] = ()
+    jobs: int = 4
+    pause: float = 60.0
+    keep: bool = False
+
+
+def parse(words: list[str] | None, faults: list[str]) -> Options:
+    """The command line; ``faults``: the names of all there are."""
+    parser = argparse.ArgumentParser(
+        prog="tests/faults.sh",
+        description="Run jobs on a service of its own while faults strike at random moments, and count the jobs that "
+        "were lost, ran twice, hung, or were reported wrongly. Exits with 1 when there was one. Moments, faults and "
+        "jobs come from a seed, which is printed first: the same seed makes the same plan again.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=_positive, default=20, metavar="N", help="about 15 seconds each")
+    parser.add_argument("--seed", type=int, metavar="N", help="default: from the clock")
+    parser.add_argument("--engine", choices=ENGINES, default="process", help="docker: needs PFCON_TEST_DOCKER's image")
+    parser.add_argument("--storage", choices=STORAGES, default="zipfile")
+    parser.add_argument("--database", choices=DATABASES, default="sqlite", help="postgresql: PFCON_TEST_POSTGRESQL")
+    parser.add_argument("--faults", nargs="+", choices=faults, metavar="NAME", help=f"of {', '.join(faults)}")
+    parser.add_argument("--jobs", type=_positive, default=4, metavar="N", help="that run at the same time")
+    parser.add_argument("--pause", type=float, default=60.0, metavar="SECONDS", help="for which the service is stopped")
+    parser.add_argument("--keep", action="store_true", help="keep storeBase and the service's log")
+    found = parser.parse_args(words)
+    seed = int(time.time()) if found.seed is None else found.seed
+    return Options(
+        found.rounds,
+        seed,
+        found.engine,
+        found.storage,
+        found.database,
+        tuple(found.faults or ()),
+        found.jobs,
+        found.pause,
+        found.keep,
+    )
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)

@@ -1,0 +1,39 @@
+"""What the fault rounds draw and count; nothing strikes here."""
+
+import pytest
+from fault_rounds.faults import FAULTS
+from fault_rounds.options import parse
+from fault_rounds.schedule import plan
+from fault_rounds.tally import Tally, Verdict
+
+NAMES = list(FAULTS)
+
+
+def test_a_seed_makes_the_same_round_again() -> None:
+    assert plan(7, 3, 4, NAMES) == plan(7, 3, 4, NAMES)
+    assert plan(7, 3, 4, NAMES) != plan(8, 3, 4, NAMES)
+    assert plan(7, 3, 4, NAMES) != plan(7, 4, 4, NAMES)
+
+
+def test_all_faults_strike_in_time() -> None:
+    struck = {fault.name for number in range(1, 200) for fault in plan(1, number, 1, NAMES).faults}
+    assert struck == set(NAMES)
+
+
+def test_the_table_counts_by_verdict() -> None:
+    tally = Tally(rounds=2, jobs=8)
+    tally.faults.update(["stop", "kill-worker", "stop"])
+    assert tally.is_clean
+    tally.find(Verdict.STUCK, "job x")
+    tally.leave({"b", "a"})
+    assert not tally.is_clean
+    assert list(tally.lines())[2:] == ["| 2 | 3 | 8 | 0 | 0 | 2 | 0 |", "", "faults: 1 × kill-worker, 2 × stop"]
+    assert tally.findings == ["stuck: job x", "stuck: left: a, b"]
+
+
+def test_the_command_line() -> None:
+    chosen = parse(["--rounds", "3", "--seed", "4", "--faults", "stop", "restart"], NAMES)
+    assert (chosen.rounds, chosen.seed, chosen.faults) == (3, 4, ("stop", "restart"))
+    for wrong in (["--rounds", "0"], ["--faults", "earthquake"], ["--engine", "abacus"]):
+        with pytest.raises(SystemExit):
+            parse(wrong, NAMES)
