@@ -59,8 +59,8 @@ class LiveServer:
     environ: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-    shows_log: bool = True  # at its end: pytest shows it with a failure
     python: tuple[str, ...] = (sys.executable,)
+    shows_log: bool = True  # at its end: pytest shows it with a failure
 
     @property
     def url(self) -> str:

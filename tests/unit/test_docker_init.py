@@ -1,13 +1,19 @@
 """What the inits of Docker and Podman say, and how an engine without one is found out."""
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from support.settings import compute_settings
 
+from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker.state import end_code, image_and_command
 from pfcon.compute.docker_api.init import CODES, lacking, missing, missing_of_docker, start_failure
+from pfcon.errors import Refused
+from pfcon.models import JobId, JobKind, JobSpec
+from pfcon.paths import StoreBase
+from pfcon.settings.model import VolumeType
 
 DATA = Path(__file__).parents[1] / "data"
 TINI = "[FATAL tini (7)] exec {} failed: {}\n"
@@ -52,6 +58,50 @@ def test_a_log_of_a_command_that_ran_tells_nothing(log: str) -> None:
 def test_an_engine_without_an_init_is_found_out_by_its_refusal(text: str, podman: bool) -> None:
     assert lacking(text, podman=podman) == missing(podman=podman)
     assert ("catatonit" if podman else "docker-init") in missing(podman=podman)
+
+
+class Calls:
+    """An engine that has no init: Docker says so at the start, Podman when it is to make the container."""
+
+    def __init__(self, *, podman: bool) -> None:
+        self.podman = podman
+        self.left: set[str] = set()
+
+    def lacks_init(self) -> bool:
+        return True
+
+    def create(self, name: str, body: dict[str, Any]) -> str:
+        assert body["HostConfig"]["Init"] is True
+        if self.podman:
+            raise Refused("the container engine refuses: container-init binary not found on the host")
+        self.left.add(name)
+        return name
+
+    def start(self, container: str) -> None:
+        raise Refused(f'the container engine refuses: exec: "docker-init": executable file not found ({container})')
+
+    def remove(self, container: str) -> None:
+        self.left.remove(container)
+
+
+class Engine(DockerEngine):
+    calls: Calls
+
+    @property
+    def _calls(self) -> Any:
+        return self.calls
+
+
+@pytest.mark.parametrize("podman", [False, True])
+def test_an_engine_without_an_init_runs_nothing_and_says_what_to_install(storebase: StoreBase, podman: bool) -> None:
+    settings = compute_settings(storebase=PurePosixPath(storebase.root), volume_type=VolumeType.HOST)
+    engine = Engine(settings, storebase.root)
+    engine.calls = Calls(podman=podman)
+    spec = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("true",))
+    for ask in (engine.check, lambda: engine.schedule(spec)):
+        with pytest.raises(Refused, match="no catatonit .*in catatonit" if podman else "no docker-init .*in tini"):
+            ask()
+    assert engine.calls.left == set()
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])

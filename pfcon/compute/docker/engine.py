@@ -111,7 +111,9 @@ class DockerEngine(ComputeEngine):
                 raise maybe_created(fault) from fault
             raise
         except Refused as fault:
-            raise Refused(init.lacking(str(fault), podman=self._calls.podman) or str(fault)) from fault
+            if lacking := init.lacking(str(fault), podman=self._calls.podman):
+                raise Refused(lacking) from fault
+            raise
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
         """The Id of the job that a crash left between create and start; empty while the engine knows the name alone,
