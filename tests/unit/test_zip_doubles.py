@@ -36,7 +36,9 @@ def test_a_record_that_is_there_twice_is_harmless(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "second", [RawMember(b"f", b"DATA"), RawMember(b"f", b"data", crc=7), RawMember(b"f", size=5)], ids=str
+    "second",
+    [RawMember(b"f", b"DATA"), RawMember(b"f", b"data", crc=7), RawMember(b"f", size=5)],
+    ids=["content", "CRC-32", "size"],
 )
 def test_another_file_of_the_same_name_is_refused_by_name(second: RawMember) -> None:
     with pytest.raises(InvalidFields, match=r"zip member 'f' is there twice, with different contents; pack"):
