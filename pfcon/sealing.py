@@ -15,7 +15,7 @@ from pfcon.errors import PfconError
 from pfcon.owned import open_owned_directory
 from pfcon.tree import open_directory
 from pfcon.tree_removal import open_forced
-from pfcon.unreadable import Unreadable, is_unreadable
+from pfcon.unreadable_files import Unreadable, is_unreadable
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID

@@ -10,7 +10,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
 from pfcon.records import Record
 from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable import Unreadable
+from pfcon.unreadable_files import Unreadable
 
 log = logging.getLogger(__name__)
 

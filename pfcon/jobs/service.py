@@ -23,7 +23,7 @@ from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
 from pfcon.storage.base import Outputs, Upload, ZipOutputs
-from pfcon.unreadable import is_told
+from pfcon.unreadable_files import is_told
 
 log = logging.getLogger(__name__)
 

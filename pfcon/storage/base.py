@@ -15,7 +15,7 @@ from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
 from pfcon.sealing import remove_privileges
 from pfcon.settings.model import StorageName
-from pfcon.unreadable import Unreadable, find_unreadable
+from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
 @dataclass(frozen=True)

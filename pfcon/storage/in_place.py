@@ -15,7 +15,7 @@ from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
 from pfcon.tree import FileWalk, open_directory
 from pfcon.tree_removal import remove_links
-from pfcon.unreadable import Unreadable, find_unreadable
+from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
 class InPlaceStorage(Storage):

@@ -18,7 +18,7 @@ LAYERS = [
     ["errors", "units", "network", "closing", "compact", "owned"],
     ["models", "background", "descent", "attributes", "small_files", "__init__"],
     ["tree"],
-    ["paths", "command", "settings", "tree_removal", "links", "unreadable"],
+    ["paths", "command", "settings", "tree_removal", "links", "unreadable_files"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
     ["storage", "compute", "records"],
     ["operations"],

@@ -14,7 +14,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable import Unreadable
+from pfcon.unreadable_files import Unreadable
 
 OUT = "home/bob/feeds/feed_1/pl_1/data"
 

@@ -19,7 +19,7 @@ from pfcon.sealing import NotSealedError
 from pfcon.settings.model import StorageName
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable import Unreadable, is_told
+from pfcon.unreadable_files import Unreadable, is_told
 
 LEAVE = 'cd "$1"; : >su; chmod 4755 su; : >a.chrislink; : >ready; sleep 600'
 OUTPUT = PurePosixPath("home/eve/feed_1")

@@ -23,7 +23,7 @@ from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.objects.there import Known, ThereAlready
 from pfcon.tree import FileWalk, TreeFile, open_regular
 from pfcon.units import human_bytes
-from pfcon.unreadable import find_unreadable
+from pfcon.unreadable_files import find_unreadable
 
 THREADS = 16  # requests at once; a store that is 20 ms away needs them
 NAME_MAX = 1024  # bytes of an object's name: Swift's default and S3's limit

@@ -14,7 +14,7 @@ from pfcon.owned import open_owned
 from pfcon.paths import StoreBase
 from pfcon.sealing import NotSealedError, remove_privileges
 from pfcon.tree import FileWalk
-from pfcon.unreadable import Unreadable, find_unreadable, is_told
+from pfcon.unreadable_files import Unreadable, find_unreadable, is_told
 
 pytestmark = AS_ROOT
 ME, OTHER = 65534, 4321
