@@ -105,14 +105,15 @@ def test_a_job_of_a_process_that_ended_is_abandoned(database: tuple[str | None, 
         journal.end_lease()
         assert [found.jid for found in other.abandoned()] == [JID]
         assert other.abandoned()[0].interrupted
-        taken = other.take_over(record, "new")
-        assert taken is not None
-        assert taken.owned
-        assert other.abandoned() == []
+        with other.live.on("new"):
+            taken = other.take_over(record, "new")
+            assert taken is not None
+            assert taken.owned
+            assert other.abandoned() == []
 
 
 def test_a_process_of_another_host_that_stops_renewing_is_taken_for_dead(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+    database: tuple[str | None, Path], journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
@@ -120,11 +121,12 @@ def test_a_process_of_another_host_that_stops_renewing_is_taken_for_dead(
         elsewhere.setattr(lease, "_this_host", lambda: "another host")
         journal.renew_lease()
         claimed(journal)
-    assert journal.abandoned() == []
-    monkeypatch.setattr(time, "time", lambda: now + lease.LEASE + 1)
-    assert [found.jid for found in journal.abandoned()] == [JID]
-    journal.renew_lease()
-    assert journal.abandoned() == []
+    with open_journal(database) as other:
+        assert other.abandoned() == []
+        monkeypatch.setattr(time, "time", lambda: now + lease.LEASE + 1)
+        assert [found.jid for found in other.abandoned()] == [JID]
+        journal.renew_lease()
+        assert other.abandoned() == []
 
 
 def test_a_process_that_can_be_seen_to_live_keeps_its_jobs_however_late_it_renews(
