@@ -170,12 +170,15 @@ class Deletions:
         """Begin a job's deletion, unless that goes on or there is nothing to delete.
 
         Where there is no room to write that down, all is deleted before this returns. Raises Conflict while other jobs
-        of the jid are active, where PFCON_DELETE_ACTIVE says so.
+        of the jid are active, where PFCON_DELETE_ACTIVE says so; Unreachable while storeBase is away.
         """
+        taken = self._parts.storebase.job(jid).is_taken()
         active = self._active(jid)
         if active and not self._parts.cancel_active:
             raise Conflict(f"the {active[0].value} job of {jid} is active; delete it first, or wait for its end")
         try:
+            if not active and not taken:
+                return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
             return self._begin(jid, active, limits)
         except StorageFull as error:
             log.warning("job %s: deleting it before that is written down: %s", jid, error)
@@ -186,8 +189,6 @@ class Deletions:
         return deleted(jid)
 
     def _begin(self, jid: JobId, active: list[JobKind], limits: Resources) -> JobInfo:
-        if not active and not self._parts.storebase.job(jid).is_taken():
-            return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
         self._forget_done(jid)
         claim = new_claim()
         signed = signed_request(self._parts, JobKind.DELETE.engine_name(jid), "delete", claim)

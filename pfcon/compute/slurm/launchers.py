@@ -36,9 +36,22 @@ child='' stopping=''
 trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
 read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125
 """  # /proc is still the node's: process ids in it are as job.sh knows them
+_RUN = 'run "$@" &\nchild=$!\n'
+# crun(1) waits for whatever a job leaves running: it takes in orphans. Its pid file has no end of line.
+_END_ORPHANS = """\
+{
+    main=''
+    until [ -n "$main" ]; do sleep 0.2; read -r main <"$2/pid"; done
+    while kill -0 "$main"; do sleep 1; done
+    while kill -0 "$child"; do
+        left=''
+        read -r left <"/proc/$child/task/$child/children"
+        kill -KILL $left
+        sleep 0.1
+    done
+} 2>/dev/null &
+"""
 _WAIT = """\
-run "$@" &
-child=$!
 [ -z "$stopping" ] || kill -TERM "$child"
 while :; do
     wait "$child"
@@ -91,7 +104,7 @@ class Launcher:
 
 def _crun(job: Placed) -> str:
     """crun(1)."""
-    return _oci(job, "--cgroup-manager=disabled")
+    return _oci(job, "--cgroup-manager=disabled", '--pid-file "$2/pid" ', beside=_END_ORPHANS)
 
 
 def _runc(job: Placed) -> str:
@@ -106,7 +119,7 @@ def _runc_stop(job: Placed) -> str:
     )
 
 
-def _oci(job: Placed, options: str) -> str:
+def _oci(job: Placed, options: str, run_options: str = "", beside: str = "") -> str:
     """An OCI runtime. The bundle is the worker's own, for its hostname."""
     config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
     # In a JSON text these quotes can only be what they are: within a string they would be escaped.
@@ -114,7 +127,8 @@ def _oci(job: Placed, options: str) -> str:
     return _first(
         job,
         f"mount -t proc proc /proc || exit 125\nsed '{hostname}' {config_json} >\"$2/config.json\" || exit 125\n",
-        f'exec "$1" --log {log} {options} --root "$2/oci" run --bundle "$2" "{job.container}-$3"\n',
+        f'exec "$1" --log {log} {options} --root "$2/oci" run {run_options}--bundle "$2" "{job.container}-$3"\n',
+        beside=beside,
     )
 
 
@@ -185,8 +199,8 @@ def _container(job: Placed) -> str:
 
 
 def _container_stop(_: Placed) -> str:
-    """The script is the first process there: what ends by itself ends with it. If not, nothing else is its own."""
-    return f'{_KILL_CHILD}; [ -z "$stopping" ] || [ "$$" -ne 1 ] || sweep'
+    """Where the script is the first process there, all others are its own; they keep the log open until they end."""
+    return f'{_KILL_CHILD}; [ "$$" -ne 1 ] || sweep'
 
 
 def _inside(job: Placed) -> Placed:
@@ -194,9 +208,9 @@ def _inside(job: Placed) -> Placed:
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
 
 
-def _first(job: Placed, before: str, run: str, *, unshare: str = _UNSHARE) -> str:
+def _first(job: Placed, before: str, run: str, *, unshare: str = _UNSHARE, beside: str = "") -> str:
     """launch.sh as the first process of a job: ``before`` is done by it, ``run`` by the one that it waits for."""
-    return f"{_again(unshare, job.directory)}{_FIRST}{before}run() {{\n{run}}}\n{_WAIT}"
+    return f"{_again(unshare, job.directory)}{_FIRST}{before}run() {{\n{run}}}\n{_RUN}{beside}{_WAIT}"
 
 
 def _again(within: str, directory: PurePosixPath) -> str:

@@ -9,4 +9,4 @@ FIRST=33554432
 PART=16777216
 BLOCK=65536
 BLOCKS=16
-stop() { kill -KILL "$child"; [ -z "$stopping" ] || [ "$$" -ne 1 ] || sweep; }
+stop() { kill -KILL "$child"; [ "$$" -ne 1 ] || sweep; }
