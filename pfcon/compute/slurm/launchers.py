@@ -41,7 +41,7 @@ _RUN = 'run "$@" &\nchild=$!\n'
 _END_ORPHANS = """\
 {
     main=''
-    until [ -n "$main" ]; do sleep 0.2; read -r main <"$2/pid"; done
+    until [ -n "$main" ]; do sleep 0.2; read -r main <"$2/main"; done
     while kill -0 "$main"; do sleep 1; done
     while kill -0 "$child"; do
         left=''
@@ -104,7 +104,7 @@ class Launcher:
 
 def _crun(job: Placed) -> str:
     """crun(1)."""
-    return _oci(job, "--cgroup-manager=disabled", '--pid-file "$2/pid" ', beside=_END_ORPHANS)
+    return _oci(job, "--cgroup-manager=disabled", '--pid-file "$2/main" ', beside=_END_ORPHANS)
 
 
 def _runc(job: Placed) -> str:

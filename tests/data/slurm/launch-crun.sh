@@ -7,13 +7,13 @@ read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 1
 mount -t proc proc /proc || exit 125
 sed 's/"hostname": "job"/"hostname": "job-'"$3"'"/' /store/.pfcon/slurm/.5f/config.json >"$2/config.json" || exit 125
 run() {
-exec "$1" --log /store/.pfcon/slurm/.5f/launcher.log --cgroup-manager=disabled --root "$2/oci" run --pid-file "$2/pid" --bundle "$2" "pfcon-5f-$3"
+exec "$1" --log /store/.pfcon/slurm/.5f/launcher.log --cgroup-manager=disabled --root "$2/oci" run --pid-file "$2/main" --bundle "$2" "pfcon-5f-$3"
 }
 run "$@" &
 child=$!
 {
     main=''
-    until [ -n "$main" ]; do sleep 0.2; read -r main <"$2/pid"; done
+    until [ -n "$main" ]; do sleep 0.2; read -r main <"$2/main"; done
     while kill -0 "$main"; do sleep 1; done
     while kill -0 "$child"; do
         left=''
