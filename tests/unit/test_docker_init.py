@@ -1,6 +1,7 @@
 """What the inits of Docker and Podman say, and how an engine without one is found out."""
 
 import json
+import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,6 +68,9 @@ class Calls:
         self.podman = podman
         self.left: set[str] = set()
 
+    def require_new_enough(self) -> None:
+        pass
+
     def lacks_init(self) -> bool:
         return True
 
@@ -96,6 +100,7 @@ class Engine(DockerEngine):
 def test_an_engine_without_an_init_runs_nothing_and_says_what_to_install(storebase: StoreBase, podman: bool) -> None:
     settings = compute_settings(storebase=PurePosixPath(storebase.root), volume_type=VolumeType.HOST)
     engine = Engine(settings, storebase.root)
+    engine._sure_until = math.inf  # of storeBase
     engine.calls = Calls(podman=podman)
     spec = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("true",))
     for ask in (engine.check, lambda: engine.schedule(spec)):

@@ -1,5 +1,6 @@
 """Names of containers: an engine keeps one from the beginning of a create on, and tells of the container at its end."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
@@ -25,6 +26,9 @@ class Calls:
         """``creates``: after how many refused creates the name is free again."""
         self._looks, self._container, self._creates = looks, container, creates
         self.started: list[str] = []
+
+    def require_new_enough(self) -> None:
+        pass
 
     def create(self, name: str, body: dict[str, Any]) -> str:
         if self._creates is not None:
@@ -61,7 +65,9 @@ def schedule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Calls
     def ask(calls: Calls) -> JobStatus:
         monkeypatch.setattr(DockerEngine, "_calls", calls)
         settings = compute_settings(storebase=PurePosixPath(tmp_path))
-        return DockerEngine(settings, tmp_path).schedule(SPEC).status
+        engine = DockerEngine(settings, tmp_path)
+        engine._sure_until = math.inf  # of storeBase
+        return engine.schedule(SPEC).status
 
     return ask
 

@@ -164,7 +164,7 @@ def test_leftovers_are_swept_when_they_are_old_and_nobody_holds_them(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
-def test_a_full_disk_delays_the_end_of_a_job_and_loses_no_state(storebase: StoreBase) -> None:
+def test_a_full_disk_hides_no_end_of_a_job(storebase: StoreBase) -> None:
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", storebase.root], check=False)
     if mounted.returncode:
         pytest.skip("needs the right to mount a small file system")
@@ -172,13 +172,9 @@ def test_a_full_disk_delays_the_end_of_a_job_and_loses_no_state(storebase: Store
         compute = make_harness("process", storebase.root)
         spec = compute.shell('head -c 2000000 /dev/zero > "$1"/big; echo lost; exit 4')
         compute.engine.schedule(spec)
-        assert eventually(lambda: compute.storebase.free_bytes() == 0)
-        job = jobs_directory(compute) / spec.name
-        assert eventually(lambda: any(job.glob(".state.json.*")))  # the supervisor has tried to write the end
-        assert compute.engine.info(spec.name).status is JobStatus.STARTED
-        compute.outgoing(spec).joinpath("big").unlink()
         info = compute.wait(spec.name)
         assert info.message.startswith("exit code 4; a part of its log is lost")
+        assert compute.storebase.free_bytes() < 65536  # still full but for what the end has given back
         compute.close()
     finally:
         # A supervisor that is about to exit keeps it busy.

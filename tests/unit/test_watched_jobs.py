@@ -10,6 +10,7 @@ from support.parts import make_parts
 from support.waiting import eventually
 from support.zips import good_zip, spooled
 
+from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
@@ -27,8 +28,8 @@ class HesitantEngine(ProcessEngine):
 
     hesitates = False
 
-    def info(self, name: str) -> JobInfo:
-        info = super().info(name)
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+        info = super().info(name, mine)
         return replace(info, status=JobStatus.NOT_STARTED) if self.hesitates and not info.status.final else info
 
 
