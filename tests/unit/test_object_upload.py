@@ -232,12 +232,8 @@ def test_a_file_that_is_being_written_to_is_refused_by_its_name(job: JobDir, siz
 def test_what_is_this_service_s_own_is_sent_whatever_its_mode(job: JobDir) -> None:
     store = MemoryStore()
     write(job, {"d/secret": b"s"})
-    for path, mode in (
-        (job.path, 0o700),
-        (job.outgoing, 0o777),
-        (job.outgoing / "d", 0),
-        (job.outgoing / "d/secret", 0),
-    ):
+    modes = {job.path: 0o700, job.outgoing: 0o777, job.outgoing / "d": 0, job.outgoing / "d/secret": 0}
+    for path, mode in modes.items():
         os.chown(path, NOBODY, NOBODY)
         path.chmod(mode)
     as_user(NOBODY, lambda: send(store, job) and None)
@@ -250,12 +246,8 @@ def test_nothing_is_sent_when_a_file_can_t_be_read(job: JobDir) -> None:
     write(job, {"a": b"1", "d/secret": b"s", "z": b"1"})
     os.chown(job.path, NOBODY, NOBODY)
     (job.outgoing / "d/secret").chmod(0o600)
-
-    def refused() -> None:
-        with pytest.raises(Conflict, match=r"1 of the outputs can't be read .*: 'd/secret'; "):
-            send(store, job)
-
-    as_user(NOBODY, refused)
+    with pytest.raises(Conflict, match=r"1 of the outputs can't be read .*: 'd/secret'; "):
+        as_user(NOBODY, lambda: send(store, job) and None)
     assert store.objects == {}
 
 
