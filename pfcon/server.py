@@ -97,17 +97,18 @@ def _share_memory(_server: Any) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc serve buffers of up to 32 MiB from memory that it keeps, up to 64 MiB of it.
+    """Let glibc serve buffers of up to 4 MiB from memory that it keeps, up to 16 MiB of it for each of its arenas.
 
     By default each buffer of 1 MiB is mapped, zeroed and unmapped again (mallopt(3)): half of the time that an
-    upload takes. Other C libraries have no mallopt, or ignore it.
+    upload takes. What is larger, such as the tables of an upload of a million members, goes back to the system. Other
+    C libraries have no mallopt, or ignore it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return
-    mallopt(_M_MMAP_THRESHOLD, 32 * MIB)
-    mallopt(_M_TRIM_THRESHOLD, 64 * MIB)
+    mallopt(_M_MMAP_THRESHOLD, 4 * MIB)
+    mallopt(_M_TRIM_THRESHOLD, 16 * MIB)
 
 
 def _start_worker(worker: Any) -> None:
