@@ -112,16 +112,14 @@ class Deleter:
 
     def _runs_unrecorded(self, jid: JobId, kind: JobKind) -> bool:
         """Whether the engine runs a job that has no record, because that is in another database, or lost."""
-        name = kind.engine_name(jid)
-        try:
-            info = self._parts.engine_of(kind).info(name)
-        except Absent:
+        name, engine = kind.engine_name(jid), self._parts.engine_of(kind)
+        with suppress(Absent):
+            return not _has_ended(engine.info(name, any_of_ours(self._parts, name)))
+        if any(self._journal.get(jid, other) for other in SIBLINGS) or not self._parts.storebase.job(jid).is_taken():
             return False
-        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            return False
-        if any_of_ours(self._parts, name)(info.request):
-            return True
-        if not any(self._journal.get(jid, other) for other in SIBLINGS) and self._parts.storebase.job(jid).is_taken():
+        with suppress(Absent):
+            if _has_ended(engine.info(name)):
+                return False
             raise Conflict(
                 f"the engine runs a job named {name} that this pfcon has not made, and that may use the data of {jid}: "
                 "end it there first"
@@ -230,6 +228,11 @@ class Deletions:
         if record is not None and record.phase is Phase.FINAL:
             self._parts.operations.remove(record.name, any_of_ours(self._parts, record.name, record))
             self._journal.forget(record)
+
+
+def _has_ended(info: JobInfo) -> bool:
+    """Not so where nothing is known of it."""
+    return info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
 def waiting(jid: JobId) -> str:

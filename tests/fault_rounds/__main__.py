@@ -11,7 +11,7 @@ from support.waiting import eventually
 
 from . import options
 from .client import PatientClient, StuckError, WrongError
-from .faults import FAULTS, possible
+from .faults import FAULTS, impossible
 from .lives import LIVES, Life
 from .options import Options
 from .runs import MarkedRuns, Runs, SeenRuns
@@ -19,7 +19,6 @@ from .schedule import PlannedFault, PlannedJob, Round, plan
 from .site import Site, open_site
 from .tally import Tally, Verdict
 
-HEALED = 180.0  # seconds after the last fault until which everything has to come to rest
 SWEPT = 60.0  # seconds until nothing is left of what was deleted
 
 
@@ -28,7 +27,7 @@ def run(chosen: Options) -> Tally:
     tally = Tally()
     with ExitStack() as stack:
         site = stack.enter_context(open_site(chosen))
-        missing = possible(site)
+        missing = impossible(site)
         for name, reason in missing.items():
             print(f"no {name}: {reason}", flush=True)
         if wanted := set(chosen.faults) & set(missing):
@@ -78,7 +77,7 @@ def _strike(fault: PlannedFault, begun: float, site: Site, tally: Tally) -> str:
 
 
 def _life(planned: PlannedJob, healed: threading.Event, site: Site, runs: Runs, tally: Tally) -> Life:
-    client = _HealedClient(site.server.url, healed)
+    client = PatientClient(site.server.url, healed)
     return LIVES[site.options.storage](site, planned, client, runs, tally)
 
 
@@ -90,20 +89,6 @@ def _live(life: Life, begun: float) -> None:
         life.find(Verdict.STUCK, str(fault))
     except (WrongError, OSError, ValueError, KeyError) as fault:
         life.find(Verdict.WRONG, repr(fault))
-
-
-class _HealedClient(PatientClient):
-    """Its patience begins when nothing strikes any more."""
-
-    def __init__(self, url: str, healed: threading.Event) -> None:
-        super().__init__(url, float("inf"))
-        self._healed = healed
-
-    def pause(self, last: str = "") -> None:
-        """See PatientClient."""
-        if self._healed.is_set():
-            self.until = min(self.until, time.monotonic() + HEALED)
-        super().pause(last)
 
 
 def main(words: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """A client that repeats what was not answered, as ChRIS does, and takes every other answer at its word."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from support.live import PASSWORD, USER
 
 REPEATED = {503, 507}  # the service, its engine, database or disk is not there for now
 PAUSE = 0.3  # seconds
+HEALED = 180.0  # seconds after the last fault until which everything has to come to rest
 TIMEOUT = 60.0  # seconds for one answer
 
 
@@ -22,10 +24,13 @@ class WrongError(Exception):
 
 
 class PatientClient:
-    """Requests until an answer comes that is one. One object belongs to one thread. ``until``: a time.monotonic()."""
+    """Requests until an answer comes that is one. One object belongs to one thread.
 
-    def __init__(self, url: str, until: float) -> None:
-        self.until = until
+    healed: set when no fault strikes any more: its patience ends HEALED seconds after it has seen that.
+    """
+
+    def __init__(self, url: str, healed: threading.Event) -> None:
+        self._healed, self._until = healed, float("inf")
         self.unanswered = 0  # requests of which nothing is known
         self._url = url
         self._token = ""
@@ -57,7 +62,9 @@ class PatientClient:
         """Wait a little before the next try. Raises StuckError when there is no time for it."""
         if last:
             time.sleep(PAUSE)
-        if time.monotonic() > self.until:
+        if self._healed.is_set():
+            self._until = min(self._until, time.monotonic() + HEALED)
+        if time.monotonic() > self._until:
             raise StuckError(last or "no time is left")
 
     def _once(self, method: str, path: str, **body: Any) -> requests.Response:

@@ -112,7 +112,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def possible(site: Site) -> dict[str, str]:
+def impossible(site: Site) -> dict[str, str]:
     """Those that can't strike here, and why."""
     missing = {}
     if site.engine is None:

@@ -33,13 +33,13 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
         "jobs come from a seed, which is printed first: the same seed makes the same plan again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--rounds", type=_positive, default=20, metavar="N", help="about 15 seconds each")
+    parser.add_argument("--rounds", type=positive_number, default=20, metavar="N", help="about 15 seconds each")
     parser.add_argument("--seed", type=int, metavar="N", help="default: from the clock")
     parser.add_argument("--engine", choices=ENGINES, default="process", help="docker: needs PFCON_TEST_DOCKER's image")
     parser.add_argument("--storage", choices=STORAGES, default="zipfile")
     parser.add_argument("--database", choices=DATABASES, default="sqlite", help="postgresql: PFCON_TEST_POSTGRESQL")
     parser.add_argument("--faults", nargs="+", choices=faults, metavar="NAME", help=f"of {', '.join(faults)}")
-    parser.add_argument("--jobs", type=_positive, default=4, metavar="N", help="that run at the same time")
+    parser.add_argument("--jobs", type=positive_number, default=4, metavar="N", help="that run at the same time")
     parser.add_argument("--pause", type=float, default=60.0, metavar="SECONDS", help="for which the service is stopped")
     parser.add_argument("--keep", action="store_true", help="keep storeBase and the service's log")
     found = parser.parse_args(words)
@@ -57,7 +57,7 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
     )
 
 
-def _positive(text: str) -> int:
+def positive_number(text: str) -> int:
     if int(text) < 1:
         raise ValueError
     return int(text)

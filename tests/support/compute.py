@@ -39,6 +39,7 @@ class Capabilities:
     endless_lines: str = ""
     pids: str = ""
     orphans: str = ""
+    grace: str = ""
     memory: str = ""
     no_capabilities: str = ""
     own_root: str = ""
@@ -69,6 +70,7 @@ CAPABILITIES = {
     "cromwell": Capabilities(
         no_capabilities="Cromwell's backend decides on capabilities; the fake's keeps them",
         own_root="Cromwell's backend decides what a job sees; the fake's jobs see their host",
+        grace="Cromwell's backend decides how a job is killed; the fake's ends its first process with the others",
         images="Cromwell's backend fetches images itself",
         asks_for_images="Cromwell's backend fetches images itself",
         workers="Cromwell runs a job as one task",
