@@ -53,6 +53,12 @@ class Absent(PfconError):
     status = 404
 
 
+class Foreign(Absent):
+    """What has the name of the job is another pfcon's: to this one it is absent, and never shown or touched."""
+
+    status = 409
+
+
 class Conflict(PfconError):
     """Another job, or another state of this one, is in the way."""
 

@@ -208,6 +208,8 @@ class JobInfo:
 
     ``message`` explains the status to a user (a reason, a progress). ``finished_at`` is aware, in UTC.
     ``request`` is that of the JobSpec, empty where the engine's job was not made by pfcon.
+    ``interrupted``: a failed job did not end by itself, nor for a limit of its own, nor did anybody cancel it: it was
+    killed from outside, or with its engine, its node or the service beside which it ran.
     """
 
     name: str
@@ -217,6 +219,7 @@ class JobInfo:
     argv: tuple[str, ...] = ()
     finished_at: datetime | None = None
     request: str = ""
+    interrupted: bool = False
 
     @property
     def cmd(self) -> str:

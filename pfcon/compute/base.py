@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from pfcon.compute.stopping import Stop
-from pfcon.errors import Absent, Refused
+from pfcon.errors import Foreign, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
 
@@ -96,9 +96,9 @@ class ComputeEngine(ABC):
 
 
 def require_mine(name: str, request: str, mine: Mine) -> None:
-    """Raise Absent for a job that has the name, but is somebody else's."""
+    """Raise Foreign for a job that has the name, but is somebody else's."""
     if not mine(request):
-        raise Absent(f"there is no job {name}; what has that name is not of this pfcon")
+        raise Foreign(f"there is no job {name}; what has that name is not of this pfcon")
 
 
 def all_mounts(spec: JobSpec) -> tuple[Mount, ...]:
