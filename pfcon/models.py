@@ -149,6 +149,7 @@ class JobSpec:
     ``argv`` is the whole command and replaces the image's entrypoint. ``request`` identifies the client's
     request (a hex digest): an engine stores it with the job and gives it back in ``JobInfo.request``.
     ``env_file`` names where the service keeps ``env`` while the job waits for its engine; engines get ``env`` itself.
+    ``attempt`` counts the runs of an operation, which pfcon runs again when it was interrupted.
     """
 
     name: str
@@ -164,6 +165,7 @@ class JobSpec:
     request: str = ""
     secrets: tuple[Secret, ...] = ()
     env_file: str = ""
+    attempt: int = 1
 
     @property
     def outputs(self) -> PurePosixPath | None:
@@ -194,6 +196,7 @@ class JobSpec:
             request=raw["request"],
             secrets=tuple(Secret(s["name"], PurePosixPath(s["target"])) for s in raw.get("secrets", ())),
             env_file=raw.get("env_file", ""),
+            attempt=raw.get("attempt", 1),
         )
 
 

@@ -1,7 +1,6 @@
 """Becoming the owner of a job, whoever else asks for the same at the same moment."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,7 +11,7 @@ from pfcon.jobs.ownership import signed_request
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
-from pfcon.records import Blocked, Claimed, Phase, Place, Record
+from pfcon.records import Blocked, Claimed, Phase, Place, Record, new_claim
 from pfcon.units import human_bytes
 
 NEEDED = 1 << 20  # bytes of storeBase that a job needs besides its data: records, orders, an engine's files
@@ -111,8 +110,3 @@ class Claimer:
         }
         with self.claimed(jid, kind, message, **values) as found:
             return found.record if isinstance(found, Claimed) else found
-
-
-def new_claim() -> str:
-    """A claim for a row whose other columns have to name it."""
-    return uuid.uuid4().hex

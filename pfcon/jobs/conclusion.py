@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pfcon.errors import PfconError
 from pfcon.jobs.parts import Parts
+from pfcon.jobs.repetition import with_run
 from pfcon.jobs.trash import remove_remains
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
@@ -28,7 +29,8 @@ def present(parts: Parts, record: Record, info: JobInfo) -> JobInfo:
     if record.kind is JobKind.PLUGIN or info.status.final:
         return info
     progress = read_progress(parts.storebase.job(record.jid), record.kind)
-    return replace(info, message=progress.message) if progress else info
+    message = progress.message if progress else info.message
+    return replace(info, message=with_run(record.spec, message) if record.spec else message)
 
 
 def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
@@ -41,18 +43,18 @@ def conclude(parts: Parts, record: Record, spec: JobSpec, info: JobInfo) -> Conc
         return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
     job = parts.storebase.job(record.jid)
     progress = read_progress(job, record.kind)
-    if info.status is JobStatus.FAILED:
+    if info.status is not JobStatus.SUCCEEDED:
         said = progress is not None and progress.failed
         return Conclusion(replace(info, message=progress.message) if progress and said else info)
     if record.kind is JobKind.DELETE:
-        return Conclusion(_deleted(parts, record, info, progress.message if progress else ""))
+        return Conclusion(_deleted(parts, record, info, with_run(spec, progress.message if progress else "")))
     if record.kind is JobKind.COPY and not job.is_staged():
         lost = "the copy job ended well, but left no inputs behind; post it again"
         return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
     if progress is None:
         return Conclusion(info)
     values: dict[str, str | int] = {"nfiles": progress.nfiles, "notes": "\n".join(progress.notes)}
-    return Conclusion(replace(info, message=progress.message), values)
+    return Conclusion(replace(info, message=with_run(spec, progress.message)), values)
 
 
 def seal_outputs(parts: Parts, jid: JobId, spec: JobSpec, unreadable: Unreadable | None = None) -> str:

@@ -7,14 +7,15 @@ from typing import Any
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import Absent, Conflict, PfconError, StorageFull, Unreachable
-from pfcon.jobs.claiming import Claimer, new_claim
+from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import any_of_ours, signed_request, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
-from pfcon.records import Phase, Record
+from pfcon.progress import clear_progress
+from pfcon.records import Phase, Record, new_claim
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +203,7 @@ class Deletions:
         ) as claimed:
             if isinstance(claimed, Record):
                 return claimed.info
+            clear_progress(self._parts.storebase.job(jid), JobKind.DELETE)  # an earlier deletion's says nothing of this
             if active:
                 self._deleter.proceed_later(claimed.record)
                 return claimed.record.info

@@ -4,14 +4,13 @@ import logging
 from datetime import UTC, datetime
 
 from pfcon.errors import PfconError, StorageFull, Unreachable
-from pfcon.jobs.claiming import new_claim
 from pfcon.jobs.deletion import Deleter
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
 from pfcon.models import JobKind, JobStatus
-from pfcon.records import Phase, Record
+from pfcon.records import Phase, Record, new_claim
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
+from pfcon.jobs.repetition import is_interrupted, run_again
 from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
@@ -122,11 +123,13 @@ class Scheduler:
             self._scheduled(record, spec, info)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
+        if is_interrupted(self._parts, record, info):
+            info = replace(info, status=JobStatus.STARTED)  # the next look deals with it
         if info.status.final:
             self._journal.settle(spec.request)
             moved = self._end(record, spec, info)
         else:
-            values: dict[str, Any] = {"status": info.status.value, "message": info.message}
+            values: dict[str, Any] = {"status": _forward(record, info).value, "message": info.message}
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if moved:
             self._drop_environment(spec)
@@ -161,12 +164,16 @@ class Scheduler:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, record.logs
             reason = "the engine no longer knows the job: it was removed there, not by pfcon"
-            info, logs = JobInfo(record.name, JobStatus.FAILED, reason), record.logs
+            info, logs = JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True), record.logs
         else:
             logs = self.logs(record) or record.logs  # the last text that could be read
         info = replace(info, image=spec.image, argv=spec.argv)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
+                if is_interrupted(self._parts, record, info):
+                    info = run_again(self._parts, record, spec, info, logs)
+                    if not info.status.final:
+                        return info, logs
                 self._end(record, spec, info, logs)
             except StorageFull as error:  # the engine keeps it: it is told from there until there is room
                 log.warning("job %s: its end can't be written down yet: %s", record.name, error)
@@ -195,8 +202,7 @@ class Scheduler:
 
         A service that can't write that down tells it all the same.
         """
-        if info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED:
-            info = replace(info, status=JobStatus.STARTED)
+        info = replace(info, status=_forward(record, info))
         status = info.status if info.status is JobStatus.STARTED else record.status
         kept = logs[-KEPT_LOG:]
         if (status, kept) != (record.status, record.logs):
@@ -259,3 +265,9 @@ class Scheduler:
             self._parts.environments.drop(spec)
         except OSError as fault:
             log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
+
+
+def _forward(record: Record, info: JobInfo) -> JobStatus:
+    """The status of a job that goes on: what has started stays started."""
+    waits_again = info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED
+    return JobStatus.STARTED if waits_again else info.status

@@ -9,7 +9,7 @@ from typing import Any
 
 from pfcon.command import plugin_argv
 from pfcon.errors import Absent, Conflict, InvalidFields, Refused
-from pfcon.jobs.claiming import Claimer, new_claim
+from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.ownership import any_of_ours, signed_request
 from pfcon.jobs.parts import Parts
@@ -19,7 +19,7 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
 from pfcon.jobs.uploads import Uploads
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, Resources, User
-from pfcon.records import Claimed, Phase, Record
+from pfcon.records import Claimed, Phase, Record, new_claim
 from pfcon.storage.base import Staged, StagingPlan, Upload
 
 log = logging.getLogger(__name__)

@@ -2,6 +2,6 @@
 
 from pfcon.records.journal import Journal
 from pfcon.records.places import Held, Place
-from pfcon.records.record import Blocked, Claimed, Phase, Record, request_id, unsigned
+from pfcon.records.record import Blocked, Claimed, Phase, Record, new_claim, request_id, unsigned
 
-__all__ = ["Blocked", "Claimed", "Held", "Journal", "Phase", "Place", "Record", "request_id", "unsigned"]
+__all__ = ["Blocked", "Claimed", "Held", "Journal", "Phase", "Place", "Record", "new_claim", "request_id", "unsigned"]

@@ -41,6 +41,7 @@ from pfcon.records.rows import (
     SELECT_OWNED,
     SELECT_SCHEDULED,
     SELECT_SERVICES,
+    fresh_row,
     naming,
     of_job,
     record_of,
@@ -145,7 +146,7 @@ class Journal:
         """
         wanted = tuple(places)
         while True:
-            fresh = storable({**self._fresh_row(jid, kind, request), **values})
+            fresh = storable({**fresh_row(jid, kind, request, self._own()), **values})
             claimed = record_of(fresh, owned=fresh["owner"] is not None)
             try:
                 if blocked := self._write_claim(INSERT, claimed, fresh, wanted):
@@ -220,6 +221,14 @@ class Journal:
                 connection.execute(RELEASE_ENDED, of_job(record))
         return bool(done.rowcount)
 
+    def begin_again(self, record: Record, claim: str, **values: Any) -> bool:
+        """Lead a job in SCHEDULED back to SCHEDULING under a new claim, without an owner: recovery goes on with it.
+
+        False when the claim is lost or the phase has passed.
+        """
+        again = {"phase": Phase.SCHEDULING.value, "claim": claim, "owner": None, "changed_at": time.time()}
+        return self._update(IN_PHASE[Phase.SCHEDULED], record, {**again, **values})
+
     def note(self, record: Record, message: str) -> bool:
         """Tell users what is going on. False when the claim is lost or the phase has passed."""
         return self._update(IN_PHASE[record.phase], record, {"message": message})
@@ -274,25 +283,6 @@ class Journal:
             for request in requests:
                 if first_claim(request) not in self.live:
                     connection.execute(SETTLE, {"of_request": request})
-
-    def _fresh_row(self, jid: JobId, kind: JobKind, request: str) -> dict[str, Any]:
-        return {
-            "jid": jid,
-            "kind": kind.value,
-            "claim": uuid.uuid4().hex,
-            "owner": self._own(),
-            "phase": Phase.STAGING.value,
-            "request": request,
-            "spec": "",
-            "status": JobStatus.NOT_STARTED.value,
-            "message": "staging inputs",
-            "logs": "",
-            "finished_at": None,
-            "nfiles": 0,
-            "notes": "",
-            "with_data": True,
-            "changed_at": time.time(),
-        }
 
     def _update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
         with answering(), self._database.begin() as connection:

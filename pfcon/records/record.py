@@ -1,5 +1,6 @@
 """One row of the journal as it was read."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,11 @@ class Phase(StrEnum):
 
 
 OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
+
+
+def new_claim() -> str:
+    """A claim that no row has had yet."""
+    return uuid.uuid4().hex
 
 
 def request_id(request: str, claim: str) -> str:

@@ -1,5 +1,6 @@
 """The journal's statements, and rows as they are written and read."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from pfcon.models import JobId, JobKind, JobStatus
-from pfcon.records.record import OWNED, Phase, Record
+from pfcon.records.record import OWNED, Phase, Record, new_claim
 from pfcon.records.schema import jobs, services
 
 _ORDER = {phase: number for number, phase in enumerate(Phase)}
@@ -20,6 +21,27 @@ def storable(values: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
+
+
+def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, Any]:
+    """The row of a job whose inputs are about to be staged, under a claim of its own."""
+    return {
+        "jid": jid,
+        "kind": kind.value,
+        "claim": new_claim(),
+        "owner": owner,
+        "phase": Phase.STAGING.value,
+        "request": request,
+        "spec": "",
+        "status": JobStatus.NOT_STARTED.value,
+        "message": "staging inputs",
+        "logs": "",
+        "finished_at": None,
+        "nfiles": 0,
+        "notes": "",
+        "with_data": True,
+        "changed_at": time.time(),
+    }
 
 
 def of_job(record: Record) -> dict[str, str]:

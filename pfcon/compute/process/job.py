@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pfcon.closing import Closing
 from pfcon.compute.kept_log import log_tail
-from pfcon.compute.process.plan import MARKER, State, outcome
+from pfcon.compute.process.plan import MARKER, State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -88,7 +88,8 @@ class JobFolder(Closing):
         ended = state.get("finished_at")
         status, message = (JobStatus.STARTED, "") if ended is None else outcome(state)
         finished_at = None if ended is None else datetime.fromtimestamp(ended, UTC)
-        return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request)
+        interrupted = status is JobStatus.FAILED and was_interrupted(state)
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request, interrupted)
 
     def settle(self) -> State:
         """The state; when the supervisor died without a final one, end what it left and write that down."""
@@ -101,7 +102,7 @@ class JobFolder(Closing):
             state = self.state()  # it may have ended between the two looks
             if "finished_at" not in state:
                 self.end_leftovers(state)
-                state = {**state, "reason": DIED, "finished_at": time.time()}
+                state = {**state, "reason": DIED, "interrupted": True, "finished_at": time.time()}
                 with contextlib.suppress(OSError):  # the next look writes it
                     write_last_state(self.descriptor, state)
             return state

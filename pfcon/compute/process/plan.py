@@ -12,6 +12,7 @@ from pfcon.paths import StoreBase
 from pfcon.units import mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
+_KILLED = {sign * number + shell for number in (9, 15) for sign, shell in ((-1, 0), (1, 128))}
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -38,12 +39,16 @@ class Plan(TypedDict):
 
 
 class State(TypedDict, total=False):
-    """``state.json``. status: exit code, negative for a signal. finished_at: Unix time; only a final state has it."""
+    """``state.json``. status: exit code, negative for a signal. finished_at: Unix time; only a final state has it.
+
+    interrupted: somebody else than pfcon has ended the job's supervisor.
+    """
 
     marker: str
     status: int
     reason: str
     note: str
+    interrupted: bool
     finished_at: float
 
 
@@ -105,6 +110,11 @@ def outcome(state: State) -> tuple[JobStatus, str]:
     message = "; ".join(text for text in (reason, state.get("note", "")) if text)
     succeeded = status == 0 and "reason" not in state
     return (JobStatus.SUCCEEDED if succeeded else JobStatus.FAILED), message
+
+
+def was_interrupted(state: State) -> bool:
+    """Whether a final state is of a job that neither ended by itself nor was ended by pfcon."""
+    return state.get("interrupted", False) or ("reason" not in state and state.get("status") in _KILLED)
 
 
 def _exit_message(status: int | None) -> str:

@@ -104,7 +104,7 @@ class Supervisor:
         if self.output in ready:
             self.copy_output()
         if self.wake in ready and bytes([signal.SIGTERM]) in os.read(self.wake, BLOCK):
-            self.cancel()
+            self.end_from_outside()
         self.reap()
         if self.ended:
             return
@@ -125,9 +125,20 @@ class Supervisor:
             self.cancel()
 
     def cancel(self) -> None:
-        """Ask all processes to end; they have until ``kill_at``."""
+        """Ask all processes to end because pfcon wants that; they have until ``kill_at``."""
+        self.state.setdefault("reason", "cancelled")
+        self.terminate()
+
+    def end_from_outside(self) -> None:
+        """Ask all processes to end because somebody else wants that: a service manager that stops the service."""
+        if "reason" not in self.state:
+            self.state["reason"] = "its supervisor was ended by SIGTERM, as when the service or the machine stops"
+            self.state["interrupted"] = True
+        self.terminate()
+
+    def terminate(self) -> None:
+        """SIGTERM to all processes, once."""
         if self.kill_at is None:
-            self.state.setdefault("reason", "cancelled")
             self.kill_at = time.monotonic() + self.plan["grace"]
             for pid in descendants(os.getpid()):
                 send(pid, signal.SIGTERM)
