@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.cromwell import state
-from pfcon.compute.cromwell.state import End, end_of, message_of, refusal_of, status_of
+from pfcon.compute.cromwell.state import End, end_of, refusal_of, status_of, why_of
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 
 DATA = Path(__file__).parents[1] / "data" / "cromwell"
@@ -25,7 +25,7 @@ def metadata(name: str) -> dict[str, Any]:
 
 
 def message(end: End, *, cancelled: bool = False, refusal: str = "") -> str:
-    return message_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal)
+    return why_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal).message
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pfcon.compute.interruption import Why
 from pfcon.compute.slurm import outcome, rows
 from pfcon.compute.slurm.outcome import Exit, Seen, Site
 from pfcon.compute.slurm.queue import Queue
@@ -94,9 +95,9 @@ def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
     row = Row("6", "FAILED", unread="6|FAILED|three|")
     assert outcome.ended(SPEC, Seen(row, None), SITE)[:2] == (
         JobStatus.FAILED,
-        "Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|",
+        Why("Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|"),
     )
-    assert outcome.ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == "exit code 3"
+    assert outcome.ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == Why("exit code 3")
 
 
 def test_the_accounting_database_s_odd_code_is_told_of() -> None:
@@ -151,11 +152,16 @@ def test_an_unknown_state_is_undefined_and_warned_of(caplog: pytest.LogCaptureFi
 
 
 def end(state: str = "", code: int = 0, left: int | None = None, word: str = "", **seen: Any) -> tuple[JobStatus, str]:
+    status, why = end_of(state, code, left, word, **seen)
+    return status, why.message
+
+
+def end_of(state: str, code: int, left: int | None, word: str, **seen: Any) -> tuple[JobStatus, Why]:
     row = Row("7", state, code, end=AT, by=seen.pop("by", "")) if state else None
     exit_ = None if left is None else Exit(left, word, AT)
-    status, message, at = outcome.ended(SPEC, Seen(row, exit_, **seen), SITE)
+    status, why, at = outcome.ended(SPEC, Seen(row, exit_, **seen), SITE)
     assert at in (AT, None)
-    return status, message
+    return status, why
 
 
 @pytest.mark.parametrize("state", ["", "COMPLETED", "RUNNING", "FAILED", "OUT_OF_MEMORY"])
