@@ -98,6 +98,27 @@ def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     assert message(end) == "killed by signal SIGTERM; it may have reached its time limit of 60 min"
 
 
+@pytest.mark.parametrize(
+    ("end", "interrupted"),
+    [
+        (FAILED, False),
+        (replace(FAILED, code=139), False),
+        (replace(FAILED, code=137), True),
+        (replace(FAILED, code=143), True),
+        (replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60)), False),
+        (replace(FAILED, code=79), True),
+        (replace(FAILED, code=None, failures=("Unable to start job. Check the stderr file",)), False),
+        (replace(FAILED, code=None, failures=("The job was aborted from outside Cromwell",)), True),
+        (replace(FAILED, code=None, failures=("The compute backend terminated the job. If this termination",)), True),
+        (replace(FAILED, code=143, status="Aborted"), False),
+        (replace(FAILED, code=0, status="Succeeded"), False),
+    ],
+)
+def test_a_job_was_interrupted_when_it_was_killed_or_its_backend_lost_it(end: End, interrupted: bool) -> None:
+    assert why_of(end, SPEC, 60, cancelled=False).interrupted is interrupted
+    assert not why_of(end, SPEC, 60, cancelled=True).interrupted
+
+
 @pytest.mark.parametrize("status", ["Aborted", "Failed"])
 def test_a_cancelled_job_says_so(status: str) -> None:
     assert message(replace(FAILED, status=status), cancelled=True) == "cancelled"

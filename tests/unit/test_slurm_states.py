@@ -227,3 +227,41 @@ def test_what_nobody_tells_of_is_undefined() -> None:
 
 def test_messages_name_directories_as_nodes_see_them() -> None:
     assert str(PurePosixPath(SITE.directory)) in end("FAILED", -53)[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "interrupted"),
+    [
+        ({"state": "FAILED", "code": 3, "left": 3}, False),
+        ({"left": 139}, False),
+        ({"state": "FAILED", "code": -6}, False),
+        ({"left": 137}, True),
+        ({"left": 143}, True),
+        ({"state": "FAILED", "code": -9}, True),
+        ({"state": "FAILED", "code": -15}, True),
+        ({"state": "FAILED", "left": 137, "cancelled": True}, False),
+        ({"left": 125, "word": "aborted", "cancelled": True}, False),
+        ({"state": "CANCELLED", "code": -15, "by": "2001"}, False),
+        ({"left": 137, "slurm_log": CANCELLED}, False),
+        ({"state": "OUT_OF_MEMORY", "left": 137}, False),
+        ({"left": 137, "slurm_log": OOM}, False),
+        ({"state": "TIMEOUT", "left": 143}, False),
+        ({"left": 143, "slurm_log": TIME}, False),
+        ({"state": "DEADLINE", "code": -15}, False),
+        ({"state": "NODE_FAIL"}, True),
+        ({"left": 143, "slurm_log": "*** JOB 7 ON n1 CANCELLED AT x DUE TO NODE FAILURE ***"}, True),
+        ({"left": 143, "slurm_log": "*** JOB 7 ON n1 CANCELLED AT x DUE TO PREEMPTION ***"}, True),
+        ({"state": "PREEMPTED", "left": 143}, True),
+        ({"state": "BOOT_FAIL"}, True),
+        ({"state": "REVOKED"}, True),
+        ({"left": 125, "word": "aborted"}, True),
+        ({"state": "FAILED", "left": 3, "slurm_log": STEP}, False),
+        ({"state": "FAILED", "code": -53}, False),
+        ({"left": 125, "word": "no-launcher"}, False),
+        ({"left": 1, "launcher_log": "executable file `prog` not found in $PATH"}, False),
+    ],
+)
+def test_a_job_was_interrupted_when_its_end_was_not_its_own_doing(seen: dict[str, Any], interrupted: bool) -> None:
+    values: dict[str, Any] = {"state": "", "code": 0, "left": None, "word": "", **seen}
+    status, why = end_of(**values)
+    assert (status, why.interrupted) == (JobStatus.FAILED, interrupted), why.message

@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 START_PATIENCE = timedelta(seconds=90)
 """A container that was created so long ago and has not started never will: ``schedule`` has given up by then."""
 
+LOST = "the container engine does not know how it ended, as after a restart of its machine"
 
 # State.Status of Docker (Engine API reference, ContainerInspect) and of Podman (podman-ps manual, "status").
 _PHASES = {
@@ -35,9 +36,14 @@ _PHASES = {
 
 
 def phase_of(inspect: dict[str, Any]) -> Phase:
-    """How far the container of an inspect answer is; logs a warning for a state nobody told us of."""
+    """How far the container of an inspect answer is; logs a warning for a state nobody told us of.
+
+    Podman 4.3 calls a container that ran when its machine was reset ``created`` again, but knows when it was started.
+    """
     status = str(inspect["State"].get("Status"))
     phase = _PHASES.get(status, Phase.UNKNOWN)
+    if phase is Phase.WAITING and time_of(inspect["State"].get("StartedAt")):
+        phase = Phase.ENDED
     if phase is Phase.UNKNOWN:
         _log.warning("container %s is in the unknown state %r", inspect.get("Name"), status)
     return phase
@@ -129,8 +135,14 @@ def _start_message(inspect: dict[str, Any], error: str) -> str:
 
 
 def _end(inspect: dict[str, Any]) -> Why:
-    """Why a job ended that pfcon did not end."""
+    """Why a job ended that pfcon did not end; empty for one that succeeded.
+
+    A Podman that comes back after its machine was reset knows no end of what ran: neither a time nor a code, which
+    newer ones tell as 0 with the state ``exited`` (resetContainerState in its source).
+    """
     state = inspect["State"]
+    if not time_of(state.get("FinishedAt")):
+        return Why(LOST, interrupted=True)
     code = int(state.get("ExitCode") or 0)
     oom_killed = bool(state.get("OOMKilled"))
     if code and state.get("Error") and not oom_killed:
