@@ -18,10 +18,10 @@ from pfcon.models import JobSpec
 from .compute import Harness
 from .engines import api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .kubernetes import NAMESPACE, KubernetesHarness
-from .slurm import job_directory, slurm_command
 from .waiting import eventually
 
 CONTAINERS = {"docker": docker_url, "podman": podman_url, "podman-rootless": podman_rootless_url}
+SCRIPTS = ("/slurm_script", "/slurm/startup")  # as slurmd calls a job's batch script, also in its own container
 
 
 def start_lasting(compute: Harness, script: str = "", **overrides: Any) -> JobSpec:
@@ -59,18 +59,17 @@ def end_keeper(compute: Harness, spec: JobSpec) -> None:
         name = pod["metadata"]["name"]
         status, answer = compute.cluster.ask("DELETE", f"api/v1/namespaces/{NAMESPACE}/pods/{name}")
         assert status in (200, 202), answer
-    elif isinstance(compute.engine, SlurmEngine):
-        number = os.readlink(job_directory(compute.storebase, spec.name) / "claim")
-        slurm_command(_conf(compute.engine), "scancel", "--batch", "--signal=KILL", number)
+    elif isinstance(compute.engine, SlurmEngine):  # to its controller, that signal would be a person's scancel
+        above = [parent for process in _processes(spec) for parent in psutil.Process(process).parents()]
+        scripts = {parent.pid for parent in above if " ".join(parent.cmdline()).endswith(SCRIPTS)}
+        assert scripts
+        for script in scripts:
+            os.kill(script, signal.SIGKILL)
     elif compute.name == "process":
         (process,) = _processes(spec)
         os.kill(psutil.Process(process).ppid(), signal.SIGKILL)
     else:
         pytest.skip(f"on {compute.name}, the engine itself keeps its jobs")
-
-
-def _conf(engine: SlurmEngine) -> str:
-    return next(word for word in engine._settings.prefix if word.startswith("SLURM_CONF=")).partition("=")[2]
 
 
 def _processes(spec: JobSpec) -> list[int]:
