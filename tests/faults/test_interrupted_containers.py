@@ -41,7 +41,7 @@ def work(request: pytest.FixtureRequest, start_server: StartServer) -> Iterator[
             users = UserObjects(storage, seen)
             work = Work(start_server("docker", **users.environ, **environ), users)
             work.prepare()
-            relay.delay = 0.01  # seconds
+            relay.delay = 0.03  # seconds
             yield work
 
 

@@ -39,7 +39,7 @@ def work(request: pytest.FixtureRequest, start_server: StartServer) -> Iterator[
         users = UserObjects(storage, urlsplit(url)._replace(netloc=f"127.0.0.1:{relay.port}").geturl())
         work = Work(start_server("process", **users.environ), users)
         work.prepare()
-        relay.delay = 0.01  # seconds
+        relay.delay = 0.03  # seconds
         yield work
 
 

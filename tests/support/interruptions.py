@@ -13,9 +13,9 @@ from .staged import StagedJob
 from .user_objects import UserObjects
 from .waiting import PATIENCE
 
-FILES = 120
+FILES = 48
 SOURCE = "home/bob/data"
-CONTENT = {f"d{number % 7}/f{number}": b"%d\n" % number * 400 for number in range(FILES)}
+CONTENT = {f"d{number % 7}/f{number}": b"%d\n" % number * 1000 for number in range(FILES)}
 LARGE = 60_000_000  # bytes of one more file where copying would be over at once
 
 
