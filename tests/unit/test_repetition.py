@@ -104,6 +104,21 @@ def test_an_operation_that_is_killed_runs_again_and_ends_well(service: JobServic
     assert engine.scheduled == 3
 
 
+def test_an_operation_that_is_killed_while_nobody_asks_runs_again(
+    service: JobService, engine: DeadlyEngine, parts: Parts
+) -> None:
+    engine.times = 1
+    service.submit_copy(REQUEST)
+
+    def ended() -> bool:
+        service.watch()
+        service.recover()
+        return record_of(parts, COPY).phase is Phase.FINAL
+
+    assert eventually(ended)
+    assert (record_of(parts, COPY).status, engine.scheduled) == (JobStatus.SUCCEEDED, 2)
+
+
 def test_an_operation_that_is_always_killed_is_undefined_in_the_end_and_can_be_posted_again(
     service: JobService, engine: DeadlyEngine, parts: Parts
 ) -> None:
