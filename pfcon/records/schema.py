@@ -26,7 +26,15 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 
 from pfcon.errors import StorageFull, Unreachable
 
-CONNECT_TIMEOUT = 15  # seconds
+# A PostgreSQL whose packets are lost, on its way or with its machine, is given up soon, and asked anew: TCP itself would
+# try ever less often, for a quarter of an hour. See "Parameter Key Words" of libpq's manual.
+POSTGRESQL_PATIENCE = {
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds for what was sent to be acknowledged
+    "keepalives_idle": 5,  # seconds of silence, where an answer is waited for
+    "keepalives_interval": 2,  # seconds
+    "keepalives_count": 3,
+}
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one, SQLite
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
@@ -96,7 +104,7 @@ def connect(url: str | None, directory: Path) -> Engine:
     sqlite = make_url(url).get_backend_name() == "sqlite"
     options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
     if url.startswith("postgresql"):
-        options["connect_args"] = {"connect_timeout": CONNECT_TIMEOUT}
+        options["connect_args"] = POSTGRESQL_PATIENCE
     engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
     if sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
