@@ -55,7 +55,7 @@ def test_it_leaves_the_data_of_a_job_that_may_be_another_pfcon_s(parts: Parts, c
     spec = running(parts, compute, signed=False)
     service = JobService(parts)
     service.start()
-    with pytest.raises(Conflict, match="has not made"):
+    with pytest.raises(Conflict, match="not deleted: another pfcon service has a job"):
         service.submit_delete(spec.jid, Resources())
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert parts.storebase.job(spec.jid).exists()

@@ -161,7 +161,13 @@ class SwarmEngine(ComputeEngine):
             service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
-        require_mine(name, state.request_of(service["Spec"]), mine)
+        require_mine(
+            name,
+            state.request_of(service["Spec"]),
+            mine,
+            service=state.service_of(service),
+            ended=lambda: state.has_ended(name, service, self._calls.tasks(service=service["ID"])),
+        )
         tasks = self._calls.tasks(service=service["ID"])
         if not tasks:  # they go with their service: it may have been removed between the two questions
             service = self._calls.service(service["ID"])

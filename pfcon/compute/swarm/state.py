@@ -12,7 +12,7 @@ from typing import Any
 
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase, time_of
-from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.docker_api.job import REQUEST_LABEL, SERVICE_LABEL
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
@@ -57,6 +57,11 @@ def request_of(labelled: dict[str, Any]) -> str:
     return str(labels_of(labelled).get(REQUEST_LABEL, ""))
 
 
+def service_of(service: dict[str, Any]) -> object:
+    """What is shown as JobSpec.service of a job; empty for one of an earlier release."""
+    return labels_of(service["Spec"]).get(SERVICE_LABEL, "")
+
+
 def request_of_task(task: dict[str, Any]) -> str:
     """JobSpec.request by a task of a job; empty where it can't be read."""
     return reading("a task of a job", lambda: request_of(task["Spec"]["ContainerSpec"]), lambda _: "")
@@ -87,6 +92,11 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
 def end_reason(service: dict[str, Any]) -> str:
     """Why pfcon ended the job; ``""`` where it did not."""
     return str(labels_of(service["Spec"]).get(END_LABEL, ""))
+
+
+def has_ended(name: str, service: dict[str, Any], tasks: list[dict[str, Any]]) -> bool:
+    """Whether a job is known to have ended."""
+    return job_info(name, service, tasks).status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
 def waits_for_node(task: dict[str, Any]) -> bool:
