@@ -15,9 +15,8 @@ from pfcon.errors import Absent, Conflict, Foreign
 from pfcon.models import JobId, JobStatus, Resources
 from pfcon.paths import StoreBase
 
-MARKED = {name: pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman", "podman-rootless")}
-ONE_NAME = [*MARKED.values(), *(pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swarm", "kubernetes"))]
-ONE_NAME.append("fake-kubernetes")
+REAL = ("docker", "podman", "podman-rootless", "swarm", "kubernetes")
+ONE_NAME = ["fake-kubernetes", *(pytest.param(name, marks=pytest.mark.engine(name)) for name in REAL)]
 OWN_NAMES = [
     "process",
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
