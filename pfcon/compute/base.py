@@ -60,7 +60,7 @@ class ComputeEngine(ABC):
 
     @abstractmethod
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """What the engine knows of a job now.
+        """What the engine knows of a job now; whether it was ``interrupted``, it tells everybody alike, also later.
 
         Raises ``Absent`` when it knows no job of that name; ``Foreign``, which is one, for a job that is not ``mine``:
         that one is not changed in any way, also by an engine that ends a hopeless job where it looks at it.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import test_compute
 import test_compute_confinement
 import test_compute_init
+import test_compute_interruptions
 import test_compute_jobs
 import test_compute_names
 import test_compute_needs
@@ -21,6 +22,7 @@ PARTS = [
     test_compute_needs,
     test_compute_confinement,
     test_compute_init,
+    test_compute_interruptions,
     test_compute_names,
     test_compute_order,
 ]

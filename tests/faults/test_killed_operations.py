@@ -1,5 +1,5 @@
-"""SIGKILL of the service, and of an operation's own process, at random moments: one final state, nothing half taken
-for whole, and a repeated POST completes it."""
+"""SIGKILL of the service, and of an operation's own process, at random moments: the operation ends well in the end, and
+nothing half is taken for whole."""
 
 import contextlib
 import os
@@ -39,13 +39,12 @@ def trees_are_equal(job: StagedJob) -> bool:
 
 
 def check_copy(job: StagedJob, ended: dict[str, str]) -> None:
-    """A copy job that says that it ended well did; one that did not left nothing that looks staged."""
+    """A copy job that says that it ended well did; one whose POST was interrupted before it was scheduled did not."""
     if ended["status"] == "finishedSuccessfully":
         assert trees_are_equal(job)
     else:
-        assert ended["status"] == "finishedWithError"
-        assert ended["message"]
-        assert not (job.key / "incoming").exists() or trees_are_equal(job)  # killed after its last step
+        assert (ended["status"], "post it again" in ended["message"]) == ("finishedWithError", True), ended
+        assert not (job.key / "incoming").exists()
     assert job.wait("copy") == ended
 
 
@@ -77,11 +76,7 @@ def test_a_copy_job_survives_kills_of_its_process(server: LiveServer) -> None:
         else:
             whole = aim(job, "copy", whole)
         ended = job.wait("copy")
-        check_copy(job, ended)
-        if ended["status"] != "finishedSuccessfully":
-            assert "SIGKILL" in ended["message"]
-        again = job.copied()
-        assert again["status"] == "finishedSuccessfully", again
+        assert ended["status"] == "finishedSuccessfully", ended
         assert trees_are_equal(job)
         job.delete()
         assert job.wait("delete")["status"] == "finishedSuccessfully"
@@ -107,9 +102,6 @@ def test_copy_and_delete_jobs_survive_kills_of_the_service(server: LiveServer) -
         server.kill()
         server.start()
         ended = job.wait("delete")
-        if ended["status"] != "finishedSuccessfully":
-            assert job.delete().status_code == 201
-            ended = job.wait("delete")
         assert ended["status"] == "finishedSuccessfully", ended
         assert not job.key.exists()
 
@@ -130,10 +122,6 @@ def test_a_delete_job_survives_kills_of_its_process(server: LiveServer) -> None:
         else:
             whole = aim(job, "delete", whole)
         ended = job.wait("delete")
-        if ended["status"] != "finishedSuccessfully":
-            assert "SIGKILL" in ended["message"]
-            assert job.delete().status_code == 201
-            ended = job.wait("delete")
         assert ended["status"] == "finishedSuccessfully", ended
         assert not job.key.exists()
     assert killed >= 2, "most deletions had ended before they were killed: the test shows less than it says"

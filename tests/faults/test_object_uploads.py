@@ -105,11 +105,8 @@ def test_a_killed_upload_goes_on_where_it_was(job: StagedJob, users: UserObjects
     assert eventually(lambda: len(users.names(job.output_dir)) == FILES // 2 and gate.stopped > 0)
     assert eventually(lambda: f"{FILES // 2} files" in job.get("upload").json()["compute"]["message"])
     assert job.kill_operation()
-    ended = job.wait("upload")
-    assert ended["status"] == "finishedWithError"
-    assert "SIGKILL" in ended["message"]
     gate.open()
-    assert job.uploaded()["message"].endswith(f"; {FILES // 2} of them were there already")
+    assert f"; {FILES // 2} of them were there already" in job.wait("upload")["message"]
     assert gate.passed == FILES - FILES // 2
     assert users.read(job.output_dir + "/") == files
 
@@ -130,9 +127,8 @@ def test_a_killed_upload_of_a_large_file_goes_on_with_its_pieces(
     assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PIECE).there()) == 2)
     assert users.names(job.output_dir) == []
     assert job.kill_operation()
-    assert job.wait("upload")["status"] == "finishedWithError"
     gate.open()
-    assert job.uploaded()["status"] == DONE
+    assert job.wait("upload")["status"] == DONE
     manifest = users.storage == "swift"  # another PUT
     assert gate.passed == pieces - 2 + manifest
     # On a connection of its own: Swift closes one that was idle for a minute.

@@ -155,9 +155,18 @@ class ServiceContainer(Container):
     def start(self) -> "ServiceContainer":
         """Create it, and wait until it answers."""
         self.create()
+        self._find()
+        return self
+
+    def restart(self) -> None:
+        """Stop it as an administrator does, start it again, and wait until it answers."""
+        self.client.stop(self.name)
+        self.client.start(self.name)
+        self._find()
+
+    def _find(self) -> None:
         self.port = int(self.inspect()["NetworkSettings"]["Ports"]["5005/tcp"][0]["HostPort"])
         self.await_answer()
-        return self
 
     def stop(self) -> None:
         """Remove it with its volume."""

@@ -140,6 +140,7 @@ def test_a_job_that_never_reached_cromwell_has_failed_in_the_end(compute: Cromwe
     path.write_text(json.dumps(json.loads(path.read_text()) | {"created_at": time.time() - LOST - 1}))
     info = compute.engine.info(spec.name)
     assert (info.status, info.message) == (JobStatus.FAILED, "Cromwell never got the job")
+    assert info.interrupted
     compute.engine.cancel(spec.name)
     compute.engine.remove(spec.name)
     assert compute.run(spec).status is JobStatus.SUCCEEDED

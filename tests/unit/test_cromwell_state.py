@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.cromwell import state
-from pfcon.compute.cromwell.state import End, end_of, message_of, refusal_of, status_of
+from pfcon.compute.cromwell.state import End, end_of, refusal_of, status_of, why_of
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 
 DATA = Path(__file__).parents[1] / "data" / "cromwell"
@@ -25,7 +25,7 @@ def metadata(name: str) -> dict[str, Any]:
 
 
 def message(end: End, *, cancelled: bool = False, refusal: str = "") -> str:
-    return message_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal)
+    return why_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal).message
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,27 @@ def test_the_message_tells_why(end: End, expected: str) -> None:
 def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     end = replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60))
     assert message(end) == "killed by signal SIGTERM; it may have reached its time limit of 60 min"
+
+
+@pytest.mark.parametrize(
+    ("end", "interrupted"),
+    [
+        (FAILED, False),
+        (replace(FAILED, code=139), False),
+        (replace(FAILED, code=137), True),
+        (replace(FAILED, code=143), True),
+        (replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60)), False),
+        (replace(FAILED, code=79), True),
+        (replace(FAILED, code=None, failures=("Unable to start job. Check the stderr file",)), False),
+        (replace(FAILED, code=None, failures=("The job was aborted from outside Cromwell",)), True),
+        (replace(FAILED, code=None, failures=("The compute backend terminated the job. If this termination",)), True),
+        (replace(FAILED, code=143, status="Aborted"), False),
+        (replace(FAILED, code=0, status="Succeeded"), False),
+    ],
+)
+def test_a_job_was_interrupted_when_it_was_killed_or_its_backend_lost_it(end: End, interrupted: bool) -> None:
+    assert why_of(end, SPEC, 60, cancelled=False).interrupted is interrupted
+    assert not why_of(end, SPEC, 60, cancelled=True).interrupted
 
 
 @pytest.mark.parametrize("status", ["Aborted", "Failed"])

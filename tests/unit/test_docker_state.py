@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.docker.state import START_PATIENCE, is_job, job_info, may_have_note
+from pfcon.compute.docker.state import LOST, START_PATIENCE, is_job, job_info, may_have_note, phase_of
+from pfcon.compute.docker_api.ends import Phase
 from pfcon.models import JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
@@ -19,6 +20,17 @@ RECORDED: dict[str, dict[str, Any]] = {
 ENGINES = pytest.mark.parametrize("engine", ["docker", "podman"])
 IMAGE = "local/pfcon-test:1"
 NAME = "pfcon-record"
+ZERO = "0001-01-01T00:00:00Z"
+BEGAN, ENDED = "2026-11-29T15:27:17.372522105Z", "2026-11-29T15:27:22.474237205Z"
+# What was told of containers that ran, and of one with an exit code of its own, once the engine, its containers and
+# their shims had been killed and it was started anew: recorded on Docker 20.10.24 and Podman 4.3.1, and as the source
+# of Podman 5 has it (libpod/container_internal.go, resetContainerState).
+RESET: dict[str, dict[str, Any]] = {
+    "docker": {"Status": "exited", "ExitCode": 255, "Error": "", "StartedAt": BEGAN, "FinishedAt": ENDED},
+    "podman": {"Status": "created", "ExitCode": 0, "Error": "", "StartedAt": BEGAN, "FinishedAt": ZERO},
+    "podman 5": {"Status": "exited", "ExitCode": 0, "Error": "", "StartedAt": BEGAN, "FinishedAt": ZERO},
+    "no exit file": {"Status": "exited", "ExitCode": -1, "Error": "", "StartedAt": BEGAN, "FinishedAt": ENDED},
+}
 
 
 def created(inspect: dict[str, Any]) -> datetime:
@@ -153,3 +165,50 @@ def test_a_container_is_a_job_only_under_its_whole_name_and_with_our_labels(engi
     for labels in ({"other": "x"}, None):
         inspect["Config"]["Labels"] = labels
         assert not is_job(inspect, NAME)
+
+
+def after_reset(what: str) -> dict[str, Any]:
+    return {**RECORDED["podman"]["exit 3"], "State": RESET[what]}
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("life", "interrupted"),
+    [
+        ("stopped", True),
+        ("exit 0", False),
+        ("exit 3", False),
+        ("exit 127", False),
+        ("segfault", False),
+    ],
+)
+def test_a_job_was_interrupted_when_somebody_else_s_signal_ended_it(engine: str, life: str, interrupted: bool) -> None:
+    assert info_of(RECORDED[engine][life]).interrupted is interrupted
+
+
+def test_a_job_that_pfcon_ended_was_not_interrupted() -> None:
+    assert not info_of(RECORDED["docker"]["stopped"], note="cancelled").interrupted
+
+
+def test_a_job_without_memory_was_interrupted_only_where_the_engine_does_not_know() -> None:
+    assert not info_of(RECORDED["docker"]["out of memory"]).interrupted
+    assert info_of(RECORDED["podman"]["out of memory"]).interrupted
+
+
+def test_a_job_that_can_never_start_was_not_interrupted_one_that_nobody_started_was() -> None:
+    assert not info_of(RECORDED["docker"]["start: no command"]).interrupted
+    assert info_of(RECORDED["podman"]["created"], age=2 * START_PATIENCE.total_seconds()).interrupted
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [("docker", "exit code 255"), ("podman", LOST), ("podman 5", LOST), ("no exit file", "exit code -1")],
+)
+def test_a_job_that_ran_when_its_machine_was_reset_was_interrupted(what: str, message: str) -> None:
+    info = info_of(after_reset(what))
+    assert (info.status, info.message, info.interrupted) == (JobStatus.FAILED, message, True)
+
+
+def test_what_ran_before_its_machine_was_reset_does_not_wait_to_be_started() -> None:
+    assert phase_of(after_reset("podman")) is Phase.ENDED
+    assert phase_of(RECORDED["podman"]["created"]) is Phase.WAITING

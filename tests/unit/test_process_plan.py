@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.process.plan import BASE_ENV, MARKER, State, make_plan, outcome, refuse, translate
+from pfcon.compute.process.plan import BASE_ENV, MARKER, State, make_plan, outcome, refuse, translate, was_interrupted
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
@@ -119,3 +119,24 @@ SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
 )
 def test_a_final_state_is_told_in_words(state: State, expected: tuple[JobStatus, str]) -> None:
     assert outcome(state) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"status": -9}, True),
+        ({"status": -15}, True),
+        ({"status": 137}, True),
+        ({"status": 143}, True),
+        ({"reason": "its supervisor has ended", "interrupted": True}, True),
+        ({"status": 0, "reason": "its supervisor was ended by SIGTERM", "interrupted": True}, True),
+        ({"status": -11}, False),
+        ({"status": 1}, False),
+        ({"status": -15, "reason": "cancelled"}, False),
+        ({"status": -9, "reason": "out of memory: used more than its limit of 5 MiB"}, False),
+        ({"reason": "no such command: x"}, False),
+        ({}, False),
+    ],
+)
+def test_a_job_that_others_have_ended_was_interrupted(state: State, expected: bool) -> None:
+    assert was_interrupted(state) is expected

@@ -58,11 +58,24 @@ def test_remove_ends_what_a_killed_supervisor_left(compute: Harness) -> None:
     assert not still_changes(compute.outgoing(spec) / "beat")
 
 
-def test_sigterm_to_the_supervisor_cancels(compute: Harness) -> None:
+def test_sigterm_to_the_supervisor_ends_the_job_and_is_no_cancellation(compute: Harness) -> None:
     spec = compute.shell('echo $PPID > "$1"/parent; sleep 600')
     compute.engine.schedule(spec)
     os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGTERM)
-    assert compute.wait(spec.name).message == "cancelled"
+    info = compute.wait(spec.name)
+    assert (info.status, info.interrupted) == (JobStatus.FAILED, True)
+    assert "ended by SIGTERM" in info.message
+
+
+def test_sigterm_to_the_supervisor_of_a_cancelled_job_changes_nothing(compute: Harness) -> None:
+    spec = compute.shell('echo $PPID > "$1"/parent; trap "echo heard" TERM; while :; do sleep 0.1; done')
+    compute.engine.schedule(spec)
+    parent = read_number(compute.outgoing(spec) / "parent")
+    compute.engine.cancel(spec.name)
+    assert eventually(lambda: "heard" in compute.engine.logs(spec.name, 5))
+    os.kill(parent, signal.SIGTERM)
+    info = compute.wait(spec.name)
+    assert (info.message, info.interrupted) == ("cancelled", False)
 
 
 SERVICE = """

@@ -1,5 +1,6 @@
 """The slurm engine with commands that only pretend: what no real Slurm does on demand."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -141,6 +142,24 @@ def test_a_controller_that_is_away_for_sure_leaves_nothing(cluster: Cluster) -> 
         cluster.folder(spec)
 
 
+@pytest.mark.parametrize(("state", "interrupted"), [("NODE_FAIL", True), ("FAILED", False)])
+def test_whether_a_job_was_interrupted_outlives_slurm_s_memory(cluster: Cluster, state: str, interrupted: bool) -> None:
+    spec = cluster.scheduled()
+    cluster.answer("rows", f"41|{state}|768|None|2026-11-21T08:03:20|pfcon {cluster.folder(spec).marker}|\n")
+    info = cluster.engine().info(spec.name)
+    assert (info.status, info.interrupted) == (JobStatus.FAILED, interrupted)
+    cluster.answer("rows", "")
+    assert cluster.engine().info(spec.name) == info
+
+
+def test_an_end_that_an_earlier_release_has_kept_is_no_interruption(cluster: Cluster) -> None:
+    spec = cluster.scheduled()
+    kept = {"status": "finishedWithError", "message": "its node failed", "finished_at": 1.0}
+    cluster.folder(spec).write("end.json", json.dumps(kept))
+    info = cluster.harness.engine.info(spec.name)
+    assert (info.status, info.message, info.interrupted) == (JobStatus.FAILED, "its node failed", False)
+
+
 def test_what_was_never_submitted_ends_and_can_never_begin(cluster: Cluster) -> None:
     cluster.answer("unanswered", "")
     spec = cluster.harness.spec(["true"])
@@ -149,6 +168,7 @@ def test_what_was_never_submitted_ends_and_can_never_begin(cluster: Cluster) -> 
     assert cluster.harness.engine.info(spec.name).status is JobStatus.NOT_STARTED
     info = cluster.engine(patience=-100).info(spec.name)  # more than the time of a command ago
     assert (info.status, info.message) == (JobStatus.FAILED, "it was not submitted to Slurm; post it again")
+    assert info.interrupted
     assert os.readlink(cluster.folder(spec).path / "claim") == "pfcon"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pfcon.compute.interruption import Why
 from pfcon.compute.slurm import outcome, rows
 from pfcon.compute.slurm.outcome import Exit, Seen, Site
 from pfcon.compute.slurm.queue import Queue
@@ -94,9 +95,9 @@ def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
     row = Row("6", "FAILED", unread="6|FAILED|three|")
     assert outcome.ended(SPEC, Seen(row, None), SITE)[:2] == (
         JobStatus.FAILED,
-        "Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|",
+        Why("Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|"),
     )
-    assert outcome.ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == "exit code 3"
+    assert outcome.ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == Why("exit code 3")
 
 
 def test_the_accounting_database_s_odd_code_is_told_of() -> None:
@@ -151,11 +152,16 @@ def test_an_unknown_state_is_undefined_and_warned_of(caplog: pytest.LogCaptureFi
 
 
 def end(state: str = "", code: int = 0, left: int | None = None, word: str = "", **seen: Any) -> tuple[JobStatus, str]:
+    status, why = end_of(state, code, left, word, **seen)
+    return status, why.message
+
+
+def end_of(state: str, code: int, left: int | None, word: str, **seen: Any) -> tuple[JobStatus, Why]:
     row = Row("7", state, code, end=AT, by=seen.pop("by", "")) if state else None
     exit_ = None if left is None else Exit(left, word, AT)
-    status, message, at = outcome.ended(SPEC, Seen(row, exit_, **seen), SITE)
+    status, why, at = outcome.ended(SPEC, Seen(row, exit_, **seen), SITE)
     assert at in (AT, None)
-    return status, message
+    return status, why
 
 
 @pytest.mark.parametrize("state", ["", "COMPLETED", "RUNNING", "FAILED", "OUT_OF_MEMORY"])
@@ -221,3 +227,41 @@ def test_what_nobody_tells_of_is_undefined() -> None:
 
 def test_messages_name_directories_as_nodes_see_them() -> None:
     assert str(PurePosixPath(SITE.directory)) in end("FAILED", -53)[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "interrupted"),
+    [
+        ({"state": "FAILED", "code": 3, "left": 3}, False),
+        ({"left": 139}, False),
+        ({"state": "FAILED", "code": -6}, False),
+        ({"left": 137}, True),
+        ({"left": 143}, True),
+        ({"state": "FAILED", "code": -9}, True),
+        ({"state": "FAILED", "code": -15}, True),
+        ({"state": "FAILED", "left": 137, "cancelled": True}, False),
+        ({"left": 125, "word": "aborted", "cancelled": True}, False),
+        ({"state": "CANCELLED", "code": -15, "by": "2001"}, False),
+        ({"left": 137, "slurm_log": CANCELLED}, False),
+        ({"state": "OUT_OF_MEMORY", "left": 137}, False),
+        ({"left": 137, "slurm_log": OOM}, False),
+        ({"state": "TIMEOUT", "left": 143}, False),
+        ({"left": 143, "slurm_log": TIME}, False),
+        ({"state": "DEADLINE", "code": -15}, False),
+        ({"state": "NODE_FAIL"}, True),
+        ({"left": 143, "slurm_log": "*** JOB 7 ON n1 CANCELLED AT x DUE TO NODE FAILURE ***"}, True),
+        ({"left": 143, "slurm_log": "*** JOB 7 ON n1 CANCELLED AT x DUE TO PREEMPTION ***"}, True),
+        ({"state": "PREEMPTED", "left": 143}, True),
+        ({"state": "BOOT_FAIL"}, True),
+        ({"state": "REVOKED"}, True),
+        ({"left": 125, "word": "aborted"}, True),
+        ({"state": "FAILED", "left": 3, "slurm_log": STEP}, False),
+        ({"state": "FAILED", "code": -53}, False),
+        ({"left": 125, "word": "no-launcher"}, False),
+        ({"left": 1, "launcher_log": "executable file `prog` not found in $PATH"}, False),
+    ],
+)
+def test_a_job_was_interrupted_when_its_end_was_not_its_own_doing(seen: dict[str, Any], interrupted: bool) -> None:
+    values: dict[str, Any] = {"state": "", "code": 0, "left": None, "word": "", **seen}
+    status, why = end_of(**values)
+    assert (status, why.interrupted) == (JobStatus.FAILED, interrupted), why.message

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pfcon.compute.swarm.args import END_LABEL
 from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, may_be_unstarted, own_tasks, waits_for_node
 from pfcon.models import JobInfo, JobStatus
 
@@ -181,3 +182,56 @@ def test_a_service_is_a_job_only_with_the_label_of_its_name() -> None:
     assert not is_job(service, service["ID"][:6])
     service["Spec"]["Labels"] = None
     assert not is_job(service, "pfcon-record")
+
+
+def exited(code: int) -> dict[str, Any]:
+    return {"State": "failed", "Err": f"task: non-zero exit ({code})", "ContainerStatus": {"ExitCode": code}}
+
+
+@pytest.mark.parametrize(
+    ("status", "interrupted"),
+    [
+        (exited(3), False),
+        (exited(139), False),
+        (exited(134), False),
+        (exited(143), True),
+        (exited(137), True),
+        (exited(255), True),  # its node's Docker came back after the machine was reset
+        ({"State": "failed", "Err": "starting container failed: no such file"}, False),
+        ({"State": "failed", "Err": "No such container: job.1.x"}, True),
+        ({"State": "rejected", "Err": "No such image: x"}, False),
+        ({"State": "rejected", "Err": "invalid mount config"}, False),
+        ({"State": "rejected", "Err": "assigned node no longer meets constraints"}, True),
+        ({"State": "shutdown"}, True),
+        ({"State": "orphaned"}, True),
+        ({"State": "remove"}, True),
+    ],
+)
+def test_a_job_was_interrupted_when_its_end_was_not_its_own_doing(status: dict[str, Any], interrupted: bool) -> None:
+    info = told(changed("running", **status))
+    assert (info.status, info.interrupted) == (JobStatus.FAILED, interrupted)
+
+
+def test_a_job_that_swarm_no_longer_wants_before_it_has_a_node_was_interrupted() -> None:
+    assert told(changed("no room", desired="shutdown")).interrupted
+
+
+def test_a_job_that_exceeds_its_memory_was_interrupted_only_where_nobody_knows() -> None:
+    assert not told(LIVES["out of memory"], oom=True).interrupted
+    assert told(LIVES["out of memory"]).interrupted
+
+
+@pytest.mark.parametrize("name", ["cancelled", "cancelled without a node"])
+def test_a_job_that_pfcon_ended_was_not_interrupted(name: str) -> None:
+    assert not told(LIVES[name]).interrupted
+
+
+@pytest.mark.parametrize(("code", "interrupted"), [(3, False), (137, True)])
+def test_of_workers_that_pfcon_ended_the_one_that_failed_counts(code: int, interrupted: bool) -> None:
+    life = changed("workers", 1, **exited(code))
+    own_tasks(life["tasks"])[0]["Status"]["State"] = "shutdown"
+    reason = "exit code 3" if code == 3 else "killed by signal SIGKILL"
+    life["service"]["Spec"]["Labels"][END_LABEL] = f"worker 2 of 3: {reason}"
+    info = told(life)
+    assert info.message == f"worker 2 of 3: {reason}"
+    assert info.interrupted is interrupted

@@ -132,8 +132,8 @@ class CromwellEngine(ComputeEngine):
             end = replace(end, code=self._code(workflow))
         refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
         self._remove_script(workflow)
-        message = state.message_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
-        return _info(claim, state.status_of(end.status)[0], message, end.finished_at)
+        why = state.why_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
+        return _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
 
     def _code(self, workflow: str) -> int | None:
         """The exit code that the task's script has left; Cromwell's metadata may lack it. None without one."""
@@ -253,9 +253,11 @@ class CromwellEngine(ComputeEngine):
             raise Unreachable(f"the cromwell engine can't {action}: {fault.strerror or fault}") from fault
 
 
-def _info(claim: Claim, status: JobStatus, message: str, finished_at: datetime | None = None) -> JobInfo:
+def _info(
+    claim: Claim, status: JobStatus, message: str, finished_at: datetime | None = None, *, interrupted: bool = False
+) -> JobInfo:
     spec = claim.spec
-    return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request)
+    return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request, interrupted)
 
 
 def _unseen(claim: Claim) -> JobInfo:
@@ -263,4 +265,4 @@ def _unseen(claim: Claim) -> JobInfo:
     if time.time() - claim.created_at < LOST:
         return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
     ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)
-    return _info(claim, JobStatus.FAILED, "Cromwell never got the job", ended)
+    return _info(claim, JobStatus.FAILED, "Cromwell never got the job", ended, interrupted=True)

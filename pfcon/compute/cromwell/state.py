@@ -1,12 +1,14 @@
 """From Cromwell's answers to a JobInfo. Pure."""
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute.cromwell.wdl import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
+from pfcon.compute.interruption import Why, was_killed
 from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobSpec, JobStatus
@@ -29,6 +31,11 @@ METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
 
 CANCELLED = "cancelled"
 _MAX_CAUSES = 10
+# The exit code that Cromwell itself writes for a task that has gone without one (``exit-code-timeout-seconds``;
+# DispatchedConfigAsyncJobExecutionActor in its source). A task's own 79 can't be told from it, and counts.
+_GONE = 79
+# What it says of a task that its backend has ended, in releases up to 51 and since (its CHANGELOG.md, 52).
+_ENDED_BY_BACKEND = re.compile(r"aborted from outside Cromwell|compute backend terminated the job")
 
 
 def status_of(text: str) -> tuple[JobStatus, str]:
@@ -104,20 +111,27 @@ def refusal_of(stderr: str) -> str:
     return next((reason for reason in reversed(said) if reason in REFUSALS), "")
 
 
-def message_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: str = "") -> str:
+def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: str = "") -> Why:
     """Why a job has failed; empty for one that succeeded. ``refusal``: that of ``refusal_of``."""
     status, _ = status_of(end.status)
     if status is not JobStatus.FAILED:
-        return ""
+        return Why("")
     if cancelled:
-        return CANCELLED
+        return Why(CANCELLED)
     if end.status == "Aborted":
-        return "aborted in Cromwell, not by pfcon"
+        return Why("aborted in Cromwell, not by pfcon")
     if refusal:
-        return _refusal_message(refusal, spec)
-    limit = mib_to_bytes(spec.resources.memory or 0)
+        return Why(_refusal_message(refusal, spec))
+    limit, late = mib_to_bytes(spec.resources.memory or 0), _time_message(end, minutes)
     reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
-    return (reason or "Cromwell tells no reason") + _time_message(end, minutes)
+    return Why((reason or "Cromwell tells no reason") + late, _gone(end) and not late)
+
+
+def _gone(end: End) -> bool:
+    """Whether a job was killed, or its backend has lost it."""
+    if end.code is not None and (end.code == _GONE or was_killed(end.code)):
+        return True
+    return any(_ENDED_BY_BACKEND.search(failure) for failure in end.failures)
 
 
 def _refusal_message(refusal: str, spec: JobSpec) -> str:

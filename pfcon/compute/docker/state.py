@@ -6,6 +6,7 @@ from typing import Any
 
 from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
+from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import exit_message, plain
@@ -16,6 +17,7 @@ _log = logging.getLogger(__name__)
 START_PATIENCE = timedelta(seconds=90)
 """A container that was created so long ago and has not started never will: ``schedule`` has given up by then."""
 
+LOST = "the container engine does not know how it ended, as after a restart of its machine"
 
 # State.Status of Docker (Engine API reference, ContainerInspect) and of Podman (podman-ps manual, "status").
 _PHASES = {
@@ -34,9 +36,14 @@ _PHASES = {
 
 
 def phase_of(inspect: dict[str, Any]) -> Phase:
-    """How far the container of an inspect answer is; logs a warning for a state nobody told us of."""
+    """How far the container of an inspect answer is; logs a warning for a state nobody told us of.
+
+    Podman 4.3 calls a container that ran when its machine was reset ``created`` again, but knows when it was started.
+    """
     status = str(inspect["State"].get("Status"))
     phase = _PHASES.get(status, Phase.UNKNOWN)
+    if phase is Phase.WAITING and time_of(inspect["State"].get("StartedAt")):
+        phase = Phase.ENDED
     if phase is Phase.UNKNOWN:
         _log.warning("container %s is in the unknown state %r", inspect.get("Name"), status)
     return phase
@@ -93,37 +100,38 @@ def job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None
 def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None) -> JobInfo:
     state = inspect["State"]
     phase = phase_of(inspect)
-    status, message, finished = JobStatus.STARTED, "", None
+    status, why, finished = JobStatus.STARTED, Why(""), None
     if phase is Phase.WAITING:
-        status, message = _waiting(inspect, now, note)
+        status, why = _waiting(inspect, now, note)
         finished = time_of(inspect.get("Created")) if status.final else None
     elif phase is Phase.ENDED or (phase is Phase.GOING and time_of(state.get("FinishedAt"))):
         finished = time_of(state.get("FinishedAt"))
-        message = note or _end_message(inspect)
-        status = JobStatus.FAILED if message else JobStatus.SUCCEEDED
+        why = Why(note) if note else _end(inspect)
+        status = JobStatus.FAILED if why.message else JobStatus.SUCCEEDED
     elif phase is not Phase.RUNNING:
-        status, message = JobStatus.UNDEFINED, f"the container is {state.get('Status')}"
+        status, why = JobStatus.UNDEFINED, Why(f"the container is {state.get('Status')}")
     elif state["Status"] != "running":
-        message = state["Status"]
+        why = Why(state["Status"])
     return JobInfo(
         name=name,
         status=status,
-        message=message,
+        message=why.message,
         image=inspect["Config"].get("Image") or "",
         argv=_argv(inspect),
         finished_at=finished,
         request=request_of(inspect),
+        interrupted=why.interrupted,
     )
 
 
-def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[JobStatus, str]:
+def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[JobStatus, Why]:
     error = inspect["State"].get("Error")
     if note or error:
-        return JobStatus.FAILED, note or _start_message(inspect, error)
+        return JobStatus.FAILED, Why(note or _start_message(inspect, error))
     created = time_of(inspect.get("Created"))
-    if created and now - created > START_PATIENCE:
-        return JobStatus.FAILED, "the container was created, but never started"
-    return JobStatus.NOT_STARTED, ""
+    if created and now - created > START_PATIENCE:  # whoever would have started it was killed
+        return JobStatus.FAILED, Why("the container was created, but never started", interrupted=True)
+    return JobStatus.NOT_STARTED, Why("")
 
 
 def _start_message(inspect: dict[str, Any], error: str) -> str:
@@ -131,15 +139,22 @@ def _start_message(inspect: dict[str, Any], error: str) -> str:
     return known or f"the container could not be started: {plain(error)}"
 
 
-def _end_message(inspect: dict[str, Any]) -> str:
-    """Why a job failed; empty for one that succeeded."""
+def _end(inspect: dict[str, Any]) -> Why:
+    """Why a job ended that pfcon did not end; empty for one that succeeded.
+
+    A Podman that comes back after its machine was reset knows no end of what ran: neither a time nor a code, which
+    newer ones tell as 0 with the state ``exited`` (resetContainerState in its source).
+    """
     state = inspect["State"]
+    if not time_of(state.get("FinishedAt")):
+        return Why(LOST, interrupted=True)
     code = int(state.get("ExitCode") or 0)
     oom_killed = bool(state.get("OOMKilled"))
     if code and state.get("Error") and not oom_killed:
-        return _start_message(inspect, state["Error"])
+        return Why(_start_message(inspect, state["Error"]))
     limit = (inspect.get("HostConfig") or {}).get("Memory") or 0
-    return exit_message(code, limit, oom_killed=oom_killed)
+    interrupted = was_killed(code, oom_killed=oom_killed) or was_lost(code)
+    return Why(exit_message(code, limit, oom_killed=oom_killed), interrupted)
 
 
 def _argv(inspect: dict[str, Any]) -> tuple[str, ...]:

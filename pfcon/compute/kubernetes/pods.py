@@ -1,16 +1,16 @@
 """From a pod of a job to what it tells of the job. Pure."""
 
 import re
-import signal
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.kubernetes.manifest import MARK_MOUNT
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import reading, utc
-from pfcon.compute.words import plain
+from pfcon.compute.words import plain, signal_name
 
 
 class Stage(Enum):
@@ -30,7 +30,8 @@ class Pod:
 
     message: why it is where it is, for users. alive: its container runs. placed: a node may be starting it, and tells
     of that a second later. told: whether it was told to end. begun: its container has run, there may be a log.
-    going_since: when it was told to be deleted, by the cluster or by somebody.
+    going_since: when it was told to be deleted, by the cluster or by somebody. interrupted: it failed, but neither by
+    itself nor for a limit.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Pod:
     begun: bool = False
     finished_at: datetime | None = None
     going_since: datetime | None = None
+    interrupted: bool = False
 
 
 # state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): what does not pass by itself.
@@ -73,6 +75,9 @@ _ENDED_BY_CLUSTER = {
     "UnexpectedAdmissionError": "its node did not admit it",
     "DeadlineExceeded": "it ran longer than its deadline",
 }
+_NO_ROOM = "OutOf"  # and a resource, as OutOfcpu: a kubelet that has less than the scheduler thought admits no pod
+# An eviction for what the pod itself has used up (pkg/kubelet/eviction/helpers.go); others are for the node's sake.
+_OWN_LIMIT = re.compile(r"exceed(?:s|ed) .*\blimit\b")
 # state.terminated.reason of a container whose command could not be run: dockershim's, and that of containerd and CRI-O.
 _NOT_STARTED = {"ContainerCannotRun", "StartError"}
 _NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]*\" (?:not found|is being deleted)")
@@ -95,12 +100,12 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
     now: dict[str, Any] = container.get("state") or {}
     ended: dict[str, Any] = now.get("terminated") or {}
     phase = status.get("phase")
-    finished = None
+    finished, interrupted = None, False
     if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
         stage, message = Stage.SUCCEEDED, ""
         finished = time_of(ended.get("finishedAt"))
     elif phase == "Failed" or ended:
-        stage, message = Stage.FAILED, _end_message(pod, status, ended, limit)
+        stage, (message, interrupted) = Stage.FAILED, _end(pod, status, ended, limit)
         finished = time_of(ended.get("finishedAt"))
     elif "running" in now:
         lost = phase == "Unknown" or status.get("reason") == "NodeLost"
@@ -119,6 +124,7 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
         begun=bool(ended) or "running" in now,
         finished_at=finished,
         going_since=_going_since(pod),
+        interrupted=interrupted,
     )
 
 
@@ -154,48 +160,47 @@ def _unplaced(status: dict[str, Any]) -> tuple[Stage, str]:
     return Stage.WAITING, "waiting for a node"
 
 
-def _end_message(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, Any], limit: str) -> str:
+def _end(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
     """Why a pod failed."""
     reason, text = str(status.get("reason") or ""), plain(str(status.get("message") or ""))
     by_cluster = _ENDED_BY_CLUSTER.get(reason)
     if by_cluster or (reason and not ended):
-        return f"{by_cluster or reason}: {text}" if text else by_cluster or reason
+        message = f"{by_cluster or reason}: {text}" if text else by_cluster or reason
+        own = reason == "DeadlineExceeded" or (reason == "Evicted" and _OWN_LIMIT.search(text))
+        return Why(message, interrupted=not own and bool(by_cluster or reason.startswith(_NO_ROOM)))
     for condition in status.get("conditions") or []:
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
-            return f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
+            message = f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
+            return Why(message, interrupted=True)
     since, finished = _going_since(pod), time_of(ended.get("finishedAt"))
     if since and (not finished or finished >= since):
-        return DELETED
+        return Why(DELETED, interrupted=True)
     if not ended:
-        return text or "its pod failed, and no reason was given"
-    return _exit_message(pod, ended, limit)
+        return Why(text or "its pod failed, and no reason was given", interrupted=True)
+    return _exit(pod, ended, limit)
 
 
-def _exit_message(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> str:
-    code = int(ended.get("exitCode") or 0)
-    name = _signal_name(code)
-    if ended.get("reason") == "OOMKilled":
-        return f"out of memory: {f'the job exceeded its limit of {limit}' if limit else 'its node has no more'}"
-    if ended.get("reason") in _NOT_STARTED:
+def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
+    code, reason = int(ended.get("exitCode") or 0), ended.get("reason")
+    name = signal_name(code)
+    if reason == "OOMKilled":
+        return Why(f"out of memory: {f'the job exceeded its limit of {limit}' if limit else 'its node has no more'}")
+    if reason in _NOT_STARTED:
         command = next(iter(((pod.get("spec") or {}).get("containers") or [{}])[0].get("command") or ()), "")
         text = str(ended.get("message") or "")
         if MARK_MOUNT in text:
-            return OTHER_CLAIM
+            return Why(OTHER_CLAIM)
         found = start_failure(text, _image(pod), str(command).replace("$$", "$"))
-        return found or f"its container could not be started: {plain(text)}"
-    if ended.get("reason") == "ContainerStatusUnknown":
-        return "its node lost track of it: it may have been restarted"
+        return Why(found or f"its container could not be started: {plain(text)}")
+    if reason == "ContainerStatusUnknown":
+        return Why("its node lost track of it: it may have been restarted", interrupted=True)
+    # containerd calls what it has lost Unknown, and so tells it from a job's own exit code.
+    lost = was_lost(code) and (reason == "Unknown" or not str(ended.get("containerID")).startswith("containerd:"))
     if name == "SIGKILL" and limit:
-        return f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit}"
-    return f"killed by signal {name}" if name else f"exit code {code}"
-
-
-def _signal_name(code: int) -> str:
-    """The name of the signal in an exit code as runtimes write it (128 + number), or empty."""
-    try:
-        return signal.Signals(code - 128).name
-    except ValueError:
-        return ""
+        message = f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit}"
+    else:
+        message = f"killed by signal {name}" if name else f"exit code {code}"
+    return Why(message, was_killed(code) or lost)
 
 
 def _image(pod: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pfcon.compute.interruption import Why
 from pfcon.compute.kubernetes.manifest import (
     DEADLINE,
     JOB_TYPE_LABEL,
@@ -156,8 +157,9 @@ def _job_info(view: View, now: datetime) -> JobInfo:
     why, failed = held.get("Failed") or held.get("FailureTarget"), at(view, Stage.FAILED)
     known = failed and (why or not all(pod.told for pod in failed)) and not any(pod.alive for pod in view.pods)
     if "Failed" in held or known:
-        message = _failure(view, why)
-        return replace(info, status=JobStatus.FAILED, message=message, finished_at=_finished(view, held.get("Failed")))
+        (message, interrupted), ended = _failure(view, why), _finished(view, held.get("Failed"))
+        info = replace(info, message=message, interrupted=interrupted)
+        return replace(info, status=JobStatus.FAILED, finished_at=ended)
     return _going(info, view, now)
 
 
@@ -215,7 +217,8 @@ def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     patience = timedelta(seconds=view.grace) + _patience(view)
     if untold(view) or (any(pod.alive or pod.placed for pod in view.pods) and now - note.at < patience):
         return replace(info, message=f"{note.reason}: being ended")
-    return replace(info, status=JobStatus.FAILED, message=note.reason, finished_at=note.at)
+    info = replace(info, message=note.reason, interrupted=note.lost)
+    return replace(info, status=JobStatus.FAILED, finished_at=note.at)
 
 
 def _patience(view: View) -> timedelta:
@@ -234,19 +237,20 @@ def _finished(view: View, condition: dict[str, Any] | None) -> datetime | None:
     return time_of(status.get("completionTime") or (condition or {}).get("lastTransitionTime"))
 
 
-def _failure(view: View, condition: dict[str, Any] | None) -> str:
+def _failure(view: View, condition: dict[str, Any] | None) -> Why:
     """Why a job failed: what its first failed pod tells, or else its own condition."""
     reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
-        return f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}"
+        return Why(f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}")
     failed = at(view, Stage.FAILED)
     if failed:
         first = min(failed, key=lambda pod: (pod.told, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
-        return f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
+        message = f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
+        return Why(message, first.interrupted)
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
-        return DELETED
-    return plain(text) or reason or "Kubernetes gives no reason"
+        return Why(DELETED, interrupted=True)
+    return Why(plain(text) or reason or "Kubernetes gives no reason")
 
 
 def _progress(view: View) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
+from pfcon.compute.interruption import was_killed
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.units import mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
-_KILLED = {sign * number + shell for number in (9, 15) for sign, shell in ((-1, 0), (1, 128))}
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -114,7 +114,7 @@ def outcome(state: State) -> tuple[JobStatus, str]:
 
 def was_interrupted(state: State) -> bool:
     """Whether a final state is of a job that neither ended by itself nor was ended by pfcon."""
-    return state.get("interrupted", False) or ("reason" not in state and state.get("status") in _KILLED)
+    return state.get("interrupted", False) or ("reason" not in state and was_killed(state.get("status", 0)))
 
 
 def _exit_message(status: int | None) -> str:

@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from pfcon.compute.interruption import Why
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.outcome import Exit
@@ -184,9 +185,10 @@ class JobFolder:
             found = json.loads(text)
             status, message = JobStatus(found["status"]), str(found["message"])
             at = found["finished_at"] and datetime.fromtimestamp(found["finished_at"], UTC)
+            interrupted = bool(found.get("interrupted"))
         except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
             return None
-        return JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request)
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request, interrupted)
 
     def order_end(self) -> bool:
         """Have the script end its container by itself; whether it is one that obeys."""
@@ -195,7 +197,7 @@ class JobFolder:
             self.write(ORDER, "end\n")
         return obeys
 
-    def keep_end(self, status: JobStatus, message: str, at: datetime) -> None:
+    def keep_end(self, status: JobStatus, why: Why, at: datetime) -> None:
         """Write the end down: Slurm forgets. The job's environment goes first.
 
         A container may have outlived what Slurm knows of its job: it is told to end, too.
@@ -204,7 +206,8 @@ class JobFolder:
             self.order_end()
         for name in _WITH_ENVIRONMENT:
             (self.path / name).unlink(missing_ok=True)
-        self.write("end.json", json.dumps({"status": status, "message": message, "finished_at": at.timestamp()}))
+        end = {"status": status, **why._asdict(), "finished_at": at.timestamp()}
+        self.write("end.json", json.dumps(end))
 
     def text_tail(self, name: str) -> str:
         """The last part of a text file; empty without one."""

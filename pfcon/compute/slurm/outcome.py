@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from pfcon.compute.interruption import Why, was_killed
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.slurm.rows import Row
 from pfcon.compute.words import exit_message, plain
@@ -56,11 +57,11 @@ _WAITING = {
     "PartitionInactive": "waiting: the partition is inactive",
 }
 _ENDS = {
-    "NODE_FAIL": "its node failed",
-    "PREEMPTED": "stopped by Slurm in favour of another job (preempted)",
-    "BOOT_FAIL": "its node did not start",
-    "DEADLINE": "Slurm could not end it before its deadline",
-    "REVOKED": "another cluster of the federation took it",
+    "NODE_FAIL": Why("its node failed", interrupted=True),
+    "PREEMPTED": Why("stopped by Slurm in favour of another job (preempted)", interrupted=True),
+    "BOOT_FAIL": Why("its node did not start", interrupted=True),
+    "DEADLINE": Why("Slurm could not end it before its deadline"),
+    "REVOKED": Why("another cluster of the federation took it", interrupted=True),
 }
 # What slurmstepd writes into the job's slurm.log; it tells the reason also when nobody else knows any more.
 _EVIDENCE = {
@@ -158,15 +159,15 @@ def never_reason(row: Row) -> str:
     return f"{text} ({row.reason})" if text else row.reason
 
 
-def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, str, datetime | None]:
-    """Status, message and time of the end. The script's own success counts; for the rest Slurm's state comes first."""
+def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, datetime | None]:
+    """Status, reason and time of the end. The script's own success counts; for the rest Slurm's state comes first."""
     row, exit_ = seen.row, seen.exit
     at = exit_.at if exit_ else row.end if row else None
     state = row.state if row else ""
     if (exit_ and exit_.status == 0) or (not exit_ and state == "COMPLETED"):
-        return JobStatus.SUCCEEDED, "", at
+        return JobStatus.SUCCEEDED, Why(""), at
     if not row and not exit_ and not (seen.cancelled or _evident(seen)):
-        return JobStatus.UNDEFINED, "", None
+        return JobStatus.UNDEFINED, Why(""), None
     return JobStatus.FAILED, _reason(spec, seen, site), at
 
 
@@ -174,35 +175,38 @@ def _evident(seen: Seen) -> str:
     return next((state for state, pattern in _EVIDENCE.items() if pattern.search(seen.slurm_log)), "")
 
 
-def _reason(spec: JobSpec, seen: Seen, site: Site) -> str:
+def _reason(spec: JobSpec, seen: Seen, site: Site) -> Why:
     word = seen.exit.word if seen.exit else ""
     state = seen.row.state if seen.row and seen.row.state not in ("", "FAILED", "COMPLETED") else _evident(seen)
     if word == _ABORTED and not state and _STEP_CANCELLED.search(seen.slurm_log):
         state = "CANCELLED"
     code = seen.exit.status if seen.exit else seen.row.code if seen.row else 0
     if word in _SCRIPT:
-        message = _SCRIPT[word].format(program=site.program, launcher=site.launcher)
+        why = Why(_SCRIPT[word].format(program=site.program, launcher=site.launcher))
     elif state == "OUT_OF_MEMORY":
         limit = spec.resources.memory
-        message = "out of memory: the job exceeded " + (f"its limit of {limit} MiB" if limit else "what Slurm gave it")
+        what = f"its limit of {limit} MiB" if limit else "what Slurm gave it"
+        why = Why(f"out of memory: the job exceeded {what}")
     elif seen.cancelled:
-        message = "cancelled"
+        why = Why("cancelled")
     elif state == "TIMEOUT":
-        message = _time_limit(spec.resources.minutes)
+        why = Why(_time_limit(spec.resources.minutes))
     elif state == "CANCELLED":
         by = f" by user {seen.row.by}" if seen.row and seen.row.by else ""
-        message = f"cancelled in Slurm{by}, not by pfcon"
+        why = Why(f"cancelled in Slurm{by}, not by pfcon")
     elif state in _ENDS:
-        message = _ENDS[state]
+        why = _ENDS[state]
     elif word == _ABORTED:
         said = seen.slurm_log.strip().rpartition("\n")[2]
         message = "Slurm ended its workers, or could not start them" + (f": {said}" if said else "")
+        why = Why(message, interrupted=True)
     elif seen.row and seen.row.unread and not seen.exit:
         said = plain(seen.row.unread)
-        message = f"Slurm says {seen.row.state}; what else it says of the job can't be read: {said}"
+        why = Why(f"Slurm says {seen.row.state}; what else it says of the job can't be read: {said}")
     else:
-        message = _start_failure(seen.launcher_log, spec) or _code_message(code, spec, site)
-    return message
+        started = _start_failure(seen.launcher_log, spec)
+        why = Why(started) if started else _by_code(code, spec, site)
+    return why
 
 
 def _time_limit(minutes: int | None) -> str:
@@ -218,15 +222,16 @@ def _start_failure(text: str, spec: JobSpec) -> str | None:
     return start_failure(text.replace('\\"', '"'), image, command)
 
 
-def _code_message(code: int, spec: JobSpec, site: Site) -> str:
+def _by_code(code: int, spec: JobSpec, site: Site) -> Why:
     if code == -NO_LOG:
-        return (
+        return Why(
             f"Slurm could not write the job's log: {site.directory} has to be there on the nodes (STOREBASE), and "
             "writable for the user who submits"
         )
     if code == OUTSIDE:
-        return (
+        return Why(
             "the job's script did not find its directory: it ran outside of its container (a node without oci.conf), "
             "or was started twice"
         )
-    return exit_message(128 - code if code < 0 else code, mib_to_bytes(spec.resources.memory or 0), oom_killed=False)
+    limit = mib_to_bytes(spec.resources.memory or 0)
+    return Why(exit_message(128 - code if code < 0 else code, limit, oom_killed=False), was_killed(code))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from pfcon.compute.interruption import Why
 from pfcon.compute.slurm import outcome
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
@@ -40,7 +41,7 @@ class Watch:
             return end
         exit_ = folder.exit()
         if exit_ and exit_.status == 0:
-            return self._keep(folder, spec, JobStatus.SUCCEEDED, "", exit_.at)
+            return self._keep(folder, spec, JobStatus.SUCCEEDED, Why(""), exit_.at)
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
             return self._unsubmitted(folder, spec)
@@ -52,7 +53,8 @@ class Watch:
         status, message = outcome.active(row)
         if outcome.never(row) and folder.age() > self.patience and folder.bar():
             self.commands.run(["scancel", row.id])
-            return self._keep(folder, spec, JobStatus.FAILED, f"Slurm can't run it: {outcome.never_reason(row)}")
+            why = Why(f"Slurm can't run it: {outcome.never_reason(row)}")
+            return self._keep(folder, spec, JobStatus.FAILED, why)
         if status is JobStatus.STARTED:
             folder.keep_begun()
         elif status is JobStatus.NOT_STARTED and folder.begun():
@@ -62,9 +64,10 @@ class Watch:
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """A job whose submission is going on, was cut short, or has no answer yet."""
         if folder.has("cancel") and folder.bar():
-            return self._keep(folder, spec, JobStatus.FAILED, "cancelled")
+            return self._keep(folder, spec, JobStatus.FAILED, Why("cancelled"))
         if folder.age() > self.patience + self.commands.timeout and folder.bar():
-            return self._keep(folder, spec, JobStatus.FAILED, "it was not submitted to Slurm; post it again")
+            why = Why("it was not submitted to Slurm; post it again", interrupted=True)
+            return self._keep(folder, spec, JobStatus.FAILED, why)
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)
 
     def _ended(self, folder: JobFolder, spec: JobSpec, row: Row | None) -> JobInfo:
@@ -85,9 +88,9 @@ class Watch:
         )
         program = LAUNCHERS[self.launcher].program
         where = outcome.Site(self.launcher, program, str(self.nodes_folder))
-        status, message, at = outcome.ended(spec, seen, where)
+        status, why, at = outcome.ended(spec, seen, where)
         if status is not JobStatus.UNDEFINED:
-            return self._keep(folder, spec, status, message, at)
+            return self._keep(folder, spec, status, why, at)
         message = f"Slurm has forgotten job {folder.id}, and nothing tells how it ended (asked: {', '.join(asked)})"
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
@@ -106,7 +109,9 @@ class Watch:
         return accounting_row(number, self.commands.run(accounting_command(number)))
 
     def _keep(
-        self, folder: JobFolder, spec: JobSpec, status: JobStatus, message: str, at: datetime | None = None
+        self, folder: JobFolder, spec: JobSpec, status: JobStatus, why: Why, at: datetime | None = None
     ) -> JobInfo:
-        folder.keep_end(status, message, at or datetime.fromtimestamp(time.time(), UTC))
-        return folder.end(spec) or JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request)
+        at = at or datetime.fromtimestamp(time.time(), UTC)
+        folder.keep_end(status, why, at)
+        kept = folder.end(spec)
+        return kept or JobInfo(spec.name, status, why.message, spec.image, spec.argv, at, spec.request, why.interrupted)

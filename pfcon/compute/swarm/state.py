@@ -12,7 +12,8 @@ from typing import Any
 
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase, time_of
-from pfcon.compute.docker_api.job import REQUEST_LABEL, SERVICE_LABEL
+from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
@@ -44,6 +45,7 @@ _WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # De
 _NO_IMAGE = "No such image"
 _NODE_CHANGED = "no longer meets constraints"  # said by Swarm's manager, of a task that may have run
 _EXITED = "task: non-zero exit"
+_CONTAINER_GONE = "No such container"  # somebody has removed it
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -55,11 +57,6 @@ def is_job(service: dict[str, Any], name: str) -> bool:
 def request_of(labelled: dict[str, Any]) -> str:
     """JobSpec.request of a job, by its service's specification or its task's ContainerSpec; empty for others'."""
     return str(labels_of(labelled).get(REQUEST_LABEL, ""))
-
-
-def service_of(service: dict[str, Any]) -> object:
-    """What is shown as JobSpec.service of a job; empty for one of an earlier release."""
-    return labels_of(service["Spec"]).get(SERVICE_LABEL, "")
 
 
 def request_of_task(task: dict[str, Any]) -> str:
@@ -83,7 +80,7 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
         try:
             worker = _Worker(task, oom_killed=False, unstarted="")
             int(task.get("Slot") or 0), task["ID"] + task["DesiredState"], container_of(task)
-            (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.failure()
+            (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.why()
         except FAULTS as fault:
             return unread("a task of the job, as Swarm tells of it,", fault)
     return ""
@@ -92,11 +89,6 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
 def end_reason(service: dict[str, Any]) -> str:
     """Why pfcon ended the job; ``""`` where it did not."""
     return str(labels_of(service["Spec"]).get(END_LABEL, ""))
-
-
-def has_ended(name: str, service: dict[str, Any], tasks: list[dict[str, Any]]) -> bool:
-    """Whether a job is known to have ended."""
-    return job_info(name, service, tasks).status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
 def waits_for_node(task: dict[str, Any]) -> bool:
@@ -132,7 +124,7 @@ def failed_worker(
     workers = _workers(tasks, oom_killed, unstarted)
     if all(worker.ended for worker in workers):
         return ""
-    return _failure(workers)
+    return _failure(workers).message
 
 
 def job_info(
@@ -163,11 +155,11 @@ def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, b
         return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     reason = end_reason(service)
+    interrupted, finished = False, None
     if not all(worker.ended for worker in workers) or not begun:
         status, message = _going(workers, reason)
-        finished = None
     else:
-        status, message = _ended(workers, reason)
+        status, message, interrupted = _ended(workers, reason)
         times = [found for worker in workers if (found := worker.time)]
         finished = max(times, default=time_of(service.get("UpdatedAt")))
     return JobInfo(
@@ -178,6 +170,7 @@ def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, b
         argv=(*(container.get("Command") or ()), *(container.get("Args") or ())),
         finished_at=finished,
         request=request_of(spec),
+        interrupted=interrupted,
     )
 
 
@@ -212,31 +205,44 @@ class _Worker:
             return "Swarm is stopping it: its node was drained or is away, or the service was changed"
         return f"{_told(self.task)}: {plain(error)}" if error else _told(self.task)
 
-    def failure(self) -> str:
-        """Why one failed that has ended; ``""`` for one that succeeded."""
+    def why(self) -> Why:
+        """Why one failed that has ended; empty for one that succeeded.
+
+        What Swarm's manager, or a node that is away or goes, has ended is not the worker's own doing.
+        """
         state, error = _state(self.task), str(self.task["Status"].get("Err") or "")
         image, command = image_and_command(self.task)
         if state == "rejected" and _NO_IMAGE in error:
-            return (
+            return Why(
                 f"image {image}: its node does not have it and could not fetch it from its registry: "
                 f"check its name, and the node's access ({plain(error)})"
             )
         if state == "rejected" and _NODE_CHANGED in error:
-            return f"Swarm took it off its node, which has changed: {plain(error)}"
+            return Why(f"Swarm took it off its node, which has changed: {plain(error)}", interrupted=True)
         if state == "failed" and error.startswith(_EXITED):
-            limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
-            return self.unstarted or exit_message(_exit_code(self.task), int(limit), oom_killed=self.oom_killed)
+            return Why(self.unstarted) if self.unstarted else self._by_code()
         known = init.lacking(error, podman=False) or start_failure(error, image, command)
-        return known or ": ".join(part for part in (_told(self.task), plain(error)) if part)
+        if known:
+            return Why(known)
+        told = ": ".join(part for part in (_told(self.task), plain(error)) if part)
+        return Why(told, state not in ("complete", "failed", "rejected") or _CONTAINER_GONE in error)
+
+    def _by_code(self) -> Why:
+        code = _exit_code(self.task)
+        limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
+        interrupted = was_killed(code, oom_killed=self.oom_killed) or was_lost(code)
+        return Why(exit_message(code, int(limit), oom_killed=self.oom_killed), interrupted)
 
 
 def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, str]) -> list[_Worker]:
     return [_Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], "")) for task in own_tasks(tasks)]
 
 
-def _failure(workers: list[_Worker]) -> str:
-    """The failure of the first worker that has one."""
-    return _each(workers, [worker.failure() if worker.ended else "" for worker in workers])
+def _failure(workers: list[_Worker], reason: str = "") -> Why:
+    """The failure of the first worker that has one, or that of the one which is the reason."""
+    whys = [worker.why() if worker.ended else Why("") for worker in workers]
+    told = [Why(_of(number, workers, why.message), why.interrupted) for number, why in enumerate(whys, 1)]
+    return next((why for why in told if why.message and reason in ("", why.message)), Why(""))
 
 
 def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
@@ -246,20 +252,20 @@ def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
     status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
     if reason:
         return status, f"being stopped: {reason}"
-    return status, _failure(workers) or _each(workers, [worker.progress() for worker in workers])
+    progress = (_of(number, workers, worker.progress()) for number, worker in enumerate(workers, 1))
+    return status, _failure(workers).message or next(filter(None, progress), "")
 
 
-def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
-    message = reason or _failure(workers)
-    return (JobStatus.FAILED if message else JobStatus.SUCCEEDED), message
+def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str, bool]:
+    """Where pfcon has ended the job because a worker failed, that one's failure is the reason."""
+    why = _failure(workers, reason)
+    message = reason or why.message
+    return (JobStatus.FAILED if message else JobStatus.SUCCEEDED), message, why.interrupted
 
 
-def _each(workers: list[_Worker], messages: list[str]) -> str:
-    """The first message there is; of several workers, with which one it is."""
-    for number, message in enumerate(messages, 1):
-        if message:
-            return message if len(workers) == 1 else f"worker {number} of {len(workers)}: {message}"
-    return ""
+def _of(number: int, workers: list[_Worker], message: str) -> str:
+    """What is told of a worker; of several, with which one it is."""
+    return f"worker {number} of {len(workers)}: {message}" if message and len(workers) > 1 else message
 
 
 def _has_ended(task: dict[str, Any]) -> bool:
