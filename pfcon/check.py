@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 
 from pfcon.compute.engines import make_engine
+from pfcon.compute.signing import Signer
 from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
@@ -22,6 +23,7 @@ def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("settings", lambda: f"{settings.mode.value} mode, storage {storage.name.value}"),
         ("storeBase", lambda: _storebase(storebase)),
+        ("service", lambda: f"{Signer(storebase).service_id()} is its id, which its jobs carry on the engine"),
         ("records", lambda: _records(settings, storebase)),
         ("storage", storage.check),
         ("engine", engine.check),

@@ -54,9 +54,18 @@ class Absent(PfconError):
 
 
 class Foreign(Absent):
-    """What has the name of the job is another pfcon's: to this one it is absent, and never shown or touched."""
+    """What has the name of the job is another pfcon's: to this one it is absent, and never shown or touched.
+
+    ``service``: the id that it carries, empty where it has none; anybody may have written it. ``ended``: whether it is
+    known to have ended.
+    """
 
     status = 409
+
+    def __init__(self, message: str, *, service: str = "", ended: bool = False) -> None:
+        super().__init__(message)
+        self.service = service
+        self.ended = ended
 
 
 class Conflict(PfconError):

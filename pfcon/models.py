@@ -150,6 +150,7 @@ class JobSpec:
     request (a hex digest): an engine stores it with the job and gives it back in ``JobInfo.request``.
     ``env_file`` names where the service keeps ``env`` while the job waits for its engine; engines get ``env`` itself.
     ``attempt`` counts the runs of an operation, which pfcon runs again when it was interrupted.
+    ``service`` is the id of the service that makes the job: engines show it to people.
     """
 
     name: str
@@ -166,6 +167,7 @@ class JobSpec:
     secrets: tuple[Secret, ...] = ()
     env_file: str = ""
     attempt: int = 1
+    service: str = ""
 
     @property
     def outputs(self) -> PurePosixPath | None:
@@ -197,6 +199,7 @@ class JobSpec:
             secrets=tuple(Secret(s["name"], PurePosixPath(s["target"])) for s in raw.get("secrets", ())),
             env_file=raw.get("env_file", ""),
             attempt=raw.get("attempt", 1),
+            service=raw.get("service", ""),
         )
 
 

@@ -11,7 +11,7 @@ from pfcon.api.forms import read_form
 from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
 from pfcon.api.sync_jobs import job_id, post_plugin_job
 from pfcon.api.transfers import incoming_body, outputs_response
-from pfcon.errors import Absent
+from pfcon.errors import Absent, Foreign
 from pfcon.models import JobId, JobInfo, JobKind
 
 Answer = tuple[dict[str, Any], int]
@@ -104,9 +104,11 @@ class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         return {"compute": serial.compute(info, jid, logs)}
 
     def delete(self, jid: str) -> tuple[str, int]:
-        """Stop the job and forget it; its data stay. No such job is as good as a deleted one."""
+        """Stop the job and forget it; its data stay. No such job is as good as a deleted one, but for another's."""
         try:
             current().jobs.remove(job_id(jid), self._kind, with_data=False)
+        except Foreign:
+            raise
         except Absent:
             return "", 204
         return "", 204

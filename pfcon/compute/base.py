@@ -6,6 +6,7 @@ The docstrings are the contract; ``tests/contract/test_compute.py`` runs it agai
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from pfcon.compute.signing import is_service_id
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Foreign, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
@@ -61,8 +62,8 @@ class ComputeEngine(ABC):
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """What the engine knows of a job now; whether it was ``interrupted``, it tells everybody alike, also later.
 
-        Raises ``Absent`` when it knows no job of that name, or none that is ``mine``: that one is not changed in any
-        way, also by an engine that ends a hopeless job where it looks at it.
+        Raises ``Absent`` when it knows no job of that name; ``Foreign``, which is one, for a job that is not ``mine``:
+        that one is not changed in any way, also by an engine that ends a hopeless job where it looks at it.
         """
 
     @abstractmethod
@@ -95,10 +96,18 @@ class ComputeEngine(ABC):
         """Ask the engine for a sign of life; give back one line that says what answered."""
 
 
-def require_mine(name: str, request: str, mine: Mine) -> None:
-    """Raise Foreign for a job that has the name, but is somebody else's."""
+def require_mine(
+    name: str, request: str, mine: Mine, *, service: object = "", ended: Callable[[], bool] = lambda: False
+) -> None:
+    """Raise Foreign for a job that has the name, but is somebody else's.
+
+    ``service``: the id of its service, as the engine shows it; what can't be one is left out. ``ended``: tells
+    whether it has ended, without changing it.
+    """
     if not mine(request):
-        raise Foreign(f"there is no job {name}; what has that name is not of this pfcon")
+        named = service if isinstance(service, str) and is_service_id(service) else ""
+        message = f"there is no job {name}; what has that name is not of this pfcon"
+        raise Foreign(message, service=named, ended=ended())
 
 
 def all_mounts(spec: JobSpec) -> tuple[Mount, ...]:

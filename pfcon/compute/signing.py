@@ -3,6 +3,10 @@
 A request carries a signature of itself and of the job's name. The key lies in storeBase, so that all services of one
 storeBase have it, and so that their jobs are known again when their records are lost or SECRET_KEY has changed.
 
+A service's id is derived from the key: it needs no file of its own, all processes of a storeBase have the same, and it
+stays when the records are lost. Every job carries it where a person can read it. It decides nothing: anybody can write
+it, and only the signature tells whose a job is. Nothing of the key can be learned from it.
+
 .pfcon/job-signing/key     32 random bytes, made once, readable by the service's user alone
 """
 
@@ -10,6 +14,7 @@ import errno
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -21,7 +26,13 @@ from pfcon.paths import StoreBase
 _FOLDER = "job-signing"  # below .pfcon
 KEY_NAME = f"{_FOLDER}/key"
 _KEY_BYTES = 32
+_ID = re.compile(r"[0-9a-f]{12}")  # short enough to read out: services on one engine are few
 _MAC_DIGITS = 40  # hexadecimal: 160 bits. With it a request has 138 characters; Cromwell's labels take 255
+
+
+def is_service_id(text: str) -> bool:
+    """Whether a text may be the id of a service."""
+    return _ID.fullmatch(text) is not None
 
 
 class Signer:
@@ -43,6 +54,10 @@ class Signer:
         """Whether ``request`` is what ``sign`` made for a job of that name."""
         bare, _, mac = request.rpartition(".")
         return bool(bare) and hmac.compare_digest(mac.encode(), self._mac(name, bare).encode())
+
+    def service_id(self) -> str:
+        """The public id of the service that has this storeBase: 12 hexadecimal digits."""
+        return hmac.new(self._get_key(), b"service", hashlib.sha256).hexdigest()[:12]  # no job's text: it has no NUL
 
     def _mac(self, name: str, request: str) -> str:
         text = f"{name}\0{request}".encode("utf-8", "surrogateescape")

@@ -6,10 +6,10 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from pfcon.background import BackgroundPool
-from pfcon.errors import Absent, Conflict, PfconError, StorageFull, Unreachable
+from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull, Unreachable
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.ownership import any_of_ours, signed_request, that_of
+from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
@@ -112,20 +112,22 @@ class Deleter:
         return record.phase is not Phase.FINAL
 
     def _runs_unrecorded(self, jid: JobId, kind: JobKind) -> bool:
-        """Whether the engine runs a job that has no record, because that is in another database, or lost."""
+        """Whether the engine runs a job that has no record, because that is in another database, or lost.
+
+        One that this service has not signed may be its own for all that, made before its key or its records were lost:
+        where nothing speaks of the data but that job, they stay while it runs.
+        """
         name, engine = kind.engine_name(jid), self._parts.engine_of(kind)
-        with suppress(Absent):
+        try:
             return not _has_ended(engine.info(name, any_of_ours(self._parts, name)))
-        if any(self._journal.get(jid, other) for other in SIBLINGS) or not self._parts.storebase.job(jid).is_taken():
-            return False
-        with suppress(Absent):
-            if _has_ended(engine.info(name)):
+        except Foreign as found:
+            spoken_of = any(self._journal.get(jid, other) for other in SIBLINGS)
+            if found.ended or spoken_of or not self._parts.storebase.job(jid).is_taken():
                 return False
-            raise Conflict(
-                f"the engine runs a job named {name} that this pfcon has not made, and that may use the data of {jid}: "
-                "end it there first"
-            )
-        return False
+            reason = in_the_way(self._parts, name, found)
+            raise Conflict(f"the data of {jid} may be in use and are not deleted: {reason}") from None
+        except Absent:
+            return False
 
     def stop(self, jid: JobId, kind: JobKind) -> None:
         """Cancel a job and wait for its end. Raises Unreachable when that does not come."""

@@ -45,6 +45,7 @@ def operation_spec(parts: Parts, jid: JobId, kind: JobKind, request: str, limits
         labels=parts.options.labels,
         request=request,
         secrets=secrets,
+        service=parts.signer.service_id(),
     )
 
 

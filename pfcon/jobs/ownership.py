@@ -1,8 +1,10 @@
 """Which job on an engine is this pfcon's: that of a record by its request, others by the signature of theirs."""
 
 from pfcon.compute.base import Mine
+from pfcon.errors import Foreign
 from pfcon.jobs.parts import Parts, request_id
-from pfcon.records import Record
+from pfcon.models import JobId, JobKind
+from pfcon.records import Phase, Record
 
 
 def signed_request(parts: Parts, name: str, digest: str, claim: str) -> str:
@@ -27,3 +29,30 @@ def any_of_ours(parts: Parts, name: str, *records: Record | None) -> Mine:
     """Every job that a service of this storeBase has made under a name, recorded or not."""
     known = [that_of(parts, record) for record in records if record is not None]
     return lambda request: parts.signer.has_signed(name, request) or any(mine(request) for mine in known)
+
+
+def in_the_way(parts: Parts, name: str, found: Foreign) -> Foreign:
+    """What a client is told of a job that another service has made: whose it is, and nothing else of it.
+
+    The id is what the engine shows; a job that shows this service's own was not made by it all the same.
+    """
+    own = not found.service or found.service == parts.signer.service_id()
+    service = "another pfcon service" if own else f"another pfcon service ({found.service})"
+    message = (
+        f"{service} has a job named {name} on this engine, which this one ({parts.signer.service_id()}) neither shows "
+        "nor touches: end and delete it there; and give each CUBE a prefix of its own for its job ids, or each pfcon "
+        "an engine of its own"
+    )
+    return Foreign(message, service=found.service, ended=found.ended)
+
+
+def was_ours(parts: Parts, jid: JobId, kind: JobKind, *kinds: JobKind) -> bool:
+    """Whether a record says that this service had that job, or one of the other kinds: then it is simply gone.
+
+    So is an operation whose name an earlier release gave to a plugin job of this service, which has it still.
+    """
+    if any(parts.journal.get(jid, one) for one in (kind, *kinds)):
+        return True
+    name = kind.engine_name(jid)
+    same = parts.journal.get(JobId(name), JobKind.PLUGIN)
+    return same is not None and same.name == name and same.phase is not Phase.REMOVED

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pfcon.compute.base import Mine
-from pfcon.errors import Absent, Conflict, PfconError, StorageFull
+from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull
 from pfcon.jobs.conclusion import seal_outputs
-from pfcon.jobs.ownership import any_of_ours, that_of
+from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of, was_ours
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.taking_back import TakeBacks
 from pfcon.jobs.trash import discard
@@ -69,12 +69,18 @@ class Remover:
         self._parts.environments.drop(record.spec)
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
-        """Remove a job that only the engine knows. Raises Absent when it does not either, or has another's."""
+        """Remove a job that only the engine knows. Raises Absent when it does not either.
+
+        Where it has another service's of that name, and this one has no record of the jid at all, Foreign: then nothing
+        is deleted. A jid that has a record was this service's own; clients delete until that is answered as done.
+        """
         name = kind.engine_name(jid)
         mine = any_of_ours(self._parts, name)
         try:
             self._parts.engine_of(kind).info(name, mine)
-        except Absent:
+        except Absent as found:
+            if isinstance(found, Foreign) and not was_ours(self._parts, jid, kind, *JobKind):
+                raise in_the_way(self._parts, name, found) from None
             if with_data:
                 discard(self._parts.storebase.job(jid))
             raise Absent(f"there is no job {jid}") from None

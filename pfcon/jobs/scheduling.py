@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, StorageFull, Unreachable
+from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs import conclusion
 from pfcon.jobs.fetching import Fetches
-from pfcon.jobs.ownership import any_of_ours, that_of
+from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.repetition import is_interrupted, run_again
@@ -82,6 +82,8 @@ class Scheduler:
                 ours = any_of_ours(self._parts, spec.name)
                 try:
                     found = engine.info(spec.name, lambda its: its == spec.request or ours(its))
+                except Foreign as foreign:
+                    raise Conflict(str(in_the_way(self._parts, spec.name, foreign))) from None
                 except Absent:
                     raise conflict from None  # it is not pfcon's, or has gone by now
             if found.request == spec.request:

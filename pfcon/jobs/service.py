@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pfcon import __version__
-from pfcon.errors import Absent, InvalidFields, StorageFull, Unreachable
+from pfcon.errors import Absent, Foreign, InvalidFields, StorageFull, Unreachable
 from pfcon.jobs import deletion, trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.deletion import Deleter, Deletions
-from pfcon.jobs.ownership import any_of_ours
+from pfcon.jobs.ownership import any_of_ours, in_the_way, was_ours
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
@@ -99,7 +99,8 @@ class JobService:
     def status(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
         """What is known of a job now, and the last lines of its log.
 
-        Raises Absent when there is no such job, Unreachable when that can't be told now.
+        Raises Absent when there is no such job, Foreign when another service has one of that name, and this one never
+        had; Unreachable when that can't be told now.
         """
         if kind is JobKind.DELETE and deletion.waiting(jid) in self._remover.unwritten:
             return deletion.deleted(jid), ""
@@ -119,7 +120,9 @@ class JobService:
         try:
             engine, ours = self._parts.engine_of(kind), any_of_ours(self._parts, name)
             return engine.info(name, ours), engine.logs(name, self._parts.options.logs_tail, ours)
-        except Absent:
+        except Absent as found:
+            if isinstance(found, Foreign) and not was_ours(self._parts, jid, kind):
+                raise in_the_way(self._parts, name, found) from None
             raise Absent(f"there is no {kind.value} job {jid}") from None
 
     def outputs(self, jid: JobId, job_output_path: str | None) -> Outputs:
@@ -170,8 +173,8 @@ class JobService:
     def remove(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
         """Stop a job if it runs, and remove it; each step is repeatable.
 
-        Raises Absent when neither the records nor the engine know the job, Unreachable when the engine does not
-        answer: then the removal goes on by itself later.
+        Raises Absent when neither the records nor the engine know the job, Foreign as ``status`` does, Unreachable when
+        the engine does not answer: then the removal goes on by itself later.
         """
         patience = time.monotonic() + REMOVAL_WAIT
         waited = False

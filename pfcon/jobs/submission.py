@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pfcon.command import plugin_argv
-from pfcon.errors import Absent, Conflict, InvalidFields, Refused
+from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, Refused
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.copies import Copies
-from pfcon.jobs.ownership import any_of_ours, signed_request
+from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
@@ -127,19 +127,25 @@ class Submitter:
         return self._submission(ready, self._scheduler.schedule(ready, spec))
 
     def _make_way(self, claimed: Claimed) -> None:
-        """Remove what an earlier job of that jid left on the engine and in storeBase."""
+        """Remove what an earlier job of that jid left on the engine and in storeBase.
+
+        Raises Conflict, and removes nothing, where another job is in the way of this one.
+        """
         job = self._parts.storebase.job(claimed.record.jid)
         if claimed.previous is None and not job.is_taken():
             return
         name = claimed.record.name
-        if claimed.previous is None:
-            try:
-                found = self._parts.engine_of(JobKind.PLUGIN).info(name, any_of_ours(self._parts, name))
-            except Absent:
+        mine = any_of_ours(self._parts, name, claimed.previous)
+        try:
+            found = self._parts.engine_of(JobKind.PLUGIN).info(name, mine)
+        except Foreign as foreign:
+            raise Conflict(str(in_the_way(self._parts, name, foreign))) from None
+        except Absent:
+            if claimed.previous is None:
                 log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
-            else:
-                if not found.status.final:
-                    raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")
+        else:
+            if claimed.previous is None and not found.status.final:
+                raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")
         self._remover.clear(claimed)
         discard(job)
 
@@ -192,6 +198,7 @@ class Submitter:
             user=user,
             labels=options.labels,
             request=request_key,
+            service=self._parts.signer.service_id(),
         )
 
     def _submission(self, record: Record, info: JobInfo) -> Submission:

@@ -9,7 +9,7 @@ from support.foreign import foreign_job
 from support.waiting import eventually
 
 from pfcon.compute.signing import Signer
-from pfcon.errors import Absent, Conflict
+from pfcon.errors import Absent, Conflict, Foreign
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus
 
 
@@ -26,7 +26,7 @@ def goes_on(compute: Harness, spec: JobSpec) -> bool:
 
 
 def test_what_is_not_the_callers_is_absent_and_goes_on(compute: Harness) -> None:
-    spec = start(compute, request="digest.claim")
+    spec = start(compute, request="digest.claim", service="0123456789ab")
     seen: list[str] = []
 
     def not_mine(request: str) -> bool:
@@ -40,8 +40,9 @@ def test_what_is_not_the_callers_is_absent_and_goes_on(compute: Harness) -> None
         lambda: compute.engine.logs(spec.name, 10, not_mine),
     ]
     for ask in asks:
-        with pytest.raises(Absent):
+        with pytest.raises(Foreign) as foreign:
             ask()
+        assert (foreign.value.service, foreign.value.ended) == ("0123456789ab", False)
     assert set(seen) == {"digest.claim"}
     assert not compute.engine.info(spec.name).status.final
     assert goes_on(compute, spec)
@@ -68,8 +69,9 @@ def test_what_others_have_made_under_the_name_is_never_touched(compute: Harness)
     spec = compute.spec(["true"], name=f"pfcon-test-{uuid.uuid4().hex[:12]}")
     with foreign_job(compute, spec.name, forged=False) as is_untouched:
         for ask in (compute.engine.info, compute.engine.cancel):
-            with pytest.raises(Absent):
+            with pytest.raises(Absent) as absent:
                 ask(spec.name)
+            assert not isinstance(absent.value, Foreign)  # no pfcon has made it
         compute.engine.remove(spec.name)
         if not compute.name.startswith("slurm"):  # Slurm has no unique names
             with pytest.raises(Conflict):

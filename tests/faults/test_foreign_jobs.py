@@ -13,6 +13,7 @@ URLS = {"docker": docker_url, "podman": podman_url, "swarm": swarm_url}
 FORGED = {
     "org.chrisproject.job_type": "plugin",
     "org.chrisproject.pfcon.request": f"{'a' * 64}.{'b' * 32}.{'c' * 40}",
+    "org.chrisproject.pfcon.service": "0123456789ab",
 }
 
 
@@ -37,17 +38,25 @@ def foreign(engine: str, name: str, labels: dict[str, str]) -> Iterator[Callable
             client.remove_container(container, force=True)
 
 
-@pytest.mark.parametrize("labels", [{}, FORGED], ids=["no-label", "forged-label"])
+@pytest.mark.parametrize("forged", [False, True], ids=["no-label", "forged-label"])
 @pytest.mark.parametrize("engine", URLS)
-def test_what_is_foreign_is_a_conflict_and_never_touched(
-    engine: str, labels: dict[str, str], start_server: StartServer
-) -> None:
+def test_what_is_foreign_is_a_conflict_and_never_touched(engine: str, forged: bool, start_server: StartServer) -> None:
     api, jid = Api(start_server(engine).url), new_jid()
+    labels = {**FORGED, "org.chrisproject.pfcon.name": jid} if forged else {}
     with foreign(engine, jid, labels) as is_untouched:
-        assert api.submit(jid, "true", ZIP).status_code == 409
-        assert api.get(f"jobs/{jid}/").status_code == 404
-        assert api.delete(f"jobs/{jid}/").status_code == 404
+        posted = api.submit(jid, "true", ZIP)
+        assert posted.status_code == 409
+        asked = api.get(f"jobs/{jid}/")
+        if forged:
+            for answer in (asked, api.delete(f"jobs/{jid}/"), api.delete(f"pluginjobs/{jid}/")):
+                assert answer.status_code == 409
+                assert answer.json() == posted.json() == {"message": posted.json()["message"]}
+            assert f"another pfcon service (0123456789ab) has a job named {jid}" in posted.json()["message"]
+        else:
+            assert asked.status_code == api.delete(f"jobs/{jid}/").status_code == 404
+            assert api.delete(f"pluginjobs/{jid}/").status_code == 204
         assert api.post("deletejobs/", {"jid": jid}).status_code == 201
+        assert api.delete(f"pluginjobs/{jid}/").status_code == 204  # that the jid is this one's own is known by now
         assert is_untouched()
     assert api.submit(jid, "true", ZIP).status_code == 201
     assert api.wait(jid)["status"] == "finishedSuccessfully"

@@ -11,6 +11,7 @@ from support.waiting import PATIENCE
 
 import pfcon
 from pfcon.compute import engines
+from pfcon.compute.signing import Signer
 from pfcon.errors import ConfigurationError
 from pfcon.paths import StoreBase
 from pfcon.settings.model import EngineName
@@ -51,9 +52,9 @@ def test_check_says_how_each_part_is(tmp_path: Path) -> None:
     done = run("check", **DEVELOPMENT, STOREBASE_MOUNT=str(tmp_path))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == [
-        *("ok      settings", "ok      storeBase", "ok      records", "ok      storage", "ok      engine")
-    ]
+    parts = ("settings", "storeBase", "service", "records", "storage", "engine")
+    assert [line.split(":")[0] for line in lines] == [f"ok      {part}" for part in parts]
+    assert Signer(StoreBase(tmp_path)).service_id() in lines[2]
 
 
 def test_check_fails_where_a_part_fails_and_goes_on_with_the_others(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.compute import Harness, make_harness
 from support.parts import make_parts
 
-from pfcon.errors import Absent
+from pfcon.errors import Absent, Foreign
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus
@@ -66,8 +67,9 @@ def test_a_plugin_whose_name_is_that_of_another_job_s_operation_is_not_touched(
     compute.names.append(spec.name)
     service = JobService(parts)
     for ask in (lambda: service.status(JobId(jid[: -len(kind) - 1]), kind), lambda: remove(service, jid, kind)):
-        with pytest.raises(Absent):
+        with pytest.raises(Absent) as gone:
             ask()
+        assert gone.value.status == 404  # it is no other service's
     assert runs(compute, spec.name)
 
 
@@ -82,11 +84,26 @@ def test_what_no_record_speaks_of_and_nobody_has_signed_is_not_answered_for(
 ) -> None:
     spec = compute.shell("sleep 600", request=request_kept)
     compute.engine.schedule(spec)
+    data = parts.storebase.job(spec.jid)
+    data.make()
     service = JobService(parts)
-    with pytest.raises(Absent):
+    with pytest.raises(Foreign, match="another pfcon service has a job"):
         service.status(spec.jid, JobKind.PLUGIN)
-    with pytest.raises(Absent):
-        service.remove(spec.jid, JobKind.PLUGIN, with_data=False)
+    with pytest.raises(Foreign, match="another pfcon service has a job"):
+        service.remove(spec.jid, JobKind.PLUGIN, with_data=True)
+    assert data.exists()
+    assert runs(compute, spec.name)
+
+
+def test_a_job_that_was_this_one_s_is_gone_whoever_has_its_name_now(parts: Parts, compute: Harness) -> None:
+    spec = recorded(parts, compute, compute.shell("sleep 600"), signed=True)
+    service = JobService(parts)
+    service.remove(spec.jid, JobKind.PLUGIN, with_data=False)
+    compute.engine.schedule(replace(spec, request="another.one"))
+    for ask in (service.status, partial(service.remove, with_data=True)):
+        with pytest.raises(Absent) as gone:
+            ask(spec.jid, JobKind.PLUGIN)
+        assert gone.value.status == 404
     assert runs(compute, spec.name)
 
 
@@ -105,6 +122,6 @@ def test_a_signed_label_that_was_copied_to_another_name_is_not_answered_for(part
     spec, other = compute.shell("sleep 600"), compute.shell("true")
     spec = replace(spec, request=parts.signer.sign(other.name, "digest.claim"))
     compute.engine.schedule(spec)
-    with pytest.raises(Absent):
+    with pytest.raises(Foreign):
         JobService(parts).status(spec.jid, JobKind.PLUGIN)
     assert runs(compute, spec.name)

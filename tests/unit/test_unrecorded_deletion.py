@@ -9,11 +9,13 @@ from support.compute import HEARTBEAT, Harness, make_harness
 from support.parts import make_parts
 from support.waiting import eventually
 
+from pfcon.compute.base import Mine, anyone
+from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Conflict, Refused
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.removal import Remover
-from pfcon.models import JobKind, JobSpec, JobStatus, Resources
+from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
 
@@ -55,10 +57,37 @@ def test_it_leaves_the_data_of_a_job_that_may_be_another_pfcon_s(parts: Parts, c
     spec = running(parts, compute, signed=False)
     service = JobService(parts)
     service.start()
-    with pytest.raises(Conflict, match="has not made"):
+    with pytest.raises(Conflict, match="not deleted: another pfcon service has a job"):
         service.submit_delete(spec.jid, Resources())
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert parts.storebase.job(spec.jid).exists()
+
+
+def test_it_deletes_the_data_once_that_job_has_ended_and_leaves_the_job(parts: Parts, compute: Harness) -> None:
+    spec = running(parts, compute, signed=False)
+    compute.engine.cancel(spec.name)
+    ended = compute.wait(spec.name)
+    service = JobService(parts)
+    service.start()
+    service.submit_delete(spec.jid, Resources())
+    assert eventually(lambda: service.status(spec.jid, JobKind.DELETE)[0].status is JobStatus.SUCCEEDED)
+    assert not parts.storebase.job(spec.jid).exists()
+    assert compute.engine.info(spec.name) == ended
+
+
+class OnlyPassive(ProcessEngine):
+    """One that may not be asked for what is another's: on some engines, to look is to act."""
+
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+        assert mine is not anyone
+        return super().info(name, mine)
+
+
+def test_another_s_job_is_not_looked_at(parts: Parts, compute: Harness) -> None:
+    spec = running(parts, compute, signed=False)
+    service = JobService(replace(parts, engine=OnlyPassive(parts.storebase)))
+    with pytest.raises(Conflict, match="not deleted: another pfcon service has a job"):
+        service.submit_delete(spec.jid, Resources())
 
 
 def failed(parts: Parts, record: Record, meanwhile: Callable[[], object]) -> None:

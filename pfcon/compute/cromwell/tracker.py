@@ -72,7 +72,7 @@ class Tracker:
         claim = self.known(name)
         if claim is None:
             raise Absent(f"Cromwell has no job {name}")
-        require_mine(name, claim.spec.request, mine)
+        require_mine(name, claim.spec.request, mine, service=claim.spec.service)
         return claim
 
     def workflow(self, claim: Claim, *, wait: bool = False) -> str:

@@ -23,7 +23,7 @@ OPTIONS: dict[str, object] = {"backend": BACKEND, "read_from_cache": False, "wri
 """Workflow options. Without the last two, a job that equals an earlier one would get its end instead of a run."""
 
 NAME_LABEL, STORE_LABEL, CLAIM_LABEL = "pfcon-job", "pfcon-store", "pfcon-claim"
-REQUEST_LABEL, KIND_LABEL = "pfcon-request", "pfcon-kind"
+REQUEST_LABEL, KIND_LABEL, SERVICE_LABEL = "pfcon-request", "pfcon-kind", "pfcon-service"
 
 NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED = "no such command", "not executable", "not mounted"
 REFUSALS = {NO_COMMAND: 127, NOT_EXECUTABLE: 126, NOT_MOUNTED: 125}
@@ -154,4 +154,5 @@ def labels(spec: JobSpec, root: PurePosixPath, token: str) -> dict[str, str]:
         CLAIM_LABEL: token,
         KIND_LABEL: spec.kind.value,
     }
-    return found | ({REQUEST_LABEL: spec.request} if spec.request else {})
+    kept = {REQUEST_LABEL: spec.request, SERVICE_LABEL: spec.service}
+    return found | {key: value for key, value in kept.items() if value}

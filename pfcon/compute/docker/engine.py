@@ -181,7 +181,13 @@ class DockerEngine(ComputeEngine):
         found = self._calls.inspect(container)
         if not state.is_job(found, container):
             raise Absent(f"there is no job {name}; a container that is not pfcon's has that name")
-        require_mine(name, state.request_of(found), mine)
+        require_mine(
+            name,
+            state.request_of(found),
+            mine,
+            service=state.service_of(found),
+            ended=lambda: state.phase_of(found) is Phase.ENDED,
+        )
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known[name] = (found["Id"], state.request_of(found))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute.docker_api.ends import Phase, time_of
-from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
+from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import labels_of, reading
@@ -62,6 +62,11 @@ def is_job(inspect: dict[str, Any], name: str) -> bool:
 def request_of(inspect: dict[str, Any]) -> str:
     """JobSpec.request of the job; empty for one of another pfcon version."""
     return str(labels_of(inspect["Config"]).get(REQUEST_LABEL, ""))
+
+
+def service_of(inspect: dict[str, Any]) -> object:
+    """What is shown as JobSpec.service of the job; empty for one of an earlier release."""
+    return labels_of(inspect["Config"]).get(SERVICE_LABEL, "")
 
 
 def may_have_note(inspect: dict[str, Any]) -> bool:

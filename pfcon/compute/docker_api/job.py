@@ -9,6 +9,7 @@ from pfcon.models import JobSpec, Mount, User
 
 JOB_TYPE_LABEL = "org.chrisproject.job_type"
 REQUEST_LABEL = "org.chrisproject.pfcon.request"
+SERVICE_LABEL = "org.chrisproject.pfcon.service"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -30,7 +31,8 @@ def require_runnable(spec: JobSpec) -> None:
 
 def labels(spec: JobSpec) -> dict[str, str]:
     """The site's labels and pfcon's own."""
-    return {**dict(spec.labels), JOB_TYPE_LABEL: spec.kind.value, REQUEST_LABEL: spec.request}
+    own = {JOB_TYPE_LABEL: spec.kind.value, REQUEST_LABEL: spec.request}
+    return {**dict(spec.labels), **own, **({SERVICE_LABEL: spec.service} if spec.service else {})}
 
 
 def needs_image_user(user: User | None) -> bool:

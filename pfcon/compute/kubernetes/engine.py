@@ -173,7 +173,9 @@ class KubernetesEngine(ComputeEngine):
         job = self._calls.job(name)
         if not state.is_job(job):
             raise Absent(f"there is no job {name}; a Job that is not pfcon's has that name")
-        require_mine(name, state.request_of(job), mine)
+        require_mine(
+            name, state.request_of(job), mine, service=state.service_of(job), ended=lambda: state.has_ended(job)
+        )
         return state.view_of(job, self._calls.pods_of(name))
 
     def _overdue(self, view: View) -> str:

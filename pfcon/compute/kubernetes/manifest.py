@@ -10,6 +10,7 @@ from pfcon.models import JobSpec, Mount, Resources, Secret, User
 from pfcon.settings.model import KubernetesSettings
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
+SERVICE_LABEL = "chrisproject.org/pfcon-service"  # a label: people select by it
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
 PODS_ANNOTATION = "chrisproject.org/pfcon-pods"  # the uids of a job's pods, where the server may make others
 CONTAINER = "job"
@@ -53,7 +54,8 @@ def job_manifest(
     is a Secret that the site has made, mounted by reference: this service needs no right to read or write any.
     mark: of a StoreMark, which the claim has to hold.
     """
-    labels = {**dict(spec.labels), JOB_TYPE_LABEL: spec.kind.value}
+    own = {JOB_TYPE_LABEL: spec.kind.value, **({SERVICE_LABEL: spec.service} if spec.service else {})}
+    labels = {**dict(spec.labels), **own}
     workers = spec.resources.workers
     return {
         "apiVersion": "batch/v1",

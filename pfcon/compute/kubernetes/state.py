@@ -16,6 +16,7 @@ from pfcon.compute.kubernetes.manifest import (
     JOB_TYPE_LABEL,
     PODS_ANNOTATION,
     REQUEST_ANNOTATION,
+    SERVICE_LABEL,
     argv_of,
     container_of,
     memory_limit,
@@ -91,6 +92,11 @@ def is_job(job: dict[str, Any]) -> bool:
 def request_of(job: dict[str, Any]) -> str:
     """JobSpec.request of a Job; empty for one that is not pfcon's."""
     return str(labels_of(job["metadata"], "annotations").get(REQUEST_ANNOTATION, ""))
+
+
+def service_of(job: dict[str, Any]) -> object:
+    """What is shown as JobSpec.service of a Job; empty for one of an earlier release."""
+    return labels_of(job["metadata"], "labels").get(SERVICE_LABEL, "")
 
 
 def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:

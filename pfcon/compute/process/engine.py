@@ -146,7 +146,8 @@ class ProcessEngine(ComputeEngine):
     @contextlib.contextmanager
     def _open(self, name: str, mine: Mine) -> Iterator[JobFolder]:
         with self._open_any(name) as job:
-            require_mine(name, job.spec().request, mine)
+            spec = job.spec()
+            require_mine(name, spec.request, mine, service=spec.service, ended=lambda: "finished_at" in job.state())
             yield job
 
     def _open_any(self, name: str) -> JobFolder:

@@ -182,7 +182,8 @@ class SlurmEngine(ComputeEngine):
 
     def _open(self, name: str, mine: Mine) -> JobFolder:
         folder = self._open_any(name)
-        require_mine(name, folder.spec().request, mine)
+        spec = folder.spec()
+        require_mine(name, spec.request, mine, service=spec.service, ended=lambda: folder.has("end.json"))
         return folder
 
     def _open_any(self, name: str) -> JobFolder:

@@ -72,6 +72,7 @@ def queue_rows(text: str) -> Iterator[Row]:
         state, status, reason, end, comment = parts
         code = _code(status)
         marker = comment.removesuffix("|").removeprefix(COMMENT) if comment.startswith(COMMENT) else ""
+        marker = marker.partition(" ")[0]  # the id of the service is for people
         unread = _unread(line) if code is None else ""
         yield Row(number, state.upper(), code or 0, _reason(reason), _time(end), marker, unread=unread)
 

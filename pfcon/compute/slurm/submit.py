@@ -14,7 +14,7 @@ from pfcon.units import millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
 _BLOCK, _BLOCKS = 64 * 1024, 16  # bytes, and how many of them are read before a log's size is looked at
-COMMENT = "pfcon "  # begins the comment of every job; its marker follows
+COMMENT = "pfcon "  # begins the comment of every job; its marker follows, and the id of its service
 
 
 def cores(resources: Resources) -> int:
@@ -29,7 +29,7 @@ def sbatch_words(spec: JobSpec, job: Placed, settings: SlurmSettings) -> list[st
     """
     options = {
         "job-name": spec.name,
-        "comment": COMMENT + job.marker,
+        "comment": f"{COMMENT}{job.marker} {spec.service}".rstrip(),
         "chdir": "/",
         "output": _literal(job.directory / "slurm.log"),
         "open-mode": "append",

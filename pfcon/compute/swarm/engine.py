@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import time_of
-from pfcon.compute.docker_api.job import needs_image_user
+from pfcon.compute.docker_api.job import SERVICE_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
@@ -18,6 +18,7 @@ from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import args, nodes, state
 from pfcon.compute.unanswered import NoAnswer, maybe_created
+from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.settings.model import ComputeSettings
@@ -161,11 +162,22 @@ class SwarmEngine(ComputeEngine):
             service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
-        require_mine(name, state.request_of(service["Spec"]), mine)
+        require_mine(
+            name,
+            state.request_of(service["Spec"]),
+            mine,
+            service=labels_of(service["Spec"]).get(SERVICE_LABEL),
+            ended=lambda: self._has_ended(name, service),
+        )
         tasks = self._calls.tasks(service=service["ID"])
         if not tasks:  # they go with their service: it may have been removed between the two questions
             service = self._calls.service(service["ID"])
         return service, tasks
+
+    def _has_ended(self, name: str, service: dict[str, Any]) -> bool:
+        """Whether a service's job is known to have ended, whoever has made it: nothing is done about it."""
+        info = state.job_info(name, service, self._calls.tasks(service=service["ID"]))
+        return info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""
