@@ -26,8 +26,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 
 from pfcon.errors import StorageFull, Unreachable
 
-# A PostgreSQL whose packets are lost, on its way or with its machine, is given up soon, and asked anew: TCP itself would
-# try ever less often, for a quarter of an hour. See "Parameter Key Words" of libpq's manual.
+# A PostgreSQL whose packets are lost, on their way or with its machine, is given up soon, and asked anew: TCP itself
+# would try ever less often, for a quarter of an hour. See "Parameter Key Words" in libpq's manual.
 POSTGRESQL_PATIENCE = {
     "connect_timeout": 10,  # seconds
     "tcp_user_timeout": 10_000,  # milliseconds for what was sent to be acknowledged
