@@ -25,7 +25,7 @@ class ComputeEngine(ABC):
     """Runs jobs. One object serves all threads of a process; it connects on first use.
 
     Every method may raise ``Unreachable`` when the engine does not answer in time. Then nothing is known, except
-    that ``schedule`` says in its message whether the job may have been created.
+    that ``schedule`` raises ``MaybeCreated`` where the engine may have the job.
     """
 
     name: str

@@ -11,6 +11,10 @@ class NoAnswer(Unreachable):
         self.sent = sent
 
 
-def maybe_created(fault: NoAnswer) -> NoAnswer:
-    """The same, saying what silence means while a job is being created."""
-    return NoAnswer(f"{fault}; the job may have been created", sent=True)
+class MaybeCreated(Unreachable):
+    """The engine fell silent while it was to create a job, and may have it. Asking for the same job again tells."""
+
+
+def maybe_created(fault: Exception) -> MaybeCreated:
+    """What it means that this happened while a job was being created."""
+    return MaybeCreated(f"{fault}; the job may have been created")

@@ -70,23 +70,16 @@ class Deleter:
             raise LookupError(f"the delete job of {record.jid} has no specification in its record")
         try:
             for kind in self.active(record.jid):
-                self._note(record, f"stopping the {kind.value} job")
+                self._scheduler.mention(record, f"stopping the {kind.value} job")
                 self.stop(record.jid, kind)
             self._delete(record, spec)
         except (Unreachable, StorageFull) as error:
-            self._note(record, f"{error}; trying again")
+            self._scheduler.mention(record, f"{error}; trying again")
         except (PfconError, OSError) as error:
             self._scheduler.fail(record, str(error))
         except Exception:  # a thread has no caller; the user must not wait for ever
             log.exception("job %s: its deletion failed", record.jid)
             self._scheduler.fail(record, "internal error; the service's log tells more")
-
-    def _note(self, record: Record, message: str) -> None:
-        """A word for the user; nothing waits for it."""
-        try:
-            self._journal.note(record, message)
-        except PfconError as error:
-            log.warning("job %s: %r can't be noted: %s", record.name, message, error)
 
     def _delete(self, record: Record, spec: JobSpec) -> None:
         job = self._parts.storebase.job(record.jid)

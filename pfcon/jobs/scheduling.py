@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs import conclusion
 from pfcon.jobs.fetching import Fetches
@@ -56,7 +57,7 @@ class Scheduler:
         """Give the job of a record in SCHEDULING to the engine.
 
         Where the image has to be fetched first, that goes on in the background. Raises what the engine raises; once
-        that has the job, nothing.
+        that has the job, or may have it, nothing.
         """
         try:
             info = self._ask_engine(spec)
@@ -64,6 +65,10 @@ class Scheduler:
             self._journal.note(record, str(waiting))
             self._fetches.add(self._parts.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
+        except MaybeCreated as fault:  # to take it back and begin another would run it twice: recovery asks again
+            message = f"{fault}; asking again"
+            self.mention(record, message)
+            return JobInfo(spec.name, JobStatus.NOT_STARTED, message, spec.image, spec.argv)
         try:
             self._scheduled(record, spec, info)
         except (Unreachable, StorageFull) as error:  # to begin it again would run it twice: recovery finds it there
@@ -123,6 +128,13 @@ class Scheduler:
             self._journal.settle(spec.request)
         else:
             self._scheduled(record, spec, info)
+
+    def mention(self, record: Record, message: str) -> None:
+        """A word for the user; nothing waits for it."""
+        try:
+            self._journal.note(record, message)
+        except PfconError as error:
+            log.warning("job %s: %r can't be noted: %s", record.name, message, error)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
         if is_interrupted(self._parts, record, info):

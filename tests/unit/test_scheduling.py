@@ -9,11 +9,12 @@ from support.compute import Harness, make_harness
 from support.parts import make_parts
 
 from pfcon.compute.process.engine import ProcessEngine
+from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import JobInfo, JobKind, JobSpec
+from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
 
@@ -88,6 +89,29 @@ def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(parts: Parts, com
     scheduler.schedule(record, spec)
     with pytest.raises(Absent):
         compute.engine.info(spec.name)
+
+
+def test_a_job_that_the_engine_may_have_is_not_taken_back_and_not_begun_twice(parts: Parts, compute: Harness) -> None:
+    scheduler = Scheduler(parts, Remover(parts))
+    record, spec = claimed(parts, compute.shell('echo ran >> "$1/ran"'))
+
+    def fall_silent() -> None:
+        raise MaybeCreated("no answer; the job may have been created")
+
+    assert isinstance(parts.engine, SlowEngine)
+    parts.engine.meanwhile = fall_silent
+    info = scheduler.schedule(record, spec)
+    assert (info.status, info.message) == (
+        JobStatus.NOT_STARTED,
+        "no answer; the job may have been created; asking again",
+    )
+    current = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    assert current is not None
+    assert (current.phase, current.message) == (Phase.SCHEDULING, info.message)
+    scheduler.schedule(record, spec)  # as recovery does
+    compute.wait(spec.name)
+    assert (compute.outgoing(spec) / "ran").read_text() == "ran\n"
+    compute.close()
 
 
 def test_a_job_that_the_engine_has_just_taken_is_not_ended_as_one_that_it_does_not_have(

@@ -101,7 +101,7 @@ class CromwellEngine(ComputeEngine):
             self._claims.release(claim)
             raise
         except Unreachable as fault:  # a fault of the server's, at whatever point
-            raise Unreachable(f"{fault}; the job may have been created") from fault
+            raise maybe_created(fault) from fault
         except PfconError as fault:
             self._claims.release(claim)
             raise Refused(str(fault)) from fault

@@ -26,6 +26,7 @@ from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.plan import make_plan, refuse
+from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
@@ -204,7 +205,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
 def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
     """Start a supervisor and wait until its command runs; the exit status of its first process.
 
-    Raises Unreachable when that takes too long, OSError when no process can be made.
+    Raises MaybeCreated when that takes too long, OSError when no process can be made.
     """
     words = [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(final), str(lock)]
     kept = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}  # Python itself may need it
@@ -224,7 +225,7 @@ def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
             process.communicate(plan.encode() + b"\n", START_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise Unreachable(
+            raise MaybeCreated(
                 f"{final.name} has not started in {START_TIMEOUT:.0f} s; it may have been created"
             ) from None
     return process.returncode
