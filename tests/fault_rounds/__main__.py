@@ -7,18 +7,22 @@ import threading
 import time
 from contextlib import ExitStack
 
+import pytest
 from support.waiting import eventually
 
 from . import options
 from .client import PatientClient, StuckError, WrongError
 from .faults import FAULTS, impossible
-from .lives import LIVES, Life
+from .lives import Life
 from .options import Options
 from .runs import MarkedRuns, Runs, SeenRuns
 from .schedule import PlannedFault, PlannedJob, Round, plan
 from .site import Site, open_site
+from .staged_lives import LinkLife, ObjectLife
 from .tally import Tally, Verdict
+from .zip_life import ZipLife
 
+LIVES: dict[str, type[Life]] = {"zipfile": ZipLife, "fslink": LinkLife, "swift": ObjectLife, "s3": ObjectLife}
 SWEPT = 60.0  # seconds until nothing is left of what was deleted
 
 
@@ -43,12 +47,13 @@ def run(chosen: Options) -> Tally:
 
 
 def _run_round(planned: Round, site: Site, runs: Runs, tally: Tally) -> None:
-    begun, known = time.monotonic(), len(tally.findings)
+    known = len(tally.findings)
     healed = threading.Event()
-    threads = [
-        threading.Thread(target=_live, args=(_life(job, healed, site, runs, tally), begun), daemon=True)
-        for job in planned.jobs
-    ]
+    lives = [_life(job, healed, site, runs, tally) for job in planned.jobs]
+    for life in lives:
+        life.prepare()
+    begun = time.monotonic()
+    threads = [threading.Thread(target=_live, args=(life, begun), daemon=True) for life in lives]
     for thread in threads:
         thread.start()
     struck = [_strike(fault, begun, site, tally) for fault in planned.faults]
@@ -59,6 +64,8 @@ def _run_round(planned: Round, site: Site, runs: Runs, tally: Tally) -> None:
     tally.jobs += len(planned.jobs)
     if not eventually(lambda: not _left(site, runs) - tally.left, SWEPT):
         tally.leave(_left(site, runs) - tally.left)
+    for life in lives:
+        life.clean()
     found = tally.findings[known:]
     seconds = time.monotonic() - begun
     print(f"round {planned.number}: {', '.join(struck)}; {seconds:.0f} s: {'; '.join(found) or 'all well'}", flush=True)
@@ -92,11 +99,15 @@ def _live(life: Life, begun: float) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """The exit status: 0 when nothing went wrong."""
+    """The exit status: 0 when nothing went wrong, 2 when something is missing that the options ask for."""
     chosen = options.parse(words, list(FAULTS))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended first
     print(f"seed {chosen.seed}: {chosen.engine}, {chosen.storage}, {chosen.database}", flush=True)
-    tally = run(chosen)
+    try:
+        tally = run(chosen)
+    except pytest.skip.Exception as lack:
+        print(lack, file=sys.stderr)
+        return 2
     print()
     for line in [*tally.lines(), *(f"- {text}" for text in tally.findings)]:
         print(line)

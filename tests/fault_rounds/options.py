@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 ENGINES = ("process", "docker")
-STORAGES = ("zipfile", "fslink")
+STORAGES = ("zipfile", "fslink", "swift", "s3")
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -36,7 +36,7 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
     parser.add_argument("--rounds", type=positive_number, default=20, metavar="N", help="about 15 seconds each")
     parser.add_argument("--seed", type=int, metavar="N", help="default: from the clock")
     parser.add_argument("--engine", choices=ENGINES, default="process", help="docker: needs PFCON_TEST_DOCKER's image")
-    parser.add_argument("--storage", choices=STORAGES, default="zipfile")
+    parser.add_argument("--storage", choices=STORAGES, default="zipfile", help="PFCON_TEST_SWIFT, PFCON_TEST_S3")
     parser.add_argument("--database", choices=DATABASES, default="sqlite", help="postgresql: PFCON_TEST_POSTGRESQL")
     parser.add_argument("--faults", nargs="+", choices=faults, metavar="NAME", help=f"of {', '.join(faults)}")
     parser.add_argument("--jobs", type=positive_number, default=4, metavar="N", help="that run at the same time")
