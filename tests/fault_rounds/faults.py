@@ -59,7 +59,9 @@ def kill_machine(site: Site, dice: random.Random) -> None:
 def kill_operation(site: Site, dice: random.Random) -> None:
     """SIGKILL for the process of a copy, upload or delete job or its supervisor; the next one if there is none."""
     if found := processes.await_operation(site, NEXT):
-        send(dice.choice(dice.choice(found)).pid, signal.SIGKILL)
+        operation, supervisor = dice.choice(found)
+        site.killed.add(supervisor.job)
+        send(dice.choice([operation, supervisor]).pid, signal.SIGKILL)
 
 
 def restart(site: Site, dice: random.Random) -> None:

@@ -33,7 +33,7 @@ class Site:
     """``disk`` is a small file system where one can be mounted. ``clock``: a file that says how wrong the clock is.
 
     ``database``, ``engine``, ``store``: what the service reaches through relays. ``users``: their data, where these
-    are in an object store. ``killed``: the names of jobs that were killed together with the service, while they ran.
+    are in an object store. ``killed``: the names of jobs that were killed while they ran, on their engine.
     """
 
     options: Options
@@ -63,6 +63,11 @@ class Site:
         private = self.storebase / ".pfcon"
         kept = [path for name in ("trash", "spool", "process", "environments") for path in _entries(private / name)]
         return [str(path.relative_to(self.storebase)) for path in [*self.storebase.glob("key-*"), *kept]]
+
+
+def is_unborn(name: str) -> bool:
+    """Whether a leftover is of a start that a kill cut off: the engine removes it when it is used a minute later."""
+    return name.startswith(".pfcon/process/.tmp-")
 
 
 def _entries(directory: Path) -> list[Path]:
