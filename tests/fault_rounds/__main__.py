@@ -40,7 +40,7 @@ def run(chosen: Options) -> Tally:
         names = [name for name in chosen.faults or FAULTS if name not in missing]
         runs: Runs = MarkedRuns(site.marks) if chosen.engine == "process" else SeenRuns()
         stack.callback(runs.close)
-        for number in range(1, chosen.rounds + 1):
+        for number in range(chosen.first, chosen.first + chosen.rounds):
             _run_round(plan(chosen.seed, number, chosen.jobs, names), site, runs, tally)
         _look_for_unborn(site, tally)
         if chosen.keep:
@@ -50,7 +50,7 @@ def run(chosen: Options) -> Tally:
 
 def _run_round(planned: Round, site: Site, runs: Runs, tally: Tally) -> None:
     known = len(tally.findings)
-    healed = threading.Event()
+    site.was_full, healed = False, threading.Event()
     lives = [_life(job, healed, site, runs, tally) for job in planned.jobs]
     for life in lives:
         life.prepare()

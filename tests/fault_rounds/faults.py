@@ -123,6 +123,7 @@ def hang_store(site: Site, dice: random.Random) -> None:
 
 def fill_disk(site: Site, dice: random.Random) -> None:
     """Somebody else fills the disk that storeBase is on, and frees it after a while."""
+    site.was_full = True
     with _filler(site.disk / "somebody-elses"):
         time.sleep(dice.uniform(*AWAY))
 

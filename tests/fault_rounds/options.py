@@ -13,7 +13,10 @@ STORES = "swift: PFCON_TEST_SWIFT; s3: PFCON_TEST_S3"
 
 @dataclass(frozen=True)
 class Options:
-    """``pause``: seconds for which a stopped service stands still; other faults take as long as their kind allows."""
+    """``pause``: seconds for which a stopped service stands still; other faults take as long as their kind allows.
+
+    ``first``: the number of the first round, as a seed numbers them.
+    """
 
     rounds: int
     seed: int
@@ -24,6 +27,7 @@ class Options:
     jobs: int = 4
     pause: float = 60.0
     keep: bool = False
+    first: int = 1
 
 
 def parse(words: list[str] | None, faults: list[str]) -> Options:
@@ -40,6 +44,7 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
     )
     parser.add_argument("--rounds", type=positive_number, default=20, metavar="N", help=ROUND)
     parser.add_argument("--seed", type=int, metavar="N", help="default: from the clock")
+    parser.add_argument("--first", type=positive_number, default=1, metavar="N", help="round of the seed to begin with")
     parser.add_argument("--engine", choices=ENGINES, default="process", help="docker: PFCON_TEST_DOCKER")
     parser.add_argument(
         "--storage", choices=STORAGES, default="zipfile", help="swift: PFCON_TEST_SWIFT, s3: PFCON_TEST_S3"
@@ -61,6 +66,7 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
         found.jobs,
         found.pause,
         found.keep,
+        found.first,
     )
 
 

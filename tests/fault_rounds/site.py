@@ -34,6 +34,7 @@ class Site:
 
     ``database``, ``engine``, ``store``: what the service reaches through relays. ``users``: their data, where these
     are in an object store. ``killed``: the names of jobs that were killed while they ran, on their engine.
+    ``was_full``: somebody has filled the disk in this round.
     """
 
     options: Options
@@ -47,6 +48,7 @@ class Site:
     store: StoreRelay | None = None
     users: UsersStore | None = None
     killed: set[str] = field(default_factory=set)
+    was_full: bool = False
 
     @property
     def storebase(self) -> Path:

@@ -52,18 +52,22 @@ class StagedLife(Life):
     def operation(self, kind: str, form: dict[str, Any]) -> bool:
         """A job of pfcon's own; whether it ended well. ``undefined`` asks for another POST, as ChRIS makes it.
 
-        Nothing that strikes here is a failure of its own: it must not be told as one, for ChRIS gives up then.
+        Nothing that strikes here is a failure of its own, which would make ChRIS give up, but for a full disk: a job
+        that says so is posted again until there is room.
         """
-        for _ in range(POSTS):
+        undefined = 0
+        while True:
             self.submitted(f"{kind}jobs/", form)
             compute = self.ended(f"{kind}jobs")
-            if compute is None:
+            if compute is None or compute["status"] == SUCCESS:
+                return compute is not None
+            said = f"{kind}: {compute['status']}: {compute['message']}"
+            undefined += compute["status"] == "undefined"
+            was_full = self.site.was_full and "is full" in compute["message"]
+            if undefined == POSTS or not (was_full or compute["status"] == "undefined"):
+                self.find(Verdict.WRONG, said)
                 return False
-            if compute["status"] != "undefined":
-                break
-        if compute["status"] != SUCCESS:
-            self.find(Verdict.WRONG, f"{kind}: {compute['status']}: {compute['message']}")
-        return compute["status"] == SUCCESS
+            self.client.pause(said)
 
     def _upload(self, before: Mapping[str, str]) -> None:
         """ChRIS asks for the plugin job once more after the upload."""

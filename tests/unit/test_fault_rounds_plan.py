@@ -35,7 +35,8 @@ def test_the_table_counts_by_verdict() -> None:
 
 def test_the_command_line() -> None:
     chosen = parse(["--rounds", "3", "--seed", "4", "--faults", "stop", "restart"], NAMES)
-    assert (chosen.rounds, chosen.seed, chosen.faults) == (3, 4, ("stop", "restart"))
+    assert (chosen.rounds, chosen.seed, chosen.first, chosen.faults) == (3, 4, 1, ("stop", "restart"))
+    assert parse(["--first", "7"], NAMES).first == 7
     assert [parse(["--storage", name], NAMES).storage for name in STORAGES] == list(LIVES) == list(STORAGES)
     for wrong in (["--rounds", "0"], ["--faults", "earthquake"], ["--engine", "abacus"]):
         with pytest.raises(SystemExit):
