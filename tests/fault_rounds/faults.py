@@ -18,7 +18,7 @@ from .site import Site
 AWAY = (0.5, 8.0)  # seconds for which something is away
 STORE_AWAY = (0.5, 15.0)  # seconds: three of them are less than a transfer's patience without progress, which is 60
 LONG_AWAY = (5.0, 45.0)  # seconds: longer than SQLite waits for a lock
-NEXT = 5.0  # seconds in which there has to be an operation
+NEXT = 5.0  # seconds to wait for something that runs
 DAY = 86400  # seconds
 PIECE = 1 << 20
 
@@ -50,7 +50,13 @@ def kill_first(site: Site, dice: random.Random) -> None:
 
 
 def kill_machine(site: Site, dice: random.Random) -> None:
-    """SIGKILL for all processes of the service, its operations and its jobs, at once; the service is started again."""
+    """SIGKILL for all processes of the service, its operations and its jobs, at once; the service is started again.
+
+    At any moment, or soon after something began to run.
+    """
+    if dice.random() < 0.5:
+        machine.await_job(site, NEXT)
+        time.sleep(dice.uniform(0, 1))
     machine.kill(site)
     time.sleep(dice.uniform(0, 2))
     site.server.start()
