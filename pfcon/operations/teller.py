@@ -6,16 +6,20 @@ import time
 
 from pfcon.models import JobKind
 from pfcon.paths import JobDir
-from pfcon.progress import Progress, write_progress
+from pfcon.progress import Progress, clear_progress, write_progress
 
 INTERVAL = 1.0  # seconds between two reports of progress
 MAX_NOTES_LOGGED = 1000
+PATIENCE = 10.0  # seconds for a full disk to have room for the last report
+PAUSE = 0.5  # seconds between two tries to write it
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Teller:
-    """Writes the log on standard output, and the progress file."""
+    """Writes the log on standard output, and the progress file. ``patience``: seconds, see PATIENCE."""
 
-    def __init__(self, job: JobDir, kind: JobKind) -> None:
+    def __init__(self, job: JobDir, kind: JobKind, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._job = job
         self._kind = kind
         self._last = 0.0
@@ -27,7 +31,7 @@ class Teller:
             try:
                 write_progress(self._job, self._kind, Progress(message))
             except OSError as fault:
-                if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if fault.errno not in _FULL:
                     raise
 
     def log(self, line: str) -> None:
@@ -35,17 +39,33 @@ class Teller:
         print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
 
     def done(self, message: str, nfiles: int, notes: tuple[str, ...] = ()) -> None:
-        """Tell a good end."""
+        """Tell a good end. It is one also where a full disk has no room for saying so, which costs the words alone."""
         notes = tuple(" ".join(note.splitlines()) for note in notes)
         for note in notes[:MAX_NOTES_LOGGED]:
             self.log(note)
         self.log(message)
-        write_progress(self._job, self._kind, Progress(message, nfiles=nfiles, notes=notes))
+        try:
+            self._write_last(Progress(message, nfiles=nfiles, notes=notes))
+        except OSError as fault:
+            if fault.errno not in _FULL:
+                raise
+            clear_progress(self._job, self._kind)  # how far it was a while ago
+
+    def _write_last(self, progress: Progress) -> None:
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                write_progress(self._job, self._kind, progress)
+                return
+            except OSError as fault:
+                if fault.errno not in _FULL or time.monotonic() >= until:
+                    raise
+            time.sleep(PAUSE)
 
     def failed(self, reason: str) -> None:
         """Tell why the operation failed. Where that can't be written down, the log still tells it."""
         self.log(reason)
         try:
-            write_progress(self._job, self._kind, Progress(reason, failed=True))
+            self._write_last(Progress(reason, failed=True))
         except OSError as error:
             print(f"the reason can't be written down: {error}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import os
 import random
 import signal
 import sqlite3
@@ -12,10 +11,14 @@ from pathlib import Path
 
 from support.waiting import eventually
 
+from . import machine, processes
+from .processes import runs, send
 from .site import Site
 
 AWAY = (0.5, 8.0)  # seconds for which something is away
+STORE_AWAY = (0.5, 15.0)  # seconds: three of them are less than a transfer's patience without progress, which is 60
 LONG_AWAY = (5.0, 45.0)  # seconds: longer than SQLite waits for a lock
+NEXT = 5.0  # seconds to wait for something that runs
 DAY = 86400  # seconds
 PIECE = 1 << 20
 
@@ -30,20 +33,41 @@ def kill_service(site: Site, dice: random.Random) -> None:
 def kill_worker(site: Site, dice: random.Random) -> None:
     """SIGKILL for one of the processes that serve."""
     if found := _workers(site):
-        _signal(dice.choice(found), signal.SIGKILL)
+        send(dice.choice(found), signal.SIGKILL)
 
 
 def kill_first(site: Site, dice: random.Random) -> None:
     """SIGKILL for the process that looks after the others; those have to end, and the service is started again."""
     workers = _workers(site)
     assert site.server.process is not None
-    _signal(site.server.process.pid, signal.SIGKILL)
+    send(site.server.process.pid, signal.SIGKILL)
     site.server.process.wait()
-    if not eventually(lambda: not any(_runs(pid) for pid in workers)):
+    if not eventually(lambda: not any(runs(pid) for pid in workers)):
         raise AssertionError(f"workers {workers} go on without their first process")
     site.server.process = None
     time.sleep(dice.uniform(0, 1))
     site.server.start()
+
+
+def kill_machine(site: Site, dice: random.Random) -> None:
+    """SIGKILL for all processes of the service, its operations and its jobs, at once; the service is started again.
+
+    At any moment, or soon after something began to run.
+    """
+    if dice.random() < 0.5:
+        machine.await_job(site, NEXT)
+        time.sleep(dice.uniform(0, 1))
+    machine.kill(site)
+    time.sleep(dice.uniform(0, 2))
+    site.server.start()
+
+
+def kill_operation(site: Site, dice: random.Random) -> None:
+    """SIGKILL for the process of a copy, upload or delete job or its supervisor; the next one if there is none."""
+    if found := processes.await_operation(site, NEXT):
+        operation, supervisor = dice.choice(found)
+        site.killed.add(supervisor.job)
+        send(dice.choice([operation, supervisor]).pid, signal.SIGKILL)
 
 
 def restart(site: Site, dice: random.Random) -> None:
@@ -84,8 +108,28 @@ def cut_engine(site: Site, dice: random.Random) -> None:
     site.engine.restore()
 
 
+def cut_store(site: Site, dice: random.Random) -> None:
+    """The object store refuses connections, and those that were open are broken."""
+    assert site.store is not None
+    site.store.cut()
+    time.sleep(dice.uniform(*STORE_AWAY))
+    site.store.restore()
+
+
+def hang_store(site: Site, dice: random.Random) -> None:
+    """The object store accepts connections and is silent; it goes on, or breaks all of them."""
+    assert site.store is not None
+    site.store.hold()
+    time.sleep(dice.uniform(*STORE_AWAY))
+    if dice.random() < 0.5:
+        site.store.cut()
+        site.store.restore()
+    site.store.let_go()
+
+
 def fill_disk(site: Site, dice: random.Random) -> None:
     """Somebody else fills the disk that storeBase is on, and frees it after a while."""
+    site.was_full = True
     with _filler(site.disk / "somebody-elses"):
         time.sleep(dice.uniform(*AWAY))
 
@@ -103,10 +147,14 @@ FAULTS: dict[str, Fault] = {
     "kill-service": kill_service,
     "kill-worker": kill_worker,
     "kill-first": kill_first,
+    "kill-machine": kill_machine,
+    "kill-operation": kill_operation,
     "restart": restart,
     "stop": stop,
     "cut-database": cut_database,
     "cut-engine": cut_engine,
+    "cut-store": cut_store,
+    "hang-store": hang_store,
     "fill-disk": fill_disk,
     "move-clock": move_clock,
 }
@@ -117,6 +165,10 @@ def impossible(site: Site) -> dict[str, str]:
     missing = {}
     if site.engine is None:
         missing["cut-engine"] = "the process engine is part of this machine"
+    if site.store is None:
+        missing["cut-store"] = missing["hang-store"] = f"{site.options.storage} has no object store"
+    if site.options.storage == "zipfile":
+        missing["kill-operation"] = "with zipfile, the service stages and deletes by itself"
     if not site.small_disk:
         missing["fill-disk"] = "needs root, to mount a small file system"
     if site.clock is None:
@@ -130,18 +182,6 @@ def _workers(site: Site) -> list[int]:
     with contextlib.suppress(OSError):
         return [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
     return []
-
-
-def _signal(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(") ")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def _write(clock: Path, text: str) -> None:

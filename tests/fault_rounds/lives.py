@@ -1,14 +1,9 @@
 """Whole lives of jobs, as a client sees them, and what must be true of each."""
 
-import io
-import time
 import uuid
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import requests
-from support.live import JOB_FIELDS, make_zip
 
 from .client import PatientClient, WrongError
 from .runs import Runs
@@ -19,13 +14,11 @@ from .tally import Tally, Verdict
 SUCCESS, FAILURE = "finishedSuccessfully", "finishedWithError"
 ENDED = {SUCCESS, FAILURE, "undefined"}
 CODE = 3  # with which a job fails that is made to
-NOT_STAGED = "service stopped"  # said of a job whose POST was cut off; it asks for another POST
-POSTS = 20
 
 
 @dataclass
 class Life:
-    """One job. ``resource``: where its plugin job is in the interface."""
+    """One job. ``was_killed``: its plugin job was, together with the service, and what it wrote may be cut off."""
 
     site: Site
     planned: PlannedJob
@@ -36,8 +29,15 @@ class Life:
     def __post_init__(self) -> None:
         self.jid = f"round-{uuid.uuid4().hex[:12]}"
         self.inputs = {
-            f"d{number % 7}/f{number}": f"{self.jid} {number}\n" * 20 for number in range(self.planned.files)
+            f"d{number % 7}/f{number}": f"{self.jid} {number}\n".encode() * 20 for number in range(self.planned.files)
         }
+        self.was_killed = False
+
+    def prepare(self) -> None:
+        """What its user does before the round begins."""
+
+    def clean(self) -> None:
+        """Remove what the user has of it, at the end."""
 
     def live(self) -> None:
         """Run it, look at its end, delete it. Raises StuckError, WrongError."""
@@ -77,24 +77,49 @@ class Life:
             self.client.pause(f"GET {resource}: {compute['status']} {compute['message']}")
 
     def deleted(self, path: str) -> None:
-        """DELETE until that is done, and ask whether it is."""
-        answer = self.client.ask("DELETE", path)
-        if answer.status_code not in (204, 404):
-            raise WrongError(f"DELETE {path}: {answer.status_code} {answer.text[:300]}")
-        answer = self.client.ask("GET", path)
-        if answer.status_code != 404:
-            self.find(Verdict.STUCK, f"{path} was deleted, and is {answer.text[:300]}")
+        """DELETE until that is done, and ask whether it is.
+
+        On a full disk the data go first: until the record follows, the deletion can be asked for again.
+        """
+        while True:
+            answer = self.client.ask("DELETE", path)
+            if answer.status_code not in (204, 404):
+                raise WrongError(f"DELETE {path}: {answer.status_code} {answer.text[:300]}")
+            answer = self.client.ask("GET", path)
+            if answer.status_code == 404:
+                return
+            if not self.site.was_full:
+                self.find(Verdict.STUCK, f"{path} was deleted, and is {answer.text[:300]}")
+                return
+            self.client.pause(f"{path} was deleted, and is {answer.text[:300]}")
 
     def judge(self, resource: str, compute: dict[str, str]) -> bool:
-        """Compare a plugin job's end with what it was made to do; whether its outputs are to be looked at."""
+        """Compare a plugin job's end with what it was made to do; whether its outputs are to be looked at.
+
+        One that was killed has failed, unless it had come to its end just before.
+        """
         wanted = FAILURE if self.planned.ending is Ending.FAILURE else SUCCESS
-        said = f"{compute['status']}: {compute['message']}"
-        if compute["status"] != wanted or (wanted == FAILURE and f"exit code {CODE}" not in compute["message"]):
-            self.find(Verdict.WRONG, f"{resource}: {said}")
+        status, message, said = compute["status"], compute["message"], f"{compute['status']}: {compute['message']}"
+        by_itself = status == wanted and (wanted == SUCCESS or f"exit code {CODE}" in message)
+        if self.jid in self.site.killed:
+            self.was_killed = status == FAILURE and not by_itself and message != ""
+            by_itself = by_itself and self.runs.of(self.jid).ended > 0
+        if self.was_killed:
+            return True
+        if not by_itself:
+            self.find(Verdict.WRONG, f"{resource}: {said}{' although it was killed' * (self.jid in self.site.killed)}")
             return False
-        if not compute["logs"].endswith("done\n"):
+        log_is_lost = self.site.was_full and "log is lost" in compute["message"]  # and the message says so
+        if not compute["logs"].endswith("done\n") and not log_is_lost:
             self.find(Verdict.LOST, f"{resource}: its log is {compute['logs'][-200:]!r}")
         return True
+
+    def compare(self, what: str, found: Mapping[str, bytes]) -> None:
+        """Compare inputs or outputs with what they have to be, by name and byte."""
+        kept = [name for name, data in found.items() if data == self.inputs.get(name)]
+        cut_off = self.was_killed and all(self.inputs.get(name, b"").startswith(data) for name, data in found.items())
+        if not cut_off and not len(kept) == len(found) == len(self.inputs):
+            self.find(Verdict.LOST, f"{what}: {len(kept)} of {len(found)} are right, of {len(self.inputs)} inputs")
 
     def count_runs(self) -> None:
         """A job runs once; one that has failed runs again for a POST that was repeated because nothing answered it."""
@@ -104,89 +129,3 @@ class Life:
             self.find(Verdict.DOUBLED, "it ran twice at the same time")
         elif ran.ended > allowed:
             self.find(Verdict.DOUBLED, f"it ran {ran.ended} times to its end")
-
-
-class ZipLife(Life):
-    """The synchronous interface, with a zip in and a zip out."""
-
-    def live(self) -> None:
-        """See Life."""
-        content = make_zip(self.inputs)
-        for _ in range(POSTS):
-            self.submitted("jobs/", {**JOB_FIELDS, "args": [self.script()]}, content)
-            if self.planned.ending is Ending.DELETED:
-                time.sleep(self.planned.patience)
-                break
-            compute = self.ended("jobs")
-            if compute is None:
-                break
-            if self.client.unanswered and NOT_STAGED in compute["message"]:
-                continue  # of a POST that was never answered
-            if self.judge("jobs", compute):
-                self._look_at_outputs()
-            break
-        self.deleted(f"jobs/{self.jid}/")
-        self.count_runs()
-
-    def _look_at_outputs(self) -> None:
-        while True:
-            answer = self.client.ask("GET", f"jobs/{self.jid}/file/")
-            if answer.status_code != 200:
-                self.find(Verdict.LOST, f"outputs: {answer.status_code} {answer.text[:300]}")
-                return
-            try:
-                with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-                    found = {name: archive.read(name).decode() for name in archive.namelist() if not name.endswith("/")}
-            except (zipfile.BadZipFile, requests.RequestException) as fault:
-                self.client.pause(f"outputs: {fault!r}")  # cut off, as a client sees: it asks again
-                continue
-            if found != self.inputs:
-                self.find(Verdict.LOST, f"{len(found)} of {len(self.inputs)} outputs are right")
-            return
-
-
-class LinkLife(Life):
-    """The staged interface: copy, plugin, upload and delete jobs."""
-
-    def live(self) -> None:
-        """See Life."""
-        inputs, outputs = f"home/u/{self.jid}", f"home/u/feeds/{self.jid}/data"
-        for name, text in self.inputs.items():
-            path = self.site.storebase / inputs / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        where = {"input_dirs": [inputs], "output_dir": outputs}
-        limits = {"cpu_limit": 1000, "memory_limit": 200}
-        if self._operation("copy", {**where, **limits}):
-            self.submitted("pluginjobs/", {**JOB_FIELDS, **where, "args": [self.script()]})
-            if self.planned.ending is Ending.DELETED:
-                time.sleep(self.planned.patience)
-            elif (compute := self.ended("pluginjobs")) and self.judge("pluginjobs", compute):
-                self._operation("upload", {"job_output_path": outputs, **limits})
-                self._look_at_outputs(outputs)
-        self._operation("delete", {})
-        for kind in ("copy", "plugin", "upload", "delete"):
-            self.deleted(f"{kind}jobs/{self.jid}/")
-        self.count_runs()
-
-    def _operation(self, kind: str, form: dict[str, Any]) -> bool:
-        """A job of pfcon's own; whether it ended well. ``undefined`` asks for another POST, as ChRIS makes it."""
-        for _ in range(POSTS):
-            self.submitted(f"{kind}jobs/", form)
-            compute = self.ended(f"{kind}jobs")
-            if compute is None:
-                return False
-            if compute["status"] != "undefined":
-                break
-        if compute["status"] != SUCCESS:
-            self.find(Verdict.WRONG, f"{kind}: {compute['status']}: {compute['message']}")
-        return compute["status"] == SUCCESS
-
-    def _look_at_outputs(self, outputs: str) -> None:
-        root = self.site.storebase / outputs
-        found = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
-        if found != self.inputs:
-            self.find(Verdict.LOST, f"{len(found)} of {len(self.inputs)} outputs are right")
-
-
-LIVES: dict[str, type[Life]] = {"zipfile": ZipLife, "fslink": LinkLife}

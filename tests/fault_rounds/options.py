@@ -5,13 +5,18 @@ import time
 from dataclasses import dataclass
 
 ENGINES = ("process", "docker")
-STORAGES = ("zipfile", "fslink")
+STORAGES = ("zipfile", "fslink", "swift", "s3")
 DATABASES = ("sqlite", "postgresql")
+ROUND = "about half a minute each; twice that with an object store"
+STORES = "swift: PFCON_TEST_SWIFT; s3: PFCON_TEST_S3"
 
 
 @dataclass(frozen=True)
 class Options:
-    """``pause``: seconds for which a stopped service stands still; other faults take as long as their kind allows."""
+    """``pause``: seconds for which a stopped service stands still; other faults take as long as their kind allows.
+
+    ``first``: the number of the first round, as a seed numbers them.
+    """
 
     rounds: int
     seed: int
@@ -22,6 +27,7 @@ class Options:
     jobs: int = 4
     pause: float = 60.0
     keep: bool = False
+    first: int = 1
 
 
 def parse(words: list[str] | None, faults: list[str]) -> Options:
@@ -29,14 +35,20 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="tests/faults.sh",
         description="Run jobs on a service of its own while faults strike at random moments, and count the jobs that "
-        "were lost, ran twice, hung, or were reported wrongly. Exits with 1 when there was one. Moments, faults and "
-        "jobs come from a seed, which is printed first: the same seed makes the same plan again.",
+        "were lost, ran twice, hung, or were reported wrongly. Moments, faults and jobs come from a seed, which is "
+        "printed first: the same seed makes the same plan again. The exit status is 0 when nothing went wrong, 1 when "
+        "something did, and 2 when something is missing that the options ask for.",
+        epilog="Engines, stores and databases are those that these variables name. tests/engines starts and names "
+        'them; for example: tests/engines/all.sh install swift; eval "$(tests/engines/all.sh start swift)"',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--rounds", type=positive_number, default=20, metavar="N", help="about 15 seconds each")
+    parser.add_argument("--rounds", type=positive_number, default=20, metavar="N", help=ROUND)
     parser.add_argument("--seed", type=int, metavar="N", help="default: from the clock")
-    parser.add_argument("--engine", choices=ENGINES, default="process", help="docker: needs PFCON_TEST_DOCKER's image")
-    parser.add_argument("--storage", choices=STORAGES, default="zipfile")
+    parser.add_argument("--first", type=positive_number, default=1, metavar="N", help="round of the seed to begin with")
+    parser.add_argument("--engine", choices=ENGINES, default="process", help="docker: PFCON_TEST_DOCKER")
+    parser.add_argument(
+        "--storage", choices=STORAGES, default="zipfile", help="swift: PFCON_TEST_SWIFT, s3: PFCON_TEST_S3"
+    )
     parser.add_argument("--database", choices=DATABASES, default="sqlite", help="postgresql: PFCON_TEST_POSTGRESQL")
     parser.add_argument("--faults", nargs="+", choices=faults, metavar="NAME", help=f"of {', '.join(faults)}")
     parser.add_argument("--jobs", type=positive_number, default=4, metavar="N", help="that run at the same time")
@@ -54,6 +66,7 @@ def parse(words: list[str] | None, faults: list[str]) -> Options:
         found.jobs,
         found.pause,
         found.keep,
+        found.first,
     )
 
 

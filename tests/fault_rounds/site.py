@@ -8,17 +8,20 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import sqlalchemy
 from support.engines import docker_url, postgresql_url
 from support.live import LiveServer
 from support.relay import Relay
 from support.tcp_relay import TcpRelay
+from support.user_objects import OBJECT_STORES, UserObjects, url_of
 from support.waiting import eventually
 
 from .options import Options
+from .store import StoreRelay, UsersStore
 
 DISK = 256  # MiB
 MIB = 1 << 20
@@ -27,7 +30,12 @@ CLOCK = Path(__file__).with_name("clock.c")
 
 @dataclass
 class Site:
-    """``disk`` is a small file system where one can be mounted. ``clock``: a file that says how wrong the clock is."""
+    """``disk`` is a small file system where one can be mounted. ``clock``: a file that says how wrong the clock is.
+
+    ``database``, ``engine``, ``store``: what the service reaches through relays. ``users``: their data, where these
+    are in an object store. ``killed``: the names of jobs that were killed while they ran, on their engine.
+    ``was_full``: somebody has filled the disk in this round.
+    """
 
     options: Options
     root: Path
@@ -37,6 +45,10 @@ class Site:
     clock: Path | None = None
     database: TcpRelay | None = None
     engine: Relay | None = None
+    store: StoreRelay | None = None
+    users: UsersStore | None = None
+    killed: set[str] = field(default_factory=set)
+    was_full: bool = False
 
     @property
     def storebase(self) -> Path:
@@ -53,6 +65,11 @@ class Site:
         private = self.storebase / ".pfcon"
         kept = [path for name in ("trash", "spool", "process", "environments") for path in _entries(private / name)]
         return [str(path.relative_to(self.storebase)) for path in [*self.storebase.glob("key-*"), *kept]]
+
+
+def is_unborn(name: str) -> bool:
+    """Whether a leftover is of a start that a kill cut off: the engine removes it when it is used a minute later."""
+    return name.startswith(".pfcon/process/.tmp-")
 
 
 def _entries(directory: Path) -> list[Path]:
@@ -80,6 +97,8 @@ def open_site(options: Options) -> Iterator[Site]:
         if options.storage != "zipfile":
             environ |= {"PFCON_INNETWORK": "true", "STORAGE_ENV": options.storage}
         site = Site(options, root, disk, LiveServer(storebase, environ, shows_log=False), small)
+        if options.storage in OBJECT_STORES:
+            site.store, site.users = _store(stack, options.storage, environ)
         if options.engine == "docker":
             site.engine = stack.enter_context(Relay(docker_url(), root / "docker.sock"))
             environ["DOCKER_HOST"] = site.engine.url
@@ -111,6 +130,15 @@ def _wrong_clock(root: Path) -> Path | None:
         return None
     subprocess.run(["cc", "-O2", "-fPIC", "-shared", "-o", library, CLOCK], check=True)
     return library
+
+
+def _store(stack: ExitStack, storage: str, environ: dict[str, str]) -> tuple[StoreRelay, UsersStore]:
+    """A fresh container of the store that the environment names, and a relay, which is what the service is set to."""
+    users = UserObjects(storage, url_of(storage))
+    address = urlsplit(users.url)
+    relay = StoreRelay(f"tcp://{address.hostname}:{address.port or 80}")
+    environ |= replace(users, url=address._replace(netloc=relay.url).geturl()).environ
+    return stack.enter_context(relay), stack.enter_context(UsersStore(users))
 
 
 def _database(stack: ExitStack) -> tuple[TcpRelay, str]:

@@ -1,10 +1,12 @@
 """What the fault rounds draw and count; nothing strikes here."""
 
 import pytest
+from fault_rounds.__main__ import LIVES, main
 from fault_rounds.faults import FAULTS
-from fault_rounds.options import parse
+from fault_rounds.options import STORAGES, parse
 from fault_rounds.schedule import plan
 from fault_rounds.tally import Tally, Verdict
+from support.engines import need
 
 NAMES = list(FAULTS)
 
@@ -33,7 +35,23 @@ def test_the_table_counts_by_verdict() -> None:
 
 def test_the_command_line() -> None:
     chosen = parse(["--rounds", "3", "--seed", "4", "--faults", "stop", "restart"], NAMES)
-    assert (chosen.rounds, chosen.seed, chosen.faults) == (3, 4, ("stop", "restart"))
+    assert (chosen.rounds, chosen.seed, chosen.first, chosen.faults) == (3, 4, 1, ("stop", "restart"))
+    assert parse(["--first", "7"], NAMES).first == 7
+    assert [parse(["--storage", name], NAMES).storage for name in STORAGES] == list(LIVES) == list(STORAGES)
     for wrong in (["--rounds", "0"], ["--faults", "earthquake"], ["--engine", "abacus"]):
         with pytest.raises(SystemExit):
             parse(wrong, NAMES)
+
+
+@pytest.mark.parametrize(("storage", "variable"), [("swift", "PFCON_TEST_SWIFT"), ("s3", "PFCON_TEST_S3")])
+def test_a_missing_store_is_one_sentence(
+    storage: str, variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (variable, "PFCON_TEST_REQUIRE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(need, "_KNOWN", {})
+    assert main(["--storage", storage, "--rounds", "1"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "tests/engines/swift.sh" in said[0]
+    assert variable in said[0]
