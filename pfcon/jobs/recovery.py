@@ -61,13 +61,16 @@ class Recovery:
                 self._remover.finish(owned)
 
     def _end_staging(self, record: Record) -> None:
-        """What came with the request went with it: only the client can send it again."""
+        """What came with the request went with it: only the client can send it again.
+
+        To ChRIS an undefined operation is one to post again, and a failed one the end of the user's run.
+        """
         if record.kind is JobKind.PLUGIN and record.with_data:
             discard(self._parts.storebase.job(record.jid))
         self._journal.move(
             record,
             Phase.FINAL,
-            status=JobStatus.FAILED.value,
+            status=(JobStatus.FAILED if record.kind is JobKind.PLUGIN else JobStatus.UNDEFINED).value,
             message="the service stopped while it prepared the job, or its database was away; post it again",
             finished_at=datetime.now(UTC).timestamp(),
         )

@@ -16,8 +16,9 @@ from .tally import Verdict
 
 POSTS = 1 + 3  # ChRIS repeats a job that is undefined three times, and gives up its user's data then
 OBJECTS = (
-    60  # most inputs in a store: each is written, fetched, sent and read, of which a Swift of one process does few
+    60  # most inputs in a store: each is written, fetched, sent and read, and one process of Swift does that slowly
 )
+FULL = ("is full", "must stay free")  # what is said of a disk without room
 LIMITS = {"cpu_limit": 1000, "memory_limit": 200}
 
 
@@ -63,7 +64,7 @@ class StagedLife(Life):
                 return compute is not None
             said = f"{kind}: {compute['status']}: {compute['message']}"
             undefined += compute["status"] == "undefined"
-            was_full = self.site.was_full and "is full" in compute["message"]
+            was_full = self.site.was_full and any(words in compute["message"] for words in FULL)
             if undefined == POSTS or not (was_full or compute["status"] == "undefined"):
                 self.find(Verdict.WRONG, said)
                 return False
