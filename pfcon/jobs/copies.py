@@ -57,8 +57,7 @@ class Copies:
             raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
         job = self._parts.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
-        if another:
-            self._remover.clear(claimed)
+        self._remover.clear(claimed)
         if another or not job.exists():
             discard(job)
 
