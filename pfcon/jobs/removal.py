@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pfcon.compute.base import Mine
 from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull
 from pfcon.jobs.conclusion import seal_outputs
-from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of, was_ours
+from pfcon.jobs.ownership import any_of_ours, end_on_former_engine, in_the_way, that_of, was_ours
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.taking_back import TakeBacks
 from pfcon.jobs.trash import discard
@@ -62,6 +62,7 @@ class Remover:
 
     def _take_away(self, record: Record, with_data: bool) -> None:
         self._remove_from_engine(record.kind, record.name, any_of_ours(self._parts, record.name, record))
+        end_on_former_engine(self._parts, record)
         if with_data:
             discard(self._parts.storebase.job(record.jid))
         if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pfcon.errors import StorageFull
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.ownership import signed_request, that_of
+from pfcon.jobs.ownership import end_on_former_engine, signed_request, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
@@ -38,6 +38,7 @@ def run_again(parts: Parts, record: Record, spec: JobSpec, info: JobInfo, logs: 
     After RUNS it is undefined, which the caller has to write down. What the engine has ended has started, whether
     that was seen or not. Raises Unreachable.
     """
+    end_on_former_engine(parts, record)  # which may run it: two at once would be in each other's way
     if spec.attempt >= RUNS:
         told = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
         return replace(info, status=JobStatus.UNDEFINED, message=told)

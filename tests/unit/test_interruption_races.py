@@ -170,3 +170,39 @@ def test_started_stays_started_where_that_could_not_be_written(
     info = JobInfo(record.name, JobStatus.FAILED, "killed", interrupted=True)
     assert record.spec is not None
     assert run_again(parts, record, record.spec, info, "").status is JobStatus.STARTED
+
+
+def an_image(parts: Parts, image: str | None) -> Parts:
+    return replace(parts, options=replace(parts.options, op_image=image))
+
+
+@pytest.mark.parametrize("images", [("op", None), (None, "op")], ids=["unset", "set"])
+@pytest.mark.parametrize("deleted", [False, True], ids=["looked-at", "deleted"])
+def test_an_operation_that_the_engine_of_another_op_image_runs_is_ended_there_first(
+    parts: Parts,
+    tmp_path: Path,
+    engine: SilentEngine,
+    images: tuple[str | None, str | None],
+    deleted: bool,
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = SilentEngine(StoreBase(tmp_path / "other"))
+    first = JobService(an_image(parts, images[0]))
+    first.start()
+    engine.script = other.script = "sleep 600"
+    first.submit_copy(REQUEST)
+    changed = an_image(parts, images[1])
+    second = JobService(replace(changed, operations=other, former_operations=engine))
+    with parts.journal._database.begin() as connection:  # as if the engine had had it for long
+        connection.execute(sqlalchemy.update(jobs).values(changed_at=jobs.c.changed_at - 60))
+    try:
+        if deleted:
+            second.remove(JID, COPY, with_data=False)
+        else:
+            second.status(JID, COPY)
+            second.recover()
+            assert other.info(COPY.engine_name(JID)).status is JobStatus.STARTED
+        with pytest.raises(Absent):
+            engine.info(COPY.engine_name(JID))
+    finally:
+        other.remove(COPY.engine_name(JID))
