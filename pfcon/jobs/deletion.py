@@ -148,7 +148,7 @@ class Deleter:
 
         Where it has none, as when the engine did not answer, that is done here, before anything is deleted.
         """
-        if not record.interrupted:
+        if record.phase is not Phase.SCHEDULING or not record.interrupted:
             self._scheduler.fail(record, CANCELLED)
             return
         claim = new_claim()

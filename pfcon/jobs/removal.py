@@ -141,6 +141,16 @@ class Remover:
             mine = any_of_ours(self._parts, name, claimed.previous)
             self._parts.engine_of(claimed.record.kind).remove(name, mine)
 
+    def require_not_foreign(self, claimed: Claimed) -> None:
+        """Raise Conflict where another service has a job of that name, before anything is done; Unreachable."""
+        name = claimed.record.name
+        try:
+            self._parts.engine_of(claimed.record.kind).info(name, any_of_ours(self._parts, name, claimed.previous))
+        except Foreign as foreign:
+            raise Conflict(str(in_the_way(self._parts, name, foreign))) from None
+        except Absent:
+            return
+
     def forget(self, record: Record) -> None:
         """Delete the record of a job that has ended. Whoever claims next removes what the engine has of it.
 

@@ -12,7 +12,7 @@ from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.unanswered import MaybeCreated
-from pfcon.errors import Absent
+from pfcon.errors import Absent, Conflict, Foreign
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.repetition import run_again
@@ -206,3 +206,20 @@ def test_an_operation_that_the_engine_of_another_op_image_runs_is_ended_there_fi
             engine.info(COPY.engine_name(JID))
     finally:
         other.remove(COPY.engine_name(JID))
+
+
+def test_a_copy_job_whose_name_another_service_has_leaves_nothing_that_its_clean_up_stumbles_over(
+    service: JobService, storebase: StoreBase, engine: SilentEngine
+) -> None:
+    name = COPY.engine_name(JID)
+    engine.schedule(JobSpec(name, JID, COPY, "", ("sleep", "600"), request="x.y.z", service="0123456789ab"))
+    with pytest.raises(Conflict, match="another pfcon service"):
+        service.submit_copy(REQUEST)
+    assert not storebase.job(JID).is_taken()
+    assert service.submit_delete(JID, Resources()).status is JobStatus.SUCCEEDED
+    for kind in (COPY, PLUGIN, JobKind.UPLOAD):
+        with pytest.raises(Absent) as gone:  # to a client that deletes, as good as done
+            service.remove(JID, kind, with_data=False)
+        assert not isinstance(gone.value, Foreign)
+    service.remove(JID, DELETE, with_data=False)
+    assert not engine.info(name).status.final
