@@ -8,7 +8,7 @@ from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import TransferSlots
 from pfcon.api.staged_jobs import LISTS, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
-from pfcon.compute.engines import make_engine, operations_engine
+from pfcon.compute.engines import former_operations_engine, make_engine, operations_engine
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
 from pfcon.logins import LoginLimit
@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> Flask:
         engine=engine,
         operations=operations_engine(settings, storebase, engine),
         cancel_active=settings.delete_active == "cancel",
+        former_operations=former_operations_engine(settings, storebase, engine),
     )
     jobs = JobService(parts)
     app = Flask("pfcon", static_folder=None)

@@ -68,6 +68,13 @@ def operations_engine(settings: Settings, storebase: StoreBase, engine: ComputeE
     return _process(settings, storebase)
 
 
+def former_operations_engine(settings: Settings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine | None:
+    """Who ran copy, upload and delete jobs before PFCON_OP_IMAGE was set, or was unset; None where that is the same."""
+    if settings.compute.engine is EngineName.PROCESS:
+        return None
+    return _process(settings, storebase) if settings.compute.op_image else engine
+
+
 def make_engine(settings: Settings, storebase: StoreBase) -> ComputeEngine:
     """The engine of CONTAINER_ENV; it connects on first use. Raises ConfigurationError for one there is not."""
     name = settings.compute.engine.value

@@ -70,6 +70,7 @@ class Claimer:
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
     ) -> Claimed | Record:
         patience = time.monotonic() + SAME_JOB_WAIT
+        recovered = False
         while True:
             found = self._journal.claim(jid, kind, digest, places, **values)
             if isinstance(found, Claimed):
@@ -77,8 +78,9 @@ class Claimer:
             if isinstance(found, Blocked):
                 self._keeper.free(found)
                 continue
-            if found.interrupted:
+            if found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):  # that one's engine is silent
                 self._recover(found)
+                recovered = True
                 continue
             if found.phase is not Phase.REMOVING and found.request != digest:
                 raise Conflict(f"another {kind} job with jid {jid} exists; delete it first, or use another jid")

@@ -55,10 +55,10 @@ class Copies:
         plugin = self._journal.get(jid, JobKind.PLUGIN)
         if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
             raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
+        self._remover.require_not_foreign(claimed)  # else what it leaves of this one could not be deleted
         job = self._parts.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
-        if another:
-            self._remover.clear(claimed)
+        self._remover.clear(claimed)
         if another or not job.exists():
             discard(job)
 

@@ -133,7 +133,7 @@ class Deleter:
                     self._parts.engine_of(kind).cancel(name, any_of_ours(self._parts, name))
             elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
                 try:
-                    self._scheduler.fail(record, CANCELLED)  # its owner finds out, and takes back what it began
+                    self._end_beginning(record)
                 except StorageFull:
                     self._parts.engine_of(kind).remove(record.name, that_of(self._parts, record))
                     return
@@ -142,6 +142,21 @@ class Deleter:
             if time.monotonic() > patience:
                 raise Unreachable(f"the {kind.value} job of {jid} does not end")
             time.sleep(POLL)
+
+    def _end_beginning(self, record: Record) -> None:
+        """End a job that is not known to be on its engine. Its owner finds out, and takes back what it began.
+
+        Where it has none, as when the engine did not answer, that is done here, before anything is deleted.
+        """
+        if record.phase is not Phase.SCHEDULING or not record.interrupted:
+            self._scheduler.fail(record, CANCELLED)
+            return
+        claim = new_claim()
+        with self._journal.live.on(claim, *record.claims):
+            owned = self._journal.take_over(record, claim)
+            if owned is not None:
+                self._parts.engine_of(owned.kind).remove(owned.name, that_of(self._parts, owned))
+                self._scheduler.fail(owned, CANCELLED)
 
     def _cancel(self, record: Record) -> None:
         try:
@@ -198,7 +213,9 @@ class Deletions:
         ) as claimed:
             if isinstance(claimed, Record):
                 return claimed.info
-            clear_progress(self._parts.storebase.job(jid), JobKind.DELETE)  # an earlier deletion's says nothing of this
+            if self._parts.storebase.job(jid).exists():
+                with suppress(OSError):  # what stands in the way, the operation finds too, and tells
+                    clear_progress(self._parts.storebase.job(jid), JobKind.DELETE)  # that of an earlier deletion
             if active:
                 self._deleter.proceed_later(claimed.record)
                 return claimed.record.info

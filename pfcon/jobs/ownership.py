@@ -25,6 +25,14 @@ def that_of(parts: Parts, record: Record) -> Mine:
     return requests.__contains__
 
 
+def end_on_former_engine(parts: Parts, record: Record) -> None:
+    """End an operation that was given to the engine of another PFCON_OP_IMAGE. Raises Unreachable."""
+    if record.kind is JobKind.PLUGIN or record.spec is None or parts.former_operations is None:
+        return
+    if bool(record.spec.image) != bool(parts.options.op_image):
+        parts.former_operations.remove(record.name, that_of(parts, record))
+
+
 def any_of_ours(parts: Parts, name: str, *records: Record | None) -> Mine:
     """Every job that a service of this storeBase has made under a name, recorded or not."""
     known = [that_of(parts, record) for record in records if record is not None]

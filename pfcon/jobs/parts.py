@@ -20,6 +20,7 @@ class Parts:
     """The service's one storage, journal and storeBase, its engines, and the options of jobs.
 
     ``operations`` is the engine of copy, upload and delete jobs: that of the plugin jobs, or one beside the service.
+    ``former_operations`` may still run some that were begun under another PFCON_OP_IMAGE.
     """
 
     options: ComputeSettings
@@ -30,6 +31,7 @@ class Parts:
     engine: ComputeEngine
     operations: ComputeEngine
     cancel_active: bool
+    former_operations: ComputeEngine | None = None
 
     @cached_property
     def environments(self) -> Environments:

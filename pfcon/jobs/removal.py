@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pfcon.compute.base import Mine
 from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull
 from pfcon.jobs.conclusion import seal_outputs
-from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of, was_ours
+from pfcon.jobs.ownership import any_of_ours, end_on_former_engine, in_the_way, that_of, was_ours
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.taking_back import TakeBacks
 from pfcon.jobs.trash import discard
@@ -62,6 +62,7 @@ class Remover:
 
     def _take_away(self, record: Record, with_data: bool) -> None:
         self._remove_from_engine(record.kind, record.name, any_of_ours(self._parts, record.name, record))
+        end_on_former_engine(self._parts, record)
         if with_data:
             discard(self._parts.storebase.job(record.jid))
         if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end
@@ -139,6 +140,16 @@ class Remover:
         for name in names:
             mine = any_of_ours(self._parts, name, claimed.previous)
             self._parts.engine_of(claimed.record.kind).remove(name, mine)
+
+    def require_not_foreign(self, claimed: Claimed) -> None:
+        """Raise Conflict where another service has a job of that name, before anything is done; Unreachable."""
+        name = claimed.record.name
+        try:
+            self._parts.engine_of(claimed.record.kind).info(name, any_of_ours(self._parts, name, claimed.previous))
+        except Foreign as foreign:
+            raise Conflict(str(in_the_way(self._parts, name, foreign))) from None
+        except Absent:
+            return
 
     def forget(self, record: Record) -> None:
         """Delete the record of a job that has ended. Whoever claims next removes what the engine has of it.

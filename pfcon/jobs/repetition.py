@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pfcon.errors import StorageFull
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.ownership import signed_request
+from pfcon.jobs.ownership import end_on_former_engine, signed_request, that_of
 from pfcon.jobs.parts import Parts
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
@@ -35,22 +35,29 @@ def run_again(parts: Parts, record: Record, spec: JobSpec, info: JobInfo, logs: 
     """Write down that an interrupted operation is to run again; recovery begins it. What is to be told of it now.
 
     Its code, image and secrets are those of this service, which may be of another release than the one that began it.
-    After RUNS it is undefined, which the caller has to write down. Raises Unreachable.
+    After RUNS it is undefined, which the caller has to write down. What the engine has ended has started, whether
+    that was seen or not. Raises Unreachable.
     """
+    end_on_former_engine(parts, record)  # which may run it: two at once would be in each other's way
     if spec.attempt >= RUNS:
         told = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
         return replace(info, status=JobStatus.UNDEFINED, message=told)
+    if not parts.signer.has_signed(
+        spec.name, spec.request
+    ):  # of an earlier release: nobody knows it without its record
+        parts.engine_of(record.kind).remove(spec.name, that_of(parts, record))
     claim = new_claim()
     request = signed_request(parts, spec.name, record.request, claim)
     fresh = operation_spec(parts, record.jid, record.kind, request, spec.resources)
     again = replace(fresh, name=spec.name, attempt=spec.attempt + 1)
     message = f"interrupted: {info.message}; it is run again (run {again.attempt} of {RUNS})"
     try:
-        parts.journal.begin_again(record, claim, spec=again.to_json(), message=message, logs=logs)
+        values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
+        parts.journal.begin_again(record, claim, **values)
     except StorageFull as error:  # the engine keeps the end: the next look tries again
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
         message += " once storeBase has room"
-    return replace(info, status=record.status, message=message, finished_at=None)
+    return replace(info, status=JobStatus.STARTED, message=message, finished_at=None)
 
 
 def with_run(spec: JobSpec, message: str) -> str:

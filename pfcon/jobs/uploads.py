@@ -39,6 +39,7 @@ class Uploads:
                 return self._scheduler.present(claimed)
             try:
                 with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what is there
+                    self._remover.clear(claimed)
                     write_upload_order(self._parts, self._parts.storebase.job(request.jid), request)
                     return self._scheduler.begin(claimed.record)
             except FileNotFoundError:
