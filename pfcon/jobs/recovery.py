@@ -91,5 +91,6 @@ class Recovery:
         except (Unreachable, StorageFull):
             raise
         except PfconError as error:
-            self._scheduler.fail(record, str(error))
+            goes_on = record.spec.attempt > 1  # an interrupted operation, which its client may post again
+            self._scheduler.fail(record, str(error), JobStatus.UNDEFINED if goes_on else JobStatus.FAILED)
             self._journal.settle(request)

@@ -42,9 +42,7 @@ def run_again(parts: Parts, record: Record, spec: JobSpec, info: JobInfo, logs: 
     if spec.attempt >= RUNS:
         told = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
         return replace(info, status=JobStatus.UNDEFINED, message=told)
-    if not parts.signer.has_signed(
-        spec.name, spec.request
-    ):  # of an earlier release: nobody knows it without its record
+    if not parts.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
         parts.engine_of(record.kind).remove(spec.name, that_of(parts, record))
     claim = new_claim()
     request = signed_request(parts, spec.name, record.request, claim)

@@ -244,12 +244,12 @@ class Scheduler:
             log.warning("job %s: no log: %s", record.name, error)
             return ""
 
-    def fail(self, record: Record, reason: str) -> bool:
+    def fail(self, record: Record, reason: str, status: JobStatus = JobStatus.FAILED) -> bool:
         """End a job that the engine does not have, or that its owner takes back from there.
 
         False when its record has changed since: the engine may have taken it just now.
         """
-        return self._finish(record, record.spec, JobInfo(record.name, JobStatus.FAILED, reason), "", still=True)
+        return self._finish(record, record.spec, JobInfo(record.name, status, reason), "", still=True)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Write down the end that the engine tells of."""

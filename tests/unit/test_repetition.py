@@ -11,7 +11,7 @@ from support.waiting import eventually
 from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
-from pfcon.errors import StorageFull
+from pfcon.errors import Refused, StorageFull
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.repetition import RUNS, run_again
@@ -249,6 +249,21 @@ def test_an_interrupted_operation_that_is_deleted_does_not_run_again(
     assert record_of(parts, COPY).phase is Phase.REMOVED
     assert service.submit_delete(JID, Resources()).status is not JobStatus.FAILED
     assert end_of(service, DELETE)[0].status is JobStatus.SUCCEEDED
+
+
+def test_an_interrupted_operation_whose_engine_refuses_it_now_is_undefined(
+    service: JobService, engine: DeadlyEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.times = 1
+    service.submit_copy(REQUEST)
+    assert eventually(lambda: engine.info(COPY.engine_name(JID)).status.final)
+
+    def refuse(_spec: JobSpec) -> JobInfo:
+        raise Refused("there is no room for it")
+
+    monkeypatch.setattr(engine, "schedule", refuse)
+    end, _ = end_of(service, COPY)
+    assert (end.status, end.message) == (JobStatus.UNDEFINED, "there is no room for it")
 
 
 def test_the_specification_of_an_earlier_release_is_of_a_first_run() -> None:
