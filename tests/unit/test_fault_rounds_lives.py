@@ -43,8 +43,9 @@ class GivenStatus(LinkLife):
     def submitted(self, path: str, form: dict[str, Any], data_file: bytes = b"") -> None:
         pass
 
-    def ended(self, resource: str) -> dict[str, str]:
-        return {"status": self.statuses.pop(0), "message": f"why of {resource}"}
+    def ended(self, resource: str) -> dict[str, str] | None:
+        status, _, message = self.statuses.pop(0).partition(": ")
+        return {"status": status, "message": message or f"why of {resource}"} if status else None
 
 
 def life(root: Path, *, killed: bool = False, ended: int = 0, ending: Ending = Ending.SUCCESS) -> GivenStatus:
@@ -129,3 +130,19 @@ def test_an_operation_is_posted_again_three_times_when_it_is_undefined_and_never
         assert not job.operation(kind, {})
         assert job.statuses == []
         assert job.tally.verdicts == {Verdict.WRONG: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("copy", f"{FAILURE}: storeBase is full"),
+        ("upload", f"{FAILURE}: 4.0 MiB must stay free"),
+        ("delete", ""),
+    ],
+)
+def test_what_a_full_disk_prevents_is_posted_again(tmp_path: Path, kind: str, said: str) -> None:
+    for was_full in (True, False):
+        job = life(tmp_path)
+        job.site.was_full, job.statuses = was_full, [said, said, SUCCESS]
+        assert job.operation(kind, {}) is was_full
+        assert job.tally.is_clean == (was_full or not said)

@@ -82,7 +82,7 @@ def echo() -> Iterator[int]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                with connection:
+                with connection, contextlib.suppress(OSError):  # cut
                     while piece := connection.recv(1000):
                         connection.sendall(piece)
 
