@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from support.compute import Harness
-from support.outside import end_keeper, kill_outside, start_lasting
+from support.outside import end_keeper, end_leftovers, kill_outside, start_lasting
 
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
 
@@ -87,5 +87,8 @@ def test_a_job_that_somebody_asks_to_end_was_interrupted(compute: Harness) -> No
 
 def test_a_job_that_loses_what_keeps_it_was_interrupted(compute: Harness) -> None:
     spec = start_lasting(compute)
-    end_keeper(compute, spec)
-    assert_interrupted(compute, spec)
+    try:
+        end_keeper(compute, spec)
+        assert_interrupted(compute, spec)
+    finally:
+        end_leftovers(spec)

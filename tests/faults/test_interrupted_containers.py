@@ -9,12 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 from support.engines import api_client, docker_url, op_image
 from support.http_relay import HttpRelay
-from support.interruptions import Work, await_middle, fields
+from support.interruptions import Work, interrupt
 from support.live import StartServer
 from support.staged import INNETWORK, StagedJob
 from support.user_objects import UserObjects, seen_from_containers, url_of
-
-from pfcon.jobs.repetition import RUNS
 
 OPERATIONS = [
     ("fslink", "copy"),
@@ -62,21 +60,12 @@ def pids_in_container(job: StagedJob) -> list[int]:
 @pytest.mark.parametrize("with_service", [False, True], ids=["alone", "with-the-service"])
 @pytest.mark.parametrize(("work", "kind"), OPERATIONS, indirect=["work"])
 def test_an_operation_whose_container_is_killed_goes_on_by_itself(work: Work, kind: str, with_service: bool) -> None:
-    for _ in range(20):
-        job = work.ready_for(kind)
-        assert job.post(kind, **fields(job, kind)).status_code == 201
-        if not await_middle(work, job, kind, lambda job=job: pids_in_container(job)):
-            assert job.wait(kind)["status"] == "finishedSuccessfully"
-            continue  # it was faster
+    def end(job: StagedJob, _operations: list[int]) -> None:
         if with_service:
             work.server.kill()
         with contextlib.closing(api_client(docker_url())) as engine:
             engine.kill(f"{job.jid}-{kind}")
         if with_service:
             work.server.start()
-        ended = job.wait(kind)
-        assert ended["status"] == "finishedSuccessfully", ended
-        assert f"run 2 of {RUNS}" in ended["message"]
-        work.check(job, kind)
-        return
-    pytest.fail("each operation had ended before it could be interrupted")
+
+    interrupt(work, kind, pids_in_container, end)

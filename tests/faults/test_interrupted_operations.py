@@ -7,12 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.http_relay import HttpRelay
-from support.interruptions import Work, await_middle, fields, kill, parents
+from support.interruptions import Work, interrupt, kill, parents
 from support.live import LiveServer, StartServer
-from support.staged import INNETWORK
+from support.staged import INNETWORK, StagedJob
 from support.user_objects import UserObjects, url_of
-
-from pfcon.jobs.repetition import RUNS
 
 OPERATIONS = [
     ("fslink", "copy"),
@@ -76,17 +74,4 @@ def what_systemd_stops(server: LiveServer, operations: list[int]) -> None:
 def test_an_interrupted_operation_goes_on_by_itself(
     work: Work, kind: str, end: Callable[[LiveServer, list[int]], None]
 ) -> None:
-    for _ in range(20):
-        job = work.ready_for(kind)
-        assert job.post(kind, **fields(job, kind)).status_code == 201
-        operations = await_middle(work, job, kind, job.operation_pids)
-        if not operations:
-            assert job.wait(kind)["status"] == "finishedSuccessfully"
-            continue  # it was faster
-        end(work.server, operations)
-        ended = job.wait(kind)
-        assert ended["status"] == "finishedSuccessfully", ended
-        assert f"run 2 of {RUNS}" in ended["message"]
-        work.check(job, kind)
-        return
-    pytest.fail("each operation had ended before it could be interrupted")
+    interrupt(work, kind, StagedJob.operation_pids, lambda _job, operations: end(work.server, operations))

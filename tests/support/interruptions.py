@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfcon.jobs.repetition import RUNS
+
 from .live import LiveServer
 from .staged import StagedJob
 from .user_objects import UserObjects
@@ -16,7 +18,7 @@ from .waiting import PATIENCE
 FILES = 48
 SOURCE = "home/bob/data"
 CONTENT = {f"d{number % 7}/f{number}": b"%d\n" % number * 1000 for number in range(FILES)}
-LARGE = 60_000_000  # bytes of one more file where copying would be over at once
+LARGE = 20_000_000  # bytes of one more file where copying would be over at once
 
 
 @dataclass
@@ -80,7 +82,35 @@ class Work:
             assert staged == expected
 
 
-def fields(job: StagedJob, kind: str) -> dict[str, object]:
+def read_tree(root: Path) -> dict[str, bytes]:
+    """All files below a directory."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def interrupt(
+    work: Work, kind: str, pids: Callable[[StagedJob], list[int]], end: Callable[[StagedJob, list[int]], None]
+) -> None:
+    """End an operation in the middle of its work, and see that it ends well by itself.
+
+    pids: finds the processes of a job's operation. end: gets these, which stand still (SIGSTOP).
+    """
+    for _ in range(20):
+        job = work.ready_for(kind)
+        assert job.post(kind, **_fields(job, kind)).status_code == 201
+        stopped = _await_middle(work, job, kind, lambda job=job: pids(job))
+        if not stopped:
+            assert job.wait(kind)["status"] == "finishedSuccessfully"
+            continue  # it was faster
+        end(job, stopped)
+        ended = job.wait(kind)
+        assert ended["status"] == "finishedSuccessfully", ended
+        assert f"run 2 of {RUNS}" in ended["message"]
+        work.check(job, kind)
+        return
+    raise AssertionError("each operation had ended before it could be interrupted")
+
+
+def _fields(job: StagedJob, kind: str) -> dict[str, object]:
     """What a POST of that kind carries."""
     return {
         "copy": {"input_dirs": [job.input_dir], "output_dir": job.output_dir},
@@ -89,12 +119,7 @@ def fields(job: StagedJob, kind: str) -> dict[str, object]:
     }[kind]
 
 
-def read_tree(root: Path) -> dict[str, bytes]:
-    """All files below a directory."""
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
-def await_middle(work: Work, job: StagedJob, kind: str, pids: Callable[[], list[int]]) -> list[int]:
+def _await_middle(work: Work, job: StagedJob, kind: str, pids: Callable[[], list[int]]) -> list[int]:
     """Stop the processes of an operation in the middle of its work (SIGSTOP); none when it has ended before."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

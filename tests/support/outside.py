@@ -72,6 +72,16 @@ def end_keeper(compute: Harness, spec: JobSpec) -> None:
         pytest.skip(f"on {compute.name}, the engine itself keeps its jobs")
 
 
+def end_leftovers(spec: JobSpec) -> None:
+    """Kill what is left of a job of ``start_lasting`` on this machine.
+
+    Slurm without cgroups does not end what a batch script has begun when somebody kills that script alone.
+    """
+    for process in _processes(spec):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
 def _processes(spec: JobSpec) -> list[int]:
     """Those of this machine that have the job's own word in their command."""
     word, found = spec.argv[-1].encode(), []
