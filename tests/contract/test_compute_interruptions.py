@@ -4,7 +4,8 @@ import signal
 
 import pytest
 from support.compute import Harness
-from support.outside import end_keeper, end_leftovers, kill_outside, start_lasting
+from support.outside import end_keeper, kill_outside, processes_of, start_lasting
+from support.waiting import eventually
 
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
 
@@ -87,8 +88,6 @@ def test_a_job_that_somebody_asks_to_end_was_interrupted(compute: Harness) -> No
 
 def test_a_job_that_loses_what_keeps_it_was_interrupted(compute: Harness) -> None:
     spec = start_lasting(compute)
-    try:
-        end_keeper(compute, spec)
-        assert_interrupted(compute, spec)
-    finally:
-        end_leftovers(spec)
+    end_keeper(compute, spec)
+    assert_interrupted(compute, spec)
+    assert eventually(lambda: not processes_of(spec))

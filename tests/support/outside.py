@@ -43,7 +43,7 @@ def kill_outside(compute: Harness, spec: JobSpec, number: signal.Signals = signa
             (task,) = client.containers(filters={"label": f"{NAME_LABEL}={spec.name}"})
             client.kill(task["Id"], number.value)
     else:
-        processes = _processes(spec)
+        processes = processes_of(spec)
         if not processes and compute.name == "kubernetes":
             pytest.skip("the cluster runs jobs on another machine")
         assert processes
@@ -60,29 +60,19 @@ def end_keeper(compute: Harness, spec: JobSpec) -> None:
         status, answer = compute.cluster.ask("DELETE", f"api/v1/namespaces/{NAMESPACE}/pods/{name}")
         assert status in (200, 202), answer
     elif isinstance(compute.engine, SlurmEngine):  # to its controller, that signal would be a person's scancel
-        above = [parent for process in _processes(spec) for parent in psutil.Process(process).parents()]
+        above = [parent for process in processes_of(spec) for parent in psutil.Process(process).parents()]
         scripts = {parent.pid for parent in above if " ".join(parent.cmdline()).endswith(SCRIPTS)}
         assert scripts
         for script in scripts:
             os.kill(script, signal.SIGKILL)
     elif compute.name == "process":
-        (process,) = _processes(spec)
+        (process,) = processes_of(spec)
         os.kill(psutil.Process(process).ppid(), signal.SIGKILL)
     else:
         pytest.skip(f"on {compute.name}, the engine itself keeps its jobs")
 
 
-def end_leftovers(spec: JobSpec) -> None:
-    """Kill what is left of a job of ``start_lasting`` on this machine.
-
-    Slurm without cgroups does not end what a batch script has begun when somebody kills that script alone.
-    """
-    for process in _processes(spec):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-
-
-def _processes(spec: JobSpec) -> list[int]:
+def processes_of(spec: JobSpec) -> list[int]:
     """Those of this machine that have the job's own word in their command."""
     word, found = spec.argv[-1].encode(), []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -30,6 +30,12 @@ INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KILL_CHILD = 'kill -KILL "$child"'
 _UNSHARE = "unshare -Urm --pid --fork --kill-child"
+# Where Slurm has no cgroups, what a batch script has begun would go on when somebody kills that script alone.
+# setpriv(1) of util-linux before 2.33 has no --pdeathsig.
+_WITH_SCRIPT = """\
+    with_script='setpriv --pdeathsig KILL'
+    $with_script true 2>/dev/null || with_script=''
+"""
 # What a job's variables are called does not matter: those of the shell that waits are not in its environment.
 _FIRST = """\
 child='' stopping=''
@@ -210,12 +216,14 @@ def _inside(job: Placed) -> Placed:
 
 def _first(job: Placed, before: str, run: str, *, unshare: str = _UNSHARE, beside: str = "") -> str:
     """launch.sh as the first process of a job: ``before`` is done by it, ``run`` by the one that it waits for."""
-    return f"{_again(unshare, job.directory)}{_FIRST}{before}run() {{\n{run}}}\n{_RUN}{beside}{_WAIT}"
+    again = _again(f"$with_script {unshare}", job.directory, _WITH_SCRIPT)
+    return f"{again}{_FIRST}{before}run() {{\n{run}}}\n{_RUN}{beside}{_WAIT}"
 
 
-def _again(within: str, directory: PurePosixPath) -> str:
+def _again(within: str, directory: PurePosixPath, before: str = "") -> str:
     """launch.sh begins anew within what these words make; it knows that by a fourth one of its own."""
-    return f'if [ "$#" -eq 3 ]; then\n    exec {within} /bin/sh {_quoted(f"{directory}/launch.sh")} "$@" inside\nfi\n'
+    run = f'exec {within} /bin/sh {_quoted(f"{directory}/launch.sh")} "$@" inside'
+    return f'if [ "$#" -eq 3 ]; then\n{before}    {run}\nfi\n'
 
 
 def _exports(env: dict[str, str]) -> str:

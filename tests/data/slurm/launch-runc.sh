@@ -1,5 +1,7 @@
 if [ "$#" -eq 3 ]; then
-    exec unshare -Urm --pid --fork --kill-child /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
+    with_script='setpriv --pdeathsig KILL'
+    $with_script true 2>/dev/null || with_script=''
+    exec $with_script unshare -Urm --pid --fork --kill-child /bin/sh /store/.pfcon/slurm/.5f/launch.sh "$@" inside
 fi
 child='' stopping=''
 trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
