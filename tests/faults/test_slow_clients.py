@@ -3,8 +3,9 @@
 import os
 import resource
 import socket
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -169,14 +170,15 @@ def test_a_service_stops_in_time_with_half_open_connections(small: LiveServer, c
     assert small.stop() == 0  # raises after PATIENCE; PFCON_HEADER_TIMEOUT is ten minutes
 
 
-def test_where_there_is_no_place_the_oldest_unfinished_request_goes(start_server: StartServer, crowd: Crowd) -> None:
-    with soft_limit_of_files(256):  # which leaves 128 to connections
-        server = start_server(PFCON_WORKERS="1", PFCON_THREADS=str(THREADS), PFCON_HEADER_TIMEOUT="600")
-    api = Api(server.url)
+def test_where_there_is_no_place_the_oldest_unfinished_request_goes(small: LiveServer, crowd: Crowd) -> None:
+    small.stop()
+    small.python = ("prlimit", "--nofile=256:", sys.executable)  # the soft limit, which leaves 128 to connections
+    small.start()
+    api = Api(small.url)
     jid = some_job(api)
-    first = crowd(server, "GET / HT", 1)[0]
-    crowd(server, "GET / HT", 300)
-    assert answers(server, api, jid)
+    first = crowd(small, "GET / HT", 1)[0]
+    crowd(small, "GET / HT", 300)
+    assert answers(small, api, jid)
     assert first.answer().status == 503
 
 
@@ -194,14 +196,3 @@ def test_a_process_that_may_open_no_further_file_goes_on(small: LiveServer, crow
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
     assert answers(small, api, jid)
     assert str(worker) in Path(f"/proc/{first}/task/{first}/children").read_text().split()
-
-
-@contextmanager
-def soft_limit_of_files(number: int) -> Iterator[None]:
-    """What is started meanwhile may open so many files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
