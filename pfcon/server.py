@@ -1,10 +1,12 @@
 """The HTTP server: gunicorn's threaded workers around the application."""
 
 import ctypes
+import faulthandler
 import gc
 import logging
 import os
 import resource
+import signal
 import sys
 from typing import Any
 
@@ -112,6 +114,7 @@ def _keep_freed_memory() -> None:
 
 
 def _start_worker(worker: Any) -> None:
+    faulthandler.register(signal.SIGUSR2)  # prints where each thread is: what a request that hangs waits for
     _keep_freed_memory()
     sys.setswitchinterval(SWITCH_INTERVAL)
     os.umask(0o022)  # jobs run as other users and have to read what is staged

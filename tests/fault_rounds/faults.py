@@ -177,10 +177,8 @@ def impossible(site: Site) -> dict[str, str]:
 
 
 def _workers(site: Site) -> list[int]:
-    assert site.server.process is not None
-    first = site.server.process.pid
     with contextlib.suppress(OSError):
-        return [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        return site.server.worker_pids
     return []
 
 

@@ -14,7 +14,7 @@ import docker
 import pytest
 import requests
 from support.engines import api_client, docker_url, podman_url, registry
-from support.live import Api, LiveServer, StartServer, make_zip, new_jid
+from support.live import Api, StartServer, make_zip, new_jid
 from support.registry import push_image
 from support.relay import Relay
 from support.tcp_relay import SlowRelay
@@ -212,7 +212,7 @@ def test_every_worker_tells_of_a_pull_from_the_record(
         assert api.submit(jid, RUN, ZIP, image=image).status_code == 201
         assert eventually(lambda: has_progress(api, jid, image))
         path.rename(aside)  # the pull goes on, but nobody can ask the engine for anything else
-        pids = workers(server)
+        pids = server.worker_pids
         assert len(pids) == 2
         for pid in pids:
             with stopped(pid):  # the other one has to answer, each time on a new connection
@@ -231,13 +231,6 @@ def stopped(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-def workers(server: LiveServer) -> list[int]:
-    """The processes that answer requests (proc_pid_task_tid_children(5))."""
-    assert server.process is not None
-    pid = server.process.pid
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_deleted_job_whose_pull_ends_does_not_take_the_next_one_s_place(

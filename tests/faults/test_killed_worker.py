@@ -15,13 +15,6 @@ from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 FILES = make_zip({f"d{n % 20}/f{n}": f"{n}" * 300 for n in range(3000)})
 
 
-def workers(server: LiveServer) -> list[int]:
-    """The processes that serve; the first of the service only looks after them."""
-    assert server.process is not None
-    first = server.process.pid
-    return [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
-
-
 def has_files_in(pid: int, directory: Path) -> bool:
     """Whether a process has a file below the directory open."""
     with contextlib.suppress(OSError):  # files are closed while one looks
@@ -43,7 +36,7 @@ def post_and_kill(server: LiveServer, jid: str) -> bool:
     thread.start()
     killed = False
     while thread.is_alive() and not killed:
-        for pid in workers(server):
+        for pid in server.worker_pids:
             if has_files_in(pid, server.storebase / f"key-{jid}"):
                 os.kill(pid, signal.SIGKILL)
                 killed = True

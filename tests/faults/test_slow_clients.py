@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 import requests
@@ -185,9 +184,7 @@ def test_where_there_is_no_place_the_oldest_unfinished_request_goes(small: LiveS
 def test_a_process_that_may_open_no_further_file_goes_on(small: LiveServer, crowd: Crowd) -> None:
     api = Api(small.url)
     jid = some_job(api)
-    assert small.process is not None
-    first = small.process.pid
-    [worker] = [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+    [worker] = small.worker_pids
     opened = max(int(name) for name in os.listdir(f"/proc/{worker}/fd"))
     hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 50, hard))
@@ -195,4 +192,4 @@ def test_a_process_that_may_open_no_further_file_goes_on(small: LiveServer, crow
     assert requests.get(small.url + "health/", timeout=PATIENCE / 2).status_code == 200
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (hard, hard))
     assert answers(small, api, jid)
-    assert str(worker) in Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    assert worker in small.worker_pids

@@ -1,7 +1,9 @@
 """pfcon as a container of its own image, beside the jobs that it runs on the same engine."""
 
+import contextlib
 import io
 import os
+import signal
 import tarfile
 import time
 import uuid
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
 
 from .engines import api_client
 from .live import PASSWORD, is_healthy
@@ -19,6 +22,7 @@ from .waiting import PATIENCE
 USER = "1001:1001"  # the image's own
 STOREBASE = "/var/local/storeBase"
 SOCKET = "/var/run/docker.sock"
+LOG_LINES = 400
 SELECTOR = "org.chrisproject.test"  # each container has its own value: several services share an engine here
 
 
@@ -57,7 +61,18 @@ class Container:
 
     def log(self) -> str:
         """The end of what it printed."""
-        return bytes(self.client.logs(self.name, tail=60)).decode("utf-8", "replace")
+        return bytes(self.client.logs(self.name, tail=LOG_LINES)).decode("utf-8", "replace")
+
+    def show_stacks(self) -> None:
+        """Have its workers print where each of their threads is, and show the end of what it printed."""
+        state = self.inspect()["State"]
+        if state["Running"]:
+            with contextlib.suppress(psutil.Error):
+                first = psutil.Process(state["Pid"])  # the init, whose child is gunicorn's, whose children are workers
+                for worker in [worker for master in first.children() for worker in master.children()]:
+                    worker.send_signal(signal.SIGUSR2)
+                time.sleep(0.3)
+        print(f"--- end of what {self.name} printed\n{self.log()}")
 
     def answers(self) -> bool:
         """Whether ``health/`` says OK."""
@@ -169,7 +184,9 @@ class ServiceContainer(Container):
         self.await_answer()
 
     def stop(self) -> None:
-        """Remove it with its volume."""
+        """Show what it does and did, which pytest prints with a failure, and remove it with its volume."""
+        with contextlib.suppress(docker.errors.NotFound):
+            self.show_stacks()
         for remove in (
             lambda: self.client.remove_container(self.name, force=True),
             lambda: self.client.remove_volume(self.name, force=True),

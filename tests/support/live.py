@@ -109,6 +109,13 @@ class LiveServer:
         """Whether ``health/`` says OK."""
         return is_healthy(self.url)
 
+    @property
+    def worker_pids(self) -> list[int]:
+        """The processes that answer requests; the first one looks after them (proc_pid_task_tid_children(5))."""
+        assert self.process is not None
+        first = self.process.pid
+        return [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+
     def signal(self, number: int) -> None:
         """Send a signal to every process of the server, not to its jobs."""
         assert self.process is not None
