@@ -16,12 +16,16 @@ from benchmarks.faults import NotHere
 from benchmarks.plain import PlainTree
 from benchmarks.session import Session
 from benchmarks.staged import MIN_FREE, Ran, operate
+from pfcon.archive.limits import UploadLimits
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
-from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
+from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.objects.credentials import write_credentials
+from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.store import ObjectStore, Source
-from pfcon.storage.objects.stores import make_store
+from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.settings import StorageSettings
+from pfcon.storage.storages import make_storage
 
 CONTAINER, REGION = "users", "us-east-1"
 KINDS = ("swift", "s3")
@@ -45,17 +49,22 @@ class Stores:
         swift = SwiftSettings(self.swift_url, SWIFT_USER, SWIFT_KEY, CONTAINER)
         s3 = S3Settings(self.s3_url, SWIFT_USER, SWIFT_KEY, REGION, CONTAINER)
         return StorageSettings(
-            name=StorageName(kind),
+            name=kind,
             innetwork=True,
             storebase_mount=self.storebase,
             limits=_LIMITS,
-            swift=swift if kind == "swift" else None,
-            s3=s3 if kind == "s3" else None,
+            own=swift if kind == "swift" else s3,
         )
+
+    def store(self, kind: str) -> ObjectStore:
+        """The container by itself."""
+        storage = make_storage(self.settings(kind), StoreBase(self.storebase))
+        assert isinstance(storage, ObjectStorage)
+        return storage.store()
 
     def plant(self, tree: PlainTree, directory: Path) -> None:
         """Store a tree of plain files, each as one object below the tree's name."""
-        store = make_store(self.settings("swift"))
+        store = self.store("swift")
         paths = sorted(path for path in directory.rglob("*") if path.is_file())
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda path: _put(store, f"{tree.name}/{path.relative_to(directory)}", path), paths))
@@ -103,7 +112,7 @@ def object_stores(session: Session) -> Iterator[Stores]:
         server.start()
         try:
             stores = Stores(directory / "storeBase", server.auth_url, server.s3_url, aws)
-            make_store(stores.settings("swift")).create_container()
+            stores.store("swift").create_container()
             yield stores
         finally:
             server.kill()

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 (failed) or 2 (the settings or arguments can't work)."""
     arguments = _parser().parse_args(argv)
-    from pfcon.settings import load
+    from pfcon.configuration import load
 
     environ = None
     if getattr(arguments, "bind", None):

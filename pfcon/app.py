@@ -9,13 +9,14 @@ from pfcon.api.slots import TransferSlots
 from pfcon.api.staged_jobs import LISTS, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.compute.engines import former_operations_engine, make_engine, operations_engine
+from pfcon.configuration import Settings
+from pfcon.configuration.model import DeleteActive
 from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
-from pfcon.settings.model import Settings
 from pfcon.storage.storages import make_storage
 
 PREFIX = "/api/v1"
@@ -28,7 +29,7 @@ def create_app(settings: Settings) -> Flask:
     """
     storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
     journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
-    engine = make_engine(settings, storebase)
+    engine = make_engine(settings.compute, storebase, settings.server.workers)
     parts = Parts(
         options=settings.compute,
         limits=settings.storage.limits,
@@ -36,9 +37,9 @@ def create_app(settings: Settings) -> Flask:
         journal=journal,
         storage=make_storage(settings.storage, storebase),
         engine=engine,
-        operations=operations_engine(settings, storebase, engine),
-        cancel_active=settings.delete_active == "cancel",
-        former_operations=former_operations_engine(settings, storebase, engine),
+        operations=operations_engine(settings.compute, storebase, engine),
+        cancel_active=settings.delete_active is DeleteActive.CANCEL,
+        former_operations=former_operations_engine(settings.compute, storebase, engine),
     )
     jobs = JobService(parts)
     app = Flask("pfcon", static_folder=None)

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 
 from pfcon.errors import Unauthorized
-from pfcon.settings.model import AuthSettings
+from pfcon.settings.service import AuthSettings
 
 LIFETIME = timedelta(days=2)
 ALGORITHM = "HS256"

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from pfcon.compute.engines import make_engine
 from pfcon.compute.signing import Signer
+from pfcon.configuration import Settings
 from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
-from pfcon.settings.model import Settings
 from pfcon.storage.storages import make_storage
 from pfcon.units import human_bytes
 
@@ -18,10 +18,10 @@ from pfcon.units import human_bytes
 def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
     """Try every part and say how it went; True when all is well. Raises ConfigurationError."""
     storebase = StoreBase(settings.storage.storebase_mount)
-    engine = make_engine(settings, storebase)
+    engine = make_engine(settings.compute, storebase, settings.server.workers)
     storage = make_storage(settings.storage, storebase)
     checks: list[tuple[str, Callable[[], str]]] = [
-        ("settings", lambda: f"{settings.mode.value} mode, storage {storage.name.value}"),
+        ("settings", lambda: f"{settings.mode.value} mode, storage {storage.name}"),
         ("storeBase", lambda: _storebase(storebase)),
         ("service", lambda: f"{Signer(storebase).service_id()} is its id, which its jobs carry on the engine"),
         ("records", lambda: _records(settings, storebase)),

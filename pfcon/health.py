@@ -4,7 +4,7 @@ import http.client
 import json
 
 from pfcon.errors import Unreachable
-from pfcon.settings.model import ServerSettings
+from pfcon.settings.service import ServerSettings
 
 TIMEOUT = 4.0  # seconds; the Dockerfile's health check gives the whole command a little more
 PATH = "/api/v1/health/"

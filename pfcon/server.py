@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from pfcon.api.service import MAX_CREDENTIALS
 from pfcon.app import PREFIX, create_app, jobs_of
 from pfcon.background import Ticker
+from pfcon.configuration import Settings
 from pfcon.errors import ConfigurationError, PfconError, StorageFull, Unreachable
 from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
@@ -23,7 +24,6 @@ from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.lease import LEASE
 from pfcon.records.schema import Damaged, connect
-from pfcon.settings.model import Settings
 from pfcon.units import MIB
 
 log = logging.getLogger(__name__)

@@ -146,6 +146,6 @@ check "ruff format" ruff format --check --output-format=concise .
 check mypy mypy
 check_scripts
 check_vulnerabilities
-check "settings table of README.md" python -m pfcon.settings.table --check README.md
+check "settings table of README.md" python -m pfcon.configuration.table --check README.md
 [ -n "$ONLY_CHECKS" ] || check pytest run_pytest "${arguments[@]}"
 report

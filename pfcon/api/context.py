@@ -9,10 +9,10 @@ from flask import current_app, request
 
 from pfcon.api.slots import TransferSlots
 from pfcon.auth import verify_header
+from pfcon.configuration import Settings
 from pfcon.jobs import JobService
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
-from pfcon.settings.model import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,10 +12,10 @@ from flask import Request
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from pfcon.api.charsets import text_of
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
 from pfcon.paths import StoreBase
 from pfcon.reservation import STEP, Reservation
-from pfcon.settings.model import UploadLimits
 from pfcon.storage.base import Upload
 from pfcon.units import human_bytes
 

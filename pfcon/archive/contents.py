@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from pfcon.archive import central_directory
 from pfcon.archive.doubles import Doubles
 from pfcon.archive.faults import above, above_bytes, bad_member, bad_zip, shown_name
+from pfcon.archive.limits import UploadLimits
 from pfcon.archive.member_names import NameNotes
 from pfcon.archive.members import LOCAL_HEADER_BYTES, Member, accepted
 from pfcon.compact import Marks
 from pfcon.models import LINK_SUFFIX
-from pfcon.settings.model import UploadLimits
 
 RATIO_FROM = 256 << 20  # unpacked bytes; below, masks of one value legitimately shrink a thousandfold
 LARGE = 1 << 20  # bytes, packed or not, above which a member is no small one

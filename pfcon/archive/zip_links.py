@@ -13,13 +13,13 @@ files. Once expanded they belong to the place of the link, so they are *moved* t
 from collections.abc import Iterator
 
 from pfcon.archive.contents import check_unpacked
+from pfcon.archive.limits import UploadLimits
 from pfcon.archive.zip_index import ZipTree
 from pfcon.errors import TooLarge
 from pfcon.links import Chain, Part, read_target
 from pfcon.links.budget import Budget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.models import LINK_SUFFIX
-from pfcon.settings.model import UploadLimits
 
 MAX_LINKS, MAX_TARGETS = 20_000, 8 << 20  # in a zip; and characters of all that they lead to, which is kept in memory
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pfcon.settings.model import AuthSettings
+from pfcon.settings.service import AuthSettings
 from pfcon.units import MIB
 
 HEAD_BYTES = 64 * 1024  # of a request line and its header fields together

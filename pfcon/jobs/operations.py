@@ -78,7 +78,7 @@ def write_upload_order(parts: Parts, job: JobDir, request: UploadRequest) -> Non
 
 def _of_storage(parts: Parts) -> dict[str, object]:
     """What is no secret of the storage."""
-    return {"storage": parts.storage.name.value, "create": parts.storage.creates}
+    return {"storage": parts.storage.name, "create": parts.storage.creates}
 
 
 def _write_order(job: JobDir, kind: JobKind, order: Mapping[str, object]) -> None:

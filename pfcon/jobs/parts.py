@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
+from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.signing import Signer
 from pfcon.jobs.environments import Environments
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, request_id
-from pfcon.settings.model import ComputeSettings, UploadLimits
 from pfcon.storage.base import Storage
 
 __all__ = ["Parts", "request_id"]

@@ -60,9 +60,9 @@ class JobService:
         return {
             "server_version": __version__,
             "pfcon_innetwork": self._parts.storage.innetwork,
-            "storage_env": self._parts.storage.name.value,
-            "container_env": self._parts.options.engine.value,
-            "compute_volume_type": self._parts.options.volume_type.value,
+            "storage_env": self._parts.storage.name,
+            "container_env": self._parts.options.engine,
+            "compute_volume_type": self._parts.options.volume_type,
             **self._parts.storage.told,
         }
 

@@ -4,14 +4,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.progress import ORDER_BYTES
-from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
 from pfcon.small_files import read_small
 from pfcon.storage.objects.credentials import read_credentials
-from pfcon.storage.storages import make_storage
+from pfcon.storage.settings import StorageSettings
+from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
 
 
@@ -19,7 +20,7 @@ from pfcon.units import human_bytes
 class Order:
     """What pfcon left in the job's directory for a copy job to do. Is an InputRequest."""
 
-    storage: StorageName
+    storage: str
     create: bool
     input_dirs: tuple[PurePosixPath, ...]
     output_dir: PurePosixPath | None
@@ -31,7 +32,7 @@ def read_order(job: JobDir) -> Order:
     try:
         raw = json.loads(read_small(job.path, "copy.order", ORDER_BYTES))
         return Order(
-            storage=StorageName(raw["storage"]),
+            storage=str(raw["storage"]),
             create=bool(raw["create"]),
             input_dirs=tuple(PurePosixPath(path) for path in raw["input_dirs"]),
             output_dir=PurePosixPath(raw["output_dir"]),
@@ -53,7 +54,7 @@ def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
         order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=limits, create=order.create
     )
     if secret is not None:
-        settings = read_credentials(secret, settings)
+        settings = read_credentials(secret, STORAGES.find(order.storage), settings)
     for path in order.input_dirs:
         teller.log(f"input {str(path)!r}")
     staged = make_storage(settings, job.storebase).plan(order, None).stage(job, teller.progress)

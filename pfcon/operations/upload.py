@@ -4,14 +4,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.progress import ORDER_BYTES
-from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
 from pfcon.small_files import read_small
 from pfcon.storage.objects.credentials import read_credentials
-from pfcon.storage.storages import make_storage
+from pfcon.storage.settings import StorageSettings
+from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
 
 NO_LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
@@ -21,7 +22,7 @@ NO_LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 class UploadOrder:
     """What pfcon left in the job's directory for an upload job to do."""
 
-    storage: StorageName
+    storage: str
     create: bool
     job_output_path: str
 
@@ -30,7 +31,7 @@ def read_upload_order(job: JobDir) -> UploadOrder:
     """The order of an upload job. Raises Refused when there is none that can be read."""
     try:
         raw = json.loads(read_small(job.path, "upload.order", ORDER_BYTES))
-        return UploadOrder(StorageName(raw["storage"]), bool(raw["create"]), str(raw["job_output_path"]))
+        return UploadOrder(str(raw["storage"]), bool(raw["create"]), str(raw["job_output_path"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refused(f"the upload job's order can't be read: {error}") from None
 
@@ -44,7 +45,7 @@ def upload(job: JobDir, teller: Teller, secret: Path | None) -> None:
     known = StorageSettings(
         order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=NO_LIMITS, create=order.create
     )
-    storage = make_storage(read_credentials(secret, known), job.storebase)
+    storage = make_storage(read_credentials(secret, STORAGES.find(order.storage), known), job.storebase)
     teller.log(f"output {path!r}")
     done = storage.deliver(job, path, teller.progress)
     there = done.nfiles - done.nsent

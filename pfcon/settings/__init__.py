@@ -1,6 +1,6 @@
-"""pfcon's configuration: environment variables, read once and checked together."""
+"""What a setting is, and how it is read. Components declare their own; ``pfcon.configuration`` puts all together."""
 
-from pfcon.settings.model import Settings
-from pfcon.settings.read import load
+from pfcon.settings.section import NoSettings, setting
+from pfcon.settings.variable import Mode, Values, Variable
 
-__all__ = ["Settings", "load"]
+__all__ = ["Mode", "NoSettings", "Values", "Variable", "setting"]

@@ -7,15 +7,13 @@ secret: ``Kind.accepts`` is what a user reads.
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
-
-from pfcon.settings.model import ContainerUser, IdRange
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -33,14 +31,7 @@ _BOOLEANS = {
 _SIZE = re.compile(r"(\d{1,19}) ?(|KiB|MiB|GiB|TiB)", re.IGNORECASE | re.ASCII)
 _SIZE_UNITS = {"": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-_IDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
-_OWN_SBATCH_OPTIONS = (
-    *("array", "chdir", "comment", "container", "cpus-per-task", "error", "export", "export-file", "get-user-env"),
-    *("gid", "hold", "input", "job-name", "mem", "mem-per-cpu", "ntasks", "open-mode", "output", "parsable", "quiet"),
-    *("requeue", "no-requeue", "signal", "test-only", "time", "uid", "wait", "wrap", "help", "usage", "version"),
-)
 _USER_JSON_LENGTH = 200
-_MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ def text(accepts: str, pattern: str = r"[^\x00-\x1f\x7f]+") -> Kind[str]:
     compiled = re.compile(pattern)
 
     def parse(value: str) -> str:
-        return _match(compiled, value).group()
+        return match(compiled, value).group()
 
     return Kind(accepts, parse)
 
@@ -73,17 +64,20 @@ def user_name() -> Kind[str]:
     return Kind(f"a text of at most {_USER_JSON_LENGTH - 2} characters, fewer outside ASCII", parse)
 
 
-def choice(enum: type[E], aliases: Mapping[str, E] | None = None) -> Kind[E]:
-    """One of an enum's values, in any case; ``aliases`` are further names for some of them."""
-    known: dict[str, E] = {member.value: member for member in enum} | dict(aliases or {})
-    accepts = listing([*(member.value for member in enum)])
-    if aliases:
-        accepts += f" ({', '.join(f'{alias} means {member.value}' for alias, member in aliases.items())})"
+def choice(enum: type[E]) -> Kind[E]:
+    """One of an enum's values, in any case."""
+    known = {member.value: member for member in enum}
+    return Kind(listing([*known]), lambda value: _lookup(known, value))
 
-    def parse(value: str) -> E:
-        return _lookup(known, value)
 
-    return Kind(accepts, parse)
+def one_of(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Kind[str]:
+    """One of these names, in any case; ``aliases`` are further names for some of them."""
+    plain, other = list(names), dict(aliases or {})
+    known = {**{name: name for name in plain}, **other}
+    accepts = listing(plain)
+    if other:
+        accepts += f" ({', '.join(f'{alias} means {name}' for alias, name in other.items())})"
+    return Kind(accepts, lambda value: _lookup(known, value))
 
 
 def boolean() -> Kind[bool]:
@@ -111,7 +105,7 @@ def size(low: int = 0) -> Kind[int]:
     """A size, read as bytes; below ``low`` bytes is refused. 0 is told to mean no limit where ``low`` is 0."""
 
     def parse(value: str) -> int:
-        digits, unit = _match(_SIZE, value).groups()
+        digits, unit = match(_SIZE, value).groups()
         count = int(digits) * _SIZE_UNITS[unit.lower()]
         if not low <= count < 2**63:
             raise ValueError
@@ -130,7 +124,7 @@ def address() -> Kind[tuple[str, int]]:
             raise ValueError
         if host.startswith("[") and host.endswith("]"):
             return str(IPv6Address(host[1:-1])), int(port)
-        return _match(_HOST_NAME, host).group(), int(port)
+        return match(_HOST_NAME, host).group(), int(port)
 
     return Kind("HOST:PORT, an IPv6 address in brackets ([::1]:5005), a port from 1 to 65535", parse)
 
@@ -154,7 +148,7 @@ def database_url() -> Kind[str]:
 
     def parse(value: str) -> str:
         name = re.compile(r"(?:sqlite(?:\+pysqlite)?:///|postgresql(?:\+[a-z0-9_]+)?://)([^\s?]+)(?:\?\S*)?")
-        if _match(name, value).group(1).startswith((":memory:", "file::memory:")):
+        if match(name, value).group(1).startswith((":memory:", "file::memory:")):
             raise ValueError
         return value
 
@@ -171,6 +165,18 @@ def directory() -> Kind[PurePosixPath]:
         return path
 
     return Kind("an absolute path, without '..', not the root", parse)
+
+
+def local_directory() -> Kind[Path]:
+    """The same, of this machine."""
+    plain = directory()
+    return Kind(plain.accepts, lambda value: Path(plain.parse(value)))
+
+
+def local_path() -> Kind[Path]:
+    """A directory of this machine, absolute or not."""
+    plain = text("a directory")
+    return Kind(plain.accepts, lambda value: Path(plain.parse(value)))
 
 
 def pairs() -> Kind[tuple[tuple[str, str], ...]]:
@@ -191,7 +197,7 @@ def names(accepts: str, pattern: str) -> Kind[tuple[str, ...]]:
     compiled = re.compile(pattern)
 
     def parse(value: str) -> tuple[str, ...]:
-        return tuple(_match(compiled, item).group() for item in _items(value))
+        return tuple(match(compiled, item).group() for item in _items(value))
 
     return Kind(accepts, parse)
 
@@ -209,48 +215,9 @@ def words(accepts: str) -> Kind[tuple[str, ...]]:
     return Kind(accepts, parse)
 
 
-def sbatch_options() -> Kind[tuple[str, ...]]:
-    """Long options of sbatch(1), but for those that pfcon needs for itself."""
-    plain = words("")
-
-    def parse(value: str) -> tuple[str, ...]:
-        found = plain.parse(value)
-        if not all(re.fullmatch(r"--[a-z][a-z0-9-]*(=.*)?", word) for word in found):
-            raise ValueError
-        if any(name.startswith(word[2:].partition("=")[0]) for word in found for name in _OWN_SBATCH_OPTIONS):
-            raise ValueError
-        return found
-
-    return Kind(
-        "long options, --NAME or --NAME=VALUE, but none that pfcon sets (as --output, --array or --export)", parse
-    )
-
-
-def container_user() -> Kind[ContainerUser]:
-    """``UID:GID``, see ContainerUser."""
-
-    def parse(value: str) -> ContainerUser:
-        uid, colon, gid = value.partition(":")
-        if not colon:
-            raise ValueError
-        return ContainerUser(_id_range(uid), _id_range(gid))
-
-    return Kind(f"UID:GID, each a number, a range LOW-HIGH or empty, from 0 to {_MAX_ID}", parse)
-
-
 def listing(words: list[str], last: str = "or") -> str:
     """Words as a sentence has them: ``a, b or c``."""
     return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
-
-
-def _id_range(value: str) -> IdRange | None:
-    if not value:
-        return None
-    low, high = _match(_IDS, value).groups()
-    found = IdRange(int(low), int(high or low))
-    if not found.low <= found.high <= _MAX_ID:
-        raise ValueError
-    return found
 
 
 def _items(value: str) -> list[str]:
@@ -258,7 +225,7 @@ def _items(value: str) -> list[str]:
     return [item.strip() for item in value.rstrip(", ").split(",")]
 
 
-def _match(pattern: re.Pattern[str], value: str) -> re.Match[str]:
+def match(pattern: re.Pattern[str], value: str) -> re.Match[str]:
     if found := pattern.fullmatch(value):
         return found
     raise ValueError

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from pfcon.settings.kinds import Kind
-from pfcon.settings.model import EngineName, Mode, StorageName
 
 T = TypeVar("T")
 
@@ -13,15 +13,22 @@ FILE_SUFFIX = "_FILE"
 _SHOWN_CHARACTERS = 80
 
 
+class Mode(StrEnum):
+    """APPLICATION_MODE."""
+
+    PRODUCTION = "production"
+    DEVELOPMENT = "development"
+
+
 @dataclass(frozen=True)
 class Variable(Generic[T]):
-    """One environment variable, declared once: it is read, checked and documented from this.
+    """One environment variable: it is read, checked and documented from this. ``setting`` declares one.
 
     default: the text that is read when the variable is not set; None leaves it out.
     development: the same in development, where it differs.
     note: what the documentation says in place of a default that follows from other settings.
-    engines, storages: who uses it; empty is all.
-    exclusive: an option of jobs, refused with an engine that is not in ``engines``: nothing set is silently ignored.
+    required: whether the component that it belongs to can't do without it.
+    exclusive: refused where the chosen engine or storage does not have it: what is set is never silently ignored.
     secret: never shown. from_file: ``NAME_FILE`` may name a file that holds it; every secret may come so.
     """
 
@@ -31,15 +38,14 @@ class Variable(Generic[T]):
     default: str | None = None
     development: str | None = None
     note: str = ""
-    engines: tuple[EngineName, ...] = ()
-    storages: tuple[StorageName, ...] = ()
+    required: bool = False
     exclusive: bool = False
     secret: bool = False
     from_file: bool = False
 
     @property
     def file_name(self) -> str | None:
-        """The variable that names a file holding this one; None where there is none."""
+        """The variable that names a file holding this one; None if it can't come from a file."""
         return self.name + FILE_SUFFIX if self.secret or self.from_file else None
 
     def default_in(self, mode: Mode) -> str | None:
@@ -61,19 +67,23 @@ class Variable(Generic[T]):
 
 @dataclass(frozen=True)
 class Values:
-    """Typed values by variable. ``texts`` holds what was set; ``unreadable`` names those that could not be read."""
+    """Typed values by variable. ``texts`` holds what was set; ``unreadable`` names those that could not be read.
+
+    variables: those that were read, by name; each may accept less than it was declared with.
+    """
 
     parsed: Mapping[str, Any] = field(repr=False)
     texts: Mapping[str, str] = field(repr=False)
     unreadable: frozenset[str] = frozenset()
+    variables: Mapping[str, Variable[Any]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, variable: Variable[T]) -> T:
-        """The value; raises KeyError when there is none."""
+        """The value; raises KeyError when it has none."""
         found: T = self.parsed[variable.name]
         return found
 
     def get(self, variable: Variable[T]) -> T | None:
-        """The value; None when there is none or it could not be read."""
+        """The value; None when it has none or it could not be read."""
         return self[variable] if variable.name in self.parsed else None
 
     def given(self, variable: Variable[Any]) -> bool:
@@ -86,4 +96,4 @@ class Values:
 
     def fault(self, variable: Variable[Any], reason: str = "") -> str:
         """A line that says what is wrong with what the variable got."""
-        return variable.fault(self.texts.get(variable.name), reason)
+        return self.variables.get(variable.name, variable).fault(self.texts.get(variable.name), reason)

@@ -14,7 +14,6 @@ from pfcon.errors import Absent
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
 from pfcon.sealing import remove_privileges
-from pfcon.settings.model import StorageName
 from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
@@ -83,7 +82,7 @@ class StagingPlan(ABC):
 class Storage(ABC):
     """One way of getting data in and out. One object serves all threads of a process."""
 
-    name: StorageName
+    name: str
     innetwork: bool
     takes_upload = False
     requires_copy_job = False
@@ -107,7 +106,7 @@ class Storage(ABC):
 
         Raises Refused, Unreachable.
         """
-        return f"{self.name.value} needs nothing but storeBase"
+        return f"{self.name} needs nothing but storeBase"
 
     def write_secrets(self, *, beside: bool) -> None:  # noqa: B027 - most have none
         """Write what ``secrets`` names for the operations that are about to run. Repeatable. Raises OSError.

@@ -8,7 +8,6 @@ from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.models import INCOMING, InputRequest, Mount
 from pfcon.paths import JobDir
-from pfcon.settings.model import StorageName
 from pfcon.storage.base import Staged, StagingPlan, Upload
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.in_place import InPlaceStorage
@@ -23,7 +22,7 @@ MAX_COUNTED = 1_000_000  # files; some seconds
 class FilesystemStorage(InPlaceStorage):
     """See Storage. What is no directory is not mounted: for a single file, a copy in the job's own directory is."""
 
-    name = StorageName.FILESYSTEM
+    name = "filesystem"
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "FilesystemPlan":  # noqa: ARG002 - in-network
         """See Storage. Looks at the paths only."""

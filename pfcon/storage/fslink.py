@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.models import InputRequest
 from pfcon.paths import JobDir, StoreBase
-from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import Staged, StagingPlan, Upload
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.in_place import InPlaceStorage
@@ -19,7 +19,7 @@ from pfcon.storage.tries import Room, staging_try
 class FslinkStorage(InPlaceStorage):
     """See Storage. Of the limits, that on the disk's free space applies."""
 
-    name = StorageName.FSLINK
+    name = "fslink"
     requires_copy_job = True
 
     def __init__(self, storebase: StoreBase, limits: UploadLimits) -> None:

@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from pfcon.archive.zip_stream import zip_chunks
 from pfcon.background import REMOVALS
 from pfcon.errors import Absent, Unreachable
 from pfcon.models import InputRequest, User
-from pfcon.paths import JobDir, StoreBase
-from pfcon.settings.model import StorageSettings
+from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered, ListedOutputs, Outputs, Staged, StagingPlan, Storage, Upload, ZipOutputs
+from pfcon.storage.description import StorageContext
 from pfcon.storage.innetwork import output_path, path_texts, paths_digest, request_paths
 from pfcon.storage.objects.credentials import write_credentials
 from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
-from pfcon.storage.objects.stores import make_store
 from pfcon.storage.objects.uploading import upload
 from pfcon.tree import FileWalk
 from pfcon.tree_removal import remove_tree
@@ -31,7 +31,7 @@ TURN_WAIT = 600.0  # seconds that an upload waits for another one of the same ou
 
 
 class ObjectStorage(Storage):
-    """See Storage. ``settings.create``: a container that is missing is made before the first use, not at the start.
+    """See Storage. With ``create``, a container that is missing is made before the first use, not at the start.
 
     A store that comes up after the service, as in a set of containers started together, is as good as one before it.
     Without, each use of a missing container is refused with its name.
@@ -41,12 +41,17 @@ class ObjectStorage(Storage):
     requires_copy_job = True
     requires_upload_job = True
 
-    def __init__(self, settings: StorageSettings, storebase: StoreBase) -> None:
+    def __init__(
+        self, context: StorageContext[Any], connect: Callable[[], ObjectStore], server_info: dict[str, str]
+    ) -> None:
+        """connect: makes the store; raises ConfigurationError where its library is missing."""
+        settings = context.storage
         self.name = settings.name
-        self.staging_fault = f"Error fetching files from {self.name.value}"
-        self.secrets = (self.name.value,)
+        self.staging_fault = f"Error fetching files from {self.name}"
+        self.secrets = (self.name,)
         self.creates = settings.create
-        self._settings, self._storebase = settings, storebase
+        self._settings, self._own, self._storebase = settings, context.own, context.storebase
+        self._connect, self._server_info = connect, server_info
         self._lock = Lock()
         self._store: ObjectStore | None = None
         self._created = not settings.create
@@ -54,14 +59,12 @@ class ObjectStorage(Storage):
     @property
     def told(self) -> dict[str, str]:
         """See Storage: where the store is."""
-        if self._settings.swift:
-            return {"swift_auth_url": self._settings.swift.auth_url}
-        return {"s3_endpoint_url": self._settings.s3.endpoint_url} if self._settings.s3 else {}
+        return self._server_info
 
     def store(self) -> ObjectStore:
         """The store, with its container in development. Raises Refused, Unreachable."""
         with self._lock:
-            store = self._store = self._store or make_store(self._settings)
+            store = self._store = self._store or self._connect()
         if not self._created:  # two threads may do it: the second finds it done
             Retrying().call(store.place, store.create_container)
             self._created = True
@@ -69,7 +72,7 @@ class ObjectStorage(Storage):
 
     def check(self) -> str:
         """See Storage. In development the container is made."""
-        store = make_store(self._settings)
+        store = self._connect()
         try:
             if self._settings.create:
                 store.create_container()
@@ -80,8 +83,8 @@ class ObjectStorage(Storage):
 
     def write_secrets(self, *, beside: bool) -> None:
         """See Storage."""
-        directory = self._storebase.secret_dir(self.name.value)
-        write_credentials(self._settings, directory, os.environ if beside else {})
+        directory = self._storebase.secret_dir(self.name)
+        write_credentials(self._own, directory, os.environ if beside else {})
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "ObjectPlan":  # noqa: ARG002 - in-network
         """See Storage. Looks at the paths only: what the store has is seen when it is staged."""

@@ -1,52 +1,29 @@
-"""The storages by name, each imported when it is asked for."""
+"""The storages that pfcon has."""
 
-from collections.abc import Callable
+from typing import Any
 
-from pfcon.errors import ConfigurationError
 from pfcon.paths import StoreBase
-from pfcon.settings.model import StorageName, StorageSettings
+from pfcon.settings.catalog import Catalog
 from pfcon.storage.base import Storage
+from pfcon.storage.description import StorageContext, StorageDescription
+from pfcon.storage.descriptions import FILESYSTEM, FSLINK, ZIPFILE
+from pfcon.storage.objects.s3_description import S3
+from pfcon.storage.objects.swift_description import SWIFT
+from pfcon.storage.settings import StorageSettings
+
+STORAGES: Catalog[StorageDescription[Any]] = Catalog(
+    variable="STORAGE_ENV",
+    group="pfcon.storage",
+    expected=StorageDescription,
+    built_in=(ZIPFILE, FILESYSTEM, FSLINK, SWIFT, S3),
+)
 
 
-def _zipfile(settings: StorageSettings, storebase: StoreBase) -> Storage:
-    from pfcon.storage.zipfile import ZipfileStorage
-
-    return ZipfileStorage(settings.limits, lambda: storebase.spool)
-
-
-def _filesystem(settings: StorageSettings, storebase: StoreBase) -> Storage:  # noqa: ARG001 - it copies next to nothing
-    from pfcon.storage.filesystem import FilesystemStorage
-
-    return FilesystemStorage(storebase)
-
-
-def _fslink(settings: StorageSettings, storebase: StoreBase) -> Storage:
-    from pfcon.storage.fslink import FslinkStorage
-
-    return FslinkStorage(storebase, settings.limits)
-
-
-def _object_store(settings: StorageSettings, storebase: StoreBase) -> Storage:
-    from pfcon.storage.object_store import ObjectStorage
-
-    return ObjectStorage(settings, storebase)
-
-
-_STORAGES: dict[StorageName, Callable[[StorageSettings, StoreBase], Storage]] = {
-    StorageName.ZIPFILE: _zipfile,
-    StorageName.FILESYSTEM: _filesystem,
-    StorageName.FSLINK: _fslink,
-    StorageName.SWIFT: _object_store,
-    StorageName.S3: _object_store,
-}
+def default_storage(innetwork: bool) -> str:
+    """The storage where STORAGE_ENV is not set."""
+    return SWIFT.name if innetwork else ZIPFILE.name
 
 
 def make_storage(settings: StorageSettings, storebase: StoreBase) -> Storage:
-    """The storage of STORAGE_ENV. Raises ConfigurationError for one there is not."""
-    factory = _STORAGES.get(settings.name)
-    if factory is None:
-        there = ", ".join(sorted(_STORAGES))
-        raise ConfigurationError(
-            [f"STORAGE_ENV: this version of pfcon has no storage {settings.name.value!r}; it has {there}"]
-        )
-    return factory(settings, storebase)
+    """The storage that the settings name. Raises ConfigurationError where it can't be made."""
+    return STORAGES.find(settings.name).make(StorageContext(settings, settings.own, storebase))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pfcon.archive.contents import read_contents
 from pfcon.archive.inflating import read_small
+from pfcon.archive.limits import UploadLimits
 from pfcon.archive.members import Member
 from pfcon.archive.unzip import Placing, unpack
 from pfcon.archive.zip_index import ZipTree
@@ -17,7 +18,6 @@ from pfcon.links import LINK_MAX_BYTES
 from pfcon.models import InputRequest
 from pfcon.paths import JobDir
 from pfcon.reservation import Reservation
-from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import Staged, StagingPlan, Storage, Upload, ZipOutputs
 from pfcon.tree_removal import NotRemovedError, remove_tree
 
@@ -25,7 +25,7 @@ from pfcon.tree_removal import NotRemovedError, remove_tree
 class ZipfileStorage(Storage):
     """See Storage. Limits of 0 do not apply, that on the disk's free space included."""
 
-    name = StorageName.ZIPFILE
+    name = "zipfile"
     innetwork = False
     takes_upload = True
 

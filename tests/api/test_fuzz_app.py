@@ -20,9 +20,9 @@ from werkzeug.test import run_wsgi_app
 from pfcon.app import create_app, jobs_of
 from pfcon.auth import issue_token
 from pfcon.background import Ticker
+from pfcon.configuration import load
 from pfcon.logins import LoginLimit
 from pfcon.server import TICK
-from pfcon.settings import load
 from pfcon.tree_removal import remove_tree
 
 STORAGES = ("zipfile", "filesystem", "fslink")

@@ -15,7 +15,7 @@ from support.live import Api, LiveServer
 from support.waiting import PATIENCE
 
 from pfcon.app import create_app
-from pfcon.settings import load
+from pfcon.configuration import load
 from pfcon.tree_removal import remove_tree
 
 EACH = REQUESTS // 4

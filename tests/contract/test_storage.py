@@ -16,7 +16,6 @@ from support.zips import NO_LIMITS, RawMember, raw_zip
 from pfcon.errors import Absent, InvalidFields, PfconError, Refused, StorageFull
 from pfcon.models import INCOMING, OUTGOING
 from pfcon.paths import JobDir, StoreBase
-from pfcon.settings.model import StorageName
 from pfcon.storage.base import Staged, StagingPlan
 from pfcon.storage.zipfile import ZipfileStorage
 
@@ -168,7 +167,7 @@ def test_the_zip_storage_says_what_it_is() -> None:
         storage.requires_copy_job,
         storage.requires_upload_job,
     )
-    assert told == (StorageName.ZIPFILE, False, True, False, False)
+    assert told == ("zipfile", False, True, False, False)
 
 
 def test_the_digest_of_a_zip_follows_its_files_and_not_their_order(zipped: ZipfileHarness) -> None:

@@ -14,7 +14,6 @@ from support.tcp_relay import TcpRelay
 from support.user_objects import UserObjects
 from swiftclient import client as swiftclient
 
-from pfcon.settings.model import StorageName
 from pfcon.storage.objects.store import Source
 
 THREADS = 8
@@ -69,7 +68,7 @@ class UsersStore:
     ) -> None:
         self.remove("")
         self._harness.close()
-        if self._users.storage == StorageName.SWIFT:
+        if self._users.storage == "swift":
             url, token = swiftclient.get_auth(self._users.url, SWIFT_USER, self._users.key, auth_version="1")
             swiftclient.delete_container(url, token, self._users.container)
         else:

@@ -18,7 +18,6 @@ from pfcon.compute.process.supervisor import BLOCK
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.models import JobStatus, Resources
 from pfcon.paths import StoreBase
-from pfcon.settings.model import EngineName
 
 KEPT = 256 * 1024
 SLACK = 64 * 1024 + BLOCK
@@ -31,13 +30,13 @@ def process_engine(root: Path) -> ComputeEngine:
 
 def slurm_engine(root: Path) -> ComputeEngine:
     settings = compute_settings(
-        engine=EngineName.SLURM,
+        engine="slurm",
         storebase=root,
         timelimit=MINUTES,
-        slurm=slurm_settings(slurm_cluster(default_mode())),
+        own=slurm_settings(slurm_cluster(default_mode())),
         log_bytes=KEPT,
     )
-    return SlurmEngine(settings, StoreBase(root), staleness=STALENESS, stop_grace=1)
+    return SlurmEngine(settings, settings.own, StoreBase(root), staleness=STALENESS, stop_grace=1)
 
 
 ENGINES: list[object] = [

@@ -38,7 +38,6 @@ from pfcon.models import (
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect, jobs, metadata, places
-from pfcon.settings.model import StorageName
 from pfcon.storage.fslink import FslinkStorage
 
 OUT, IN = PurePosixPath("home/u/out"), PurePosixPath("home/u/in")
@@ -153,10 +152,10 @@ def cancelled(client: Client, jid: JobId) -> None:
         client.remove(jid, kind, with_data=False)
 
 
-LIVES: dict[str, tuple[Callable[[Client, JobId], None], StorageName]] = {
-    "zipped": (zipped, StorageName.ZIPFILE),
-    "staged": (staged, StorageName.FSLINK),
-    "cancelled": (cancelled, StorageName.ZIPFILE),
+LIVES: dict[str, tuple[Callable[[Client, JobId], None], str]] = {
+    "zipped": (zipped, "zipfile"),
+    "staged": (staged, "fslink"),
+    "cancelled": (cancelled, "zipfile"),
 }
 PARTS = 3  # of the calls of a life, so that several processes can share the work
 POINTS = 6  # calls that a part tries, spread over the life; all of them with PFCON_TEST_EVERY_CALL
@@ -165,7 +164,7 @@ POINTS = 6  # calls that a part tries, spread over the life; all of them with PF
 class World:
     """A service process over a database behind a gate, and what jobs leave."""
 
-    def __init__(self, storebase: StoreBase, tmp_path: Path, database: str, storage: StorageName) -> None:
+    def __init__(self, storebase: StoreBase, tmp_path: Path, database: str, storage: str) -> None:
         self.storebase, self.ran = storebase, tmp_path / "ran"
         (storebase.root / IN).mkdir(parents=True)
         (storebase.root / IN / "a").write_text("b")
@@ -183,7 +182,7 @@ class World:
         engine = ProcessEngine(storebase, stop_grace=2)
         parts = make_parts(storebase, tmp_path, engine, storage)
         self.parts = replace(parts, journal=Journal(lambda: self.database))
-        if storage is StorageName.FSLINK:
+        if storage == "fslink":
             self.parts = replace(self.parts, storage=UploadingStorage(storebase, LIMITS))
         self.service = JobService(self.parts)
         self.service.start()

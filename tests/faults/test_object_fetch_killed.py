@@ -61,7 +61,7 @@ import sys
 from pathlib import Path
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
-from pfcon.settings.model import SwiftSettings
+from pfcon.storage.objects.swift_description import SwiftSettings
 from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
 from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.swift import SwiftStore

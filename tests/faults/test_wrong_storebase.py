@@ -25,8 +25,8 @@ ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in CONTAI
 def at_another_place(name: str, storebase: StoreBase, root: Path) -> Harness:
     """The engine, told that storeBase is at ``root`` on its host."""
     harness = make_harness(name, storebase.root)
-    settings = compute_settings(storebase=PurePosixPath(root), docker=docker_at(CONTAINERS[name]()))
-    harness.engine = DockerEngine(settings, storebase.root, stop_grace=2)
+    settings = compute_settings(storebase=PurePosixPath(root), own=docker_at(CONTAINERS[name]()))
+    harness.engine = DockerEngine(settings, settings.own, storebase.root, stop_grace=2)
     return harness
 
 

@@ -255,8 +255,8 @@ def make_harness(name: str, root: Path) -> Harness:
     url = _URLS[name]()
 
     def at(address: str) -> ComputeEngine:
-        settings = compute_settings(storebase=PurePosixPath(root), docker=docker_at(address))
-        _ALIVE.append(_api_engine(name)(settings, root, stop_grace=2))
+        settings = compute_settings(storebase=PurePosixPath(root), own=docker_at(address))
+        _ALIVE.append(_api_engine(name)(settings, settings.own, root, stop_grace=2))
         return _ALIVE[-1]
 
     return Harness(name, at(url), storebase, lambda: at("tcp://127.0.0.1:1"), lambda job: _labels(name, url, job))

@@ -63,7 +63,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from pfcon.models import CopyRequest, JobId
 from pfcon.paths import StoreBase
-from pfcon.settings.model import UploadLimits
+from pfcon.archive.limits import UploadLimits
 from pfcon.storage.fslink import FslinkStorage
 storebase = StoreBase(Path(sys.argv[1]))
 request = CopyRequest(JobId("j1"), (PurePosixPath("in"),), PurePosixPath("out"), 1000, 300)

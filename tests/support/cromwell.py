@@ -8,6 +8,7 @@ from typing import Any
 from fakes.cromwell_backend import namespaces
 from fakes.cromwell_server import FakeCromwell
 
+from pfcon.compute.cromwell.description import CromwellSettings
 from pfcon.compute.cromwell.engine import CromwellEngine
 from pfcon.paths import StoreBase
 
@@ -54,8 +55,8 @@ class CromwellHarness(Harness):
 
 def engine_at(url: str, storebase: StoreBase, **options: Any) -> CromwellEngine:
     """An engine for a server at that address. options: those of CromwellEngine."""
-    settings = compute_settings(storebase=PurePosixPath(storebase.root), cromwell_url=url, timelimit=MINUTES)
-    return CromwellEngine(settings, storebase, **{"lag": 1, "remove_wait": PATIENCE, **options})
+    settings = compute_settings(storebase=PurePosixPath(storebase.root), own=CromwellSettings(url), timelimit=MINUTES)
+    return CromwellEngine(settings, settings.own, storebase, **{"lag": 1, "remove_wait": PATIENCE, **options})
 
 
 def fake_server(root: Path, **options: Any) -> FakeCromwell:

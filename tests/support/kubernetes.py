@@ -12,10 +12,11 @@ from fakes.kubernetes_server import FakeKubernetes
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.kubernetes.connection import Connection
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL
+from pfcon.compute.settings import ComputeSettings
 from pfcon.paths import StoreBase
-from pfcon.settings.model import ComputeSettings, EngineName, KubernetesSettings, VolumeType
 
 from .compute import Harness
 from .engines import IMAGE, kubernetes_cluster
@@ -79,8 +80,8 @@ def kubernetes_settings(kubeconfig: str, **overrides: Any) -> ComputeSettings:
         image_pull_secrets=(),
         kubeconfig=kubeconfig,
     )
-    fields = {"engine": EngineName.KUBERNETES, "volume_type": VolumeType.KUBERNETES_PVC, "volume_name": CLAIM}
-    return compute_settings(**{**fields, **overrides}, kubernetes=cluster)
+    fields = {"engine": "kubernetes", "volume_type": "kubernetes_pvc", "volume_name": CLAIM}
+    return compute_settings(**{**fields, **overrides}, own=cluster)
 
 
 @dataclass
@@ -153,6 +154,7 @@ def make_engine(
     settings = kubernetes_settings(kubeconfig, **overrides)
     return KubernetesEngine(
         settings,
+        settings.own,
         storebase.root,
         processes,
         stop_grace=2,

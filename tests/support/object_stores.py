@@ -12,12 +12,13 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from pfcon.errors import Refused
-from pfcon.settings.model import S3Settings, SwiftSettings
 from pfcon.storage.objects.answers import Timeouts
 from pfcon.storage.objects.s3 import S3Store
 from pfcon.storage.objects.s3_bucket import make_client
+from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.store import ObjectStore, Piece, Source
 from pfcon.storage.objects.swift import SwiftStore
+from pfcon.storage.objects.swift_description import SwiftSettings
 from support.engines import s3_url, swift_python, swift_url
 from support.ports import free_port
 

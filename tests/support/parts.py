@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
 from pfcon.jobs.parts import Parts
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
-from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 
 from .settings import compute_settings
@@ -15,11 +16,9 @@ from .settings import compute_settings
 LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 
 
-def make_parts(
-    storebase: StoreBase, database: Path, engine: ComputeEngine, storage: StorageName = StorageName.ZIPFILE
-) -> Parts:
+def make_parts(storebase: StoreBase, database: Path, engine: ComputeEngine, storage: str = "zipfile") -> Parts:
     """Those of a service process. database: a directory."""
-    innetwork = storage is not StorageName.ZIPFILE
+    innetwork = storage != "zipfile"
     return Parts(
         options=compute_settings(),
         limits=LIMITS,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pfcon.compute.slurm.engine import SlurmEngine
+from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.paths import StoreBase
-from pfcon.settings.model import EngineName, LauncherName, SlurmSettings
 
 from .compute import Harness
 from .engines import slurm_cluster
@@ -42,9 +42,11 @@ def slurm_engine(
     """An engine over a storeBase; ``overrides``: fields of SlurmSettings, or ``storebase`` as nodes see it."""
     storebase = overrides.pop("storebase", PurePosixPath(root))
     settings = compute_settings(
-        engine=EngineName.SLURM, storebase=storebase, timelimit=minutes, slurm=slurm_settings(conf, **overrides)
+        engine="slurm", storebase=storebase, timelimit=minutes, own=slurm_settings(conf, **overrides)
     )
-    return SlurmEngine(settings, StoreBase(root), staleness=STALENESS, patience=patience, stop_grace=stop_grace)
+    return SlurmEngine(
+        settings, settings.own, StoreBase(root), staleness=STALENESS, patience=patience, stop_grace=stop_grace
+    )
 
 
 def slurm_environ() -> dict[str, str]:

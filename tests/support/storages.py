@@ -7,14 +7,15 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.models import OUTGOING, JobId, JobRequest, PluginType
 from pfcon.paths import JobDir, StoreBase
-from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import ListedOutputs, StagingPlan, Storage, Upload, ZipOutputs
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.in_place import InPlaceStorage
 from pfcon.storage.object_store import ObjectStorage
+from pfcon.storage.storages import make_storage
 from pfcon.storage.zipfile import ZipfileStorage
 from support.user_objects import UserObjects, url_of
 from support.zips import good_zip, spooled
@@ -148,11 +149,11 @@ class ObjectHarness(StorageHarness):
     """A container of its own; outputs are delivered, and read there."""
 
     storage: ObjectStorage
-    name: StorageName
+    name: str
 
     def make(self, limits: UploadLimits) -> None:
         self.users = UserObjects(self.name, url_of(self.name), limits=limits)
-        self.storage = ObjectStorage(self.users.settings, self.storebase)
+        self.storage = make_storage(self.users.settings, self.storebase)
         self.count = 0
 
     def plan(self, files: Mapping[str, bytes], linked: Mapping[str, bytes] | None = None) -> StagingPlan:
@@ -180,19 +181,19 @@ class ObjectHarness(StorageHarness):
 class SwiftHarness(ObjectHarness):
     """OpenStack Swift."""
 
-    name = StorageName.SWIFT
+    name = "swift"
 
 
 class S3Harness(ObjectHarness):
     """S3."""
 
-    name = StorageName.S3
+    name = "s3"
 
 
-HARNESSES: dict[StorageName, type[StorageHarness]] = {
-    StorageName.ZIPFILE: ZipfileHarness,
-    StorageName.FILESYSTEM: FilesystemHarness,
-    StorageName.FSLINK: FslinkHarness,
-    StorageName.SWIFT: SwiftHarness,
-    StorageName.S3: S3Harness,
+HARNESSES: dict[str, type[StorageHarness]] = {
+    "zipfile": ZipfileHarness,
+    "filesystem": FilesystemHarness,
+    "fslink": FslinkHarness,
+    "swift": SwiftHarness,
+    "s3": S3Harness,
 }

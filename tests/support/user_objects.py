@@ -10,7 +10,10 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings, UploadLimits
+from pfcon.archive.limits import UploadLimits
+from pfcon.storage.objects.s3_description import S3Settings
+from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.settings import StorageSettings
 from support.engines import docker_url, s3_url, swift_url
 from support.http_relay import HttpRelay
 from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness
@@ -18,13 +21,13 @@ from support.zips import NO_LIMITS
 
 from .engines import api_client
 
-OBJECT_STORES = [StorageName.SWIFT.value, StorageName.S3.value]
+OBJECT_STORES = ["swift", "s3"]
 REGION = "us-east-1"
 
 
 def url_of(storage: str) -> str:
     """That of the tests' Swift or S3; skips or fails the test where there is none."""
-    return swift_url() if storage == StorageName.SWIFT else s3_url()
+    return swift_url() if storage == "swift" else s3_url()
 
 
 @contextmanager
@@ -53,14 +56,12 @@ class UserObjects:
         """As a development service has them."""
         swift = SwiftSettings(self.url, SWIFT_USER, self.key, self.container)
         s3 = S3Settings(self.url, SWIFT_USER, self.key, REGION, self.container)
-        is_swift = self.storage == StorageName.SWIFT
         return StorageSettings(
-            name=StorageName(self.storage),
+            name=self.storage,
             innetwork=True,
             storebase_mount=Path(tempfile.gettempdir()),
             limits=self.limits,
-            swift=swift if is_swift else None,
-            s3=None if is_swift else s3,
+            own=swift if self.storage == "swift" else s3,
             create=True,
         )
 
@@ -72,7 +73,7 @@ class UserObjects:
     @property
     def address(self) -> dict[str, str]:
         """Those variables that only this storage has."""
-        if self.storage == StorageName.SWIFT:
+        if self.storage == "swift":
             return {
                 "SWIFT_AUTH_URL": self.url,
                 "SWIFT_USERNAME": SWIFT_USER,
@@ -90,7 +91,7 @@ class UserObjects:
     @property
     def key_variable(self) -> str:
         """The one of them that is the key."""
-        return "SWIFT_KEY" if self.storage == StorageName.SWIFT else "S3_SECRET_KEY"
+        return "SWIFT_KEY" if self.storage == "swift" else "S3_SECRET_KEY"
 
     @property
     def harness(self) -> ObjectHarness:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pfcon.archive.contents import Contents, read_contents
+from pfcon.archive.limits import UploadLimits
 from pfcon.archive.unzip import Placing, unpack
-from pfcon.settings.model import UploadLimits
 from pfcon.storage.base import Upload
 
 MIB = 1 << 20

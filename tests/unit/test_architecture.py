@@ -21,6 +21,7 @@ LAYERS = [
     ["paths", "command", "settings", "tree_removal", "links", "unreadable_files"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
     ["storage", "compute", "records"],
+    ["configuration"],
     ["operations"],
     ["jobs"],
     ["api", "front"],

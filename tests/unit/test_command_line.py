@@ -3,10 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from support.settings import compute_settings
 from support.waiting import PATIENCE
 
 import pfcon
@@ -14,7 +13,6 @@ from pfcon.compute import engines
 from pfcon.compute.signing import Signer
 from pfcon.errors import ConfigurationError
 from pfcon.paths import StoreBase
-from pfcon.settings.model import EngineName
 
 DEVELOPMENT = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process"}
 
@@ -84,7 +82,5 @@ def test_serve_wants_a_storebase_that_it_can_write_to() -> None:
 def test_an_engine_that_this_version_lacks_is_refused_with_those_it_has(
     monkeypatch: pytest.MonkeyPatch, storebase: StoreBase
 ) -> None:
-    monkeypatch.delitem(engines._ENGINES, "swarm")
-    settings: Any = SimpleNamespace(compute=SimpleNamespace(engine=EngineName.SWARM))
-    with pytest.raises(ConfigurationError, match=r"no engine 'swarm'; it has .*docker.*process"):
-        engines.make_engine(settings, storebase)
+    with pytest.raises(ConfigurationError, match=r"CONTAINER_ENV: got 'nomad'; it accepts docker, .* or process"):
+        engines.make_engine(compute_settings(engine="nomad"), storebase)

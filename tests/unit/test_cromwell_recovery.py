@@ -18,10 +18,10 @@ from pfcon.compute.cromwell.engine import CromwellEngine
 from pfcon.compute.cromwell.tracker import LOST
 from pfcon.compute.engines import make_engine
 from pfcon.compute.signing import Signer
+from pfcon.configuration import load
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.settings.read import load
 
 
 @pytest.fixture
@@ -212,5 +212,5 @@ def test_the_settings_choose_the_engine(tmp_path: Path) -> None:
         "STOREBASE": str(tmp_path),
         "STOREBASE_MOUNT": str(tmp_path),
     }
-    engine = make_engine(load(environ), StoreBase(tmp_path))
+    engine = make_engine(load(environ).compute, StoreBase(tmp_path))
     assert engine.name == "cromwell"

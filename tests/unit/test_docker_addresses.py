@@ -20,6 +20,6 @@ def test_importing_the_engine_does_not_import_the_sdk() -> None:
 
 @pytest.mark.parametrize("host", ["tcp://127.0.0.1:1", "unix:///nonexistent.sock", "foo://x", "tcp://"])
 def test_an_address_that_does_not_work_is_named(host: str) -> None:
-    engine = DockerEngine(compute_settings(docker=docker_at(host)), Path("/"))
+    engine = DockerEngine(compute_settings(), docker_at(host), Path("/"))
     with pytest.raises(Unreachable, match=host):
         engine.check()

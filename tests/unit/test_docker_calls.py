@@ -94,8 +94,8 @@ def test_a_podman_that_is_too_old_is_refused_by_check_and_by_schedule(
     server.ping = ping
     monkeypatch.setitem(VERSION, "Version", "3.0.1")
     root = storebase.root
-    settings = compute_settings(storebase=root, docker=docker_at(f"tcp://127.0.0.1:{server.server_port}"))
-    engine = DockerEngine(settings, root)
+    settings = compute_settings(storebase=root, own=docker_at(f"tcp://127.0.0.1:{server.server_port}"))
+    engine = DockerEngine(settings, settings.own, root)
     for call in (engine.check, lambda: engine.schedule(Harness("podman", engine, storebase).spec(["true"]))):
         with pytest.raises(Refused, match=r"Podman 4 or newer is needed; tcp://127.0.0.1:\d+ is Podman 3.0"):
             call()

@@ -14,7 +14,6 @@ from pfcon.compute.docker_api.init import CODES, lacking, missing, missing_of_do
 from pfcon.errors import Refused
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.paths import StoreBase
-from pfcon.settings.model import VolumeType
 
 DATA = Path(__file__).parents[1] / "data"
 TINI = "[FATAL tini (7)] exec {} failed: {}\n"
@@ -98,8 +97,8 @@ class Engine(DockerEngine):
 
 @pytest.mark.parametrize("podman", [False, True])
 def test_an_engine_without_an_init_runs_nothing_and_says_what_to_install(storebase: StoreBase, podman: bool) -> None:
-    settings = compute_settings(storebase=PurePosixPath(storebase.root), volume_type=VolumeType.HOST)
-    engine = Engine(settings, storebase.root)
+    settings = compute_settings(storebase=PurePosixPath(storebase.root), volume_type="host")
+    engine = Engine(settings, settings.own, storebase.root)
     engine._sure_until = math.inf  # of storeBase
     engine.calls = Calls(podman=podman)
     spec = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("true",))

@@ -21,7 +21,6 @@ from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
-from pfcon.settings.model import VolumeType
 
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman")]
 
@@ -45,10 +44,11 @@ def client(url: str) -> Iterator[Any]:
     client.close()
 
 
-def other_worker(compute: Harness, url: str, **settings: Any) -> DockerEngine:
+def other_worker(compute: Harness, url: str, selector: str = "unused", **settings: Any) -> DockerEngine:
     """An engine object that remembers nothing of the first one."""
-    values = {"storebase": PurePosixPath(compute.storebase.root), "docker": docker_at(url), **settings}
-    return DockerEngine(compute_settings(**values), compute.storebase.root, stop_grace=2)
+    values = {"storebase": PurePosixPath(compute.storebase.root), **settings}
+    own = dataclasses.replace(docker_at(url), selector=selector)
+    return DockerEngine(compute_settings(**values), own, compute.storebase.root, stop_grace=2)
 
 
 def create_only(compute: Harness, client: Any, spec: JobSpec, **changes: Any) -> str:
@@ -246,7 +246,7 @@ def test_storebase_may_be_a_local_volume(compute: Harness, client: Any, url: str
             Labels={"org.chrisproject.test": volume, "org.chrisproject.job_type": "plugin"},
         )
         client.start(pfcon.name)
-    engine = other_worker(compute, url, volume_type=VolumeType.DOCKER_LOCAL_VOLUME, storebase=None, **found)
+    engine = other_worker(compute, url, volume_type="docker_local_volume", storebase=None, **found)
     engine._mark.source()  # the volume is a copy of storeBase here, and has to hold what the engine leaves there
     shutil.copytree(compute.storebase.root, root, dirs_exist_ok=True)
     try:
@@ -271,7 +271,7 @@ def test_storebase_may_be_a_local_volume(compute: Harness, client: Any, url: str
 def test_a_storebase_that_cannot_be_found_is_told_with_its_settings(
     compute: Harness, url: str, settings: dict[str, str], words: str
 ) -> None:
-    engine = other_worker(compute, url, volume_type=VolumeType.DOCKER_LOCAL_VOLUME, storebase=None, **settings)
+    engine = other_worker(compute, url, volume_type="docker_local_volume", storebase=None, **settings)
     with pytest.raises(Refused, match=words):
         engine.schedule(compute.spec(["true"]))
 

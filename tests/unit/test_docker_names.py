@@ -65,7 +65,7 @@ def schedule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Calls
     def ask(calls: Calls) -> JobStatus:
         monkeypatch.setattr(DockerEngine, "_calls", calls)
         settings = compute_settings(storebase=PurePosixPath(tmp_path))
-        engine = DockerEngine(settings, tmp_path)
+        engine = DockerEngine(settings, settings.own, tmp_path)
         engine._sure_until = math.inf  # of storeBase
         return engine.schedule(SPEC).status
 

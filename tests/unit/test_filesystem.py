@@ -8,7 +8,6 @@ import pytest
 from pfcon.errors import InvalidFields, Refused
 from pfcon.models import INCOMING, CopyRequest, JobId
 from pfcon.paths import JobDir, StoreBase
-from pfcon.settings.model import StorageName
 from pfcon.storage.base import Staged
 from pfcon.storage.filesystem import FilesystemStorage
 
@@ -38,7 +37,7 @@ def stage(job: JobDir, *inputs: str) -> tuple[Staged, PurePosixPath]:
 def test_it_says_what_it_is(storebase: StoreBase) -> None:
     storage = FilesystemStorage(storebase)
     told = (storage.name, storage.innetwork, storage.takes_upload)
-    assert told == (StorageName.FILESYSTEM, True, False)
+    assert told == ("filesystem", True, False)
     assert (storage.requires_copy_job, storage.requires_upload_job) == (False, False)
 
 

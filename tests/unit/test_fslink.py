@@ -14,12 +14,12 @@ from support.files import fill, tree
 from support.links import Tree
 from support.links_model import DIRECTORIES, check, flat, forests, model
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge
 from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.models import CopyRequest, JobId
 from pfcon.paths import JobDir, StoreBase
-from pfcon.settings.model import StorageName, UploadLimits
 from pfcon.storage.base import Staged
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.posix import Directories, PosixLister
@@ -49,7 +49,7 @@ def stage(job: JobDir, *inputs: str, output: str = "home/out") -> Staged:
 def test_it_says_what_it_is(storebase: StoreBase) -> None:
     storage = FslinkStorage(storebase, LIMITS)
     told = (storage.name, storage.innetwork, storage.takes_upload)
-    assert told == (StorageName.FSLINK, True, False)
+    assert told == ("fslink", True, False)
     assert (storage.requires_copy_job, storage.requires_upload_job) == (True, False)
 
 

@@ -10,11 +10,11 @@ from support.background import in_background
 from pfcon.__main__ import main
 from pfcon.errors import Unreachable
 from pfcon.health import PATH, ask
-from pfcon.settings.model import ServerSettings
+from pfcon.settings.service import ServerSettings
 
 
 def at(host: str, port: int) -> ServerSettings:
-    return ServerSettings(host, port, workers=1, threads=8, graceful_timeout=1, header_timeout=1, idle_timeout=1)
+    return ServerSettings((host, port), workers=1, threads=8, graceful_timeout=1, header_timeout=1, idle_timeout=1)
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, JobSp
 from pfcon.paths import StoreBase
 from pfcon.records import Record, unsigned
 from pfcon.records.schema import jobs
-from pfcon.settings.model import StorageName
 
 JID = JobId("j1")
 COPY, DELETE, PLUGIN = JobKind.COPY, JobKind.DELETE, JobKind.PLUGIN
@@ -59,7 +58,7 @@ def engine(storebase: StoreBase) -> Iterator[SilentEngine]:
 def parts(storebase: StoreBase, tmp_path: Path, engine: SilentEngine) -> Parts:
     (storebase.root / "home/in").mkdir(parents=True)
     (storebase.root / "home/in/a").write_text("alpha")
-    return make_parts(storebase, tmp_path, engine, StorageName.FSLINK)
+    return make_parts(storebase, tmp_path, engine, "fslink")
 
 
 @pytest.fixture

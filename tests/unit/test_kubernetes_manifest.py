@@ -8,10 +8,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.manifest import MARK_MOUNT, argv_of, job_manifest, memory_limit, require_possible
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, Secret, User
-from pfcon.settings.model import KubernetesSettings
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 VERSIONS = ["1.29", "1.34", "1.37"]

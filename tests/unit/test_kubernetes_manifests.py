@@ -11,8 +11,8 @@ import pytest
 import yaml
 from support.engines import kubectl
 
-from pfcon.settings import load
-from pfcon.settings.model import EngineName, StorageName
+from pfcon.configuration import load
+from pfcon.storage.storages import STORAGES as ALL_STORAGES
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "kubernetes"
 COMPONENTS = sorted(path.parent.name for path in KUBERNETES.glob("components/*/kustomization.yaml"))
@@ -113,11 +113,11 @@ def test_production_is_valid_and_pfcon_starts_with_it(site: Path, names: tuple[s
     check(documents)
     settings = load(environment(documents))
     assert settings.production
-    assert settings.compute.engine is EngineName.KUBERNETES
-    assert settings.compute.kubernetes.namespace == "the-namespace"
+    assert settings.compute.engine == "kubernetes"
+    assert settings.compute.own.namespace == "the-namespace"
     assert settings.compute.volume_name == "pfcon-storebase"
     (storage,) = {*names} & STORAGES or {"zipfile"}
-    assert settings.storage.name is StorageName(storage)
+    assert settings.storage.name == storage
     assert settings.storage.innetwork is (storage != "zipfile")
     assert bool(settings.database_url) is ("postgresql" in names)
     assert (settings.compute.user is None) is ("openshift" in names)
@@ -125,7 +125,7 @@ def test_production_is_valid_and_pfcon_starts_with_it(site: Path, names: tuple[s
 
 def test_every_storage_has_a_component() -> None:
     assert STORAGES - {"zipfile"} <= set(COMPONENTS)
-    assert {name.value for name in StorageName} == STORAGES
+    assert {storage.name for storage in ALL_STORAGES.built_in} == STORAGES
 
 
 def test_components_go_together(site: Path) -> None:

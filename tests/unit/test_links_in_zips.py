@@ -9,10 +9,10 @@ from support.zips import NO_LIMITS, good_zip, spooled
 
 from pfcon.archive.contents import read_contents
 from pfcon.archive.inflating import read_small
+from pfcon.archive.limits import UploadLimits
 from pfcon.archive.zip_index import ZipTree
 from pfcon.archive.zip_links import expand
 from pfcon.errors import Refused, TooLarge
-from pfcon.settings.model import UploadLimits
 
 
 def test_in_a_zip_the_files_behind_links_are_moved() -> None:

@@ -8,25 +8,29 @@ import pytest
 from support.zips import NO_LIMITS
 
 from pfcon.errors import Refused
-from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftAuth, SwiftSettings
+from pfcon.settings import NoSettings
 from pfcon.storage.objects.credentials import read_credentials, write_credentials
+from pfcon.storage.objects.s3_description import S3Settings
+from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
+from pfcon.storage.settings import StorageSettings
+from pfcon.storage.storages import STORAGES
 
 OWN = SwiftSettings("http://h:8080/auth/v1.0", "chris:chris", "s3cret", "users")
 V2 = SwiftSettings("http://h:5000/v2.0", "chris", "s3cret", "users", SwiftAuth.V2, "project", region_name="r")
 V3 = SwiftSettings("http://h:5000/v3", "chris", "s3cret", "users", SwiftAuth.V3, "project", "d", "e", "r")
 BUCKET = S3Settings("http://h", "access", "s3cret", "us-east-1", "users")
-SWIFT = StorageSettings(StorageName.SWIFT, True, Path(), NO_LIMITS, swift=OWN)
-S3 = StorageSettings(StorageName.S3, True, Path(), NO_LIMITS, s3=BUCKET)
+SWIFT = StorageSettings("swift", True, Path(), NO_LIMITS, OWN)
+S3 = StorageSettings("s3", True, Path(), NO_LIMITS, BUCKET)
 
 
 def keep(directory: Path, settings: StorageSettings) -> None:
     """Write them as the service does, without anything of its environment."""
-    write_credentials(settings, directory, {})
+    write_credentials(settings.own, directory, {})
 
 
-def known(settings: StorageSettings) -> StorageSettings:
-    """What an operation's order says of them."""
-    return replace(settings, swift=None, s3=None)
+def read(directory: Path, settings: StorageSettings) -> StorageSettings:
+    """Complete what an operation's order says of the settings."""
+    return read_credentials(directory, STORAGES.find(settings.name), replace(settings, own=NoSettings()))
 
 
 def inodes(directory: Path) -> dict[str, int]:
@@ -35,12 +39,12 @@ def inodes(directory: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     "settings",
-    [SWIFT, replace(SWIFT, create=True), replace(SWIFT, swift=V2), replace(SWIFT, swift=V3), S3],
+    [SWIFT, replace(SWIFT, create=True), replace(SWIFT, own=V2), replace(SWIFT, own=V3), S3],
     ids=["swift", "create", "keystone-2", "keystone-3", "s3"],
 )
 def test_settings_come_back_as_they_were(settings: StorageSettings, tmp_path: Path) -> None:
     keep(tmp_path, settings)
-    assert read_credentials(tmp_path, known(settings)) == settings
+    assert read(tmp_path, settings) == settings
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
@@ -57,9 +61,9 @@ def test_files_are_named_like_the_variables_and_hold_their_text(tmp_path: Path) 
 
 @pytest.mark.parametrize("key", [" a b ", "$(x)'\"\\=#%", "schlüssel — 鍵", "not utf-8: \udcff", "x" * 60_000])
 def test_keys_of_any_characters_come_back(key: str, tmp_path: Path) -> None:
-    settings = replace(SWIFT, swift=replace(OWN, key=key))
+    settings = replace(SWIFT, own=replace(OWN, key=key))
     keep(tmp_path, settings)
-    assert read_credentials(tmp_path, known(SWIFT)) == settings
+    assert read(tmp_path, SWIFT) == settings
 
 
 def test_only_files_that_have_changed_are_replaced(tmp_path: Path) -> None:
@@ -68,7 +72,7 @@ def test_only_files_that_have_changed_are_replaced(tmp_path: Path) -> None:
     keep(tmp_path, SWIFT)
     assert inodes(tmp_path) == first
     with (tmp_path / "SWIFT_KEY").open() as still_read:
-        keep(tmp_path, replace(SWIFT, swift=replace(OWN, key="another")))
+        keep(tmp_path, replace(SWIFT, own=replace(OWN, key="another")))
         assert still_read.read() == "s3cret"
     changed = {name for name, inode in inodes(tmp_path).items() if inode != first[name]}
     assert changed == {"SWIFT_KEY"}
@@ -76,12 +80,12 @@ def test_only_files_that_have_changed_are_replaced(tmp_path: Path) -> None:
 
 
 def test_what_is_no_longer_set_goes(tmp_path: Path) -> None:
-    write_credentials(replace(SWIFT, swift=V3), tmp_path, {"HTTPS_PROXY": "http://user:pass@proxy:3128"})
+    write_credentials(V3, tmp_path, {"HTTPS_PROXY": "http://user:pass@proxy:3128"})
     (tmp_path / "store.json").write_text("of an earlier version")
     keep(tmp_path, SWIFT)
     names = {"SWIFT_AUTH_URL", "SWIFT_USERNAME", "SWIFT_KEY", "SWIFT_CONTAINER_NAME", "SWIFT_AUTH_VERSION"}
     assert set(os.listdir(tmp_path)) == names
-    assert read_credentials(tmp_path, known(SWIFT)) == SWIFT
+    assert read(tmp_path, SWIFT) == SWIFT
 
 
 def test_what_another_process_is_about_to_put_in_place_stays(tmp_path: Path) -> None:
@@ -108,12 +112,12 @@ def test_only_what_the_network_needs_of_the_environment_goes_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ = {"HTTPS_PROXY": "http://user:pass@proxy:3128", "REQUESTS_CA_BUNDLE": "/ca.pem", "SECRET_KEY": "no"}
-    write_credentials(SWIFT, tmp_path, environ)
+    write_credentials(OWN, tmp_path, environ)
     assert not (tmp_path / "SECRET_KEY").exists()
     for name in environ:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(name, "to be restored")  # what is read into the environment ends with the test
-    read_credentials(tmp_path, known(SWIFT))
+    read(tmp_path, SWIFT)
     assert (os.environ["HTTPS_PROXY"], os.environ["REQUESTS_CA_BUNDLE"]) == (environ["HTTPS_PROXY"], "/ca.pem")
     assert os.environ["SECRET_KEY"] == "to be restored"
 
@@ -126,12 +130,12 @@ def test_a_directory_that_kubernetes_made_of_a_secret_is_read(tmp_path: Path) ->
     for name, text in texts.items():
         (tmp_path / "..data" / name).write_text(text)
         (tmp_path / name).symlink_to(f"..data/{name}")
-    assert read_credentials(tmp_path, known(S3)) == S3
+    assert read(tmp_path, S3) == S3
 
 
 def test_development_has_its_defaults_for_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "SWIFT_KEY").write_text("s3cret")
-    found = read_credentials(tmp_path, known(replace(SWIFT, create=True))).swift
+    found = read(tmp_path, replace(SWIFT, create=True)).own
     assert found == SwiftSettings("http://swift_service:8080/auth/v1.0", "chris:chris1234", "s3cret", "users")
 
 
@@ -152,7 +156,7 @@ def test_what_cannot_be_used_is_refused_without_its_content(
     keep(tmp_path, SWIFT)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Refused) as raised:
-        read_credentials(tmp_path, known(SWIFT))
+        read(tmp_path, SWIFT)
     assert told in str(raised.value)
     assert "s3cret" not in str(raised.value)
 
@@ -160,10 +164,10 @@ def test_what_cannot_be_used_is_refused_without_its_content(
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "SWIFT_KEY").mkdir()
     with pytest.raises(Refused, match="can't be read: Is a directory"):
-        read_credentials(tmp_path, known(SWIFT))
+        read(tmp_path, SWIFT)
 
 
 def test_where_there_are_no_credentials_at_all_the_secret_s_name_is_told(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "missing"):
         with pytest.raises(Refused, match=r"no credentials of swift in .*the Secret pfcon-swift"):
-            read_credentials(directory, known(replace(SWIFT, create=True)))
+            read(directory, replace(SWIFT, create=True))

@@ -9,11 +9,12 @@ from support.user_objects import OBJECT_STORES, UserObjects, url_of
 from support.waiting import PATIENCE, eventually
 
 from pfcon.check import run_checks
+from pfcon.configuration import load
 from pfcon.errors import InvalidFields, Refused, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
-from pfcon.settings import load
 from pfcon.storage.object_store import ObjectStorage, turn
+from pfcon.storage.storages import make_storage
 
 
 @pytest.fixture(params=OBJECT_STORES)
@@ -36,13 +37,13 @@ def deliver(storage: ObjectStorage, job: JobDir) -> int:
 
 
 def test_development_makes_the_container_at_its_first_use(users: UserObjects, job: JobDir) -> None:
-    storage = ObjectStorage(users.settings, job.storebase)
+    storage = make_storage(users.settings, job.storebase)
     assert deliver(storage, job) == 1
     assert users.read("home/out/") == {"f": b"1"}
 
 
 def test_production_refuses_a_container_that_is_missing_with_its_name(users: UserObjects, job: JobDir) -> None:
-    storage = ObjectStorage(replace(users.settings, create=False), job.storebase)
+    storage = make_storage(replace(users.settings, create=False), job.storebase)
     with pytest.raises(Refused, match=users.container):
         storage.check()
     with pytest.raises(Refused, match=users.container):
@@ -53,13 +54,13 @@ def test_production_refuses_a_container_that_is_missing_with_its_name(users: Use
 
 
 def test_check_says_which_container_answers(users: UserObjects, storebase: StoreBase) -> None:
-    assert users.container in ObjectStorage(users.settings, storebase).check()
+    assert users.container in make_storage(users.settings, storebase).check()
 
 
 def test_check_says_which_store_does_not_answer(users: UserObjects, storebase: StoreBase) -> None:
     users.url = "http://127.0.0.1:1/auth/v1.0"
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1"):
-        ObjectStorage(users.settings, storebase).check()
+        make_storage(users.settings, storebase).check()
 
 
 def test_the_command_checks_the_store_too(users: UserObjects, storebase: StoreBase) -> None:
@@ -71,7 +72,7 @@ def test_the_command_checks_the_store_too(users: UserObjects, storebase: StoreBa
 
 @pytest.mark.parametrize("path", ["", "/", "../x", "home/../../x", ".pfcon/x", "key-x"])
 def test_a_path_that_leads_out_is_refused_before_anything_is_sent(users: UserObjects, job: JobDir, path: str) -> None:
-    storage = ObjectStorage(users.settings, job.storebase)
+    storage = make_storage(users.settings, job.storebase)
     with pytest.raises(InvalidFields):
         storage.deliver(job, path, lambda text: None)
     with pytest.raises(InvalidFields):
@@ -79,7 +80,7 @@ def test_a_path_that_leads_out_is_refused_before_anything_is_sent(users: UserObj
 
 
 def test_a_new_run_begins_with_no_outputs_of_an_earlier_one(users: UserObjects, job: JobDir) -> None:
-    storage = ObjectStorage(users.settings, job.storebase)
+    storage = make_storage(users.settings, job.storebase)
     storage.make_outputs(job, REQUEST, None)
     assert list(job.outgoing.iterdir()) == []
     assert eventually(lambda: not list(job.storebase.trash.iterdir()))

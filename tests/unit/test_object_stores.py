@@ -12,28 +12,28 @@ import pytest
 from support.waiting import PATIENCE, eventually
 from support.zips import NO_LIMITS
 
-from pfcon.errors import ConfigurationError, Refused
-from pfcon.settings.model import S3Settings, StorageName, StorageSettings, SwiftSettings
+from pfcon.errors import Refused
+from pfcon.paths import StoreBase
+from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.objects.answers import Timeouts, body, extent, plain, range_header, seconds
+from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.sending import CHUNK, SourceReader
 from pfcon.storage.objects.store import Source, Transient
-from pfcon.storage.objects.stores import make_store
 from pfcon.storage.objects.swift_access import Access, SwiftAccess, Tokens
+from pfcon.storage.objects.swift_description import SwiftSettings
 from pfcon.storage.objects.swift_faults import Asked
+from pfcon.storage.settings import StorageSettings
+from pfcon.storage.storages import make_storage
 
 SWIFT = SwiftSettings("http://swift/auth/v1.0", "user", "key", "users")
 S3 = S3Settings("http://s3", "access", "secret", "us-east-1", "users")
 
 
-@pytest.mark.parametrize(("swift", "s3", "name"), [(SWIFT, None, "swift"), (None, S3, "s3")])
-def test_the_store_is_that_of_the_settings(swift: SwiftSettings | None, s3: S3Settings | None, name: str) -> None:
-    settings = StorageSettings(StorageName(name), True, Path("/"), NO_LIMITS, swift, s3)
-    assert make_store(settings).name == name
-
-
-def test_a_storage_without_objects_has_no_store() -> None:
-    with pytest.raises(ConfigurationError, match="zipfile is no object store"):
-        make_store(StorageSettings(StorageName.ZIPFILE, False, Path("/"), NO_LIMITS))
+@pytest.mark.parametrize(("own", "name"), [(SWIFT, "swift"), (S3, "s3")])
+def test_the_store_is_that_of_the_settings(own: SwiftSettings | S3Settings, name: str, storebase: StoreBase) -> None:
+    storage = make_storage(StorageSettings(name, True, storebase.root, NO_LIMITS, own), storebase)
+    assert isinstance(storage, ObjectStorage)
+    assert storage.store().name == name
 
 
 def test_a_service_without_object_storage_imports_none_of_the_libraries() -> None:

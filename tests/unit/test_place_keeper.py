@@ -8,6 +8,7 @@ import pytest
 from support.settings import compute_settings
 from support.waiting import eventually
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.stopping import Stop
@@ -20,7 +21,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, Phase
 from pfcon.records.schema import connect
-from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
+from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 
 A, B = JobId("job-a"), JobId("job-b")
@@ -80,7 +81,7 @@ def parts(storebase: StoreBase, engine: StubbornEngine, tmp_path: Path) -> Parts
         limits=limits,
         storebase=storebase,
         journal=Journal(lambda: connect(None, tmp_path)),
-        storage=make_storage(StorageSettings(StorageName.FILESYSTEM, True, storebase.root, limits), storebase),
+        storage=make_storage(StorageSettings("filesystem", True, storebase.root, limits), storebase),
         engine=engine,
         operations=engine,
         cancel_active=True,

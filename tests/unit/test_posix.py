@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 from support.files import fill
 
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import Absent, Refused
 from pfcon.links import Entry
 from pfcon.links.budget import Notes
 from pfcon.models import CopyRequest, JobId
 from pfcon.paths import StoreBase
-from pfcon.settings.model import UploadLimits
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.posix import Directories, PosixLister, storage_path
 

@@ -30,7 +30,6 @@ from pfcon.paths import StoreBase
 from pfcon.progress import Progress, write_progress
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.schema import jobs
-from pfcon.settings.model import StorageName
 
 JID = JobId("j1")
 COPY, DELETE, PLUGIN = JobKind.COPY, JobKind.DELETE, JobKind.PLUGIN
@@ -60,7 +59,7 @@ def engine(storebase: StoreBase) -> Iterator[DeadlyEngine]:
 
 @pytest.fixture
 def parts(storebase: StoreBase, tmp_path: Path, engine: DeadlyEngine) -> Parts:
-    return make_parts(storebase, tmp_path, engine, StorageName.FSLINK)
+    return make_parts(storebase, tmp_path, engine, "fslink")
 
 
 @pytest.fixture

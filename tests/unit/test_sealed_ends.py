@@ -16,7 +16,6 @@ from pfcon.models import OUTGOING, JobInfo, JobKind, JobSpec, JobStatus, Mount
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Claimed, Phase, Record
 from pfcon.sealing import NotSealedError
-from pfcon.settings.model import StorageName
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.tree_removal import NotRemovedError
 from pfcon.unreadable_files import Unreadable, is_told
@@ -32,7 +31,7 @@ def compute(storebase: StoreBase) -> Harness:
 
 @pytest.fixture
 def parts(storebase: StoreBase, tmp_path: Path, compute: Harness) -> Parts:
-    return make_parts(storebase, tmp_path, compute.engine, StorageName.FILESYSTEM)
+    return make_parts(storebase, tmp_path, compute.engine, "filesystem")
 
 
 def running(parts: Parts, compute: Harness) -> tuple[Record, JobSpec, Path]:

@@ -3,15 +3,16 @@
 from pathlib import PurePosixPath
 
 import pytest
-from support.settings import compute_settings
 
 from pfcon.compute.base import require_mine
 from pfcon.compute.cromwell import wdl
 from pfcon.compute.docker_api import job as docker_api
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.manifest import SERVICE_LABEL, job_manifest
 from pfcon.compute.signing import KEY_NAME, Signer, is_service_id
 from pfcon.compute.slurm import rows
 from pfcon.compute.slurm.placed import Image, Placed
+from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.submit import sbatch_words
 from pfcon.compute.swarm import args as swarm
 from pfcon.errors import Foreign
@@ -50,7 +51,7 @@ def test_containers_services_and_jobs_are_labelled_with_it() -> None:
     labels = docker_api.labels(spec())
     assert labels[docker_api.SERVICE_LABEL] == ID
     assert swarm.service_spec(spec(), ROOT, stop_grace=1)["Labels"].items() >= labels.items()
-    manifest = job_manifest(spec(), "claim", compute_settings().kubernetes, 1)
+    manifest = job_manifest(spec(), "claim", KubernetesSettings(), 1)
     assert manifest["metadata"]["labels"][SERVICE_LABEL] == ID
     assert manifest["spec"]["template"]["metadata"]["labels"][SERVICE_LABEL] == ID
     assert wdl.labels(spec(), ROOT, "token")[wdl.SERVICE_LABEL] == ID
@@ -59,7 +60,7 @@ def test_containers_services_and_jobs_are_labelled_with_it() -> None:
 @pytest.mark.parametrize("service", ["", ID])
 def test_slurm_s_comment_has_it_behind_the_marker(service: str) -> None:
     job = Placed.of(spec(), "marker", Image(ROOT, (), "/"), directory=ROOT, root=ROOT, user=(0, 0))
-    words = sbatch_words(spec(service), job, compute_settings().slurm)
+    words = sbatch_words(spec(service), job, SlurmSettings())
     comment = next(word.partition("=")[2] for word in words if word.startswith("--comment="))
     assert comment == f"pfcon marker {service}".rstrip()
     row = next(rows.queue_rows(f"7|RUNNING|0|None|N/A|{comment}|"))

@@ -5,29 +5,21 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from pfcon.archive.limits import UploadLimits
+from pfcon.compute.docker.description import DockerEngineSettings
+from pfcon.compute.kubernetes.description import KubernetesSettings
+from pfcon.compute.settings import ComputeSettings, ContainerUser, IdRange
+from pfcon.configuration import Settings, load
+from pfcon.configuration.model import DeleteActive
+from pfcon.configuration.parts import Parts
 from pfcon.errors import ConfigurationError
-from pfcon.settings import Settings, load
-from pfcon.settings.model import (
-    AuthSettings,
-    ComputeSettings,
-    ContainerUser,
-    DockerSettings,
-    EngineName,
-    IdRange,
-    KubernetesSettings,
-    Mode,
-    S3Settings,
-    ServerSettings,
-    SlurmSettings,
-    StorageName,
-    StorageSettings,
-    SwiftSettings,
-    UploadLimits,
-    VolumeType,
-)
-from pfcon.settings.variables import ALL
-from pfcon.settings.variables.service import DEVELOPMENT_SECRET_KEY
+from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings
+from pfcon.settings.variable import Mode
+from pfcon.storage.objects.s3_description import S3Settings
+from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.settings import StorageSettings
 
+ALL = Parts().variables
 DEV = {"APPLICATION_MODE": "development"}
 PROD = {
     "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",
@@ -49,8 +41,7 @@ def test_the_default_development_settings_are_these() -> None:
         mode=Mode.DEVELOPMENT,
         auth=AuthSettings(user="pfcon", password="pfcon1234", secret_key=DEVELOPMENT_SECRET_KEY),
         server=ServerSettings(
-            host="127.0.0.1",
-            port=5005,
+            address=("127.0.0.1", 5005),
             workers=2,
             threads=64,
             graceful_timeout=30,
@@ -58,7 +49,7 @@ def test_the_default_development_settings_are_these() -> None:
             idle_timeout=300,
         ),
         storage=StorageSettings(
-            name=StorageName.ZIPFILE,
+            name="zipfile",
             innetwork=False,
             storebase_mount=Path("/var/local/storeBase"),
             limits=UploadLimits(
@@ -72,11 +63,10 @@ def test_the_default_development_settings_are_these() -> None:
             create=True,
         ),
         compute=ComputeSettings(
-            engine=EngineName.DOCKER,
-            volume_type=VolumeType.DOCKER_LOCAL_VOLUME,
+            engine="docker",
+            volume_type="docker_local_volume",
             storebase=None,
             volume_name=None,
-            selector="org.chrisproject.role=pfcon",
             op_image=None,
             user=None,
             home_workaround=False,
@@ -86,39 +76,36 @@ def test_the_default_development_settings_are_these() -> None:
             logs_tail=1000,
             ignore_limits=False,
             remove_jobs=True,
-            docker=DockerSettings(host=None, tls_verify=False, cert_path=None),
-            kubernetes=KubernetesSettings(namespace="default", node_selector=(), image_pull_secrets=()),
-            slurm=SlurmSettings(),
             timelimit=None,
-            cromwell_url=None,
+            own=DockerEngineSettings(
+                host=None, tls_verify=False, cert_path=None, selector="org.chrisproject.role=pfcon"
+            ),
         ),
-        delete_active="cancel",
+        delete_active=DeleteActive.CANCEL,
         database_url=None,
     )
 
 
 def test_in_network_development_defaults_to_the_swift_of_the_test_deployment() -> None:
     found = load(DEV | {"PFCON_INNETWORK": "true"}).storage
-    assert found.name is StorageName.SWIFT
-    assert found.swift == SwiftSettings(
+    assert found.name == "swift"
+    assert found.own == SwiftSettings(
         auth_url="http://swift_service:8080/auth/v1.0",
         username="chris:chris1234",
         key="testing",
         container="users",
     )
-    assert found.s3 is None
 
 
 def test_development_s3_defaults_to_the_minio_of_the_test_deployment() -> None:
     found = load(DEV | {"PFCON_INNETWORK": "true", "STORAGE_ENV": "s3"}).storage
-    assert found.s3 == S3Settings(
+    assert found.own == S3Settings(
         endpoint_url="http://s3-service:9000",
         access_key="minioadmin",
         secret_key="minioadmin",
         region="us-east-1",
         bucket="users",
     )
-    assert found.swift is None
 
 
 def test_production_listens_on_all_addresses() -> None:
@@ -148,10 +135,10 @@ def test_every_option_of_jobs_arrives_typed() -> None:
         }
     )
     compute = found.compute
-    assert (compute.engine, compute.volume_type) == (EngineName.KUBERNETES, VolumeType.KUBERNETES_PVC)
+    assert (compute.engine, compute.volume_type) == ("kubernetes", "kubernetes_pvc")
     assert compute.user == ContainerUser(IdRange(1000, 2000), IdRange(300, 300))
     assert compute.labels == (("org.chrisproject.miniChRIS", "plugininstance"), ("site", ""))
-    assert compute.kubernetes == KubernetesSettings("chris", (("gpu", "yes"),), ("one", "two"))
+    assert compute.own == KubernetesSettings("chris", (("gpu", "yes"),), ("one", "two"))
     assert (compute.shm, compute.logs_tail, compute.op_image) == (64, 20, "local/pfcon")
     assert (compute.remove_jobs, compute.ignore_limits, compute.home_workaround) == (False, True, True)
     assert found.delete_active == "refuse"
@@ -159,14 +146,14 @@ def test_every_option_of_jobs_arrives_typed() -> None:
 
 def test_podman_is_docker() -> None:
     found = load(DEV | {"CONTAINER_ENV": "podman", "DOCKER_HOST": "unix:///run/podman.sock", "DOCKER_TLS_VERIFY": "0"})
-    assert found.compute.engine is EngineName.DOCKER
-    assert found.compute.docker == DockerSettings("unix:///run/podman.sock", tls_verify=True, cert_path=None)
+    assert found.compute.engine == "docker"
+    assert found.compute.own == DockerEngineSettings("unix:///run/podman.sock", tls_verify=True, cert_path=None)
 
 
 def test_the_process_engine_sees_storebase_where_the_service_does() -> None:
     found = load(DEV | {"CONTAINER_ENV": "process", "STOREBASE_MOUNT": "/srv/data"})
     assert found.compute.storebase == PurePosixPath("/srv/data")
-    assert found.compute.volume_type is VolumeType.HOST
+    assert found.compute.volume_type == "host"
 
 
 def test_blank_values_count_as_unset() -> None:

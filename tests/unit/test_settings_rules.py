@@ -5,10 +5,16 @@ import string
 
 import pytest
 
+from pfcon.compute.engines import ENGINES
+from pfcon.configuration import load
+from pfcon.configuration.parts import Parts
+from pfcon.configuration.table import options
 from pfcon.errors import ConfigurationError
-from pfcon.settings import load
-from pfcon.settings.model import EngineName, StorageName, VolumeType
-from pfcon.settings.table import options
+from pfcon.storage.storages import STORAGES
+
+ENGINE_NAMES = [engine.name for engine in ENGINES.built_in]
+VOLUME_TYPES = [kind.name for kind in Parts().volume_types]
+STORAGE_NAMES = [storage.name for storage in STORAGES.built_in]
 
 DEV = {"APPLICATION_MODE": "development"}
 PROD = {
@@ -81,7 +87,7 @@ def engine(name: str) -> dict[str, str]:
     return DEV | {"CONTAINER_ENV": name} | ENGINES[name]
 
 
-@pytest.mark.parametrize("name", list(EngineName))
+@pytest.mark.parametrize("name", ENGINE_NAMES)
 def test_an_engine_with_what_it_needs_is_accepted(name: str) -> None:
     assert faults(engine(name)) == []
 
@@ -99,12 +105,12 @@ def test_docker_with_a_host_directory_needs_its_path() -> None:
     assert faults(DEV | {"COMPUTE_VOLUME_TYPE": "host", "STOREBASE": "/data"}) == []
 
 
-@pytest.mark.parametrize(("name", "kind"), list(itertools.product(EngineName, VolumeType)))
-def test_an_engine_takes_its_own_volume_types_and_no_others(name: EngineName, kind: VolumeType) -> None:
+@pytest.mark.parametrize(("name", "kind"), list(itertools.product(ENGINE_NAMES, VOLUME_TYPES)))
+def test_an_engine_takes_its_own_volume_types_and_no_others(name: str, kind: str) -> None:
     allowed = {
-        EngineName.DOCKER: {VolumeType.DOCKER_LOCAL_VOLUME, VolumeType.HOST},
-        EngineName.KUBERNETES: {VolumeType.KUBERNETES_PVC},
-    }.get(name, {VolumeType.HOST})
+        "docker": {"docker_local_volume", "host"},
+        "kubernetes": {"kubernetes_pvc"},
+    }.get(name, {"host"})
     found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
     assert found == ([] if kind in allowed else ["COMPUTE_VOLUME_TYPE"])
 
@@ -122,9 +128,9 @@ def test_a_refused_volume_type_is_told_with_those_of_the_engine() -> None:
     assert fault.endswith("with docker, docker_local_volume or host")
 
 
-@pytest.mark.parametrize(("name", "innetwork"), list(itertools.product(StorageName, ["true", "false"])))
-def test_zipfile_is_out_of_network_and_all_others_are_in_network(name: StorageName, innetwork: str) -> None:
-    fits = (name is StorageName.ZIPFILE) == (innetwork == "false")
+@pytest.mark.parametrize(("name", "innetwork"), list(itertools.product(STORAGE_NAMES, ["true", "false"])))
+def test_zipfile_is_out_of_network_and_all_others_are_in_network(name: str, innetwork: str) -> None:
+    fits = (name == "zipfile") == (innetwork == "false")
     assert named(DEV | {"STORAGE_ENV": name, "PFCON_INNETWORK": innetwork}) == ([] if fits else ["STORAGE_ENV"])
 
 
@@ -166,9 +172,9 @@ def test_the_options_are_those_of_the_table() -> None:
     assert options().keys() == OPTIONS.keys()
 
 
-@pytest.mark.parametrize(("option", "name"), list(itertools.product(OPTIONS, EngineName)))
+@pytest.mark.parametrize(("option", "name"), list(itertools.product(OPTIONS, ENGINE_NAMES)))
 def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_all_others(
-    option: str, name: EngineName
+    option: str, name: str
 ) -> None:
     having = options()[option]
     found = faults(engine(name) | {option: OPTIONS[option]})

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from pfcon.configuration import load
+from pfcon.configuration.parts import Parts
 from pfcon.errors import ConfigurationError
-from pfcon.settings import load
-from pfcon.settings.variables import ALL
 
+ALL = Parts().variables
 DEV = {"APPLICATION_MODE": "development"}
 PROD = {
     "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",

@@ -1,7 +1,6 @@
 """The declared variables, and the documentation made from them."""
 
 import ast
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +8,11 @@ from pathlib import Path
 import pytest
 from support.waiting import PATIENCE
 
-from pfcon.settings import table
-from pfcon.settings.model import Mode
-from pfcon.settings.variable import Variable
-from pfcon.settings.variables import ALL
+from pfcon.configuration import table
+from pfcon.configuration.parts import Parts
+from pfcon.settings.variable import Mode, Variable
 
+ALL = Parts().variables
 CONTRACT = (
     *("APPLICATION_MODE", "SECRET_KEY", "PFCON_USER", "PFCON_PASSWORD", "PFCON_INNETWORK", "STORAGE_ENV"),
     *(
@@ -63,14 +62,6 @@ def readme(tmp_path: Path) -> Path:
 
 def test_the_variables_are_those_of_the_interface_and_ours() -> None:
     assert sorted(variable.name for variable in ALL) == sorted(CONTRACT + OURS)
-
-
-@pytest.mark.parametrize("group", ["service", "storage", "compute"])
-def test_every_declared_variable_is_read(group: str) -> None:
-    module = importlib.import_module(f"pfcon.settings.variables.{group}")
-    declared = {name: value for name, value in vars(module).items() if isinstance(value, Variable)}
-    assert declared
-    assert all(name == variable.name and variable in ALL for name, variable in declared.items())
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -144,7 +135,7 @@ def test_an_absent_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_the_command_runs_by_its_name_without_a_warning(readme: Path) -> None:
-    command = [sys.executable, "-W", "error", "-m", "pfcon.settings.table", "--check", str(readme)]
+    command = [sys.executable, "-W", "error", "-m", "pfcon.configuration.table", "--check", str(readme)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr.startswith(f"{readme}: stale")

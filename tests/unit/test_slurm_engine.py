@@ -13,10 +13,10 @@ from support.settings import compute_settings
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import STALE, JobFolder
+from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.settings.model import EngineName, SlurmSettings
 
 # A cluster in a directory: `rows` is what squeue prints, `away` makes all fail, `calls` has what was asked;
 # with `unanswered`, sbatch has submitted a job for all it knows, but got no answer.
@@ -61,9 +61,9 @@ class Cluster:
             prefix=(str(self.directory / "fake"), str(self.directory)), images=self.directory / "images", timeout=60
         )
         settings = compute_settings(
-            engine=EngineName.SLURM, storebase=PurePosixPath(self.storebase.root), timelimit=5, slurm=slurm
+            engine="slurm", storebase=PurePosixPath(self.storebase.root), timelimit=5, own=slurm
         )
-        return SlurmEngine(settings, self.storebase, **{"staleness": 60, **options})  # type: ignore[arg-type]
+        return SlurmEngine(settings, settings.own, self.storebase, **{"staleness": 60, **options})  # type: ignore[arg-type]
 
     def answer(self, name: str, text: str) -> None:
         """What a command prints from now on."""

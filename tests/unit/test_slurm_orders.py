@@ -23,10 +23,10 @@ from pfcon.compute.slurm.folder import ORDER
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Placed
 from pfcon.compute.slurm.probe import findings
+from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.submit import body, header
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.settings.model import EngineName, LauncherName, SlurmSettings
 
 STOP = f"stop() {{ {LAUNCHERS[LauncherName.CONTAINER].stop(cast('Placed', None))}; }}\n"
 FIRST = ("unshare", "-Urmpf", "--mount-proc")  # of its process ids, as in a container
@@ -43,10 +43,8 @@ def cluster(tmp_path: Path, storebase: StoreBase) -> Cluster:
         timeout=60,
         launcher=LauncherName.CONTAINER,
     )
-    settings = compute_settings(
-        engine=EngineName.SLURM, storebase=PurePosixPath(storebase.root), timelimit=5, slurm=slurm
-    )
-    found.harness.engine = SlurmEngine(settings, storebase, staleness=60, stop_grace=0)
+    settings = compute_settings(engine="slurm", storebase=PurePosixPath(storebase.root), timelimit=5, own=slurm)
+    found.harness.engine = SlurmEngine(settings, settings.own, storebase, staleness=60, stop_grace=0)
     return found
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed, require_possible
+from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.submit import sbatch_words, script
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
-from pfcon.settings.model import LauncherName, SlurmSettings
 
 DATA = Path(__file__).parents[1] / "data" / "slurm"
 ENV = (("TOKEN", 'it\'s "quoted" $HOME `id`'), ("FOREIGN", "Größe 日本"), ("EMPTY", ""))

@@ -12,6 +12,7 @@ import pytest
 from support.settings import compute_settings
 
 from pfcon.compute.docker_api.faults import error_of
+from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.swarm.args import END_LABEL
 from pfcon.compute.swarm.client import SwarmCalls
 from pfcon.compute.swarm.engine import SwarmEngine
@@ -57,7 +58,8 @@ class EngineOn(SwarmEngine):
     """The engine on such a Swarm, without any patience."""
 
     def __init__(self, swarm: Swarm) -> None:
-        super().__init__(compute_settings(storebase=PurePosixPath("/srv")), Path("/srv"), 0, node_patience=0)
+        settings = compute_settings(storebase=PurePosixPath("/srv"))
+        super().__init__(settings, DockerSettings(), Path("/srv"), stop_grace=0, node_patience=0)
         self._swarm = swarm
 
     def _connect(self) -> SwarmCalls:

@@ -37,8 +37,8 @@ def client() -> Iterator[Any]:
 def other_worker(compute: Harness, **options: Any) -> SwarmEngine:
     """An engine object that remembers nothing of the first one."""
     root = compute.storebase.root
-    settings = compute_settings(storebase=PurePosixPath(root), docker=docker_at(swarm_url()))
-    return SwarmEngine(settings, root, stop_grace=2, **options)
+    settings = compute_settings(storebase=PurePosixPath(root), own=docker_at(swarm_url()))
+    return SwarmEngine(settings, settings.own, root, stop_grace=2, **options)
 
 
 def containers(client: Any, name: str) -> list[Any]:
@@ -64,7 +64,7 @@ def test_an_engine_that_is_no_manager_is_refused_with_the_remedy(storebase: Stor
         if client.info()["Swarm"]["LocalNodeState"] != "inactive":
             pytest.skip(f"the Docker engine at {url} is part of a Swarm itself")
     root = storebase.root
-    engine = SwarmEngine(compute_settings(storebase=PurePosixPath(root), docker=docker_at(url)), root)
+    engine = SwarmEngine(compute_settings(storebase=PurePosixPath(root)), docker_at(url), root)
     harness = Harness("swarm", engine, storebase)
     for ask in (engine.check, lambda: engine.schedule(harness.spec(["true"]))):
         with pytest.raises(Refused, match=r"is no Swarm manager.*docker swarm init"):
@@ -221,6 +221,6 @@ def test_a_job_whose_service_was_removed_behind_our_back_is_absent(compute: Harn
 
 
 def test_a_swarm_without_storebase_is_told(storebase: StoreBase) -> None:
-    engine = SwarmEngine(compute_settings(storebase=None, docker=docker_at(swarm_url())), Path(storebase.root))
+    engine = SwarmEngine(compute_settings(storebase=None), docker_at(swarm_url()), Path(storebase.root))
     with pytest.raises(Refused, match="STOREBASE"):
         engine.schedule(Harness("swarm", engine, storebase).spec(["true"]))

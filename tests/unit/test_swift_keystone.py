@@ -11,10 +11,10 @@ from support.engines import swift_url
 from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.settings.model import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.answers import Timeouts
 from pfcon.storage.objects.store import Transient
 from pfcon.storage.objects.swift import SwiftStore
+from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.swift_login import versioned
 
 TIMEOUTS = Timeouts(30.0, 30.0)

@@ -13,7 +13,7 @@ import pytest
 
 from pfcon import auth
 from pfcon.errors import Unauthorized
-from pfcon.settings.model import AuthSettings
+from pfcon.settings.service import AuthSettings
 
 KEY = "k" * 40
 SETTINGS = AuthSettings(user="pfcon", password="a good password", secret_key=KEY)

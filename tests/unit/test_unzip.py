@@ -28,8 +28,8 @@ from support.zips import unpack_all as unpack
 from pfcon.archive import deflate as codec
 from pfcon.archive import inflating, unzip
 from pfcon.archive.contents import Contents, read_contents
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields
-from pfcon.settings.model import UploadLimits
 
 
 def read(content: bytes, limits: UploadLimits = NO_LIMITS) -> Contents:

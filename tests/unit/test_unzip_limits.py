@@ -7,8 +7,8 @@ import pytest
 from support.zips import MIB, NO_LIMITS, RawMember, good_zip, raw_zip, spooled
 
 from pfcon.archive.contents import Contents, read_contents
+from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, TooLarge
-from pfcon.settings.model import UploadLimits
 
 
 def read(content: bytes, limits: UploadLimits) -> Contents:

@@ -15,7 +15,6 @@ from benchmarks.staged import Ran
 from benchmarks.trees import MIB
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
-from pfcon.storage.objects.stores import make_store
 
 NAMES = {"swift": "swift upload", "s3": "aws s3 cp --recursive"}
 NOTE = (
@@ -87,7 +86,7 @@ def _command(stores: Stores, kind: str, outgoing: Path, prefix: str) -> list[str
 
 def _check_and_remove(times: _Times, prefix: str) -> None:
     """Everything has to be there. A single big object is removed, so that the disk is as full for the next one."""
-    store = make_store(times.stores.settings(times.kind))
+    store = times.stores.store(times.kind)
     found = [listed for page in store.pages(prefix + "/") for listed in page]
     if (len(found), sum(listed.size or 0 for listed in found)) != (times.tree.nfiles, times.tree.nbytes):
         raise Broken(f"{prefix} in {times.kind} holds other objects than {times.tree}")

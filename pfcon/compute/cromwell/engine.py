@@ -13,10 +13,12 @@ from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone
 from pfcon.compute.cromwell import state, wdl
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
+from pfcon.compute.cromwell.description import CromwellSettings
 from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.log import clean_log
 from pfcon.compute.per_process import PerProcess
+from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
@@ -25,7 +27,6 @@ from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.settings.model import ComputeSettings
 from pfcon.tree_removal import NotRemovedError
 
 _log = logging.getLogger(__name__)
@@ -45,17 +46,22 @@ class CromwellEngine(ComputeEngine):
     name = "cromwell"
 
     def __init__(
-        self, settings: ComputeSettings, storebase: StoreBase, *, lag: float = LAG, remove_wait: float = REMOVE_WAIT
+        self,
+        settings: ComputeSettings,
+        own: CromwellSettings,
+        storebase: StoreBase,
+        *,
+        lag: float = LAG,
+        remove_wait: float = REMOVE_WAIT,
     ) -> None:
         """``lag``, ``remove_wait``: seconds, see above. Connects to nothing. Raises Refused for missing settings."""
-        if settings.cromwell_url is None or settings.storebase is None or settings.timelimit is None:
-            raise Refused("the cromwell engine needs CROMWELL_URL, STOREBASE and TIMELIMIT_MINUTES")
-        url = settings.cromwell_url
+        if settings.storebase is None or settings.timelimit is None:
+            raise Refused("the cromwell engine needs STOREBASE and TIMELIMIT_MINUTES")
         self._storebase = storebase
         self._root = settings.storebase
         self._minutes = settings.timelimit
         self._remove_wait = remove_wait
-        self._connection = PerProcess(lambda: CromwellCalls(url))
+        self._connection = PerProcess(lambda: CromwellCalls(own.url))
         self._claims = Claims(storebase)
         self._tracker = Tracker(
             self._claims, self._connection.get, Signer(storebase), root=self._root, minutes=self._minutes, lag=lag

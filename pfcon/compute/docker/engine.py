@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import args, limits, notes, state
+from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase
@@ -18,13 +19,13 @@ from pfcon.compute.docker_api.log import LogTail
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import start_failure
+from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.settings.model import ComputeSettings
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.docker.client import DockerCalls
@@ -52,9 +53,12 @@ class DockerEngine(ComputeEngine):
 
     name = "docker"
 
-    def __init__(self, settings: ComputeSettings, storebase_mount: Path, stop_grace: int = STOP_GRACE) -> None:
+    def __init__(
+        self, settings: ComputeSettings, own: DockerEngineSettings, storebase_mount: Path, stop_grace: int = STOP_GRACE
+    ) -> None:
         """``storebase_mount``: storeBase as this process sees it. ``stop_grace``: seconds. Connects to nothing."""
         self._settings = settings
+        self._own = own
         self._storebase_mount = storebase_mount
         self._stop_grace = stop_grace
         self._connection = PerProcess(self._connect)
@@ -70,7 +74,7 @@ class DockerEngine(ComputeEngine):
     def _connect(self) -> "DockerCalls":
         from pfcon.compute.docker.client import DockerCalls
 
-        return DockerCalls(self._settings.docker)
+        return DockerCalls(self._own)
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
@@ -278,7 +282,7 @@ class DockerEngine(ComputeEngine):
     def _storebase(self, image: str) -> PurePosixPath:
         """storeBase as the engine has it; every now and then it is made sure of with an image that is there."""
         if self._root is None:
-            self._root = find_root(self._settings, self._storebase_mount, self._calls)
+            self._root = find_root(self._settings, self._own.selector, self._storebase_mount, self._calls)
         if time.monotonic() > self._sure_until:
             require_same(self._root, self._mark, self._storebase_mount, self._calls, image)
             self._sure_until = time.monotonic() + _SURE

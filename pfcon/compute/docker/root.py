@@ -4,9 +4,9 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from pfcon.compute.settings import HOST, ComputeSettings
 from pfcon.compute.store_mark import HERE, StoreMark
 from pfcon.errors import Absent, Refused
-from pfcon.settings.model import ComputeSettings, VolumeType
 
 if TYPE_CHECKING:
     from pfcon.compute.docker.client import DockerCalls
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _TARGET = "/.pfcon"  # in a container that never runs
 
 
-def find_root(settings: ComputeSettings, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
+def find_root(settings: ComputeSettings, selector: str, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
     """The directory on the engine's host that jobs' mounts lie below.
 
     Raises Refused where the settings name none that the engine has, Unreachable when it does not answer.
     """
-    if settings.volume_type is VolumeType.HOST:
+    if settings.volume_type == HOST.name:
         if settings.storebase is None:
             raise Refused("STOREBASE is not set: where does the container engine find storeBase?")
         return settings.storebase
@@ -28,7 +28,7 @@ def find_root(settings: ComputeSettings, storebase_mount: Path, calls: "DockerCa
             return PurePosixPath(calls.mountpoint(settings.volume_name))
         except Absent as fault:
             raise Refused(f"VOLUME_NAME: the container engine has no volume {settings.volume_name!r}") from fault
-    return _of_own_container(settings.selector, storebase_mount, calls)
+    return _of_own_container(selector, storebase_mount, calls)
 
 
 def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, calls: "DockerCalls", image: str) -> None:

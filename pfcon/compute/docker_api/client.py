@@ -27,10 +27,10 @@ from pfcon.compute.docker_api.http import (
     UnixConnection,
 )
 from pfcon.compute.docker_api.line import Line
+from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.stopping import Stop
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Refused, Unreachable
-from pfcon.settings.model import DockerSettings
 
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"

@@ -11,10 +11,10 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 
 from pfcon.compute.kubernetes.connection import Connection
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.faults import error_of, no_answer, status_text
 from pfcon.compute.kubernetes.manifest import CONTAINER
 from pfcon.errors import Unreachable
-from pfcon.settings.model import KubernetesSettings
 
 Json = dict[str, Any]
 Query = dict[str, str | int]

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import lost, state
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
 from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.patience import Patience, polls
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
+from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
-from pfcon.settings.model import ComputeSettings
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -53,6 +54,7 @@ class KubernetesEngine(ComputeEngine):
     def __init__(
         self,
         settings: ComputeSettings,
+        own: KubernetesSettings,
         storebase_mount: Path,
         processes: int = 1,
         *,
@@ -66,7 +68,8 @@ class KubernetesEngine(ComputeEngine):
         stop_grace: from SIGTERM to SIGKILL. stuck_grace: for a job that can't start. watch_idle: how long the active
         jobs are followed after the last question. remove_wait: see above. All in seconds. Connects to nothing.
         """
-        self._settings = settings
+        self._claim = settings.volume_name
+        self._settings = own
         self._storebase_mount = storebase_mount
         self._processes = processes
         self._watch_idle = watch_idle
@@ -89,7 +92,7 @@ class KubernetesEngine(ComputeEngine):
             with self._lock:
                 found = self._connected
                 if found is None or found[0].pid != os.getpid():
-                    calls = KubernetesCalls(self._settings.kubernetes)
+                    calls = KubernetesCalls(self._settings)
                     watcher = Watcher(calls, self._processes, self._watch_idle, self._lose)
                     found = self._connected = (calls, watcher)
         return found
@@ -106,10 +109,9 @@ class KubernetesEngine(ComputeEngine):
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
         require_possible(spec)
         require_sources(spec.mounts, self._storebase_mount)  # those of secrets are the cluster's own
-        claim = self._settings.volume_name
-        if not claim:
+        if not self._claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
-        manifest = job_manifest(spec, claim, self._settings.kubernetes, self._stop_grace, self._mark.source())
+        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, self._mark.source())
         waiting = polls(_NAME_WAIT)
         while True:
             try:
@@ -290,7 +292,7 @@ class KubernetesEngine(ComputeEngine):
         version = self._calls.version()
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
-        return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.kubernetes.namespace}"
+        return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.namespace}"
 
 
 def _with_log(view: View) -> list[Pod]:

@@ -4,10 +4,10 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.store_mark import HERE
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources, Secret, User
-from pfcon.settings.model import KubernetesSettings
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 SERVICE_LABEL = "chrisproject.org/pfcon-service"  # a label: people select by it

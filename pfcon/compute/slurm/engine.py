@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
+from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.folder import JobFolder, sweep
@@ -16,6 +17,7 @@ from pfcon.compute.slurm.placed import require_possible
 from pfcon.compute.slurm.probe import Probe, probe_spec
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.rows import queue_command, queue_rows
+from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.submission import Submitter
 from pfcon.compute.slurm.watch import Watch
@@ -24,7 +26,6 @@ from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
-from pfcon.settings.model import ComputeSettings
 
 FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
 LOG_BYTES = 1024 * 1024
@@ -41,6 +42,7 @@ class SlurmEngine(ComputeEngine):
     def __init__(
         self,
         settings: ComputeSettings,
+        own: SlurmSettings,
         storebase: StoreBase,
         *,
         staleness: float = STALENESS,
@@ -48,7 +50,7 @@ class SlurmEngine(ComputeEngine):
         stop_grace: int = STOP_GRACE,
     ) -> None:
         """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Asks nothing yet."""
-        self._settings = settings.slurm
+        self._settings = own
         self._storebase = storebase
         self._nodes_root = settings.storebase or PurePosixPath(storebase.root)
         minutes = settings.timelimit or 1

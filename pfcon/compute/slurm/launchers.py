@@ -23,8 +23,8 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.bundle import HOSTNAME, config
 from pfcon.compute.slurm.placed import Bind, Placed
+from pfcon.compute.slurm.settings import LauncherName
 from pfcon.errors import Refused
-from pfcon.settings.model import LauncherName
 
 INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself starts the container
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

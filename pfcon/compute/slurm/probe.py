@@ -10,10 +10,10 @@ from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.submit import body, header, sbatch_words
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobId, JobKind, JobSpec, Resources
-from pfcon.settings.model import SlurmSettings
 
 NAME = "pfcon-check"
 WAIT = 60.0  # seconds for the probe to run

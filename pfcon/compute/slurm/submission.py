@@ -12,12 +12,12 @@ from pfcon.compute.slurm.folder import ORDER, JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.placed import Image, Placed
 from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.submit import LOG_BYTES, sbatch_words, script
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Conflict, Refused
 from pfcon.models import JobSpec
-from pfcon.settings.model import SlurmSettings
 
 _log = logging.getLogger(__name__)
 _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWait

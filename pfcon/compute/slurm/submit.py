@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.launchers import INSIDE, LAUNCHERS
 from pfcon.compute.slurm.placed import DEFAULT_PATH, Placed
+from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.models import JobSpec, Resources
-from pfcon.settings.model import SlurmSettings
 from pfcon.units import millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log

@@ -13,10 +13,10 @@ from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.outcome import Seen, Stage
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.rows import Row, accounting_command, accounting_row
+from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.settings.model import LauncherName
 
 
 @dataclass(frozen=True)

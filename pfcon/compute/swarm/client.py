@@ -7,8 +7,8 @@ from typing import Any
 from docker.utils import compare_version
 
 from pfcon.compute.docker_api.client import ApiCalls, told
+from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.errors import Refused, Unreachable
-from pfcon.settings.model import DockerSettings
 
 OLDEST_API = "1.41"
 """The first with capabilities and process limits of services; Docker 20.10 has it."""

@@ -13,7 +13,9 @@ from pfcon.compute.docker_api.ends import time_of
 from pfcon.compute.docker_api.job import SERVICE_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.pull import fetch
+from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.per_process import PerProcess
+from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import args, nodes, state
@@ -21,7 +23,6 @@ from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.settings.model import ComputeSettings
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.swarm.client import SwarmCalls
@@ -48,13 +49,16 @@ class SwarmEngine(ComputeEngine):
     def __init__(
         self,
         settings: ComputeSettings,
+        api: DockerSettings,
         storebase_mount: Path,
+        *,
         stop_grace: int = STOP_GRACE,
         pending_grace: float = PENDING_GRACE,
         node_patience: float = NODE_PATIENCE,
     ) -> None:
         """``storebase_mount``: storeBase as this process sees it. Times are in seconds. Connects to nothing."""
         self._settings = settings
+        self._api = api
         self._storebase_mount = storebase_mount
         self._stop_grace = stop_grace
         self._pending_grace = pending_grace
@@ -68,7 +72,7 @@ class SwarmEngine(ComputeEngine):
     def _connect(self) -> "SwarmCalls":
         from pfcon.compute.swarm.client import SwarmCalls
 
-        return SwarmCalls(self._settings.docker)
+        return SwarmCalls(self._api)
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises ImageMissing only for an image whose user has to be known here."""

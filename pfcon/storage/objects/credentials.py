@@ -9,12 +9,18 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.settings.model import StorageSettings
-from pfcon.settings.object_store import VARIABLES, from_texts, to_texts
-from pfcon.settings.source import read_directory
+from pfcon.settings.parsing import APPLICATION_MODE, parse
+from pfcon.settings.rules import required
+from pfcon.settings.section import build, texts, variables
+from pfcon.settings.source import collect, read_directory
+from pfcon.settings.variable import Mode
+from pfcon.storage.description import StorageDescription
+from pfcon.storage.settings import StorageSettings
 
 NETWORK_VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
@@ -24,19 +30,19 @@ NETWORK_VARIABLES = (
 _TEMPORARY = ".new-"
 
 
-def write_credentials(settings: StorageSettings, directory: Path, environ: Mapping[str, str]) -> None:
-    """Make the directory hold these settings and nothing else, each file at once or not at all.
+def write_credentials(own: Any, directory: Path, environ: Mapping[str, str]) -> None:
+    """Make the directory hold a storage's own section and nothing else, each file at once or not at all.
 
     Files that hold what they should stay untouched. environ: of its variables, operations get those above. Raises
     OSError.
     """
-    texts = to_texts(settings) | {name: environ[name] for name in NETWORK_VARIABLES if name in environ}
-    for name, text in texts.items():
+    wanted = texts(own) | {name: environ[name] for name in NETWORK_VARIABLES if name in environ}
+    for name, text in wanted.items():
         content = text.encode("utf-8", "surrogateescape")
         if not _holds(directory / name, content):
             _replace(directory / name, content)
     for name in os.listdir(directory):
-        if name not in texts and not name.startswith(_TEMPORARY):  # another process may be about to rename those
+        if name not in wanted and not name.startswith(_TEMPORARY):  # another process may be about to rename those
             (directory / name).unlink(missing_ok=True)
 
 
@@ -60,18 +66,18 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def read_credentials(directory: Path, known: StorageSettings) -> StorageSettings:
+def read_credentials(directory: Path, description: StorageDescription[Any], known: StorageSettings) -> StorageSettings:
     """These settings, completed with those of the directory; its network variables become this process's.
 
     Raises Refused, whose text says no more of the files than their faults.
     """
-    own = [variable.name for variable in VARIABLES.get(known.name, ())]
+    names = [variable.name for variable in variables(description.settings)]
     try:
-        texts = read_directory(directory, own)
-        if not texts:
+        found = read_directory(directory, names)
+        if not found:
             where = f"on Kubernetes, they are the Secret pfcon-{known.name}"
             raise Refused(f"there are no credentials of {known.name} in {directory}; {where}")
-        settings = from_texts(known, texts)
+        settings = replace(known, own=_own(description, found, known.create))
         os.environ.update(read_directory(directory, NETWORK_VARIABLES))
     except OSError as fault:
         raise Refused(f"the storage's credentials can't be read: {fault.strerror}") from None
@@ -80,3 +86,20 @@ def read_credentials(directory: Path, known: StorageSettings) -> StorageSettings
     except ConfigurationError as error:
         raise Refused(f"the storage's credentials can't be used: {'; '.join(error.faults)}") from None
     return settings
+
+
+def _own(description: StorageDescription[Any], found: Mapping[str, str], development: bool) -> Any:
+    """The storage's own section, read and checked as the service reads its environment.
+
+    Raises ConfigurationError, which shows no value: clients are told of an operation's faults.
+    """
+    mode = Mode.DEVELOPMENT if development else Mode.PRODUCTION
+    known = variables(description.settings)
+    hidden = [replace(variable, secret=True) for variable in known]
+    texts_found = collect({**found, APPLICATION_MODE.name: mode.value}, (APPLICATION_MODE, *known))
+    values, faults = parse(texts_found, (APPLICATION_MODE, *hidden))
+    faults += required(description.settings, values, f"STORAGE_ENV={description.name} needs it in production")
+    faults += description.rules(values, mode)
+    if faults:
+        raise ConfigurationError(faults)
+    return build(description.settings, values)

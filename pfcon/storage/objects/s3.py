@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pfcon.errors import Refused
-from pfcon.settings.model import S3Settings
 from pfcon.storage.objects.answers import Timeouts, extent, hush, range_header
 from pfcon.storage.objects.s3_answers import content_md5, described, equal_pieces, in_parts, is_opaque, rows
 from pfcon.storage.objects.s3_bucket import Bucket
+from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.s3_upload import S3LargeUpload
 from pfcon.storage.objects.sending import SourceReader
 from pfcon.storage.objects.store import (

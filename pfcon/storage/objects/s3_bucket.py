@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pfcon.settings.model import S3Settings
 from pfcon.storage.objects.answers import Timeouts, body, not_utf8
+from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.s3_faults import NETWORK_FAULTS, answered, unanswered, unsent
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.store import ObjectAbsent

@@ -10,7 +10,6 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 
 from pfcon.errors import Refused
-from pfcon.settings.model import SwiftSettings
 from pfcon.storage.objects.answers import Timeouts, extent, hush, md5_of
 from pfcon.storage.objects.store import (
     Described,
@@ -25,6 +24,7 @@ from pfcon.storage.objects.store import (
 from pfcon.storage.objects.swift_access import SwiftAccess, Tokens
 from pfcon.storage.objects.swift_answers import Row, described, is_static, limits_of, listed, with_pieces
 from pfcon.storage.objects.swift_container import SwiftContainer
+from pfcon.storage.objects.swift_description import SwiftSettings
 from pfcon.storage.objects.swift_faults import Asked
 from pfcon.storage.objects.swift_login import login_of
 from pfcon.storage.objects.swift_pieces import parts, segments_container

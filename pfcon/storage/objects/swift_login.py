@@ -8,9 +8,9 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.settings.model import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.answers import Timeouts, plain
 from pfcon.storage.objects.swift_access import Access
+from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
 
 Login = Callable[[], Access]
@@ -63,8 +63,8 @@ def _login_keystone(settings: SwiftSettings, timeouts: Timeouts) -> Access:
             username=settings.username,
             password=settings.key,
             project_name=settings.project_name,
-            project_domain_name=settings.project_domain_name,
-            user_domain_name=settings.user_domain_name,
+            project_domain_name=settings.project_domain,
+            user_domain_name=settings.user_domain,
         )
     try:
         made = session.Session(auth=plugin, timeout=timeouts.read)

@@ -77,7 +77,7 @@ def main(output: str) -> None:
         manifest.DEADLINE = 6 if case == "deadline" else 7 * 24 * 3600
         overrides: dict[str, Any] = {"claim": {"volume_name": "none"}, "selector": {"node_selector": (("a", "b"),)}}
         settings = kubernetes_settings(kubeconfig, **overrides.get(case, {}))
-        engines[case] = KubernetesEngine(settings, Path(storebase), stop_grace=2)
+        engines[case] = KubernetesEngine(settings, settings.own, Path(storebase), stop_grace=2)
         engines[case].remove(each.name)
         engines[case].schedule(each)
         lives[case] = []

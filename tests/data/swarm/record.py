@@ -18,11 +18,11 @@ from typing import Any
 
 import docker
 
+from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.swarm.args import ended_spec, service_spec
 from pfcon.compute.swarm.client import SwarmCalls
 from pfcon.errors import Absent
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Resources
-from pfcon.settings.model import DockerSettings
 
 HERE = Path(__file__).parent
 IMAGE = os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1")
@@ -33,7 +33,7 @@ ENDED = ("complete", "failed", "rejected", "shutdown")
 
 class Recorder:
     def __init__(self, url: str) -> None:
-        self.calls = SwarmCalls(DockerSettings(url, tls_verify=False, cert_path=None))
+        self.calls = SwarmCalls(DockerSettings(url))
         self.lives: dict[str, Any] = {}
         self.errors: dict[str, Any] = {}
 

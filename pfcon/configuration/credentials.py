@@ -3,16 +3,23 @@
 import re
 from collections.abc import Iterator
 
-from pfcon.settings import derived
-from pfcon.settings.model import Mode, StorageName
-from pfcon.settings.variable import Values, Variable
-from pfcon.settings.variables import service, storage
+from pfcon.configuration.chosen import Chosen
+from pfcon.settings import service
+from pfcon.settings.parsing import mode_of
+from pfcon.settings.rules import required
+from pfcon.settings.section import variable, variables
+from pfcon.settings.service import AuthSettings
+from pfcon.settings.variable import Mode, Values, Variable
 
-_DISTINCT = {service.SECRET_KEY.name: 8, service.SECRET_KEY_PREVIOUS.name: 8, service.PFCON_PASSWORD.name: 4}
+SECRET_KEY: Variable[str] = variable(AuthSettings, "secret_key")
+SECRET_KEY_PREVIOUS: Variable[str] = variable(AuthSettings, "previous_key")
+PFCON_USER: Variable[str] = variable(AuthSettings, "user")
+PFCON_PASSWORD: Variable[str] = variable(AuthSettings, "password")
+_DISTINCT = {SECRET_KEY.name: 8, SECRET_KEY_PREVIOUS.name: 8, PFCON_PASSWORD.name: 4}
 _MIN_LENGTH = {
-    service.SECRET_KEY.name: service.SECRET_KEY_LENGTH,
-    service.SECRET_KEY_PREVIOUS.name: service.SECRET_KEY_LENGTH,
-    service.PFCON_PASSWORD.name: service.PASSWORD_LENGTH,
+    SECRET_KEY.name: service.SECRET_KEY_LENGTH,
+    SECRET_KEY_PREVIOUS.name: service.SECRET_KEY_LENGTH,
+    PFCON_PASSWORD.name: service.PASSWORD_LENGTH,
 }
 # Compared without case, punctuation and digits at the end.
 _WELL_KNOWN = frozenset(
@@ -70,41 +77,35 @@ _WELL_KNOWN_STORE_KEYS = frozenset({"testing", "minioadmin", "minio123", "chris1
 
 def check(values: Values) -> Iterator[str]:
     """Faults of SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_USER and PFCON_PASSWORD; development takes any."""
-    if derived.mode(values) is not Mode.PRODUCTION:
+    if mode_of(values) is not Mode.PRODUCTION:
         return
-    for variable in (service.SECRET_KEY, service.PFCON_USER, service.PFCON_PASSWORD):
-        if values.missing(variable):
-            yield values.fault(variable, "production needs one")
-    for secret in (service.SECRET_KEY, service.SECRET_KEY_PREVIOUS, service.PFCON_PASSWORD):
+    yield from required(AuthSettings, values, "production needs one")
+    for secret in (SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_PASSWORD):
         value = values.get(secret)
         if value is not None and (reason := _weakness(secret, value)):
             yield values.fault(secret, reason)
-    password = values.get(service.PFCON_PASSWORD)
-    others = (service.PFCON_USER, service.SECRET_KEY, service.SECRET_KEY_PREVIOUS)
+    password = values.get(PFCON_PASSWORD)
+    others = (PFCON_USER, SECRET_KEY, SECRET_KEY_PREVIOUS)
     if password is not None and password in [values.get(other) for other in others]:
-        yield values.fault(service.PFCON_PASSWORD, "which is also the user or a secret key")
+        yield values.fault(PFCON_PASSWORD, "which is also the user or a secret key")
 
 
-def warnings(values: Values) -> list[str]:
+def warnings(values: Values, chosen: Chosen) -> list[str]:
     """Lines about keys of the storage that everybody knows: they are another service's, which has to change them."""
-    keys: dict[StorageName | None, tuple[Variable[str], ...]] = {
-        StorageName.SWIFT: (storage.SWIFT_KEY,),
-        StorageName.S3: (storage.S3_ACCESS_KEY, storage.S3_SECRET_KEY),
-    }
-    if derived.mode(values) is not Mode.PRODUCTION:
+    if mode_of(values) is not Mode.PRODUCTION or chosen.storage is None:
         return []
     return [
-        f"{variable.name} is a well-known one: whoever reaches the storage can read all users' data"
-        for variable in keys.get(derived.storage_name(values), ())
-        if (values.get(variable) or "") in _WELL_KNOWN_STORE_KEYS
+        f"{known.name} is a well-known one: whoever reaches the storage can read all users' data"
+        for known in variables(chosen.storage.settings)
+        if known.secret and (values.get(known) or "") in _WELL_KNOWN_STORE_KEYS
     ]
 
 
-def _weakness(variable: Variable[str], value: str) -> str | None:
+def _weakness(secret: Variable[str], value: str) -> str | None:
     plain = re.sub(r"[^a-z0-9]", "", value.lower())
-    if len(value) < _MIN_LENGTH[variable.name]:
+    if len(value) < _MIN_LENGTH[secret.name]:
         return "which is too short"
-    if len(set(value)) < _DISTINCT[variable.name] or value in (value + value)[1:-1]:
+    if len(set(value)) < _DISTINCT[secret.name] or value in (value + value)[1:-1]:
         return "which repeats itself"
     if plain.rstrip("0123456789") in _WELL_KNOWN or (plain and plain in "01234567890123456789"):
         return "which is well known"

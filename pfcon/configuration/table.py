@@ -1,4 +1,4 @@
-"""The settings as the documentation shows them: ``python -m pfcon.settings.table [--check] README.md``.
+"""The settings as the documentation shows them: ``python -m pfcon.configuration.table [--check] README.md``.
 
 The part of the file between ``<!-- settings:begin -->`` and ``<!-- settings:end -->`` is rewritten; so is the one
 between ``<!-- options:begin -->`` and ``<!-- options:end -->``, where there is one.
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pfcon.settings.model import EngineName
+from pfcon.configuration.parts import Parts
 from pfcon.settings.variable import Variable
-from pfcon.settings.variables import ALL, GROUPS
+
+PARTS = Parts()  # pfcon's own engines and storages, whatever other packages offer here
 
 
 class NoMarkersError(ValueError):
@@ -21,19 +22,20 @@ class NoMarkersError(ValueError):
 
 def markdown() -> str:
     """One table of variables for each group of them. Secrets have no default to show."""
-    return "\n\n".join(f"**{title}**\n\n" + "\n".join(_rows(group)) for title, group in GROUPS.items()) + "\n"
+    return "\n\n".join(f"**{title}**\n\n" + "\n".join(_rows(group)) for title, group in PARTS.groups.items()) + "\n"
 
 
-def options() -> dict[str, tuple[EngineName, ...]]:
+def options() -> dict[str, tuple[str, ...]]:
     """Which engines have which option of jobs; with any other engine, the option is refused."""
-    return {variable.name: variable.engines for variable in ALL if variable.exclusive}
+    return {variable.name: PARTS.users(variable) for variable in PARTS.variables if variable.exclusive}
 
 
 def options_markdown() -> str:
     """``options`` as a table."""
-    lines = [_row("Option", *EngineName), _row(*["---"] * (len(EngineName) + 1))]
+    names = [engine.name for engine in PARTS.engines]
+    lines = [_row("Option", *names), _row(*["---"] * (len(names) + 1))]
     for name, engines in options().items():
-        lines.append(_row(f"`{name}`", *("yes" if engine in engines else "" for engine in EngineName)))
+        lines.append(_row(f"`{name}`", *("yes" if engine in engines else "" for engine in names)))
     return "\n".join(lines) + "\n"
 
 
@@ -47,7 +49,8 @@ def rewrite(document: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command: 0 when the file is up to date, 1 when ``--check`` finds it stale, 2 when it can't be used."""
-    parser = argparse.ArgumentParser(prog="python -m pfcon.settings.table", description="Rewrite the settings table.")
+    description = "Rewrite the tables of settings in a Markdown file."
+    parser = argparse.ArgumentParser(prog="python -m pfcon.configuration.table", description=description)
     parser.add_argument("file", type=Path, help="a Markdown file with the markers of the table")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the table is stale")
     chosen = parser.parse_args(arguments)
@@ -60,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{chosen.file}: {error}", file=sys.stderr)
         return 2
     if new != old and chosen.check:
-        print(f"{chosen.file}: stale; run python -m pfcon.settings.table {chosen.file}", file=sys.stderr)
+        print(f"{chosen.file}: stale; run python -m pfcon.configuration.table {chosen.file}", file=sys.stderr)
         return 1
     return 0
 
@@ -70,7 +73,7 @@ def _rows(group: tuple[Variable[Any], ...]) -> Iterator[str]:
     yield _row(*["---"] * 4)
     for variable in group:
         name = f"`{variable.name}`" + (f", `{variable.file_name}`" if variable.file_name else "")
-        users = ", ".join([*variable.engines, *variable.storages])
+        users = ", ".join(PARTS.users(variable))
         yield _row(
             name,
             _default(variable),

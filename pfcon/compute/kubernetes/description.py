@@ -1,0 +1,72 @@
+"""The kubernetes engine, described."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.compute.description import EngineContext, EngineDescription
+from pfcon.compute.settings import KUBERNETES_PVC, ComputeSettings, JobOption
+from pfcon.settings import kinds
+from pfcon.settings.section import setting, variable
+from pfcon.settings.variable import Mode, Values
+
+_OBJECT_NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"  # Kubernetes, "Object Names and IDs": a DNS subdomain
+# Kubernetes, "Labels and Selectors": an optional DNS subdomain and a name; a value.
+_LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}")
+_LABEL_VALUE = re.compile(rf"({_LABEL_NAME})?")
+
+
+@dataclass(frozen=True)
+class KubernetesSettings:
+    """Where Kubernetes Jobs go. ``kubeconfig`` None: the account of the pod that this is, else kubectl's own file."""
+
+    namespace: str = setting(
+        "JOB_NAMESPACE",
+        kinds.text("lower-case letters, digits and '-'", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "Namespace of the Kubernetes Jobs.",
+        default="default",
+    )
+    node_selector: tuple[tuple[str, str], ...] = setting(
+        "NODE_SELECTOR", kinds.pairs(), "Labels of the nodes that run jobs.", unset=(), exclusive=True
+    )
+    image_pull_secrets: tuple[str, ...] = setting(
+        "IMAGE_PULL_SECRETS",
+        kinds.names("names of secrets, separated by commas", _OBJECT_NAME),
+        "Secrets that images are fetched with.",
+        unset=(),
+        exclusive=True,
+    )
+    kubeconfig: str | None = setting(
+        "KUBECONFIG",
+        kinds.text("a file, or files separated by ':'", r"[^\x00-\x1f\x7f]+"),
+        "How to reach Kubernetes, as for kubectl.",
+        note="in a pod its service account, else `~/.kube/config`",
+    )
+
+
+def _labels(values: Values, _mode: Mode) -> Iterator[str]:
+    """Kubernetes has a grammar for labels."""
+    for known in (variable(ComputeSettings, "labels"), variable(KubernetesSettings, "node_selector")):
+        for key, value in values.get(known) or ():
+            if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+                yield values.fault(known, f"Kubernetes takes no label {f'{key}={value}'!r}")
+
+
+def _make(context: EngineContext[KubernetesSettings]) -> ComputeEngine:
+    from pfcon.compute.kubernetes.engine import KubernetesEngine
+
+    return KubernetesEngine(context.compute, context.own, context.storebase.root, context.workers)
+
+
+KUBERNETES = EngineDescription(
+    name="kubernetes",
+    title="a Kubernetes or OpenShift cluster, one Job for each job",
+    make=_make,
+    settings=KubernetesSettings,
+    volume_types=(KUBERNETES_PVC,),
+    aliases=("openshift",),
+    options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
+    rules=_labels,
+)

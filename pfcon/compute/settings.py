@@ -1,0 +1,172 @@
+"""The settings that all engines share: which one, how it reaches storeBase, and the options of jobs."""
+
+import random
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+from pfcon.models import User
+from pfcon.settings import kinds
+from pfcon.settings.kinds import Kind
+from pfcon.settings.section import NoSettings, setting
+
+_IDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
+_MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
+
+
+class JobOption(StrEnum):
+    """Options of jobs that not every engine has; each is named like its variable."""
+
+    USER = "CONTAINER_USER"
+    SHM = "SHM_SIZE"
+    PIDS = "PFCON_PIDS_LIMIT"
+    LABELS = "JOB_LABELS"
+    TIME_LIMIT = "TIMELIMIT_MINUTES"
+
+
+@dataclass(frozen=True)
+class VolumeType:
+    """A way in which an engine reaches storeBase: a value of COMPUTE_VOLUME_TYPE.
+
+    variable: what says where storeBase is for the engine. required: whether the engine can't find that out by itself.
+    """
+
+    name: str
+    variable: str
+    required: bool
+
+
+HOST = VolumeType("host", "STOREBASE", required=True)
+DOCKER_LOCAL_VOLUME = VolumeType("docker_local_volume", "VOLUME_NAME", required=False)
+KUBERNETES_PVC = VolumeType("kubernetes_pvc", "VOLUME_NAME", required=True)
+
+
+@dataclass(frozen=True)
+class IdRange:
+    """An inclusive range of numeric ids; a single id has ``low == high``."""
+
+    low: int
+    high: int
+
+    def choose(self) -> int:
+        """A random id of the range."""
+        return random.randint(self.low, self.high)  # noqa: S311 - spreads ids, protects nothing
+
+
+@dataclass(frozen=True)
+class ContainerUser:
+    """CONTAINER_USER; a part that is None stays as the image has it."""
+
+    uid: IdRange | None
+    gid: IdRange | None
+
+    def choose(self) -> User:
+        """The identity for one job."""
+        return User(self.uid.choose() if self.uid else None, self.gid.choose() if self.gid else None)
+
+
+def container_user() -> Kind[ContainerUser]:
+    """``UID:GID``, see ContainerUser."""
+
+    def parse(value: str) -> ContainerUser:
+        uid, colon, gid = value.partition(":")
+        if not colon:
+            raise ValueError
+        return ContainerUser(_id_range(uid), _id_range(gid))
+
+    return Kind(f"UID:GID, each a number, a range LOW-HIGH or empty, from 0 to {_MAX_ID}", parse)
+
+
+def _id_range(value: str) -> IdRange | None:
+    if not value:
+        return None
+    low, high = kinds.match(_IDS, value).groups()
+    found = IdRange(int(low), int(high or low))
+    if not found.low <= found.high <= _MAX_ID:
+        raise ValueError
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeSettings:
+    """The engine, and the options of jobs that hold for all of them.
+
+    ``engine`` and ``volume_type`` are names; ``own`` is the engine's own section.
+    shm: MiB. pids: processes and threads of one job. timelimit: minutes. log_bytes: of a log that pfcon itself keeps.
+    """
+
+    engine: str = setting(
+        "CONTAINER_ENV", kinds.text("the name of an engine"), "The engine that runs the jobs.", default="docker"
+    )
+    volume_type: str = setting(
+        "COMPUTE_VOLUME_TYPE", kinds.text("the name of a volume type"), "How jobs reach storeBase.", derived=True
+    )
+    storebase: PurePosixPath | None = setting(
+        "STOREBASE",
+        kinds.directory(),
+        "Where the compute nodes see storeBase; for `COMPUTE_VOLUME_TYPE=host`.",
+        note="required for `host`; process: `STOREBASE_MOUNT`",
+    )
+    volume_name: str | None = setting(
+        "VOLUME_NAME",
+        kinds.text("letters, digits, '_', '.' and '-'", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}"),
+        "The volume or PersistentVolumeClaim that is storeBase.",
+        note="required for `kubernetes_pvc`; docker: found through `PFCON_SELECTOR`",
+    )
+    op_image: str | None = setting(
+        "PFCON_OP_IMAGE",
+        kinds.text("the name of an image", r"[^\s\x00-\x1f\x7f]+"),
+        "Image that runs copy, upload and delete jobs on the engine.",
+        note="they run beside the service",
+    )
+    user: ContainerUser | None = setting(
+        JobOption.USER,
+        container_user(),
+        "Whom jobs run as; of a range, each job gets a random id. What is empty stays as the image has it.",
+        exclusive=True,
+    )
+    home_workaround: bool = setting(
+        "ENABLE_HOME_WORKAROUND", kinds.boolean(), "Gives jobs `HOME=/tmp`.", default="false"
+    )
+    shm: int | None = setting(
+        JobOption.SHM,
+        kinds.number(1, 2**24, "MiB"),
+        "Size of a job's /dev/shm.",
+        note="the engine's",
+        exclusive=True,
+    )
+    pids: int = setting(
+        JobOption.PIDS,
+        kinds.number(1, 2**22),
+        "Most processes and threads of one job.",
+        default="4096",
+        exclusive=True,
+    )
+    labels: tuple[tuple[str, str], ...] = setting(
+        JobOption.LABELS, kinds.pairs(), "Labels that jobs get on the engine.", unset=(), exclusive=True
+    )
+    logs_tail: int = setting(
+        "JOB_LOGS_TAIL", kinds.number(1, 100_000, "lines"), "Last lines of the log in an answer.", default="1000"
+    )
+    log_bytes: int = setting(
+        "PFCON_LOG_BYTES",
+        kinds.size(low=64 * 1024),
+        "Most of a log that pfcon itself keeps (`process`, `slurm`, its operations): the first part and the last.",
+        default="64 MiB",
+    )
+    ignore_limits: bool = setting(
+        "IGNORE_LIMITS", kinds.boolean(), "Jobs get no cpu and memory limits.", default="false"
+    )
+    remove_jobs: bool = setting(
+        "REMOVE_JOBS", kinds.boolean(), "Whether `DELETE` removes jobs from the engine.", default="true"
+    )
+    timelimit: int | None = setting(
+        JobOption.TIME_LIMIT,
+        kinds.number(1, 10**6, "minutes"),
+        "Longest time a job may run.",
+        note="required",
+        exclusive=True,
+    )
+    own: Any = NoSettings()

@@ -1,0 +1,84 @@
+"""From the environment to Settings: the one way in."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pfcon.archive.limits import UploadLimits
+from pfcon.compute.engines import ENGINES
+from pfcon.compute.settings import ComputeSettings
+from pfcon.configuration import credentials, rules
+from pfcon.configuration.chosen import Chosen, choose, parts_of
+from pfcon.configuration.model import Settings
+from pfcon.configuration.parts import CONTAINER_ENV, PFCON_INNETWORK, STORAGE_ENV
+from pfcon.errors import ConfigurationError
+from pfcon.settings.parsing import APPLICATION_MODE, mode_of, parse
+from pfcon.settings.section import build
+from pfcon.settings.service import AuthSettings, ServerSettings
+from pfcon.settings.source import collect, process_environment
+from pfcon.settings.variable import Mode, Values
+from pfcon.storage.settings import StorageSettings
+from pfcon.storage.storages import STORAGES
+
+log = logging.getLogger(__name__)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check all settings.
+
+    Without ``environ``, they come from the process's environment and, where that has none, from ``.env`` in the
+    current directory. Raises ConfigurationError with every fault; no secret is in it.
+    """
+    faults: list[str] = []
+    if environ is None:
+        environ, faults = process_environment()
+    chosen, not_loaded = choose(_names(environ))
+    parts = parts_of(chosen)
+    values, unreadable = parse(collect(environ, parts.variables), parts.variables)
+    faults += [*unreadable, *not_loaded, *rules.check(values, chosen, parts)]
+    if faults:
+        raise ConfigurationError(faults)
+    for line in credentials.warnings(values, chosen):
+        log.warning("%s", line)
+    return _settings(values, chosen)
+
+
+def _names(environ: Mapping[str, str]) -> Values:
+    """The values that name the components. Their faults are found again with all others'."""
+    naming = (
+        replace(CONTAINER_ENV, kind=ENGINES.kind_here()),
+        replace(STORAGE_ENV, kind=STORAGES.kind_here()),
+        PFCON_INNETWORK,
+        APPLICATION_MODE,
+    )
+    return parse(collect(environ, naming), naming)[0]
+
+
+def _settings(values: Values, chosen: Chosen) -> Settings:
+    """Put the values into place. For values that the rules have let pass."""
+    volume_type = chosen.volume_type(values)
+    if chosen.engine is None or chosen.storage is None or volume_type is None:
+        raise ValueError("the rules were not checked")
+    mode = mode_of(values)
+    return build(
+        Settings,
+        values,
+        mode=mode,
+        auth=build(AuthSettings, values),
+        server=build(ServerSettings, values),
+        storage=build(
+            StorageSettings,
+            values,
+            name=chosen.storage.name,
+            limits=build(UploadLimits, values),
+            own=build(chosen.storage.settings, values),
+            create=mode is Mode.DEVELOPMENT,
+        ),
+        compute=build(
+            ComputeSettings,
+            values,
+            volume_type=volume_type.name,
+            storebase=chosen.storebase(values),
+            own=build(chosen.engine.settings, values),
+        ),
+    )

@@ -1,0 +1,115 @@
+"""How the settings of different parts go together. Pure: each rule yields one line for each fault.
+
+A rule is silent where a value that it depends on could not be read: that fault is reported by itself. An unreadable
+APPLICATION_MODE counts as production.
+"""
+
+from collections.abc import Callable, Iterator
+
+from pfcon.compute.settings import ComputeSettings
+from pfcon.configuration import credentials
+from pfcon.configuration.chosen import Chosen
+from pfcon.configuration.parts import COMPUTE_VOLUME_TYPE, PFCON_INNETWORK, STORAGE_ENV, Parts
+from pfcon.settings.kinds import listing
+from pfcon.settings.parsing import mode_of
+from pfcon.settings.rules import required
+from pfcon.settings.section import variable
+from pfcon.settings.variable import Values
+
+PartsRule = Callable[[Values, Chosen, Parts], Iterator[str]]
+
+RESERVED_LABELS = ("org.chrisproject.job_type", "chrisproject.org/job-type")
+"""Labels that engines find their jobs by."""
+_OWN_PREFIX = "org.chrisproject.pfcon."  # of what else engines write down on jobs
+
+
+def check(values: Values, chosen: Chosen, parts: Parts) -> list[str]:
+    """All faults of values that are readable one by one."""
+    return [fault for rule in RULES for fault in rule(values, chosen, parts)]
+
+
+def _credentials(values: Values, _chosen: Chosen, _parts: Parts) -> Iterator[str]:
+    return credentials.check(values)
+
+
+def _storage_pair(values: Values, chosen: Chosen, parts: Parts) -> Iterator[str]:
+    """Each storage is either in-network or not."""
+    innetwork = values.get(PFCON_INNETWORK)
+    if innetwork is None or chosen.storage is None or chosen.storage.innetwork is innetwork:
+        return
+    pair = f"{PFCON_INNETWORK.name}={str(innetwork).lower()}"
+    allowed = listing([storage.name for storage in parts.storages if storage.innetwork is innetwork])
+    yield f"{values.fault(STORAGE_ENV, 'which does not go with ' + pair)}; with {pair}, {allowed}"
+
+
+def _storage_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+    """What the storage can't do without, for which development has defaults; and its own rules."""
+    if chosen.storage is not None:
+        reason = f"{STORAGE_ENV.name}={chosen.storage.name} needs it in production"
+        yield from required(chosen.storage.settings, values, reason)
+        yield from chosen.storage.rules(values, mode_of(values))
+
+
+def _volume_pair(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+    """Each engine reaches storeBase in its own ways."""
+    engine, named = chosen.engine, values.get(COMPUTE_VOLUME_TYPE)
+    if engine is None or named is None or named in [kind.name for kind in engine.volume_types]:
+        return
+    allowed = listing([kind.name for kind in engine.volume_types])
+    reason = f"which CONTAINER_ENV={engine.name} does not have"
+    yield f"{values.fault(COMPUTE_VOLUME_TYPE, reason)}; with {engine.name}, {allowed}"
+
+
+def _volume_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+    """What says where storeBase is for the engine. After an impossible pair, the engine's default is judged."""
+    kind = chosen.volume_type(values)
+    if kind is None or not kind.required or (chosen.engine and chosen.engine.sees_storebase_here):
+        return
+    needed = values.variables[kind.variable]
+    if values.missing(needed):
+        yield values.fault(needed, f"COMPUTE_VOLUME_TYPE={kind.name} needs it")
+
+
+def _engine_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+    """What the engine can't do without; and its own rules."""
+    engine = chosen.engine
+    if engine is None:
+        return
+    reason = f"CONTAINER_ENV={engine.name} needs it"
+    yield from required(engine.settings, values, reason)
+    for option in sorted(engine.requires):
+        if values.missing(values.variables[option]):
+            yield values.fault(values.variables[option], reason)
+    yield from engine.rules(values, mode_of(values))
+
+
+def _engine_options(values: Values, chosen: Chosen, parts: Parts) -> Iterator[str]:
+    """An option of jobs that the engine does not have is refused rather than ignored."""
+    engine = chosen.engine
+    if engine is None:
+        return
+    for known in parts.variables:
+        having = parts.users(known)
+        if known.exclusive and engine.name not in having and known.name in values.texts:
+            others = listing([*having], "and")
+            yield values.fault(known, f"but CONTAINER_ENV={engine.name} has no such option (available with {others})")
+
+
+def _labels(values: Values, _chosen: Chosen, _parts: Parts) -> Iterator[str]:
+    """Jobs must not carry the labels that pfcon finds its jobs by."""
+    labels = variable(ComputeSettings, "labels")
+    for key, _ in values.get(labels) or ():
+        if key in RESERVED_LABELS or key.startswith(_OWN_PREFIX):
+            yield values.fault(labels, f"{key} is pfcon's own")
+
+
+RULES: tuple[PartsRule, ...] = (
+    _credentials,
+    _storage_pair,
+    _storage_needs,
+    _volume_pair,
+    _volume_needs,
+    _engine_needs,
+    _engine_options,
+    _labels,
+)

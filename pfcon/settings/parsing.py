@@ -1,0 +1,42 @@
+"""From texts to values, each variable by itself."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pfcon.settings import kinds
+from pfcon.settings.source import Texts
+from pfcon.settings.variable import Mode, Values, Variable
+
+APPLICATION_MODE = Variable(
+    "APPLICATION_MODE",
+    kinds.choice(Mode),
+    "`development` has a known user, password and key, and logs in detail. Never for a service that others reach.",
+    default="production",
+)
+
+
+def parse(texts: Texts, variables: Iterable[Variable[Any]]) -> tuple[Values, list[str]]:
+    """Read each variable's text, or its default, as its kind has it; one line for each that can't be read.
+
+    Defaults are those of development where APPLICATION_MODE, which is among the variables then, says so.
+    """
+    known = {variable.name: variable for variable in variables}
+    faults = dict(texts.faults)
+    parsed: dict[str, Any] = {}
+    mode = Mode.PRODUCTION
+    for variable in sorted(known.values(), key=lambda variable: variable is not APPLICATION_MODE):
+        text = texts.found.get(variable.name, variable.default_in(mode))
+        if text is None or variable.name in faults:
+            continue
+        try:
+            parsed[variable.name] = variable.kind.parse(text)
+        except ValueError:
+            faults[variable.name] = variable.fault(text)
+        if variable is APPLICATION_MODE:
+            mode = parsed.get(variable.name, mode)
+    return Values(parsed, texts.found, frozenset(faults), known), list(faults.values())
+
+
+def mode_of(values: Values) -> Mode:
+    """Production, unless development was asked for in so many words."""
+    return values.get(APPLICATION_MODE) or Mode.PRODUCTION

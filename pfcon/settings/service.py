@@ -1,0 +1,113 @@
+"""The settings of the service itself: who may use it, where it listens."""
+
+from dataclasses import dataclass
+
+from pfcon.settings import kinds
+from pfcon.settings.section import setting
+
+DEVELOPMENT_SECRET_KEY = "pfcon-development-key-that-everybody-knows"  # noqa: S105 - refused in production
+DEVELOPMENT_PASSWORD = "pfcon1234"  # noqa: S105 - refused in production
+SECRET_KEY_LENGTH = 32  # characters; RFC 7518, 3.2: an HS256 key has at least 256 bits
+PASSWORD_LENGTH = 8
+_KEY = kinds.text(
+    f"one line of text; in production at least {SECRET_KEY_LENGTH} characters, no well-known or repetitive one"
+)
+_FIXED = "required in production; a fixed one in development"
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """Who may use this service, and the key that signs their tokens; ``previous_key`` only verifies them."""
+
+    secret_key: str = setting(
+        "SECRET_KEY",
+        _KEY,
+        "Signs the tokens. Changing it ends all sessions, but for those of `SECRET_KEY_PREVIOUS`.",
+        development=DEVELOPMENT_SECRET_KEY,
+        note=_FIXED,
+        required=True,
+        secret=True,
+    )
+    user: str = setting(
+        "PFCON_USER",
+        kinds.user_name(),
+        "The user that clients log in as.",
+        development="pfcon",
+        note="required in production",
+        required=True,
+        from_file=True,
+    )
+    password: str = setting(
+        "PFCON_PASSWORD",
+        kinds.text(
+            f"one line of text; in production at least {PASSWORD_LENGTH} characters, no well-known or repetitive one"
+        ),
+        "That user's password.",
+        development=DEVELOPMENT_PASSWORD,
+        note=_FIXED,
+        required=True,
+        secret=True,
+    )
+    previous_key: str | None = setting(
+        "SECRET_KEY_PREVIOUS",
+        _KEY,
+        "The key before this one: the tokens that it signed stay valid. Unset it two days after the change.",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """The HTTP server. Times are in seconds.
+
+    ``address``: host and port to listen at.
+    ``idle_timeout``: a connection that moves no byte for so long in a transfer is closed.
+    ``header_timeout``: a request whose head, or then whose body, takes longer is refused; uploads may take longer.
+    ``graceful_timeout``: how long running requests may go on after a stop was asked for.
+    """
+
+    address: tuple[str, int] = setting(
+        "PFCON_BIND",
+        kinds.address(),
+        "Where the service listens.",
+        default="0.0.0.0:5005",
+        development="127.0.0.1:5005",
+    )
+    workers: int = setting(
+        "PFCON_WORKERS", kinds.number(1, 1024), "Server processes; two per core do well.", default="2"
+    )
+    threads: int = setting(
+        "PFCON_THREADS",
+        kinds.number(8, 4096),
+        "Requests that one process serves at the same time; a transfer holds one until its end.",
+        default="64",
+    )
+    graceful_timeout: int = setting(
+        "PFCON_GRACEFUL_TIMEOUT",
+        kinds.number(1, 86400, "seconds"),
+        "How long running requests may go on after a stop was asked for.",
+        default="30",
+    )
+    header_timeout: int = setting(
+        "PFCON_HEADER_TIMEOUT",
+        kinds.number(1, 3600, "seconds"),
+        "How long a request's head may take to come in, and then its body, when that is no upload (which gets a second "
+        "more for each 16 KiB that came); also how long a client may take to fetch a short answer.",
+        default="20",
+    )
+    idle_timeout: int = setting(
+        "PFCON_IDLE_TIMEOUT",
+        kinds.number(1, 86400, "seconds"),
+        "A transfer that moves no byte for so long is given up.",
+        default="300",
+    )
+
+    @property
+    def host(self) -> str:
+        """Where to listen; an IPv6 address has no brackets."""
+        return self.address[0]
+
+    @property
+    def port(self) -> int:
+        """Where to listen."""
+        return self.address[1]

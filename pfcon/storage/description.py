@@ -1,0 +1,49 @@
+"""What a storage says of itself: its name, its settings, and how it is made.
+
+pfcon has a list of its own storages (``storages``); another package offers one by an entry point of the group
+``pfcon.storage`` that names a StorageDescription.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pfcon.paths import StoreBase
+from pfcon.settings.rules import Rule, no_rules
+from pfcon.settings.section import NoSettings
+from pfcon.storage.base import Storage
+from pfcon.storage.settings import StorageSettings
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class StorageContext(Generic[S]):
+    """What a storage is made of.
+
+    storage: the settings that all storages share. own: the storage's own section. storebase: the directory of jobs'
+    data.
+    """
+
+    storage: StorageSettings
+    own: S
+    storebase: StoreBase
+
+
+@dataclass(frozen=True)
+class StorageDescription(Generic[S]):
+    """One storage.
+
+    name: the value of STORAGE_ENV. title: what it is, for people. innetwork: the value of PFCON_INNETWORK.
+    make: gives the storage; imports its modules only then, connects to nothing. Raises ConfigurationError.
+    settings: the section of its own settings (see ``pfcon.settings.section``); operations get these as files.
+    rules: how its settings go together. aliases: further values of STORAGE_ENV that mean the same.
+    """
+
+    name: str
+    title: str
+    make: Callable[[StorageContext[S]], Storage]
+    innetwork: bool = True
+    settings: type[S] = NoSettings  # type: ignore[assignment]  # S is NoSettings then
+    rules: Rule = no_rules
+    aliases: tuple[str, ...] = ()

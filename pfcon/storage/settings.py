@@ -1,0 +1,42 @@
+"""The settings that all storages share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pfcon.archive.limits import UploadLimits
+from pfcon.settings import kinds
+from pfcon.settings.section import NoSettings, setting
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """Where inputs come from and outputs go. ``own`` is the storage's own section.
+
+    ``name`` is that of a storage. ``create``: make a container or bucket that is missing. passable: see StoreBase.
+    """
+
+    name: str = setting(
+        "STORAGE_ENV", kinds.text("the name of a storage"), "Where inputs come from and outputs go.", derived=True
+    )
+    innetwork: bool = setting(
+        "PFCON_INNETWORK",
+        kinds.boolean(),
+        "Whether inputs are fetched from a storage near this service, rather than sent by the client.",
+        default="false",
+    )
+    storebase_mount: Path = setting(
+        "STOREBASE_MOUNT",
+        kinds.local_directory(),
+        "Where this service sees storeBase, the directory that holds the jobs' data.",
+        default="/var/local/storeBase",
+    )
+    limits: UploadLimits = UploadLimits()
+    own: Any = NoSettings()
+    create: bool = False
+    passable: bool = setting(
+        "PFCON_PASSABLE",
+        kinds.boolean(),
+        "Whether all users may pass through jobs' directories: for engines whose root is nobody there (root_squash).",
+        default="false",
+    )
