@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.files import tree
 from support.storages import HARNESSES, REQUEST, StorageHarness, ZipfileHarness
 from support.zips import NO_LIMITS, RawMember, raw_zip
 
@@ -19,6 +18,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.settings.model import StorageName
 from pfcon.storage.base import Staged, StagingPlan
 from pfcon.storage.zipfile import ZipfileStorage
+from pfcon.testing.files import tree
 
 FILES = {"a.txt": b"alpha", "d/e/b.bin": os.urandom(100_000), "empty": b""}
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.waiting import PATIENCE
 
 import pfcon
 from pfcon.compute import engines
@@ -15,6 +14,7 @@ from pfcon.compute.signing import Signer
 from pfcon.errors import ConfigurationError
 from pfcon.paths import StoreBase
 from pfcon.settings.model import EngineName
+from pfcon.testing.waiting import PATIENCE
 
 DEVELOPMENT = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process"}
 

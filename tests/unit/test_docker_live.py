@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.engines import IMAGE, api_client, docker_url, podman_url
 from support.settings import compute_settings, docker_at
 
@@ -22,6 +22,7 @@ from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
 from pfcon.settings.model import VolumeType
+from pfcon.testing.compute.harness import Harness
 
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman")]
 

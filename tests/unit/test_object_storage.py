@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from support.storages import REQUEST
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
-from support.waiting import PATIENCE, eventually
 
 from pfcon.check import run_checks
 from pfcon.errors import InvalidFields, Refused, Unreachable
@@ -14,6 +13,7 @@ from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings import load
 from pfcon.storage.object_store import ObjectStorage, turn
+from pfcon.testing.waiting import PATIENCE, eventually
 
 
 @pytest.fixture(params=OBJECT_STORES)

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE, eventually
 from support.zips import NO_LIMITS
 
 from pfcon.errors import ConfigurationError, Refused
@@ -20,6 +19,7 @@ from pfcon.storage.objects.store import Source, Transient
 from pfcon.storage.objects.stores import make_store
 from pfcon.storage.objects.swift_access import Access, SwiftAccess, Tokens
 from pfcon.storage.objects.swift_faults import Asked
+from pfcon.testing.waiting import PATIENCE, eventually
 
 SWIFT = SwiftSettings("http://swift/auth/v1.0", "user", "key", "users")
 S3 = S3Settings("http://s3", "access", "secret", "us-east-1", "users")

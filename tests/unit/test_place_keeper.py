@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.settings import compute_settings
-from support.waiting import eventually
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
@@ -22,6 +21,7 @@ from pfcon.records import Journal, Phase
 from pfcon.records.schema import connect
 from pfcon.settings.model import StorageName, StorageSettings, UploadLimits
 from pfcon.storage.storages import make_storage
+from pfcon.testing.waiting import eventually
 
 A, B = JobId("job-a"), JobId("job-b")
 OUT = "home/u/feed"

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE
 
 from pfcon.settings import table
 from pfcon.settings.model import Mode
 from pfcon.settings.variable import Variable
 from pfcon.settings.variables import ALL
+from pfcon.testing.waiting import PATIENCE
 
 CONTRACT = (
     *("APPLICATION_MODE", "SECRET_KEY", "PFCON_USER", "PFCON_PASSWORD", "PFCON_INNETWORK", "STORAGE_ENV"),
