@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pfcon.paths import StoreBase
 
-pytest.register_assert_rewrite("pfcon.testing.compute")
+pytest.register_assert_rewrite("pfcon.testing.compute", "pfcon.testing.storage")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,10 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from pfcon.testing import compute
+from pfcon.testing import compute, storage
 from pfcon.testing.compute import contract as compute_contract
+from pfcon.testing.storage import contract as storage_contract
 
-CONTRACTS = [(compute, compute_contract, "compute", "Harness")]
+CONTRACTS = [
+    (compute, compute_contract, "compute", "Harness"),
+    (storage, storage_contract, "harness", "StorageHarness"),
+]
 IMPORTS_ALL = re.compile(r"^from (pfcon\.testing\S+) import \*", re.MULTILINE)
 
 
@@ -25,7 +29,7 @@ def written_in(package: ModuleType) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("package", "contract", "fixture", "kind"), CONTRACTS, ids=["compute"])
+@pytest.mark.parametrize(("package", "contract", "fixture", "kind"), CONTRACTS, ids=["compute", "storage"])
 def test_every_check_that_takes_a_harness_is_in_the_contract(
     package: ModuleType, contract: ModuleType, fixture: str, kind: str
 ) -> None:
@@ -40,9 +44,9 @@ def test_every_check_that_takes_a_harness_is_in_the_contract(
     assert contract.__all__ == names
 
 
-def test_every_topic_is_run_against_every_engine() -> None:
+def test_every_topic_is_run_against_every_engine_and_storage() -> None:
     imported = [
         name for path in Path(__file__).parent.glob("test_*.py") for name in IMPORTS_ALL.findall(path.read_text())
     ]
     topics = [topic.__name__ for topic in compute_contract.TOPICS]
-    assert sorted(imported) == sorted(topics)
+    assert sorted(imported) == sorted([*topics, storage_contract.__name__])

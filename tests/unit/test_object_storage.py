@@ -4,7 +4,6 @@ import threading
 from dataclasses import replace
 
 import pytest
-from support.storages import REQUEST
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
 
 from pfcon.check import run_checks
@@ -13,6 +12,7 @@ from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.settings import load
 from pfcon.storage.object_store import ObjectStorage, turn
+from pfcon.testing.storage import REQUEST
 from pfcon.testing.waiting import PATIENCE, eventually
 
 
