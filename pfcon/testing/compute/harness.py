@@ -38,7 +38,7 @@ class MakeForeignJob(Protocol):
 class Harness:
     """One engine with a storeBase, and what the contract needs to know of it.
 
-    engine: made to wait 1 or 2 seconds, not longer, between SIGTERM and SIGKILL.
+    engine: of one that waits 1 or 2 seconds between SIGTERM and SIGKILL, the contract takes the shortest time.
     image: what its jobs run. It has sh, the common commands (cat, grep, hostname, ls, seq, setsid, ...) and python3.
     name: what skips and failures call the engine, without one its own name.
     can: what it lacks.
