@@ -1,22 +1,13 @@
-"""Fixtures of all suites."""
-
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+"""Settings of all suites. The fixture ``storebase`` is of pfcon's plugin of pytest (pfcon/testing/plugin.py)."""
 
 import pytest
 from hypothesis import settings
-
-from pfcon.paths import StoreBase
 
 settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
 settings.load_profile("tests")
 
 
-@pytest.fixture
-def storebase() -> Iterator[StoreBase]:
-    """An empty storeBase that jobs of any user can reach, which pytest's own tmp_path is not."""
-    with tempfile.TemporaryDirectory(prefix="pfcon-test-", ignore_cleanup_errors=True) as name:
-        root = Path(name)
-        root.chmod(0o755)
-        yield StoreBase(root)
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what is wrong where pfcon was installed before it had a plugin, rather than fail in each test."""
+    if not config.pluginmanager.has_plugin("pfcon"):
+        raise pytest.UsageError("pytest does not find the plugin of pfcon: install pfcon again, as tests/run.sh does")

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 from support.live import COPY_ALL, JOB_FIELDS, Api, LiveServer, make_zip, new_jid
-from support.waiting import PATIENCE, eventually
+
+from pfcon.testing.waiting import PATIENCE, eventually
 
 GOOD = make_zip({"a.txt": "alpha"})
 

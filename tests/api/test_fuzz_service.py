@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from support.fuzzing import REQUESTS, Fuzzed, Header, check_answer, rarely, raw, requests
 from support.live import Api, LiveServer
-from support.waiting import PATIENCE
 
 from pfcon.app import create_app
 from pfcon.configuration import load
+from pfcon.testing.waiting import PATIENCE
 from pfcon.tree_removal import remove_tree
 
 EACH = REQUESTS // 4

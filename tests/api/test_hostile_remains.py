@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from support.live import Api, LiveServer, make_zip, new_jid
-from support.waiting import PATIENCE, eventually
+
+from pfcon.testing.waiting import PATIENCE, eventually
 
 LONG, DEPTH = "n" * 255, 300
 # $K is the job's directory, $T somebody's, which no job may touch.

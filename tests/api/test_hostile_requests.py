@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 from support.live import JOB_FIELDS, Api, LiveServer, make_zip, new_jid
-from support.waiting import PATIENCE
+
+from pfcon.testing.waiting import PATIENCE
 
 COPY = {"input_dirs": "home/in", "output_dir": "home/out"}
 

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 ZIP = make_zip({"a.txt": "alpha", "sub/b.txt": "beta"})
 

@@ -3,9 +3,9 @@
 import pytest
 import requests
 from support.live import JOB_FIELDS, Api, LiveServer, make_zip, new_jid
-from support.waiting import PATIENCE
 
 from pfcon.api.charsets import text_of
+from pfcon.testing.waiting import PATIENCE
 
 TEXT = "Größe"
 

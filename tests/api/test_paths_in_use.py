@@ -10,7 +10,8 @@ import pytest
 import requests
 from support.live import Api, LiveServer, new_jid
 from support.staged import StagedJob
-from support.waiting import eventually, looks
+
+from pfcon.testing.waiting import eventually, looks
 
 WAIT = 'until test -e "$1/go"; do sleep 0.05; done'
 

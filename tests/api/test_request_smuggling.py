@@ -9,7 +9,8 @@ import socket
 
 import pytest
 from support.live import LiveServer
-from support.waiting import PATIENCE
+
+from pfcon.testing.waiting import PATIENCE
 
 HIDDEN = b"GET /api/v1/hidden/ HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"0\r\n\r\n" + HIDDEN

@@ -6,7 +6,8 @@ import jwt
 import pytest
 import requests
 from support.live import PASSWORD, USER, Api, LiveServer
-from support.waiting import PATIENCE
+
+from pfcon.testing.waiting import PATIENCE
 
 TOKEN = {"pfcon_user": USER, "pfcon_password": PASSWORD}
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from support.live import COPY_ALL, JOB_FIELDS, Api, LiveServer
 from support.staged import INNETWORK, StagedJob
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from support.live import PASSWORD, USER, LiveServer
-from support.waiting import PATIENCE, looks
 
 from pfcon import logins
+from pfcon.testing.waiting import PATIENCE, looks
 
 WORKERS = 2  # that LiveServer starts; each has allowances of its own
 

@@ -9,7 +9,8 @@ import pytest
 import requests
 from support.cube import COPY_LIMITS, Cube, Fields, Instance
 from support.live import COPY_ALL, JOB_FIELDS, LiveServer, make_zip, new_jid
-from support.waiting import PATIENCE, eventually
+
+from pfcon.testing.waiting import PATIENCE, eventually
 
 KINDS = ("copy", "plugin", "upload", "delete")
 DONE = "finishedSuccessfully"

@@ -1,13 +1,11 @@
 """The engines and object stores that contracts are run against."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy
-from compute_contract import Outcomes, side_by_side
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.engines import postgresql_url
 from support.journals import Database, open_journal
 from support.object_stores import ObjectHarness
@@ -15,6 +13,8 @@ from support.object_stores import ObjectHarness
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import metadata
+from pfcon.testing.compute import Harness, Outcomes, side_by_side
+from pfcon.testing.storebase import temporary_storebase
 
 ENGINES = [
     "process",
@@ -40,11 +40,8 @@ def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[Ha
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
     """The results of all of the compute contract's tests on the engine that a module names."""
-    with tempfile.TemporaryDirectory(prefix="pfcon-contract-", ignore_cleanup_errors=True) as name:
-        root = Path(name)
-        root.chmod(0o755)
-        with side_by_side(make_harness(request.param, root)) as outcomes:
-            yield outcomes
+    with temporary_storebase() as storebase, side_by_side(make_harness(request.param, storebase.root)) as outcomes:
+        yield outcomes
 
 
 @pytest.fixture(params=OBJECT_STORES)

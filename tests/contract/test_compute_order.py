@@ -1,19 +1,3 @@
-"""The compute contract: what is told of a job only ever moves on."""
+"""The compute contract on every engine: what is told of a job only ever moves on."""
 
-from support.compute import Harness
-from support.waiting import looks
-
-from pfcon.models import JobStatus
-
-ORDER = [JobStatus.NOT_STARTED, JobStatus.STARTED, JobStatus.SUCCEEDED]
-
-
-def test_a_job_that_has_started_is_never_told_as_waiting_again(compute: Harness) -> None:
-    spec = compute.shell("sleep 1")
-    told = [compute.engine.schedule(spec).status]
-    for _ in looks():
-        told.append(compute.engine.info(spec.name).status)
-        if told[-1].final:
-            break
-    assert told == sorted(told, key=ORDER.index)
-    assert told[-1] is JobStatus.SUCCEEDED
+from pfcon.testing.compute.order import *  # noqa: F403 - its checks

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 from support.http_relay import HttpRelay
 from support.object_stores import ObjectHarness, ObjectServer, md5, object_server
-from support.waiting import PATIENCE
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.answers import Timeouts
 from pfcon.storage.objects.store import ObjectStore, Piece, Source, Transient
+from pfcon.testing.waiting import PATIENCE
 
 MIB = 1 << 20
 KINDS = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3")]

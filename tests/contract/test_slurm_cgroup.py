@@ -1,7 +1,8 @@
 """All of the compute contract on a Slurm with cgroups, with each launcher that is tried."""
 
 import pytest
-from compute_contract import CONTRACT, Check, Outcomes
+
+from pfcon.testing.compute import CONTRACT, Check, Outcomes
 
 LAUNCHERS = ["crun", "runc", "charliecloud", "container"]
 

@@ -1,7 +1,8 @@
 """All of the compute contract on a Slurm without cgroups; runc is tried with them, where it is the odd one."""
 
 import pytest
-from compute_contract import CONTRACT, Check, Outcomes
+
+from pfcon.testing.compute import CONTRACT, Check, Outcomes
 
 LAUNCHERS = ["crun", "charliecloud", "container"]
 

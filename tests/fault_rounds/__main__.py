@@ -8,7 +8,8 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 from . import options
 from .client import PatientClient, StuckError, WrongError

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from support.waiting import eventually
+from pfcon.testing.waiting import eventually
 
 from . import machine, processes
 from .processes import runs, send

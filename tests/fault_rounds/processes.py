@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from support.waiting import eventually
+from pfcon.testing.waiting import eventually
 
 from .site import Site
 

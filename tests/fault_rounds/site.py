@@ -18,7 +18,8 @@ from support.live import LiveServer
 from support.relay import Relay
 from support.tcp_relay import TcpRelay
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 from .options import Options
 from .store import StoreRelay, UsersStore

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.settings import compute_settings
 from support.slurm import MINUTES, STALENESS, default_mode, slurm_cluster, slurm_settings
-from support.waiting import eventually
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.process.engine import ProcessEngine
@@ -18,6 +17,8 @@ from pfcon.compute.process.supervisor import BLOCK
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.models import JobStatus, Resources
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 
 KEPT = 256 * 1024
 SLACK = 64 * 1024 + BLOCK

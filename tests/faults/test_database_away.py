@@ -15,7 +15,6 @@ from support.engines import postgresql_url
 from support.live import make_zip
 from support.parts import LIMITS, make_parts
 from support.tcp_relay import TcpRelay
-from support.waiting import eventually, looks
 from support.zips import spooled
 
 from pfcon.background import Ticker
@@ -39,6 +38,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect, jobs, metadata, places
 from pfcon.storage.fslink import FslinkStorage
+from pfcon.testing.waiting import eventually, looks
 
 OUT, IN = PurePosixPath("home/u/out"), PurePosixPath("home/u/in")
 

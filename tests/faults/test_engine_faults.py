@@ -8,7 +8,8 @@ from support.engines import docker_url, podman_url
 from support.live import COPY_ALL, Api, StartServer, make_zip, new_jid
 from support.relay import Relay
 from support.staged import INNETWORK, StagedJob
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 ZIP = make_zip({"a": "b"})
 URLS = {"docker": docker_url, "podman": podman_url}

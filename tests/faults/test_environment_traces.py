@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.slurm import slurm_environ
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 ENGINES = [
     "process",

@@ -8,7 +8,8 @@ import pytest
 from support.live import Api, LiveServer, make_zip, new_jid
 from support.serving import URLS
 from support.small_disk import SmallDisk, small_disk
-from support.waiting import eventually, looks
+
+from pfcon.testing.waiting import eventually, looks
 
 ZIP = make_zip({"a": "b"})
 BLOB = 'head -c 1000000 /dev/zero >"$1/blob"; '

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 from support.live import Api, LiveServer, new_jid
-from support.waiting import eventually
 from support.zips import RawMember, raw_zip
 
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import eventually
 
 MIB = 1 << 20
 DISK, MUST_STAY = 160, 64  # MiB

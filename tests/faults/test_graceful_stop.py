@@ -11,9 +11,9 @@ from pathlib import Path
 import requests
 from support.live import Api, StartServer, make_zip, new_jid
 from support.ports import free_port
-from support.waiting import PATIENCE, eventually
 
 import pfcon
+from pfcon.testing.waiting import PATIENCE, eventually
 
 SIZE = 60_000_000
 BIG = f'head -c {SIZE} /dev/urandom > "$1/big"'

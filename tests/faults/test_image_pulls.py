@@ -18,7 +18,8 @@ from support.live import Api, StartServer, make_zip, new_jid
 from support.registry import push_image
 from support.relay import Relay
 from support.tcp_relay import SlowRelay
-from support.waiting import PATIENCE, eventually
+
+from pfcon.testing.waiting import PATIENCE, eventually
 
 ZIP = make_zip({"a": "b"})
 URLS = {"docker": docker_url, "podman": podman_url}

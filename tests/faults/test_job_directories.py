@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from support.live import Api, StartServer, make_zip, new_jid
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 ENGINES = ["process", *(pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman"))]
 LEAVE = 'cp "$0"/a "$1"; chmod 6755 "$1"/a; until test -e "$1"/go; do sleep 0.05; done'

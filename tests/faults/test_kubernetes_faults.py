@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import pytest
 from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.tcp_relay import TcpRelay
-from support.waiting import eventually
 
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
+from pfcon.testing.waiting import eventually
 
 OUTAGE = {"fake-kubernetes": 3.0, "kubernetes": 20.0}  # seconds
 JOBS = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs"

@@ -6,13 +6,13 @@ Against today's servers, which keep their controller from making another, and th
 from collections.abc import Iterator
 
 import pytest
-from support.compute import HEARTBEAT
 from support.kubernetes import NAMESPACE, KubernetesHarness, kubernetes_harness
-from support.waiting import eventually
 
 from pfcon.compute.kubernetes.pods import DELETED
 from pfcon.models import JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import HEARTBEAT
+from pfcon.testing.waiting import eventually
 
 EACH = [
     "fake-kubernetes",

@@ -13,7 +13,8 @@ from support.live import COPY_ALL, LiveServer, StartServer
 from support.object_stores import object_server
 from support.staged import StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, seen_from_containers
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 DONE = "finishedSuccessfully"
 

@@ -11,9 +11,9 @@ from support.live import StartServer
 from support.object_stores import object_server
 from support.staged import StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
-from support.waiting import eventually
 
 from pfcon.storage.objects.pieces import LARGE, PIECE
+from pfcon.testing.waiting import eventually
 
 DONE = "finishedSuccessfully"
 FILES = 150

@@ -4,7 +4,8 @@ import os
 import signal
 
 from support.live import LiveServer, StartServer
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 LOOP, TICKERS = "front/worker.py", "background.py"  # what a worker's threads run while nobody asks
 

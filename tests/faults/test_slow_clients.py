@@ -11,7 +11,8 @@ import pytest
 import requests
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.raw import Raw
-from support.waiting import PATIENCE, eventually
+
+from pfcon.testing.waiting import PATIENCE, eventually
 
 THREADS = 8  # of the one process
 MANY = 5 * THREADS

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.compute import Harness
-from support.engines import slurm_cluster
+from support.engines import IMAGE, slurm_cluster
 from support.slurm import default_mode, job_directory, slurm_engine, slurm_harness
-from support.waiting import eventually
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 
 pytestmark = pytest.mark.engine("slurm")
 SCRIPT = Path(__file__).parents[1] / "engines" / "slurm.sh"
@@ -80,7 +80,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def compute(cluster: Cluster, storebase: StoreBase) -> Iterator[Harness]:
     """An engine on it."""
-    harness = Harness("slurm", slurm_engine(cluster.conf, storebase.root), storebase)
+    harness = Harness(slurm_engine(cluster.conf, storebase.root), storebase, IMAGE)
     yield harness
     harness.close()
 

@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.compute import Harness
 from support.engines import slurm_cluster
 from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
-from support.waiting import eventually
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.errors import Absent, Refused
 from pfcon.models import JobSpec, JobStatus, Mount, Resources
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 
 pytestmark = pytest.mark.engine("slurm")
 FORGOTTEN = 240.0  # seconds: MinJobAge, and the time between two looks of slurmctld for what is older

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import Harness
 from support.engines import registry_host
 from support.slurm import slurm_harness
 
@@ -17,6 +16,7 @@ from pfcon.compute.stopping import Stop
 from pfcon.errors import ImageMissing, Refused
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
 
 pytestmark = pytest.mark.engine("slurm")
 

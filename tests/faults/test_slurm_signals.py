@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import Harness
 from support.engines import slurm_cluster
 from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
-from support.waiting import eventually
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.models import JobSpec, JobStatus, Resources
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 
 pytestmark = pytest.mark.engine("slurm")
 GRACE = 3  # seconds; the clusters' KillWait lets it be no longer

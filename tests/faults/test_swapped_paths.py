@@ -14,7 +14,8 @@ from support.kubernetes import CLAIM, NAMESPACE, kubernetes_harness
 from support.live import JOB_FIELDS, Api, LiveServer, new_jid
 from support.serving import URLS
 from support.slurm import slurm_environ
-from support.waiting import eventually, looks
+
+from pfcon.testing.waiting import eventually, looks
 
 ENGINES = [
     pytest.param(name, marks=pytest.mark.engine(name))

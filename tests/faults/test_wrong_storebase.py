@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.engines import docker_url, podman_rootless_url, podman_url
 from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.settings import compute_settings, docker_at
@@ -17,6 +17,7 @@ from pfcon.compute.store_mark import HERE, StoreMark
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobStatus
 from pfcon.paths import MARKS_NAME, StoreBase
+from pfcon.testing.compute.harness import Harness
 
 CONTAINERS = {"docker": docker_url, "podman": podman_url, "podman-rootless": podman_rootless_url}
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in CONTAINERS]

@@ -9,7 +9,8 @@ from support.client4 import Client4
 from support.client_lives import fslink_life_of_client_4, zip_life_of_client_3, zip_life_of_client_4
 from support.deployment import Deployment
 from support.live import JOB_FIELDS, USER, Api, make_zip, new_jid
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 ALLOWED = [
     *(("jobs.batch", verb) for verb in ("create", "get", "list", "watch", "patch", "delete")),

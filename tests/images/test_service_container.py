@@ -5,9 +5,9 @@ from support.container_jobs import delete_all, run_fslink_job, run_zip_job
 from support.containers import STOREBASE, MakeService, ServiceContainer, ways_in
 from support.engines import docker_url, op_image
 from support.live import COPY_ALL, Api, make_zip, new_jid
-from support.waiting import PATIENCE, eventually
 
 import pfcon
+from pfcon.testing.waiting import PATIENCE, eventually
 
 VERSION_LABEL = "org.opencontainers.image.version"
 

@@ -10,7 +10,8 @@ from support.http_relay import HttpRelay
 from support.live import Api
 from support.staged import StagedJob
 from support.user_objects import UserObjects, seen_from_containers, url_of
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 FILES = 150
 OUTPUTS = f'i=0; while [ $i -lt {FILES} ]; do echo $i > "$1/f$i"; i=$((i+1)); done'

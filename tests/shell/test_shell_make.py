@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from support.ports import free_port
 from support.shell import alive, install, run
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ from support.live import Api, new_jid
 from support.ports import free_port
 from support.shell import Bash, run
 from support.slurm import default_mode, slurm_command
-from support.waiting import eventually
 from support.zips import good_zip
+
+from pfcon.testing.waiting import eventually
 
 FIND = """
 for name in options processes service slurm; do . "dev/$name.sh"; done

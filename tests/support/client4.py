@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pfcon.testing.waiting import PATIENCE
 from support.engines import client4
 from support.live import PASSWORD, USER
-from support.waiting import PATIENCE
 
 BRIDGE = Path(__file__).with_name("client4_bridge.py")
 

@@ -15,9 +15,10 @@ from typing import Any
 import docker
 import psutil
 
+from pfcon.testing.waiting import PATIENCE
+
 from .engines import api_client
 from .live import PASSWORD, is_healthy
-from .waiting import PATIENCE
 
 USER = "1001:1001"  # the image's own
 STOREBASE = "/var/local/storeBase"

@@ -11,11 +11,13 @@ from fakes.cromwell_server import FakeCromwell
 from pfcon.compute.cromwell.description import CromwellSettings
 from pfcon.compute.cromwell.engine import CromwellEngine
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import PATIENCE
 
-from .compute import Harness
+from .capabilities import CAPABILITIES
+from .engines import IMAGE
 from .engines.need import Unavailable, need
 from .settings import compute_settings
-from .waiting import PATIENCE
 
 MINUTES = 60
 
@@ -69,7 +71,17 @@ def cromwell_harness(root: Path) -> CromwellHarness:
     """An engine with its server."""
     storebase = StoreBase(root)
     server = fake_server(root).__enter__()
-    engine = engine_at(server.url, storebase)
+    return harness_at(server, storebase)
+
+
+def harness_at(server: FakeCromwell, storebase: StoreBase) -> CromwellHarness:
+    """The harness of an engine at that server."""
     return CromwellHarness(
-        "cromwell", engine, storebase, lambda: engine_at("http://127.0.0.1:1", storebase), server=server
+        engine_at(server.url, storebase),
+        storebase,
+        IMAGE,
+        "cromwell",
+        CAPABILITIES["cromwell"],
+        make_dead=lambda: engine_at("http://127.0.0.1:1", storebase),
+        server=server,
     )

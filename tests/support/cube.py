@@ -13,10 +13,9 @@ from typing import Any
 
 import requests
 
+from pfcon.testing.waiting import PATIENCE, looks
 from support.live import JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
 from support.user_objects import UserObjects
-
-from .waiting import PATIENCE, looks
 
 FAILED = ("finishedWithError", "undefined")
 ENV = ["CHRIS_USER_USERNAME=chris", "CHRIS_USER_EMAIL=", "CHRIS_WORKFLOW_PLG_INSTANCES=a=b:1,c d:2"]

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pfcon.testing.waiting import PATIENCE, eventually
+
 from .engines import kubectl, kubernetes_cluster, op_image
 from .live import USER, is_healthy
 from .ports import free_port
-from .waiting import PATIENCE, eventually
 
 MANIFESTS = Path(__file__).parents[2] / "kubernetes"
 OWNER = 1001  # of storeBase: whom the service and its jobs run as

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pfcon.jobs.repetition import RUNS
+from pfcon.testing.waiting import PATIENCE
 
 from .live import LiveServer
 from .staged import StagedJob
 from .user_objects import UserObjects
-from .waiting import PATIENCE
 
 FILES = 48
 SOURCE = "home/bob/data"

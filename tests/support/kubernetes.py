@@ -1,27 +1,36 @@
 """Clusters for tests: a real one that the environment names, and direct requests to see what is there."""
 
+import contextlib
 import json
 import os
 import re
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from fakes.kubernetes_server import FakeKubernetes
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.engine import KubernetesEngine
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL
+from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, REQUEST_ANNOTATION
 from pfcon.compute.settings import ComputeSettings
-from pfcon.paths import StoreBase
+from pfcon.models import JobSpec, User
+from pfcon.paths import JobDir, StoreBase
+from pfcon.testing.compute.harness import Harness, Untouched
+from pfcon.testing.compute.outside import kill_processes, processes_of
+from pfcon.testing.waiting import PATIENCE
 
-from .compute import Harness
+from .capabilities import CAPABILITIES
 from .engines import IMAGE, kubernetes_cluster
+from .foreign import COMMAND, FORGED
 from .settings import compute_settings
-from .waiting import PATIENCE
 
 NAMESPACE = os.environ.get("PFCON_TEST_KUBERNETES_NAMESPACE", "pfcon-test")
 CLAIM = os.environ.get("PFCON_TEST_KUBERNETES_CLAIM", "pfcon-test")
@@ -71,6 +80,19 @@ class Cluster:
         found: list[dict[str, Any]] = self.ask("GET", place, labelSelector=f"job-name={job}")[1]["items"]
         return found
 
+    def begin_removal(self, job: str) -> None:
+        """Delete a Job without waiting for its pods, which takes an old kubelet up to a minute."""
+        place = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs/{job}"
+        status, answer = self.ask("DELETE", place, propagationPolicy="Foreground")
+        assert status in (200, 404), answer
+
+    def delete_pod(self, spec: JobSpec) -> None:
+        """Delete the one pod of a job."""
+        (pod,) = self.pods(spec.name)
+        place = f"api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}"
+        status, answer = self.ask("DELETE", place)
+        assert status in (200, 202), answer
+
 
 def kubernetes_settings(kubeconfig: str, **overrides: Any) -> ComputeSettings:
     """Settings of an engine that uses the tests' namespace and claim."""
@@ -101,10 +123,8 @@ class KubernetesHarness(Harness):
         return make_engine(kubeconfig or self.kubeconfig, self.storebase, processes, **settings)
 
     def begin_removal(self, name: str) -> None:
-        """Delete a Job without waiting for its pods, which takes an old kubelet up to a minute."""
-        place = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs/{name}"
-        status, answer = self.cluster.ask("DELETE", place, propagationPolicy="Foreground")
-        assert status in (200, 404), answer
+        """Delete a Job without waiting for its pods."""
+        self.cluster.begin_removal(name)
 
     def close(self) -> None:
         """End the cluster where it is ours, or begin to remove what a test may have scheduled."""
@@ -136,15 +156,66 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
 
     cluster = Cluster(kubeconfig)
     return KubernetesHarness(
-        name,
         at(kubeconfig),
         storebase,
-        lambda: at(str(root / "dead.json")),
-        cluster.labels,
+        IMAGE,
+        name,
+        CAPABILITIES[name],
+        make_dead=lambda: at(str(root / "dead.json")),
+        labels_of=cluster.labels,
+        prepare_job=_let_pass if fake else None,
+        foreign_job=partial(foreign_kubernetes_job, cluster),
+        kill_outside=kill_processes if fake else _kill_on_this_machine,
+        end_keeper=cluster.delete_pod,
         told_early=fake is None and cluster.minor < 22,  # its kubelets call a pod Failed, then end its containers
         kubeconfig=kubeconfig,
         fake=fake,
     )
+
+
+def _let_pass(job: JobDir, user: User | None) -> None:
+    """The fake's pods are processes, without mounts."""
+    job.let_pass(user)
+
+
+def _kill_on_this_machine(spec: JobSpec, number: signal.Signals) -> None:
+    if not processes_of(spec):
+        pytest.skip("the cluster runs jobs on another machine")
+    kill_processes(spec, number)
+
+
+@contextlib.contextmanager
+def foreign_kubernetes_job(cluster: Cluster, name: str, *, forged: bool) -> Iterator[Untouched]:
+    """Somebody else's Job, as the functions of ``support.foreign``."""
+    place = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs"
+    metadata: dict[str, Any] = {"name": name, "labels": {"somebody": "else"}}
+    if forged:
+        metadata = {"name": name, "labels": {JOB_TYPE_LABEL: "plugin"}, "annotations": {REQUEST_ANNOTATION: FORGED}}
+    container = {"name": "job", "image": IMAGE, "imagePullPolicy": "IfNotPresent", "command": COMMAND}
+    pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "containers": [container]}
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {"backoffLimit": 0, "template": {"metadata": {}, "spec": pod}},
+    }
+    status, made = cluster.ask("POST", place, body)
+    assert status == 201, made
+
+    def untouched() -> bool:
+        found = cluster.job(name)
+        same = all(found["metadata"].get(key) == made["metadata"].get(key) for key in ("uid", "deletionTimestamp"))
+        return same and found["spec"] == made["spec"] and _notes(found) == _notes(made)
+
+    try:
+        yield untouched
+    finally:
+        cluster.begin_removal(name)
+
+
+def _notes(job: dict[str, Any]) -> set[str]:
+    """The annotations that are not Kubernetes' own."""
+    return {key for key in job["metadata"].get("annotations") or {} if "kubernetes.io/" not in key}
 
 
 def make_engine(

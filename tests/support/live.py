@@ -17,8 +17,9 @@ from typing import Any
 
 import requests
 
+from pfcon.testing.waiting import PATIENCE, eventually, looks
+
 from .ports import free_port
-from .waiting import PATIENCE, eventually, looks
 
 USER, PASSWORD = "pfcon", "pfcon1234"  # development mode's
 JOB_FIELDS: dict[str, Any] = {

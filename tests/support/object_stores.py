@@ -19,10 +19,9 @@ from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.store import ObjectStore, Piece, Source
 from pfcon.storage.objects.swift import SwiftStore
 from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.testing.waiting import PATIENCE
 from support.engines import s3_url, swift_python, swift_url
 from support.ports import free_port
-
-from .waiting import PATIENCE
 
 SWIFT_USER, SWIFT_KEY = "chris:chris1234", "testing"
 SERVER = Path(__file__).parents[2] / "dev/swift_server.py"

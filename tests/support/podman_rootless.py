@@ -8,9 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from .compute import Capabilities
+from pfcon.models import User
+from pfcon.paths import JobDir
+from pfcon.testing.compute.capabilities import Capabilities
+from pfcon.testing.waiting import PATIENCE
+
 from .engines import podman_rootless_url
-from .waiting import PATIENCE
 
 PROBE = Path(__file__).parents[2] / "dev/engine_api.py"
 
@@ -29,9 +32,9 @@ def capabilities(podman: Capabilities) -> Capabilities:
     )
 
 
-def give_to_its_user(directory: Path) -> None:
-    """Make a directory that of the Podman's user, as those of a service are, which runs as that user."""
-    os.chown(directory, os.stat(podman_rootless_url().removeprefix("unix://")).st_uid, -1)
+def give_to_its_user(job: JobDir, _user: User | None) -> None:
+    """Make a job's directory that of the Podman's user, as those of a service are, which runs as that user."""
+    os.chown(job.path, os.stat(podman_rootless_url().removeprefix("unix://")).st_uid, -1)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from .waiting import PATIENCE
+from pfcon.testing.waiting import PATIENCE
 
 
 @dataclass

@@ -1,22 +1,33 @@
 """The slurm engine for tests, on clusters of this one machine (tests/engines/slurm.sh)."""
 
+import contextlib
 import os
+import signal
 import subprocess
+import uuid
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import psutil
 import pytest
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
+from pfcon.compute.slurm.submit import COMMENT
+from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness, Untouched
+from pfcon.testing.compute.outside import processes_of
+from pfcon.testing.waiting import PATIENCE
 
-from .compute import Harness
-from .engines import slurm_cluster
+from .capabilities import CAPABILITIES
+from .engines import IMAGE, slurm_cluster
 from .settings import compute_settings
-from .waiting import PATIENCE
 
 MINUTES = 10
+SCRIPTS = ("/slurm_script", "/slurm/startup")  # as slurmd calls a job's batch script, also in its own container
 STALENESS = 0.1  # seconds; a test asks all the time
 
 
@@ -64,7 +75,43 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
     conf = slurm_cluster(mode)
     engine = slurm_engine(conf, root, launcher=launcher)
     name = f"slurm-{launcher}" if launcher in ("charliecloud", "container") else "slurm"
-    return Harness(name, engine, StoreBase(root), lambda: slurm_engine("/dev/null", root / "away", timeout=1))
+    return Harness(
+        engine,
+        StoreBase(root),
+        IMAGE,
+        name,
+        CAPABILITIES[name],
+        make_dead=lambda: slurm_engine("/dev/null", root / "away", timeout=1),
+        foreign_job=partial(foreign_batch, conf),
+        end_keeper=end_script,
+    )
+
+
+@contextlib.contextmanager
+def foreign_batch(conf: str, name: str, *, forged: bool) -> Iterator[Untouched]:
+    """Somebody else's job, as the functions of ``support.foreign``.
+
+    By the same user, whom alone pfcon asks Slurm about, with a comment of our form.
+    """
+    comment = f"--comment={COMMENT}{uuid.uuid4().hex}"
+    words = ["sbatch", "--parsable", f"--job-name={name}", comment, "--output=/dev/null", "--chdir=/", "--hold"]
+    number = slurm_command(conf, *words, "--wrap=sleep 600").strip().partition(";")[0]
+    try:
+        yield lambda: slurm_command(conf, "squeue", "--noheader", "--jobs", number, "--format=%T").strip() == "PENDING"
+    finally:
+        slurm_command(conf, "scancel", number)
+
+
+def end_script(spec: JobSpec) -> None:
+    """Kill the batch script of a job of ``start_lasting``.
+
+    To the job's controller, that signal would be a person's scancel.
+    """
+    above = [parent for process in processes_of(spec) for parent in psutil.Process(process).parents()]
+    scripts = {parent.pid for parent in above if " ".join(parent.cmdline()).endswith(SCRIPTS)}
+    assert scripts
+    for script in scripts:
+        os.kill(script, signal.SIGKILL)
 
 
 def slurm_command(conf: str, *words: str, check: bool = True) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .waiting import eventually
+from pfcon.testing.waiting import eventually
 
 
 class SmallDisk:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from pfcon.testing.waiting import PATIENCE
+
 from .containers import Container
 from .engines import api_client
 from .live import PASSWORD
 from .namespace import Door
-from .waiting import PATIENCE
 
 FILES = Path(__file__).parents[2] / "swarm"
 

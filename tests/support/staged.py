@@ -8,9 +8,10 @@ from typing import Any
 
 import requests
 
+from pfcon.testing.waiting import PATIENCE
+
 from .containers import Container
 from .live import JOB_FIELDS, Api, LiveServer, await_end, new_jid
-from .waiting import PATIENCE
 
 INNETWORK = {"PFCON_INNETWORK": "true", "STORAGE_ENV": "fslink"}
 

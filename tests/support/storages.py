@@ -1,6 +1,5 @@
-"""How the storage contract makes each storage, offers it inputs, and sees its outputs."""
+"""How the storage contract makes each storage, offers it inputs, and sees its outputs; what a storage lacks of it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -8,73 +7,23 @@ from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
 from pfcon.archive.limits import UploadLimits
-from pfcon.models import OUTGOING, JobId, JobRequest, PluginType
-from pfcon.paths import JobDir, StoreBase
-from pfcon.storage.base import ListedOutputs, StagingPlan, Storage, Upload, ZipOutputs
+from pfcon.paths import JobDir
+from pfcon.storage.base import ListedOutputs, StagingPlan, Upload, ZipOutputs
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.in_place import InPlaceStorage
 from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.storages import make_storage
 from pfcon.storage.zipfile import ZipfileStorage
+from pfcon.testing.storage import REQUEST, StorageCapabilities, StorageHarness
 from support.user_objects import UserObjects, url_of
-from support.zips import good_zip, spooled
-
-REQUEST = JobRequest(
-    jid=JobId("jid-1"),
-    image="image",
-    entrypoint=("run",),
-    type=PluginType.DS,
-    auid="chris",
-    number_of_workers=1,
-    cpu_limit=1000,
-    memory_limit=300,
-    gpu_limit=0,
-)
-
-
-class StorageHarness(ABC):
-    """One storage under test. ``request`` is that of the last plan."""
-
-    storage: Storage
-    copies = True  # into the job's own directory
-
-    def __init__(self, storebase: StoreBase) -> None:
-        self.storebase = storebase
-        self.request = REQUEST
-
-    @abstractmethod
-    def make(self, limits: UploadLimits) -> None:
-        """Set ``storage`` up."""
-
-    @abstractmethod
-    def plan(self, files: Mapping[str, bytes], linked: Mapping[str, bytes] | None = None) -> StagingPlan:
-        """Offer these files as inputs, and those that their links are about; plan their staging."""
-
-    @abstractmethod
-    def outputs(self, job: JobDir) -> Mapping[str, bytes]:
-        """What the storage delivers of the job's outputs."""
-
-    def make_outputs(self, job: JobDir) -> Path:
-        """Have the directory for outputs made; where it is."""
-        job.path.mkdir(exist_ok=True)
-        self.storage.make_outputs(job, self.request, None)
-        return self.mounted(job, OUTGOING)
-
-    def mounted(self, job: JobDir, target: PurePosixPath) -> Path:
-        """What the job sees at a place."""
-        mounts = {mount.target: mount for mount in self.storage.mounts(job, self.request)}
-        return self.storebase.root / mounts[target].source
-
-    @abstractmethod
-    def destroy(self) -> None:
-        """Take away what was set up."""
+from support.zips import NO_LIMITS, good_zip, spooled
 
 
 class ZipfileHarness(StorageHarness):
     """Uploads in, a zip out."""
 
-    def make(self, limits: UploadLimits) -> None:
+    def make(self, limits: UploadLimits = NO_LIMITS) -> None:
         self.storage = ZipfileStorage(limits)
         self.uploads: list[Upload] = []
 
@@ -85,6 +34,9 @@ class ZipfileHarness(StorageHarness):
         """Offer any bytes as an upload."""
         self.uploads.append(spooled(content, str(self.storebase.spool)))
         return self.storage.plan(REQUEST, self.uploads[-1])
+
+    def plan_again(self) -> StagingPlan:
+        return ZipfileStorage(NO_LIMITS).plan(self.request, self.uploads[-1])
 
     def outputs(self, job: JobDir) -> Mapping[str, bytes]:
         found = self.storage.outputs(job, None)
@@ -132,16 +84,19 @@ class InPlaceHarness(StorageHarness):
 class FslinkHarness(InPlaceHarness):
     """Copies, links expanded."""
 
-    def make(self, limits: UploadLimits) -> None:
+    def make(self, limits: UploadLimits = NO_LIMITS) -> None:
         self.storage = FslinkStorage(self.storebase, limits)
 
 
 class FilesystemHarness(InPlaceHarness):
     """Inputs in place."""
 
-    copies = False
+    can = StorageCapabilities(
+        copies="filesystem leaves inputs where the users have them",
+        links="filesystem gives a job its links as they are",
+    )
 
-    def make(self, limits: UploadLimits) -> None:
+    def make(self, limits: UploadLimits = NO_LIMITS) -> None:
         self.storage = FilesystemStorage(self.storebase)
 
 
@@ -151,7 +106,7 @@ class ObjectHarness(StorageHarness):
     storage: ObjectStorage
     name: str
 
-    def make(self, limits: UploadLimits) -> None:
+    def make(self, limits: UploadLimits = NO_LIMITS) -> None:
         self.users = UserObjects(self.name, url_of(self.name), limits=limits)
         self.storage = make_storage(self.users.settings, self.storebase)
         self.count = 0

@@ -11,13 +11,14 @@ from pfcon.jobs import JobService
 from pfcon.jobs.parts import Parts
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 
-from .compute import Harness, make_harness
-from .cromwell import CromwellHarness, engine_at
+from .compute import make_harness
+from .cromwell import CromwellHarness, harness_at
 from .engines import IMAGE
 from .kubernetes import KubernetesHarness
 from .parts import make_parts
-from .waiting import eventually
 from .zips import good_zip, spooled
 
 PLUGIN = JobKind.PLUGIN
@@ -116,8 +117,7 @@ def _beside(one: Harness, engine: str, root: Path) -> Harness:
         return one
     if isinstance(one, CromwellHarness):
         assert one.server
-        storebase = StoreBase(root)
-        return CromwellHarness(engine, engine_at(one.server.url, storebase), storebase, server=one.server)
+        return harness_at(one.server, StoreBase(root))
     return make_harness(engine, root)
 
 

@@ -28,6 +28,7 @@ LAYERS = [
     ["app", "check", "health"],
     ["server"],
     ["__main__"],
+    ["testing"],  # for tests alone: nothing else of pfcon imports it
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 THIRD_PARTY = {
@@ -35,6 +36,7 @@ THIRD_PARTY = {
     "flask_restful": {"api", "app"},
     "gunicorn": {"front", "server"},
     "sqlalchemy": {"records"},
+    "pytest": {"testing"},
     **{name: {"storage"} for name in ("swiftclient", "keystoneauth1", "boto3", "botocore")},
 }
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))

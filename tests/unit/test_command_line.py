@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from support.settings import compute_settings
-from support.waiting import PATIENCE
 
 import pfcon
 from pfcon.compute import engines
 from pfcon.compute.signing import Signer
 from pfcon.errors import ConfigurationError
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import PATIENCE
 
 DEVELOPMENT = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process"}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.copies import Copied, items_of, stage
-from support.files import fill, tree
+from support.files import fill
 
 from pfcon.errors import Refused
 from pfcon.links import StagedItem
@@ -17,6 +17,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.copy_file import SMALL, FileCopier
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.tries import staging_try
+from pfcon.testing.files import tree
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.copies import Copied, items_of, stage
-from support.files import fill, tree
+from support.files import fill
 
 from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
@@ -15,6 +15,7 @@ from pfcon.reservation import Reservation
 from pfcon.storage.copy_file import SMALL, FileCopier
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.tries import Room
+from pfcon.testing.files import tree
 
 BIG = SMALL * 4
 RANDOM = os.urandom(BIG)

@@ -5,10 +5,11 @@ import random
 
 import pytest
 from support.copies import run_child
-from support.files import fill, tree
+from support.files import fill
 
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
+from pfcon.testing.files import tree
 
 RANDOM = os.urandom(1 << 20)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.cromwell import CromwellHarness, cromwell_harness, engine_at, fake_server
-from support.waiting import eventually
 
 from pfcon.compute.cromwell.files import TaskFiles
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import eventually
 
 
 @pytest.fixture

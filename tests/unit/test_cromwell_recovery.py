@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from support.cromwell import MINUTES, CromwellHarness, cromwell_harness, engine_at
-from support.waiting import eventually
 
 from pfcon.compute.cromwell import claims
 from pfcon.compute.cromwell.claims import Claims
@@ -22,6 +21,7 @@ from pfcon.configuration import load
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import eventually
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ from types import MappingProxyType
 
 import pytest
 from support.background import in_background
-from support.compute import Harness
+from support.engines import IMAGE
 from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker_api.client import ApiCalls
 from pfcon.errors import Refused, Unreachable
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
 
 VERSION = {"ApiVersion": "1.41", "Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
 # Podman 4.3.1, of a container that ended within the request.
@@ -96,7 +97,7 @@ def test_a_podman_that_is_too_old_is_refused_by_check_and_by_schedule(
     root = storebase.root
     settings = compute_settings(storebase=root, own=docker_at(f"tcp://127.0.0.1:{server.server_port}"))
     engine = DockerEngine(settings, settings.own, root)
-    for call in (engine.check, lambda: engine.schedule(Harness("podman", engine, storebase).spec(["true"]))):
+    for call in (engine.check, lambda: engine.schedule(Harness(engine, storebase, IMAGE).spec(["true"]))):
         with pytest.raises(Refused, match=r"Podman 4 or newer is needed; tcp://127.0.0.1:\d+ is Podman 3.0"):
             call()
     assert server.requests == 0

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.engines import IMAGE, api_client, docker_url, podman_url
 from support.settings import compute_settings, docker_at
 
@@ -21,6 +21,7 @@ from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
 
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman")]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.parts import make_parts
 
 from pfcon.errors import Refused
@@ -18,6 +18,7 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
+from pfcon.testing.compute.harness import Harness
 
 SECRET = "4c1d-a-user-s-token"
 SCRIPT = 'printf %s "$SECRET" >"$1/secret"'

@@ -12,12 +12,13 @@ from fault_rounds.faults import FAULTS, impossible
 from fault_rounds.options import Options
 from fault_rounds.site import Site
 from fault_rounds.store import StoreRelay
-from support.compute import HEARTBEAT, Harness, make_harness, still_changes
+from support.compute import make_harness
 from support.live import LiveServer
-from support.waiting import PATIENCE, eventually
 
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
+from pfcon.testing.waiting import PATIENCE, eventually
 
 
 def site_of(root: Path, **options: str) -> Site:

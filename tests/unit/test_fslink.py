@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import given, settings
 from support.copies import CHILD
-from support.files import fill, tree
+from support.files import fill
 from support.links import Tree
 from support.links_model import DIRECTORIES, check, flat, forests, model
 
@@ -23,6 +23,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.storage.posix import Directories, PosixLister
+from pfcon.testing.files import tree
 
 LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 BAD_PATHS = ["../x", "a/../../x", "/etc", "key-other/incoming", "key-j1", ".pfcon/records", "."]

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from support.background import in_background
 from support.http_relay import HttpRelay
-from support.waiting import eventually
+
+from pfcon.testing.waiting import eventually
 
 BODY = bytes(range(256)) * 1024
 

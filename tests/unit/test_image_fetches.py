@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.waiting import eventually
 
 from pfcon.compute.stopping import Stop
 from pfcon.jobs.fetching import AT_ONCE, Fetches
 from pfcon.models import JobId, JobKind, JobSpec
+from pfcon.testing.waiting import eventually
 
 MANY = 160
 

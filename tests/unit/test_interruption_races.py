@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 import pytest
 import sqlalchemy
 from support.parts import make_parts
-from support.waiting import eventually
 from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
@@ -20,6 +19,7 @@ from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, JobSp
 from pfcon.paths import StoreBase
 from pfcon.records import Record, unsigned
 from pfcon.records.schema import jobs
+from pfcon.testing.waiting import eventually
 
 JID = JobId("j1")
 COPY, DELETE, PLUGIN = JobKind.COPY, JobKind.DELETE, JobKind.PLUGIN

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.parts import make_parts
 
 from pfcon.errors import Absent, Foreign
@@ -15,6 +15,7 @@ from pfcon.jobs.parts import Parts, request_id
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase
+from pfcon.testing.compute.harness import Harness
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 
 from pfcon.compute.signing import KEY_NAME, Signer
 from pfcon.errors import Absent
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
 
 
 def test_a_signature_is_of_one_name_and_one_request(storebase: StoreBase) -> None:

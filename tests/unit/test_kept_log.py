@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.waiting import eventually
 
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.log import KeptLog
 from pfcon.compute.slurm.submit import body
+from pfcon.testing.waiting import eventually
 
 MOST = 64 * 1024
 ALL = 10**9

@@ -7,12 +7,12 @@ import pytest
 from fakes.kubernetes_server import FakeKubernetes
 from support.compute import make_harness
 from support.kubernetes import NAMESPACE, KubernetesHarness
-from support.waiting import eventually
 
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import eventually
 
 PATCH_POD = f"PATCH /api/v1/namespaces/{NAMESPACE}/pods"
 WATCH_JOBS = f"GET /apis/batch/v1/namespaces/{NAMESPACE}/jobs?"

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from fakes.kubernetes_server import FakeKubernetes
 from support.kubernetes import Cluster
-from support.waiting import PATIENCE
 
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import PATIENCE
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 EXCHANGES = [json.loads(line) for line in (DATA / "exchanges.jsonl").read_text().splitlines()]

@@ -7,13 +7,13 @@ import pytest
 from fakes.kubernetes_server import FakeKubernetes
 from support.engines import IMAGE
 from support.kubernetes import CLAIM, NAMESPACE, make_engine
-from support.waiting import eventually
 
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.compute.kubernetes.manifest import job_manifest
 from pfcon.models import OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import eventually
 
 JOBS = 300
 PROCESSES = 2

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 from fakes.memory_store import MemoryStore
-from support.files import tree
 
 from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
@@ -16,6 +15,7 @@ from pfcon.storage.base import Staged
 from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
 from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.store import Download
+from pfcon.testing.files import tree
 
 DATA = os.urandom(300_000)
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 from fakes.memory_store import MemoryStore
-from support.files import tree
-from support.waiting import eventually
 
 from pfcon.errors import Refused, StorageFull, Unreachable
 from pfcon.models import JobId
@@ -17,6 +15,8 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
 from pfcon.storage.objects import fetching, object_fetch, pace, ranges, retrying, tree_fetch
 from pfcon.storage.objects.store import Download, Transient
+from pfcon.testing.files import tree
+from pfcon.testing.waiting import eventually
 
 DATA, OTHER = os.urandom(200_000), os.urandom(190_000)
 SIZES = [40_000, 200_000]  # below and above what is fetched in ranges here

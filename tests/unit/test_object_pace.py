@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fakes.memory_store import MemoryStore
-from support.waiting import PATIENCE
 
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
@@ -15,6 +14,7 @@ from pfcon.storage.objects import pace
 from pfcon.storage.objects.pace import FEW, Pace
 from pfcon.storage.objects.store import Limits, Source
 from pfcon.storage.objects.uploading import THREADS, upload
+from pfcon.testing.waiting import PATIENCE
 
 LONG = 3600.0  # seconds
 

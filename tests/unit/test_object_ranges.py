@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from fakes.memory_store import MemoryStore
-from support.files import tree
-from support.waiting import PATIENCE
 
 from pfcon.links import StagedItem
 from pfcon.models import JobId
@@ -19,6 +17,8 @@ from pfcon.storage.objects.pace import FEW
 from pfcon.storage.objects.ranges import LEAD, RANGE, RangedObject
 from pfcon.storage.objects.scratch import Scratch
 from pfcon.storage.objects.store import Described, Download
+from pfcon.testing.files import tree
+from pfcon.testing.waiting import PATIENCE
 
 LONG = 3600.0  # seconds
 

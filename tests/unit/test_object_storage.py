@@ -4,9 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from support.storages import REQUEST
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
-from support.waiting import PATIENCE, eventually
 
 from pfcon.check import run_checks
 from pfcon.configuration import load
@@ -15,6 +13,8 @@ from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.object_store import ObjectStorage, turn
 from pfcon.storage.storages import make_storage
+from pfcon.testing.storage import REQUEST
+from pfcon.testing.waiting import PATIENCE, eventually
 
 
 @pytest.fixture(params=OBJECT_STORES)

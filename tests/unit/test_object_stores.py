@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE, eventually
 from support.zips import NO_LIMITS
 
 from pfcon.errors import Refused
@@ -24,6 +23,7 @@ from pfcon.storage.objects.swift_description import SwiftSettings
 from pfcon.storage.objects.swift_faults import Asked
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
+from pfcon.testing.waiting import PATIENCE, eventually
 
 SWIFT = SwiftSettings("http://swift/auth/v1.0", "user", "key", "users")
 S3 = S3Settings("http://s3", "access", "secret", "us-east-1", "users")

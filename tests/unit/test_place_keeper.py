@@ -6,7 +6,6 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.settings import compute_settings
-from support.waiting import eventually
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import Mine, anyone
@@ -23,6 +22,7 @@ from pfcon.records import Journal, Phase
 from pfcon.records.schema import connect
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
+from pfcon.testing.waiting import eventually
 
 A, B = JobId("job-a"), JobId("job-b")
 OUT = "home/u/feed"

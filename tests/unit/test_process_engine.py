@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import HEARTBEAT, Harness, jobs_directory, make_harness, still_changes
-from support.waiting import eventually
+from support.compute import jobs_directory, make_harness
 
 import pfcon
 from pfcon.compute.log import tail
@@ -20,6 +19,8 @@ from pfcon.compute.process.job import JobFolder
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
+from pfcon.testing.waiting import eventually
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a job another user")
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import HEARTBEAT, Harness, jobs_directory, make_harness, read_number, still_changes
-from support.waiting import eventually
+from support.compute import jobs_directory, make_harness, read_number
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
+from pfcon.testing.waiting import eventually
 
 
 @pytest.fixture

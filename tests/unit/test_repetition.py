@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 import pytest
 import sqlalchemy
 from support.parts import make_parts
-from support.waiting import eventually
 from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
@@ -30,6 +29,7 @@ from pfcon.paths import StoreBase
 from pfcon.progress import Progress, write_progress
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.schema import jobs
+from pfcon.testing.waiting import eventually
 
 JID = JobId("j1")
 COPY, DELETE, PLUGIN = JobKind.COPY, JobKind.DELETE, JobKind.PLUGIN

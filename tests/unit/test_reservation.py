@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.waiting import eventually
 
 from pfcon.errors import StorageFull
 from pfcon.paths import StoreBase
 from pfcon.reservation import Reservation
+from pfcon.testing.waiting import eventually
 
 MIB = 1 << 20
 MUST_STAY = 10 * MIB

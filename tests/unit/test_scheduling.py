@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.parts import make_parts
 
 from pfcon.compute.process.engine import ProcessEngine
@@ -17,6 +17,7 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
+from pfcon.testing.compute.harness import Harness
 
 
 class SlowEngine(ProcessEngine):

@@ -4,9 +4,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.compute import Harness, make_harness
+from support.compute import make_harness
 from support.parts import make_parts
-from support.waiting import eventually
 
 from pfcon.jobs import conclusion
 from pfcon.jobs.parts import Parts, request_id
@@ -17,6 +16,8 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Claimed, Phase, Record
 from pfcon.sealing import NotSealedError
 from pfcon.storage.filesystem import FilesystemStorage
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 from pfcon.tree_removal import NotRemovedError
 from pfcon.unreadable_files import Unreadable, is_told
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE
 
 from pfcon.configuration import table
 from pfcon.configuration.parts import Parts
 from pfcon.settings.variable import Mode, Variable
+from pfcon.testing.waiting import PATIENCE
 
 ALL = Parts().variables
 CONTRACT = (

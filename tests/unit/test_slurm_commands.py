@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE, eventually
 
 from pfcon.compute.slurm.commands import Commands, error_of, require_tools
 from pfcon.compute.slurm.probe import findings
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import ConfigurationError, Refused
+from pfcon.testing.waiting import PATIENCE, eventually
 
 
 def program(directory: Path, name: str, text: str) -> str:

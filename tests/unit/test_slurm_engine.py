@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.compute import Harness
+from support.engines import IMAGE
 from support.settings import compute_settings
 
 from pfcon.compute.slurm.engine import SlurmEngine
@@ -17,6 +17,7 @@ from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
 
 # A cluster in a directory: `rows` is what squeue prints, `away` makes all fail, `calls` has what was asked;
 # with `unanswered`, sbatch has submitted a job for all it knows, but got no answer.
@@ -53,7 +54,7 @@ class Cluster:
         bundle = directory / "images/local/pfcon-test/1"
         bundle.joinpath("rootfs").mkdir(parents=True)
         bundle.joinpath("config.json").write_text('{"process": {"env": ["PATH=/bin"], "cwd": "/"}}')
-        self.harness = Harness("slurm", self.engine(), storebase)
+        self.harness = Harness(self.engine(), storebase, IMAGE)
 
     def engine(self, **options: float) -> SlurmEngine:
         """An engine that asks this cluster."""

@@ -6,7 +6,6 @@ import time
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.waiting import PATIENCE
 
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
@@ -15,6 +14,7 @@ from pfcon.compute.slurm.placed import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused
+from pfcon.testing.waiting import PATIENCE
 
 # Stands for skopeo and umoci: an unpacked image of 64 KiB. What it was asked for is in `calls`.
 TOOLS = """#!/bin/sh

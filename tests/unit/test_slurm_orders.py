@@ -13,9 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 import pytest
-from support.compute import still_changes
 from support.settings import compute_settings
-from support.waiting import PATIENCE, eventually
 from test_slurm_engine import Cluster
 
 from pfcon.compute.slurm.engine import SlurmEngine
@@ -27,6 +25,8 @@ from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.submit import body, header
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import still_changes
+from pfcon.testing.waiting import PATIENCE, eventually
 
 STOP = f"stop() {{ {LAUNCHERS[LauncherName.CONTAINER].stop(cast('Placed', None))}; }}\n"
 FIRST = ("unshare", "-Urmpf", "--mount-proc")  # of its process ids, as in a container

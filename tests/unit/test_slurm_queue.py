@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterable
 
 import pytest
-from support.waiting import PATIENCE, eventually
 
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.rows import Row
 from pfcon.errors import Unreachable
+from pfcon.testing.waiting import PATIENCE, eventually
 
 
 class Slurm:

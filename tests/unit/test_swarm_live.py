@@ -6,10 +6,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from support.compute import Harness, make_harness
-from support.engines import api_client, docker_url, swarm_url
+from support.compute import make_harness
+from support.engines import IMAGE, api_client, docker_url, swarm_url
 from support.settings import compute_settings, docker_at
-from support.waiting import eventually
 
 from pfcon.compute.swarm.args import NAME_LABEL, service_name, service_spec
 from pfcon.compute.swarm.client import SwarmCalls
@@ -17,6 +16,8 @@ from pfcon.compute.swarm.engine import SwarmEngine
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.testing.compute.harness import Harness
+from pfcon.testing.waiting import eventually
 
 pytestmark = pytest.mark.engine("swarm")
 
@@ -65,7 +66,7 @@ def test_an_engine_that_is_no_manager_is_refused_with_the_remedy(storebase: Stor
             pytest.skip(f"the Docker engine at {url} is part of a Swarm itself")
     root = storebase.root
     engine = SwarmEngine(compute_settings(storebase=PurePosixPath(root)), docker_at(url), root)
-    harness = Harness("swarm", engine, storebase)
+    harness = Harness(engine, storebase, IMAGE)
     for ask in (engine.check, lambda: engine.schedule(harness.spec(["true"]))):
         with pytest.raises(Refused, match=r"is no Swarm manager.*docker swarm init"):
             ask()
@@ -223,4 +224,4 @@ def test_a_job_whose_service_was_removed_behind_our_back_is_absent(compute: Harn
 def test_a_swarm_without_storebase_is_told(storebase: StoreBase) -> None:
     engine = SwarmEngine(compute_settings(storebase=None), docker_at(swarm_url()), Path(storebase.root))
     with pytest.raises(Refused, match="STOREBASE"):
-        engine.schedule(Harness("swarm", engine, storebase).spec(["true"]))
+        engine.schedule(Harness(engine, storebase, IMAGE).spec(["true"]))

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.waiting import eventually
 
 from pfcon.jobs import trash
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
+from pfcon.testing.waiting import eventually
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount something that keeps a directory from its removal")

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.compute import HEARTBEAT, Harness, make_harness
+from support.compute import make_harness
 from support.parts import make_parts
-from support.waiting import eventually
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
@@ -18,6 +17,8 @@ from pfcon.jobs.removal import Remover
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
+from pfcon.testing.compute.harness import HEARTBEAT, Harness
+from pfcon.testing.waiting import eventually
 
 
 @pytest.fixture

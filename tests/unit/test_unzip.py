@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.files import tree
 from support.zips import (
     MIB,
     NO_LIMITS,
@@ -30,6 +29,7 @@ from pfcon.archive import inflating, unzip
 from pfcon.archive.contents import Contents, read_contents
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields
+from pfcon.testing.files import tree
 
 
 def read(content: bytes, limits: UploadLimits = NO_LIMITS) -> Contents:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from support.parts import make_parts
-from support.waiting import eventually
 from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
@@ -18,6 +17,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginT
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, Phase
 from pfcon.records.schema import jobs
+from pfcon.testing.waiting import eventually
 
 JID = JobId("j1")
 PLUGIN = JobKind.PLUGIN

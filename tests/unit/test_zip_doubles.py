@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from support.files import tree
 from support.many import peak_of, write_zip
 from support.zips import MIB, NO_LIMITS, RawMember, raw_zip, spooled, unpack_all
 
 from pfcon.archive.contents import Contents, read_contents
 from pfcon.errors import InvalidFields
+from pfcon.testing.files import tree
 
 
 def read(content: bytes) -> Contents:

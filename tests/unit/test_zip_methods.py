@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.files import tree
 from support.zips import MIB, NO_LIMITS, RawMember, good_zip, packed, raw_zip, spooled, unpack_all, zip_lzma
 
 from pfcon.archive import methods
@@ -15,6 +14,7 @@ from pfcon.archive.contents import read_contents
 from pfcon.archive.inflating import inflated
 from pfcon.archive.members import Member
 from pfcon.errors import InvalidFields
+from pfcon.testing.files import tree
 
 BZIP2, LZMA = 12, 14
 TEXT = random.Random(7).randbytes(900) * 1300  # 1.1 MiB: no small member

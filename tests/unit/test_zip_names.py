@@ -4,11 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.files import tree
 from support.zips import NO_LIMITS, RawMember, raw_zip, spooled, unicode_path, unpack_all
 
 from pfcon.archive.contents import Contents, read_contents
 from pfcon.archive.zip_stream import zip_chunks
+from pfcon.testing.files import tree
 
 FAT, UNIX, MACOS = 0, 3, 19
 WINDOWS = [FAT, 6, 10, 11, 14]

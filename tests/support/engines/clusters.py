@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from ..waiting import PATIENCE
+from pfcon.testing.waiting import PATIENCE
+
 from .docker_api import IMAGE
 from .need import Unanswered, Unavailable, need
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..waiting import PATIENCE
+from pfcon.testing.waiting import PATIENCE
+
 from .need import Unanswered, Unavailable, need
 
 if TYPE_CHECKING:

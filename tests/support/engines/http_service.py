@@ -1,6 +1,7 @@
 """Services on loopback that speak HTTP."""
 
-from ..waiting import PATIENCE
+from pfcon.testing.waiting import PATIENCE
+
 from .need import Unanswered
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ..waiting import looks
+from pfcon.testing.waiting import looks
 
 INSISTENCE = 30.0  # seconds
 _KNOWN: dict[tuple[object, ...], "str | Unavailable"] = {}

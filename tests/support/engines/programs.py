@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..waiting import PATIENCE
+from pfcon.testing.waiting import PATIENCE
+
 from .need import Unavailable, need
 
 

@@ -1,0 +1,31 @@
+"""All of the compute contract: for ``import *`` into a test module, as a list, and run side by side."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from pfcon.testing.compute import confinement, init, interruptions, jobs, life, names, needs, order
+from pfcon.testing.compute.harness import Harness
+
+Check = Callable[[Harness], None]
+Outcomes = dict[Check, Future[None]]
+
+TOPICS = (life, jobs, needs, confinement, init, interruptions, names, order)
+CONTRACT: list[Check] = [getattr(topic, name) for topic in TOPICS for name in topic.__all__]
+"""Each check is a test function that takes a Harness."""
+
+globals().update({check.__name__: check for check in CONTRACT})
+__all__ = [check.__name__ for check in CONTRACT]
+
+
+@contextmanager
+def side_by_side(compute: Harness, at_a_time: int = 8) -> Iterator[Outcomes]:
+    """Run all of the contract, for an engine that makes every job wait; closes the harness at the end.
+
+    The result of each check raises what the check raised, be it a skip.
+    """
+    try:
+        with ThreadPoolExecutor(at_a_time) as pool:
+            yield {check: pool.submit(check, compute) for check in CONTRACT}
+    finally:
+        compute.close()

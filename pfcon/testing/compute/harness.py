@@ -1,0 +1,171 @@
+"""The harness through which the compute contract drives one engine."""
+
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import PfconError
+from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, Mount, User
+from pfcon.paths import JobDir, StoreBase
+from pfcon.testing.compute.capabilities import Capabilities
+from pfcon.testing.compute.outside import kill_processes
+from pfcon.testing.waiting import PATIENCE, eventually, looks
+
+HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
+
+Untouched = Callable[[], bool]
+"""Tells whether somebody else's job is as it was made."""
+
+
+class MakeForeignJob(Protocol):
+    """Makes a job of somebody else's under a name, without pfcon, and removes it at the end.
+
+    forged: with all labels that pfcon gives its own jobs, and a request that is not signed.
+    """
+
+    def __call__(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
+        """The context gives an ``Untouched``."""
+
+
+@dataclass
+class Harness:
+    """One engine with a storeBase, and what the contract needs to know of it.
+
+    engine: of one that waits 1 or 2 seconds between SIGTERM and SIGKILL, the contract takes the shortest time.
+    image: what its jobs run. It has sh, the common commands (cat, grep, hostname, ls, seq, setsid, ...) and python3.
+    name: what skips and failures call the engine, without one its own name.
+    can: what it lacks.
+    make_dead: gives an engine of the same class at an address where nobody answers.
+    labels_of: those that the engine shows of a job of that name, with the keys that a user of pfcon gave, and
+        ``org.chrisproject.job_type``.
+    prepare_job: called with the directory and the user of each job, before it is scheduled.
+    foreign_job: makes a job of somebody else's.
+    kill_outside: sends a signal to all processes of a job, without pfcon. Without one, those are processes of this
+        machine.
+    end_keeper: ends what keeps a job, without pfcon: its supervisor, its pod, its batch script.
+    told_early: the engine may say that a job has ended while its last process is being killed.
+    """
+
+    engine: ComputeEngine
+    storebase: StoreBase
+    image: str
+    name: str = ""
+    can: Capabilities = field(default_factory=Capabilities)
+    make_dead: Callable[[], ComputeEngine] | None = None
+    labels_of: Callable[[str], dict[str, str]] = lambda name: {}
+    prepare_job: Callable[[JobDir, User | None], None] | None = None
+    foreign_job: MakeForeignJob | None = None
+    kill_outside: Callable[[JobSpec, signal.Signals], None] = kill_processes
+    end_keeper: Callable[[JobSpec], None] | None = None
+    told_early: bool = False
+    names: list[str] = field(default_factory=list)
+    """Of all jobs that may be on the engine: ``close`` removes them."""
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.engine.name
+
+    def dead(self) -> ComputeEngine:
+        """An engine of the same class at an address where nobody answers; skips the test where that can't be."""
+        self.can.need("unreachable")
+        assert self.make_dead, "make_dead is needed, or Capabilities(unreachable=...)"
+        return self.make_dead()
+
+    def somebody_elses(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
+        """A job of somebody else's, see ``MakeForeignJob``; skips the test where that can't be."""
+        self.can.need("foreign_jobs")
+        assert self.foreign_job, "foreign_job is needed, or Capabilities(foreign_jobs=...)"
+        return self.foreign_job(name, forged=forged)
+
+    def lose_keeper(self, spec: JobSpec) -> None:
+        """End what keeps a job; skips the test where nothing does."""
+        self.can.need("keeper")
+        assert self.end_keeper, "end_keeper is needed, or Capabilities(keeper=...)"
+        self.end_keeper(spec)
+
+    def spec(self, argv: list[str], **overrides: Any) -> JobSpec:
+        """A job under a fresh name, with its two directories made and mounted. overrides: fields of JobSpec."""
+        jid = JobId.parse(f"pfcon-test-{uuid.uuid4().hex[:12]}")
+        name = overrides.pop("name", str(jid))
+        user = overrides.get("user")
+        job = self.storebase.job(jid)
+        job.make()
+        job.incoming.mkdir()
+        job.make_outgoing(user)
+        if self.engine.by_path:
+            job.let_pass(user)
+        if self.prepare_job:
+            self.prepare_job(job, user)
+        mounts = (
+            Mount(PurePosixPath(job.incoming_source), INCOMING, read_only=True),
+            Mount(PurePosixPath(job.outgoing_source), OUTGOING, read_only=False),
+        )
+        self.names.append(name)
+        fields: dict[str, Any] = {"kind": JobKind.PLUGIN, "image": self.image, "mounts": mounts, **overrides}
+        return JobSpec(name=name, jid=jid, argv=tuple(argv), **fields)
+
+    def shell(self, script: str, *args: str, **overrides: Any) -> JobSpec:
+        """A job that runs a shell script; ``$1`` is the output directory, ``args`` follow."""
+        return self.spec(["sh", "-c", script, "sh", str(OUTGOING), *args], **overrides)
+
+    def start_lasting(self, script: str = "", **overrides: Any) -> JobSpec:
+        """A job that runs, and goes on until it is ended. The last word of its command is its own.
+
+        script: shell commands that it begins with.
+        """
+        word = f"lasting-{uuid.uuid4().hex}"
+        spec = self.shell(f'{script}echo x >"$1"/begun; while :; do sleep 0.1; done', word, **overrides)
+        self.engine.schedule(spec)
+        assert eventually((self.outgoing(spec) / "begun").exists)
+        return spec
+
+    def incoming(self, spec: JobSpec) -> Path:
+        """The job's inputs on this side."""
+        return self.storebase.job(spec.jid).incoming
+
+    def outgoing(self, spec: JobSpec) -> Path:
+        """The job's outputs on this side."""
+        return self.storebase.job(spec.jid).outgoing
+
+    def wait(self, name: str, timeout: float = PATIENCE) -> JobInfo:
+        """Poll until the job has ended. timeout: seconds; raises AssertionError after that."""
+        for _ in looks(timeout):
+            info = self.engine.info(name)
+            if info.status.final:
+                return info
+        raise AssertionError(f"{name} has not ended in {timeout} s: {info}")
+
+    def run(self, spec: JobSpec, timeout: float = PATIENCE) -> JobInfo:
+        """Schedule a job and wait for its end, as ``wait``."""
+        self.engine.schedule(spec)
+        return self.wait(spec.name, timeout)
+
+    def has_stopped(self, path: Path) -> bool:
+        """Whether a job that has ended, as the engine tells, writes no more to a file."""
+        return not still_changes(path) or (self.told_early and eventually(lambda: not still_changes(path)))
+
+    def close(self) -> None:
+        """Remove every job that a test may have scheduled. Raises AssertionError where one stays."""
+        with ThreadPoolExecutor(8) as pool:
+            faults = [fault for fault in pool.map(self._remove, dict.fromkeys(self.names)) if fault]
+        assert not faults, f"jobs left on {self.name}: {faults}"
+
+    def _remove(self, name: str) -> str:
+        try:
+            self.engine.remove(name)
+        except PfconError as fault:
+            return f"{name}: {fault}"
+        return ""
+
+
+def still_changes(path: Path) -> bool:
+    """Whether a file grows in the next 0.4 seconds."""
+    before = path.stat().st_size
+    time.sleep(0.4)
+    return path.stat().st_size != before

@@ -1,0 +1,80 @@
+"""What each engine lacks of the compute contract, and why."""
+
+import os
+from dataclasses import replace
+
+from pfcon.testing.compute.capabilities import Capabilities
+
+_KEPT_BY_ENGINE = "the engine itself keeps its jobs"
+_OWN_DIRECTORIES = "names are directories of pfcon's own"
+_ONE_CONTAINER = "a Docker engine runs a job as one container"
+_KUBELET = "the nodes of Kubernetes fetch images themselves"
+_SLURM = Capabilities(
+    unique_names="Slurm has no unique names",
+    user="Slurm runs jobs as the user who submits them",
+    mounts="a service on Slurm runs as the same user",
+    labels="Slurm's jobs have no labels",
+    shm="a node of Slurm decides on /dev/shm",
+    pids="a node of Slurm limits the processes of its users",
+)
+CAPABILITIES = {
+    "docker": Capabilities(workers=_ONE_CONTAINER, keeper=_KEPT_BY_ENGINE),
+    "podman": Capabilities(
+        endless_lines="Podman's log tail leaves out a line that it had to store in pieces",
+        workers=_ONE_CONTAINER,
+        keeper=_KEPT_BY_ENGINE,
+    ),
+    "swarm": Capabilities(
+        asks_for_images="the nodes of a Swarm fetch images themselves",
+        keeper=_KEPT_BY_ENGINE,
+    ),
+    "cromwell": Capabilities(
+        foreign_jobs=_OWN_DIRECTORIES,
+        keeper=_KEPT_BY_ENGINE,
+        no_capabilities="Cromwell's backend decides on capabilities; the fake's keeps them",
+        own_root="Cromwell's backend decides what a job sees; the fake's jobs see their host",
+        grace="Cromwell's backend decides how a job is killed; the fake's ends its first process with the others",
+        images="Cromwell's backend fetches images itself",
+        asks_for_images="Cromwell's backend fetches images itself",
+        workers="Cromwell runs a job as one task",
+        shm="Cromwell's backend has a /dev/shm of its own",
+        labels="pfcon gives Cromwell no labels but its own",
+        user="Cromwell's backend chooses the user of a job",
+        pids="Cromwell's backend limits no processes",
+        orphans="the fake's tasks are processes of this machine, whose first process takes its time",
+    ),
+    "kubernetes": Capabilities(
+        asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
+    ),
+    "slurm": _SLURM,
+    "slurm-charliecloud": replace(
+        _SLURM, no_capabilities="Charliecloud gives a job's root those of a user namespace of its own"
+    ),
+    "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
+    "fake-kubernetes": Capabilities(
+        no_capabilities="the fake's pods are processes of the user who runs the test",
+        read_only_inputs="the fake's pods are processes, without mounts",
+        own_root="the fake's pods are processes, without mounts",
+        mounts="the fake's pods are processes, without mounts",
+        asks_for_images=_KUBELET,
+        prepare=_KUBELET,
+        pids="a kubelet limits the processes of a pod",
+        orphans="the fake's pods are processes of this machine, whose first process takes its time",
+        shm="the fake's pods share their host's /dev/shm",
+        user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
+    ),
+    "process": Capabilities(
+        foreign_jobs=_OWN_DIRECTORIES,
+        no_capabilities="process runs jobs as its own user, with all that this user may do",
+        read_only_inputs="process has no mounts: file permissions alone protect the inputs",
+        own_root="process has no mounts: a job sees what the service's user sees",
+        mounts="process has no mounts",
+        images="process runs programs of its own host and ignores the image",
+        asks_for_images="process ignores the image",
+        workers="process runs one process for a job",
+        shm="process shares its host's /dev/shm",
+        labels="process has nothing to label",
+        user="" if os.geteuid() == 0 else "process needs root to give a job another user",
+        unreachable="process has no service that could be away",
+    ),
+}
