@@ -12,6 +12,8 @@ from pfcon.paths import StoreBase
 settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
 settings.load_profile("tests")
 
+collect_ignore = ["toy_engine"]  # a package of its own, whose tests contract/test_toy_engine.py runs
+
 
 @pytest.fixture
 def storebase() -> Iterator[StoreBase]:
