@@ -6,6 +6,8 @@ from hypothesis import settings
 settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
 settings.load_profile("tests")
 
+collect_ignore = ["toy_engine"]  # a package of its own, whose tests contract/test_toy_engine.py runs
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say what is wrong where pfcon was installed before it had a plugin, rather than fail in each test."""
