@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pfcon.compute.kept_log import log_tail
-from pfcon.compute.process.log import KeptLog
+from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.slurm.submit import body
 from pfcon.testing.waiting import eventually
 

@@ -239,7 +239,7 @@ def test_the_supervisor_imports_little() -> None:
     assert {name for name in modules if name.startswith("pfcon.compute.")} == {
         "pfcon.compute.process.supervisor",
         "pfcon.compute.process",
-        "pfcon.compute.process.log",
+        "pfcon.compute.log_writer",
         "pfcon.compute.process.start",
         "pfcon.compute.process.tree",
     }

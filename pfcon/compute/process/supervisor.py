@@ -20,7 +20,7 @@ import time
 if __name__ == "__main__":  # -I leaves nothing but the standard library on the path
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
-from pfcon.compute.process.log import KeptLog
+from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 

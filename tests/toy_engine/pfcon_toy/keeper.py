@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pfcon.compute.base import all_mounts
 from pfcon.compute.interruption import Why, was_killed
-from pfcon.compute.process.log import KeptLog
+from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.words import exit_message
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase

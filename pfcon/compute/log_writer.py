@@ -1,5 +1,7 @@
-"""The log of a job, of which the first part and the last are kept: see pfcon/compute/kept_log.py. A part of the
-supervisor: standard library alone."""
+"""Appends to a log of which the first part and the last are kept; ``kept_log`` reads it.
+
+Standard library alone: it is a part of the supervisor.
+"""
 
 from __future__ import annotations
 
