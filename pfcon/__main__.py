@@ -68,8 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             level=logging.INFO if settings.production else logging.DEBUG,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
-        for noisy in ("urllib3", "docker"):
-            logging.getLogger(noisy).setLevel(logging.INFO)
+        logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it has a line for each request
         if arguments.command == "check":
             from pfcon.check import run_checks
 

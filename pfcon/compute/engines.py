@@ -14,6 +14,7 @@ from pfcon.compute.swarm.description import SWARM
 from pfcon.paths import StoreBase
 from pfcon.settings.catalog import Catalog
 
+DEFAULT = DOCKER  # where CONTAINER_ENV is not set
 ENGINES: Catalog[EngineDescription[Any]] = Catalog(
     variable="CONTAINER_ENV",
     group="pfcon.compute",

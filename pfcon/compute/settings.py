@@ -98,7 +98,7 @@ class ComputeSettings:
     """
 
     engine: str = setting(
-        "CONTAINER_ENV", kinds.text("the name of an engine"), "The engine that runs the jobs.", default="docker"
+        "CONTAINER_ENV", kinds.text("the name of an engine"), "The engine that runs the jobs.", derived=True
     )
     volume_type: str = setting(
         "COMPUTE_VOLUME_TYPE", kinds.text("the name of a volume type"), "How jobs reach storeBase.", derived=True

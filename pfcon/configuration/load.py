@@ -77,6 +77,7 @@ def _settings(values: Values, chosen: Chosen) -> Settings:
         compute=build(
             ComputeSettings,
             values,
+            engine=chosen.engine.name,
             volume_type=volume_type.name,
             storebase=chosen.storebase(values),
             own=build(chosen.engine.settings, values),

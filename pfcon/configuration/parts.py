@@ -5,19 +5,19 @@ from typing import Any
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.description import EngineDescription
-from pfcon.compute.engines import ENGINES
+from pfcon.compute.engines import DEFAULT, ENGINES
 from pfcon.compute.settings import ComputeSettings, JobOption, VolumeType
 from pfcon.configuration.model import Settings
-from pfcon.settings.kinds import Kind, one_of
+from pfcon.settings.kinds import Kind, listing, one_of
 from pfcon.settings.parsing import APPLICATION_MODE
 from pfcon.settings.section import variable, variables
 from pfcon.settings.service import AuthSettings, ServerSettings
 from pfcon.settings.variable import Variable
 from pfcon.storage.description import StorageDescription
 from pfcon.storage.settings import StorageSettings
-from pfcon.storage.storages import STORAGES
+from pfcon.storage.storages import STORAGES, default_storage
 
-CONTAINER_ENV: Variable[str] = variable(ComputeSettings, "engine")
+CONTAINER_ENV: Variable[str] = replace(variable(ComputeSettings, "engine"), default=DEFAULT.name)
 COMPUTE_VOLUME_TYPE: Variable[str] = variable(ComputeSettings, "volume_type")
 STORAGE_ENV: Variable[str] = variable(StorageSettings, "name")
 PFCON_INNETWORK: Variable[bool] = variable(StorageSettings, "innetwork")
@@ -64,14 +64,28 @@ class Parts:
         storages = tuple(storage.name for storage in self.storages if variable in variables(storage.settings))
         return (*engines, *storages)
 
+    def _default_storages(self) -> str:
+        return f"`{default_storage(True)}` in-network, else `{default_storage(False)}`"
+
+    def _default_volume_types(self) -> str:
+        firsts = {kind.name: listing(self._defaulting_to(kind), "and") for kind in self.volume_types}
+        return ", ".join(f"`{name}` for {engines}" for name, engines in firsts.items() if engines)
+
+    def _defaulting_to(self, kind: VolumeType) -> list[str]:
+        return [engine.name for engine in self.engines if engine.volume_types[:1] == (kind,)]
+
     def _refined(self, section: type[Any]) -> Group:
         """The variables of a section; those that name a component accept the names that are known."""
-        kinds = {
-            CONTAINER_ENV.name: self.engine_kind,
-            STORAGE_ENV.name: self.storage_kind,
-            COMPUTE_VOLUME_TYPE.name: one_of(kind.name for kind in self.volume_types),
+        refined: dict[str, Variable[Any]] = {
+            CONTAINER_ENV.name: replace(CONTAINER_ENV, kind=self.engine_kind),
+            STORAGE_ENV.name: replace(STORAGE_ENV, kind=self.storage_kind, note=self._default_storages()),
+            COMPUTE_VOLUME_TYPE.name: replace(
+                COMPUTE_VOLUME_TYPE,
+                kind=one_of(kind.name for kind in self.volume_types),
+                note=self._default_volume_types(),
+            ),
         }
-        return tuple(replace(known, kind=kinds.get(known.name, known.kind)) for known in variables(section))
+        return tuple(refined.get(known.name, known) for known in variables(section))
 
 
 def _uses(engine: EngineDescription[Any], variable: Variable[Any]) -> bool:

@@ -17,7 +17,10 @@ class StorageSettings:
     """
 
     name: str = setting(
-        "STORAGE_ENV", kinds.text("the name of a storage"), "Where inputs come from and outputs go.", derived=True
+        "STORAGE_ENV",
+        kinds.text("the name of a storage"),
+        "Where inputs come from and outputs go. `zipfile` goes with `PFCON_INNETWORK=false`, all others with `true`.",
+        derived=True,
     )
     innetwork: bool = setting(
         "PFCON_INNETWORK",

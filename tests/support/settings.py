@@ -10,6 +10,7 @@ from pfcon.compute.settings import ComputeSettings
 def compute_settings(**overrides: Any) -> ComputeSettings:
     """ComputeSettings as an almost empty environment gives them, with fields replaced by ``overrides``."""
     values = {
+        "engine": "docker",
         "volume_type": "host",
         "storebase": PurePosixPath("/nonexistent/storebase"),
         "own": DockerEngineSettings(),

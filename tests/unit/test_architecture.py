@@ -5,11 +5,16 @@ Within compute, the engines do not know each other: what several need is beside 
 """
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import pfcon
+from pfcon.compute.engines import ENGINES
+from pfcon.compute.settings import JobOption
+from pfcon.configuration.parts import Parts
+from pfcon.storage.storages import STORAGES
 
 ROOT = Path(pfcon.__file__).parent
 
@@ -94,3 +99,31 @@ def test_no_two_test_modules_share_a_name() -> None:
     """pytest imports them by their names alone."""
     names = [path.name for path in Path(__file__).parents[1].rglob("test_*.py")]
     assert len(names) == len(set(names))
+
+
+def test_every_setting_is_declared_once() -> None:
+    """By one call of ``setting``, or of ``Variable`` where it is no part of a section."""
+    declared = [name for path in MODULES for name in _declared(ast.parse((ROOT / path).read_text()))]
+    assert sorted(declared) == sorted(str(variable.name) for variable in Parts().variables)
+
+
+def _declared(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("setting", "Variable"):
+            match node.args[:1]:
+                case [ast.Constant(value=str(name))]:
+                    yield name
+                case [ast.Attribute(value=ast.Name(id="JobOption"), attr=option)]:
+                    yield JobOption[option].value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_no_component_is_named_outside_its_package_and_the_list(path: Path) -> None:
+    """An engine's own package may name another one: Slurm starts containers with Podman, too."""
+    names = set[str]()
+    if not (path.parts[0] == "compute" and (len(path.parts) > 2 or path.name == "engines.py")):
+        names |= {name for engine in ENGINES.built_in for name in (engine.name, *engine.aliases)}
+    if path.parts[0] != "storage":
+        names |= {storage.name for storage in STORAGES.built_in}
+    texts = {node.value for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Constant)}
+    assert not texts & names

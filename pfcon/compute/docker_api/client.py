@@ -1,6 +1,7 @@
 """A connection to a Docker API, its errors told as ours. Imports the SDK: import it on first use."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -31,6 +32,8 @@ from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.stopping import Stop
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Refused, Unreachable
+
+logging.getLogger(docker.__name__).setLevel(logging.INFO)  # at DEBUG it has a line for each request
 
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"
