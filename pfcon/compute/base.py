@@ -1,6 +1,7 @@
 """The compute seam: what pfcon asks of an engine, in pfcon's own types.
 
-The docstrings are the contract; ``tests/contract/test_compute.py`` runs it against every engine.
+The docstrings are the contract; ``pfcon.testing.compute`` has it as tests, which ``tests/contract`` runs
+against every engine.
 """
 
 from abc import ABC, abstractmethod

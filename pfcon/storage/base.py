@@ -1,6 +1,7 @@
 """The storage seam: how a job's inputs get to storeBase and its outputs away, in pfcon's own types.
 
-The docstrings are the contract; ``tests/contract/test_storage.py`` runs it against every storage.
+The docstrings are the contract; ``pfcon.testing.storage`` has it as tests, which ``tests/contract`` runs against every
+storage.
 """
 
 import contextlib

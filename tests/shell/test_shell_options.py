@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.shell import REPOSITORY, run
+from support.shell import REPOSITORY, Bash, run
+
+from pfcon.compute.engines import ENGINES
+from pfcon.storage.storages import STORAGES
 
 SCRIPTS = ["make.sh", "unmake.sh"]
 ENGINE_SCRIPTS = sorted(path.name for path in (REPOSITORY / "tests/engines").glob("*.sh") if path.name != "lib.sh")
@@ -72,3 +75,15 @@ def test_an_engine_script_without_a_subcommand_says_which_there_are(call: Call, 
     done = call(f"tests/engines/{script}")
     assert done.returncode == 2
     assert f"usage: {script} install|start|stop" in done.stderr
+
+
+@pytest.mark.parametrize("name", [name for engine in ENGINES.built_in for name in (engine.name, *engine.aliases)])
+def test_no_engine_of_pfcon_is_unknown_to_the_scripts(bash: Bash, name: str) -> None:
+    """Those that make.sh can't start pfcon with are refused by name, with where to read more."""
+    done = bash(f". dev/options.sh; need_engine {name} && echo accepted")
+    assert done.stdout == "accepted\n" or f"for {name} see README.md" in done.stderr
+
+
+@pytest.mark.parametrize("name", [storage.name for storage in STORAGES.built_in])
+def test_the_scripts_accept_every_storage_of_pfcon(bash: Bash, name: str) -> None:
+    assert bash(f". dev/options.sh; need_storage {name}").returncode == 0
