@@ -3,22 +3,25 @@
 What can't be read is None: that fault is reported by itself.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pfcon.compute.description import EngineDescription
 from pfcon.compute.engines import ENGINES
 from pfcon.compute.settings import ComputeSettings, VolumeType
-from pfcon.configuration.parts import (
+from pfcon.configuration.known import (
     COMPUTE_VOLUME_TYPE,
     CONTAINER_ENV,
     PFCON_INNETWORK,
     STORAGE_ENV,
-    Parts,
+    KnownSettings,
 )
 from pfcon.errors import ConfigurationError
 from pfcon.settings.catalog import Catalog, D
+from pfcon.settings.parsing import parse
 from pfcon.settings.section import variable
+from pfcon.settings.source import collect
 from pfcon.settings.variable import Values
 from pfcon.storage.description import StorageDescription
 from pfcon.storage.settings import StorageSettings
@@ -48,26 +51,32 @@ class Chosen:
         return own
 
 
-def choose(values: Values) -> tuple[Chosen, list[str]]:
-    """The components that the values name, loaded, and a line for each that can't be."""
+def choose(environ: Mapping[str, str]) -> tuple[Chosen, KnownSettings, list[str]]:
+    """The components that the environment names, loaded; the settings of pfcon's own ones and of these; and a line for
+    each that can't be loaded. Other faults of their names are found again with those of all settings.
+    """
+    found = collect(environ, (CONTAINER_ENV, STORAGE_ENV)).found
+    engine_kind = ENGINES.kind_for(found.get(CONTAINER_ENV.name))
+    storage_kind = STORAGES.kind_for(found.get(STORAGE_ENV.name))
+    naming = (
+        replace(CONTAINER_ENV, kind=engine_kind),
+        replace(STORAGE_ENV, kind=storage_kind),
+        PFCON_INNETWORK,
+    )
+    values, _ = parse(collect(environ, naming), naming)
     faults: list[str] = []
     engine = _find(ENGINES, values.get(CONTAINER_ENV), faults)
-    return Chosen(engine, _find(STORAGES, storage_name(values), faults)), faults
+    storage = _find(STORAGES, _storage_name(values), faults)
+    known = KnownSettings(_with(ENGINES, engine), _with(STORAGES, storage), engine_kind, storage_kind)
+    return Chosen(engine, storage), known, faults
 
 
-def storage_name(values: Values) -> str | None:
+def _storage_name(values: Values) -> str | None:
     """STORAGE_ENV; where that is not set, the default of PFCON_INNETWORK."""
     if values.given(STORAGE_ENV):
         return values.get(STORAGE_ENV)
     innetwork = values.get(PFCON_INNETWORK)
     return None if innetwork is None else default_storage(innetwork)
-
-
-def parts_of(chosen: Chosen) -> Parts:
-    """pfcon's own engines and storages with the chosen ones."""
-    engines = dict.fromkeys((*ENGINES.built_in, *filter(None, [chosen.engine])))
-    storages = dict.fromkeys((*STORAGES.built_in, *filter(None, [chosen.storage])))
-    return Parts(tuple(engines), tuple(storages), ENGINES.kind_here(), STORAGES.kind_here())
 
 
 def _find(catalog: Catalog[D], name: str | None, faults: list[str]) -> D | None:
@@ -78,3 +87,7 @@ def _find(catalog: Catalog[D], name: str | None, faults: list[str]) -> D | None:
     except ConfigurationError as error:
         faults += error.faults
         return None
+
+
+def _with(catalog: Catalog[D], chosen: D | None) -> tuple[D, ...]:
+    return catalog.built_in if chosen is None or chosen in catalog.built_in else (*catalog.built_in, chosen)

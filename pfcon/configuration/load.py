@@ -2,23 +2,19 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 
 from pfcon.archive.limits import UploadLimits
-from pfcon.compute.engines import ENGINES
 from pfcon.compute.settings import ComputeSettings
 from pfcon.configuration import credentials, rules
-from pfcon.configuration.chosen import Chosen, choose, parts_of
+from pfcon.configuration.chosen import Chosen, choose
 from pfcon.configuration.model import Settings
-from pfcon.configuration.parts import CONTAINER_ENV, PFCON_INNETWORK, STORAGE_ENV
 from pfcon.errors import ConfigurationError
-from pfcon.settings.parsing import APPLICATION_MODE, mode_of, parse
+from pfcon.settings.parsing import mode_of, parse
 from pfcon.settings.section import build
 from pfcon.settings.service import AuthSettings, ServerSettings
 from pfcon.settings.source import collect, process_environment
 from pfcon.settings.variable import Mode, Values
 from pfcon.storage.settings import StorageSettings
-from pfcon.storage.storages import STORAGES
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +28,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     faults: list[str] = []
     if environ is None:
         environ, faults = process_environment()
-    chosen, not_loaded = choose(_names(environ))
-    parts = parts_of(chosen)
-    values, unreadable = parse(collect(environ, parts.variables), parts.variables)
-    faults += [*unreadable, *not_loaded, *rules.check(values, chosen, parts)]
+    chosen, known, not_loaded = choose(environ)
+    values, unreadable = parse(collect(environ, known.variables), known.variables)
+    faults += [*unreadable, *not_loaded, *rules.check(values, chosen, known)]
     if faults:
         raise ConfigurationError(faults)
     for line in credentials.warnings(values, chosen):
         log.warning("%s", line)
     return _settings(values, chosen)
-
-
-def _names(environ: Mapping[str, str]) -> Values:
-    """The values that name the components. Their faults are found again with all others'."""
-    naming = (
-        replace(CONTAINER_ENV, kind=ENGINES.kind_here()),
-        replace(STORAGE_ENV, kind=STORAGES.kind_here()),
-        PFCON_INNETWORK,
-        APPLICATION_MODE,
-    )
-    return parse(collect(environ, naming), naming)[0]
 
 
 def _settings(values: Values, chosen: Chosen) -> Settings:

@@ -9,40 +9,40 @@ from collections.abc import Callable, Iterator
 from pfcon.compute.settings import ComputeSettings
 from pfcon.configuration import credentials
 from pfcon.configuration.chosen import Chosen
-from pfcon.configuration.parts import COMPUTE_VOLUME_TYPE, PFCON_INNETWORK, STORAGE_ENV, Parts
+from pfcon.configuration.known import COMPUTE_VOLUME_TYPE, PFCON_INNETWORK, STORAGE_ENV, KnownSettings
 from pfcon.settings.kinds import listing
 from pfcon.settings.parsing import mode_of
 from pfcon.settings.rules import required
 from pfcon.settings.section import variable
 from pfcon.settings.variable import Values
 
-PartsRule = Callable[[Values, Chosen, Parts], Iterator[str]]
+PfconRule = Callable[[Values, Chosen, KnownSettings], Iterator[str]]
 
 RESERVED_LABELS = ("org.chrisproject.job_type", "chrisproject.org/job-type")
 """Labels that engines find their jobs by."""
 _OWN_PREFIX = "org.chrisproject.pfcon."  # of what else engines write down on jobs
 
 
-def check(values: Values, chosen: Chosen, parts: Parts) -> list[str]:
+def check(values: Values, chosen: Chosen, settings: KnownSettings) -> list[str]:
     """All faults of values that are readable one by one."""
-    return [fault for rule in RULES for fault in rule(values, chosen, parts)]
+    return [fault for rule in RULES for fault in rule(values, chosen, settings)]
 
 
-def _credentials(values: Values, _chosen: Chosen, _parts: Parts) -> Iterator[str]:
+def _credentials(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     return credentials.check(values)
 
 
-def _storage_pair(values: Values, chosen: Chosen, parts: Parts) -> Iterator[str]:
+def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> Iterator[str]:
     """Each storage is either in-network or not."""
     innetwork = values.get(PFCON_INNETWORK)
     if innetwork is None or chosen.storage is None or chosen.storage.innetwork is innetwork:
         return
     pair = f"{PFCON_INNETWORK.name}={str(innetwork).lower()}"
-    allowed = listing([storage.name for storage in parts.storages if storage.innetwork is innetwork])
+    allowed = listing([storage.name for storage in settings.storages if storage.innetwork is innetwork])
     yield f"{values.fault(STORAGE_ENV, 'which does not go with ' + pair)}; with {pair}, {allowed}"
 
 
-def _storage_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+def _storage_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     """What the storage can't do without, for which development has defaults; and its own rules."""
     if chosen.storage is not None:
         reason = f"{STORAGE_ENV.name}={chosen.storage.name} needs it in production"
@@ -50,7 +50,7 @@ def _storage_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[st
         yield from chosen.storage.rules(values, mode_of(values))
 
 
-def _volume_pair(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+def _volume_pair(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     """Each engine reaches storeBase in its own ways."""
     engine, named = chosen.engine, values.get(COMPUTE_VOLUME_TYPE)
     if engine is None or named is None or named in [kind.name for kind in engine.volume_types]:
@@ -60,7 +60,7 @@ def _volume_pair(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]
     yield f"{values.fault(COMPUTE_VOLUME_TYPE, reason)}; with {engine.name}, {allowed}"
 
 
-def _volume_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+def _volume_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     """What says where storeBase is for the engine. After an impossible pair, the engine's default is judged."""
     kind = chosen.volume_type(values)
     if kind is None or not kind.required or (chosen.engine and chosen.engine.sees_storebase_here):
@@ -70,7 +70,7 @@ def _volume_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str
         yield values.fault(needed, f"COMPUTE_VOLUME_TYPE={kind.name} needs it")
 
 
-def _engine_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str]:
+def _engine_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     """What the engine can't do without; and its own rules."""
     engine = chosen.engine
     if engine is None:
@@ -83,19 +83,19 @@ def _engine_needs(values: Values, chosen: Chosen, _parts: Parts) -> Iterator[str
     yield from engine.rules(values, mode_of(values))
 
 
-def _engine_options(values: Values, chosen: Chosen, parts: Parts) -> Iterator[str]:
+def _engine_options(values: Values, chosen: Chosen, settings: KnownSettings) -> Iterator[str]:
     """An option of jobs that the engine does not have is refused rather than ignored."""
     engine = chosen.engine
     if engine is None:
         return
-    for known in parts.variables:
-        having = parts.users(known)
-        if known.exclusive and engine.name not in having and known.name in values.texts:
+    for option in settings.variables:
+        having = settings.users(option)
+        if option.exclusive and engine.name not in having and option.name in values.texts:
             others = listing([*having], "and")
-            yield values.fault(known, f"but CONTAINER_ENV={engine.name} has no such option (available with {others})")
+            yield values.fault(option, f"but CONTAINER_ENV={engine.name} has no such option (available with {others})")
 
 
-def _labels(values: Values, _chosen: Chosen, _parts: Parts) -> Iterator[str]:
+def _labels(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     """Jobs must not carry the labels that pfcon finds its jobs by."""
     labels = variable(ComputeSettings, "labels")
     for key, _ in values.get(labels) or ():
@@ -103,7 +103,7 @@ def _labels(values: Values, _chosen: Chosen, _parts: Parts) -> Iterator[str]:
             yield values.fault(labels, f"{key} is pfcon's own")
 
 
-RULES: tuple[PartsRule, ...] = (
+RULES: tuple[PfconRule, ...] = (
     _credentials,
     _storage_pair,
     _storage_needs,

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pfcon.configuration.parts import Parts
+from pfcon.configuration.known import KnownSettings
 from pfcon.settings.variable import Variable
 
-PARTS = Parts()  # pfcon's own engines and storages, whatever other packages offer here
+KNOWN = KnownSettings()  # pfcon's own engines and storages, whatever other packages offer here
 
 
 class NoMarkersError(ValueError):
@@ -22,17 +22,17 @@ class NoMarkersError(ValueError):
 
 def markdown() -> str:
     """One table of variables for each group of them. Secrets have no default to show."""
-    return "\n\n".join(f"**{title}**\n\n" + "\n".join(_rows(group)) for title, group in PARTS.groups.items()) + "\n"
+    return "\n\n".join(f"**{title}**\n\n" + "\n".join(_rows(group)) for title, group in KNOWN.groups.items()) + "\n"
 
 
 def options() -> dict[str, tuple[str, ...]]:
     """Which engines have which option of jobs; with any other engine, the option is refused."""
-    return {variable.name: PARTS.users(variable) for variable in PARTS.variables if variable.exclusive}
+    return {variable.name: KNOWN.users(variable) for variable in KNOWN.variables if variable.exclusive}
 
 
 def options_markdown() -> str:
     """``options`` as a table."""
-    names = [engine.name for engine in PARTS.engines]
+    names = [engine.name for engine in KNOWN.engines]
     lines = [_row("Option", *names), _row(*["---"] * (len(names) + 1))]
     for name, engines in options().items():
         lines.append(_row(f"`{name}`", *("yes" if engine in engines else "" for engine in names)))
@@ -73,7 +73,7 @@ def _rows(group: tuple[Variable[Any], ...]) -> Iterator[str]:
     yield _row(*["---"] * 4)
     for variable in group:
         name = f"`{variable.name}`" + (f", `{variable.file_name}`" if variable.file_name else "")
-        users = ", ".join(PARTS.users(variable))
+        users = ", ".join(KNOWN.users(variable))
         yield _row(
             name,
             _default(variable),

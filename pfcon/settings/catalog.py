@@ -5,11 +5,13 @@ What another package offers is loaded only when a setting names it: a broken one
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pfcon.errors import ConfigurationError
-from pfcon.settings.kinds import Kind, listing, one_of
+from pfcon.settings.kinds import Kind, one_of
+
+if TYPE_CHECKING:  # it takes 0.05 s to import
+    from importlib.metadata import EntryPoint
 
 
 class Described(Protocol):
@@ -46,8 +48,19 @@ class Catalog(Generic[D]):
         """One of pfcon's own names, as the documentation has it."""
         return one_of((known.name for known in self.built_in), dict(self._aliases()))
 
-    def kind_here(self) -> Kind[str]:
-        """One of the names that can be used here, with what other packages offer."""
+    def kind_for(self, text: str | None) -> Kind[str]:
+        """The kind that reads a text: where that is no name of pfcon's own, one with what other packages offer here.
+
+        To look for these takes longer than all else that is done with settings.
+        """
+        own = self.kind()
+        try:
+            own.parse(text or "")
+        except ValueError:
+            return self._kind_here() if text else own
+        return own
+
+    def _kind_here(self) -> Kind[str]:
         return one_of((*(known.name for known in self.built_in), *self._offered()), dict(self._aliases()))
 
     def find(self, name: str) -> D:
@@ -57,10 +70,10 @@ class Catalog(Generic[D]):
                 return known
         offered = self._offered()
         if name not in offered:
-            raise self._fault(name, f"it accepts {self.kind_here().accepts}")
+            raise self._fault(name, f"it accepts {self._kind_here().accepts}")
         return self._load(offered[name])
 
-    def _load(self, point: EntryPoint) -> D:
+    def _load(self, point: "EntryPoint") -> D:
         origin = f"what the package {point.dist.name if point.dist else '?'} offers by that name"
         try:
             found = point.load()
@@ -75,15 +88,12 @@ class Catalog(Generic[D]):
     def _fault(self, name: str, reason: str) -> ConfigurationError:
         return ConfigurationError([f"{self.variable}: got {name!r}; {reason}"])
 
-    def _offered(self) -> dict[str, EntryPoint]:
+    def _offered(self) -> "dict[str, EntryPoint]":
         """By name, not loaded. pfcon's own names are not for others."""
+        from importlib.metadata import entry_points
+
         own = {known.name for known in self.built_in} | {alias for alias, _ in self._aliases()}
         return {point.name: point for point in entry_points(group=self.group) if point.name not in own}
 
     def _aliases(self) -> Iterator[tuple[str, str]]:
         return ((alias, known.name) for known in self.built_in for alias in known.aliases)
-
-
-def names_of(components: Iterator[Described]) -> str:
-    """Their names as a sentence has them: ``a, b and c``."""
-    return listing([component.name for component in components], "and")

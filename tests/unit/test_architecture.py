@@ -13,7 +13,7 @@ import pytest
 import pfcon
 from pfcon.compute.engines import ENGINES
 from pfcon.compute.settings import JobOption
-from pfcon.configuration.parts import Parts
+from pfcon.configuration.known import KnownSettings
 from pfcon.storage.storages import STORAGES
 
 ROOT = Path(pfcon.__file__).parent
@@ -104,7 +104,7 @@ def test_no_two_test_modules_share_a_name() -> None:
 def test_every_setting_is_declared_once() -> None:
     """By one call of ``setting``, or of ``Variable`` where it is no part of a section."""
     declared = [name for path in MODULES for name in _declared(ast.parse((ROOT / path).read_text()))]
-    assert sorted(declared) == sorted(str(variable.name) for variable in Parts().variables)
+    assert sorted(declared) == sorted(str(variable.name) for variable in KnownSettings().variables)
 
 
 def _declared(tree: ast.Module) -> Iterator[str]:

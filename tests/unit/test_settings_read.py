@@ -10,8 +10,8 @@ from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.settings import ComputeSettings, ContainerUser, IdRange
 from pfcon.configuration import Settings, load
+from pfcon.configuration.known import KnownSettings
 from pfcon.configuration.model import DeleteActive
-from pfcon.configuration.parts import Parts
 from pfcon.errors import ConfigurationError
 from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings
 from pfcon.settings.variable import Mode
@@ -19,7 +19,7 @@ from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.swift_description import SwiftSettings
 from pfcon.storage.settings import StorageSettings
 
-ALL = Parts().variables
+ALL = KnownSettings().variables
 DEV = {"APPLICATION_MODE": "development"}
 PROD = {
     "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",

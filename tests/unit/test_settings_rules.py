@@ -7,13 +7,13 @@ import pytest
 
 from pfcon.compute.engines import ENGINES
 from pfcon.configuration import load
-from pfcon.configuration.parts import Parts
+from pfcon.configuration.known import KnownSettings
 from pfcon.configuration.table import options
 from pfcon.errors import ConfigurationError
 from pfcon.storage.storages import STORAGES
 
 ENGINE_NAMES = [engine.name for engine in ENGINES.built_in]
-VOLUME_TYPES = [kind.name for kind in Parts().volume_types]
+VOLUME_TYPES = [kind.name for kind in KnownSettings().volume_types]
 STORAGE_NAMES = [storage.name for storage in STORAGES.built_in]
 
 DEV = {"APPLICATION_MODE": "development"}

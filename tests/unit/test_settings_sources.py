@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from pfcon.configuration import load
-from pfcon.configuration.parts import Parts
+from pfcon.configuration.known import KnownSettings
 from pfcon.errors import ConfigurationError
 
-ALL = Parts().variables
+ALL = KnownSettings().variables
 DEV = {"APPLICATION_MODE": "development"}
 PROD = {
     "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pfcon.configuration import table
-from pfcon.configuration.parts import Parts
+from pfcon.configuration.known import KnownSettings
 from pfcon.settings.variable import Mode, Variable
 from pfcon.testing.waiting import PATIENCE
 
-ALL = Parts().variables
+ALL = KnownSettings().variables
 CONTRACT = (
     *("APPLICATION_MODE", "SECRET_KEY", "PFCON_USER", "PFCON_PASSWORD", "PFCON_INNETWORK", "STORAGE_ENV"),
     *(

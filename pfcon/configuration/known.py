@@ -26,7 +26,7 @@ Group = tuple[Variable[Any], ...]
 
 
 @dataclass(frozen=True)
-class Parts:
+class KnownSettings:
     """The engines and storages whose settings are known: those of pfcon, and the chosen ones of other packages."""
 
     engines: tuple[EngineDescription[Any], ...] = ENGINES.built_in
