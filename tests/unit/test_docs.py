@@ -220,7 +220,6 @@ def environ(tmp_path: Path) -> dict[str, str]:
     commands.mkdir()
     (commands / "pfcon").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pfcon "$@"\n')
     (commands / "pfcon").chmod(0o755)
-    (tmp_path / "storeBase").mkdir()
     ours = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     return ours | {"PYTHONPATH": str(ROOT), "PATH": f"{commands}:{os.environ['PATH']}"}
 
