@@ -5,33 +5,20 @@ import itertools
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from support.markdown import Block, Page
-from support.ports import free_port
+from support.documentation import HIDDEN, PAGES, ROOT, SETTINGS, TOP, name_of
+from support.markdown import Page
 
-from pfcon.configuration.known import KnownSettings
-from pfcon.testing.waiting import PATIENCE, eventually
+from pfcon.testing.waiting import PATIENCE
 
-ROOT = Path(__file__).parents[2]
-HIDDEN = {".ci", ".pre-commit-config.yaml"}  # of the hidden files, those that pages may name
-TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} | HIDDEN
-PAGES = [
-    Page(path)
-    for path in sorted(ROOT.rglob("*.md"))
-    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
-]
 BASES = {"adding-an-engine.md": ROOT / "tests" / "toy_engine"}  # pages whose paths are another package's
 
-SETTINGS = {name for variable in KnownSettings().variables for name in (variable.name, variable.file_name) if name}
 OTHERS = {  # variables that are no settings of pfcon, and the file that reads them
     **dict.fromkeys(("PFCON_IMAGE",), "make.sh"),
     **dict.fromkeys(("PFCON_PORT", "DOCKER_SOCKET", "DOCKER_GROUP"), "swarm/development.yml"),
@@ -58,10 +45,6 @@ HELP = {  # commands, and how their -h is called without making an environment
 PYTEST_OPTIONS = {"-k", "-n", "--pdb"}  # tests/run.sh gives all that it does not know to pytest
 SUBCOMMANDS = {"install", "start", "stop"}  # of tests/engines/*.sh
 ENDS = re.compile(r"^[();&|<>]+$")
-
-
-def name_of(page: Page) -> str:
-    return str(page.path.relative_to(ROOT))
 
 
 def page_tests(*, but: str = "") -> pytest.MarkDecorator:
@@ -186,7 +169,9 @@ def _wrong(words: list[str]) -> bool:
     """Whether a command has an option, a subcommand, an engine or a storage that it does not accept."""
     command, *arguments = words
     if command.startswith("tests/engines/"):
-        return not (ROOT / command).is_file() or (bool(arguments) and arguments[0] not in SUBCOMMANDS)
+        names = arguments[1:] if command.endswith("/all.sh") else []
+        scripts = [ROOT / command, *(ROOT / "tests" / "engines" / f"{name}.sh" for name in names)]
+        return not all(path.is_file() for path in scripts) or not set(arguments[:1]) <= SUBCOMMANDS
     if command == "pfcon" and arguments:
         if not arguments[0].startswith("-"):
             return arguments[0] not in re.findall(r"^    (\w+)  ", _help(sys.executable, "-m", "pfcon", "-h"), re.M)
@@ -207,80 +192,6 @@ def _help(*words: str) -> str:
     environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=PATIENCE)
     return done.stdout
-
-
-BLOCKS = [(name_of(page), block) for page in PAGES for block in page.blocks]
-MARKED = [(name, block) for name, block in BLOCKS if block.marker in ("run", "serve")]
-
-
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """That of a user who has set nothing, with this pfcon on PATH; what is run finds a storeBase of its own."""
-    commands = tmp_path / "bin"
-    commands.mkdir()
-    (commands / "pfcon").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pfcon "$@"\n')
-    (commands / "pfcon").chmod(0o755)
-    ours = {name: value for name, value in os.environ.items() if name not in SETTINGS}
-    return ours | {"PYTHONPATH": str(ROOT), "PATH": f"{commands}:{os.environ['PATH']}"}
-
-
-@pytest.mark.parametrize(
-    ("name", "block"), [one for one in MARKED if one[1].marker == "run"], ids=lambda one: str(one)[:40]
-)
-def test_a_block_that_needs_no_engine_runs(name: str, block: Block, tmp_path: Path, environ: dict[str, str]) -> None:
-    script = block.text.replace("/tmp/storeBase", str(tmp_path / "storeBase"))
-    done = subprocess.run(
-        ["bash", "-euc", script],
-        cwd=tmp_path,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
-    assert "FAILED" not in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("name", "block"), [one for one in MARKED if one[1].marker == "serve"], ids=lambda one: str(one)[:40]
-)
-def test_a_block_that_serves_does(name: str, block: Block, tmp_path: Path, environ: dict[str, str]) -> None:
-    script = block.text.replace("/tmp/storeBase", str(tmp_path / "storeBase"))
-    port = free_port()
-    with open(tmp_path / "log", "wb") as log:
-        service = subprocess.Popen(
-            ["bash", "-euc", script],
-            cwd=tmp_path,
-            env=environ | {"PFCON_BIND": f"127.0.0.1:{port}"},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        assert eventually(lambda: _is_well(port)), f"{name}: {(tmp_path / 'log').read_text()}"
-    finally:
-        os.killpg(service.pid, signal.SIGTERM)
-        service.wait(PATIENCE)
-
-
-def _is_well(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/health/", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except urllib.error.URLError:
-        return False
-
-
-def test_every_block_that_needs_no_engine_is_run() -> None:
-    """Those that run pfcon with jobs as processes have a marker, which readers don't see."""
-    assert MARKED
-    runnable = [
-        (name, block.text)
-        for name, block in BLOCKS
-        if "CONTAINER_ENV=process" in block.text and re.search(r"\bpfcon (check|serve)\b", block.text)
-    ]
-    assert not [one for one in runnable if one not in [(name, block.text) for name, block in MARKED]]
 
 
 def test_the_changelog_has_the_sections_of_its_form() -> None:
