@@ -141,7 +141,7 @@ def test_pages_show_many_commands() -> None:
 def _commands(page: Page) -> Iterator[list[str]]:
     """The words of every command that is the repository's own, wherever on a page."""
     texts = [*page.spans, *(line for block in page.blocks for line in block.commands)]
-    for text in [*texts, *(inner for text in texts for inner in re.findall(r"\$\(([^()]+)\)", text))]:
+    for text in [*texts, *(inner for outer in texts for inner in re.findall(r"\$\(([^()]+)\)", outer))]:
         lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         try:
