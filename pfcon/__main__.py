@@ -14,7 +14,7 @@ USAGE_ERROR = 2
 DESCRIPTION = """\
 pfcon runs the jobs of the ChRIS platform: it stages a job's inputs, runs its container, and serves the results.
 
-Everything is configured by environment variables, or a .env file in the current directory; the README's table
+Everything is configured by environment variables, or a .env file in the current directory; docs/settings.md
 lists them all. To try it without any engine or secrets:
 
   APPLICATION_MODE=development CONTAINER_ENV=process STOREBASE_MOUNT=/tmp/storeBase pfcon serve

@@ -8,7 +8,7 @@ Usage: tests/run.sh [--checks] [--rerun] [--fuzz N] [--require "NAME..."|all] [-
                     [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
-the README's table of settings is current, and pytest. The end of the output names what was skipped and why. The exit
+the tables of docs/settings.md are current, and pytest. The end of the output names what was skipped and why. The exit
 status is 0 only when all went well.
 
   --checks   all but pytest
@@ -146,6 +146,6 @@ check "ruff format" ruff format --check --output-format=concise .
 check mypy mypy
 check_scripts
 check_vulnerabilities
-check "settings table of README.md" python -m pfcon.configuration.table --check README.md
+check "tables of docs/settings.md" python -m pfcon.configuration.table --check docs/settings.md
 [ -n "$ONLY_CHECKS" ] || check pytest run_pytest "${arguments[@]}"
 report

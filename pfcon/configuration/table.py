@@ -1,4 +1,4 @@
-"""The settings as the documentation shows them: ``python -m pfcon.configuration.table [--check] README.md``.
+"""The settings as the documentation shows them: ``python -m pfcon.configuration.table [--check] docs/settings.md``.
 
 The part of the file between ``<!-- settings:begin -->`` and ``<!-- settings:end -->`` is rewritten; so is the one
 between ``<!-- options:begin -->`` and ``<!-- options:end -->``, where there is one.

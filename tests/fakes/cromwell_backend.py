@@ -1,4 +1,4 @@
-"""Runs a task as Cromwell's shared-file-system backend does where its site has followed pfcon's README.
+"""Runs a task as Cromwell's shared-file-system backend does where its site has followed docs/engines/cromwell.md.
 
 The script, its files and their places are those of Cromwell ("HPC backends" in its manual); the container is this
 machine's own file system in namespaces, with the mounts that the runtime attribute ``pfcon_mounts`` asks for; the

@@ -39,7 +39,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
         (["-F", "tape"], "accepts zipfile, and with -N filesystem, fslink, swift and s3"),
         (["-O", "kubernetes", "-N"], "no store for -F swift is started there; take -F fslink or filesystem"),
         (["-O", "openshift", "-N", "-F", "s3"], "use one of your own as kubernetes/README.md tells"),
-        (["-O", "cromwell"], "for cromwell see README.md"),
+        (["-O", "cromwell"], "for cromwell see docs/engines/cromwell.md"),
         (["-O", "lsf"], "accepts docker, podman, swarm, kubernetes, openshift, slurm and process"),
         (["-p", "0"], "a port from 1 to 65535"),
         (["-p", "65536"], "a port from 1 to 65535"),
@@ -81,7 +81,7 @@ def test_an_engine_script_without_a_subcommand_says_which_there_are(call: Call, 
 def test_no_engine_of_pfcon_is_unknown_to_the_scripts(bash: Bash, name: str) -> None:
     """Those that make.sh can't start pfcon with are refused by name, with where to read more."""
     done = bash(f". dev/options.sh; need_engine {name} && echo accepted")
-    assert done.stdout == "accepted\n" or f"for {name} see README.md" in done.stderr
+    assert done.stdout == "accepted\n" or f"for {name} see docs/engines/{name}.md" in done.stderr
 
 
 @pytest.mark.parametrize("name", [storage.name for storage in STORAGES.built_in])

@@ -203,7 +203,7 @@ MakeService = Callable[..., ServiceContainer]  # (by_name, user, **environ): wha
 
 
 def ways_in(engine: str, engine_url: str) -> dict[str, Any]:
-    """How the image's user gets to an engine's socket, as README tells it: fields of ServiceContainer."""
+    """How the image's user gets to an engine's socket, as docs/production.md shows it: fields of ServiceContainer."""
     if engine == "podman-rootless":  # the socket's owner is that user inside, and root of the jobs
         return {"userns": "keep-id:uid=1001,gid=1001", "job_user": ""}
     return {"groups": (str(os.stat(engine_url.removeprefix("unix://")).st_gid),)}

@@ -62,7 +62,10 @@ def engine_at(url: str, storebase: StoreBase, **options: Any) -> CromwellEngine:
 
 
 def fake_server(root: Path, **options: Any) -> FakeCromwell:
-    """A server whose executions lie where the README puts them; skips or fails the test where there can be none."""
+    """A server whose executions lie where docs/engines/cromwell.md puts them.
+
+    Skips or fails the test where there can be none.
+    """
     need_namespaces()
     return FakeCromwell(root / ".pfcon/cromwell/executions", **options)
 

@@ -195,7 +195,7 @@ def test_a_service_with_another_storebase_sees_nothing_of_it(compute: CromwellHa
 def test_a_server_without_the_backend_is_told_with_the_remedy(compute: CromwellHarness, tmp_path: Path) -> None:
     with fake_server(tmp_path, backends=("Local", "SLURM")) as server:
         engine = engine_at(server.url, compute.storebase)
-        with pytest.raises(Refused, match=r"no backend 'pfcon' \(it has Local, SLURM\).*README"):
+        with pytest.raises(Refused, match=r"no backend 'pfcon' \(it has Local, SLURM\).*docs/engines/cromwell\.md"):
             engine.check()
         spec = compute.shell("exit 0")
         engine.schedule(spec)

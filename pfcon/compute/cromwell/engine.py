@@ -247,7 +247,7 @@ class CromwellEngine(ComputeEngine):
             there = ", ".join(backends) or "none"
             raise Refused(
                 f"Cromwell at {self._calls.where} has no backend {wdl.BACKEND!r} (it has {there}): add it to its "
-                "configuration as README.md says"
+                "configuration as docs/engines/cromwell.md says"
             )
         return f"Cromwell {version} at {self._calls.where}"
 

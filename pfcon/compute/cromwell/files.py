@@ -31,7 +31,7 @@ class TaskFiles:
         if not below.is_relative_to(self._root) or ".." in below.parts:
             raise Refused(
                 f"Cromwell keeps a job's files at {path}, which is not below STOREBASE={self._root}: set the root of "
-                "its backend as README.md says"
+                "its backend as docs/engines/cromwell.md says"
             )
         return below.relative_to(self._root)
 

@@ -138,7 +138,7 @@ def _refusal_message(refusal: str, spec: JobSpec) -> str:
     if refusal == NOT_MOUNTED:
         return (
             "Cromwell's backend has not mounted the job's directories: its configuration has to use pfcon_mounts, "
-            "see README.md"
+            "see docs/engines/cromwell.md"
         )
     reason = {NO_COMMAND: "no such command", NOT_EXECUTABLE: "not executable"}[refusal]
     return f"{reason} in image {spec.image}: {spec.argv[0] if spec.argv else ''}"

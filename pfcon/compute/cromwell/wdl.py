@@ -1,7 +1,8 @@
 """From a job to a WDL 1.0 document and what is sent with it. Pure.
 
 The runtime attributes are pfcon's side of a convention; the other side is the backend's configuration in Cromwell,
-which the README gives. ``docker``, ``cpu`` and ``memory`` are Cromwell's own ("Runtime Attributes" in its manual).
+which docs/engines/cromwell.md gives. ``docker``, ``cpu`` and ``memory`` are Cromwell's own ("Runtime Attributes" in its
+manual).
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The backend that the README gives to site administrators, with what pfcon sends; Slurm and Apptainer are replaced."""
+"""The backend of docs/engines/cromwell.md, with what pfcon sends; Slurm and Apptainer are replaced."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from fakes.cromwell_task import read_task
 from pfcon.compute.cromwell import wdl
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "engines" / "cromwell.md"
 ROOT = PurePosixPath("/srv/storebase")
 SPEC = JobSpec(
     name="chris-jid-42",
@@ -39,7 +39,7 @@ SAY = '#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(["{name}", *sy
 
 
 def stanza() -> str:
-    found = re.search(r"<!-- cromwell:begin -->(.*)<!-- cromwell:end -->", README.read_text(), re.DOTALL)
+    found = re.search(r"<!-- cromwell:begin -->(.*)<!-- cromwell:end -->", PAGE.read_text(), re.DOTALL)
     assert found
     return found[1]
 
