@@ -5,8 +5,8 @@ import signal
 
 import psutil
 
-from pfcon.compute.docker.args import container_name
-from pfcon.compute.swarm.args import NAME_LABEL
+from pfcon.compute.docker.spec import container_name
+from pfcon.compute.swarm.spec import NAME_LABEL
 from pfcon.models import JobSpec
 from pfcon.testing.compute.outside import processes_of
 

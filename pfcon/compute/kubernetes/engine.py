@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import lost, state
 from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
-from pfcon.compute.kubernetes.patience import Patience, polls
+from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, TokenBucket, merge
 from pfcon.compute.kubernetes.pods import Pod
+from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
+from pfcon.compute.kubernetes.stuck_timer import StuckTimer, polls
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
@@ -75,11 +75,11 @@ class KubernetesEngine(ComputeEngine):
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
         self._remove_wait = remove_wait
-        self._patience = Patience(stuck_grace)
+        self._patience = StuckTimer(stuck_grace)
         self._mark = StoreMark(storebase_mount)
-        self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
-        self._texts = LastTexts()
-        self._requests = LastTexts()  # by the names of the jobs that are the service's own
+        self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
+        self._texts = LogCache()
+        self._requests = LogCache()  # by the names of the jobs that are the service's own
         self._lock = threading.Lock()
         self._connected: tuple[KubernetesCalls, Watcher] | None = None
 
@@ -121,7 +121,7 @@ class KubernetesEngine(ComputeEngine):
             except Absent as fault:
                 raise Refused(f"Kubernetes refuses: {fault}") from fault
             except NoAnswer as fault:
-                if fault.sent:
+                if fault.may_have_arrived:
                     raise maybe_created(fault) from fault
                 raise
             except Conflict as fault:
@@ -145,12 +145,12 @@ class KubernetesEngine(ComputeEngine):
         followed = self._followed(name, mine)
         if followed is not None:
             info = state.job_info(followed, datetime.now(UTC))
-            asks = state.untold(followed) or lost.why_lost(followed) or lost.unmarked(followed)
+            asks = state.end_pending(followed) or lost.why_lost(followed) or lost.unmarked(followed)
             if not info.status.final and not asks and not self._overdue(followed):
                 return info
         view = self._look(name, mine)
         info = state.job_info(view, datetime.now(UTC))
-        if state.untold(view):  # whoever noted its end was cut off
+        if state.end_pending(view):  # whoever noted its end was cut off
             self._stop(view)
         elif reason := lost.why_lost(view):
             info = self._end(view, reason, once=True)
@@ -183,7 +183,7 @@ class KubernetesEngine(ComputeEngine):
     def _overdue(self, view: View) -> str:
         """Why a job has to be ended that can't start; empty where it may, or is given time."""
         stuck = state.stuck(view)
-        return self._patience.lost_with(view.uid, stuck.message if stuck else "")
+        return self._patience.expired_reason(view.uid, stuck.message if stuck else "")
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
@@ -247,10 +247,10 @@ class KubernetesEngine(ComputeEngine):
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
-        if once or not any(pod.begun or pod.placed for pod in view.pods):
+        if once or not any(pod.started or pod.scheduled for pod in view.pods):
             patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
-        if state.untold(ended):
+        if state.end_pending(ended):
             self._stop(ended)
         return state.job_info(ended, datetime.now(UTC))
 
@@ -261,7 +261,7 @@ class KubernetesEngine(ComputeEngine):
         """
         try:
             for pod in state.unended(view):
-                if not pod.told:
+                if not pod.terminating:
                     self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
         except (Absent, Refused) as fault:  # it is gone already; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
@@ -297,4 +297,4 @@ class KubernetesEngine(ComputeEngine):
 
 def _with_log(view: View) -> list[Pod]:
     """The pods whose logs are told."""
-    return [pod for pod in view.pods if pod.begun][:_MAX_PODS]
+    return [pod for pod in view.pods if pod.started][:_MAX_PODS]

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from pfcon.compute.interruption import Why, was_killed, was_lost
-from pfcon.compute.kubernetes.manifest import MARK_MOUNT
+from pfcon.compute.kubernetes.spec import MARK_MOUNT
 from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import plain, signal_name
@@ -28,10 +28,10 @@ class Stage(Enum):
 class Pod:
     """What matters of a pod.
 
-    message: why it is where it is, for users. alive: its container runs. placed: a node may be starting it, and tells
-    of that a second later. told: whether it was told to end. begun: its container has run, there may be a log.
-    going_since: when it was told to be deleted, by the cluster or by somebody. interrupted: it failed, but neither by
-    itself nor for a limit.
+    message: why it is in this stage, for users. running: whether its container runs. scheduled: whether a node may be
+    starting it, which the node reports a second later. terminating: whether it was asked to end. started: whether its
+    container has run, so that it may have a log. deleted_at: when it was asked to be deleted, by the cluster or by
+    somebody. interrupted: whether it failed neither by itself nor for a limit.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Pod:
     created: str
     stage: Stage
     message: str = ""
-    alive: bool = False
-    placed: bool = False
-    told: bool = False
-    begun: bool = False
+    running: bool = False
+    scheduled: bool = False
+    terminating: bool = False
+    started: bool = False
     finished_at: datetime | None = None
-    going_since: datetime | None = None
+    deleted_at: datetime | None = None
     interrupted: bool = False
 
 
@@ -118,17 +118,19 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
         created=str(pod["metadata"].get("creationTimestamp") or ""),
         stage=stage,
         message=message,
-        alive="running" in now,
-        placed=stage is Stage.WAITING and bool((pod.get("spec") or {}).get("nodeName")),
-        told=bool(pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")),
-        begun=bool(ended) or "running" in now,
+        running="running" in now,
+        scheduled=stage is Stage.WAITING and bool((pod.get("spec") or {}).get("nodeName")),
+        terminating=bool(
+            pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")
+        ),
+        started=bool(ended) or "running" in now,
         finished_at=finished,
-        going_since=_going_since(pod),
+        deleted_at=_deleted_at(pod),
         interrupted=interrupted,
     )
 
 
-def _going_since(pod: dict[str, Any]) -> datetime | None:
+def _deleted_at(pod: dict[str, Any]) -> datetime | None:
     """deletionTimestamp is when a pod's grace is over."""
     until = time_of(pod["metadata"].get("deletionTimestamp"))
     return until and until - timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
@@ -172,7 +174,7 @@ def _end(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, Any], lim
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
             message = f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
             return Why(message, interrupted=True)
-    since, finished = _going_since(pod), time_of(ended.get("finishedAt"))
+    since, finished = _deleted_at(pod), time_of(ended.get("finishedAt"))
     if since and (not finished or finished >= since):
         return Why(DELETED, interrupted=True)
     if not ended:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pfcon.compute.interruption import Why
-from pfcon.compute.kubernetes.manifest import (
+from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, look_at, time_of
+from pfcon.compute.kubernetes.spec import (
     DEADLINE,
     JOB_TYPE_LABEL,
     PODS_ANNOTATION,
@@ -21,7 +22,6 @@ from pfcon.compute.kubernetes.manifest import (
     container_of,
     memory_limit,
 )
-from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, look_at, time_of
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
@@ -155,7 +155,7 @@ def _job_info(view: View, now: datetime) -> JobInfo:
         return _noted(info, view, note, now)
     # A pod that was told to end says nothing of why, as after a deadline: the Job does, with FailureTarget first.
     why, failed = held.get("Failed") or held.get("FailureTarget"), at(view, Stage.FAILED)
-    known = failed and (why or not all(pod.told for pod in failed)) and not any(pod.alive for pod in view.pods)
+    known = failed and (why or not all(pod.terminating for pod in failed)) and not any(pod.running for pod in view.pods)
     if "Failed" in held or known:
         (message, interrupted), ended = _failure(view, why), _finished(view, held.get("Failed"))
         info = replace(info, message=message, interrupted=interrupted)
@@ -166,14 +166,14 @@ def _job_info(view: View, now: datetime) -> JobInfo:
 def _going(info: JobInfo, view: View, now: datetime) -> JobInfo:
     for pod in at(view, Stage.UNKNOWN):
         return replace(info, status=JobStatus.UNDEFINED, message=pod.message)
-    if any(pod.alive or pod.begun for pod in view.pods):
+    if any(pod.running or pod.started for pod in view.pods):
         return replace(info, message=_progress(view))
     return replace(info, status=JobStatus.NOT_STARTED, message=_obstacle(view, now))
 
 
 def stuck(view: View) -> Pod | None:
     """A pod that will not start unless something outside changes, where no worker of the job runs."""
-    if has_ended(view.job) or note_of(view.job) or any(pod.alive for pod in view.pods):
+    if has_ended(view.job) or note_of(view.job) or any(pod.running for pod in view.pods):
         return None
     return next(iter(at(view, Stage.STUCK)), None)
 
@@ -190,11 +190,11 @@ def replaced(view: View) -> bool:
     return written is not None and any(pod.uid not in written for pod in view.pods)
 
 
-def untold(view: View) -> bool:
+def end_pending(view: View) -> bool:
     """Whether a job was noted as ended, and what should end it has not been done: its request got lost."""
     if has_ended(view.job) or view.job["spec"].get("activeDeadlineSeconds") != DEADLINE:
         return False
-    return bool(note_of(view.job)) and any(not pod.told for pod in unended(view))
+    return bool(note_of(view.job)) and any(not pod.terminating for pod in unended(view))
 
 
 def unended(view: View) -> list[Pod]:
@@ -215,7 +215,7 @@ def wanted(job: dict[str, Any]) -> int:
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     """A job that pfcon has ended: it runs until its containers have, or should have, ended."""
     patience = timedelta(seconds=view.grace) + _patience(view)
-    if untold(view) or (any(pod.alive or pod.placed for pod in view.pods) and now - note.at < patience):
+    if end_pending(view) or (any(pod.running or pod.scheduled for pod in view.pods) and now - note.at < patience):
         return replace(info, message=f"{note.reason}: being ended")
     info = replace(info, message=note.reason, interrupted=note.lost)
     return replace(info, status=JobStatus.FAILED, finished_at=note.at)
@@ -226,7 +226,7 @@ def _patience(view: View) -> timedelta:
 
     Kubelets before 1.22 call a pod Failed first, end its containers then, and never tell of that.
     """
-    return _STOP_PATIENCE if any(pod.alive or pod.placed for pod in unended(view)) else _STOP_MARGIN
+    return _STOP_PATIENCE if any(pod.running or pod.scheduled for pod in unended(view)) else _STOP_MARGIN
 
 
 def _finished(view: View, condition: dict[str, Any] | None) -> datetime | None:
@@ -245,7 +245,9 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
         return Why(f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}")
     failed = at(view, Stage.FAILED)
     if failed:
-        first = min(failed, key=lambda pod: (pod.told, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name))
+        first = min(
+            failed, key=lambda pod: (pod.terminating, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name)
+        )
         message = f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
         return Why(message, first.interrupted)
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
@@ -255,10 +257,10 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
 
 def _progress(view: View) -> str:
     """Something worth telling of a job that runs."""
-    troubled = next((pod for pod in view.pods if pod.alive and pod.message), None)
+    troubled = next((pod for pod in view.pods if pod.running and pod.message), None)
     if troubled:
         return troubled.message
-    begun, workers = sum(pod.begun for pod in view.pods), wanted(view.job)
+    begun, workers = sum(pod.started for pod in view.pods), wanted(view.job)
     return f"{begun} of {workers} workers have begun" if begun < workers else ""
 
 

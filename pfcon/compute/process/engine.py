@@ -24,8 +24,8 @@ from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
-from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
-from pfcon.compute.process.plan import make_plan, refuse
+from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
+from pfcon.compute.process.spec import make_plan, refuse
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.models import JobInfo, JobSpec

@@ -8,19 +8,19 @@ from pathlib import Path, PurePosixPath
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.slurm.cancelling import Ending
 from pfcon.compute.slurm.commands import Commands
-from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
-from pfcon.compute.slurm.placed import require_possible
+from pfcon.compute.slurm.node_job import require_possible
+from pfcon.compute.slurm.parsing import queue_command, queue_rows
 from pfcon.compute.slurm.probe import Probe, probe_spec
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.rows import queue_command, queue_rows
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
-from pfcon.compute.slurm.submission import Submitter
-from pfcon.compute.slurm.watch import Watch
+from pfcon.compute.slurm.status import Watch
+from pfcon.compute.slurm.submitter import Submitter
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable

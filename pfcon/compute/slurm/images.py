@@ -19,7 +19,7 @@ from typing import Any
 from pfcon.compute.registries import refusal
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
-from pfcon.compute.slurm.placed import Image
+from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused, Unreachable
@@ -115,7 +115,7 @@ class Images:
         except Refused as fault:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
         except NoAnswer as fault:
-            if not fault.sent:
+            if not fault.may_have_arrived:
                 raise  # the host of the prefix is away
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault  # nobody waits as long once more
 

@@ -18,7 +18,8 @@ from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
-from pfcon.compute.swarm import args, nodes, state
+from pfcon.compute.swarm import nodes, state
+from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, service_name, service_spec
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -76,14 +77,14 @@ class SwarmEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises ImageMissing only for an image whose user has to be known here."""
-        args.require_possible(spec)
+        require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
         self._calls.require_manager()
         service = self._service_spec(spec)
         try:
             self._calls.create(service)
         except NoAnswer as fault:
-            if fault.sent:
+            if fault.may_have_arrived:
                 raise maybe_created(fault) from fault
             raise
         except Conflict as fault:
@@ -99,7 +100,7 @@ class SwarmEngine(ComputeEngine):
         if spec.resources.gpus and not kind:
             raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
-        made = args.service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
+        made = service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
         if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], there):
             raise Refused(reason)
         return made
@@ -161,7 +162,7 @@ class SwarmEngine(ComputeEngine):
 
     def _find(self, name: str, mine: Mine = anyone) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         try:
-            service = self._calls.service(args.service_name(name))
+            service = self._calls.service(service_name(name))
         except Absent:
             service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
@@ -219,7 +220,7 @@ class SwarmEngine(ComputeEngine):
             if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
                 return
             with suppress(Conflict):  # it has changed since; look again
-                self._calls.update(service, args.ended_spec(service["Spec"], reason))
+                self._calls.update(service, ended_spec(service["Spec"], reason))
                 return
         raise Unreachable(f"the service of job {name} changes all the time; it could not be stopped yet")
 
@@ -256,7 +257,7 @@ class SwarmEngine(ComputeEngine):
 
     def _tasks_of(self, name: str) -> list[dict[str, Any]]:
         """The tasks of all services of a job's name, also of those that are gone."""
-        return self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
+        return self._calls.tasks(label=f"{NAME_LABEL}={name}")
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused where the engine is no Swarm manager, or has no init for jobs."""

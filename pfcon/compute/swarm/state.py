@@ -15,7 +15,7 @@ from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.runtimes import start_failure
-from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
+from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
 from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobInfo, JobStatus
@@ -203,7 +203,7 @@ class _Worker:
         error = self.task["Status"].get("Err")
         if self.phase is Phase.RUNNING and self.task["DesiredState"] not in _WANTED:
             return "Swarm is stopping it: its node was drained or is away, or the service was changed"
-        return f"{_told(self.task)}: {plain(error)}" if error else _told(self.task)
+        return f"{_describe(self.task)}: {plain(error)}" if error else _describe(self.task)
 
     def why(self) -> Why:
         """Why one failed that has ended; empty for one that succeeded.
@@ -224,7 +224,7 @@ class _Worker:
         known = init.lacking(error, podman=False) or start_failure(error, image, command)
         if known:
             return Why(known)
-        told = ": ".join(part for part in (_told(self.task), plain(error)) if part)
+        told = ": ".join(part for part in (_describe(self.task), plain(error)) if part)
         return Why(told, state not in ("complete", "failed", "rejected") or _CONTAINER_GONE in error)
 
     def _by_code(self) -> Why:
@@ -281,7 +281,7 @@ def _phase(task: dict[str, Any]) -> Phase:
     return _STATES[state][0]
 
 
-def _told(task: dict[str, Any]) -> str:
+def _describe(task: dict[str, Any]) -> str:
     state = _state(task)
     return _STATES[state][1] if state in _STATES else f"the task is {state}"
 

@@ -30,7 +30,7 @@ class Bind:
 
 
 @dataclass(frozen=True)
-class Placed:
+class NodeJob:
     """marker: a name that no other job has. directory: the job's own, of its script and records.
 
     uid, gid: of the user who submits; a container's root is that user.

@@ -8,7 +8,7 @@ from enum import Enum
 
 from pfcon.compute.interruption import Why, was_killed
 from pfcon.compute.runtimes import start_failure
-from pfcon.compute.slurm.rows import Row
+from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.words import exit_message, plain
 from pfcon.models import JobSpec, JobStatus
 from pfcon.units import mib_to_bytes
