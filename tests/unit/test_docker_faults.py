@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker_api.faults import error_of, no_answer
-from pfcon.compute.runtimes import start_failure
-from pfcon.compute.words import plain
+from pfcon.compute.words import plain, start_failure
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 
 DATA = Path(__file__).parents[1] / "data" / "docker"

@@ -11,7 +11,8 @@ from pfcon.compute.interruption import Why
 from pfcon.compute.slurm import parsing
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.state import Exit, Seen, Site, Stage, active, ended, stage_of
+from pfcon.compute.slurm.reasons import Exit, Seen, Site
+from pfcon.compute.slurm.state import Stage, active, ended, stage_of
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 
 QUEUE = """\

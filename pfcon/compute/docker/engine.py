@@ -19,12 +19,12 @@ from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
-from pfcon.compute.runtimes import start_failure
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
+from pfcon.compute.words import start_failure
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.kubernetes.spec import MARK_MOUNT
-from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import reading, utc
-from pfcon.compute.words import plain, signal_name
+from pfcon.compute.words import plain, signal_name, start_failure
 
 
 class Stage(Enum):

@@ -33,7 +33,7 @@ from typing import Self
 from pfcon.compute.interruption import Why
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
-from pfcon.compute.slurm.state import Exit
+from pfcon.compute.slurm.reasons import Exit
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.small_files import read_small

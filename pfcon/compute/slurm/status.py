@@ -12,9 +12,10 @@ from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.reasons import Seen, Site
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
-from pfcon.compute.slurm.state import Seen, Stage
+from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
@@ -87,7 +88,7 @@ class Watch:
             row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
         )
         program = LAUNCHERS[self.launcher].program
-        where = state.Site(self.launcher, program, str(self.nodes_folder))
+        where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
         if status is not JobStatus.UNDEFINED:
             return self._keep(folder, spec, status, why, at)

@@ -14,10 +14,9 @@ from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
 from pfcon.compute.interruption import Why, was_killed, was_lost
-from pfcon.compute.runtimes import start_failure
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
-from pfcon.compute.words import exit_message, plain
+from pfcon.compute.words import exit_message, plain, start_failure
 from pfcon.models import JobInfo, JobStatus
 
 _log = logging.getLogger(__name__)
