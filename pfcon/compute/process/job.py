@@ -23,7 +23,8 @@ from pathlib import Path
 
 from pfcon.closing import Closing
 from pfcon.compute.kept_log import log_tail
-from pfcon.compute.process.spec import MARKER, State, outcome, was_interrupted
+from pfcon.compute.process.spec import MARKER
+from pfcon.compute.process.state import State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus

@@ -26,7 +26,8 @@ from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
 TYPE_CHECKING = False  # typing itself would cost each job time and memory
 if TYPE_CHECKING:
-    from pfcon.compute.process.spec import Plan, State
+    from pfcon.compute.process.spec import Plan
+    from pfcon.compute.process.state import State
 
 # Exit statuses of the first process. The child ends with 0 always: to gunicorn, which adopts it where it is the
 # first process of a container, some others mean that a worker can't boot.
