@@ -10,8 +10,8 @@ import pytest
 from pfcon.compute.kubernetes import logs, stuck_timer
 from pfcon.compute.kubernetes.faults import Expired, error_of, plain, status_text
 from pfcon.compute.kubernetes.logs import LOG_BYTES, LogCache, Tail, TokenBucket, last_part, merge
-from pfcon.compute.kubernetes.state import has_ended
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
+from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.kubernetes.watcher import Follower
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 

@@ -9,16 +9,8 @@ from typing import Any
 import pytest
 
 from pfcon.compute.kubernetes.spec import DEADLINE
-from pfcon.compute.kubernetes.state import (
-    NOTE_ANNOTATION,
-    Note,
-    end_pending,
-    has_ended,
-    job_info,
-    note_of,
-    stuck,
-    view_of,
-)
+from pfcon.compute.kubernetes.state import end_pending, job_info, stuck
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, has_ended, note_of, view_of
 from pfcon.models import JobInfo, JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
-from pfcon.compute.kubernetes import lost, state
+from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, TokenBucket, merge
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
-from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer, polls
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
@@ -117,7 +117,7 @@ class KubernetesEngine(ComputeEngine):
             try:
                 job = self._calls.create_job(manifest)
                 self._requests.put(spec.name, spec.request)
-                return state.job_info(state.view_of(job, []), datetime.now(UTC))
+                return state.job_info(views.view_of(job, []), datetime.now(UTC))
             except Absent as fault:
                 raise Refused(f"Kubernetes refuses: {fault}") from fault
             except NoAnswer as fault:
@@ -165,20 +165,20 @@ class KubernetesEngine(ComputeEngine):
 
     def _followed(self, name: str, mine: Mine) -> View | None:
         found = self._watcher.find(name)
-        if found is None or not state.is_job(found[0]) or not mine(state.request_of(found[0])):
+        if found is None or not views.is_job(found[0]) or not mine(views.request_of(found[0])):
             return None
-        self._requests.put(name, state.request_of(found[0]))
-        return state.view_of(*found)
+        self._requests.put(name, views.request_of(found[0]))
+        return views.view_of(*found)
 
     def _look(self, name: str, mine: Mine) -> View:
         """Ask for a job and its pods. Raises Absent."""
         job = self._calls.job(name)
-        if not state.is_job(job):
+        if not views.is_job(job):
             raise Absent(f"there is no job {name}; a Job that is not pfcon's has that name")
         require_mine(
-            name, state.request_of(job), mine, service=state.service_of(job), ended=lambda: state.has_ended(job)
+            name, views.request_of(job), mine, service=views.service_of(job), ended=lambda: views.has_ended(job)
         )
-        return state.view_of(job, self._calls.pods_of(name))
+        return views.view_of(job, self._calls.pods_of(name))
 
     def _overdue(self, view: View) -> str:
         """Why a job has to be ended that can't start; empty where it may, or is given time."""
@@ -216,7 +216,7 @@ class KubernetesEngine(ComputeEngine):
         view = self._look(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
             return
-        if state.note_of(view.job):
+        if views.note_of(view.job):
             self._stop(view)
         else:
             self._end(view, CANCELLED)
@@ -260,7 +260,7 @@ class KubernetesEngine(ComputeEngine):
         A Job's own deadline would do, but then its pods are deleted, with their logs; a pod's deadline leaves them.
         """
         try:
-            for pod in state.unended(view):
+            for pod in views.unended(view):
                 if not pod.terminating:
                     self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
         except (Absent, Refused) as fault:  # it is gone already; or this service may not change pods
@@ -275,10 +275,10 @@ class KubernetesEngine(ComputeEngine):
         try:
             while True:
                 job = self._calls.job(name)
-                if not state.is_job(job) or (uid and job["metadata"]["uid"] != uid):
+                if not views.is_job(job) or (uid and job["metadata"]["uid"] != uid):
                     return
                 if not uid:
-                    require_mine(name, state.request_of(job), mine)
+                    require_mine(name, views.request_of(job), mine)
                     uid = job["metadata"]["uid"]
                     self._watcher.forget(uid)
                     self._calls.delete_job(name, uid)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, time_of
 from pfcon.compute.kubernetes.spec import PODS_ANNOTATION
-from pfcon.compute.kubernetes.state import View, at, conditions, has_ended, note_of, unended, wanted, written_down
+from pfcon.compute.kubernetes.views import View, at, conditions, has_ended, note_of, unended, wanted, written_down
 from pfcon.compute.unreadable import labels_of
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.kubernetes.faults import Expired
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
-from pfcon.compute.kubernetes.state import has_ended
+from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.unreadable import FAULTS, unread
 from pfcon.errors import PfconError
 
