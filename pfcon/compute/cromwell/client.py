@@ -1,4 +1,4 @@
-"""The calls to a Cromwell server ("REST API" in its manual, version v1), each with its errors told as ours."""
+"""The calls to a Cromwell server ("REST API" in its manual, version v1), which translate its errors to ours."""
 
 import json
 import os

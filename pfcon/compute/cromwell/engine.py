@@ -69,7 +69,7 @@ class CromwellEngine(ComputeEngine):
         )
         self._files = TaskFiles(storebase, self._root)
         self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
-        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+        with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
             self._claims.sweep()
 
     @property
@@ -162,7 +162,7 @@ class CromwellEngine(ComputeEngine):
         try:
             stderr = self._files.tail(self._log_paths(workflow)[1], ERROR_LINES, ERROR_BYTES)
         except (Refused, OSError):
-            return ""  # the exit code is told then
+            return ""  # the exit code is reported then
         return state.refusal_of(clean_log(stderr))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
@@ -187,7 +187,7 @@ class CromwellEngine(ComputeEngine):
         return self._paths[workflow]
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns when Cromwell has been told."""
+        """See ComputeEngine. Returns when Cromwell has accepted the request."""
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name, mine)
             workflow = self._tracker.workflow(claim, wait=True)
@@ -216,7 +216,7 @@ class CromwellEngine(ComputeEngine):
     def _stop(self, claim: Claim, workflow: str) -> None:
         """Abort a workflow and wait for its end. Raises Unreachable when that takes too long."""
         deadline = time.monotonic() + self._remove_wait
-        told = False
+        asked = False
         while True:
             try:
                 word = self._tracker.word(claim, workflow)
@@ -224,9 +224,9 @@ class CromwellEngine(ComputeEngine):
                 return
             if word and state.has_ended(word):
                 return
-            if not told:
+            if not asked:
                 self._calls.abort(workflow)
-                told = True
+                asked = True
             elif time.monotonic() > deadline:
                 raise Unreachable(f"Cromwell was told to abort {claim.spec.name}, but it has not ended yet; try again")
             time.sleep(POLL)

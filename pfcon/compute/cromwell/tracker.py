@@ -17,7 +17,7 @@ from pfcon.models import JobSpec, parse_engine_name
 
 _log = logging.getLogger(__name__)
 
-LAG = 10.0  # seconds until a new workflow is certainly told of: Cromwell collects for its queries every second or two
+LAG = 10.0  # seconds until a new workflow is certainly listed: Cromwell collects for its queries every second or two
 LOST = 180.0  # seconds after which a job whose workflow nobody has seen never reached Cromwell
 POLL = 0.2  # seconds
 

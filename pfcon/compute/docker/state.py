@@ -35,7 +35,7 @@ _PHASES = {
 
 
 def phase_of(inspect: dict[str, Any]) -> Phase:
-    """How far the container of an inspect answer is; logs a warning for a state nobody told us of.
+    """How far the container of an inspect answer is; logs a warning for a state that is not documented.
 
     Podman 4.3 calls a container that ran when its machine was reset ``created`` again, but knows when it was started.
     """

@@ -1,4 +1,4 @@
-"""A connection to a Docker API, its errors told as ours. Imports the SDK: import it on first use."""
+"""A connection to a Docker API; its errors are translated to ours. Imports the SDK: import it on first use."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ logging.getLogger(docker.__name__).setLevel(logging.INFO)  # at DEBUG it has a l
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _MAX_ERROR_BODY = 64 * 1024
-_AGAIN = (0.05, 0.1, 0.2, 0.4, None)  # seconds until what failed is read again; the last fault is told
+_AGAIN = (0.05, 0.1, 0.2, 0.4, None)  # seconds until what failed is read again; the last error is raised
 
 
 class _Client(docker.APIClient):
@@ -73,7 +73,7 @@ class ApiCalls:
     """One engine's API, with the calls that its engines share; a subclass adds its own.
 
     Safe across threads, not across a fork. Making one asks the engine for its version.
-    podman: whether it is Podman's service of the API, release: of which version, empty where that was not told.
+    podman: whether it is Podman's service of the API, release: of which version, empty if it did not say.
     where: its address. pid: the process that may use this.
     All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
     """

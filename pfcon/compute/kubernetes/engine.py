@@ -35,9 +35,9 @@ STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
-REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
+REMOVE_WAIT = 90.0  # seconds beyond the grace that the removal of pods may take
 _AT_ONCE = 1  # second, the shortest deadline there is
-_MAX_PODS = 50  # whose logs are told
+_MAX_PODS = 50  # whose logs are returned
 _MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 
 
@@ -131,14 +131,14 @@ class KubernetesEngine(ComputeEngine):
                     raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from fault
 
     def _is_going(self, name: str) -> bool:
-        """Whether a Job is being deleted, or gone by now."""
+        """Whether a Job is being deleted, or has been."""
         try:
             return bool(self._calls.job(name)["metadata"].get("deletionTimestamp"))
         except Absent:
             return True
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. What is told of an active job may be some seconds old: see Watcher.
+        """See ComputeEngine. What is reported of an active job may be some seconds old: see Watcher.
 
         A job that can't start for want of an image or a volume is ended here, after a while.
         """
@@ -188,7 +188,7 @@ class KubernetesEngine(ComputeEngine):
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
 
-        With many active jobs, what is told of one may be a while old: see ``READS_PER_MINUTE``.
+        With many active jobs, what is reported of one may be older: see ``READS_PER_MINUTE``.
         """
         followed = self._followed(name, mine)
         if followed is None:
@@ -212,7 +212,7 @@ class KubernetesEngine(ComputeEngine):
         return tail.text(tail_lines)
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns at once; the job is FAILED when its containers have ended."""
+        """See ComputeEngine. Returns immediately; the job is FAILED when its containers have ended."""
         view = self._look(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
             return
@@ -235,7 +235,7 @@ class KubernetesEngine(ComputeEngine):
             view = self._look(name, mine)
             if reason := lost.why_lost(view):
                 self._end(view, reason, once=True)
-        except PfconError as fault:  # it is gone, or whoever asks for it next sees to it
+        except PfconError as fault:  # it was removed, or whoever asks for it next tries again
             _log.info("job %s, a pod of which is being deleted, can't be ended: %s", name, fault)
 
     def _end(self, view: View, reason: str, *, once: bool = False, unchanged: bool = False) -> JobInfo:
@@ -263,13 +263,13 @@ class KubernetesEngine(ComputeEngine):
             for pod in views.unended(view):
                 if not pod.terminating:
                     self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
-        except (Absent, Refused) as fault:  # it is gone already; or this service may not change pods
+        except (Absent, Refused) as fault:  # it was removed; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
             patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _AT_ONCE}}
             self._calls.patch_job(view.job["metadata"]["name"], patch)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
+        """See ComputeEngine. Returns when the Job and its pods are removed; leaves a Job alone that is not pfcon's."""
         waiting = polls(self._stop_grace + self._remove_wait)
         uid = ""
         try:
@@ -284,7 +284,7 @@ class KubernetesEngine(ComputeEngine):
                     self._calls.delete_job(name, uid)
                 if not next(waiting, False):
                     raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
-        except (Absent, Conflict):  # gone; or gone, and another one has its name
+        except (Absent, Conflict):  # it was removed; or another one has its name
             return
 
     def check(self) -> str:
@@ -296,5 +296,5 @@ class KubernetesEngine(ComputeEngine):
 
 
 def _with_log(view: View) -> list[Pod]:
-    """The pods whose logs are told."""
+    """The pods whose logs are returned."""
     return [pod for pod in view.pods if pod.started][:_MAX_PODS]

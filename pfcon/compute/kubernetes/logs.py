@@ -9,7 +9,7 @@ from pfcon.compute.log import clean_log
 
 LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
 READS_PER_MINUTE = 20  # of active jobs' logs, by all processes together
-BURST = 10  # reads that may come at once
+BURST = 10  # reads that may come at the same time
 _MAX_TEXTS = 512
 _MAX_TEXT = 64 * 1024  # characters
 _INSIDE = bytes(range(0x80, 0xC0))  # of a character in UTF-8
@@ -53,7 +53,7 @@ def last_part(text: str, tail_lines: int, limit: int = LOG_BYTES) -> str:
 def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:
     """The logs of several pods in one, each below its pod's name; of one pod, its log alone.
 
-    All get the same share of the bytes, so that each is told of.
+    All get the same share of the bytes, so that none is left out.
     """
     if len(texts) == 1:
         return last_part(texts[0][1], tail_lines)

@@ -1,7 +1,7 @@
 """Whether a job has lost a pod: one that was deleted before its end, by a drain or by somebody. Pure.
 
 A worker never gets a second pod. Where the server keeps its controller from making one (podFailurePolicy), the Job
-fails; Kubernetes 1.20 makes another at once, so that pfcon has to end the Job itself.
+fails; Kubernetes 1.20 makes another immediately, so that pfcon has to end the Job itself.
 """
 
 from datetime import timedelta
@@ -16,7 +16,7 @@ from pfcon.compute.unreadable import labels_of
 def why_lost(view: View) -> str:
     """Why a job has to be ended a pod of which was deleted, by a drain or by somebody; empty where none was.
 
-    Kubernetes 1.20 replaces such a pod at once. What the controller deletes because the job ends is not lost.
+    Kubernetes 1.20 replaces such a pod immediately. What the controller deletes because the job ends is not lost.
     """
     job = view.job
     ends = has_ended(job) or "FailureTarget" in conditions(job) or note_of(job) or at(view, Stage.FAILED)

@@ -30,7 +30,7 @@ from pfcon.models import JobInfo, JobStatus
 
 _STOP_MARGIN = timedelta(seconds=3)  # beyond the grace, for a pod that is Failed while its container is being ended
 _STOP_PATIENCE = timedelta(seconds=60)  # beyond the grace, for a pod whose node does not report
-_PODLESS = timedelta(seconds=30)  # after which it is told that there is no pod
+_PODLESS = timedelta(seconds=30)  # after which the message says that it has no pod
 
 
 def job_info(view: View, now: datetime) -> JobInfo:
@@ -133,7 +133,7 @@ def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
 
 
 def _patience(view: View) -> timedelta:
-    """How long a container may still be told to run after its grace.
+    """How long a container may still be reported as running after its grace.
 
     Kubelets before 1.22 call a pod Failed first, end its containers then, and never tell of that.
     """

@@ -140,12 +140,12 @@ class JobFolder(Closing):
         finally:
             os.close(control)
 
-    def take_away(self, grave: Path) -> None:
+    def take_away(self, trashed: Path) -> None:
         """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
                 try:
-                    self.path.rename(grave)
+                    self.path.rename(trashed)
                 except OSError as fault:
                     if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise

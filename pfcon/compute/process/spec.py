@@ -20,7 +20,7 @@ BASE_ENV = {
 
 
 class Plan(TypedDict):
-    """What the supervisor is told. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL."""
+    """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL."""
 
     command: str  # as the client wrote it, for messages
     argv: list[str]

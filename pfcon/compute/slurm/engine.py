@@ -80,7 +80,7 @@ class SlurmEngine(ComputeEngine):
             self._settings.cache,
             self._images_in_use,
         )
-        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+        with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
             sweep(self._root)
 
     @property
@@ -92,7 +92,7 @@ class SlurmEngine(ComputeEngine):
         return self._nodes_root / PRIVATE_NAME / name
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Slurm's refusal is told in its own words."""
+        """See ComputeEngine. A refusal has Slurm's own words."""
         with self._storage(f"start {spec.name}"):
             self._storebase.private_dir(FOLDER)
             require_possible(spec, self._site.user())

@@ -80,7 +80,7 @@ done
 class Launcher:
     """program: looked for on the node's PATH; empty where Slurm starts the container. package: who has it in Debian.
 
-    launch: the body of launch.sh. stop: ends the container, also when its launcher is gone. gpus: can give GPUs.
+    launch: the body of launch.sh. stop: ends the container, also when its launcher has ended. gpus: can give GPUs.
     tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
     own_log: its faults go to launcher.log; those of others are in the job's log.
     """

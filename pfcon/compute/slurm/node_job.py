@@ -1,4 +1,4 @@
-"""A job as its node will see it: what launchers and Slurm are told is made from this. Pure."""
+"""A job as its node will see it: what launchers and Slurm get is made from this. Pure."""
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath

@@ -68,13 +68,13 @@ class SwarmCalls(ApiCalls):
         return known
 
     def tasks(self, **filters: str) -> list[dict[str, Any]]:
-        """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of one that is gone."""
+        """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of a removed one."""
         wanted = json.dumps({key: [value] for key, value in filters.items()})
         found: list[dict[str, Any]] = self.get("tasks", filters=wanted)
         return found
 
     def containers_here(self, service_id: str) -> list[dict[str, Any]]:
-        """ContainerList of a service's containers on the manager's own node, also of one that is gone."""
+        """ContainerList of a service's containers on the manager's own node, also of a removed one."""
         wanted = json.dumps({"label": [f"{_SERVICE_LABEL}={service_id}"]})
         found: list[dict[str, Any]] = self.get("containers", "json", all=1, filters=wanted)
         return found

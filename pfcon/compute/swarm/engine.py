@@ -116,7 +116,7 @@ class SwarmEngine(ComputeEngine):
         fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
+        """See ComputeEngine. Ends a job that waits for nodes that were removed, or of which a worker failed."""
         service, tasks = self._find(name, mine)
         killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
         if not state.end_reason(service):
@@ -227,18 +227,18 @@ class SwarmEngine(ComputeEngine):
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Leaves a service alone that is no job of pfcon's.
 
-        Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
+        Raises Unreachable when a node does not say in time that the job has stopped; its service is removed then.
         """
         tasks = [task for task in self._tasks_of(name) if mine(state.request_of_task(task))]
-        gone = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
+        removed = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
         with suppress(Absent):
             service = self._find(name, mine)[0]
             service_id = service["ID"]
-            gone.add(service_id)
+            removed.add(service_id)
             self._calls.remove(service_id)
             self._kill_here(service_id)
         deadline = time.monotonic() + self._stop_grace + self._node_patience
-        while self._remains(name, gone):
+        while self._remains(name, removed):
             if time.monotonic() > deadline:
                 raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
             time.sleep(_POLL)
@@ -246,17 +246,17 @@ class SwarmEngine(ComputeEngine):
     def _kill_here(self, service_id: str) -> None:
         """Spare who waits for a removal the grace, where that can be done: Swarm gives it to every task."""
         for container in self._calls.containers_here(service_id):
-            with suppress(Absent, Conflict):  # it has gone, or runs no more
+            with suppress(Absent, Conflict):  # it was removed, or has ended
                 self._calls.kill(container["Id"])
 
-    def _remains(self, name: str, gone: set[str]) -> bool:
+    def _remains(self, name: str, removed: set[str]) -> bool:
         """Whether services that were removed still have tasks, or containers where they can be seen."""
-        if any(task.get("ServiceID") in gone for task in self._tasks_of(name)):
+        if any(task.get("ServiceID") in removed for task in self._tasks_of(name)):
             return True
-        return any(self._calls.containers_here(service_id) for service_id in gone)
+        return any(self._calls.containers_here(service_id) for service_id in removed)
 
     def _tasks_of(self, name: str) -> list[dict[str, Any]]:
-        """The tasks of all services of a job's name, also of those that are gone."""
+        """The tasks of all services of a job's name, also of removed ones."""
         return self._calls.tasks(label=f"{NAME_LABEL}={name}")
 
     def check(self) -> str:
