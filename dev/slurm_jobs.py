@@ -14,12 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pfcon.compute.slurm.cancelling import Ending
 from pfcon.compute.slurm.commands import Commands, require_tools
-from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.engine import FOLDER
 from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.parsing import queue_command, queue_rows
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.rows import queue_command, queue_rows
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.errors import Absent, ConfigurationError, PfconError
 from pfcon.paths import StoreBase

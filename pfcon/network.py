@@ -6,33 +6,36 @@ from http.client import HTTPException
 from typing import NamedTuple
 
 
-class Silence(NamedTuple):
-    """``reason``: for users, without any address. ``sent``: whether the other side may have got the request.
+class ConnectionFailed(NamedTuple):
+    """What is known of a request that got no answer.
 
-    ``lasting``: trying again won't help.
+    reason: for users, without any address. may_have_arrived: whether the other side may have received the request.
+    lasting: whether trying again can't help.
     """
 
     reason: str
-    sent: bool
+    may_have_arrived: bool
     lasting: bool = False
 
 
-def silence(fault: BaseException) -> Silence:
-    """What a fault of requests, urllib3, botocore, http.client or the operating system means."""
+def explain(fault: BaseException) -> ConnectionFailed:
+    """Explain an error of requests, urllib3, botocore, http.client or the operating system."""
     causes = _causes(fault)
     for cause in causes:
         if isinstance(cause, ConnectionRefusedError | FileNotFoundError | PermissionError | socket.gaierror):
-            return Silence((cause.strerror or "connection refused").lower(), sent=False)
+            return ConnectionFailed((cause.strerror or "connection refused").lower(), may_have_arrived=False)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Silence(f"its certificate is not valid ({cause.verify_message})", sent=False, lasting=True)
+            return ConnectionFailed(
+                f"its certificate is not valid ({cause.verify_message})", may_have_arrived=False, lasting=True
+            )
     names = {type(cause).__name__.removesuffix("Error") for cause in causes}  # the libraries' own
     if "ConnectTimeout" in names:
-        return Silence("no connection in time", sent=False)
+        return ConnectionFailed("no connection in time", may_have_arrived=False)
     if "ReadTimeout" in names or any(isinstance(cause, TimeoutError) for cause in causes):
-        return Silence("no answer in time", sent=True)
+        return ConnectionFailed("no answer in time", may_have_arrived=True)
     if any(isinstance(cause, ConnectionError | HTTPException) for cause in causes):
-        return Silence("the connection broke", sent=True)
-    return Silence("no answer", sent=True)
+        return ConnectionFailed("the connection broke", may_have_arrived=True)
+    return ConnectionFailed("no answer", may_have_arrived=True)
 
 
 def _causes(fault: BaseException) -> list[BaseException]:

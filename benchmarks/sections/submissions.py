@@ -14,7 +14,7 @@ from benchmarks.client import LIMITS, Job
 from benchmarks.faults import Broken
 from benchmarks.report import Row, Table, at_least, median
 from benchmarks.session import NOTHING, Server, Session
-from pfcon.compute.docker.args import create_body
+from pfcon.compute.docker.spec import create_body
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources
 
 TARGET = at_least(0.9)

@@ -40,7 +40,7 @@ class ComputeEngine(ABC):
         """Start a job under ``spec.name`` and return what is known of it, without waiting for its end.
 
         On return the engine has the job: it runs, waits, or has ended already (a command that does not exist
-        gives ``FAILED`` with that message, at once or soon after). A job of the same name and the same ``request``
+        gives ``FAILED`` with that message, immediately or soon after). A job of the same name and the same ``request``
         that was created but never started (a crash in between) is started now. Several workers run at the same time;
         when one fails, the others are ended, and the job has failed for its reason. The command is not the first
         process of its container: what it leaves behind is reaped, and its own signals reach it.
@@ -54,7 +54,7 @@ class ComputeEngine(ABC):
         """Do the slow work that ``schedule`` asked for with ``ImageMissing``: fetch the image.
 
         ``report`` is called with texts of progress for the user. Raises ``Refused`` with the registry's reason
-        when the image can't be had. Repeatable. After ``stop`` was set it ends soon, whatever it raises; it also ends
+        when the image can't be had. Idempotent. After ``stop`` was set it ends soon, whatever it raises; it also ends
         by itself: after ten minutes without progress, or, where the engine shows none, after an hour.
         """
         raise NotImplementedError(f"{self.name} never asks for prepare")
@@ -79,7 +79,7 @@ class ComputeEngine(ABC):
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """Stop a job, keeping it known: soon after, ``info`` is ``FAILED`` with a message that says "cancel".
 
-        Repeatable; no-op on an ended job.
+        Idempotent; no-op on an ended job.
 
         Raises ``Absent`` when there is no such job, or none that is ``mine``. What was looked at is what is stopped,
         and not another job that has taken its name meanwhile.
@@ -87,7 +87,7 @@ class ComputeEngine(ABC):
 
     @abstractmethod
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """Stop a job if it runs and forget it: on return it runs no more and its name is free. Repeatable.
+        """Stop a job if it runs and forget it: on return it runs no more and its name is free. Idempotent.
 
         A job that is absent already is no error; one that is not ``mine`` is left alone, as in ``cancel``.
         """

@@ -25,7 +25,7 @@ def was_killed(code: int, *, oom_killed: bool = False) -> bool:
 
 
 def was_lost(code: int) -> bool:
-    """Whether a container runtime may have found that a container had gone, and not how.
+    """Whether a container runtime may have found that a container had ended, and not how.
 
     That is the end of what ran while its machine was reset, or its runtime killed: Docker 20.10 and CRI-O write 255
     then, with nothing beside it that tells it from a job's own 255, which is rare, so that this counts; Podman -1.

@@ -2,7 +2,7 @@
 
 import os
 
-_BLOCK = 64 * 1024  # bytes that are read at once
+_BLOCK = 64 * 1024  # bytes of one read
 
 
 def tail(file: int, lines: int, most: int) -> bytes:

@@ -13,7 +13,7 @@ class Stop:
         self._interrupt: Callable[[], None] | None = None
 
     def set(self) -> None:
-        """Ask for the end. Repeatable: what could not be interrupted yet is interrupted by a later call."""
+        """Ask for the end. Idempotent: what could not be interrupted yet is interrupted by a later call."""
         self._event.set()
         interrupt = self._interrupt
         if interrupt:

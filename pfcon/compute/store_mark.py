@@ -47,7 +47,7 @@ class StoreMark:
         return self._source
 
     def _sweep(self) -> None:
-        """Remove the marks of processes that are gone for long."""
+        """Remove the marks of processes that ended long ago."""
         with contextlib.suppress(OSError):
             for path in (self._root / MARKS_NAME).iterdir():
                 if time.time() - path.stat().st_mtime > _KEPT:

@@ -4,11 +4,11 @@ from pfcon.errors import Unreachable
 
 
 class NoAnswer(Unreachable):
-    """The engine did not answer at all. ``sent``: whether it may have got the request."""
+    """The engine did not answer at all. ``may_have_arrived``: whether it may have received the request."""
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    def __init__(self, message: str, *, may_have_arrived: bool) -> None:
         super().__init__(message)
-        self.sent = sent
+        self.may_have_arrived = may_have_arrived
 
 
 class MaybeCreated(Unreachable):

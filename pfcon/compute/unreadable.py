@@ -1,6 +1,7 @@
-"""What is told of a job when a part of an engine's answer can't be read: answers change from release to release.
+"""The state of a job when a part of an engine's answer can't be read: answers change from release to release.
 
-Such a part is one job's alone: it makes that job ``undefined``, with a message, and is logged; others are told of.
+Such a part is one job's alone: it makes that job ``undefined``, with a message, and is logged. Others
+are not affected.
 """
 
 import logging

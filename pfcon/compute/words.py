@@ -1,10 +1,32 @@
-"""Words that several engines tell users. Pure."""
+"""What users read of engines, of the runtimes that start containers, and of registries of images. Pure."""
 
+import re
 import signal
 
+from pfcon.errors import Refused
 from pfcon.units import MIB
 
 _MAX_TEXT = 500
+
+# Of runc and crun, as Docker and Podman pass them on; Podman adds a guess of its own, also for mounts. These
+# texts are not part of any API: those that tests/data/docker has recorded are what is relied on here.
+_NO_COMMAND = re.compile(
+    r"exec: \".*\": (?:executable file not found|stat .*: no such file|no such file)|executable file \S+ not found",
+    re.IGNORECASE,
+)
+_NOT_EXECUTABLE = re.compile(
+    r"exec: \".*\": (?:stat .*: )?(?:permission denied|is a directory|not a directory)|exec \S+ exec format error"
+    r"|exec: .*exec format error|open executable: permission denied|exists but it is not executable",
+    re.IGNORECASE,
+)
+# Of registries, through whatever fetches an image.
+_NO_REGISTRY = re.compile(
+    r"connection refused|no such host|i/o timeout|no route to host|network is unreachable|deadline exceeded"
+    r"|Client\.Timeout|TLS handshake|server misbehaving|name resolution",
+    re.IGNORECASE,
+)
+_NO_IMAGE = re.compile(r"manifest unknown|manifest for .* not found|name unknown|not found: manifest", re.IGNORECASE)
+_DENIED = re.compile(r"denied|unauthorized|authentication required|no basic auth", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
@@ -42,3 +64,26 @@ def exit_message(code: int, limit: int, *, oom_killed: bool) -> str:
     else:
         message = f"exit code {code}"
     return message
+
+
+def start_failure(text: str, image: str, command: str) -> str | None:
+    """The message for a job whose command the image does not have or can't run; None for all other reasons."""
+    if _NO_COMMAND.search(text):
+        return f"no such command in image {image}: {command}"
+    if _NOT_EXECUTABLE.search(text):
+        return f"not executable in image {image}: {command}"
+    return None
+
+
+def refusal(image: str, reason: str) -> Refused:
+    """The error for an image that can't be had, with the registry's reason behind ours."""
+    reason = plain(reason)
+    if _NO_REGISTRY.search(reason):
+        why = f"its registry can't be reached ({reason})"
+    elif _NO_IMAGE.search(reason):
+        why = f"its registry does not have it ({reason})"
+    elif _DENIED.search(reason):
+        why = f"its registry denies access, or does not have it ({reason})"
+    else:
+        why = reason
+    return Refused(f"image {image} can't be pulled: {why}")

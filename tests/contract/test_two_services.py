@@ -10,7 +10,7 @@ import pytest
 from support.two_services import PLUGIN, Pair, Service, two_services
 
 from pfcon.compute.docker_api.job import SERVICE_LABEL
-from pfcon.compute.kubernetes.manifest import SERVICE_LABEL as KUBERNETES_LABEL
+from pfcon.compute.kubernetes.spec import SERVICE_LABEL as KUBERNETES_LABEL
 from pfcon.errors import Absent, Conflict, Foreign
 from pfcon.models import JobId, JobStatus, Resources
 from pfcon.paths import StoreBase

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from support.engines import api_client, docker_url
 
-from pfcon.compute.docker.args import container_name
+from pfcon.compute.docker.spec import container_name
 from pfcon.models import JobId, JobKind
 
 KILLED = {"137", "143"}  # exit codes of what was ended from outside

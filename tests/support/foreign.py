@@ -6,9 +6,9 @@ Each function gives, in a context, one that tells whether the object is as it wa
 import contextlib
 from collections.abc import Iterator
 
-from pfcon.compute.docker.args import container_name
+from pfcon.compute.docker.spec import container_name
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
-from pfcon.compute.swarm.args import NAME_LABEL, service_name
+from pfcon.compute.swarm.spec import NAME_LABEL, service_name
 from pfcon.testing.compute.harness import Untouched
 
 from .engines import IMAGE, api_client

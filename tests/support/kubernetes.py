@@ -19,7 +19,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.engine import KubernetesEngine
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, REQUEST_ANNOTATION
+from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, REQUEST_ANNOTATION
 from pfcon.compute.settings import ComputeSettings
 from pfcon.models import JobSpec, User
 from pfcon.paths import JobDir, StoreBase

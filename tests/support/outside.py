@@ -5,10 +5,11 @@ import signal
 
 import psutil
 
-from pfcon.compute.docker.args import container_name
-from pfcon.compute.swarm.args import NAME_LABEL
+from pfcon.compute.docker.spec import container_name
+from pfcon.compute.swarm.spec import NAME_LABEL
 from pfcon.models import JobSpec
 from pfcon.testing.compute.outside import processes_of
+from pfcon.testing.waiting import eventually
 
 from .engines import api_client
 
@@ -22,7 +23,9 @@ def kill_container(url: str, spec: JobSpec, number: signal.Signals) -> None:
 def kill_task(url: str, spec: JobSpec, number: signal.Signals) -> None:
     """Have the node of a Swarm send a signal to the container of a job's task."""
     with api_client(url) as client:
-        (task,) = client.containers(filters={"label": f"{NAME_LABEL}={spec.name}"})
+        filters = {"label": f"{NAME_LABEL}={spec.name}"}
+        assert eventually(lambda: client.containers(filters=filters))  # it is listed a moment after its command begins
+        (task,) = client.containers(filters=filters)
         client.kill(task["Id"], number.value)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
-from pfcon.compute.slurm.submit import COMMENT
+from pfcon.compute.slurm.spec import COMMENT
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness, Untouched

@@ -88,7 +88,7 @@ def test_a_server_in_trouble_is_unreachable(server: FakeCromwell, calls: Cromwel
 def test_nobody_there_is_unreachable_and_nothing_was_sent() -> None:
     with pytest.raises(NoAnswer, match="does not answer: connection refused") as fault:
         CromwellCalls("http://127.0.0.1:1").version()
-    assert not fault.value.sent
+    assert not fault.value.may_have_arrived
 
 
 def test_a_server_that_stays_silent_is_unreachable_and_may_have_heard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_a_server_that_stays_silent_is_unreachable_and_may_have_heard(monkeypatc
         calls = CromwellCalls(f"http://127.0.0.1:{listener.getsockname()[1]}")
         with pytest.raises(NoAnswer, match="no answer in time") as fault:
             calls.submit("x", {}, {})
-    assert fault.value.sent
+    assert fault.value.may_have_arrived
 
 
 class _Page(http.server.BaseHTTPRequestHandler):

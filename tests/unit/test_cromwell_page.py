@@ -9,7 +9,7 @@ import pytest
 import WDL
 from fakes.cromwell_task import read_task
 
-from pfcon.compute.cromwell import wdl
+from pfcon.compute.cromwell import spec as wdl
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines" / "cromwell.md"

@@ -12,7 +12,7 @@ from fakes.cromwell_task import read_task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pfcon.compute.cromwell import wdl
+from pfcon.compute.cromwell import spec as wdl
 from pfcon.compute.cromwell.quoting import shell_word, wdl_string
 from pfcon.errors import Refused
 from pfcon.models import JobId, JobKind, JobSpec

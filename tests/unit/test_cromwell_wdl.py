@@ -9,7 +9,7 @@ import WDL
 from fakes.cromwell_backend import mounts_of
 from fakes.cromwell_task import read_task
 
-from pfcon.compute.cromwell import wdl
+from pfcon.compute.cromwell import spec as wdl
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, Secret, User
 

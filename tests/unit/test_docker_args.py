@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.docker.args import (
+from pfcon.compute.docker.spec import (
     container_name,
     create_body,
     lacks_gpus,

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker_api.faults import error_of, no_answer
-from pfcon.compute.runtimes import start_failure
-from pfcon.compute.words import plain
+from pfcon.compute.words import plain, start_failure
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
@@ -145,7 +144,7 @@ def test_silence_is_unreachable_with_its_reason(cause: Exception, reason: str, s
     fault = no_answer("unix:///x.sock", wrap(cause))
     assert isinstance(fault, Unreachable)
     assert "unix:///x.sock" in str(fault)
-    assert fault.sent is sent
+    assert fault.may_have_arrived is sent
     assert reason in str(fault)
 
 
@@ -154,7 +153,7 @@ def test_a_certificate_that_is_not_valid_is_told() -> None:
     cause.verify_message = "self-signed certificate"
     fault = no_answer("tcp://engine:2376", wrapped(cause))
     assert "certificate is not valid (self-signed certificate)" in str(fault)
-    assert not fault.sent
+    assert not fault.may_have_arrived
 
 
 def test_a_long_text_of_an_engine_is_one_bounded_line() -> None:

@@ -15,8 +15,8 @@ from support.compute import make_harness
 from support.engines import IMAGE, api_client, docker_url, podman_url
 from support.settings import compute_settings, docker_at
 
-from pfcon.compute.docker.args import create_body
 from pfcon.compute.docker.engine import DockerEngine
+from pfcon.compute.docker.spec import create_body
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User

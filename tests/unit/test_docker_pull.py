@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker_api.pull import Progress
-from pfcon.compute.registries import refusal
+from pfcon.compute.words import refusal
 from pfcon.errors import Refused
 
 DATA = Path(__file__).parents[1] / "data" / "docker"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pfcon.compute.docker.args import container_name
-from pfcon.compute.swarm.args import service_name
+from pfcon.compute.docker.spec import container_name
+from pfcon.compute.swarm.spec import service_name
 from pfcon.errors import Refused
 from pfcon.models import JID_MAX_LENGTH, JobId, JobKind, parse_engine_name
 

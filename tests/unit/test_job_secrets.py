@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pfcon.compute.base import all_mounts
-from pfcon.compute.docker.args import create_body
-from pfcon.compute.process.plan import make_plan
+from pfcon.compute.docker.spec import create_body
+from pfcon.compute.process.spec import make_plan
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Secret
 from pfcon.operations import __main__ as operations
 from pfcon.paths import StoreBase

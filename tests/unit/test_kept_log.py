@@ -10,7 +10,7 @@ import pytest
 
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log_writer import KeptLog
-from pfcon.compute.slurm.submit import body
+from pfcon.compute.slurm.spec import body
 from pfcon.testing.waiting import eventually
 
 MOST = 64 * 1024

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pfcon.compute.kubernetes.pods import DELETED
-from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, job_info, view_of
+from pfcon.compute.kubernetes.state import job_info
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, view_of
 from pfcon.models import JobInfo, JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"

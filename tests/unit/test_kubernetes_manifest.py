@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 
 from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.manifest import MARK_MOUNT, argv_of, job_manifest, memory_limit, require_possible
+from pfcon.compute.kubernetes.spec import MARK_MOUNT, argv_of, job_manifest, memory_limit, require_possible
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, Secret, User
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.kubernetes import logs, patience
+from pfcon.compute.kubernetes import logs, stuck_timer
 from pfcon.compute.kubernetes.faults import Expired, error_of, plain, status_text
-from pfcon.compute.kubernetes.logs import LOG_BYTES, Allowance, LastTexts, Tail, last_part, merge
-from pfcon.compute.kubernetes.patience import Patience
-from pfcon.compute.kubernetes.state import has_ended
+from pfcon.compute.kubernetes.logs import LOG_BYTES, LogCache, Tail, TokenBucket, last_part, merge
+from pfcon.compute.kubernetes.stuck_timer import StuckTimer
+from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.kubernetes.watcher import Follower
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 
@@ -134,20 +134,20 @@ def test_logs_of_several_pods_are_told_below_their_names_each_with_its_share() -
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Moves on the clock of allowances and patience, which stands still otherwise; seconds."""
     now = [1000.0]
-    for module in (logs, patience):
+    for module in (logs, stuck_timer):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return lambda seconds: now.append(now.pop() + seconds)
 
 
 def test_an_allowance_is_used_up_and_fills_again(wait: Callable[[float], None]) -> None:
-    allowance = Allowance(per_minute=60, burst=2)
+    allowance = TokenBucket(per_minute=60, burst=2)
     assert [allowance.take() for _ in range(3)] == [True, True, False]
     wait(1.1)
     assert [allowance.take() for _ in range(2)] == [True, False]
 
 
 def test_what_was_taken_in_advance_is_missing_later(wait: Callable[[float], None]) -> None:
-    allowance = Allowance(per_minute=60, burst=2)
+    allowance = TokenBucket(per_minute=60, burst=2)
     assert allowance.take(50)
     wait(48)
     assert not allowance.take()
@@ -156,11 +156,11 @@ def test_what_was_taken_in_advance_is_missing_later(wait: Callable[[float], None
 
 
 def test_an_allowance_shared_by_many_still_gives_something() -> None:
-    assert Allowance(per_minute=1, burst=0.1).take()
+    assert TokenBucket(per_minute=1, burst=0.1).take()
 
 
 def test_the_last_texts_are_bounded() -> None:
-    texts = LastTexts()
+    texts = LogCache()
     for number in range(2000):
         texts.put(str(number), "x" * 100_000 if number == 1999 else "x")
     assert texts.get("0") == ""
@@ -169,20 +169,20 @@ def test_the_last_texts_are_bounded() -> None:
 
 
 def test_patience_ends_with_the_most_telling_reason(wait: Callable[[float], None]) -> None:
-    found = Patience(1.0)
-    assert found.lost_with("u", "not found: the registry says no") == ""
-    assert found.lost_with("u", "not found") == ""
+    found = StuckTimer(1.0)
+    assert found.expired_reason("u", "not found: the registry says no") == ""
+    assert found.expired_reason("u", "not found") == ""
     wait(1.1)
-    assert found.lost_with("u", "not found") == "not found: the registry says no"
-    assert found.lost_with("other", "not found") == ""
+    assert found.expired_reason("u", "not found") == "not found: the registry says no"
+    assert found.expired_reason("other", "not found") == ""
 
 
 def test_patience_begins_anew_with_a_job_that_got_on(wait: Callable[[float], None]) -> None:
-    found = Patience(1.0)
-    found.lost_with("u", "not found")
+    found = StuckTimer(1.0)
+    found.expired_reason("u", "not found")
     wait(1.1)
-    assert found.lost_with("u", "") == ""
-    assert found.lost_with("u", "not found") == ""
+    assert found.expired_reason("u", "") == ""
+    assert found.expired_reason("u", "not found") == ""
 
 
 @pytest.mark.parametrize(

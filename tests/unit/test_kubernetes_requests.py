@@ -10,7 +10,7 @@ from support.kubernetes import CLAIM, NAMESPACE, make_engine
 
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.engine import KubernetesEngine
-from pfcon.compute.kubernetes.manifest import job_manifest
+from pfcon.compute.kubernetes.spec import job_manifest
 from pfcon.models import OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount
 from pfcon.paths import StoreBase
 from pfcon.testing.waiting import eventually

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.kubernetes.manifest import DEADLINE
-from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, has_ended, job_info, note_of, stuck, untold, view_of
+from pfcon.compute.kubernetes.spec import DEADLINE
+from pfcon.compute.kubernetes.state import end_pending, job_info, stuck
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, has_ended, note_of, view_of
 from pfcon.models import JobInfo, JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
@@ -111,10 +112,10 @@ def test_a_cancelled_job_runs_until_its_container_has_had_its_grace() -> None:
 def test_a_note_without_what_should_have_followed_is_noticed() -> None:
     sight = ended_note(changed("memory", 1), "cancelled", 1)
     view = view_of(sight["job"], sight["pods"])
-    assert untold(view)
+    assert end_pending(view)
     assert told(sight, 600).status is JobStatus.STARTED
     sight["pods"][0]["spec"]["activeDeadlineSeconds"] = 1
-    assert not untold(view_of(sight["job"], sight["pods"]))
+    assert not end_pending(view_of(sight["job"], sight["pods"]))
     assert told(sight, 600).status is JobStatus.FAILED
 
 

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.process.plan import BASE_ENV, MARKER, State, make_plan, outcome, refuse, translate, was_interrupted
+from pfcon.compute.process.spec import BASE_ENV, MARKER, make_plan, refuse, translate
+from pfcon.compute.process.state import State, outcome, was_interrupted
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase

@@ -5,16 +5,16 @@ from pathlib import PurePosixPath
 import pytest
 
 from pfcon.compute.base import require_mine
-from pfcon.compute.cromwell import wdl
+from pfcon.compute.cromwell import spec as wdl
 from pfcon.compute.docker_api import job as docker_api
 from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.manifest import SERVICE_LABEL, job_manifest
+from pfcon.compute.kubernetes.spec import SERVICE_LABEL, job_manifest
 from pfcon.compute.signing import KEY_NAME, Signer, is_service_id
-from pfcon.compute.slurm import rows
-from pfcon.compute.slurm.placed import Image, Placed
+from pfcon.compute.slurm import parsing
+from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.settings import SlurmSettings
-from pfcon.compute.slurm.submit import sbatch_words
-from pfcon.compute.swarm import args as swarm
+from pfcon.compute.slurm.spec import sbatch_words
+from pfcon.compute.swarm import spec as swarm
 from pfcon.errors import Foreign
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.paths import StoreBase
@@ -59,11 +59,11 @@ def test_containers_services_and_jobs_are_labelled_with_it() -> None:
 
 @pytest.mark.parametrize("service", ["", ID])
 def test_slurm_s_comment_has_it_behind_the_marker(service: str) -> None:
-    job = Placed.of(spec(), "marker", Image(ROOT, (), "/"), directory=ROOT, root=ROOT, user=(0, 0))
+    job = NodeJob.of(spec(), "marker", Image(ROOT, (), "/"), directory=ROOT, root=ROOT, user=(0, 0))
     words = sbatch_words(spec(service), job, SlurmSettings())
     comment = next(word.partition("=")[2] for word in words if word.startswith("--comment="))
     assert comment == f"pfcon marker {service}".rstrip()
-    row = next(rows.queue_rows(f"7|RUNNING|0|None|N/A|{comment}|"))
+    row = next(parsing.queue_rows(f"7|RUNNING|0|None|N/A|{comment}|"))
     assert row.marker == "marker"
 
 

@@ -10,7 +10,7 @@ import pytest
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
-from pfcon.compute.slurm.placed import Image
+from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused

@@ -19,16 +19,16 @@ from test_slurm_engine import Cluster
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import ORDER
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.placed import Placed
+from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.probe import findings
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
-from pfcon.compute.slurm.submit import body, header
+from pfcon.compute.slurm.spec import body, header
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import still_changes
 from pfcon.testing.waiting import PATIENCE, eventually
 
-STOP = f"stop() {{ {LAUNCHERS[LauncherName.CONTAINER].stop(cast('Placed', None))}; }}\n"
+STOP = f"stop() {{ {LAUNCHERS[LauncherName.CONTAINER].stop(cast('NodeJob', None))}; }}\n"
 FIRST = ("unshare", "-Urmpf", "--mount-proc")  # of its process ids, as in a container
 DEAF = "trap '' TERM; while :; do echo x >>\"$JOB/beat\"; sleep 0.05; done"
 

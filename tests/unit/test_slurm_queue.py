@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.rows import Row
 from pfcon.errors import Unreachable
 from pfcon.testing.waiting import PATIENCE, eventually
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from pfcon.compute.interruption import Why
-from pfcon.compute.slurm import outcome, rows
-from pfcon.compute.slurm.outcome import Exit, Seen, Site
+from pfcon.compute.slurm import parsing
+from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.rows import Row
+from pfcon.compute.slurm.reasons import Exit, Seen, Site
+from pfcon.compute.slurm.state import Stage, active, ended, stage_of
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 
 QUEUE = """\
@@ -62,7 +63,7 @@ OVER = "slurmstepd: error: JobId=7 exceeded memory limit (99 > 64), being killed
 
 
 def test_the_queue_is_read_line_by_line_and_foreign_comments_do_no_harm() -> None:
-    found = {row.id: row for row in rows.queue_rows(QUEUE)}
+    found = {row.id: row for row in parsing.queue_rows(QUEUE)}
     assert found["2"] == Row("2", "FAILED", 3, "NonZeroExitCode", AT, "5fa1")
     assert found["3"].code == -9
     assert (found["4"].state, found["4"].end, found["4"].reason) == ("PENDING", None, "PartitionConfig")
@@ -71,37 +72,37 @@ def test_the_queue_is_read_line_by_line_and_foreign_comments_do_no_harm() -> Non
 
 
 def test_the_exit_codes_of_newer_releases_are_read_too() -> None:
-    found = {row.id: row for row in rows.queue_rows(QUEUE_24)}
+    found = {row.id: row for row in parsing.queue_rows(QUEUE_24)}
     assert found["84"] == Row("84", "FAILED", 3, "NonZeroExitCode", AT, "5fa2")
     assert {number: row.code for number, row in found.items()} == {"83": 0, "84": 3, "85": -9, "86": -11, "87": 0}
     assert not any(row.unread for row in found.values())
 
 
 def test_a_line_that_cannot_be_read_is_one_job_s_alone(caplog: pytest.LogCaptureFixture) -> None:
-    queue = Queue(lambda: rows.queue_rows(ODD), staleness=60)
+    queue = Queue(lambda: parsing.queue_rows(ODD), staleness=60)
     torn, coded, dated = (queue.row(number, "") for number in ("5", "6", "7"))
     assert torn
     assert coded
     assert dated
-    status, message = outcome.active(torn)
+    status, message = active(torn)
     assert status is JobStatus.UNDEFINED
     assert message == "Slurm's answer about the job can't be read: 5|RUNNING"
-    assert outcome.stage_of(coded) is outcome.Stage.ENDED
-    assert outcome.active(dated) == (JobStatus.STARTED, "")
+    assert stage_of(coded) is Stage.ENDED
+    assert active(dated) == (JobStatus.STARTED, "")
     assert "6|FAILED|three" in caplog.text
 
 
 def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
     row = Row("6", "FAILED", unread="6|FAILED|three|")
-    assert outcome.ended(SPEC, Seen(row, None), SITE)[:2] == (
+    assert ended(SPEC, Seen(row, None), SITE)[:2] == (
         JobStatus.FAILED,
         Why("Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|"),
     )
-    assert outcome.ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == Why("exit code 3")
+    assert ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == Why("exit code 3")
 
 
 def test_the_accounting_database_s_odd_code_is_told_of() -> None:
-    row = rows.accounting_row("372", "372|FAILED|?|2026-11-21T08:03:20\n")
+    row = parsing.accounting_row("372", "372|FAILED|?|2026-11-21T08:03:20\n")
     assert row
     assert row.unread
     assert row.state == "FAILED"
@@ -109,18 +110,18 @@ def test_the_accounting_database_s_odd_code_is_told_of() -> None:
 
 @pytest.mark.parametrize(("status", "code"), [(0, 0), (768, 3), (9, -9), (139, -11), (53, -53), (256, 1)])
 def test_a_raw_status_is_an_exit_code_or_a_signal(status: int, code: int) -> None:
-    assert rows.wait_status(status) == code
+    assert parsing.wait_status(status) == code
 
 
 def test_the_accounting_database_tells_who_cancelled() -> None:
     text = "371|COMPLETED|0:0|2026-11-21T08:00:00\n372|CANCELLED by 2001|0:15|2026-11-21T08:03:20\n"
-    assert rows.accounting_row("372", text) == Row("372", "CANCELLED", -15, end=AT, by="2001")
-    assert rows.accounting_row("373", text) is None
+    assert parsing.accounting_row("372", text) == Row("372", "CANCELLED", -15, end=AT, by="2001")
+    assert parsing.accounting_row("373", text) is None
 
 
 def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
-    assert rows.facts(CONFIG) == rows.Facts("22.05.8", "hospital", 5, 20, accounting=True)
-    assert rows.facts("") == rows.Facts("of an unknown version", "", 30, 300, accounting=False)
+    assert parsing.facts(CONFIG) == parsing.Facts("22.05.8", "hospital", 5, 20, accounting=True)
+    assert parsing.facts("") == parsing.Facts("of an unknown version", "", 30, 300, accounting=False)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
     ],
 )
 def test_a_job_that_goes_on_says_what_it_waits_for(state: str, reason: str, status: JobStatus, message: str) -> None:
-    found, told = outcome.active(Row("7", state, reason=reason))
+    found, told = active(Row("7", state, reason=reason))
     assert found is status
     assert message in told
     assert bool(message) == bool(told)
@@ -147,7 +148,7 @@ def test_a_job_that_goes_on_says_what_it_waits_for(state: str, reason: str, stat
 
 def test_an_unknown_state_is_undefined_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert outcome.active(Row("7", "DREAMING"))[0] is JobStatus.UNDEFINED
+        assert active(Row("7", "DREAMING"))[0] is JobStatus.UNDEFINED
     assert "DREAMING" in caplog.text
 
 
@@ -159,7 +160,7 @@ def end(state: str = "", code: int = 0, left: int | None = None, word: str = "",
 def end_of(state: str, code: int, left: int | None, word: str, **seen: Any) -> tuple[JobStatus, Why]:
     row = Row("7", state, code, end=AT, by=seen.pop("by", "")) if state else None
     exit_ = None if left is None else Exit(left, word, AT)
-    status, why, at = outcome.ended(SPEC, Seen(row, exit_, **seen), SITE)
+    status, why, at = ended(SPEC, Seen(row, exit_, **seen), SITE)
     assert at in (AT, None)
     return status, why
 

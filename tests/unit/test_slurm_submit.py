@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.placed import Image, Placed, require_possible
+from pfcon.compute.slurm.node_job import Image, NodeJob, require_possible
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
-from pfcon.compute.slurm.submit import sbatch_words, script
+from pfcon.compute.slurm.spec import sbatch_words, script
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
 
@@ -40,10 +40,10 @@ def spec(**fields: Any) -> JobSpec:
     return JobSpec(name="7", jid=JobId("7"), kind=JobKind.PLUGIN, image="local/pl-test:1", **given)
 
 
-def placed(job: JobSpec) -> Placed:
+def placed(job: JobSpec) -> NodeJob:
     image = Image(PurePosixPath("/store/.pfcon/slurm-images/ab/rootfs"), (("PATH", "/opt/bin:/bin"),), "/work dir")
     directory = PurePosixPath("/store/.pfcon/slurm/.5f")
-    return Placed.of(job, "5f", image, directory=directory, root=PurePosixPath("/store"), user=(2001, 2002))
+    return NodeJob.of(job, "5f", image, directory=directory, root=PurePosixPath("/store"), user=(2001, 2002))
 
 
 def goldens() -> dict[str, str]:

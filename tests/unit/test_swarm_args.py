@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.swarm.args import END_LABEL, NOWHERE, ended_spec, require_possible, service_name, service_spec
+from pfcon.compute.swarm.spec import END_LABEL, NOWHERE, ended_spec, require_possible, service_name, service_spec
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
 

@@ -13,9 +13,9 @@ from support.settings import compute_settings
 
 from pfcon.compute.docker_api.faults import error_of
 from pfcon.compute.docker_api.settings import DockerSettings
-from pfcon.compute.swarm.args import END_LABEL
 from pfcon.compute.swarm.client import SwarmCalls
 from pfcon.compute.swarm.engine import SwarmEngine
+from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobStatus
 

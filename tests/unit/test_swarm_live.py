@@ -10,9 +10,9 @@ from support.compute import make_harness
 from support.engines import IMAGE, api_client, docker_url, swarm_url
 from support.settings import compute_settings, docker_at
 
-from pfcon.compute.swarm.args import NAME_LABEL, service_name, service_spec
 from pfcon.compute.swarm.client import SwarmCalls
 from pfcon.compute.swarm.engine import SwarmEngine
+from pfcon.compute.swarm.spec import NAME_LABEL, service_name, service_spec
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.swarm.args import END_LABEL
+from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, may_be_unstarted, own_tasks, waits_for_node
 from pfcon.models import JobInfo, JobStatus
 

@@ -14,6 +14,7 @@ import pytest
 from pfcon.compute.cromwell import state as cromwell
 from pfcon.compute.docker import state as docker
 from pfcon.compute.kubernetes import state as kubernetes
+from pfcon.compute.kubernetes import views
 from pfcon.compute.kubernetes.watcher import Follower
 from pfcon.compute.swarm import nodes
 from pfcon.compute.swarm import state as swarm
@@ -118,9 +119,9 @@ def test_whatever_is_odd_in_a_pod_the_job_is_told_of(life: str) -> None:
     sight = KUBERNETES[life][-1]
 
     def told(pods: list[Any]) -> JobInfo:
-        view = kubernetes.view_of(sight["job"], pods)
+        view = views.view_of(sight["job"], pods)
         kubernetes.stuck(view)
-        kubernetes.untold(view)
+        kubernetes.end_pending(view)
         return kubernetes.job_info(view, NOW)
 
     assert all_told(spoiled(sight["pods"][:1], 2), told)
@@ -129,7 +130,7 @@ def test_whatever_is_odd_in_a_pod_the_job_is_told_of(life: str) -> None:
 def test_a_pod_that_cannot_be_read_makes_an_active_job_undefined() -> None:
     sight = copy.deepcopy(KUBERNETES["memory"][1])
     sight["pods"][0]["status"]["containerStatuses"] = "none"
-    info = kubernetes.job_info(kubernetes.view_of(sight["job"], sight["pods"]), NOW)
+    info = kubernetes.job_info(views.view_of(sight["job"], sight["pods"]), NOW)
     assert info.status is JobStatus.UNDEFINED
     assert info.message.startswith(f"Kubernetes' answer about pod {sight['pods'][0]['metadata']['name']} can't be read")
 
@@ -140,7 +141,7 @@ def test_whatever_is_odd_in_a_job_of_kubernetes_it_is_told_of() -> None:
 
     def told(job: Any) -> JobInfo:
         job["metadata"] = kept["metadata"]
-        return kubernetes.job_info(kubernetes.view_of(job, sight["pods"]), NOW)
+        return kubernetes.job_info(views.view_of(job, sight["pods"]), NOW)
 
     assert all_told(spoiled(kept, 2), told)
 
@@ -175,14 +176,14 @@ class Calls:
 
 def test_what_cannot_be_read_of_one_job_leaves_the_others_followed() -> None:
     jobs = [{"metadata": {"name": f"job-{number}"}, "spec": {"template": {"spec": {}}}} for number in (1, 2)]
-    follower = Follower("jobs", lambda item: str(item["metadata"]["name"]), kubernetes.has_ended)
+    follower = Follower("jobs", lambda item: str(item["metadata"]["name"]), views.has_ended)
     follower.follow(Calls([jobs[0], {"metadata": "odd"}, "odd", jobs[1]], []), 1)  # type: ignore[arg-type]
     assert [bool(follower.of(f"job-{number}")) for number in (1, 2)] == [True, True]
 
 
 def test_after_an_event_that_cannot_be_read_all_is_listed_anew() -> None:
     job = {"metadata": {"name": "job-1", "resourceVersion": "2"}, "spec": {"template": {"spec": {}}}}
-    follower = Follower("jobs", lambda item: str(item["metadata"]["name"]), kubernetes.has_ended)
+    follower = Follower("jobs", lambda item: str(item["metadata"]["name"]), views.has_ended)
     calls = Calls([], [{"type": "MODIFIED", "object": {"metadata": None}}])
     follower.follow(calls, 1)  # type: ignore[arg-type]
     calls.listed, calls.events = [job], []

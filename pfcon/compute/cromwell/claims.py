@@ -151,15 +151,15 @@ class Claims:
         return claim
 
     def release(self, claim: Claim) -> None:
-        """Free the name of a job that is no more. Its workflow is never taken for a job again. Repeatable."""
+        """Free the name of a removed job. Its workflow is never taken for a job again. Idempotent."""
         (self._directory("removed") / claim.token).touch()
         current = self.get(claim.spec.name)
         if current is None or current.token != claim.token:
             return
-        grave = claim.path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        removed = claim.path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
         with contextlib.suppress(FileNotFoundError):
-            claim.path.rename(grave)
-        shutil.rmtree(grave, ignore_errors=True)
+            claim.path.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def is_removed(self, token: str) -> bool:
         """Whether the job of that token was removed."""

@@ -1,4 +1,4 @@
-"""The calls to a Cromwell server ("REST API" in its manual, version v1), each with its errors told as ours."""
+"""The calls to a Cromwell server ("REST API" in its manual, version v1), which translate its errors to ours."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.unreadable import FAULTS, reading, unread
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, PfconError, Refused, Unreachable
-from pfcon.network import silence
+from pfcon.network import explain
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte
@@ -118,9 +118,9 @@ class CromwellCalls:
                 raw = answer.raw.read(_MAX_ANSWER + 1, decode_content=True)
                 code = answer.status_code
         except (OSError, urllib3.exceptions.HTTPError) as fault:  # requests' errors are OSErrors
-            found = silence(fault)
+            found = explain(fault)
             message = f"Cromwell at {self.where} does not answer: {found.reason}"
-            raise NoAnswer(message, sent=found.sent) from fault
+            raise NoAnswer(message, may_have_arrived=found.may_have_arrived) from fault
         return self._read(code, raw)
 
     def _read(self, code: int, raw: bytes) -> dict[str, Any]:

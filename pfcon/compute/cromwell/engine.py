@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone
-from pfcon.compute.cromwell import state, wdl
+from pfcon.compute.cromwell import state
 from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
 from pfcon.compute.cromwell.description import CromwellSettings
 from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
+from pfcon.compute.cromwell.spec import BACKEND, OPTIONS, REFUSALS, document, labels, require_possible
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.log import clean_log
 from pfcon.compute.per_process import PerProcess
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 REMOVE_WAIT = 90.0  # seconds for an aborted workflow to end; Slurm's KillWait is 30
 _MAX_PATHS = 10_000
-_REFUSED_CODES = tuple(wdl.REFUSALS.values())
+_REFUSED_CODES = tuple(REFUSALS.values())
 
 
 class CromwellEngine(ComputeEngine):
@@ -68,7 +69,7 @@ class CromwellEngine(ComputeEngine):
         )
         self._files = TaskFiles(storebase, self._root)
         self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
-        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+        with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
             self._claims.sweep()
 
     @property
@@ -77,9 +78,9 @@ class CromwellEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises Refused for GPUs, several workers, a user and whatever else Cromwell can't do."""
-        wdl.require_possible(spec)
+        require_possible(spec)
         require_sources(all_mounts(spec), self._storebase.root)
-        source = wdl.document(spec, self._root, self._minutes)
+        source = document(spec, self._root, self._minutes)
         with self._storebase_errors(f"start {spec.name}"):
             there = self._tracker.known(spec.name)
             if there and (there.workflow or there.spec.request != spec.request):
@@ -100,9 +101,9 @@ class CromwellEngine(ComputeEngine):
 
     def _submit(self, claim: Claim, spec: JobSpec, source: str) -> None:
         try:
-            workflow = self._calls.submit(source, wdl.labels(spec, self._root, claim.token), wdl.OPTIONS)
+            workflow = self._calls.submit(source, labels(spec, self._root, claim.token), OPTIONS)
         except NoAnswer as fault:
-            if fault.sent:
+            if fault.may_have_arrived:
                 raise maybe_created(fault) from fault
             self._claims.release(claim)
             raise
@@ -161,7 +162,7 @@ class CromwellEngine(ComputeEngine):
         try:
             stderr = self._files.tail(self._log_paths(workflow)[1], ERROR_LINES, ERROR_BYTES)
         except (Refused, OSError):
-            return ""  # the exit code is told then
+            return ""  # the exit code is reported then
         return state.refusal_of(clean_log(stderr))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
@@ -186,7 +187,7 @@ class CromwellEngine(ComputeEngine):
         return self._paths[workflow]
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns when Cromwell has been told."""
+        """See ComputeEngine. Returns when Cromwell has accepted the request."""
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name, mine)
             workflow = self._tracker.workflow(claim, wait=True)
@@ -215,7 +216,7 @@ class CromwellEngine(ComputeEngine):
     def _stop(self, claim: Claim, workflow: str) -> None:
         """Abort a workflow and wait for its end. Raises Unreachable when that takes too long."""
         deadline = time.monotonic() + self._remove_wait
-        told = False
+        asked = False
         while True:
             try:
                 word = self._tracker.word(claim, workflow)
@@ -223,9 +224,9 @@ class CromwellEngine(ComputeEngine):
                 return
             if word and state.has_ended(word):
                 return
-            if not told:
+            if not asked:
                 self._calls.abort(workflow)
-                told = True
+                asked = True
             elif time.monotonic() > deadline:
                 raise Unreachable(f"Cromwell was told to abort {claim.spec.name}, but it has not ended yet; try again")
             time.sleep(POLL)
@@ -243,10 +244,10 @@ class CromwellEngine(ComputeEngine):
         with self._storebase_errors("remember jobs"):
             self._claims.prepare()
         version = self._calls.version()
-        if wdl.BACKEND not in (backends := self._calls.backends()):
+        if BACKEND not in (backends := self._calls.backends()):
             there = ", ".join(backends) or "none"
             raise Refused(
-                f"Cromwell at {self._calls.where} has no backend {wdl.BACKEND!r} (it has {there}): add it to its "
+                f"Cromwell at {self._calls.where} has no backend {BACKEND!r} (it has {there}): add it to its "
                 "configuration as docs/engines/cromwell.md says"
             )
         return f"Cromwell {version} at {self._calls.where}"

@@ -66,7 +66,7 @@ class TaskFiles:
         return text[-LOG_BYTES:].decode("utf-8", "ignore")
 
     def remove_script(self, stdout: str) -> None:
-        """Remove the script of a task that has ended: the job's environment is in it. Repeatable.
+        """Remove the script of a task that has ended: the job's environment is in it. Idempotent.
 
         stdout: where the task wrote that, beside its script. Raises Refused, OSError.
         """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pfcon.compute.cromwell.wdl import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
+from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
 from pfcon.compute.interruption import Why, was_killed
 from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import exit_message, plain
@@ -31,15 +31,15 @@ METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
 
 CANCELLED = "cancelled"
 _MAX_CAUSES = 10
-# The exit code that Cromwell itself writes for a task that has gone without one (``exit-code-timeout-seconds``;
-# DispatchedConfigAsyncJobExecutionActor in its source). A task's own 79 can't be told from it, and counts.
+# The exit code that Cromwell itself writes for a task that has ended without one (``exit-code-timeout-seconds``;
+# DispatchedConfigAsyncJobExecutionActor in its source). A task's own 79 can't be distinguished from it, and counts.
 _GONE = 79
 # What it says of a task that its backend has ended, in releases up to 51 and since (its CHANGELOG.md, 52).
 _ENDED_BY_BACKEND = re.compile(r"aborted from outside Cromwell|compute backend terminated the job")
 
 
 def status_of(text: str) -> tuple[JobStatus, str]:
-    """Our status for Cromwell's, and a message; logs a warning for one that nobody told us of."""
+    """Our status for Cromwell's, and a message; logs a warning for one that is not documented."""
     if text not in _STATUSES:
         _log.warning("Cromwell tells the unknown status %r", text)
     return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell calls the workflow {plain(text)}"))
@@ -95,13 +95,13 @@ def _last_call(metadata: dict[str, Any]) -> dict[str, Any]:
 def _causes(failures: list[dict[str, Any]]) -> Iterator[str]:
     """The innermost messages of nested failures: those around them only say that something has failed."""
     waiting = list(reversed(failures))
-    told = 0
-    while waiting and told < _MAX_CAUSES:
+    count = 0
+    while waiting and count < _MAX_CAUSES:
         failure = waiting.pop()
         if causes := failure.get("causedBy"):
             waiting += reversed(causes)
         elif message := failure.get("message"):
-            told += 1
+            count += 1
             yield plain(str(message))
 
 
@@ -124,10 +124,10 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: s
         return Why(_refusal_message(refusal, spec))
     limit, late = mib_to_bytes(spec.resources.memory or 0), _time_message(end, minutes)
     reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
-    return Why((reason or "Cromwell tells no reason") + late, _gone(end) and not late)
+    return Why((reason or "Cromwell tells no reason") + late, _lost(end) and not late)
 
 
-def _gone(end: End) -> bool:
+def _lost(end: End) -> bool:
     """Whether a job was killed, or its backend has lost it."""
     if end.code is not None and (end.code == _GONE or was_killed(end.code)):
         return True

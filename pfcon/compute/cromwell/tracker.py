@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pfcon.compute.base import Mine, anyone, require_mine
-from pfcon.compute.cromwell import wdl
 from pfcon.compute.cromwell.claims import REMEMBERED, Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
+from pfcon.compute.cromwell.spec import CLAIM_LABEL, NAME_LABEL, REQUEST_LABEL, STORE_LABEL, store_id
 from pfcon.compute.signing import Signer
 from pfcon.errors import Absent, Conflict
 from pfcon.models import JobSpec, parse_engine_name
 
 _log = logging.getLogger(__name__)
 
-LAG = 10.0  # seconds until a new workflow is certainly told of: Cromwell collects for its queries every second or two
+LAG = 10.0  # seconds until a new workflow is certainly listed: Cromwell collects for its queries every second or two
 LOST = 180.0  # seconds after which a job whose workflow nobody has seen never reached Cromwell
 POLL = 0.2  # seconds
 
@@ -53,10 +53,10 @@ class Tracker:
         claim = self._claims.get(name)
         if claim is not None:
             return claim
-        wanted = {wdl.NAME_LABEL: name, wdl.STORE_LABEL: wdl.store_id(self._root)}
+        wanted = {NAME_LABEL: name, STORE_LABEL: store_id(self._root)}
         since = datetime.fromtimestamp(time.time() - REMEMBERED, UTC)
         for found in self._calls().find(wanted, since.isoformat(timespec="milliseconds")):
-            token, request = found.labels.get(wdl.CLAIM_LABEL, ""), found.labels.get(wdl.REQUEST_LABEL, "")
+            token, request = found.labels.get(CLAIM_LABEL, ""), found.labels.get(REQUEST_LABEL, "")
             if not self._signer.has_signed(name, request):
                 continue  # by somebody else who may give Cromwell workflows and knows the labels
             if token and not self._claims.is_removed(token):
@@ -82,25 +82,25 @@ class Tracker:
         for as long as a workflow may be there that Cromwell does not tell of yet.
         """
         while not (workflow := claim.workflow):
-            told = self._told(claim)  # before it is asked: its answer may take long
-            if found := self._calls().find({wdl.CLAIM_LABEL: claim.token}):
+            listed = self._must_be_listed(claim)  # before it is asked: its answer may take long
+            if found := self._calls().find({CLAIM_LABEL: claim.token}):
                 claim.set_workflow(found[0].id)
                 return found[0].id
-            if not wait or told:
+            if not wait or listed:
                 return ""
             time.sleep(POLL)
         return workflow
 
     def word(self, claim: Claim, workflow: str) -> str:
         """Cromwell's status of a workflow; empty when it does not tell of it yet. Raises Absent when it should."""
-        told = self._told(claim)  # before it is asked: its answer may take long
+        listed = self._must_be_listed(claim)  # before it is asked: its answer may take long
         try:
             return self._calls().status(workflow) if workflow else ""
         except Absent:
-            if told:
+            if listed:
                 raise
             return ""
 
-    def _told(self, claim: Claim) -> bool:
+    def _must_be_listed(self, claim: Claim) -> bool:
         """Whether Cromwell would tell of the job's workflow by now, if there is one."""
         return time.time() - claim.submission()[1] > self._lag

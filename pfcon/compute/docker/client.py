@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
-from pfcon.compute.docker_api.client import ApiCalls, told
+from pfcon.compute.docker_api.client import ApiCalls, translating_errors
 from pfcon.compute.docker_api.init import lacking
 from pfcon.compute.docker_api.init import missing_of_docker as missing_of_docker_init
 from pfcon.errors import Refused
@@ -25,45 +25,45 @@ class DockerCalls(ApiCalls):
 
     def create(self, name: str, body: dict[str, Any]) -> str:
         """ContainerCreate; gives the Id."""
-        with told(self.where, verdict=True):
+        with translating_errors(self.where, verdict=True):
             create: Callable[..., dict[str, str]] = self._client.create_container_from_config
             return create(body, name)["Id"]
 
     def start(self, container: str) -> None:
         """ContainerStart; no-op on a running one."""
-        with told(self.where, verdict=True):
+        with translating_errors(self.where, verdict=True):
             self._client.start(container)
 
     def stop(self, container: str, grace: int) -> None:
         """ContainerStop: SIGTERM, and SIGKILL after ``grace`` seconds. Returns when it has stopped."""
-        with told(self.where):
+        with translating_errors(self.where):
             self._client.stop(container, timeout=grace)  # the SDK waits for its answer that much longer
 
     def unpause(self, container: str) -> None:
         """ContainerUnpause."""
-        with told(self.where):
+        with translating_errors(self.where):
             self._client.unpause(container)
 
     def remove(self, container: str) -> None:
         """ContainerDelete, killing it and with its anonymous volumes."""
-        with told(self.where):
+        with translating_errors(self.where):
             self._client.remove_container(container, force=True, v=True)
 
     def put_archive(self, container: str, tar: bytes) -> None:
         """PutContainerArchive at the root."""
-        with told(self.where):
+        with translating_errors(self.where):
             self._client.put_archive(container, "/", tar)
 
     def mountpoint(self, volume: str) -> str:
         """Where a volume lies on the engine's host (VolumeInspect)."""
-        with told(self.where):
+        with translating_errors(self.where):
             return str(self._client.inspect_volume(volume)["Mountpoint"])
 
     def unlimited(self) -> list[str]:
         """Which of cpu, memory and pids the engine can't limit; see ``limits``."""
         if not self.podman:
             return missing_of_docker(self.get("info"))
-        with told(self.where):
+        with translating_errors(self.where):
             version = self._client.version()["Components"][0]["Details"]["APIVersion"]
             with self._ask("GET", f"/v{version}/libpod/info") as answer:
                 return missing_of_podman(json.loads(answer.read()))
@@ -87,6 +87,6 @@ class DockerCalls(ApiCalls):
 
     def labelled(self, label: str) -> list[dict[str, Any]]:
         """ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
-        with told(self.where):
+        with translating_errors(self.where):
             listed = self._client.containers(filters={"label": label})
         return [self.inspect(container["Id"]) for container in listed]

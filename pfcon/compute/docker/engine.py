@@ -9,21 +9,22 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
-from pfcon.compute.docker import args, limits, notes, state
+from pfcon.compute.docker import limits, notes, state
 from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
+from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
-from pfcon.compute.runtimes import start_failure
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
+from pfcon.compute.words import start_failure
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
@@ -78,12 +79,12 @@ class DockerEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
-        args.require_possible(spec)
+        require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
         self._calls.require_new_enough()
         try:
             image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
-            body = args.create_body(spec, self._storebase(spec.image), image_user)
+            body = create_body(spec, self._storebase(spec.image), image_user)
             container = self._create_or_find(spec, body)
         except Absent as fault:
             if "image" not in str(fault).lower():
@@ -96,7 +97,7 @@ class DockerEngine(ComputeEngine):
         until = time.monotonic() + _NAME_WAIT
         while True:
             try:
-                return self._create(args.container_name(spec.name), body)
+                return self._create(container_name(spec.name), body)
             except Conflict as conflict:
                 found = self._find_unstarted(spec, conflict)
                 if found:
@@ -111,7 +112,7 @@ class DockerEngine(ComputeEngine):
         try:
             return self._calls.create(name, body)
         except NoAnswer as fault:
-            if fault.sent:
+            if fault.may_have_arrived:
                 raise maybe_created(fault) from fault
             raise
         except Refused as fault:
@@ -125,7 +126,7 @@ class DockerEngine(ComputeEngine):
 
         Waits for a moment, because whoever created it may be about to start it.
         """
-        name = args.container_name(spec.name)
+        name = container_name(spec.name)
         for _ in range(_START_LOOKS):
             try:
                 found = self._calls.inspect(name)
@@ -141,7 +142,7 @@ class DockerEngine(ComputeEngine):
 
     def _start(self, spec: JobSpec, container: str) -> JobInfo:
         try:
-            if spec.resources.gpus and args.lacks_gpus(self._calls.inspect(container)):
+            if spec.resources.gpus and lacks_gpus(self._calls.inspect(container)):
                 raise Refused("gpu_limit: this container engine does not give GPUs to jobs")
             self._calls.start(container)
         except NoAnswer as fault:
@@ -181,7 +182,7 @@ class DockerEngine(ComputeEngine):
         return state.job_info(name, found, datetime.now(UTC), self._note(found))
 
     def _find(self, name: str, mine: Mine = anyone) -> dict[str, Any]:
-        container = args.container_name(name)
+        container = container_name(name)
         found = self._calls.inspect(container)
         if not state.is_job(found, container):
             raise Absent(f"there is no job {name}; a container that is not pfcon's has that name")

@@ -3,7 +3,7 @@
 Labels can't be changed once a container exists, and an exit code does not tell who sent the signal; Podman does not
 even remember why a container could not be started. A small file in the container's own file system does: it lasts as
 long as the container, and every worker, also after a restart, reads it. A job that writes such a file itself only
-changes what is told of its own failure.
+changes what is reported of its own failure.
 """
 
 import io
@@ -33,7 +33,7 @@ def leave(calls: "DockerCalls", container: str, text: str) -> None:
 
 
 def read(calls: "DockerCalls", container: str) -> str | None:
-    """The note in a container, None where there is none, or none to be read as when a mount's source has gone.
+    """The note in a container, None if it has none, or it can't be read, as when a mount's source is missing.
 
     Raises Unreachable. Asks for the file's status first: that is ten times as cheap as its archive.
     """

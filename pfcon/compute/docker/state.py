@@ -7,9 +7,8 @@ from typing import Any
 from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
 from pfcon.compute.interruption import Why, was_killed, was_lost
-from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import labels_of, reading
-from pfcon.compute.words import exit_message, plain
+from pfcon.compute.words import exit_message, plain, start_failure
 from pfcon.models import JobInfo, JobStatus
 
 _log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ _PHASES = {
 
 
 def phase_of(inspect: dict[str, Any]) -> Phase:
-    """How far the container of an inspect answer is; logs a warning for a state nobody told us of.
+    """How far the container of an inspect answer is; logs a warning for a state that is not documented.
 
     Podman 4.3 calls a container that ran when its machine was reset ``created`` again, but knows when it was started.
     """

@@ -1,4 +1,4 @@
-"""A connection to a Docker API, its errors told as ours. Imports the SDK: import it on first use."""
+"""A connection to a Docker API; its errors are translated to ours. Imports the SDK: import it on first use."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ logging.getLogger(docker.__name__).setLevel(logging.INFO)  # at DEBUG it has a l
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _MAX_ERROR_BODY = 64 * 1024
-_AGAIN = (0.05, 0.1, 0.2, 0.4, None)  # seconds until what failed is read again; the last fault is told
+_AGAIN = (0.05, 0.1, 0.2, 0.4, None)  # seconds until what failed is read again; the last error is raised
 
 
 class _Client(docker.APIClient):
@@ -57,7 +57,7 @@ class _Client(docker.APIClient):
 
 
 @contextmanager
-def told(where: str, *, verdict: bool = False) -> Iterator[None]:
+def translating_errors(where: str, *, verdict: bool = False) -> Iterator[None]:
     """The one place that turns faults of the SDK and of connections into our errors (see ``faults``)."""
     try:
         yield
@@ -73,7 +73,7 @@ class ApiCalls:
     """One engine's API, with the calls that its engines share; a subclass adds its own.
 
     Safe across threads, not across a fork. Making one asks the engine for its version.
-    podman: whether it is Podman's service of the API, release: of which version, empty where that was not told.
+    podman: whether it is Podman's service of the API, release: of which version, empty if it did not say.
     where: its address. pid: the process that may use this.
     All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
     """
@@ -100,7 +100,7 @@ class ApiCalls:
         self._options = options
         with _Client(version=DEFAULT_DOCKER_API_VERSION, **options) as probe:
             self._ask = self._asker(probe)
-            with told(self.where):
+            with translating_errors(self.where):
                 served, self.podman, self.release = self._served()
         # compare_version is positive when its second argument is the newer one.
         newer = compare_version(DEFAULT_DOCKER_API_VERSION, served) > 0
@@ -149,7 +149,7 @@ class ApiCalls:
         if query:
             target += "?" + urlencode(query)
         for pause in _AGAIN:
-            with told(self.where), self._ask(method, target) as answer:
+            with translating_errors(self.where), self._ask(method, target) as answer:
                 if answer.status < 400:
                     yield answer
                     return
@@ -179,7 +179,7 @@ class ApiCalls:
 
     def image_user(self, image: str) -> str:
         """The user that an image names, ``""`` for none. Raises Absent for an absent image."""
-        with told(self.where):
+        with translating_errors(self.where):
             inspect: Callable[..., dict[str, Any]] = self._client.inspect_image
             return (inspect(image).get("Config") or {}).get("User") or ""
 
@@ -198,7 +198,7 @@ class ApiCalls:
         """
         line = Line()
         with (
-            told(self.where),
+            translating_errors(self.where),
             _Client(version=self.api_version, **self._options) as client,
             stop.interrupting(line.cut),
         ):
@@ -210,7 +210,7 @@ class ApiCalls:
 
     def product(self) -> str:
         """Name and version of the engine, and of the API that is spoken with it."""
-        with told(self.where):
+        with translating_errors(self.where):
             version = self._client.version()
         return f"{_product(version)} {version['Version']} (API {self.api_version})"
 

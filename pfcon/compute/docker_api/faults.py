@@ -8,7 +8,7 @@ import re
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
-from pfcon.network import silence
+from pfcon.network import explain
 
 _TRANSIENT = re.compile(
     r"no space left|too many open files|temporarily unavailable|cannot allocate memory|connection refused"
@@ -39,5 +39,8 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:
     """Our error for a request that got no answer, from whatever library was asked."""
-    found = silence(fault)
-    return NoAnswer(f"the container engine at {where} does not answer: {found.reason}", sent=found.sent)
+    found = explain(fault)
+    return NoAnswer(
+        f"the container engine at {where} does not answer: {found.reason}",
+        may_have_arrived=found.may_have_arrived,
+    )

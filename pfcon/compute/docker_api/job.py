@@ -36,7 +36,7 @@ def labels(spec: JobSpec) -> dict[str, str]:
 
 
 def needs_image_user(user: User | None) -> bool:
-    """Whether ``user_text`` has to be told the image's User: a group alone can't be said to a Docker API."""
+    """Whether ``user_text`` needs the image's User: a Docker API accepts no group alone."""
     return user is not None and user.uid is None and user.gid is not None
 
 

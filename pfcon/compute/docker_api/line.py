@@ -34,7 +34,7 @@ class Line:
         return get
 
     def cut(self) -> None:
-        """End every wait on these connections: it fails at once. Repeatable."""
+        """End every wait on these connections: it fails immediately. Idempotent."""
         for connection in self._connections:
             line = connection.sock
             if line is not None:

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.faults import error_of, no_answer, status_text
-from pfcon.compute.kubernetes.manifest import CONTAINER
+from pfcon.compute.kubernetes.spec import CONTAINER
 from pfcon.errors import Unreachable
 
 Json = dict[str, Any]

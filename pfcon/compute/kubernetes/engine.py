@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
-from pfcon.compute.kubernetes import lost, state
+from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, Allowance, LastTexts, Tail, merge
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
-from pfcon.compute.kubernetes.patience import Patience, polls
+from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, TokenBucket, merge
 from pfcon.compute.kubernetes.pods import Pod
-from pfcon.compute.kubernetes.state import NOTE_ANNOTATION, Note, View
+from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
+from pfcon.compute.kubernetes.stuck_timer import StuckTimer, polls
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
@@ -35,9 +35,9 @@ STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
-REMOVE_WAIT = 90.0  # seconds beyond the grace that pods may take to be gone
+REMOVE_WAIT = 90.0  # seconds beyond the grace that the removal of pods may take
 _AT_ONCE = 1  # second, the shortest deadline there is
-_MAX_PODS = 50  # whose logs are told
+_MAX_PODS = 50  # whose logs are returned
 _MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 
 
@@ -75,11 +75,11 @@ class KubernetesEngine(ComputeEngine):
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
         self._remove_wait = remove_wait
-        self._patience = Patience(stuck_grace)
+        self._patience = StuckTimer(stuck_grace)
         self._mark = StoreMark(storebase_mount)
-        self._reads = Allowance(READS_PER_MINUTE / processes, BURST / processes)
-        self._texts = LastTexts()
-        self._requests = LastTexts()  # by the names of the jobs that are the service's own
+        self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
+        self._texts = LogCache()
+        self._requests = LogCache()  # by the names of the jobs that are the service's own
         self._lock = threading.Lock()
         self._connected: tuple[KubernetesCalls, Watcher] | None = None
 
@@ -117,11 +117,11 @@ class KubernetesEngine(ComputeEngine):
             try:
                 job = self._calls.create_job(manifest)
                 self._requests.put(spec.name, spec.request)
-                return state.job_info(state.view_of(job, []), datetime.now(UTC))
+                return state.job_info(views.view_of(job, []), datetime.now(UTC))
             except Absent as fault:
                 raise Refused(f"Kubernetes refuses: {fault}") from fault
             except NoAnswer as fault:
-                if fault.sent:
+                if fault.may_have_arrived:
                     raise maybe_created(fault) from fault
                 raise
             except Conflict as fault:
@@ -131,26 +131,26 @@ class KubernetesEngine(ComputeEngine):
                     raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from fault
 
     def _is_going(self, name: str) -> bool:
-        """Whether a Job is being deleted, or gone by now."""
+        """Whether a Job is being deleted, or has been."""
         try:
             return bool(self._calls.job(name)["metadata"].get("deletionTimestamp"))
         except Absent:
             return True
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. What is told of an active job may be some seconds old: see Watcher.
+        """See ComputeEngine. What is reported of an active job may be some seconds old: see Watcher.
 
         A job that can't start for want of an image or a volume is ended here, after a while.
         """
         followed = self._followed(name, mine)
         if followed is not None:
             info = state.job_info(followed, datetime.now(UTC))
-            asks = state.untold(followed) or lost.why_lost(followed) or lost.unmarked(followed)
+            asks = state.end_pending(followed) or lost.why_lost(followed) or lost.unmarked(followed)
             if not info.status.final and not asks and not self._overdue(followed):
                 return info
         view = self._look(name, mine)
         info = state.job_info(view, datetime.now(UTC))
-        if state.untold(view):  # whoever noted its end was cut off
+        if state.end_pending(view):  # whoever noted its end was cut off
             self._stop(view)
         elif reason := lost.why_lost(view):
             info = self._end(view, reason, once=True)
@@ -165,30 +165,30 @@ class KubernetesEngine(ComputeEngine):
 
     def _followed(self, name: str, mine: Mine) -> View | None:
         found = self._watcher.find(name)
-        if found is None or not state.is_job(found[0]) or not mine(state.request_of(found[0])):
+        if found is None or not views.is_job(found[0]) or not mine(views.request_of(found[0])):
             return None
-        self._requests.put(name, state.request_of(found[0]))
-        return state.view_of(*found)
+        self._requests.put(name, views.request_of(found[0]))
+        return views.view_of(*found)
 
     def _look(self, name: str, mine: Mine) -> View:
         """Ask for a job and its pods. Raises Absent."""
         job = self._calls.job(name)
-        if not state.is_job(job):
+        if not views.is_job(job):
             raise Absent(f"there is no job {name}; a Job that is not pfcon's has that name")
         require_mine(
-            name, state.request_of(job), mine, service=state.service_of(job), ended=lambda: state.has_ended(job)
+            name, views.request_of(job), mine, service=views.service_of(job), ended=lambda: views.has_ended(job)
         )
-        return state.view_of(job, self._calls.pods_of(name))
+        return views.view_of(job, self._calls.pods_of(name))
 
     def _overdue(self, view: View) -> str:
         """Why a job has to be ended that can't start; empty where it may, or is given time."""
         stuck = state.stuck(view)
-        return self._patience.lost_with(view.uid, stuck.message if stuck else "")
+        return self._patience.expired_reason(view.uid, stuck.message if stuck else "")
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
 
-        With many active jobs, what is told of one may be a while old: see ``READS_PER_MINUTE``.
+        With many active jobs, what is reported of one may be older: see ``READS_PER_MINUTE``.
         """
         followed = self._followed(name, mine)
         if followed is None:
@@ -212,11 +212,11 @@ class KubernetesEngine(ComputeEngine):
         return tail.text(tail_lines)
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns at once; the job is FAILED when its containers have ended."""
+        """See ComputeEngine. Returns immediately; the job is FAILED when its containers have ended."""
         view = self._look(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
             return
-        if state.note_of(view.job):
+        if views.note_of(view.job):
             self._stop(view)
         else:
             self._end(view, CANCELLED)
@@ -235,7 +235,7 @@ class KubernetesEngine(ComputeEngine):
             view = self._look(name, mine)
             if reason := lost.why_lost(view):
                 self._end(view, reason, once=True)
-        except PfconError as fault:  # it is gone, or whoever asks for it next sees to it
+        except PfconError as fault:  # it was removed, or whoever asks for it next tries again
             _log.info("job %s, a pod of which is being deleted, can't be ended: %s", name, fault)
 
     def _end(self, view: View, reason: str, *, once: bool = False, unchanged: bool = False) -> JobInfo:
@@ -247,10 +247,10 @@ class KubernetesEngine(ComputeEngine):
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
-        if once or not any(pod.begun or pod.placed for pod in view.pods):
+        if once or not any(pod.started or pod.scheduled for pod in view.pods):
             patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
-        if state.untold(ended):
+        if state.end_pending(ended):
             self._stop(ended)
         return state.job_info(ended, datetime.now(UTC))
 
@@ -260,31 +260,31 @@ class KubernetesEngine(ComputeEngine):
         A Job's own deadline would do, but then its pods are deleted, with their logs; a pod's deadline leaves them.
         """
         try:
-            for pod in state.unended(view):
-                if not pod.told:
+            for pod in views.unended(view):
+                if not pod.terminating:
                     self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
-        except (Absent, Refused) as fault:  # it is gone already; or this service may not change pods
+        except (Absent, Refused) as fault:  # it was removed; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
             patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _AT_ONCE}}
             self._calls.patch_job(view.job["metadata"]["name"], patch)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns when the Job and its pods are gone; leaves a Job alone that is not pfcon's."""
+        """See ComputeEngine. Returns when the Job and its pods are removed; leaves a Job alone that is not pfcon's."""
         waiting = polls(self._stop_grace + self._remove_wait)
         uid = ""
         try:
             while True:
                 job = self._calls.job(name)
-                if not state.is_job(job) or (uid and job["metadata"]["uid"] != uid):
+                if not views.is_job(job) or (uid and job["metadata"]["uid"] != uid):
                     return
                 if not uid:
-                    require_mine(name, state.request_of(job), mine)
+                    require_mine(name, views.request_of(job), mine)
                     uid = job["metadata"]["uid"]
                     self._watcher.forget(uid)
                     self._calls.delete_job(name, uid)
                 if not next(waiting, False):
                     raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
-        except (Absent, Conflict):  # gone; or gone, and another one has its name
+        except (Absent, Conflict):  # it was removed; or another one has its name
             return
 
     def check(self) -> str:
@@ -296,5 +296,5 @@ class KubernetesEngine(ComputeEngine):
 
 
 def _with_log(view: View) -> list[Pod]:
-    """The pods whose logs are told."""
-    return [pod for pod in view.pods if pod.begun][:_MAX_PODS]
+    """The pods whose logs are returned."""
+    return [pod for pod in view.pods if pod.started][:_MAX_PODS]

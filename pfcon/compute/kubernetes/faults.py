@@ -6,7 +6,7 @@ from typing import Any
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
-from pfcon.network import silence
+from pfcon.network import explain
 
 
 class Expired(Unreachable):
@@ -40,5 +40,5 @@ def error_of(status: int, text: str) -> PfconError:
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:
     """Our error for a request that got no answer."""
-    found = silence(fault)
-    return NoAnswer(f"Kubernetes at {where} does not answer: {found.reason}", sent=found.sent)
+    found = explain(fault)
+    return NoAnswer(f"Kubernetes at {where} does not answer: {found.reason}", may_have_arrived=found.may_have_arrived)

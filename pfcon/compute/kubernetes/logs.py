@@ -9,7 +9,7 @@ from pfcon.compute.log import clean_log
 
 LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
 READS_PER_MINUTE = 20  # of active jobs' logs, by all processes together
-BURST = 10  # reads that may come at once
+BURST = 10  # reads that may come at the same time
 _MAX_TEXTS = 512
 _MAX_TEXT = 64 * 1024  # characters
 _INSIDE = bytes(range(0x80, 0xC0))  # of a character in UTF-8
@@ -53,7 +53,7 @@ def last_part(text: str, tail_lines: int, limit: int = LOG_BYTES) -> str:
 def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:
     """The logs of several pods in one, each below its pod's name; of one pod, its log alone.
 
-    All get the same share of the bytes, so that each is told of.
+    All get the same share of the bytes, so that none is left out.
     """
     if len(texts) == 1:
         return last_part(texts[0][1], tail_lines)
@@ -62,35 +62,35 @@ def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:
     return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
 
 
-class Allowance:
-    """How many reads may be made now: a store that fills by the minute (a token bucket)."""
+class TokenBucket:
+    """Limits how many reads are made: ``per_minute`` on average, ``burst`` at a time. Thread-safe."""
 
     def __init__(self, per_minute: float, burst: float) -> None:
         self._rate, self._burst = per_minute / 60, max(1.0, burst)
-        self._there, self._at = self._burst, time.monotonic()
+        self._tokens, self._at = self._burst, time.monotonic()
         self._lock = threading.Lock()
 
     def take(self, count: int = 1) -> bool:
-        """Whether ``count`` more may be made together; where that is more than there are, later ones wait for it."""
+        """Whether ``count`` reads may be made now, together; more than the bucket holds are paid for by later ones."""
         with self._lock:
             now = time.monotonic()
-            self._there = min(self._burst, self._there + (now - self._at) * self._rate)
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
             self._at = now
-            if self._there < 1:
+            if self._tokens < 1:
                 return False
-            self._there -= count
+            self._tokens -= count
             return True
 
 
-class LastTexts:
-    """The ends of the logs that were read last, by job; of a bounded number of jobs."""
+class LogCache:
+    """The last part of the log that was read last, for a bounded number of jobs. Thread-safe."""
 
     def __init__(self) -> None:
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, uid: str) -> str:
-        """What was read last of a job; empty where nothing was."""
+        """The text that was read last for a job; empty if none was."""
         with self._lock:
             return self._texts.get(uid, "")
 

@@ -1,16 +1,16 @@
 """From a pod of a job to what it tells of the job. Pure."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from pfcon.compute.interruption import Why, was_killed, was_lost
-from pfcon.compute.kubernetes.manifest import MARK_MOUNT
-from pfcon.compute.runtimes import start_failure
+from pfcon.compute.kubernetes.spec import MARK_MOUNT
 from pfcon.compute.unreadable import reading, utc
-from pfcon.compute.words import plain, signal_name
+from pfcon.compute.words import plain, signal_name, start_failure
 
 
 class Stage(Enum):
@@ -28,10 +28,10 @@ class Stage(Enum):
 class Pod:
     """What matters of a pod.
 
-    message: why it is where it is, for users. alive: its container runs. placed: a node may be starting it, and tells
-    of that a second later. told: whether it was told to end. begun: its container has run, there may be a log.
-    going_since: when it was told to be deleted, by the cluster or by somebody. interrupted: it failed, but neither by
-    itself nor for a limit.
+    message: why it is in this stage, for users. running: whether its container runs. scheduled: whether a node may be
+    starting it, which the node reports a second later. terminating: whether it was asked to end. started: whether its
+    container has run, so that it may have a log. deleted_at: when it was asked to be deleted, by the cluster or by
+    somebody. interrupted: whether it failed neither by itself nor for a limit.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Pod:
     created: str
     stage: Stage
     message: str = ""
-    alive: bool = False
-    placed: bool = False
-    told: bool = False
-    begun: bool = False
+    running: bool = False
+    scheduled: bool = False
+    terminating: bool = False
+    started: bool = False
     finished_at: datetime | None = None
-    going_since: datetime | None = None
+    deleted_at: datetime | None = None
     interrupted: bool = False
 
 
@@ -94,41 +94,83 @@ def look_at(pod: dict[str, Any], limit: str) -> Pod:
     )
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """The parts of an answer about a pod. now, ended: the container's state, and that of its end, if it has ended."""
+
+    pod: dict[str, Any]
+    limit: str
+
+    @property
+    def status(self) -> dict[str, Any]:
+        return self.pod.get("status") or {}
+
+    @property
+    def phase(self) -> str:
+        return str(self.status.get("phase") or "")
+
+    @property
+    def now(self) -> dict[str, Any]:
+        container: dict[str, Any] = next(iter(self.status.get("containerStatuses") or []), {})
+        return container.get("state") or {}
+
+    @property
+    def ended(self) -> dict[str, Any]:
+        return self.now.get("terminated") or {}
+
+    @property
+    def runs(self) -> bool:
+        return "running" in self.now
+
+
+_Judged = tuple[Stage, Why]
+
+
+def _succeeded(sight: _Sight) -> _Judged | None:
+    well = sight.ended and sight.ended.get("exitCode") == 0 and sight.phase != "Failed"
+    return (Stage.SUCCEEDED, Why("")) if sight.phase == "Succeeded" or well else None
+
+
+def _failed(sight: _Sight) -> _Judged | None:
+    return (Stage.FAILED, _end(sight)) if sight.phase == "Failed" or sight.ended else None
+
+
+def _runs(sight: _Sight) -> _Judged | None:
+    if not sight.runs:
+        return None
+    lost = sight.phase == "Unknown" or sight.status.get("reason") == "NodeLost"
+    return Stage.RUNNING, Why("its node does not answer" if lost else "")
+
+
+def _waits(sight: _Sight) -> _Judged:
+    stage, message = _waiting(sight.status, sight.now.get("waiting") or {}, _image(sight.pod))
+    return stage, Why(message)
+
+
+_STAGES: tuple[Callable[[_Sight], _Judged | None], ...] = (_succeeded, _failed, _runs, _waits)  # the first one counts
+
+
 def _look_at(pod: dict[str, Any], limit: str) -> Pod:
-    status: dict[str, Any] = pod.get("status") or {}
-    container: dict[str, Any] = next(iter(status.get("containerStatuses") or []), {})
-    now: dict[str, Any] = container.get("state") or {}
-    ended: dict[str, Any] = now.get("terminated") or {}
-    phase = status.get("phase")
-    finished, interrupted = None, False
-    if phase == "Succeeded" or (ended and ended.get("exitCode") == 0 and phase != "Failed"):
-        stage, message = Stage.SUCCEEDED, ""
-        finished = time_of(ended.get("finishedAt"))
-    elif phase == "Failed" or ended:
-        stage, (message, interrupted) = Stage.FAILED, _end(pod, status, ended, limit)
-        finished = time_of(ended.get("finishedAt"))
-    elif "running" in now:
-        lost = phase == "Unknown" or status.get("reason") == "NodeLost"
-        stage, message = Stage.RUNNING, "its node does not answer" if lost else ""
-    else:
-        stage, message = _waiting(status, now.get("waiting") or {}, _image(pod))
+    sight = _Sight(pod, limit)
+    stage, why = next(judged for rule in _STAGES if (judged := rule(sight)))
+    metadata, spec = pod["metadata"], pod.get("spec") or {}
     return Pod(
-        name=pod["metadata"]["name"],
-        uid=pod["metadata"]["uid"],
-        created=str(pod["metadata"].get("creationTimestamp") or ""),
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=str(metadata.get("creationTimestamp") or ""),
         stage=stage,
-        message=message,
-        alive="running" in now,
-        placed=stage is Stage.WAITING and bool((pod.get("spec") or {}).get("nodeName")),
-        told=bool(pod["metadata"].get("deletionTimestamp") or (pod.get("spec") or {}).get("activeDeadlineSeconds")),
-        begun=bool(ended) or "running" in now,
-        finished_at=finished,
-        going_since=_going_since(pod),
-        interrupted=interrupted,
+        message=why.message,
+        running=sight.runs,
+        scheduled=stage is Stage.WAITING and bool(spec.get("nodeName")),
+        terminating=bool(metadata.get("deletionTimestamp") or spec.get("activeDeadlineSeconds")),
+        started=bool(sight.ended) or sight.runs,
+        finished_at=time_of(sight.ended.get("finishedAt")) if stage in (Stage.SUCCEEDED, Stage.FAILED) else None,
+        deleted_at=_deleted_at(pod),
+        interrupted=why.interrupted,
     )
 
 
-def _going_since(pod: dict[str, Any]) -> datetime | None:
+def _deleted_at(pod: dict[str, Any]) -> datetime | None:
     """deletionTimestamp is when a pod's grace is over."""
     until = time_of(pod["metadata"].get("deletionTimestamp"))
     return until and until - timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
@@ -160,24 +202,45 @@ def _unplaced(status: dict[str, Any]) -> tuple[Stage, str]:
     return Stage.WAITING, "waiting for a node"
 
 
-def _end(pod: dict[str, Any], status: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
+def _end(sight: _Sight) -> Why:
     """Why a pod failed."""
-    reason, text = str(status.get("reason") or ""), plain(str(status.get("message") or ""))
-    by_cluster = _ENDED_BY_CLUSTER.get(reason)
-    if by_cluster or (reason and not ended):
-        message = f"{by_cluster or reason}: {text}" if text else by_cluster or reason
-        own = reason == "DeadlineExceeded" or (reason == "Evicted" and _OWN_LIMIT.search(text))
-        return Why(message, interrupted=not own and bool(by_cluster or reason.startswith(_NO_ROOM)))
-    for condition in status.get("conditions") or []:
+    return next(why for rule in _ENDS if (why := rule(sight)))
+
+
+def _by_cluster(sight: _Sight) -> Why | None:
+    reason, text = str(sight.status.get("reason") or ""), plain(str(sight.status.get("message") or ""))
+    known = _ENDED_BY_CLUSTER.get(reason)
+    if not known and (not reason or sight.ended):
+        return None
+    message = f"{known or reason}: {text}" if text else known or reason
+    own = reason == "DeadlineExceeded" or (reason == "Evicted" and _OWN_LIMIT.search(text))
+    return Why(message, interrupted=not own and bool(known or reason.startswith(_NO_ROOM)))
+
+
+def _disrupted(sight: _Sight) -> Why | None:
+    for condition in sight.status.get("conditions") or []:
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
-            message = f"ended by the cluster: {plain(str(condition.get('message') or condition.get('reason')))}"
-            return Why(message, interrupted=True)
-    since, finished = _going_since(pod), time_of(ended.get("finishedAt"))
-    if since and (not finished or finished >= since):
-        return Why(DELETED, interrupted=True)
-    if not ended:
-        return Why(text or "its pod failed, and no reason was given", interrupted=True)
-    return _exit(pod, ended, limit)
+            reason = plain(str(condition.get("message") or condition.get("reason")))
+            return Why(f"ended by the cluster: {reason}", interrupted=True)
+    return None
+
+
+def _deleted(sight: _Sight) -> Why | None:
+    since, finished = _deleted_at(sight.pod), time_of(sight.ended.get("finishedAt"))
+    return Why(DELETED, interrupted=True) if since and (not finished or finished >= since) else None
+
+
+def _without_exit(sight: _Sight) -> Why | None:
+    text = plain(str(sight.status.get("message") or ""))
+    return None if sight.ended else Why(text or "its pod failed, and no reason was given", interrupted=True)
+
+
+def _with_exit(sight: _Sight) -> Why:
+    return _exit(sight.pod, sight.ended, sight.limit)
+
+
+# What the cluster says comes before the exit code, which is then that of a container that was killed.
+_ENDS: tuple[Callable[[_Sight], Why | None], ...] = (_by_cluster, _disrupted, _deleted, _without_exit, _with_exit)
 
 
 def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:

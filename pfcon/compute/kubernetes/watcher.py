@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.kubernetes.faults import Expired
-from pfcon.compute.kubernetes.manifest import JOB_TYPE_LABEL
-from pfcon.compute.kubernetes.state import has_ended
+from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
+from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.unreadable import FAULTS, unread
 from pfcon.errors import PfconError
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 SLICE = 20  # seconds of one watch; each of several processes watches for that much longer
-SILENCE = 10.0  # seconds beyond a watch after which what it told is too old
+SILENCE = 10.0  # seconds beyond a watch after which what it reported is too old
 _FIRST = 2.0  # seconds that a question waits for the first list
 _PAUSES = (0.2, 1.0, 2.0, 5.0)  # seconds before a request that failed is made again
 _MAX_ENDED = 10_000  # uids

@@ -24,8 +24,8 @@ from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
-from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
-from pfcon.compute.process.plan import make_plan, refuse
+from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
+from pfcon.compute.process.spec import make_plan, refuse
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.models import JobInfo, JobSpec
@@ -33,9 +33,9 @@ from pfcon.paths import StoreBase
 
 LOG_BYTES = 1024 * 1024
 START_TIMEOUT = 60.0  # seconds for a supervisor to report that the command runs
-KILL_TIMEOUT = 30.0  # seconds for killed processes to be gone
+KILL_TIMEOUT = 30.0  # seconds for killed processes to end
 STALE = 60.0  # seconds after which a directory that nobody has locked was left by a crash
-TEMPORARY, GRAVE = ".tmp-", ".gone-"
+TEMPORARY, TRASHED = ".tmp-", ".gone-"
 
 
 class ProcessEngine(ComputeEngine):
@@ -60,7 +60,7 @@ class ProcessEngine(ComputeEngine):
         if time.monotonic() - self._swept < STALE:
             return
         self._swept = time.monotonic()
-        with contextlib.suppress(OSError):  # a storeBase that is not there is told by ``check``
+        with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
             sweep(self._root)
 
     @property
@@ -116,13 +116,13 @@ class ProcessEngine(ComputeEngine):
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace. Raises Unreachable when processes can't be killed."""
-        grave = self._root / f"{GRAVE}{uuid.uuid4().hex}"
+        trashed = self._root / f"{TRASHED}{uuid.uuid4().hex}"
         with self._storebase_errors(f"remove {name}"):
             with contextlib.suppress(Absent), self._open(name, mine) as job:
-                self._bury(job, grave)
-            shutil.rmtree(grave, ignore_errors=True)  # what is left is swept later
+                self._trash(job, trashed)
+            shutil.rmtree(trashed, ignore_errors=True)  # what is left is swept later
 
-    def _bury(self, job: JobFolder, grave: Path) -> None:
+    def _trash(self, job: JobFolder, trashed: Path) -> None:
         deadline = time.monotonic() + KILL_TIMEOUT
         while time.monotonic() < deadline:
             with job.locked() as dead:
@@ -130,7 +130,7 @@ class ProcessEngine(ComputeEngine):
                     state = job.state()
                     if "finished_at" not in state:
                         job.end_leftovers(state)
-                    job.take_away(grave)
+                    job.take_away(trashed)
                     return
             job.order(supervisor.KILL)
             time.sleep(0.005)
@@ -235,7 +235,7 @@ def sweep(root: Path) -> None:
     """Remove what a crash has left of jobs that never came to be, or were being removed. Raises OSError."""
     for entry in root.iterdir():
         young = time.time() - entry.lstat().st_mtime <= STALE
-        if entry.name.startswith(GRAVE) or (entry.name.startswith(TEMPORARY) and not young):
+        if entry.name.startswith(TRASHED) or (entry.name.startswith(TEMPORARY) and not young):
             with contextlib.suppress(OSError), JobFolder(entry) as job:
                 if _is_free(job):
                     shutil.rmtree(entry, ignore_errors=True)

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from pfcon.closing import Closing
 from pfcon.compute.kept_log import log_tail
-from pfcon.compute.process.plan import MARKER, State, outcome, was_interrupted
+from pfcon.compute.process.spec import MARKER
+from pfcon.compute.process.state import State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -139,12 +140,12 @@ class JobFolder(Closing):
         finally:
             os.close(control)
 
-    def take_away(self, grave: Path) -> None:
+    def take_away(self, trashed: Path) -> None:
         """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
                 try:
-                    self.path.rename(grave)
+                    self.path.rename(trashed)
                 except OSError as fault:
                     if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
                         raise

@@ -10,7 +10,7 @@ import signal
 
 TYPE_CHECKING = False  # typing itself would cost each job time and memory
 if TYPE_CHECKING:
-    from pfcon.compute.process.plan import Plan
+    from pfcon.compute.process.spec import Plan
 
 # prctl(2)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38

@@ -26,7 +26,8 @@ from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
 TYPE_CHECKING = False  # typing itself would cost each job time and memory
 if TYPE_CHECKING:
-    from pfcon.compute.process.plan import Plan, State
+    from pfcon.compute.process.spec import Plan
+    from pfcon.compute.process.state import State
 
 # Exit statuses of the first process. The child ends with 0 always: to gunicorn, which adopts it where it is the
 # first process of a container, some others mean that a worker can't boot.
@@ -69,7 +70,7 @@ class Supervisor:
         os.set_blocking(self.output, False)
         if self.plan["uid"] is not None:
             os.fchown(write_log, self.plan["uid"], -1)  # to open /dev/stderr anew takes its permissions
-        told, tell = os.pipe()
+        read_end, write_end = os.pipe()
         me = os.getpid()
         self.main = os.fork()
         if not self.main:
@@ -77,13 +78,13 @@ class Supervisor:
                 become(self.plan, self.job, write_log, me)
             except BaseException as fault:  # noqa: BLE001 - nothing may escape into the supervisor's own code
                 text = start_fault(fault, self.plan) if isinstance(fault, OSError) else repr(fault)
-                os.write(tell, text.encode("utf-8", "replace")[:4096])
+                os.write(write_end, text.encode("utf-8", "replace")[:4096])
             finally:
                 os._exit(127)
         os.close(write_log)
-        os.close(tell)
-        reason = os.read(told, 4096).decode("utf-8", "replace")
-        os.close(told)
+        os.close(write_end)
+        reason = os.read(read_end, 4096).decode("utf-8", "replace")
+        os.close(read_end)
         if reason:
             self.state["reason"] = reason
         return not reason
@@ -221,7 +222,7 @@ class Supervisor:
 
 
 def write_file(directory: int, name: str, text: str) -> None:
-    """Make or replace a file of an open directory, at once and durably, for this user alone. Raises OSError."""
+    """Make or replace a file of an open directory, atomically and durably, for this user alone. Raises OSError."""
     partial = f".{name}.{os.getpid()}"
     file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=directory)
     try:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pfcon.compute.slurm.placed import Bind, Placed
+from pfcon.compute.slurm.node_job import Bind, NodeJob
 
 HOSTNAME = "job"  # a worker's number follows
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
@@ -14,7 +14,7 @@ _READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 _NO_DEVICES = ["nosuid", "nodev"]
 
 
-def config(job: Placed, *, first: bool) -> dict[str, Any]:
+def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
     """A container with a user namespace whose root is the submitting user, and with no capabilities in it.
 
     The image is shared by all its jobs and read-only; /tmp, /var/tmp and /run are the job's own, in memory. The

@@ -83,7 +83,7 @@ class Commands:
         except FileNotFoundError as fault:
             raise error_of((self.prefix or command)[0], _NO_COMMAND, "") from fault
         except OSError as fault:
-            raise NoAnswer(f"{(self.prefix or command)[0]}: {fault.strerror}", sent=False) from fault
+            raise NoAnswer(f"{(self.prefix or command)[0]}: {fault.strerror}", may_have_arrived=False) from fault
         with process:
             try:
                 with (stop or Stop()).interrupting(lambda: _kill(process)):
@@ -91,7 +91,7 @@ class Commands:
             except BaseException as fault:  # also a worker that is told to exit leaves nothing behind
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(fault, subprocess.TimeoutExpired):
-                    raise NoAnswer(f"{command[0]} has not answered in {seconds:g} s", sent=True) from fault
+                    raise NoAnswer(f"{command[0]} has not answered in {seconds:g} s", may_have_arrived=True) from fault
                 raise
         if process.returncode:
             raise error_of(command[0], process.returncode, errors.decode("utf-8", "replace"))
@@ -127,8 +127,11 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
     if program in ("skopeo", "umoci") and status != _SSH_FAULT:
         return Refused(reason)  # Slurm has no part in it
     if status == _NO_COMMAND:
-        return NoAnswer(reason, sent=False)
+        return NoAnswer(reason, may_have_arrived=False)
     asks_only = program != "sbatch"  # what fails then tells nothing of a job
     if status == _SSH_FAULT or asks_only or _AWAY.search(reason):
-        return NoAnswer(f"Slurm does not answer: {reason}", sent=not _NOT_SENT.search(reason) and status != _SSH_FAULT)
+        return NoAnswer(
+            f"Slurm does not answer: {reason}",
+            may_have_arrived=not _NOT_SENT.search(reason) and status != _SSH_FAULT,
+        )
     return Refused(reason)

@@ -8,19 +8,19 @@ from pathlib import Path, PurePosixPath
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.slurm.cancelling import Ending
 from pfcon.compute.slurm.commands import Commands
-from pfcon.compute.slurm.ending import Ending
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
-from pfcon.compute.slurm.placed import require_possible
+from pfcon.compute.slurm.node_job import require_possible
+from pfcon.compute.slurm.parsing import queue_command, queue_rows
 from pfcon.compute.slurm.probe import Probe, probe_spec
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.rows import queue_command, queue_rows
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
-from pfcon.compute.slurm.submission import Submitter
-from pfcon.compute.slurm.watch import Watch
+from pfcon.compute.slurm.status import Watch
+from pfcon.compute.slurm.submitter import Submitter
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -80,7 +80,7 @@ class SlurmEngine(ComputeEngine):
             self._settings.cache,
             self._images_in_use,
         )
-        with contextlib.suppress(OSError):  # a storeBase that is not there yet is told by ``check``
+        with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
             sweep(self._root)
 
     @property
@@ -92,7 +92,7 @@ class SlurmEngine(ComputeEngine):
         return self._nodes_root / PRIVATE_NAME / name
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Slurm's refusal is told in its own words."""
+        """See ComputeEngine. A refusal has Slurm's own words."""
         with self._storage(f"start {spec.name}"):
             self._storebase.private_dir(FOLDER)
             require_possible(spec, self._site.user())

@@ -33,7 +33,7 @@ from typing import Self
 from pfcon.compute.interruption import Why
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
-from pfcon.compute.slurm.outcome import Exit
+from pfcon.compute.slurm.reasons import Exit
 from pfcon.errors import Absent
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.small_files import read_small
@@ -52,7 +52,7 @@ _TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
 
 
 class JobFolder:
-    """``path``: the directory, as this service sees it. Every method raises Absent when it is gone, and OSError."""
+    """``path``: the directory, as this service sees it. Every method raises Absent when it is missing, and OSError."""
 
     def __init__(self, root: Path, name: str, marker: str) -> None:
         self.link = root / name
@@ -85,7 +85,7 @@ class JobFolder:
         return True
 
     def write(self, name: str, text: str) -> None:
-        """Make or replace a file, at once, for this user alone."""
+        """Make or replace a file, atomically, for this user alone."""
         partial = self.path / f".{name}.{uuid.uuid4().hex}"
         with self._absent():
             file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -200,7 +200,7 @@ class JobFolder:
     def keep_end(self, status: JobStatus, why: Why, at: datetime) -> None:
         """Write the end down: Slurm forgets. The job's environment goes first.
 
-        A container may have outlived what Slurm knows of its job: it is told to end, too.
+        A container may have outlived what Slurm knows of its job: it is asked to end, too.
         """
         if not self.has("exit"):
             self.order_end()
@@ -245,7 +245,7 @@ class JobFolder:
         shutil.rmtree(self.path, ignore_errors=True)  # what is left is swept later
 
     def _text(self, name: str) -> str:
-        """A file's text; empty without one. Raises Absent when the directory is gone."""
+        """A file's text; empty without one. Raises Absent when the directory is missing."""
         with self._absent():
             if name not in os.listdir(self.path):
                 return ""

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pfcon.compute.registries import refusal
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
-from pfcon.compute.slurm.placed import Image
+from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
+from pfcon.compute.words import refusal
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import INCOMING, OUTGOING
 
@@ -115,7 +115,7 @@ class Images:
         except Refused as fault:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
         except NoAnswer as fault:
-            if not fault.sent:
+            if not fault.may_have_arrived:
                 raise  # the host of the prefix is away
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault  # nobody waits as long once more
 

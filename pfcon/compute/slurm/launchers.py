@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.bundle import HOSTNAME, config
-from pfcon.compute.slurm.placed import Bind, Placed
+from pfcon.compute.slurm.node_job import Bind, NodeJob
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.errors import Refused
 
@@ -80,21 +80,21 @@ done
 class Launcher:
     """program: looked for on the node's PATH; empty where Slurm starts the container. package: who has it in Debian.
 
-    launch: the body of launch.sh. stop: ends the container, also when its launcher is gone. gpus: can give GPUs.
+    launch: the body of launch.sh. stop: ends the container, also when its launcher has ended. gpus: can give GPUs.
     tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
     own_log: its faults go to launcher.log; those of others are in the job's log.
     """
 
     program: str
     package: str
-    launch: Callable[[Placed], str]
-    stop: Callable[[Placed], str] = lambda _: _KILL_CHILD
+    launch: Callable[[NodeJob], str]
+    stop: Callable[[NodeJob], str] = lambda _: _KILL_CHILD
     gpus: bool = False
     tried: bool = False
     bundle: bool = False
     own_log: bool = False
 
-    def files(self, job: Placed) -> dict[str, str]:
+    def files(self, job: NodeJob) -> dict[str, str]:
         """What a job's directory holds for the launcher. Raises Refused for what it can't do."""
         if job.gpus and not self.gpus:
             able = ", ".join(name for name, launcher in LAUNCHERS.items() if launcher.gpus)
@@ -108,24 +108,24 @@ class Launcher:
         return files
 
 
-def _crun(job: Placed) -> str:
+def _crun(job: NodeJob) -> str:
     """crun(1)."""
     return _oci(job, "--cgroup-manager=disabled", '--pid-file "$2/main" ', beside=_END_ORPHANS)
 
 
-def _runc(job: Placed) -> str:
+def _runc(job: NodeJob) -> str:
     """runc(8). In namespaces, for where it may, it puts its container into a cgroup that Slurm does not know."""
     return _oci(job, "--rootless=true")
 
 
-def _runc_stop(job: Placed) -> str:
+def _runc_stop(job: NodeJob) -> str:
     """All of it dies with unshare(1); what runc itself has to remove is its cgroup."""
     return (
         f'{_KILL_CHILD}; "$PROGRAM" --rootless=true --root "$TEMPORARY/oci" delete --force "{job.container}-{_NUMBER}"'
     )
 
 
-def _oci(job: Placed, options: str, run_options: str = "", beside: str = "") -> str:
+def _oci(job: NodeJob, options: str, run_options: str = "", beside: str = "") -> str:
     """An OCI runtime. The bundle is the worker's own, for its hostname."""
     config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
     # In a JSON text these quotes can only be what they are: within a string they would be escaped.
@@ -138,7 +138,7 @@ def _oci(job: Placed, options: str, run_options: str = "", beside: str = "") -> 
     )
 
 
-def _charliecloud(job: Placed) -> str:
+def _charliecloud(job: NodeJob) -> str:
     """ch-run(1). In namespaces of its own first: inputs become read-only there, and all of the job ends with it."""
     # What is written to comes first: it may lie in what becomes read-only.
     ordered = sorted(job.binds, key=lambda bind: bind.read_only)
@@ -156,7 +156,7 @@ def _charliecloud(job: Placed) -> str:
     )
 
 
-def _apptainer(job: Placed) -> str:
+def _apptainer(job: NodeJob) -> str:
     """apptainer-exec, singularity-exec: variables come in under a prefix of their own."""
     env = {f"APPTAINERENV_{key}": value for key, value in job.env.items()}
     env |= {f"SINGULARITYENV_{key}": value for key, value in job.env.items()}
@@ -166,7 +166,7 @@ def _apptainer(job: Placed) -> str:
     return f'{_exports(env)}exec "$1" exec {_quoted(*options, str(job.rootfs), *job.argv)}\n'
 
 
-def _podman(job: Placed) -> str:
+def _podman(job: NodeJob) -> str:
     """podman-run(1), with the node's user as root; its environment is a file, of one line for each variable."""
     binds = [f"--volume={_colons(bind)}" for bind in job.binds]
     options = [
@@ -181,11 +181,11 @@ def _podman(job: Placed) -> str:
     return f'(umask 077 && cat >"$2/env") <<\'PFCON_END\'\n{env}PFCON_END\nexec "$1" run {own} {words}\n'
 
 
-def _podman_stop(job: Placed) -> str:
+def _podman_stop(job: NodeJob) -> str:
     return f'"$PROGRAM" rm --force --time=0 "{job.container}-{_NUMBER}"'
 
 
-def _enroot(job: Placed) -> str:
+def _enroot(job: NodeJob) -> str:
     """enroot-start, with the unpacked image as a container of its data path; see its "Configuration"."""
     mounts = [
         f"{bind.source} {bind.target} none x-create=dir,rbind,{'ro' if bind.read_only else 'rw'}" for bind in job.binds
@@ -199,22 +199,22 @@ def _enroot(job: Placed) -> str:
     )
 
 
-def _container(job: Placed) -> str:
+def _container(job: NodeJob) -> str:
     """Slurm's own way: the script runs inside already (Slurm, "Containers Guide"), in its image's own shell."""
     return f"{_again('env -i', INSIDE)}{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
 
 
-def _container_stop(_: Placed) -> str:
+def _container_stop(_: NodeJob) -> str:
     """Where the script is the first process there, all others are its own; they keep the log open until they end."""
     return f'{_KILL_CHILD}; [ "$$" -ne 1 ] || sweep'
 
 
-def _inside(job: Placed) -> Placed:
+def _inside(job: NodeJob) -> NodeJob:
     """With the job's directory among the mounts; Slurm itself says what runs."""
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
 
 
-def _first(job: Placed, before: str, run: str, *, unshare: str = _UNSHARE, beside: str = "") -> str:
+def _first(job: NodeJob, before: str, run: str, *, unshare: str = _UNSHARE, beside: str = "") -> str:
     """launch.sh as the first process of a job: ``before`` is done by it, ``run`` by the one that it waits for."""
     again = _again(f"$with_script {unshare}", job.directory, _WITH_SCRIPT)
     return f"{again}{_FIRST}{before}run() {{\n{run}}}\n{_RUN}{beside}{_WAIT}"

@@ -4,14 +4,14 @@ import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import PACKAGES, Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.placed import Image, Placed
+from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
-from pfcon.compute.slurm.submit import body, header, sbatch_words
+from pfcon.compute.slurm.spec import body, header, sbatch_words
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobId, JobKind, JobSpec, Resources
 
@@ -43,7 +43,7 @@ class Probe:
         """Submit the probe and wait for it; the name of its node. Raises Refused with what is missing, Unreachable."""
         lacking = self._missing_here()
         launcher = LAUNCHERS[self.settings.launcher]
-        job = Placed.of(
+        job = NodeJob.of(
             probe_spec(), folder.marker, Image(nodes_path), directory=nodes_path, root=nodes_path, user=self.user
         )
         text = header({"JOB": str(nodes_path), "PROGRAM": launcher.program})
@@ -74,17 +74,17 @@ class Probe:
         deadline = time.monotonic() + WAIT
         while True:
             row = next(iter(self.queue.fresh(folder.marker, number)), None)
-            ended = row is None or outcome.stage_of(row) is outcome.Stage.ENDED
+            ended = row is None or state.stage_of(row) is state.Stage.ENDED
             if folder.has("found"):
                 return folder.text_tail("found")
             if ended:
-                state = f"{row.state} {row.reason}".strip() if row else "forgotten"
+                found = f"{row.state} {row.reason}".strip() if row else "forgotten"
                 raise Refused(
-                    f"the probe job {number} left nothing in {nodes_path} ({state}): that directory has to be there on "
+                    f"the probe job {number} left nothing in {nodes_path} ({found}): that directory has to be there on "
                     "the nodes (STOREBASE), and writable for the user who submits"
                 )
-            if row and outcome.never(row):
-                raise Refused(f"Slurm can't run the probe job: {outcome.never_reason(row)}")
+            if row and state.never(row):
+                raise Refused(f"Slurm can't run the probe job: {state.never_reason(row)}")
             if time.monotonic() > deadline:
                 why = row.reason if row else ""
                 raise Unreachable(

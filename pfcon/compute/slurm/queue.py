@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from pfcon.compute.slurm.rows import Row
+from pfcon.compute.slurm.parsing import Row
 from pfcon.errors import Unreachable
 
 

@@ -5,7 +5,7 @@ import threading
 import time
 
 from pfcon.compute.slurm.commands import Commands
-from pfcon.compute.slurm.rows import CONFIG_COMMAND, Facts, facts
+from pfcon.compute.slurm.parsing import CONFIG_COMMAND, Facts, facts
 from pfcon.compute.words import plain
 from pfcon.errors import Unreachable
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from docker.utils import compare_version
 
-from pfcon.compute.docker_api.client import ApiCalls, told
+from pfcon.compute.docker_api.client import ApiCalls, translating_errors
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.errors import Refused, Unreachable
 
@@ -43,18 +43,18 @@ class SwarmCalls(ApiCalls):
 
     def create(self, spec: dict[str, Any]) -> str:
         """ServiceCreate, with the credentials of the Docker client's configuration for the image; gives the ID."""
-        with told(self.where, verdict=True):
+        with translating_errors(self.where, verdict=True):
             create: Callable[..., dict[str, str]] = self._client.create_service
             return create(**_words(spec))["ID"]
 
     def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
         """ServiceUpdate. Raises Conflict when the service has changed since it was read."""
-        with told(self.where, verdict=True):
+        with translating_errors(self.where, verdict=True):
             self._client.update_service(service["ID"], service["Version"]["Index"], **_words(spec))
 
     def remove(self, service_id: str) -> None:
         """ServiceDelete; its tasks are stopped after that."""
-        with told(self.where):
+        with translating_errors(self.where):
             remove: Callable[..., bool] = self._client.remove_service
             remove(service_id)
 
@@ -68,20 +68,20 @@ class SwarmCalls(ApiCalls):
         return known
 
     def tasks(self, **filters: str) -> list[dict[str, Any]]:
-        """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of one that is gone."""
+        """TaskList with one filter, ``service=ID`` or ``label="KEY=VALUE"`` of a service, also of a removed one."""
         wanted = json.dumps({key: [value] for key, value in filters.items()})
         found: list[dict[str, Any]] = self.get("tasks", filters=wanted)
         return found
 
     def containers_here(self, service_id: str) -> list[dict[str, Any]]:
-        """ContainerList of a service's containers on the manager's own node, also of one that is gone."""
+        """ContainerList of a service's containers on the manager's own node, also of a removed one."""
         wanted = json.dumps({"label": [f"{_SERVICE_LABEL}={service_id}"]})
         found: list[dict[str, Any]] = self.get("containers", "json", all=1, filters=wanted)
         return found
 
     def kill(self, container: str) -> None:
         """ContainerKill, on the manager's own node. Raises Conflict for one that does not run."""
-        with told(self.where):
+        with translating_errors(self.where):
             self._client.kill(container)
 
     def nodes(self) -> list[dict[str, Any]]:

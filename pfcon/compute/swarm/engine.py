@@ -18,7 +18,8 @@ from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
-from pfcon.compute.swarm import args, nodes, state
+from pfcon.compute.swarm import nodes, state
+from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, service_name, service_spec
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -76,14 +77,14 @@ class SwarmEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Raises ImageMissing only for an image whose user has to be known here."""
-        args.require_possible(spec)
+        require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
         self._calls.require_manager()
         service = self._service_spec(spec)
         try:
             self._calls.create(service)
         except NoAnswer as fault:
-            if fault.sent:
+            if fault.may_have_arrived:
                 raise maybe_created(fault) from fault
             raise
         except Conflict as fault:
@@ -99,7 +100,7 @@ class SwarmEngine(ComputeEngine):
         if spec.resources.gpus and not kind:
             raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
-        made = args.service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
+        made = service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
         if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], there):
             raise Refused(reason)
         return made
@@ -115,7 +116,7 @@ class SwarmEngine(ComputeEngine):
         fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. Ends a job that waits for nodes that are gone for good, or of which a worker failed."""
+        """See ComputeEngine. Ends a job that waits for nodes that were removed, or of which a worker failed."""
         service, tasks = self._find(name, mine)
         killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
         if not state.end_reason(service):
@@ -161,7 +162,7 @@ class SwarmEngine(ComputeEngine):
 
     def _find(self, name: str, mine: Mine = anyone) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         try:
-            service = self._calls.service(args.service_name(name))
+            service = self._calls.service(service_name(name))
         except Absent:
             service = self._calls.service(name)  # as an earlier release called some
         if not state.is_job(service, name):
@@ -219,25 +220,25 @@ class SwarmEngine(ComputeEngine):
             if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
                 return
             with suppress(Conflict):  # it has changed since; look again
-                self._calls.update(service, args.ended_spec(service["Spec"], reason))
+                self._calls.update(service, ended_spec(service["Spec"], reason))
                 return
         raise Unreachable(f"the service of job {name} changes all the time; it could not be stopped yet")
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Leaves a service alone that is no job of pfcon's.
 
-        Raises Unreachable when a node does not say in time that the job has stopped; its service is gone then.
+        Raises Unreachable when a node does not say in time that the job has stopped; its service is removed then.
         """
         tasks = [task for task in self._tasks_of(name) if mine(state.request_of_task(task))]
-        gone = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
+        removed = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
         with suppress(Absent):
             service = self._find(name, mine)[0]
             service_id = service["ID"]
-            gone.add(service_id)
+            removed.add(service_id)
             self._calls.remove(service_id)
             self._kill_here(service_id)
         deadline = time.monotonic() + self._stop_grace + self._node_patience
-        while self._remains(name, gone):
+        while self._remains(name, removed):
             if time.monotonic() > deadline:
                 raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
             time.sleep(_POLL)
@@ -245,18 +246,18 @@ class SwarmEngine(ComputeEngine):
     def _kill_here(self, service_id: str) -> None:
         """Spare who waits for a removal the grace, where that can be done: Swarm gives it to every task."""
         for container in self._calls.containers_here(service_id):
-            with suppress(Absent, Conflict):  # it has gone, or runs no more
+            with suppress(Absent, Conflict):  # it was removed, or has ended
                 self._calls.kill(container["Id"])
 
-    def _remains(self, name: str, gone: set[str]) -> bool:
+    def _remains(self, name: str, removed: set[str]) -> bool:
         """Whether services that were removed still have tasks, or containers where they can be seen."""
-        if any(task.get("ServiceID") in gone for task in self._tasks_of(name)):
+        if any(task.get("ServiceID") in removed for task in self._tasks_of(name)):
             return True
-        return any(self._calls.containers_here(service_id) for service_id in gone)
+        return any(self._calls.containers_here(service_id) for service_id in removed)
 
     def _tasks_of(self, name: str) -> list[dict[str, Any]]:
-        """The tasks of all services of a job's name, also of those that are gone."""
-        return self._calls.tasks(label=f"{args.NAME_LABEL}={name}")
+        """The tasks of all services of a job's name, also of removed ones."""
+        return self._calls.tasks(label=f"{NAME_LABEL}={name}")
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused where the engine is no Swarm manager, or has no init for jobs."""

@@ -45,10 +45,9 @@ def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
     for kind, amount in wanted.items():
         if amount > most[kind]:
             field = _FIELDS.get(kind, "gpu_limit")
-            return (
-                f"{field}: no node of this Swarm has {_told(kind, amount)}; the largest has {_told(kind, most[kind])}"
-            )
-    return "no node of this Swarm has all of: " + ", ".join(_told(kind, amount) for kind, amount in wanted.items())
+            largest = _amount(kind, most[kind])
+            return f"{field}: no node of this Swarm has {_amount(kind, amount)}; the largest has {largest}"
+    return "no node of this Swarm has all of: " + ", ".join(_amount(kind, amount) for kind, amount in wanted.items())
 
 
 def _capacity(node: dict[str, Any]) -> Counter[str] | None:
@@ -77,7 +76,7 @@ def _generic(resources: Iterable[dict[str, Any]]) -> Counter[str]:
     return found
 
 
-def _told(kind: str, amount: int) -> str:
+def _amount(kind: str, amount: int) -> str:
     if kind == _CPU:
         return human_cores(amount)
     return human_bytes(amount) if kind == _MEMORY else f"{amount} × {kind}"

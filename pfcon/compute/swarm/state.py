@@ -14,15 +14,14 @@ from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
 from pfcon.compute.interruption import Why, was_killed, was_lost
-from pfcon.compute.runtimes import start_failure
-from pfcon.compute.swarm.args import END_LABEL, NAME_LABEL, NOWHERE
+from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
-from pfcon.compute.words import exit_message, plain
+from pfcon.compute.words import exit_message, plain, start_failure
 from pfcon.models import JobInfo, JobStatus
 
 _log = logging.getLogger(__name__)
 
-# Status.State of a task (Docker manual, "Swarm task states"): how far it is, and what a user is told of that.
+# Status.State of a task (Docker manual, "Swarm task states"): how far it is, and what users read of that.
 _STATES = {
     "new": (Phase.WAITING, "waiting for a node"),
     "allocated": (Phase.WAITING, "waiting for a node"),
@@ -199,11 +198,11 @@ class _Worker:
         return time_of(self.task["Status"].get("Timestamp"))
 
     def progress(self) -> str:
-        """What is told of one that goes on."""
+        """The message for one that has not ended."""
         error = self.task["Status"].get("Err")
         if self.phase is Phase.RUNNING and self.task["DesiredState"] not in _WANTED:
             return "Swarm is stopping it: its node was drained or is away, or the service was changed"
-        return f"{_told(self.task)}: {plain(error)}" if error else _told(self.task)
+        return f"{_describe(self.task)}: {plain(error)}" if error else _describe(self.task)
 
     def why(self) -> Why:
         """Why one failed that has ended; empty for one that succeeded.
@@ -224,8 +223,8 @@ class _Worker:
         known = init.lacking(error, podman=False) or start_failure(error, image, command)
         if known:
             return Why(known)
-        told = ": ".join(part for part in (_told(self.task), plain(error)) if part)
-        return Why(told, state not in ("complete", "failed", "rejected") or _CONTAINER_GONE in error)
+        message = ": ".join(part for part in (_describe(self.task), plain(error)) if part)
+        return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_GONE in error)
 
     def _by_code(self) -> Why:
         code = _exit_code(self.task)
@@ -241,8 +240,8 @@ def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted
 def _failure(workers: list[_Worker], reason: str = "") -> Why:
     """The failure of the first worker that has one, or that of the one which is the reason."""
     whys = [worker.why() if worker.ended else Why("") for worker in workers]
-    told = [Why(_of(number, workers, why.message), why.interrupted) for number, why in enumerate(whys, 1)]
-    return next((why for why in told if why.message and reason in ("", why.message)), Why(""))
+    reasons = [Why(_of(number, workers, why.message), why.interrupted) for number, why in enumerate(whys, 1)]
+    return next((why for why in reasons if why.message and reason in ("", why.message)), Why(""))
 
 
 def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
@@ -264,7 +263,7 @@ def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str, bool]:
 
 
 def _of(number: int, workers: list[_Worker], message: str) -> str:
-    """What is told of a worker; of several, with which one it is."""
+    """The message for a worker; with its number if the job has several."""
     return f"worker {number} of {len(workers)}: {message}" if message and len(workers) > 1 else message
 
 
@@ -281,7 +280,7 @@ def _phase(task: dict[str, Any]) -> Phase:
     return _STATES[state][0]
 
 
-def _told(task: dict[str, Any]) -> str:
+def _describe(task: dict[str, Any]) -> str:
     state = _state(task)
     return _STATES[state][1] if state in _STATES else f"the task is {state}"
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from urllib3.exceptions import HTTPError
 
 from pfcon.errors import Refused
-from pfcon.network import silence
+from pfcon.network import explain
 from pfcon.storage.objects.answers import plain, seconds
 from pfcon.storage.objects.sending import SourceFault
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
@@ -80,7 +80,7 @@ def unanswered(fault: BaseException, place: str) -> Exception:
         return inner.error
     if isinstance(inner, Refused):
         return inner
-    found = silence(fault)
+    found = explain(fault)
     text = f"{place} does not answer: {found.reason}"
     return Refused(text) if found.lasting else Transient(text)
 

@@ -7,7 +7,7 @@ from swiftclient.exceptions import ClientException
 from urllib3.exceptions import HTTPError
 
 from pfcon.errors import Refused
-from pfcon.network import silence
+from pfcon.network import explain
 from pfcon.storage.objects.answers import plain, seconds
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
@@ -66,6 +66,6 @@ def answered(error: ClientException, asked: Asked) -> Exception:
 
 def unanswered(fault: BaseException, place: str) -> Exception:
     """Our error for a request that got no answer, or a part of one."""
-    found = silence(fault)
+    found = explain(fault)
     text = f"{place} does not answer: {found.reason}"
     return Refused(text) if found.lasting else Transient(text)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from support.engines import IMAGE, kubernetes_cluster
 from support.kubernetes import NAMESPACE, Cluster, kubernetes_settings
 
-from pfcon.compute.kubernetes import manifest
+from pfcon.compute.kubernetes import spec as manifest
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Resources

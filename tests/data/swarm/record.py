@@ -19,8 +19,8 @@ from typing import Any
 import docker
 
 from pfcon.compute.docker_api.settings import DockerSettings
-from pfcon.compute.swarm.args import ended_spec, service_spec
 from pfcon.compute.swarm.client import SwarmCalls
+from pfcon.compute.swarm.spec import ended_spec, service_spec
 from pfcon.errors import Absent
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Resources
 

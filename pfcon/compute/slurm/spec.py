@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.launchers import INSIDE, LAUNCHERS
-from pfcon.compute.slurm.placed import DEFAULT_PATH, Placed
+from pfcon.compute.slurm.node_job import DEFAULT_PATH, NodeJob
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.models import JobSpec, Resources
 from pfcon.units import millicores_to_cores
@@ -22,7 +22,7 @@ def cores(resources: Resources) -> int:
     return 1 if resources.cpu is None else millicores_to_cores(resources.cpu)
 
 
-def sbatch_words(spec: JobSpec, job: Placed, settings: SlurmSettings) -> list[str]:
+def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[str]:
     """The command that submits a job; the script comes on stdin.
 
     Only short texts of pfcon's own and of the settings are in it: nothing of the command, nothing of its environment.
@@ -68,7 +68,7 @@ def _literal(path: PurePosixPath) -> str:
 
 
 def script(
-    job: Placed, settings: SlurmSettings, resources: Resources, grace: int, *, log_bytes: int = LOG_BYTES
+    job: NodeJob, settings: SlurmSettings, resources: Resources, grace: int, *, log_bytes: int = LOG_BYTES
 ) -> str:
     """The batch script: what differs from job to job, then ``job.sh``.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pfcon.compute.slurm.submit import COMMENT
+from pfcon.compute.slurm.spec import COMMENT
 
 QUEUE_COMMAND = (
     *("squeue", "--me", "--noheader", "--states=all"),

@@ -1,4 +1,4 @@
-"""How long a job may be unable to start before it is ended, and how what takes its time is waited for."""
+"""How long a job may be unable to start before it is ended, and how slow operations are waited for."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ _MAX_JOBS = 10_000
 _POLLS = (0.1, 1.0)  # seconds, the first and the longest
 
 
-class Patience:
-    """Remembers since when a job has been stuck, and the most telling reason: kubelets shorten it while they wait.
+class StuckTimer:
+    """Measures for how long a job has been unable to start, and keeps the longest reason: kubelets shorten it later.
 
-    Each process counts for itself, from the first time it looked; Kubernetes gives no time for it.
+    Each process measures from the first time that it looked; Kubernetes reports no time for it. Thread-safe.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -20,8 +20,8 @@ class Patience:
         self._stuck: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def lost_with(self, uid: str, reason: str) -> str:
-        """Why a job is to be ended; empty while there is patience with it. An empty reason: it is not stuck."""
+    def expired_reason(self, uid: str, reason: str) -> str:
+        """The reason to end a job that has been stuck for too long, else empty. Empty ``reason``: it is not stuck."""
         with self._lock:
             if not reason:
                 self._stuck.pop(uid, None)

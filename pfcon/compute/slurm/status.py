@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pfcon.compute.interruption import Why
-from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.outcome import Seen, Stage
+from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.rows import Row, accounting_command, accounting_row
+from pfcon.compute.slurm.reasons import Seen, Site
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
+from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
@@ -45,15 +46,15 @@ class Watch:
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
             return self._unsubmitted(folder, spec)
-        if row is None or outcome.stage_of(row) is Stage.ENDED or (exit_ and not row.state):
+        if row is None or state.stage_of(row) is Stage.ENDED or (exit_ and not row.state):
             return self._ended(folder, spec, row)
         return self._active(folder, spec, row)
 
     def _active(self, folder: JobFolder, spec: JobSpec, row: Row) -> JobInfo:
-        status, message = outcome.active(row)
-        if outcome.never(row) and folder.age() > self.patience and folder.bar():
+        status, message = state.active(row)
+        if state.never(row) and folder.age() > self.patience and folder.bar():
             self.commands.run(["scancel", row.id])
-            why = Why(f"Slurm can't run it: {outcome.never_reason(row)}")
+            why = Why(f"Slurm can't run it: {state.never_reason(row)}")
             return self._keep(folder, spec, JobStatus.FAILED, why)
         if status is JobStatus.STARTED:
             folder.keep_begun()
@@ -81,14 +82,14 @@ class Watch:
             except Unreachable:
                 if exit_ is None:
                     raise
-            if row and outcome.stage_of(row) is not Stage.ENDED:
+            if row and state.stage_of(row) is not Stage.ENDED:
                 return self._active(folder, spec, row)
         seen = Seen(
             row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
         )
         program = LAUNCHERS[self.launcher].program
-        where = outcome.Site(self.launcher, program, str(self.nodes_folder))
-        status, why, at = outcome.ended(spec, seen, where)
+        where = Site(self.launcher, program, str(self.nodes_folder))
+        status, why, at = state.ended(spec, seen, where)
         if status is not JobStatus.UNDEFINED:
             return self._keep(folder, spec, status, why, at)
         message = f"Slurm has forgotten job {folder.id}, and nothing tells how it ended (asked: {', '.join(asked)})"

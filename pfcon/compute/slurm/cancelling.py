@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pfcon.compute.slurm import outcome
+from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.queue import Queue
@@ -79,4 +79,4 @@ class Ending:
 
     def _going(self, folder: JobFolder) -> list[str]:
         rows = self.queue.fresh(folder.marker, folder.id)
-        return [row.id for row in rows if outcome.stage_of(row) is not outcome.Stage.ENDED]
+        return [row.id for row in rows if state.stage_of(row) is not state.Stage.ENDED]

@@ -1,4 +1,4 @@
-"""A job as its node will see it: what launchers and Slurm are told is made from this. Pure."""
+"""A job as its node will see it: what launchers and Slurm get is made from this. Pure."""
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -30,7 +30,7 @@ class Bind:
 
 
 @dataclass(frozen=True)
-class Placed:
+class NodeJob:
     """marker: a name that no other job has. directory: the job's own, of its script and records.
 
     uid, gid: of the user who submits; a container's root is that user.

@@ -1,14 +1,12 @@
-"""What the process engine makes of a JobSpec, and of a job's end: values alone, no I/O."""
+"""What the process engine makes of a JobSpec. Pure."""
 
 import re
-import signal
 from collections.abc import Mapping
 from typing import TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
-from pfcon.compute.interruption import was_killed
 from pfcon.errors import Refused
-from pfcon.models import OUTGOING, JobSpec, JobStatus
+from pfcon.models import OUTGOING, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.units import mib_to_bytes, millicores_to_cores
 
@@ -22,7 +20,7 @@ BASE_ENV = {
 
 
 class Plan(TypedDict):
-    """What the supervisor is told. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL."""
+    """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL."""
 
     command: str  # as the client wrote it, for messages
     argv: list[str]
@@ -36,20 +34,6 @@ class Plan(TypedDict):
     grace: float
     marker: str
     log_bytes: int
-
-
-class State(TypedDict, total=False):
-    """``state.json``. status: exit code, negative for a signal. finished_at: Unix time; only a final state has it.
-
-    interrupted: somebody else than pfcon has ended the job's supervisor.
-    """
-
-    marker: str
-    status: int
-    reason: str
-    note: str
-    interrupted: bool
-    finished_at: float
 
 
 def translate(text: str, mounts: Mapping[str, str]) -> str:
@@ -101,34 +85,3 @@ def make_plan(
         marker=marker,
         log_bytes=log_bytes,
     )
-
-
-def outcome(state: State) -> tuple[JobStatus, str]:
-    """The status and message of a final state."""
-    status = state.get("status")
-    reason = state.get("reason") or _exit_message(status)
-    message = "; ".join(text for text in (reason, state.get("note", "")) if text)
-    succeeded = status == 0 and "reason" not in state
-    return (JobStatus.SUCCEEDED if succeeded else JobStatus.FAILED), message
-
-
-def was_interrupted(state: State) -> bool:
-    """Whether a final state is of a job that neither ended by itself nor was ended by pfcon."""
-    return state.get("interrupted", False) or ("reason" not in state and was_killed(state.get("status", 0)))
-
-
-def _exit_message(status: int | None) -> str:
-    if status is None:
-        return "its end is unknown"
-    if status < 0:
-        return f"killed by {_signal_name(-status)}"
-    if 128 < status <= 128 + max(signal.valid_signals()):
-        return f"exit code {status}, a shell's way to say: killed by {_signal_name(status - 128)}"
-    return f"exit code {status}" if status else ""
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        return f"signal {number}"

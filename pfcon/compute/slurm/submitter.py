@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import ORDER, JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.placed import Image, Placed
+from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
-from pfcon.compute.slurm.submit import LOG_BYTES, sbatch_words, script
+from pfcon.compute.slurm.spec import LOG_BYTES, sbatch_words, script
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Conflict, Refused
 from pfcon.models import JobSpec
@@ -83,7 +83,7 @@ class Submitter:
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
         """Fill a job's directory; gives the command that submits it, and its script."""
         directory = self.nodes_folder / folder.path.name
-        job = Placed.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
+        job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
         launcher = LAUNCHERS[self.settings.launcher]
         texts = launcher.files(job)
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
@@ -112,7 +112,7 @@ class Submitter:
         try:
             yield
         except NoAnswer as fault:
-            if fault.sent:
+            if fault.may_have_arrived:
                 raise maybe_created(fault) from fault
             folder.remove()
             raise

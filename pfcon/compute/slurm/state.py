@@ -1,0 +1,104 @@
+"""How far a Slurm job is, and how it has ended. Pure."""
+
+import logging
+import re
+from datetime import datetime
+from enum import Enum
+
+from pfcon.compute.interruption import Why
+from pfcon.compute.slurm.parsing import Row
+from pfcon.compute.slurm.reasons import Seen, Site, evident_state, reason_of
+from pfcon.compute.words import plain
+from pfcon.models import JobSpec, JobStatus
+
+_log = logging.getLogger(__name__)
+
+
+class Stage(Enum):
+    """How far a Slurm job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+# squeue(1), "JOB STATE CODES".
+_STAGES = {
+    **dict.fromkeys(
+        ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"),
+        Stage.WAITING,
+    ),
+    **dict.fromkeys(
+        ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"), Stage.RUNNING
+    ),
+    **dict.fromkeys(
+        ("COMPLETED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "CANCELLED", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL"),
+        Stage.ENDED,
+    ),
+    **dict.fromkeys(("DEADLINE", "REVOKED"), Stage.ENDED),
+}
+# squeue(1), "JOB REASON CODES": with these a job waits until somebody changes the cluster, or the job.
+_NEVER = re.compile(
+    r"BadConstraints|PartitionConfig|PartitionNodeLimit|PartitionTimeLimit|DependencyNeverSatisfied|InvalidAccount"
+    r"|InvalidQOS|AccountNotAllowed|QOSNotAllowed|AccountingPolicy|launch failed requeued held|\w+PerJobLimit"
+)
+_WAITING = {
+    "JobHeldUser": "held in Slurm: it waits until somebody releases it (scontrol release)",
+    "JobHeldAdmin": "held by an administrator of Slurm: it waits until it is released",
+    "Priority": "waiting for jobs of a higher priority",
+    "Resources": "waiting for resources",
+    "PartitionDown": "waiting: the partition is down",
+    "PartitionInactive": "waiting: the partition is inactive",
+}
+
+
+def stage_of(row: Row) -> Stage:
+    """How far a job is; logs a warning for a state that is not in the manual."""
+    stage = _STAGES.get(row.state, Stage.UNKNOWN)
+    if stage is Stage.UNKNOWN and row.state:
+        _log.warning("Slurm job %s is in the unknown state %r", row.id, row.state)
+    return stage
+
+
+def active(row: Row) -> tuple[JobStatus, str]:
+    """The status and message of a job that has not ended."""
+    stage = stage_of(row)
+    if not row.state:
+        return JobStatus.UNDEFINED, f"Slurm's answer about the job can't be read: {plain(row.unread)}"
+    if stage is Stage.UNKNOWN:
+        return JobStatus.UNDEFINED, f"Slurm says {row.state}, which pfcon does not know"
+    if stage is Stage.RUNNING:
+        return JobStatus.STARTED, "" if row.state in ("RUNNING", "COMPLETING") else row.state.lower()
+    if never(row):
+        return JobStatus.NOT_STARTED, f"Slurm says it can't run: {never_reason(row)}"
+    return JobStatus.NOT_STARTED, _WAITING.get(row.reason, f"waiting: {row.reason}" if row.reason else "")
+
+
+def never(row: Row) -> bool:
+    """Whether a waiting job will not run as things are."""
+    return stage_of(row) is Stage.WAITING and bool(_NEVER.search(row.reason))
+
+
+def never_reason(row: Row) -> str:
+    """Why, in a user's words and in Slurm's."""
+    known = {
+        "PartitionTimeLimit": "the partition allows less time",
+        "BadConstraints": "no node has what it asks for",
+        "PartitionConfig": "it asks for more than the partition's nodes have",
+        "PartitionNodeLimit": "it asks for more nodes than the partition gives",
+    }
+    text = known.get(row.reason)
+    return f"{text} ({row.reason})" if text else row.reason
+
+
+def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, datetime | None]:
+    """Status, reason and time of the end. The script's own success counts; for the rest Slurm's state comes first."""
+    row, exit_ = seen.row, seen.exit
+    at = exit_.at if exit_ else row.end if row else None
+    state = row.state if row else ""
+    if (exit_ and exit_.status == 0) or (not exit_ and state == "COMPLETED"):
+        return JobStatus.SUCCEEDED, Why(""), at
+    if not row and not exit_ and not (seen.cancelled or evident_state(seen)):
+        return JobStatus.UNDEFINED, Why(""), None
+    return JobStatus.FAILED, reason_of(spec, seen, site), at
