@@ -17,6 +17,7 @@ pfcon runs the jobs of the ChRIS platform: it stages a job's inputs, runs its co
 Everything is configured by environment variables, or a .env file in the current directory; docs/settings.md
 lists them all. To try it without any engine or secrets:
 
+  mkdir -p /tmp/storeBase
   APPLICATION_MODE=development CONTAINER_ENV=process STOREBASE_MOUNT=/tmp/storeBase pfcon serve
 """
 
