@@ -53,10 +53,10 @@ def test_any_name_is_staged_that_a_file_can_have(inputs: ObjectInputs) -> None:
 @pytest.mark.parametrize("size", [6 * MIB, 999_999])
 def test_large_objects_of_swift_are_verified_by_their_segments(swift_inputs: ObjectInputs, size: int) -> None:
     inputs, objects = swift_inputs, swift_inputs.objects
-    pieces = [BIG[at : at + size // 3] for at in range(0, size, size // 3)]
-    objects.put_large("in/static", pieces)
-    for number, piece in enumerate(pieces):
-        objects.put(f"segments/{number}", piece)
+    parts = [BIG[at : at + size // 3] for at in range(0, size, size // 3)]
+    objects.put_large("in/static", parts)
+    for number, part in enumerate(parts):
+        objects.put(f"segments/{number}", part)
     url, token = swiftclient.get_auth(objects.url, SWIFT_USER, SWIFT_KEY, auth_version="1")
     manifest = {"X-Object-Manifest": f"{objects.container}/segments/"}
     swiftclient.put_object(url, token, objects.container, "in/dynamic", b"", headers=manifest)

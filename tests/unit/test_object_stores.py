@@ -14,9 +14,9 @@ from support.zips import NO_LIMITS
 from pfcon.errors import Refused
 from pfcon.paths import StoreBase
 from pfcon.storage.object_store import ObjectStorage
-from pfcon.storage.objects.answers import Timeouts, body, extent, plain, range_header, seconds
+from pfcon.storage.objects.http import Timeouts, extent, one_line, range_header, read_body, retry_after_seconds
 from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.sending import CHUNK, SourceReader
+from pfcon.storage.objects.source import CHUNK, SourceReader
 from pfcon.storage.objects.store import Source, Transient
 from pfcon.storage.objects.swift_access import Access, SwiftAccess, Tokens
 from pfcon.storage.objects.swift_description import SwiftSettings
@@ -113,7 +113,7 @@ def test_a_source_is_read_in_its_bounds_and_never_more_than_a_mebibyte(tmp_path:
 
 def test_a_body_that_ends_early_is_told() -> None:
     chunks = iter([b"123", b""])
-    reading = body(lambda size: next(chunks), 5)
+    reading = read_body(lambda size: next(chunks), 5)
     assert next(reading) == b"123"
     with pytest.raises(Transient, match="ended 2 bytes early"):
         next(reading)
@@ -133,9 +133,9 @@ def test_an_answer_tells_what_part_it_is() -> None:
 
 @pytest.mark.parametrize(("text", "wanted"), [(None, 0), ("", 0), ("12", 12), ("-1", 0), ("1e9", 0), ("9" * 20, 0)])
 def test_only_a_number_of_seconds_is_waited(text: str | None, wanted: float) -> None:
-    assert seconds(text) == wanted
+    assert retry_after_seconds(text) == wanted
 
 
 def test_texts_are_plain() -> None:
-    assert plain(b"<h1>a</h1>\n<p>\xff b", ("b",)) == "a � ***"
-    assert len(plain("x" * 1000)) == 300
+    assert one_line(b"<h1>a</h1>\n<p>\xff b", ("b",)) == "a � ***"
+    assert len(one_line("x" * 1000)) == 300

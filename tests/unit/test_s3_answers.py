@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from support.object_stores import md5
 
-from pfcon.storage.objects.s3_answers import described, equal_pieces, in_parts, is_opaque, rows
-from pfcon.storage.objects.store import Described, Listed, Piece
+from pfcon.storage.objects.s3_answers import described, equal_parts, in_parts, is_opaque, rows
+from pfcon.storage.objects.store import Described, Listed, Part
 
 MD5 = md5(b"12345")
 
@@ -15,7 +15,7 @@ def head(**more: Any) -> dict[str, Any]:
     return {"ETag": f'"{MD5}"', "ContentLength": 5, **more}
 
 
-def test_an_etag_is_the_md5_of_an_object_in_one_piece() -> None:
+def test_an_etag_is_the_md5_of_an_object_in_one_part() -> None:
     assert described("n", head()) == Described("n", 5, MD5, md5=MD5)
     assert described("n", head(ServerSideEncryption="AES256")).md5 == MD5
 
@@ -74,7 +74,7 @@ def test_an_etag_tells_how_many_parts_there_are(etag: str, wanted: tuple[str, in
 def test_equal_parts_follow_from_the_first_and_the_last(
     size: int, count: int, first: int, last: int, wanted: tuple[int, ...]
 ) -> None:
-    assert equal_pieces(size, count, first, last) == tuple(Piece(each, "") for each in wanted)
+    assert equal_parts(size, count, first, last) == tuple(Part(each, "") for each in wanted)
 
 
 def test_a_page_has_objects_and_prefixes_in_the_order_of_their_bytes() -> None:

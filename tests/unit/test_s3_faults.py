@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.s3_faults import NETWORK_FAULTS, NoUpload, answered, unanswered, unsent
-from pfcon.storage.objects.sending import SourceFault
+from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
 PLACE = "bucket 'users' of https://s3.example.org"

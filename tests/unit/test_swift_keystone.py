@@ -11,7 +11,7 @@ from support.engines import swift_url
 from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.storage.objects.answers import Timeouts
+from pfcon.storage.objects.http import Timeouts
 from pfcon.storage.objects.store import Transient
 from pfcon.storage.objects.swift import SwiftStore
 from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings

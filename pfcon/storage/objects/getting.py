@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from pfcon.storage.objects.checksums import Chunk, verifiable
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import Changed, Described, ObjectStore, Transient
-from pfcon.storage.objects.verifying import Chunk, verifiable
 
 Write = Callable[[Chunk, int], None]
 """Takes bytes, and where in the object they belong."""
@@ -45,7 +45,7 @@ class Getter:
 
         return self._retrying.call(self._told(name), request)
 
-    def part(self, described: Described, start: int, end: int, write: Write) -> None:
+    def read_range(self, described: Described, start: int, end: int, write: Write) -> None:
         """Get a range of that very version of an object, in order."""
         at = start
 
@@ -64,7 +64,7 @@ class Getter:
         self._retrying.call(self._told(described.name), request)
 
     def _in_full(self, described: Described) -> Described:
-        """What its bytes can be verified by: an answer may leave out the pieces of an object."""
+        """What its bytes can be verified by: an answer may leave out the parts of an object."""
         if verifiable(described):
             return described
         found = self._store.describe(described.name)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pfcon.errors import Refused, StorageFull
 from pfcon.links import StagedItem
 from pfcon.storage.copy_file import reserve
+from pfcon.storage.objects.checksums import Chunk, Mismatch, Verifier, holds, verifier
 from pfcon.storage.objects.getting import Write
 from pfcon.storage.objects.ranges import LARGE, RangedObject
 from pfcon.storage.objects.scratch import ScratchFile
 from pfcon.storage.objects.store import Changed, Described, ObjectAbsent
-from pfcon.storage.objects.verifying import Chunk, Mismatch, Verifier, holds, verifier
 from pfcon.storage.places import Places
 from pfcon.tree import open_regular
 from pfcon.units import human_bytes
@@ -57,7 +57,7 @@ class ObjectFetch:
         """Fetch a range, and put the object in its place if that was the last one."""
         with self._telling(ranged.item):
             try:
-                self._run.getter.part(ranged.described, start, end, ranged.write)
+                self._run.getter.read_range(ranged.described, start, end, ranged.write)
             except (Changed, Mismatch, ObjectAbsent) as fault:
                 ranged.fail(fault)
             if not ranged.done():

@@ -1,4 +1,4 @@
-"""Sending one output file to a store: whole, or in pieces that several threads send at once."""
+"""Sending one output file to a store: whole, or in parts that several threads send at once."""
 
 import contextlib
 import os
@@ -7,12 +7,12 @@ from threading import Lock
 from typing import TypeVar
 
 from pfcon.errors import PfconError, Refused
-from pfcon.storage.objects.pieces import ranges
+from pfcon.storage.objects.checksums import holds
+from pfcon.storage.objects.parts import part_ranges
 from pfcon.storage.objects.retrying import Retrying
-from pfcon.storage.objects.sending import source_md5
-from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, ObjectStore, Piece, Source, Transient
+from pfcon.storage.objects.source import source_md5
+from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, ObjectStore, Part, Source, Transient
 from pfcon.storage.objects.there import Known
-from pfcon.storage.objects.verifying import holds
 
 T = TypeVar("T")
 
@@ -74,10 +74,10 @@ class Sender:
         file.require_unchanged()
         return same
 
-    def begin(self, file: OutputFile, piece_size: int) -> "FileInPieces":
+    def begin(self, file: OutputFile, part_size: int) -> "FileInParts":
         """Begin to send a large file, or go on with what an earlier try has sent of it."""
-        upload = self.request(file, lambda: self._store.large_upload(file.name, piece_size))
-        return FileInPieces(self, file, piece_size, upload, self.request(file, upload.there))
+        upload = self.request(file, lambda: self._store.large_upload(file.name, part_size))
+        return FileInParts(self, file, part_size, upload, self.request(file, upload.uploaded_parts))
 
     def md5(self, source: Source) -> str:
         """Hex MD5 of a file, or of a part of it."""
@@ -100,33 +100,33 @@ class Sender:
         return self._retrying.call(f"output file {file.path!r}", attempt)
 
 
-class FileInPieces:
-    """A large file on its way. ``numbers``: those of its pieces, each of which one thread sends."""
+class FileInParts:
+    """A large file on its way. ``numbers``: those of its parts, each of which one thread sends."""
 
     def __init__(
-        self, sender: Sender, file: OutputFile, piece_size: int, upload: LargeUpload, there: dict[int, Piece]
+        self, sender: Sender, file: OutputFile, part_size: int, upload: LargeUpload, there: dict[int, Part]
     ) -> None:
         self._sender, self._file, self._upload, self._there = sender, file, upload, there
-        self._ranges = list(ranges(file.size, piece_size))
-        self._done: dict[int, Piece] = {}
+        self._ranges = list(part_ranges(file.size, part_size))
+        self._done: dict[int, Part] = {}
         self._lock = Lock()
         self.numbers = range(len(self._ranges))
 
     def send(self, number: int) -> tuple[int, bool]:
-        """Send one piece, unless it is there, and after the last one make the object appear.
+        """Send one part, unless it is there, and after the last one make the object appear.
 
         Gives back the bytes that were sent, and whether the object is there now. Raises FileChanged.
         """
         start, size = self._ranges[number]
         source = Source(self._file.file, start, size)
-        piece = self._there.get(number)
+        part = self._there.get(number)
         sent = 0
-        if piece is None or piece != Piece(size, self._sender.md5(source)):
-            piece = Piece(size, self._sender.request(self._file, lambda: self._upload.send(number, source)))
+        if part is None or part != Part(size, self._sender.md5(source)):
+            part = Part(size, self._sender.request(self._file, lambda: self._upload.send(number, source)))
             sent = size
         self._file.require_unchanged()
         with self._lock:
-            self._done[number] = piece
+            self._done[number] = part
             last = len(self._done) == len(self._ranges)
         if last:
             self._file.require_unchanged()
@@ -134,14 +134,14 @@ class FileInPieces:
         return sent, last
 
     def abandon_if_changed(self) -> None:
-        """Take pieces back that no later try can use. No thread may be sending any."""
+        """Take parts back that no later try can use. No thread may be sending any."""
         try:
             self._file.require_unchanged()
         except FileChanged:
             with contextlib.suppress(Transient, PfconError):
                 self._upload.abandon()
 
-    def _finish(self, pieces: list[Piece]) -> None:
+    def _finish(self, parts: list[Part]) -> None:
         """The answer to a request that did its work may get lost: then the next one finds nothing to finish."""
         tries = 0
 
@@ -149,7 +149,7 @@ class FileInPieces:
             nonlocal tries
             tries += 1
             try:
-                self._upload.finish(pieces)
+                self._upload.finish(parts)
             except PfconError:
                 if tries == 1 or not self._sender.has(self._file):
                     raise

@@ -4,13 +4,13 @@ import os
 from threading import Lock
 
 from pfcon.links import StagedItem
-from pfcon.storage.objects.pace import Pace
+from pfcon.storage.objects.checksums import Chunk, feed, verifier
+from pfcon.storage.objects.concurrency import ConcurrencyLimit
 from pfcon.storage.objects.scratch import ScratchFile
 from pfcon.storage.objects.store import Described
-from pfcon.storage.objects.verifying import Chunk, feed, verifier
 from pfcon.units import MIB
 
-LARGE = 64 * MIB  # bytes; smaller objects come in one piece
+LARGE = 64 * MIB  # bytes; smaller objects are fetched with one request
 RANGE = 32 * MIB  # enough that a request's own cost does not count
 LEAD = 16  # ranges that may be fetched ahead of what is verified: they are in the page cache then
 
@@ -28,7 +28,7 @@ class RangedObject:
         self._verifier = verifier(described)
         self._state, self._verifying = Lock(), Lock()
         self._taken = 0
-        self._pace = Pace()
+        self._limit = ConcurrencyLimit()
         self._verified = 0  # bytes from the start
         self._written: dict[int, int] = {}  # up to where each range is, by its start; those that are not verified yet
 
@@ -38,7 +38,7 @@ class RangedObject:
             start = self._taken
             if self.fault is not None or start >= min(self.described.size, self._verified + LEAD * RANGE):
                 return None
-            if not self._pace.try_begin():
+            if not self._limit.try_begin():
                 return None
             self._taken = min(start + RANGE, self.described.size)
             self._written[start] = start
@@ -63,7 +63,7 @@ class RangedObject:
     def done(self) -> bool:
         """A range is given back; whether it was the last one under way and there will be no more."""
         with self._state:
-            return not self._pace.end() and (self.fault is not None or self._taken >= self.described.size)
+            return not self._limit.end() and (self.fault is not None or self._taken >= self.described.size)
 
     def finish(self) -> None:
         """Verify the rest. Raises the fault, Mismatch."""

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.answers import Timeouts, extent, hush, range_header
-from pfcon.storage.objects.s3_answers import content_md5, described, equal_pieces, in_parts, is_opaque, rows
+from pfcon.storage.objects.http import Timeouts, extent, quiet_request_logs, range_header
+from pfcon.storage.objects.s3_answers import content_md5, described, equal_parts, in_parts, is_opaque, rows
 from pfcon.storage.objects.s3_bucket import Bucket
 from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.s3_upload import S3LargeUpload
-from pfcon.storage.objects.sending import SourceReader
+from pfcon.storage.objects.source import SourceReader
 from pfcon.storage.objects.store import (
     Changed,
     Described,
@@ -18,14 +18,14 @@ from pfcon.storage.objects.store import (
     Limits,
     Listed,
     ObjectStore,
-    Piece,
+    Part,
     Source,
     Transient,
 )
 
 # Amazon's "S3 User Guide", "Multipart upload limits"; other services keep to them.
 MIB = 1024**2
-LIMITS = Limits(single_max=5 * 1024 * MIB, piece_min=5 * MIB, piece_max=5 * 1024 * MIB, pieces_max=10_000)
+LIMITS = Limits(single_max=5 * 1024 * MIB, part_min=5 * MIB, part_max=5 * 1024 * MIB, parts_max=10_000)
 FIRST_REGION = "us-east-1"  # the only one that CreateBucket does not want to be told
 MOST_ASKED = 1000  # parts of unlike sizes: each takes a request
 
@@ -36,7 +36,7 @@ class S3Store(ObjectStore):
     name = "s3"
 
     def __init__(self, settings: S3Settings, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - immutable
-        hush("boto3", "botocore", "s3transfer", "urllib3")
+        quiet_request_logs("boto3", "botocore", "s3transfer", "urllib3")
         self._bucket = Bucket(settings, timeouts)
         self.place = self._bucket.place
 
@@ -75,15 +75,15 @@ class S3Store(ObjectStore):
         """See ObjectStore."""
         told = self._bucket.call("head_object", name, ChecksumMode="ENABLED")
         found = described(name, told)
-        pieces_md5, count = in_parts(found.etag)
+        parts_md5, count = in_parts(found.etag)
         if not count:
             return found
         try:
-            pieces = self._pieces(found, count)
+            parts = self._parts(found, count)
         except Changed:
             raise Transient(f"{name!r} was replaced while it was looked at") from None
-        known = pieces and not is_opaque(told)
-        return replace(found, pieces=pieces, pieces_md5=pieces_md5 if known else "", binary=True)
+        known = parts and not is_opaque(told)
+        return replace(found, parts=parts, parts_md5=parts_md5 if known else "", binary=True)
 
     @contextmanager
     def download(self, name: str, *, start: int = 0, size: int | None = None, etag: str = "") -> Iterator[Download]:
@@ -105,7 +105,7 @@ class S3Store(ObjectStore):
         contents = SourceReader(source) if source.size else b""
         self._bucket.call("put_object", name, Body=contents, ContentLength=source.size, ContentMD5=content_md5(md5))
 
-    def large_upload(self, name: str, piece_size: int) -> S3LargeUpload:  # noqa: ARG002 - parts tell their sizes
+    def large_upload(self, name: str, part_size: int) -> S3LargeUpload:  # noqa: ARG002 - parts tell their sizes
         """See ObjectStore."""
         return S3LargeUpload(self._bucket, name)
 
@@ -113,17 +113,17 @@ class S3Store(ObjectStore):
         """See ObjectStore."""
         self._bucket.call("delete_object", name)
 
-    def _pieces(self, found: Described, count: int) -> tuple[Piece, ...]:
+    def _parts(self, found: Described, count: int) -> tuple[Part, ...]:
         """The parts' sizes. Of equal ones the first and the last tell all; unlike ones are asked for one by one.
 
         ``()`` where the service does not tell, or there are too many.
         """
         first, last = self._part_size(found, 1), self._part_size(found, count)
-        pieces = equal_pieces(found.size, count, first, last)
-        if pieces or count > MOST_ASKED or not first:
-            return pieces
-        pieces = tuple(Piece(self._part_size(found, number), "") for number in range(1, count + 1))
-        return pieces if sum(piece.size for piece in pieces) == found.size else ()
+        parts = equal_parts(found.size, count, first, last)
+        if parts or count > MOST_ASKED or not first:
+            return parts
+        parts = tuple(Part(self._part_size(found, number), "") for number in range(1, count + 1))
+        return parts if sum(part.size for part in parts) == found.size else ()
 
     def _part_size(self, found: Described, number: int) -> int:
         """Bytes of one part of this version; 0 where the service does not tell."""

@@ -5,8 +5,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from pfcon.storage.objects.answers import extent, md5_of
-from pfcon.storage.objects.store import Described, Listed, Piece
+from pfcon.storage.objects.http import extent, md5_of
+from pfcon.storage.objects.store import Described, Listed, Part
 
 _IN_PARTS = re.compile(r"([0-9a-f]{32})-(\d{1,5})")
 _WITHOUT_MD5 = ("aws:kms", "aws:kms:dsse")
@@ -53,18 +53,18 @@ def is_opaque(told: Told) -> bool:
 
 
 def in_parts(etag: str) -> tuple[str, int]:
-    """The MD5 of the parts' MD5s, and how many there are; ``("", 0)`` of an object that is in one piece."""
+    """Return the MD5 of the parts' MD5s and the number of parts; ``("", 0)`` for an object without parts."""
     found = _IN_PARTS.fullmatch(etag)
     return (found[1], int(found[2])) if found else ("", 0)
 
 
-def equal_pieces(size: int, count: int, first: int, last: int) -> tuple[Piece, ...]:
-    """The pieces of an object whose parts but the last are alike; ``()`` where these numbers say that they are not."""
+def equal_parts(size: int, count: int, first: int, last: int) -> tuple[Part, ...]:
+    """The parts of an object whose parts but the last are alike; ``()`` where these numbers say that they are not."""
     if count == 1:
-        return (Piece(size, ""),) if first == size else ()
+        return (Part(size, ""),) if first == size else ()
     if first * (count - 1) + last != size:
         return ()
-    return (*(Piece(first, "") for _ in range(count - 1)), Piece(last, ""))
+    return (*(Part(first, "") for _ in range(count - 1)), Part(last, ""))
 
 
 def checksum(told: Told, field: str) -> str:

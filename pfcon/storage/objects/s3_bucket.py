@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pfcon.storage.objects.answers import Timeouts, body, not_utf8
+from pfcon.storage.objects.http import Timeouts, not_utf8, read_body
 from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.s3_faults import NETWORK_FAULTS, answered, unanswered, unsent
-from pfcon.storage.objects.sending import SourceFault
+from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.store import ObjectAbsent
 
 MAX_CONNECTIONS = 64
@@ -46,7 +46,7 @@ class Bucket:
     def chunks(self, content: Any, size: int) -> Iterator[bytes]:
         """The bytes of an answer, at most 256 KiB at a time. Raises Transient."""
         try:
-            yield from body(content.read, size)
+            yield from read_body(content.read, size)
         except NETWORK_FAULTS as fault:
             raise unanswered(fault, self.place) from None
 

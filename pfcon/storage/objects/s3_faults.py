@@ -12,8 +12,8 @@ from urllib3.exceptions import HTTPError
 
 from pfcon.errors import Refused
 from pfcon.network import silence
-from pfcon.storage.objects.answers import plain, seconds
-from pfcon.storage.objects.sending import SourceFault
+from pfcon.storage.objects.http import one_line, retry_after_seconds
+from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
 NETWORK_FAULTS = (HTTPClientError, NoConnectionError, IncompleteReadError, HTTPError, OSError)
@@ -56,12 +56,12 @@ def answered(error: ClientError, place: str, name: str | None, secrets: tuple[st
     code = code_of(error)
     about: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     status = int(about.get("HTTPStatusCode", 0))
-    text = plain(str(error.response.get("Error", {}).get("Message", "")), secrets)
+    text = one_line(str(error.response.get("Error", {}).get("Message", "")), secrets)
     what = place if name is None else f"{name!r} in {place}"
     told = f"{status} {code}: {text}" if code != str(status) else f"{status} {text}"
     if code in _TRANSIENT_CODES or status in _TRANSIENT or (status >= 500 and status not in _LASTING):
         reason = f"{what}: {_REASONS[code]} ({told})" if code in _REASONS else f"{place} answers {told}"
-        return Transient(reason, seconds(about.get("HTTPHeaders", {}).get("retry-after")))
+        return Transient(reason, retry_after_seconds(about.get("HTTPHeaders", {}).get("retry-after")))
     if code in _NO_BUCKET or (code in _NO_KEY and name is None):
         return Refused(f"there is no {place}")
     if code in _NO_KEY:
@@ -90,4 +90,4 @@ def unsent(
 ) -> Exception:
     """Our error for a request that botocore does not take."""
     what = place if name is None else f"{name!r} in {place}"
-    return Refused(f"{what}: {plain(str(fault), secrets)}")
+    return Refused(f"{what}: {one_line(str(fault), secrets)}")

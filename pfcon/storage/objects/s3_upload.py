@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 from urllib.parse import unquote_plus
 
-from pfcon.storage.objects.answers import md5_of
+from pfcon.storage.objects.http import md5_of
 from pfcon.storage.objects.s3_answers import content_md5, plain_etag
 from pfcon.storage.objects.s3_bucket import Bucket
 from pfcon.storage.objects.s3_faults import NoUpload
-from pfcon.storage.objects.sending import SourceReader, source_md5
-from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Piece, Source
+from pfcon.storage.objects.source import SourceReader, source_md5
+from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class _Begun:
     """
 
     upload: str
-    there: dict[int, Piece] = field(default_factory=dict)
+    uploaded_parts: dict[int, Part] = field(default_factory=dict)
     others: tuple[str, ...] = ()
     sent: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -42,9 +42,9 @@ class S3LargeUpload(LargeUpload):
         self._lock = Lock()
         self._begun: _Begun | None = None
 
-    def there(self) -> dict[int, Piece]:
+    def uploaded_parts(self) -> dict[int, Part]:
         """See LargeUpload."""
-        return dict(self._begin().there)
+        return dict(self._begin().uploaded_parts)
 
     def send(self, number: int, source: Source) -> str:
         """See LargeUpload. S3 wants the MD5 before the bytes: they are read twice."""
@@ -62,14 +62,14 @@ class S3LargeUpload(LargeUpload):
         begun.sent[number] = md5, plain_etag(told["ETag"])
         return md5
 
-    def finish(self, pieces: list[Piece]) -> None:
+    def finish(self, parts: list[Part]) -> None:
         """See LargeUpload."""
         begun = self._begin()
-        etags = [begun.etag(number, piece.md5) for number, piece in enumerate(pieces)]
-        parts = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(etags, start=1)]
+        etags = [begun.etag(number, part.md5) for number, part in enumerate(parts)]
+        rows = [{"PartNumber": number, "ETag": f'"{etag}"'} for number, etag in enumerate(etags, start=1)]
         try:
             self._bucket.call(
-                "complete_multipart_upload", self._name, UploadId=begun.upload, MultipartUpload={"Parts": parts}
+                "complete_multipart_upload", self._name, UploadId=begun.upload, MultipartUpload={"Parts": rows}
             )
         except NoUpload:
             if not self._is_finished(etags):  # by a request whose answer was lost
@@ -93,10 +93,10 @@ class S3LargeUpload(LargeUpload):
 
     def _left(self) -> _Begun | None:
         """What an earlier try has left; None where there was none."""
-        tries: dict[str, dict[int, Piece]] = {}
+        tries: dict[str, dict[int, Part]] = {}
         for upload in self._uploads():
             with suppress(NoUpload):
-                tries[upload] = dict(self._parts(upload))
+                tries[upload] = dict(self._stored_parts(upload))
         if not tries:
             return None
         best = max(tries, key=lambda upload: len(tries[upload]))
@@ -113,12 +113,12 @@ class S3LargeUpload(LargeUpload):
             arguments["KeyMarker"] = unquote_plus(page["NextKeyMarker"])
             arguments["UploadIdMarker"] = page["NextUploadIdMarker"]
 
-    def _parts(self, upload: str) -> Iterator[tuple[int, Piece]]:
+    def _stored_parts(self, upload: str) -> Iterator[tuple[int, Part]]:
         arguments: dict[str, str | int] = {"UploadId": upload}
         while True:
             page = self._bucket.call("list_parts", self._name, **arguments)
             for row in page.get("Parts", ()):
-                yield row["PartNumber"] - 1, Piece(int(row["Size"]), md5_of(plain_etag(row["ETag"])))
+                yield row["PartNumber"] - 1, Part(int(row["Size"]), md5_of(plain_etag(row["ETag"])))
             if not page.get("IsTruncated"):
                 return
             arguments["PartNumberMarker"] = page["NextPartNumberMarker"]

@@ -10,29 +10,29 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.answers import Timeouts, extent, hush, md5_of
+from pfcon.storage.objects.http import Timeouts, extent, md5_of, quiet_request_logs
 from pfcon.storage.objects.store import (
     Described,
     Download,
     Limits,
     Listed,
     ObjectStore,
-    Piece,
+    Part,
     Source,
     Transient,
 )
 from pfcon.storage.objects.swift_access import SwiftAccess, Tokens
-from pfcon.storage.objects.swift_answers import Row, described, is_static, limits_of, listed, with_pieces
+from pfcon.storage.objects.swift_answers import Row, described, is_static, limits_of, listed, with_parts
 from pfcon.storage.objects.swift_container import SwiftContainer
 from pfcon.storage.objects.swift_description import SwiftSettings
 from pfcon.storage.objects.swift_faults import Asked
+from pfcon.storage.objects.swift_large_objects import manifest_entries, segments_container
 from pfcon.storage.objects.swift_login import login_of
-from pfcon.storage.objects.swift_pieces import parts, segments_container
-from pfcon.storage.objects.swift_upload import SwiftLargeUpload, drop_pieces
+from pfcon.storage.objects.swift_upload import SwiftLargeUpload, drop_parts
 
 MAX_NESTED = 10  # manifests within manifests, as Swift has it
 INFO_REFUSED = (400, 401, 403, 404, 405)
-NO_PIECES_SECONDS = 60.0  # how long it is believed that no container of pieces is there
+NO_PARTS_SECONDS = 60.0  # how long it is believed that no container of parts is there
 
 
 class SwiftStore(ObjectStore):
@@ -41,14 +41,14 @@ class SwiftStore(ObjectStore):
     name = "swift"
 
     def __init__(self, settings: SwiftSettings, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - immutable
-        hush("swiftclient", "keystoneauth", "urllib3", "requests")
+        quiet_request_logs("swiftclient", "keystoneauth", "urllib3", "requests")
         self._access = SwiftAccess(Tokens(login_of(settings, timeouts)), timeouts)
         self._objects = SwiftContainer(self._access, settings.container, settings.auth_url)
-        self._pieces = self._objects.sibling(segments_container(settings.container))
+        self._parts = self._objects.sibling(segments_container(settings.container))
         self.place = self._objects.place
         self._lock = Lock()
         self._told: dict[str, Any] | None = None
-        self._no_pieces_until = 0.0
+        self._no_parts_until = 0.0
 
     def check(self) -> None:
         """See ObjectStore."""
@@ -92,27 +92,27 @@ class SwiftStore(ObjectStore):
     def put(self, name: str, source: Source, md5: str) -> None:
         """See ObjectStore."""
         self._objects.put(name, source, md5)
-        self._drop_pieces(name)
+        self._drop_parts(name)
 
-    def large_upload(self, name: str, piece_size: int) -> SwiftLargeUpload:  # noqa: ARG002 - pieces tell their sizes
+    def large_upload(self, name: str, part_size: int) -> SwiftLargeUpload:  # noqa: ARG002 - parts tell their sizes
         """See ObjectStore."""
-        if not self.limits().pieces_max:
+        if not self.limits().parts_max:
             raise Refused(f"{self.place} has no static large objects: {name!r} is too large for it")
-        self._no_pieces_until = 0.0
-        return SwiftLargeUpload(self._objects, self._pieces, name)
+        self._no_parts_until = 0.0
+        return SwiftLargeUpload(self._objects, self._parts, name)
 
     def delete(self, name: str) -> None:
         """See ObjectStore."""
         self._objects.delete(name)
-        self._drop_pieces(name)
+        self._drop_parts(name)
 
-    def _drop_pieces(self, name: str) -> None:
+    def _drop_parts(self, name: str) -> None:
         """Remove what an older large object of that name has left: no request while no large one was ever stored."""
-        if time.monotonic() >= self._no_pieces_until:
+        if time.monotonic() >= self._no_parts_until:
             try:
-                drop_pieces(self._pieces, name, keep=frozenset())
-            except Refused:  # there is no such container, or it is not ours to see: so the pieces are not ours either
-                self._no_pieces_until = time.monotonic() + NO_PIECES_SECONDS
+                drop_parts(self._parts, name, keep=frozenset())
+            except Refused:  # there is no such container, or it is not ours to see: so the parts are not ours either
+                self._no_parts_until = time.monotonic() + NO_PARTS_SECONDS
 
     def _info(self) -> dict[str, Any]:
         """What the cluster tells of itself."""
@@ -125,26 +125,26 @@ class SwiftStore(ObjectStore):
         etag, entries = self._objects.manifest(name)
         if headers.get("x-manifest-etag", etag).strip('"') != etag:
             raise Transient(f"{name!r} was replaced while it was looked at")
-        pieces = tuple(self._parts(self._objects, entries, MAX_NESTED))
-        return with_pieces(described(name, headers, self.place), pieces)
+        parts = tuple(self._leaf_parts(self._objects, entries, MAX_NESTED))
+        return with_parts(described(name, headers, self.place), parts)
 
-    def _parts(self, container: SwiftContainer, entries: list[Row], levels: int) -> Iterator[Piece]:
-        for part in parts(entries):
-            if part.nested and levels:
-                below = container.sibling(part.container)
-                yield from self._parts(below, below.manifest(part.name)[1], levels - 1)
+    def _leaf_parts(self, container: SwiftContainer, entries: list[Row], levels: int) -> Iterator[Part]:
+        for entry in manifest_entries(entries):
+            if entry.nested and levels:
+                below = container.sibling(entry.container)
+                yield from self._leaf_parts(below, below.manifest(entry.name)[1], levels - 1)
             else:
-                yield part.piece
+                yield entry.part
 
     def _dynamic(self, name: str, headers: Mapping[str, str]) -> Described:
         # python-swiftclient has decoded it.
         container, _, prefix = headers["x-object-manifest"].lstrip("/").partition("/")
         pages = self._objects.sibling(container).rows(prefix)
-        pieces = tuple(
-            Piece(int(row["bytes"]), "" if "slo_etag" in row else md5_of(row["hash"])) for rows in pages for row in rows
+        parts = tuple(
+            Part(int(row["bytes"]), "" if "slo_etag" in row else md5_of(row["hash"])) for rows in pages for row in rows
         )
-        size = sum(piece.size for piece in pieces)
-        return with_pieces(described(name, {**headers, "content-length": str(size)}, self.place), pieces)
+        size = sum(part.size for part in parts)
+        return with_parts(described(name, {**headers, "content-length": str(size)}, self.place), parts)
 
 
 def capabilities(url: str, token: str, *, http_conn: Any) -> dict[str, Any]:  # noqa: ARG001 - anybody may ask

@@ -20,8 +20,8 @@ from swiftclient.exceptions import ClientException
 from swiftclient.requests_compat import SwiftClientRequestsSession
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.answers import Timeouts, not_utf8
-from pfcon.storage.objects.sending import SourceFault
+from pfcon.storage.objects.http import Timeouts, not_utf8
+from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
 
 T = TypeVar("T")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.answers import extent, md5_of
-from pfcon.storage.objects.store import Described, Limits, Listed, Piece, Transient
-from pfcon.storage.objects.swift_pieces import etag_of
+from pfcon.storage.objects.http import extent, md5_of
+from pfcon.storage.objects.store import Described, Limits, Listed, Part, Transient
+from pfcon.storage.objects.swift_large_objects import etag_of
 
 DIRECTORY = "application/directory"
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
@@ -41,7 +41,7 @@ def listed(row: Row) -> Listed:
 
 
 def described(name: str, headers: Mapping[str, str], place: str) -> Described:
-    """What an object's headers tell; of a large one, nothing of its pieces."""
+    """What an object's headers tell; of a large one, nothing of its parts."""
     length = headers.get("content-length")
     if length is None:
         raise Refused(f"{place} does not tell the size of {name!r}: it has more segments than one listing")
@@ -51,9 +51,9 @@ def described(name: str, headers: Mapping[str, str], place: str) -> Described:
     return Described(name, size, etag, md5="" if large else md5_of(etag))
 
 
-def with_pieces(found: Described, pieces: tuple[Piece, ...]) -> Described:
-    """A large object with its pieces. Raises Transient when they are not those of its size: it has changed."""
-    if sum(piece.size for piece in pieces) != found.size:
+def with_parts(found: Described, parts: tuple[Part, ...]) -> Described:
+    """A large object with its parts. Raises Transient when they are not those of its size: it has changed."""
+    if sum(part.size for part in parts) != found.size:
         raise Transient(f"{found.name!r} was replaced while it was looked at")
-    known = all(piece.md5 for piece in pieces) and etag_of(pieces) == found.etag
-    return Described(found.name, found.size, found.etag, pieces=pieces, pieces_md5=found.etag if known else "")
+    known = all(part.md5 for part in parts) and etag_of(parts) == found.etag
+    return Described(found.name, found.size, found.etag, parts=parts, parts_md5=found.etag if known else "")

@@ -9,8 +9,8 @@ from urllib.parse import quote
 from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 
-from pfcon.storage.objects.answers import CHUNK, body, range_header
-from pfcon.storage.objects.sending import HashingReader, SourceReader
+from pfcon.storage.objects.http import CHUNK, range_header, read_body
+from pfcon.storage.objects.source import HashingReader, SourceReader
 from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
 from pfcon.storage.objects.swift_access import SwiftAccess
 from pfcon.storage.objects.swift_answers import Row
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
     def chunks(self, size: int, place: str) -> Iterator[bytes]:
         """The bytes, at most 256 KiB at a time. Raises Transient."""
         try:
-            yield from body(self.content.read, size)
+            yield from read_body(self.content.read, size)
         except NETWORK_FAULTS as fault:
             raise unanswered(fault, place) from None
 

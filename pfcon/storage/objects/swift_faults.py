@@ -8,7 +8,7 @@ from urllib3.exceptions import HTTPError
 
 from pfcon.errors import Refused
 from pfcon.network import silence
-from pfcon.storage.objects.answers import plain, seconds
+from pfcon.storage.objects.http import one_line, retry_after_seconds
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
 NETWORK_FAULTS = (RequestException, HTTPError, OSError)
@@ -48,10 +48,10 @@ class Asked(NamedTuple):
 def answered(error: ClientException, asked: Asked) -> Exception:
     """Our error for an answer that is none of success. A 404 for a name may still be the container's."""
     status: int = error.http_status or 0
-    text = plain(error.http_response_content or error.http_reason or "", asked.secrets)
+    text = one_line(error.http_response_content or error.http_reason or "", asked.secrets)
     if status in _TRANSIENT or (status >= 500 and status not in _LASTING):
         headers = error.http_response_headers or {}
-        return Transient(f"{asked.place} answers {status} ({text})", seconds(headers.get("Retry-After")))
+        return Transient(f"{asked.place} answers {status} ({text})", retry_after_seconds(headers.get("Retry-After")))
     if status == 422:
         return Transient(f"{asked.what}: {NOT_WHAT_WAS_SENT} ({status}: {text})")
     if status == 404:
@@ -59,7 +59,7 @@ def answered(error: ClientException, asked: Asked) -> Exception:
     if status in (412, 416) and asked.name is not None:
         return Changed(f"{asked.what} is another one meanwhile")
     if status == 0:  # not from an answer: the library itself
-        return Refused(f"{asked.what}: {plain(str(error), asked.secrets)}")
+        return Refused(f"{asked.what}: {one_line(str(error), asked.secrets)}")
     reason = _REASONS.get(status, "it refuses that")
     return Refused(f"{asked.what}: {reason} ({status}: {text})")
 

@@ -8,7 +8,7 @@ from swiftclient import client as swiftclient
 from swiftclient.exceptions import ClientException
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.storage.objects.answers import Timeouts, plain
+from pfcon.storage.objects.http import Timeouts, one_line
 from pfcon.storage.objects.swift_access import Access
 from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
 from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
@@ -75,7 +75,7 @@ def _login_keystone(settings: SwiftSettings, timeouts: Timeouts) -> Access:
     except keystone.HttpError as error:
         raise _answered(error.http_status, str(error.message), settings) from None
     except keystone.ClientException as error:
-        raise Refused(f"{place}: {plain(str(error), (settings.key,))}") from None
+        raise Refused(f"{place}: {one_line(str(error), (settings.key,))}") from None
     return _access(url, token, place)
 
 

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.crew import TICK, Crew
+from pfcon.storage.objects.checksums import verifiable
 from pfcon.storage.objects.getting import Getter
 from pfcon.storage.objects.object_fetch import ObjectFetch, Try
 from pfcon.storage.objects.ranges import LARGE, RangedObject
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.scratch import Scratch
 from pfcon.storage.objects.store import Described, ObjectStore
-from pfcon.storage.objects.verifying import verifiable
 from pfcon.storage.places import Places
 from pfcon.storage.tries import Room
 from pfcon.units import human_bytes

@@ -15,9 +15,9 @@ from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered
 from pfcon.storage.crew import Crew
 from pfcon.storage.innetwork import path_text
-from pfcon.storage.objects.output_files import FileInPieces, OutputFile, Sender
-from pfcon.storage.objects.pace import Pace
-from pfcon.storage.objects.pieces import piece_size
+from pfcon.storage.objects.concurrency import ConcurrencyLimit
+from pfcon.storage.objects.output_files import FileInParts, OutputFile, Sender
+from pfcon.storage.objects.parts import choose_part_size
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.objects.there import Known, ThereAlready
@@ -60,15 +60,15 @@ def _list(
 
 
 class _Upload:
-    """One run. Its threads take tasks one by one; a task is a small file, or a piece of a large one."""
+    """One run. Its threads take tasks one by one; a task is a small file, or a part of a large one."""
 
     def __init__(self, store: ObjectStore, job: JobDir, prefix: str, there: ThereAlready, retrying: Retrying) -> None:
         self._outgoing, self._prefix, self._there, self._retrying = job.outgoing, prefix, there, retrying
         self._limits = retrying.call(store.place, store.limits)
         self._sender = Sender(store, retrying)
-        self._pace = Pace()
+        self._limit = ConcurrencyLimit()
         self._taking, self._counting = Lock(), Lock()
-        self._open_files: dict[OutputFile, FileInPieces | None] = {}
+        self._open_files: dict[OutputFile, FileInParts | None] = {}
         self._nfiles = self._nbytes = self._nsent = self._bytes_sent = 0
         self._notes = Notes()
 
@@ -110,15 +110,15 @@ class _Upload:
             self._open_files[file] = None  # until its last task has ended
             known = self._there.get(file.name)
             try:
-                pieces = piece_size(file.size, self._limits)
+                parts = choose_part_size(file.size, self._limits)
             except Refused as fault:
                 raise Refused(f"output file {file.path!r}: {fault}") from None
-            if pieces is None:
+            if parts is None:
                 yield partial(self._send_whole, file, known)
             elif known is not None and self._sender.has(file):
                 self._done(file, sent=False)
             else:
-                yield from self._send_in_pieces(file, pieces)
+                yield from self._send_in_parts(file, parts)
 
     def _open(self, found: TreeFile) -> OutputFile | None:
         """A file of the walk, opened; None when it is gone."""
@@ -139,20 +139,20 @@ class _Upload:
         self._count(file.size if sent else 0)
         self._done(file, sent=sent)
 
-    def _send_in_pieces(self, file: OutputFile, size: int) -> Generator[Task, None, None]:
+    def _send_in_parts(self, file: OutputFile, size: int) -> Generator[Task, None, None]:
         self._open_files[file] = whole = self._sender.begin(file, size)
 
         def send(number: int) -> None:
             try:
                 nbytes, finished = whole.send(number)
             finally:
-                self._pace.end()
+                self._limit.end()
             self._count(nbytes)
             if finished:
                 self._done(file, sent=True)
 
         for number in whole.numbers:
-            self._pace.begin()
+            self._limit.begin()
             yield partial(send, number)
 
     def _count(self, nbytes: int) -> None:

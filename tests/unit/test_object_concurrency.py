@@ -1,4 +1,4 @@
-"""How many pieces of large files are under way: few to a store that takes them quickly, many to one that does not."""
+"""How many parts of large files are under way: few to a store that takes them quickly, many to one that does not."""
 
 import os
 import threading
@@ -10,8 +10,8 @@ from fakes.memory_store import MemoryStore
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
 from pfcon.storage.base import Delivered
-from pfcon.storage.objects import pace
-from pfcon.storage.objects.pace import FEW, Pace
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.concurrency import FEW, ConcurrencyLimit
 from pfcon.storage.objects.store import Limits, Source
 from pfcon.storage.objects.uploading import THREADS, upload
 from pfcon.testing.waiting import PATIENCE
@@ -20,8 +20,8 @@ LONG = 3600.0  # seconds
 
 
 def test_few_are_under_way_while_they_end_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PAUSE", LONG)
-    found = Pace()
+    monkeypatch.setattr(concurrency, "PAUSE", LONG)
+    found = ConcurrencyLimit()
     assert [found.try_begin() for _ in range(FEW + 1)] == [*[True] * FEW, False]
     assert found.end() == FEW - 1
     assert found.try_begin()
@@ -29,8 +29,8 @@ def test_few_are_under_way_while_they_end_quickly(monkeypatch: pytest.MonkeyPatc
 
 
 def test_who_waits_begins_when_another_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PAUSE", LONG)
-    found = Pace()
+    monkeypatch.setattr(concurrency, "PAUSE", LONG)
+    found = ConcurrencyLimit()
     for _ in range(FEW):
         found.begin()
     with ThreadPoolExecutor(1) as pool:
@@ -42,15 +42,15 @@ def test_who_waits_begins_when_another_one_ends(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_after_each_pause_one_more_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PAUSE", 0.01)
-    found = Pace()
+    monkeypatch.setattr(concurrency, "PAUSE", 0.01)
+    found = ConcurrencyLimit()
     for _ in range(THREADS):
         found.begin()
     assert found.end() == THREADS - 1
 
 
 class Crowd(MemoryStore):
-    """Has large objects in pieces of 1 MiB, and counts how many are sent at once; none ends before ``wanted`` are."""
+    """Has large objects in parts of 1 MiB, and counts how many are sent at once; none ends before ``wanted`` are."""
 
     def __init__(self, wanted: int) -> None:
         super().__init__()
@@ -74,10 +74,10 @@ class Crowd(MemoryStore):
 
 
 @pytest.mark.parametrize(("wait", "wanted"), [(LONG, FEW), (0.01, THREADS)])
-def test_a_store_gets_as_many_pieces_at_once_as_are_worth_it(
+def test_a_store_gets_as_many_parts_at_once_as_are_worth_it(
     storebase: StoreBase, monkeypatch: pytest.MonkeyPatch, wait: float, wanted: int
 ) -> None:
-    monkeypatch.setattr(pace, "PAUSE", wait)
+    monkeypatch.setattr(concurrency, "PAUSE", wait)
     job, data, crowd = storebase.job(JobId("j")), os.urandom(20 << 20), Crowd(wanted)
     job.outgoing.mkdir(parents=True)
     (job.outgoing / "large").write_bytes(data)

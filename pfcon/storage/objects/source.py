@@ -1,4 +1,7 @@
-"""A part of a file as the HTTP libraries want it, read piecemeal at its own offset; and its MD5."""
+"""A section of a file as the body of an HTTP request, and its MD5.
+
+Reads use ``os.pread``: several threads may read sections of one open file at the same time.
+"""
 
 import hashlib
 import os
@@ -11,7 +14,10 @@ CHUNK = 1 << 20  # bytes in memory at a time
 
 
 def source_md5(source: Source, check: Callable[[], None] = lambda: None) -> str:
-    """Hex MD5 of a source, or of what there is of it; ``check`` is called now and then and may raise."""
+    """Return the hex MD5 of a source, up to the end of the file if that comes first.
+
+    ``check`` is called before each block; what it raises is passed on.
+    """
     md5 = hashlib.md5(usedforsecurity=False)
     start, end = source.start, source.start + source.size
     while start < end:
@@ -25,7 +31,7 @@ def source_md5(source: Source, check: Callable[[], None] = lambda: None) -> str:
 
 
 class SourceFault(Exception):
-    """A read of the file failed. Not an OSError, which the libraries would take for one of the network."""
+    """A read of the file failed. Not an OSError: the HTTP libraries would report that as a network error."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -33,7 +39,7 @@ class SourceFault(Exception):
 
 
 class SourceReader:
-    """What is read, told and sought in is the part alone. Several may read one file at once."""
+    """A read-only, seekable file object of a source's bytes. Several may read one file in parallel."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -43,19 +49,19 @@ class SourceReader:
         return self._source.size
 
     def tell(self) -> int:
-        """Bytes read so far."""
+        """Return the current offset in the source, in bytes."""
         return self._offset
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As a file's."""
+        """Set the offset as ``io.IOBase.seek`` does, and return it."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._offset, os.SEEK_END: self._source.size}[whence]
         self._offset = base + offset
         return self._offset
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most ``size`` bytes and at most 1 MiB, ``b""`` at the end.
+        """Return at most ``size`` bytes and at most 1 MiB; ``b""`` at the end.
 
-        Raises SourceFault, and Refused for a file that has become shorter.
+        Raises SourceFault, and Refused if the file has become shorter.
         """
         left = self._source.size - self._offset
         wanted = min(left, CHUNK if size is None or size < 0 else min(size, CHUNK))
@@ -72,18 +78,18 @@ class SourceReader:
 
 
 class HashingReader:
-    """A source that is read once, from its start to its end, and the MD5 of what was read."""
+    """Reads a source once, from start to end, and computes the MD5 of what was read."""
 
     def __init__(self, source: Source) -> None:
         self._reader = SourceReader(source)
         self._md5 = hashlib.md5(usedforsecurity=False)
 
     def read(self, size: int | None = -1) -> bytes:
-        """As SourceReader's."""
+        """See SourceReader."""
         found = self._reader.read(size)
         self._md5.update(found)
         return found
 
     def hexdigest(self) -> str:
-        """In hex."""
+        """Return the hex MD5 of the bytes read so far."""
         return self._md5.hexdigest()

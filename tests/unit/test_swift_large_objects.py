@@ -1,4 +1,4 @@
-"""How pieces of Swift's large objects are called, and what manifests say."""
+"""How parts of Swift's large objects are called, and what manifests say."""
 
 import json
 
@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.object_stores import md5
 
-from pfcon.storage.objects.store import Limits, Piece
+from pfcon.storage.objects.store import Limits, Part
 from pfcon.storage.objects.swift_answers import limits_of, listed
-from pfcon.storage.objects.swift_pieces import (
-    Part,
-    StoredPiece,
+from pfcon.storage.objects.swift_large_objects import (
+    ManifestEntry,
+    StoredPart,
     etag_of,
     manifest,
-    parts,
-    piece_name,
-    pieces_prefix,
-    stored_piece,
+    manifest_entries,
+    part_name,
+    parts_prefix,
+    stored_part,
 )
 
 UPLOAD = "0123456789abcdef" * 2
@@ -27,35 +27,35 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 
 @given(NAMES)
-def test_a_piece_is_known_by_its_name_which_swift_takes(name: str) -> None:
-    segment = piece_name(name, StoredPiece(UPLOAD, 7))
-    assert stored_piece(name, segment) == StoredPiece(UPLOAD, 7)
+def test_a_part_is_known_by_its_name_which_swift_takes(name: str) -> None:
+    segment = part_name(name, StoredPart(UPLOAD, 7))
+    assert stored_part(name, segment) == StoredPart(UPLOAD, 7)
     assert len(segment.encode()) <= 1024
-    assert segment.startswith(pieces_prefix(name))
+    assert segment.startswith(parts_prefix(name))
 
 
 @given(NAMES, NAMES)
-def test_no_object_takes_the_pieces_of_another_for_its_own(name: str, other: str) -> None:
-    segment = piece_name(other, StoredPiece(UPLOAD, 7))
-    assert (stored_piece(name, segment) is None) == (name != other)
+def test_no_object_takes_the_parts_of_another_for_its_own(name: str, other: str) -> None:
+    segment = part_name(other, StoredPart(UPLOAD, 7))
+    assert (stored_part(name, segment) is None) == (name != other)
 
 
 @pytest.mark.parametrize("name", ["a/.pieces", "a/b", "a/.pieces/" + UPLOAD, "a/"])
-def test_names_that_look_like_pieces_are_told_apart(name: str) -> None:
-    assert stored_piece("a", piece_name(name, StoredPiece(UPLOAD, 0))) is None
+def test_names_that_look_like_parts_are_told_apart(name: str) -> None:
+    assert stored_part("a", part_name(name, StoredPart(UPLOAD, 0))) is None
 
 
-def test_long_names_that_begin_alike_have_pieces_of_their_own() -> None:
-    assert pieces_prefix("x" * 1000 + "a") != pieces_prefix("x" * 1000 + "b")
+def test_long_names_that_begin_alike_have_parts_of_their_own() -> None:
+    assert parts_prefix("x" * 1000 + "a") != parts_prefix("x" * 1000 + "b")
 
 
 def test_a_manifest_names_every_segment_with_size_and_md5() -> None:
-    pieces = [Piece(5, md5(b"12345")), Piece(2, md5(b"67"))]
-    assert json.loads(manifest("users_segments", ["é/1", "é/2"], pieces)) == [
+    parts = [Part(5, md5(b"12345")), Part(2, md5(b"67"))]
+    assert json.loads(manifest("users_segments", ["é/1", "é/2"], parts)) == [
         {"path": "/users_segments/é/1", "size_bytes": 5, "etag": md5(b"12345")},
         {"path": "/users_segments/é/2", "size_bytes": 2, "etag": md5(b"67")},
     ]
-    assert etag_of(pieces) == md5((md5(b"12345") + md5(b"67")).encode())
+    assert etag_of(parts) == md5((md5(b"12345") + md5(b"67")).encode())
 
 
 def test_a_manifest_that_swift_gives_back_is_read() -> None:
@@ -65,11 +65,11 @@ def test_a_manifest_that_swift_gives_back_is_read() -> None:
         {"name": "/d/inner", "bytes": 7, "hash": "e" * 32, "sub_slo": True},
         {"data": "aGVhZA=="},
     ]
-    assert list(parts(entries)) == [
-        Part("c", "a/b", Piece(5, md5(b"12345")), nested=False),
-        Part("c", "a/b", Piece(3, ""), nested=False),
-        Part("d", "inner", Piece(7, ""), nested=True),
-        Part("", "", Piece(4, md5(b"head")), nested=False),
+    assert list(manifest_entries(entries)) == [
+        ManifestEntry("c", "a/b", Part(5, md5(b"12345")), nested=False),
+        ManifestEntry("c", "a/b", Part(3, ""), nested=False),
+        ManifestEntry("d", "inner", Part(7, ""), nested=True),
+        ManifestEntry("", "", Part(4, md5(b"head")), nested=False),
     ]
 
 

@@ -1,18 +1,18 @@
-"""How many parts of large objects are under way: few to or from a near store, many where it is distant.
+"""An adaptive limit for the number of parts of large objects that are transferred in parallel.
 
-A near store's time goes into checksums and the disk: sixteen ranges at once took a seventh longer to fetch than two. To
-or from a distant one there are soon as many under way as there are threads.
+A near store's time goes into checksums and the disk: with sixteen ranges in parallel a fetch took a seventh longer than
+with two. With a distant store, whose requests take long, the number soon grows to the number of threads.
 """
 
 import time
 from threading import Condition
 
 FEW = 2  # that are enough for a near store
-PAUSE = 0.1  # seconds; whenever none was begun for so long, one more is
+PAUSE = 0.1  # seconds; whenever no transfer has begun for so long, one more may begin
 
 
-class Pace:
-    """Counts the parts under way. Safe across threads."""
+class ConcurrencyLimit:
+    """Counts the transfers under way. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -20,25 +20,25 @@ class Pace:
         self._begun = 0.0
 
     def try_begin(self) -> bool:
-        """Begin one if that is due."""
+        """Begin a transfer if the limit allows it; return whether it began. Does not wait."""
         with self._changed:
             return self._begin_if_due() <= 0
 
     def begin(self) -> None:
-        """Begin one when that is due, after a ``PAUSE`` at most."""
+        """Begin a transfer; wait until the limit allows it, ``PAUSE`` at most after the last one began."""
         with self._changed:
             while (wait := self._begin_if_due()) > 0:
                 self._changed.wait(wait)
 
     def end(self) -> int:
-        """One has ended; gives back how many are under way."""
+        """End a transfer; return how many are still under way."""
         with self._changed:
             self._active -= 1
             self._changed.notify()
             return self._active
 
     def _begin_if_due(self) -> float:
-        """Seconds until one more is due; where that is none, it is begun."""
+        """Begin a transfer if the limit allows it; return the seconds until it does, at most 0 if one began."""
         now = time.monotonic()
         wait = self._begun + PAUSE - now if self._active >= FEW else 0.0
         if wait <= 0:

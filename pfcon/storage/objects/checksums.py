@@ -1,35 +1,34 @@
-"""Whether bytes are those of an object, by all that its store tells of it. They come in order, in any chunks."""
+"""Verify the bytes of an object with the checksums that its store reports."""
 
 import base64
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pfcon.storage.objects.answers import CHUNK
-from pfcon.storage.objects.pieces import combined
-from pfcon.storage.objects.store import Described, Piece
+from pfcon.storage.objects.http import CHUNK
+from pfcon.storage.objects.store import Described, Part
 
 Chunk = bytes | memoryview
 
 
 class Mismatch(Exception):
-    """The bytes are not those of the object."""
+    """The bytes do not match the size or a checksum of the object."""
 
 
 class Verifier(Protocol):
-    """Sees all bytes of an object once, in order."""
+    """Receives all bytes of an object once, in order, in chunks of any size. Not thread-safe."""
 
     def update(self, chunk: Chunk) -> None:
-        """The next bytes. May raise Mismatch before the end."""
+        """Add the next bytes. Raises Mismatch as soon as a difference is certain."""
 
     def finish(self) -> None:
-        """There are no more. Raises Mismatch."""
+        """End the input. Raises Mismatch."""
 
 
 class _Digest:
-    """By a digest of all bytes."""
+    """Compares a digest of all bytes."""
 
     def __init__(self, algorithm: str, wanted: str, *, is_hex: bool = False) -> None:
         self._digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -42,7 +41,7 @@ class _Digest:
 
 
 class _Crc32:
-    """By a CRC-32 of all bytes."""
+    """Compares a CRC-32 of all bytes."""
 
     def __init__(self, wanted: str) -> None:
         self._crc, self._wanted = 0, int.from_bytes(base64.b64decode(wanted), "big")
@@ -55,27 +54,27 @@ class _Crc32:
             raise Mismatch
 
 
-class _Pieces:
-    """By the MD5 of each piece, or by the MD5 of all of theirs."""
+class _Parts:
+    """Compares the MD5 of each part, or the MD5 of all these MD5s."""
 
     def __init__(self, described: Described) -> None:
         self._described = described
-        self._found: list[Piece] = []
+        self._found: list[Part] = []
         self._begin()
 
     def _begin(self) -> None:
-        """Begin the next piece, after those that have no bytes."""
+        """Start the next part, skipping empty ones."""
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._left = 0
-        while len(self._found) < len(self._described.pieces):
-            self._left = self._described.pieces[len(self._found)].size
+        while len(self._found) < len(self._described.parts):
+            self._left = self._described.parts[len(self._found)].size
             if self._left:
                 return
             self._end()
 
     def _end(self) -> None:
-        wanted = self._described.pieces[len(self._found)]
-        self._found.append(Piece(wanted.size, self._md5.hexdigest()))
+        wanted = self._described.parts[len(self._found)]
+        self._found.append(Part(wanted.size, self._md5.hexdigest()))
         if wanted.md5 not in ("", self._found[-1].md5):
             raise Mismatch
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -85,23 +84,23 @@ class _Pieces:
         while view:
             if not self._left:
                 raise Mismatch
-            part = view[: self._left]
-            self._md5.update(part)
-            self._left -= len(part)
-            view = view[len(part) :]
+            head = view[: self._left]
+            self._md5.update(head)
+            self._left -= len(head)
+            view = view[len(head) :]
             if not self._left:
                 self._end()
                 self._begin()
 
     def finish(self) -> None:
-        if len(self._found) != len(self._described.pieces):
+        if len(self._found) != len(self._described.parts):
             raise Mismatch
-        if self._described.pieces_md5 not in ("", combined(self._found, binary=self._described.binary)):
+        if self._described.parts_md5 not in ("", md5_of_parts(self._found, binary=self._described.binary)):
             raise Mismatch
 
 
 class _Sized:
-    """Counts the bytes of another verifier, or of none."""
+    """Compares the number of bytes, and passes them to ``inner`` if there is one."""
 
     def __init__(self, size: int, inner: Verifier | None) -> None:
         self._left, self._inner = size, inner
@@ -120,23 +119,29 @@ class _Sized:
             self._inner.finish()
 
 
+def md5_of_parts(parts: Sequence[Part], *, binary: bool) -> str:
+    """Return the hex MD5 of the concatenated MD5s of parts, as defined for ``Described.parts_md5``."""
+    digests = [bytes.fromhex(part.md5) if binary else part.md5.encode() for part in parts]
+    return hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+
+
 def verifiable(described: Described) -> bool:
-    """Whether more than the size of an object can be verified, or needs to be."""
+    """Return whether a checksum is known. True for an empty object, which needs none."""
     return described.size == 0 or _strongest(described) is not None
 
 
 def verifier(described: Described) -> Verifier:
-    """A verifier of an object's bytes: of their number, and by the best that is known of them."""
+    """Return a verifier of the object's size and of its strongest known checksum, if any."""
     make = _strongest(described)
     return _Sized(described.size, make() if make else None)
 
 
 def _strongest(described: Described) -> Callable[[], Verifier] | None:
-    pieces = described.pieces
+    parts = described.parts
     if described.md5:
         return lambda: _Digest("md5", described.md5, is_hex=True)
-    if pieces and (described.pieces_md5 or all(piece.md5 for piece in pieces)):
-        return lambda: _Pieces(described)
+    if parts and (described.parts_md5 or all(part.md5 for part in parts)):
+        return lambda: _Parts(described)
     if described.sha256:
         return lambda: _Digest("sha256", described.sha256)
     if described.sha1:
@@ -147,7 +152,10 @@ def _strongest(described: Described) -> Callable[[], Verifier] | None:
 
 
 def holds(fd: int, described: Described, check: Callable[[], None]) -> bool:
-    """Whether an open file is known to hold an object. Reads it; ``check`` is called meanwhile and may raise."""
+    """Return whether an open file is proved to hold the object, by its size and a checksum; False without a checksum.
+
+    Reads the whole file. ``check`` is called before each block; what it raises is passed on.
+    """
     if not verifiable(described) or os.fstat(fd).st_size != described.size:
         return False
     found = verifier(described)
@@ -160,7 +168,10 @@ def holds(fd: int, described: Described, check: Callable[[], None]) -> bool:
 
 
 def feed(fd: int, start: int, end: int, found: Verifier, check: Callable[[], None]) -> None:
-    """Have a verifier see bytes of a file. Raises Mismatch where it ends early."""
+    """Read a file from byte ``start`` to byte ``end`` into a verifier. Raises Mismatch if the file ends earlier.
+
+    ``check`` is called before each block; what it raises is passed on.
+    """
     while start < end:
         check()
         block = os.pread(fd, min(CHUNK, end - start), start)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pfcon.storage.objects.store import Described, Piece
-from pfcon.storage.objects.verifying import Mismatch, holds, verifiable, verifier
+from pfcon.storage.objects.checksums import Mismatch, holds, verifiable, verifier
+from pfcon.storage.objects.store import Described, Part
 
 DATA = os.urandom(10_000)
 
@@ -19,27 +19,27 @@ def hexed(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def pieces(*sizes: int, told: bool = True) -> tuple[Piece, ...]:
+def parts(*sizes: int, told: bool = True) -> tuple[Part, ...]:
     found, at = [], 0
     for size in sizes:
-        found.append(Piece(size, hexed(DATA[at : at + size]) if told else ""))
+        found.append(Part(size, hexed(DATA[at : at + size]) if told else ""))
         at += size
     return tuple(found)
 
 
-def of_pieces(*sizes: int, binary: bool) -> str:
-    md5s = [piece.md5 for piece in pieces(*sizes)]
+def of_parts(*sizes: int, binary: bool) -> str:
+    md5s = [part.md5 for part in parts(*sizes)]
     return hexed(b"".join(bytes.fromhex(md5) for md5 in md5s) if binary else "".join(md5s).encode())
 
 
 PLAIN = Described("o", len(DATA), "etag")
 WAYS = {
     "md5": replace(PLAIN, md5=hexed(DATA)),
-    "pieces": replace(PLAIN, pieces=pieces(4000, 4000, 2000)),
-    "pieces of no bytes": replace(PLAIN, pieces=pieces(0, 4000, 0, 6000, 0)),
-    "pieces, hex": replace(PLAIN, pieces=pieces(1, 9999, told=False), pieces_md5=of_pieces(1, 9999, binary=False)),
-    "pieces, binary": replace(
-        PLAIN, pieces=pieces(5000, 5000, told=False), pieces_md5=of_pieces(5000, 5000, binary=True), binary=True
+    "parts": replace(PLAIN, parts=parts(4000, 4000, 2000)),
+    "parts of no bytes": replace(PLAIN, parts=parts(0, 4000, 0, 6000, 0)),
+    "parts, hex": replace(PLAIN, parts=parts(1, 9999, told=False), parts_md5=of_parts(1, 9999, binary=False)),
+    "parts, binary": replace(
+        PLAIN, parts=parts(5000, 5000, told=False), parts_md5=of_parts(5000, 5000, binary=True), binary=True
     ),
     "sha256": replace(PLAIN, sha256=base64.b64encode(hashlib.sha256(DATA).digest()).decode()),
     "sha1": replace(PLAIN, sha1=base64.b64encode(hashlib.sha1(DATA, usedforsecurity=False).digest()).decode()),
@@ -75,8 +75,8 @@ def test_the_right_bytes_fit_and_no_others(way: str, chunk: int) -> None:
     "described",
     [
         PLAIN,
-        replace(PLAIN, pieces_md5=hexed(b"")),
-        replace(PLAIN, pieces=(Piece(5000, hexed(DATA[:5000])), Piece(5000, ""))),
+        replace(PLAIN, parts_md5=hexed(b"")),
+        replace(PLAIN, parts=(Part(5000, hexed(DATA[:5000])), Part(5000, ""))),
     ],
 )
 def test_of_some_objects_nothing_is_known_but_the_size(described: Described) -> None:
