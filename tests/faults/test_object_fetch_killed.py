@@ -61,10 +61,10 @@ import sys
 from pathlib import Path
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
-from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.objects import object_fetch, concurrency, ranges, tree_fetch
 from pfcon.storage.objects.fetching import fetch
-from pfcon.storage.objects.swift import SwiftStore
+from pfcon.storage.objects.swift.store import SwiftStore
 object_fetch.LARGE = tree_fetch.LARGE = 5 << 20
 ranges.RANGE, concurrency.PAUSE = 2 << 20, 0.0
 root, url, container = sys.argv[1:]

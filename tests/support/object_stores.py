@@ -17,8 +17,8 @@ from pfcon.storage.objects.s3 import S3Store
 from pfcon.storage.objects.s3_bucket import make_client
 from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.store import ObjectStore, Part, Source
-from pfcon.storage.objects.swift import SwiftStore
-from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.objects.swift.description import SwiftSettings
+from pfcon.storage.objects.swift.store import SwiftStore
 from pfcon.testing.waiting import PATIENCE
 from support.engines import s3_url, swift_python, swift_url
 from support.ports import free_port

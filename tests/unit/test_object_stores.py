@@ -18,9 +18,9 @@ from pfcon.storage.objects.http import Timeouts, extent, one_line, range_header,
 from pfcon.storage.objects.s3_description import S3Settings
 from pfcon.storage.objects.source import CHUNK, SourceReader
 from pfcon.storage.objects.store import Source, Transient
-from pfcon.storage.objects.swift_access import Access, SwiftAccess, Tokens
-from pfcon.storage.objects.swift_description import SwiftSettings
-from pfcon.storage.objects.swift_faults import Asked
+from pfcon.storage.objects.swift.description import SwiftSettings
+from pfcon.storage.objects.swift.faults import RequestTarget
+from pfcon.storage.objects.swift.session import Access, SwiftSession, TokenCache
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 from pfcon.testing.waiting import PATIENCE, eventually
@@ -50,7 +50,7 @@ def test_one_of_many_threads_logs_in_and_all_have_its_token() -> None:
         time.sleep(0.05)
         return Access("url", f"token {len(calls)}")
 
-    tokens = Tokens(login)
+    tokens = TokenCache(login)
     with ThreadPoolExecutor(8) as pool:
         assert {access.token for access in pool.map(lambda _: tokens.current(), range(8))} == {"token 1"}
         stale = tokens.current()
@@ -62,7 +62,7 @@ def test_one_of_many_threads_logs_in_and_all_have_its_token() -> None:
 def asking() -> int:
     """How many threads wait for a token that another one gets."""
     frames = sys._current_frames().values()
-    return sum(frame.f_code is Tokens.renew.__code__ and "asked" in frame.f_locals for frame in frames)
+    return sum(frame.f_code is TokenCache.renew.__code__ and "called" in frame.f_locals for frame in frames)
 
 
 def test_a_failed_login_is_that_of_all_who_waited_for_it_and_of_none_who_comes_later() -> None:
@@ -78,7 +78,7 @@ def test_a_failed_login_is_that_of_all_who_waited_for_it_and_of_none_who_comes_l
             tokens.current()
         return str(caught.value)
 
-    tokens = Tokens(login)
+    tokens = TokenCache(login)
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {"wrong key, 1"}
     assert ask(9) == "wrong key, 2"
@@ -88,9 +88,9 @@ def test_an_answer_that_is_not_swifts_is_refused() -> None:
     def page(url: str, token: str, *, http_conn: object) -> None:
         json.loads("<html>Welcome to this network</html>")
 
-    access = SwiftAccess(Tokens(lambda: Access("http://swift/v1/AUTH_chris", "token")), Timeouts())
+    access = SwiftSession(TokenCache(lambda: Access("http://swift/v1/AUTH_chris", "token")), Timeouts())
     with pytest.raises(Refused, match="does not answer as Swift does"):
-        access.call(Asked("container 'users'"), page)
+        access.call(RequestTarget("container 'users'"), page)
 
 
 def test_a_source_is_read_in_its_bounds_and_never_more_than_a_mebibyte(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from support.object_stores import md5
 
 from pfcon.storage.objects.store import Limits, Part
-from pfcon.storage.objects.swift_answers import limits_of, listed
-from pfcon.storage.objects.swift_large_objects import (
+from pfcon.storage.objects.swift.answers import limits_of, listed
+from pfcon.storage.objects.swift.large_objects import (
     ManifestEntry,
     StoredPart,
     etag_of,

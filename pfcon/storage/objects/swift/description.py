@@ -1,4 +1,4 @@
-"""The swift storage, described."""
+"""The swift storage: its name, its settings and their rules. Imports the store, and so its libraries, on first use."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ _REFUSED = {SwiftAuth.V1: (*_OF_KEYSTONE, *_DOMAINS), SwiftAuth.V2: _DOMAINS, Sw
 
 
 def _keystone(values: Values, _mode: Mode) -> Iterator[str]:
-    """Keystone needs a project; what only it knows is refused where it is not asked, and domains are version 3's."""
+    """Keystone requires a project. Its options are refused with version 1, domains also with version 2."""
     version: SwiftAuth | None = values.get(variable(SwiftSettings, "auth_version"))
     if version is None:
         return
@@ -128,7 +128,7 @@ def _make(context: StorageContext[SwiftSettings]) -> Storage:
     from pfcon.storage.object_store import ObjectStorage
 
     def connect() -> ObjectStore:
-        from pfcon.storage.objects.swift import SwiftStore
+        from pfcon.storage.objects.swift.store import SwiftStore
 
         return SwiftStore(context.own)
 

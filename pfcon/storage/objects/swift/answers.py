@@ -1,4 +1,4 @@
-"""What Swift's answers tell of the cluster, of objects and of large ones. Pure."""
+"""Parses Swift's responses: capabilities, listings, headers of objects. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pfcon.errors import Refused
 from pfcon.storage.objects.http import extent, md5_of
 from pfcon.storage.objects.store import Described, Limits, Listed, Part, Transient
-from pfcon.storage.objects.swift_large_objects import etag_of
+from pfcon.storage.objects.swift.large_objects import etag_of
 
 DIRECTORY = "application/directory"
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
@@ -15,7 +15,7 @@ Row = dict[str, Any]  # of a listing, as Swift gives it: name, bytes, hash, …,
 
 
 def limits_of(info: Mapping[str, Any]) -> Limits:
-    """What ``/info`` says, and Swift's defaults for what it does not."""
+    """Return the limits of ``/info``, and Swift's defaults for what it does not contain."""
     largest = int(info.get("swift", {}).get("max_file_size", 5 * 1024**3))
     slo = info.get("slo", {} if not info else None)
     if slo is None:
@@ -25,14 +25,14 @@ def limits_of(info: Mapping[str, Any]) -> Limits:
 
 
 def is_static(headers: Mapping[str, str]) -> bool:
-    """Whether an object is a static large one."""
+    """Return whether the headers are those of a static large object."""
     return headers.get("x-static-large-object", "").lower() == "true"
 
 
 def listed(row: Row) -> Listed:
-    """A row of a listing.
+    """Return a row of a listing.
 
-    An empty object has no ETag: a dynamic large object, which is no empty one, is listed the same.
+    Without an ETag if the row has that of an empty object: Swift lists dynamic large objects like that, too.
     """
     if "subdir" in row:
         return Listed(row["subdir"], None)
@@ -41,7 +41,7 @@ def listed(row: Row) -> Listed:
 
 
 def described(name: str, headers: Mapping[str, str], place: str) -> Described:
-    """What an object's headers tell; of a large one, nothing of its parts."""
+    """Return an object from its response headers, without parts. Raises Refused if they don't contain its size."""
     length = headers.get("content-length")
     if length is None:
         raise Refused(f"{place} does not tell the size of {name!r}: it has more segments than one listing")
@@ -52,7 +52,7 @@ def described(name: str, headers: Mapping[str, str], place: str) -> Described:
 
 
 def with_parts(found: Described, parts: tuple[Part, ...]) -> Described:
-    """A large object with its parts. Raises Transient when they are not those of its size: it has changed."""
+    """Return the large object with its parts. Raises Transient if their sizes don't add up: it was replaced."""
     if sum(part.size for part in parts) != found.size:
         raise Transient(f"{found.name!r} was replaced while it was looked at")
     known = all(part.md5 for part in parts) and etag_of(parts) == found.etag

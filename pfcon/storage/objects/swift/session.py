@@ -1,7 +1,7 @@
-"""Requests to one Swift account: one token for all threads, a connection for each request under way.
+"""Requests to one Swift account: all threads share one token; connections are pooled.
 
-They call the functions of python-swiftclient rather than its Connection, which logs every thread in on its own, sleeps,
-and tries again by itself.
+This calls the functions of python-swiftclient rather than its Connection, which logs in once per thread, sleeps, and
+retries by itself.
 """
 
 import time
@@ -22,24 +22,24 @@ from swiftclient.requests_compat import SwiftClientRequestsSession
 from pfcon.errors import Refused
 from pfcon.storage.objects.http import Timeouts, not_utf8
 from pfcon.storage.objects.source import SourceFault
-from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
+from pfcon.storage.objects.swift.faults import NETWORK_FAULTS, RequestTarget, connection_error, response_error
 
 T = TypeVar("T")
 UNAUTHORIZED = 401
 BLOCK = 64 << 10  # bytes
-MAX_IDLE = 64  # connections kept for the next request
+MAX_IDLE = 64  # idle connections in the pool
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where an account is, and the token for it."""
+    """The URL of an account, and the token for it."""
 
     url: str
     token: str = field(repr=False)
 
 
-class Tokens:
-    """The token that all threads share. ``authenticate`` raises Transient or Refused."""
+class TokenCache:
+    """Caches the token that all threads share. Thread-safe. ``authenticate`` raises Transient or Refused."""
 
     def __init__(self, authenticate: Callable[[], Access]) -> None:
         self._authenticate = authenticate
@@ -48,22 +48,22 @@ class Tokens:
         self._failure: tuple[float, Exception] | None = None
 
     def current(self) -> Access:
-        """The token; the first who asks logs in."""
+        """Return the cached token; the first call logs in."""
         return self._access or self.renew(None)
 
     @property
     def known(self) -> str:
-        """The token itself, ``""`` before there is one."""
+        """The text of the token, ``""`` before the first login."""
         access = self._access
         return access.token if access else ""
 
     def renew(self, stale: Access | None) -> Access:
-        """Another token than the stale one. Of many who ask at once, one logs in; its failure is everybody's."""
-        asked = time.monotonic()
+        """Return another token than ``stale``. Of concurrent calls one logs in; the others get its result or error."""
+        called = time.monotonic()
         with self._lock:
             if self._access is not None and self._access is not stale:
                 return self._access
-            if self._failure is not None and self._failure[0] > asked:
+            if self._failure is not None and self._failure[0] > called:
                 raise self._failure[1]
             try:
                 self._access = self._authenticate()
@@ -104,32 +104,35 @@ class _Connection:
         self.pair[1].request_session.headers = None  # python-swiftclient sends its own
 
     def close(self) -> None:
-        """Break it, also in the middle of an answer."""
+        """Close the connection, also in the middle of a response. Idempotent."""
         with suppress(*NETWORK_FAULTS):
             self.pair[1].close()
 
 
-class SwiftAccess:
-    """The requests. Their functions are python-swiftclient's, which take a URL, a token and an ``http_conn``."""
+class SwiftSession:
+    """Makes requests. ``function`` is one of python-swiftclient's: it takes a URL, a token and an ``http_conn``.
 
-    def __init__(self, tokens: Tokens, timeouts: Timeouts) -> None:
+    Thread-safe.
+    """
+
+    def __init__(self, tokens: TokenCache, timeouts: Timeouts) -> None:
         self._tokens = tokens
         self._timeouts = timeouts
         self._idle: deque[_Connection] = deque(maxlen=MAX_IDLE)
 
-    def call(self, asked: Asked, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Make one request; a second one where the token has expired. Raises the seam's errors."""
-        with self.holding(asked, function, *args, **kwargs) as result:
+    def call(self, target: RequestTarget, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Make a request, and again if the token has expired; return its result. Raises the errors of ``store``."""
+        with self.holding(target, function, *args, **kwargs) as result:
             return result
 
     @contextmanager
-    def holding(self, asked: Asked, function: Callable[..., T], *args: Any, **kwargs: Any) -> Iterator[T]:
-        """Make a request, as ``call``, and keep its connection, over which its body comes, to the end of the block."""
-        with self._answers(asked):
+    def holding(self, target: RequestTarget, function: Callable[..., T], *args: Any, **kwargs: Any) -> Iterator[T]:
+        """Make a request like ``call``; its connection is reserved to the end of the block, which reads the body."""
+        with self._translating_errors(target):
             connection, result = self._authorised(function, args, kwargs)
         try:
             yield result
-        except BaseException:  # whatever ends the block, the body may be half read
+        except BaseException:  # the body may be only partly read
             connection.close()
             raise
         self._idle.append(connection)
@@ -148,15 +151,15 @@ class SwiftAccess:
         try:
             result = function(access.url, access.token, *args, http_conn=connection.pair, **kwargs)
         except ClientException:
-            self._idle.append(connection)  # the answer was read
+            self._idle.append(connection)  # the response was read completely
             raise
-        except BaseException:  # whatever ends it, the answer may be half read
+        except BaseException:  # the response may be only partly read
             connection.close()
             raise
         return connection, result
 
     def _connection(self, url: str) -> "_Connection":
-        """A connection that nobody uses."""
+        """Take an idle connection from the pool, or make one."""
         while True:
             try:
                 connection = self._idle.pop()
@@ -167,16 +170,16 @@ class SwiftAccess:
             connection.close()
 
     @contextmanager
-    def _answers(self, asked: Asked) -> Iterator[None]:
+    def _translating_errors(self, target: RequestTarget) -> Iterator[None]:
         try:
             yield
         except SourceFault as fault:
             raise fault.error from None
         except ClientException as error:
-            raise answered(error, asked._replace(secrets=(*asked.secrets, self._tokens.known))) from None
+            raise response_error(error, target._replace(secrets=(*target.secrets, self._tokens.known))) from None
         except NETWORK_FAULTS as fault:
-            raise unanswered(fault, asked.place) from None
+            raise connection_error(fault, target.place) from None
         except UnicodeEncodeError:
-            raise not_utf8(asked.name, asked.place) from None
+            raise not_utf8(target.name, target.place) from None
         except JSONDecodeError:
-            raise Refused(f"{asked.place} does not answer as Swift does; is SWIFT_AUTH_URL right?") from None
+            raise Refused(f"{target.place} does not answer as Swift does; is SWIFT_AUTH_URL right?") from None

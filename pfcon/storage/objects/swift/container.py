@@ -1,4 +1,4 @@
-"""One container of Swift: its requests, one by one."""
+"""One container of Swift: a method for each kind of request."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,55 +12,55 @@ from swiftclient.exceptions import ClientException
 from pfcon.storage.objects.http import CHUNK, range_header, read_body
 from pfcon.storage.objects.source import HashingReader, SourceReader
 from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
-from pfcon.storage.objects.swift_access import SwiftAccess
-from pfcon.storage.objects.swift_answers import Row
-from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, NOT_WHAT_WAS_SENT, Asked, unanswered
+from pfcon.storage.objects.swift.answers import Row
+from pfcon.storage.objects.swift.faults import NETWORK_FAULTS, NOT_WHAT_WAS_SENT, RequestTarget, connection_error
+from pfcon.storage.objects.swift.session import SwiftSession
 
 
-class Answer(NamedTuple):
-    """An object that is being read. Names of headers are in lower case."""
+class ObjectResponse(NamedTuple):
+    """A response whose body is being read. Header names are in lower case."""
 
     headers: Mapping[str, str]
     content: Any
 
     def chunks(self, size: int, place: str) -> Iterator[bytes]:
-        """The bytes, at most 256 KiB at a time. Raises Transient."""
+        """Yield ``size`` bytes of the body, at most 256 KiB each. Raises Transient, Refused."""
         try:
             yield from read_body(self.content.read, size)
         except NETWORK_FAULTS as fault:
-            raise unanswered(fault, place) from None
+            raise connection_error(fault, place) from None
 
 
 class SwiftContainer:
-    """``place`` names it in messages. Methods raise the seam's errors."""
+    """``place`` names the container in messages. Methods raise the errors of ``store``. Thread-safe."""
 
-    def __init__(self, access: SwiftAccess, name: str, service: str) -> None:
-        self._access = access
+    def __init__(self, session: SwiftSession, name: str, service: str) -> None:
+        self._session = session
         self.name = name
         self.place = f"container {name!r} of {service}"
         self._service = service
 
     def sibling(self, name: str) -> "SwiftContainer":
-        """Another container of the account."""
-        return SwiftContainer(self._access, name, self._service)
+        """Return another container of the account. No request."""
+        return SwiftContainer(self._session, name, self._service)
 
     def check(self) -> None:
-        """Raise Refused when there is no such container, or no right to see it."""
-        self._access.call(Asked(self.place), swiftclient.head_container, self.name)
+        """Raise Refused if the container does not exist or access is denied."""
+        self._session.call(RequestTarget(self.place), swiftclient.head_container, self.name)
 
     def create(self) -> None:
-        """Create the container; one that is there stays."""
-        self._access.call(Asked(self.place), swiftclient.put_container, self.name)
+        """Create the container. Idempotent."""
+        self._session.call(RequestTarget(self.place), swiftclient.put_container, self.name)
 
     def rows(self, prefix: str, *, delimiter: str = "", limit: int = 0, longest: int = 0) -> Iterator[list[Row]]:
-        """The listing, a page at a time; one empty page where there is nothing.
+        """Yield the listing in pages; one empty page if no name matches.
 
-        ``longest``: the names that the store puts in a page without a limit, 0 where that is not known.
+        limit: names in a page, 0 for the store's default. longest: that default, 0 if unknown.
         """
         marker = ""
         while True:
-            _, rows = self._access.call(
-                Asked(self.place),
+            _, rows = self._session.call(
+                RequestTarget(self.place),
                 swiftclient.get_container,
                 self.name,
                 marker=marker,
@@ -75,18 +75,18 @@ class SwiftContainer:
             marker = rows[-1].get("name") or rows[-1]["subdir"]
 
     def head(self, name: str) -> Mapping[str, str]:
-        """An object's headers."""
-        with self._telling_apart():
-            found: Mapping[str, str] = self._access.call(
-                Asked(self.place, name), swiftclient.head_object, self.name, name
+        """Return an object's headers."""
+        with self._checking_container():
+            found: Mapping[str, str] = self._session.call(
+                RequestTarget(self.place, name), swiftclient.head_object, self.name, name
             )
             return found
 
     def manifest(self, name: str) -> tuple[str, list[Row]]:
-        """The ETag and the entries of a static large object's manifest, below 8 MiB as Swift has it by default."""
-        with self._telling_apart():
-            headers, content = self._access.call(
-                Asked(self.place, name),
+        """Return the ETag and the entries of a static large object's manifest (at most 8 MiB by Swift's default)."""
+        with self._checking_container():
+            headers, content = self._session.call(
+                RequestTarget(self.place, name),
                 swiftclient.get_object,
                 self.name,
                 name,
@@ -95,13 +95,13 @@ class SwiftContainer:
         return headers.get("etag", "").strip('"'), json.loads(content)
 
     @contextmanager
-    def get(self, name: str, start: int, size: int | None, etag: str) -> Iterator[Answer]:
-        """An object, or a part of it."""
+    def get(self, name: str, start: int, size: int | None, etag: str) -> Iterator[ObjectResponse]:
+        """Get an object, or ``size`` bytes (None: the rest) from offset ``start``. With ``etag``, only that version."""
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         if bounds := range_header(start, size):
             headers["Range"] = bounds
-        request = self._access.holding(
-            Asked(self.place, name),
+        request = self._session.holding(
+            RequestTarget(self.place, name),
             swiftclient.get_object,
             self.name,
             name,
@@ -109,16 +109,16 @@ class SwiftContainer:
             headers=headers,
         )
         with ExitStack() as stack:
-            with self._telling_apart():
-                told, content = stack.enter_context(request)
+            with self._checking_container():
+                response_headers, content = stack.enter_context(request)
             stack.callback(content.close)
-            yield Answer(told, content)
+            yield ObjectResponse(response_headers, content)
 
     def put(self, name: str, source: Source, md5: str = "") -> str:
-        """Store an object in one request, and give back its MD5. Swift compares the one that is given.
+        """Store an object with one request, and return its hex MD5. Swift verifies ``md5``.
 
-        Without one, it is computed while the object is sent, and compared with Swift's. Where they differ the wrong
-        object is there: that is Transient, and the next request replaces it.
+        Without ``md5``, it is computed while the object is sent, and compared with Swift's. If they differ, the wrong
+        object is stored: raises Transient, and the retry replaces it.
         """
 
         def send(url: str, token: str, *, http_conn: Any) -> str:
@@ -132,13 +132,13 @@ class SwiftContainer:
             return md5 or etag
 
         try:
-            with self._telling_apart():
-                return self._access.call(Asked(self.place, name), send)
-        except ObjectAbsent:  # nobody asked for one: a proxy remembers that there was no such container
+            with self._checking_container():
+                return self._session.call(RequestTarget(self.place, name), send)
+        except ObjectAbsent:  # about the container: a proxy has cached that it does not exist
             raise Transient(f"{self.place} is so new that not all of Swift knows it") from None
 
     def put_manifest(self, name: str, manifest: bytes, etag: str) -> None:
-        """Make a static large object. Swift compares the ETag, and looks at every segment while we wait."""
+        """Create a static large object. Swift verifies the ETag and every segment before it responds."""
 
         def send(url: str, token: str, *, http_conn: Any) -> None:  # noqa: ARG001 - the connection has it
             parsed, connection = http_conn
@@ -149,22 +149,22 @@ class SwiftContainer:
             text = answer.read()
             if not 200 <= answer.status < 300:
                 raise ClientException.from_response(answer, "manifest", text)
-            raise_verdict(text)
+            raise_for_result(text)
 
-        with self._telling_apart():
-            self._access.call(Asked(self.place, name), send)
+        with self._checking_container():
+            self._session.call(RequestTarget(self.place, name), send)
 
     def delete(self, name: str) -> None:
-        """Remove an object; none is none."""
+        """Remove an object. Idempotent."""
         try:
-            with self._telling_apart():
-                self._access.call(Asked(self.place, name), swiftclient.delete_object, self.name, name)
+            with self._checking_container():
+                self._session.call(RequestTarget(self.place, name), swiftclient.delete_object, self.name, name)
         except ObjectAbsent:
             return
 
     @contextmanager
-    def _telling_apart(self) -> Iterator[None]:
-        """Swift answers 404 for an object also where there is no container: that is Refused."""
+    def _checking_container(self) -> Iterator[None]:
+        """After a 404 for an object, raise Refused if it is the container that does not exist."""
         try:
             yield
         except ObjectAbsent:
@@ -172,14 +172,14 @@ class SwiftContainer:
             raise
 
 
-def raise_verdict(text: bytes) -> None:
-    """Raise ClientException for what comes after the heartbeats of a request that was answered before its end.
+def raise_for_result(text: bytes) -> None:
+    """Raise ClientException if the body of a response with heartbeats reports an error.
 
-    Swift's documentation, "Static Large Objects", ``heartbeat``: blanks, then JSON. A Swift that has no heartbeats
-    sends nothing.
+    Swift sends such a response before the request is done: Swift's documentation, "Static Large Objects",
+    ``heartbeat``: blanks, then JSON. A Swift without heartbeats sends an empty body.
     """
-    verdict = json.loads(text) if text.strip() else {}
-    status = int(verdict.get("Response Status", "201").split()[0])
+    result = json.loads(text) if text.strip() else {}
+    status = int(result.get("Response Status", "201").split()[0])
     if not 200 <= status < 300:
-        reasons = [" ".join(map(str, error)) for error in verdict.get("Errors", ())]
+        reasons = [" ".join(map(str, error)) for error in result.get("Errors", ())]
         raise ClientException("", http_status=status, http_response_content="; ".join(reasons[:3]).encode())

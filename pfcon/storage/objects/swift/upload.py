@@ -1,4 +1,4 @@
-"""A large object on its way to Swift: its parts are objects of another container until the manifest is written."""
+"""Multipart uploads to Swift: parts are objects of a second container; the manifest makes them one object."""
 
 import secrets
 from collections.abc import Set
@@ -7,10 +7,10 @@ from threading import Lock
 
 from pfcon.storage.objects.http import md5_of, not_utf8
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
-from pfcon.storage.objects.swift_answers import is_static
-from pfcon.storage.objects.swift_container import SwiftContainer
-from pfcon.storage.objects.swift_faults import NoContainer
-from pfcon.storage.objects.swift_large_objects import (
+from pfcon.storage.objects.swift.answers import is_static
+from pfcon.storage.objects.swift.container import SwiftContainer
+from pfcon.storage.objects.swift.faults import NoContainer
+from pfcon.storage.objects.swift.large_objects import (
     StoredPart,
     etag_of,
     manifest,
@@ -22,9 +22,9 @@ from pfcon.storage.objects.swift_large_objects import (
 
 
 class SwiftLargeUpload(LargeUpload):
-    """Every try has an id, part of its parts' names: a version that can be read never loses a part to another.
+    """See LargeUpload. Every attempt has an id, which the names of its parts contain: versions share no parts.
 
-    A try that was left half-done, whose parts no manifest uses, is gone on with.
+    An unfinished attempt, whose parts no manifest uses, is resumed: the one with the most parts.
     """
 
     def __init__(self, objects: SwiftContainer, parts: SwiftContainer, name: str) -> None:
@@ -57,24 +57,24 @@ class SwiftLargeUpload(LargeUpload):
                     self._parts.delete(part_name(self._name, found))
 
     def _begin(self) -> tuple[str, dict[int, Part]]:
-        """The id of this try, and the parts that it has found."""
+        """Return the id of this attempt, and the parts that were stored with that id before."""
         with self._lock:
             if self._begun is None:
-                tries: dict[str, dict[int, Part]] = {}
+                attempts: dict[str, dict[int, Part]] = {}
                 try:
                     for found, part in stored(self._parts, self._name).items():
-                        tries.setdefault(found.upload, {})[found.number] = part
+                        attempts.setdefault(found.upload, {})[found.number] = part
                 except NoContainer:
-                    self._objects.check()  # parts of no container's objects are nobody's
+                    self._objects.check()  # raises for a missing container, before one for its parts is made
                     self._parts.create()
-                for used in self._used() if tries else ():
-                    tries.pop(used, None)
-                upload = max(tries, key=lambda each: len(tries[each]), default=secrets.token_hex(16))
-                self._begun = upload, tries.get(upload, {})
+                for used in self._used() if attempts else ():
+                    attempts.pop(used, None)
+                upload = max(attempts, key=lambda each: len(attempts[each]), default=secrets.token_hex(16))
+                self._begun = upload, attempts.get(upload, {})
             return self._begun
 
     def _used(self) -> set[str]:
-        """The ids of the tries whose parts the object of that name consists of."""
+        """Return the ids of the attempts whose parts the current version of the object consists of."""
         try:
             if not is_static(self._objects.head(self._name)):
                 return set()
@@ -93,7 +93,7 @@ class SwiftLargeUpload(LargeUpload):
 
 
 def stored(parts: SwiftContainer, name: str) -> dict[StoredPart, Part]:
-    """All parts of the object ``name`` that are there, of whatever try. Raises NoContainer."""
+    """Return all stored parts of the object ``name``, of every attempt. Raises NoContainer."""
     try:
         prefix = parts_prefix(name)
     except UnicodeEncodeError:
@@ -104,7 +104,7 @@ def stored(parts: SwiftContainer, name: str) -> dict[StoredPart, Part]:
 
 
 def drop_parts(parts: SwiftContainer, name: str, keep: Set[str]) -> None:
-    """Remove the parts of the object ``name``, whoever has left them, but for those names."""
+    """Remove the stored parts of the object ``name``, of every attempt, except the names in ``keep``."""
     for which in stored(parts, name):
         if (segment := part_name(name, which)) not in keep:
             parts.delete(segment)

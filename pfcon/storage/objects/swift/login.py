@@ -1,4 +1,4 @@
-"""How a Swift account's token is got: from Swift itself (auth version 1), or from Keystone (2 and 3)."""
+"""Logs in to a Swift account: with Swift itself (auth version 1), or with Keystone (2 and 3)."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -9,16 +9,16 @@ from swiftclient.exceptions import ClientException
 
 from pfcon.errors import ConfigurationError, Refused
 from pfcon.storage.objects.http import Timeouts, one_line
-from pfcon.storage.objects.swift_access import Access
-from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
-from pfcon.storage.objects.swift_faults import NETWORK_FAULTS, Asked, answered, unanswered
+from pfcon.storage.objects.swift.description import SwiftAuth, SwiftSettings
+from pfcon.storage.objects.swift.faults import NETWORK_FAULTS, RequestTarget, connection_error, response_error
+from pfcon.storage.objects.swift.session import Access
 
 Login = Callable[[], Access]
 SERVICE_TYPE = "object-store"  # of the catalog, "OpenStack service types authority"
 
 
 def login_of(settings: SwiftSettings, timeouts: Timeouts) -> Login:
-    """A function that logs in; it raises Transient or Refused. Raises ConfigurationError when a library is missing."""
+    """Return a function that logs in; it raises Transient, Refused. ConfigurationError if a library is missing."""
     if settings.auth_version is SwiftAuth.V1:
         return lambda: _login_1(settings, timeouts)
     if find_spec("keystoneauth1") is None:
@@ -38,9 +38,9 @@ def _login_1(settings: SwiftSettings, timeouts: Timeouts) -> Access:
             place, settings.username, settings.key, auth_version="1", timeout=tuple(timeouts)
         )
     except ClientException as error:
-        raise answered(error, Asked(place, secrets=(settings.key,))) from None
+        raise response_error(error, RequestTarget(place, secrets=(settings.key,))) from None
     except NETWORK_FAULTS as fault:
-        raise unanswered(fault, place) from None
+        raise connection_error(fault, place) from None
     return _access(url, token, place)
 
 
@@ -71,19 +71,19 @@ def _login_keystone(settings: SwiftSettings, timeouts: Timeouts) -> Access:
         token = made.get_token()
         url = made.get_endpoint(service_type=SERVICE_TYPE, interface="public", region_name=settings.region_name)
     except keystone.ConnectionError as fault:
-        raise unanswered(fault, place) from None
+        raise connection_error(fault, place) from None
     except keystone.HttpError as error:
-        raise _answered(error.http_status, str(error.message), settings) from None
+        raise _response_error(error.http_status, str(error.message), settings) from None
     except keystone.ClientException as error:
         raise Refused(f"{place}: {one_line(str(error), (settings.key,))}") from None
     return _access(url, token, place)
 
 
-def _answered(status: int, text: str, settings: SwiftSettings) -> Exception:
+def _response_error(status: int, text: str, settings: SwiftSettings) -> Exception:
     error = ClientException("", http_status=status, http_response_content=text.encode())
     if status == 404:
         return Refused(f"there is no Keystone at {settings.auth_url} (404)")
-    return answered(error, Asked(settings.auth_url, secrets=(settings.key,)))
+    return response_error(error, RequestTarget(settings.auth_url, secrets=(settings.key,)))
 
 
 def _access(url: str | None, token: str | None, place: str) -> Access:
@@ -93,6 +93,6 @@ def _access(url: str | None, token: str | None, place: str) -> Access:
 
 
 def versioned(url: str, version: str) -> str:
-    """Keystone's URL, with the version where it ends without one."""
+    """Return Keystone's URL with the version appended, unless it ends in one."""
     last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
     return url if last in ("v2.0", "v3") else f"{url.rstrip('/')}/{version}"

@@ -1,4 +1,4 @@
-"""Large objects of Swift: how their parts are called, and what their manifests say. Pure.
+"""Large objects of Swift: the names of their parts, and their manifests. Pure.
 
 Swift's documentation, "Large Object Support": a static large object (SLO) is a JSON list of its segments, a dynamic one
 (DLO) a prefix of their names. pfcon writes static ones, in the container CONTAINER_segments, under names that no two
@@ -22,14 +22,14 @@ _LONGEST = 900  # bytes of an object's name that its parts repeat, so that their
 
 
 class StoredPart(NamedTuple):
-    """A part of ours: the try that has sent it, and its number."""
+    """A part that pfcon has stored: the id of the upload attempt, and the part's number from 0."""
 
     upload: str
     number: int
 
 
 class ManifestEntry(NamedTuple):
-    """An entry of a manifest: where its bytes are, and how many. ``nested``: it is a manifest itself."""
+    """An entry of a manifest: the object with the bytes, ``""`` for inline data. ``nested``: itself a manifest."""
 
     container: str
     name: str
@@ -38,12 +38,12 @@ class ManifestEntry(NamedTuple):
 
 
 def segments_container(container: str) -> str:
-    """Where the parts of a container's large objects are."""
+    """Return the name of the container for the parts of a container's large objects."""
     return container + SUFFIX
 
 
 def parts_prefix(name: str) -> str:
-    """What the names of an object's parts begin with, and no other object's."""
+    """Return the prefix of the names of an object's parts; no two objects share one. Raises UnicodeEncodeError."""
     encoded = name.encode()
     if len(encoded) > _LONGEST:
         digest = hashlib.sha256(encoded).hexdigest()[:32]
@@ -52,19 +52,19 @@ def parts_prefix(name: str) -> str:
 
 
 def part_name(name: str, part: StoredPart) -> str:
-    """The name of a part of the object ``name``."""
+    """Return the name under which a part of the object ``name`` is stored."""
     return f"{parts_prefix(name)}{part.upload}/{part.number:08d}"
 
 
 def stored_part(name: str, segment: str) -> StoredPart | None:
-    """The part of the object ``name`` that a segment is; None for a segment of something else."""
+    """Parse the name of a stored part of the object ``name``; None if it is not one. The inverse of ``part_name``."""
     prefix = parts_prefix(name)
     found = _PART.fullmatch(segment.removeprefix(prefix)) if segment.startswith(prefix) else None
     return StoredPart(found[1], int(found[2])) if found else None
 
 
 def manifest(container: str, names: Sequence[str], parts: Sequence[Part]) -> bytes:
-    """The manifest of an object whose parts are in ``container``."""
+    """Return the JSON manifest of an object whose parts are ``names`` in ``container``."""
     rows = zip(names, parts, strict=True)
     return json.dumps(
         [{"path": f"/{container}/{name}", "size_bytes": part.size, "etag": part.md5} for name, part in rows]
@@ -72,14 +72,14 @@ def manifest(container: str, names: Sequence[str], parts: Sequence[Part]) -> byt
 
 
 def etag_of(parts: Sequence[Part]) -> str:
-    """What Swift makes of the parts' MD5s for a large object's ETag."""
+    """Return the ETag that Swift computes for a large object: the hex MD5 of the parts' hex MD5s."""
     return hashlib.md5("".join(part.md5 for part in parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def manifest_entries(entries: Sequence[dict[str, Any]]) -> Iterator[ManifestEntry]:
-    """What a manifest, as Swift gives it back, consists of.
+    """Yield the entries of a manifest as Swift returns it (``multipart-manifest=get``).
 
-    A part of a segment has no MD5 of its own; data in the manifest itself has no place.
+    The MD5 of a range of a segment is unknown; inline data has no container and no name.
     """
     for entry in entries:
         if "data" in entry:

@@ -21,33 +21,33 @@ from pfcon.storage.objects.store import (
     Source,
     Transient,
 )
-from pfcon.storage.objects.swift_access import SwiftAccess, Tokens
-from pfcon.storage.objects.swift_answers import Row, described, is_static, limits_of, listed, with_parts
-from pfcon.storage.objects.swift_container import SwiftContainer
-from pfcon.storage.objects.swift_description import SwiftSettings
-from pfcon.storage.objects.swift_faults import Asked
-from pfcon.storage.objects.swift_large_objects import manifest_entries, segments_container
-from pfcon.storage.objects.swift_login import login_of
-from pfcon.storage.objects.swift_upload import SwiftLargeUpload, drop_parts
+from pfcon.storage.objects.swift.answers import Row, described, is_static, limits_of, listed, with_parts
+from pfcon.storage.objects.swift.container import SwiftContainer
+from pfcon.storage.objects.swift.description import SwiftSettings
+from pfcon.storage.objects.swift.faults import RequestTarget
+from pfcon.storage.objects.swift.large_objects import manifest_entries, segments_container
+from pfcon.storage.objects.swift.login import login_of
+from pfcon.storage.objects.swift.session import SwiftSession, TokenCache
+from pfcon.storage.objects.swift.upload import SwiftLargeUpload, drop_parts
 
-MAX_NESTED = 10  # manifests within manifests, as Swift has it
+MAX_NESTED = 10  # levels of manifests within manifests: Swift's limit
 INFO_REFUSED = (400, 401, 403, 404, 405)
-NO_PARTS_SECONDS = 60.0  # how long it is believed that no container of parts is there
+NO_PARTS_SECONDS = 60.0  # how long the absence of the container of parts is cached
 
 
 class SwiftStore(ObjectStore):
-    """Requests go through python-swiftclient. Raises ConfigurationError when a library is missing."""
+    """Uses python-swiftclient. The constructor raises ConfigurationError if a library is missing."""
 
     name = "swift"
 
     def __init__(self, settings: SwiftSettings, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - immutable
         quiet_request_logs("swiftclient", "keystoneauth", "urllib3", "requests")
-        self._access = SwiftAccess(Tokens(login_of(settings, timeouts)), timeouts)
-        self._objects = SwiftContainer(self._access, settings.container, settings.auth_url)
+        self._session = SwiftSession(TokenCache(login_of(settings, timeouts)), timeouts)
+        self._objects = SwiftContainer(self._session, settings.container, settings.auth_url)
         self._parts = self._objects.sibling(segments_container(settings.container))
         self.place = self._objects.place
         self._lock = Lock()
-        self._told: dict[str, Any] | None = None
+        self._capabilities: dict[str, Any] | None = None
         self._no_parts_until = 0.0
 
     def check(self) -> None:
@@ -94,7 +94,7 @@ class SwiftStore(ObjectStore):
         self._objects.put(name, source, md5)
         self._drop_parts(name)
 
-    def large_upload(self, name: str, part_size: int) -> SwiftLargeUpload:  # noqa: ARG002 - parts tell their sizes
+    def large_upload(self, name: str, part_size: int) -> SwiftLargeUpload:  # noqa: ARG002 - each part is stored with its size
         """See ObjectStore."""
         if not self.limits().parts_max:
             raise Refused(f"{self.place} has no static large objects: {name!r} is too large for it")
@@ -107,19 +107,19 @@ class SwiftStore(ObjectStore):
         self._drop_parts(name)
 
     def _drop_parts(self, name: str) -> None:
-        """Remove what an older large object of that name has left: no request while no large one was ever stored."""
+        """Remove the parts of the replaced version. No request while the container of parts is known to be missing."""
         if time.monotonic() >= self._no_parts_until:
             try:
                 drop_parts(self._parts, name, keep=frozenset())
-            except Refused:  # there is no such container, or it is not ours to see: so the parts are not ours either
+            except Refused:  # the container is missing, or not accessible: pfcon has no parts in it
                 self._no_parts_until = time.monotonic() + NO_PARTS_SECONDS
 
     def _info(self) -> dict[str, Any]:
-        """What the cluster tells of itself."""
+        """Return the cluster's capabilities; cached after the first request."""
         with self._lock:
-            if self._told is None:
-                self._told = self._access.call(Asked(self.place), capabilities)
-            return self._told
+            if self._capabilities is None:
+                self._capabilities = self._session.call(RequestTarget(self.place), capabilities)
+            return self._capabilities
 
     def _static(self, name: str, headers: Mapping[str, str]) -> Described:
         etag, entries = self._objects.manifest(name)
@@ -137,7 +137,7 @@ class SwiftStore(ObjectStore):
                 yield entry.part
 
     def _dynamic(self, name: str, headers: Mapping[str, str]) -> Described:
-        # python-swiftclient has decoded it.
+        # The header is percent-encoded; python-swiftclient has decoded it.
         container, _, prefix = headers["x-object-manifest"].lstrip("/").partition("/")
         pages = self._objects.sibling(container).rows(prefix)
         parts = tuple(
@@ -147,8 +147,8 @@ class SwiftStore(ObjectStore):
         return with_parts(described(name, {**headers, "content-length": str(size)}, self.place), parts)
 
 
-def capabilities(url: str, token: str, *, http_conn: Any) -> dict[str, Any]:  # noqa: ARG001 - anybody may ask
-    """``/info`` of the cluster that has this account; nothing where it does not tell."""
+def capabilities(url: str, token: str, *, http_conn: Any) -> dict[str, Any]:  # noqa: ARG001 - a function of SwiftSession has it
+    """Return ``/info`` of the account's cluster; empty if the cluster does not publish it. Needs no token."""
     parsed, connection = http_conn
     root = parsed._replace(path=parsed.path.partition("/v1")[0] + "/info")
     try:
