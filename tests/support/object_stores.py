@@ -13,9 +13,9 @@ from typing import Any
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.http import Timeouts
-from pfcon.storage.objects.s3 import S3Store
-from pfcon.storage.objects.s3_bucket import make_client
-from pfcon.storage.objects.s3_description import S3Settings
+from pfcon.storage.objects.s3.bucket import make_client
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.s3.store import S3Store
 from pfcon.storage.objects.store import ObjectStore, Part, Source
 from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.objects.swift.store import SwiftStore

@@ -15,7 +15,7 @@ from pfcon.errors import Refused
 from pfcon.paths import StoreBase
 from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.objects.http import Timeouts, extent, one_line, range_header, read_body, retry_after_seconds
-from pfcon.storage.objects.s3_description import S3Settings
+from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.source import CHUNK, SourceReader
 from pfcon.storage.objects.store import Source, Transient
 from pfcon.storage.objects.swift.description import SwiftSettings

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.object_stores import md5
 
-from pfcon.storage.objects.s3_answers import described, equal_parts, in_parts, is_opaque, rows
+from pfcon.storage.objects.s3.answers import described, equal_parts, is_opaque, parse_multipart_etag, rows
 from pfcon.storage.objects.store import Described, Listed, Part
 
 MD5 = md5(b"12345")
@@ -57,7 +57,7 @@ def test_checksums_of_parts_are_not(more: dict[str, str]) -> None:
     ("etag", "wanted"), [(f"{MD5}-12", (MD5, 12)), (MD5, ("", 0)), (f"{MD5}-N", ("", 0)), ("odd", ("", 0))]
 )
 def test_an_etag_tells_how_many_parts_there_are(etag: str, wanted: tuple[str, int]) -> None:
-    assert in_parts(etag) == wanted
+    assert parse_multipart_etag(etag) == wanted
 
 
 @pytest.mark.parametrize(

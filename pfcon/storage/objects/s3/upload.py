@@ -1,4 +1,4 @@
-"""A large object on its way to S3: a multipart upload, which the service keeps until it is completed or aborted."""
+"""Multipart uploads to S3, which the service keeps until they are completed or aborted."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ from threading import Lock
 from urllib.parse import unquote_plus
 
 from pfcon.storage.objects.http import md5_of
-from pfcon.storage.objects.s3_answers import content_md5, plain_etag
-from pfcon.storage.objects.s3_bucket import Bucket
-from pfcon.storage.objects.s3_faults import NoUpload
+from pfcon.storage.objects.s3.answers import content_md5, plain_etag
+from pfcon.storage.objects.s3.bucket import Bucket
+from pfcon.storage.objects.s3.faults import NoUpload
 from pfcon.storage.objects.source import SourceReader, source_md5
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
 
 
 @dataclass(frozen=True)
 class _Begun:
-    """An upload under way: its id, and the parts that were found, by number from 0 on.
+    """An upload under way: its id, and the parts that were stored before, by number from 0.
 
-    ``sent``: the MD5s and the ETags of the parts that we have sent. ``others``: ids of what earlier tries have left.
+    ``sent``: MD5 and ETag of the parts sent since. ``others``: ids of other unfinished uploads of the same name.
     """
 
     upload: str
@@ -28,13 +28,13 @@ class _Begun:
     sent: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def etag(self, number: int, md5: str) -> str:
-        """The ETag of the part of that MD5: the MD5 itself, except in buckets that encrypt with keys of KMS."""
+        """Return the ETag of the part with that MD5: the MD5 itself, except in buckets that encrypt with KMS keys."""
         sent_md5, etag = self.sent.get(number, ("", ""))
         return etag if sent_md5 == md5 else md5
 
 
 class S3LargeUpload(LargeUpload):
-    """An upload of that name that was left half-done is gone on with: the one that has most parts."""
+    """See LargeUpload. Of unfinished uploads of that name, the one with the most parts is resumed."""
 
     def __init__(self, bucket: Bucket, name: str) -> None:
         self._bucket = bucket
@@ -47,10 +47,10 @@ class S3LargeUpload(LargeUpload):
         return dict(self._begin().uploaded_parts)
 
     def send(self, number: int, source: Source) -> str:
-        """See LargeUpload. S3 wants the MD5 before the bytes: they are read twice."""
+        """See LargeUpload. The MD5 is sent before the bytes, so that they are read twice."""
         begun = self._begin()
         md5 = source_md5(source)
-        told = self._bucket.call(
+        response = self._bucket.call(
             "upload_part",
             self._name,
             UploadId=begun.upload,
@@ -59,7 +59,7 @@ class S3LargeUpload(LargeUpload):
             ContentLength=source.size,
             ContentMD5=content_md5(md5),
         )
-        begun.sent[number] = md5, plain_etag(told["ETag"])
+        begun.sent[number] = md5, plain_etag(response["ETag"])
         return md5
 
     def finish(self, parts: list[Part]) -> None:
@@ -72,7 +72,7 @@ class S3LargeUpload(LargeUpload):
                 "complete_multipart_upload", self._name, UploadId=begun.upload, MultipartUpload={"Parts": rows}
             )
         except NoUpload:
-            if not self._is_finished(etags):  # by a request whose answer was lost
+            if not self._is_finished(etags):  # by an earlier request whose response was lost
                 raise
         for other in begun.others:
             self._abort(other)
@@ -86,24 +86,24 @@ class S3LargeUpload(LargeUpload):
     def _begin(self) -> _Begun:
         with self._lock:
             if self._begun is None:
-                self._begun = self._left() or _Begun(
+                self._begun = self._unfinished() or _Begun(
                     self._bucket.call("create_multipart_upload", self._name)["UploadId"]
                 )
             return self._begun
 
-    def _left(self) -> _Begun | None:
-        """What an earlier try has left; None where there was none."""
-        tries: dict[str, dict[int, Part]] = {}
+    def _unfinished(self) -> _Begun | None:
+        """Return the unfinished upload to resume; None if there is none."""
+        attempts: dict[str, dict[int, Part]] = {}
         for upload in self._uploads():
             with suppress(NoUpload):
-                tries[upload] = dict(self._stored_parts(upload))
-        if not tries:
+                attempts[upload] = dict(self._stored_parts(upload))
+        if not attempts:
             return None
-        best = max(tries, key=lambda upload: len(tries[upload]))
-        return _Begun(best, tries[best], tuple(upload for upload in tries if upload != best))
+        best = max(attempts, key=lambda upload: len(attempts[upload]))
+        return _Begun(best, attempts[best], tuple(upload for upload in attempts if upload != best))
 
     def _uploads(self) -> Iterator[str]:
-        """The ids of unfinished uploads of this name, among those of all names that begin with it."""
+        """Yield the ids of unfinished uploads of this name; S3 lists those of all names that begin with it."""
         arguments = {"Prefix": self._name, "EncodingType": "url"}
         while True:
             page = self._bucket.call("list_multipart_uploads", **arguments)
@@ -124,15 +124,15 @@ class S3LargeUpload(LargeUpload):
             arguments["PartNumberMarker"] = page["NextPartNumberMarker"]
 
     def _is_finished(self, etags: list[str]) -> bool:
-        """Whether the object is there, made of these parts."""
+        """Return whether the object exists and consists of these parts."""
         if not all(map(md5_of, etags)):
             return False
         whole = hashlib.md5(b"".join(map(bytes.fromhex, etags)), usedforsecurity=False).hexdigest()
         try:
-            told = self._bucket.call("head_object", self._name)
+            response = self._bucket.call("head_object", self._name)
         except ObjectAbsent:
             return False
-        return plain_etag(told["ETag"]) == f"{whole}-{len(etags)}"
+        return plain_etag(response["ETag"]) == f"{whole}-{len(etags)}"
 
     def _abort(self, upload: str) -> None:
         with suppress(NoUpload):

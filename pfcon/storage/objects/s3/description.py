@@ -1,4 +1,4 @@
-"""The s3 storage, described."""
+"""The s3 storage: its name and its settings. Imports the store, and so its libraries, on first use."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ def _make(context: StorageContext[S3Settings]) -> Storage:
     from pfcon.storage.object_store import ObjectStorage
 
     def connect() -> ObjectStore:
-        from pfcon.storage.objects.s3 import S3Store
+        from pfcon.storage.objects.s3.store import S3Store
 
         return S3Store(context.own)
 

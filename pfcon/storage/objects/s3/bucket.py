@@ -1,4 +1,4 @@
-"""One bucket: its requests, one by one, through one client of boto3 for all threads."""
+"""One bucket: its requests, through one client of boto3 that all threads share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pfcon.storage.objects.http import Timeouts, not_utf8, read_body
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.s3_faults import NETWORK_FAULTS, answered, unanswered, unsent
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.s3.faults import NETWORK_FAULTS, connection_error, request_error, response_error
 from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.store import ObjectAbsent
 
@@ -19,7 +19,7 @@ AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 class Bucket:
-    """``place`` names it in messages. Methods raise the seam's errors. It connects on first use."""
+    """``place`` names it in messages. Methods raise the errors of ``store``. Connects on first use. Thread-safe."""
 
     def __init__(self, settings: S3Settings, timeouts: Timeouts) -> None:
         self._settings = settings
@@ -32,52 +32,52 @@ class Bucket:
         self.place = f"bucket {settings.bucket!r} of {settings.endpoint_url}"
 
     def call(self, method: str, name: str | None = None, /, **arguments: Any) -> dict[str, Any]:
-        """Make one request, about the object ``name`` or the bucket itself: a method of boto3's client."""
+        """Call a method of boto3's client for the object ``name``, or for the bucket itself; return its response."""
         if name is not None:
             arguments["Key"] = name
-        with self._answers(name):
+        with self._translating_errors(name):
             found: dict[str, Any] = getattr(self._connected(), method)(Bucket=self.name, **arguments)
             return found
 
     def check(self) -> None:
-        """Raise Refused when there is no such bucket, or no right to see it."""
+        """Raise Refused if the bucket does not exist or access is denied."""
         self.call("head_bucket")
 
     def chunks(self, content: Any, size: int) -> Iterator[bytes]:
-        """The bytes of an answer, at most 256 KiB at a time. Raises Transient."""
+        """Yield ``size`` bytes of a response's body, at most 256 KiB each. Raises Transient, Refused."""
         try:
             yield from read_body(content.read, size)
         except NETWORK_FAULTS as fault:
-            raise unanswered(fault, self.place) from None
+            raise connection_error(fault, self.place) from None
 
     def _connected(self) -> Any:
-        """The client; its making reads descriptions of the service, which takes a while."""
+        """Return the client; the first call makes it, which is slow: boto3 loads its description of the service."""
         with self._lock:
             if self._client is None:
                 self._client = make_client(self._settings, self._timeouts)
             return self._client
 
     @contextmanager
-    def _answers(self, name: str | None) -> Iterator[None]:
+    def _translating_errors(self, name: str | None) -> Iterator[None]:
         try:
             yield
         except SourceFault as fault:
             raise fault.error from None
         except ClientError as error:
-            meant = answered(error, self.place, name, self._secrets)
+            meant = response_error(error, self.place, name, self._secrets)
             if isinstance(meant, ObjectAbsent):
-                self.check()  # to a HEAD, services say the same for a bucket that is not there
+                self.check()  # the response to a HEAD is the same for a missing bucket
             raise meant from None
         except NETWORK_FAULTS as fault:
-            raise unanswered(fault, self.place) from None
+            raise connection_error(fault, self.place) from None
         except BotoCoreError as fault:
-            raise unsent(fault, self.place, name, self._secrets) from None
+            raise request_error(fault, self.place, name, self._secrets) from None
         except UnicodeEncodeError:
             raise not_utf8(name, self.place) from None
 
 
 def make_client(settings: S3Settings, timeouts: Timeouts) -> Any:
-    """A client that tries nothing twice, and sends and asks for no checksums that other services than Amazon's lack."""
+    """Return a client without retries, and without the checksums that only Amazon's service supports."""
     import boto3
     from botocore.config import Config
 

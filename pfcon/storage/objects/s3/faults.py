@@ -1,6 +1,6 @@
-"""What an S3 service's errors mean, and what botocore raises, as the seam's errors. Pure.
+"""Translates error responses of S3, and what botocore raises, to the errors of ``store``. Pure.
 
-Codes as in Amazon's "S3 API Reference", "Error responses"; an answer without a body has its status as its code.
+Codes as in Amazon's "S3 API Reference", "Error responses"; for a response without a body botocore takes the status.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
 NETWORK_FAULTS = (HTTPClientError, NoConnectionError, IncompleteReadError, HTTPError, OSError)
-"""What a broken or silent connection raises. While a body is read urllib3's may come as they are."""
+"""What a broken or silent connection raises. While a body is read, urllib3's own errors may not be wrapped."""
 
 _TRANSIENT_CODES = {
     *("RequestTimeout", "IncompleteBody", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException"),
@@ -43,38 +43,38 @@ _REASONS = {
 
 
 class NoUpload(Refused):
-    """The multipart upload was completed or aborted."""
+    """The multipart upload does not exist any more: it was completed or aborted."""
 
 
 def code_of(error: ClientError) -> str:
-    """The code of an error, ``""`` where there is none."""
+    """Return the code of an error; ``""`` if it has none."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def answered(error: ClientError, place: str, name: str | None, secrets: tuple[str, ...] = ()) -> Exception:
-    """Our error for an answer that is none of success. A 404 without a body may still be the bucket's."""
+def response_error(error: ClientError, place: str, name: str | None, secrets: tuple[str, ...] = ()) -> Exception:
+    """Return our error for an error response. A 404 for an object: ObjectAbsent, even if its bucket may be missing."""
     code = code_of(error)
     about: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
     status = int(about.get("HTTPStatusCode", 0))
     text = one_line(str(error.response.get("Error", {}).get("Message", "")), secrets)
     what = place if name is None else f"{name!r} in {place}"
-    told = f"{status} {code}: {text}" if code != str(status) else f"{status} {text}"
+    quote = f"{status} {code}: {text}" if code != str(status) else f"{status} {text}"
     if code in _TRANSIENT_CODES or status in _TRANSIENT or (status >= 500 and status not in _LASTING):
-        reason = f"{what}: {_REASONS[code]} ({told})" if code in _REASONS else f"{place} answers {told}"
+        reason = f"{what}: {_REASONS[code]} ({quote})" if code in _REASONS else f"{place} answers {quote}"
         return Transient(reason, retry_after_seconds(about.get("HTTPHeaders", {}).get("retry-after")))
     if code in _NO_BUCKET or (code in _NO_KEY and name is None):
         return Refused(f"there is no {place}")
     if code in _NO_KEY:
         return ObjectAbsent(f"no {what}")
     if code == "NoSuchUpload":
-        return NoUpload(f"{what}: somebody else has ended the upload ({told})")
+        return NoUpload(f"{what}: somebody else has ended the upload ({quote})")
     if code in _CHANGED:
         return Changed(f"{what} is another one meanwhile")
-    return Refused(f"{what}: {_REASONS.get(code, 'it refuses that')} ({told})")
+    return Refused(f"{what}: {_REASONS.get(code, 'it refuses that')} ({quote})")
 
 
-def unanswered(fault: BaseException, place: str) -> Exception:
-    """Our error for a request that got no answer, or a part of one."""
+def connection_error(fault: BaseException, place: str) -> Exception:
+    """Return our error for a request without a complete response."""
     inner = getattr(fault, "kwargs", {}).get("error")  # what was raised while botocore was sending
     if isinstance(inner, SourceFault):
         return inner.error
@@ -85,9 +85,9 @@ def unanswered(fault: BaseException, place: str) -> Exception:
     return Refused(text) if found.lasting else Transient(text)
 
 
-def unsent(
+def request_error(
     fault: BotoCoreError | UnicodeEncodeError, place: str, name: str | None, secrets: tuple[str, ...] = ()
 ) -> Exception:
-    """Our error for a request that botocore does not take."""
+    """Return our error for a request that botocore rejects before sending it."""
     what = place if name is None else f"{name!r} in {place}"
     return Refused(f"{what}: {one_line(str(fault), secrets)}")

@@ -1,4 +1,4 @@
-"""S3 as an ObjectStore: Amazon's, and every service that speaks its protocol."""
+"""S3 as an ObjectStore: Amazon's service, and every compatible one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.http import Timeouts, extent, quiet_request_logs, range_header
-from pfcon.storage.objects.s3_answers import content_md5, described, equal_parts, in_parts, is_opaque, rows
-from pfcon.storage.objects.s3_bucket import Bucket
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.s3_upload import S3LargeUpload
+from pfcon.storage.objects.s3.answers import content_md5, described, equal_parts, is_opaque, parse_multipart_etag, rows
+from pfcon.storage.objects.s3.bucket import Bucket
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.s3.upload import S3LargeUpload
 from pfcon.storage.objects.source import SourceReader
 from pfcon.storage.objects.store import (
     Changed,
@@ -26,12 +26,12 @@ from pfcon.storage.objects.store import (
 # Amazon's "S3 User Guide", "Multipart upload limits"; other services keep to them.
 MIB = 1024**2
 LIMITS = Limits(single_max=5 * 1024 * MIB, part_min=5 * MIB, part_max=5 * 1024 * MIB, parts_max=10_000)
-FIRST_REGION = "us-east-1"  # the only one that CreateBucket does not want to be told
+FIRST_REGION = "us-east-1"  # the only one that CreateBucket takes as its default and refuses by name
 MOST_ASKED = 1000  # parts of unlike sizes: each takes a request
 
 
 class S3Store(ObjectStore):
-    """Requests go through boto3."""
+    """Uses boto3."""
 
     name = "s3"
 
@@ -73,16 +73,16 @@ class S3Store(ObjectStore):
 
     def describe(self, name: str) -> Described:
         """See ObjectStore."""
-        told = self._bucket.call("head_object", name, ChecksumMode="ENABLED")
-        found = described(name, told)
-        parts_md5, count = in_parts(found.etag)
+        response = self._bucket.call("head_object", name, ChecksumMode="ENABLED")
+        found = described(name, response)
+        parts_md5, count = parse_multipart_etag(found.etag)
         if not count:
             return found
         try:
             parts = self._parts(found, count)
         except Changed:
             raise Transient(f"{name!r} was replaced while it was looked at") from None
-        known = parts and not is_opaque(told)
+        known = parts and not is_opaque(response)
         return replace(found, parts=parts, parts_md5=parts_md5 if known else "", binary=True)
 
     @contextmanager
@@ -91,21 +91,21 @@ class S3Store(ObjectStore):
         conditions = {"IfMatch": f'"{etag}"'} if etag else {}
         if bounds := range_header(start, size):
             conditions["Range"] = bounds
-        told = self._bucket.call("get_object", name, **conditions)
+        response = self._bucket.call("get_object", name, **conditions)
         try:
-            first, length, _ = extent(told.get("ContentRange"), int(told["ContentLength"]))
+            first, length, _ = extent(response.get("ContentRange"), int(response["ContentLength"]))
             if first != start:
                 raise Refused(f"{self.place} does not give parts of {name!r}")
-            yield Download(described(name, told), self._bucket.chunks(told["Body"], length))
+            yield Download(described(name, response), self._bucket.chunks(response["Body"], length))
         finally:
-            told["Body"].close()
+            response["Body"].close()
 
     def put(self, name: str, source: Source, md5: str) -> None:
         """See ObjectStore."""
         contents = SourceReader(source) if source.size else b""
         self._bucket.call("put_object", name, Body=contents, ContentLength=source.size, ContentMD5=content_md5(md5))
 
-    def large_upload(self, name: str, part_size: int) -> S3LargeUpload:  # noqa: ARG002 - parts tell their sizes
+    def large_upload(self, name: str, part_size: int) -> S3LargeUpload:  # noqa: ARG002 - each part is stored with its size
         """See ObjectStore."""
         return S3LargeUpload(self._bucket, name)
 
@@ -114,9 +114,9 @@ class S3Store(ObjectStore):
         self._bucket.call("delete_object", name)
 
     def _parts(self, found: Described, count: int) -> tuple[Part, ...]:
-        """The parts' sizes. Of equal ones the first and the last tell all; unlike ones are asked for one by one.
+        """Return the parts with their sizes; ``()`` if the service doesn't report them, or there are too many.
 
-        ``()`` where the service does not tell, or there are too many.
+        Two requests if all parts but the last have one size, else one for each part.
         """
         first, last = self._part_size(found, 1), self._part_size(found, count)
         parts = equal_parts(found.size, count, first, last)
@@ -126,10 +126,10 @@ class S3Store(ObjectStore):
         return parts if sum(part.size for part in parts) == found.size else ()
 
     def _part_size(self, found: Described, number: int) -> int:
-        """Bytes of one part of this version; 0 where the service does not tell."""
+        """Return the bytes of one part of this version; 0 if the service doesn't report them."""
         try:
-            told = self._bucket.call("head_object", found.name, PartNumber=number, IfMatch=f'"{found.etag}"')
-        except Refused:  # it gave the object's headers, but does not know of parts
+            response = self._bucket.call("head_object", found.name, PartNumber=number, IfMatch=f'"{found.etag}"')
+        except Refused:  # the service has no PartNumber, or refuses it
             return 0
-        _, length, _ = extent(told.get("ContentRange"), int(told["ContentLength"]))
-        return length if "PartsCount" in told or told.get("ContentRange") else 0
+        _, length, _ = extent(response.get("ContentRange"), int(response["ContentLength"]))
+        return length if "PartsCount" in response or response.get("ContentRange") else 0
