@@ -22,7 +22,7 @@ from pfcon.storage.objects.credentials import write_credentials
 from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
-from pfcon.storage.objects.uploading import upload
+from pfcon.storage.objects.upload.outputs import upload
 from pfcon.tree import FileWalk
 from pfcon.tree_removal import remove_tree
 

@@ -12,7 +12,7 @@ from support.object_stores import object_server
 from support.staged import StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
 
-from pfcon.storage.objects.parts import LARGE, PART_SIZE
+from pfcon.storage.objects.upload.parts import LARGE, PART_SIZE
 from pfcon.testing.waiting import eventually
 
 DONE = "finishedSuccessfully"

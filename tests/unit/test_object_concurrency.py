@@ -13,7 +13,7 @@ from pfcon.storage.base import Delivered
 from pfcon.storage.objects import concurrency
 from pfcon.storage.objects.concurrency import FEW, ConcurrencyLimit
 from pfcon.storage.objects.store import Limits, Source
-from pfcon.storage.objects.uploading import THREADS, upload
+from pfcon.storage.objects.upload.outputs import THREADS, upload
 from pfcon.testing.waiting import PATIENCE
 
 LONG = 3600.0  # seconds

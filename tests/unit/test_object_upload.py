@@ -14,7 +14,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Delivered
 from pfcon.storage.objects.source import source_md5
 from pfcon.storage.objects.store import LargeUpload, Limits, Part, Source, Transient
-from pfcon.storage.objects.uploading import LISTING, upload
+from pfcon.storage.objects.upload.outputs import LISTING, upload
 
 NOBODY = 65534
 PREFIX = "home/bob/feeds/feed_1/data"

@@ -5,8 +5,8 @@ from fakes.memory_store import md5_of
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.checksums import md5_of_parts
-from pfcon.storage.objects.parts import LARGE, PART_SIZE, choose_part_size, part_ranges
 from pfcon.storage.objects.store import Limits, Part
+from pfcon.storage.objects.upload.parts import LARGE, PART_SIZE, choose_part_size, part_ranges
 from pfcon.units import MIB
 
 SWIFT = Limits(single_max=5 * 1024 * MIB + 2, part_min=1, part_max=5 * 1024 * MIB + 2, parts_max=1000)

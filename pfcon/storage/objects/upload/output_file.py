@@ -1,4 +1,4 @@
-"""Sending one output file to a store: whole, or in parts that several threads send at once."""
+"""Uploads of one output file: with one request, or in parts that several threads send in parallel."""
 
 import contextlib
 import os
@@ -8,24 +8,27 @@ from typing import TypeVar
 
 from pfcon.errors import PfconError, Refused
 from pfcon.storage.objects.checksums import holds
-from pfcon.storage.objects.parts import part_ranges
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.source import source_md5
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, ObjectStore, Part, Source, Transient
-from pfcon.storage.objects.there import Known
+from pfcon.storage.objects.upload.existing import ExistingObject
+from pfcon.storage.objects.upload.parts import part_ranges
 
 T = TypeVar("T")
 
 
 class FileChanged(Refused):
-    """A file was written to while it was sent."""
+    """A file was changed while it was uploaded."""
 
 
 class OutputFile:
-    """A file of the outputs, open, and what it was then. Owns ``descriptor``. ``path`` is relative to the outputs."""
+    """An open output file, with its size and modification time when it was opened. Owns ``descriptor``.
+
+    ``path`` is relative to the outputs; ``size`` is in bytes.
+    """
 
     def __init__(self, descriptor: int, path: str, name: str) -> None:
-        """name: of its object."""
+        """name: of the object that is to hold the file."""
         self.file = open(descriptor, "rb")  # noqa: SIM115 - ``close`` closes it
         self.path, self.name = path, name
         self._then = self._now()
@@ -36,7 +39,7 @@ class OutputFile:
         return found.st_size, found.st_mtime_ns
 
     def require_unchanged(self) -> None:
-        """Raises FileChanged."""
+        """Raise FileChanged if the size or the modification time is another one now."""
         if self._now() != self._then:
             raise FileChanged(
                 f"output file {self.path!r} was changed while it was uploaded; post the upload again when nothing"
@@ -44,28 +47,31 @@ class OutputFile:
             )
 
     def close(self) -> None:
-        """Repeatable."""
+        """Close the file. Idempotent."""
         self.file.close()
 
 
 class Sender:
-    """Makes the requests of one transfer, patiently."""
+    """Makes the requests of one upload, with retries. Thread-safe."""
 
     def __init__(self, store: ObjectStore, retrying: Retrying) -> None:
         self._store, self._retrying = store, retrying
 
-    def send_whole(self, file: OutputFile, known: Known | None) -> bool:
-        """Make the object hold a file, in one request; whether that was needed. Raises FileChanged, Refused."""
+    def send_whole(self, file: OutputFile, known: ExistingObject | None) -> bool:
+        """Upload a file with one request, unless ``known``, the existing object, holds it; return whether it was sent.
+
+        Raises FileChanged, Refused, Unreachable, Cancelled.
+        """
         source = Source(file.file, 0, file.size)
         md5 = self.md5(source)
         file.require_unchanged()
-        if known == Known(file.size, md5):
+        if known == ExistingObject(file.size, md5):
             return False
         self.request(file, lambda: self._store.put(file.name, source, md5))
         return True
 
     def has(self, file: OutputFile) -> bool:
-        """Whether the store's object is known to hold a large file. Reads the file."""
+        """Return whether the store's object is proved to hold a large file, see ``checksums.holds``. Reads the file."""
         try:
             described = self.request(file, lambda: self._store.describe(file.name))
         except ObjectAbsent:
@@ -75,19 +81,19 @@ class Sender:
         return same
 
     def begin(self, file: OutputFile, part_size: int) -> "FileInParts":
-        """Begin to send a large file, or go on with what an earlier try has sent of it."""
+        """Begin the multipart upload of a large file, or resume that of an earlier attempt. part_size: bytes."""
         upload = self.request(file, lambda: self._store.large_upload(file.name, part_size))
         return FileInParts(self, file, part_size, upload, self.request(file, upload.uploaded_parts))
 
     def md5(self, source: Source) -> str:
-        """Hex MD5 of a file, or of a part of it."""
+        """Return the hex MD5 of a file, or of a section of it."""
         return source_md5(source, self._retrying.check)
 
     def request(self, file: OutputFile, request: Callable[[], T]) -> T:
-        """Make a request for a file, patiently.
+        """Make a request for a file, with retries; return its result.
 
-        A store that gets other bytes than those of the MD5 refuses them in some way: the reason is the file then, and
-        FileChanged tells it.
+        Raises FileChanged if a request fails and the file was changed: a store refuses bytes that don't match their
+        MD5, and the change is the cause.
         """
 
         def attempt() -> T:
@@ -101,25 +107,26 @@ class Sender:
 
 
 class FileInParts:
-    """A large file on its way. ``numbers``: those of its parts, each of which one thread sends."""
+    """The multipart upload of a large file. ``numbers``: those of its parts; each is to be sent once, by any thread."""
 
     def __init__(
-        self, sender: Sender, file: OutputFile, part_size: int, upload: LargeUpload, there: dict[int, Part]
+        self, sender: Sender, file: OutputFile, part_size: int, upload: LargeUpload, uploaded: dict[int, Part]
     ) -> None:
-        self._sender, self._file, self._upload, self._there = sender, file, upload, there
+        self._sender, self._file, self._upload, self._uploaded = sender, file, upload, uploaded
         self._ranges = list(part_ranges(file.size, part_size))
         self._done: dict[int, Part] = {}
         self._lock = Lock()
         self.numbers = range(len(self._ranges))
 
     def send(self, number: int) -> tuple[int, bool]:
-        """Send one part, unless it is there, and after the last one make the object appear.
+        """Send one part, unless an earlier attempt has stored it; after the last part, create the object.
 
-        Gives back the bytes that were sent, and whether the object is there now. Raises FileChanged.
+        Return the number of bytes that were sent, and whether the object is complete. Raises FileChanged, Refused,
+        Unreachable, Cancelled.
         """
         start, size = self._ranges[number]
         source = Source(self._file.file, start, size)
-        part = self._there.get(number)
+        part = self._uploaded.get(number)
         sent = 0
         if part is None or part != Part(size, self._sender.md5(source)):
             part = Part(size, self._sender.request(self._file, lambda: self._upload.send(number, source)))
@@ -134,7 +141,7 @@ class FileInParts:
         return sent, last
 
     def abandon_if_changed(self) -> None:
-        """Take parts back that no later try can use. No thread may be sending any."""
+        """Remove the uploaded parts if the file was changed: they are of no use then. No thread may be sending."""
         try:
             self._file.require_unchanged()
         except FileChanged:
@@ -142,16 +149,19 @@ class FileInParts:
                 self._upload.abandon()
 
     def _finish(self, parts: list[Part]) -> None:
-        """The answer to a request that did its work may get lost: then the next one finds nothing to finish."""
-        tries = 0
+        """Create the object.
+
+        If the response to a successful request was lost, its retry fails: then the file is compared with the object.
+        """
+        attempts = 0
 
         def attempt() -> None:
-            nonlocal tries
-            tries += 1
+            nonlocal attempts
+            attempts += 1
             try:
                 self._upload.finish(parts)
             except PfconError:
-                if tries == 1 or not self._sender.has(self._file):
+                if attempts == 1 or not self._sender.has(self._file):
                     raise
 
         self._sender.request(self._file, attempt)

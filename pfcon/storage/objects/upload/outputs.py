@@ -1,7 +1,7 @@
-"""Outputs to a store: every file of a job's ``outgoing`` becomes the object of its path below a prefix.
+"""Uploads a job's outputs: every file of its ``outgoing`` is stored as the object of its path below a prefix.
 
-A try that is repeated sends what the store does not hold yet: objects are compared by size and MD5; those below the
-prefix that no file belongs to stay. Memory does not grow with the files, their sizes, or what the store holds.
+A repeated upload sends only what the store does not hold yet: objects are compared by size and MD5. Other objects below
+the prefix are kept. Memory use is bounded: it does not grow with the number of files, their sizes, or existing objects.
 """
 
 import os
@@ -16,16 +16,16 @@ from pfcon.storage.base import Delivered
 from pfcon.storage.crew import Crew
 from pfcon.storage.innetwork import path_text
 from pfcon.storage.objects.concurrency import ConcurrencyLimit
-from pfcon.storage.objects.output_files import FileInParts, OutputFile, Sender
-from pfcon.storage.objects.parts import choose_part_size
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
-from pfcon.storage.objects.there import Known, ThereAlready
+from pfcon.storage.objects.upload.existing import ExistingObject, ExistingObjects
+from pfcon.storage.objects.upload.output_file import FileInParts, OutputFile, Sender
+from pfcon.storage.objects.upload.parts import choose_part_size
 from pfcon.tree import FileWalk, TreeFile, open_regular
 from pfcon.units import human_bytes
 from pfcon.unreadable_files import find_unreadable
 
-THREADS = 16  # requests at once; a store that is 20 ms away needs them
+THREADS = 16  # requests in parallel; a store that is 20 ms away needs them
 NAME_MAX = 1024  # bytes of an object's name: Swift's default and S3's limit
 LISTING = "upload.listing"  # in the job's directory
 
@@ -33,37 +33,39 @@ Task = Callable[[], None]
 
 
 def upload(store: ObjectStore, job: JobDir, prefix: str, report: Callable[[str], None]) -> Delivered:
-    """Send the outputs of a job below a prefix, which ends without ``/``. For one process at a time.
+    """Upload the outputs of a job below a prefix, which has no ``/`` at its end. Idempotent.
 
-    ``report`` gets texts of progress. Raises Absent when there are no outputs, Conflict before anything is sent when
-    some can't be read, Refused for a file that is being changed, or that the store does not take, UnreadableTreeError,
-    Unreachable, OSError.
+    One process at a time may upload a job's outputs. ``report`` is called with texts of progress. Raises Absent if the
+    job has no outputs, Conflict before anything is sent if some can't be read, Refused for a file that is being changed
+    or that the store does not accept, UnreadableTreeError, Unreachable, OSError.
     """
     find_unreadable(job.path, job.outgoing.name).require_none()
     retrying = Retrying()
-    with FileWalk(job.path, job.outgoing.name) as walk, ThereAlready(job.path / LISTING) as there:
-        retrying.call(f"listing {prefix!r} in {store.place}", lambda: _list(store, prefix, there, retrying, report))
-        run = _Upload(store, job, prefix, there, retrying)
+    with FileWalk(job.path, job.outgoing.name) as walk, ExistingObjects(job.path / LISTING) as existing:
+        retrying.call(f"listing {prefix!r} in {store.place}", lambda: _list(store, prefix, existing, retrying, report))
+        run = _Upload(store, job, prefix, existing, retrying)
         return run.run(walk, report)
 
 
 def _list(
-    store: ObjectStore, prefix: str, there: ThereAlready, retrying: Retrying, report: Callable[[str], None]
+    store: ObjectStore, prefix: str, existing: ExistingObjects, retrying: Retrying, report: Callable[[str], None]
 ) -> None:
-    """Learn what is below the prefix; for most uploads, that is one request."""
+    """Add all objects below the prefix to ``existing``; one request for most uploads."""
     found = 0
     for page in store.pages(prefix + "/"):
         retrying.check()
-        there.add(page)
+        existing.add(page)
         found += len(page)
         report(f"listing what is in the storage: {found} objects below {prefix!r}")
 
 
 class _Upload:
-    """One run. Its threads take tasks one by one; a task is a small file, or a part of a large one."""
+    """One upload. Its threads take tasks from one queue; a task is a small file, or a part of a large one."""
 
-    def __init__(self, store: ObjectStore, job: JobDir, prefix: str, there: ThereAlready, retrying: Retrying) -> None:
-        self._outgoing, self._prefix, self._there, self._retrying = job.outgoing, prefix, there, retrying
+    def __init__(
+        self, store: ObjectStore, job: JobDir, prefix: str, existing: ExistingObjects, retrying: Retrying
+    ) -> None:
+        self._outgoing, self._prefix, self._existing, self._retrying = job.outgoing, prefix, existing, retrying
         self._limits = retrying.call(store.place, store.limits)
         self._sender = Sender(store, retrying)
         self._limit = ConcurrencyLimit()
@@ -73,11 +75,11 @@ class _Upload:
         self._notes = Notes()
 
     def run(self, walk: FileWalk, report: Callable[[str], None]) -> Delivered:
-        """Send what has to be sent."""
+        """Upload all files of the walk; return what was done. Raises what ``upload`` raises."""
         tasks = self._tasks(walk)
         crew = Crew("upload", THREADS, on_stop=self._retrying.stop)
         try:
-            crew.run(lambda: self._work(tasks), lambda: report(self._told()), threads=THREADS)
+            crew.run(lambda: self._work(tasks), lambda: report(self._progress_text()), threads=THREADS)
         finally:
             tasks.close()
             for file, whole in self._open_files.items():
@@ -86,7 +88,7 @@ class _Upload:
                 file.close()
         return Delivered(self._nfiles, self._nbytes, self._nsent, self._notes.lines())
 
-    def _told(self) -> str:
+    def _progress_text(self) -> str:
         return (
             f"uploading outputs: {self._nfiles} files, {human_bytes(self._bytes_sent)} sent;"
             f" {self._nfiles - self._nsent} files were there"
@@ -108,7 +110,7 @@ class _Upload:
                 self._notes.add(f"left out {found.path!r}: it vanished before it was uploaded")
                 continue
             self._open_files[file] = None  # until its last task has ended
-            known = self._there.get(file.name)
+            known = self._existing.get(file.name)
             try:
                 parts = choose_part_size(file.size, self._limits)
             except Refused as fault:
@@ -121,7 +123,7 @@ class _Upload:
                 yield from self._send_in_parts(file, parts)
 
     def _open(self, found: TreeFile) -> OutputFile | None:
-        """A file of the walk, opened; None when it is gone."""
+        """Open a file of the walk; None if it does not exist any more. Raises Refused."""
         text = path_text(found.path)
         name = f"{self._prefix}/{text}"
         if len(name.encode()) > NAME_MAX:
@@ -134,7 +136,7 @@ class _Upload:
             raise Refused(f"output file {text!r} can't be read: {fault.strerror}") from None
         return None if descriptor is None else OutputFile(descriptor, text, name)
 
-    def _send_whole(self, file: OutputFile, known: Known | None) -> None:
+    def _send_whole(self, file: OutputFile, known: ExistingObject | None) -> None:
         sent = self._sender.send_whole(file, known)
         self._count(file.size if sent else 0)
         self._done(file, sent=sent)
