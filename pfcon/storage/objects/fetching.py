@@ -12,7 +12,7 @@ from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.paths import JobDir
 from pfcon.storage.base import Staged
-from pfcon.storage.objects.lister import ObjectLister
+from pfcon.storage.objects.listing.lister import ObjectLister
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.scratch import Scratch
 from pfcon.storage.objects.store import ObjectStore

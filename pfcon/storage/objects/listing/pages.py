@@ -1,4 +1,4 @@
-"""Listing a store with patience: a listing that breaks off goes on where it was."""
+"""Listings with retries: an interrupted listing is resumed."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,10 @@ from pfcon.storage.objects.store import Listed, ObjectStore, Transient
 def pages(
     store: ObjectStore, retrying: Retrying, prefix: str, *, delimited: bool = False, limit: int = 0
 ) -> Iterator[list[Listed]]:
-    """``ObjectStore.pages``, none of them empty. Raises Unreachable, Refused, Cancelled.
+    """Yield the pages of ``ObjectStore.pages``, without empty ones. Raises Unreachable, Refused, Cancelled.
 
-    A store's own iterator ends with a fault. The listing is begun anew then, and what was seen already is skipped.
+    A store's iterator can't be used after an error: the listing is restarted then, and names up to the last one that
+    was yielded are skipped.
     """
     listing: Iterator[list[Listed]] | None = None
     last = ""

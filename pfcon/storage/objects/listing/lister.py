@@ -1,10 +1,10 @@
-"""An object store as a Lister (see ``pfcon.links``), in few requests and bounded memory.
+"""An object store as a Lister (see ``pfcon.links``), with few requests and bounded memory.
 
-Pages of names are remembered for a while: a page of all that lies below a directory answers for the directories in it
-too, and so does a page that was not the whole for those that lie in it wholly. Only a directory with more below it is
-listed with the delimiter. The links of a directory, and what they lead to, are read ahead in parallel.
+Pages of names are cached: a page of all objects below a directory also covers the directories in it; an incomplete page
+covers those that it contains completely. Only a directory with more objects below it is listed with the delimiter. The
+links of a directory, and their targets, are read ahead in parallel.
 
-An input or target that is an object and a directory as well is the directory: see ``names``.
+An input or target that is both an object and a directory is the directory: see ``names``.
 """
 
 from collections import deque
@@ -17,35 +17,35 @@ from pfcon.errors import Refused
 from pfcon.links import LINK_MAX_BYTES, Entry, input_path
 from pfcon.links.budget import Notes
 from pfcon.models import LINK_SUFFIX
-from pfcon.storage.objects import names
-from pfcon.storage.objects.listing import pages
-from pfcon.storage.objects.remembered import PAGE, Page, Pages
+from pfcon.storage.objects.listing import names
+from pfcon.storage.objects.listing.page_cache import PAGE, Page, PageCache
+from pfcon.storage.objects.listing.pages import pages
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import Listed, ObjectAbsent, ObjectStore
 
-GLANCE = 200  # names that a look at a path takes: enough for most targets of links
-THREADS = 8  # that read links ahead
-AHEAD = 32  # links that are being read, or have been and are not followed yet
+LOOKUP_LIMIT = 200  # names read to look up a path: enough for most targets of links
+THREADS = 8  # that read links ahead of the walk
+AHEAD = 32  # links that are being read, or that were read and are not followed yet
 
 
-class _Met(NamedTuple):
-    """A link's text, and what was seen where it leads."""
+class _Link(NamedTuple):
+    """A link's text, and pages that cover its target; no pages if the link is not valid."""
 
     text: bytes
     pages: list[Page]
 
 
 class ObjectLister:
-    """A context. One walk uses it, in one thread at a time; ``notes`` get what is left out.
+    """See Lister. A context, for one walk; not thread-safe. ``notes`` get what is left out.
 
-    Raises Refused and Unreachable, as ``store`` and ``retrying`` do.
+    Methods raise Refused, Unreachable, Cancelled.
     """
 
     def __init__(self, store: ObjectStore, retrying: Retrying, notes: Notes) -> None:
         self._store, self._retrying, self._notes = store, retrying, notes
-        self._pages = Pages()
+        self._pages = PageCache()
         self._pool = ThreadPoolExecutor(THREADS, "links")
-        self._reading: dict[str, Future[_Met]] = {}
+        self._reading: dict[str, Future[_Link]] = {}
         self._waiting: deque[str] = deque()
 
     def __enter__(self) -> Self:
@@ -65,11 +65,11 @@ class ObjectLister:
             return None
         known = self._pages.look_up(path)
         if known is None:
-            for page in self._look(path):
+            for page in self._look_up(path):
                 self._pages.add(page)
             known = self._pages.look_up(path)
             if known is None:
-                raise AssertionError(f"two looks at {path!r} told nothing")
+                raise AssertionError(f"two pages about {path!r} do not cover it")
         found, is_dir = known
         name = path.rpartition("/")[2]
         if found is not None and found.marker:
@@ -77,7 +77,7 @@ class ObjectLister:
         elif found is not None and found.size is not None:
             if not is_dir:
                 return Entry(name, False, found.size, found.etag)
-            names.tell_clash(path, found.size, self._notes)
+            names.note_clash(path, found.size, self._notes)
         return Entry(name, True) if is_dir else None
 
     def children(self, path: str) -> Iterable[Entry]:
@@ -87,7 +87,7 @@ class ObjectLister:
             page = self._first(f"{path}/", PAGE)
             self._pages.add(page)
         listing: Iterable[Listed] = names.collapsed(page.objects, path)
-        if not page.tells_below(path):
+        if not page.covers_directory(path):
             all_pages = pages(self._store, self._retrying, f"{path}/", delimited=True)
             listing = (listed for found in all_pages for listed in found)
         found = names.children(path, listing, self._notes)
@@ -98,28 +98,28 @@ class ObjectLister:
         return found.values()
 
     def link_text(self, path: str) -> bytes:
-        """See Lister. Raises Refused for a link that vanished: what it stood for can't be told."""
-        met = self._reading.pop(path).result() if path in self._reading else self._meet(path)
+        """See Lister. Raises Refused for a link that was deleted meanwhile: its target is unknown."""
+        link = self._reading.pop(path).result() if path in self._reading else self._read_link(path)
         self._read_ahead()
-        for page in met.pages:
+        for page in link.pages:
             self._pages.add(page)
-        return met.text
+        return link.text
 
     def _read_ahead(self) -> None:
         while self._waiting and len(self._reading) < AHEAD:
             path = self._waiting.popleft()
-            self._reading[path] = self._pool.submit(self._meet, path)
+            self._reading[path] = self._pool.submit(self._read_link, path)
 
-    def _meet(self, path: str) -> _Met:
-        """Read a link, and look where it leads unless it is a bad one: that is told when it is followed."""
+    def _read_link(self, path: str) -> _Link:
+        """Read a link, and look up its target if the link is valid; the walk reports an invalid one."""
         text = self._retrying.call(f"reading {path!r} in {self._store.place}", lambda: self._read(path))
         try:
             target = input_path(text.decode().strip())
         except (UnicodeDecodeError, Refused):
-            return _Met(text, [])
+            return _Link(text, [])
         if len(text) > LINK_MAX_BYTES or any(names.fault_of(component) for component in target.split("/")):
-            return _Met(text, [])
-        return _Met(text, self._look(target))
+            return _Link(text, [])
+        return _Link(text, self._look_up(target))
 
     def _read(self, path: str) -> bytes:
         text = b""
@@ -133,12 +133,12 @@ class ObjectLister:
             raise Refused(f"{path!r} vanished while the inputs were listed") from None
         return text[: LINK_MAX_BYTES + 1]
 
-    def _look(self, path: str) -> list[Page]:
-        """Pages that tell whether there is an object of that name, and whether anything is below it."""
-        first = self._first(path, GLANCE)
-        if first.any_below(path) or first.tells_below(path):
+    def _look_up(self, path: str) -> list[Page]:
+        """Return pages that show whether an object has that name, and whether objects are below it."""
+        first = self._first(path, LOOKUP_LIMIT)
+        if first.any_below(path) or first.covers_directory(path):
             return [first]
-        return [first, self._first(f"{path}/", GLANCE)]  # "path-1" and the like come before "path/"
+        return [first, self._first(f"{path}/", LOOKUP_LIMIT)]  # "path-1" and the like come before "path/"
 
     def _first(self, prefix: str, most: int) -> Page:
         objects: list[Listed] = []
