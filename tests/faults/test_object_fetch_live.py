@@ -11,7 +11,8 @@ from swiftclient import client as swiftclient
 
 from pfcon.errors import Refused, Unreachable
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import fetching, retrying
+from pfcon.storage.objects import retrying
+from pfcon.storage.objects.download import fetch as fetching
 
 
 def test_a_tree_is_staged_and_a_repeated_try_fetches_nothing(inputs: ObjectInputs) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from pfcon.paths import JobDir
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import concurrency, object_fetch, ranges, tree_fetch
-from pfcon.storage.objects.fetching import fetch
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.download import ranges, tasks, worker
+from pfcon.storage.objects.download.fetch import fetch
 from support.http_relay import HttpRelay, Request
 from support.object_stores import ObjectHarness, ObjectServer
 
@@ -80,7 +81,7 @@ def files_of(root: Path) -> dict[str, bytes]:
 def object_inputs(kind: str, server: ObjectServer, job: JobDir) -> Iterator[ObjectInputs]:
     """Inputs in swift or s3."""
     with HttpRelay(server.port) as relay, pytest.MonkeyPatch.context() as patch:
-        for module in (object_fetch, tree_fetch):
+        for module in (worker, tasks):
             patch.setattr(module, "LARGE", LARGE)
         patch.setattr(ranges, "RANGE", RANGE)
         patch.setattr(concurrency, "PAUSE", 0.0)  # as many at once as there are threads

@@ -12,8 +12,9 @@ from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import concurrency, object_fetch, ranges, tree_fetch
-from pfcon.storage.objects.fetching import fetch
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.download import ranges, tasks, worker
+from pfcon.storage.objects.download.fetch import fetch
 from pfcon.storage.objects.store import Download
 from pfcon.testing.files import tree
 
@@ -33,7 +34,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects above 50,000 bytes are large, and come in ranges of 16 KiB, as many at once as there are threads."""
-    for module in (object_fetch, tree_fetch):
+    for module in (worker, tasks):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
     monkeypatch.setattr(concurrency, "PAUSE", 0.0)
@@ -89,7 +90,7 @@ def test_ranges_wait_for_what_is_verified(
     store: MemoryStore, job: JobDir, lead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranges, "LEAD", lead)
-    monkeypatch.setattr(tree_fetch, "TICK", 0.001)
+    monkeypatch.setattr(tasks, "TICK", 0.001)
     monkeypatch.setattr("fakes.memory_store.CHUNK", 1000)
     for n in range(5):
         store.add(f"in/{n}", DATA[n:])

@@ -13,7 +13,9 @@ from pfcon.errors import Refused, StorageFull, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import concurrency, fetching, object_fetch, ranges, retrying, tree_fetch
+from pfcon.storage.objects import concurrency, retrying
+from pfcon.storage.objects.download import fetch as fetching
+from pfcon.storage.objects.download import ranges, tasks, worker
 from pfcon.storage.objects.store import Download, Transient
 from pfcon.testing.files import tree
 from pfcon.testing.waiting import eventually
@@ -30,7 +32,7 @@ def job(storebase: StoreBase) -> JobDir:
 @pytest.fixture(autouse=True)
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects above 50,000 bytes are large, and come in ranges of 16 KiB; nobody waits long."""
-    for module in (object_fetch, tree_fetch):
+    for module in (worker, tasks):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
     monkeypatch.setattr(concurrency, "PAUSE", 0.0)

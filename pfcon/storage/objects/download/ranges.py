@@ -1,4 +1,4 @@
-"""A large object that is fetched in ranges, by several threads at once, and verified in order while they come."""
+"""A large object that several threads fetch in ranges, and that is verified in order meanwhile."""
 
 import os
 from threading import Lock
@@ -6,20 +6,21 @@ from threading import Lock
 from pfcon.links import StagedItem
 from pfcon.storage.objects.checksums import Chunk, feed, verifier
 from pfcon.storage.objects.concurrency import ConcurrencyLimit
-from pfcon.storage.objects.scratch import ScratchFile
+from pfcon.storage.objects.download.scratch import ScratchFile
 from pfcon.storage.objects.store import Described
 from pfcon.units import MIB
 
 LARGE = 64 * MIB  # bytes; smaller objects are fetched with one request
-RANGE = 32 * MIB  # enough that a request's own cost does not count
-LEAD = 16  # ranges that may be fetched ahead of what is verified: they are in the page cache then
+RANGE = 32 * MIB  # bytes; large enough that a request's fixed cost is small
+LEAD = 16  # ranges that may be fetched ahead of the verification, which then reads them from the page cache
 
 
 class RangedObject:
-    """One version of an object. Threads ``take`` a range, ``write`` it in order and give it back with ``done``.
+    """One version of an object. A thread calls ``take`` for a range, ``write`` for its bytes in order, then ``done``.
 
-    What is written is verified from the start on, by whichever thread finds that it can go on; it is read from the page
-    cache where it has just gone. After ``fail`` there are no more ranges. The last ``done`` tells that it is the last.
+    The bytes written so far are verified from the start on, by whichever thread finds the next ones written; they are
+    read from the page cache. After ``fail`` there are no more ranges. The thread whose ``done`` returns True calls
+    ``finish``. Thread-safe.
     """
 
     def __init__(self, item: StagedItem, described: Described, file: ScratchFile, number: int) -> None:
@@ -30,10 +31,10 @@ class RangedObject:
         self._taken = 0
         self._limit = ConcurrencyLimit()
         self._verified = 0  # bytes from the start
-        self._written: dict[int, int] = {}  # up to where each range is, by its start; those that are not verified yet
+        self._written: dict[int, int] = {}  # by the starts of unverified ranges: the end of what is written
 
     def take(self) -> tuple[int, int] | None:
-        """Start and end of a range that nobody has taken; None when there is none now."""
+        """Return the first and the end offset of a range that no thread has; None if there is none now."""
         with self._state:
             start = self._taken
             if self.fault is not None or start >= min(self.described.size, self._verified + LEAD * RANGE):
@@ -45,7 +46,7 @@ class RangedObject:
             return start, self._taken
 
     def write(self, chunk: Chunk, at: int) -> None:
-        """The next bytes of the range that they belong to. Raises OSError, Mismatch."""
+        """Write the next bytes of a range; ``at``: their offset in the object. Raises OSError, Mismatch."""
         size = len(chunk)
         view = memoryview(chunk)
         while view:
@@ -56,17 +57,17 @@ class RangedObject:
         self._verify(wait=False)
 
     def fail(self, fault: Exception) -> None:
-        """This version can't be fetched."""
+        """Record why this version can't be fetched; the first reason counts."""
         with self._state:
             self.fault = self.fault or fault
 
     def done(self) -> bool:
-        """A range is given back; whether it was the last one under way and there will be no more."""
+        """End a range; return True if no range is under way and none is left to take."""
         with self._state:
             return not self._limit.end() and (self.fault is not None or self._taken >= self.described.size)
 
     def finish(self) -> None:
-        """Verify the rest. Raises the fault, Mismatch."""
+        """Verify the rest. Raises the exception of ``fail`` if there is one, Mismatch."""
         if self.fault is not None:
             raise self.fault
         self._verify(wait=True)
@@ -80,16 +81,16 @@ class RangedObject:
                     with self._state:
                         self._verified = end
             finally:
-                self._verifying.release()  # and look again: others may have written and found it locked
+                self._verifying.release()  # and check again: another thread may have written, and found it locked
 
     def _behind(self) -> bool:
-        """Whether more is written than verified."""
+        """Return whether the next bytes to verify are written."""
         with self._state:
             at = self._verified
             return self._written.get(at - at % RANGE, at) > at
 
     def _reached(self) -> int:
-        """Up to where all bytes are written."""
+        """Return the offset up to which all bytes are written."""
         with self._state:
             at = self._verified
             while (written := self._written.get(at - at % RANGE, at)) > at:

@@ -1,4 +1,4 @@
-"""Files that are not complete, in a directory of their own beside the tree that they are for."""
+"""Incomplete files, in a directory of their own beside the tree that they are for."""
 
 import itertools
 import os
@@ -10,7 +10,10 @@ from pfcon.storage.places import DIRECTORY
 
 
 class ScratchFile(Closing):
-    """An open file, and a context. ``move`` makes it complete; until then ``close`` removes it. Both are repeatable."""
+    """An open file with mode 0644, and a context. ``close`` removes it unless ``move`` was called before.
+
+    ``fd`` is its descriptor. Both methods are idempotent.
+    """
 
     def __init__(self, directory: int, name: str) -> None:
         self._directory = directory
@@ -19,33 +22,33 @@ class ScratchFile(Closing):
         os.fchmod(self.fd, 0o644)  # whatever the umask is: jobs of other users read it
 
     def move(self, directory: int, name: str) -> None:
-        """Give it its place. Raises OSError."""
+        """Rename the complete file to ``name`` in the directory of that descriptor. Atomic. Raises OSError."""
         if self._name is not None:
             os.rename(self._name, name, src_dir_fd=self._directory, dst_dir_fd=directory)
             self._name = None
 
     def close(self) -> None:
-        """Give back the descriptor; a file that is not complete is removed."""
+        """Close the descriptor; remove the file if it was not moved."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
         if self._name is not None:
-            with suppress(OSError):  # it goes with its directory
+            with suppress(OSError):  # it is removed with its directory
                 os.unlink(self._name, dir_fd=self._directory)
             self._name = None
 
 
 class Scratch(Closing):
-    """A context: a directory of such files, for several threads."""
+    """A directory of such files. Thread-safe. A context."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = os.open(directory, DIRECTORY)
         self._numbers = itertools.count()
 
     def close(self) -> None:
-        """Give back the directory; call it once."""
+        """Close the directory's descriptor. Not idempotent."""
         os.close(self._directory)
 
     def open(self) -> ScratchFile:
-        """A new file. Raises OSError."""
+        """Create a file. Raises OSError."""
         return ScratchFile(self._directory, str(next(self._numbers)))

@@ -1,4 +1,4 @@
-"""The bytes of objects, got with patience: what breaks off goes on where it was, in the same version of the object."""
+"""Reads objects with retries: an interrupted download is resumed in the same version of the object."""
 
 from collections.abc import Callable
 
@@ -7,31 +7,36 @@ from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import Changed, Described, ObjectStore, Transient
 
 Write = Callable[[Chunk, int], None]
-"""Takes bytes, and where in the object they belong."""
+"""Takes bytes of an object, and their offset in it."""
 
 
-class Getter:
-    """Serves all threads of a fetch. ``came(n)`` is told of every n bytes, and may raise.
+class ObjectReader:
+    """A resumable reader, for all threads of a download. Thread-safe.
 
-    All methods raise ObjectAbsent, Changed for a version that is no more, Refused, Unreachable, Cancelled.
+    ``on_bytes`` is called with the number of bytes of each chunk that was read; what it raises is passed on. Methods
+    raise ObjectAbsent, Changed for a version that does not exist any more, Refused, Unreachable, Cancelled, and what
+    ``Write`` raises.
     """
 
-    def __init__(self, store: ObjectStore, retrying: Retrying, came: Callable[[int], None]) -> None:
-        self._store, self._retrying, self._came = store, retrying, came
+    def __init__(self, store: ObjectStore, retrying: Retrying, on_bytes: Callable[[int], None]) -> None:
+        self._store, self._retrying, self._on_bytes = store, retrying, on_bytes
 
     def describe(self, name: str) -> Described:
-        """An object as it is now."""
-        return self._retrying.call(self._told(name), lambda: self._store.describe(name))
+        """Return the current version of an object."""
+        return self._retrying.call(self._label(name), lambda: self._store.describe(name))
 
-    def whole(self, name: str, begin: Callable[[Described], Write]) -> Described:
-        """Get all of an object, in order, as it is now. ``begin`` is called once with what it is."""
+    def read_all(self, name: str, begin: Callable[[Described], Write]) -> Described:
+        """Read the current version of an object, in order, and return it.
+
+        ``begin`` is called once with the object, before the first byte, and returns where the bytes go.
+        """
         described: Described | None = None
         write: Write | None = None
         at = 0
 
         def request() -> Described:
             nonlocal described, write, at
-            if described is not None and at == described.size:  # it broke off after the last byte
+            if described is not None and at == described.size:  # it was interrupted after the last byte
                 return described
             with self._store.download(name, start=at, etag=described.etag if described else "") as download:
                 if described is None or write is None:
@@ -43,10 +48,10 @@ class Getter:
                     self._progress(len(chunk))
             return _ended(described, at, described.size)
 
-        return self._retrying.call(self._told(name), request)
+        return self._retrying.call(self._label(name), request)
 
     def read_range(self, described: Described, start: int, end: int, write: Write) -> None:
-        """Get a range of that very version of an object, in order."""
+        """Read that version of an object from byte ``start`` to byte ``end``, in order."""
         at = start
 
         def request() -> Described:
@@ -61,10 +66,10 @@ class Getter:
                     self._progress(len(chunk))
             return _ended(described, at, end)
 
-        self._retrying.call(self._told(described.name), request)
+        self._retrying.call(self._label(described.name), request)
 
     def _in_full(self, described: Described) -> Described:
-        """What its bytes can be verified by: an answer may leave out the parts of an object."""
+        """Add what the bytes can be verified with: a response to a download may lack the parts of an object."""
         if verifiable(described):
             return described
         found = self._store.describe(described.name)
@@ -75,9 +80,9 @@ class Getter:
     def _progress(self, size: int) -> None:
         self._retrying.check()
         self._retrying.progress()
-        self._came(size)
+        self._on_bytes(size)
 
-    def _told(self, name: str) -> str:
+    def _label(self, name: str) -> str:
         return f"object {name!r} in {self._store.place}"
 
 

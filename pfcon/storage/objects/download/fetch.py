@@ -1,8 +1,8 @@
-"""A job's inputs from an object store: fetched in parallel, verified, and taken over from earlier tries where there.
+"""Fetches a job's inputs from an object store: in parallel, verified, and reusing the files of earlier attempts.
 
-Each object is fetched to a scratch file, and gets its place in the tree once its size and all else that the store
-tells of its bytes have been verified. So a tree holds whole files only, whatever kills a try; a later try fetches what
-is missing and verifies the rest anew.
+Each object is fetched to a scratch file, which is moved to its place in the tree once its size and its checksum are
+verified. So a tree contains complete files only, even if the process is killed; a later attempt fetches what is missing
+and verifies the rest again.
 """
 
 import contextlib
@@ -12,16 +12,16 @@ from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.paths import JobDir
 from pfcon.storage.base import Staged
+from pfcon.storage.objects.download.run import FetchRun
+from pfcon.storage.objects.download.scratch import Scratch
 from pfcon.storage.objects.listing.lister import ObjectLister
 from pfcon.storage.objects.retrying import Retrying
-from pfcon.storage.objects.scratch import Scratch
 from pfcon.storage.objects.store import ObjectStore
-from pfcon.storage.objects.tree_fetch import TreeFetch
 from pfcon.storage.tries import Room, staging_try
 from pfcon.tree_removal import NotRemovedError, remove_tree
 
 
-def fetch(  # noqa: PLR0917 - what a StagingPlan has to be told
+def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan
     store: ObjectStore,
     inputs: tuple[str, ...],
     output_dir: str,
@@ -31,11 +31,11 @@ def fetch(  # noqa: PLR0917 - what a StagingPlan has to be told
 ) -> Staged:
     """Stage objects as a job's inputs, ChRIS links expanded; see StagingPlan. Files have the mode 0644.
 
-    inputs, output_dir: paths in their normal forms, see ``pfcon.links``. reserve: bytes of disk that must stay free.
-    An object that is deleted meanwhile is left out with a note, one that is replaced is fetched in its new version.
-    After an error, what was fetched stays for the next try, apart from ``incoming``. Raises Refused, which names an
-    object where one is at fault, TooLarge, StorageFull, Unreachable once the store has been silent for
-    ``retrying.PATIENCE``, and OSError.
+    inputs, output_dir: normalized paths, see ``pfcon.links``. reserve: bytes of disk that must stay free. An object
+    that is deleted meanwhile is left out with a note; of one that is replaced, the new version is fetched. After an
+    error, fetched files are kept for the next attempt, outside of ``incoming``. Raises Refused, which names the object
+    that is the cause if there is one, TooLarge, StorageFull, Unreachable after ``retrying.PATIENCE`` seconds without
+    success, OSError.
     """
     notes, retrying = Notes(), Retrying()
     with (
@@ -45,10 +45,10 @@ def fetch(  # noqa: PLR0917 - what a StagingPlan has to be told
         Room(job.storebase, partial, reserve) as room,
     ):
         walk = Expansion(lister, InputsBudget(), output_dir)
-        run = TreeFetch(store, partial, earlier, scratch, room, notes, retrying)
+        run = FetchRun(store, partial, earlier, scratch, room, notes, retrying)
         run.run(walk.walk(inputs), report)
         job.complete(partial)
-    return Staged(run.files, run.nbytes, (*walk.notes.lines(), *notes.lines(), *run.told()))
+    return Staged(run.totals.nfiles, run.totals.nbytes, (*walk.notes.lines(), *notes.lines(), *run.totals.summary()))
 
 
 @contextlib.contextmanager
@@ -58,5 +58,5 @@ def _scratch(job: JobDir) -> Iterator[Scratch]:
         with Scratch(directory) as scratch:
             yield scratch
     finally:
-        with contextlib.suppress(OSError, NotRemovedError):  # a later try removes it
+        with contextlib.suppress(OSError, NotRemovedError):  # a later attempt removes it
             remove_tree(directory)
