@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from support.object_stores import md5
 
 from pfcon.storage.objects.store import Limits, Part
-from pfcon.storage.objects.swift.answers import limits_of, listed
 from pfcon.storage.objects.swift.large_objects import (
     ManifestEntry,
     StoredPart,
@@ -19,6 +18,7 @@ from pfcon.storage.objects.swift.large_objects import (
     parts_prefix,
     stored_part,
 )
+from pfcon.storage.objects.swift.responses import limits_of, listed
 
 UPLOAD = "0123456789abcdef" * 2
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=1024).filter(

@@ -11,7 +11,7 @@ from pfcon.errors import Unreachable
 from pfcon.storage.crew import Cancelled
 from pfcon.storage.objects.store import Transient
 
-PATIENCE = 60.0  # seconds without any progress after which a transfer fails; the next attempt resumes it
+TIME_LIMIT = 60.0  # seconds without any progress after which a transfer fails; the next attempt resumes it
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds
 
 T = TypeVar("T")
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class Retrying:
     """The retries of one transfer, shared by its threads. A success in any of them restarts the time limit."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self, time_limit: float = TIME_LIMIT) -> None:
+        self._time_limit = time_limit
         self._stopped = Event()
         self._lock = Lock()
         self._last_success = time.monotonic()
@@ -40,9 +40,9 @@ class Retrying:
                 result = request()
             except Transient as fault:
                 failing_since = min(failing_since, time.monotonic())
-                if time.monotonic() - max(self._last_success, failing_since) > self._patience:
+                if time.monotonic() - max(self._last_success, failing_since) > self._time_limit:
                     raise Unreachable(
-                        f"{what}: {fault}; gave up after {self._patience:.0f} s without progress"
+                        f"{what}: {fault}; gave up after {self._time_limit:.0f} s without progress"
                     ) from None
                 self._stopped.wait(max(pause * random.uniform(0.5, 1), min(fault.retry_after, LONGEST_PAUSE)))  # noqa: S311 - spreads load
                 pause = min(2 * pause, LONGEST_PAUSE)

@@ -34,7 +34,7 @@ def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan
     inputs, output_dir: normalized paths, see ``pfcon.links``. reserve: bytes of disk that must stay free. An object
     that is deleted meanwhile is left out with a note; of one that is replaced, the new version is fetched. After an
     error, fetched files are kept for the next attempt, outside of ``incoming``. Raises Refused, which names the object
-    that is the cause if there is one, TooLarge, StorageFull, Unreachable after ``retrying.PATIENCE`` seconds without
+    that is the cause if there is one, TooLarge, StorageFull, Unreachable after ``retrying.TIME_LIMIT`` seconds without
     success, OSError.
     """
     notes, retrying = Notes(), Retrying()

@@ -11,7 +11,7 @@ from pfcon.storage.crew import Crew
 from pfcon.storage.objects.download.reader import ObjectReader
 from pfcon.storage.objects.download.scratch import Scratch
 from pfcon.storage.objects.download.tasks import Range, TaskQueue, Totals
-from pfcon.storage.objects.download.worker import Fetching, FetchWorker
+from pfcon.storage.objects.download.worker import FetchContext, FetchWorker
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.places import Places
@@ -51,7 +51,7 @@ class FetchRun:
         Raises what ``items`` raises; see ``fetch``.
         """
         queue = TaskQueue(items, self._crew.check)
-        shared = Fetching(
+        context = FetchContext(
             self._place,
             self._target,
             self._reader,
@@ -63,18 +63,18 @@ class FetchRun:
             self._crew.check,
         )
         try:
-            self._crew.run(lambda: self._work(shared), lambda: report(self.totals.progress()), threads=THREADS)
+            self._crew.run(lambda: self._work(context), lambda: report(self.totals.progress()), threads=THREADS)
         finally:
             queue.close()
 
-    def _work(self, shared: Fetching) -> None:
+    def _work(self, context: FetchContext) -> None:
         with Places(self._target, self._earlier, masked=self._masked) as places:
-            worker = FetchWorker(shared, places)
-            while (task := shared.queue.next()) is not None:
+            worker = FetchWorker(context, places)
+            while (task := context.queue.next()) is not None:
                 if isinstance(task, Range):
                     worker.fetch_range(task)
                     continue
                 try:
                     worker.fetch(task)
                 finally:
-                    shared.queue.done(task)
+                    context.queue.done(task)

@@ -28,7 +28,7 @@ _MD5 = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Fetching:
+class FetchContext:
     """What the threads of a download share. ``place``: see ObjectStore.
 
     ``target``: the directory to stage in. ``check`` raises Cancelled if another thread has failed.
@@ -48,8 +48,8 @@ class Fetching:
 class FetchWorker:
     """For one thread. places: the thread's own. Methods raise what ``fetch.fetch`` raises, and Cancelled."""
 
-    def __init__(self, shared: Fetching, places: Places) -> None:
-        self._shared, self._places = shared, places
+    def __init__(self, context: FetchContext, places: Places) -> None:
+        self._context, self._places = context, places
 
     def fetch(self, attempt: Attempt) -> None:
         """Stage an item. Of a large object only begin: the ranges are added to the queue."""
@@ -70,7 +70,7 @@ class FetchWorker:
         ranged = task.ranged
         with self._naming_object(ranged.item):
             try:
-                self._shared.reader.read_range(ranged.described, task.start, task.end, ranged.write)
+                self._context.reader.read_range(ranged.described, task.start, task.end, ranged.write)
             except (Changed, Mismatch, ObjectAbsent) as fault:
                 ranged.fail(fault)
             if not ranged.done():
@@ -80,10 +80,10 @@ class FetchWorker:
                 self._put(ranged.item, ranged.file, ranged.described)
             except (Changed, Mismatch) as fault:
                 self._check_attempts(ranged.item, ranged.number, fault)
-                self._shared.queue.retry(Attempt(ranged.item, ranged.number + 1))
+                self._context.queue.retry(Attempt(ranged.item, ranged.number + 1))
             finally:
                 ranged.file.close()
-                self._shared.queue.end(ranged)
+                self._context.queue.end(ranged)
 
     @contextlib.contextmanager
     def _naming_object(self, item: StagedItem) -> Iterator[None]:
@@ -91,13 +91,13 @@ class FetchWorker:
         try:
             yield
         except ObjectAbsent:
-            self._shared.notes.add(f"left out {item.source!r}: it was deleted while the inputs were fetched")
+            self._context.notes.add(f"left out {item.source!r}: it was deleted while the inputs were fetched")
         except OSError as fault:
             if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            found = os.statvfs(self._shared.target)
+            found = os.statvfs(self._context.target)
             free = human_bytes(found.f_bavail * found.f_frsize)
-            fetched = human_bytes(self._shared.totals.nbytes)
+            fetched = human_bytes(self._context.totals.nbytes)
             raise StorageFull(
                 f"the disk is full: there is no room for object {item.source!r}; {fetched} of the inputs are fetched,"
                 f" {free} are free"
@@ -109,7 +109,7 @@ class FetchWorker:
         reason = "it changes while it is fetched; try again once it is complete"
         if isinstance(fault, Mismatch):
             reason = "the bytes do not match their checksum"
-        raise Refused(f"object {item.source!r} in {self._shared.place}: {reason}")
+        raise Refused(f"object {item.source!r} in {self._context.place}: {reason}")
 
     def _go(self, item: StagedItem) -> str:
         """Enter the item's directory; return the item's name in it."""
@@ -120,15 +120,15 @@ class FetchWorker:
     def _put(self, item: StagedItem, file: ScratchFile, described: Described) -> None:
         name = self._go(item)
         file.move(self._places.target, name)
-        self._shared.totals.add_staged(described)
+        self._context.totals.add_staged(described)
 
     def _whole(self, item: StagedItem) -> None:
-        with self._shared.scratch.open() as file:
+        with self._context.scratch.open() as file:
             for number in range(ATTEMPTS):
-                self._shared.check()
-                sink = _Sink(self._shared.room, file)
+                self._context.check()
+                sink = _Sink(self._context.room, file)
                 try:
-                    described = self._shared.reader.read_all(item.source, sink.begin)
+                    described = self._context.reader.read_all(item.source, sink.begin)
                     sink.verifier.finish()
                 except (Changed, Mismatch) as fault:
                     self._check_attempts(item, number, fault)
@@ -138,18 +138,18 @@ class FetchWorker:
 
     def _begin(self, attempt: Attempt) -> None:
         item = attempt.item
-        described = self._shared.reader.describe(item.source)
+        described = self._context.reader.describe(item.source)
         if described.size <= LARGE:  # it was replaced by a smaller one
             self._whole(item)
             return
-        self._shared.room.take(described.size)
-        file = self._shared.scratch.open()
+        self._context.room.take(described.size)
+        file = self._context.scratch.open()
         try:
             reserve(file.fd, described.size)
         except BaseException:  # nothing else closes the file yet
             file.close()
             raise
-        self._shared.queue.begin(RangedObject(item, described, file, attempt.number))
+        self._context.queue.begin(RangedObject(item, described, file, attempt.number))
 
     def _keep(self, item: StagedItem) -> bool:
         """Stage a file of an earlier attempt, if one is proved to hold the object; return whether it was."""
@@ -164,13 +164,13 @@ class FetchWorker:
                 os.close(fd)
             if described is not None:
                 os.rename(name, name, src_dir_fd=old, dst_dir_fd=self._places.target)
-                self._shared.totals.add_staged(described, kept=True)
+                self._context.totals.add_staged(described, kept=True)
                 return True
         return False
 
     def _verified_object(self, fd: int, item: StagedItem) -> Described | None:
         """Return the object if a file is proved to hold it. (A dynamic large object is listed with size 0.)"""
-        size, check = os.fstat(fd).st_size, self._shared.check
+        size, check = os.fstat(fd).st_size, self._context.check
         if not size or item.size not in (0, size):
             return None
         seen = None
@@ -178,7 +178,7 @@ class FetchWorker:
             seen = Described(item.source, size, item.etag, md5=item.etag)
             if holds(fd, seen, check):
                 return seen
-        described = self._shared.reader.describe(item.source)
+        described = self._context.reader.describe(item.source)
         if seen is not None and described.md5 == seen.md5:
             return None
         return described if holds(fd, described, check) else None

@@ -6,9 +6,16 @@ from dataclasses import replace
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.http import Timeouts, extent, quiet_request_logs, range_header
-from pfcon.storage.objects.s3.answers import content_md5, described, equal_parts, is_opaque, parse_multipart_etag, rows
 from pfcon.storage.objects.s3.bucket import Bucket
 from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.s3.responses import (
+    content_md5,
+    described,
+    equal_parts,
+    is_opaque,
+    parse_multipart_etag,
+    rows,
+)
 from pfcon.storage.objects.s3.upload import S3LargeUpload
 from pfcon.storage.objects.source import SourceReader
 from pfcon.storage.objects.store import (

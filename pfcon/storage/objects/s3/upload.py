@@ -8,9 +8,9 @@ from threading import Lock
 from urllib.parse import unquote_plus
 
 from pfcon.storage.objects.http import md5_of
-from pfcon.storage.objects.s3.answers import content_md5, plain_etag
 from pfcon.storage.objects.s3.bucket import Bucket
 from pfcon.storage.objects.s3.faults import NoUpload
+from pfcon.storage.objects.s3.responses import content_md5, plain_etag
 from pfcon.storage.objects.source import SourceReader, source_md5
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
 

@@ -12,8 +12,8 @@ from swiftclient.exceptions import ClientException
 from pfcon.storage.objects.http import CHUNK, range_header, read_body
 from pfcon.storage.objects.source import HashingReader, SourceReader
 from pfcon.storage.objects.store import ObjectAbsent, Source, Transient
-from pfcon.storage.objects.swift.answers import Row
 from pfcon.storage.objects.swift.faults import NETWORK_FAULTS, NOT_WHAT_WAS_SENT, RequestTarget, connection_error
+from pfcon.storage.objects.swift.responses import Row
 from pfcon.storage.objects.swift.session import SwiftSession
 
 
@@ -100,7 +100,7 @@ class SwiftContainer:
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         if bounds := range_header(start, size):
             headers["Range"] = bounds
-        request = self._session.holding(
+        request = self._session.stream(
             RequestTarget(self.place, name),
             swiftclient.get_object,
             self.name,
@@ -145,10 +145,10 @@ class SwiftContainer:
             path = f"{parsed.path}/{quote(self.name)}/{quote(name)}?multipart-manifest=put&heartbeat=on"
             headers = {"X-Auth-Token": token, "ETag": etag, "Accept": "application/json"}
             connection.request("PUT", path, manifest, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            if not 200 <= answer.status < 300:
-                raise ClientException.from_response(answer, "manifest", text)
+            response = connection.getresponse()
+            text = response.read()
+            if not 200 <= response.status < 300:
+                raise ClientException.from_response(response, "manifest", text)
             raise_for_result(text)
 
         with self._checking_container():

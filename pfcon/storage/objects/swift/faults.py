@@ -61,7 +61,7 @@ def response_error(error: ClientException, target: RequestTarget) -> Exception:
         return NoContainer(f"there is no {target.place}") if target.name is None else ObjectAbsent(f"no {target.what}")
     if status in (412, 416) and target.name is not None:
         return Changed(f"{target.what} is another one meanwhile")
-    if status == 0:  # not from an answer: the library itself
+    if status == 0:  # raised by the library, not from a response
         return Refused(f"{target.what}: {one_line(str(error), target.secrets)}")
     reason = _REASONS.get(status, "it refuses that")
     return Refused(f"{target.what}: {reason} ({status}: {text})")

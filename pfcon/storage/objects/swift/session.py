@@ -122,11 +122,11 @@ class SwiftSession:
 
     def call(self, target: RequestTarget, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Make a request, and again if the token has expired; return its result. Raises the errors of ``store``."""
-        with self.holding(target, function, *args, **kwargs) as result:
+        with self.stream(target, function, *args, **kwargs) as result:
             return result
 
     @contextmanager
-    def holding(self, target: RequestTarget, function: Callable[..., T], *args: Any, **kwargs: Any) -> Iterator[T]:
+    def stream(self, target: RequestTarget, function: Callable[..., T], *args: Any, **kwargs: Any) -> Iterator[T]:
         """Make a request like ``call``; its connection is reserved to the end of the block, which reads the body."""
         with self._translating_errors(target):
             connection, result = self._authorised(function, args, kwargs)

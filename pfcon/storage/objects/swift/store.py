@@ -21,12 +21,12 @@ from pfcon.storage.objects.store import (
     Source,
     Transient,
 )
-from pfcon.storage.objects.swift.answers import Row, described, is_static, limits_of, listed, with_parts
 from pfcon.storage.objects.swift.container import SwiftContainer
 from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.objects.swift.faults import RequestTarget
 from pfcon.storage.objects.swift.large_objects import manifest_entries, segments_container
 from pfcon.storage.objects.swift.login import login_of
+from pfcon.storage.objects.swift.responses import Row, described, is_static, limits_of, listed, with_parts
 from pfcon.storage.objects.swift.session import SwiftSession, TokenCache
 from pfcon.storage.objects.swift.upload import SwiftLargeUpload, drop_parts
 
@@ -82,12 +82,12 @@ class SwiftStore(ObjectStore):
     @contextmanager
     def download(self, name: str, *, start: int = 0, size: int | None = None, etag: str = "") -> Iterator[Download]:
         """See ObjectStore."""
-        with self._objects.get(name, start, size, etag) as answer:
-            found = described(name, answer.headers, self.place)
-            first, length, _ = extent(answer.headers.get("content-range"), found.size)
+        with self._objects.get(name, start, size, etag) as response:
+            found = described(name, response.headers, self.place)
+            first, length, _ = extent(response.headers.get("content-range"), found.size)
             if first != start:
                 raise Refused(f"{self.place} does not give parts of {name!r}")
-            yield Download(found, answer.chunks(length, self.place))
+            yield Download(found, response.chunks(length, self.place))
 
     def put(self, name: str, source: Source, md5: str) -> None:
         """See ObjectStore."""

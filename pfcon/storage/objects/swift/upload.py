@@ -7,7 +7,6 @@ from threading import Lock
 
 from pfcon.storage.objects.http import md5_of, not_utf8
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
-from pfcon.storage.objects.swift.answers import is_static
 from pfcon.storage.objects.swift.container import SwiftContainer
 from pfcon.storage.objects.swift.faults import NoContainer
 from pfcon.storage.objects.swift.large_objects import (
@@ -19,6 +18,7 @@ from pfcon.storage.objects.swift.large_objects import (
     parts_prefix,
     stored_part,
 )
+from pfcon.storage.objects.swift.responses import is_static
 
 
 class SwiftLargeUpload(LargeUpload):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.object_stores import md5
 
-from pfcon.storage.objects.s3.answers import described, equal_parts, is_opaque, parse_multipart_etag, rows
+from pfcon.storage.objects.s3.responses import described, equal_parts, is_opaque, parse_multipart_etag, rows
 from pfcon.storage.objects.store import Described, Listed, Part
 
 MD5 = md5(b"12345")
