@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pfcon.errors import Conflict, PfconError, StorageFull
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import signed_request
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.records import Blocked, Claimed, Phase, Place, Record, new_claim
@@ -21,9 +21,9 @@ SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to
 class Claimer:
     """Claims rows. ``recover`` brings an interrupted record to rest."""
 
-    def __init__(self, parts: Parts, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
+        self._context = context
+        self._journal = context.journal
         self._recover = recover
         self._keeper = keeper
 
@@ -60,7 +60,7 @@ class Claimer:
             raise StorageFull(f"a job needs {human_bytes(NEEDED)} for itself; {figures}")
 
     def _room(self) -> tuple[int, str]:
-        free, must_stay = self._parts.storebase.free_bytes(), self._parts.limits.free_bytes
+        free, must_stay = self._context.storebase.free_bytes(), self._context.limits.free_bytes
         told = f"storeBase has {human_bytes(free)} free ({free} bytes)"
         if must_stay:
             told += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
@@ -96,9 +96,9 @@ class Claimer:
     ) -> Iterator[Claimed | Record]:
         """``claimed`` for a job of pfcon's own, with its specification in the record. Raises what that raises."""
         claim = new_claim()
-        signed = signed_request(self._parts, kind.engine_name(request.jid), digest, claim)
+        signed = signed_request(self._context, kind.engine_name(request.jid), digest, claim)
         limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
-        spec = operation_spec(self._parts, request.jid, kind, signed, limits)
+        spec = operation_spec(self._context, request.jid, kind, signed, limits)
         with self.claimed(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message) as claimed:
             yield claimed
 

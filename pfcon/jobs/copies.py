@@ -5,12 +5,12 @@ import json
 
 from pfcon.errors import Absent, Conflict
 from pfcon.jobs.claiming import Claimer
-from pfcon.jobs.operations import write_copy_order
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
 from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind
+from pfcon.orders import CopyOrder, write_order
 from pfcon.records import Claimed, Phase, Record
 
 COPY_SKIPPED = "copySkipped"
@@ -19,18 +19,18 @@ COPY_SKIPPED = "copySkipped"
 class Copies:
     """Claims and schedules copy jobs, and tells whether one has done its work."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
         self._claimer = claimer
 
     def submit(self, request: CopyRequest) -> JobInfo:
         """Start copying, unless that goes on or is done. Raises Refused, Conflict, Unreachable."""
-        if not self._parts.storage.requires_copy_job:
+        if not self._context.storage.requires_copy_job:
             return self._claimer.skip(request.jid, JobKind.COPY, COPY_SKIPPED).info
-        self._parts.storage.plan(request, None)
+        self._context.storage.plan(request, None)
         digest = copy_digest(request)
         self._forget_deleted(request.jid)
         with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
@@ -38,7 +38,7 @@ class Copies:
                 return self._scheduler.present(claimed)
             with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what was copied
                 self._make_way(claimed)
-                write_copy_order(self._parts, self._parts.storebase.job(request.jid), request)
+                self._write_order(request)
                 return self._scheduler.begin(claimed.record)
 
     def _forget_deleted(self, jid: JobId) -> None:
@@ -46,7 +46,7 @@ class Copies:
         record = self._journal.get(jid, JobKind.COPY)
         if record is None or record.phase is not Phase.FINAL or record.status.failed:
             return
-        if not self._parts.storebase.job(jid).exists():
+        if not self._context.storebase.job(jid).exists():
             self._remover.forget(record)
 
     def _make_way(self, claimed: Claimed) -> None:
@@ -56,11 +56,18 @@ class Copies:
         if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
             raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
         self._remover.require_not_foreign(claimed)  # else what it leaves of this one could not be deleted
-        job = self._parts.storebase.job(jid)
+        job = self._context.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
         self._remover.clear(claimed)
         if another or not job.exists():
             discard(job)
+
+    def _write_order(self, request: CopyRequest) -> None:
+        storage = self._context.storage
+        free = self._context.limits.free_bytes
+        job = self._context.storebase.job(request.jid)
+        job.make()
+        write_order(job, CopyOrder(storage.name, storage.creates, request.input_dirs, request.output_dir, free))
 
     def require_done(self, name: JobId, record: Record | None) -> Record:
         """The record of a copy job that ended well. Raises Conflict with the reason."""
@@ -71,7 +78,7 @@ class Copies:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:
             raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
-        if not self._parts.storebase.job(record.jid).is_staged():
+        if not self._context.storebase.job(record.jid).is_staged():
             raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
         current = self._journal.get(record.jid, JobKind.COPY)  # with what ``present`` may have learned
         if current is None:
@@ -81,5 +88,5 @@ class Copies:
 
 def copy_digest(request: InputRequest) -> str:
     """Identifies what is copied: where inputs come from, and the outputs that links may not lead to."""
-    parts = [[str(path) for path in request.input_dirs], str(request.output_dir)]
-    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    fields = [[str(path) for path in request.input_dirs], str(request.output_dir)]
+    return hashlib.sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()

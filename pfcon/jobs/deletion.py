@@ -8,9 +8,9 @@ from typing import Any
 from pfcon.background import BackgroundPool
 from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull, Unreachable
 from pfcon.jobs.claiming import Claimer
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request, that_of
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
@@ -32,9 +32,9 @@ AT_ONCE = 16  # jobs that one process stops for their deletion; each waits for i
 class Deleter:
     """Carries delete jobs out, and knows what is active of a jid."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._pool = BackgroundPool(AT_ONCE)
 
@@ -82,7 +82,7 @@ class Deleter:
             self._scheduler.fail(record, "internal error; the service's log tells more")
 
     def _delete(self, record: Record, spec: JobSpec) -> None:
-        job = self._parts.storebase.job(record.jid)
+        job = self._context.storebase.job(record.jid)
         message = ""
         if job.exists():
             try:
@@ -110,14 +110,14 @@ class Deleter:
         One that this service has not signed may be its own for all that, made before its key or its records were lost:
         where nothing speaks of the data but that job, they stay while it runs.
         """
-        name, engine = kind.engine_name(jid), self._parts.engine_of(kind)
+        name, engine = kind.engine_name(jid), self._context.engine_of(kind)
         try:
-            return not _has_ended(engine.info(name, any_of_ours(self._parts, name)))
+            return not _has_ended(engine.info(name, any_of_ours(self._context, name)))
         except Foreign as found:
             spoken_of = any(self._journal.get(jid, other) for other in SIBLINGS)
-            if found.ended or spoken_of or not self._parts.storebase.job(jid).is_taken():
+            if found.ended or spoken_of or not self._context.storebase.job(jid).is_taken():
                 return False
-            reason = in_the_way(self._parts, name, found)
+            reason = in_the_way(self._context, name, found)
             raise Conflict(f"the data of {jid} may be in use and are not deleted: {reason}") from None
         except Absent:
             return False
@@ -130,12 +130,12 @@ class Deleter:
             if record is None or record.phase is Phase.REMOVED:
                 name = kind.engine_name(jid)
                 with suppress(Absent):  # gone before it was cancelled
-                    self._parts.engine_of(kind).cancel(name, any_of_ours(self._parts, name))
+                    self._context.engine_of(kind).cancel(name, any_of_ours(self._context, name))
             elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
                 try:
                     self._end_beginning(record)
                 except StorageFull:
-                    self._parts.engine_of(kind).remove(record.name, that_of(self._parts, record))
+                    self._context.engine_of(kind).remove(record.name, that_of(self._context, record))
                     return
             elif record.phase is Phase.SCHEDULED:
                 self._cancel(record)
@@ -155,12 +155,12 @@ class Deleter:
         with self._journal.live.on(claim, *record.claims):
             owned = self._journal.take_over(record, claim)
             if owned is not None:
-                self._parts.engine_of(owned.kind).remove(owned.name, that_of(self._parts, owned))
+                self._context.engine_of(owned.kind).remove(owned.name, that_of(self._context, owned))
                 self._scheduler.fail(owned, CANCELLED)
 
     def _cancel(self, record: Record) -> None:
         try:
-            self._parts.engine_of(record.kind).cancel(record.name, that_of(self._parts, record))
+            self._context.engine_of(record.kind).cancel(record.name, that_of(self._context, record))
         except Absent:
             log.debug("job %s: gone before it was cancelled", record.name)
 
@@ -168,10 +168,10 @@ class Deleter:
 class Deletions:
     """Claims delete jobs."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, deleter: Deleter, claimer: Claimer) -> None:
-        self._parts = parts
+    def __init__(self, context: JobContext, scheduler: Scheduler, deleter: Deleter, claimer: Claimer) -> None:
+        self._context = context
         self._scheduler = scheduler
-        self._journal = parts.journal
+        self._journal = context.journal
         self._deleter = deleter
         self._claimer = claimer
 
@@ -181,9 +181,9 @@ class Deletions:
         Where there is no room to write that down, all is deleted before this returns. Raises Conflict while other jobs
         of the jid are active, where PFCON_DELETE_ACTIVE says so; Unreachable while storeBase is away.
         """
-        taken = self._parts.storebase.job(jid).is_taken()
+        taken = self._context.storebase.job(jid).is_taken()
         active = self._active(jid)
-        if active and not self._parts.cancel_active:
+        if active and not self._context.cancel_active:
             raise Conflict(f"the {active[0].value} job of {jid} is active; delete it first, or wait for its end")
         try:
             if not active and not taken:
@@ -193,15 +193,15 @@ class Deletions:
             log.warning("job %s: deleting it before that is written down: %s", jid, error)
         for kind in active:
             self._deleter.stop(jid, kind)
-        discard(self._parts.storebase.job(jid))
+        discard(self._context.storebase.job(jid))
         self._scheduler.unwritten.write(waiting(jid), lambda: self._claimer.skip(jid, JobKind.DELETE, DELETED))
         return deleted(jid)
 
     def _begin(self, jid: JobId, active: list[JobKind], limits: Resources) -> JobInfo:
         self._forget_done(jid)
         claim = new_claim()
-        signed = signed_request(self._parts, JobKind.DELETE.engine_name(jid), "delete", claim)
-        spec = operation_spec(self._parts, jid, JobKind.DELETE, signed, limits)
+        signed = signed_request(self._context, JobKind.DELETE.engine_name(jid), "delete", claim)
+        spec = operation_spec(self._context, jid, JobKind.DELETE, signed, limits)
         with self._claimer.claimed(
             jid,
             JobKind.DELETE,
@@ -213,9 +213,9 @@ class Deletions:
         ) as claimed:
             if isinstance(claimed, Record):
                 return claimed.info
-            if self._parts.storebase.job(jid).exists():
+            if self._context.storebase.job(jid).exists():
                 with suppress(OSError):  # what stands in the way, the operation finds too, and tells
-                    clear_progress(self._parts.storebase.job(jid), JobKind.DELETE)  # that of an earlier deletion
+                    clear_progress(self._context.storebase.job(jid), JobKind.DELETE)  # that of an earlier deletion
             if active:
                 self._deleter.proceed_later(claimed.record)
                 return claimed.record.info
@@ -232,7 +232,7 @@ class Deletions:
         try:
             return self._deleter.active(jid)
         except Unreachable:
-            if not self._parts.cancel_active:
+            if not self._context.cancel_active:
                 raise
             return [JobKind.PLUGIN]
 
@@ -240,7 +240,7 @@ class Deletions:
         """A deletion that is done says nothing of data that came after it."""
         record = self._journal.get(jid, JobKind.DELETE)
         if record is not None and record.phase is Phase.FINAL:
-            self._parts.operations.remove(record.name, any_of_ours(self._parts, record.name, record))
+            self._context.operations.remove(record.name, any_of_ours(self._context, record.name, record))
             self._journal.forget(record)
 
 

@@ -4,8 +4,8 @@ import logging
 from datetime import UTC, datetime
 
 from pfcon.errors import PfconError, StorageFull, Unreachable
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.deletion import Deleter
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import discard
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 class Recovery:
     """Takes over interrupted records and brings them to rest."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, deleter: Deleter) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, deleter: Deleter) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
         self._deleter = deleter
@@ -40,7 +40,7 @@ class Recovery:
                 log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
         self._remover.take_backs.again()
         self._journal.settle_abandoned()
-        self._parts.environments.sweep(self._journal)
+        self._context.environments.sweep(self._journal)
 
     def recover(self, record: Record) -> None:
         """Go on with an interrupted job, unless another process does.
@@ -66,7 +66,7 @@ class Recovery:
         To ChRIS an undefined operation is one to post again, and a failed one the end of the user's run.
         """
         if record.kind is JobKind.PLUGIN and record.with_data:
-            discard(self._parts.storebase.job(record.jid))
+            discard(self._context.storebase.job(record.jid))
         self._journal.move(
             record,
             Phase.FINAL,

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pfcon.compute.base import Mine
 from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull
 from pfcon.jobs.conclusion import seal_outputs
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import any_of_ours, end_on_former_engine, in_the_way, that_of, was_ours
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.taking_back import TakeBacks
 from pfcon.jobs.trash import discard
 from pfcon.jobs.unwritten import Unwritten
@@ -24,10 +24,10 @@ class Remover:
     ``with_data``: whether the job's directory goes too. In the staged interface that is a delete job's work.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._journal = parts.journal
-        self.take_backs = TakeBacks(parts)
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._journal = context.journal
+        self.take_backs = TakeBacks(context)
         self.unwritten = Unwritten()
 
     def remove(self, record: Record, *, with_data: bool) -> bool:
@@ -57,17 +57,17 @@ class Remover:
         self._removed(record)
 
     def _removed(self, record: Record) -> None:
-        stopped = self._parts.options.remove_jobs  # else it was told to, which takes a while
+        stopped = self._context.options.remove_jobs  # else it was told to, which takes a while
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 
     def _take_away(self, record: Record, with_data: bool) -> None:
-        self._remove_from_engine(record.kind, record.name, any_of_ours(self._parts, record.name, record))
-        end_on_former_engine(self._parts, record)
+        self._remove_from_engine(record.kind, record.name, any_of_ours(self._context, record.name, record))
+        end_on_former_engine(self._context, record)
         if with_data:
-            discard(self._parts.storebase.job(record.jid))
+            discard(self._context.storebase.job(record.jid))
         if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end
-            seal_outputs(self._parts, record.jid, record.spec)
-        self._parts.environments.drop(record.spec)
+            seal_outputs(self._context, record.jid, record.spec)
+        self._context.environments.drop(record.spec)
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
         """Remove a job that only the engine knows. Raises Absent when it does not either.
@@ -76,18 +76,18 @@ class Remover:
         is deleted. A jid that has a record was this service's own; clients delete until that is answered as done.
         """
         name = kind.engine_name(jid)
-        mine = any_of_ours(self._parts, name)
+        mine = any_of_ours(self._context, name)
         try:
-            self._parts.engine_of(kind).info(name, mine)
+            self._context.engine_of(kind).info(name, mine)
         except Absent as found:
-            if isinstance(found, Foreign) and not was_ours(self._parts, jid, kind, *JobKind):
-                raise in_the_way(self._parts, name, found) from None
+            if isinstance(found, Foreign) and not was_ours(self._context, jid, kind, *JobKind):
+                raise in_the_way(self._context, name, found) from None
             if with_data:
-                discard(self._parts.storebase.job(jid))
+                discard(self._context.storebase.job(jid))
             raise Absent(f"there is no job {jid}") from None
         self._remove_from_engine(kind, name, mine)
         if with_data:
-            discard(self._parts.storebase.job(jid))
+            discard(self._context.storebase.job(jid))
 
     @contextmanager
     def aborting(self, record: Record, *, with_data: bool) -> Iterator[None]:
@@ -112,9 +112,9 @@ class Remover:
             moved = self._journal.move(record, Phase.REMOVING, with_data=with_data)
             if moved:
                 if with_data:
-                    discard(self._parts.storebase.job(record.jid))  # nobody waits for what the job might still do
+                    discard(self._context.storebase.job(record.jid))  # nobody waits for what the job might still do
                 self.take_back(record)
-                self._parts.environments.drop_of(record.jid, record.claim)
+                self._context.environments.drop_of(record.jid, record.claim)
                 self._journal.forget(record)
         except (PfconError, OSError) as error:
             log.warning("job %s: what is left of it is removed later: %s", record.jid, error)
@@ -127,7 +127,7 @@ class Remover:
 
     def take_back(self, record: Record) -> None:
         """Remove a job from its engine if it is that very try of that request, and not somebody else's."""
-        self._parts.engine_of(record.kind).remove(record.name, that_of(self._parts, record))
+        self._context.engine_of(record.kind).remove(record.name, that_of(self._context, record))
 
     def clear(self, claimed: Claimed) -> None:
         """Remove what earlier jobs of that kind and jid have left on the engine; never anything of others.
@@ -138,16 +138,16 @@ class Remover:
         if claimed.previous is not None:
             names.add(claimed.previous.name)  # an earlier release may have called it otherwise
         for name in names:
-            mine = any_of_ours(self._parts, name, claimed.previous)
-            self._parts.engine_of(claimed.record.kind).remove(name, mine)
+            mine = any_of_ours(self._context, name, claimed.previous)
+            self._context.engine_of(claimed.record.kind).remove(name, mine)
 
     def require_not_foreign(self, claimed: Claimed) -> None:
         """Raise Conflict where another service has a job of that name, before anything is done; Unreachable."""
         name = claimed.record.name
         try:
-            self._parts.engine_of(claimed.record.kind).info(name, any_of_ours(self._parts, name, claimed.previous))
+            self._context.engine_of(claimed.record.kind).info(name, any_of_ours(self._context, name, claimed.previous))
         except Foreign as foreign:
-            raise Conflict(str(in_the_way(self._parts, name, foreign))) from None
+            raise Conflict(str(in_the_way(self._context, name, foreign))) from None
         except Absent:
             return
 
@@ -156,7 +156,7 @@ class Remover:
 
         That of an earlier release, which nobody would know without its record, is removed here. Raises Unreachable.
         """
-        if record.spec is not None and not self._parts.signer.has_signed(record.name, record.spec.request):
+        if record.spec is not None and not self._context.signer.has_signed(record.name, record.spec.request):
             self.take_back(record)
         self._journal.forget(record)
 
@@ -168,10 +168,10 @@ class Remover:
             log.warning("job %s: its claim lapses later: %s", record.jid, error)
 
     def _remove_from_engine(self, kind: JobKind, name: str, mine: Mine) -> None:
-        if self._parts.options.remove_jobs:
-            self._parts.engine_of(kind).remove(name, mine)
+        if self._context.options.remove_jobs:
+            self._context.engine_of(kind).remove(name, mine)
             return
         try:
-            self._parts.engine_of(kind).cancel(name, mine)  # it stays known, but its data goes away under it
+            self._context.engine_of(kind).cancel(name, mine)  # it stays known, but its data goes away under it
         except Absent:
             log.debug("job %s: nothing to cancel", name)

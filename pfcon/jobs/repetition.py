@@ -11,9 +11,9 @@ import logging
 from dataclasses import replace
 
 from pfcon.errors import StorageFull
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import end_on_former_engine, signed_request, that_of
-from pfcon.jobs.parts import Parts
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
 from pfcon.records import Record, new_claim
@@ -23,35 +23,35 @@ log = logging.getLogger(__name__)
 RUNS = 5  # of one operation, the first included
 
 
-def is_interrupted(parts: Parts, record: Record, info: JobInfo) -> bool:
+def is_interrupted(context: JobContext, record: Record, info: JobInfo) -> bool:
     """Whether an engine speaks of an operation that has ended before it could say how."""
     if record.kind is JobKind.PLUGIN or info.status is not JobStatus.FAILED or not info.interrupted:
         return False
-    progress = read_progress(parts.storebase.job(record.jid), record.kind)
+    progress = read_progress(context.storebase.job(record.jid), record.kind)
     return progress is None or not progress.failed
 
 
-def run_again(parts: Parts, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:
+def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:
     """Write down that an interrupted operation is to run again; recovery begins it. What is to be told of it now.
 
     Its code, image and secrets are those of this service, which may be of another release than the one that began it.
     After RUNS it is undefined, which the caller has to write down. What the engine has ended has started, whether
     that was seen or not. Raises Unreachable.
     """
-    end_on_former_engine(parts, record)  # which may run it: two at once would be in each other's way
+    end_on_former_engine(context, record)  # which may run it: two at once would be in each other's way
     if spec.attempt >= RUNS:
         told = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
         return replace(info, status=JobStatus.UNDEFINED, message=told)
-    if not parts.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
-        parts.engine_of(record.kind).remove(spec.name, that_of(parts, record))
+    if not context.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
+        context.engine_of(record.kind).remove(spec.name, that_of(context, record))
     claim = new_claim()
-    request = signed_request(parts, spec.name, record.request, claim)
-    fresh = operation_spec(parts, record.jid, record.kind, request, spec.resources)
+    request = signed_request(context, spec.name, record.request, claim)
+    fresh = operation_spec(context, record.jid, record.kind, request, spec.resources)
     again = replace(fresh, name=spec.name, attempt=spec.attempt + 1)
     message = f"interrupted: {info.message}; it is run again (run {again.attempt} of {RUNS})"
     try:
         values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
-        parts.journal.begin_again(record, claim, **values)
+        context.journal.begin_again(record, claim, **values)
     except StorageFull as error:  # the engine keeps the end: the next look tries again
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
         message += " once storeBase has room"

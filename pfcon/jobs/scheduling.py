@@ -11,9 +11,9 @@ from typing import Any
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs import conclusion
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.repetition import is_interrupted, run_again
 from pfcon.jobs.unwritten import Unwritten
@@ -32,10 +32,10 @@ NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
 class Scheduler:
     """Moves records from SCHEDULING to SCHEDULED and FINAL."""
 
-    def __init__(self, parts: Parts, remover: Remover) -> None:
-        self._parts = parts
+    def __init__(self, context: JobContext, remover: Remover) -> None:
+        self._context = context
         self._remover = remover
-        self._journal = parts.journal
+        self._journal = context.journal
         live = self._journal.live
         self._fetches = Fetches(self._journal.note, self._prepared, lambda record: live.on(*record.claims))
         self._starting = threading.Semaphore(AT_ONCE)
@@ -63,7 +63,7 @@ class Scheduler:
             info = self._ask_engine(spec)
         except ImageMissing as waiting:
             self._journal.note(record, str(waiting))
-            self._fetches.add(self._parts.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
+            self._fetches.add(self._context.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
         except MaybeCreated as fault:  # to take it back and begin another would run it twice: recovery asks again
             message = f"{fault}; asking again"
@@ -76,19 +76,19 @@ class Scheduler:
         return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
-        engine = self._parts.engine_of(spec.kind)
-        spec = self._parts.environments.complete(spec)
+        engine = self._context.engine_of(spec.kind)
+        spec = self._context.environments.complete(spec)
         if spec.secrets and not engine.own_secrets:
             self._write_secrets()
         with self._starting:
             try:
                 return engine.schedule(spec)
             except Conflict as conflict:
-                ours = any_of_ours(self._parts, spec.name)
+                ours = any_of_ours(self._context, spec.name)
                 try:
                     found = engine.info(spec.name, lambda its: its == spec.request or ours(its))
                 except Foreign as foreign:
-                    raise Conflict(str(in_the_way(self._parts, spec.name, foreign))) from None
+                    raise Conflict(str(in_the_way(self._context, spec.name, foreign))) from None
                 except Absent:
                     raise conflict from None  # it is not pfcon's, or has gone by now
             if found.request == spec.request:
@@ -101,7 +101,7 @@ class Scheduler:
     def _write_secrets(self) -> None:
         """What they are may have changed since the job was recorded."""
         try:
-            self._parts.storage.write_secrets(beside=not self._parts.options.op_image)
+            self._context.storage.write_secrets(beside=not self._context.options.op_image)
         except OSError as fault:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
@@ -137,7 +137,7 @@ class Scheduler:
             log.warning("job %s: %r can't be noted: %s", record.name, message, error)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
-        if is_interrupted(self._parts, record, info):
+        if is_interrupted(self._context, record, info):
             info = replace(info, status=JobStatus.STARTED)  # the next look deals with it
         if info.status.final:
             self._journal.settle(spec.request)
@@ -173,7 +173,7 @@ class Scheduler:
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
         try:
-            info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
+            info = self._context.engine_of(record.kind).info(record.name, that_of(self._context, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, record.logs
@@ -184,25 +184,25 @@ class Scheduler:
         info = replace(info, image=spec.image, argv=spec.argv)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
-                if is_interrupted(self._parts, record, info):
-                    info = run_again(self._parts, record, spec, info, logs)
+                if is_interrupted(self._context, record, info):
+                    info = run_again(self._context, record, spec, info, logs)
                     if not info.status.final:
                         return info, logs
                 self._end(record, spec, info, logs)
             except StorageFull as error:  # the engine keeps it: it is told from there until there is room
                 log.warning("job %s: its end can't be written down yet: %s", record.name, error)
-                end = conclusion.conclude(self._parts, record, spec, info).info
+                end = conclusion.conclude(self._context, record, spec, info).info
                 return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
         info = self._goes_on(record, info, logs)
-        return conclusion.present(self._parts, record, info), logs
+        return conclusion.present(self._context, record, info), logs
 
     def watch(self, record: Record) -> None:
         """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
         try:
-            info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
+            info = self._context.engine_of(record.kind).info(record.name, that_of(self._context, record))
         except Absent:
             self.look(record)
             return
@@ -238,8 +238,8 @@ class Scheduler:
     def logs(self, record: Record) -> str:
         """The end of a job's log; what goes wrong with it never changes what is told of the job."""
         try:
-            mine = that_of(self._parts, record)
-            return self._parts.engine_of(record.kind).logs(record.name, self._parts.options.logs_tail, mine)
+            mine = that_of(self._context, record)
+            return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
         except PfconError as error:
             log.warning("job %s: no log: %s", record.name, error)
             return ""
@@ -253,7 +253,7 @@ class Scheduler:
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Write down the end that the engine tells of."""
-        end = conclusion.conclude(self._parts, record, spec, info)
+        end = conclusion.conclude(self._context, record, spec, info)
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 
@@ -276,7 +276,7 @@ class Scheduler:
     def _drop_environment(self, spec: JobSpec | None) -> None:
         """Nobody needs it any more; what can't be removed now is swept later."""
         try:
-            self._parts.environments.drop(spec)
+            self._context.environments.drop(spec)
         except OSError as fault:
             log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
 

@@ -10,9 +10,9 @@ from typing import Any
 from pfcon.command import plugin_argv
 from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, Refused
 from pfcon.jobs.claiming import Claimer
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.copies import Copies
 from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -40,7 +40,7 @@ class Submitter:
 
     def __init__(
         self,
-        parts: Parts,
+        context: JobContext,
         scheduler: Scheduler,
         remover: Remover,
         claimer: Claimer,
@@ -48,8 +48,8 @@ class Submitter:
         copies: Copies,
         uploads: Uploads,
     ) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
         self._claimer = claimer
@@ -63,10 +63,10 @@ class Submitter:
         ended and could change the way to this one's directories, or this one to its) or Unreachable. Then no job was
         scheduled and nothing is left of what was staged.
         """
-        plan = self._parts.storage.plan(request, upload)
+        plan = self._context.storage.plan(request, upload)
         digest = request_digest(request, plan.digest)
-        taken = self._parts.storebase.job(request.jid).is_taken()
-        places = places_of(self._parts, request)
+        taken = self._context.storebase.job(request.jid).is_taken()
+        places = places_of(self._context, request)
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, with_data=not taken) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.present(claimed))
@@ -97,7 +97,7 @@ class Submitter:
             copied = self._copies.require_done(request.jid, copied)
             self._uploads.require_none_active(request.jid)
         user = self._choose_user()
-        claim, places = new_claim(), places_of(self._parts, request)
+        claim, places = new_claim(), places_of(self._context, request)
         values: dict[str, Any] = {"claim": claim, "with_data": False}
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
@@ -109,7 +109,7 @@ class Submitter:
                 return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
-        spec = self._parts.environments.keep(spec, record.claim)  # swept once no record names it
+        spec = self._context.environments.keep(spec, record.claim)  # swept once no record names it
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,
@@ -131,15 +131,15 @@ class Submitter:
 
         Raises Conflict, and removes nothing, where another job is in the way of this one.
         """
-        job = self._parts.storebase.job(claimed.record.jid)
+        job = self._context.storebase.job(claimed.record.jid)
         if claimed.previous is None and not job.is_taken():
             return
         name = claimed.record.name
-        mine = any_of_ours(self._parts, name, claimed.previous)
+        mine = any_of_ours(self._context, name, claimed.previous)
         try:
-            found = self._parts.engine_of(JobKind.PLUGIN).info(name, mine)
+            found = self._context.engine_of(JobKind.PLUGIN).info(name, mine)
         except Foreign as foreign:
-            raise Conflict(str(in_the_way(self._parts, name, foreign))) from None
+            raise Conflict(str(in_the_way(self._context, name, foreign))) from None
         except Absent:
             if claimed.previous is None:
                 log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
@@ -150,34 +150,34 @@ class Submitter:
         discard(job)
 
     def _stage(self, record: Record, request: JobRequest, plan: StagingPlan, user: User | None) -> Staged:
-        job = self._parts.storebase.job(request.jid)
+        job = self._context.storebase.job(request.jid)
         try:
             staged = plan.stage(job, self._scheduler.reporter(record))
             self._make_outputs(request, user)
         except FileNotFoundError as error:
             raise _deleted(request.jid) from error
         except Refused as error:
-            if not self._parts.storage.staging_fault:
+            if not self._context.storage.staging_fault:
                 raise
-            raise InvalidFields({"input_dirs": f"{self._parts.storage.staging_fault}: {error}"}) from error
+            raise InvalidFields({"input_dirs": f"{self._context.storage.staging_fault}: {error}"}) from error
         for note in staged.notes:
             log.info("job %s: %s", request.jid, note)
         return staged
 
     def _make_outputs(self, request: JobRequest, user: User | None) -> None:
-        job = self._parts.storebase.job(request.jid)
-        self._parts.storage.make_outputs(job, request, user)
-        if self._parts.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
+        job = self._context.storebase.job(request.jid)
+        self._context.storage.make_outputs(job, request, user)
+        if self._context.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
             job.let_pass(user)
 
     def _signed(self, jid: JobId, digest: str, claim: str) -> str:
-        return signed_request(self._parts, JobKind.PLUGIN.engine_name(jid), digest, claim)
+        return signed_request(self._context, JobKind.PLUGIN.engine_name(jid), digest, claim)
 
     def _choose_user(self) -> User | None:
-        return self._parts.options.user.choose() if self._parts.options.user else None
+        return self._context.options.user.choose() if self._context.options.user else None
 
     def _spec(self, jid: JobId, request: JobRequest, user: User | None, request_key: str) -> JobSpec:
-        options = self._parts.options
+        options = self._context.options
         limited = not options.ignore_limits
         return JobSpec(
             name=JobKind.PLUGIN.engine_name(jid),
@@ -186,7 +186,7 @@ class Submitter:
             image=request.image,
             argv=plugin_argv(request),
             env=(*request.env, *((("HOME", "/tmp"),) if options.home_workaround else ())),  # noqa: S108 - the contract's
-            mounts=self._parts.storage.mounts(self._parts.storebase.job(jid), request),
+            mounts=self._context.storage.mounts(self._context.storebase.job(jid), request),
             resources=Resources(
                 cpu=request.cpu_limit if limited else None,
                 memory=request.memory_limit if limited else None,
@@ -198,11 +198,11 @@ class Submitter:
             user=user,
             labels=options.labels,
             request=request_key,
-            service=self._parts.signer.service_id(),
+            service=self._context.signer.service_id(),
         )
 
     def _submission(self, record: Record, info: JobInfo) -> Submission:
-        path = str(self._parts.storebase.job(record.jid).incoming)
+        path = str(self._context.storebase.job(record.jid).incoming)
         return Submission(info, record.nfiles, path, datetime.fromtimestamp(record.changed_at, UTC))
 
 
@@ -211,7 +211,7 @@ def request_digest(request: JobRequest, inputs: str) -> str:
 
     Values of the environment are left out: a client that repeats its request may send a fresh user token.
     """
-    parts = [
+    fields = [
         request.image,
         request.entrypoint,
         request.args,
@@ -223,7 +223,7 @@ def request_digest(request: JobRequest, inputs: str) -> str:
         str(request.output_dir or ""),
         inputs,
     ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def _lines(notes: tuple[str, ...]) -> list[str]:

@@ -5,8 +5,8 @@ import threading
 
 from pfcon.errors import PfconError
 from pfcon.jobs.conclusion import seal_outputs
+from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.ownership import that_of
-from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.trash import discard
 from pfcon.models import JobKind
 from pfcon.records import Phase, Record, unsigned
@@ -20,9 +20,9 @@ class TakeBacks:
     Nobody else would look: the record speaks of the job no more. Safe across threads.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._journal = context.journal
         self._lock = threading.Lock()
         self._owed: dict[str, tuple[Record, bool]] = {}
 
@@ -54,12 +54,12 @@ class TakeBacks:
         current = self._journal.get(record.jid, record.kind)
         if current is not None and _goes_on(current, record, request):
             return
-        self._parts.engine_of(record.kind).remove(record.name, that_of(self._parts, record))
+        self._context.engine_of(record.kind).remove(record.name, that_of(self._context, record))
         self._journal.release(request)
         if record.kind is JobKind.PLUGIN and record.spec:
-            seal_outputs(self._parts, record.jid, record.spec)
+            seal_outputs(self._context, record.jid, record.spec)
         if with_data and (current is None or current.phase is Phase.REMOVED):
-            discard(self._parts.storebase.job(record.jid))  # staged after somebody had deleted the job
+            discard(self._context.storebase.job(record.jid))  # staged after somebody had deleted the job
 
 
 def _goes_on(current: Record, record: Record, request: str) -> bool:

@@ -4,11 +4,11 @@ import hashlib
 
 from pfcon.errors import Conflict
 from pfcon.jobs.claiming import Claimer
-from pfcon.jobs.operations import write_upload_order
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
+from pfcon.orders import UploadOrder, write_order
 from pfcon.records import Phase, Record
 
 UPLOAD_SKIPPED = "uploadSkipped"
@@ -18,19 +18,19 @@ _HALF = 32  # hex digits: a request is named by where outputs go, and by the plu
 class Uploads:
     """Claims and schedules upload jobs, for the storages that want them."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
         self._claimer = claimer
 
     def submit(self, request: UploadRequest) -> JobInfo:
         """Start uploading, unless that goes on or is done. Raises Conflict, Unreachable."""
-        if not self._parts.storage.requires_upload_job:
+        if not self._context.storage.requires_upload_job:
             return self._claimer.skip(request.jid, JobKind.UPLOAD, UPLOAD_SKIPPED).info
         plugin = self.require_ended(request.jid, self._journal.get(request.jid, JobKind.PLUGIN))
-        if not self._parts.storebase.job(request.jid).has_outputs():
+        if not self._context.storebase.job(request.jid).has_outputs():
             raise _gone(request.jid)
         digest = upload_digest(request, plugin)
         self._forget_earlier(request.jid, digest)
@@ -40,10 +40,15 @@ class Uploads:
             try:
                 with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what is there
                     self._remover.clear(claimed)
-                    write_upload_order(self._parts, self._parts.storebase.job(request.jid), request)
+                    self._write_order(request)
                     return self._scheduler.begin(claimed.record)
             except FileNotFoundError:
                 raise _gone(request.jid) from None
+
+    def _write_order(self, request: UploadRequest) -> None:
+        storage = self._context.storage
+        order = UploadOrder(storage.name, storage.creates, str(request.job_output_path))
+        write_order(self._context.storebase.job(request.jid), order)
 
     def require_ended(self, jid: JobId, plugin: Record | None) -> Record:
         """The record of a plugin job that has ended, well or not. Raises Conflict with the reason, Unreachable."""

@@ -1,45 +1,15 @@
 """A copy job: stages a job's inputs from the storage."""
 
-import json
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pfcon.archive.limits import UploadLimits
-from pfcon.errors import Refused
 from pfcon.operations.teller import Teller
+from pfcon.orders import read_copy_order
 from pfcon.paths import JobDir
-from pfcon.progress import ORDER_BYTES
-from pfcon.small_files import read_small
 from pfcon.storage.objects.credentials import read_credentials
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
-
-
-@dataclass(frozen=True)
-class Order:
-    """What pfcon left in the job's directory for a copy job to do. Is an InputRequest."""
-
-    storage: str
-    create: bool
-    input_dirs: tuple[PurePosixPath, ...]
-    output_dir: PurePosixPath | None
-    min_free_bytes: int
-
-
-def read_order(job: JobDir) -> Order:
-    """The order of a copy job. Raises Refused when there is none that can be read."""
-    try:
-        raw = json.loads(read_small(job.path, "copy.order", ORDER_BYTES))
-        return Order(
-            storage=str(raw["storage"]),
-            create=bool(raw["create"]),
-            input_dirs=tuple(PurePosixPath(path) for path in raw["input_dirs"]),
-            output_dir=PurePosixPath(raw["output_dir"]),
-            min_free_bytes=int(raw["min_free_bytes"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refused(f"the copy job's order can't be read: {error}") from None
 
 
 def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
@@ -47,7 +17,7 @@ def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
 
     secret: where the credentials of a storage are that has any.
     """
-    order = read_order(job)
+    order = read_copy_order(job)
     job.unstage()  # a try that was killed after its last step: it is verified like any other
     limits = UploadLimits(0, 0, 0, 0, order.min_free_bytes, 0)
     settings = StorageSettings(

@@ -25,7 +25,7 @@ LAYERS = [
     ["tree"],
     ["paths", "command", "settings", "tree_removal", "links", "unreadable_files"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
-    ["storage", "compute", "records"],
+    ["storage", "compute", "records", "orders"],
     ["configuration"],
     ["operations"],
     ["jobs"],

@@ -13,11 +13,11 @@ from pfcon.paths import StoreBase
 from pfcon.records import Journal, request_id
 from pfcon.storage.base import Storage
 
-__all__ = ["Parts", "request_id"]
+__all__ = ["JobContext", "request_id"]
 
 
 @dataclass(frozen=True)
-class Parts:
+class JobContext:
     """The service's one storage, journal and storeBase, its engines, and the options of jobs.
 
     ``operations`` is the engine of copy, upload and delete jobs: that of the plugin jobs, or one beside the service.
