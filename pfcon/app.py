@@ -13,6 +13,7 @@ from pfcon.configuration import Settings
 from pfcon.configuration.model import DeleteActive
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds import KINDS
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> Flask:
         options=settings.compute,
         limits=settings.storage.limits,
         storebase=storebase,
+        kinds=KINDS,
         journal=journal,
         storage=make_storage(settings.storage, storebase),
         engine=engine,

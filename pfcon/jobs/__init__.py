@@ -1,6 +1,6 @@
 """What happens to a job, in order. Knows no HTTP, and no engine or storage by name."""
 
+from pfcon.jobs.kinds.plugin import Submission
 from pfcon.jobs.service import JobService
-from pfcon.jobs.submission import Submission
 
 __all__ = ["JobService", "Submission"]

@@ -55,7 +55,7 @@ class Claimer:
         finally:
             if room < NEEDED:
                 with suppress(PfconError):  # its claim lapses
-                    self._journal.forget(record)
+                    self._journal.delete(record)
         if room < NEEDED:
             raise StorageFull(f"a job needs {human_bytes(NEEDED)} for itself; {figures}")
 

@@ -22,9 +22,8 @@ def operation_spec(context: JobContext, jid: JobId, kind: JobKind, request: str,
     job = context.storebase.job(jid)
     directory = Mount(PurePosixPath(job.name), ROOT / job.name, read_only=False)
     everything = Mount(PurePosixPath(), ROOT, read_only=True)
-    sees_all = kind is JobKind.COPY and context.storage.in_storebase
-    names = () if kind is JobKind.DELETE else context.storage.secrets
-    secrets = tuple(Secret(name, SECRETS / name) for name in names)
+    operation = context.kinds[kind]
+    secrets = tuple(Secret(name, SECRETS / name) for name in operation.secrets(context))
     secret_args = [word for secret in secrets for word in ("--secret", str(secret.target))]
     allowed = Resources() if context.options.ignore_limits else limits
     return JobSpec(
@@ -34,7 +33,7 @@ def operation_spec(context: JobContext, jid: JobId, kind: JobKind, request: str,
         image=context.options.op_image or "",
         argv=(*_interpreter(context), "-m", "pfcon.operations", kind.value, str(ROOT / job.name), *secret_args),
         env=_environment(context),
-        mounts=(everything, directory) if sees_all else (directory,),
+        mounts=(everything, directory) if operation.reads_storebase(context) else (directory,),
         resources=replace(allowed, pids=context.options.pids),
         user=User(os.geteuid(), os.getegid()),
         labels=context.options.labels,

@@ -27,10 +27,11 @@ def that_of(context: JobContext, record: Record) -> Mine:
 
 def end_on_former_engine(context: JobContext, record: Record) -> None:
     """End an operation that was given to the engine of another PFCON_OP_IMAGE. Raises Unreachable."""
-    if record.kind is JobKind.PLUGIN or record.spec is None or context.former_operations is None:
+    former = context.kinds[record.kind].former_engine(context)
+    if record.spec is None or former is None:
         return
     if bool(record.spec.image) != bool(context.options.op_image):
-        context.former_operations.remove(record.name, that_of(context, record))
+        former.remove(record.name, that_of(context, record))
 
 
 def any_of_ours(context: JobContext, name: str, *records: Record | None) -> Mine:

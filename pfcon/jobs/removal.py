@@ -1,4 +1,4 @@
-"""Taking a job away: from its engine first, then its data, then its record."""
+"""Removing a job from its engine, deleting its data and its record; rolling back submissions that failed."""
 
 import logging
 from collections.abc import Iterator
@@ -6,11 +6,10 @@ from contextlib import contextmanager
 
 from pfcon.compute.base import Mine
 from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull
-from pfcon.jobs.conclusion import seal_outputs
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import any_of_ours, end_on_former_engine, in_the_way, that_of, was_ours
-from pfcon.jobs.taking_back import TakeBacks
-from pfcon.jobs.trash import discard
+from pfcon.jobs.rollbacks import Rollbacks
+from pfcon.jobs.trash import delete_data
 from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobId, JobKind
 from pfcon.records import Claimed, Phase, Record
@@ -19,15 +18,15 @@ log = logging.getLogger(__name__)
 
 
 class Remover:
-    """Moves records to REMOVING and REMOVED. Each step is repeatable.
+    """Moves records to REMOVING and REMOVED. Each step is idempotent.
 
-    ``with_data``: whether the job's directory goes too. In the staged interface that is a delete job's work.
+    with_data: whether the job's directory is deleted, too. In the staged interface that is a delete job's work.
     """
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._journal = context.journal
-        self.take_backs = TakeBacks(context)
+        self.rollbacks = Rollbacks(context)
         self.unwritten = Unwritten()
 
     def remove(self, record: Record, *, with_data: bool) -> bool:
@@ -44,7 +43,7 @@ class Remover:
                     return False
             except StorageFull as error:
                 log.warning("job %s: removing it before that is written down: %s", record.jid, error)
-            self._take_away(record, with_data)
+            self._remove_job(record, with_data)
             self.unwritten.write(record.claim, lambda: self._removed(record))
             return True
 
@@ -53,21 +52,21 @@ class Remover:
         self._finish(record, record.with_data)
 
     def _finish(self, record: Record, with_data: bool) -> None:
-        self._take_away(record, with_data)
+        self._remove_job(record, with_data)
         self._removed(record)
 
     def _removed(self, record: Record) -> None:
         stopped = self._context.options.remove_jobs  # else it was told to, which takes a while
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 
-    def _take_away(self, record: Record, with_data: bool) -> None:
-        self._remove_from_engine(record.kind, record.name, any_of_ours(self._context, record.name, record))
+    def _remove_job(self, record: Record, with_data: bool) -> None:
+        self._remove_or_cancel(record.kind, record.name, any_of_ours(self._context, record.name, record))
         end_on_former_engine(self._context, record)
         if with_data:
-            discard(self._context.storebase.job(record.jid))
-        if record.kind is JobKind.PLUGIN and record.spec and not record.status.final:  # nobody has seen its end
-            seal_outputs(self._context, record.jid, record.spec)
-        self._context.environments.drop(record.spec)
+            delete_data(self._context.storebase.job(record.jid))
+        if record.spec and not record.status.final:  # nobody has seen its end
+            self._context.kinds[record.kind].after_removal(self._context, record.jid, record.spec)
+        self._context.environments.delete(record.spec)
 
     def remove_unrecorded(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
         """Remove a job that only the engine knows. Raises Absent when it does not either.
@@ -83,28 +82,28 @@ class Remover:
             if isinstance(found, Foreign) and not was_ours(self._context, jid, kind, *JobKind):
                 raise in_the_way(self._context, name, found) from None
             if with_data:
-                discard(self._context.storebase.job(jid))
+                delete_data(self._context.storebase.job(jid))
             raise Absent(f"there is no job {jid}") from None
-        self._remove_from_engine(kind, name, mine)
+        self._remove_or_cancel(kind, name, mine)
         if with_data:
-            discard(self._context.storebase.job(jid))
+            delete_data(self._context.storebase.job(jid))
 
     @contextmanager
-    def aborting(self, record: Record, *, with_data: bool) -> Iterator[None]:
-        """What is begun under a claim: where it fails, nothing of it is left. What can't be removed now, is later.
+    def rolling_back(self, record: Record, *, with_data: bool) -> Iterator[None]:
+        """A context for a submission: where it fails, all that it began is removed and deleted, now or later.
 
         Raises Conflict instead of what came of it that somebody had ended the job meanwhile.
         """
         try:
             yield
         except BaseException as error:  # also a worker that is told to exit must not leave a half-staged job
-            ended = self._abort(record, with_data=with_data)
+            ended = self._roll_back(record, with_data=with_data)
             if ended and isinstance(error, PfconError | OSError) and not isinstance(error, Conflict):
                 raise Conflict(f"job {record.jid} was deleted or cancelled meanwhile") from error
             raise
 
-    def _abort(self, record: Record, *, with_data: bool) -> bool:
-        """Leave nothing of a submission that failed; whether somebody else had ended it."""
+    def _roll_back(self, record: Record, *, with_data: bool) -> bool:
+        """Leave nothing of a submission that failed. Returns whether somebody else had ended the job."""
         ended = moved = False
         try:
             current = self._journal.get(record.jid, record.kind)
@@ -112,24 +111,24 @@ class Remover:
             moved = self._journal.move(record, Phase.REMOVING, with_data=with_data)
             if moved:
                 if with_data:
-                    discard(self._context.storebase.job(record.jid))  # nobody waits for what the job might still do
-                self.take_back(record)
-                self._context.environments.drop_of(record.jid, record.claim)
-                self._journal.forget(record)
+                    delete_data(self._context.storebase.job(record.jid))  # nobody waits for what the job might still do
+                self.remove_from_engine(record)
+                self._context.environments.delete_of(record.jid, record.claim)
+                self._journal.delete(record)
         except (PfconError, OSError) as error:
             log.warning("job %s: what is left of it is removed later: %s", record.jid, error)
         if not moved:
             try:
-                self.take_backs.now(record, with_data=with_data)
+                self.rollbacks.roll_back(record, with_data=with_data)
             except (PfconError, OSError) as error:
-                log.warning("job %s: it is taken back later: %s", record.jid, error)
+                log.warning("job %s: it is rolled back later: %s", record.jid, error)
         return ended
 
-    def take_back(self, record: Record) -> None:
+    def remove_from_engine(self, record: Record) -> None:
         """Remove a job from its engine if it is that very try of that request, and not somebody else's."""
         self._context.engine_of(record.kind).remove(record.name, that_of(self._context, record))
 
-    def clear(self, claimed: Claimed) -> None:
+    def remove_earlier(self, claimed: Claimed) -> None:
         """Remove what earlier jobs of that kind and jid have left on the engine; never anything of others.
 
         Raises Unreachable.
@@ -151,23 +150,23 @@ class Remover:
         except Absent:
             return
 
-    def forget(self, record: Record) -> None:
+    def delete_record(self, record: Record) -> None:
         """Delete the record of a job that has ended. Whoever claims next removes what the engine has of it.
 
         That of an earlier release, which nobody would know without its record, is removed here. Raises Unreachable.
         """
         if record.spec is not None and not self._context.signer.has_signed(record.name, record.spec.request):
-            self.take_back(record)
-        self._journal.forget(record)
+            self.remove_from_engine(record)
+        self._journal.delete(record)
 
-    def give_up(self, record: Record) -> None:
-        """End a claim under which nothing was done yet."""
+    def release(self, record: Record) -> None:
+        """Release a claim under which nothing was done yet."""
         try:
-            self._journal.forget(record)
+            self._journal.delete(record)
         except PfconError as error:
-            log.warning("job %s: its claim lapses later: %s", record.jid, error)
+            log.warning("job %s: its claim is released later: %s", record.jid, error)
 
-    def _remove_from_engine(self, kind: JobKind, name: str, mine: Mine) -> None:
+    def _remove_or_cancel(self, kind: JobKind, name: str, mine: Mine) -> None:
         if self._context.options.remove_jobs:
             self._context.engine_of(kind).remove(name, mine)
             return

@@ -2,7 +2,7 @@
 
 An operation may end together with the service beside which it runs, with its node, or with its engine. To its client a
 failure would mean that the data can't be had, and that all is to be given up. Copy, upload and delete jobs are
-repeatable: a further run goes on with what is there. So pfcon begins that by itself, a bounded number of times, and
+idempotent: a further run goes on with what is there. So pfcon begins that by itself, a bounded number of times, and
 the job is undefined afterwards, which asks its client to post it again. What an operation itself reports as its
 failure stays one.
 """
@@ -14,21 +14,12 @@ from pfcon.errors import StorageFull
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import end_on_former_engine, signed_request, that_of
-from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
-from pfcon.progress import read_progress
+from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Record, new_claim
 
 log = logging.getLogger(__name__)
 
 RUNS = 5  # of one operation, the first included
-
-
-def is_interrupted(context: JobContext, record: Record, info: JobInfo) -> bool:
-    """Whether an engine speaks of an operation that has ended before it could say how."""
-    if record.kind is JobKind.PLUGIN or info.status is not JobStatus.FAILED or not info.interrupted:
-        return False
-    progress = read_progress(context.storebase.job(record.jid), record.kind)
-    return progress is None or not progress.failed
 
 
 def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:

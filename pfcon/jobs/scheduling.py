@@ -10,12 +10,11 @@ from typing import Any
 
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
-from pfcon.jobs import conclusion
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of
 from pfcon.jobs.removal import Remover
-from pfcon.jobs.repetition import is_interrupted, run_again
+from pfcon.jobs.repetition import run_again
 from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
@@ -65,7 +64,7 @@ class Scheduler:
             self._journal.note(record, str(waiting))
             self._fetches.add(self._context.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
-        except MaybeCreated as fault:  # to take it back and begin another would run it twice: recovery asks again
+        except MaybeCreated as fault:  # to roll it back and begin another would run it twice: recovery asks again
             message = f"{fault}; asking again"
             self.mention(record, message)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, message, spec.image, spec.argv)
@@ -137,7 +136,7 @@ class Scheduler:
             log.warning("job %s: %r can't be noted: %s", record.name, message, error)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
-        if is_interrupted(self._context, record, info):
+        if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
             info = replace(info, status=JobStatus.STARTED)  # the next look deals with it
         if info.status.final:
             self._journal.settle(spec.request)
@@ -146,9 +145,9 @@ class Scheduler:
             values: dict[str, Any] = {"status": _forward(record, info).value, "message": info.message}
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if moved:
-            self._drop_environment(spec)
+            self._delete_environment(spec)
         else:
-            self._remover.take_backs.now(replace(record, spec_json=spec.to_json()))
+            self._remover.rollbacks.roll_back(replace(record, spec_json=spec.to_json()))
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -184,20 +183,20 @@ class Scheduler:
         info = replace(info, image=spec.image, argv=spec.argv)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
-                if is_interrupted(self._context, record, info):
+                if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
                     info = run_again(self._context, record, spec, info, logs)
                     if not info.status.final:
                         return info, logs
                 self._end(record, spec, info, logs)
             except StorageFull as error:  # the engine keeps it: it is told from there until there is room
                 log.warning("job %s: its end can't be written down yet: %s", record.name, error)
-                end = conclusion.conclude(self._context, record, spec, info).info
+                end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
                 return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
         info = self._goes_on(record, info, logs)
-        return conclusion.present(self._context, record, info), logs
+        return self._context.kinds[record.kind].present(self._context, record, info), logs
 
     def watch(self, record: Record) -> None:
         """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
@@ -245,7 +244,7 @@ class Scheduler:
             return ""
 
     def fail(self, record: Record, reason: str, status: JobStatus = JobStatus.FAILED) -> bool:
-        """End a job that the engine does not have, or that its owner takes back from there.
+        """End a job that the engine does not have, or that its owner removes from there.
 
         False when its record has changed since: the engine may have taken it just now.
         """
@@ -253,7 +252,7 @@ class Scheduler:
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Write down the end that the engine tells of."""
-        end = conclusion.conclude(self._context, record, spec, info)
+        end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 
@@ -270,13 +269,13 @@ class Scheduler:
             **values,
         )
         if moved:
-            self._drop_environment(spec)
+            self._delete_environment(spec)
         return moved
 
-    def _drop_environment(self, spec: JobSpec | None) -> None:
-        """Nobody needs it any more; what can't be removed now is swept later."""
+    def _delete_environment(self, spec: JobSpec | None) -> None:
+        """Nobody needs it any more; what can't be deleted now is deleted later."""
         try:
-            self._context.environments.drop(spec)
+            self._context.environments.delete(spec)
         except OSError as fault:
             log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
 

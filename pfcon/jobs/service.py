@@ -7,18 +7,18 @@ from pathlib import PurePosixPath
 
 from pfcon import __version__
 from pfcon.errors import Absent, Foreign, InvalidFields, StorageFull, Unreachable
-from pfcon.jobs import deletion, trash
+from pfcon.jobs import trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.copies import Copies
-from pfcon.jobs.deletion import Deleter, Deletions
+from pfcon.jobs.kinds.copy import CopySubmitter
+from pfcon.jobs.kinds.delete import DeleteSubmitter
+from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
+from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.ownership import any_of_ours, in_the_way, was_ours
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.jobs.submission import Submission, Submitter
-from pfcon.jobs.uploads import Uploads
 from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
@@ -38,17 +38,16 @@ class JobService:
         self._context = context
         self._remover = Remover(context)
         self._scheduler = Scheduler(context, self._remover)
-        deleter = Deleter(context, self._scheduler)
-        self._recovery = Recovery(context, self._scheduler, self._remover, deleter)
+        self._recovery = Recovery(context, self._scheduler, self._remover)
         keeper = PlaceKeeper(context, self._scheduler, self._recovery.recover)
         self._claimer = Claimer(context, self._recovery.recover, keeper)
-        self._copies = Copies(context, self._scheduler, self._remover, self._claimer)
-        self._uploads = Uploads(context, self._scheduler, self._remover, self._claimer)
-        self._submitter = Submitter(
+        self._copies = CopySubmitter(context, self._scheduler, self._remover, self._claimer)
+        self._uploads = UploadSubmitter(context, self._scheduler, self._remover, self._claimer)
+        self._plugins = PluginSubmitter(
             context, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
         self._watcher = Watcher(context, self._scheduler)
-        self._deletions = Deletions(context, self._scheduler, deleter, self._claimer)
+        self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
 
     @property
     def takes_upload(self) -> bool:
@@ -75,26 +74,26 @@ class JobService:
         }
 
     def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
-        """A plugin job whose inputs are staged first. See Submitter.submit."""
-        return self._submitter.submit(request, upload)
+        """A plugin job whose inputs are staged first. See PluginSubmitter.submit."""
+        return self._plugins.submit(request, upload)
 
     def submit_plugin(self, request: JobRequest, upload: Upload | None) -> Submission:
         """A plugin job on the inputs that a copy job has staged, where the storage wants one."""
         if self._context.storage.requires_copy_job:
-            return self._submitter.submit_copied(request)
-        return self._submitter.submit(request, upload)
+            return self._plugins.submit_copied(request)
+        return self._plugins.submit(request, upload)
 
     def submit_copy(self, request: CopyRequest) -> JobInfo:
-        """A copy job. See Copies.submit."""
+        """A copy job. See CopySubmitter.submit."""
         return self._copies.submit(request)
 
     def submit_upload(self, request: UploadRequest) -> JobInfo:
-        """An upload job. See Uploads.submit."""
+        """An upload job. See UploadSubmitter.submit."""
         return self._uploads.submit(request)
 
     def submit_delete(self, jid: JobId, limits: Resources) -> JobInfo:
-        """A delete job. See Deletions.submit."""
-        return self._deletions.submit(jid, limits)
+        """A delete job. See DeleteSubmitter.submit."""
+        return self._deletes.submit(jid, limits)
 
     def status(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
         """What is known of a job now, and the last lines of its log.
@@ -102,17 +101,31 @@ class JobService:
         Raises Absent when there is no such job, Foreign when another service has one of that name, and this one never
         had; Unreachable when that can't be told now.
         """
-        if kind is JobKind.DELETE and deletion.waiting(jid) in self._remover.unwritten:
-            return deletion.deleted(jid), ""
+        if unwritten := self._context.kinds[kind].unwritten_end(jid, self._remover.unwritten):
+            return unwritten, ""
         record = self._journal_get(jid, kind)
         if record is None:
             return self._unrecorded(jid, kind)
         if record.phase is not Phase.SCHEDULED:
-            return _with_notes(record, record.info, record.logs)
+            return self._with_notes(record, record.info, record.logs)
         info, logs = self._scheduler.look(record)
         if info.status.final:
             record = self._context.journal.get(jid, kind) or record  # with the notes that its end has brought
-        return _with_notes(record, info, logs)
+        return self._with_notes(record, info, logs)
+
+    def _with_notes(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
+        """What was left out of the inputs belongs before a user's eyes: in the message, and on top of a plugin's log.
+
+        The log of an operation holds them already.
+        """
+        if not record.notes:
+            return info, logs
+        told = [info.message, *record.notes[:NOTES_IN_MESSAGE]] if info.message else record.notes[:NOTES_IN_MESSAGE]
+        if len(record.notes) > NOTES_IN_MESSAGE:
+            told = [*told, f"and {len(record.notes) - NOTES_IN_MESSAGE} more notes in the log"]
+        shown = self._context.kinds[record.kind].notes_in_log
+        head = "".join(f"pfcon: {note}\n" for note in record.notes) if shown else ""
+        return replace(info, message="; ".join(told)), head + logs
 
     def _unrecorded(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
         """A job of a service whose records are lost, perhaps."""
@@ -171,7 +184,7 @@ class JobService:
             raise InvalidFields({"job_output_path": f"must be the output directory of job {jid}, got {asked}"})
 
     def remove(self, jid: JobId, kind: JobKind, *, with_data: bool) -> None:
-        """Stop a job if it runs, and remove it; each step is repeatable.
+        """Stop a job if it runs, and remove it; each step is idempotent.
 
         Raises Absent when neither the records nor the engine know the job, Foreign as ``status`` does, Unreachable when
         the engine does not answer: then the removal goes on by itself later.
@@ -192,7 +205,7 @@ class JobService:
     def start(self) -> None:
         """What a process does once before it serves. Raises OSError, Unreachable."""
         self._context.journal.renew_lease()
-        trash.sweep(self._context.storebase)
+        trash.delete_leftovers(self._context.storebase)
 
     def renew_lease(self) -> None:
         """What a process does every few seconds: say that it lives. Nothing slow may keep it from that."""
@@ -223,17 +236,3 @@ class JobService:
                 log.warning("job %s: can't go on with it yet: %s", jid, error)
             record = self._context.journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED else record
-
-
-def _with_notes(record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
-    """What was left out of the inputs belongs before a user's eyes: in the message, and on top of a plugin's log.
-
-    A copy job's own log tells it already.
-    """
-    if not record.notes:
-        return info, logs
-    told = [info.message, *record.notes[:NOTES_IN_MESSAGE]] if info.message else record.notes[:NOTES_IN_MESSAGE]
-    if len(record.notes) > NOTES_IN_MESSAGE:
-        told = [*told, f"and {len(record.notes) - NOTES_IN_MESSAGE} more notes in the log"]
-    head = "".join(f"pfcon: {note}\n" for note in record.notes) if record.kind is JobKind.PLUGIN else ""
-    return replace(info, message="; ".join(told)), head + logs

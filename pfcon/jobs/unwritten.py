@@ -28,7 +28,7 @@ class Unwritten:
         self._waiting: dict[str, Callable[[], object]] = {}
 
     def write(self, name: str, write: Callable[[], object]) -> bool:
-        """Write now, or keep it for ``again`` where there is no room: then False. Raises what else is in the way."""
+        """Write now, or keep it for ``retry`` where there is no room: then False. Raises what else is in the way."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -43,7 +43,7 @@ class Unwritten:
                 return False
             return True
 
-    def again(self) -> None:
+    def retry(self) -> None:
         """Write what there was no room for."""
         with self._lock:
             waiting = list(self._waiting.items())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pfcon.archive.limits import UploadLimits
-from pfcon.operations.teller import Teller
+from pfcon.operations.reporter import Reporter
 from pfcon.orders import read_copy_order
 from pfcon.paths import JobDir
 from pfcon.storage.objects.credentials import read_credentials
@@ -12,7 +12,7 @@ from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
 
 
-def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
+def copy(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
     """Stage the inputs. What an earlier try has copied and verified is not copied again. Raises PfconError, OSError.
 
     secret: where the credentials of a storage are that has any.
@@ -26,6 +26,6 @@ def copy(job: JobDir, teller: Teller, secret: Path | None) -> None:
     if secret is not None:
         settings = read_credentials(secret, STORAGES.find(order.storage), settings)
     for path in order.input_dirs:
-        teller.log(f"input {str(path)!r}")
-    staged = make_storage(settings, job.storebase).plan(order, None).stage(job, teller.progress)
-    teller.done(f"copied {staged.nfiles} files, {human_bytes(staged.nbytes)}", staged.nfiles, staged.notes)
+        reporter.log(f"input {str(path)!r}")
+    staged = make_storage(settings, job.storebase).plan(order, None).stage(job, reporter.progress)
+    reporter.done(f"copied {staged.nfiles} files, {human_bytes(staged.nbytes)}", staged.nfiles, staged.notes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import Refused
-from pfcon.operations.teller import Teller
+from pfcon.operations.reporter import Reporter
 from pfcon.orders import read_upload_order
 from pfcon.paths import JobDir
 from pfcon.storage.objects.credentials import read_credentials
@@ -15,7 +15,7 @@ from pfcon.units import human_bytes
 NO_LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 
 
-def upload(job: JobDir, teller: Teller, secret: Path | None) -> None:
+def upload(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
     """Send the outputs that the storage does not hold yet. Raises PfconError, OSError."""
     order = read_upload_order(job)
     path = order.job_output_path
@@ -25,8 +25,8 @@ def upload(job: JobDir, teller: Teller, secret: Path | None) -> None:
         order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=NO_LIMITS, create=order.create
     )
     storage = make_storage(read_credentials(secret, STORAGES.find(order.storage), known), job.storebase)
-    teller.log(f"output {path!r}")
-    done = storage.deliver(job, path, teller.progress)
-    there = done.nfiles - done.nsent
-    told = f"uploaded {done.nfiles} files, {human_bytes(done.nbytes)}"
-    teller.done(f"{told}; {there} of them were there already" if there else told, done.nfiles, done.notes)
+    reporter.log(f"output {path!r}")
+    done = storage.deliver(job, path, reporter.progress)
+    existing = done.nfiles - done.nsent
+    summary = f"uploaded {done.nfiles} files, {human_bytes(done.nbytes)}"
+    reporter.done(f"{summary}; {existing} of them were there already" if existing else summary, done.nfiles, done.notes)

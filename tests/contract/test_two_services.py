@@ -144,7 +144,7 @@ def test_an_id_is_shown_and_decides_nothing(storebase: StoreBase, tmp_path: Path
         assert spec["service"] == pair.a.id
         record = pair.a.context.journal.get(jid, PLUGIN)
         assert record is not None
-        pair.a.context.journal.forget(record)
+        pair.a.context.journal.delete(record)
         kept.write_text(json.dumps({**spec, "request": "a.forged"}))
         with pytest.raises(Foreign) as own:
             pair.a.look(jid)

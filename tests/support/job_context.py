@@ -5,6 +5,7 @@ from pathlib import Path
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds import KINDS
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
@@ -23,6 +24,7 @@ def make_context(storebase: StoreBase, database: Path, engine: ComputeEngine, st
         options=compute_settings(),
         limits=LIMITS,
         storebase=storebase,
+        kinds=KINDS,
         journal=Journal(lambda: connect(None, database)),
         storage=make_storage(StorageSettings(storage, innetwork, storebase.root, LIMITS), storebase),
         engine=engine,

@@ -11,7 +11,6 @@ from support.job_context import make_context
 
 from pfcon.errors import Refused
 from pfcon.jobs.context import JobContext, request_id
-from pfcon.jobs.deletion import Deleter
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -37,7 +36,7 @@ def context(storebase: StoreBase, tmp_path: Path, compute: Harness) -> JobContex
 def recovery_of(context: JobContext) -> Recovery:
     remover = Remover(context)
     scheduler = Scheduler(context, remover)
-    return Recovery(context, scheduler, remover, Deleter(context, scheduler))
+    return Recovery(context, scheduler, remover)
 
 
 def files(storebase: StoreBase) -> list[Path]:
@@ -107,5 +106,5 @@ def test_what_no_job_waits_for_is_swept(context: JobContext, compute: Harness, s
     (kept,) = files(storebase)
     kept.with_name(f"{kept.name.partition('+')[0]}+other").write_text("[]")
     kept.with_name("unknown+other").write_text("[]")
-    context.environments.sweep(context.journal)
+    context.environments.delete_unused(context.journal)
     assert files(storebase) == [kept]

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.settings import compute_settings
+from support.job_context import make_context
 
-from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.stopping import Stop
@@ -18,10 +17,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources
 from pfcon.paths import StoreBase
-from pfcon.records import Journal, Phase
-from pfcon.records.schema import connect
-from pfcon.storage.settings import StorageSettings
-from pfcon.storage.storages import make_storage
+from pfcon.records import Phase
 from pfcon.testing.waiting import eventually
 
 A, B = JobId("job-a"), JobId("job-b")
@@ -74,18 +70,8 @@ def engine(storebase: StoreBase) -> Iterator[StubbornEngine]:
 
 @pytest.fixture
 def context(storebase: StoreBase, engine: StubbornEngine, tmp_path: Path) -> JobContext:
-    limits = UploadLimits(0, 0, 0, 0, 0, 0)
     (storebase.root / "home/u/in").mkdir(parents=True)
-    return JobContext(
-        options=compute_settings(),
-        limits=limits,
-        storebase=storebase,
-        journal=Journal(lambda: connect(None, tmp_path)),
-        storage=make_storage(StorageSettings("filesystem", True, storebase.root, limits), storebase),
-        engine=engine,
-        operations=engine,
-        cancel_active=True,
-    )
+    return make_context(storebase, tmp_path, engine, "filesystem")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from support.compute import make_harness
 from support.job_context import make_context
 
-from pfcon.jobs import conclusion
 from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -87,7 +86,7 @@ def test_what_stays_is_a_note_of_the_job(context: JobContext, compute: Harness, 
     storage.fault = fault
     context = replace(context, storage=storage)
     info = JobInfo(spec.name, JobStatus.SUCCEEDED)
-    end = conclusion.conclude(context, replace(record, notes=("an earlier one",)), spec, info)
+    end = context.kinds[record.kind].conclude(context, replace(record, notes=("an earlier one",)), spec, info)
     unreadable, earlier, told = str(end.values["notes"]).splitlines()
     assert (earlier, end.info) == ("an earlier one", info)
     assert is_told(unreadable)

@@ -93,7 +93,7 @@ def test_another_s_job_is_not_looked_at(context: JobContext, compute: Harness) -
 
 def failed(context: JobContext, record: Record, meanwhile: Callable[[], object]) -> None:
     """A POST whose engine refuses the job, for what somebody does meanwhile, or not."""
-    with Remover(context).aborting(record, with_data=True):
+    with Remover(context).rolling_back(record, with_data=True):
         meanwhile()
         raise Refused("invalid mount config: bind source path does not exist")
 

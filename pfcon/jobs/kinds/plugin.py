@@ -1,4 +1,4 @@
-"""From a client's request for a plugin job to a job on the engine."""
+"""Plugin jobs: from a client's request to a job on the engine, and what it leaves among users' data."""
 
 import hashlib
 import json
@@ -8,19 +8,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pfcon.command import plugin_argv
-from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, Refused
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, PfconError, Refused
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.copies import Copies
+from pfcon.jobs.kinds.base import Conclusion, Kind
+from pfcon.jobs.kinds.copy import CopySubmitter
+from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.jobs.trash import discard
-from pfcon.jobs.uploads import Uploads
-from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, Resources, User
+from pfcon.jobs.trash import delete_data
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, Resources, User
 from pfcon.records import Claimed, Phase, Record, new_claim
 from pfcon.storage.base import Staged, StagingPlan, Upload
+from pfcon.tree_removal import NotRemovedError
+from pfcon.unreadable_files import Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,50 @@ class Submission:
     staged_at: datetime
 
 
-class Submitter:
+class PluginKind(Kind):
+    """Plugin jobs: they run a user's program, on that user's data."""
+
+    job_kind = JobKind.PLUGIN
+    notes_in_log = True
+
+    def engine(self, context: JobContext) -> ComputeEngine:
+        """The engine that is configured for plugins."""
+        return context.engine
+
+    def end_staging(self, context: JobContext, record: Record) -> JobStatus:
+        """Delete what was staged: its inputs came with the request, which only the client can send again."""
+        if record.with_data:
+            delete_data(context.storebase.job(record.jid))
+        return JobStatus.FAILED
+
+    def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
+        """The end that its engine tells; notes say what of its outputs can't be read, or could not be sealed."""
+        unreadable = Unreadable()
+        fault = seal_outputs(context, record.jid, spec, unreadable)
+        first = [unreadable.told()] if unreadable.count else []  # a message has room for few notes
+        last = [fault] if fault else []
+        return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
+
+    def after_removal(self, context: JobContext, jid: JobId, spec: JobSpec) -> None:
+        """Seal its outputs."""
+        seal_outputs(context, jid, spec)
+
+
+def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, unreadable: Unreadable | None = None) -> str:
+    """Delete from a job's outputs what it must not leave there. Idempotent.
+
+    Returns what could not be deleted, as one line; an empty text when nothing is left. unreadable: collects the outputs
+    that can't be read.
+    """
+    try:
+        context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, unreadable)
+    except (PfconError, OSError, NotRemovedError) as error:
+        log.warning("job %s: what it must not leave among its outputs stays: %s", jid, error)
+        return " ".join(f"what a job must not leave stays among the outputs: {error}".splitlines())
+    return ""
+
+
+class PluginSubmitter:
     """Claims a plugin job, stages its inputs or finds them staged, and schedules it."""
 
     def __init__(
@@ -45,8 +92,8 @@ class Submitter:
         remover: Remover,
         claimer: Claimer,
         *,
-        copies: Copies,
-        uploads: Uploads,
+        copies: CopySubmitter,
+        uploads: UploadSubmitter,
     ) -> None:
         self._context = context
         self._journal = context.journal
@@ -72,13 +119,13 @@ class Submitter:
                 return self._submission(claimed, self._scheduler.present(claimed))
             record = claimed.record
             try:
-                self._make_way(claimed)
+                self._remove_earlier(claimed)
                 if taken and not self._journal.move(record, Phase.STAGING, still=True, with_data=True):
                     raise _deleted(request.jid)
             except BaseException:  # what is in the way stays
-                self._remover.give_up(record)
+                self._remover.release(record)
                 raise
-            with self._remover.aborting(record, with_data=True):
+            with self._remover.rolling_back(record, with_data=True):
                 user = self._choose_user()
                 staged = self._stage(record, request, plan, user)
                 spec = self._spec(record.jid, request, user, self._signed(request.jid, digest, record.claim))
@@ -102,14 +149,14 @@ class Submitter:
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.present(claimed))
-            with self._remover.aborting(claimed.record, with_data=False):
+            with self._remover.rolling_back(claimed.record, with_data=False):
                 copied = self._copies.require_done(request.jid, copied)
                 self._make_outputs(request, user)
                 spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
                 return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
-        spec = self._context.environments.keep(spec, record.claim)  # swept once no record names it
+        spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,
@@ -126,7 +173,7 @@ class Submitter:
         )
         return self._submission(ready, self._scheduler.schedule(ready, spec))
 
-    def _make_way(self, claimed: Claimed) -> None:
+    def _remove_earlier(self, claimed: Claimed) -> None:
         """Remove what an earlier job of that jid left on the engine and in storeBase.
 
         Raises Conflict, and removes nothing, where another job is in the way of this one.
@@ -146,8 +193,8 @@ class Submitter:
         else:
             if claimed.previous is None and not found.status.final:
                 raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")
-        self._remover.clear(claimed)
-        discard(job)
+        self._remover.remove_earlier(claimed)
+        delete_data(job)
 
     def _stage(self, record: Record, request: JobRequest, plan: StagingPlan, user: User | None) -> Staged:
         job = self._context.storebase.job(request.jid)

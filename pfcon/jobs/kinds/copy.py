@@ -2,22 +2,45 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 from pfcon.errors import Absent, Conflict
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds.base import Conclusion
+from pfcon.jobs.kinds.operation import Operation
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.jobs.trash import discard
-from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind
+from pfcon.jobs.trash import delete_data
+from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.orders import CopyOrder, write_order
+from pfcon.progress import Progress
 from pfcon.records import Claimed, Phase, Record
 
 COPY_SKIPPED = "copySkipped"
 
 
-class Copies:
-    """Claims and schedules copy jobs, and tells whether one has done its work."""
+class CopyKind(Operation):
+    """Copy jobs."""
+
+    job_kind = JobKind.COPY
+
+    def reads_storebase(self, context: JobContext) -> bool:
+        """To copy users' files that lie in storeBase."""
+        return context.storage.in_storebase
+
+    def conclude_success(
+        self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
+    ) -> Conclusion:
+        """A failure where the inputs have disappeared since."""
+        if context.storebase.job(record.jid).is_staged():
+            return super().conclude_success(context, record, spec, info, progress)
+        lost = "the copy job ended well, but left no inputs behind; post it again"
+        return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
+
+
+class CopySubmitter:
+    """Claims and schedules copy jobs, and checks whether one has done its work."""
 
     def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
         self._context = context
@@ -32,24 +55,26 @@ class Copies:
             return self._claimer.skip(request.jid, JobKind.COPY, COPY_SKIPPED).info
         self._context.storage.plan(request, None)
         digest = copy_digest(request)
-        self._forget_deleted(request.jid)
+        self._delete_stale_record(request.jid)
         with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
             if isinstance(claimed, Record):
                 return self._scheduler.present(claimed)
-            with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what was copied
-                self._make_way(claimed)
+            with self._remover.rolling_back(
+                claimed.record, with_data=False
+            ):  # a later try goes on with what was copied
+                self._delete_earlier(claimed)
                 self._write_order(request)
                 return self._scheduler.begin(claimed.record)
 
-    def _forget_deleted(self, jid: JobId) -> None:
-        """A copy that ended well says nothing any more once its data were deleted."""
+    def _delete_stale_record(self, jid: JobId) -> None:
+        """Delete the record of a copy that ended well, but whose data were deleted."""
         record = self._journal.get(jid, JobKind.COPY)
         if record is None or record.phase is not Phase.FINAL or record.status.failed:
             return
         if not self._context.storebase.job(jid).exists():
-            self._remover.forget(record)
+            self._remover.delete_record(record)
 
-    def _make_way(self, claimed: Claimed) -> None:
+    def _delete_earlier(self, claimed: Claimed) -> None:
         """Keep what an earlier try of the same request has copied, and nothing else."""
         jid = claimed.record.jid
         plugin = self._journal.get(jid, JobKind.PLUGIN)
@@ -58,9 +83,9 @@ class Copies:
         self._remover.require_not_foreign(claimed)  # else what it leaves of this one could not be deleted
         job = self._context.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
-        self._remover.clear(claimed)
+        self._remover.remove_earlier(claimed)
         if another or not job.exists():
-            discard(job)
+            delete_data(job)
 
     def _write_order(self, request: CopyRequest) -> None:
         storage = self._context.storage
