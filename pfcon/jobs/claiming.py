@@ -19,7 +19,7 @@ SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to
 
 
 class Claimer:
-    """Claims rows. ``recover`` brings an interrupted record to rest."""
+    """Claims rows. ``recover`` continues or ends the job of an interrupted record."""
 
     def __init__(self, context: JobContext, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
         self._context = context
@@ -34,8 +34,8 @@ class Claimer:
         """Become the job's owner, or get the record of the very same job once it is staged.
 
         The claim is live until the end of the context: what is not done then, and not handed over, is abandoned.
-        Raises Conflict when the jid has a job of that kind for another request, or when another job that has not
-        ended is in the way of ``places``; Unreachable. Then nothing has changed.
+        Raises Conflict when the jid has a job of that kind for another request, or when ``places`` conflict with
+        those of another job that has not ended; Unreachable. Then nothing has changed.
         """
         claim = values.setdefault("claim", new_claim())
         with self._journal.live.on(claim):
@@ -61,10 +61,10 @@ class Claimer:
 
     def _room(self) -> tuple[int, str]:
         free, must_stay = self._context.storebase.free_bytes(), self._context.limits.free_bytes
-        told = f"storeBase has {human_bytes(free)} free ({free} bytes)"
+        figures = f"storeBase has {human_bytes(free)} free ({free} bytes)"
         if must_stay:
-            told += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
-        return free - must_stay, told
+            figures += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
+        return free - must_stay, figures
 
     def _claim(
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
@@ -78,7 +78,7 @@ class Claimer:
             if isinstance(found, Blocked):
                 self._keeper.free(found)
                 continue
-            if found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):  # that one's engine is silent
+            if found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):  # its engine does not answer
                 self._recover(found)
                 recovered = True
                 continue

@@ -37,7 +37,7 @@ class Environments:
         return replace(spec, env=(), env_file=name)
 
     def complete(self, spec: JobSpec) -> JobSpec:
-        """A job with its environment, for the engine. Raises Refused when the file is gone.
+        """A job with its environment, for the engine. Raises Refused when the file is missing.
 
         Records of earlier releases hold the environment themselves.
         """

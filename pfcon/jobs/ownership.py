@@ -8,7 +8,7 @@ from pfcon.records import Phase, Record
 
 
 def signed_request(context: JobContext, name: str, digest: str, claim: str) -> str:
-    """What an engine keeps with a job: it tells one try of a request from the next, and is signed.
+    """What an engine keeps with a job: it distinguishes one try of a request from the next, and is signed.
 
     Raises Unreachable while storeBase does not give the key.
     """
@@ -41,7 +41,7 @@ def any_of_ours(context: JobContext, name: str, *records: Record | None) -> Mine
 
 
 def in_the_way(context: JobContext, name: str, found: Foreign) -> Foreign:
-    """What a client is told of a job that another service has made: whose it is, and nothing else of it.
+    """The error for a client that asks for a job of another service: it names that service alone.
 
     The id is what the engine shows; a job that shows this service's own was not made by it all the same.
     """
@@ -56,7 +56,7 @@ def in_the_way(context: JobContext, name: str, found: Foreign) -> Foreign:
 
 
 def was_ours(context: JobContext, jid: JobId, kind: JobKind, *kinds: JobKind) -> bool:
-    """Whether a record says that this service had that job, or one of the other kinds: then it is simply gone.
+    """Whether a record says that this service had that job, or one of the other kinds: then it was removed.
 
     So is an operation whose name an earlier release gave to a plugin job of this service, which has it still.
     """

@@ -1,4 +1,4 @@
-"""The users' directories that a job mounts: what they are, and waiting for nobody who has ended."""
+"""The users' directories that a job mounts: which they are, and releasing those of jobs that have ended."""
 
 import logging
 from typing import Protocol
@@ -24,7 +24,7 @@ def places_of(context: JobContext, request: InputRequest) -> tuple[Place, ...]:
     """What a request's job will mount of the users' directories, in whatever phase it is mounted.
 
     Raises InvalidFields for inputs below the job's own outputs: while a worker or a second try of it waits for its
-    mounts, another could put a symbolic link in the way.
+    mounts, another could replace a directory on their path by a symbolic link.
     """
     found = tuple(
         Place(str(mount.source), path_key(context.storebase, str(mount.source)), writable=not mount.read_only)
@@ -38,7 +38,7 @@ def places_of(context: JobContext, request: InputRequest) -> tuple[Place, ...]:
 
 
 class PlaceKeeper:
-    """Tells whether jobs that are in a new one's way have ended. Nobody else looks while no client asks for them."""
+    """Finds out whether the jobs that block a new one have ended. Nobody may have looked at them since."""
 
     def __init__(self, context: JobContext, scheduler: Scheduler, recover: Recover) -> None:
         self._context = context
@@ -91,7 +91,7 @@ class PlaceKeeper:
 
 
 def _is_of(record: Record, held: Held) -> bool:
-    """Whether a record is about that try of the job; before it is given to an engine, that is not told apart."""
+    """Whether a record is about that try of the job. Before a job is scheduled, tries are not distinguished."""
     return record.spec is None or unsigned(record.spec.request) == held.request
 
 

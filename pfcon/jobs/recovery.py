@@ -1,4 +1,4 @@
-"""Going on with jobs whose owner, a service process, died or gave up."""
+"""Recovering jobs whose owner, a service process, died or had to leave them."""
 
 import logging
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Takes over interrupted records and brings them to rest."""
+    """Takes over interrupted records and continues or ends their jobs."""
 
     def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover) -> None:
         self._context = context
@@ -23,7 +23,7 @@ class Recovery:
         self._remover = remover
 
     def recover_all(self) -> None:
-        """Go on with every interrupted job, and remove the environments that none waits for any more.
+        """Recover every interrupted job, and delete the environments that no job waits for any more.
 
         Raises Unreachable when the records can't be read, OSError.
         """
@@ -40,7 +40,7 @@ class Recovery:
         self._context.environments.delete_unused(self._journal)
 
     def recover(self, record: Record) -> None:
-        """Go on with an interrupted job, unless another process does.
+        """Continue an interrupted job, or end it, unless another process does.
 
         Raises Unreachable or StorageFull when that can't be now; the next look at it tries again.
         """

@@ -32,10 +32,10 @@ class Remover:
     def remove(self, record: Record, *, with_data: bool) -> bool:
         """Remove a job. False when the record has changed since it was read, and nothing was done.
 
-        Raises Unreachable when the engine does not answer: then the removal goes on by itself later. What has no room
-        in the records is done all the same, and written down later: it is what makes room.
+        Raises Unreachable when the engine does not answer: then the removal is completed in the background later. What
+        storeBase has no room to record is done nevertheless, and recorded later: it makes room.
         """
-        with self._journal.live.on(record.claim):  # what is not done at its end, recovery goes on with
+        with self._journal.live.on(record.claim):  # recovery completes what is not done by then
             try:
                 if record.phase is not Phase.REMOVING and not self._journal.move(
                     record, Phase.REMOVING, message="being removed", with_data=with_data
@@ -56,7 +56,7 @@ class Remover:
         self._removed(record)
 
     def _removed(self, record: Record) -> None:
-        stopped = self._context.options.remove_jobs  # else it was told to, which takes a while
+        stopped = self._context.options.remove_jobs  # else it was asked to stop, which takes a while
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 
     def _remove_job(self, record: Record, with_data: bool) -> None:
@@ -92,11 +92,11 @@ class Remover:
     def rolling_back(self, record: Record, *, with_data: bool) -> Iterator[None]:
         """A context for a submission: where it fails, all that it began is removed and deleted, now or later.
 
-        Raises Conflict instead of what came of it that somebody had ended the job meanwhile.
+        Raises Conflict instead of an error that arose because somebody had ended the job meanwhile.
         """
         try:
             yield
-        except BaseException as error:  # also a worker that is told to exit must not leave a half-staged job
+        except BaseException as error:  # also a worker that has to exit must not leave a half-staged job
             ended = self._roll_back(record, with_data=with_data)
             if ended and isinstance(error, PfconError | OSError) and not isinstance(error, Conflict):
                 raise Conflict(f"job {record.jid} was deleted or cancelled meanwhile") from error
@@ -125,7 +125,7 @@ class Remover:
         return ended
 
     def remove_from_engine(self, record: Record) -> None:
-        """Remove a job from its engine if it is that very try of that request, and not somebody else's."""
+        """Remove a job from its engine if it is that try of that request, and no other job. Raises Unreachable."""
         self._context.engine_of(record.kind).remove(record.name, that_of(self._context, record))
 
     def remove_earlier(self, claimed: Claimed) -> None:
@@ -151,9 +151,9 @@ class Remover:
             return
 
     def delete_record(self, record: Record) -> None:
-        """Delete the record of a job that has ended. Whoever claims next removes what the engine has of it.
+        """Delete the record of a job that has ended. The next claim removes the job from its engine.
 
-        That of an earlier release, which nobody would know without its record, is removed here. Raises Unreachable.
+        A job of an earlier release, which only its record identifies, is removed from there now. Raises Unreachable.
         """
         if record.spec is not None and not self._context.signer.has_signed(record.name, record.spec.request):
             self.remove_from_engine(record)

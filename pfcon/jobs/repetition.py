@@ -2,7 +2,7 @@
 
 An operation may end together with the service beside which it runs, with its node, or with its engine. To its client a
 failure would mean that the data can't be had, and that all is to be given up. Copy, upload and delete jobs are
-idempotent: a further run goes on with what is there. So pfcon begins that by itself, a bounded number of times, and
+idempotent: a further run continues with what exists. So pfcon begins that by itself, a bounded number of times, and
 the job is undefined afterwards, which asks its client to post it again. What an operation itself reports as its
 failure stays one.
 """
@@ -23,16 +23,16 @@ RUNS = 5  # of one operation, the first included
 
 
 def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:
-    """Write down that an interrupted operation is to run again; recovery begins it. What is to be told of it now.
+    """Write down that an interrupted operation is to run again; recovery begins it. Returns its state.
 
     Its code, image and secrets are those of this service, which may be of another release than the one that began it.
     After RUNS it is undefined, which the caller has to write down. What the engine has ended has started, whether
     that was seen or not. Raises Unreachable.
     """
-    end_on_former_engine(context, record)  # which may run it: two at once would be in each other's way
+    end_on_former_engine(context, record)  # which may run it: two at the same time would conflict
     if spec.attempt >= RUNS:
-        told = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
-        return replace(info, status=JobStatus.UNDEFINED, message=told)
+        message = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
+        return replace(info, status=JobStatus.UNDEFINED, message=message)
     if not context.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
         context.engine_of(record.kind).remove(spec.name, that_of(context, record))
     claim = new_claim()
@@ -50,7 +50,7 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
 
 
 def with_run(spec: JobSpec, message: str) -> str:
-    """What is told of an operation: with the number of its run, unless that is the first one."""
+    """An operation's message with the number of its run, unless that is the first one."""
     if spec.attempt == 1:
         return message
     return f"{message} (run {spec.attempt} of {RUNS}, for it was interrupted)".lstrip()

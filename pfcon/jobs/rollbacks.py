@@ -25,9 +25,9 @@ class Rollbacks:
         self._pending: dict[str, tuple[Record, bool]] = {}
 
     def roll_back(self, record: Record, *, with_data: bool = False) -> None:
-        """Roll a try of a job back, unless whoever has taken it over goes on with it; never a job of another service.
+        """Roll a try of a job back, unless another process has taken it over and continues it.
 
-        with_data: and what was staged for it. Raises what is in the way; then it is tried again later.
+        with_data: also delete what was staged for it. What it raises is tried again by ``retry``.
         """
         with self._lock:
             self._pending[record.claim] = (record, with_data)

@@ -55,7 +55,7 @@ class Scheduler:
     def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
         """Give the job of a record in SCHEDULING to the engine.
 
-        Where the image has to be fetched first, that goes on in the background. Raises what the engine raises; once
+        Where the image has to be fetched first, that is done in the background. Raises what the engine raises; once
         that has the job, or may have it, nothing.
         """
         try:
@@ -89,7 +89,7 @@ class Scheduler:
                 except Foreign as foreign:
                     raise Conflict(str(in_the_way(self._context, spec.name, foreign))) from None
                 except Absent:
-                    raise conflict from None  # it is not pfcon's, or has gone by now
+                    raise conflict from None  # it is not pfcon's, or was removed just now
             if found.request == spec.request:
                 return found  # by a service that died before it could write that down
             if not found.status.final:
@@ -105,9 +105,9 @@ class Scheduler:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
     def _prepared(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
-        """Schedule a job whose image was fetched, or not. Whatever goes wrong is told in the record.
+        """Schedule a job whose image was fetched, or not. Faults are written to the record.
 
-        Raises Unreachable where it can't be told: then, as where the engine is away, recovery tries again.
+        Raises Unreachable where that is not possible: then, as where the engine is away, recovery tries again.
         """
         try:
             if fault is not None:
@@ -129,7 +129,7 @@ class Scheduler:
             self._scheduled(record, spec, info)
 
     def mention(self, record: Record, message: str) -> None:
-        """A word for the user; nothing waits for it."""
+        """Set the record's message for the user. A fault of the records is logged only."""
         try:
             self._journal.note(record, message)
         except PfconError as error:
@@ -188,7 +188,7 @@ class Scheduler:
                     if not info.status.final:
                         return info, logs
                 self._end(record, spec, info, logs)
-            except StorageFull as error:  # the engine keeps it: it is told from there until there is room
+            except StorageFull as error:  # the engine keeps the end: clients get it from there
                 log.warning("job %s: its end can't be written down yet: %s", record.name, error)
                 end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
                 return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
@@ -211,9 +211,9 @@ class Scheduler:
             self._goes_on(record, info, record.logs)
 
     def _goes_on(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
-        """What is told of a job that has not ended, and kept of it: what has started stays started.
+        """Record and return the state of a job that has not ended: what has started stays started.
 
-        A service that can't write that down tells it all the same.
+        A fault of the records is logged only.
         """
         info = replace(info, status=_forward(record, info))
         status = info.status if info.status is JobStatus.STARTED else record.status
@@ -226,7 +226,7 @@ class Scheduler:
         return info
 
     def present(self, record: Record) -> JobInfo:
-        """The state of a job that is known to be there: as it is recorded, where its engine can't tell now."""
+        """The state of a recorded job: from its engine, or from the record where the engine does not answer."""
         if record.phase is not Phase.SCHEDULED:
             return record.info
         try:
@@ -235,7 +235,7 @@ class Scheduler:
             return record.info
 
     def logs(self, record: Record) -> str:
-        """The end of a job's log; what goes wrong with it never changes what is told of the job."""
+        """The end of a job's log; an empty text where it can't be read, which is no fault of the job."""
         try:
             mine = that_of(self._context, record)
             return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
@@ -251,7 +251,7 @@ class Scheduler:
         return self._finish(record, record.spec, JobInfo(record.name, status, reason), "", still=True)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
-        """Write down the end that the engine tells of."""
+        """Record the end that the engine reports. Returns False when the record has changed since."""
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
@@ -273,7 +273,7 @@ class Scheduler:
         return moved
 
     def _delete_environment(self, spec: JobSpec | None) -> None:
-        """Nobody needs it any more; what can't be deleted now is deleted later."""
+        """It is not needed any more. A file that can't be deleted now is deleted by recovery."""
         try:
             self._context.environments.delete(spec)
         except OSError as fault:
@@ -281,6 +281,6 @@ class Scheduler:
 
 
 def _forward(record: Record, info: JobInfo) -> JobStatus:
-    """The status of a job that goes on: what has started stays started."""
+    """The status of a job that has not ended: what has started stays started."""
     waits_again = info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED
     return JobStatus.STARTED if waits_again else info.status

@@ -55,7 +55,7 @@ class JobService:
         return self._context.storage.takes_upload
 
     def server_info(self) -> dict[str, str | bool]:
-        """What clients of the synchronous interface are told of this server."""
+        """The server information for clients of the synchronous interface."""
         return {
             "server_version": __version__,
             "pfcon_innetwork": self._context.storage.innetwork,
@@ -66,7 +66,7 @@ class JobService:
         }
 
     def staged_server_info(self) -> dict[str, str | bool]:
-        """What clients of the staged interface are told of this server."""
+        """The server information for clients of the staged interface."""
         return {
             **self.server_info(),
             "requires_copy_job": self._context.storage.requires_copy_job,
@@ -99,7 +99,7 @@ class JobService:
         """What is known of a job now, and the last lines of its log.
 
         Raises Absent when there is no such job, Foreign when another service has one of that name, and this one never
-        had; Unreachable when that can't be told now.
+        had; Unreachable when the records or the engine do not answer.
         """
         if unwritten := self._context.kinds[kind].unwritten_end(jid, self._remover.unwritten):
             return unwritten, ""
@@ -114,18 +114,15 @@ class JobService:
         return self._with_notes(record, info, logs)
 
     def _with_notes(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
-        """What was left out of the inputs belongs before a user's eyes: in the message, and on top of a plugin's log.
-
-        The log of an operation holds them already.
-        """
+        """Show what was left out of the inputs: in the message, and on top of the log unless that holds it already."""
         if not record.notes:
             return info, logs
-        told = [info.message, *record.notes[:NOTES_IN_MESSAGE]] if info.message else record.notes[:NOTES_IN_MESSAGE]
+        shown = [info.message, *record.notes[:NOTES_IN_MESSAGE]] if info.message else record.notes[:NOTES_IN_MESSAGE]
         if len(record.notes) > NOTES_IN_MESSAGE:
-            told = [*told, f"and {len(record.notes) - NOTES_IN_MESSAGE} more notes in the log"]
-        shown = self._context.kinds[record.kind].notes_in_log
-        head = "".join(f"pfcon: {note}\n" for note in record.notes) if shown else ""
-        return replace(info, message="; ".join(told)), head + logs
+            shown = [*shown, f"and {len(record.notes) - NOTES_IN_MESSAGE} more notes in the log"]
+        in_log = self._context.kinds[record.kind].notes_in_log
+        head = "".join(f"pfcon: {note}\n" for note in record.notes) if in_log else ""
+        return replace(info, message="; ".join(shown)), head + logs
 
     def _unrecorded(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
         """A job of a service whose records are lost, perhaps."""
@@ -150,7 +147,10 @@ class JobService:
         return outputs
 
     def _require_readable(self, jid: JobId, job_output_path: str | None, outputs: Outputs) -> None:
-        """Look again where the job's end has told of outputs that can't be read: somebody may have changed that."""
+        """Look again where the job's notes report outputs that can't be read: their modes may have changed since.
+
+        Raises Conflict.
+        """
         try:
             record = self._context.journal.get(jid, JobKind.PLUGIN)
         except Unreachable:  # outputs can be had without records
@@ -187,7 +187,7 @@ class JobService:
         """Stop a job if it runs, and remove it; each step is idempotent.
 
         Raises Absent when neither the records nor the engine know the job, Foreign as ``status`` does, Unreachable when
-        the engine does not answer: then the removal goes on by itself later.
+        the engine does not answer: then the removal is completed in the background later.
         """
         patience = time.monotonic() + REMOVAL_WAIT
         waited = False
@@ -212,11 +212,11 @@ class JobService:
         self._context.journal.renew_lease()
 
     def recover(self) -> None:
-        """What a process does every few seconds: go on with the jobs of those that live no more."""
+        """What a process does every few seconds: recover the jobs of processes that have died."""
         self._recovery.recover_all()
 
     def watch(self) -> None:
-        """What a process does a few times a minute: look at jobs that nobody asks for, and empty the trash."""
+        """What a process does a few times a minute: look at jobs that no client asks for, and empty the trash."""
         trash.retry()
         self._watcher.look()
 

@@ -48,7 +48,7 @@ def delete_leftovers(storebase: StoreBase) -> None:
 def delete_remains(job: JobDir) -> str:
     """Delete what a delete operation leaves: the job's directory with the operation's own files.
 
-    Returns what stands in the way; an empty text after success.
+    Returns the fault; an empty text after success.
     """
     try:
         remove_tree(job.path)

@@ -1,4 +1,4 @@
-"""Looking at jobs that no client asks for: an engine forgets them some day, and what became of them with it."""
+"""Looking at jobs that no client asks for: an engine keeps an ended job, and how it ended, for a limited time only."""
 
 import logging
 

@@ -48,9 +48,9 @@ class Kind(ABC):
         """Clean up after a service that died in STAGING. Returns the job's final status. Raises OSError."""
 
     def resume(self, context: JobContext, scheduler: Scheduler, record: Record) -> bool:
-        """Go on in the background with a job in SCHEDULING whose service died.
+        """Continue a job in SCHEDULING whose service process died, in the background.
 
-        False when there is nothing to do but to give the job to its engine.
+        Returns False when all that remains is to schedule the job on its engine: the caller does that.
         """
         return False
 

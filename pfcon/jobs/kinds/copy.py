@@ -50,7 +50,7 @@ class CopySubmitter:
         self._claimer = claimer
 
     def submit(self, request: CopyRequest) -> JobInfo:
-        """Start copying, unless that goes on or is done. Raises Refused, Conflict, Unreachable."""
+        """Start copying, unless the same copy is in progress or done. Raises Refused, Conflict, Unreachable."""
         if not self._context.storage.requires_copy_job:
             return self._claimer.skip(request.jid, JobKind.COPY, COPY_SKIPPED).info
         self._context.storage.plan(request, None)
@@ -59,9 +59,7 @@ class CopySubmitter:
         with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
             if isinstance(claimed, Record):
                 return self._scheduler.present(claimed)
-            with self._remover.rolling_back(
-                claimed.record, with_data=False
-            ):  # a later try goes on with what was copied
+            with self._remover.rolling_back(claimed.record, with_data=False):  # a later try continues the copy
                 self._delete_earlier(claimed)
                 self._write_order(request)
                 return self._scheduler.begin(claimed.record)

@@ -135,7 +135,7 @@ class DeleteSubmitter:
         self._claimer = claimer
 
     def submit(self, jid: JobId, limits: Resources) -> JobInfo:
-        """Begin a job's deletion, unless that goes on or there is nothing to delete.
+        """Begin a job's deletion, unless it is in progress or there is nothing to delete.
 
         Where there is no room to write that down, all is deleted before this returns. Raises Conflict while other jobs
         of the jid are active, where PFCON_DELETE_ACTIVE says so; Unreachable while storeBase is away.
@@ -173,7 +173,7 @@ class DeleteSubmitter:
             if isinstance(claimed, Record):
                 return claimed.info
             if self._context.storebase.job(jid).exists():
-                with suppress(OSError):  # what stands in the way, the operation finds too, and reports
+                with suppress(OSError):  # the operation meets the same fault, and reports it
                     clear_progress(self._context.storebase.job(jid), JobKind.DELETE)  # that of an earlier deletion
             if active:
                 self._deletion.proceed_later(claimed.record)

@@ -56,7 +56,7 @@ class PluginKind(Kind):
         return JobStatus.FAILED
 
     def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
-        """The end that its engine tells; notes say what of its outputs can't be read, or could not be sealed."""
+        """The end that its engine reports; notes say which outputs can't be read or could not be sealed."""
         unreadable = Unreadable()
         fault = seal_outputs(context, record.jid, spec, unreadable)
         first = [unreadable.told()] if unreadable.count else []  # a message has room for few notes
@@ -122,7 +122,7 @@ class PluginSubmitter:
                 self._remove_earlier(claimed)
                 if taken and not self._journal.move(record, Phase.STAGING, still=True, with_data=True):
                     raise _deleted(request.jid)
-            except BaseException:  # what is in the way stays
+            except BaseException:  # the other job stays
                 self._remover.release(record)
                 raise
             with self._remover.rolling_back(record, with_data=True):
@@ -176,7 +176,7 @@ class PluginSubmitter:
     def _remove_earlier(self, claimed: Claimed) -> None:
         """Remove what an earlier job of that jid left on the engine and in storeBase.
 
-        Raises Conflict, and removes nothing, where another job is in the way of this one.
+        Raises Conflict, and removes nothing, where the engine has another job of that name.
         """
         job = self._context.storebase.job(claimed.record.jid)
         if claimed.previous is None and not job.is_taken():

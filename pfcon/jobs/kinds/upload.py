@@ -33,7 +33,7 @@ class UploadSubmitter:
         self._claimer = claimer
 
     def submit(self, request: UploadRequest) -> JobInfo:
-        """Start uploading, unless that goes on or is done. Raises Conflict, Unreachable."""
+        """Start uploading, unless the same upload is in progress or done. Raises Conflict, Unreachable."""
         if not self._context.storage.requires_upload_job:
             return self._claimer.skip(request.jid, JobKind.UPLOAD, UPLOAD_SKIPPED).info
         plugin = self.require_ended(request.jid, self._journal.get(request.jid, JobKind.PLUGIN))
@@ -45,7 +45,7 @@ class UploadSubmitter:
             if isinstance(claimed, Record):
                 return self._scheduler.present(claimed)
             try:
-                with self._remover.rolling_back(claimed.record, with_data=False):  # a later try goes on with it
+                with self._remover.rolling_back(claimed.record, with_data=False):  # a later try continues the upload
                     self._remover.remove_earlier(claimed)
                     self._write_order(request)
                     return self._scheduler.begin(claimed.record)
