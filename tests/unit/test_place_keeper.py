@@ -121,7 +121,7 @@ def delete(service: JobService, _: JobContext) -> None:
 
 @pytest.mark.parametrize("end", [cancel, delete])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_job_that_is_ended_while_the_engine_is_asked_is_in_the_way_until_it_is_taken_back(
+def test_a_job_that_is_ended_while_the_engine_is_asked_is_in_the_way_until_it_is_rolled_back(
     service: JobService,
     context: JobContext,
     engine: StubbornEngine,
@@ -204,7 +204,7 @@ def test_what_was_taken_by_an_engine_that_went_away_is_in_the_way_until_it_is_re
         engine.info(A)
 
 
-def test_a_job_whose_owner_died_before_it_took_it_back_is_removed_by_who_comes_next(
+def test_a_job_whose_owner_died_before_it_rolled_it_back_is_removed_by_who_comes_next(
     service: JobService, context: JobContext, engine: StubbornEngine
 ) -> None:
     service.submit(request(A, OUT), None)

@@ -94,7 +94,7 @@ def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(
         compute.engine.info(spec.name)
 
 
-def test_a_job_that_the_engine_may_have_is_not_taken_back_and_not_begun_twice(
+def test_a_job_that_the_engine_may_have_is_neither_rolled_back_nor_begun_twice(
     context: JobContext, compute: Harness
 ) -> None:
     scheduler = Scheduler(context, Remover(context))
