@@ -13,8 +13,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pfcon.attributes import unlock
 from pfcon.errors import Unreachable
+from pfcon.files.attributes import unlock
 from pfcon.models import JobId, User
 
 PRIVATE_NAME = ".pfcon"

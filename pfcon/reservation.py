@@ -17,8 +17,8 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from pfcon.closing import Closing
 from pfcon.errors import StorageFull
+from pfcon.files.closing import Closing
 from pfcon.paths import StoreBase
 from pfcon.units import human_bytes
 

@@ -9,8 +9,8 @@ from typing import Any
 from pfcon.archive.contents import LARGE
 from pfcon.archive.members import Member
 from pfcon.archive.unzip import Placed, Placing
-from pfcon.closing import Closing
 from pfcon.compact import Marks
+from pfcon.files.closing import Closing
 from pfcon.links import Entry, StagedItem
 
 _IN_MEMORY = 20_000  # members; of more, the database is an unnamed file

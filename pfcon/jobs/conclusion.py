@@ -4,14 +4,14 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from pfcon.errors import PfconError
+from pfcon.files.removal import NotRemovedError
+from pfcon.files.unreadable import Unreadable
 from pfcon.jobs.parts import Parts
 from pfcon.jobs.repetition import with_run
 from pfcon.jobs.trash import remove_remains
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.progress import read_progress
 from pfcon.records import Record
-from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable_files import Unreadable
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pfcon
+from pfcon.files.small_files import write_small
 from pfcon.jobs.parts import Parts
 from pfcon.models import CopyRequest, JobId, JobKind, JobSpec, Mount, Resources, Secret, UploadRequest, User
 from pfcon.paths import JobDir
 from pfcon.progress import clear_progress
-from pfcon.small_files import write_small
 
 ROOT = PurePosixPath("/share/storebase")  # where an operation sees storeBase
 SECRETS = PurePosixPath("/share/secrets")  # where it sees what the storage's ``secrets`` name

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pfcon.background import REMOVALS
 from pfcon.errors import PfconError
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.paths import JobDir, StoreBase
-from pfcon.tree_removal import NotRemovedError, remove_tree
 
 log = logging.getLogger(__name__)
 

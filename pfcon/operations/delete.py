@@ -3,14 +3,14 @@
 import errno
 import os
 
-from pfcon.attributes import unlock
 from pfcon.errors import Unreachable
+from pfcon.files.attributes import unlock
+from pfcon.files.removal import NotRemovedError, remove_entry
+from pfcon.files.walk import open_directory
 from pfcon.models import JobKind
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.progress import is_progress_file
-from pfcon.tree import open_directory
-from pfcon.tree_removal import NotRemovedError, remove_entry
 
 
 def delete(job: JobDir, teller: Teller) -> None:

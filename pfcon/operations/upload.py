@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import Refused
+from pfcon.files.small_files import read_small
 from pfcon.operations.teller import Teller
 from pfcon.paths import JobDir
 from pfcon.progress import ORDER_BYTES
-from pfcon.small_files import read_small
 from pfcon.storage.objects.credentials import read_credentials
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import STORAGES, make_storage

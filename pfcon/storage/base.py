@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from pfcon.errors import Absent
+from pfcon.files.privileges import remove_privileges
+from pfcon.files.unreadable import Unreadable, find_unreadable
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
-from pfcon.sealing import remove_privileges
-from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Storage(ABC):
 
         ``unreadable`` takes what of the outputs can't be read, also when this raises.
 
-        Raises NotSealedError or NotRemovedError when parts stay, UnreadableTreeError, OSError.
+        Raises PrivilegesLeftError or NotRemovedError when parts stay, UnreadableTreeError, OSError.
         """
         with contextlib.suppress(Absent):
             remove_privileges(job.path, job.outgoing.name, directories=True, unreadable=unreadable)

@@ -20,11 +20,11 @@ from pfcon.errors import StorageFull
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.copy_file import FileCopier
-from pfcon.storage.crew import Crew
 from pfcon.storage.places import Places
 from pfcon.storage.posix import GONE, Directories, unreadable
 from pfcon.storage.tries import Room
 from pfcon.units import human_bytes
+from pfcon.workers import WorkerPool
 
 BATCH_FILES, BATCH_SECONDS = 64, 0.02  # what a thread takes at once: as much as it copies in that time
 MAX_THREADS = 8  # for storages that are far away; a near one keeps no more than two busy
@@ -45,7 +45,7 @@ class TreeCopy:
         self.files = self.nbytes = self.kept = 0
         self.copied_now = 0  # bytes of files that are being copied
         self.lock, self.listing = threading.Lock(), threading.Lock()
-        self.crew = Crew("copy", MAX_THREADS)
+        self.workers = WorkerPool("copy", MAX_THREADS)
         self.masked = stat.S_IMODE(os.stat(target).st_mode) & 0o755 != 0o755  # by the process's umask
         os.chmod(target, 0o755)  # noqa: S103 - jobs of other users read it
 
@@ -58,7 +58,7 @@ class TreeCopy:
         number. Raises what ``items`` raises, Refused for a file that can't be read or does not stop changing,
         StorageFull, OSError for storeBase's own faults.
         """
-        self.crew.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
+        self.workers.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
 
     def progress(self) -> str:
         """How far it is; nobody knows how far it has to go while the inputs are being listed."""
@@ -77,7 +77,7 @@ class TreeCopy:
                     worker.copy(batch)
                     fast = time.monotonic() - began < BATCH_SECONDS
                     many = min(2 * many, BATCH_FILES) if fast else max(many // 2, 1)
-                    self.crew.used(time.thread_time() - used)
+                    self.workers.used(time.thread_time() - used)
         except OSError as fault:
             if fault.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise self._disk_full() from fault
@@ -112,7 +112,7 @@ class _Worker:
         """Copy a batch, then count it."""
         files = nbytes = kept = 0
         for item in batch:
-            self.run.crew.check()
+            self.run.workers.check()
             above, _, name = (item.path, "", "") if item.is_dir else item.path.rpartition("/")
             self.places.go(above)
             if item.is_dir:
@@ -172,4 +172,4 @@ class _Worker:
         self.in_flight += size
         with self.run.lock:
             self.run.copied_now += size
-        self.run.crew.check()
+        self.run.workers.check()

@@ -5,17 +5,17 @@ import os
 import stat
 from pathlib import Path, PurePosixPath
 
-from pfcon.descent import DIRECTORY
 from pfcon.errors import Absent, InvalidFields, Refused
+from pfcon.files.descent import DIRECTORY
+from pfcon.files.privileges import remove_privileges
+from pfcon.files.removal import remove_links
+from pfcon.files.unreadable import Unreadable, find_unreadable
+from pfcon.files.walk import FileWalk, open_directory
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir, StoreBase
-from pfcon.sealing import remove_privileges
 from pfcon.storage.base import ListedOutputs, Storage
 from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
-from pfcon.tree import FileWalk, open_directory
-from pfcon.tree_removal import remove_links
-from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
 class InPlaceStorage(Storage):

@@ -13,6 +13,8 @@ from typing import Any
 from pfcon.archive.zip_stream import zip_chunks
 from pfcon.background import REMOVALS
 from pfcon.errors import Absent, Unreachable
+from pfcon.files.removal import remove_tree
+from pfcon.files.walk import FileWalk
 from pfcon.models import InputRequest, User
 from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered, ListedOutputs, Outputs, Staged, StagingPlan, Storage, Upload, ZipOutputs
@@ -23,8 +25,6 @@ from pfcon.storage.objects.fetching import fetch
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
 from pfcon.storage.objects.uploading import upload
-from pfcon.tree import FileWalk
-from pfcon.tree_removal import remove_tree
 
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 TURN_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs

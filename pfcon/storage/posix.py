@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.closing import Closing
-from pfcon.descent import DIRECTORY
 from pfcon.errors import Refused
+from pfcon.files.closing import Closing
+from pfcon.files.descent import DIRECTORY
+from pfcon.files.walk import open_regular
 from pfcon.links import LINK_MAX_BYTES, Entry, input_path
 from pfcon.links.budget import Notes
 from pfcon.paths import is_own
-from pfcon.tree import open_regular
 
 _KEPT_OPEN = 32  # directories
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESTALE})

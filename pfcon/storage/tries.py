@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.closing import Closing
 from pfcon.errors import StorageFull
+from pfcon.files.closing import Closing
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.paths import JobDir, StoreBase
 from pfcon.reservation import Reservation
-from pfcon.tree_removal import NotRemovedError, remove_tree
 from pfcon.units import human_bytes
 
 

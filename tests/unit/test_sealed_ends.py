@@ -7,6 +7,9 @@ import pytest
 from support.compute import make_harness
 from support.parts import make_parts
 
+from pfcon.files.privileges import PrivilegesLeftError
+from pfcon.files.removal import NotRemovedError
+from pfcon.files.unreadable import Unreadable, is_told
 from pfcon.jobs import conclusion
 from pfcon.jobs.parts import Parts, request_id
 from pfcon.jobs.removal import Remover
@@ -14,12 +17,9 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import OUTGOING, JobInfo, JobKind, JobSpec, JobStatus, Mount
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Claimed, Phase, Record
-from pfcon.sealing import NotSealedError
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
-from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable_files import Unreadable, is_told
 
 LEAVE = 'cd "$1"; : >su; chmod 4755 su; : >a.chrislink; : >ready; sleep 600'
 OUTPUT = PurePosixPath("home/eve/feed_1")
@@ -77,7 +77,7 @@ class Stubborn(FilesystemStorage):
 
 
 @pytest.mark.parametrize(
-    "fault", [NotSealedError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
+    "fault", [PrivilegesLeftError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
 )
 def test_what_stays_is_a_note_of_the_job(parts: Parts, compute: Harness, fault: Exception) -> None:
     record, spec, _ = running(parts, compute)

@@ -23,11 +23,11 @@ from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import FAULTS, unread
-from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.files.descent import UnreadableTreeError
+from pfcon.files.removal import NotRemovedError
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.tree_removal import NotRemovedError
 
 _log = logging.getLogger(__name__)
 

@@ -21,13 +21,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pfcon.closing import Closing
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.plan import MARKER, State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
+from pfcon.files.closing import Closing
+from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.small_files import read_small_at
 
 SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
 DIED = "its supervisor has ended unexpectedly: killed, or the machine was restarted"

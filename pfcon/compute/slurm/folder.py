@@ -35,8 +35,8 @@ from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.outcome import Exit
 from pfcon.errors import Absent
+from pfcon.files.small_files import read_small
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.small_files import read_small
 
 ORDER, BEGUN = "order", "begun"
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash

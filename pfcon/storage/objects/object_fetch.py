@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from pfcon.errors import Refused, StorageFull
+from pfcon.files.walk import open_regular
 from pfcon.links import StagedItem
 from pfcon.storage.copy_file import reserve
 from pfcon.storage.objects.getting import Write
@@ -16,7 +17,6 @@ from pfcon.storage.objects.scratch import ScratchFile
 from pfcon.storage.objects.store import Changed, Described, ObjectAbsent
 from pfcon.storage.objects.verifying import Chunk, Mismatch, Verifier, holds, verifier
 from pfcon.storage.places import Places
-from pfcon.tree import open_regular
 from pfcon.units import human_bytes
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from threading import Event, Lock
 from typing import TypeVar
 
 from pfcon.errors import Unreachable
-from pfcon.storage.crew import Cancelled
 from pfcon.storage.objects.store import Transient
+from pfcon.workers import Cancelled
 
 PATIENCE = 60.0  # seconds without any progress until a transfer gives up; the next try goes on from there
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds

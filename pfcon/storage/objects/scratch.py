@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from pfcon.closing import Closing
+from pfcon.files.closing import Closing
 from pfcon.storage.places import DIRECTORY
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
-from pfcon.storage.crew import TICK, Crew
 from pfcon.storage.objects.getting import Getter
 from pfcon.storage.objects.object_fetch import ObjectFetch, Try
 from pfcon.storage.objects.ranges import LARGE, RangedObject
@@ -21,6 +20,7 @@ from pfcon.storage.objects.verifying import verifiable
 from pfcon.storage.places import Places
 from pfcon.storage.tries import Room
 from pfcon.units import human_bytes
+from pfcon.workers import TICK, WorkerPool
 
 THREADS = 16  # requests at once; a store that is 20 ms away needs them
 _MOST_RANGED = 4  # large objects under way
@@ -54,7 +54,7 @@ class TreeFetch:
         self.place, self.target, self.scratch, self.room, self.notes = store.place, target, scratch, room, notes
         self.files = self.nbytes = self.kept = 0
         self.getter = Getter(store, retrying, self._came)
-        self.crew = Crew("fetch", THREADS, on_stop=retrying.stop)
+        self.crew = WorkerPool("fetch", THREADS, on_stop=retrying.stop)
         self._earlier = earlier
         self._received = self._unverified = 0
         self._counting, self._listing, self._more = Lock(), Lock(), Condition()

@@ -9,13 +9,13 @@ import os
 import stat
 from pathlib import Path
 
-from pfcon.attributes import unlock, unlock_name
-from pfcon.descent import DIRECTORY, Descent
 from pfcon.errors import PfconError
-from pfcon.owned import open_owned_directory
-from pfcon.tree import open_directory
-from pfcon.tree_removal import open_forced
-from pfcon.unreadable_files import Unreadable, is_unreadable
+from pfcon.files.attributes import unlock, unlock_name
+from pfcon.files.descent import DIRECTORY, Descent
+from pfcon.files.owned import open_owned_directory
+from pfcon.files.removal import open_forced
+from pfcon.files.unreadable import Unreadable, is_unreadable
+from pfcon.files.walk import open_directory
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
@@ -24,7 +24,7 @@ _NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *_GONE})
 _MAX_TOLD = 20
 
 
-class NotSealedError(PfconError):
+class PrivilegesLeftError(PfconError):
     """Privileges stay, or may stay. ``failures`` names up to 20 of the files and directories."""
 
     def __init__(self, failed: int, failures: list[str]) -> None:
@@ -39,7 +39,8 @@ def remove_privileges(root: Path, below: str = "", *, directories: bool, unreada
     lose them. directories: whether directories lose the bits, too; users set the setgid bit on theirs, so that what is
     made there gets their group. unreadable: takes what of the tree can't be read, for that is seen on the way.
 
-    Goes on after a failure and raises NotSealedError at the end; Absent (see ``open_directory``), UnreadableTreeError.
+    Goes on after a failure and raises PrivilegesLeftError at the end; Absent (see ``open_directory``),
+    UnreadableTreeError.
     """
     sealing = _Sealing(open_directory(root, below), directories, unreadable or Unreadable())
     try:
@@ -47,7 +48,7 @@ def remove_privileges(root: Path, below: str = "", *, directories: bool, unreada
     finally:
         sealing.descent.close()
     if sealing.failed:
-        raise NotSealedError(sealing.failed, sealing.failures)
+        raise PrivilegesLeftError(sealing.failed, sealing.failures)
     return sealing.changed
 
 

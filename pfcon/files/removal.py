@@ -1,4 +1,4 @@
-"""Removing directory trees that hostile jobs may be changing, as ``pfcon.tree`` walks them."""
+"""Removing directory trees that hostile jobs may be changing, as ``pfcon.files.walk`` walks them."""
 
 import contextlib
 import errno
@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pfcon.attributes import unlock, unlock_name
-from pfcon.descent import DIRECTORY, Descent
-from pfcon.tree import FileWalk, is_link_file
+from pfcon.files.attributes import unlock, unlock_name
+from pfcon.files.descent import DIRECTORY, Descent
+from pfcon.files.walk import FileWalk, is_link_file
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _MAX_TOLD = 20

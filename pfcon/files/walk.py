@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pfcon.closing import Closing
-from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
 from pfcon.errors import Absent
+from pfcon.files.closing import Closing
+from pfcon.files.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
+from pfcon.files.owned import open_owned, open_owned_directory
 from pfcon.models import LINK_SUFFIX
-from pfcon.owned import open_owned, open_owned_directory
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then

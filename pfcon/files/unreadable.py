@@ -9,11 +9,11 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pfcon.descent import DIRECTORY, Descent, shown_path
 from pfcon.errors import Conflict
+from pfcon.files.descent import DIRECTORY, Descent, shown_path
+from pfcon.files.owned import open_owned_directory
+from pfcon.files.walk import open_directory
 from pfcon.models import LINK_SUFFIX
-from pfcon.owned import open_owned_directory
-from pfcon.tree import open_directory
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _FOR_ALL = stat.S_IRGRP | stat.S_IROTH
