@@ -10,7 +10,6 @@ reach the server. Holders report what they have written, so that nothing counts 
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import tempfile
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 
 from pfcon.errors import StorageFull
 from pfcon.files.closing import Closing
+from pfcon.files.faults import is_full
 from pfcon.paths import StoreBase
 from pfcon.units import human_bytes
 
@@ -102,7 +102,7 @@ class Reservation(Closing):
                 self._left += max(least, min(wanted, room))
                 self._tell()
         except OSError as fault:
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):  # no inodes, or a quota
+            if is_full(fault):  # no inodes, or a quota
                 raise StorageFull(f"{what} need {least} bytes: {fault.strerror}") from fault
             raise
 

@@ -1,6 +1,5 @@
 """Unpacks checked members in parallel, from one descriptor, in bounded memory."""
 
-import errno
 import itertools
 import os
 import threading
@@ -15,6 +14,9 @@ from pfcon.archive.deflate import CODEC
 from pfcon.archive.inflating import inflate_small, inflated, verify
 from pfcon.archive.members import Member
 from pfcon.errors import StorageFull
+from pfcon.files.faults import free_bytes, is_full
+from pfcon.files.flags import CREATE, DIRECTORY
+from pfcon.files.writing import write_all
 from pfcon.units import human_bytes
 
 BATCH_BYTES = 1 << 20  # of the zip, read at once
@@ -22,8 +24,6 @@ BATCH_FILES = 128
 _SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
 _KNOWN_DIRECTORIES = 1024
 _MAX_THREADS = 4
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Placed = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
 
@@ -60,13 +60,13 @@ def unpack(
     in bytes. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; what was written until then
     stays.
     """
-    root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    root = os.open(target, DIRECTORY)
     try:
         masked = os.fstat(root).st_mode & 0o755 != 0o755  # by the process's umask
         os.fchmod(root, 0o755)
         _Unpacking(fd, root, placing, masked, written).run(report, every)
     except OSError as fault:
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(fault):
             raise _disk_full(target, placing.nbytes) from fault
         raise
     finally:
@@ -74,8 +74,7 @@ def unpack(
 
 
 def _disk_full(target: Path, total: int) -> StorageFull:
-    found = os.statvfs(target)
-    free = human_bytes(found.f_bavail * found.f_frsize)
+    free = human_bytes(free_bytes(target))
     return StorageFull(f"data_file: the disk is full: unpacked, the inputs need {human_bytes(total)}, {free} are free")
 
 
@@ -95,11 +94,11 @@ class _Directories:
             there, _, name = there.rpartition("/")
             below.append(name)
         if below:  # each from the one above it: a long path takes long to walk
-            fd = os.open(there or ".", _DIRECTORY, dir_fd=self._root)
+            fd = os.open(there or ".", DIRECTORY, dir_fd=self._root)
             try:
                 for name in reversed(below):
                     self._made(name, fd)
-                    above, fd = fd, os.open(name, _DIRECTORY, dir_fd=fd)
+                    above, fd = fd, os.open(name, DIRECTORY, dir_fd=fd)
                     os.close(above)
             finally:
                 os.close(fd)
@@ -227,7 +226,7 @@ class _Unpacking:
             raise _Cancelled
 
     def _create(self, path: str) -> int:
-        made = os.open(path, _CREATE, 0o644, dir_fd=self.root)
+        made = os.open(path, CREATE, 0o644, dir_fd=self.root)
         if self.masked:
             os.fchmod(made, 0o644)
         return made
@@ -261,10 +260,3 @@ class _Unpacking:
             os.close(out)
         verify(member, size, crc)
         self._count(1, 0)
-
-
-def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Write a buffer to its end. Raises OSError."""
-    written = os.write(fd, data)
-    while written < len(data):
-        written += os.write(fd, memoryview(data)[written:])

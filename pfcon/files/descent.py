@@ -5,8 +5,8 @@ import uuid
 
 from pfcon.compact import Names
 from pfcon.errors import PfconError
+from pfcon.files.flags import DIRECTORY
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SHOWN = 300  # characters of a path in a message
 _KEPT_OPEN = 32  # directories; deeper trees are climbed through ".." with a check
 

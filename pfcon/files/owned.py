@@ -7,6 +7,8 @@ import errno
 import os
 import stat
 
+from pfcon.files.flags import HANDLE
+
 _READ, _ENTER = stat.S_IRUSR, stat.S_IRUSR | stat.S_IXUSR
 
 
@@ -18,7 +20,7 @@ def open_owned(name: str, flags: int, dir_fd: int) -> int:
     try:
         return os.open(name, flags, dir_fd=dir_fd)
     except PermissionError as fault:
-        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        handle = os.open(name, HANDLE, dir_fd=dir_fd)
         try:
             return _open_forced(handle, flags & ~os.O_NOFOLLOW, fault)
         finally:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from pfcon.errors import PfconError
 from pfcon.files.attributes import unlock, unlock_name
-from pfcon.files.descent import DIRECTORY, Descent
+from pfcon.files.descent import Descent
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY, HANDLE
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.removal import open_forced
 from pfcon.files.unreadable import Unreadable, is_unreadable
@@ -19,8 +21,7 @@ from pfcon.files.walk import open_directory
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
-_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *_GONE})
+_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *GONE})
 _MAX_TOLD = 20
 
 
@@ -73,7 +74,7 @@ class _Sealing:
             try:
                 descent.enter(name, _open(descent.here.fd, name))
             except OSError as fault:
-                if fault.errno not in _GONE:
+                if fault.errno not in GONE:
                     self.unreadable.add(self.descent.path_of(name))
                     self._fail(name, fault)
                 continue
@@ -107,7 +108,7 @@ class _Sealing:
                 _strip(dir_fd, entry.name)
                 self.changed += 1
         except OSError as fault:
-            if fault.errno not in _GONE:
+            if fault.errno not in GONE:
                 self._fail(entry.name, fault)
 
     def _fail(self, name: str, fault: OSError) -> None:
@@ -140,7 +141,7 @@ def _has_capabilities(path: str) -> bool:
 
 def _strip(dir_fd: int, name: str) -> None:
     """Take everything off what a name stands for now. Raises OSError."""
-    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    handle = os.open(name, HANDLE, dir_fd=dir_fd)
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # swapped meanwhile

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pfcon.files.attributes import unlock, unlock_name
-from pfcon.files.descent import DIRECTORY, Descent
+from pfcon.files.descent import Descent
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY, HANDLE
 from pfcon.files.walk import FileWalk, is_link_file
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _MAX_TOLD = 20
 _FLAT_FROM = 256  # directories: what lies deeper is moved up before it is removed
 
@@ -85,7 +86,7 @@ def open_forced(dir_fd: int, name: str) -> int:
             with contextlib.suppress(PermissionError):  # another's; that may do no harm
                 os.fchmod(fd, 0o700)
         return fd
-    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    handle = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=dir_fd)
     try:
         os.chmod(f"/proc/self/fd/{handle}", 0o700)  # fchmod refuses O_PATH: open(2)
     finally:
@@ -126,7 +127,7 @@ class _Removal:
         except FileNotFoundError:
             return
         except OSError as fault:
-            if fault.errno in _GONE:  # a file, or a link
+            if fault.errno in GONE:  # a file, or a link
                 self._unlink(name)
             else:
                 self._fail(name, fault)

@@ -3,19 +3,19 @@
 ``tempfile.mkstemp`` does so, for one: its files have the mode 0600.
 """
 
-import errno
 import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pfcon.errors import Conflict
-from pfcon.files.descent import DIRECTORY, Descent, shown_path
+from pfcon.files.descent import Descent, shown_path
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.walk import open_directory
 from pfcon.models import LINK_SUFFIX
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _FOR_ALL = stat.S_IRGRP | stat.S_IROTH
 _SHOWN = 3
 _MARK = "can't be read by pfcon, which runs as user"
@@ -62,7 +62,7 @@ def is_unreadable(dir_fd: int, entry: "os.DirEntry[str]") -> bool:
             return False
         return not os.access(entry.name, os.R_OK, dir_fd=dir_fd, effective_ids=True)
     except OSError as fault:
-        return fault.errno not in _GONE  # in a directory that may be listed, but not entered
+        return fault.errno not in GONE  # in a directory that may be listed, but not entered
 
 
 def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unreadable:
@@ -86,7 +86,7 @@ def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unrea
             try:
                 descent.enter(name, open_owned_directory(name, DIRECTORY, descent.here.fd))
             except OSError as fault:
-                if fault.errno not in _GONE:
+                if fault.errno not in GONE:
                     found.add(descent.path_of(name))
                 continue
             _look(descent, found, files)

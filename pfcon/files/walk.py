@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
-from pfcon.files.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
+from pfcon.files.descent import Descent, UnreadableTreeError, shown_path
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY, READ
 from pfcon.files.owned import open_owned, open_owned_directory
 from pfcon.models import LINK_SUFFIX
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
 
 
@@ -49,7 +50,7 @@ def open_directory(root: Path, below: str = "") -> int:
     except OSError as fault:
         if fd >= 0:
             os.close(fd)
-        if fault.errno in _GONE:
+        if fault.errno in GONE:
             raise Absent(f"no directory {below or root.name!r}") from None
         raise
     except Absent:
@@ -64,9 +65,9 @@ def open_regular(dir_fd: int, name: str) -> int | None:
     None when it is gone or is no regular file any more. Raises OSError.
     """
     try:
-        fd = open_owned(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd)
+        fd = open_owned(name, READ, dir_fd)
     except OSError as fault:
-        if fault.errno in _GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
+        if fault.errno in GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
             return None
         raise
     if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -129,7 +130,7 @@ def _run(
         try:
             descent.enter(name, open_owned_directory(name, DIRECTORY, descent.here.fd))
         except OSError as fault:
-            if fault.errno in _GONE:
+            if fault.errno in GONE:
                 continue
             raise _unreadable(descent.path_of(name), fault) from fault
         yield from _scan(descent, wanted)

@@ -5,7 +5,6 @@ size and mtime are those of the original) is moved there instead of being copied
 then, a completed tree holds what they are now, and nothing of a killed try but files that are whole.
 """
 
-import errno
 import itertools
 import os
 import stat
@@ -17,6 +16,8 @@ from types import TracebackType
 from typing import Self
 
 from pfcon.errors import StorageFull
+from pfcon.files.faults import free_bytes, is_full
+from pfcon.files.flags import CREATE, READ
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.copy_file import FileCopier
@@ -28,8 +29,6 @@ from pfcon.workers import WorkerPool
 
 BATCH_FILES, BATCH_SECONDS = 64, 0.02  # what a thread takes at once: as much as it copies in that time
 MAX_THREADS = 8  # for storages that are far away; a near one keeps no more than two busy
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class TreeCopy:
@@ -79,13 +78,12 @@ class TreeCopy:
                     many = min(2 * many, BATCH_FILES) if fast else max(many // 2, 1)
                     self.workers.used(time.thread_time() - used)
         except OSError as fault:
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(fault):
                 raise self._disk_full() from fault
             raise
 
     def _disk_full(self) -> StorageFull:
-        found = os.statvfs(self.target)
-        free = human_bytes(found.f_bavail * found.f_frsize)
+        free = human_bytes(free_bytes(self.target))
         return StorageFull(f"the disk is full: {human_bytes(self.nbytes)} of the inputs are copied, {free} are free")
 
 
@@ -128,7 +126,7 @@ class _Worker:
         """Copy one file. Gives back its size (-1: it is gone) and whether it was there already."""
         parent, _, source_name = source.rpartition("/")
         try:
-            fd = os.open(source_name, _READ, dir_fd=self.sources.open(parent))
+            fd = os.open(source_name, READ, dir_fd=self.sources.open(parent))
         except OSError as fault:
             if fault.errno in GONE:
                 return self._gone(source)
@@ -139,7 +137,7 @@ class _Worker:
                 return self._gone(source)
             if self.places.earlier and self._kept(name, found):
                 return found.st_size, True
-            made = os.open(name, _CREATE, 0o644, dir_fd=self.places.target)
+            made = os.open(name, CREATE, 0o644, dir_fd=self.places.target)
             try:
                 if self.run.masked:
                     os.fchmod(made, 0o644)

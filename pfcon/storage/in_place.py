@@ -6,7 +6,7 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from pfcon.errors import Absent, InvalidFields, Refused
-from pfcon.files.descent import DIRECTORY
+from pfcon.files.flags import DIRECTORY
 from pfcon.files.privileges import remove_privileges
 from pfcon.files.removal import remove_links
 from pfcon.files.unreadable import Unreadable, find_unreadable

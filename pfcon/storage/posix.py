@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pfcon.errors import Refused
 from pfcon.files.closing import Closing
-from pfcon.files.descent import DIRECTORY
+from pfcon.files.flags import DIRECTORY
 from pfcon.files.walk import open_regular
 from pfcon.links import LINK_MAX_BYTES, Entry, input_path
 from pfcon.links.budget import Notes

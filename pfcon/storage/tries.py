@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pfcon.errors import StorageFull
 from pfcon.files.closing import Closing
+from pfcon.files.faults import free_bytes
 from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.paths import JobDir, StoreBase
 from pfcon.reservation import Reservation
@@ -83,8 +84,7 @@ class Room(Closing):
                 return
         with self._lock:
             if size > self._left or time.monotonic() - self._asked > 1:
-                found = os.statvfs(self._place)
-                free = found.f_bavail * found.f_frsize
+                free = free_bytes(self._place)
                 self._left, self._asked = free - self._reserve, time.monotonic()
                 if size > self._left:
                     raise StorageFull(

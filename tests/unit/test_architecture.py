@@ -20,7 +20,7 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["errors", "units", "network", "compact", "workers"],
+    ["errors", "units", "network", "compact", "polling", "workers"],
     ["models", "background", "__init__"],
     ["files"],
     ["paths", "command", "settings", "links"],

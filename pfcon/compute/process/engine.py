@@ -8,7 +8,6 @@ job to as many cores, rounded up.
 
 import contextlib
 import dataclasses
-import errno
 import fcntl
 import json
 import os
@@ -28,6 +27,7 @@ from pfcon.compute.process.plan import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.plan import make_plan, refuse
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
+from pfcon.files.faults import is_full
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 
@@ -168,7 +168,7 @@ class ProcessEngine(ComputeEngine):
             yield
         except OSError as fault:
             reason = f"the process engine can't {action}: {fault.strerror or fault}"
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(fault):
                 raise StorageFull(f"{reason}; storeBase has {self._storebase.free_bytes()} bytes free") from fault
             raise Unreachable(reason) from fault
 

@@ -26,6 +26,7 @@ from pfcon.compute.process.plan import MARKER, State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
+from pfcon.files.faults import is_full
 from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
@@ -146,7 +147,7 @@ class JobFolder(Closing):
                 try:
                     self.path.rename(grave)
                 except OSError as fault:
-                    if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    if not is_full(fault):
                         raise
                     shutil.rmtree(self.path)  # a full disk may have no room for a longer name
 

@@ -35,13 +35,13 @@ from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.outcome import Exit
 from pfcon.errors import Absent
+from pfcon.files.flags import READ
 from pfcon.files.small_files import read_small
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
 ORDER, BEGUN = "order", "begun"
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
 # Where Slurm starts the container, a job may write to its own records: links in there are not followed.
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no such file
@@ -216,7 +216,7 @@ class JobFolder:
     def log_tail(self, name: str, lines: int, most: int) -> bytes:
         """The last lines of a file, at most ``most`` bytes; empty without one."""
         try:
-            file = os.open(self.path / name, _READ)
+            file = os.open(self.path / name, READ)
         except OSError as fault:
             if fault.errno in _OTHER:
                 return b""

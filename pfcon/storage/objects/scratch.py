@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pfcon.files.closing import Closing
-from pfcon.storage.places import DIRECTORY
+from pfcon.files.flags import DIRECTORY
 
 
 class ScratchFile(Closing):
