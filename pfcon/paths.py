@@ -250,19 +250,19 @@ class JobDir:
             os.close(directory)
 
     def discard_outgoing(self) -> Path | None:
-        """Take ``outgoing`` away, with all that it holds; give back where it waits for removal.
+        """Move ``outgoing``, with all that it holds, to the trash; returns where it waits for removal there.
 
         None where there was none. Raises OSError.
         """
-        grave = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        trashed = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
         try:
-            self.outgoing.rename(grave)
+            self.outgoing.rename(trashed)
         except FileNotFoundError:
             return None
-        return grave
+        return trashed
 
     def discard(self) -> Path | None:
-        """Take the whole directory out of storeBase at once; returns where it waits for removal.
+        """Move the whole directory to the trash atomically; returns where it waits for removal there.
 
         A job may have put something else in its place: then that, never what a link leads to. None where there was
         nothing. Raises OSError.

@@ -10,7 +10,6 @@ reach the server. Holders report what they have written, so that nothing counts 
 """
 
 import contextlib
-import fcntl
 import os
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from pfcon.errors import StorageFull
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
+from pfcon.files.locks import locked, try_lock, wait_for_lock
 from pfcon.paths import StoreBase
 from pfcon.units import human_bytes
 
@@ -42,7 +42,7 @@ class Reservation(Closing):
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Let go of what is left. Repeatable."""
+        """Let go of what is left. Idempotent."""
         with self._lock:
             if self._fd >= 0:
                 with contextlib.suppress(OSError):  # others remove it: nobody locks it any more
@@ -98,7 +98,7 @@ class Reservation(Closing):
                 room = self._room(directory, least, what)
                 if self._fd < 0:
                     self._fd, self._path = tempfile.mkstemp(dir=directory, prefix=_PREFIX)
-                    fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    wait_for_lock(self._fd)
                 self._left += max(least, min(wanted, room))
                 self._tell()
         except OSError as fault:
@@ -110,12 +110,8 @@ class Reservation(Closing):
 @contextlib.contextmanager
 def _alone(storebase: StoreBase) -> Iterator[str]:
     directory = storebase.private_dir("reserved")
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with locked(directory / "lock", timeout=None):
         yield str(directory)
-    finally:
-        os.close(fd)
 
 
 def _outstanding(directory: str, mine: str) -> int:
@@ -134,10 +130,8 @@ def _look(path: str) -> int:
     except FileNotFoundError:  # its holder has just ended
         return 0
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int.from_bytes(os.pread(fd, _NUMBER, 0), "little")
-    else:
+        if not try_lock(fd):
+            return int.from_bytes(os.pread(fd, _NUMBER, 0), "little")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return 0

@@ -19,7 +19,7 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def lock(descriptor: int) -> None:
+def wait_for_lock(descriptor: int) -> None:
     """The same, but wait for as long as another has the lock."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
@@ -36,7 +36,7 @@ def locked(
     descriptor = os.open(path, LOCK, 0o600)
     try:
         if timeout is None:
-            lock(descriptor)
+            wait_for_lock(descriptor)
             yield True
         else:
             yield _lock_in_time(descriptor, timeout, pause, waiting)

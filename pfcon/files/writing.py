@@ -1,5 +1,6 @@
 """Writing: a buffer to its end, and a small file atomically."""
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -37,7 +38,8 @@ def replace_file(
                 os.close(file)
             _put(above, temporary, name, displace)
         except BaseException:  # also a worker that is told to exit leaves no temporary file
-            os.unlink(temporary, dir_fd=above)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=above)
             raise
     finally:
         os.close(above)

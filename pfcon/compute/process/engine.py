@@ -8,7 +8,6 @@ job to as many cores, rounded up.
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -28,14 +27,17 @@ from pfcon.compute.process.plan import make_plan, refuse
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
+from pfcon.files.locks import wait_for_lock
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
+from pfcon.polling import polls
 
 LOG_BYTES = 1024 * 1024
 START_TIMEOUT = 60.0  # seconds for a supervisor to report that the command runs
+_POLL = 0.005  # seconds between two looks at whether they are
 KILL_TIMEOUT = 30.0  # seconds for killed processes to be gone
 STALE = 60.0  # seconds after which a directory that nobody has locked was left by a crash
-TEMPORARY, GRAVE = ".tmp-", ".gone-"
+TEMPORARY, TRASHED = ".tmp-", ".gone-"
 
 
 class ProcessEngine(ComputeEngine):
@@ -116,24 +118,22 @@ class ProcessEngine(ComputeEngine):
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace. Raises Unreachable when processes can't be killed."""
-        grave = self._root / f"{GRAVE}{uuid.uuid4().hex}"
+        trashed = self._root / f"{TRASHED}{uuid.uuid4().hex}"
         with self._storebase_errors(f"remove {name}"):
             with contextlib.suppress(Absent), self._open(name, mine) as job:
-                self._bury(job, grave)
-            shutil.rmtree(grave, ignore_errors=True)  # what is left is swept later
+                self._end_and_trash(job, trashed)
+            shutil.rmtree(trashed, ignore_errors=True)  # what is left is swept later
 
-    def _bury(self, job: JobFolder, grave: Path) -> None:
-        deadline = time.monotonic() + KILL_TIMEOUT
-        while time.monotonic() < deadline:
+    def _end_and_trash(self, job: JobFolder, trashed: Path) -> None:
+        for _ in polls(KILL_TIMEOUT, _POLL):
             with job.locked() as dead:
                 if dead:
                     state = job.state()
                     if "finished_at" not in state:
                         job.end_leftovers(state)
-                    job.take_away(grave)
+                    job.take_away(trashed)
                     return
             job.order(supervisor.KILL)
-            time.sleep(0.005)
         raise Unreachable(f"{job.path.name} was told to end, but its processes still run; try again")
 
     def check(self) -> str:
@@ -185,7 +185,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
     """Write what a job's directory begins with; give back its lock, taken. Raises OSError."""
     lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        wait_for_lock(lock)
         os.mkfifo(directory / "control", 0o600)
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -235,7 +235,7 @@ def sweep(root: Path) -> None:
     """Remove what a crash has left of jobs that never came to be, or were being removed. Raises OSError."""
     for entry in root.iterdir():
         young = time.time() - entry.lstat().st_mtime <= STALE
-        if entry.name.startswith(GRAVE) or (entry.name.startswith(TEMPORARY) and not young):
+        if entry.name.startswith(TRASHED) or (entry.name.startswith(TEMPORARY) and not young):
             with contextlib.suppress(OSError), JobFolder(entry) as job:
                 if _is_free(job):
                     shutil.rmtree(entry, ignore_errors=True)

@@ -11,7 +11,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -27,6 +26,7 @@ from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
+from pfcon.files.locks import try_lock
 from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
@@ -113,10 +113,7 @@ class JobFolder(Closing):
         """Try to take the lock; False when the supervisor has it, or for a moment another look."""
         lock = self.open("lock", os.O_RDWR)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
+            yield try_lock(lock)
         finally:
             os.close(lock)
 
@@ -140,12 +137,12 @@ class JobFolder(Closing):
         finally:
             os.close(control)
 
-    def take_away(self, grave: Path) -> None:
+    def take_away(self, trashed: Path) -> None:
         """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
                 try:
-                    self.path.rename(grave)
+                    self.path.rename(trashed)
                 except OSError as fault:
                     if not is_full(fault):
                         raise
