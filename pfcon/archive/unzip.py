@@ -4,7 +4,6 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pfcon.files.faults import free_bytes, is_full
 from pfcon.files.flags import CREATE, DIRECTORY
 from pfcon.files.writing import write_all
 from pfcon.units import human_bytes
+from pfcon.workers import WorkerPool
 
 BATCH_BYTES = 1 << 20  # of the zip, read at once
 BATCH_FILES = 128
@@ -25,11 +25,7 @@ _SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
 _KNOWN_DIRECTORIES = 1024
 _MAX_THREADS = 4
 
-Placed = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
-
-
-class _Cancelled(Exception):
-    pass
+Target = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class Placing:
     ``rest`` is run through once, in one thread at a time. nfiles, nbytes: of both together.
     """
 
-    first: Sequence[Placed]
-    rest: Iterable[Placed]
+    first: Sequence[Target]
+    rest: Iterable[Target]
     nfiles: int
     nbytes: int
 
@@ -119,7 +115,7 @@ class _Directories:
         return True
 
 
-def _member(placed: Placed) -> Member:
+def _member(placed: Target) -> Member:
     if placed[0] is None:
         raise AssertionError(f"a directory, {placed[1]!r}, was to be unpacked")
     return placed[0]
@@ -129,12 +125,12 @@ def _is_small(member: Member) -> bool:
     return member.end - member.offset <= BATCH_BYTES and member.size <= _SMALL
 
 
-def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Placed]]:
+def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Target]]:
     """Large members alone; runs of small ones that lie together in the zip. Their directories are there by then."""
     for placed in placing.first:
         directories.make(placed[1].rpartition("/")[0])
         yield [placed]
-    batch: list[Placed] = []
+    batch: list[Target] = []
     size = 0
     for placed in placing.rest:
         member, path = placed
@@ -167,7 +163,7 @@ class _Unpacking:
         self.nfiles, self.nbytes = placing.nfiles, placing.nbytes
         self.done_files = self.done_bytes = 0
         self.lock, self.taking = threading.Lock(), threading.Lock()
-        self.stopped = threading.Event()
+        self.workers = WorkerPool("unzip", _MAX_THREADS)
         batches = _batches(placing, _Directories(root, masked))
         begun = list(itertools.islice(batches, min(_MAX_THREADS, len(os.sched_getaffinity(0)))))
         self.tasks = itertools.chain(begun, batches)
@@ -178,32 +174,13 @@ class _Unpacking:
         if self.brief:  # a thread to report from would cost more than it brings
             self._take_batches()
             return
-        with ThreadPoolExecutor(self.threads, "unzip") as pool:
-            try:
-                left = {pool.submit(self._work) for _ in range(self.threads)}
-                failed = False
-                while left and not failed:
-                    done, left = wait(left, timeout=every, return_when=FIRST_EXCEPTION)
-                    failed = any(future.exception() for future in done)
-                    if left and not failed:
-                        report(self.progress())
-            finally:
-                self.stopped.set()
-        for future in sorted(done | left, key=lambda future: isinstance(future.exception(), _Cancelled)):
-            future.result()
+        self.workers.run(self._take_batches, lambda: report(self.progress()), every=every, threads=self.threads)
 
     def progress(self) -> str:
         return (
             f"staging inputs: {self.done_files} of {self.nfiles} files,"
             f" {human_bytes(self.done_bytes)} of {human_bytes(self.nbytes)}"
         )
-
-    def _work(self) -> None:
-        try:
-            self._take_batches()
-        except BaseException:  # whatever it is, all others stop, at once: the thread that waits may be slow to wake
-            self.stopped.set()
-            raise
 
     def _take_batches(self) -> None:
         while True:
@@ -222,8 +199,7 @@ class _Unpacking:
             self.done_files += nfiles
             self.done_bytes += nbytes
         self.written(nbytes)
-        if self.stopped.is_set():
-            raise _Cancelled
+        self.workers.check()
 
     def _create(self, path: str) -> int:
         made = os.open(path, CREATE, 0o644, dir_fd=self.root)
@@ -231,7 +207,7 @@ class _Unpacking:
             os.fchmod(made, 0o644)
         return made
 
-    def _small(self, batch: list[Placed]) -> None:
+    def _small(self, batch: list[Target]) -> None:
         members = [_member(placed) for placed in batch]
         start = members[0].offset
         block = memoryview(os.pread(self.fd, members[-1].end - start, start))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pfcon.archive.contents import LARGE
 from pfcon.archive.members import Member
-from pfcon.archive.unzip import Placed, Placing
+from pfcon.archive.unzip import Placing, Target
 from pfcon.compact import Marks
 from pfcon.files.closing import Closing
 from pfcon.links import Entry, StagedItem
@@ -142,6 +142,6 @@ def _prepared(name: str) -> sqlite3.Connection:
     return database
 
 
-def _placed(row: tuple[Any, ...]) -> Placed:
+def _placed(row: tuple[Any, ...]) -> Target:
     source, method, crc, packed, size, start, after, path, _ = row
     return (None if start < 0 else Member(source, False, method, crc, packed, size, start, after)), path

@@ -13,7 +13,7 @@ _LOCKED = 0x10 | 0x20  # FS_IMMUTABLE_FL, FS_APPEND_FL
 
 
 def unlock(descriptor: int) -> bool:
-    """Take such flags off an open file or directory. False where there were none, or they can't be taken off."""
+    """Clear such flags of an open file or directory. False when none were set, or they can't be cleared."""
     try:
         flags = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
         if not flags & _LOCKED:

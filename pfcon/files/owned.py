@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 
-from pfcon.files.flags import HANDLE
+from pfcon.files.flags import DIRECTORY, HANDLE
 
 _READ, _ENTER = stat.S_IRUSR, stat.S_IRUSR | stat.S_IXUSR
 
@@ -27,9 +27,9 @@ def open_owned(name: str, flags: int, dir_fd: int) -> int:
             os.close(handle)
 
 
-def open_owned_directory(name: str, flags: int, dir_fd: int) -> int:
+def open_owned_directory(name: str, dir_fd: int) -> int:
     """The same for a directory whose files are to be opened, too."""
-    fd = open_owned(name, flags, dir_fd)
+    fd = open_owned(name, DIRECTORY, dir_fd)
     try:
         found = os.fstat(fd)
         closed = found.st_mode & _ENTER != _ENTER and found.st_uid == os.geteuid()

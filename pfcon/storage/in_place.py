@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from pfcon.errors import Absent, InvalidFields, Refused
 from pfcon.files.flags import DIRECTORY
 from pfcon.files.privileges import remove_privileges
-from pfcon.files.removal import remove_links
+from pfcon.files.removal import remove_link_files
 from pfcon.files.unreadable import Unreadable, find_unreadable
 from pfcon.files.walk import FileWalk, open_directory
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
@@ -71,7 +71,7 @@ class InPlaceStorage(Storage):
             try:
                 remove_privileges(self._root, below, directories=False, unreadable=unreadable)
             finally:
-                remove_links(self._root, below)
+                remove_link_files(self._root, below)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> ListedOutputs:  # noqa: ARG002 - they are not the job's
         """See Storage. ``job_output_path`` comes back as it was sent. The iterator raises UnreadableTreeError.
