@@ -65,7 +65,7 @@ class Directories(Closing):
         return fd
 
     def close(self) -> None:
-        """Give back all descriptors. Repeatable."""
+        """Close all descriptors. Idempotent."""
         while self._open:
             os.close(self._open.popitem()[1])
         if self._root >= 0:

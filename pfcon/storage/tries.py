@@ -94,6 +94,6 @@ class Room(Closing):
             self._left -= size
 
     def close(self) -> None:
-        """Let go of what is reserved. Repeatable."""
+        """Release what is reserved. Idempotent."""
         if self._reservation is not None:
             self._reservation.close()

@@ -26,6 +26,7 @@ from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
+from pfcon.files.flags import GUARDED
 from pfcon.files.locks import try_lock
 from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -46,13 +47,13 @@ class JobFolder(Closing):
         self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def close(self) -> None:
-        """Give back the directory; call it once."""
+        """Close the directory; call it once."""
         os.close(self.descriptor)
 
     def open(self, name: str, flags: int) -> int:
         """Open a file of the directory."""
         try:
-            return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.descriptor)
+            return os.open(name, flags | GUARDED, dir_fd=self.descriptor)
         except FileNotFoundError:
             raise Absent(f"no job {self.path.name} on the process engine") from None
 
