@@ -78,7 +78,7 @@ class WorkerPool:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException:  # whatever it is, all others stop, at once: the thread that waits may be slow to wake
+        except BaseException:  # whatever it is, all others stop, now: the thread that waits may be slow to wake
             self._stop()
             raise
 

@@ -19,7 +19,7 @@ from pfcon.files.writing import write_all
 from pfcon.units import human_bytes
 from pfcon.workers import WorkerPool
 
-BATCH_BYTES = 1 << 20  # of the zip, read at once
+BATCH_BYTES = 1 << 20  # of the zip, of one read
 BATCH_FILES = 128
 _SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
 _KNOWN_DIRECTORIES = 1024
@@ -75,14 +75,14 @@ def _disk_full(target: Path, total: int) -> StorageFull:
 
 
 class _Directories:
-    """Makes directories below an empty one; those that it made last it knows."""
+    """Makes directories below an empty one, and remembers those that it made last."""
 
     def __init__(self, root: int, masked: bool) -> None:
         self._root, self._masked = root, masked
         self._known = {""}
 
     def make(self, path: str) -> None:
-        """Have a directory, and those above it. Raises OSError."""
+        """Make a directory, and those above it, where they are missing. Raises OSError."""
         if path in self._known:
             return
         there, below = path, []
@@ -103,7 +103,7 @@ class _Directories:
         self._known.add(path)
 
     def _made(self, path: str, above: int) -> bool:
-        """Whether a directory is there now; it can't be made where there is none above it."""
+        """Make one, where it is missing; False where there is none above it."""
         try:
             os.mkdir(path, 0o755, dir_fd=above)
             if self._masked:
@@ -115,10 +115,10 @@ class _Directories:
         return True
 
 
-def _member(placed: Target) -> Member:
-    if placed[0] is None:
-        raise AssertionError(f"a directory, {placed[1]!r}, was to be unpacked")
-    return placed[0]
+def _member(target: Target) -> Member:
+    if target[0] is None:
+        raise AssertionError(f"a directory, {target[1]!r}, was to be unpacked")
+    return target[0]
 
 
 def _is_small(member: Member) -> bool:
@@ -127,19 +127,19 @@ def _is_small(member: Member) -> bool:
 
 def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Target]]:
     """Large members alone; runs of small ones that lie together in the zip. Their directories are there by then."""
-    for placed in placing.first:
-        directories.make(placed[1].rpartition("/")[0])
-        yield [placed]
+    for target in placing.first:
+        directories.make(target[1].rpartition("/")[0])
+        yield [target]
     batch: list[Target] = []
     size = 0
-    for placed in placing.rest:
-        member, path = placed
+    for target in placing.rest:
+        member, path = target
         if member is None:
             directories.make(path)
             continue
         directories.make(path.rpartition("/")[0])
         if not _is_small(member):
-            yield [placed]
+            yield [target]
             continue
         if batch and (
             member.end - _member(batch[0]).offset > BATCH_BYTES
@@ -149,7 +149,7 @@ def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Targe
         ):
             yield batch
             batch, size = [], 0
-        batch.append(placed)
+        batch.append(target)
         size += member.size
     if batch:
         yield batch
@@ -168,7 +168,7 @@ class _Unpacking:
         begun = list(itertools.islice(batches, min(_MAX_THREADS, len(os.sched_getaffinity(0)))))
         self.tasks = itertools.chain(begun, batches)
         self.threads = len(begun)
-        self.brief = self.threads <= 1 and all(_is_small(_member(placed)) for batch in begun for placed in batch)
+        self.brief = self.threads <= 1 and all(_is_small(_member(target)) for batch in begun for target in batch)
 
     def run(self, report: Callable[[str], None], every: float) -> None:
         if self.brief:  # a thread to report from would cost more than it brings
@@ -208,7 +208,7 @@ class _Unpacking:
         return made
 
     def _small(self, batch: list[Target]) -> None:
-        members = [_member(placed) for placed in batch]
+        members = [_member(target) for target in batch]
         start = members[0].offset
         block = memoryview(os.pread(self.fd, members[-1].end - start, start))
         for member, (_, path) in zip(members, batch, strict=True):

@@ -39,7 +39,7 @@ _fallocate = _find_fallocate()
 
 
 def reserve(target: int, size: int) -> bool:
-    """Have the file system find the space of a file at once; the file does not grow by it (fallocate(2)).
+    """Have the file system allocate the space of a file in one call; the file does not grow by it (fallocate(2)).
 
     Not os.posix_fallocate, which writes zeros where the file system can't: False then. Raises OSError for a full disk.
     """
@@ -69,7 +69,7 @@ class FileCopier:
     def copy(self, source: int, found: os.stat_result, target: int, path: str) -> int:
         """Fill an empty file with what ``source`` holds and give it its mtime; ``found`` is its present state.
 
-        Gives back the size in bytes. Raises Refused, naming ``path``, for one that changes all the time; OSError.
+        Returns the size in bytes. Raises Refused, naming ``path``, for one that changes all the time; OSError.
         """
         for _ in range(2):
             try:

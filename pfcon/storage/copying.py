@@ -27,7 +27,10 @@ from pfcon.storage.tries import Room
 from pfcon.units import human_bytes
 from pfcon.workers import WorkerPool
 
-BATCH_FILES, BATCH_SECONDS = 64, 0.02  # what a thread takes at once: as much as it copies in that time
+BATCH_FILES, BATCH_SECONDS = (
+    64,
+    0.02,
+)  # of one batch of a thread: as much as it copies in that time
 MAX_THREADS = 8  # for storages that are far away; a near one keeps no more than two busy
 
 
@@ -123,7 +126,7 @@ class _Worker:
             self.run.kept += kept
 
     def _file(self, source: str, name: str) -> tuple[int, bool]:
-        """Copy one file. Gives back its size (-1: it is gone) and whether it was there already."""
+        """Copy one file. Returns its size (-1: it has vanished), and whether an earlier try had copied it."""
         parent, _, source_name = source.rpartition("/")
         try:
             fd = os.open(source_name, READ, dir_fd=self.sources.open(parent))

@@ -69,7 +69,7 @@ class Room(Closing):
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
-        """Ask for so many bytes, which are written at once. Raises StorageFull."""
+        """Ask for so many bytes, which are written next. Raises StorageFull."""
         if not self._reserve:
             return
         if (reservation := self._reservation) is not None:
