@@ -12,7 +12,8 @@ from pfcon.compute.engines import former_operations_engine, make_engine, operati
 from pfcon.configuration import Settings
 from pfcon.configuration.model import DeleteActive
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds import KINDS
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
@@ -30,10 +31,11 @@ def create_app(settings: Settings) -> Flask:
     storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
     journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
     engine = make_engine(settings.compute, storebase, settings.server.workers)
-    parts = Parts(
+    context = JobContext(
         options=settings.compute,
         limits=settings.storage.limits,
         storebase=storebase,
+        kinds=KINDS,
         journal=journal,
         storage=make_storage(settings.storage, storebase),
         engine=engine,
@@ -41,7 +43,7 @@ def create_app(settings: Settings) -> Flask:
         cancel_active=settings.delete_active is DeleteActive.CANCEL,
         former_operations=former_operations_engine(settings.compute, storebase, engine),
     )
-    jobs = JobService(parts)
+    jobs = JobService(context)
     app = Flask("pfcon", static_folder=None)
     app.extensions["pfcon"] = Context(settings, storebase, jobs, TransferSlots(settings.server.threads), LoginLimit())
     _add_resources(app)

@@ -1,4 +1,4 @@
-"""What an operation (a copy, upload or delete job) tells of itself, in a file of the job's directory.
+"""What an operation (a copy, upload or delete job) reports, in a file of the job's directory.
 
 The plugin's own job never sees that file: it mounts directories below. Only the last state counts, so the file is
 replaced with each report.
@@ -13,13 +13,12 @@ from pfcon.models import JobKind
 from pfcon.paths import JobDir
 
 MAX_BYTES = 1024 * 1024
-ORDER_BYTES = 256 * 1024 * 1024  # of what an operation is to do: PFCON_MAX_FORM_BYTES bounds it already
 MAX_NOTES = 1000
 
 
 @dataclass(frozen=True)
 class Progress:
-    """``message`` is for the user; with ``failed`` it is the reason. ``notes`` tell what was left out, and why."""
+    """``message`` is for the user; with ``failed`` it is the reason. ``notes`` say what was left out, and why."""
 
     message: str
     failed: bool = False
@@ -39,7 +38,7 @@ def write_progress(job: JobDir, kind: JobKind, progress: Progress) -> None:
 
 
 def clear_progress(job: JobDir, kind: JobKind) -> None:
-    """Remove the last report; none is none, and a directory tells nothing. Raises OSError."""
+    """Delete the last report. A missing one is no error, nor is a directory of that name. Raises OSError."""
     with contextlib.suppress(IsADirectoryError):
         (job.path / f"{kind.value}.progress").unlink(missing_ok=True)
 

@@ -1,6 +1,9 @@
-"""What happens to a job, in order. Knows no HTTP, and no engine or storage by name."""
+"""The steps of a job's life. They know no HTTP, and no engine or storage by name.
 
+What is particular to plugin, copy, upload and delete jobs is in ``kinds``; ``service`` puts all together.
+"""
+
+from pfcon.jobs.kinds.plugin import Submission
 from pfcon.jobs.service import JobService
-from pfcon.jobs.submission import Submission
 
 __all__ = ["JobService", "Submission"]

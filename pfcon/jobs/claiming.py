@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pfcon.errors import Conflict, PfconError, StorageFull
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import signed_request
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.records import Blocked, Claimed, Phase, Place, Record, new_claim
@@ -19,11 +19,11 @@ SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to
 
 
 class Claimer:
-    """Claims rows. ``recover`` brings an interrupted record to rest."""
+    """Claims rows. ``recover`` continues or ends the job of an interrupted record."""
 
-    def __init__(self, parts: Parts, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
+        self._context = context
+        self._journal = context.journal
         self._recover = recover
         self._keeper = keeper
 
@@ -34,8 +34,8 @@ class Claimer:
         """Become the job's owner, or get the record of the very same job once it is staged.
 
         The claim is live until the end of the context: what is not done then, and not handed over, is abandoned.
-        Raises Conflict when the jid has a job of that kind for another request, or when another job that has not
-        ended is in the way of ``places``; Unreachable. Then nothing has changed.
+        Raises Conflict when the jid has a job of that kind for another request, or when ``places`` conflict with
+        those of another job that has not ended; Unreachable. Then nothing has changed.
         """
         claim = values.setdefault("claim", new_claim())
         with self._journal.live.on(claim):
@@ -55,16 +55,16 @@ class Claimer:
         finally:
             if room < NEEDED:
                 with suppress(PfconError):  # its claim lapses
-                    self._journal.forget(record)
+                    self._journal.delete(record)
         if room < NEEDED:
             raise StorageFull(f"a job needs {human_bytes(NEEDED)} for itself; {figures}")
 
     def _room(self) -> tuple[int, str]:
-        free, must_stay = self._parts.storebase.free_bytes(), self._parts.limits.free_bytes
-        told = f"storeBase has {human_bytes(free)} free ({free} bytes)"
+        free, must_stay = self._context.storebase.free_bytes(), self._context.limits.free_bytes
+        figures = f"storeBase has {human_bytes(free)} free ({free} bytes)"
         if must_stay:
-            told += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
-        return free - must_stay, told
+            figures += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
+        return free - must_stay, figures
 
     def _claim(
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
@@ -78,7 +78,7 @@ class Claimer:
             if isinstance(found, Blocked):
                 self._keeper.free(found)
                 continue
-            if found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):  # that one's engine is silent
+            if found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):  # its engine does not answer
                 self._recover(found)
                 recovered = True
                 continue
@@ -96,9 +96,9 @@ class Claimer:
     ) -> Iterator[Claimed | Record]:
         """``claimed`` for a job of pfcon's own, with its specification in the record. Raises what that raises."""
         claim = new_claim()
-        signed = signed_request(self._parts, kind.engine_name(request.jid), digest, claim)
+        signed = signed_request(self._context, kind.engine_name(request.jid), digest, claim)
         limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
-        spec = operation_spec(self._parts, request.jid, kind, signed, limits)
+        spec = operation_spec(self._context, request.jid, kind, signed, limits)
         with self.claimed(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message) as claimed:
             yield claimed
 

@@ -37,7 +37,7 @@ class Environments:
         return replace(spec, env=(), env_file=name)
 
     def complete(self, spec: JobSpec) -> JobSpec:
-        """A job with its environment, for the engine. Raises Refused when the file is gone.
+        """A job with its environment, for the engine. Raises Refused when the file is missing.
 
         Records of earlier releases hold the environment themselves.
         """
@@ -50,17 +50,17 @@ class Environments:
             raise Refused("the environment of the job is gone from storeBase; post the job again") from None
         return replace(spec, env=env, env_file="")
 
-    def drop(self, spec: JobSpec | None) -> None:
-        """Remove a job's environment. Repeatable."""
+    def delete(self, spec: JobSpec | None) -> None:
+        """Delete a job's environment. Idempotent."""
         if spec is not None and spec.env_file:
             (self._storebase.private / FOLDER / spec.env_file).unlink(missing_ok=True)
 
-    def drop_of(self, jid: JobId, claim: str) -> None:
-        """Remove what ``keep`` has written for a claim, if anything. Repeatable."""
+    def delete_of(self, jid: JobId, claim: str) -> None:
+        """Delete what ``keep`` has written for a claim, if anything. Idempotent."""
         (self._storebase.private / FOLDER / _name(jid, claim)).unlink(missing_ok=True)
 
-    def sweep(self, journal: Journal) -> None:
-        """Remove what crashes have left: files that no job waits for any more. Also raises Unreachable."""
+    def delete_unused(self, journal: Journal) -> None:
+        """Delete what crashes have left: files that no job waits for any more. Also raises Unreachable."""
         try:
             names = os.listdir(self._storebase.private / FOLDER)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Fetching images in the background: a few at once, each once for all jobs that wait for it."""
+"""Fetching images in the background: a few at the same time, and each only once for all jobs that wait for it."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # images that one process fetches; an engine fetches the layers of each in parallel
 LOOK = 1.0  # seconds between two looks at whether the jobs still want their images
-NOTES = 20  # jobs that one look tells of; with more, each is told in its turn
+NOTES = 20  # jobs whose message one look updates; with more, they take turns
 Waiting = tuple[Record, JobSpec, ExitStack]  # and what ends with the job's waiting
 
 
@@ -36,9 +36,9 @@ class _Fetch:
 class Fetches:
     """Bounded: AT_ONCE threads that fetch, and one that looks after them; none while nothing is to be fetched.
 
-    note: tells a job's message, False when the job was ended meanwhile. done: goes on with a job, with what was raised
+    note: sets a job's message, False when the job was ended meanwhile. done: continues a job, with what was raised
     instead of an image or None; what it raises is logged. at_work: a context in which a job is from ``add`` until it is
-    done, or nobody wants it. Methods are safe across threads.
+    done, or nobody wants it. Methods are thread-safe.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Fetches:
         fault: Exception | None = None
         try:
             fetch.engine.prepare(fetch.spec, lambda text: self._report(fetch, text), fetch.stop)
-        except Exception as error:  # noqa: BLE001 - each job has to be told, whatever it is
+        except Exception as error:  # noqa: BLE001 - it is passed on to each job
             fault = error
         while True:
             with self._lock:
@@ -101,7 +101,7 @@ class Fetches:
             try:
                 with work:
                     self._done(record, spec, fault)
-            except Exception as error:  # noqa: BLE001 - the others have to be told too; recovery goes on with this one
+            except Exception as error:  # noqa: BLE001 - the other jobs are next; recovery continues this one
                 log.warning("job %s: what became of its image can't be written down yet: %s", spec.name, error)
 
     def _report(self, fetch: _Fetch, text: str) -> None:
@@ -132,7 +132,7 @@ class Fetches:
     def _look_at(self, fetch: _Fetch, text: str, job: Waiting) -> None:
         try:
             wanted = self._note(job[0], text or f"pulling image {job[1].image}")
-        except Exception as error:  # noqa: BLE001 - the records may be away; the next look tells
+        except Exception as error:  # noqa: BLE001 - the records may be away; the next look tries again
             log.warning("job %s: its progress can't be noted: %s", job[1].name, error)
             return
         if not wanted:

@@ -1,11 +1,11 @@
-"""The users' directories that a job mounts: what they are, and waiting for nobody who has ended."""
+"""The users' directories that a job mounts: which they are, and releasing those of jobs that have ended."""
 
 import logging
 from typing import Protocol
 
 from pfcon.errors import Absent, Conflict, InvalidFields
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import any_of_ours
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import InputRequest, JobStatus
 from pfcon.records import Blocked, Held, Phase, Place, Record, unsigned
@@ -20,15 +20,15 @@ class Recover(Protocol):
     def __call__(self, record: Record) -> None: ...
 
 
-def places_of(parts: Parts, request: InputRequest) -> tuple[Place, ...]:
+def places_of(context: JobContext, request: InputRequest) -> tuple[Place, ...]:
     """What a request's job will mount of the users' directories, in whatever phase it is mounted.
 
     Raises InvalidFields for inputs below the job's own outputs: while a worker or a second try of it waits for its
-    mounts, another could put a symbolic link in the way.
+    mounts, another could replace a directory on their path by a symbolic link.
     """
     found = tuple(
-        Place(str(mount.source), path_key(parts.storebase, str(mount.source)), writable=not mount.read_only)
-        for mount in parts.storage.places(request)
+        Place(str(mount.source), path_key(context.storebase, str(mount.source)), writable=not mount.read_only)
+        for mount in context.storage.places(request)
     )
     for place in found:
         for other in found:
@@ -38,11 +38,11 @@ def places_of(parts: Parts, request: InputRequest) -> tuple[Place, ...]:
 
 
 class PlaceKeeper:
-    """Tells whether jobs that are in a new one's way have ended. Nobody else looks while no client asks for them."""
+    """Finds out whether the jobs that block a new one have ended. Nobody may have looked at them since."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, recover: Recover) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler, recover: Recover) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._recover = recover
 
@@ -74,22 +74,24 @@ class PlaceKeeper:
     def _is_off_engine(self, held: Held) -> bool:
         """Whether the engine runs nothing of a job whose record has ended."""
         name = held.kind.engine_name(held.jid)
-        ours = any_of_ours(self._parts, name)
+        ours = any_of_ours(self._context, name)
         try:
-            info = self._parts.engine_of(held.kind).info(name, lambda its: unsigned(its) == held.request and ours(its))
+            info = self._context.engine_of(held.kind).info(
+                name, lambda its: unsigned(its) == held.request and ours(its)
+            )
         except Absent:
             return True
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             return True
-        if info.status is JobStatus.UNDEFINED or not self._parts.options.remove_jobs:
+        if info.status is JobStatus.UNDEFINED or not self._context.options.remove_jobs:
             return False  # nothing is known of it; or it was cancelled, and its end is near
         log.warning("job %s runs, though its record has ended: who was to take it back died; removing it", name)
-        self._parts.engine_of(held.kind).remove(name, info.request.__eq__)
+        self._context.engine_of(held.kind).remove(name, info.request.__eq__)
         return True
 
 
 def _is_of(record: Record, held: Held) -> bool:
-    """Whether a record is about that try of the job; before it is given to an engine, that is not told apart."""
+    """Whether a record is about that try of the job. Before a job is scheduled, tries are not distinguished."""
     return record.spec is None or unsigned(record.spec.request) == held.request
 
 

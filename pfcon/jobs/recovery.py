@@ -1,36 +1,33 @@
-"""Going on with jobs whose owner, a service process, died or gave up."""
+"""Recovering jobs whose owner, a service process, died or had to leave them."""
 
 import logging
 from datetime import UTC, datetime
 
 from pfcon.errors import PfconError, StorageFull, Unreachable
-from pfcon.jobs.deletion import Deleter
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.jobs.trash import discard
-from pfcon.models import JobKind, JobStatus
+from pfcon.models import JobStatus
 from pfcon.records import Phase, Record, new_claim
 
 log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Takes over interrupted records and brings them to rest."""
+    """Takes over interrupted records and continues or ends their jobs."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, deleter: Deleter) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
-        self._deleter = deleter
 
     def recover_all(self) -> None:
-        """Go on with every interrupted job, and remove the environments that none waits for any more.
+        """Recover every interrupted job, and delete the environments that no job waits for any more.
 
         Raises Unreachable when the records can't be read, OSError.
         """
-        self._remover.unwritten.again()
+        self._remover.unwritten.retry()
         for record in self._journal.abandoned():
             if record.claim in self._remover.unwritten:
                 continue
@@ -38,12 +35,12 @@ class Recovery:
                 self.recover(record)
             except Exception as error:  # noqa: BLE001 - one that can't be helped must not keep the others waiting
                 log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
-        self._remover.take_backs.again()
+        self._remover.rollbacks.retry()
         self._journal.settle_abandoned()
-        self._parts.environments.sweep(self._journal)
+        self._context.environments.delete_unused(self._journal)
 
     def recover(self, record: Record) -> None:
-        """Go on with an interrupted job, unless another process does.
+        """Continue an interrupted job, or end it, unless another process does.
 
         Raises Unreachable or StorageFull when that can't be now; the next look at it tries again.
         """
@@ -61,23 +58,18 @@ class Recovery:
                 self._remover.finish(owned)
 
     def _end_staging(self, record: Record) -> None:
-        """What came with the request went with it: only the client can send it again.
-
-        To ChRIS an undefined operation is one to post again, and a failed one the end of the user's run.
-        """
-        if record.kind is JobKind.PLUGIN and record.with_data:
-            discard(self._parts.storebase.job(record.jid))
+        """End a job whose request died with its service: only the client can send that again."""
+        status = self._context.kinds[record.kind].end_staging(self._context, record)
         self._journal.move(
             record,
             Phase.FINAL,
-            status=(JobStatus.FAILED if record.kind is JobKind.PLUGIN else JobStatus.UNDEFINED).value,
+            status=status.value,
             message="the service stopped while it prepared the job, or its database was away; post it again",
             finished_at=datetime.now(UTC).timestamp(),
         )
 
     def _schedule(self, record: Record) -> None:
-        if record.kind is JobKind.DELETE:
-            self._deleter.proceed_later(record)
+        if self._context.kinds[record.kind].resume(self._context, self._scheduler, record):
             return
         if record.spec is None:
             raise LookupError(f"job {record.jid} is to be scheduled, but its record holds no specification")

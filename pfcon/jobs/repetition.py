@@ -2,7 +2,7 @@
 
 An operation may end together with the service beside which it runs, with its node, or with its engine. To its client a
 failure would mean that the data can't be had, and that all is to be given up. Copy, upload and delete jobs are
-repeatable: a further run goes on with what is there. So pfcon begins that by itself, a bounded number of times, and
+idempotent: a further run continues with what exists. So pfcon begins that by itself, a bounded number of times, and
 the job is undefined afterwards, which asks its client to post it again. What an operation itself reports as its
 failure stays one.
 """
@@ -11,11 +11,10 @@ import logging
 from dataclasses import replace
 
 from pfcon.errors import StorageFull
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import end_on_former_engine, signed_request, that_of
-from pfcon.jobs.parts import Parts
-from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
-from pfcon.progress import read_progress
+from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Record, new_claim
 
 log = logging.getLogger(__name__)
@@ -23,35 +22,27 @@ log = logging.getLogger(__name__)
 RUNS = 5  # of one operation, the first included
 
 
-def is_interrupted(parts: Parts, record: Record, info: JobInfo) -> bool:
-    """Whether an engine speaks of an operation that has ended before it could say how."""
-    if record.kind is JobKind.PLUGIN or info.status is not JobStatus.FAILED or not info.interrupted:
-        return False
-    progress = read_progress(parts.storebase.job(record.jid), record.kind)
-    return progress is None or not progress.failed
-
-
-def run_again(parts: Parts, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:
-    """Write down that an interrupted operation is to run again; recovery begins it. What is to be told of it now.
+def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:
+    """Write down that an interrupted operation is to run again; recovery begins it. Returns its state.
 
     Its code, image and secrets are those of this service, which may be of another release than the one that began it.
     After RUNS it is undefined, which the caller has to write down. What the engine has ended has started, whether
     that was seen or not. Raises Unreachable.
     """
-    end_on_former_engine(parts, record)  # which may run it: two at once would be in each other's way
+    end_on_former_engine(context, record)  # which may run it: two at the same time would conflict
     if spec.attempt >= RUNS:
-        told = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
-        return replace(info, status=JobStatus.UNDEFINED, message=told)
-    if not parts.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
-        parts.engine_of(record.kind).remove(spec.name, that_of(parts, record))
+        message = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
+        return replace(info, status=JobStatus.UNDEFINED, message=message)
+    if not context.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
+        context.engine_of(record.kind).remove(spec.name, that_of(context, record))
     claim = new_claim()
-    request = signed_request(parts, spec.name, record.request, claim)
-    fresh = operation_spec(parts, record.jid, record.kind, request, spec.resources)
+    request = signed_request(context, spec.name, record.request, claim)
+    fresh = operation_spec(context, record.jid, record.kind, request, spec.resources)
     again = replace(fresh, name=spec.name, attempt=spec.attempt + 1)
     message = f"interrupted: {info.message}; it is run again (run {again.attempt} of {RUNS})"
     try:
         values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
-        parts.journal.begin_again(record, claim, **values)
+        context.journal.begin_again(record, claim, **values)
     except StorageFull as error:  # the engine keeps the end: the next look tries again
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
         message += " once storeBase has room"
@@ -59,7 +50,7 @@ def run_again(parts: Parts, record: Record, spec: JobSpec, info: JobInfo, logs: 
 
 
 def with_run(spec: JobSpec, message: str) -> str:
-    """What is told of an operation: with the number of its run, unless that is the first one."""
+    """An operation's message with the number of its run, unless that is the first one."""
     if spec.attempt == 1:
         return message
     return f"{message} (run {spec.attempt} of {RUNS}, for it was interrupted)".lstrip()

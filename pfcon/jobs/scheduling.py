@@ -10,12 +10,11 @@ from typing import Any
 
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
-from pfcon.jobs import conclusion
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.fetching import Fetches
 from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.removal import Remover
-from pfcon.jobs.repetition import is_interrupted, run_again
+from pfcon.jobs.repetition import run_again
 from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
@@ -32,10 +31,10 @@ NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
 class Scheduler:
     """Moves records from SCHEDULING to SCHEDULED and FINAL."""
 
-    def __init__(self, parts: Parts, remover: Remover) -> None:
-        self._parts = parts
+    def __init__(self, context: JobContext, remover: Remover) -> None:
+        self._context = context
         self._remover = remover
-        self._journal = parts.journal
+        self._journal = context.journal
         live = self._journal.live
         self._fetches = Fetches(self._journal.note, self._prepared, lambda record: live.on(*record.claims))
         self._starting = threading.Semaphore(AT_ONCE)
@@ -56,16 +55,16 @@ class Scheduler:
     def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
         """Give the job of a record in SCHEDULING to the engine.
 
-        Where the image has to be fetched first, that goes on in the background. Raises what the engine raises; once
+        Where the image has to be fetched first, that is done in the background. Raises what the engine raises; once
         that has the job, or may have it, nothing.
         """
         try:
             info = self._ask_engine(spec)
         except ImageMissing as waiting:
             self._journal.note(record, str(waiting))
-            self._fetches.add(self._parts.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
+            self._fetches.add(self._context.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
-        except MaybeCreated as fault:  # to take it back and begin another would run it twice: recovery asks again
+        except MaybeCreated as fault:  # to roll it back and begin another would run it twice: recovery asks again
             message = f"{fault}; asking again"
             self.mention(record, message)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, message, spec.image, spec.argv)
@@ -76,21 +75,21 @@ class Scheduler:
         return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
-        engine = self._parts.engine_of(spec.kind)
-        spec = self._parts.environments.complete(spec)
+        engine = self._context.engine_of(spec.kind)
+        spec = self._context.environments.complete(spec)
         if spec.secrets and not engine.own_secrets:
             self._write_secrets()
         with self._starting:
             try:
                 return engine.schedule(spec)
             except Conflict as conflict:
-                ours = any_of_ours(self._parts, spec.name)
+                ours = any_of_ours(self._context, spec.name)
                 try:
                     found = engine.info(spec.name, lambda its: its == spec.request or ours(its))
                 except Foreign as foreign:
-                    raise Conflict(str(in_the_way(self._parts, spec.name, foreign))) from None
+                    raise Conflict(str(in_the_way(self._context, spec.name, foreign))) from None
                 except Absent:
-                    raise conflict from None  # it is not pfcon's, or has gone by now
+                    raise conflict from None  # it is not pfcon's, or was removed just now
             if found.request == spec.request:
                 return found  # by a service that died before it could write that down
             if not found.status.final:
@@ -101,14 +100,14 @@ class Scheduler:
     def _write_secrets(self) -> None:
         """What they are may have changed since the job was recorded."""
         try:
-            self._parts.storage.write_secrets(beside=not self._parts.options.op_image)
+            self._context.storage.write_secrets(beside=not self._context.options.op_image)
         except OSError as fault:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
     def _prepared(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
-        """Schedule a job whose image was fetched, or not. Whatever goes wrong is told in the record.
+        """Schedule a job whose image was fetched, or not. Faults are written to the record.
 
-        Raises Unreachable where it can't be told: then, as where the engine is away, recovery tries again.
+        Raises Unreachable where that is not possible: then, as where the engine is away, recovery tries again.
         """
         try:
             if fault is not None:
@@ -130,14 +129,14 @@ class Scheduler:
             self._scheduled(record, spec, info)
 
     def mention(self, record: Record, message: str) -> None:
-        """A word for the user; nothing waits for it."""
+        """Set the record's message for the user. A fault of the records is logged only."""
         try:
             self._journal.note(record, message)
         except PfconError as error:
             log.warning("job %s: %r can't be noted: %s", record.name, message, error)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
-        if is_interrupted(self._parts, record, info):
+        if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
             info = replace(info, status=JobStatus.STARTED)  # the next look deals with it
         if info.status.final:
             self._journal.settle(spec.request)
@@ -146,9 +145,9 @@ class Scheduler:
             values: dict[str, Any] = {"status": _forward(record, info).value, "message": info.message}
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if moved:
-            self._drop_environment(spec)
+            self._delete_environment(spec)
         else:
-            self._remover.take_backs.now(replace(record, spec_json=spec.to_json()))
+            self._remover.rollbacks.roll_back(replace(record, spec_json=spec.to_json()))
 
     def reporter(self, record: Record) -> Callable[[str], None]:
         """A function that notes progress in the record, not too often.
@@ -173,7 +172,7 @@ class Scheduler:
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
         try:
-            info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
+            info = self._context.engine_of(record.kind).info(record.name, that_of(self._context, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, record.logs
@@ -184,25 +183,25 @@ class Scheduler:
         info = replace(info, image=spec.image, argv=spec.argv)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
-                if is_interrupted(self._parts, record, info):
-                    info = run_again(self._parts, record, spec, info, logs)
+                if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
+                    info = run_again(self._context, record, spec, info, logs)
                     if not info.status.final:
                         return info, logs
                 self._end(record, spec, info, logs)
-            except StorageFull as error:  # the engine keeps it: it is told from there until there is room
+            except StorageFull as error:  # the engine keeps the end: clients get it from there
                 log.warning("job %s: its end can't be written down yet: %s", record.name, error)
-                end = conclusion.conclude(self._parts, record, spec, info).info
+                end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
                 return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
         info = self._goes_on(record, info, logs)
-        return conclusion.present(self._parts, record, info), logs
+        return self._context.kinds[record.kind].present(self._context, record, info), logs
 
     def watch(self, record: Record) -> None:
         """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
         try:
-            info = self._parts.engine_of(record.kind).info(record.name, that_of(self._parts, record))
+            info = self._context.engine_of(record.kind).info(record.name, that_of(self._context, record))
         except Absent:
             self.look(record)
             return
@@ -212,9 +211,9 @@ class Scheduler:
             self._goes_on(record, info, record.logs)
 
     def _goes_on(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
-        """What is told of a job that has not ended, and kept of it: what has started stays started.
+        """Record and return the state of a job that has not ended: what has started stays started.
 
-        A service that can't write that down tells it all the same.
+        A fault of the records is logged only.
         """
         info = replace(info, status=_forward(record, info))
         status = info.status if info.status is JobStatus.STARTED else record.status
@@ -227,7 +226,7 @@ class Scheduler:
         return info
 
     def present(self, record: Record) -> JobInfo:
-        """The state of a job that is known to be there: as it is recorded, where its engine can't tell now."""
+        """The state of a recorded job: from its engine, or from the record where the engine does not answer."""
         if record.phase is not Phase.SCHEDULED:
             return record.info
         try:
@@ -236,24 +235,24 @@ class Scheduler:
             return record.info
 
     def logs(self, record: Record) -> str:
-        """The end of a job's log; what goes wrong with it never changes what is told of the job."""
+        """The end of a job's log; an empty text where it can't be read, which is no fault of the job."""
         try:
-            mine = that_of(self._parts, record)
-            return self._parts.engine_of(record.kind).logs(record.name, self._parts.options.logs_tail, mine)
+            mine = that_of(self._context, record)
+            return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
         except PfconError as error:
             log.warning("job %s: no log: %s", record.name, error)
             return ""
 
     def fail(self, record: Record, reason: str, status: JobStatus = JobStatus.FAILED) -> bool:
-        """End a job that the engine does not have, or that its owner takes back from there.
+        """End a job that the engine does not have, or that its owner removes from there.
 
         False when its record has changed since: the engine may have taken it just now.
         """
         return self._finish(record, record.spec, JobInfo(record.name, status, reason), "", still=True)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
-        """Write down the end that the engine tells of."""
-        end = conclusion.conclude(self._parts, record, spec, info)
+        """Record the end that the engine reports. Returns False when the record has changed since."""
+        end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 
@@ -270,18 +269,18 @@ class Scheduler:
             **values,
         )
         if moved:
-            self._drop_environment(spec)
+            self._delete_environment(spec)
         return moved
 
-    def _drop_environment(self, spec: JobSpec | None) -> None:
-        """Nobody needs it any more; what can't be removed now is swept later."""
+    def _delete_environment(self, spec: JobSpec | None) -> None:
+        """It is not needed any more. A file that can't be deleted now is deleted by recovery."""
         try:
-            self._parts.environments.drop(spec)
+            self._context.environments.delete(spec)
         except OSError as fault:
             log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
 
 
 def _forward(record: Record, info: JobInfo) -> JobStatus:
-    """The status of a job that goes on: what has started stays started."""
+    """The status of a job that has not ended: what has started stays started."""
     waits_again = info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED
     return JobStatus.STARTED if waits_again else info.status

@@ -1,4 +1,4 @@
-"""Deleting a job's data: out of sight at once, off the disk in the background."""
+"""Deleting a job's data: out of sight immediately, off the disk in the background."""
 
 import errno
 import logging
@@ -13,42 +13,42 @@ from pfcon.paths import JobDir, StoreBase
 log = logging.getLogger(__name__)
 
 
-_STAYS: set[Path] = set()  # what could not be removed
+_UNDELETED: set[Path] = set()  # in the trash: what could not be deleted yet
 
 
-def discard(job: JobDir) -> bool:
-    """Make a job's directory vanish; its files are removed in the background.
+def delete_data(job: JobDir) -> bool:
+    """Delete a job's directory: it is renamed into the trash, and its files are deleted in the background.
 
-    False when there was none. A service that dies meanwhile leaves the rest in the trash, which ``sweep`` empties
-    at the next start. On a full disk, where there may be no room for another name in the trash, the files are removed
-    before this returns. Raises OSError.
+    False when there was none. A service that dies meanwhile leaves the rest in the trash, which ``delete_leftovers``
+    empties at the next start. On a full disk, where there may be no room for another name in the trash, the files are
+    deleted before this returns. Raises OSError.
     """
     try:
-        grave = job.discard()
+        trashed = job.discard()
     except OSError as fault:
         if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        _remove(job.path)
+        _delete(job.path)
         if os.path.lexists(job.path):
             raise
         return True
-    if grave is None:
+    if trashed is None:
         return False
-    REMOVALS.add(f"remove {job.name}", lambda: _remove(grave))
+    REMOVALS.add(f"remove {job.name}", lambda: _delete(trashed))
     return True
 
 
-def sweep(storebase: StoreBase) -> None:
-    """Remove in the background what earlier services left in the trash. Raises OSError."""
+def delete_leftovers(storebase: StoreBase) -> None:
+    """Delete in the background what earlier services left in the trash. Raises OSError."""
     leftovers = list(storebase.trash.iterdir())
     if leftovers:
-        REMOVALS.add("empty the trash", lambda: _remove(*leftovers))
+        REMOVALS.add("empty the trash", lambda: _delete(*leftovers))
 
 
-def remove_remains(job: JobDir) -> str:
-    """Remove what a delete operation leaves: the job's directory with the operation's own files.
+def delete_remains(job: JobDir) -> str:
+    """Delete what a delete operation leaves: the job's directory with the operation's own files.
 
-    An empty text, or what stands in the way.
+    Returns the fault; an empty text after success.
     """
     try:
         remove_tree(job.path)
@@ -58,18 +58,18 @@ def remove_remains(job: JobDir) -> str:
 
 
 def retry() -> None:
-    """Try again in the background what this process could not remove: somebody may have written there meanwhile."""
-    if paths := _STAYS.copy():
-        REMOVALS.add("remove what stays in the trash", lambda: _remove(*paths))
+    """Try again in the background to delete what this process could not: somebody may have written there meanwhile."""
+    if paths := _UNDELETED.copy():
+        REMOVALS.add("remove what stays in the trash", lambda: _delete(*paths))
 
 
-def _remove(*paths: Path) -> None:
+def _delete(*paths: Path) -> None:
     for path in paths:
         try:
             remove_tree(path)
         except (OSError, PfconError, NotRemovedError) as error:
-            if path not in _STAYS:  # files of another user, perhaps: an administrator has to know
+            if path not in _UNDELETED:  # files of another user, perhaps: an administrator has to know
                 log.warning("%s can't be removed now; it is tried again: %s", path, error)
-            _STAYS.add(path)
+            _UNDELETED.add(path)
         else:
-            _STAYS.discard(path)
+            _UNDELETED.discard(path)

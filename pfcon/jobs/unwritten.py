@@ -1,10 +1,10 @@
-"""What was done on a full disk before it could be written down.
+"""What was done on a full disk before there was room to record it.
 
-Deleting makes room, so it must not need any: the data go first, and the record follows once there is room for it. The
-other way, a reserve that is let go of when the disk is full, would be gone at once: the job that fills the disk may
-still run, and takes what comes free. So an end of a removal that can't be recorded is kept in this process, which
-knows of it meanwhile, and is written by it as soon as possible. Should the process die before, the record tells of the
-job as it was, and the deletion can be asked for again.
+Deleting makes room, so it must not need any: the data are deleted first, and the record follows once there is room for
+it. A reserve that is freed on a full disk would be used up immediately: the job that fills the disk may still run. So
+the end of a removal that can't be recorded is kept in this process, which knows of it meanwhile, and records it as soon
+as possible. Should the process die before, the record describes the job as it was, and the deletion can be asked for
+again.
 """
 
 import logging
@@ -21,14 +21,14 @@ POLL = 0.1  # seconds
 
 
 class Unwritten:
-    """Pieces of writing, by a name each. Safe across threads."""
+    """Pieces of writing, by a name each. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, Callable[[], object]] = {}
 
     def write(self, name: str, write: Callable[[], object]) -> bool:
-        """Write now, or keep it for ``again`` where there is no room: then False. Raises what else is in the way."""
+        """Write now, or keep it for ``retry`` where there is no room: then False. Raises what else ``write`` raises."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -43,7 +43,7 @@ class Unwritten:
                 return False
             return True
 
-    def again(self) -> None:
+    def retry(self) -> None:
         """Write what there was no room for."""
         with self._lock:
             waiting = list(self._waiting.items())

@@ -1,9 +1,9 @@
-"""Looking at jobs that no client asks for: an engine forgets them some day, and what became of them with it."""
+"""Looking at jobs that no client asks for: an engine keeps an ended job, and how it ended, for a limited time only."""
 
 import logging
 
 from pfcon.errors import PfconError
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobKind
 from pfcon.records import Phase
@@ -16,9 +16,9 @@ INTERVAL = 20.0  # seconds between two looks: at least one a minute, also while 
 class Watcher:
     """Each living process looks at its share of the jobs."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
 
     def look(self) -> None:

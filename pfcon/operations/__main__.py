@@ -2,18 +2,22 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind
 from pfcon.operations.copy import copy
 from pfcon.operations.delete import delete
-from pfcon.operations.teller import Teller
+from pfcon.operations.reporter import Reporter
 from pfcon.operations.upload import upload
 from pfcon.paths import KEY_PREFIX, JobDir, StoreBase
 
-KINDS = (JobKind.COPY, JobKind.UPLOAD, JobKind.DELETE)
+OPERATIONS: Mapping[str, Callable[[JobDir, Reporter, Path | None], None]] = {
+    "copy": copy,
+    "upload": upload,
+    "delete": delete,
+}  # by the name of their kind of job
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -22,7 +26,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Executes an operation on a job's directory; pfcon schedules it as a job. What it does is told on "
         "standard output, and in a file of that directory for pfcon. The exit status is 0, or 1 after a failure.",
     )
-    parser.add_argument("operation", choices=[kind.value for kind in KINDS])
+    parser.add_argument("operation", choices=list(OPERATIONS))
     parser.add_argument("directory", type=Path, metavar="JOB_DIRECTORY", help="key-<jid> below storeBase")
     parser.add_argument(
         "--secret",
@@ -37,25 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Execute one operation."""
     arguments = _arguments(argv)
     job = _job(arguments.directory)
-    teller = Teller(job, JobKind(arguments.operation))
+    reporter = Reporter(job, JobKind(arguments.operation))
     try:
-        _execute(JobKind(arguments.operation), job, teller, arguments.secret)
+        OPERATIONS[arguments.operation](job, reporter, arguments.secret)
     except PfconError as error:
-        teller.failed(str(error))
+        reporter.failed(str(error))
         return 1
     except OSError as error:
-        teller.failed(f"{error.filename or job.path}: {error.strerror or error}")
+        reporter.failed(f"{error.filename or job.path}: {error.strerror or error}")
         return 1
     return 0
-
-
-def _execute(kind: JobKind, job: JobDir, teller: Teller, secret: Path | None) -> None:
-    if kind is JobKind.DELETE:
-        delete(job, teller)
-    elif kind is JobKind.UPLOAD:
-        upload(job, teller, secret)
-    else:
-        copy(job, teller, secret)
 
 
 def _job(directory: Path) -> JobDir:

@@ -248,8 +248,8 @@ class Journal:
         found = [(JobId(jid), JobKind(kind)) for jid, kind in rows]
         return [job for job in found if zlib.crc32("-".join(job).encode()) % len(living) == mine]
 
-    def forget(self, record: Record) -> None:
-        """Delete the row of a claim that came to nothing, and its places."""
+    def delete(self, record: Record) -> None:
+        """Delete the row of a job, unless it has another claim by now, and release its places."""
         with answering(), self._database.begin() as connection:
             connection.execute(DELETE_ROW, naming(record))
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})

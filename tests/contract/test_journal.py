@@ -216,7 +216,7 @@ def test_sqlite_overwrites_what_is_deleted(tmp_path: Path) -> None:
 
 
 def test_a_forgotten_claim_leaves_no_row(journal: Journal) -> None:
-    journal.forget(claimed(journal))
+    journal.delete(claimed(journal))
     assert journal.get(JID, PLUGIN) is None
 
 

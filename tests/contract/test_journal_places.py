@@ -37,7 +37,7 @@ def blocked(journal: Journal, jid: JobId, *wanted: Place) -> Blocked | None:
     """Who is in the way; a claim that succeeds is given up."""
     found = journal.claim(jid, PLUGIN, "r", wanted)
     if isinstance(found, Claimed):
-        journal.forget(found.record)
+        journal.delete(found.record)
         return None
     assert isinstance(found, Blocked)
     return found
@@ -155,7 +155,7 @@ def test_the_end_of_a_job_frees_its_places_with_the_same_write(
 
 
 def test_a_forgotten_claim_leaves_no_place(database: Database, journal: Journal) -> None:
-    journal.forget(claim(journal, A, writes("out"), reads("in")))
+    journal.delete(claim(journal, A, writes("out"), reads("in")))
     assert rows(database) == 0
 
 

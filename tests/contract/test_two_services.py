@@ -47,12 +47,12 @@ def touches_nothing(pair: Pair, jid: JobId) -> None:
     assert is_refused(pair, lambda: pair.b.delete(jid))
     assert is_refused(pair, lambda: pair.b.jobs.remove(jid, PLUGIN, with_data=False))
     assert is_refused(pair, lambda: pair.b.post(jid))
-    assert pair.b.parts.journal.get(jid, PLUGIN) is None
+    assert pair.b.context.journal.get(jid, PLUGIN) is None
 
 
 def kept_data(service: Service, jid: JobId) -> Path:
     """A file among the service's data of the jid."""
-    job = service.parts.storebase.job(jid)
+    job = service.context.storebase.job(jid)
     job.make()
     path = job.path / "kept"
     path.write_text("mine")
@@ -102,7 +102,7 @@ def test_a_job_that_another_service_has_taken_the_name_of_is_gone_and_its_record
         assert a.runs(jid)
         pair.compute.engine.remove(jid)  # as somebody on the engine may
         if not pair.apart:
-            shutil.rmtree(a.parts.storebase.job(jid).path)
+            shutil.rmtree(a.context.storebase.job(jid).path)
         b.post(jid)
         assert b.runs(jid)
         info, log = a.look(jid)
@@ -142,9 +142,9 @@ def test_an_id_is_shown_and_decides_nothing(storebase: StoreBase, tmp_path: Path
         kept = storebase.private / "process" / jid / "spec.json"
         spec = json.loads(kept.read_text())
         assert spec["service"] == pair.a.id
-        record = pair.a.parts.journal.get(jid, PLUGIN)
+        record = pair.a.context.journal.get(jid, PLUGIN)
         assert record is not None
-        pair.a.parts.journal.forget(record)
+        pair.a.context.journal.delete(record)
         kept.write_text(json.dumps({**spec, "request": "a.forged"}))
         with pytest.raises(Foreign) as own:
             pair.a.look(jid)

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy
 from support.database_gate import Gate, nothing
 from support.engines import postgresql_url
+from support.job_context import LIMITS, make_context
 from support.live import make_zip
-from support.parts import LIMITS, make_parts
 from support.tcp_relay import TcpRelay
 from support.zips import spooled
 
@@ -180,11 +180,11 @@ class World:
         self.database = connect(url, tmp_path)
         self.gate = Gate(self.database, closing, opening)
         engine = ProcessEngine(storebase, stop_grace=2)
-        parts = make_parts(storebase, tmp_path, engine, storage)
-        self.parts = replace(parts, journal=Journal(lambda: self.database))
+        context = make_context(storebase, tmp_path, engine, storage)
+        self.context = replace(context, journal=Journal(lambda: self.database))
         if storage == "fslink":
-            self.parts = replace(self.parts, storage=UploadingStorage(storebase, LIMITS))
-        self.service = JobService(self.parts)
+            self.context = replace(self.context, storage=UploadingStorage(storebase, LIMITS))
+        self.service = JobService(self.context)
         self.service.start()
         self.tickers = [Ticker("recovery", 0.1, self.service.recover)]
 

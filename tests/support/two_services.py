@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pfcon.compute.signing import Signer
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness
@@ -17,8 +17,8 @@ from pfcon.testing.waiting import eventually
 from .compute import make_harness
 from .cromwell import CromwellHarness, harness_at
 from .engines import IMAGE
+from .job_context import make_context
 from .kubernetes import KubernetesHarness
-from .parts import make_parts
 from .zips import good_zip, spooled
 
 PLUGIN = JobKind.PLUGIN
@@ -33,14 +33,14 @@ class Service:
     """
 
     word: str
-    parts: Parts
+    context: JobContext
     jobs: JobService
     has_logs: bool
 
     @property
     def id(self) -> str:
         """What its jobs carry."""
-        return self.parts.signer.service_id()
+        return self.context.signer.service_id()
 
     def post(self, jid: JobId) -> None:
         """Start a job that runs until ``end``."""
@@ -65,7 +65,7 @@ class Service:
 
     def end(self, jid: JobId) -> None:
         """Let the job end, which then has ended well."""
-        (self.parts.storebase.job(jid).outgoing / "end").write_text("")
+        (self.context.storebase.job(jid).outgoing / "end").write_text("")
         assert eventually(lambda: self.has_ended_well(jid))
 
     def has_ended_well(self, jid: JobId) -> bool:
@@ -107,7 +107,7 @@ def two_services(engine: str, storebase: StoreBase, databases: Path, jid: JobId)
             harness.names.append(str(jid))
         a, b = _service("A", one, databases / "a"), _service("B", other, databases / "b")
         if not apart:  # a key of its own is what makes it another service
-            vars(b.parts)["signer"] = Signer(StoreBase(root))
+            vars(b.context)["signer"] = Signer(StoreBase(root))
         assert a.id != b.id
         yield Pair(a, b, one, apart)
 
@@ -124,8 +124,8 @@ def _beside(one: Harness, engine: str, root: Path) -> Harness:
 def _service(word: str, compute: Harness, database: Path) -> Service:
     database.mkdir()
     storebase = replace(compute.storebase, passable=True)  # for a rootless engine
-    parts = make_parts(storebase, database, compute.engine)
-    jobs = JobService(parts)
+    context = make_context(storebase, database, compute.engine)
+    jobs = JobService(context)
     jobs.start()
     has_logs = not isinstance(compute, CromwellHarness) or word == "A"
-    return Service(word, parts, jobs, has_logs)
+    return Service(word, context, jobs, has_logs)

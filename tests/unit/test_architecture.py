@@ -25,7 +25,7 @@ LAYERS = [
     ["files"],
     ["paths", "command", "settings", "links"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "spelling"],
-    ["storage", "compute", "records"],
+    ["storage", "compute", "records", "orders"],
     ["configuration"],
     ["operations"],
     ["jobs"],
@@ -52,6 +52,11 @@ MECHANICS_ELSEWHERE = {
 }
 NOT_YET = ("jobs/", "operations/", "storage/objects/")
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+KNOWS_KINDS = (
+    "jobs/kinds/",  # where they belong
+    "models.py",  # defines them, and their names on engines
+    "api/staged_jobs.py",  # has a resource for each: they are named in URLs
+)
 ENGINE_PACKAGES = {path.parent.name for path in (ROOT / "compute").glob("*/__init__.py")}
 ENGINE_MODULES = [path for path in MODULES if path.parts[0] == "compute" and path.name != "engines.py"]
 
@@ -163,3 +168,74 @@ def test_no_component_is_named_outside_its_package_and_the_list(path: Path) -> N
         names |= {storage.name for storage in STORAGES.built_in}
     texts = {node.value for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Constant)}
     assert not texts & names
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not str(path).startswith(KNOWS_KINDS)], ids=str)
+def test_no_module_but_those_of_the_kinds_compares_kinds_of_jobs(path: Path) -> None:
+    """What differs is a hook of ``Kind``. A module may still name the kind of the job that it asks for."""
+    assert list(compared_kinds((ROOT / path).read_text())) == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "jobs"], ids=str)
+def test_a_step_of_a_job_imports_no_kind(path: Path) -> None:
+    """It finds the kind in its context, which knows their common type alone. The service joins steps and kinds."""
+    found = {name for name in imports(path) if name.startswith("pfcon.jobs.kinds")}
+    if path.name == "context.py":
+        found.remove("pfcon.jobs.kinds.base")
+    assert not found or path.parts[1] in ("kinds", "service.py", "__init__.py"), f"{path} imports {found}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if kind is JobKind.COPY: pass",
+        "x = JobKind.COPY != kind",
+        "x = record.kind in (JobKind.COPY, JobKind.DELETE)",
+        "x = kind not in {models.JobKind.COPY}",
+        "x = kind.value == JobKind.COPY.value",
+        'x = kind == JobKind("copy")',
+        "x = {JobKind.COPY: 1}[kind]",
+        "match kind:\n    case JobKind.UPLOAD | JobKind.COPY: pass",
+    ],
+)
+def test_a_comparison_of_kinds_of_jobs_is_found(text: str) -> None:
+    assert list(compared_kinds(text))
+
+
+@pytest.mark.parametrize("text", ["x = journal.get(jid, JobKind.COPY) is None", "x = spec(kind=JobKind.COPY)"])
+def test_naming_a_kind_of_job_is_no_comparison(text: str) -> None:
+    assert not list(compared_kinds(text))
+
+
+def compared_kinds(text: str) -> Iterator[int]:
+    """The lines that compare something with a member of JobKind, or have one as a key of a dictionary."""
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Compare():
+                compared = [node.left, *node.comparators]
+            case ast.Dict():
+                compared = [key for key in node.keys if key is not None]
+            case ast.MatchValue():
+                compared = [node.value]
+            case _:
+                continue
+        if any(map(_is_kind, compared)):
+            yield node.lineno
+
+
+def _is_kind(node: ast.expr) -> bool:
+    match node:
+        case ast.Tuple() | ast.List() | ast.Set():
+            return any(map(_is_kind, node.elts))
+        case ast.Call():
+            return _is_name_of_kinds(node.func)
+        case ast.Attribute():
+            return _is_name_of_kinds(node.value) or _is_kind(node.value)
+    return False
+
+
+def _is_name_of_kinds(node: ast.expr) -> bool:
+    match node:
+        case ast.Name(id="JobKind") | ast.Attribute(attr="JobKind"):
+            return True
+    return False

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from support.compute import make_harness
-from support.parts import make_parts
+from support.job_context import make_context
 
 from pfcon.errors import Refused
-from pfcon.jobs.deletion import Deleter
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -30,39 +29,39 @@ def compute(storebase: StoreBase) -> Harness:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path, compute: Harness) -> Parts:
-    return make_parts(storebase, tmp_path, compute.engine)
+def context(storebase: StoreBase, tmp_path: Path, compute: Harness) -> JobContext:
+    return make_context(storebase, tmp_path, compute.engine)
 
 
-def recovery_of(parts: Parts) -> Recovery:
-    remover = Remover(parts)
-    scheduler = Scheduler(parts, remover)
-    return Recovery(parts, scheduler, remover, Deleter(parts, scheduler))
+def recovery_of(context: JobContext) -> Recovery:
+    remover = Remover(context)
+    scheduler = Scheduler(context, remover)
+    return Recovery(context, scheduler, remover)
 
 
 def files(storebase: StoreBase) -> list[Path]:
     return list((storebase.private / "environments").iterdir())
 
 
-def waiting(parts: Parts, spec: JobSpec, *, recorded: bool = False) -> Record:
+def waiting(context: JobContext, spec: JobSpec, *, recorded: bool = False) -> Record:
     """A job whose owner died before the engine had it. recorded: by an earlier release, with its environment."""
-    found = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    found = context.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
     assert isinstance(found, Claimed)
     spec = replace(spec, request=request_id("digest", found.record.claim), env=(("SECRET", SECRET),))
-    spec = spec if recorded else parts.environments.keep(spec, found.record.claim)
-    assert parts.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
-    record = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    spec = spec if recorded else context.environments.keep(spec, found.record.claim)
+    assert context.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
+    record = context.journal.get(spec.jid, JobKind.PLUGIN)
     assert record
     return record
 
 
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_job_whose_service_died_gets_its_environment(
-    parts: Parts, compute: Harness, storebase: StoreBase, tmp_path: Path, recorded: bool
+    context: JobContext, compute: Harness, storebase: StoreBase, tmp_path: Path, recorded: bool
 ) -> None:
     spec = compute.shell(SCRIPT)
-    waiting(parts, spec, recorded=recorded)
-    recovery_of(parts).recover_all()
+    waiting(context, spec, recorded=recorded)
+    recovery_of(context).recover_all()
     assert compute.wait(spec.name).status is JobStatus.SUCCEEDED
     assert (compute.outgoing(spec) / "secret").read_text() == SECRET
     if not recorded:
@@ -72,40 +71,40 @@ def test_a_job_whose_service_died_gets_its_environment(
 
 
 def test_what_an_earlier_release_has_recorded_is_gone_from_the_log_of_changes_after_the_next_start(
-    parts: Parts, compute: Harness, storebase: StoreBase, tmp_path: Path
+    context: JobContext, compute: Harness, storebase: StoreBase, tmp_path: Path
 ) -> None:
     spec = compute.shell(SCRIPT)
-    record = waiting(parts, spec, recorded=True)
-    assert Scheduler(parts, Remover(parts)).fail(record, "ended")
-    parts.journal._database.dispose()
-    assert make_parts(storebase, tmp_path, compute.engine).journal.get(spec.jid, JobKind.PLUGIN)
+    record = waiting(context, spec, recorded=True)
+    assert Scheduler(context, Remover(context)).fail(record, "ended")
+    context.journal._database.dispose()
+    assert make_context(storebase, tmp_path, compute.engine).journal.get(spec.jid, JobKind.PLUGIN)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
 
-def test_the_file_is_its_owner_s_alone(parts: Parts, compute: Harness, storebase: StoreBase) -> None:
-    waiting(parts, compute.shell(SCRIPT))
+def test_the_file_is_its_owner_s_alone(context: JobContext, compute: Harness, storebase: StoreBase) -> None:
+    waiting(context, compute.shell(SCRIPT))
     (file,) = files(storebase)
     assert [stat.S_IMODE(os.stat(path).st_mode) for path in (file, file.parent)] == [0o600, 0o700]
 
 
 def test_a_job_whose_environment_was_lost_fails_and_says_so(
-    parts: Parts, compute: Harness, storebase: StoreBase
+    context: JobContext, compute: Harness, storebase: StoreBase
 ) -> None:
     spec = compute.shell(SCRIPT)
-    record = waiting(parts, spec)
+    record = waiting(context, spec)
     files(storebase)[0].unlink()
-    recovery_of(parts).recover_all()
-    ended = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    recovery_of(context).recover_all()
+    ended = context.journal.get(spec.jid, JobKind.PLUGIN)
     assert ended
     assert (ended.status, "environment" in ended.message) == (JobStatus.FAILED, True)
     with pytest.raises(Refused, match="environment"):
-        parts.environments.complete(record.spec or spec)
+        context.environments.complete(record.spec or spec)
 
 
-def test_what_no_job_waits_for_is_swept(parts: Parts, compute: Harness, storebase: StoreBase) -> None:
-    waiting(parts, compute.shell(SCRIPT))
+def test_what_no_job_waits_for_is_swept(context: JobContext, compute: Harness, storebase: StoreBase) -> None:
+    waiting(context, compute.shell(SCRIPT))
     (kept,) = files(storebase)
     kept.with_name(f"{kept.name.partition('+')[0]}+other").write_text("[]")
     kept.with_name("unknown+other").write_text("[]")
-    parts.environments.sweep(parts.journal)
+    context.environments.delete_unused(context.journal)
     assert files(storebase) == [kept]

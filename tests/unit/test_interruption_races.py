@@ -6,14 +6,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import sqlalchemy
-from support.parts import make_parts
+from support.job_context import make_context
 from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.repetition import run_again
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources
 from pfcon.paths import StoreBase
@@ -55,21 +55,21 @@ def engine(storebase: StoreBase) -> Iterator[SilentEngine]:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path, engine: SilentEngine) -> Parts:
+def context(storebase: StoreBase, tmp_path: Path, engine: SilentEngine) -> JobContext:
     (storebase.root / "home/in").mkdir(parents=True)
     (storebase.root / "home/in/a").write_text("alpha")
-    return make_parts(storebase, tmp_path, engine, "fslink")
+    return make_context(storebase, tmp_path, engine, "fslink")
 
 
 @pytest.fixture
-def service(parts: Parts) -> JobService:
-    service = JobService(parts)
+def service(context: JobContext) -> JobService:
+    service = JobService(context)
     service.start()
     return service
 
 
-def record_of(parts: Parts, kind: JobKind) -> Record:
-    record = parts.journal.get(JID, kind)
+def record_of(context: JobContext, kind: JobKind) -> Record:
+    record = context.journal.get(JID, kind)
     assert record is not None
     return record
 
@@ -79,41 +79,41 @@ def ended(service: JobService, kind: JobKind) -> bool:
     return service.status(JID, kind)[0].status.final
 
 
-def unsign(parts: Parts, engine: SilentEngine, kind: JobKind) -> None:
+def unsign(context: JobContext, engine: SilentEngine, kind: JobKind) -> None:
     """Make a job one of a release that did not sign."""
-    record = record_of(parts, kind)
+    record = record_of(context, kind)
     assert record.spec is not None
     bare = unsigned(record.spec.request)
     spec = replace(record.spec, request=bare)
-    with parts.journal._database.begin() as connection:
+    with context.journal._database.begin() as connection:
         connection.execute(sqlalchemy.update(jobs).where(jobs.c.kind == kind.value).values(spec=spec.to_json()))
-    path = parts.storebase.private / "process" / record.name / "spec.json"
+    path = context.storebase.private / "process" / record.name / "spec.json"
     path.write_text(path.read_text().replace(record.spec.request, bare))
 
 
 def test_an_operation_of_an_earlier_release_that_is_interrupted_runs_again(
-    service: JobService, parts: Parts, engine: SilentEngine
+    service: JobService, context: JobContext, engine: SilentEngine
 ) -> None:
     engine.script = "sleep 0.5; kill -KILL $$"
     service.submit_copy(REQUEST)
-    unsign(parts, engine, COPY)
+    unsign(context, engine, COPY)
     engine.script = ""
     assert eventually(lambda: ended(service, COPY))
-    assert record_of(parts, COPY).status is JobStatus.SUCCEEDED, record_of(parts, COPY).message
+    assert record_of(context, COPY).status is JobStatus.SUCCEEDED, record_of(context, COPY).message
 
 
 def test_a_copy_of_an_earlier_release_that_failed_can_be_posted_again(
-    service: JobService, parts: Parts, engine: SilentEngine
+    service: JobService, context: JobContext, engine: SilentEngine
 ) -> None:
     engine.script = "sleep 0.5; exit 1"
     service.submit_copy(REQUEST)
-    unsign(parts, engine, COPY)
+    unsign(context, engine, COPY)
     assert eventually(lambda: ended(service, COPY))
-    assert record_of(parts, COPY).status is JobStatus.FAILED
+    assert record_of(context, COPY).status is JobStatus.FAILED
     engine.script = ""
     service.submit_copy(REQUEST)
     assert eventually(lambda: ended(service, COPY))
-    assert record_of(parts, COPY).status is JobStatus.SUCCEEDED
+    assert record_of(context, COPY).status is JobStatus.SUCCEEDED
 
 
 def test_a_repeated_post_does_not_wait_for_an_engine_that_is_silent(service: JobService, engine: SilentEngine) -> None:
@@ -127,9 +127,9 @@ def test_a_repeated_post_does_not_wait_for_an_engine_that_is_silent(service: Job
 
 
 def test_a_delete_job_ends_a_job_whose_beginning_was_not_answered(
-    parts: Parts, storebase: StoreBase, engine: SilentEngine
+    context: JobContext, storebase: StoreBase, engine: SilentEngine
 ) -> None:
-    zips = JobService(replace(parts, storage=make_parts(storebase, Path("/"), engine).storage))
+    zips = JobService(replace(context, storage=make_context(storebase, Path("/"), engine).storage))
     zips.start()
     upload = spooled(good_zip({"a": b"b"}))
     request = JobRequest(JID, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=("sleep 600",))
@@ -145,7 +145,7 @@ def test_a_delete_job_ends_a_job_whose_beginning_was_not_answered(
 
 @pytest.mark.parametrize("what", ["file", "link"])
 def test_a_delete_job_of_what_is_no_directory(
-    service: JobService, parts: Parts, storebase: StoreBase, what: str
+    service: JobService, context: JobContext, storebase: StoreBase, what: str
 ) -> None:
     path = storebase.job(JID).path
     if what == "file":
@@ -154,31 +154,31 @@ def test_a_delete_job_of_what_is_no_directory(
         path.symlink_to(path.name)
     service.submit_delete(JID, Resources())
     assert eventually(lambda: ended(service, DELETE))
-    assert record_of(parts, DELETE).status is JobStatus.SUCCEEDED
+    assert record_of(context, DELETE).status is JobStatus.SUCCEEDED
     assert not storebase.job(JID).is_taken()
 
 
 def test_started_stays_started_where_that_could_not_be_written(
-    service: JobService, parts: Parts, engine: SilentEngine
+    service: JobService, context: JobContext, engine: SilentEngine
 ) -> None:
     engine.script = "sleep 600"
     service.submit_copy(REQUEST)
-    with parts.journal._database.begin() as connection:
+    with context.journal._database.begin() as connection:
         connection.execute(sqlalchemy.update(jobs).values(status="notStarted"))
-    record = record_of(parts, COPY)
+    record = record_of(context, COPY)
     info = JobInfo(record.name, JobStatus.FAILED, "killed", interrupted=True)
     assert record.spec is not None
-    assert run_again(parts, record, record.spec, info, "").status is JobStatus.STARTED
+    assert run_again(context, record, record.spec, info, "").status is JobStatus.STARTED
 
 
-def an_image(parts: Parts, image: str | None) -> Parts:
-    return replace(parts, options=replace(parts.options, op_image=image))
+def an_image(context: JobContext, image: str | None) -> JobContext:
+    return replace(context, options=replace(context.options, op_image=image))
 
 
 @pytest.mark.parametrize("images", [("op", None), (None, "op")], ids=["unset", "set"])
 @pytest.mark.parametrize("deleted", [False, True], ids=["looked-at", "deleted"])
 def test_an_operation_that_the_engine_of_another_op_image_runs_is_ended_there_first(
-    parts: Parts,
+    context: JobContext,
     tmp_path: Path,
     engine: SilentEngine,
     images: tuple[str | None, str | None],
@@ -186,13 +186,13 @@ def test_an_operation_that_the_engine_of_another_op_image_runs_is_ended_there_fi
 ) -> None:
     (tmp_path / "other").mkdir()
     other = SilentEngine(StoreBase(tmp_path / "other"))
-    first = JobService(an_image(parts, images[0]))
+    first = JobService(an_image(context, images[0]))
     first.start()
     engine.script = other.script = "sleep 600"
     first.submit_copy(REQUEST)
-    changed = an_image(parts, images[1])
+    changed = an_image(context, images[1])
     second = JobService(replace(changed, operations=other, former_operations=engine))
-    with parts.journal._database.begin() as connection:  # as if the engine had had it for long
+    with context.journal._database.begin() as connection:  # as if the engine had had it for long
         connection.execute(sqlalchemy.update(jobs).values(changed_at=jobs.c.changed_at - 60))
     try:
         if deleted:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.compute import make_harness
-from support.parts import make_parts
+from support.job_context import make_context
 
 from pfcon.errors import Absent, Foreign
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.context import JobContext, request_id
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase
@@ -26,32 +26,32 @@ def compute(storebase: StoreBase) -> Iterator[Harness]:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path, compute: Harness) -> Parts:
-    return make_parts(storebase, tmp_path, compute.engine)
+def context(storebase: StoreBase, tmp_path: Path, compute: Harness) -> JobContext:
+    return make_context(storebase, tmp_path, compute.engine)
 
 
 def runs(compute: Harness, name: str) -> bool:
     return compute.engine.info(name).status is JobStatus.STARTED
 
 
-def recorded(parts: Parts, compute: Harness, spec: JobSpec, *, signed: bool) -> JobSpec:
+def recorded(context: JobContext, compute: Harness, spec: JobSpec, *, signed: bool) -> JobSpec:
     """A job that runs and has a record; without a signature, as earlier releases left it."""
-    found = parts.journal.claim(spec.jid, spec.kind, "digest")
+    found = context.journal.claim(spec.jid, spec.kind, "digest")
     assert isinstance(found, Claimed)
     request = request_id("digest", found.record.claim)
-    spec = replace(spec, request=parts.signer.sign(spec.name, request) if signed else request)
+    spec = replace(spec, request=context.signer.sign(spec.name, request) if signed else request)
     compute.engine.schedule(spec)
-    assert parts.journal.move(found.record, Phase.SCHEDULED, spec=spec.to_json(), status="started")
+    assert context.journal.move(found.record, Phase.SCHEDULED, spec=spec.to_json(), status="started")
     return spec
 
 
-def test_a_job_under_the_name_of_an_earlier_release_is_found_and_removed(parts: Parts, compute: Harness) -> None:
+def test_a_job_under_the_name_of_an_earlier_release_is_found_and_removed(context: JobContext, compute: Harness) -> None:
     spec = compute.shell("sleep 600")
     jid = JobId(f"{spec.jid}-copy")
-    spec = recorded(parts, compute, replace(spec, jid=jid, name=str(jid)), signed=False)
+    spec = recorded(context, compute, replace(spec, jid=jid, name=str(jid)), signed=False)
     assert spec.name != JobKind.PLUGIN.engine_name(jid)
     compute.names.append(spec.name)
-    service = JobService(parts)
+    service = JobService(context)
     assert service.status(jid, JobKind.PLUGIN)[0].status is JobStatus.STARTED
     service.remove(jid, JobKind.PLUGIN, with_data=True)
     with pytest.raises(Absent):
@@ -60,13 +60,13 @@ def test_a_job_under_the_name_of_an_earlier_release_is_found_and_removed(parts: 
 
 @pytest.mark.parametrize("kind", [JobKind.COPY, JobKind.UPLOAD, JobKind.DELETE])
 def test_a_plugin_whose_name_is_that_of_another_job_s_operation_is_not_touched(
-    parts: Parts, compute: Harness, kind: JobKind
+    context: JobContext, compute: Harness, kind: JobKind
 ) -> None:
     spec = compute.shell("sleep 600")
     jid = JobId(f"{spec.jid}-{kind}")
-    spec = recorded(parts, compute, replace(spec, jid=jid, name=str(jid)), signed=False)  # the name that both had
+    spec = recorded(context, compute, replace(spec, jid=jid, name=str(jid)), signed=False)  # the name that both had
     compute.names.append(spec.name)
-    service = JobService(parts)
+    service = JobService(context)
     for ask in (lambda: service.status(JobId(jid[: -len(kind) - 1]), kind), lambda: remove(service, jid, kind)):
         with pytest.raises(Absent) as gone:
             ask()
@@ -81,13 +81,13 @@ def remove(service: JobService, jid: str, kind: JobKind) -> None:
 
 @pytest.mark.parametrize("request_kept", ["", "digest.claim", f"{'a' * 64}.{'b' * 32}.{'c' * 40}"])
 def test_what_no_record_speaks_of_and_nobody_has_signed_is_not_answered_for(
-    parts: Parts, compute: Harness, request_kept: str
+    context: JobContext, compute: Harness, request_kept: str
 ) -> None:
     spec = compute.shell("sleep 600", request=request_kept)
     compute.engine.schedule(spec)
-    data = parts.storebase.job(spec.jid)
+    data = context.storebase.job(spec.jid)
     data.make()
-    service = JobService(parts)
+    service = JobService(context)
     with pytest.raises(Foreign, match="another pfcon service has a job"):
         service.status(spec.jid, JobKind.PLUGIN)
     with pytest.raises(Foreign, match="another pfcon service has a job"):
@@ -96,9 +96,9 @@ def test_what_no_record_speaks_of_and_nobody_has_signed_is_not_answered_for(
     assert runs(compute, spec.name)
 
 
-def test_a_job_that_was_this_one_s_is_gone_whoever_has_its_name_now(parts: Parts, compute: Harness) -> None:
-    spec = recorded(parts, compute, compute.shell("sleep 600"), signed=True)
-    service = JobService(parts)
+def test_a_job_that_was_this_one_s_is_gone_whoever_has_its_name_now(context: JobContext, compute: Harness) -> None:
+    spec = recorded(context, compute, compute.shell("sleep 600"), signed=True)
+    service = JobService(context)
     service.remove(spec.jid, JobKind.PLUGIN, with_data=False)
     compute.engine.schedule(replace(spec, request="another.one"))
     for ask in (service.status, partial(service.remove, with_data=True)):
@@ -108,21 +108,23 @@ def test_a_job_that_was_this_one_s_is_gone_whoever_has_its_name_now(parts: Parts
     assert runs(compute, spec.name)
 
 
-def test_a_job_whose_record_is_lost_is_known_by_its_signature(parts: Parts, compute: Harness) -> None:
+def test_a_job_whose_record_is_lost_is_known_by_its_signature(context: JobContext, compute: Harness) -> None:
     spec = compute.shell("sleep 600")
-    spec = replace(spec, request=parts.signer.sign(spec.name, "digest.claim"))
+    spec = replace(spec, request=context.signer.sign(spec.name, "digest.claim"))
     compute.engine.schedule(spec)
-    service = JobService(parts)
+    service = JobService(context)
     assert service.status(spec.jid, JobKind.PLUGIN)[0].status is JobStatus.STARTED
     service.remove(spec.jid, JobKind.PLUGIN, with_data=False)
     with pytest.raises(Absent):
         compute.engine.info(spec.name)
 
 
-def test_a_signed_label_that_was_copied_to_another_name_is_not_answered_for(parts: Parts, compute: Harness) -> None:
+def test_a_signed_label_that_was_copied_to_another_name_is_not_answered_for(
+    context: JobContext, compute: Harness
+) -> None:
     spec, other = compute.shell("sleep 600"), compute.shell("true")
-    spec = replace(spec, request=parts.signer.sign(other.name, "digest.claim"))
+    spec = replace(spec, request=context.signer.sign(other.name, "digest.claim"))
     compute.engine.schedule(spec)
     with pytest.raises(Foreign):
-        JobService(parts).status(spec.jid, JobKind.PLUGIN)
+        JobService(context).status(spec.jid, JobKind.PLUGIN)
     assert runs(compute, spec.name)

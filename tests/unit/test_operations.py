@@ -7,7 +7,7 @@ import pytest
 from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind
 from pfcon.operations import __main__ as operations
-from pfcon.operations.copy import read_order
+from pfcon.orders import read_copy_order
 from pfcon.paths import JobDir, StoreBase
 from pfcon.progress import Progress, read_progress, write_progress
 
@@ -42,7 +42,7 @@ def test_names_that_are_not_utf8_do_not_stop_a_report(job: JobDir) -> None:
 
 def test_a_copy_without_an_order_fails_and_says_so(job: JobDir, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(PfconError, match="order"):
-        read_order(job)
+        read_copy_order(job)
     assert operations.main(["copy", str(job.path)]) == 1
     assert "order can't be read" in capsys.readouterr().out
     found = read_progress(job, JobKind.COPY)

@@ -5,23 +5,19 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.settings import compute_settings
+from support.job_context import make_context
 
-from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources
 from pfcon.paths import StoreBase
-from pfcon.records import Journal, Phase
-from pfcon.records.schema import connect
-from pfcon.storage.settings import StorageSettings
-from pfcon.storage.storages import make_storage
+from pfcon.records import Phase
 from pfcon.testing.waiting import eventually
 
 A, B = JobId("job-a"), JobId("job-b")
@@ -73,24 +69,14 @@ def engine(storebase: StoreBase) -> Iterator[StubbornEngine]:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, engine: StubbornEngine, tmp_path: Path) -> Parts:
-    limits = UploadLimits(0, 0, 0, 0, 0, 0)
+def context(storebase: StoreBase, engine: StubbornEngine, tmp_path: Path) -> JobContext:
     (storebase.root / "home/u/in").mkdir(parents=True)
-    return Parts(
-        options=compute_settings(),
-        limits=limits,
-        storebase=storebase,
-        journal=Journal(lambda: connect(None, tmp_path)),
-        storage=make_storage(StorageSettings("filesystem", True, storebase.root, limits), storebase),
-        engine=engine,
-        operations=engine,
-        cancel_active=True,
-    )
+    return make_context(storebase, tmp_path, engine, "filesystem")
 
 
 @pytest.fixture
-def service(parts: Parts) -> JobService:
-    service = JobService(parts)
+def service(context: JobContext) -> JobService:
+    service = JobService(context)
     service.renew_lease()
     return service
 
@@ -122,26 +108,30 @@ def is_in_the_way(service: JobService) -> bool:
     return False
 
 
-def cancel(_: JobService, parts: Parts) -> None:
+def cancel(_: JobService, context: JobContext) -> None:
     """What a delete job does first to a job whose owner asks the engine."""
-    record = parts.journal.get(A, JobKind.PLUGIN)
+    record = context.journal.get(A, JobKind.PLUGIN)
     assert record is not None
-    assert Scheduler(parts, Remover(parts)).fail(record, "cancelled")
+    assert Scheduler(context, Remover(context)).fail(record, "cancelled")
 
 
-def delete(service: JobService, _: Parts) -> None:
+def delete(service: JobService, _: JobContext) -> None:
     service.remove(A, JobKind.PLUGIN, with_data=True)
 
 
 @pytest.mark.parametrize("end", [cancel, delete])
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_job_that_is_ended_while_the_engine_is_asked_is_in_the_way_until_it_is_taken_back(
-    service: JobService, parts: Parts, engine: StubbornEngine, end: Callable[[JobService, Parts], None], moment: str
+def test_a_job_that_is_ended_while_the_engine_is_asked_is_in_the_way_until_it_is_rolled_back(
+    service: JobService,
+    context: JobContext,
+    engine: StubbornEngine,
+    end: Callable[[JobService, JobContext], None],
+    moment: str,
 ) -> None:
     seen: list[bool] = []
 
     def meanwhile() -> None:
-        end(service, parts)
+        end(service, context)
         seen.append(is_in_the_way(service))
 
     setattr(engine, moment, meanwhile)
@@ -153,12 +143,12 @@ def test_a_job_that_is_ended_while_the_engine_is_asked_is_in_the_way_until_it_is
 
 
 def test_a_job_that_is_cancelled_while_its_image_is_fetched_is_in_the_way_until_then(
-    service: JobService, parts: Parts, engine: StubbornEngine
+    service: JobService, context: JobContext, engine: StubbornEngine
 ) -> None:
     seen: list[bool] = []
 
     def fetch() -> None:
-        cancel(service, parts)
+        cancel(service, context)
         seen.append(is_in_the_way(service))
 
     engine.image = fetch
@@ -214,22 +204,22 @@ def test_what_was_taken_by_an_engine_that_went_away_is_in_the_way_until_it_is_re
         engine.info(A)
 
 
-def test_a_job_whose_owner_died_before_it_took_it_back_is_removed_by_who_comes_next(
-    service: JobService, parts: Parts, engine: StubbornEngine
+def test_a_job_whose_owner_died_before_it_rolled_it_back_is_removed_by_who_comes_next(
+    service: JobService, context: JobContext, engine: StubbornEngine
 ) -> None:
     service.submit(request(A, OUT), None)
-    record = parts.journal.get(A, JobKind.PLUGIN)
+    record = context.journal.get(A, JobKind.PLUGIN)
     assert record is not None
-    assert parts.journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value, message="cancelled")
+    assert context.journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value, message="cancelled")
     assert not is_in_the_way(service)
     with pytest.raises(Absent):
         engine.info(A)
 
 
 def test_where_jobs_are_kept_one_that_was_told_to_stop_is_in_the_way_until_it_has(
-    service: JobService, parts: Parts, engine: StubbornEngine
+    service: JobService, context: JobContext, engine: StubbornEngine
 ) -> None:
-    keeping = JobService(replace(parts, options=replace(parts.options, remove_jobs=False)))
+    keeping = JobService(replace(context, options=replace(context.options, remove_jobs=False)))
     keeping.submit(request(A, OUT, "trap '' TERM; while :; do sleep 0.05; done"), None)
     keeping.remove(A, JobKind.PLUGIN, with_data=True)
     if not engine.info(A).status.final:

@@ -6,13 +6,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import sqlalchemy
-from support.parts import make_parts
+from support.job_context import make_context
 from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Refused, StorageFull
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.repetition import RUNS, run_again
 from pfcon.models import (
     CopyRequest,
@@ -58,15 +58,15 @@ def engine(storebase: StoreBase) -> Iterator[DeadlyEngine]:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path, engine: DeadlyEngine) -> Parts:
-    return make_parts(storebase, tmp_path, engine, "fslink")
+def context(storebase: StoreBase, tmp_path: Path, engine: DeadlyEngine) -> JobContext:
+    return make_context(storebase, tmp_path, engine, "fslink")
 
 
 @pytest.fixture
-def service(storebase: StoreBase, parts: Parts) -> JobService:
+def service(storebase: StoreBase, context: JobContext) -> JobService:
     (storebase.root / "home/in").mkdir(parents=True)
     (storebase.root / "home/in/a").write_text("alpha")
-    service = JobService(parts)
+    service = JobService(context)
     service.start()
     return service
 
@@ -84,8 +84,8 @@ def end_of(service: JobService, kind: JobKind) -> tuple[JobInfo, list[JobInfo]]:
     return told[-1], told[:-1]
 
 
-def record_of(parts: Parts, kind: JobKind) -> Record:
-    record = parts.journal.get(JID, kind)
+def record_of(context: JobContext, kind: JobKind) -> Record:
+    record = context.journal.get(JID, kind)
     assert record is not None
     return record
 
@@ -104,7 +104,7 @@ def test_an_operation_that_is_killed_runs_again_and_ends_well(service: JobServic
 
 
 def test_an_operation_that_is_killed_while_nobody_asks_runs_again(
-    service: JobService, engine: DeadlyEngine, parts: Parts
+    service: JobService, engine: DeadlyEngine, context: JobContext
 ) -> None:
     engine.times = 1
     service.submit_copy(REQUEST)
@@ -112,14 +112,14 @@ def test_an_operation_that_is_killed_while_nobody_asks_runs_again(
     def ended() -> bool:
         service.watch()
         service.recover()
-        return record_of(parts, COPY).phase is Phase.FINAL
+        return record_of(context, COPY).phase is Phase.FINAL
 
     assert eventually(ended)
-    assert (record_of(parts, COPY).status, engine.scheduled) == (JobStatus.SUCCEEDED, 2)
+    assert (record_of(context, COPY).status, engine.scheduled) == (JobStatus.SUCCEEDED, 2)
 
 
 def test_an_operation_that_is_always_killed_is_undefined_in_the_end_and_can_be_posted_again(
-    service: JobService, engine: DeadlyEngine, parts: Parts
+    service: JobService, engine: DeadlyEngine, context: JobContext
 ) -> None:
     engine.times = RUNS
     service.submit_copy(REQUEST)
@@ -129,7 +129,7 @@ def test_an_operation_that_is_always_killed_is_undefined_in_the_end_and_can_be_p
     assert "post it again" in end.message
     assert not any(info.status.final for info in before)
     assert engine.scheduled == RUNS
-    assert record_of(parts, COPY).phase is Phase.FINAL
+    assert record_of(context, COPY).phase is Phase.FINAL
     service.submit_copy(REQUEST)
     assert end_of(service, COPY)[0].message == "copied 1 files, 5 bytes"
     assert engine.scheduled == RUNS + 1
@@ -166,19 +166,19 @@ def test_what_is_told_of_an_earlier_deletion_is_no_reason_of_the_next_one(
 
 
 def test_an_operation_that_somebody_removes_from_the_engine_runs_again(
-    service: JobService, engine: DeadlyEngine, parts: Parts
+    service: JobService, engine: DeadlyEngine, context: JobContext
 ) -> None:
     engine.script, engine.times = "sleep 600", 1
     service.submit_copy(REQUEST)
     engine.remove(COPY.engine_name(JID))
     assert service.status(JID, COPY)[0].status is not JobStatus.FAILED
-    with parts.journal._database.begin() as connection:  # as if the engine had had it for long
+    with context.journal._database.begin() as connection:  # as if the engine had had it for long
         connection.execute(sqlalchemy.update(jobs).values(changed_at=jobs.c.changed_at - 60))
     assert end_of(service, COPY)[0].status is JobStatus.SUCCEEDED
 
 
-def test_a_plugin_job_is_never_run_twice(service: JobService, engine: DeadlyEngine, parts: Parts) -> None:
-    zips = JobService(replace(parts, storage=make_parts(parts.storebase, Path("/"), engine).storage))
+def test_a_plugin_job_is_never_run_twice(service: JobService, engine: DeadlyEngine, context: JobContext) -> None:
+    zips = JobService(replace(context, storage=make_context(context.storebase, Path("/"), engine).storage))
     upload = spooled(good_zip({"a": b"b"}))
     request = JobRequest(JID, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(KILLED,))
     with upload.file:
@@ -200,10 +200,10 @@ class FullJournal(Journal):
 
 
 def test_an_interrupted_operation_waits_for_room_to_be_run_again(
-    parts: Parts, tmp_path: Path, storebase: StoreBase, engine: DeadlyEngine
+    context: JobContext, tmp_path: Path, storebase: StoreBase, engine: DeadlyEngine
 ) -> None:
-    journal = FullJournal(parts.journal._connect)
-    service = JobService(replace(parts, journal=journal))
+    journal = FullJournal(context.journal._connect)
+    service = JobService(replace(context, journal=journal))
     service.start()
     storebase.job(JID).make()
     journal.full, engine.times = True, 1
@@ -218,17 +218,17 @@ def test_an_interrupted_operation_waits_for_room_to_be_run_again(
 
 
 def test_of_two_who_see_an_interruption_one_runs_the_operation_again(
-    service: JobService, engine: DeadlyEngine, parts: Parts
+    service: JobService, engine: DeadlyEngine, context: JobContext
 ) -> None:
     engine.times = 1
     service.submit_copy(REQUEST)
     assert eventually(lambda: engine.info(COPY.engine_name(JID)).status.final)
-    seen = record_of(parts, COPY)
+    seen = record_of(context, COPY)
     info = replace(engine.info(seen.name), message="killed")
     assert seen.spec is not None
     for _ in range(2):
-        assert not run_again(parts, seen, seen.spec, info, "").status.final
-    again = record_of(parts, COPY).spec
+        assert not run_again(context, seen, seen.spec, info, "").status.final
+    again = record_of(context, COPY).spec
     assert again is not None
     assert again.attempt == 2
     assert end_of(service, COPY)[0].status is JobStatus.SUCCEEDED
@@ -236,16 +236,16 @@ def test_of_two_who_see_an_interruption_one_runs_the_operation_again(
 
 
 def test_an_interrupted_operation_that_is_deleted_does_not_run_again(
-    service: JobService, engine: DeadlyEngine, parts: Parts
+    service: JobService, engine: DeadlyEngine, context: JobContext
 ) -> None:
     engine.times = 1
     service.submit_copy(REQUEST)
     assert eventually(lambda: "run again" in service.status(JID, COPY)[0].message)
-    assert record_of(parts, COPY).interrupted
+    assert record_of(context, COPY).interrupted
     service.remove(JID, COPY, with_data=False)
     service.recover()
     assert engine.scheduled <= 2  # the removal may have begun it, to end it
-    assert record_of(parts, COPY).phase is Phase.REMOVED
+    assert record_of(context, COPY).phase is Phase.REMOVED
     assert service.submit_delete(JID, Resources()).status is not JobStatus.FAILED
     assert end_of(service, DELETE)[0].status is JobStatus.SUCCEEDED
 

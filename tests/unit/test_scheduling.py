@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from support.compute import make_harness
-from support.parts import make_parts
+from support.job_context import make_context
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
@@ -39,33 +39,33 @@ def compute(storebase: StoreBase) -> Harness:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path) -> Parts:
+def context(storebase: StoreBase, tmp_path: Path) -> JobContext:
     """Those of a service process, with an engine that a test can keep waiting."""
-    return make_parts(storebase, tmp_path, SlowEngine(storebase, stop_grace=2))
+    return make_context(storebase, tmp_path, SlowEngine(storebase, stop_grace=2))
 
 
-def claimed(parts: Parts, spec: JobSpec) -> tuple[Record, JobSpec]:
+def claimed(context: JobContext, spec: JobSpec) -> tuple[Record, JobSpec]:
     """A job that is to be scheduled, as its POST leaves it."""
-    found = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    found = context.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
     assert isinstance(found, Claimed)
     spec = replace(spec, request=request_id("digest", found.record.claim))
-    assert parts.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
+    assert context.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
     return replace(found.record, phase=Phase.SCHEDULING, spec_json=spec.to_json()), spec
 
 
-def test_who_is_late_leaves_a_job_to_the_process_that_has_taken_it_over(parts: Parts, compute: Harness) -> None:
-    scheduler = Scheduler(parts, Remover(parts))
-    record, spec = claimed(parts, compute.shell('until test -e "$1/go"; do sleep 0.05; done'))
+def test_who_is_late_leaves_a_job_to_the_process_that_has_taken_it_over(context: JobContext, compute: Harness) -> None:
+    scheduler = Scheduler(context, Remover(context))
+    record, spec = claimed(context, compute.shell('until test -e "$1/go"; do sleep 0.05; done'))
 
     def take_over() -> None:
-        mine = parts.journal.take_over(record, "new")
+        mine = context.journal.take_over(record, "new")
         assert mine is not None
         scheduler.schedule(mine, spec)
 
-    assert isinstance(parts.engine, SlowEngine)
-    parts.engine.meanwhile = take_over
+    assert isinstance(context.engine, SlowEngine)
+    context.engine.meanwhile = take_over
     scheduler.schedule(record, spec)
-    current = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    current = context.journal.get(spec.jid, JobKind.PLUGIN)
     assert current is not None
     assert current.phase is Phase.SCHEDULED
     compute.outgoing(spec).joinpath("go").touch()
@@ -74,39 +74,43 @@ def test_who_is_late_leaves_a_job_to_the_process_that_has_taken_it_over(parts: P
 
 
 @pytest.mark.parametrize("ended", ["deleted", "cancelled"])
-def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(parts: Parts, compute: Harness, ended: str) -> None:
-    scheduler = Scheduler(parts, Remover(parts))
-    record, spec = claimed(parts, compute.shell("sleep 600"))
+def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(
+    context: JobContext, compute: Harness, ended: str
+) -> None:
+    scheduler = Scheduler(context, Remover(context))
+    record, spec = claimed(context, compute.shell("sleep 600"))
 
     def end() -> None:
         if ended == "deleted":
-            assert parts.journal.move(record, Phase.REMOVING)
-            assert parts.journal.move(record, Phase.REMOVED, spec="")
+            assert context.journal.move(record, Phase.REMOVING)
+            assert context.journal.move(record, Phase.REMOVED, spec="")
         else:
             assert scheduler.fail(record, "cancelled")
 
-    assert isinstance(parts.engine, SlowEngine)
-    parts.engine.meanwhile = end
+    assert isinstance(context.engine, SlowEngine)
+    context.engine.meanwhile = end
     scheduler.schedule(record, spec)
     with pytest.raises(Absent):
         compute.engine.info(spec.name)
 
 
-def test_a_job_that_the_engine_may_have_is_not_taken_back_and_not_begun_twice(parts: Parts, compute: Harness) -> None:
-    scheduler = Scheduler(parts, Remover(parts))
-    record, spec = claimed(parts, compute.shell('echo ran >> "$1/ran"'))
+def test_a_job_that_the_engine_may_have_is_neither_rolled_back_nor_begun_twice(
+    context: JobContext, compute: Harness
+) -> None:
+    scheduler = Scheduler(context, Remover(context))
+    record, spec = claimed(context, compute.shell('echo ran >> "$1/ran"'))
 
     def fall_silent() -> None:
         raise MaybeCreated("no answer; the job may have been created")
 
-    assert isinstance(parts.engine, SlowEngine)
-    parts.engine.meanwhile = fall_silent
+    assert isinstance(context.engine, SlowEngine)
+    context.engine.meanwhile = fall_silent
     info = scheduler.schedule(record, spec)
     assert (info.status, info.message) == (
         JobStatus.NOT_STARTED,
         "no answer; the job may have been created; asking again",
     )
-    current = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    current = context.journal.get(spec.jid, JobKind.PLUGIN)
     assert current is not None
     assert (current.phase, current.message) == (Phase.SCHEDULING, info.message)
     scheduler.schedule(record, spec)  # as recovery does
@@ -116,10 +120,10 @@ def test_a_job_that_the_engine_may_have_is_not_taken_back_and_not_begun_twice(pa
 
 
 def test_a_job_that_the_engine_has_just_taken_is_not_ended_as_one_that_it_does_not_have(
-    parts: Parts, compute: Harness
+    context: JobContext, compute: Harness
 ) -> None:
-    scheduler = Scheduler(parts, Remover(parts))
-    record, spec = claimed(parts, compute.shell("true"))
+    scheduler = Scheduler(context, Remover(context))
+    record, spec = claimed(context, compute.shell("true"))
     scheduler.schedule(record, spec)
     assert not scheduler.fail(record, "cancelled")
     compute.wait(spec.name)

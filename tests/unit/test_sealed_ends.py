@@ -5,13 +5,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.compute import make_harness
-from support.parts import make_parts
+from support.job_context import make_context
 
-from pfcon.files.privileges import PrivilegesLeftError
+from pfcon.files.privileges import NotSealedError
 from pfcon.files.removal import NotRemovedError
 from pfcon.files.unreadable import Unreadable, is_told
-from pfcon.jobs import conclusion
-from pfcon.jobs.parts import Parts, request_id
+from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import OUTGOING, JobInfo, JobKind, JobSpec, JobStatus, Mount
@@ -31,35 +30,37 @@ def compute(storebase: StoreBase) -> Harness:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path, compute: Harness) -> Parts:
-    return make_parts(storebase, tmp_path, compute.engine, "filesystem")
+def context(storebase: StoreBase, tmp_path: Path, compute: Harness) -> JobContext:
+    return make_context(storebase, tmp_path, compute.engine, "filesystem")
 
 
-def running(parts: Parts, compute: Harness) -> tuple[Record, JobSpec, Path]:
+def running(context: JobContext, compute: Harness) -> tuple[Record, JobSpec, Path]:
     """A job that writes to users' data, and goes on."""
     place = compute.storebase.root / OUTPUT
     place.mkdir(parents=True)
     spec = compute.shell(LEAVE, mounts=(Mount(OUTPUT, OUTGOING, read_only=False),))
-    found = parts.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
+    found = context.journal.claim(spec.jid, JobKind.PLUGIN, "digest")
     assert isinstance(found, Claimed)
     spec = replace(spec, request=request_id("digest", found.record.claim))
-    assert parts.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
-    Scheduler(parts, Remover(parts)).schedule(found.record, spec)
+    assert context.journal.move(found.record, Phase.SCHEDULING, spec=spec.to_json())
+    Scheduler(context, Remover(context)).schedule(found.record, spec)
     assert eventually((place / "ready").exists)
-    record = parts.journal.get(spec.jid, JobKind.PLUGIN)
+    record = context.journal.get(spec.jid, JobKind.PLUGIN)
     assert record
     return record, spec, place
 
 
 @pytest.mark.parametrize("end", ["removed", "cancelled"])
-def test_a_job_that_somebody_ends_leaves_no_privileges_and_no_links(parts: Parts, compute: Harness, end: str) -> None:
-    record, spec, place = running(parts, compute)
+def test_a_job_that_somebody_ends_leaves_no_privileges_and_no_links(
+    context: JobContext, compute: Harness, end: str
+) -> None:
+    record, spec, place = running(context, compute)
     if end == "removed":
-        assert Remover(parts).remove(record, with_data=True)
+        assert Remover(context).remove(record, with_data=True)
     else:
         compute.engine.cancel(spec.name)
         compute.wait(spec.name)
-        Scheduler(parts, Remover(parts)).look(record)
+        Scheduler(context, Remover(context)).look(record)
     assert (place / "su").stat().st_mode & 0o7777 == 0o755
     assert not (place / "a.chrislink").exists()
     compute.close()
@@ -77,15 +78,15 @@ class Stubborn(FilesystemStorage):
 
 
 @pytest.mark.parametrize(
-    "fault", [PrivilegesLeftError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
+    "fault", [NotSealedError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
 )
-def test_what_stays_is_a_note_of_the_job(parts: Parts, compute: Harness, fault: Exception) -> None:
-    record, spec, _ = running(parts, compute)
+def test_what_stays_is_a_note_of_the_job(context: JobContext, compute: Harness, fault: Exception) -> None:
+    record, spec, _ = running(context, compute)
     storage = Stubborn(compute.storebase)
     storage.fault = fault
-    parts = replace(parts, storage=storage)
+    context = replace(context, storage=storage)
     info = JobInfo(spec.name, JobStatus.SUCCEEDED)
-    end = conclusion.conclude(parts, replace(record, notes=("an earlier one",)), spec, info)
+    end = context.kinds[record.kind].conclude(context, replace(record, notes=("an earlier one",)), spec, info)
     unreadable, earlier, told = str(end.values["notes"]).splitlines()
     assert (earlier, end.info) == ("an earlier one", info)
     assert is_told(unreadable)

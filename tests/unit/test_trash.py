@@ -20,9 +20,9 @@ def test_what_stays_in_the_trash_is_removed_later(storebase: StoreBase) -> None:
     held.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "none", held], check=False).returncode:
         pytest.skip("needs the right to mount a file system")
-    assert trash.discard(job)
+    assert trash.delete_data(job)
     (waiting,) = storebase.trash.iterdir()
-    assert eventually(lambda: waiting in trash._STAYS)
+    assert eventually(lambda: waiting in trash._UNDELETED)
     subprocess.run(["umount", Path(waiting, "held")], check=True)
     trash.retry()
-    assert eventually(lambda: not list(storebase.trash.iterdir()) and waiting not in trash._STAYS)
+    assert eventually(lambda: not list(storebase.trash.iterdir()) and waiting not in trash._UNDELETED)

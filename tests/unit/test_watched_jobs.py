@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from support.parts import make_parts
+from support.job_context import make_context
 from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.jobs import JobService
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, Phase
@@ -41,13 +41,13 @@ def engine(storebase: StoreBase) -> Iterator[HesitantEngine]:
 
 
 @pytest.fixture
-def parts(storebase: StoreBase, tmp_path: Path, engine: HesitantEngine) -> Parts:
-    return make_parts(storebase, tmp_path, engine)
+def context(storebase: StoreBase, tmp_path: Path, engine: HesitantEngine) -> JobContext:
+    return make_context(storebase, tmp_path, engine)
 
 
 @pytest.fixture
-def service(parts: Parts) -> JobService:
-    service = JobService(parts)
+def service(context: JobContext) -> JobService:
+    service = JobService(context)
     service.start()
     return service
 
@@ -59,36 +59,36 @@ def posted(service: JobService, script: str) -> None:
         service.submit(request, upload)
 
 
-def phase(parts: Parts) -> Phase:
-    record = parts.journal.get(JID, PLUGIN)
+def phase(context: JobContext) -> Phase:
+    record = context.journal.get(JID, PLUGIN)
     assert record is not None
     return record.phase
 
 
-def after_the_grace(parts: Parts) -> None:
+def after_the_grace(context: JobContext) -> None:
     """As if the engine had had the job for long."""
-    with parts.journal._database.begin() as connection:
+    with context.journal._database.begin() as connection:
         connection.execute(sqlalchemy.update(jobs).values(changed_at=jobs.c.changed_at - 60))
 
 
 def test_an_end_is_recorded_that_nobody_asks_for_and_the_engine_forgets(
-    service: JobService, parts: Parts, engine: HesitantEngine
+    service: JobService, context: JobContext, engine: HesitantEngine
 ) -> None:
     posted(service, "echo done")
-    assert eventually(lambda: (service.watch(), phase(parts))[1] is Phase.FINAL)
+    assert eventually(lambda: (service.watch(), phase(context))[1] is Phase.FINAL)
     engine.remove(JID)
     info, logs = service.status(JID, PLUGIN)
     assert (info.status, logs) == (JobStatus.SUCCEEDED, "done\n")
 
 
 def test_a_job_that_was_removed_outside_keeps_the_log_that_was_served(
-    service: JobService, parts: Parts, engine: HesitantEngine
+    service: JobService, context: JobContext, engine: HesitantEngine
 ) -> None:
     posted(service, "echo begun; exec sleep 600")
     assert eventually(lambda: service.status(JID, PLUGIN)[1] == "begun\n")
     engine.remove(JID)
     assert service.status(JID, PLUGIN)[1] == "begun\n"
-    after_the_grace(parts)
+    after_the_grace(context)
     for _ in range(2):
         info, logs = service.status(JID, PLUGIN)
         assert (info.status, logs) == (JobStatus.FAILED, "begun\n")
@@ -96,7 +96,7 @@ def test_a_job_that_was_removed_outside_keeps_the_log_that_was_served(
 
 
 def test_a_job_that_has_started_is_never_told_as_not_started(
-    service: JobService, parts: Parts, engine: HesitantEngine
+    service: JobService, context: JobContext, engine: HesitantEngine
 ) -> None:
     engine.hesitates = True
     posted(service, "exec sleep 600")
@@ -104,17 +104,17 @@ def test_a_job_that_has_started_is_never_told_as_not_started(
     engine.hesitates = False
     assert service.status(JID, PLUGIN)[0].status is JobStatus.STARTED
     engine.hesitates = True
-    other = JobService(replace(parts, journal=Journal(lambda: parts.journal._database)))  # another process
+    other = JobService(replace(context, journal=Journal(lambda: context.journal._database)))  # another process
     assert [asked.status(JID, PLUGIN)[0].status for asked in (service, other)] == [JobStatus.STARTED] * 2
 
 
-def test_processes_share_the_jobs_that_they_look_at(service: JobService, parts: Parts) -> None:
+def test_processes_share_the_jobs_that_they_look_at(service: JobService, context: JobContext) -> None:
     posted(service, "exec sleep 600")
-    others = [Journal(lambda: parts.journal._database) for _ in range(3)]
+    others = [Journal(lambda: context.journal._database) for _ in range(3)]
     for other in others:
         other.renew_lease()
-    shares = [journal.scheduled() for journal in (parts.journal, *others)]
+    shares = [journal.scheduled() for journal in (context.journal, *others)]
     assert sorted(len(share) for share in shares) == [0, 0, 0, 1]
     for other in others:
         other.end_lease()
-    assert parts.journal.scheduled() == [(JID, PLUGIN)]
+    assert context.journal.scheduled() == [(JID, PLUGIN)]

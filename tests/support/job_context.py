@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds import KINDS
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
@@ -16,13 +17,14 @@ from .settings import compute_settings
 LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 
 
-def make_parts(storebase: StoreBase, database: Path, engine: ComputeEngine, storage: str = "zipfile") -> Parts:
+def make_context(storebase: StoreBase, database: Path, engine: ComputeEngine, storage: str = "zipfile") -> JobContext:
     """Those of a service process. database: a directory."""
     innetwork = storage != "zipfile"
-    return Parts(
+    return JobContext(
         options=compute_settings(),
         limits=LIMITS,
         storebase=storebase,
+        kinds=KINDS,
         journal=Journal(lambda: connect(None, database)),
         storage=make_storage(StorageSettings(storage, innetwork, storebase.root, LIMITS), storebase),
         engine=engine,

@@ -1,4 +1,4 @@
-"""From a client's request for a plugin job to a job on the engine."""
+"""Plugin jobs: from a client's request to a job on the engine, and what it leaves among users' data."""
 
 import hashlib
 import json
@@ -8,17 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pfcon.command import plugin_argv
-from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, Refused
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, PfconError, Refused
+from pfcon.files.removal import NotRemovedError
+from pfcon.files.unreadable import Unreadable
 from pfcon.jobs.claiming import Claimer
-from pfcon.jobs.copies import Copies
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds.base import Conclusion, Kind
+from pfcon.jobs.kinds.copy import CopySubmitter
+from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request
-from pfcon.jobs.parts import Parts
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.jobs.trash import discard
-from pfcon.jobs.uploads import Uploads
-from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, Resources, User
+from pfcon.jobs.trash import delete_data
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, Resources, User
 from pfcon.records import Claimed, Phase, Record, new_claim
 from pfcon.storage.base import Staged, StagingPlan, Upload
 
@@ -35,21 +39,64 @@ class Submission:
     staged_at: datetime
 
 
-class Submitter:
+class PluginKind(Kind):
+    """Plugin jobs: they run a user's program, on that user's data."""
+
+    job_kind = JobKind.PLUGIN
+    notes_in_log = True
+
+    def engine(self, context: JobContext) -> ComputeEngine:
+        """The engine that is configured for plugins."""
+        return context.engine
+
+    def end_staging(self, context: JobContext, record: Record) -> JobStatus:
+        """Delete what was staged: its inputs came with the request, which only the client can send again."""
+        if record.with_data:
+            delete_data(context.storebase.job(record.jid))
+        return JobStatus.FAILED
+
+    def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
+        """The end that its engine reports; notes say which outputs can't be read or could not be sealed."""
+        unreadable = Unreadable()
+        fault = seal_outputs(context, record.jid, spec, unreadable)
+        first = [unreadable.told()] if unreadable.count else []  # a message has room for few notes
+        last = [fault] if fault else []
+        return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
+
+    def after_removal(self, context: JobContext, jid: JobId, spec: JobSpec) -> None:
+        """Seal its outputs."""
+        seal_outputs(context, jid, spec)
+
+
+def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, unreadable: Unreadable | None = None) -> str:
+    """Delete from a job's outputs what it must not leave there. Idempotent.
+
+    Returns what could not be deleted, as one line; an empty text when nothing is left. unreadable: collects the outputs
+    that can't be read.
+    """
+    try:
+        context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, unreadable)
+    except (PfconError, OSError, NotRemovedError) as error:
+        log.warning("job %s: what it must not leave among its outputs stays: %s", jid, error)
+        return " ".join(f"what a job must not leave stays among the outputs: {error}".splitlines())
+    return ""
+
+
+class PluginSubmitter:
     """Claims a plugin job, stages its inputs or finds them staged, and schedules it."""
 
     def __init__(
         self,
-        parts: Parts,
+        context: JobContext,
         scheduler: Scheduler,
         remover: Remover,
         claimer: Claimer,
         *,
-        copies: Copies,
-        uploads: Uploads,
+        copies: CopySubmitter,
+        uploads: UploadSubmitter,
     ) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
         self._claimer = claimer
@@ -63,22 +110,22 @@ class Submitter:
         ended and could change the way to this one's directories, or this one to its) or Unreachable. Then no job was
         scheduled and nothing is left of what was staged.
         """
-        plan = self._parts.storage.plan(request, upload)
+        plan = self._context.storage.plan(request, upload)
         digest = request_digest(request, plan.digest)
-        taken = self._parts.storebase.job(request.jid).is_taken()
-        places = places_of(self._parts, request)
+        taken = self._context.storebase.job(request.jid).is_taken()
+        places = places_of(self._context, request)
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, with_data=not taken) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.present(claimed))
             record = claimed.record
             try:
-                self._make_way(claimed)
+                self._remove_earlier(claimed)
                 if taken and not self._journal.move(record, Phase.STAGING, still=True, with_data=True):
                     raise _deleted(request.jid)
-            except BaseException:  # what is in the way stays
-                self._remover.give_up(record)
+            except BaseException:  # the other job stays
+                self._remover.release(record)
                 raise
-            with self._remover.aborting(record, with_data=True):
+            with self._remover.rolling_back(record, with_data=True):
                 user = self._choose_user()
                 staged = self._stage(record, request, plan, user)
                 spec = self._spec(record.jid, request, user, self._signed(request.jid, digest, record.claim))
@@ -97,19 +144,19 @@ class Submitter:
             copied = self._copies.require_done(request.jid, copied)
             self._uploads.require_none_active(request.jid)
         user = self._choose_user()
-        claim, places = new_claim(), places_of(self._parts, request)
+        claim, places = new_claim(), places_of(self._context, request)
         values: dict[str, Any] = {"claim": claim, "with_data": False}
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.present(claimed))
-            with self._remover.aborting(claimed.record, with_data=False):
+            with self._remover.rolling_back(claimed.record, with_data=False):
                 copied = self._copies.require_done(request.jid, copied)
                 self._make_outputs(request, user)
                 spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
                 return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
-        spec = self._parts.environments.keep(spec, record.claim)  # swept once no record names it
+        spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,
@@ -126,58 +173,58 @@ class Submitter:
         )
         return self._submission(ready, self._scheduler.schedule(ready, spec))
 
-    def _make_way(self, claimed: Claimed) -> None:
+    def _remove_earlier(self, claimed: Claimed) -> None:
         """Remove what an earlier job of that jid left on the engine and in storeBase.
 
-        Raises Conflict, and removes nothing, where another job is in the way of this one.
+        Raises Conflict, and removes nothing, where the engine has another job of that name.
         """
-        job = self._parts.storebase.job(claimed.record.jid)
+        job = self._context.storebase.job(claimed.record.jid)
         if claimed.previous is None and not job.is_taken():
             return
         name = claimed.record.name
-        mine = any_of_ours(self._parts, name, claimed.previous)
+        mine = any_of_ours(self._context, name, claimed.previous)
         try:
-            found = self._parts.engine_of(JobKind.PLUGIN).info(name, mine)
+            found = self._context.engine_of(JobKind.PLUGIN).info(name, mine)
         except Foreign as foreign:
-            raise Conflict(str(in_the_way(self._parts, name, foreign))) from None
+            raise Conflict(str(in_the_way(self._context, name, foreign))) from None
         except Absent:
             if claimed.previous is None:
                 log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
         else:
             if claimed.previous is None and not found.status.final:
                 raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")
-        self._remover.clear(claimed)
-        discard(job)
+        self._remover.remove_earlier(claimed)
+        delete_data(job)
 
     def _stage(self, record: Record, request: JobRequest, plan: StagingPlan, user: User | None) -> Staged:
-        job = self._parts.storebase.job(request.jid)
+        job = self._context.storebase.job(request.jid)
         try:
             staged = plan.stage(job, self._scheduler.reporter(record))
             self._make_outputs(request, user)
         except FileNotFoundError as error:
             raise _deleted(request.jid) from error
         except Refused as error:
-            if not self._parts.storage.staging_fault:
+            if not self._context.storage.staging_fault:
                 raise
-            raise InvalidFields({"input_dirs": f"{self._parts.storage.staging_fault}: {error}"}) from error
+            raise InvalidFields({"input_dirs": f"{self._context.storage.staging_fault}: {error}"}) from error
         for note in staged.notes:
             log.info("job %s: %s", request.jid, note)
         return staged
 
     def _make_outputs(self, request: JobRequest, user: User | None) -> None:
-        job = self._parts.storebase.job(request.jid)
-        self._parts.storage.make_outputs(job, request, user)
-        if self._parts.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
+        job = self._context.storebase.job(request.jid)
+        self._context.storage.make_outputs(job, request, user)
+        if self._context.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
             job.let_pass(user)
 
     def _signed(self, jid: JobId, digest: str, claim: str) -> str:
-        return signed_request(self._parts, JobKind.PLUGIN.engine_name(jid), digest, claim)
+        return signed_request(self._context, JobKind.PLUGIN.engine_name(jid), digest, claim)
 
     def _choose_user(self) -> User | None:
-        return self._parts.options.user.choose() if self._parts.options.user else None
+        return self._context.options.user.choose() if self._context.options.user else None
 
     def _spec(self, jid: JobId, request: JobRequest, user: User | None, request_key: str) -> JobSpec:
-        options = self._parts.options
+        options = self._context.options
         limited = not options.ignore_limits
         return JobSpec(
             name=JobKind.PLUGIN.engine_name(jid),
@@ -186,7 +233,7 @@ class Submitter:
             image=request.image,
             argv=plugin_argv(request),
             env=(*request.env, *((("HOME", "/tmp"),) if options.home_workaround else ())),  # noqa: S108 - the contract's
-            mounts=self._parts.storage.mounts(self._parts.storebase.job(jid), request),
+            mounts=self._context.storage.mounts(self._context.storebase.job(jid), request),
             resources=Resources(
                 cpu=request.cpu_limit if limited else None,
                 memory=request.memory_limit if limited else None,
@@ -198,11 +245,11 @@ class Submitter:
             user=user,
             labels=options.labels,
             request=request_key,
-            service=self._parts.signer.service_id(),
+            service=self._context.signer.service_id(),
         )
 
     def _submission(self, record: Record, info: JobInfo) -> Submission:
-        path = str(self._parts.storebase.job(record.jid).incoming)
+        path = str(self._context.storebase.job(record.jid).incoming)
         return Submission(info, record.nfiles, path, datetime.fromtimestamp(record.changed_at, UTC))
 
 
@@ -211,7 +258,7 @@ def request_digest(request: JobRequest, inputs: str) -> str:
 
     Values of the environment are left out: a client that repeats its request may send a fresh user token.
     """
-    parts = [
+    fields = [
         request.image,
         request.entrypoint,
         request.args,
@@ -223,7 +270,7 @@ def request_digest(request: JobRequest, inputs: str) -> str:
         str(request.output_dir or ""),
         inputs,
     ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def _lines(notes: tuple[str, ...]) -> list[str]:

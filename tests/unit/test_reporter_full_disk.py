@@ -8,7 +8,7 @@ import pytest
 from support.small_disk import SmallDisk, small_disk
 
 from pfcon.models import JobId, JobKind
-from pfcon.operations.teller import Teller
+from pfcon.operations.reporter import Reporter
 from pfcon.paths import JobDir, StoreBase
 from pfcon.progress import Progress, read_progress, write_progress
 
@@ -31,18 +31,18 @@ def job(disk: SmallDisk) -> JobDir:
 
 
 def test_an_end_that_can_not_be_written_down_is_a_good_end(job: JobDir) -> None:
-    Teller(job, JobKind.UPLOAD, patience=0).done(LONG, 10)
+    Reporter(job, JobKind.UPLOAD, patience=0).done(LONG, 10)
     assert read_progress(job, JobKind.UPLOAD) is None
 
 
 def test_what_an_operation_says_last_waits_for_room(disk: SmallDisk, job: JobDir) -> None:
     room = threading.Timer(1, disk.empty)
     room.start()
-    Teller(job, JobKind.UPLOAD, patience=120).failed(LONG)
+    Reporter(job, JobKind.UPLOAD, patience=120).failed(LONG)
     room.join()
     assert read_progress(job, JobKind.UPLOAD) == Progress(LONG, failed=True)
 
 
 def test_a_reason_that_can_not_be_written_down_is_in_the_log(job: JobDir, capsys: pytest.CaptureFixture[str]) -> None:
-    Teller(job, JobKind.UPLOAD, patience=0).failed(LONG)
+    Reporter(job, JobKind.UPLOAD, patience=0).failed(LONG)
     assert LONG in capsys.readouterr().out

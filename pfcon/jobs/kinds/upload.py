@@ -4,46 +4,58 @@ import hashlib
 
 from pfcon.errors import Conflict
 from pfcon.jobs.claiming import Claimer
-from pfcon.jobs.operations import write_upload_order
-from pfcon.jobs.parts import Parts
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds.operation import Operation
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
+from pfcon.orders import UploadOrder, write_order
 from pfcon.records import Phase, Record
 
 UPLOAD_SKIPPED = "uploadSkipped"
 _HALF = 32  # hex digits: a request is named by where outputs go, and by the plugin job whose they are
 
 
-class Uploads:
+class UploadKind(Operation):
+    """Upload jobs."""
+
+    job_kind = JobKind.UPLOAD
+
+
+class UploadSubmitter:
     """Claims and schedules upload jobs, for the storages that want them."""
 
-    def __init__(self, parts: Parts, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
-        self._parts = parts
-        self._journal = parts.journal
+    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
+        self._context = context
+        self._journal = context.journal
         self._scheduler = scheduler
         self._remover = remover
         self._claimer = claimer
 
     def submit(self, request: UploadRequest) -> JobInfo:
-        """Start uploading, unless that goes on or is done. Raises Conflict, Unreachable."""
-        if not self._parts.storage.requires_upload_job:
+        """Start uploading, unless the same upload is in progress or done. Raises Conflict, Unreachable."""
+        if not self._context.storage.requires_upload_job:
             return self._claimer.skip(request.jid, JobKind.UPLOAD, UPLOAD_SKIPPED).info
         plugin = self.require_ended(request.jid, self._journal.get(request.jid, JobKind.PLUGIN))
-        if not self._parts.storebase.job(request.jid).has_outputs():
-            raise _gone(request.jid)
+        if not self._context.storebase.job(request.jid).has_outputs():
+            raise _no_outputs(request.jid)
         digest = upload_digest(request, plugin)
-        self._forget_earlier(request.jid, digest)
+        self._delete_earlier_record(request.jid, digest)
         with self._claimer.claimed_operation(request, JobKind.UPLOAD, digest, "about to upload the outputs") as claimed:
             if isinstance(claimed, Record):
                 return self._scheduler.present(claimed)
             try:
-                with self._remover.aborting(claimed.record, with_data=False):  # a later try goes on with what is there
-                    self._remover.clear(claimed)
-                    write_upload_order(self._parts, self._parts.storebase.job(request.jid), request)
+                with self._remover.rolling_back(claimed.record, with_data=False):  # a later try continues the upload
+                    self._remover.remove_earlier(claimed)
+                    self._write_order(request)
                     return self._scheduler.begin(claimed.record)
             except FileNotFoundError:
-                raise _gone(request.jid) from None
+                raise _no_outputs(request.jid) from None
+
+    def _write_order(self, request: UploadRequest) -> None:
+        storage = self._context.storage
+        order = UploadOrder(storage.name, storage.creates, str(request.job_output_path))
+        write_order(self._context.storebase.job(request.jid), order)
 
     def require_ended(self, jid: JobId, plugin: Record | None) -> Record:
         """The record of a plugin job that has ended, well or not. Raises Conflict with the reason, Unreachable."""
@@ -64,13 +76,13 @@ class Uploads:
                 f"the outputs of an earlier plugin job {jid} are being uploaded; delete that upload job first"
             )
 
-    def _forget_earlier(self, jid: JobId, digest: str) -> None:
-        """An upload that has ended says nothing of the outputs of a plugin job that was posted anew."""
+    def _delete_earlier_record(self, jid: JobId, digest: str) -> None:
+        """Delete the record of an upload that has ended, where its outputs were those of an earlier plugin job."""
         record = self._journal.get(jid, JobKind.UPLOAD)
         if record is None or record.request[_HALF:] == digest[_HALF:]:
             return
         if self._scheduler.present(record).status.final:
-            self._remover.forget(record)
+            self._remover.delete_record(record)
 
 
 def upload_digest(request: UploadRequest, plugin: Record) -> str:
@@ -79,5 +91,5 @@ def upload_digest(request: UploadRequest, plugin: Record) -> str:
     return "".join(hashlib.sha256(half.encode("utf-8", "surrogatepass")).hexdigest()[:_HALF] for half in halves)
 
 
-def _gone(jid: JobId) -> Conflict:
+def _no_outputs(jid: JobId) -> Conflict:
     return Conflict(f"there are no outputs of job {jid}: its data were deleted, or it never began")

@@ -1,4 +1,4 @@
-"""An operation's voice: its log, and its progress for pfcon."""
+"""Reporting on an operation: its log for users, and its progress for pfcon."""
 
 import errno
 import sys
@@ -15,7 +15,7 @@ PAUSE = 0.5  # seconds between two tries to write it
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Teller:
+class Reporter:
     """Writes the log on standard output, and the progress file. ``patience``: seconds, see PATIENCE."""
 
     def __init__(self, job: JobDir, kind: JobKind, patience: float = PATIENCE) -> None:
@@ -25,7 +25,7 @@ class Teller:
         self._last = 0.0
 
     def progress(self, message: str) -> None:
-        """Tell how far the operation has come, not too often. A disk that has no room for that ends no operation."""
+        """Report progress, at most once in INTERVAL seconds. Does nothing on a full disk. Raises OSError."""
         if time.monotonic() - self._last >= INTERVAL:
             self._last = time.monotonic()
             try:
@@ -39,7 +39,7 @@ class Teller:
         print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
 
     def done(self, message: str, nfiles: int, notes: tuple[str, ...] = ()) -> None:
-        """Tell a good end. It is one also where a full disk has no room for saying so, which costs the words alone."""
+        """Report success. On a full disk the message is lost, but not the success. Raises OSError."""
         notes = tuple(" ".join(note.splitlines()) for note in notes)
         for note in notes[:MAX_NOTES_LOGGED]:
             self.log(note)
@@ -63,7 +63,7 @@ class Teller:
             time.sleep(PAUSE)
 
     def failed(self, reason: str) -> None:
-        """Tell why the operation failed. Where that can't be written down, the log still tells it."""
+        """Report why the operation failed. Where the report can't be written, the log still holds the reason."""
         self.log(reason)
         try:
             self._write_last(Progress(reason, failed=True))

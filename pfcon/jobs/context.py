@@ -1,7 +1,9 @@
 """What the steps of a job's life work with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
@@ -13,13 +15,17 @@ from pfcon.paths import StoreBase
 from pfcon.records import Journal, request_id
 from pfcon.storage.base import Storage
 
-__all__ = ["Parts", "request_id"]
+if TYPE_CHECKING:  # kinds work with a context, and it with their type alone
+    from pfcon.jobs.kinds.base import Kind
+
+__all__ = ["JobContext", "request_id"]
 
 
 @dataclass(frozen=True)
-class Parts:
+class JobContext:
     """The service's one storage, journal and storeBase, its engines, and the options of jobs.
 
+    ``kinds`` says what is particular to a kind of job.
     ``operations`` is the engine of copy, upload and delete jobs: that of the plugin jobs, or one beside the service.
     ``former_operations`` may still run some that were begun under another PFCON_OP_IMAGE.
     """
@@ -27,6 +33,7 @@ class Parts:
     options: ComputeSettings
     limits: UploadLimits
     storebase: StoreBase
+    kinds: Mapping[JobKind, "Kind"]
     journal: Journal
     storage: Storage
     engine: ComputeEngine
@@ -45,5 +52,5 @@ class Parts:
         return Signer(self.storebase)
 
     def engine_of(self, kind: JobKind) -> ComputeEngine:
-        """Who runs jobs of a kind."""
-        return self.engine if kind is JobKind.PLUGIN else self.operations
+        """The engine that runs jobs of a kind."""
+        return self.kinds[kind].engine(self)

@@ -1,0 +1,12 @@
+"""One module for each kind of job: what is particular to it. ``KINDS`` is the only place that knows all of them."""
+
+from collections.abc import Mapping
+
+from pfcon.jobs.kinds.base import Kind
+from pfcon.jobs.kinds.copy import CopyKind
+from pfcon.jobs.kinds.delete import DeleteKind
+from pfcon.jobs.kinds.plugin import PluginKind
+from pfcon.jobs.kinds.upload import UploadKind
+from pfcon.models import JobKind
+
+KINDS: Mapping[JobKind, Kind] = {kind.job_kind: kind for kind in (PluginKind(), CopyKind(), UploadKind(), DeleteKind())}

@@ -1,0 +1,115 @@
+"""Copy jobs: fetching a job's inputs in the background."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+from pfcon.errors import Absent, Conflict
+from pfcon.jobs.claiming import Claimer
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds.base import Conclusion
+from pfcon.jobs.kinds.operation import Operation
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.trash import delete_data
+from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
+from pfcon.orders import CopyOrder, write_order
+from pfcon.progress import Progress
+from pfcon.records import Claimed, Phase, Record
+
+COPY_SKIPPED = "copySkipped"
+
+
+class CopyKind(Operation):
+    """Copy jobs."""
+
+    job_kind = JobKind.COPY
+
+    def reads_storebase(self, context: JobContext) -> bool:
+        """To copy users' files that lie in storeBase."""
+        return context.storage.in_storebase
+
+    def conclude_success(
+        self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
+    ) -> Conclusion:
+        """A failure where the inputs have disappeared since."""
+        if context.storebase.job(record.jid).is_staged():
+            return super().conclude_success(context, record, spec, info, progress)
+        lost = "the copy job ended well, but left no inputs behind; post it again"
+        return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
+
+
+class CopySubmitter:
+    """Claims and schedules copy jobs, and checks whether one has done its work."""
+
+    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
+        self._context = context
+        self._journal = context.journal
+        self._scheduler = scheduler
+        self._remover = remover
+        self._claimer = claimer
+
+    def submit(self, request: CopyRequest) -> JobInfo:
+        """Start copying, unless the same copy is in progress or done. Raises Refused, Conflict, Unreachable."""
+        if not self._context.storage.requires_copy_job:
+            return self._claimer.skip(request.jid, JobKind.COPY, COPY_SKIPPED).info
+        self._context.storage.plan(request, None)
+        digest = copy_digest(request)
+        self._delete_stale_record(request.jid)
+        with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
+            if isinstance(claimed, Record):
+                return self._scheduler.present(claimed)
+            with self._remover.rolling_back(claimed.record, with_data=False):  # a later try continues the copy
+                self._delete_earlier(claimed)
+                self._write_order(request)
+                return self._scheduler.begin(claimed.record)
+
+    def _delete_stale_record(self, jid: JobId) -> None:
+        """Delete the record of a copy that ended well, but whose data were deleted."""
+        record = self._journal.get(jid, JobKind.COPY)
+        if record is None or record.phase is not Phase.FINAL or record.status.failed:
+            return
+        if not self._context.storebase.job(jid).exists():
+            self._remover.delete_record(record)
+
+    def _delete_earlier(self, claimed: Claimed) -> None:
+        """Keep what an earlier try of the same request has copied, and nothing else."""
+        jid = claimed.record.jid
+        plugin = self._journal.get(jid, JobKind.PLUGIN)
+        if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
+            raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
+        self._remover.require_not_foreign(claimed)  # else what it leaves of this one could not be deleted
+        job = self._context.storebase.job(jid)
+        another = claimed.previous is None or claimed.previous.request != claimed.record.request
+        self._remover.remove_earlier(claimed)
+        if another or not job.exists():
+            delete_data(job)
+
+    def _write_order(self, request: CopyRequest) -> None:
+        storage = self._context.storage
+        free = self._context.limits.free_bytes
+        job = self._context.storebase.job(request.jid)
+        job.make()
+        write_order(job, CopyOrder(storage.name, storage.creates, request.input_dirs, request.output_dir, free))
+
+    def require_done(self, name: JobId, record: Record | None) -> Record:
+        """The record of a copy job that ended well. Raises Conflict with the reason."""
+        if record is None or record.phase in (Phase.REMOVING, Phase.REMOVED):
+            raise Conflict(f"the plugin job {name} needs a copy job first; there is none with this jid")
+        info = self._scheduler.present(record)
+        if not info.status.final:
+            raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
+        if info.status.failed:
+            raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
+        if not self._context.storebase.job(record.jid).is_staged():
+            raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
+        current = self._journal.get(record.jid, JobKind.COPY)  # with what ``present`` may have learned
+        if current is None:
+            raise Absent(f"the copy job of {name} was removed")
+        return current
+
+
+def copy_digest(request: InputRequest) -> str:
+    """Identifies what is copied: where inputs come from, and the outputs that links may not lead to."""
+    fields = [[str(path) for path in request.input_dirs], str(request.output_dir)]
+    return hashlib.sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()

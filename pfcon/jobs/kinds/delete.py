@@ -1,0 +1,212 @@
+"""Delete jobs: cancelling what is left of a job, then deleting its data in the background."""
+
+import logging
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from typing import Any
+
+from pfcon.background import BackgroundPool
+from pfcon.errors import Conflict, PfconError, StorageFull, Unreachable
+from pfcon.jobs.cancelling import Canceller
+from pfcon.jobs.claiming import Claimer
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.kinds.base import Conclusion
+from pfcon.jobs.kinds.operation import Operation
+from pfcon.jobs.operations import operation_spec
+from pfcon.jobs.ownership import any_of_ours, signed_request
+from pfcon.jobs.repetition import with_run
+from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.trash import delete_data, delete_remains
+from pfcon.jobs.unwritten import Unwritten
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
+from pfcon.progress import Progress, clear_progress
+from pfcon.records import Phase, Record, new_claim
+
+log = logging.getLogger(__name__)
+
+DELETE_SKIPPED = "deleteSkipped"
+REPLACED = "deleted what the job had put in its directory's place"
+DELETED = "deleted at once: storeBase was full"
+SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)  # that use the data of their jid
+_POOL = BackgroundPool(16)  # deletions of one process; each waits most of the time for the engine of a cancelled job
+
+
+class DeleteKind(Operation):
+    """Delete jobs."""
+
+    job_kind = JobKind.DELETE
+
+    def secrets(self, context: JobContext) -> tuple[str, ...]:
+        """None: it deletes in storeBase alone."""
+        return ()
+
+    def resume(self, context: JobContext, scheduler: Scheduler, record: Record) -> bool:
+        """Cancel the other jobs first: they may be active still."""
+        Deletion(context, scheduler).proceed_later(record)
+        return True
+
+    def conclude_success(
+        self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
+    ) -> Conclusion:
+        """The operation has emptied the job's directory; this deletes the directory itself."""
+        if fault := delete_remains(context.storebase.job(record.jid)):
+            reason = f"the job's data could not be deleted: {fault}"
+            return Conclusion(replace(info, status=JobStatus.FAILED, message=reason))
+        return Conclusion(replace(info, message=with_run(spec, progress.message if progress else "")))
+
+    def unwritten_end(self, jid: JobId, unwritten: Unwritten) -> JobInfo | None:
+        """That of a deletion on a full disk."""
+        return _deleted(jid) if _unwritten_name(jid) in unwritten else None
+
+
+class Deletion:
+    """Carries delete jobs out: cancels the other jobs of the jid, then schedules the operation."""
+
+    def __init__(self, context: JobContext, scheduler: Scheduler) -> None:
+        self._context = context
+        self._journal = context.journal
+        self._scheduler = scheduler
+        self._canceller = Canceller(context, scheduler, SIBLINGS)
+
+    def proceed_later(self, record: Record) -> None:
+        """``proceed`` in the background, after deletions that were asked for earlier."""
+        work = ExitStack()
+        work.enter_context(self._journal.live.on(*record.claims))
+
+        def proceed() -> None:
+            with work:
+                self.proceed(record)
+
+        try:
+            _POOL.add(f"delete {record.jid}", proceed)
+        except BaseException:
+            work.close()
+            raise
+
+    def proceed(self, record: Record) -> None:
+        """Cancel the other jobs, then schedule the operation. A failure ends the job, or leaves it to recovery.
+
+        Raises Unreachable where neither can be written down: that too leaves it to recovery.
+        """
+        spec = record.spec
+        if spec is None:
+            raise LookupError(f"the delete job of {record.jid} has no specification in its record")
+        try:
+            for kind in self._canceller.active(record.jid):
+                self._scheduler.mention(record, f"stopping the {kind.value} job")
+                self._canceller.cancel(record.jid, kind)
+            self._delete(record, spec)
+        except (Unreachable, StorageFull) as error:
+            self._scheduler.mention(record, f"{error}; trying again")
+        except (PfconError, OSError) as error:
+            self._scheduler.fail(record, str(error))
+        except Exception:  # a thread has no caller; the user must not wait for ever
+            log.exception("job %s: its deletion failed", record.jid)
+            self._scheduler.fail(record, "internal error; the service's log tells more")
+
+    def _delete(self, record: Record, spec: JobSpec) -> None:
+        job = self._context.storebase.job(record.jid)
+        message = ""
+        if job.exists():
+            try:
+                self._scheduler.schedule(record, spec)
+                return
+            except StorageFull as error:  # an operation needs room for itself
+                log.warning("job %s: %s; deleting without it", record.name, error)
+                message = DELETED
+        message = message or (REPLACED if job.is_taken() else DELETE_SKIPPED)
+        delete_data(job)
+        ended: dict[str, Any] = {"status": JobStatus.SUCCEEDED.value, "message": message, "finished_at": time.time()}
+        self._scheduler.unwritten.write(
+            _unwritten_name(record.jid), lambda: self._journal.move(record, Phase.FINAL, **ended)
+        )
+
+
+class DeleteSubmitter:
+    """Claims delete jobs."""
+
+    def __init__(self, context: JobContext, scheduler: Scheduler, claimer: Claimer) -> None:
+        self._context = context
+        self._scheduler = scheduler
+        self._journal = context.journal
+        self._canceller = Canceller(context, scheduler, SIBLINGS)
+        self._deletion = Deletion(context, scheduler)
+        self._claimer = claimer
+
+    def submit(self, jid: JobId, limits: Resources) -> JobInfo:
+        """Begin a job's deletion, unless it is in progress or there is nothing to delete.
+
+        Where there is no room to write that down, all is deleted before this returns. Raises Conflict while other jobs
+        of the jid are active, where PFCON_DELETE_ACTIVE says so; Unreachable while storeBase is away.
+        """
+        taken = self._context.storebase.job(jid).is_taken()
+        active = self._active(jid)
+        if active and not self._context.cancel_active:
+            raise Conflict(f"the {active[0].value} job of {jid} is active; delete it first, or wait for its end")
+        try:
+            if not active and not taken:
+                return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
+            return self._begin(jid, active, limits)
+        except StorageFull as error:
+            log.warning("job %s: deleting it before that is written down: %s", jid, error)
+        for kind in active:
+            self._canceller.cancel(jid, kind)
+        delete_data(self._context.storebase.job(jid))
+        self._scheduler.unwritten.write(_unwritten_name(jid), lambda: self._claimer.skip(jid, JobKind.DELETE, DELETED))
+        return _deleted(jid)
+
+    def _begin(self, jid: JobId, active: list[JobKind], limits: Resources) -> JobInfo:
+        self._delete_earlier_record(jid)
+        claim = new_claim()
+        signed = signed_request(self._context, JobKind.DELETE.engine_name(jid), "delete", claim)
+        spec = operation_spec(self._context, jid, JobKind.DELETE, signed, limits)
+        with self._claimer.claimed(
+            jid,
+            JobKind.DELETE,
+            DELETE_SKIPPED,
+            claim=claim,
+            spec=spec.to_json(),
+            phase=Phase.SCHEDULING.value,
+            message=f"stopping the {active[0].value} job" if active else "about to delete",
+        ) as claimed:
+            if isinstance(claimed, Record):
+                return claimed.info
+            if self._context.storebase.job(jid).exists():
+                with suppress(OSError):  # the operation meets the same fault, and reports it
+                    clear_progress(self._context.storebase.job(jid), JobKind.DELETE)  # that of an earlier deletion
+            if active:
+                self._deletion.proceed_later(claimed.record)
+                return claimed.record.info
+            self._deletion.proceed(claimed.record)
+            current = self._journal.get(jid, JobKind.DELETE)
+            return (current or claimed.record).info
+
+    def _active(self, jid: JobId) -> list[JobKind]:
+        """What has to be cancelled first, as far as that is known while an engine is away.
+
+        A delete job does not need to know yet: it cancels what there is once the engine is back. Clients give up on a
+        deletion after some refusals, and the job would run on for ever.
+        """
+        try:
+            return self._canceller.active(jid)
+        except Unreachable:
+            if not self._context.cancel_active:
+                raise
+            return [JobKind.PLUGIN]
+
+    def _delete_earlier_record(self, jid: JobId) -> None:
+        """Delete the record of a deletion that has ended: the data that it would speak of came later."""
+        record = self._journal.get(jid, JobKind.DELETE)
+        if record is not None and record.phase is Phase.FINAL:
+            self._context.operations.remove(record.name, any_of_ours(self._context, record.name, record))
+            self._journal.delete(record)
+
+
+def _unwritten_name(jid: JobId) -> str:
+    """Names a deletion that is done, but not written down: see Unwritten."""
+    return f"delete {jid}"
+
+
+def _deleted(jid: JobId) -> JobInfo:
+    return JobInfo(JobKind.DELETE.engine_name(jid), JobStatus.SUCCEEDED, DELETED)
