@@ -21,9 +21,9 @@ from pfcon.models import JobId
 from pfcon.paths import StoreBase
 from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.objects.credentials import write_credentials
-from pfcon.storage.objects.s3_description import S3Settings
+from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.store import ObjectStore, Source
-from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 

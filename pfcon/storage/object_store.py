@@ -20,10 +20,10 @@ from pfcon.storage.base import Delivered, ListedOutputs, Outputs, Staged, Stagin
 from pfcon.storage.description import StorageContext
 from pfcon.storage.innetwork import output_path, path_texts, paths_digest, request_paths
 from pfcon.storage.objects.credentials import write_credentials
-from pfcon.storage.objects.fetching import fetch
+from pfcon.storage.objects.download.fetch import fetch
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
-from pfcon.storage.objects.uploading import upload
+from pfcon.storage.objects.upload.outputs import upload
 
 UPLOAD_LOCK_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs
 

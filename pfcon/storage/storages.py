@@ -7,8 +7,8 @@ from pfcon.settings.catalog import Catalog
 from pfcon.storage.base import Storage
 from pfcon.storage.description import StorageContext, StorageDescription
 from pfcon.storage.descriptions import FILESYSTEM, FSLINK, ZIPFILE
-from pfcon.storage.objects.s3_description import S3
-from pfcon.storage.objects.swift_description import SWIFT
+from pfcon.storage.objects.s3.description import S3
+from pfcon.storage.objects.swift.description import SWIFT
 from pfcon.storage.settings import StorageSettings
 
 STORAGES: Catalog[StorageDescription[Any]] = Catalog(

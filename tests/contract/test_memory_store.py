@@ -25,9 +25,9 @@ class MemoryHarness(ObjectHarness):
     def but(self, **changes: Any) -> "MemoryHarness":
         return MemoryHarness(**{"container": self.container, "containers": self.containers, **changes})
 
-    def left_pieces(self) -> int:
+    def left_parts(self) -> int:
         assert isinstance(self.store, MemoryStore)
-        return len(self.store.pieces)
+        return len(self.store.parts)
 
 
 @pytest.fixture

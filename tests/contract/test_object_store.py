@@ -9,8 +9,8 @@ import pytest
 from support.object_stores import ObjectHarness, md5
 
 from pfcon.errors import Refused
+from pfcon.storage.objects.checksums import verifier
 from pfcon.storage.objects.store import Changed, Listed, ObjectAbsent, ObjectStore, Transient
-from pfcon.storage.objects.verifying import verifier
 
 MIB = 1 << 20
 NAMES = [
@@ -165,7 +165,7 @@ def test_what_describes_an_object_verifies_its_bytes(objects: ObjectHarness) -> 
     check = verifier(objects.store.describe("some"))
     check.update(b"12345")
     check.finish()
-    assert objects.store.describe("some").pieces == ()
+    assert objects.store.describe("some").parts == ()
 
 
 @pytest.mark.parametrize("name", ["nothing", "../nothing", "dir/"])
@@ -186,8 +186,8 @@ def test_a_container_is_created_once(objects: ObjectHarness) -> None:
 def test_limits_leave_room_for_large_objects(objects: ObjectHarness) -> None:
     limits = objects.store.limits()
     assert limits.single_max >= 5_000_000_000
-    assert limits.piece_min * limits.pieces_max < limits.piece_max * limits.pieces_max
-    assert limits.pieces_max >= 1000
+    assert limits.part_min * limits.parts_max < limits.part_max * limits.parts_max
+    assert limits.parts_max >= 1000
 
 
 def test_the_store_names_itself_and_its_place(objects: ObjectHarness) -> None:

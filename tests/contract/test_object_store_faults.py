@@ -16,8 +16,8 @@ from support.http_relay import HttpRelay
 from support.object_stores import ObjectHarness, ObjectServer, md5, object_server
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.answers import Timeouts
-from pfcon.storage.objects.store import ObjectStore, Piece, Source, Transient
+from pfcon.storage.objects.http import Timeouts
+from pfcon.storage.objects.store import ObjectStore, Part, Source, Transient
 from pfcon.testing.waiting import PATIENCE
 
 MIB = 1 << 20
@@ -134,20 +134,20 @@ def test_a_body_that_ends_early_is_told_and_the_rest_can_be_had(relayed: tuple[O
 
 def test_what_is_spoilt_on_its_way_is_told_and_may_be_sent_again(relayed: tuple[ObjectHarness, HttpRelay]) -> None:
     objects, relay = relayed
-    small, pieces = b"12345", [os.urandom(5 * MIB), b"67890"]
+    small, parts = b"12345", [os.urandom(5 * MIB), b"67890"]
     objects.store.check()
     relay.spoil()
     with pytest.raises(Transient, match="what arrived is not what was sent"):
         objects.put("small", small)
     objects.put("small", small)
     upload = objects.store.large_upload("large", 5 * MIB)
-    upload.there()
+    upload.uploaded_parts()
     relay.spoil()
     with pytest.raises(Transient, match="what arrived is not what was sent"):
-        upload.send(0, objects.source(pieces[0]))
-    assert [upload.send(number, objects.source(data)) for number, data in enumerate(pieces)] == [*map(md5, pieces)]
-    upload.finish([Piece(len(data), md5(data)) for data in pieces])
-    assert (objects.read("small"), objects.read("large")) == (small, b"".join(pieces))
+        upload.send(0, objects.source(parts[0]))
+    assert [upload.send(number, objects.source(data)) for number, data in enumerate(parts)] == [*map(md5, parts)]
+    upload.finish([Part(len(data), md5(data)) for data in parts])
+    assert (objects.read("small"), objects.read("large")) == (small, b"".join(parts))
 
 
 def test_a_busy_store_may_ask_for_patience(relayed: tuple[ObjectHarness, HttpRelay]) -> None:

@@ -1,4 +1,4 @@
-"""The contract of object stores for objects that are sent in pieces, run against real ones."""
+"""The contract of object stores for objects that are sent in parts, run against real ones."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -7,16 +7,16 @@ import pytest
 from support.object_stores import ObjectHarness, md5
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.store import Changed, Described, ObjectAbsent, Piece
-from pfcon.storage.objects.verifying import Mismatch, verifier
+from pfcon.storage.objects.checksums import Mismatch, verifier
+from pfcon.storage.objects.store import Changed, Described, ObjectAbsent, Part
 
 MIB = 1 << 20
-PIECE = {"swift": 100_000, "s3": 5 * MIB}  # S3's smallest
-FIRST, SECOND = ({kind: [*map(os.urandom, (size, size, 1000))] for kind, size in PIECE.items()} for _ in range(2))
+PART_SIZE = {"swift": 100_000, "s3": 5 * MIB}  # S3's smallest
+FIRST, SECOND = ({kind: [*map(os.urandom, (size, size, 1000))] for kind, size in PART_SIZE.items()} for _ in range(2))
 
 
-def described_pieces(pieces: list[bytes]) -> list[Piece]:
-    return [Piece(len(data), md5(data)) for data in pieces]
+def described_parts(parts: list[bytes]) -> list[Part]:
+    return [Part(len(data), md5(data)) for data in parts]
 
 
 def verify(described: Described, data: bytes) -> None:
@@ -26,7 +26,7 @@ def verify(described: Described, data: bytes) -> None:
 
 
 def test_a_large_object_is_sent_by_many_threads_and_appears_whole(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("dir/large file", PIECE[objects.kind])
+    upload = objects.store.large_upload("dir/large file", PART_SIZE[objects.kind])
     with ThreadPoolExecutor(4) as pool:
         sent = [
             pool.submit(upload.send, number, objects.source(data)) for number, data in enumerate(FIRST[objects.kind])
@@ -34,7 +34,7 @@ def test_a_large_object_is_sent_by_many_threads_and_appears_whole(objects: Objec
         for each in sent:
             each.result()
     assert objects.names() == []
-    upload.finish(described_pieces(FIRST[objects.kind]))
+    upload.finish(described_parts(FIRST[objects.kind]))
     assert objects.names() == ["dir/large file"]
     assert objects.read("dir/large file") == b"".join(FIRST[objects.kind])
 
@@ -44,9 +44,9 @@ def test_what_describes_a_large_object_verifies_its_bytes(objects: ObjectHarness
     found = objects.store.describe("large")
     whole = b"".join(FIRST[objects.kind])
     assert (found.size, found.md5) == (len(whole), "")
-    assert [piece.size for piece in found.pieces] == [*map(len, FIRST[objects.kind])]
+    assert [part.size for part in found.parts] == [*map(len, FIRST[objects.kind])]
     verify(found, whole)
-    for place in (0, PIECE[objects.kind], len(whole) - 1):
+    for place in (0, PART_SIZE[objects.kind], len(whole) - 1):
         damaged = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
         with pytest.raises(Mismatch):
             verify(found, damaged)
@@ -57,7 +57,7 @@ def test_a_large_object_is_listed_with_its_size_and_the_etag_that_downloads_take
     [[listed]] = objects.store.pages("")
     assert (listed.name, listed.size) == ("large", sum(map(len, FIRST[objects.kind])))
     assert listed.etag == objects.store.describe("large").etag
-    part = objects.read("large", start=PIECE[objects.kind] - 10, size=20, etag=listed.etag)
+    part = objects.read("large", start=PART_SIZE[objects.kind] - 10, size=20, etag=listed.etag)
     assert part == FIRST[objects.kind][0][-10:] + FIRST[objects.kind][1][:10]
     objects.put_large("large", SECOND[objects.kind])
     with pytest.raises(Changed), objects.store.download("large", start=5, etag=listed.etag):
@@ -65,73 +65,73 @@ def test_a_large_object_is_listed_with_its_size_and_the_etag_that_downloads_take
 
 
 def test_a_half_done_upload_is_gone_on_with(objects: ObjectHarness) -> None:
-    begun = objects.store.large_upload("large", PIECE[objects.kind])
-    assert begun.there() == {}
+    begun = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    assert begun.uploaded_parts() == {}
     for number in (0, 2):
         begun.send(number, objects.source(FIRST[objects.kind][number]))
-    upload = objects.but().store.large_upload("large", PIECE[objects.kind])
-    wanted = described_pieces(FIRST[objects.kind])
-    assert upload.there() == {0: wanted[0], 2: wanted[2]}
+    upload = objects.but().store.large_upload("large", PART_SIZE[objects.kind])
+    wanted = described_parts(FIRST[objects.kind])
+    assert upload.uploaded_parts() == {0: wanted[0], 2: wanted[2]}
     upload.send(1, objects.source(FIRST[objects.kind][1]))
     upload.finish(wanted)
     assert objects.read("large") == b"".join(FIRST[objects.kind])
-    assert objects.but().store.large_upload("large", PIECE[objects.kind]).there() == {}
+    assert objects.but().store.large_upload("large", PART_SIZE[objects.kind]).uploaded_parts() == {}
 
 
-def test_a_piece_that_is_sent_again_replaces_the_one_that_was_there(objects: ObjectHarness) -> None:
-    begun = objects.store.large_upload("large", PIECE[objects.kind])
+def test_a_part_that_is_sent_again_replaces_the_one_that_was_there(objects: ObjectHarness) -> None:
+    begun = objects.store.large_upload("large", PART_SIZE[objects.kind])
     begun.send(0, objects.source(SECOND[objects.kind][0]))
     begun.send(3, objects.source(SECOND[objects.kind][2]))  # of a file that was longer
-    upload = objects.but().store.large_upload("large", PIECE[objects.kind])
+    upload = objects.but().store.large_upload("large", PART_SIZE[objects.kind])
     for number, data in enumerate(FIRST[objects.kind]):
         upload.send(number, objects.source(data))
-    upload.finish(described_pieces(FIRST[objects.kind]))
+    upload.finish(described_parts(FIRST[objects.kind]))
     assert objects.read("large") == b"".join(FIRST[objects.kind])
-    assert objects.left_pieces() == (len(FIRST[objects.kind]) if objects.kind == "swift" else 0)
+    assert objects.left_parts() == (len(FIRST[objects.kind]) if objects.kind == "swift" else 0)
 
 
 def test_uploads_of_names_that_begin_alike_are_not_mixed_up(objects: ObjectHarness) -> None:
     names = ["large", "large/below", "large+", "large/.pieces"]
     for number, name in enumerate(names):
-        objects.store.large_upload(name, PIECE[objects.kind]).send(number, objects.source(FIRST[objects.kind][2]))
-    wanted = described_pieces(FIRST[objects.kind])[2]
+        objects.store.large_upload(name, PART_SIZE[objects.kind]).send(number, objects.source(FIRST[objects.kind][2]))
+    wanted = described_parts(FIRST[objects.kind])[2]
     for number, name in enumerate(names):
-        upload = objects.but().store.large_upload(name, PIECE[objects.kind])
-        assert upload.there() == {number: wanted}
+        upload = objects.but().store.large_upload(name, PART_SIZE[objects.kind])
+        assert upload.uploaded_parts() == {number: wanted}
         upload.abandon()
 
 
 def test_an_abandoned_upload_leaves_nothing(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PIECE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
     upload.send(0, objects.source(FIRST[objects.kind][0]))
     upload.abandon()
     upload.abandon()
-    assert objects.left_pieces() == 0
+    assert objects.left_parts() == 0
     with pytest.raises(ObjectAbsent):
         objects.store.describe("large")
 
 
 def test_an_object_stays_what_it_is_until_the_next_is_finished(objects: ObjectHarness) -> None:
     objects.put_large("large", FIRST[objects.kind])
-    upload = objects.store.large_upload("large", PIECE[objects.kind])
-    assert upload.there() == {}
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    assert upload.uploaded_parts() == {}
     for number, data in enumerate(SECOND[objects.kind]):
         upload.send(number, objects.source(data))
     assert objects.read("large") == b"".join(FIRST[objects.kind])
-    upload.finish(described_pieces(SECOND[objects.kind]))
+    upload.finish(described_parts(SECOND[objects.kind]))
     assert objects.read("large") == b"".join(SECOND[objects.kind])
 
 
 def test_abandoning_the_next_version_leaves_the_present_one(objects: ObjectHarness) -> None:
     objects.put_large("large", FIRST[objects.kind])
-    upload = objects.store.large_upload("large", PIECE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
     upload.send(0, objects.source(SECOND[objects.kind][0]))
     upload.abandon()
     assert objects.read("large") == b"".join(FIRST[objects.kind])
 
 
 @pytest.mark.parametrize("how", ["small", "large", "removed"])
-def test_a_large_object_that_is_replaced_leaves_no_pieces(objects: ObjectHarness, how: str) -> None:
+def test_a_large_object_that_is_replaced_leaves_no_parts(objects: ObjectHarness, how: str) -> None:
     objects.put_large("large", FIRST[objects.kind])
     objects.put_large("large/below", FIRST[objects.kind])
     if how == "small":
@@ -142,24 +142,25 @@ def test_a_large_object_that_is_replaced_leaves_no_pieces(objects: ObjectHarness
         assert objects.read("large") == SECOND[objects.kind][2]
     else:
         objects.store.delete("large")
-    pieces = len(FIRST[objects.kind]) + (1 if how == "large" else 0)
-    assert objects.left_pieces() == (pieces if objects.kind == "swift" else 0)
+    parts = len(FIRST[objects.kind]) + (1 if how == "large" else 0)
+    assert objects.left_parts() == (parts if objects.kind == "swift" else 0)
     assert objects.read("large/below") == b"".join(FIRST[objects.kind])
 
 
-def test_a_sent_piece_is_told_with_its_md5_as_a_later_try_finds_it(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PIECE[objects.kind])
+def test_a_sent_part_is_told_with_its_md5_as_a_later_try_finds_it(objects: ObjectHarness) -> None:
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
     data = FIRST[objects.kind][0]
     assert upload.send(0, objects.source(data)) == md5(data)
-    assert objects.but().store.large_upload("large", PIECE[objects.kind]).there() == {0: Piece(len(data), md5(data))}
+    later = objects.but().store.large_upload("large", PART_SIZE[objects.kind])
+    assert later.uploaded_parts() == {0: Part(len(data), md5(data))}
     upload.abandon()
 
 
-def test_an_object_does_not_appear_without_all_its_pieces(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PIECE[objects.kind])
+def test_an_object_does_not_appear_without_all_its_parts(objects: ObjectHarness) -> None:
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
     upload.send(0, objects.source(FIRST[objects.kind][0]))
     upload.send(1, objects.source(SECOND[objects.kind][1]))
-    for wrong in (described_pieces(FIRST[objects.kind]), described_pieces(FIRST[objects.kind][:2])):
+    for wrong in (described_parts(FIRST[objects.kind]), described_parts(FIRST[objects.kind][:2])):
         with pytest.raises(Refused, match="'large'"):
             upload.finish(wrong)
     assert objects.names() == []
@@ -167,11 +168,11 @@ def test_an_object_does_not_appear_without_all_its_pieces(objects: ObjectHarness
 
 
 def test_an_upload_may_be_finished_twice(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PIECE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
     for number, data in enumerate(FIRST[objects.kind]):
         upload.send(number, objects.source(data))
-    upload.finish(described_pieces(FIRST[objects.kind]))
-    upload.finish(described_pieces(FIRST[objects.kind]))
+    upload.finish(described_parts(FIRST[objects.kind]))
+    upload.finish(described_parts(FIRST[objects.kind]))
     assert objects.read("large") == b"".join(FIRST[objects.kind])
 
 

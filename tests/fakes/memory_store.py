@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.sending import source_md5
+from pfcon.storage.objects.source import source_md5
 from pfcon.storage.objects.store import (
     Changed,
     Described,
@@ -22,7 +22,7 @@ from pfcon.storage.objects.store import (
     Listed,
     ObjectAbsent,
     ObjectStore,
-    Piece,
+    Part,
     Source,
     Transient,
 )
@@ -57,19 +57,19 @@ class MemoryStore(ObjectStore):
     def __init__(self, container: str = "users") -> None:
         self.place = f"container {container!r} in memory"
         self.objects: dict[str, Stored] = {}
-        self.pieces: dict[str, dict[int, bytes]] = {}  # of uploads that are not finished
+        self.parts: dict[str, dict[int, bytes]] = {}  # of uploads that are not finished
         self.created = True
         self.lock = threading.Lock()
         self.requests: Counter[str] = Counter()
 
-    def add(self, name: str, data: bytes = b"", *, marker: bool = False, pieces: int = 0, checked: bool = True) -> None:
-        """Store an object; in pieces of that size, or with nothing that its bytes could be checked with."""
+    def add(self, name: str, data: bytes = b"", *, marker: bool = False, parts: int = 0, checked: bool = True) -> None:
+        """Store an object; in parts of that size, or with nothing that its bytes could be checked with."""
         described = Described(name, len(data), md5_of(data), md5_of(data) if checked else "")
-        if pieces:
-            parts = [data[at : at + pieces] for at in range(0, len(data), pieces)]
-            told = tuple(Piece(len(part), md5_of(part)) for part in parts)
-            whole = md5_of(b"".join(bytes.fromhex(piece.md5) for piece in told))
-            described = Described(name, len(data), f"{whole}-{len(parts)}", pieces=told, pieces_md5=whole, binary=True)
+        if parts:
+            blocks = [data[at : at + parts] for at in range(0, len(data), parts)]
+            found = tuple(Part(len(block), md5_of(block)) for block in blocks)
+            whole = md5_of(b"".join(bytes.fromhex(part.md5) for part in found))
+            described = Described(name, len(data), f"{whole}-{len(blocks)}", parts=found, parts_md5=whole, binary=True)
         with self.lock:
             self.objects[name] = Stored(data, described, marker)
 
@@ -150,8 +150,8 @@ class MemoryStore(ObjectStore):
             raise Transient(f"{name!r} in {self.place}: what arrived is not what was sent")
         return data
 
-    def large_upload(self, name: str, piece_size: int) -> LargeUpload:
-        return _MemoryUpload(self, name, piece_size)
+    def large_upload(self, name: str, part_size: int) -> LargeUpload:
+        return _MemoryUpload(self, name, part_size)
 
     def delete(self, name: str) -> None:
         check_name(name)
@@ -161,31 +161,31 @@ class MemoryStore(ObjectStore):
 
 
 class _MemoryUpload(LargeUpload):
-    def __init__(self, store: MemoryStore, name: str, piece_size: int) -> None:
-        self._store, self._name, self._piece_size = store, name, piece_size
+    def __init__(self, store: MemoryStore, name: str, part_size: int) -> None:
+        self._store, self._name, self._part_size = store, name, part_size
         self._finished = False
 
-    def there(self) -> dict[int, Piece]:
-        sent = self._store.pieces.get(self._name, {})
-        return {number: Piece(len(data), md5_of(data)) for number, data in sent.items()}
+    def uploaded_parts(self) -> dict[int, Part]:
+        sent = self._store.parts.get(self._name, {})
+        return {number: Part(len(data), md5_of(data)) for number, data in sent.items()}
 
     def send(self, number: int, source: Source) -> str:
         self._store._count("put")
         md5 = source_md5(source)
         data = self._store.received(self._name, source, md5)
         with self._store.lock:
-            self._store.pieces.setdefault(self._name, {})[number] = data
+            self._store.parts.setdefault(self._name, {})[number] = data
         return md5
 
-    def finish(self, pieces: list[Piece]) -> None:
+    def finish(self, parts: list[Part]) -> None:
         if self._finished:
             return
-        there = self.there()
-        if any(there.get(number) != piece for number, piece in enumerate(pieces)):
-            raise Refused(f"{self._name!r} in {self._store.place}: not all of its pieces are there")
-        sent = self._store.pieces.pop(self._name, {})
-        self._store.add(self._name, b"".join(sent[number] for number in range(len(pieces))), pieces=self._piece_size)
+        there = self.uploaded_parts()
+        if any(there.get(number) != part for number, part in enumerate(parts)):
+            raise Refused(f"{self._name!r} in {self._store.place}: not all of its parts are there")
+        sent = self._store.parts.pop(self._name, {})
+        self._store.add(self._name, b"".join(sent[number] for number in range(len(parts))), parts=self._part_size)
         self._finished = True
 
     def abandon(self) -> None:
-        self._store.pieces.pop(self._name, None)
+        self._store.parts.pop(self._name, None)

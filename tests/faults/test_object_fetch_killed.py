@@ -61,12 +61,13 @@ import sys
 from pathlib import Path
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
-from pfcon.storage.objects.swift_description import SwiftSettings
-from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
-from pfcon.storage.objects.fetching import fetch
-from pfcon.storage.objects.swift import SwiftStore
-object_fetch.LARGE = tree_fetch.LARGE = 5 << 20
-ranges.RANGE, pace.PAUSE = 2 << 20, 0.0
+from pfcon.storage.objects.swift.description import SwiftSettings
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.download import ranges, tasks, worker
+from pfcon.storage.objects.download.fetch import fetch
+from pfcon.storage.objects.swift.store import SwiftStore
+worker.LARGE = tasks.LARGE = 5 << 20
+ranges.RANGE, concurrency.PAUSE = 2 << 20, 0.0
 root, url, container = sys.argv[1:]
 store = SwiftStore(SwiftSettings(url, "chris:chris1234", "testing", container))
 print("go", flush=True)

@@ -11,7 +11,8 @@ from swiftclient import client as swiftclient
 
 from pfcon.errors import Refused, Unreachable
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import fetching, retrying
+from pfcon.storage.objects import retrying
+from pfcon.storage.objects.download import fetch as fetching
 
 
 def test_a_tree_is_staged_and_a_repeated_try_fetches_nothing(inputs: ObjectInputs) -> None:
@@ -53,10 +54,10 @@ def test_any_name_is_staged_that_a_file_can_have(inputs: ObjectInputs) -> None:
 @pytest.mark.parametrize("size", [6 * MIB, 999_999])
 def test_large_objects_of_swift_are_verified_by_their_segments(swift_inputs: ObjectInputs, size: int) -> None:
     inputs, objects = swift_inputs, swift_inputs.objects
-    pieces = [BIG[at : at + size // 3] for at in range(0, size, size // 3)]
-    objects.put_large("in/static", pieces)
-    for number, piece in enumerate(pieces):
-        objects.put(f"segments/{number}", piece)
+    parts = [BIG[at : at + size // 3] for at in range(0, size, size // 3)]
+    objects.put_large("in/static", parts)
+    for number, part in enumerate(parts):
+        objects.put(f"segments/{number}", part)
     url, token = swiftclient.get_auth(objects.url, SWIFT_USER, SWIFT_KEY, auth_version="1")
     manifest = {"X-Object-Manifest": f"{objects.container}/segments/"}
     swiftclient.put_object(url, token, objects.container, "in/dynamic", b"", headers=manifest)
@@ -134,6 +135,6 @@ def test_a_wrong_key_and_a_missing_container_are_told_at_once(inputs: ObjectInpu
         begun = time.monotonic()
         with pytest.raises(Refused, match=f"{harness.container}|credentials|SignatureDoesNotMatch") as caught:
             replace(inputs, objects=harness).stage()
-        assert time.monotonic() - begun < retrying.PATIENCE
+        assert time.monotonic() - begun < retrying.TIME_LIMIT
         assert harness.key not in str(caught.value)
         assert not inputs.job.path.exists()

@@ -12,7 +12,7 @@ from support.object_stores import object_server
 from support.staged import StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, url_of
 
-from pfcon.storage.objects.pieces import LARGE, PIECE
+from pfcon.storage.objects.upload.parts import LARGE, PART_SIZE
 from pfcon.testing.waiting import eventually
 
 DONE = "finishedSuccessfully"
@@ -112,25 +112,25 @@ def test_a_killed_upload_goes_on_where_it_was(job: StagedJob, users: UserObjects
 
 
 @pytest.mark.slow
-def test_a_killed_upload_of_a_large_file_goes_on_with_its_pieces(
+def test_a_killed_upload_of_a_large_file_goes_on_with_its_parts(
     job: StagedJob, users: UserObjects, relay: HttpRelay
 ) -> None:
     large = job.key / "outgoing/large"
     with large.open("wb") as file:
         for number in range(LARGE // (1 << 20) + 1):
             file.write(bytes([number % 251]) * (1 << 20))
-    pieces = -(-large.stat().st_size // PIECE)
+    parts = -(-large.stat().st_size // PART_SIZE)
     gate = Gate(relay, "large", 2)
     assert job.upload().status_code == 201
     name = f"{job.output_dir}/large"
     store = users.harness.store
-    assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PIECE).there()) == 2)
+    assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PART_SIZE).uploaded_parts()) == 2)
     assert users.names(job.output_dir) == []
     assert job.kill_operation()
     gate.open()
     assert job.wait("upload")["status"] == DONE
     manifest = users.storage == "swift"  # another PUT
-    assert gate.passed == pieces - 2 + manifest
+    assert gate.passed == parts - 2 + manifest
     # On a connection of its own: Swift closes one that was idle for a minute.
     assert users.harness.store.describe(name).size == large.stat().st_size
     gate.open()

@@ -11,8 +11,9 @@ import pytest
 
 from pfcon.paths import JobDir
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
-from pfcon.storage.objects.fetching import fetch
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.download import ranges, tasks, worker
+from pfcon.storage.objects.download.fetch import fetch
 from support.http_relay import HttpRelay, Request
 from support.object_stores import ObjectHarness, ObjectServer
 
@@ -35,7 +36,7 @@ class ObjectInputs:
     job: JobDir
 
     def fill(self, files: dict[str, bytes] = ALL) -> None:
-        """Store objects; large ones of S3 in two pieces."""
+        """Store objects; large ones of S3 in two parts."""
         for name, data in files.items():
             if len(data) > LARGE and self.objects.kind == "s3":
                 self.objects.put_large(name, [data[:5_300_000], data[5_300_000:]])
@@ -80,10 +81,10 @@ def files_of(root: Path) -> dict[str, bytes]:
 def object_inputs(kind: str, server: ObjectServer, job: JobDir) -> Iterator[ObjectInputs]:
     """Inputs in swift or s3."""
     with HttpRelay(server.port) as relay, pytest.MonkeyPatch.context() as patch:
-        for module in (object_fetch, tree_fetch):
+        for module in (worker, tasks):
             patch.setattr(module, "LARGE", LARGE)
         patch.setattr(ranges, "RANGE", RANGE)
-        patch.setattr(pace, "PAUSE", 0.0)  # as many at once as there are threads
+        patch.setattr(concurrency, "PAUSE", 0.0)  # as many at once as there are threads
         path = "/auth/v1.0" if kind == "swift" else ""
         objects = ObjectHarness(kind, f"http://127.0.0.1:{relay.port}{path}")
         objects.store.create_container()

@@ -12,13 +12,13 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.answers import Timeouts
-from pfcon.storage.objects.s3 import S3Store
-from pfcon.storage.objects.s3_bucket import make_client
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.store import ObjectStore, Piece, Source
-from pfcon.storage.objects.swift import SwiftStore
-from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.objects.http import Timeouts
+from pfcon.storage.objects.s3.bucket import make_client
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.s3.store import S3Store
+from pfcon.storage.objects.store import ObjectStore, Part, Source
+from pfcon.storage.objects.swift.description import SwiftSettings
+from pfcon.storage.objects.swift.store import SwiftStore
 from pfcon.testing.waiting import PATIENCE
 from support.engines import s3_url, swift_python, swift_url
 from support.ports import free_port
@@ -68,12 +68,12 @@ class ObjectHarness:
         """Store an object."""
         self.store.put(name, self.source(data), md5(data))
 
-    def put_large(self, name: str, pieces: list[bytes]) -> None:
-        """Store an object in pieces."""
-        upload = self.store.large_upload(name, len(pieces[0]))
-        for number, data in enumerate(pieces):
+    def put_large(self, name: str, parts: list[bytes]) -> None:
+        """Store an object in parts."""
+        upload = self.store.large_upload(name, len(parts[0]))
+        for number, data in enumerate(parts):
             upload.send(number, self.source(data))
-        upload.finish([Piece(len(data), md5(data)) for data in pieces])
+        upload.finish([Part(len(data), md5(data)) for data in parts])
 
     def read(self, name: str, **options: Any) -> bytes:
         """Download an object, or a part."""
@@ -84,8 +84,8 @@ class ObjectHarness:
         """The names of a listing, in its order."""
         return [listed.name for page in self.store.pages(prefix, **options) for listed in page]
 
-    def left_pieces(self) -> int:
-        """How many pieces Swift keeps, or unfinished uploads S3."""
+    def left_parts(self) -> int:
+        """How many parts Swift keeps, or unfinished uploads S3."""
         if isinstance(self.store, S3Store):
             return len(client_of(self).list_multipart_uploads(Bucket=self.container).get("Uploads", ()))
         try:

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pfcon.archive.limits import UploadLimits
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.settings import StorageSettings
 from support.engines import docker_url, s3_url, swift_url
 from support.http_relay import HttpRelay

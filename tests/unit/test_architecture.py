@@ -2,10 +2,14 @@
 
 Within compute, the engines do not know each other: what several need is beside ``base``. ``docker`` and ``swarm`` share
 ``docker_api``; ``engines`` alone knows all of them.
+
+Within object storage, ``store`` is the interface: ``listing``, ``download`` and ``upload`` use it, ``swift`` and ``s3``
+implement it, and neither side knows the other. See OBJECT_FLOORS.
 """
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,6 +55,17 @@ MECHANICS_ELSEWHERE = {
     "reservation.py": {"mkstemp"},  # a file of its own for each reservation
 }
 NOT_YET = ("jobs/", "operations/", "storage/objects/")
+# The packages of object storage, and which of the others each may import. All may import the modules beside them, which
+# import none of them. From outside only the entry points are imported.
+OBJECTS = "pfcon.storage.objects"
+OBJECT_FLOORS: dict[str, set[str]] = {
+    "listing": set(),
+    "download": {"listing"},
+    "upload": set(),
+    "swift": set(),
+    "s3": set(),
+}
+OBJECT_ENTRIES = {"download.fetch", "upload.outputs", "swift.description", "s3.description"}
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 KNOWS_KINDS = (
     "jobs/kinds/",  # where they belong
@@ -58,6 +73,7 @@ KNOWS_KINDS = (
     "api/staged_jobs.py",  # has a resource for each: they are named in URLs
 )
 ENGINE_PACKAGES = {path.parent.name for path in (ROOT / "compute").glob("*/__init__.py")}
+OBJECT_MODULES = [path for path in MODULES if path.parts[:2] == ("storage", "objects")]
 ENGINE_MODULES = [path for path in MODULES if path.parts[0] == "compute" and path.name != "engines.py"]
 
 
@@ -73,6 +89,26 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
     return found
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("pfcon", *path.with_suffix("").parts)).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, *, in_functions: bool = True) -> set[str]:
+    """The modules of pfcon that a module imports, also those that it imports as names of their package."""
+    found = set()
+    nodes: list[ast.AST] = [ast.parse((ROOT / path).read_text())]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {node.module, *names}
+        if in_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes += ast.iter_child_nodes(node)
+    return found & {module_name(other) for other in MODULES}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
@@ -93,6 +129,40 @@ def test_an_engine_knows_no_other(path: Path) -> None:
         if name.startswith("pfcon.compute."):
             other = name.split(".")[2]
             assert other in allowed or other not in ENGINE_PACKAGES, f"{path} imports {name}"
+
+
+def floor_of(name: str) -> str:
+    """The package of object storage that a module is in; "" for the modules beside these packages."""
+    first = name.removeprefix(OBJECTS + ".").partition(".")[0]
+    return first if first in OBJECT_FLOORS else ""
+
+
+@pytest.mark.parametrize("path", OBJECT_MODULES, ids=str)
+def test_a_floor_of_object_storage_imports_only_what_it_may(path: Path) -> None:
+    floor = floor_of(module_name(path))
+    for name in imported_modules(path):
+        if name.startswith(OBJECTS + "."):
+            other = floor_of(name)
+            assert other in {"", floor} | OBJECT_FLOORS.get(floor, set()), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path not in OBJECT_MODULES], ids=str)
+def test_floors_of_object_storage_are_entered_by_their_entry_points(path: Path) -> None:
+    for name in imported_modules(path):
+        if name.startswith(OBJECTS + ".") and floor_of(name):
+            assert name.removeprefix(OBJECTS + ".") in OBJECT_ENTRIES, f"{path} imports {name}"
+
+
+def test_all_packages_of_object_storage_are_floors() -> None:
+    packages = {path.parent.name for path in (ROOT / "storage/objects").glob("*/__init__.py")}
+    assert packages == set(OBJECT_FLOORS)
+
+
+def test_modules_of_object_storage_do_not_import_each_other_in_a_circle() -> None:
+    """Not for type checking either. An import within a function is none: a description makes its store lazily."""
+    graph = {module_name(path): imported_modules(path, in_functions=False) for path in OBJECT_MODULES}
+    known = {name: {other for other in others if other in graph} for name, others in graph.items()}
+    list(TopologicalSorter(known).static_order())  # raises CycleError, which names the modules
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

@@ -10,8 +10,8 @@ from support.zips import NO_LIMITS
 from pfcon.errors import Refused
 from pfcon.settings import NoSettings
 from pfcon.storage.objects.credentials import read_credentials, write_credentials
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.swift.description import SwiftAuth, SwiftSettings
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import STORAGES
 

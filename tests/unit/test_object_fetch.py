@@ -12,8 +12,9 @@ from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
-from pfcon.storage.objects.fetching import fetch
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.download import ranges, tasks, worker
+from pfcon.storage.objects.download.fetch import fetch
 from pfcon.storage.objects.store import Download
 from pfcon.testing.files import tree
 
@@ -33,10 +34,10 @@ def store() -> MemoryStore:
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects above 50,000 bytes are large, and come in ranges of 16 KiB, as many at once as there are threads."""
-    for module in (object_fetch, tree_fetch):
+    for module in (worker, tasks):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
-    monkeypatch.setattr(pace, "PAUSE", 0.0)
+    monkeypatch.setattr(concurrency, "PAUSE", 0.0)
 
 
 def stage(store: MemoryStore, job: JobDir, *inputs: str, reserve: int = 0) -> Staged:
@@ -74,9 +75,9 @@ def test_files_are_for_all_to_read_whatever_the_umask(store: MemoryStore, job: J
 
 @pytest.mark.usefixtures("small_ranges")
 @pytest.mark.parametrize("size", [50_000, 50_001, 65_536, 65_537, 300_000])
-@pytest.mark.parametrize("pieces", [0, 10_000, 16_384, 70_000])
-def test_a_large_object_comes_in_ranges(store: MemoryStore, job: JobDir, size: int, pieces: int) -> None:
-    store.add("in/big", DATA[:size], pieces=pieces)
+@pytest.mark.parametrize("parts", [0, 10_000, 16_384, 70_000])
+def test_a_large_object_comes_in_ranges(store: MemoryStore, job: JobDir, size: int, parts: int) -> None:
+    store.add("in/big", DATA[:size], parts=parts)
     store.add("in/small", b"x")
     assert stage(store, job) == Staged(2, size + 1)
     assert tree(job.incoming) == {"big": DATA[:size], "small": b"x"}
@@ -89,7 +90,7 @@ def test_ranges_wait_for_what_is_verified(
     store: MemoryStore, job: JobDir, lead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranges, "LEAD", lead)
-    monkeypatch.setattr(tree_fetch, "TICK", 0.001)
+    monkeypatch.setattr(tasks, "TICK", 0.001)
     monkeypatch.setattr("fakes.memory_store.CHUNK", 1000)
     for n in range(5):
         store.add(f"in/{n}", DATA[n:])
@@ -119,12 +120,12 @@ class Interrupted(MemoryStore):
 
 
 @pytest.mark.usefixtures("small_ranges")
-@pytest.mark.parametrize("pieces", [0, 10_000])
-def test_a_later_try_fetches_what_is_missing(job: JobDir, pieces: int) -> None:
+@pytest.mark.parametrize("parts", [0, 10_000])
+def test_a_later_try_fetches_what_is_missing(job: JobDir, parts: int) -> None:
     store = Interrupted()
     for n in range(40):
-        store.add(f"in/{n:02}", DATA[: 1000 + n], pieces=(n % 2) * 400)
-    store.add("in/big", DATA, pieces=pieces)
+        store.add(f"in/{n:02}", DATA[: 1000 + n], parts=(n % 2) * 400)
+    store.add("in/big", DATA, parts=parts)
     store.fails_at = "in/big"
     with pytest.raises(Refused, match="no right to read in/big"):
         stage(store, job)
@@ -143,7 +144,7 @@ def test_a_later_try_fetches_what_is_missing(job: JobDir, pieces: int) -> None:
 
 def test_staged_inputs_that_are_taken_back_are_not_fetched_again(store: MemoryStore, job: JobDir) -> None:
     store.add("in/a", DATA)
-    store.add("in/b", DATA, pieces=7000)
+    store.add("in/b", DATA, parts=7000)
     stage(store, job)
     job.unstage()
     store.requests.clear()

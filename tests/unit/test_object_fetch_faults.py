@@ -13,7 +13,9 @@ from pfcon.errors import Refused, StorageFull, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Staged
-from pfcon.storage.objects import fetching, object_fetch, pace, ranges, retrying, tree_fetch
+from pfcon.storage.objects import concurrency, retrying
+from pfcon.storage.objects.download import fetch as fetching
+from pfcon.storage.objects.download import ranges, tasks, worker
 from pfcon.storage.objects.store import Download, Transient
 from pfcon.testing.files import tree
 from pfcon.testing.waiting import eventually
@@ -30,10 +32,10 @@ def job(storebase: StoreBase) -> JobDir:
 @pytest.fixture(autouse=True)
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects above 50,000 bytes are large, and come in ranges of 16 KiB; nobody waits long."""
-    for module in (object_fetch, tree_fetch):
+    for module in (worker, tasks):
         monkeypatch.setattr(module, "LARGE", 50_000)
     monkeypatch.setattr(ranges, "RANGE", 1 << 14)
-    monkeypatch.setattr(pace, "PAUSE", 0.0)
+    monkeypatch.setattr(concurrency, "PAUSE", 0.0)
     monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.001)
 
 
@@ -161,11 +163,11 @@ def test_damaged_bytes_are_fetched_again(job: JobDir, size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("pieces", [0, 30_000])
-def test_an_object_whose_bytes_are_never_its_own_is_refused_by_its_name(job: JobDir, size: int, pieces: int) -> None:
+@pytest.mark.parametrize("parts", [0, 30_000])
+def test_an_object_whose_bytes_are_never_its_own_is_refused_by_its_name(job: JobDir, size: int, parts: int) -> None:
     store = Troubled(10_000)
     store.damages = True
-    store.add("in/x", DATA[:size], pieces=pieces)
+    store.add("in/x", DATA[:size], parts=parts)
     with pytest.raises(Refused, match=r"object 'in/x' in .*: the bytes do not match their checksum"):
         stage(store, job)
     assert "x" not in [path.name for path in job.storebase.root.rglob("*")]

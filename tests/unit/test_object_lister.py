@@ -12,8 +12,8 @@ from support.links_model import check, model
 from pfcon.errors import Refused, Unreachable
 from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
-from pfcon.storage.objects import lister, remembered
-from pfcon.storage.objects.lister import ObjectLister
+from pfcon.storage.objects.listing import lister, page_cache
+from pfcon.storage.objects.listing.lister import ObjectLister
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import Listed, Transient
 
@@ -141,7 +141,7 @@ def test_a_big_tree_takes_no_request_for_what_its_first_page_holds(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lister, "PAGE", 1000)
-    monkeypatch.setattr(remembered, "PAGE", 1000)
+    monkeypatch.setattr(page_cache, "PAGE", 1000)
     fill(store, *(f"in/d{n // 10:03}/f{n}" for n in range(1500)))
     assert len(walk(store, "in")[0]) == 1500
     assert store.requests["list"] < 55  # 50 of the 150 directories are not in the page
@@ -162,13 +162,13 @@ def test_a_directory_of_links_is_read_ahead(store: MemoryStore) -> None:
     assert store.requests == {"get": 150, "list": 151}
 
 
-def test_what_is_remembered_is_bounded(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "REMEMBERED", 300)
+def test_the_page_cache_is_bounded(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_cache, "CAPACITY", 300)
     fill(store, *(f"in/d{n % 50}/f{n}" for n in range(2000)))
     notes = Notes()
     with ObjectLister(store, Retrying(1), notes) as listing:
         items = list(Expansion(listing, InputsBudget()).walk(["in"]))
-        assert sum(len(page.objects) for page in listing._pages._pages.values()) <= 300 + remembered.PAGE
+        assert sum(len(page.objects) for page in listing._pages._pages.values()) <= 300 + page_cache.PAGE
     assert len(items) == 2000
 
 
@@ -187,7 +187,7 @@ class Faulty(MemoryStore):
 
 def test_a_listing_that_breaks_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lister, "PAGE", 10)
-    monkeypatch.setattr(remembered, "PAGE", 10)
+    monkeypatch.setattr(page_cache, "PAGE", 10)
     store = Faulty()
     store.bound = 1
     fill(store, *(f"in/f{n}" for n in range(2500)))
@@ -252,10 +252,10 @@ def test_any_names_are_staged_as_the_model_says(names: dict[str, tuple[str, int,
     tree = as_tree(names)
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(lister, "GLANCE", page)
+        patch.setattr(lister, "LOOKUP_LIMIT", page)
         patch.setattr(lister, "PAGE", page + 1)
-        patch.setattr(remembered, "PAGE", page + 1)
-        patch.setattr(remembered, "REMEMBERED", 10 * page)
+        patch.setattr(page_cache, "PAGE", page + 1)
+        patch.setattr(page_cache, "CAPACITY", 10 * page)
         found, notes = walk(store, root)
     place: object = tree
     for part in root.split("/"):

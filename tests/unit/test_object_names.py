@@ -4,7 +4,7 @@ import pytest
 
 from pfcon.links import Entry
 from pfcon.links.budget import Notes
-from pfcon.storage.objects.names import below, children, collapsed, fault_of
+from pfcon.storage.objects.listing.names import below, children, collapsed, fault_of
 from pfcon.storage.objects.store import Listed
 
 

@@ -11,11 +11,12 @@ from fakes.memory_store import MemoryStore
 from pfcon.links import StagedItem
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
-from pfcon.storage.objects import object_fetch, pace, ranges, tree_fetch
-from pfcon.storage.objects.fetching import fetch
-from pfcon.storage.objects.pace import FEW
-from pfcon.storage.objects.ranges import LEAD, RANGE, RangedObject
-from pfcon.storage.objects.scratch import Scratch
+from pfcon.storage.objects import concurrency
+from pfcon.storage.objects.concurrency import FEW
+from pfcon.storage.objects.download import ranges, run, tasks, worker
+from pfcon.storage.objects.download.fetch import fetch
+from pfcon.storage.objects.download.ranges import LEAD, RANGE, RangedObject
+from pfcon.storage.objects.download.scratch import Scratch
 from pfcon.storage.objects.store import Described, Download
 from pfcon.testing.files import tree
 from pfcon.testing.waiting import PATIENCE
@@ -32,7 +33,7 @@ def ranged(tmp_path: Path) -> Iterator[RangedObject]:
 
 
 def test_ranges_that_come_quickly_stay_few(ranged: RangedObject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PAUSE", LONG)
+    monkeypatch.setattr(concurrency, "PAUSE", LONG)
     assert [ranged.take() for _ in range(FEW)] == [(n * RANGE, (n + 1) * RANGE) for n in range(FEW)]
     assert ranged.take() is None
     assert not ranged.done()
@@ -41,7 +42,7 @@ def test_ranges_that_come_quickly_stay_few(ranged: RangedObject, monkeypatch: py
 
 
 def test_after_each_pause_one_more_is_under_way(ranged: RangedObject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PAUSE", 0.0)
+    monkeypatch.setattr(concurrency, "PAUSE", 0.0)
     assert [ranged.take() for _ in range(LEAD)] == [(n * RANGE, (n + 1) * RANGE) for n in range(LEAD)]
     assert ranged.take() is None  # nothing is verified yet
 
@@ -67,12 +68,12 @@ class Distant(MemoryStore):
 def test_a_distant_store_is_asked_for_as_many_as_there_are_threads(
     storebase: StoreBase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (object_fetch, tree_fetch):
+    for module in (worker, tasks):
         monkeypatch.setattr(module, "LARGE", 50_000)
-    monkeypatch.setattr(tree_fetch, "TICK", 0.01)
+    monkeypatch.setattr(tasks, "TICK", 0.01)
     monkeypatch.setattr(ranges, "RANGE", 5000)
-    monkeypatch.setattr(pace, "PAUSE", 0.01)
-    store, job, data = Distant(tree_fetch.THREADS), storebase.job(JobId("j1")), bytes(100_000)
+    monkeypatch.setattr(concurrency, "PAUSE", 0.01)
+    store, job, data = Distant(run.THREADS), storebase.job(JobId("j1")), bytes(100_000)
     store.add("in/big", data)
     fetch(store, ("in",), "out", job, 0, lambda text: None)
     assert tree(job.incoming) == {"big": data}

@@ -14,13 +14,13 @@ from support.zips import NO_LIMITS
 from pfcon.errors import Refused
 from pfcon.paths import StoreBase
 from pfcon.storage.object_store import ObjectStorage
-from pfcon.storage.objects.answers import Timeouts, body, extent, plain, range_header, seconds
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.sending import CHUNK, SourceReader
+from pfcon.storage.objects.http import Timeouts, extent, one_line, range_header, read_body, retry_after_seconds
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.source import CHUNK, SourceReader
 from pfcon.storage.objects.store import Source, Transient
-from pfcon.storage.objects.swift_access import Access, SwiftAccess, Tokens
-from pfcon.storage.objects.swift_description import SwiftSettings
-from pfcon.storage.objects.swift_faults import Asked
+from pfcon.storage.objects.swift.description import SwiftSettings
+from pfcon.storage.objects.swift.faults import RequestTarget
+from pfcon.storage.objects.swift.session import Access, SwiftSession, TokenCache
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 from pfcon.testing.waiting import PATIENCE, eventually
@@ -50,7 +50,7 @@ def test_one_of_many_threads_logs_in_and_all_have_its_token() -> None:
         time.sleep(0.05)
         return Access("url", f"token {len(calls)}")
 
-    tokens = Tokens(login)
+    tokens = TokenCache(login)
     with ThreadPoolExecutor(8) as pool:
         assert {access.token for access in pool.map(lambda _: tokens.current(), range(8))} == {"token 1"}
         stale = tokens.current()
@@ -62,7 +62,7 @@ def test_one_of_many_threads_logs_in_and_all_have_its_token() -> None:
 def asking() -> int:
     """How many threads wait for a token that another one gets."""
     frames = sys._current_frames().values()
-    return sum(frame.f_code is Tokens.renew.__code__ and "asked" in frame.f_locals for frame in frames)
+    return sum(frame.f_code is TokenCache.renew.__code__ and "called" in frame.f_locals for frame in frames)
 
 
 def test_a_failed_login_is_that_of_all_who_waited_for_it_and_of_none_who_comes_later() -> None:
@@ -78,7 +78,7 @@ def test_a_failed_login_is_that_of_all_who_waited_for_it_and_of_none_who_comes_l
             tokens.current()
         return str(caught.value)
 
-    tokens = Tokens(login)
+    tokens = TokenCache(login)
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(8))) == {"wrong key, 1"}
     assert ask(9) == "wrong key, 2"
@@ -88,9 +88,9 @@ def test_an_answer_that_is_not_swifts_is_refused() -> None:
     def page(url: str, token: str, *, http_conn: object) -> None:
         json.loads("<html>Welcome to this network</html>")
 
-    access = SwiftAccess(Tokens(lambda: Access("http://swift/v1/AUTH_chris", "token")), Timeouts())
+    access = SwiftSession(TokenCache(lambda: Access("http://swift/v1/AUTH_chris", "token")), Timeouts())
     with pytest.raises(Refused, match="does not answer as Swift does"):
-        access.call(Asked("container 'users'"), page)
+        access.call(RequestTarget("container 'users'"), page)
 
 
 def test_a_source_is_read_in_its_bounds_and_never_more_than_a_mebibyte(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_source_is_read_in_its_bounds_and_never_more_than_a_mebibyte(tmp_path:
 
 def test_a_body_that_ends_early_is_told() -> None:
     chunks = iter([b"123", b""])
-    reading = body(lambda size: next(chunks), 5)
+    reading = read_body(lambda size: next(chunks), 5)
     assert next(reading) == b"123"
     with pytest.raises(Transient, match="ended 2 bytes early"):
         next(reading)
@@ -133,9 +133,9 @@ def test_an_answer_tells_what_part_it_is() -> None:
 
 @pytest.mark.parametrize(("text", "wanted"), [(None, 0), ("", 0), ("12", 12), ("-1", 0), ("1e9", 0), ("9" * 20, 0)])
 def test_only_a_number_of_seconds_is_waited(text: str | None, wanted: float) -> None:
-    assert seconds(text) == wanted
+    assert retry_after_seconds(text) == wanted
 
 
 def test_texts_are_plain() -> None:
-    assert plain(b"<h1>a</h1>\n<p>\xff b", ("b",)) == "a � ***"
-    assert len(plain("x" * 1000)) == 300
+    assert one_line(b"<h1>a</h1>\n<p>\xff b", ("b",)) == "a � ***"
+    assert len(one_line("x" * 1000)) == 300

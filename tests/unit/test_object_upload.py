@@ -12,16 +12,16 @@ from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import Delivered
-from pfcon.storage.objects.sending import source_md5
-from pfcon.storage.objects.store import LargeUpload, Limits, Piece, Source, Transient
-from pfcon.storage.objects.uploading import LISTING, upload
+from pfcon.storage.objects.source import source_md5
+from pfcon.storage.objects.store import LargeUpload, Limits, Part, Source, Transient
+from pfcon.storage.objects.upload.outputs import LISTING, upload
 
 NOBODY = 65534
 PREFIX = "home/bob/feeds/feed_1/data"
 
 
-class SmallPieces(MemoryStore):
-    """Large objects begin above 1 MiB, and have pieces of 1 MiB."""
+class SmallParts(MemoryStore):
+    """Large objects begin above 1 MiB, and have parts of 1 MiB."""
 
     def limits(self) -> Limits:
         return Limits(1 << 20, 1, 1 << 20, 100)
@@ -101,42 +101,42 @@ def test_what_differs_is_replaced_and_what_is_no_output_stays(job: JobDir) -> No
     assert stored(store) == {**expected, f"{PREFIX}/other": b"stays", f"{PREFIX}x/a.txt": b"a neighbour"}
 
 
-def test_a_large_file_is_sent_in_pieces_and_recognised(job: JobDir) -> None:
-    store = SmallPieces()
+def test_a_large_file_is_sent_in_parts_and_recognised(job: JobDir) -> None:
+    store = SmallParts()
     data = os.urandom((5 << 20) + 17)
     write(job, {"large": data, "exact": data[: 2 << 20], "small": b"s"})
     assert send(store, job).nsent == 3
     assert store.requests["put"] == 1 + 6 + 2
     assert stored(store)[f"{PREFIX}/large"] == data
-    assert len(store.objects[f"{PREFIX}/large"].described.pieces) == 6
+    assert len(store.objects[f"{PREFIX}/large"].described.parts) == 6
     assert send(store, job).nsent == 0
     write(job, {"large": data[:-1] + bytes([data[-1] ^ 1])})
     assert send(store, job).nsent == 1
 
 
-class Broken(SmallPieces):
-    """Refuses after so many pieces, then keeps what it has for the next try."""
+class Broken(SmallParts):
+    """Refuses after so many parts, then keeps what it has for the next try."""
 
     def __init__(self, left: int) -> None:
         super().__init__()
         self.left = left
         self.kept: dict[str, BrokenUpload] = {}
 
-    def large_upload(self, name: str, piece_size: int) -> LargeUpload:
+    def large_upload(self, name: str, part_size: int) -> LargeUpload:
         return self.kept.setdefault(name, BrokenUpload(self, name))
 
 
 class BrokenUpload(LargeUpload):
-    """Pieces of one object, kept over tries."""
+    """Parts of one object, kept over tries."""
 
     def __init__(self, store: Broken, name: str) -> None:
         self.store, self.name = store, name
-        self.pieces: dict[int, tuple[Piece, bytes]] = {}
+        self.parts: dict[int, tuple[Part, bytes]] = {}
         self.finishes = 0
         self.lock = threading.Lock()
 
-    def there(self) -> dict[int, Piece]:
-        return {number: piece for number, (piece, _) in self.pieces.items()}
+    def uploaded_parts(self) -> dict[int, Part]:
+        return {number: part for number, (part, _) in self.parts.items()}
 
     def send(self, number: int, source: Source) -> str:
         with self.lock:
@@ -144,21 +144,21 @@ class BrokenUpload(LargeUpload):
                 raise Refused("quota exceeded")
             self.store.left -= 1
             data = os.pread(source.file.fileno(), source.size, source.start)
-            self.pieces[number] = Piece(source.size, md5_of(data)), data
+            self.parts[number] = Part(source.size, md5_of(data)), data
             return md5_of(data)
 
-    def finish(self, pieces: list[Piece]) -> None:
+    def finish(self, parts: list[Part]) -> None:
         self.finishes += 1
         if self.finishes > 1:
             raise Refused("no such upload")
-        self.store.add(self.name, b"".join(self.pieces[number][1] for number in range(len(pieces))), pieces=1 << 20)
+        self.store.add(self.name, b"".join(self.parts[number][1] for number in range(len(parts))), parts=1 << 20)
         raise Transient("the connection broke before the answer came")
 
     def abandon(self) -> None:
-        self.pieces.clear()
+        self.parts.clear()
 
 
-def test_the_next_try_goes_on_from_the_pieces_that_are_there(job: JobDir) -> None:
+def test_the_next_try_goes_on_from_the_parts_that_are_there(job: JobDir) -> None:
     store = Broken(left=4)
     data = os.urandom(7 << 20)
     write(job, {"large": data})
@@ -170,14 +170,14 @@ def test_the_next_try_goes_on_from_the_pieces_that_are_there(job: JobDir) -> Non
     assert stored(store)[f"{PREFIX}/large"] == data
 
 
-def test_an_answer_that_got_lost_after_the_last_piece_does_no_harm(job: JobDir) -> None:
+def test_an_answer_that_got_lost_after_the_last_part_does_no_harm(job: JobDir) -> None:
     store = Broken(left=100)
     write(job, {"large": os.urandom(3 << 20)})
     assert send(store, job).nsent == 1
     assert store.kept[f"{PREFIX}/large"].finishes == 2
 
 
-class Writing(SmallPieces):
+class Writing(SmallParts):
     """Something writes to the file at ``path`` while it is sent."""
 
     def __init__(self, path: Path) -> None:
@@ -193,17 +193,17 @@ class Writing(SmallPieces):
         self.touch()
         raise Transient("the checksum does not match")
 
-    def large_upload(self, name: str, piece_size: int) -> LargeUpload:
+    def large_upload(self, name: str, part_size: int) -> LargeUpload:
         return WritingUpload(self)
 
 
 class WritingUpload(LargeUpload):
-    """Is written to with the second piece."""
+    """Is written to with the second part."""
 
     def __init__(self, store: Writing) -> None:
         self.store = store
 
-    def there(self) -> dict[int, Piece]:
+    def uploaded_parts(self) -> dict[int, Part]:
         return {}
 
     def send(self, number: int, source: Source) -> str:
@@ -211,7 +211,7 @@ class WritingUpload(LargeUpload):
             self.store.touch()
         return source_md5(source)
 
-    def finish(self, pieces: list[Piece]) -> None:
+    def finish(self, parts: list[Part]) -> None:
         raise AssertionError("the file has changed")
 
     def abandon(self) -> None:
@@ -271,7 +271,7 @@ def test_a_file_that_is_too_large_for_the_store_is_refused_by_its_name(job: JobD
     with (job.outgoing / "huge").open("wb") as file:
         file.truncate(101 << 20)
     with pytest.raises(Refused, match=r"'huge': it has 101\.0 MiB"):
-        send(SmallPieces(), job)
+        send(SmallParts(), job)
 
 
 def test_the_store_s_refusal_ends_the_upload(job: JobDir) -> None:

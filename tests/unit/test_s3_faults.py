@@ -7,8 +7,8 @@ from botocore import exceptions as botocore
 from botocore.exceptions import ClientError
 
 from pfcon.errors import Refused
-from pfcon.storage.objects.s3_faults import NETWORK_FAULTS, NoUpload, answered, unanswered, unsent
-from pfcon.storage.objects.sending import SourceFault
+from pfcon.storage.objects.s3.faults import NETWORK_FAULTS, NoUpload, connection_error, request_error, response_error
+from pfcon.storage.objects.source import SourceFault
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
 
 PLACE = "bucket 'users' of https://s3.example.org"
@@ -34,7 +34,7 @@ def error(status: int, code: str, message: str = "Because.", **headers: str) -> 
     ],
 )
 def test_these_errors_may_pass(status: int, code: str) -> None:
-    fault = answered(error(status, code, **{"retry-after": "3"}), PLACE, "a/b")
+    fault = response_error(error(status, code, **{"retry-after": "3"}), PLACE, "a/b")
     assert isinstance(fault, Transient)
     assert str(fault).startswith(f"{PLACE} answers {status}")
     assert fault.retry_after == 3
@@ -42,7 +42,7 @@ def test_these_errors_may_pass(status: int, code: str) -> None:
 
 @pytest.mark.parametrize("code", ["BadDigest", "XAmzContentSHA256Mismatch"])
 def test_what_was_spoilt_on_its_way_may_be_sent_again(code: str) -> None:
-    fault = answered(error(400, code), PLACE, "a/b")
+    fault = response_error(error(400, code), PLACE, "a/b")
     assert isinstance(fault, Transient)
     assert str(fault) == f"'a/b' in {PLACE}: what arrived is not what was sent (400 {code}: Because.)"
 
@@ -57,7 +57,7 @@ def test_what_was_spoilt_on_its_way_may_be_sent_again(code: str) -> None:
     ],
 )
 def test_these_errors_are_final(status: int, code: str) -> None:
-    fault = answered(error(status, code), PLACE, "a/b")
+    fault = response_error(error(status, code), PLACE, "a/b")
     assert isinstance(fault, Refused)
     assert PLACE in str(fault)
 
@@ -66,23 +66,23 @@ def test_these_errors_are_final(status: int, code: str) -> None:
     ("status", "code"), [(412, "PreconditionFailed"), (416, "InvalidRange"), (412, "412"), (416, "416")]
 )
 def test_these_errors_are_about_another_object(status: int, code: str) -> None:
-    assert isinstance(answered(error(status, code), PLACE, "a/b"), Changed)
+    assert isinstance(response_error(error(status, code), PLACE, "a/b"), Changed)
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "404"])
 def test_an_absent_object_is_told_from_an_absent_bucket(code: str) -> None:
-    assert isinstance(answered(error(404, code), PLACE, "a/b"), ObjectAbsent)
-    fault = answered(error(404, code), PLACE, None)
+    assert isinstance(response_error(error(404, code), PLACE, "a/b"), ObjectAbsent)
+    fault = response_error(error(404, code), PLACE, None)
     assert isinstance(fault, Refused)
     assert str(fault) == f"there is no {PLACE}"
 
 
 def test_an_upload_that_is_gone_has_an_error_of_its_own() -> None:
-    assert isinstance(answered(error(404, "NoSuchUpload"), PLACE, "a/b"), NoUpload)
+    assert isinstance(response_error(error(404, "NoSuchUpload"), PLACE, "a/b"), NoUpload)
 
 
 def test_texts_are_one_line_without_secrets() -> None:
-    fault = answered(error(400, "Odd", "very-secret\n<b>is</b> wrong"), PLACE, "a/b", SECRETS)
+    fault = response_error(error(400, "Odd", "very-secret\n<b>is</b> wrong"), PLACE, "a/b", SECRETS)
     assert str(fault) == f"'a/b' in {PLACE}: it refuses that (400 Odd: *** is wrong)"
 
 
@@ -112,7 +112,7 @@ def raised(fault: Exception, cause: Exception) -> Exception:
 )
 def test_a_broken_connection_may_pass(fault: Exception, reason: str) -> None:
     assert isinstance(fault, NETWORK_FAULTS)
-    found = unanswered(fault, PLACE)
+    found = connection_error(fault, PLACE)
     assert isinstance(found, Transient)
     assert str(found) == f"{PLACE} does not answer: {reason}"
 
@@ -120,19 +120,19 @@ def test_a_broken_connection_may_pass(fault: Exception, reason: str) -> None:
 def test_a_certificate_that_is_not_valid_does_not_pass() -> None:
     cause = ssl.SSLCertVerificationError(1, "…")
     cause.verify_message = "self-signed certificate"
-    found = unanswered(raised(botocore.SSLError(endpoint_url="https://s3", error="x"), cause), PLACE)
+    found = connection_error(raised(botocore.SSLError(endpoint_url="https://s3", error="x"), cause), PLACE)
     assert isinstance(found, Refused)
     assert "self-signed certificate" in str(found)
 
 
 @pytest.mark.parametrize("inner", [SourceFault(OSError(5, "Input/output error")), Refused("the file became shorter")])
 def test_what_is_wrong_with_the_file_is_no_fault_of_the_network(inner: Exception) -> None:
-    found = unanswered(botocore.HTTPClientError(error=inner), PLACE)
+    found = connection_error(botocore.HTTPClientError(error=inner), PLACE)
     assert found is (inner.error if isinstance(inner, SourceFault) else inner)
 
 
 def test_a_request_that_botocore_does_not_take_is_refused() -> None:
     fault = botocore.ParamValidationError(report="Invalid bucket name very-secret")
-    found = unsent(fault, PLACE, None, SECRETS)
+    found = request_error(fault, PLACE, None, SECRETS)
     assert isinstance(found, Refused)
     assert "Invalid bucket name ***" in str(found)

@@ -15,8 +15,8 @@ from pfcon.configuration.model import DeleteActive
 from pfcon.errors import ConfigurationError
 from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings
 from pfcon.settings.variable import Mode
-from pfcon.storage.objects.s3_description import S3Settings
-from pfcon.storage.objects.swift_description import SwiftSettings
+from pfcon.storage.objects.s3.description import S3Settings
+from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.settings import StorageSettings
 
 ALL = KnownSettings().variables

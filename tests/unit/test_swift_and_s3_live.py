@@ -11,8 +11,8 @@ import pytest
 import swiftclient
 from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness, client_of, md5
 
-from pfcon.storage.objects.store import Described, Piece
-from pfcon.storage.objects.verifying import verifiable, verifier
+from pfcon.storage.objects.checksums import verifiable, verifier
+from pfcon.storage.objects.store import Described, Part
 
 pytestmark = pytest.mark.engine("swift")
 MIB = 1 << 20
@@ -56,7 +56,7 @@ def test_a_dynamic_large_object_is_described_by_its_segments(objects: ObjectHarn
     headers = {"X-Object-Manifest": f"{objects.container}/parts/"}
     raw.put_object(objects.container, "dynamic", b"", headers=headers)
     found = objects.store.describe("dynamic")
-    assert found.pieces == tuple(Piece(len(data), md5(data)) for data in PARTS)
+    assert found.parts == tuple(Part(len(data), md5(data)) for data in PARTS)
     verify(found, b"".join(PARTS))
     assert objects.read("dynamic") == b"".join(PARTS)
     assert objects.read("dynamic", start=990, size=20, etag=found.etag) == b"".join(PARTS)[990:1010]
@@ -81,22 +81,22 @@ def test_segments_in_a_container_with_a_blank_are_found(objects: ObjectHarness, 
 def test_parts_of_parts_have_no_md5_of_their_own(objects: ObjectHarness, raw: Any) -> None:
     put_manifest(objects, raw, "ranges", [row(objects, 0, range="10-19"), row(objects, 1)])
     found = objects.store.describe("ranges")
-    assert found.pieces == (Piece(10, ""), Piece(2000, md5(PARTS[1])))
-    assert found.pieces_md5 == ""
+    assert found.parts == (Part(10, ""), Part(2000, md5(PARTS[1])))
+    assert found.parts_md5 == ""
     assert objects.read("ranges") == PARTS[0][10:20] + PARTS[1]
 
 
-def test_data_in_a_manifest_is_a_piece(objects: ObjectHarness, raw: Any) -> None:
+def test_data_in_a_manifest_is_a_part(objects: ObjectHarness, raw: Any) -> None:
     put_manifest(objects, raw, "inline", [{"data": b64encode(b"head").decode()}, row(objects, 1)])
     verify(objects.store.describe("inline"), b"head" + PARTS[1])
 
 
-def test_a_manifest_in_a_manifest_is_described_by_all_its_pieces(objects: ObjectHarness, raw: Any) -> None:
+def test_a_manifest_in_a_manifest_is_described_by_all_its_parts(objects: ObjectHarness, raw: Any) -> None:
     put_manifest(objects, raw, "inner", [row(objects, 0), row(objects, 1)])
     put_manifest(objects, raw, "outer", [{"path": f"/{objects.container}/inner"}, row(objects, 2)])
     found = objects.store.describe("outer")
-    assert found.pieces == tuple(Piece(len(data), md5(data)) for data in PARTS)
-    assert found.pieces_md5 == ""
+    assert found.parts == tuple(Part(len(data), md5(data)) for data in PARTS)
+    assert found.parts_md5 == ""
     verify(found, b"".join(PARTS))
 
 
@@ -116,13 +116,13 @@ def test_a_directory_marker_is_told(objects: ObjectHarness, raw: Any) -> None:
 
 def test_what_s3_stored_in_parts_is_verified_through_swift(objects: ObjectHarness) -> None:
     s3 = ObjectHarness("s3", container=objects.container)
-    pieces = [os.urandom(5 * MIB), b"end"]
-    s3.put_large("by s3", pieces)
+    parts = [os.urandom(5 * MIB), b"end"]
+    s3.put_large("by s3", parts)
     s3.close()
-    verify(objects.store.describe("by s3"), b"".join(pieces))
+    verify(objects.store.describe("by s3"), b"".join(parts))
 
 
-def test_what_swift_stored_in_pieces_is_read_through_s3(objects: ObjectHarness) -> None:
+def test_what_swift_stored_in_parts_is_read_through_s3(objects: ObjectHarness) -> None:
     objects.put_large("by swift", PARTS)
     s3 = ObjectHarness("s3", container=objects.container)
     found = s3.store.describe("by swift")
@@ -135,11 +135,11 @@ def test_what_swift_stored_in_pieces_is_read_through_s3(objects: ObjectHarness) 
 def test_parts_of_unlike_sizes_are_told_one_by_one() -> None:
     objects = ObjectHarness("s3")
     objects.store.create_container()
-    pieces = [os.urandom(size) for size in (5 * MIB, 6 * MIB, 5 * MIB, 7)]
-    objects.put_large("unlike", pieces)
+    parts = [os.urandom(size) for size in (5 * MIB, 6 * MIB, 5 * MIB, 7)]
+    objects.put_large("unlike", parts)
     found = objects.store.describe("unlike")
-    assert [piece.size for piece in found.pieces] == [*map(len, pieces)]
-    verify(found, b"".join(pieces))
+    assert [part.size for part in found.parts] == [*map(len, parts)]
+    verify(found, b"".join(parts))
     objects.close()
 
 
@@ -150,6 +150,6 @@ def test_uploads_that_earlier_tries_have_left_are_gone_when_one_is_finished() ->
     for _ in range(2):
         client.create_multipart_upload(Bucket=objects.container, Key="some")
     objects.put_large("some", [b"12345"])
-    assert objects.left_pieces() == 0
+    assert objects.left_parts() == 0
     assert hashlib.md5(objects.read("some")).hexdigest() == md5(b"12345")
     objects.close()

@@ -11,11 +11,11 @@ from support.engines import swift_url
 from support.object_stores import SWIFT_KEY, SWIFT_USER, ObjectHarness
 
 from pfcon.errors import ConfigurationError, Refused
-from pfcon.storage.objects.answers import Timeouts
+from pfcon.storage.objects.http import Timeouts
 from pfcon.storage.objects.store import Transient
-from pfcon.storage.objects.swift import SwiftStore
-from pfcon.storage.objects.swift_description import SwiftAuth, SwiftSettings
-from pfcon.storage.objects.swift_login import versioned
+from pfcon.storage.objects.swift.description import SwiftAuth, SwiftSettings
+from pfcon.storage.objects.swift.login import versioned
+from pfcon.storage.objects.swift.store import SwiftStore
 
 TIMEOUTS = Timeouts(30.0, 30.0)
 

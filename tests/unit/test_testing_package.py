@@ -82,7 +82,7 @@ def run_outside(directory: Path, package: str, tests: str, *words: str, **enviro
 
 def test_no_module_of_the_service_imports_it(tmp_path: Path) -> None:
     imported = modules_after(ALL_MODULES, tmp_path)
-    assert {"pfcon.app", "pfcon.server", "pfcon.compute.swarm.engine", "pfcon.storage.objects.s3"} <= imported
+    assert {"pfcon.app", "pfcon.server", "pfcon.compute.swarm.engine", "pfcon.storage.objects.s3.store"} <= imported
     assert not {name for name in imported if name.split(".")[0] in ("pytest", "_pytest")}
     assert not {name for name in imported if name.startswith("pfcon.testing")}
 

@@ -1,7 +1,7 @@
-"""What operations of an object store have to know and no record may hold: files named like the settings' variables.
+"""Credentials for the operations of an object store, which no record may contain: a file for each settings variable.
 
-The service keeps them in a directory that its user alone, who runs the operations too, can read. An engine with secrets
-of its own, as Kubernetes, mounts one whose keys are those variables instead.
+The service writes them to a directory that only its user can read; operations run as the same user. An engine with
+secrets of its own, as Kubernetes, mounts a secret instead, whose keys are the names of the variables.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ NETWORK_VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
-"""What the clients of stores read of their environment. A proxy's URL may hold a password."""
+"""Variables that the stores' client libraries read from the environment. A proxy's URL may contain a password."""
 _TEMPORARY = ".new-"
 
 
 def write_credentials(own: Any, directory: Path, environ: Mapping[str, str]) -> None:
-    """Make the directory hold a storage's own section and nothing else, each file at once or not at all.
+    """Make the directory contain a storage's own section of the settings, and no other files. Idempotent.
 
-    Files that hold what they should stay untouched. environ: of its variables, operations get those above. Raises
-    OSError.
+    Each file is replaced atomically; one with the right content is not written. environ: of its variables,
+    NETWORK_VARIABLES are written, too. Raises OSError.
     """
     wanted = texts(own) | {name: environ[name] for name in NETWORK_VARIABLES if name in environ}
     for name, text in wanted.items():
@@ -42,7 +42,7 @@ def write_credentials(own: Any, directory: Path, environ: Mapping[str, str]) -> 
         if not _holds(directory / name, content):
             _replace(directory / name, content)
     for name in os.listdir(directory):
-        if name not in wanted and not name.startswith(_TEMPORARY):  # another process may be about to rename those
+        if name not in wanted and not name.startswith(_TEMPORARY):  # another process may be about to rename these
             (directory / name).unlink(missing_ok=True)
 
 
@@ -60,16 +60,16 @@ def _replace(path: Path, content: bytes) -> None:
         with open(descriptor, "wb") as file:
             file.write(content)
         os.replace(temporary, path)
-    except BaseException:  # also a worker that is told to exit leaves no secrets behind
+    except BaseException:  # also if the worker is asked to exit: no secrets may be left behind
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
 
 
 def read_credentials(directory: Path, description: StorageDescription[Any], known: StorageSettings) -> StorageSettings:
-    """These settings, completed with those of the directory; its network variables become this process's.
+    """Return ``known`` with the storage's own section read from the directory; set the network variables in os.environ.
 
-    Raises Refused, whose text says no more of the files than their faults.
+    Raises Refused. Its text contains the faults of the files, but not their contents.
     """
     names = [variable.name for variable in variables(description.settings)]
     try:
@@ -89,9 +89,9 @@ def read_credentials(directory: Path, description: StorageDescription[Any], know
 
 
 def _own(description: StorageDescription[Any], found: Mapping[str, str], development: bool) -> Any:
-    """The storage's own section, read and checked as the service reads its environment.
+    """Return the storage's own section, parsed and checked as the service does with its environment.
 
-    Raises ConfigurationError, which shows no value: clients are told of an operation's faults.
+    Raises ConfigurationError, which contains no values: clients see the errors of operations.
     """
     mode = Mode.DEVELOPMENT if development else Mode.PRODUCTION
     known = variables(description.settings)

@@ -1,4 +1,4 @@
-"""Trying again what may pass: with back-off, and no longer than patience lasts without any success."""
+"""Retries with exponential back-off, until a transfer has had no success for a given time."""
 
 import math
 import random
@@ -11,38 +11,38 @@ from pfcon.errors import Unreachable
 from pfcon.storage.objects.store import Transient
 from pfcon.workers import Cancelled
 
-PATIENCE = 60.0  # seconds without any progress until a transfer gives up; the next try goes on from there
+TIME_LIMIT = 60.0  # seconds without any progress after which a transfer fails; the next attempt resumes it
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds
 
 T = TypeVar("T")
 
 
 class Retrying:
-    """The patience that the threads of one transfer share: each success of one renews it for all."""
+    """The retries of one transfer, shared by its threads. A success in any of them restarts the time limit."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self, time_limit: float = TIME_LIMIT) -> None:
+        self._time_limit = time_limit
         self._stopped = Event()
         self._lock = Lock()
         self._last_success = time.monotonic()
 
     def call(self, what: str, request: Callable[[], T]) -> T:
-        """Make a request, again where that may help. ``what`` names it in messages.
+        """Return the result of ``request``, called again after each Transient. ``what`` names it in messages.
 
-        Raises Unreachable with the last reason when patience is at its end, Cancelled after ``stop``, and at once
-        what is not Transient.
+        Raises Unreachable with the last reason once the time limit is over, Cancelled after ``stop``, and whatever else
+        ``request`` raises, without a retry.
         """
         pause = FIRST_PAUSE
-        failing_since = math.inf  # a request may be slow for longer than patience lasts, and then fail once
+        failing_since = math.inf  # one slow request may take longer than the limit, and then fail for the first time
         while True:
             self.check()
             try:
                 result = request()
             except Transient as fault:
                 failing_since = min(failing_since, time.monotonic())
-                if time.monotonic() - max(self._last_success, failing_since) > self._patience:
+                if time.monotonic() - max(self._last_success, failing_since) > self._time_limit:
                     raise Unreachable(
-                        f"{what}: {fault}; gave up after {self._patience:.0f} s without progress"
+                        f"{what}: {fault}; gave up after {self._time_limit:.0f} s without progress"
                     ) from None
                 self._stopped.wait(max(pause * random.uniform(0.5, 1), min(fault.retry_after, LONGEST_PAUSE)))  # noqa: S311 - spreads load
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -51,7 +51,7 @@ class Retrying:
                 return result
 
     def progress(self) -> None:
-        """Something has gone well: bytes have come, or a request was answered."""
+        """Report a success: bytes were received, or a request was answered."""
         with self._lock:
             self._last_success = time.monotonic()
 
@@ -61,5 +61,5 @@ class Retrying:
             raise Cancelled
 
     def stop(self) -> None:
-        """End all threads' requests and pauses soon."""
+        """Make all threads' calls end with Cancelled; pauses end immediately. Idempotent."""
         self._stopped.set()

@@ -1,16 +1,17 @@
-"""The seam of object stores: one container of Swift or one bucket of S3, in pfcon's own types.
+"""The interface of object stores: one container of Swift or one bucket of S3, in pfcon's own types.
 
-The docstrings are the contract; ``tests/contract/test_object_store.py`` runs it against every store. Names of objects
-are any text without NUL; they are never taken for paths here. Sizes and offsets are in bytes.
+``listing``, ``download`` and ``upload`` use this interface; ``swift`` and ``s3`` implement it. The docstrings are the
+contract; ``tests/contract/test_object_store.py`` runs it against every store. An object's name is any text without
+NUL; it is never interpreted as a path here. Sizes and offsets are in bytes.
 
-Every method makes one request or, where it says so, few, and tries nothing twice: ``retrying`` does. Errors:
+Every method makes one request or, where it says so, a few, and retries nothing: ``retrying`` does that. Errors:
 
-* Transient: it may pass (5xx, 408, 429, a broken or silent connection, a body that ended early or that arrived
-  otherwise than it was sent).
-* ObjectAbsent: there is no such object (any more).
-* Changed: an object is not the one that ``etag`` names (412).
-* Refused: it won't pass: wrong credentials, no right, no such container, a request that the store does not take. The
-  text says what the store said and names the container, never a key or token.
+* Transient: a retry may succeed (5xx, 408, 429, a broken or silent connection, a body that ended early or was
+  corrupted on its way).
+* ObjectAbsent: the object does not exist, or does not exist any more.
+* Changed: the object's current version is not the one of ``etag`` (412).
+* Refused: a retry will not succeed: wrong credentials, no permission, no such container, a request that the store does
+  not support. The text quotes the store and names the container, never a key or token.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +22,7 @@ from typing import BinaryIO, NamedTuple
 
 
 class Transient(Exception):
-    """A request failed in a way that may pass. ``retry_after``: seconds that the store asked to wait, 0 for none."""
+    """A request failed, and a retry may succeed. ``retry_after``: seconds that the store asked to wait, or 0."""
 
     def __init__(self, reason: str, retry_after: float = 0) -> None:
         super().__init__(reason)
@@ -29,19 +30,19 @@ class Transient(Exception):
 
 
 class ObjectAbsent(Exception):
-    """There is no object of that name."""
+    """No object has that name."""
 
 
 class Changed(Exception):
-    """The object is another one than was asked for."""
+    """The object's current version is not the requested one."""
 
 
 class Listed(NamedTuple):
-    """An object of a listing or, where ``size`` is None, what lies below a name that ends in the delimiter.
+    """One row of a listing: an object, or a common prefix, which has ``size`` None and a ``name`` that ends in ``/``.
 
-    ``etag`` is the store's, without quotes, ``""`` where a listing has none. ``marker``: the store says that this
-    object stands for a directory (Swift: content type ``application/directory``). Swift lists a dynamic large object
-    with size 0, whatever its size, and without an ``etag``: ``download`` and ``describe`` know better.
+    ``etag`` has no quotes; ``""`` if the listing has none. ``marker``: the store marks this object as a directory
+    (Swift: content type ``application/directory``). Swift lists every dynamic large object with size 0 and without an
+    ``etag``: ``download`` and ``describe`` return the real ones.
     """
 
     name: str
@@ -50,8 +51,8 @@ class Listed(NamedTuple):
     marker: bool = False
 
 
-class Piece(NamedTuple):
-    """A part of a large object: its size, and the hex MD5 of its bytes or ``""`` where that can't be told."""
+class Part(NamedTuple):
+    """A part of a large object: its size in bytes, and its hex MD5, ``""`` if unknown."""
 
     size: int
     md5: str
@@ -59,21 +60,19 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Described:
-    """An object as it is now, and all that its bytes can be verified with.
+    """The current version of an object, with all checksums that the store reports.
 
-    ``etag`` identifies the version. ``md5``: hex MD5 of all bytes, ``""`` where the store can't tell it. ``pieces``:
-    those of an object that was stored in parts, in order, their sizes adding up to ``size``. ``pieces_md5``: the hex
-    MD5 of the concatenated MD5s of the pieces (``binary``: of their bytes, as S3's ETags have it, or else of their
-    hex, as Swift's have it), ``""`` where it is not known. ``crc32``, ``sha1``, ``sha256``: of all bytes, base64,
-    ``""`` where not told.
+    ``etag`` identifies the version. ``md5``: hex MD5 of all bytes. ``parts``: of an object stored in parts, in order;
+    their sizes add up to ``size``. ``parts_md5``: hex MD5 of the concatenated MD5s of the parts, ``binary`` as bytes
+    (S3's ETag), else as hex (Swift's ETag). ``crc32``, ``sha1``, ``sha256``: of all bytes, base64. ``""`` if unknown.
     """
 
     name: str
     size: int
     etag: str
     md5: str = ""
-    pieces: tuple[Piece, ...] = ()
-    pieces_md5: str = ""
+    parts: tuple[Part, ...] = ()
+    parts_md5: str = ""
     binary: bool = False
     crc32: str = ""
     sha1: str = ""
@@ -81,9 +80,9 @@ class Described:
 
 
 class Download(NamedTuple):
-    """An answer that is being read. ``described`` tells the whole object; of one in parts, ``pieces`` may be left out.
+    """A response that is being read. ``described``: the whole object; ``parts`` may be missing.
 
-    ``chunks`` yields at most 1 MiB at a time and raises Transient when it ends early.
+    ``chunks`` yields at most 1 MiB at a time and raises Transient if the body ends early.
     """
 
     described: Described
@@ -91,7 +90,7 @@ class Download(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Bytes of an open file to be sent, from ``start`` on. Readers use ``os.pread``: many may read it at once."""
+    """A section of an open file to send: ``size`` bytes from offset ``start``. Read with ``os.pread``: thread-safe."""
 
     file: BinaryIO
     start: int
@@ -99,43 +98,41 @@ class Source(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a store takes. Bytes, but for ``pieces_max``.
+    """Limits of a store.
 
-    ``single_max``: largest object that ``put`` sends. ``piece_min``: smallest piece of a large object but for its last;
-    ``piece_max``: largest one. ``pieces_max``: most pieces of an object, 0 where the store has no large objects.
+    ``single_max``: bytes of the largest object for ``put``. ``part_min``: bytes of the smallest part of a large object,
+    except its last. ``part_max``: bytes of the largest part. ``parts_max``: number of parts, 0 if the store has no
+    large objects.
     """
 
     single_max: int
-    piece_min: int
-    piece_max: int
-    pieces_max: int
+    part_min: int
+    part_max: int
+    parts_max: int
 
 
 class LargeUpload(ABC):
-    """An object that is being sent in pieces. Nothing can be seen of it before ``finish``."""
+    """A multipart upload. The object is not visible before ``finish``, which creates or replaces it atomically."""
 
     @abstractmethod
-    def there(self) -> dict[int, Piece]:
-        """The pieces that an earlier try has left, by number, from 0 on. A few requests."""
+    def uploaded_parts(self) -> dict[int, Part]:
+        """Return the parts that an earlier attempt has stored, by number from 0. A few requests."""
 
     @abstractmethod
     def send(self, number: int, source: Source) -> str:
-        """Send one piece; gives back the hex MD5 of the bytes that were read and that the store has: it is verified.
-
-        Several threads may send at once.
-        """
+        """Send one part; return the hex MD5 of its bytes, which is verified against the store's. Thread-safe."""
 
     @abstractmethod
-    def finish(self, pieces: list[Piece]) -> None:
-        """Make the object appear, whole, from all its pieces; what an older one of that name leaves is removed."""
+    def finish(self, parts: list[Part]) -> None:
+        """Create the object from all its parts, in order, and remove the parts of the version that it replaces."""
 
     @abstractmethod
     def abandon(self) -> None:
-        """Remove the pieces from the store. Repeatable. Not called when a later try is to go on from them."""
+        """Remove the uploaded parts from the store. Idempotent. Not called if a later attempt is to reuse them."""
 
 
 class ObjectStore(ABC):
-    """One container. One object serves all threads of a process and connects on first use."""
+    """One container. Thread-safe: one instance serves a process. It connects on first use."""
 
     name: str
     """``swift`` or ``s3``."""
@@ -144,51 +141,51 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Raise Refused or Transient when the container can't be used."""
+        """Raise Refused or Transient if the container can't be used."""
 
     @abstractmethod
     def limits(self) -> Limits:
-        """What the store takes: at most one request, and none once it was answered. Raises Transient, Refused."""
+        """Return the store's limits. At most one request; the result is cached. Raises Transient, Refused."""
 
     @abstractmethod
     def create_container(self) -> None:
-        """Create the container; one that is there stays as it is."""
+        """Create the container. Idempotent: an existing one is not changed."""
 
     @abstractmethod
     def pages(self, prefix: str, *, delimited: bool = False, limit: int = 0) -> Iterator[list[Listed]]:
-        """All objects whose names begin with ``prefix``, by name, a page at a time: one request each.
+        """Yield all objects whose names begin with ``prefix``, sorted by name, in pages: one request each.
 
-        ``delimited``: names that have a ``/`` after the prefix come as one Listed without size, ending in ``/``.
-        limit: names in a page, 0 for as many as the store gives. An empty listing is one empty page.
+        delimited: names with a ``/`` after the prefix are grouped as common prefixes, see Listed. limit: names in a
+        page, 0 for the store's default. An empty listing is one empty page.
         """
 
     @abstractmethod
     def describe(self, name: str) -> Described:
-        """One object, with what is known of its pieces: as many requests as that takes. Raises ObjectAbsent."""
+        """Return one object with its parts, as far as known: a request or more. Raises ObjectAbsent."""
 
     @abstractmethod
     def download(
         self, name: str, *, start: int = 0, size: int | None = None, etag: str = ""
     ) -> AbstractContextManager[Download]:
-        """Get an object, or ``size`` bytes of it from ``start`` on; only the version of ``etag``, where it is given.
+        """Get an object, or ``size`` bytes from offset ``start``. With ``etag``, only that version.
 
-        Raises ObjectAbsent, Changed.
+        The context closes or reuses the connection. Raises ObjectAbsent, Changed.
         """
 
     @abstractmethod
     def put(self, name: str, source: Source, md5: str) -> None:
-        """Store an object in one request; the store verifies it. At most ``limits().single_max`` bytes. md5: hex.
+        """Store an object with one request; the store verifies ``md5`` (hex). At most ``limits().single_max`` bytes.
 
-        Where the name held a large object of ours, its pieces are removed.
+        If the name held a large object of pfcon's, its parts are removed.
         """
 
     @abstractmethod
-    def large_upload(self, name: str, piece_size: int) -> LargeUpload:
-        """Begin to send an object in pieces of that size, or go on with an earlier try.
+    def large_upload(self, name: str, part_size: int) -> LargeUpload:
+        """Begin a multipart upload with parts of that size (bytes), or resume an earlier attempt.
 
-        Raises Refused where the store has no large objects.
+        Raises Refused if the store has no large objects.
         """
 
     @abstractmethod
     def delete(self, name: str) -> None:
-        """Remove an object; none is none. For tests and for what is replaced."""
+        """Remove an object. Idempotent: a missing object is not an error."""

@@ -1,0 +1,1 @@
+"""Listings of an object store as a tree of directories."""

@@ -1,0 +1,1 @@
+"""Uploads of a job's outputs to an object store."""
