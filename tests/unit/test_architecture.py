@@ -48,13 +48,6 @@ THIRD_PARTY = {
     "pytest": {"testing"},
     **{name: {"storage"} for name in ("swiftclient", "keystoneauth1", "boto3", "botocore")},
 }
-# What pfcon.files is for, and who else may do it by itself. Others are at work in these rooms, which follow.
-MECHANICS = ("ENOSPC", "EDQUOT", "flock", "lockf", "O_NOFOLLOW", "O_PATH", "statvfs", "mkstemp", "replace")
-MECHANICS_ELSEWHERE = {
-    "compute/process/supervisor.py": {"ENOSPC", "O_NOFOLLOW"},  # standard library alone: it is what a job costs
-    "reservation.py": {"mkstemp"},  # a file of its own for each reservation
-}
-NOT_YET = ("jobs/", "operations/", "storage/objects/")
 # The packages of object storage, and which of the others each may import. All may import the modules beside them, which
 # import none of them. From outside only the entry points are imported.
 OBJECTS = "pfcon.storage.objects"
@@ -170,35 +163,6 @@ def test_frameworks_stay_in_their_rooms(path: Path) -> None:
     for name in imports(path):
         rooms = THIRD_PARTY.get(name.split(".")[0])
         assert rooms is None or part(path) in rooms, f"{path} imports {name}"
-
-
-def _is_of_files(node: ast.AST) -> bool:
-    """Whether it is an attribute of a module in which MECHANICS are; ``replace`` is one of others, too."""
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id in ("os", "errno", "fcntl", "tempfile")
-    )
-
-
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_mechanics_of_files_are_written_once(path: Path) -> None:
-    if path.parts[0] in ("files", "testing") or str(path).startswith(NOT_YET):
-        return
-    tree = ast.parse((ROOT / path).read_text())
-    found = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_of_files(node)}
-    assert found.intersection(MECHANICS) == MECHANICS_ELSEWHERE.get(str(path), set())
-
-
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_loops_with_a_deadline_are_written_once(path: Path) -> None:
-    """A function that adds to the time and sleeps, too, is what ``pfcon.polling`` is for."""
-    if path.name == "polling.py" or str(path).startswith(NOT_YET):
-        return
-    for function in ast.walk(ast.parse((ROOT / path).read_text())):
-        if isinstance(function, ast.FunctionDef):
-            body = ast.unparse(function)
-            assert "time.sleep(" not in body or "time.monotonic() +" not in body, f"{path}: {function.name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
