@@ -36,7 +36,8 @@ def find_kubernetes() -> str:
     if not Path(storebase).is_dir():
         raise Unavailable(f"PFCON_TEST_KUBERNETES_STOREBASE={storebase} is no directory of this machine; {advice}")
     try:
-        KubernetesEngine(kubernetes_settings(kubeconfig), Path(storebase)).check()
+        settings = kubernetes_settings(kubeconfig)
+        KubernetesEngine(settings, settings.own, Path(storebase)).check()
     except PfconError as fault:
         raise Unanswered(f"{advice} ({fault})") from fault
     return kubeconfig
