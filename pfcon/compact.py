@@ -109,7 +109,7 @@ class Names:
         return name
 
     def close(self) -> None:
-        """Remove the file. Repeatable."""
+        """Remove the file. Idempotent."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from pfcon.errors import Refused
+from pfcon.files.small_files import read_small, write_small
 from pfcon.models import JobKind
 from pfcon.paths import JobDir
 from pfcon.progress import clear_progress
-from pfcon.small_files import read_small, write_small
 
 MAX_BYTES = 256 * 1024 * 1024  # PFCON_MAX_FORM_BYTES has bounded the request already
 

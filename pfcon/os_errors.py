@@ -3,6 +3,7 @@
 import errno
 
 from pfcon.errors import Absent, Conflict, PfconError, Refused, StorageFull, Unreachable
+from pfcon.files.faults import is_full
 from pfcon.paths import AWAY, StoreBase
 from pfcon.units import human_bytes
 
@@ -13,7 +14,6 @@ _UNUSABLE = frozenset(
         *(errno.EMLINK, errno.ENXIO),
     }
 )
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
@@ -26,7 +26,7 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
     reason = error.strerror or type(error).__name__
     if error.errno in _UNUSABLE:
         return Refused(f"storeBase can't hold a name or path of this request: {reason}")
-    if error.errno in _FULL:
+    if is_full(error) or error.errno == errno.EFBIG:
         free = storebase.free_bytes()
         return StorageFull(f"storeBase has no room: {reason}; {human_bytes(free)} are free ({free} bytes)")
     if error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):

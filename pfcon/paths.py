@@ -13,8 +13,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pfcon.attributes import unlock
 from pfcon.errors import Unreachable
+from pfcon.files.attributes import unlock
+from pfcon.files.faults import free_bytes
+from pfcon.files.flags import DIRECTORY
 from pfcon.models import JobId, User
 
 PRIVATE_NAME = ".pfcon"
@@ -22,7 +24,6 @@ MARKS_NAME = ".pfcon-storebase"  # nodes pass through it, as they can't through 
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
 AWAY = "storeBase is not there now; its file system may be unmounted"
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_own(path: str) -> bool:
@@ -100,8 +101,7 @@ class StoreBase:
 
     def free_bytes(self) -> int:
         """Bytes that this user may still write. Raises OSError."""
-        found = os.statvfs(self.root)
-        return found.f_bavail * found.f_frsize
+        return free_bytes(self.root)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class JobDir:
         """
         if user is None or user.uid in (None, os.geteuid()) or os.geteuid() != 0:
             return
-        directory = os.open(self.path, _DIRECTORY)
+        directory = os.open(self.path, DIRECTORY)
         try:
             os.fchown(directory, -1, os.getegid() if user.gid is None else user.gid)
             os.fchmod(directory, 0o711 if self.storebase.passable else 0o710)
@@ -239,7 +239,7 @@ class JobDir:
         """
         with contextlib.suppress(FileExistsError):
             self.outgoing.mkdir(mode=0o755)
-        directory = os.open(self.outgoing, _DIRECTORY)
+        directory = os.open(self.outgoing, DIRECTORY)
         try:
             uid = user.uid if user else None
             if uid is not None and os.geteuid() == 0:
@@ -250,19 +250,19 @@ class JobDir:
             os.close(directory)
 
     def discard_outgoing(self) -> Path | None:
-        """Take ``outgoing`` away, with all that it holds; give back where it waits for removal.
+        """Move ``outgoing``, with all that it holds, to the trash; returns where it waits for removal there.
 
         None where there was none. Raises OSError.
         """
-        grave = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        trashed = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
         try:
-            self.outgoing.rename(grave)
+            self.outgoing.rename(trashed)
         except FileNotFoundError:
             return None
-        return grave
+        return trashed
 
     def discard(self) -> Path | None:
-        """Take the whole directory out of storeBase at once; returns where it waits for removal.
+        """Move the whole directory to the trash atomically; returns where it waits for removal there.
 
         A job may have put something else in its place: then that, never what a link leads to. None where there was
         nothing. Raises OSError.
@@ -281,7 +281,7 @@ class JobDir:
     def _unlock(self) -> None:
         """Make the directory one that may be renamed, where a job made it immutable."""
         with contextlib.suppress(OSError):
-            directory = os.open(self.path, _DIRECTORY)
+            directory = os.open(self.path, DIRECTORY)
             try:
                 unlock(directory)
             finally:

@@ -8,9 +8,9 @@ import contextlib
 import json
 from dataclasses import asdict, dataclass
 
+from pfcon.files.small_files import read_small, write_small
 from pfcon.models import JobKind
 from pfcon.paths import JobDir
-from pfcon.small_files import read_small, write_small
 
 MAX_BYTES = 1024 * 1024
 MAX_NOTES = 1000

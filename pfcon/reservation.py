@@ -1,35 +1,35 @@
 """Space of storeBase's file system that is reserved before it is used, among all threads and processes of a service.
 
 Each reservation is a file in ``.pfcon/reserved`` that says how many bytes its holder has yet to write, locked
-(flock(2)) as long as he lives: one that nobody locks is a dead process's, and is removed. Looking at all of them, at
+(flock(2)) as long as it lives: one that nobody locks is a dead process's, and is removed. Looking at all of them, at
 what is free, and making another are one step under a lock. So it needs nothing of the file system but locks:
-fallocate(2) is not there on every NFS, and space for the files of a zip can't be had by it at all.
+fallocate(2) does not exist on every NFS, and can't reserve space for the files of a zip at all.
 
 What a file system has promised, but not taken from what it calls free yet, is not seen: NFS before a client's writes
 reach the server. Holders report what they have written, so that nothing counts twice for long.
 """
 
 import contextlib
-import errno
-import fcntl
 import os
 import tempfile
 import threading
 from collections.abc import Iterator
 
-from pfcon.closing import Closing
 from pfcon.errors import StorageFull
+from pfcon.files.closing import Closing
+from pfcon.files.faults import is_full
+from pfcon.files.locks import locked, try_lock, wait_for_lock
 from pfcon.paths import StoreBase
 from pfcon.units import human_bytes
 
-STEP = 64 << 20  # bytes that are reserved at once for what grows
-_TELL = 8 << 20  # bytes written until others are told
+STEP = 64 << 20  # bytes of one reservation for what grows
+_UPDATE = 8 << 20  # bytes written until the file is updated for others
 _NUMBER = 8  # bytes of a reservation's file
 _PREFIX = "reserved-"
 
 
 class Reservation(Closing):
-    """A context; its end lets go of what is left. For several threads.
+    """A context; its end releases what is left. Thread-safe.
 
     free_bytes: what must stay free (PFCON_MIN_FREE_BYTES); 0 reserves nothing and refuses nothing.
     """
@@ -38,11 +38,11 @@ class Reservation(Closing):
         self._storebase, self._must_stay = storebase, free_bytes
         self._fd = -1
         self._path = ""
-        self._left = self._told = 0
+        self._left = self._recorded = 0
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Let go of what is left. Repeatable."""
+        """Release what is left. Idempotent."""
         with self._lock:
             if self._fd >= 0:
                 with contextlib.suppress(OSError):  # others remove it: nobody locks it any more
@@ -67,9 +67,9 @@ class Reservation(Closing):
                     self._reserve(size - self._left, max(size, min(STEP, at_most)) - self._left, what)
 
     def check(self, size: int, what: str) -> None:
-        """Raises StorageFull when so many bytes are not there now, OSError. Nothing is reserved."""
+        """Raises StorageFull when so many bytes are not free now, OSError. Nothing is reserved."""
         if self._must_stay:
-            with _alone(self._storebase) as directory:
+            with _exclusive(self._storebase) as directory:
                 self._room(directory, size, what)
 
     def used(self, size: int) -> None:
@@ -77,12 +77,12 @@ class Reservation(Closing):
         if self._must_stay:
             with self._lock:
                 self._left = max(0, self._left - size)
-                if self._told - self._left >= _TELL:
-                    self._tell()
+                if self._recorded - self._left >= _UPDATE:
+                    self._update()
 
-    def _tell(self) -> None:
+    def _update(self) -> None:
         os.pwrite(self._fd, self._left.to_bytes(_NUMBER, "little"), 0)
-        self._told = self._left
+        self._recorded = self._left
 
     def _room(self, directory: str, least: int, what: str) -> int:
         others = _outstanding(directory, self._path)
@@ -94,28 +94,24 @@ class Reservation(Closing):
 
     def _reserve(self, least: int, wanted: int, what: str) -> None:
         try:
-            with _alone(self._storebase) as directory:
+            with _exclusive(self._storebase) as directory:
                 room = self._room(directory, least, what)
                 if self._fd < 0:
                     self._fd, self._path = tempfile.mkstemp(dir=directory, prefix=_PREFIX)
-                    fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    wait_for_lock(self._fd)
                 self._left += max(least, min(wanted, room))
-                self._tell()
+                self._update()
         except OSError as fault:
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):  # no inodes, or a quota
+            if is_full(fault):  # no inodes, or a quota
                 raise StorageFull(f"{what} need {least} bytes: {fault.strerror}") from fault
             raise
 
 
 @contextlib.contextmanager
-def _alone(storebase: StoreBase) -> Iterator[str]:
+def _exclusive(storebase: StoreBase) -> Iterator[str]:
     directory = storebase.private_dir("reserved")
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with locked(directory / "lock", timeout=None):
         yield str(directory)
-    finally:
-        os.close(fd)
 
 
 def _outstanding(directory: str, mine: str) -> int:
@@ -134,10 +130,8 @@ def _look(path: str) -> int:
     except FileNotFoundError:  # its holder has just ended
         return 0
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return int.from_bytes(os.pread(fd, _NUMBER, 0), "little")
-    else:
+        if not try_lock(fd):
+            return int.from_bytes(os.pread(fd, _NUMBER, 0), "little")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return 0

@@ -1,6 +1,5 @@
 """Reading a ``POST``'s fields and, in multipart, its zip, which is spooled once in constant memory."""
 
-import errno
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from multipart import MultipartError, ParserLimitReached, PushMultipartParser, p
 from pfcon.api.charsets import text_of
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
+from pfcon.files.faults import is_full
 from pfcon.paths import StoreBase
 from pfcon.reservation import STEP, Reservation
 from pfcon.storage.base import Upload
@@ -223,7 +223,7 @@ class _Spool:
             raise self._fault(error) from None
 
     def _fault(self, error: OSError) -> Exception:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(error):
             return error
         return StorageFull(
             f"data_file: storeBase has no room for more than {self._written} bytes of it: {error.strerror}"

@@ -22,7 +22,7 @@ from pfcon.models import LINK_SUFFIX
 
 RATIO_FROM = 256 << 20  # unpacked bytes; below, masks of one value legitimately shrink a thousandfold
 LARGE = 1 << 20  # bytes, packed or not, above which a member is no small one
-_BLOCK = 4096  # bytes that most file systems give to a file at once
+_BLOCK = 4096  # bytes that most file systems allocate together
 _KEPT, _KEPT_CHARACTERS = 16_384, 2 << 20  # members that are kept at most, and characters of their paths
 _FIRST = 1024  # large members that can be begun with
 _DIRECTORY, _PARENT, _FILE = 1, 2, 4  # marks of a path: a member that is one, a directory above members, a file

@@ -158,7 +158,7 @@ class _Lzma:
         return stream, head + data[_LZMA_HEAD.size :]
 
     def close(self) -> None:
-        """Free its memory. Repeatable."""
+        """Free its memory. Idempotent."""
         self._stream = None
         taken, self._taken = self._taken, 0
         if taken:

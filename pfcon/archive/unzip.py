@@ -1,11 +1,9 @@
 """Unpacks checked members in parallel, from one descriptor, in bounded memory."""
 
-import errno
 import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +13,19 @@ from pfcon.archive.deflate import CODEC
 from pfcon.archive.inflating import inflate_small, inflated, verify
 from pfcon.archive.members import Member
 from pfcon.errors import StorageFull
+from pfcon.files.faults import free_bytes, is_full
+from pfcon.files.flags import CREATE, DIRECTORY
+from pfcon.files.writing import write_all
 from pfcon.units import human_bytes
+from pfcon.workers import WorkerPool
 
-BATCH_BYTES = 1 << 20  # of the zip, read at once
+BATCH_BYTES = 1 << 20  # of the zip, of one read
 BATCH_FILES = 128
 _SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
 _KNOWN_DIRECTORIES = 1024
 _MAX_THREADS = 4
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-Placed = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
-
-
-class _Cancelled(Exception):
-    pass
+Target = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class Placing:
     ``rest`` is run through once, in one thread at a time. nfiles, nbytes: of both together.
     """
 
-    first: Sequence[Placed]
-    rest: Iterable[Placed]
+    first: Sequence[Target]
+    rest: Iterable[Target]
     nfiles: int
     nbytes: int
 
@@ -60,13 +56,13 @@ def unpack(
     in bytes. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; what was written until then
     stays.
     """
-    root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    root = os.open(target, DIRECTORY)
     try:
         masked = os.fstat(root).st_mode & 0o755 != 0o755  # by the process's umask
         os.fchmod(root, 0o755)
         _Unpacking(fd, root, placing, masked, written).run(report, every)
     except OSError as fault:
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(fault):
             raise _disk_full(target, placing.nbytes) from fault
         raise
     finally:
@@ -74,20 +70,19 @@ def unpack(
 
 
 def _disk_full(target: Path, total: int) -> StorageFull:
-    found = os.statvfs(target)
-    free = human_bytes(found.f_bavail * found.f_frsize)
+    free = human_bytes(free_bytes(target))
     return StorageFull(f"data_file: the disk is full: unpacked, the inputs need {human_bytes(total)}, {free} are free")
 
 
 class _Directories:
-    """Makes directories below an empty one; those that it made last it knows."""
+    """Makes directories below an empty one, and remembers those that it made last."""
 
     def __init__(self, root: int, masked: bool) -> None:
         self._root, self._masked = root, masked
         self._known = {""}
 
     def make(self, path: str) -> None:
-        """Have a directory, and those above it. Raises OSError."""
+        """Make a directory, and those above it, where they are missing. Raises OSError."""
         if path in self._known:
             return
         there, below = path, []
@@ -95,11 +90,11 @@ class _Directories:
             there, _, name = there.rpartition("/")
             below.append(name)
         if below:  # each from the one above it: a long path takes long to walk
-            fd = os.open(there or ".", _DIRECTORY, dir_fd=self._root)
+            fd = os.open(there or ".", DIRECTORY, dir_fd=self._root)
             try:
                 for name in reversed(below):
                     self._made(name, fd)
-                    above, fd = fd, os.open(name, _DIRECTORY, dir_fd=fd)
+                    above, fd = fd, os.open(name, DIRECTORY, dir_fd=fd)
                     os.close(above)
             finally:
                 os.close(fd)
@@ -108,7 +103,7 @@ class _Directories:
         self._known.add(path)
 
     def _made(self, path: str, above: int) -> bool:
-        """Whether a directory is there now; it can't be made where there is none above it."""
+        """Make one, where it is missing; False where there is none above it."""
         try:
             os.mkdir(path, 0o755, dir_fd=above)
             if self._masked:
@@ -120,31 +115,31 @@ class _Directories:
         return True
 
 
-def _member(placed: Placed) -> Member:
-    if placed[0] is None:
-        raise AssertionError(f"a directory, {placed[1]!r}, was to be unpacked")
-    return placed[0]
+def _member(target: Target) -> Member:
+    if target[0] is None:
+        raise AssertionError(f"a directory, {target[1]!r}, was to be unpacked")
+    return target[0]
 
 
 def _is_small(member: Member) -> bool:
     return member.end - member.offset <= BATCH_BYTES and member.size <= _SMALL
 
 
-def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Placed]]:
+def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Target]]:
     """Large members alone; runs of small ones that lie together in the zip. Their directories are there by then."""
-    for placed in placing.first:
-        directories.make(placed[1].rpartition("/")[0])
-        yield [placed]
-    batch: list[Placed] = []
+    for target in placing.first:
+        directories.make(target[1].rpartition("/")[0])
+        yield [target]
+    batch: list[Target] = []
     size = 0
-    for placed in placing.rest:
-        member, path = placed
+    for target in placing.rest:
+        member, path = target
         if member is None:
             directories.make(path)
             continue
         directories.make(path.rpartition("/")[0])
         if not _is_small(member):
-            yield [placed]
+            yield [target]
             continue
         if batch and (
             member.end - _member(batch[0]).offset > BATCH_BYTES
@@ -154,7 +149,7 @@ def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Place
         ):
             yield batch
             batch, size = [], 0
-        batch.append(placed)
+        batch.append(target)
         size += member.size
     if batch:
         yield batch
@@ -168,43 +163,24 @@ class _Unpacking:
         self.nfiles, self.nbytes = placing.nfiles, placing.nbytes
         self.done_files = self.done_bytes = 0
         self.lock, self.taking = threading.Lock(), threading.Lock()
-        self.stopped = threading.Event()
+        self.workers = WorkerPool("unzip", _MAX_THREADS)
         batches = _batches(placing, _Directories(root, masked))
         begun = list(itertools.islice(batches, min(_MAX_THREADS, len(os.sched_getaffinity(0)))))
         self.tasks = itertools.chain(begun, batches)
         self.threads = len(begun)
-        self.brief = self.threads <= 1 and all(_is_small(_member(placed)) for batch in begun for placed in batch)
+        self.brief = self.threads <= 1 and all(_is_small(_member(target)) for batch in begun for target in batch)
 
     def run(self, report: Callable[[str], None], every: float) -> None:
         if self.brief:  # a thread to report from would cost more than it brings
             self._take_batches()
             return
-        with ThreadPoolExecutor(self.threads, "unzip") as pool:
-            try:
-                left = {pool.submit(self._work) for _ in range(self.threads)}
-                failed = False
-                while left and not failed:
-                    done, left = wait(left, timeout=every, return_when=FIRST_EXCEPTION)
-                    failed = any(future.exception() for future in done)
-                    if left and not failed:
-                        report(self.progress())
-            finally:
-                self.stopped.set()
-        for future in sorted(done | left, key=lambda future: isinstance(future.exception(), _Cancelled)):
-            future.result()
+        self.workers.run(self._take_batches, lambda: report(self.progress()), every=every, threads=self.threads)
 
     def progress(self) -> str:
         return (
             f"staging inputs: {self.done_files} of {self.nfiles} files,"
             f" {human_bytes(self.done_bytes)} of {human_bytes(self.nbytes)}"
         )
-
-    def _work(self) -> None:
-        try:
-            self._take_batches()
-        except BaseException:  # whatever it is, all others stop, at once: the thread that waits may be slow to wake
-            self.stopped.set()
-            raise
 
     def _take_batches(self) -> None:
         while True:
@@ -223,17 +199,16 @@ class _Unpacking:
             self.done_files += nfiles
             self.done_bytes += nbytes
         self.written(nbytes)
-        if self.stopped.is_set():
-            raise _Cancelled
+        self.workers.check()
 
     def _create(self, path: str) -> int:
-        made = os.open(path, _CREATE, 0o644, dir_fd=self.root)
+        made = os.open(path, CREATE, 0o644, dir_fd=self.root)
         if self.masked:
             os.fchmod(made, 0o644)
         return made
 
-    def _small(self, batch: list[Placed]) -> None:
-        members = [_member(placed) for placed in batch]
+    def _small(self, batch: list[Target]) -> None:
+        members = [_member(target) for target in batch]
         start = members[0].offset
         block = memoryview(os.pread(self.fd, members[-1].end - start, start))
         for member, (_, path) in zip(members, batch, strict=True):
@@ -261,10 +236,3 @@ class _Unpacking:
             os.close(out)
         verify(member, size, crc)
         self._count(1, 0)
-
-
-def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Write a buffer to its end. Raises OSError."""
-    written = os.write(fd, data)
-    while written < len(data):
-        written += os.write(fd, memoryview(data)[written:])

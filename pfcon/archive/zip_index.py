@@ -8,9 +8,9 @@ from typing import Any
 
 from pfcon.archive.contents import LARGE
 from pfcon.archive.members import Member
-from pfcon.archive.unzip import Placed, Placing
-from pfcon.closing import Closing
+from pfcon.archive.unzip import Placing, Target
 from pfcon.compact import Marks
+from pfcon.files.closing import Closing
 from pfcon.links import Entry, StagedItem
 
 _IN_MEMORY = 20_000  # members; of more, the database is an unnamed file
@@ -119,15 +119,15 @@ class ZipTree(Closing):
         ).fetchone()
         chosen = self._select("WHERE size > ? OR packed > ? ORDER BY size DESC LIMIT ?", LARGE, LARGE, _FIRST)
         begun = {row[-1] for row in chosen}
-        rest = (_placed(row) for row in self._select("ORDER BY start, number") if row[-1] not in begun)
-        return Placing([_placed(row) for row in chosen], rest, nfiles, nbytes)
+        rest = (_target(row) for row in self._select("ORDER BY start, number") if row[-1] not in begun)
+        return Placing([_target(row) for row in chosen], rest, nfiles, nbytes)
 
     def _select(self, rest: str, *values: int) -> Iterable[tuple[Any, ...]]:
         rows = self._database.execute(f"SELECT {_COLUMNS} FROM staged {rest}", values)  # noqa: S608 - constants
         return rows.fetchall() if values else rows
 
     def close(self) -> None:
-        """Give up the database. Repeatable."""
+        """Close the database. Idempotent."""
         self._database.close()
 
 
@@ -142,6 +142,6 @@ def _prepared(name: str) -> sqlite3.Connection:
     return database
 
 
-def _placed(row: tuple[Any, ...]) -> Placed:
+def _target(row: tuple[Any, ...]) -> Target:
     source, method, crc, packed, size, start, after, path, _ = row
     return (None if start < 0 else Member(source, False, method, crc, packed, size, start, after)), path

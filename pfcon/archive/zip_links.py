@@ -43,7 +43,7 @@ class _Budget(Budget):
 
 
 def expand(tree: ZipTree, limits: UploadLimits, file_size: int) -> tuple[str, ...]:
-    """Tell the tree what is staged; gives back notes. Raises Refused, InvalidFields and TooLarge."""
+    """Tell the tree what is staged; returns notes. Raises Refused, InvalidFields and TooLarge."""
     targets = _targets(tree)
     moved, steps = _moved(tree, targets, limits, file_size)
     while True:

@@ -8,10 +8,10 @@ from typing import IO
 
 from pfcon.archive.deflate import CODEC
 from pfcon.archive.zip_records import DEFLATED, STORED, Item, end_records
-from pfcon.descent import UnreadableTreeError
-from pfcon.tree import FileWalk, TreeFile, open_regular
+from pfcon.files.descent import UnreadableTreeError
+from pfcon.files.walk import FileWalk, TreeFile, open_regular
 
-BLOCK = 256 << 10  # bytes; what is read at once, and about the size of a chunk
+BLOCK = 256 << 10  # bytes; of one read, and about the size of a chunk
 _PROBE = 64 << 10  # bytes of a file that tell whether it can be compressed
 _WORTH = 0.95  # a probe that stays above this share of its size says no
 _SPILL = 1 << 20  # bytes of central directory that are held in memory
@@ -22,13 +22,13 @@ _PACKED_SUFFIXES = (  # .h5 and .dcm may be packed or not: the probe finds out
 
 
 def zip_chunks(root: Path, below: str = "", spill_dir: str | None = None) -> Iterator[bytes]:
-    """The regular files below ``root`` as a zip, in chunks of about 256 KiB; the first comes at once.
+    """The regular files below ``root`` as a zip, in chunks of about 256 KiB; the first comes immediately.
 
-    See ``pfcon.tree.FileWalk`` for what is a file. A file is read up to the size that it has when it is opened.
+    See ``pfcon.files.walk.FileWalk`` for what is a file. A file is read up to the size that it has when it is opened.
     Names that are not UTF-8 are written with ``\\xNN`` escapes. A central directory of more than 1 MiB waits in an
     unnamed file in ``spill_dir``, or where temporary files go.
 
-    Raises Absent at once when there is no such directory. The iterator raises UnreadableTreeError, naming the file,
+    Raises Absent immediately when there is no such directory. The iterator raises UnreadableTreeError, naming the file,
     when one can't be read: a zip that came to its end is complete. Closing it early releases everything.
     """
     chunks = _Zip(FileWalk(root, below), spill_dir).chunks()

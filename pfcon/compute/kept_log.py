@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from pfcon.compute.log import tail
+from pfcon.files.flags import READ
 
 FIRST = "log"
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CHARACTER = 4  # bytes of the longest one of UTF-8: ``tail`` leaves out one that was cut
 _GONE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
 
@@ -53,7 +53,7 @@ def _parts(directory: int, stack: ExitStack) -> list[_Part]:
         if start is None:
             continue
         try:
-            file = os.open(name, _READ, dir_fd=directory)
+            file = os.open(name, READ, dir_fd=directory)
         except OSError as fault:
             if fault.errno in _GONE:
                 continue

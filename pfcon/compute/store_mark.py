@@ -5,7 +5,6 @@ would be lost. So what they mount has to hold what was left here.
 """
 
 import contextlib
-import errno
 import os
 import shutil
 import time
@@ -13,6 +12,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 
 from pfcon.errors import StorageFull, Unreachable
+from pfcon.files.faults import is_full
 from pfcon.paths import MARKS_NAME
 
 HERE = "here"
@@ -41,7 +41,7 @@ class StoreMark:
                         made.chmod(0o755)
             os.utime(path)
         except OSError as fault:
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(fault):
                 raise StorageFull(f"storeBase has no room: {fault.strerror}") from fault
             raise Unreachable(f"storeBase can't be written: {fault.strerror or fault}") from fault
         return self._source

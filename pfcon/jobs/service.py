@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from pfcon import __version__
 from pfcon.errors import Absent, Foreign, InvalidFields, StorageFull, Unreachable
+from pfcon.files.unreadable import is_told
 from pfcon.jobs import trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
@@ -23,7 +24,6 @@ from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.records import Phase, Record
 from pfcon.storage.base import Outputs, Upload, ZipOutputs
-from pfcon.unreadable_files import is_told
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,14 @@
 """Deleting a job's data: out of sight immediately, off the disk in the background."""
 
-import errno
 import logging
 import os
 from pathlib import Path
 
 from pfcon.background import REMOVALS
 from pfcon.errors import PfconError
+from pfcon.files.faults import is_full
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.paths import JobDir, StoreBase
-from pfcon.tree_removal import NotRemovedError, remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def delete_data(job: JobDir) -> bool:
     try:
         trashed = job.discard()
     except OSError as fault:
-        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(fault):
             raise
         _delete(job.path)
         if os.path.lexists(job.path):

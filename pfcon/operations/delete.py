@@ -1,17 +1,17 @@
 """A delete job: empties a job's directory, which pfcon then deletes."""
 
-import errno
 import os
 from pathlib import Path
 
-from pfcon.attributes import unlock
 from pfcon.errors import Unreachable
+from pfcon.files.attributes import unlock
+from pfcon.files.faults import is_full
+from pfcon.files.removal import NotRemovedError, remove_entry
+from pfcon.files.walk import open_directory
 from pfcon.models import JobKind
 from pfcon.operations.reporter import Reporter
 from pfcon.paths import JobDir
 from pfcon.progress import is_progress_file
-from pfcon.tree import open_directory
-from pfcon.tree_removal import NotRemovedError, remove_entry
 
 
 def delete(job: JobDir, reporter: Reporter, _secret: Path | None = None) -> None:
@@ -47,7 +47,7 @@ def _empty(directory: int, reporter: Reporter) -> None:
     try:
         reporter.done(_summary(count), nfiles=0)
     except OSError as fault:  # others have filled the disk again; what was to be deleted is
-        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_full(fault):
             raise
 
 

@@ -1,18 +1,18 @@
 """Reporting on an operation: its log for users, and its progress for pfcon."""
 
-import errno
 import sys
 import time
 
+from pfcon.files.faults import is_full
 from pfcon.models import JobKind
 from pfcon.paths import JobDir
+from pfcon.polling import polls
 from pfcon.progress import Progress, clear_progress, write_progress
 
 INTERVAL = 1.0  # seconds between two reports of progress
 MAX_NOTES_LOGGED = 1000
 PATIENCE = 10.0  # seconds for a full disk to have room for the last report
 PAUSE = 0.5  # seconds between two tries to write it
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Reporter:
@@ -31,7 +31,7 @@ class Reporter:
             try:
                 write_progress(self._job, self._kind, Progress(message))
             except OSError as fault:
-                if fault.errno not in _FULL:
+                if not is_full(fault):
                     raise
 
     def log(self, line: str) -> None:
@@ -47,20 +47,22 @@ class Reporter:
         try:
             self._write_last(Progress(message, nfiles=nfiles, notes=notes))
         except OSError as fault:
-            if fault.errno not in _FULL:
+            if not is_full(fault):
                 raise
             clear_progress(self._job, self._kind)  # how far it was a while ago
 
     def _write_last(self, progress: Progress) -> None:
-        until = time.monotonic() + self._patience
-        while True:
+        last: OSError | None = None
+        for _ in polls(self._patience, PAUSE):
             try:
                 write_progress(self._job, self._kind, progress)
                 return
             except OSError as fault:
-                if fault.errno not in _FULL or time.monotonic() >= until:
+                if not is_full(fault):
                     raise
-            time.sleep(PAUSE)
+                last = fault
+        if last is not None:
+            raise last
 
     def failed(self, reason: str) -> None:
         """Report why the operation failed. Where the report can't be written, the log still holds the reason."""

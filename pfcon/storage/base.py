@@ -12,10 +12,10 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from pfcon.errors import Absent
+from pfcon.files.privileges import remove_privileges
+from pfcon.files.unreadable import Unreadable, find_unreadable
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
-from pfcon.sealing import remove_privileges
-from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class Storage(ABC):
         return {}
 
     def check(self) -> str:
-        """Ask the storage for a sign of life; give back one line that says what answered.
+        """Ask the storage for a sign of life; returns one line that says what answered.
 
         Raises Refused, Unreachable.
         """
         return f"{self.name} needs nothing but storeBase"
 
     def write_secrets(self, *, beside: bool) -> None:  # noqa: B027 - most have none
-        """Write what ``secrets`` names for the operations that are about to run. Repeatable. Raises OSError.
+        """Write what ``secrets`` names for the operations that are about to run. Idempotent. Raises OSError.
 
         Not called where the engine mounts secrets of its own.
 
@@ -146,11 +146,11 @@ class Storage(ABC):
         return ()
 
     def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - some have it elsewhere
-        """Remove what a job must not leave among its outputs. Called once, when the job has ended. Repeatable.
+        """Remove what a job must not leave among its outputs. Called once, when the job has ended. Idempotent.
 
         ``unreadable`` takes what of the outputs can't be read, also when this raises.
 
-        Raises NotSealedError or NotRemovedError when parts stay, UnreadableTreeError, OSError.
+        Raises PrivilegesLeftError or NotRemovedError when parts stay, UnreadableTreeError, OSError.
         """
         with contextlib.suppress(Absent):
             remove_privileges(job.path, job.outgoing.name, directories=True, unreadable=unreadable)
@@ -170,10 +170,10 @@ class Storage(ABC):
         return find_unreadable(job.path, job.outgoing.name, files=files)
 
     def deliver(self, job: JobDir, job_output_path: str, report: Callable[[str], None]) -> Delivered:
-        """Bring the job's outputs to users' data below that path, where ``requires_upload_job``. Repeatable.
+        """Bring the job's outputs to users' data below that path, where ``requires_upload_job``. Idempotent.
 
-        What is there already is not sent again, so that a later try goes on from an earlier one; two at once wait for
-        each other. ``report`` gets texts of progress. Raises Absent when there are no outputs, InvalidFields for a bad
-        path, Refused for files that can't be sent, Unreachable for a store that does not answer, OSError.
+        What exists there already is not sent again, so a later try goes on from an earlier one. Two at the same time
+        wait for each other. ``report`` gets texts of progress. Raises Absent when there are no outputs, InvalidFields
+        for a bad path, Refused for files that can't be sent, Unreachable for a store that does not answer, OSError.
         """
         raise NotImplementedError(f"{self.name} delivers nothing")

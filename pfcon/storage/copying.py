@@ -5,7 +5,6 @@ size and mtime are those of the original) is moved there instead of being copied
 then, a completed tree holds what they are now, and nothing of a killed try but files that are whole.
 """
 
-import errno
 import itertools
 import os
 import stat
@@ -17,19 +16,22 @@ from types import TracebackType
 from typing import Self
 
 from pfcon.errors import StorageFull
+from pfcon.files.faults import free_bytes, is_full
+from pfcon.files.flags import CREATE, READ
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.copy_file import FileCopier
-from pfcon.storage.crew import Crew
 from pfcon.storage.places import Places
 from pfcon.storage.posix import GONE, Directories, unreadable
 from pfcon.storage.tries import Room
 from pfcon.units import human_bytes
+from pfcon.workers import WorkerPool
 
-BATCH_FILES, BATCH_SECONDS = 64, 0.02  # what a thread takes at once: as much as it copies in that time
+BATCH_FILES, BATCH_SECONDS = (
+    64,
+    0.02,
+)  # of one batch of a thread: as much as it copies in that time
 MAX_THREADS = 8  # for storages that are far away; a near one keeps no more than two busy
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class TreeCopy:
@@ -45,7 +47,7 @@ class TreeCopy:
         self.files = self.nbytes = self.kept = 0
         self.copied_now = 0  # bytes of files that are being copied
         self.lock, self.listing = threading.Lock(), threading.Lock()
-        self.crew = Crew("copy", MAX_THREADS)
+        self.workers = WorkerPool("copy", MAX_THREADS)
         self.masked = stat.S_IMODE(os.stat(target).st_mode) & 0o755 != 0o755  # by the process's umask
         os.chmod(target, 0o755)  # noqa: S103 - jobs of other users read it
 
@@ -58,7 +60,7 @@ class TreeCopy:
         number. Raises what ``items`` raises, Refused for a file that can't be read or does not stop changing,
         StorageFull, OSError for storeBase's own faults.
         """
-        self.crew.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
+        self.workers.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
 
     def progress(self) -> str:
         """How far it is; nobody knows how far it has to go while the inputs are being listed."""
@@ -77,15 +79,14 @@ class TreeCopy:
                     worker.copy(batch)
                     fast = time.monotonic() - began < BATCH_SECONDS
                     many = min(2 * many, BATCH_FILES) if fast else max(many // 2, 1)
-                    self.crew.used(time.thread_time() - used)
+                    self.workers.used(time.thread_time() - used)
         except OSError as fault:
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(fault):
                 raise self._disk_full() from fault
             raise
 
     def _disk_full(self) -> StorageFull:
-        found = os.statvfs(self.target)
-        free = human_bytes(found.f_bavail * found.f_frsize)
+        free = human_bytes(free_bytes(self.target))
         return StorageFull(f"the disk is full: {human_bytes(self.nbytes)} of the inputs are copied, {free} are free")
 
 
@@ -112,7 +113,7 @@ class _Worker:
         """Copy a batch, then count it."""
         files = nbytes = kept = 0
         for item in batch:
-            self.run.crew.check()
+            self.run.workers.check()
             above, _, name = (item.path, "", "") if item.is_dir else item.path.rpartition("/")
             self.places.go(above)
             if item.is_dir:
@@ -125,10 +126,10 @@ class _Worker:
             self.run.kept += kept
 
     def _file(self, source: str, name: str) -> tuple[int, bool]:
-        """Copy one file. Gives back its size (-1: it is gone) and whether it was there already."""
+        """Copy one file. Returns its size (-1: it has vanished), and whether an earlier try had copied it."""
         parent, _, source_name = source.rpartition("/")
         try:
-            fd = os.open(source_name, _READ, dir_fd=self.sources.open(parent))
+            fd = os.open(source_name, READ, dir_fd=self.sources.open(parent))
         except OSError as fault:
             if fault.errno in GONE:
                 return self._gone(source)
@@ -139,7 +140,7 @@ class _Worker:
                 return self._gone(source)
             if self.places.earlier and self._kept(name, found):
                 return found.st_size, True
-            made = os.open(name, _CREATE, 0o644, dir_fd=self.places.target)
+            made = os.open(name, CREATE, 0o644, dir_fd=self.places.target)
             try:
                 if self.run.masked:
                     os.fchmod(made, 0o644)
@@ -172,4 +173,4 @@ class _Worker:
         self.in_flight += size
         with self.run.lock:
             self.run.copied_now += size
-        self.run.crew.check()
+        self.run.workers.check()

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from pfcon.descent import UnreadableTreeError
+from pfcon.files.descent import UnreadableTreeError
+from pfcon.files.walk import FileWalk
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.models import INCOMING, InputRequest, Mount
@@ -14,7 +15,6 @@ from pfcon.storage.in_place import InPlaceStorage
 from pfcon.storage.innetwork import paths_digest, request_paths
 from pfcon.storage.posix import Directories, PosixLister
 from pfcon.storage.tries import Room, check_not_staged, staging_try
-from pfcon.tree import FileWalk
 
 MAX_COUNTED = 1_000_000  # files; some seconds
 

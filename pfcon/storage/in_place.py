@@ -5,17 +5,17 @@ import os
 import stat
 from pathlib import Path, PurePosixPath
 
-from pfcon.descent import DIRECTORY
 from pfcon.errors import Absent, InvalidFields, Refused
+from pfcon.files.flags import DIRECTORY
+from pfcon.files.privileges import remove_privileges
+from pfcon.files.removal import remove_link_files
+from pfcon.files.unreadable import Unreadable, find_unreadable
+from pfcon.files.walk import FileWalk, open_directory
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir, StoreBase
-from pfcon.sealing import remove_privileges
 from pfcon.storage.base import ListedOutputs, Storage
 from pfcon.storage.innetwork import output_path, path_texts, request_paths
 from pfcon.storage.posix import GONE
-from pfcon.tree import FileWalk, open_directory
-from pfcon.tree_removal import remove_links
-from pfcon.unreadable_files import Unreadable, find_unreadable
 
 
 class InPlaceStorage(Storage):
@@ -71,7 +71,7 @@ class InPlaceStorage(Storage):
             try:
                 remove_privileges(self._root, below, directories=False, unreadable=unreadable)
             finally:
-                remove_links(self._root, below)
+                remove_link_files(self._root, below)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> ListedOutputs:  # noqa: ARG002 - they are not the job's
         """See Storage. ``job_output_path`` comes back as it was sent. The iterator raises UnreadableTreeError.

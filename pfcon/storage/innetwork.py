@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from pfcon.errors import InvalidFields
+from pfcon.files.walk import FileWalk
 from pfcon.models import InputRequest
 from pfcon.paths import is_own
 from pfcon.storage.posix import storage_path
-from pfcon.tree import FileWalk
 
 
 def request_paths(request: InputRequest) -> tuple[tuple[str, ...], str]:

@@ -1,9 +1,7 @@
 """Storages ``swift`` and ``s3``: inputs are fetched from a container of objects, outputs are uploaded to it."""
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,9 @@ from typing import Any
 from pfcon.archive.zip_stream import zip_chunks
 from pfcon.background import REMOVALS
 from pfcon.errors import Absent, Unreachable
+from pfcon.files.locks import locked
+from pfcon.files.removal import remove_tree
+from pfcon.files.walk import FileWalk
 from pfcon.models import InputRequest, User
 from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered, ListedOutputs, Outputs, Staged, StagingPlan, Storage, Upload, ZipOutputs
@@ -23,11 +24,8 @@ from pfcon.storage.objects.download.fetch import fetch
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
 from pfcon.storage.objects.upload.outputs import upload
-from pfcon.tree import FileWalk
-from pfcon.tree_removal import remove_tree
 
-_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-TURN_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs
+UPLOAD_LOCK_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs
 
 
 class ObjectStorage(Storage):
@@ -92,9 +90,9 @@ class ObjectStorage(Storage):
 
     def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:
         """See Storage. What an earlier run of the job has left there is none of this one's."""
-        grave = job.discard_outgoing()
-        if grave is not None:
-            REMOVALS.add(f"remove outputs of {job.name}", partial(_remove, grave))
+        trashed = job.discard_outgoing()
+        if trashed is not None:
+            REMOVALS.add(f"remove outputs of {job.name}", partial(_remove, trashed))
         super().make_outputs(job, request, user)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:
@@ -107,7 +105,7 @@ class ObjectStorage(Storage):
     def deliver(self, job: JobDir, job_output_path: str, report: Callable[[str], None]) -> Delivered:
         """See Storage."""
         prefix = output_path("job_output_path", job_output_path)
-        with turn(job):
+        with upload_lock(job):
             return upload(self.store(), job, prefix, report)
 
 
@@ -129,29 +127,16 @@ def _remove(tree: Path) -> None:
 
 
 @contextlib.contextmanager
-def turn(job: JobDir, patience: float = TURN_WAIT) -> Iterator[None]:
+def upload_lock(job: JobDir, patience: float = UPLOAD_LOCK_WAIT) -> Iterator[None]:
     """One upload of a job's outputs at a time, of all processes: two would send the same pieces.
 
     Raises Absent without a job, Unreachable when the other one takes longer than ``patience`` (seconds), OSError.
     """
-    deadline = time.monotonic() + patience
-    try:
-        descriptor = os.open(job.path / "upload.lock", _LOCK, 0o600)
-    except FileNotFoundError:
-        raise Absent(f"no directory {job.name}") from None
-    try:
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise Unreachable(f"another upload of the outputs of job {job.jid} goes on; try again later")
-            time.sleep(0.1)
+    with contextlib.ExitStack() as stack:
+        try:
+            ours = stack.enter_context(locked(job.path / "upload.lock", patience))
+        except FileNotFoundError:
+            raise Absent(f"no directory {job.name}") from None
+        if not ours:
+            raise Unreachable(f"another upload of the outputs of job {job.jid} goes on; try again later")
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

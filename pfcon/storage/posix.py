@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.closing import Closing
-from pfcon.descent import DIRECTORY
 from pfcon.errors import Refused
+from pfcon.files.closing import Closing
+from pfcon.files.flags import DIRECTORY
+from pfcon.files.walk import open_regular
 from pfcon.links import LINK_MAX_BYTES, Entry, input_path
 from pfcon.links.budget import Notes
 from pfcon.paths import is_own
-from pfcon.tree import open_regular
 
 _KEPT_OPEN = 32  # directories
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESTALE})
@@ -65,7 +65,7 @@ class Directories(Closing):
         return fd
 
     def close(self) -> None:
-        """Give back all descriptors. Repeatable."""
+        """Close all descriptors. Idempotent."""
         while self._open:
             os.close(self._open.popitem()[1])
         if self._root >= 0:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pfcon.closing import Closing
 from pfcon.errors import StorageFull
+from pfcon.files.closing import Closing
+from pfcon.files.faults import free_bytes
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.paths import JobDir, StoreBase
 from pfcon.reservation import Reservation
-from pfcon.tree_removal import NotRemovedError, remove_tree
 from pfcon.units import human_bytes
 
 
@@ -68,7 +69,7 @@ class Room(Closing):
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
-        """Ask for so many bytes, which are written at once. Raises StorageFull."""
+        """Ask for so many bytes, which are written next. Raises StorageFull."""
         if not self._reserve:
             return
         if (reservation := self._reservation) is not None:
@@ -83,8 +84,7 @@ class Room(Closing):
                 return
         with self._lock:
             if size > self._left or time.monotonic() - self._asked > 1:
-                found = os.statvfs(self._place)
-                free = found.f_bavail * found.f_frsize
+                free = free_bytes(self._place)
                 self._left, self._asked = free - self._reserve, time.monotonic()
                 if size > self._left:
                     raise StorageFull(
@@ -94,6 +94,6 @@ class Room(Closing):
             self._left -= size
 
     def close(self) -> None:
-        """Let go of what is reserved. Repeatable."""
+        """Release what is reserved. Idempotent."""
         if self._reservation is not None:
             self._reservation.close()

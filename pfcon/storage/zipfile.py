@@ -14,12 +14,12 @@ from pfcon.archive.zip_index import ZipTree
 from pfcon.archive.zip_links import expand
 from pfcon.archive.zip_stream import zip_chunks
 from pfcon.errors import InvalidFields
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.links import LINK_MAX_BYTES
 from pfcon.models import InputRequest
 from pfcon.paths import JobDir
 from pfcon.reservation import Reservation
 from pfcon.storage.base import Staged, StagingPlan, Storage, Upload, ZipOutputs
-from pfcon.tree_removal import NotRemovedError, remove_tree
 
 
 class ZipfileStorage(Storage):

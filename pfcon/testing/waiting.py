@@ -1,23 +1,19 @@
 """How tests wait for what has to come."""
 
-import time
 from collections.abc import Callable, Iterator
+
+from pfcon.polling import polls
 
 PATIENCE = 120.0  # seconds: whether something comes is tested, not how quick a machine is that does much else
 _PAUSES = (0.02, 0.25)  # seconds, the first and the longest
 
 
 def looks(timeout: float = PATIENCE) -> Iterator[int]:
-    """Come round to look again, after ever longer pauses, until the time is over; timeout: seconds.
+    """Numbers of looks: come round to look again, after ever longer pauses, until the time is over; timeout: seconds.
 
     What takes long is not asked for often: many tests that wait would keep a small machine busy.
     """
-    deadline, pause, number = time.monotonic() + timeout, _PAUSES[0], 0
-    yield number
-    while time.monotonic() < deadline:
-        time.sleep(pause)
-        pause, number = min(_PAUSES[1], pause * 1.2), number + 1
-        yield number
+    return polls(timeout, *_PAUSES)
 
 
 def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> bool:

@@ -21,9 +21,9 @@ from pfcon.app import create_app, jobs_of
 from pfcon.auth import issue_token
 from pfcon.background import Ticker
 from pfcon.configuration import load
+from pfcon.files.removal import remove_tree
 from pfcon.logins import LoginLimit
 from pfcon.server import TICK
-from pfcon.tree_removal import remove_tree
 
 STORAGES = ("zipfile", "filesystem", "fslink")
 EACH = REQUESTS // (len(STORAGES) + 1)  # the last part is that of test_fuzz_service

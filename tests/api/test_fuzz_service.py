@@ -15,8 +15,8 @@ from support.live import Api, LiveServer
 
 from pfcon.app import create_app
 from pfcon.configuration import load
+from pfcon.files.removal import remove_tree
 from pfcon.testing.waiting import PATIENCE
-from pfcon.tree_removal import remove_tree
 
 EACH = REQUESTS // 4
 IDLE = 5.0  # seconds for an answer to begin, before the request is ended from this side

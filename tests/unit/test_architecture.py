@@ -24,11 +24,11 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["errors", "units", "network", "closing", "compact", "owned"],
-    ["models", "background", "descent", "attributes", "small_files", "__init__"],
-    ["tree"],
-    ["paths", "command", "settings", "tree_removal", "links", "unreadable_files"],
-    ["auth", "logins", "os_errors", "archive", "progress", "reservation", "sealing", "spelling"],
+    ["errors", "units", "network", "compact", "polling", "workers"],
+    ["models", "background", "__init__"],
+    ["files"],
+    ["paths", "command", "settings", "links"],
+    ["auth", "logins", "os_errors", "archive", "progress", "reservation", "spelling"],
     ["storage", "compute", "records", "orders"],
     ["configuration"],
     ["operations"],

@@ -15,11 +15,11 @@ from pfcon.archive.unzip import Placing, unpack
 from pfcon.archive.zip_index import ZipTree
 from pfcon.archive.zip_links import expand
 from pfcon.compact import Marks, Names
+from pfcon.files.removal import remove_tree
+from pfcon.files.walk import FileWalk
 from pfcon.links.budget import InputsBudget
 from pfcon.links.expansion import Expansion
 from pfcon.storage.base import ListedOutputs
-from pfcon.tree import FileWalk
-from pfcon.tree_removal import remove_tree
 
 MIB = 1 << 20
 MANY = 60_000

@@ -9,12 +9,12 @@ import pytest
 from support.users import AS_ROOT, as_user
 
 from pfcon.errors import Absent, InvalidFields, PfconError, Refused
+from pfcon.files.removal import NotRemovedError
+from pfcon.files.unreadable import Unreadable
 from pfcon.models import OUTGOING, CopyRequest, JobId, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs
 from pfcon.storage.filesystem import FilesystemStorage
-from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable_files import Unreadable
 
 OUT = "home/bob/feeds/feed_1/pl_1/data"
 

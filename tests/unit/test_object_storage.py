@@ -11,7 +11,7 @@ from pfcon.configuration import load
 from pfcon.errors import InvalidFields, Refused, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
-from pfcon.storage.object_store import ObjectStorage, turn
+from pfcon.storage.object_store import ObjectStorage, upload_lock
 from pfcon.storage.storages import make_storage
 from pfcon.testing.storage import REQUEST
 from pfcon.testing.waiting import PATIENCE, eventually
@@ -90,10 +90,10 @@ def test_uploads_of_the_same_outputs_take_turns(job: JobDir) -> None:
     ended: list[str] = []
 
     def second() -> None:
-        with turn(job):
+        with upload_lock(job):
             ended.append("second")
 
-    with turn(job):
+    with upload_lock(job):
         waiting = threading.Thread(target=second)
         waiting.start()
         waiting.join(0.3)
@@ -103,5 +103,5 @@ def test_uploads_of_the_same_outputs_take_turns(job: JobDir) -> None:
 
 
 def test_an_upload_does_not_wait_for_ever(job: JobDir) -> None:
-    with turn(job), pytest.raises(Unreachable, match="another upload"), turn(job, patience=0.2):
+    with upload_lock(job), pytest.raises(Unreachable, match="another upload"), upload_lock(job, patience=0.2):
         pass

@@ -6,8 +6,8 @@ import os
 import pytest
 
 import pfcon.errors
-from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused
+from pfcon.files.descent import UnreadableTreeError
 from pfcon.os_errors import from_os_error, seen_with_storebase
 from pfcon.paths import StoreBase
 

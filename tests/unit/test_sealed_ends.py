@@ -7,18 +7,18 @@ import pytest
 from support.compute import make_harness
 from support.job_context import make_context
 
+from pfcon.files.privileges import NotSealedError
+from pfcon.files.removal import NotRemovedError
+from pfcon.files.unreadable import Unreadable, is_told
 from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import OUTGOING, JobInfo, JobKind, JobSpec, JobStatus, Mount
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Claimed, Phase, Record
-from pfcon.sealing import NotSealedError
 from pfcon.storage.filesystem import FilesystemStorage
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
-from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable_files import Unreadable, is_told
 
 LEAVE = 'cd "$1"; : >su; chmod 4755 su; : >a.chrislink; : >ready; sleep 600'
 OUTPUT = PurePosixPath("home/eve/feed_1")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from support.users import AS_ROOT, as_user
 
-from pfcon.attributes import _LOCKED, _SET_FLAGS, unlock
 from pfcon.errors import Absent
+from pfcon.files.attributes import _LOCKED, _SET_FLAGS, unlock
+from pfcon.files.privileges import CAPABILITIES, PrivilegesLeftError, remove_privileges
 from pfcon.paths import StoreBase
-from pfcon.sealing import CAPABILITIES, NotSealedError, remove_privileges
 
 CAP_SETUID = struct.pack("<IIIII", 0x02000001, 1 << 7, 0, 0, 0)  # a file that may become any user: capability.h
 
@@ -147,7 +147,7 @@ def test_what_can_t_be_changed_is_told_and_the_rest_is_done(outgoing: Path) -> N
         path.chmod(0o4755)
 
     def seal() -> None:
-        with pytest.raises(NotSealedError, match=r"stay on 1 of .*theirs.*not permitted") as raised:
+        with pytest.raises(PrivilegesLeftError, match=r"stay on 1 of .*theirs.*not permitted") as raised:
             remove_privileges(outgoing, directories=True)
         assert raised.value.failed == 1
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pfcon.files.small_files import read_small, write_small
 from pfcon.models import JobId, JobKind
 from pfcon.operations import __main__ as operations
 from pfcon.paths import JobDir, StoreBase
 from pfcon.progress import MAX_BYTES, Progress, clear_progress, read_progress, write_progress
-from pfcon.small_files import read_small, write_small
 
 NAME = "copy.progress"
 

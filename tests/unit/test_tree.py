@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent
-from pfcon.tree import FileWalk, open_directory, open_regular
-from pfcon.tree_removal import NotRemovedError, remove_tree
+from pfcon.files.descent import UnreadableTreeError
+from pfcon.files.removal import NotRemovedError, remove_tree
+from pfcon.files.walk import FileWalk, open_directory, open_regular
 
 NOBODY = 65534
 

@@ -10,11 +10,11 @@ from support.users import AS_ROOT, as_user
 
 from pfcon.archive.zip_stream import zip_chunks
 from pfcon.errors import Absent, Conflict
-from pfcon.owned import open_owned
+from pfcon.files.owned import open_owned
+from pfcon.files.privileges import PrivilegesLeftError, remove_privileges
+from pfcon.files.unreadable import Unreadable, find_unreadable, is_told
+from pfcon.files.walk import FileWalk
 from pfcon.paths import StoreBase
-from pfcon.sealing import NotSealedError, remove_privileges
-from pfcon.tree import FileWalk
-from pfcon.unreadable_files import Unreadable, find_unreadable, is_told
 
 pytestmark = AS_ROOT
 ME, OTHER = 65534, 4321
@@ -119,7 +119,7 @@ def test_the_end_of_a_job_finds_the_same_on_its_way(outputs: Path) -> None:
     unreadable = Unreadable()
 
     def seal() -> None:
-        with pytest.raises(NotSealedError, match="closed"):
+        with pytest.raises(PrivilegesLeftError, match="closed"):
             remove_privileges(outputs, directories=True, unreadable=unreadable)
 
     as_user(ME, seal)

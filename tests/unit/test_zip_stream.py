@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from pfcon.archive.zip_records import Item, end_records
 from pfcon.archive.zip_stream import BLOCK, zip_chunks
-from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent
+from pfcon.files.descent import UnreadableTreeError
 
 NOBODY = 65534
 

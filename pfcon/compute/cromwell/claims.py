@@ -12,7 +12,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import shutil
 import time
@@ -22,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pfcon.errors import Conflict, Refused
+from pfcon.files.locks import locked
+from pfcon.files.writing import replace_file
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 
@@ -55,10 +56,8 @@ class Claim:
 
     def set_workflow(self, workflow: str) -> bool:
         """Write the id down; False when the claim was taken away meanwhile. Raises OSError."""
-        temporary = self.path / f"{_TEMPORARY}{uuid.uuid4().hex}"
         try:
-            _write_workflow(temporary, workflow)
-            temporary.rename(self.path / "workflow")
+            replace_file(self.path, "workflow", _workflow_text(workflow).encode(), mode=0o666, prefix=_TEMPORARY)
         except FileNotFoundError:
             return False
         return True
@@ -75,13 +74,8 @@ class Claim:
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
         """Hold the lock of whoever submits; False when another has it. Raises OSError."""
-        with open(self.path / "lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        with locked(self.path / "lock") as ours:
+            yield ours
 
 
 class Claims:
@@ -141,7 +135,7 @@ class Claims:
         try:
             (temporary / "job.json").write_text(json.dumps(content))
             if workflow:
-                _write_workflow(temporary / "workflow", workflow)
+                (temporary / "workflow").write_text(_workflow_text(workflow))
             temporary.rename(claim.path)  # fails where the name has a claim, which is never empty
         except OSError as fault:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -156,18 +150,19 @@ class Claims:
         current = self.get(claim.spec.name)
         if current is None or current.token != claim.token:
             return
-        removed = claim.path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        trashed = claim.path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
         with contextlib.suppress(FileNotFoundError):
-            claim.path.rename(removed)
-        shutil.rmtree(removed, ignore_errors=True)
+            claim.path.rename(trashed)
+        shutil.rmtree(trashed, ignore_errors=True)
 
     def is_removed(self, token: str) -> bool:
         """Whether the job of that token was removed."""
         return (self._directory("removed") / token).exists()
 
 
-def _write_workflow(path: Path, workflow: str) -> None:
-    path.write_text(f"{workflow} {time.time()}")
+def _workflow_text(workflow: str) -> str:
+    """What the file ``workflow`` holds of one that was submitted now."""
+    return f"{workflow} {time.time()}"
 
 
 def _is_name(name: str) -> bool:

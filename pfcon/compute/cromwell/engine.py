@@ -24,11 +24,12 @@ from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import FAULTS, unread
-from pfcon.descent import UnreadableTreeError
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.files.descent import UnreadableTreeError
+from pfcon.files.removal import NotRemovedError
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.tree_removal import NotRemovedError
+from pfcon.polling import polls
 
 _log = logging.getLogger(__name__)
 
@@ -215,21 +216,18 @@ class CromwellEngine(ComputeEngine):
 
     def _stop(self, claim: Claim, workflow: str) -> None:
         """Abort a workflow and wait for its end. Raises Unreachable when that takes too long."""
-        deadline = time.monotonic() + self._remove_wait
-        asked = False
-        while True:
+        aborted = False
+        for _ in polls(self._remove_wait, POLL):
             try:
                 word = self._tracker.word(claim, workflow)
             except Absent:
                 return
             if word and state.has_ended(word):
                 return
-            if not asked:
+            if not aborted:
                 self._calls.abort(workflow)
-                asked = True
-            elif time.monotonic() > deadline:
-                raise Unreachable(f"Cromwell was told to abort {claim.spec.name}, but it has not ended yet; try again")
-            time.sleep(POLL)
+                aborted = True
+        raise Unreachable(f"Cromwell was told to abort {claim.spec.name}, but it has not ended yet; try again")
 
     def _remove_files(self, workflow: str) -> None:
         try:

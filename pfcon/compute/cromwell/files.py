@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.log import clean_log, tail
 from pfcon.errors import Absent, Refused
+from pfcon.files.removal import remove_tree
+from pfcon.files.walk import open_directory, open_regular
 from pfcon.paths import StoreBase
-from pfcon.tree import open_directory, open_regular
-from pfcon.tree_removal import remove_tree
 
 LOG_BYTES = 1024 * 1024
 ERROR_BYTES, ERROR_LINES = 64 * 1024, 100  # of what the script, the container runtime and the scheduler have to say

@@ -27,6 +27,7 @@ from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.words import start_failure
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.polling import polls
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.docker.client import DockerCalls
@@ -94,19 +95,15 @@ class DockerEngine(ComputeEngine):
 
     def _create_or_find(self, spec: JobSpec, body: dict[str, Any]) -> str:
         """The Id of a container that is to be started: a new one, or one that a crash left unstarted."""
-        until = time.monotonic() + _NAME_WAIT
-        while True:
+        last: Conflict | None = None
+        for _ in polls(_NAME_WAIT, _POLL):
             try:
                 return self._create(container_name(spec.name), body)
             except Conflict as conflict:
-                found = self._find_unstarted(spec, conflict)
-                if found:
+                if found := self._find_unstarted(spec, conflict):
                     return found
-                if time.monotonic() > until:
-                    raise Conflict(
-                        f"the engine keeps the name of job {spec.name}, but has no such container"
-                    ) from conflict
-            time.sleep(_POLL)
+                last = conflict
+        raise Conflict(f"the engine keeps the name of job {spec.name}, but has no such container") from last
 
     def _create(self, name: str, body: dict[str, Any]) -> str:
         try:
@@ -261,17 +258,16 @@ class DockerEngine(ComputeEngine):
 
     def _remove(self, container: str) -> None:
         """Remove a container; where somebody else is at it, wait until that is done."""
-        deadline = time.monotonic() + _REMOVE_WAIT
-        while True:
+        last: Conflict | None = None
+        for _ in polls(_REMOVE_WAIT, _POLL):
             try:
                 self._calls.remove(container)
                 return
             except Absent:
                 return
             except Conflict as fault:
-                if time.monotonic() > deadline:
-                    raise Unreachable(f"the container engine has not removed the job in time: {fault}") from fault
-            time.sleep(_POLL)
+                last = fault
+        raise Unreachable(f"the container engine has not removed the job in time: {last}") from last
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused for an engine that is too old, or has no init for jobs."""

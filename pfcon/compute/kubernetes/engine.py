@@ -15,7 +15,7 @@ from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, TokenBucket, merge
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
-from pfcon.compute.kubernetes.stuck_timer import StuckTimer, polls
+from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
@@ -23,6 +23,7 @@ from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
+from pfcon.polling import polls
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -34,6 +35,7 @@ STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times by then
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
+_PAUSES = (0.1, 1.0)  # seconds between two looks, the first and the longest
 _NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds beyond the grace that the removal of pods may take
 _AT_ONCE = 1  # second, the shortest deadline there is
@@ -112,8 +114,8 @@ class KubernetesEngine(ComputeEngine):
         if not self._claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
         manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, self._mark.source())
-        waiting = polls(_NAME_WAIT)
-        while True:
+        last: Conflict | None = None
+        for _ in polls(_NAME_WAIT, *_PAUSES):
             try:
                 job = self._calls.create_job(manifest)
                 self._requests.put(spec.name, spec.request)
@@ -127,8 +129,8 @@ class KubernetesEngine(ComputeEngine):
             except Conflict as fault:
                 if not self._is_going(spec.name):
                     raise Conflict(f"a job {spec.name} exists") from fault
-                if not next(waiting, False):
-                    raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from fault
+                last = fault
+        raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from last
 
     def _is_going(self, name: str) -> bool:
         """Whether a Job is being deleted, or has been."""
@@ -270,10 +272,9 @@ class KubernetesEngine(ComputeEngine):
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the Job and its pods are removed; leaves a Job alone that is not pfcon's."""
-        waiting = polls(self._stop_grace + self._remove_wait)
         uid = ""
         try:
-            while True:
+            for _ in polls(self._stop_grace + self._remove_wait, *_PAUSES):
                 job = self._calls.job(name)
                 if not views.is_job(job) or (uid and job["metadata"]["uid"] != uid):
                     return
@@ -282,8 +283,7 @@ class KubernetesEngine(ComputeEngine):
                     uid = job["metadata"]["uid"]
                     self._watcher.forget(uid)
                     self._calls.delete_job(name, uid)
-                if not next(waiting, False):
-                    raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
+            raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
         except (Absent, Conflict):  # it was removed; or another one has its name
             return
 

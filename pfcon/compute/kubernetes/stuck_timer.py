@@ -1,12 +1,10 @@
-"""How long a job may be unable to start before it is ended, and how slow operations are waited for."""
+"""How long a job may be unable to start before it is ended."""
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
 
 _MAX_JOBS = 10_000
-_POLLS = (0.1, 1.0)  # seconds, the first and the longest
 
 
 class StuckTimer:
@@ -32,12 +30,3 @@ class StuckTimer:
             while len(self._stuck) > _MAX_JOBS:
                 self._stuck.popitem(last=False)
             return telling if time.monotonic() - since > self._seconds else ""
-
-
-def polls(seconds: float) -> Iterator[bool]:
-    """True after each of growing pauses, until the time is over."""
-    until, pause = time.monotonic() + seconds, _POLLS[0]
-    while time.monotonic() < until:
-        time.sleep(pause)
-        pause = min(_POLLS[1], pause * 1.5)
-        yield True

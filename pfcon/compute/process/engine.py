@@ -8,8 +8,6 @@ job to as many cores, rounded up.
 
 import contextlib
 import dataclasses
-import errno
-import fcntl
 import json
 import os
 import shutil
@@ -28,11 +26,15 @@ from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.spec import make_plan, refuse
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
+from pfcon.files.faults import is_full
+from pfcon.files.locks import wait_for_lock
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
+from pfcon.polling import polls
 
 LOG_BYTES = 1024 * 1024
 START_TIMEOUT = 60.0  # seconds for a supervisor to report that the command runs
+_POLL = 0.005  # seconds between two looks at whether they are
 KILL_TIMEOUT = 30.0  # seconds for killed processes to end
 STALE = 60.0  # seconds after which a directory that nobody has locked was left by a crash
 TEMPORARY, TRASHED = ".tmp-", ".gone-"
@@ -119,12 +121,11 @@ class ProcessEngine(ComputeEngine):
         trashed = self._root / f"{TRASHED}{uuid.uuid4().hex}"
         with self._storebase_errors(f"remove {name}"):
             with contextlib.suppress(Absent), self._open(name, mine) as job:
-                self._trash(job, trashed)
+                self._end_and_trash(job, trashed)
             shutil.rmtree(trashed, ignore_errors=True)  # what is left is swept later
 
-    def _trash(self, job: JobFolder, trashed: Path) -> None:
-        deadline = time.monotonic() + KILL_TIMEOUT
-        while time.monotonic() < deadline:
+    def _end_and_trash(self, job: JobFolder, trashed: Path) -> None:
+        for _ in polls(KILL_TIMEOUT, _POLL):
             with job.locked() as dead:
                 if dead:
                     state = job.state()
@@ -133,7 +134,6 @@ class ProcessEngine(ComputeEngine):
                     job.take_away(trashed)
                     return
             job.order(supervisor.KILL)
-            time.sleep(0.005)
         raise Unreachable(f"{job.path.name} was told to end, but its processes still run; try again")
 
     def check(self) -> str:
@@ -168,7 +168,7 @@ class ProcessEngine(ComputeEngine):
             yield
         except OSError as fault:
             reason = f"the process engine can't {action}: {fault.strerror or fault}"
-            if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full(fault):
                 raise StorageFull(f"{reason}; storeBase has {self._storebase.free_bytes()} bytes free") from fault
             raise Unreachable(reason) from fault
 
@@ -185,7 +185,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
     """Write what a job's directory begins with; give back its lock, taken. Raises OSError."""
     lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        wait_for_lock(lock)
         os.mkfifo(directory / "control", 0o600)
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:

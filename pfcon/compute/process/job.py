@@ -11,7 +11,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -21,14 +20,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pfcon.closing import Closing
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.spec import MARKER
 from pfcon.compute.process.state import State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
 from pfcon.errors import Absent
+from pfcon.files.closing import Closing
+from pfcon.files.faults import is_full
+from pfcon.files.flags import GUARDED
+from pfcon.files.locks import try_lock
+from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.small_files import read_small_at
 
 SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
 DIED = "its supervisor has ended unexpectedly: killed, or the machine was restarted"
@@ -46,13 +48,13 @@ class JobFolder(Closing):
         self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def close(self) -> None:
-        """Give back the directory; call it once."""
+        """Close the directory; call it once."""
         os.close(self.descriptor)
 
     def open(self, name: str, flags: int) -> int:
         """Open a file of the directory."""
         try:
-            return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.descriptor)
+            return os.open(name, flags | GUARDED, dir_fd=self.descriptor)
         except FileNotFoundError:
             raise Absent(f"no job {self.path.name} on the process engine") from None
 
@@ -113,10 +115,7 @@ class JobFolder(Closing):
         """Try to take the lock; False when the supervisor has it, or for a moment another look."""
         lock = self.open("lock", os.O_RDWR)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
+            yield try_lock(lock)
         finally:
             os.close(lock)
 
@@ -147,7 +146,7 @@ class JobFolder(Closing):
                 try:
                     self.path.rename(trashed)
                 except OSError as fault:
-                    if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    if not is_full(fault):
                         raise
                     shutil.rmtree(self.path)  # a full disk may have no room for a longer name
 

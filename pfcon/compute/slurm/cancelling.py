@@ -1,7 +1,6 @@
 """Ending a job: by its own script first, which ends the container as a container's end should be, then by Slurm."""
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.errors import Unreachable
+from pfcon.polling import polls
 
 _SCRIPT = 3.0  # seconds, beside the grace, for the script to end
 _OBEDIENCE = 6.0  # seconds, beside the grace, for a script that reads its order; who has not obeyed by then is dead
@@ -70,12 +70,7 @@ class Ending:
 
     def _ends(self, folder: JobFolder, seconds: float, goes_on: Callable[[], bool]) -> bool:
         """Whether a job ends in time; its own record tells before Slurm does."""
-        deadline = time.monotonic() + seconds
-        while not folder.has("exit") and goes_on():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL)
-        return True
+        return any(folder.has("exit") or not goes_on() for _ in polls(seconds, _POLL))
 
     def _going(self, folder: JobFolder) -> list[str]:
         rows = self.queue.fresh(folder.marker, folder.id)

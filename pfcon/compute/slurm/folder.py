@@ -18,7 +18,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ import stat
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -35,15 +35,16 @@ from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.reasons import Exit
 from pfcon.errors import Absent
+from pfcon.files.flags import READ
+from pfcon.files.locks import locked
+from pfcon.files.small_files import read_small
+from pfcon.files.writing import replace_file
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.small_files import read_small
 
 ORDER, BEGUN = "order", "begun"
 STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
 # Where Slurm starts the container, a job may write to its own records: links in there are not followed.
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
-_LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no such file
 _SPEC = 64 * 1024 * 1024  # bytes
 _BARRED = "pfcon"  # in place of a Slurm job's number
@@ -85,13 +86,9 @@ class JobFolder:
         return True
 
     def write(self, name: str, text: str) -> None:
-        """Make or replace a file, atomically, for this user alone."""
-        partial = self.path / f".{name}.{uuid.uuid4().hex}"
+        """Make or replace a file atomically, for this user alone."""
         with self._absent():
-            file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(file, "w", encoding="utf-8", errors="surrogateescape", newline="") as writer:
-                writer.write(text)
-            partial.rename(self.path / name)
+            replace_file(self.path, name, text.encode("utf-8", "surrogateescape"))
 
     def write_all(self, texts: Mapping[str, str]) -> None:
         """Make these files in a directory that nobody else looks at yet."""
@@ -102,12 +99,10 @@ class JobFolder:
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
         """Hold the lock of who submits; False when another has it."""
-        with self._absent():
-            lock = os.open(self.path / "lock", _LOCK, 0o600)
-        try:
-            yield _try_lock(lock)
-        finally:
-            os.close(lock)
+        with ExitStack() as stack:
+            with self._absent():
+                ours = stack.enter_context(locked(self.path / "lock"))
+            yield ours
 
     def spec(self) -> JobSpec:
         """What was scheduled, without its environment."""
@@ -216,7 +211,7 @@ class JobFolder:
     def log_tail(self, name: str, lines: int, most: int) -> bytes:
         """The last lines of a file, at most ``most`` bytes; empty without one."""
         try:
-            file = os.open(self.path / name, _READ)
+            file = os.open(self.path / name, READ)
         except OSError as fault:
             if fault.errno in _OTHER:
                 return b""
@@ -264,14 +259,6 @@ class JobFolder:
             yield
         except FileNotFoundError:
             raise Absent(f"there is no job {self.link.name} on slurm") from None
-
-
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def sweep(root: Path) -> None:

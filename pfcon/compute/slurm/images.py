@@ -5,7 +5,6 @@
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import refusal
 from pfcon.errors import Refused, Unreachable
+from pfcon.files.locks import locked
 from pfcon.models import INCOMING, OUTGOING
 
 FETCH_TIMEOUT = 3600.0  # seconds for a fetch, or for unpacking
@@ -121,21 +121,13 @@ class Images:
 
     @contextlib.contextmanager
     def _locked(self, key: str, report: Callable[[str], None]) -> Iterator[None]:
-        deadline = time.monotonic() + 2 * FETCH_TIMEOUT
-        lock = os.open(self.cache / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise Unreachable("another preparation of the image has not ended in time") from None
-                report("waiting for another preparation of the same image")
-                time.sleep(_WAIT)
+        def waiting() -> None:
+            report("waiting for another preparation of the same image")
+
+        with locked(self.cache / f"{key}.lock", 2 * FETCH_TIMEOUT, _WAIT, waiting=waiting) as ours:
+            if not ours:
+                raise Unreachable("another preparation of the image has not ended in time")
             yield
-        finally:
-            os.close(lock)
 
     def _evict(self, keep: str) -> None:
         """Remove what was not used for longest until the rest is within the bound; never what a job may run."""

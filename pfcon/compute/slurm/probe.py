@@ -1,6 +1,5 @@
 """A job that tells what its node lacks: for ``pfcon check``."""
 
-import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -14,6 +13,7 @@ from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.spec import body, header, sbatch_words
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobId, JobKind, JobSpec, Resources
+from pfcon.polling import polls
 
 NAME = "pfcon-check"
 WAIT = 60.0  # seconds for the probe to run
@@ -71,8 +71,8 @@ class Probe:
         return lacking
 
     def _wait(self, folder: JobFolder, number: str, nodes_path: PurePosixPath) -> str:
-        deadline = time.monotonic() + WAIT
-        while True:
+        row = None
+        for _ in polls(WAIT, _POLL):
             row = next(iter(self.queue.fresh(folder.marker, number)), None)
             ended = row is None or state.stage_of(row) is state.Stage.ENDED
             if folder.has("found"):
@@ -85,12 +85,8 @@ class Probe:
                 )
             if row and state.never(row):
                 raise Refused(f"Slurm can't run the probe job: {state.never_reason(row)}")
-            if time.monotonic() > deadline:
-                why = row.reason if row else ""
-                raise Unreachable(
-                    f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm says no reason'}"
-                )
-            time.sleep(_POLL)
+        why = row.reason if row else ""
+        raise Unreachable(f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm says no reason'}")
 
 
 def probe_spec() -> JobSpec:

@@ -1,6 +1,5 @@
 """The swarm engine: one Docker Swarm service for each job, asked through a manager's Docker API."""
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.polling import polls
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.swarm.client import SwarmCalls
@@ -207,11 +207,9 @@ class SwarmEngine(ComputeEngine):
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns when the job has stopped, or its node does not say so in time."""
         self._end(name, CANCELLED, mine)
-        deadline = time.monotonic() + self._stop_grace + self._node_patience
-        while time.monotonic() < deadline:
+        for _ in polls(self._stop_grace + self._node_patience, _POLL):
             if state.job_info(name, *self._find(name, mine)).status.final:
                 return
-            time.sleep(_POLL)
 
     def _end(self, name: str, reason: str, mine: Mine = anyone) -> None:
         """Have a job's tasks stopped and kept, and remember why; no-op on one that has ended or is being ended."""
@@ -237,11 +235,8 @@ class SwarmEngine(ComputeEngine):
             removed.add(service_id)
             self._calls.remove(service_id)
             self._kill_here(service_id)
-        deadline = time.monotonic() + self._stop_grace + self._node_patience
-        while self._remains(name, removed):
-            if time.monotonic() > deadline:
-                raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
-            time.sleep(_POLL)
+        if all(self._remains(name, removed) for _ in polls(self._stop_grace + self._node_patience, _POLL)):
+            raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
 
     def _kill_here(self, service_id: str) -> None:
         """Spare who waits for a removal the grace, where that can be done: Swarm gives it to every task."""

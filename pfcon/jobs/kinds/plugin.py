@@ -10,6 +10,8 @@ from typing import Any
 from pfcon.command import plugin_argv
 from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, PfconError, Refused
+from pfcon.files.removal import NotRemovedError
+from pfcon.files.unreadable import Unreadable
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion, Kind
@@ -23,8 +25,6 @@ from pfcon.jobs.trash import delete_data
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, Resources, User
 from pfcon.records import Claimed, Phase, Record, new_claim
 from pfcon.storage.base import Staged, StagingPlan, Upload
-from pfcon.tree_removal import NotRemovedError
-from pfcon.unreadable_files import Unreadable
 
 log = logging.getLogger(__name__)
 

@@ -4,16 +4,15 @@ The service writes them to a directory that only its user can read; operations r
 secrets of its own, as Kubernetes, mounts a secret instead, whose keys are the names of the variables.
 """
 
-import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pfcon.errors import ConfigurationError, Refused
+from pfcon.files.writing import replace_file
 from pfcon.settings.parsing import APPLICATION_MODE, parse
 from pfcon.settings.rules import required
 from pfcon.settings.section import build, texts, variables
@@ -40,7 +39,7 @@ def write_credentials(own: Any, directory: Path, environ: Mapping[str, str]) -> 
     for name, text in wanted.items():
         content = text.encode("utf-8", "surrogateescape")
         if not _holds(directory / name, content):
-            _replace(directory / name, content)
+            replace_file(directory, name, content, prefix=_TEMPORARY)
     for name in os.listdir(directory):
         if name not in wanted and not name.startswith(_TEMPORARY):  # another process may be about to rename these
             (directory / name).unlink(missing_ok=True)
@@ -52,18 +51,6 @@ def _holds(path: Path, content: bytes) -> bool:
             return stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o600 and file.read() == content
     except OSError:
         return False
-
-
-def _replace(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)  # 0600: tempfile's documentation
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:  # also if the worker is asked to exit: no secrets may be left behind
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def read_credentials(directory: Path, description: StorageDescription[Any], known: StorageSettings) -> StorageSettings:

@@ -8,8 +8,8 @@ from threading import Event, Lock
 from typing import TypeVar
 
 from pfcon.errors import Unreachable
-from pfcon.storage.crew import Cancelled
 from pfcon.storage.objects.store import Transient
+from pfcon.workers import Cancelled
 
 TIME_LIMIT = 60.0  # seconds without any progress after which a transfer fails; the next attempt resumes it
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds

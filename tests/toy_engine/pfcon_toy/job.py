@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pfcon.files.small_files import read_small_at, write_small
 from pfcon.models import JobSpec
-from pfcon.small_files import read_small_at, write_small
 
 CANCEL, REMOVE = "cancel", "remove"
 MARKER = "PFCON_TOY_JOB"  # a variable in the environment of every process of a job: the job's directory

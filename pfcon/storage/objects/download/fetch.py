@@ -8,6 +8,7 @@ and verifies the rest again.
 import contextlib
 from collections.abc import Callable, Iterator
 
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.paths import JobDir
@@ -18,7 +19,6 @@ from pfcon.storage.objects.listing.lister import ObjectLister
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.tries import Room, staging_try
-from pfcon.tree_removal import NotRemovedError, remove_tree
 
 
 def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan

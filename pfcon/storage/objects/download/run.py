@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
-from pfcon.storage.crew import Crew
 from pfcon.storage.objects.download.reader import ObjectReader
 from pfcon.storage.objects.download.scratch import Scratch
 from pfcon.storage.objects.download.tasks import Range, TaskQueue, Totals
@@ -16,6 +15,7 @@ from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.places import Places
 from pfcon.storage.tries import Room
+from pfcon.workers import WorkerPool
 
 THREADS = 16  # requests in parallel; a store that is 20 ms away needs them
 
@@ -41,7 +41,7 @@ class FetchRun:
         self._place, self._target, self._earlier = store.place, target, earlier
         self._scratch, self._room, self._notes = scratch, room, notes
         self._reader = ObjectReader(store, retrying, self.totals.add_received)
-        self._crew = Crew("fetch", THREADS, on_stop=retrying.stop)
+        self._crew = WorkerPool("fetch", THREADS, on_stop=retrying.stop)
         self._masked = stat.S_IMODE(os.stat(target).st_mode) & 0o755 != 0o755  # by the process's umask
         os.chmod(target, 0o755)  # noqa: S103 - jobs of other users read it
 

@@ -5,8 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from pfcon.closing import Closing
-from pfcon.storage.places import DIRECTORY
+from pfcon.files.closing import Closing
+from pfcon.files.flags import DIRECTORY
 
 
 class ScratchFile(Closing):

@@ -6,11 +6,11 @@ from threading import Condition, Lock
 from typing import NamedTuple
 
 from pfcon.links import StagedItem
-from pfcon.storage.crew import TICK
 from pfcon.storage.objects.checksums import verifiable
 from pfcon.storage.objects.download.ranges import LARGE, RangedObject
 from pfcon.storage.objects.store import Described
 from pfcon.units import human_bytes
+from pfcon.workers import TICK
 
 _MOST_RANGED = 4  # large objects under way
 

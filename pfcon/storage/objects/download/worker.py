@@ -1,7 +1,6 @@
 """The work of one thread of a download: fetches objects or ranges, verifies them, and moves them to their places."""
 
 import contextlib
-import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -9,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pfcon.errors import Refused, StorageFull
+from pfcon.files.faults import free_bytes, is_full
+from pfcon.files.walk import open_regular
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.storage.copy_file import reserve
@@ -20,7 +21,6 @@ from pfcon.storage.objects.download.tasks import Attempt, Range, TaskQueue, Tota
 from pfcon.storage.objects.store import Changed, Described, ObjectAbsent
 from pfcon.storage.places import Places
 from pfcon.storage.tries import Room
-from pfcon.tree import open_regular
 from pfcon.units import human_bytes
 
 ATTEMPTS = 4  # to fetch an object that changes, or whose bytes don't match
@@ -93,10 +93,9 @@ class FetchWorker:
         except ObjectAbsent:
             self._context.notes.add(f"left out {item.source!r}: it was deleted while the inputs were fetched")
         except OSError as fault:
-            if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_full(fault):
                 raise
-            found = os.statvfs(self._context.target)
-            free = human_bytes(found.f_bavail * found.f_frsize)
+            free = human_bytes(free_bytes(self._context.target))
             fetched = human_bytes(self._context.totals.nbytes)
             raise StorageFull(
                 f"the disk is full: there is no room for object {item.source!r}; {fetched} of the inputs are fetched,"

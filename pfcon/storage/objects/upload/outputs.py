@@ -10,10 +10,11 @@ from functools import partial
 from threading import Lock
 
 from pfcon.errors import Refused
+from pfcon.files.unreadable import find_unreadable
+from pfcon.files.walk import FileWalk, TreeFile, open_regular
 from pfcon.links.budget import Notes
 from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered
-from pfcon.storage.crew import Crew
 from pfcon.storage.innetwork import path_text
 from pfcon.storage.objects.concurrency import ConcurrencyLimit
 from pfcon.storage.objects.retrying import Retrying
@@ -21,9 +22,8 @@ from pfcon.storage.objects.store import ObjectStore
 from pfcon.storage.objects.upload.existing import ExistingObject, ExistingObjects
 from pfcon.storage.objects.upload.output_file import FileInParts, OutputFile, Sender
 from pfcon.storage.objects.upload.parts import choose_part_size
-from pfcon.tree import FileWalk, TreeFile, open_regular
 from pfcon.units import human_bytes
-from pfcon.unreadable_files import find_unreadable
+from pfcon.workers import WorkerPool
 
 THREADS = 16  # requests in parallel; a store that is 20 ms away needs them
 NAME_MAX = 1024  # bytes of an object's name: Swift's default and S3's limit
@@ -77,7 +77,7 @@ class _Upload:
     def run(self, walk: FileWalk, report: Callable[[str], None]) -> Delivered:
         """Upload all files of the walk; return what was done. Raises what ``upload`` raises."""
         tasks = self._tasks(walk)
-        crew = Crew("upload", THREADS, on_stop=self._retrying.stop)
+        crew = WorkerPool("upload", THREADS, on_stop=self._retrying.stop)
         try:
             crew.run(lambda: self._work(tasks), lambda: report(self._progress_text()), threads=THREADS)
         finally:

@@ -3,41 +3,31 @@
 ``tempfile.mkstemp`` does so, for one: its files have the mode 0600.
 """
 
-import errno
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from pfcon.descent import DIRECTORY, Descent, shown_path
 from pfcon.errors import Conflict
+from pfcon.files.descent import Descent, shown_path
+from pfcon.files.failures import Failures
+from pfcon.files.faults import GONE
+from pfcon.files.owned import open_owned_directory
+from pfcon.files.walk import open_directory
 from pfcon.models import LINK_SUFFIX
-from pfcon.owned import open_owned_directory
-from pfcon.tree import open_directory
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 _FOR_ALL = stat.S_IRGRP | stat.S_IROTH
-_SHOWN = 3
 _MARK = "can't be read by pfcon, which runs as user"
 _REMEDY = "let them be readable for all (umask, chmod), or let jobs run as that user (CONTAINER_USER)"
 
 
-@dataclass
-class Unreadable:
+class Unreadable(Failures):
     """What can't be read: how many files and directories, and the first paths, relative to the outputs."""
 
-    count: int = 0
-    first: list[str] = field(default_factory=list)
-
-    def add(self, path: str) -> None:
-        """Count one more."""
-        self.count += 1
-        if len(self.first) < _SHOWN:
-            self.first.append(path)
+    most = 3
 
     def told(self) -> str:
         """One line for users."""
-        names = ", ".join(shown_path(path) for path in self.first) + (" and others" if self.count > _SHOWN else "")
+        names = ", ".join(shown_path(path) for path in self.first) + (" and others" if self.count > self.most else "")
         what = "1 of the outputs" if self.count == 1 else f"{self.count} of the outputs"
         return f"{what} {_MARK} {os.geteuid()}: {names}"
 
@@ -62,7 +52,7 @@ def is_unreadable(dir_fd: int, entry: "os.DirEntry[str]") -> bool:
             return False
         return not os.access(entry.name, os.R_OK, dir_fd=dir_fd, effective_ids=True)
     except OSError as fault:
-        return fault.errno not in _GONE  # in a directory that may be listed, but not entered
+        return fault.errno not in GONE  # in a directory that may be listed, but not entered
 
 
 def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unreadable:
@@ -77,18 +67,7 @@ def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unrea
         found.add(below)
         return found
     try:
-        _look(descent, found, files)
-        while descent.levels:
-            name = descent.next()
-            if name is None:
-                descent.leave()
-                continue
-            try:
-                descent.enter(name, open_owned_directory(name, DIRECTORY, descent.here.fd))
-            except OSError as fault:
-                if fault.errno not in _GONE:
-                    found.add(descent.path_of(name))
-                continue
+        for _ in descent.directories(open_owned_directory, lambda name, _: found.add(descent.path_of(name))):
             _look(descent, found, files)
     finally:
         descent.close()

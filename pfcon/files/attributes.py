@@ -5,13 +5,15 @@ import os
 import stat
 import struct
 
+from pfcon.files.flags import READ
+
 # ioctl_iflags(2); the numbers are those of 64-bit machines.
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _LOCKED = 0x10 | 0x20  # FS_IMMUTABLE_FL, FS_APPEND_FL
 
 
 def unlock(descriptor: int) -> bool:
-    """Take such flags off an open file or directory. False where there were none, or they can't be taken off."""
+    """Clear such flags of an open file or directory. False when none were set, or they can't be cleared."""
     try:
         flags = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
         if not flags & _LOCKED:
@@ -27,7 +29,7 @@ def unlock_name(dir_fd: int, name: str) -> bool:
     try:
         if not stat.S_ISREG(os.lstat(name, dir_fd=dir_fd).st_mode):  # nothing else is opened: a device may act on it
             return False
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd)
+        descriptor = os.open(name, READ, dir_fd=dir_fd)
     except OSError:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Threads that share one piece of work: the first error ends all of them, and is the one that is raised."""
+"""A pool of threads that share one piece of work: the first error cancels the others, and is raised."""
 
 import os
 import threading
@@ -13,10 +13,10 @@ class Cancelled(Exception):
     """Another thread has failed: its error is what counts."""
 
 
-class Crew:
-    """``check`` from time to time in the work, so that an error elsewhere ends it soon.
+class WorkerPool:
+    """Runs one function in several threads, which calls ``check`` often: so another's error cancels it soon.
 
-    name: of the threads. most: how many there may be. on_stop: called when work is to end; may be called more often.
+    name: of the threads. most: how many there may be. on_stop: called when work is to end, perhaps several times.
     """
 
     def __init__(self, name: str, most: int, on_stop: Callable[[], None] = lambda: None) -> None:
@@ -78,7 +78,7 @@ class Crew:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException:  # whatever it is, all others stop, at once: the thread that waits may be slow to wake
+        except BaseException:  # whatever it is, all others stop, now: the thread that waits may be slow to wake
             self._stop()
             raise
 

@@ -2,11 +2,13 @@
 
 import os
 import uuid
+from collections.abc import Callable, Iterator
 
 from pfcon.compact import Names
 from pfcon.errors import PfconError
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SHOWN = 300  # characters of a path in a message
 _KEPT_OPEN = 32  # directories; deeper trees are climbed through ".." with a check
 
@@ -54,19 +56,19 @@ class Descent:
         return self.levels[-1]
 
     def later(self, name: str) -> None:
-        """Remember a subdirectory of the present directory. Raises OSError."""
+        """Let a subdirectory of the present directory wait to be entered. Raises OSError."""
         self._names.push(name)
         self.here.left += 1
 
     def next(self) -> str | None:
-        """A subdirectory that was remembered, and is not any more; None when no more are. Raises OSError."""
+        """Take one of the subdirectories that wait to be entered; None when none is left. Raises OSError."""
         if not self.here.left:
             return None
         self.here.left -= 1
         return self._names.pop()
 
     def move_up(self, name: str) -> bool:
-        """Move a subdirectory into the topmost directory below the root, which stays open; whether that could be."""
+        """Move a subdirectory into the topmost directory below the root, which stays open. False when that fails."""
         to = f"{self._prefix}{self._moved}"
         try:
             os.rename(name, to, src_dir_fd=self.here.fd, dst_dir_fd=self.levels[1].fd)
@@ -76,7 +78,7 @@ class Descent:
         return True
 
     def next_moved(self) -> str | None:
-        """In the topmost directory: one that was moved there, once each. None when there is none, or elsewhere."""
+        """Take one of those that were moved up; None when none is left, or another directory is the present one."""
         if len(self.levels) != 2 or self._next_moved == self._moved:
             return None
         self._next_moved += 1
@@ -87,16 +89,39 @@ class Descent:
         parts = [level.name for level in self.levels[1:]]
         return "/".join([*parts, name] if name else parts)
 
-    def enter(self, name: str, fd: int | None = None) -> None:
-        """Go down to a subdirectory, which may be open already. Raises OSError and stays."""
-        below = Level(os.open(name, DIRECTORY, dir_fd=self.here.fd) if fd is None else fd, name)
+    def enter(self, name: str, fd: int) -> None:
+        """Go down to a subdirectory, which was opened as ``fd``. Raises OSError and stays."""
+        below = Level(fd, name)
         if len(self.levels) >= _KEPT_OPEN:
             os.close(self.here.fd)
             self.here.fd = -1
         self.levels.append(below)
 
+    def directories(
+        self, open_below: Callable[[str, int], int], failed: Callable[[str, OSError], None]
+    ) -> Iterator[None]:
+        """Go through the tree: at each step another directory is the present one, the root first.
+
+        Those of its subdirectories are entered that ``later`` was called for. ``open_below(name, dir_fd)`` opens one;
+        ``failed`` is called for one that can't be opened, unless its name was removed or swapped meanwhile. Raises what
+        either of them raises, and what ``leave`` does.
+        """
+        yield
+        while self.levels:
+            name = self.next()
+            if name is None:
+                self.leave()
+                continue
+            try:
+                self.enter(name, open_below(name, self.here.fd))
+            except OSError as fault:
+                if fault.errno not in GONE:
+                    failed(name, fault)
+                continue
+            yield
+
     def leave(self) -> str:
-        """Go up and give back the name of what was left.
+        """Go up; returns the name of the directory that was left.
 
         Raises UnreadableTreeError when that directory was moved elsewhere meanwhile, OSError.
         """
@@ -116,7 +141,7 @@ class Descent:
         return left.name
 
     def close(self) -> None:
-        """Close what is open. Repeatable."""
+        """Close what is open. Idempotent."""
         self._names.close()
         while self.levels:
             fd = self.levels.pop().fd

@@ -1,4 +1,4 @@
-"""Taking from a job's outputs what would give privileges to whoever runs them on a host.
+"""Removing from a job's outputs what would give privileges to whoever runs them on a host.
 
 A container's root may own its outputs: a file that has the setuid or setgid bit, or file capabilities, would make any
 user of the host who can reach it that root. Devices lose the rights of all but their owner.
@@ -9,23 +9,24 @@ import os
 import stat
 from pathlib import Path
 
-from pfcon.attributes import unlock, unlock_name
-from pfcon.descent import DIRECTORY, Descent
 from pfcon.errors import PfconError
-from pfcon.owned import open_owned_directory
-from pfcon.tree import open_directory
-from pfcon.tree_removal import open_forced
-from pfcon.unreadable_files import Unreadable, is_unreadable
+from pfcon.files.attributes import unlock, unlock_name
+from pfcon.files.descent import Descent
+from pfcon.files.failures import Failures
+from pfcon.files.faults import GONE
+from pfcon.files.flags import HANDLE
+from pfcon.files.owned import open_owned_directory
+from pfcon.files.removal import open_forced
+from pfcon.files.unreadable import Unreadable, is_unreadable
+from pfcon.files.walk import open_directory
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
-_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *_GONE})
-_MAX_TOLD = 20
+_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *GONE})
 
 
-class NotSealedError(PfconError):
-    """Privileges stay, or may stay. ``failures`` names up to 20 of the files and directories."""
+class PrivilegesLeftError(PfconError):
+    """Privileges stay, or may stay. failed: on how many files and directories. failures: up to 20 of them."""
 
     def __init__(self, failed: int, failures: list[str]) -> None:
         self.failed, self.failures = failed, tuple(failures)
@@ -33,50 +34,42 @@ class NotSealedError(PfconError):
 
 
 def remove_privileges(root: Path, below: str = "", *, directories: bool, unreadable: Unreadable | None = None) -> int:
-    """Take setuid and setgid bits and capabilities off all files of a tree; returns how many had any.
+    """Remove setuid and setgid bits and capabilities from all files of a tree; returns how many had any.
 
     No link is followed, and the tree is never left, whatever changes meanwhile. Of a file with several names, all
     lose them. directories: whether directories lose the bits, too; users set the setgid bit on theirs, so that what is
-    made there gets their group. unreadable: takes what of the tree can't be read, for that is seen on the way.
+    made there gets their group. unreadable: gets what of the tree can't be read, for that is seen on the way.
 
-    Goes on after a failure and raises NotSealedError at the end; Absent (see ``open_directory``), UnreadableTreeError.
+    Goes on after a failure and raises PrivilegesLeftError at the end; Absent (see ``open_directory``),
+    UnreadableTreeError.
     """
-    sealing = _Sealing(open_directory(root, below), directories, unreadable or Unreadable())
+    removal = _PrivilegeRemoval(open_directory(root, below), directories, unreadable or Unreadable())
     try:
-        sealing.run()
+        removal.run()
     finally:
-        sealing.descent.close()
-    if sealing.failed:
-        raise NotSealedError(sealing.failed, sealing.failures)
-    return sealing.changed
+        removal.descent.close()
+    if removal.failures.count:
+        raise PrivilegesLeftError(removal.failures.count, removal.failures.first)
+    return removal.changed
 
 
-class _Sealing:
-    """One run, and what came of it."""
+class _PrivilegeRemoval:
+    """One run, and its result."""
 
     def __init__(self, fd: int, directories: bool, unreadable: Unreadable) -> None:
         self.descent = Descent(fd)
         self.unreadable = unreadable
         self.directories = directories
-        self.changed = self.failed = 0
-        self.failures: list[str] = []
+        self.changed = 0
+        self.failures = Failures()
 
     def run(self) -> None:
-        descent = self.descent
-        self._look()
-        while descent.levels:
-            name = descent.next()
-            if name is None:
-                descent.leave()
-                continue
-            try:
-                descent.enter(name, _open(descent.here.fd, name))
-            except OSError as fault:
-                if fault.errno not in _GONE:
-                    self.unreadable.add(self.descent.path_of(name))
-                    self._fail(name, fault)
-                continue
+        for _ in self.descent.directories(_open, self._fail_to_enter):
             self._look()
+
+    def _fail_to_enter(self, name: str, fault: OSError) -> None:
+        self.unreadable.add(self.descent.path_of(name))
+        self._fail(name, fault)
 
     def _look(self) -> None:
         """Deal with the present directory and what it holds."""
@@ -106,19 +99,17 @@ class _Sealing:
                 _strip(dir_fd, entry.name)
                 self.changed += 1
         except OSError as fault:
-            if fault.errno not in _GONE:
+            if fault.errno not in GONE:
                 self._fail(entry.name, fault)
 
     def _fail(self, name: str, fault: OSError) -> None:
-        self.failed += 1
-        if len(self.failures) < _MAX_TOLD:
-            self.failures.append(f"{self.descent.path_of(name)!r}: {fault.strerror}")
+        self.failures.add(f"{self.descent.path_of(name)!r}: {fault.strerror}")
 
 
-def _open(dir_fd: int, name: str) -> int:
+def _open(name: str, dir_fd: int) -> int:
     """Open a directory, also one that its owner may not read. Raises OSError."""
     try:
-        return open_owned_directory(name, DIRECTORY, dir_fd)
+        return open_owned_directory(name, dir_fd)
     except PermissionError:
         return open_forced(dir_fd, name)
 
@@ -139,7 +130,7 @@ def _has_capabilities(path: str) -> bool:
 
 def _strip(dir_fd: int, name: str) -> None:
     """Take everything off what a name stands for now. Raises OSError."""
-    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    handle = os.open(name, HANDLE, dir_fd=dir_fd)
     try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # swapped meanwhile

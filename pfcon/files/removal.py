@@ -1,4 +1,7 @@
-"""Removing directory trees that hostile jobs may be changing, as ``pfcon.tree`` walks them."""
+"""Removing directory trees that hostile jobs may be changing, as ``pfcon.files.walk`` walks them.
+
+No symbolic link is followed, and the tree is never left.
+"""
 
 import contextlib
 import errno
@@ -6,31 +9,31 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pfcon.attributes import unlock, unlock_name
-from pfcon.descent import DIRECTORY, Descent
-from pfcon.tree import FileWalk, is_link_file
+from pfcon.files.attributes import unlock, unlock_name
+from pfcon.files.descent import Descent
+from pfcon.files.failures import Failures
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY, HANDLE
+from pfcon.files.walk import FileWalk, is_link_file
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
-_MAX_TOLD = 20
 _FLAT_FROM = 256  # directories: what lies deeper is moved up before it is removed
 
 
 class NotRemovedError(Exception):
-    """Parts of a tree are left. ``removed`` counts what is gone, ``failures`` names up to 20 of those that stay."""
+    """Parts of a tree stay. removed, failed: how many files and directories. failures: up to 20 of those that stay."""
 
     def __init__(self, removed: int, failed: int, failures: list[str]) -> None:
         self.removed, self.failed, self.failures = removed, failed, tuple(failures)
         super().__init__(f"could not remove {failed} of {removed + failed} files and directories: {failures[0]}")
 
 
-def remove_links(root: Path, below: str = "") -> int:
-    """Remove all ``*.chrislink`` of a tree that are no directories, and give back how many.
+def remove_link_files(root: Path, below: str = "") -> int:
+    """Remove all files of a tree, links and special files included, that are called ``*.chrislink``; returns how many.
 
-    Goes on after a failure and raises NotRemovedError at the end; Absent (see ``open_directory``) and
-    UnreadableTreeError.
+    Goes on when one can't be removed, and raises NotRemovedError at the end. Raises Absent (see ``open_directory``);
+    UnreadableTreeError ends it, for a directory that can't be read.
     """
-    removed, failed = 0, 0
-    failures: list[str] = []
+    removed, failures = 0, Failures()
     with FileWalk(root, below, is_link_file) as walk:
         for found in walk:
             try:
@@ -39,18 +42,17 @@ def remove_links(root: Path, below: str = "") -> int:
             except FileNotFoundError:
                 pass
             except OSError as fault:
-                failed += 1
-                failures += [f"{found.path}: {fault.strerror}"] if failed <= _MAX_TOLD else []
-    if failed:
-        raise NotRemovedError(removed, failed, failures)
+                failures.add(f"{found.path}: {fault.strerror}")
+    if failures.count:
+        raise NotRemovedError(removed, failures.count, failures.first)
     return removed
 
 
 def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> int:
-    """Remove a tree, or a file, and give back how many files and directories it had; 0 when there is none.
+    """Remove a tree, or a file; returns how many files and directories were removed. A missing one is no error: 0.
 
     A symbolic link is removed, never followed. What a job made read-only or immutable is made writable first.
-    ``report`` is called with what is gone so far, after each directory.
+    ``report`` is called with the number removed so far, after each directory.
     Goes on after a failure and raises NotRemovedError at the end; UnreadableTreeError when directories are moved
     about meanwhile.
     """
@@ -71,8 +73,8 @@ def remove_entry(dir_fd: int, name: str, report: Callable[[int], None] = lambda 
         removal.run()
     finally:
         removal.descent.close()
-    if removal.failed:
-        raise NotRemovedError(removal.removed, removal.failed, removal.failures)
+    if removal.failures.count:
+        raise NotRemovedError(removal.removed, removal.failures.count, removal.failures.first)
     return removal.removed
 
 
@@ -85,7 +87,7 @@ def open_forced(dir_fd: int, name: str) -> int:
             with contextlib.suppress(PermissionError):  # another's; that may do no harm
                 os.fchmod(fd, 0o700)
         return fd
-    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    handle = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=dir_fd)
     try:
         os.chmod(f"/proc/self/fd/{handle}", 0o700)  # fchmod refuses O_PATH: open(2)
     finally:
@@ -94,15 +96,15 @@ def open_forced(dir_fd: int, name: str) -> int:
 
 
 class _Removal:
-    """One run, and what came of it. ``descent`` starts in the directory above what is removed.
+    """One run, and its result. ``descent`` starts in the directory above what is removed.
 
     What lies deep is moved up and removed there: a tree of any depth takes little memory.
     """
 
     def __init__(self, parent: int, name: str, report: Callable[[int], None]) -> None:
         self.report = report
-        self.removed = self.failed = 0
-        self.failures: list[str] = []
+        self.removed = 0
+        self.failures = Failures()
         self.descent = Descent(parent)
         self.descent.later(name)
 
@@ -126,7 +128,7 @@ class _Removal:
         except FileNotFoundError:
             return
         except OSError as fault:
-            if fault.errno in _GONE:  # a file, or a link
+            if fault.errno in GONE:  # a file, or a link
                 self._unlink(name)
             else:
                 self._fail(name, fault)
@@ -166,13 +168,11 @@ class _Removal:
         except FileNotFoundError:
             pass
         except OSError as fault:
-            if fault.errno == errno.ENOTEMPTY and not self.failed and name != here.retried:
+            if fault.errno == errno.ENOTEMPTY and not self.failures.count and name != here.retried:
                 here.retried = name  # some file systems skip names in a listing while others are removed
                 self.descent.later(name)
             else:
                 self._fail(name, fault)
 
     def _fail(self, name: str, fault: OSError) -> None:
-        self.failed += 1
-        if len(self.failures) < _MAX_TOLD:
-            self.failures.append(f"{self.descent.path_of(name)}: {fault.strerror}")
+        self.failures.add(f"{self.descent.path_of(name)}: {fault.strerror}")

@@ -6,11 +6,10 @@ A link there leads nowhere, a named pipe keeps nobody waiting, and what is too l
 import errno
 import os
 import stat
-import uuid
 from pathlib import Path
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+from pfcon.files.flags import DIRECTORY, READ
+from pfcon.files.writing import replace_file
 
 
 def read_small(directory: Path, name: str, most: int) -> bytes:
@@ -19,7 +18,7 @@ def read_small(directory: Path, name: str, most: int) -> bytes:
     Raises FileNotFoundError, and OSError for everything else that is or is in the way: a link, also in the directory's
     own place, a pipe, a larger file.
     """
-    above = os.open(directory, _DIRECTORY)
+    above = os.open(directory, DIRECTORY)
     try:
         return read_small_at(above, name, most)
     finally:
@@ -28,7 +27,7 @@ def read_small(directory: Path, name: str, most: int) -> bytes:
 
 def read_small_at(directory: int, name: str, most: int) -> bytes:
     """The same in an open directory."""
-    file = os.open(name, _READ, dir_fd=directory)
+    file = os.open(name, READ, dir_fd=directory)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise OSError(errno.EINVAL, "is no regular file", name)
@@ -44,28 +43,8 @@ def read_small_at(directory: int, name: str, most: int) -> bytes:
 
 
 def write_small(directory: Path, name: str, text: str) -> None:
-    """Make or replace a file, at once. A directory in its place is moved aside. Raises OSError.
+    """Make or replace a file atomically, readable by all. A directory in its place is moved aside. Raises OSError.
 
     Characters that are no UTF-8 are written with backslashes.
     """
-    above = os.open(directory, _DIRECTORY)
-    temporary = f".{name}.{uuid.uuid4().hex}"
-    try:
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=above)
-        try:
-            with open(file, "w", encoding="utf-8", errors="backslashreplace") as writer:
-                writer.write(text)
-            _put(above, temporary, name)
-        except BaseException:  # also a worker that is told to exit leaves no temporary file
-            os.unlink(temporary, dir_fd=above)
-            raise
-    finally:
-        os.close(above)
-
-
-def _put(above: int, temporary: str, name: str) -> None:
-    try:
-        os.rename(temporary, name, src_dir_fd=above, dst_dir_fd=above)
-    except IsADirectoryError:
-        os.rename(name, f"{temporary}.old", src_dir_fd=above, dst_dir_fd=above)
-        os.rename(temporary, name, src_dir_fd=above, dst_dir_fd=above)
+    replace_file(directory, name, text.encode("utf-8", "backslashreplace"), mode=0o644, displace=True)

@@ -7,6 +7,8 @@ import errno
 import os
 import stat
 
+from pfcon.files.flags import DIRECTORY, HANDLE
+
 _READ, _ENTER = stat.S_IRUSR, stat.S_IRUSR | stat.S_IXUSR
 
 
@@ -18,16 +20,16 @@ def open_owned(name: str, flags: int, dir_fd: int) -> int:
     try:
         return os.open(name, flags, dir_fd=dir_fd)
     except PermissionError as fault:
-        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        handle = os.open(name, HANDLE, dir_fd=dir_fd)
         try:
             return _open_forced(handle, flags & ~os.O_NOFOLLOW, fault)
         finally:
             os.close(handle)
 
 
-def open_owned_directory(name: str, flags: int, dir_fd: int) -> int:
+def open_owned_directory(name: str, dir_fd: int) -> int:
     """The same for a directory whose files are to be opened, too."""
-    fd = open_owned(name, flags, dir_fd)
+    fd = open_owned(name, DIRECTORY, dir_fd)
     try:
         found = os.fstat(fd)
         closed = found.st_mode & _ENTER != _ENTER and found.st_uid == os.geteuid()

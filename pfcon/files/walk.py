@@ -11,18 +11,19 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pfcon.closing import Closing
-from pfcon.descent import DIRECTORY, Descent, UnreadableTreeError, shown_path
 from pfcon.errors import Absent
+from pfcon.files.closing import Closing
+from pfcon.files.descent import Descent, UnreadableTreeError, shown_path
+from pfcon.files.faults import GONE
+from pfcon.files.flags import DIRECTORY, READ
+from pfcon.files.owned import open_owned, open_owned_directory
 from pfcon.models import LINK_SUFFIX
-from pfcon.owned import open_owned, open_owned_directory
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # removed, or swapped for something else, meanwhile
 MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
 
 
 class TreeFile(NamedTuple):
-    """A regular file. ``path`` is relative to the walk's root; ``dir_fd`` is valid until the next step of the walk.
+    """What a walk has found. ``path`` is relative to its root; ``dir_fd`` is valid until its next step.
 
     ``path`` and ``name`` hold bytes that are not UTF-8 as surrogates, as ``os.fsdecode`` does.
     """
@@ -44,12 +45,12 @@ def open_directory(root: Path, below: str = "") -> int:
         for part in PurePosixPath(below).parts:
             if part in ("..", "/"):
                 raise Absent(f"no directory {below!r}")
-            above, fd = fd, open_owned_directory(part, DIRECTORY, fd)
+            above, fd = fd, open_owned_directory(part, fd)
             os.close(above)
     except OSError as fault:
         if fd >= 0:
             os.close(fd)
-        if fault.errno in _GONE:
+        if fault.errno in GONE:
             raise Absent(f"no directory {below or root.name!r}") from None
         raise
     except Absent:
@@ -61,12 +62,12 @@ def open_directory(root: Path, below: str = "") -> int:
 def open_regular(dir_fd: int, name: str) -> int | None:
     """Open a file for reading, this user's own whatever its mode.
 
-    None when it is gone or is no regular file any more. Raises OSError.
+    None when there is no such file any more, or it is no regular file. Raises OSError.
     """
     try:
-        fd = open_owned(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd)
+        fd = open_owned(name, READ, dir_fd)
     except OSError as fault:
-        if fault.errno in _GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
+        if fault.errno in GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
             return None
         raise
     if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -80,16 +81,16 @@ def _is_output(entry: "os.DirEntry[str]") -> bool:
 
 
 def is_link_file(entry: "os.DirEntry[str]") -> bool:
-    """Whether it is a ChRIS link, or called like one, and no directory."""
+    """Whether an entry is called like a ChRIS link, ``*.chrislink``. Looks at the name alone."""
     return entry.name.endswith(LINK_SUFFIX)
 
 
 class FileWalk(Iterator[TreeFile], Closing):
     """The regular files of a tree, except ``*.chrislink``, in no particular order; symbolic links are skipped.
 
-    ``wanted`` chooses others among what is no directory. Memory grows with the depth alone, up to MAX_DEPTH: a deeper
-    tree is unreadable. What vanishes meanwhile is skipped. The constructor raises Absent (see ``open_directory``);
-    stepping raises UnreadableTreeError. Close it after use.
+    wanted: chooses other entries instead, of any kind but directories. deepest: levels of directories that are
+    entered; a deeper tree is unreadable. Memory grows with the depth alone. What vanishes meanwhile is skipped. The
+    constructor raises Absent (see ``open_directory``); stepping raises UnreadableTreeError. Close it after use.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class FileWalk(Iterator[TreeFile], Closing):
         return next(self._files)
 
     def close(self) -> None:
-        """Give back all descriptors. Repeatable."""
+        """Close all descriptors. Idempotent."""
         self._files.close()
         self._descent.close()
 
@@ -118,20 +119,15 @@ class FileWalk(Iterator[TreeFile], Closing):
 def _run(
     descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]", deepest: int
 ) -> Generator[TreeFile, None, None]:
-    yield from _scan(descent, wanted)
-    while descent.levels:
-        name = descent.next()
-        if name is None:
-            descent.leave()
-            continue
+    def enter(name: str, dir_fd: int) -> int:
         if len(descent.levels) > deepest:
             raise UnreadableTreeError(f"{shown_path(descent.path_of(name))} lies more than {deepest} directories deep")
-        try:
-            descent.enter(name, open_owned_directory(name, DIRECTORY, descent.here.fd))
-        except OSError as fault:
-            if fault.errno in _GONE:
-                continue
-            raise _unreadable(descent.path_of(name), fault) from fault
+        return open_owned_directory(name, dir_fd)
+
+    def failed(name: str, fault: OSError) -> None:
+        raise _unreadable(descent.path_of(name), fault) from fault
+
+    for _ in descent.directories(enter, failed):
         yield from _scan(descent, wanted)
 
 

@@ -1,0 +1,1 @@
+"""Files and directory trees that jobs may be changing: walking, reading, writing, locks, removal."""

@@ -1,0 +1,55 @@
+"""Writing: a buffer to its end, and a small file atomically."""
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+from pfcon.files.flags import CREATE, DIRECTORY
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write a buffer to its end. Raises OSError."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, memoryview(data)[written:])
+
+
+def replace_file(
+    directory: Path, name: str, content: bytes, *, mode: int = 0o600, prefix: str = "", displace: bool = False
+) -> None:
+    """Make or replace a file atomically: readers see the old content or the new one, each whole. Raises OSError.
+
+    Nothing is synchronized to the disk: a power failure may lose the content. Whatever the error, no temporary file
+    stays. ``directory`` itself must not be a symbolic link.
+
+    mode: of a new file, less the process's umask. prefix: of the temporary file's name, ``.<name>.`` by default.
+    displace: whether a directory in the file's place is moved aside; else it is an error.
+    """
+    above = os.open(directory, DIRECTORY)
+    temporary = f"{prefix or f'.{name}.'}{uuid.uuid4().hex}"
+    try:
+        file = os.open(temporary, CREATE, mode, dir_fd=above)
+        try:
+            try:
+                if content:
+                    write_all(file, content)
+            finally:
+                os.close(file)
+            _put(above, temporary, name, displace)
+        except BaseException:  # also a worker that is told to exit leaves no temporary file
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=above)
+            raise
+    finally:
+        os.close(above)
+
+
+def _put(above: int, temporary: str, name: str, displace: bool) -> None:
+    try:
+        os.rename(temporary, name, src_dir_fd=above, dst_dir_fd=above)
+    except IsADirectoryError:
+        if not displace:
+            raise
+        os.rename(name, f"{temporary}.old", src_dir_fd=above, dst_dir_fd=above)
+        os.rename(temporary, name, src_dir_fd=above, dst_dir_fd=above)
