@@ -7,7 +7,7 @@ import pytest
 from support.compute import make_harness
 from support.job_context import make_context
 
-from pfcon.files.privileges import NotSealedError
+from pfcon.files.privileges import PrivilegesLeftError
 from pfcon.files.removal import NotRemovedError
 from pfcon.files.unreadable import Unreadable, is_told
 from pfcon.jobs.context import JobContext, request_id
@@ -78,7 +78,7 @@ class Stubborn(FilesystemStorage):
 
 
 @pytest.mark.parametrize(
-    "fault", [NotSealedError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
+    "fault", [PrivilegesLeftError(1, ["'su': no"]), NotRemovedError(0, 1, ["su: no"]), OSError("su: no")]
 )
 def test_what_stays_is_a_note_of_the_job(context: JobContext, compute: Harness, fault: Exception) -> None:
     record, spec, _ = running(context, compute)
