@@ -105,6 +105,7 @@ def test_a_killed_upload_goes_on_where_it_was(job: StagedJob, users: UserObjects
     assert eventually(lambda: len(users.names(job.output_dir)) == FILES // 2 and gate.stopped > 0)
     assert eventually(lambda: f"{FILES // 2} files" in job.get("upload").json()["compute"]["message"])
     assert job.kill_operation()
+    assert eventually(lambda: relay.connections == 0)  # what the killed one had sent has not passed the gate
     gate.open()
     assert f"; {FILES // 2} of them were there already" in job.wait("upload")["message"]
     assert gate.passed == FILES - FILES // 2

@@ -69,6 +69,12 @@ class HttpRelay:
         with self._lock:
             return sum(method in ("", request.method) and containing in request.path for request in self.requests)
 
+    @property
+    def connections(self) -> int:
+        """How many are open, on both sides together."""
+        with self._lock:
+            return len(self._open)
+
     def clear(self) -> None:
         """Forget the requests."""
         with self._lock:
