@@ -1,6 +1,5 @@
 """A relay in front of an object store that can also fall silent, and users' data in that store."""
 
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from support.object_stores import SWIFT_USER, client_of, md5
+from support.readable import readable
 from support.tcp_relay import TcpRelay
 from support.user_objects import UserObjects
 from swiftclient import client as swiftclient
@@ -46,7 +46,7 @@ class StoreRelay(TcpRelay):
     def pass_on(self, client: socket.socket, server: socket.socket) -> None:
         """Copy both ways until one side has said its last, as HTTP servers and clients end connections."""
         while True:
-            for source in select.select([client, server], [], [])[0]:
+            for source in readable([client, server]):
                 self._flows.wait()
                 piece = source.recv(65536)
                 if not piece:

@@ -1,13 +1,13 @@
 """An engine that begins a job, and whose answer is lost: the job is found there, and has run once."""
 
 import os
-import select
 import socket
 from pathlib import Path
 
 import pytest
 from support.engines import docker_url, podman_url, swarm_url
 from support.live import Api, StartServer, make_zip, new_jid
+from support.readable import readable
 from support.relay import Relay
 
 ZIP = make_zip({"a": "b"})
@@ -33,7 +33,7 @@ class ForgetfulRelay(Relay):
         other = {client: server, server: client}
         armed = False
         while True:
-            for source in select.select([client, server], [], [])[0]:
+            for source in readable([client, server]):
                 piece = source.recv(65536)
                 if source is client and self.text and self.text in piece.partition(b"\r\n")[0]:
                     armed = True

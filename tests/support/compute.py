@@ -1,10 +1,12 @@
 """The harness of each engine by its name, for the compute contract."""
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pfcon.compute.base import ComputeEngine
+from pfcon.compute.docker.engine import DockerEngine
+from pfcon.compute.swarm.engine import SwarmEngine
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
@@ -28,7 +30,24 @@ def read_number(path: Path) -> int:
     return int(path.read_text())
 
 
-_ALIVE: list[ComputeEngine] = []  # engines live as long as their process, in the service too: they have no close()
+@dataclass
+class ApiHarness(Harness):
+    """An engine with a Docker API. It has no close(), for it lives as long as its process: here, tests are many.
+
+    made: all engines that the test has used.
+    """
+
+    made: list[DockerEngine | SwarmEngine] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Remove the jobs, and close the connections."""
+        try:
+            super().close()
+        finally:
+            for engine in self.made:
+                if calls := engine._connection._made:
+                    calls._client.close()  # idle ones beside the SDK's are closed when the engine is collected
+            self.made.clear()
 
 
 _URLS = {"docker": docker_url, "podman": podman_url, "podman-rootless": podman_rootless_url, "swarm": swarm_url}
@@ -57,13 +76,15 @@ def make_harness(name: str, root: Path) -> Harness:
         return kubernetes_harness(name, root)
     url = _URLS[name]()
 
+    made: list[DockerEngine | SwarmEngine] = []
+
     def at(address: str) -> ComputeEngine:
         settings = compute_settings(storebase=PurePosixPath(root), own=docker_at(address))
-        _ALIVE.append(_api_engine(name)(settings, settings.own, root, stop_grace=2))
-        return _ALIVE[-1]
+        made.append((SwarmEngine if name == "swarm" else DockerEngine)(settings, settings.own, root, stop_grace=2))
+        return made[-1]
 
     rootless = name == "podman-rootless"
-    return Harness(
+    return ApiHarness(
         at(url),
         storebase,
         IMAGE,
@@ -74,17 +95,8 @@ def make_harness(name: str, root: Path) -> Harness:
         foreign_job=partial(foreign_service if name == "swarm" else foreign_container, url),
         prepare_job=give_to_its_user if rootless else None,
         kill_outside=partial(kill_task if name == "swarm" else kill_container, url),
+        made=made,
     )
-
-
-def _api_engine(name: str) -> Callable[..., ComputeEngine]:
-    if name == "swarm":
-        from pfcon.compute.swarm.engine import SwarmEngine
-
-        return SwarmEngine
-    from pfcon.compute.docker.engine import DockerEngine
-
-    return DockerEngine
 
 
 def _labels(name: str, url: str, job: str) -> dict[str, str]:

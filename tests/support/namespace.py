@@ -3,10 +3,11 @@
 import contextlib
 import ctypes
 import os
-import select
 import socket
 import threading
 from types import TracebackType
+
+from .readable import readable
 
 CLONE_NEWNET = 0x40000000  # sched.h
 READ = 64 * 1024
@@ -61,7 +62,7 @@ def _pass_on(here: socket.socket, there: socket.socket) -> None:
     others = {here: there, there: here}
     reading = {here, there}
     with here, there, contextlib.suppress(OSError):
-        while reading and (ready := select.select(list(reading), [], [], IDLE_SECONDS)[0]):
+        while reading and (ready := readable(reading, IDLE_SECONDS)):
             for source in ready:
                 if data := source.recv(READ):
                     others[source].sendall(data)

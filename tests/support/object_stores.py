@@ -1,7 +1,6 @@
 """Object stores for tests: stores on a container of the test's own, and servers that a test kills and restarts."""
 
 import hashlib
-import select
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -22,6 +21,8 @@ from pfcon.storage.objects.swift.store import SwiftStore
 from pfcon.testing.waiting import PATIENCE
 from support.engines import s3_url, swift_python, swift_url
 from support.ports import free_port
+
+from .readable import readable
 
 SWIFT_USER, SWIFT_KEY = "chris:chris1234", "testing"
 SERVER = Path(__file__).parents[2] / "dev/swift_server.py"
@@ -136,7 +137,7 @@ class ObjectServer:
                 text=True,
             )
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        ready = readable([self._process.stdout], PATIENCE)
         line = self._process.stdout.readline() if ready else ""
         if not line:
             self.kill()

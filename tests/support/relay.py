@@ -1,7 +1,6 @@
 """A relay in front of an engine's socket that a test can cut and restore."""
 
 import contextlib
-import select
 import socket
 import threading
 from abc import ABC, abstractmethod
@@ -9,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from .readable import readable
 
 
 class AnyRelay(ABC):
@@ -37,7 +38,7 @@ class AnyRelay(ABC):
         other = {client: server, server: client}
         speaking = {client, server}
         while speaking:
-            for source in select.select(list(speaking), [], [])[0]:
+            for source in readable(speaking):
                 if piece := source.recv(65536):
                     other[source].sendall(piece)
                 else:

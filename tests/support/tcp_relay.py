@@ -1,10 +1,10 @@
 """The relays at a port of loopback, for what is reached over TCP."""
 
-import select
 import socket
 import time
 
 from .ports import free_port
+from .readable import readable
 from .relay import AnyRelay
 
 PIECE = 4096  # bytes that a slow relay passes on at once
@@ -41,7 +41,7 @@ class SlowRelay(TcpRelay):
     def pass_on(self, client: socket.socket, server: socket.socket) -> None:
         """Copy both ways until one side has said its last."""
         while True:
-            for source in select.select([client, server], [], [])[0]:
+            for source in readable([client, server]):
                 piece = source.recv(PIECE)
                 if not piece:
                     return
