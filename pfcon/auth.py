@@ -72,8 +72,8 @@ def _decode(token: str, key: str) -> dict[str, Any]:
 
 def _mark(auth: AuthSettings, key: str) -> str:
     """What a token holds of the credentials: nobody without the key can try passwords on it."""
-    words = json.dumps(["pfcon credentials", auth.user, auth.password]).encode()
-    return base64.urlsafe_b64encode(hmac.digest(_bytes(key), words, "sha256")[:_MARK_BYTES]).decode().rstrip("=")
+    payload = json.dumps(["pfcon credentials", auth.user, auth.password]).encode()
+    return base64.urlsafe_b64encode(hmac.digest(_bytes(key), payload, "sha256")[:_MARK_BYTES]).decode().rstrip("=")
 
 
 def _digest(auth: AuthSettings, text: str) -> bytes:

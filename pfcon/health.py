@@ -19,11 +19,11 @@ def ask(server: ServerSettings) -> str:
     try:
         connection.request("GET", PATH)
         answer = connection.getresponse()
-        told = json.loads(answer.read(1000))
+        reply = json.loads(answer.read(1000))
     except (OSError, http.client.HTTPException, ValueError) as fault:
         raise Unreachable(f"pfcon does not answer at {where}: {fault or type(fault).__name__}") from fault
     finally:
         connection.close()
-    if answer.status != http.client.OK or told != {"health": "OK"}:
-        raise Unreachable(f"pfcon at {where} is not well: {answer.status} {str(told)[:200]}")
+    if answer.status != http.client.OK or reply != {"health": "OK"}:
+        raise Unreachable(f"pfcon at {where} is not well: {answer.status} {str(reply)[:200]}")
     return f"pfcon answers at {where}"

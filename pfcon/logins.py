@@ -21,14 +21,14 @@ from dataclasses import dataclass
 
 SOURCE_RATE, SOURCE_BURST = 2.0, 10.0  # wrong logins a second of one source, and at once
 SHARED_RATE, SHARED_BURST = 10.0, 50.0  # the same of all sources together that have never logged in
-AGAIN_RATE, AGAIN_BURST = 1.0, 3.0  # the same of attempts that were put off and come again
+RETRY_RATE, RETRY_BURST = 1.0, 3.0  # the same of attempts that were put off and come again
 WAIT = 5.0  # seconds after which an attempt that was put off may come again
 _MAX_SOURCES = 4096  # of each sort
-_MAX_PUT_OFF = 32_768  # attempts that are remembered: half a minute of 1,000 a second, some 5 MB
+_MAX_POSTPONED = 32_768  # attempts that are remembered: half a minute of 1,000 a second, some 5 MB
 
 
 @dataclass
-class _Allowance:
+class _TokenBucket:
     """A number of attempts that grows with time, up to a most."""
 
     rate: float  # a second
@@ -36,7 +36,7 @@ class _Allowance:
     left: float
     seen: float  # moment of the clock
 
-    def has_one(self, now: float) -> bool:
+    def has_token(self, now: float) -> bool:
         self.left = min(self.most, self.left + (now - self.seen) * self.rate)
         self.seen = now
         return self.left >= 1
@@ -44,7 +44,7 @@ class _Allowance:
     def take(self) -> None:
         self.left -= 1
 
-    def put_back(self) -> None:
+    def refund(self) -> None:
         self.left = min(self.most, self.left + 1)
 
 
@@ -59,11 +59,11 @@ class LoginLimit:
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
         now = clock()
-        self._shared = _Allowance(SHARED_RATE, SHARED_BURST, SHARED_BURST, now)
-        self._again = _Allowance(AGAIN_RATE, AGAIN_BURST, AGAIN_BURST, now)
-        self._unknown: OrderedDict[str, _Allowance] = OrderedDict()
-        self._known: OrderedDict[str, _Allowance] = OrderedDict()  # have logged in well
-        self._put_off: OrderedDict[bytes, float] = OrderedDict()  # attempts, and when they were first put off
+        self._shared = _TokenBucket(SHARED_RATE, SHARED_BURST, SHARED_BURST, now)
+        self._retries = _TokenBucket(RETRY_RATE, RETRY_BURST, RETRY_BURST, now)
+        self._unknown: OrderedDict[str, _TokenBucket] = OrderedDict()
+        self._known: OrderedDict[str, _TokenBucket] = OrderedDict()  # have logged in well
+        self._postponed: OrderedDict[bytes, float] = OrderedDict()  # attempts, and when they were first put off
 
     def attempt(self, address: str, user: str, password: str, is_right: Callable[[], bool]) -> bool | None:
         """Whether the credentials are right, which ``is_right`` tells; None where that is not looked at.
@@ -78,27 +78,27 @@ class LoginLimit:
         if not is_right():
             return False
         with self._lock:
-            for allowance in taken:
-                allowance.put_back()
+            for bucket in taken:
+                bucket.refund()
             self._remember(source)
         return True
 
-    def _take(self, source: str, user: str, password: str) -> list[_Allowance]:
+    def _take(self, source: str, user: str, password: str) -> list[_TokenBucket]:
         """What the attempt is charged to; nothing where it is over the limit."""
         now = self._clock()
-        needed = [self._allowance(source, now)]
+        needed = [self._bucket(source, now)]
         if source not in self._known:
             needed.append(self._shared)
-        found = [allowance.has_one(now) for allowance in needed]
+        found = [bucket.has_token(now) for bucket in needed]
         if not all(found):
-            needed = [self._again] if self._comes_again(source, user, password, now) else []
-        for allowance in needed:
-            allowance.take()
+            needed = [self._retries] if self._is_due_retry(source, user, password, now) else []
+        for bucket in needed:
+            bucket.take()
         return needed
 
-    def _allowance(self, source: str, now: float) -> _Allowance:
+    def _bucket(self, source: str, now: float) -> _TokenBucket:
         sources = self._known if source in self._known else self._unknown
-        found = sources.pop(source, None) or _Allowance(SOURCE_RATE, SOURCE_BURST, SOURCE_BURST, now)
+        found = sources.pop(source, None) or _TokenBucket(SOURCE_RATE, SOURCE_BURST, SOURCE_BURST, now)
         sources[source] = found
         if len(sources) > _MAX_SOURCES:
             sources.popitem(last=False)
@@ -106,21 +106,21 @@ class LoginLimit:
 
     def _remember(self, source: str) -> None:
         """A source that has logged in well."""
-        if (allowance := self._unknown.pop(source, None)) is not None:
-            self._known[source] = allowance
+        if (bucket := self._unknown.pop(source, None)) is not None:
+            self._known[source] = bucket
             if len(self._known) > _MAX_SOURCES:
                 self._known.popitem(last=False)
 
-    def _comes_again(self, source: str, user: str, password: str, now: float) -> bool:
+    def _is_due_retry(self, source: str, user: str, password: str, now: float) -> bool:
         """Whether the attempt was put off long enough ago, and may be looked at now; else it is remembered."""
-        words = "\0".join((source, user, password)).encode("utf-8", "surrogatepass")
-        attempt = hmac.digest(self._key, words, "sha256")[:16]
-        first = self._put_off.setdefault(attempt, now)
-        if now - first >= WAIT and self._again.has_one(now):
-            del self._put_off[attempt]
+        payload = "\0".join((source, user, password)).encode("utf-8", "surrogatepass")
+        attempt = hmac.digest(self._key, payload, "sha256")[:16]
+        first = self._postponed.setdefault(attempt, now)
+        if now - first >= WAIT and self._retries.has_token(now):
+            del self._postponed[attempt]
             return True
-        if len(self._put_off) > _MAX_PUT_OFF:
-            self._put_off.popitem(last=False)
+        if len(self._postponed) > _MAX_POSTPONED:
+            self._postponed.popitem(last=False)
         return False
 
 

@@ -4,7 +4,7 @@ import errno
 
 from pfcon.errors import Absent, Conflict, PfconError, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
-from pfcon.paths import AWAY, StoreBase
+from pfcon.paths import UNAVAILABLE, StoreBase
 from pfcon.units import human_bytes
 
 # A name or path that a request brought and that no file system takes: errno(3).
@@ -21,8 +21,8 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
 
     The text holds no path of this host.
     """
-    if not storebase.is_there():
-        return Unreachable(AWAY)
+    if not storebase.is_available():
+        return Unreachable(UNAVAILABLE)
     reason = error.strerror or type(error).__name__
     if error.errno in _UNUSABLE:
         return Refused(f"storeBase can't hold a name or path of this request: {reason}")
@@ -36,6 +36,6 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
 
 def seen_with_storebase(error: PfconError, storebase: StoreBase) -> PfconError:
     """The error itself; but what seems to be absent, or to have changed, while storeBase is away is unreachable."""
-    if isinstance(error, Absent | Conflict) and not storebase.is_there():
-        return Unreachable(AWAY)
+    if isinstance(error, Absent | Conflict) and not storebase.is_available():
+        return Unreachable(UNAVAILABLE)
     return error

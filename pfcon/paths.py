@@ -23,7 +23,7 @@ PRIVATE_NAME = ".pfcon"
 MARKS_NAME = ".pfcon-storebase"  # nodes pass through it, as they can't through the other where root has no rights
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
-AWAY = "storeBase is not there now; its file system may be unmounted"
+UNAVAILABLE = "storeBase is not there now; its file system may be unmounted"
 
 
 def is_own(path: str) -> bool:
@@ -84,7 +84,7 @@ class StoreBase:
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
-    def is_there(self) -> bool:
+    def is_available(self) -> bool:
         """Whether the directory is there now: a file system may be unmounted, or its server away."""
         return os.path.isdir(self.root)
 
@@ -95,8 +95,8 @@ class StoreBase:
         """
         if _is_directory(path):
             return True
-        if not self.is_there():
-            raise Unreachable(AWAY)
+        if not self.is_available():
+            raise Unreachable(UNAVAILABLE)
         return False
 
     def free_bytes(self) -> int:
@@ -202,7 +202,7 @@ class JobDir:
         scratch.mkdir(mode=0o700)
         return scratch
 
-    def earlier_tries(self) -> list[Path]:
+    def earlier_attempts(self) -> list[Path]:
         """Where tries that did not complete have staged to. From now on they can't complete. Raises OSError.
 
         A try that is still at work fails then, instead of completing a tree that files were taken from.
@@ -249,7 +249,7 @@ class JobDir:
         finally:
             os.close(directory)
 
-    def discard_outgoing(self) -> Path | None:
+    def move_outgoing_to_trash(self) -> Path | None:
         """Move ``outgoing``, with all that it holds, to the trash; returns where it waits for removal there.
 
         None where there was none. Raises OSError.
@@ -261,22 +261,22 @@ class JobDir:
             return None
         return trashed
 
-    def discard(self) -> Path | None:
+    def move_to_trash(self) -> Path | None:
         """Move the whole directory to the trash atomically; returns where it waits for removal there.
 
         A job may have put something else in its place: then that, never what a link leads to. None where there was
         nothing. Raises OSError.
         """
-        waiting = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        trashed = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
         try:
             try:
-                self.path.rename(waiting)
+                self.path.rename(trashed)
             except PermissionError:
                 self._unlock()
-                self.path.rename(waiting)
+                self.path.rename(trashed)
         except FileNotFoundError:
             return None
-        return waiting
+        return trashed
 
     def _unlock(self) -> None:
         """Make the directory one that may be renamed, where a job made it immutable."""

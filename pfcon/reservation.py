@@ -56,7 +56,7 @@ class Reservation(Closing):
             with self._lock:
                 self._reserve(size, size, what)
 
-    def have(self, size: int, what: str, *, at_most: int = STEP) -> None:
+    def ensure(self, size: int, what: str, *, at_most: int = STEP) -> None:
         """Have so many bytes for what is written next: of what is reserved, or more, in steps. See ``reserve``.
 
         at_most: bytes that all that is yet to come can need.
@@ -72,7 +72,7 @@ class Reservation(Closing):
             with _exclusive(self._storebase) as directory:
                 self._room(directory, size, what)
 
-    def used(self, size: int) -> None:
+    def record_written(self, size: int) -> None:
         """So many of the reserved bytes have been written."""
         if self._must_stay:
             with self._lock:

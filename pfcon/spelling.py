@@ -20,7 +20,7 @@ def path_key(storebase: StoreBase, path: str) -> str:
     tried, spellings count as the same. A file system of another kind that is mounted further down is not noticed.
     """
     try:
-        distinct = _tells_apart(storebase)
+        distinct = _distinguishes(storebase)
     except OSError:
         distinct = False
     return path if distinct else folded(path)
@@ -32,7 +32,7 @@ def folded(path: str) -> str:
 
 
 @cache
-def _tells_apart(storebase: StoreBase) -> bool:
+def _distinguishes(storebase: StoreBase) -> bool:
     """Whether different spellings are different names. Raises OSError."""
     directory, prefix = storebase.private_dir("probe"), uuid.uuid4().hex
     fd = os.open(directory / f"{prefix}{_NAME}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)

@@ -30,7 +30,7 @@ class WorkerPool:
         if self._stopped.is_set():
             raise Cancelled
 
-    def used(self, seconds: float) -> None:
+    def add_cpu_time(self, seconds: float) -> None:
         """Count CPU seconds of a thread; more threads start where it is little."""
         with self._lock:
             self._cpu += seconds

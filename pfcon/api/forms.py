@@ -207,13 +207,13 @@ class _Spool:
     def write(self, piece: bytes | bytearray) -> None:
         """Raises StorageFull."""
         left = STEP if self._length is None else max(len(piece), self._length - self._written)
-        self._room.have(len(piece), UPLOAD_NEEDS, at_most=left)
+        self._room.ensure(len(piece), UPLOAD_NEEDS, at_most=left)
         try:
             self.file.write(piece)
         except OSError as error:
             raise self._fault(error) from None
         self._written += len(piece)
-        self._room.used(len(piece))
+        self._room.record_written(len(piece))
 
     def flush(self) -> None:
         """Raises StorageFull."""

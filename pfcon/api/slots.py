@@ -14,11 +14,11 @@ class TransferSlots:
         self._most = threads - min(SHORT_REQUEST_THREADS, threads // 2)
         self._free = threading.Semaphore(self._most)
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Raises Unreachable when there are too many."""
         if not self._free.acquire(blocking=False):
             raise Unreachable(f"this server process is busy with {self._most} uploads and downloads; try again later")
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """End one transfer."""
         self._free.release()

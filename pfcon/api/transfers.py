@@ -15,8 +15,8 @@ from pfcon.storage.base import ListedOutputs, ZipOutputs
 
 log = logging.getLogger(__name__)
 
-PATHS_AT_ONCE = 4096  # of a list; one call for many is five times as fast as many calls
-CHARACTERS_AT_ONCE = 256 << 10  # of a list
+PATHS_PER_BATCH = 4096  # of a list; one call for many is five times as fast as many calls
+CHARACTERS_PER_BATCH = 256 << 10  # of a list
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def transfer() -> Iterator[None]:
     try:
         yield
     finally:
-        current().transfers.give_back()
+        current().transfers.release()
         _wait_for_client(0)
 
 
@@ -42,12 +42,12 @@ def incoming_body() -> Iterator[None]:
 
 def begin_transfer() -> None:
     """Take a slot, and make the connection fail when it moves no byte for PFCON_IDLE_TIMEOUT."""
-    current().transfers.take()
+    current().transfers.acquire()
     _wait_for_client(current().settings.server.idle_timeout)
 
 
 def _wait_for_client(seconds: float) -> None:
-    """0: not at all, the server sends the answer later. See pfcon.front.wire."""
+    """0: not at all, the server sends the answer later. See pfcon.front.buffered_socket."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(seconds)
@@ -74,12 +74,12 @@ def outputs_response(jid: JobId, *, deliver: bool) -> Response:
     try:
         first = next(body, b"")
     except BaseException:
-        context.transfers.give_back()
+        context.transfers.release()
         _wait_for_client(0)
         raise
     response = Response(_logged(first, body, jid), mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="{jid}.{suffix}"'
-    response.call_on_close(context.transfers.give_back)
+    response.call_on_close(context.transfers.release)
     return response
 
 
@@ -110,12 +110,12 @@ def _json_chunks(outputs: ListedOutputs) -> Iterator[bytes]:
 def _batches(paths: Iterator[str]) -> Iterator[list[str]]:
     """Paths are as long as a job makes them: what bounds a batch is their length."""
     batch: list[str] = []
-    left = CHARACTERS_AT_ONCE
+    left = CHARACTERS_PER_BATCH
     for path in paths:
         batch.append(path)
         left -= len(path)
-        if left <= 0 or len(batch) >= PATHS_AT_ONCE:
+        if left <= 0 or len(batch) >= PATHS_PER_BATCH:
             yield batch
-            batch, left = [], CHARACTERS_AT_ONCE
+            batch, left = [], CHARACTERS_PER_BATCH
     if batch:
         yield batch

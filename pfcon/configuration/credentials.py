@@ -23,8 +23,8 @@ _MIN_LENGTH = {
 }
 # Compared without case, punctuation and digits at the end.
 _WELL_KNOWN = frozenset(
-    re.sub(r"[^a-z0-9]", "", word.lower()).rstrip("0123456789")
-    for word in (
+    re.sub(r"[^a-z0-9]", "", text.lower()).rstrip("0123456789")
+    for text in (
         service.DEVELOPMENT_SECRET_KEY,
         service.DEVELOPMENT_PASSWORD,
         *(

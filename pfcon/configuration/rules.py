@@ -89,9 +89,9 @@ def _engine_options(values: Values, chosen: Chosen, settings: KnownSettings) -> 
     if engine is None:
         return
     for option in settings.variables:
-        having = settings.users(option)
-        if option.exclusive and engine.name not in having and option.name in values.texts:
-            others = listing([*having], "and")
+        users = settings.users(option)
+        if option.exclusive and engine.name not in users and option.name in values.texts:
+            others = listing([*users], "and")
             yield values.fault(option, f"but CONTAINER_ENV={engine.name} has no such option (available with {others})")
 
 

@@ -4,9 +4,9 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 
-from pfcon.compact import Names
+from pfcon.compact import NameStack
 from pfcon.errors import PfconError
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import DIRECTORY
 
 _SHOWN = 300  # characters of a path in a message
@@ -41,12 +41,12 @@ class Level:
 class Descent:
     """The directories from a root to the present one. Owns ``fd``, the root's descriptor.
 
-    Names of subdirectories that are still to be entered wait on disk where they are many.
+    NameStack of subdirectories that are still to be entered wait on disk where they are many.
     """
 
     def __init__(self, fd: int) -> None:
         self.levels = [Level(fd, "")]
-        self._names = Names()
+        self._names = NameStack()
         self._prefix = f".{uuid.uuid4().hex}."
         self._moved = self._next_moved = 1  # numbers of directories that were moved up
 
@@ -115,7 +115,7 @@ class Descent:
             try:
                 self.enter(name, open_below(name, self.here.fd))
             except OSError as fault:
-                if fault.errno not in GONE:
+                if fault.errno not in MISSING:
                     failed(name, fault)
                 continue
             yield

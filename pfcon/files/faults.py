@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """A name that was removed, or swapped for something else, while a tree was walked."""
 
 

@@ -13,7 +13,7 @@ from pfcon.errors import PfconError
 from pfcon.files.attributes import unlock, unlock_name
 from pfcon.files.descent import Descent
 from pfcon.files.failures import Failures
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import HANDLE
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.removal import open_forced
@@ -22,7 +22,7 @@ from pfcon.files.walk import open_directory
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
-_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *GONE})
+_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *MISSING})
 
 
 class PrivilegesLeftError(PfconError):
@@ -99,7 +99,7 @@ class _PrivilegeRemoval:
                 _strip(dir_fd, entry.name)
                 self.changed += 1
         except OSError as fault:
-            if fault.errno not in GONE:
+            if fault.errno not in MISSING:
                 self._fail(entry.name, fault)
 
     def _fail(self, name: str, fault: OSError) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pfcon.files.attributes import unlock, unlock_name
 from pfcon.files.descent import Descent
 from pfcon.files.failures import Failures
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import DIRECTORY, HANDLE
 from pfcon.files.walk import FileWalk, is_link_file
 
@@ -128,7 +128,7 @@ class _Removal:
         except FileNotFoundError:
             return
         except OSError as fault:
-            if fault.errno in GONE:  # a file, or a link
+            if fault.errno in MISSING:  # a file, or a link
                 self._unlink(name)
             else:
                 self._fail(name, fault)

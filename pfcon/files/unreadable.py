@@ -10,7 +10,7 @@ from pathlib import Path
 from pfcon.errors import Conflict
 from pfcon.files.descent import Descent, shown_path
 from pfcon.files.failures import Failures
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.walk import open_directory
 from pfcon.models import LINK_SUFFIX
@@ -25,7 +25,7 @@ class Unreadable(Failures):
 
     most = 3
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line for users."""
         names = ", ".join(shown_path(path) for path in self.first) + (" and others" if self.count > self.most else "")
         what = "1 of the outputs" if self.count == 1 else f"{self.count} of the outputs"
@@ -34,10 +34,10 @@ class Unreadable(Failures):
     def require_none(self) -> None:
         """Raises Conflict with what can't be read, and with what to do."""
         if self.count:
-            raise Conflict(f"{self.told()}; {_REMEDY}")
+            raise Conflict(f"{self.summary()}; {_REMEDY}")
 
 
-def is_told(note: str) -> bool:
+def is_unreadable_note(note: str) -> bool:
     """Whether a job's note is that of an Unreadable."""
     return _MARK in note
 
@@ -52,7 +52,7 @@ def is_unreadable(dir_fd: int, entry: "os.DirEntry[str]") -> bool:
             return False
         return not os.access(entry.name, os.R_OK, dir_fd=dir_fd, effective_ids=True)
     except OSError as fault:
-        return fault.errno not in GONE  # in a directory that may be listed, but not entered
+        return fault.errno not in MISSING  # in a directory that may be listed, but not entered
 
 
 def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unreadable:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.descent import Descent, UnreadableTreeError, shown_path
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import DIRECTORY, READ
 from pfcon.files.owned import open_owned, open_owned_directory
 from pfcon.models import LINK_SUFFIX
@@ -50,7 +50,7 @@ def open_directory(root: Path, below: str = "") -> int:
     except OSError as fault:
         if fd >= 0:
             os.close(fd)
-        if fault.errno in GONE:
+        if fault.errno in MISSING:
             raise Absent(f"no directory {below or root.name!r}") from None
         raise
     except Absent:
@@ -67,7 +67,7 @@ def open_regular(dir_fd: int, name: str) -> int | None:
     try:
         fd = open_owned(name, READ, dir_fd)
     except OSError as fault:
-        if fault.errno in GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
+        if fault.errno in MISSING or fault.errno == errno.ENXIO:  # ENXIO: a socket
             return None
         raise
     if stat.S_ISREG(os.fstat(fd).st_mode):

@@ -16,29 +16,29 @@ from pfcon.front.collecting import ChunkedCollector, Collector, LengthCollector
 from pfcon.front.options import FrontOptions
 
 
-class Way(Enum):
+class BodyMode(Enum):
     """How a body reaches the application."""
 
     NONE = auto()  # there is none
-    HOLD = auto()  # it is read whole before a thread is taken
+    BUFFER = auto()  # it is read whole before a thread is taken
     STREAM = auto()  # a thread reads it
-    WITHHOLD = auto()  # not at all: the application answers from the head, and the connection ends
+    UNREAD = auto()  # not at all: the application answers from the head, and the connection ends
 
 
 @dataclass(frozen=True)
-class Plan:
+class BodyPlan:
     """``trusted``: the request has a valid token."""
 
-    way: Way
+    mode: BodyMode
     collector: Collector | None = None
     trusted: bool = False
 
 
-class HeldBody(io.BytesIO):
+class BufferedBody(io.BytesIO):
     """A body that is there."""
 
 
-class WithheldBody(io.RawIOBase):
+class UnreadBody(io.RawIOBase):
     """A body that nobody reads. Whoever tries gets an OSError."""
 
     def read(self, _size: int | None = -1, /) -> bytes:
@@ -56,7 +56,7 @@ class StreamedBody(Body):
         except ParseException as fault:
             raise OSError(f"malformed: {fault}") from None
 
-    def is_over(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether nothing of it is left on the connection; what is left and has come already is dropped, up to a limit.
 
         Raises OSError when more would have to come.
@@ -66,28 +66,28 @@ class StreamedBody(Body):
         return any(not self.read(1024) for _ in range(64))
 
 
-def plan(request: Request, options: FrontOptions) -> Plan:
+def plan_body(request: Request, options: FrontOptions) -> BodyPlan:
     """By the request's head alone."""
     chunked, length = _framing(request)
     if not chunked and not length:
-        return Plan(Way.NONE)
+        return BodyPlan(BodyMode.NONE)
     if request.method == "POST" and unquote_to_wsgi_str(request.path or "").endswith(options.login_path):
-        return _held(request, chunked, length, options.login_bytes, trusted=False)
+        return _buffered(request, chunked, length, options.login_bytes, trusted=False)
     if not _has_token(request, options):
-        return Plan(Way.WITHHOLD)
+        return BodyPlan(BodyMode.UNREAD)
     if not _header(request, "CONTENT-TYPE").lower().startswith("multipart/"):
-        return _held(request, chunked, length, options.form_bytes, trusted=True)
+        return _buffered(request, chunked, length, options.form_bytes, trusted=True)
     if chunked or length > options.small_multipart:
-        return Plan(Way.STREAM, trusted=True)
-    return Plan(Way.HOLD, LengthCollector(length), trusted=True)
+        return BodyPlan(BodyMode.STREAM, trusted=True)
+    return BodyPlan(BodyMode.BUFFER, LengthCollector(length), trusted=True)
 
 
-def _held(request: Request, chunked: bool, length: int, most: int, *, trusted: bool) -> Plan:
+def _buffered(request: Request, chunked: bool, length: int, most: int, *, trusted: bool) -> BodyPlan:
     if chunked:
-        return Plan(Way.HOLD, ChunkedCollector(request, most), trusted)
+        return BodyPlan(BodyMode.BUFFER, ChunkedCollector(request, most), trusted)
     if length > most:
-        return Plan(Way.WITHHOLD, trusted=trusted)  # the application says by the length that it is too large
-    return Plan(Way.HOLD, LengthCollector(length), trusted)
+        return BodyPlan(BodyMode.UNREAD, trusted=trusted)  # the application says by the length that it is too large
+    return BodyPlan(BodyMode.BUFFER, LengthCollector(length), trusted)
 
 
 def _framing(request: Request) -> tuple[bool, int]:

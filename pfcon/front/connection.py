@@ -11,10 +11,10 @@ from gunicorn.http import RequestParser
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.message import Request
 
-from pfcon.front.bodies import HeldBody, StreamedBody, Way, WithheldBody, plan
+from pfcon.front.bodies import BodyMode, BufferedBody, StreamedBody, UnreadBody, plan_body
+from pfcon.front.buffered_socket import BufferedSocket
 from pfcon.front.collecting import Collector
 from pfcon.front.options import HEAD_BYTES, FrontOptions
-from pfcon.front.wire import Wire
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -36,13 +36,13 @@ class Connection:
     """Collects a request. ``sock``, ``client`` and ``server`` are what gunicorn's workers read of theirs."""
 
     def __init__(self, cfg: Config, sock: socket.socket, client: Any, server: Any) -> None:
-        self.sock = Wire(sock)
+        self.sock = BufferedSocket(sock)
         self.client = client
         self.server = server
-        self.parser: Any = RequestParser(cfg, self.sock, client)  # type: ignore[arg-type]  # a Wire is all it needs
+        self.parser: Any = RequestParser(cfg, self.sock, client)  # type: ignore[arg-type]  # a BufferedSocket is all it needs
         self.state = State.HEAD
         self.deadline = 0.0
-        self.begun = 0.0  # when the present body began
+        self.began = 0.0  # when the present body began
         self.dropped = 0  # bytes, while LINGER
         self.keep = False  # whether it is used again after the present answer
         self.request: Request | None = None
@@ -81,7 +81,7 @@ class Connection:
         Raises what gunicorn's parser raises for what can't become a request.
         """
         self._head += data
-        if not self._parser_can_tell():
+        if not self._head_is_decided():
             return False
         self.parser.unreader.unread(bytes(self._head))
         self._head.clear()
@@ -89,7 +89,7 @@ class Connection:
         self._begin_body(self.request, options)
         return True
 
-    def _parser_can_tell(self) -> bool:
+    def _head_is_decided(self) -> bool:
         start = 2 if self._head.startswith(b"\r\n") else 0  # one empty line before a request is allowed
         since, self._searched = self._searched, len(self._head)
         if self._head.startswith(b"\r\n", start) or self._head.find(b"\r\n\r\n", max(start, since - 3)) >= 0:
@@ -101,22 +101,22 @@ class Connection:
         return len(self._head) > start + self._line_limit + 2 and self._head.find(b"\r\n", start) < 0
 
     def _begin_body(self, request: Request, options: FrontOptions) -> None:
-        found = plan(request, options)
+        found = plan_body(request, options)
         body: Any = None
-        if found.way is Way.HOLD:
+        if found.mode is BodyMode.BUFFER:
             self._collector = found.collector
             self.state = State.FORM if found.trusted else State.BODY
             return
         self.state = State.SERVED
-        if found.way is Way.STREAM and request.body is not None:
+        if found.mode is BodyMode.STREAM and request.body is not None:
             body = StreamedBody(request.body.reader)
-        elif found.way is Way.WITHHOLD:
-            body = WithheldBody()
+        elif found.mode is BodyMode.UNREAD:
+            body = UnreadBody()
             request.force_close()
             request._expected_100_continue = False  # type: ignore[attr-defined]
-        request.body = body or HeldBody()  # type: ignore[assignment]
+        request.body = body or BufferedBody()  # type: ignore[assignment]
 
-    def asks_to_go_on(self) -> bool:
+    def expects_continue(self) -> bool:
         """Whether the client waits for a word before it sends its body (RFC 9110, 10.1.1)."""
         request: Any = self.request
         expected, request._expected_100_continue = request._expected_100_continue, False
@@ -133,7 +133,7 @@ class Connection:
         if rest is None:
             return False
         self.parser.unreader.unread(rest)
-        self.request.body = HeldBody(bytes(self._collector.body))  # type: ignore[assignment]
+        self.request.body = BufferedBody(bytes(self._collector.body))  # type: ignore[assignment]
         self._body_bytes, self._collector = len(self._collector.body), None
         self.state = State.SERVED
         return True

@@ -8,7 +8,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
 from pfcon.front.answers import error_answer, message_of, status_of
-from pfcon.front.bodies import HeldBody, StreamedBody
+from pfcon.front.bodies import BufferedBody, StreamedBody
 from pfcon.front.connection import Connection
 from pfcon.front.options import FrontOptions
 
@@ -28,19 +28,19 @@ class ServingWorker(ThreadWorker):
         keep = False
         request: Request = connection.request
         body: Any = request.body
-        wire = connection.sock
+        sock = connection.sock
         try:
             if isinstance(body, StreamedBody):
-                wire.settimeout(self.options.timeout)
+                sock.settimeout(self.options.timeout)
             keep = self.handle_request(request, connection)
-            wire.settimeout(0.0)
-            keep = keep and (isinstance(body, HeldBody) or (isinstance(body, StreamedBody) and body.is_over()))
-            wire.flush()
+            sock.settimeout(0.0)
+            keep = keep and (isinstance(body, BufferedBody) or (isinstance(body, StreamedBody) and body.is_exhausted()))
+            sock.flush()
         except (OSError, StopIteration) as fault:  # the client's end, or its time's
             log.info("a connection of %s ended early: %s", address(connection), fault or "its answer was cut short")
             return False
         except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an answer
-            self.handle_error(request, wire, connection.client, fault)
+            self.handle_error(request, sock, connection.client, fault)
             return False
         return keep
 

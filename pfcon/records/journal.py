@@ -233,7 +233,7 @@ class Journal:
         """Tell users what is going on. False when the claim is lost or the phase has passed."""
         return self._update(IN_PHASE[record.phase], record, {"message": message})
 
-    def saw(self, record: Record, status: JobStatus, logs: str) -> None:
+    def save_status(self, record: Record, status: JobStatus, logs: str) -> None:
         """Keep what the engine tells of a job that goes on."""
         self._update(IN_PHASE[Phase.SCHEDULED], record, {"status": status.value, "logs": logs})
 

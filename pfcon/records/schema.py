@@ -131,7 +131,7 @@ def _create_tables(engine: Engine) -> None:
             metadata.create_all(engine)
             return
         except (OperationalError, IntegrityError, DBAPIError) as error:
-            if attempt == 4 or not any(word in str(error).lower() for word in ("exist", "unique", "locked")):
+            if attempt == 4 or not any(text in str(error).lower() for text in ("exist", "unique", "locked")):
                 raise
             time.sleep(0.1 * (attempt + 1))
 

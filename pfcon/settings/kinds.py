@@ -202,7 +202,7 @@ def names(accepts: str, pattern: str) -> Kind[tuple[str, ...]]:
     return Kind(accepts, parse)
 
 
-def words(accepts: str) -> Kind[tuple[str, ...]]:
+def arguments(accepts: str) -> Kind[tuple[str, ...]]:
     """Words with the quotes of a shell, at least one."""
     plain = text("")
 
@@ -215,9 +215,9 @@ def words(accepts: str) -> Kind[tuple[str, ...]]:
     return Kind(accepts, parse)
 
 
-def listing(words: list[str], last: str = "or") -> str:
+def listing(items: list[str], last: str = "or") -> str:
     """Words as a sentence has them: ``a, b or c``."""
-    return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    return f" {last} ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 
 
 def _items(value: str) -> list[str]:

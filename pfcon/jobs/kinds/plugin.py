@@ -59,7 +59,7 @@ class PluginKind(Kind):
         """The end that its engine reports; notes say which outputs can't be read or could not be sealed."""
         unreadable = Unreadable()
         fault = seal_outputs(context, record.jid, spec, unreadable)
-        first = [unreadable.told()] if unreadable.count else []  # a message has room for few notes
+        first = [unreadable.summary()] if unreadable.count else []  # a message has room for few notes
         last = [fault] if fault else []
         return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
 

@@ -50,7 +50,7 @@ class Harness:
     kill_outside: sends a signal to all processes of a job, without pfcon. Without one, those are processes of this
         machine.
     end_keeper: ends what keeps a job, without pfcon: its supervisor, its pod, its batch script.
-    told_early: the engine may say that a job has ended while its last process is being killed.
+    reports_end_early: the engine may say that a job has ended while its last process is being killed.
     """
 
     engine: ComputeEngine
@@ -64,7 +64,7 @@ class Harness:
     foreign_job: MakeForeignJob | None = None
     kill_outside: Callable[[JobSpec, signal.Signals], None] = kill_processes
     end_keeper: Callable[[JobSpec], None] | None = None
-    told_early: bool = False
+    reports_end_early: bool = False
     names: list[str] = field(default_factory=list)
     """Of all jobs that may be on the engine: ``close`` removes them."""
 
@@ -77,7 +77,7 @@ class Harness:
         assert self.make_dead, "make_dead is needed, or Capabilities(unreachable=...)"
         return self.make_dead()
 
-    def somebody_elses(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
+    def make_foreign(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
         """A job of somebody else's, see ``MakeForeignJob``; skips the test where that can't be."""
         self.can.need("foreign_jobs")
         assert self.foreign_job, "foreign_job is needed, or Capabilities(foreign_jobs=...)"
@@ -148,7 +148,7 @@ class Harness:
 
     def has_stopped(self, path: Path) -> bool:
         """Whether a job that has ended, as the engine tells, writes no more to a file."""
-        return not still_changes(path) or (self.told_early and eventually(lambda: not still_changes(path)))
+        return not still_changes(path) or (self.reports_end_early and eventually(lambda: not still_changes(path)))
 
     def close(self) -> None:
         """Remove every job that a test may have scheduled. Raises AssertionError where one stays."""

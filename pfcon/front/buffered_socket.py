@@ -3,7 +3,7 @@
 import socket
 
 
-class Wire:
+class BufferedSocket:
     """Keeps what is sent until ``flush`` while its timeout is 0, as it is between transfers, and sends it then without
     waiting: a client that does not read holds no thread. With a timeout it is a socket with that timeout.
     """
