@@ -1,4 +1,4 @@
-"""What becomes of a request's body, and the bodies that the application reads."""
+"""Decides how a request's body is read; the body objects that the application reads from."""
 
 import io
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from pfcon.front.options import FrontOptions
 class BodyMode(Enum):
     """How a body reaches the application."""
 
-    NONE = auto()  # there is none
-    BUFFER = auto()  # it is read whole before a thread is taken
-    STREAM = auto()  # a thread reads it
-    UNREAD = auto()  # not at all: the application answers from the head, and the connection ends
+    NONE = auto()  # the request has no body
+    BUFFER = auto()  # the event loop reads all of it before a thread serves the request
+    STREAM = auto()  # the thread that serves the request reads it
+    UNREAD = auto()  # nobody reads it: the application responds by the head alone, then the connection is closed
 
 
 @dataclass(frozen=True)
 class BodyPlan:
-    """``trusted``: the request has a valid token."""
+    """How to read a body. collector: only for BUFFER. trusted: whether the request has a valid token."""
 
     mode: BodyMode
     collector: Collector | None = None
@@ -35,11 +35,11 @@ class BodyPlan:
 
 
 class BufferedBody(io.BytesIO):
-    """A body that is there."""
+    """A complete body in memory."""
 
 
 class UnreadBody(io.RawIOBase):
-    """A body that nobody reads. Whoever tries gets an OSError."""
+    """A body that must not be read: reading raises OSError."""
 
     def read(self, _size: int | None = -1, /) -> bytes:
         """Raises OSError."""
@@ -47,7 +47,7 @@ class UnreadBody(io.RawIOBase):
 
 
 class StreamedBody(Body):
-    """A body that comes in while it is read. Malformed chunks are an OSError, as a broken connection is."""
+    """A body that is received while it is read. Malformed chunks raise OSError, as a broken connection does."""
 
     def read(self, size: int | None = None) -> bytes:
         """See Body."""
@@ -57,9 +57,9 @@ class StreamedBody(Body):
             raise OSError(f"malformed: {fault}") from None
 
     def is_exhausted(self) -> bool:
-        """Whether nothing of it is left on the connection; what is left and has come already is dropped, up to a limit.
+        """Whether the body has been read to its end; received bytes that are unread are discarded, up to 64 KiB.
 
-        Raises OSError when more would have to come.
+        Raises OSError when part of the body has not been received.
         """
         if getattr(self, "failed", False):
             return False
@@ -67,7 +67,7 @@ class StreamedBody(Body):
 
 
 def plan_body(request: Request, options: FrontOptions) -> BodyPlan:
-    """By the request's head alone."""
+    """Decide how to read the body, by the request's head."""
     chunked, length = _framing(request)
     if not chunked and not length:
         return BodyPlan(BodyMode.NONE)
@@ -86,12 +86,12 @@ def _buffered(request: Request, chunked: bool, length: int, most: int, *, truste
     if chunked:
         return BodyPlan(BodyMode.BUFFER, ChunkedCollector(request, most), trusted)
     if length > most:
-        return BodyPlan(BodyMode.UNREAD, trusted=trusted)  # the application says by the length that it is too large
+        return BodyPlan(BodyMode.UNREAD, trusted=trusted)  # the application refuses it by its Content-Length
     return BodyPlan(BodyMode.BUFFER, LengthCollector(length), trusted)
 
 
 def _framing(request: Request) -> tuple[bool, int]:
-    """Whether a body is chunked, and else its length, as gunicorn's parser has decided."""
+    """Return whether the body is chunked, and its length in bytes (0 if chunked), as gunicorn's parser decided."""
     reader: Any = request.body.reader if request.body is not None else None
     return isinstance(reader, ChunkedReader), reader.length if isinstance(reader, LengthReader) else 0
 
@@ -105,5 +105,5 @@ def _has_token(request: Request, options: FrontOptions) -> bool:
 
 
 def _header(request: Request, name: str) -> str:
-    """As WSGI joins repeated ones; names are in capitals."""
+    """Return a header's value; repeated ones are joined by commas, as in WSGI. name: in capitals."""
     return ",".join(value for key, value in request.headers if key == name)

@@ -1,4 +1,4 @@
-"""The connections of a process: how many, what they hold, and which one goes when there is no room."""
+"""The open connections of a process: their number, their memory, and which one to close at a limit."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,12 @@ from pfcon.front.connection import Connection, State
 
 
 class ConnectionTable:
-    """``most`` connections may be here, which together hold ``most_bytes``."""
+    """Connections by state, oldest first. most: how many there may be. most_bytes: what they may buffer together."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
         self._most = most
         self._most_bytes = most_bytes
-        self._by_state: dict[State, dict[Connection, int]] = {
-            state: {} for state in State
-        }  # to bytes; the oldest first
+        self._by_state: dict[State, dict[Connection, int]] = {state: {} for state in State}  # to bytes; oldest first
         self._states: dict[Connection, State] = {}
         self._bytes = 0
 
@@ -28,16 +26,16 @@ class ConnectionTable:
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no place for one more."""
+        """Whether the number of connections is at its limit."""
         return len(self._states) >= self._most
 
     @property
     def exceeds_bytes(self) -> bool:
-        """Whether all together hold more bytes than they may."""
+        """Whether all connections together buffer more bytes than allowed."""
         return self._bytes > self._most_bytes
 
     def update(self, connection: Connection) -> None:
-        """Note its present state and what it holds. It keeps its place among those of a state that it stays in."""
+        """Add a connection, or record its new state and bytes. In an unchanged state it keeps its age."""
         before = self._states.get(connection)
         if before is not None:
             held = self._by_state[before]
@@ -49,13 +47,16 @@ class ConnectionTable:
         self._bytes += connection.held
 
     def remove(self, connection: Connection) -> None:
-        """It is closed."""
+        """Remove a connection. A missing one is no error."""
         state = self._states.pop(connection, None)
         if state is not None:
             self._bytes -= self._by_state[state].pop(connection)
 
     def oldest_evictable(self, holding: int = 0) -> Connection | None:
-        """The oldest one of the first kind that is there, which holds so many bytes; none that a thread serves."""
+        """Return the oldest connection of the lowest State that buffers at least ``holding`` bytes, or None.
+
+        A connection that a thread serves is never returned.
+        """
         for state in State:
             if state is not State.SERVED:
                 for connection, held in self._by_state[state].items():
@@ -64,7 +65,7 @@ class ConnectionTable:
         return None
 
     def overdue(self, now: float) -> list[Connection]:
-        """Those whose time is over."""
+        """Return the connections whose deadline has passed and that no thread serves. now: time.monotonic()."""
         return [
             connection
             for state, connections in self._by_state.items()

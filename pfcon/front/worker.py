@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with an event loop that reads requests itself."""
+"""gunicorn's threaded worker with an event loop that reads the requests."""
 
 import errno
 import logging
@@ -22,28 +22,33 @@ from pfcon.front.serving import ServingWorker, address
 
 log = logging.getLogger(__name__)
 
-TICK = 0.5  # seconds between two looks at the deadlines
-EXPIRE_PER_TICK = 16  # many that came together must not keep the others waiting
+TICK = 0.5  # seconds between two checks of the deadlines
+EXPIRE_PER_TICK = 16  # connections: many that expire together must not delay the others
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}  # of accept(2): the listener's; else the client's
-PAUSE = 0.1  # seconds without accepting where the machine has no room
+BROKEN = {
+    errno.EBADF,
+    errno.EINVAL,
+    errno.ENOTSOCK,
+    errno.EFAULT,
+}  # errors of accept(2) that concern the listener; all others concern the client
+PAUSE = 0.1  # seconds without accepting when the machine is out of resources
 BUSY = "the service has too many unfinished requests; try again later"
 
 
 class FrontWorker(ServingWorker):
-    """See the package. Every connection is either in the event loop's hands or in those of one thread."""
+    """See the package. At each moment, a connection belongs either to the event loop or to one thread."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections = ConnectionTable(self.worker_connections, self.options.held_bytes)
         self._no_accept_until = 0.0
         self._next_check = 0.0
-        self._stop_by = math.inf  # when requests have to be here once a stop was asked for
+        self._stop_by = math.inf  # while stopping: the deadline of unfinished requests
 
     # The loop.
 
     def run(self) -> None:
-        """Serve until the end is asked for, then end what is on its way."""
+        """Serve until the worker is asked to stop; then finish the running requests."""
         queue: Any = self.method_queue
         self.poller.register(queue, selectors.EVENT_READ, queue.run_callbacks)
         self.set_accept_enabled(True)
@@ -86,7 +91,7 @@ class FrontWorker(ServingWorker):
             listener.close()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection; when there is no place, the oldest that is not served goes."""
+        """Accept a connection; at the limit, close the oldest unserved one. Raises OSError of the listener."""
         if self._connections.is_full and not self._evict_one():
             return
         try:
@@ -102,7 +107,7 @@ class FrontWorker(ServingWorker):
         connection.callback = lambda _socket: self._on_event(connection)
         self._allow(connection, time.monotonic() + self.options.timeout)
         self._watch(connection, State.HEAD, selectors.EVENT_READ)
-        self._on_event(connection)  # most requests are there when their connection is
+        self._on_event(connection)  # most clients have sent their request by now
 
     def _evict_one(self, holding: int = 0) -> bool:
         victim = self._connections.oldest_evictable(holding)
@@ -113,15 +118,15 @@ class FrontWorker(ServingWorker):
         self._drop(victim)
         return True
 
-    # A connection in the loop's hands.
+    # Connections that belong to the event loop.
 
     def _allow(self, connection: Connection, deadline: float) -> None:
-        """Let it take until then; while stopping, only forms with a token and answers take longer than a moment."""
+        """Set the deadline. While stopping, at most STOP_LINGER seconds, except for trusted bodies and responses."""
         patient = connection.state in (State.FORM, State.ANSWER)
         connection.deadline = deadline if patient else min(deadline, self._stop_by)
 
     def _watch(self, connection: Connection, state: State, events: int) -> None:
-        """Wait for a connection in this state, whether it is watched yet or not."""
+        """Set the state and wait for ``events``, whether or not the connection is registered already."""
         known = connection in self._connections and connection.state is not State.SERVED
         connection.state = state
         if not known:
@@ -146,7 +151,7 @@ class FrontWorker(ServingWorker):
 
     def _on_event(self, connection: Connection) -> None:
         if connection not in self._connections:
-            return  # it went to make room, in this very turn
+            return  # it was closed by an earlier event of this iteration
         try:
             if connection.state is State.ANSWER:
                 self._send(connection)
@@ -186,7 +191,7 @@ class FrontWorker(ServingWorker):
             self._refuse(connection, status_of(fault), message_of(fault))
         except StopIteration:
             self._drop(connection)
-        except Exception as fault:  # a fault of ours must end this connection, not the process
+        except Exception as fault:  # an unexpected error must end this connection, not the process
             log.error("a request of %s could not be read", address(connection), exc_info=fault)
             self._refuse(connection, status_of(fault), message_of(fault))
         else:
@@ -198,7 +203,7 @@ class FrontWorker(ServingWorker):
             self._note(connection)
 
     def _begin_body(self, connection: Connection) -> bool:
-        """Whether all of it is there. What takes a thread as it is needs nothing more."""
+        """Start to read the body; return whether the request can be served now."""
         if connection.state is State.SERVED:
             return True
         connection.began = time.monotonic()
@@ -228,7 +233,7 @@ class FrontWorker(ServingWorker):
             log.debug("a client is gone before its answer: %s", fault)
 
     def _linger(self, connection: Connection) -> None:
-        """Close it so that the client gets its answer, which what it still sends would destroy (RFC 9112, 9.6)."""
+        """Close so that the client can read its response although it still sends (RFC 9112, 9.6)."""
         try:
             if _has_sent_nothing_more(connection):
                 self._drop(connection)
@@ -240,7 +245,7 @@ class FrontWorker(ServingWorker):
         connection.deadline = time.monotonic() + (LINGER if self.alive else STOP_LINGER)
         self._watch(connection, State.LINGER, selectors.EVENT_READ)
 
-    # A connection in a thread's hands.
+    # Connections that belong to a thread.
 
     def _serve(self, connection: Connection) -> None:
         self.poller.unregister(connection.sock.fileno())
@@ -249,7 +254,7 @@ class FrontWorker(ServingWorker):
         future.add_done_callback(lambda done: self.method_queue.defer(self._served, connection, done))
 
     def _served(self, connection: Connection, done: Future[bool]) -> None:
-        """The thread is done with it, and the loop has it again."""
+        """Take a connection back into the event loop after a thread has served it."""
         try:
             connection.keep = done.result()
             connection.sock.settimeout(0.0)
@@ -258,7 +263,7 @@ class FrontWorker(ServingWorker):
             self._drop(connection)
 
     def _send(self, connection: Connection) -> None:
-        """Raises OSError."""
+        """Send the buffered response, then close the connection or wait for the next request. Raises OSError."""
         if not connection.sock.flush():
             if connection.state is not State.ANSWER:
                 connection.deadline = time.monotonic() + self.options.seconds_for(connection.sock.kept)
@@ -276,7 +281,7 @@ class FrontWorker(ServingWorker):
 
 
 def _has_sent_nothing_more(connection: Connection) -> bool:
-    """Whether the client has sent nothing but the request that was answered. Raises OSError when it is gone."""
+    """Whether the client sent nothing after the request. Raises OSError when the connection is broken."""
     if not connection.keep and not isinstance(getattr(connection.request, "body", None), BufferedBody):
         return False
     try:
