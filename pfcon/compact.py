@@ -15,10 +15,11 @@ _KEY = (1 << 64) - 1 - _FLAGS
 
 
 class KeyFlags:
-    """A map from keys to flags (1, 2, 4 or sums of them). It needs 12 to 24 bytes for each key: it stores only the hash.
+    """A map from keys to flags (1, 2, 4 or sums of them). It stores only the hashes: 12 to 24 bytes for each key.
 
-    So two keys with the same hash are one key here: with a million keys, the probability is about 1 in 100 million.
-    Python's hashes of texts differ from process to process: a client can't choose keys that collide.
+    So two keys with the same hash are one key here. For a million keys, the probability that any two share a hash is
+    about 1 in 5 million. Python's hashes of texts differ from process to process: no client can choose keys that
+    collide.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What an operating system's error means to a client: one table for all code that touches storeBase."""
+"""Translates OSErrors of storeBase to errors for clients."""
 
 import errno
 
@@ -7,7 +7,7 @@ from pfcon.files.faults import is_full
 from pfcon.paths import UNAVAILABLE, StoreBase
 from pfcon.units import human_bytes
 
-# A name or path that a request brought and that no file system takes: errno(3).
+# errno(3) of a name or path in a request that the file system does not accept.
 _UNUSABLE = frozenset(
     {
         *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
@@ -17,9 +17,9 @@ _UNUSABLE = frozenset(
 
 
 def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
-    """The error that a client gets to see: refused, no room, changed meanwhile, or unreachable.
+    """Return the error for the client: Refused, StorageFull, Conflict (changed meanwhile) or Unreachable.
 
-    The text holds no path of this host.
+    Its text contains no path of this host.
     """
     if not storebase.is_available():
         return Unreachable(UNAVAILABLE)
@@ -35,7 +35,7 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
 
 
 def seen_with_storebase(error: PfconError, storebase: StoreBase) -> PfconError:
-    """The error itself; but what seems to be absent, or to have changed, while storeBase is away is unreachable."""
+    """Return the error; but Unreachable for Absent or Conflict while storeBase is unavailable, its probable cause."""
     if isinstance(error, Absent | Conflict) and not storebase.is_available():
         return Unreachable(UNAVAILABLE)
     return error
