@@ -1,4 +1,4 @@
-"""The compute contract: what a job may not do, and can not reach."""
+"""The compute contract: what a job must not be able to do or access."""
 
 from pfcon.models import JobStatus
 from pfcon.testing.compute.harness import Harness

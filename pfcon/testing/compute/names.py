@@ -1,4 +1,4 @@
-"""The compute contract: whose job a name is, and what is done to others'."""
+"""The compute contract: names of jobs, and jobs of others with the same name."""
 
 import uuid
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def test_what_others_have_made_under_the_name_is_never_touched(compute: Harness)
         for ask in (compute.engine.info, compute.engine.cancel):
             with pytest.raises(Absent) as absent:
                 ask(spec.name)
-            assert not isinstance(absent.value, Foreign)  # no pfcon has made it
+            assert not isinstance(absent.value, Foreign)  # it was created without pfcon
         compute.engine.remove(spec.name)
         if not compute.can.lacks("unique_names"):
             with pytest.raises(Conflict):
