@@ -34,7 +34,7 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
     return Unreachable(f"storeBase can't be used now: {reason}")
 
 
-def seen_with_storebase(error: PfconError, storebase: StoreBase) -> PfconError:
+def or_unreachable(error: PfconError, storebase: StoreBase) -> PfconError:
     """Return the error; but Unreachable for Absent or Conflict while storeBase is unavailable, its probable cause."""
     if isinstance(error, Absent | Conflict) and not storebase.is_available():
         return Unreachable(UNAVAILABLE)

@@ -88,7 +88,7 @@ class StoreBase:
         """Whether the directory exists now: its file system may be unmounted or its server unreachable."""
         return os.path.isdir(self.root)
 
-    def holds(self, path: Path) -> bool:
+    def has_directory(self, path: Path) -> bool:
         """Whether a path of storeBase is a directory, and not a symbolic link.
 
         Raises Unreachable while storeBase is unavailable.
@@ -146,7 +146,7 @@ class JobDir:
 
         Like the three methods below, raises Unreachable while storeBase is unavailable.
         """
-        return self.storebase.holds(self.path)
+        return self.storebase.has_directory(self.path)
 
     def is_taken(self) -> bool:
         """Whether a file of any type has the directory's name."""
@@ -154,11 +154,11 @@ class JobDir:
 
     def is_staged(self) -> bool:
         """Whether the staged inputs exist, and so are complete."""
-        return self.storebase.holds(self.incoming)
+        return self.storebase.has_directory(self.incoming)
 
     def has_outputs(self) -> bool:
         """Whether the directory of outputs exists."""
-        return self.storebase.holds(self.outgoing)
+        return self.storebase.has_directory(self.outgoing)
 
     def make(self) -> None:
         """Create the directory. Idempotent. Raises OSError, also when another type of file has its name.
@@ -172,7 +172,7 @@ class JobDir:
         if not self.exists():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
 
-    def let_pass(self, user: User | None) -> None:
+    def allow_traversal(self, user: User | None) -> None:
         """Let a job's group traverse the directory, but not list it, for engines that do not mount what is in it.
 
         Does nothing unless this service runs as root: otherwise all jobs run as its own user. Raises OSError.

@@ -18,7 +18,7 @@ _KNOWN = frozenset(
 )
 
 
-def text_of(raw: bytes, charset: str | None) -> str:
+def decode_value(raw: bytes, charset: str | None) -> str:
     """Return a field's value as text. charset: the declared one; None means UTF-8.
 
     Raises ValueError when the character set is unknown or the value is not valid in it. Its text completes "the field

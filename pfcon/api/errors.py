@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from pfcon.errors import PfconError
-from pfcon.os_errors import from_os_error, seen_with_storebase
+from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def error_response(error: Exception) -> Response:
         log.warning("%s %s: %s", request.method, request.path, error)
         error = from_os_error(error, _storebase())
     if isinstance(error, PfconError):
-        error = seen_with_storebase(error, _storebase())
+        error = or_unreachable(error, _storebase())
         response = jsonify(message=_message(error))
         response.status_code = error.status
         if error.retryable:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from pfcon.api.charsets import text_of
+from pfcon.api.charsets import decode_value
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
 from pfcon.files.faults import is_full
@@ -182,7 +182,7 @@ class _MultipartReader:
         if self._name == UPLOAD_FIELD:
             return
         try:
-            self._form.add(self._name, text_of(b"".join(self._value), self._charset))
+            self._form.add(self._name, decode_value(b"".join(self._value), self._charset))
         except ValueError as fault:
             raise InvalidFields({self._name: str(fault)}) from None
 

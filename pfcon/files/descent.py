@@ -55,7 +55,7 @@ class Descent:
         """The present directory."""
         return self.levels[-1]
 
-    def later(self, name: str) -> None:
+    def schedule(self, name: str) -> None:
         """Schedule a subdirectory of the present directory to be entered. Raises OSError."""
         self._names.push(name)
         self.here.left += 1
@@ -102,7 +102,7 @@ class Descent:
     ) -> Iterator[None]:
         """Traverse the tree: each step makes another directory the present one, the root first.
 
-        Subdirectories that ``later`` was called for are entered. open_below: called with a name and its directory's
+        Subdirectories that ``schedule`` was called for are entered. open_below: called with a name and its directory's
         descriptor; returns a new descriptor. failed: called when that raises OSError, unless the name was removed or
         replaced meanwhile. Raises what these two and ``leave`` raise.
         """

@@ -83,7 +83,7 @@ class _PrivilegeRemoval:
             with os.scandir(here.fd) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        self.descent.later(entry.name)
+                        self.descent.schedule(entry.name)
                     elif not entry.is_symlink():
                         self._deal_with(here.fd, entry)
                         if is_unreadable(here.fd, entry):

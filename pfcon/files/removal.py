@@ -106,7 +106,7 @@ class _Removal:
         self.removed = 0
         self.failures = Failures()
         self.descent = Descent(parent)
-        self.descent.later(name)
+        self.descent.schedule(name)
 
     def run(self) -> None:
         descent = self.descent
@@ -143,7 +143,7 @@ class _Removal:
         with os.scandir(here.fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    self.descent.later(entry.name)
+                    self.descent.schedule(entry.name)
                 else:
                     self._unlink(entry.name)
 
@@ -170,7 +170,7 @@ class _Removal:
         except OSError as fault:
             if fault.errno == errno.ENOTEMPTY and not self.failures.count and name != here.retried:
                 here.retried = name  # some file systems skip entries of a listing during removals
-                self.descent.later(name)
+                self.descent.schedule(name)
             else:
                 self._fail(name, fault)
 

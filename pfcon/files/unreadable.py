@@ -82,6 +82,6 @@ def _look(descent: Descent, found: Unreadable, files: bool) -> None:
     with os.scandir(here) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                descent.later(entry.name)
+                descent.schedule(entry.name)
             elif files and is_unreadable(here, entry):
                 found.add(descent.path_of(entry.name))

@@ -138,7 +138,7 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
         with os.scandir(here.fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    descent.later(entry.name)
+                    descent.schedule(entry.name)
                 elif wanted(entry):
                     above = above or descent.path_of()
                     path = f"{above}/{entry.name}" if above else entry.name

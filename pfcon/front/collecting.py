@@ -26,7 +26,7 @@ class Collector(ABC):
         """Add a piece. Return the bytes after the end of the body, or None while the body is incomplete."""
 
     @abstractmethod
-    def shortfall(self) -> str:
+    def incomplete_message(self) -> str:
         """Return the error message for a body that ends too early."""
 
 
@@ -43,7 +43,7 @@ class LengthCollector(Collector):
         self.body += piece[:missing]
         return piece[missing:] if len(piece) >= missing else None
 
-    def shortfall(self) -> str:
+    def incomplete_message(self) -> str:
         """See Collector."""
         return f"the request's body was cut off after {len(self.body)} of {self._length} bytes"
 
@@ -114,7 +114,7 @@ class ChunkedCollector(Collector):
         self._request.parse_headers(rest[:end], from_trailer=True)
         return rest[end + 4 :]
 
-    def shortfall(self) -> str:
+    def incomplete_message(self) -> str:
         """See Collector."""
         return f"the request's body was cut off after {len(self.body)} bytes"
 

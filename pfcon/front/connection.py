@@ -64,9 +64,9 @@ class Connection:
         return len(self._collector.body) if self._collector else self._body_bytes
 
     @property
-    def shortfall(self) -> str:
+    def incomplete_message(self) -> str:
         """The error message for a body that ends too early."""
-        return self._collector.shortfall() if self._collector else ""
+        return self._collector.incomplete_message() if self._collector else ""
 
     def begin(self) -> bool:
         """Expect a new request. Return whether bytes of it were already received after the last one."""

@@ -170,7 +170,7 @@ class FrontWorker(ServingWorker):
         elif data:
             self._feed(connection, data)
         elif connection.state in (State.BODY, State.FORM):
-            self._refuse(connection, HTTPStatus.BAD_REQUEST, connection.shortfall)
+            self._refuse(connection, HTTPStatus.BAD_REQUEST, connection.incomplete_message)
         else:
             self._drop(connection)
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, inser
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus
-from pfcon.records.lease import LEASE, ProcessIdentity, owner_lives
+from pfcon.records.lease import LEASE, ProcessIdentity, owner_is_alive
 from pfcon.records.live_claims import LiveClaims
 from pfcon.records.places import (
     DROP,
@@ -42,13 +42,13 @@ from pfcon.records.rows import (
     SELECT_SCHEDULED,
     SELECT_SERVICES,
     fresh_row,
-    naming,
-    of_job,
+    job_key,
     record_of,
+    row_key,
     storable,
 )
 from pfcon.records.rows import DELETE as DELETE_ROW
-from pfcon.records.schema import answering, jobs, services
+from pfcon.records.schema import jobs, services, translating_errors
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
 
@@ -97,7 +97,7 @@ class Journal:
             "pid": me.pid,
             "started": me.started,
         }
-        with answering(), self._database.begin() as connection:
+        with translating_errors(), self._database.begin() as connection:
             renewed = connection.execute(update(services).where(services.c.id == self.owner).values(values))
             if renewed.rowcount == 0:
                 connection.execute(insert(services).values(values))
@@ -120,19 +120,19 @@ class Journal:
 
     def end_lease(self) -> None:
         """Delete the lease of this process, which is about to exit: its jobs may be taken over immediately."""
-        with answering(), self._database.begin() as connection:
+        with translating_errors(), self._database.begin() as connection:
             connection.execute(delete(services).where(services.c.id == self.owner))
 
     def get(self, jid: JobId, kind: JobKind) -> Record | None:
         """Return the record of a job, or None."""
-        with answering(), self._database.connect() as connection:
+        with translating_errors(), self._database.connect() as connection:
             rows = connection.execute(SELECT_ONE, {"jid": jid, "kind": kind.value}).mappings()
             row = rows.one_or_none()
         return self._read(row) if row else None
 
     def _read(self, row: Mapping[Any, Any]) -> Record:
         mine = row["owner"] is not None and row["owner"] == self.owner
-        return record_of(row, owned=row["claim"] in self.live if mine else owner_lives(row))
+        return record_of(row, owned=row["claim"] in self.live if mine else owner_is_alive(row))
 
     def claim(
         self, jid: JobId, kind: JobKind, request: str, places: Iterable[Place] = (), **values: Any
@@ -160,7 +160,7 @@ class Journal:
             columns = {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}
             try:
                 statement = IN_PHASE[found.phase]
-                if blocked := self._write_claim(statement, claimed, {**columns, **naming(found)}, wanted):
+                if blocked := self._write_claim(statement, claimed, {**columns, **row_key(found)}, wanted):
                     return blocked
                 return Claimed(claimed, found)
             except _LostError:
@@ -173,7 +173,7 @@ class Journal:
         request = request_id(claimed.request, claimed.claim)
         job = {"jid": claimed.jid, "kind": claimed.kind.value, "request": request, "holder": self.owner}
         try:
-            with answering(), self._database.begin() as connection:
+            with translating_errors(), self._database.begin() as connection:
                 if connection.execute(statement, values).rowcount == 0:
                     raise _LostError
                 if held := take_places(connection, job, wanted):
@@ -186,9 +186,9 @@ class Journal:
         """Become the owner of an interrupted job; None when another process was faster. claim: already in ``live``."""
         mine = replace(record, claim=claim, changed_at=time.time(), owned=True)
         values = {"claim": mine.claim, "owner": self._own(), "changed_at": mine.changed_at}
-        with answering(), self._database.begin() as connection:
-            connection.execute(DROP, naming(record))  # the former owner sends no more requests to the engine
-            done = connection.execute(IN_PHASE[record.phase], {**values, **naming(record)})
+        with translating_errors(), self._database.begin() as connection:
+            connection.execute(DROP, row_key(record))  # the former owner sends no more requests to the engine
+            done = connection.execute(IN_PHASE[record.phase], {**values, **row_key(record)})
         return mine if done.rowcount else None
 
     def move(
@@ -212,13 +212,13 @@ class Journal:
             values["owner"] = None
         elif phase is Phase.REMOVING:
             values["owner"] = self._own()
-        with answering(), self._database.begin() as connection:
+        with translating_errors(), self._database.begin() as connection:
             statement = IN_PHASE[record.phase] if still else BEFORE[phase]
-            done = connection.execute(statement, {**storable(values), **naming(record)})
+            done = connection.execute(statement, {**storable(values), **row_key(record)})
             if done.rowcount and settled:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
-                connection.execute(RELEASE_ENDED, of_job(record))
+                connection.execute(RELEASE_ENDED, job_key(record))
         return bool(done.rowcount)
 
     def begin_again(self, record: Record, claim: str, **values: Any) -> bool:
@@ -239,8 +239,8 @@ class Journal:
 
     def scheduled(self) -> list[tuple[JobId, JobKind]]:
         """Return this process's share of the scheduled jobs. The shares of all living processes cover all of them."""
-        with answering(), self._database.connect() as connection:
-            living = sorted(row["id"] for row in connection.execute(SELECT_SERVICES).mappings() if owner_lives(row))
+        with translating_errors(), self._database.connect() as connection:
+            living = sorted(row["id"] for row in connection.execute(SELECT_SERVICES).mappings() if owner_is_alive(row))
             if self.owner not in living:
                 return []
             mine = living.index(self.owner)
@@ -250,8 +250,8 @@ class Journal:
 
     def delete(self, record: Record) -> None:
         """Delete the row of a job, unless its claim has changed, and release its places."""
-        with answering(), self._database.begin() as connection:
-            connection.execute(DELETE_ROW, naming(record))
+        with translating_errors(), self._database.begin() as connection:
+            connection.execute(DELETE_ROW, row_key(record))
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
 
     def hold(self, request: str) -> None:
@@ -267,24 +267,24 @@ class Journal:
         self._change_places(RELEASE, {"of_request": unsigned(request)})
 
     def _change_places(self, statement: Update | Delete, values: dict[str, str]) -> None:
-        with answering(), self._database.begin() as connection:
+        with translating_errors(), self._database.begin() as connection:
             connection.execute(statement, values)
 
     def abandoned(self) -> list[Record]:
         """Return the jobs whose owner has died, or has ended its work on them too early."""
-        with answering(), self._database.connect() as connection:
+        with translating_errors(), self._database.connect() as connection:
             rows = connection.execute(SELECT_OWNED).mappings().all()
         return [record for row in rows if (record := self._read(row)).interrupted]
 
     def settle_abandoned(self) -> None:
         """``settle`` the attempts that name this process as their holder although it no longer works on them."""
-        with answering(), self._database.begin() as connection:
+        with translating_errors(), self._database.begin() as connection:
             requests = connection.execute(HELD_BY, {"of_holder": self.owner}).scalars().all()
             for request in requests:
                 if first_claim(request) not in self.live:
                     connection.execute(SETTLE, {"of_request": request})
 
     def _update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
-        with answering(), self._database.begin() as connection:
-            done = connection.execute(statement, {**storable(values), **naming(record)})
+        with translating_errors(), self._database.begin() as connection:
+            done = connection.execute(statement, {**storable(values), **row_key(record)})
         return bool(done.rowcount)

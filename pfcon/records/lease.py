@@ -27,7 +27,7 @@ class ProcessIdentity:
         """Return the identity of the calling process."""
         return cls(_this_host(), os.getpid(), _started(os.getpid()) or 0)
 
-    def lives(self, expires_at: float) -> bool:
+    def is_alive(self, expires_at: float) -> bool:
         """Whether the process is alive. expires_at: the end of its lease, in seconds since the epoch.
 
         The lease counts only for processes of other hosts. On this host proc(5) is read, because a busy machine may
@@ -38,9 +38,11 @@ class ProcessIdentity:
         return _started(self.pid) == self.started
 
 
-def owner_lives(row: Mapping[Any, Any]) -> bool:
+def owner_is_alive(row: Mapping[Any, Any]) -> bool:
     """Whether the owner of a row is alive. row: has the columns of ``services``; they are None without an owner."""
-    return row["pid"] is not None and ProcessIdentity(row["host"], row["pid"], row["started"]).lives(row["expires_at"])
+    if row["pid"] is None:
+        return False
+    return ProcessIdentity(row["host"], row["pid"], row["started"]).is_alive(row["expires_at"])
 
 
 @cache

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_,
 from sqlalchemy.sql import ColumnElement
 
 from pfcon.models import JobId, JobKind
-from pfcon.records.lease import owner_lives
+from pfcon.records.lease import owner_is_alive
 from pfcon.records.schema import HEAD, jobs, places, services
 
 # PostgreSQL: locked to the end of a transaction that reads and adds places; concurrent ones would not see each other.
@@ -94,7 +94,7 @@ def _held(row: Mapping[Any, Any], wanted: Place, jid: str) -> Held | None:
         row["jid"] == jid and row["path"] == wanted.key
     ):  # an earlier attempt: a job can't replace the directory that it mounts
         return None
-    return Held(JobId(row["jid"]), JobKind(row["kind"]), row["request"], owner_lives(row), above, wanted)
+    return Held(JobId(row["jid"]), JobKind(row["kind"]), row["request"], owner_is_alive(row), above, wanted)
 
 
 # Statements are built once: see journal.py.

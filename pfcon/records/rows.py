@@ -44,12 +44,12 @@ def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, 
     }
 
 
-def of_job(record: Record) -> dict[str, str]:
+def job_key(record: Record) -> dict[str, str]:
     """Return the parameters that select the job of a record."""
     return {"of_jid": record.jid, "of_kind": record.kind.value}
 
 
-def naming(record: Record) -> dict[str, str]:
+def row_key(record: Record) -> dict[str, str]:
     """Return the parameters that select the row of a record by job and claim."""
     return {"of_jid": record.jid, "of_kind": record.kind.value, "of_claim": record.claim}
 

@@ -108,7 +108,7 @@ def connect(url: str | None, directory: Path) -> Engine:
     engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
     if sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
-    with answering():
+    with translating_errors():
         _create_tables(engine)
         if sqlite:
             _empty_log(engine)
@@ -148,7 +148,7 @@ class Damaged(Unreachable):
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def translating_errors() -> Iterator[None]:
     """A context that translates SQLAlchemy's errors: to StorageFull, Damaged, or else Unreachable."""
     try:
         yield

@@ -176,7 +176,7 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
 
 def _let_pass(job: JobDir, user: User | None) -> None:
     """The fake's pods are processes, without mounts."""
-    job.let_pass(user)
+    job.allow_traversal(user)
 
 
 def _kill_on_this_machine(spec: JobSpec, number: signal.Signals) -> None:

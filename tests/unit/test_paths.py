@@ -62,7 +62,7 @@ def test_a_job_s_user_passes_by_group_where_nothing_is_mounted(
     job: JobDir, user: User | None, gid: int, expected: int
 ) -> None:
     job.make()
-    job.let_pass(user)
+    job.allow_traversal(user)
     found = job.path.stat()
     assert (found.st_uid, found.st_gid, mode(job.path)) == (0, gid, expected)
 

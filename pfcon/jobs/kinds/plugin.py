@@ -215,7 +215,7 @@ class PluginSubmitter:
         job = self._context.storebase.job(request.jid)
         self._context.storage.make_outputs(job, request, user)
         if self._context.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
-            job.let_pass(user)
+            job.allow_traversal(user)
 
     def _signed(self, jid: JobId, digest: str, claim: str) -> str:
         return signed_request(self._context, JobKind.PLUGIN.engine_name(jid), digest, claim)

@@ -99,7 +99,7 @@ class Harness:
         job.incoming.mkdir()
         job.make_outgoing(user)
         if self.engine.by_path:
-            job.let_pass(user)
+            job.allow_traversal(user)
         if self.prepare_job:
             self.prepare_job(job, user)
         mounts = (
