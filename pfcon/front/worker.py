@@ -25,12 +25,8 @@ log = logging.getLogger(__name__)
 TICK = 0.5  # seconds between two checks of the deadlines
 EXPIRE_PER_TICK = 16  # connections: many that expire together must not delay the others
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-BROKEN = {
-    errno.EBADF,
-    errno.EINVAL,
-    errno.ENOTSOCK,
-    errno.EFAULT,
-}  # errors of accept(2) that concern the listener; all others concern the client
+# Errors of accept(2) that concern the listener; all others concern the client.
+BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}
 PAUSE = 0.1  # seconds without accepting when the machine is out of resources
 BUSY = "the service has too many unfinished requests; try again later"
 
