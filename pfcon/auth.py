@@ -44,11 +44,7 @@ def verify_header(auth: AuthSettings, header: str | None) -> None:
         claims, key = _claims(auth, token.strip())
     except jwt.ExpiredSignatureError:
         raise Unauthorized("Expired authorization token.") from None
-    except (
-        jwt.InvalidTokenError,
-        ValueError,
-        RecursionError,
-    ):  # the last two: json's errors, which PyJWT does not catch
+    except (jwt.InvalidTokenError, ValueError, RecursionError):  # PyJWT lets json's errors pass
         raise Unauthorized("Invalid authorization token.") from None
     mark = claims.get("for")
     right_mark = isinstance(mark, str) and hmac.compare_digest(

@@ -28,9 +28,7 @@ def explain(fault: BaseException) -> ConnectionFailed:
             return ConnectionFailed(
                 f"its certificate is not valid ({cause.verify_message})", may_have_arrived=False, lasting=True
             )
-    names = {
-        type(cause).__name__.removesuffix("Error") for cause in causes
-    }  # of exceptions that only the libraries have
+    names = {type(cause).__name__.removesuffix("Error") for cause in causes}  # of the libraries
     if "ConnectTimeout" in names:
         return ConnectionFailed("no connection in time", may_have_arrived=False)
     if "ReadTimeout" in names or any(isinstance(cause, TimeoutError) for cause in causes):

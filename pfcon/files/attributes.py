@@ -27,9 +27,7 @@ def unlock(descriptor: int) -> bool:
 def unlock_name(dir_fd: int, name: str) -> bool:
     """Like ``unlock`` for a regular file in an open directory. A symbolic link is not followed."""
     try:
-        if not stat.S_ISREG(
-            os.lstat(name, dir_fd=dir_fd).st_mode
-        ):  # only regular files: opening a device may have effects
+        if not stat.S_ISREG(os.lstat(name, dir_fd=dir_fd).st_mode):  # opening a device may have effects
             return False
         descriptor = os.open(name, READ, dir_fd=dir_fd)
     except OSError:

@@ -138,9 +138,7 @@ def _strip(dir_fd: int, name: str) -> None:
         path = f"/proc/self/fd/{handle}"  # fchmod and fremovexattr refuse O_PATH: open(2)
         kept = 0o600 if _is_open_device(mode) else 0o1777
         os.chmod(path, stat.S_IMODE(mode) & kept)
-        if stat.S_ISREG(mode) and CAPABILITIES in os.listxattr(
-            path
-        ):  # removexattr without any fails for ordinary users
+        if stat.S_ISREG(mode) and CAPABILITIES in os.listxattr(path):  # without any, users may not remove them
             os.removexattr(path, CAPABILITIES)
     finally:
         os.close(handle)

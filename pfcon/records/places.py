@@ -90,9 +90,7 @@ def _held(row: Mapping[Any, Any], wanted: Place, jid: str) -> Held | None:
     below = wanted.writable and is_at_or_below(row["path"], wanted.key)
     if not (above or below):
         return None
-    if (
-        row["jid"] == jid and row["path"] == wanted.key
-    ):  # an earlier attempt: a job can't replace the directory that it mounts
+    if row["jid"] == jid and row["path"] == wanted.key:  # an earlier attempt: a job can't replace its own mount
         return None
     return Held(JobId(row["jid"]), JobKind(row["kind"]), row["request"], owner_is_alive(row), above, wanted)
 
