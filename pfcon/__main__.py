@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status is 0, 1 (failed) or 2 (the settings or arguments can't work)."""
+    """Run a command; return the exit status: 0, 1 (failed) or 2 (invalid settings or arguments)."""
     arguments = _parser().parse_args(argv)
     from pfcon.configuration import load
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             level=logging.INFO if settings.production else logging.DEBUG,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
-        logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it has a line for each request
+        logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it logs a line for each request
         if arguments.command == "check":
             from pfcon.check import run_checks
 

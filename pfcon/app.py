@@ -1,4 +1,4 @@
-"""create_app: the only place that builds things and puts them together."""
+"""create_app: creates all objects of the service and connects them."""
 
 from flask import Flask
 
@@ -24,9 +24,9 @@ PREFIX = "/api/v1"
 
 
 def create_app(settings: Settings) -> Flask:
-    """The WSGI application. It opens no connection and starts no thread, so it may be made before a fork.
+    """Return the WSGI application. Opens no connection and starts no thread, so it may be called before a fork.
 
-    Raises ConfigurationError for an engine or storage that is not there.
+    Raises ConfigurationError when the engine or the storage is missing.
     """
     storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
     journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
 
 
 def jobs_of(app: Flask) -> JobService:
-    """The application's service of jobs."""
+    """Return the application's JobService."""
     context: Context = app.extensions["pfcon"]
     return context.jobs
 

@@ -1,7 +1,7 @@
-"""Issue and verify the JSON Web Tokens that clients carry.
+"""Issues and verifies the JSON Web Tokens of clients.
 
-A token holds a mark of the user and password that it was given for: when either changes, it is worth nothing. Tokens of
-the previous key are still accepted, so that a key can be changed without ending all sessions; none is issued with it.
+A token contains an HMAC of the user and the password: when either changes, it becomes invalid. Tokens signed with the
+previous key are still accepted, so that the key can be changed without ending all sessions.
 """
 
 import base64
@@ -17,24 +17,24 @@ from pfcon.settings.service import AuthSettings
 
 LIFETIME = timedelta(days=2)
 ALGORITHM = "HS256"
-_MARK_BYTES = 16  # of 32; each adds two characters to a token of less than 500
+_MARK_BYTES = 16  # of 32; each one adds about two characters to a token, which must be shorter than 500
 
 
 def is_right(auth: AuthSettings, user: str, password: str) -> bool:
-    """Whether these are the credentials, told in the same time for a wrong user and a wrong password of any length."""
+    """Whether the credentials are right. The comparisons take the same time, whichever is wrong, for any length."""
     right_user = hmac.compare_digest(_digest(auth, user), _digest(auth, auth.user))
     right_password = hmac.compare_digest(_digest(auth, password), _digest(auth, auth.password))
     return right_user and right_password
 
 
 def issue_token(auth: AuthSettings) -> str:
-    """A token for who has the right credentials; it stays below the 500 characters that CUBE can store."""
+    """Return a new token, shorter than 500 characters, because CUBE can't store longer ones."""
     claims = {"pfcon_user": auth.user, "exp": datetime.now(UTC) + LIFETIME, "for": _mark(auth, auth.secret_key)}
     return jwt.encode(claims, _bytes(auth.secret_key), algorithm=ALGORITHM)
 
 
 def verify_header(auth: AuthSettings, header: str | None) -> None:
-    """Check an ``Authorization`` header. Raises Unauthorized with the text that clients know; never logs a token."""
+    """Check an ``Authorization`` header. Raises Unauthorized, with a text that clients rely on; never logs a token."""
     if not header:
         raise Unauthorized("Missing authorization header.")
     scheme, _, token = header.partition(" ")
@@ -44,7 +44,7 @@ def verify_header(auth: AuthSettings, header: str | None) -> None:
         claims, key = _claims(auth, token.strip())
     except jwt.ExpiredSignatureError:
         raise Unauthorized("Expired authorization token.") from None
-    except (jwt.InvalidTokenError, ValueError, RecursionError):  # the last two: PyJWT leaves some faults to json
+    except (jwt.InvalidTokenError, ValueError, RecursionError):  # PyJWT lets json's errors pass
         raise Unauthorized("Invalid authorization token.") from None
     mark = claims.get("for")
     right_mark = isinstance(mark, str) and hmac.compare_digest(
@@ -55,7 +55,7 @@ def verify_header(auth: AuthSettings, header: str | None) -> None:
 
 
 def _claims(auth: AuthSettings, token: str) -> tuple[dict[str, Any], str]:
-    """What a token says, and the key that signed it. Raises what PyJWT raises."""
+    """Return a token's claims and the key that signed it. Raises PyJWT's errors, ValueError, RecursionError."""
     for key in (auth.secret_key, auth.previous_key):
         if key is not None:
             try:
@@ -71,9 +71,9 @@ def _decode(token: str, key: str) -> dict[str, Any]:
 
 
 def _mark(auth: AuthSettings, key: str) -> str:
-    """What a token holds of the credentials: nobody without the key can try passwords on it."""
-    words = json.dumps(["pfcon credentials", auth.user, auth.password]).encode()
-    return base64.urlsafe_b64encode(hmac.digest(_bytes(key), words, "sha256")[:_MARK_BYTES]).decode().rstrip("=")
+    """Return the HMAC of the credentials for a token. Without the key, passwords can't be tested against it."""
+    payload = json.dumps(["pfcon credentials", auth.user, auth.password]).encode()
+    return base64.urlsafe_b64encode(hmac.digest(_bytes(key), payload, "sha256")[:_MARK_BYTES]).decode().rstrip("=")
 
 
 def _digest(auth: AuthSettings, text: str) -> bytes:
@@ -81,4 +81,4 @@ def _digest(auth: AuthSettings, text: str) -> bytes:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # JSON may hold half of a surrogate pair, which is no UTF-8
+    return text.encode("utf-8", "surrogatepass")  # JSON may contain a lone surrogate, which UTF-8 can't encode

@@ -1,4 +1,4 @@
-"""Work that goes on beside the requests, in daemon threads."""
+"""Runs work in the background, in daemon threads."""
 
 import logging
 import threading
@@ -11,15 +11,15 @@ log = logging.getLogger(__name__)
 
 
 def run_in_background(name: str, work: Callable[[], None]) -> threading.Thread:
-    """Start ``work`` in a daemon thread; what it raises is logged.
+    """Start ``work`` in a daemon thread and return the thread; what ``work`` raises is logged.
 
-    A thread that dies with its process must leave nothing that a later process can't find and finish.
+    The thread may be killed with its process at any moment; then a later process must be able to finish the work.
     """
 
     def guarded() -> None:
         try:
             work()
-        except Exception:  # nobody above could catch it; it is logged in full
+        except Exception:  # no caller could catch it
             log.exception("background work failed: %s", name)
 
     thread = threading.Thread(target=guarded, name=name, daemon=True)
@@ -28,7 +28,7 @@ def run_in_background(name: str, work: Callable[[], None]) -> threading.Thread:
 
 
 class BackgroundPool:
-    """Does work in the order in which it comes, in at most ``size`` daemon threads, and in none while there is none."""
+    """A queue of work for at most ``size`` daemon threads, which exist only while there is work. Thread-safe."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -37,14 +37,14 @@ class BackgroundPool:
         self._threads = 0
 
     def add(self, name: str, work: Callable[[], None]) -> None:
-        """Have ``work`` done; what it raises is logged."""
+        """Add ``work`` to the queue; what it raises is logged. Raises RuntimeError when no thread can be started."""
         with self._lock:
             self._waiting.append((name, work))
             if self._threads >= self._size:
                 return
             try:
                 run_in_background(name, self._run)
-            except RuntimeError:  # no more threads now
+            except RuntimeError:  # no thread can be started
                 self._waiting.pop()
                 raise
             self._threads += 1
@@ -63,11 +63,11 @@ class BackgroundPool:
 
 
 REMOVALS = BackgroundPool(4)
-"""Takes trees off the disk for all parts of a process: more at once would only disturb each other."""
+"""Removes directory trees for the whole process. More threads would only slow down each other."""
 
 
 class Ticker:
-    """Calls ``work`` every ``interval`` seconds in a daemon thread until stopped; a failure is logged, not fatal."""
+    """Calls ``work`` every ``interval`` seconds in a daemon thread until ``stop``; errors are logged."""
 
     def __init__(self, name: str, interval: float, work: Callable[[], None]) -> None:
         self._stop = threading.Event()
@@ -76,7 +76,7 @@ class Ticker:
         self._thread = run_in_background(name, self._run)
 
     def stop(self) -> None:
-        """Ask for the end; the work that runs now goes on to its own end."""
+        """Stop after the present call of ``work``; does not wait for its end."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -85,5 +85,5 @@ class Ticker:
                 self._work()
             except PfconError as error:
                 log.warning("%s: tried again in a moment: %s", self._thread.name, error)
-            except Exception:  # a database that is away for a minute must not end the ticking
+            except Exception:  # no error may end the thread: the database may be unreachable for a minute
                 log.exception("periodic work failed")

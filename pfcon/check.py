@@ -1,4 +1,4 @@
-"""``pfcon check``: tries the parts that pfcon needs, one line each."""
+"""``pfcon check``: checks each component that pfcon needs, and reports one line for each."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pfcon.units import human_bytes
 
 
 def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
-    """Try every part and say how it went; True when all is well. Raises ConfigurationError."""
+    """Run all checks and report each with ``say``. Return True if all have passed. Raises ConfigurationError."""
     storebase = StoreBase(settings.storage.storebase_mount)
     engine = make_engine(settings.compute, storebase, settings.server.workers)
     storage = make_storage(settings.storage, storebase)
@@ -28,7 +28,7 @@ def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
         ("storage", storage.check),
         ("engine", engine.check),
     ]
-    results = [_run(name, check, say) for name, check in checks]  # all of them, also after a failure
+    results = [_run(name, check, say) for name, check in checks]  # run all checks, also after a failure
     return all(results)
 
 

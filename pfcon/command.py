@@ -1,4 +1,4 @@
-"""A plugin job's command line."""
+"""Builds the command line of a plugin job."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,10 +6,10 @@ from pfcon.models import INCOMING, OUTGOING, JobRequest, PluginType
 
 
 def plugin_argv(request: JobRequest) -> tuple[str, ...]:
-    """The words that run a plugin.
+    """Return the command and its arguments.
 
-    A flag of ``args_path_flags`` has its next argument replaced with the input directory. ``ds`` plugins get
-    the input and the output directory as last words, ``fs`` and ``ts`` plugins the output directory alone.
+    The argument after a flag of ``args_path_flags`` is replaced with the input directory. The last arguments are the
+    input and the output directory for ``ds`` plugins, and only the output directory for ``fs`` and ``ts`` plugins.
     """
     tail = (str(INCOMING), str(OUTGOING)) if request.type is PluginType.DS else (str(OUTGOING),)
     return (*request.entrypoint, *_localized(request.args, request.args_path_flags), *tail)

@@ -1,4 +1,4 @@
-"""Many names in little memory."""
+"""Collections of many names that need little memory."""
 
 import errno
 import os
@@ -7,18 +7,19 @@ from array import array
 from collections.abc import Hashable
 from typing import IO
 
-_FEW = 10_900  # keys in a dict, which is faster and takes some 60 bytes for each: what 2**14 slots of one hold
-_SMALLEST = 65_536  # slots, for more keys; a power of two
-_MARKS = 7
+_FEW = 10_900  # keys: up to here a dict is used, which is faster and takes about 60 bytes for each key (2**14 slots)
+_SMALLEST = 65_536  # slots of the table for more keys than that; must be a power of two
+_FLAGS = 7
 _BLOCK = 512 << 10  # characters of names
-_KEY = (1 << 64) - 1 - _MARKS
+_KEY = (1 << 64) - 1 - _FLAGS
 
 
-class Marks:
-    """Marks (1, 2, 4 or sums of them) of any number of keys, in 12 to 24 bytes for each: its hash is kept, not the key.
+class KeyFlags:
+    """A map from keys to flags (1, 2, 4 or sums of them). It stores only the hashes: 12 to 24 bytes for each key.
 
-    Two keys of a million pass for the same one in one of some hundred million cases. Python's hashes of texts differ
-    from process to process: nobody can choose keys that do.
+    So two keys with the same hash are one key here. For a million keys, the probability that any two share a hash is
+    about 1 in 5 million. Python's hashes of texts differ from process to process: no client can choose keys that
+    collide.
     """
 
     def __init__(self) -> None:
@@ -27,18 +28,18 @@ class Marks:
         self.count = 0
 
     def of(self, key: Hashable) -> int:
-        """The marks of a key; 0 where it has none."""
+        """Return the flags of a key, or 0 for an unknown key."""
         value = hash(key) & _KEY
         if self._few is not None:
             return self._few.get(value, 0)
-        return self._slots[self._place(value)] & _MARKS
+        return self._slots[self._place(value)] & _FLAGS
 
-    def add(self, key: Hashable, marks: int) -> int:
-        """Add marks to those of a key, which come back as they were. ``count`` is the number of keys with marks."""
+    def add(self, key: Hashable, flags: int) -> int:
+        """Add flags to those of a key; return its flags from before. ``count`` is the number of keys with flags."""
         value = hash(key) & _KEY
         if (few := self._few) is not None:
             before = few.get(value, 0)
-            few[value] = before | marks
+            few[value] = before | flags
             if not before:
                 self.count += 1
                 if self.count > _FEW:
@@ -46,29 +47,29 @@ class Marks:
             return before
         slots, last = self._slots, len(self._slots) - 1
         at = (value >> 3) & last
-        while there := slots[at]:
-            if there & _KEY == value:
-                slots[at] = there | marks
-                return there & _MARKS
+        while slot := slots[at]:
+            if slot & _KEY == value:
+                slots[at] = slot | flags
+                return slot & _FLAGS
             at = (at + 1) & last
-        slots[at] = value | marks
+        slots[at] = value | flags
         self.count += 1
         if 3 * self.count > 2 * len(slots):
             self._grow()
         return 0
 
     def _place(self, value: int) -> int:
-        """The slot of a key, or the free one that it would have."""
+        """Return the index of the key's slot, or of the free slot where it would be inserted."""
         slots, last = self._slots, len(self._slots) - 1
         at = (value >> 3) & last
-        while (there := slots[at]) and there & _KEY != value:
+        while (slot := slots[at]) and slot & _KEY != value:
             at = (at + 1) & last
         return at
 
     def _become_many(self, few: dict[int, int]) -> None:
         self._few, self._slots = None, array("Q", bytes(8 * _SMALLEST))
-        for value, marks in few.items():
-            self._slots[self._place(value)] = value | marks
+        for value, flags in few.items():
+            self._slots[self._place(value)] = value | flags
 
     def _grow(self) -> None:
         old, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
@@ -77,12 +78,12 @@ class Marks:
                 self._slots[self._place(value & _KEY)] = value
 
 
-class Names:
-    """Names, the last one in is the first one out; of more than 512 KiB, the rest waits in an unnamed file.
+class NameStack:
+    """A stack of names (last in, first out). What exceeds 512 KiB is kept in an unnamed temporary file.
 
-    None of them may hold a ``/``; bytes that are not UTF-8 are surrogates, as ``os.fsdecode`` makes them.
+    A name must not contain ``/``. Bytes that are not UTF-8 are surrogates, as from ``os.fsdecode``.
 
-    directory: where that file goes; None is where temporary files go.
+    directory: where that file is created; None: the default directory for temporary files.
     """
 
     def __init__(self, directory: str | None = None) -> None:
@@ -94,14 +95,14 @@ class Names:
         self._file: IO[bytes] | None = None
 
     def push(self, name: str) -> None:
-        """Add one. Raises OSError."""
+        """Add a name. Raises OSError."""
         self._here.append(name)
         self._size += len(name) + 1
         if self._size > _BLOCK:
             self._put(self._here[: len(self._here) // 2])
 
     def pop(self) -> str:
-        """Take one away. Raises IndexError without any, OSError."""
+        """Remove and return the last name. Raises IndexError when the stack is empty, OSError."""
         if not self._here and self._starts:
             self._take()
         name = self._here.pop()

@@ -1,8 +1,8 @@
-"""The errors that pfcon tells its callers.
+"""The errors that pfcon reports to clients.
 
-Three answers are never mixed up: *absent* (404), *refused* (4xx) and *unreachable* (503). Each class
-carries its HTTP status, so that the HTTP layer maps all of them in one place. Messages are for users:
-they name what was wrong and what to do, and hold no secrets.
+Three cases are always distinguished: *absent* (404), *refused* (4xx) and *unreachable* (503). Each class has its HTTP
+status, so the HTTP layer maps all of them in one place. Messages are for users: they say what is wrong and what to do,
+and contain no secrets.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 class PfconError(Exception):
     """Base of all errors that reach a client.
 
-    ``message`` is a text, or a mapping from request field to text for argument errors.
-    ``retryable`` tells whether the same request may succeed later.
+    message: a text, or for invalid arguments a mapping from request field to text.
+    retryable: whether the same request may succeed later.
     """
 
     status = 500
@@ -29,35 +29,35 @@ class PfconError(Exception):
 
 
 class Refused(PfconError):
-    """The request can't be served as it is; asking again changes nothing."""
+    """The request is invalid; repeating it unchanged fails again."""
 
     status = 400
 
 
 class InvalidFields(Refused):
-    """One or more request fields are missing or malformed; the message maps each to its fault."""
+    """One or more request fields are missing or malformed; the message maps each to a text."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:
         super().__init__(dict(faults))
 
 
 class Unauthorized(PfconError):
-    """No valid token."""
+    """The request has no valid token."""
 
     status = 401
 
 
 class Absent(PfconError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
     status = 404
 
 
 class Foreign(Absent):
-    """What has the name of the job is another pfcon's: to this one it is absent, and never shown or touched.
+    """The engine's job of that name belongs to another service. It counts as absent: it is never shown or changed.
 
-    ``service``: the id that it carries, empty where it has none; anybody may have written it. ``ended``: whether it is
-    known to have ended.
+    service: the id of the service in the job's labels, empty if missing; it is not authenticated. ended: whether the
+    job is known to have ended.
     """
 
     status = 409
@@ -69,26 +69,26 @@ class Foreign(Absent):
 
 
 class Conflict(PfconError):
-    """Another job, or another state of this one, is in the way."""
+    """Another job, or the state of this one, prevents the request."""
 
     status = 409
 
 
 class TooLarge(PfconError):
-    """A limit on size or number; the message states the number."""
+    """A limit of size or number is exceeded; the message states the limit."""
 
     status = 413
 
 
 class TooManyRequests(PfconError):
-    """More attempts of a kind that is limited than one source may make; the same request may succeed later."""
+    """A source has made too many attempts; the same request may succeed later."""
 
     status = 429
     retryable = True
 
 
 class StorageFull(PfconError):
-    """storeBase, or the database of records, has no room; the message states the numbers that are known.
+    """storeBase, or the database of records, is full; the message states the known numbers.
 
     The same request may succeed later.
     """
@@ -98,27 +98,27 @@ class StorageFull(PfconError):
 
 
 class UnsupportedContent(PfconError):
-    """The request's Content-Type is not one that the resource reads."""
+    """The resource does not accept the request's Content-Type."""
 
     status = 415
 
 
 class Unreachable(PfconError):
-    """An engine, database or store did not answer; the same request may succeed later."""
+    """An engine, a database or a storage did not respond; the same request may succeed later."""
 
     status = 503
     retryable = True
 
 
 class ImageMissing(PfconError):
-    """The engine has to fetch the image before it can run the job (see ``ComputeEngine.prepare``)."""
+    """The engine must fetch the image before it can run the job (see ``ComputeEngine.prepare``)."""
 
     status = 503
     retryable = True
 
 
 class ConfigurationError(Exception):
-    """The settings can't work. ``faults`` holds one line for each; all are told together."""
+    """The settings are invalid. faults: one line for each fault; the message has all of them."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults

@@ -1,13 +1,12 @@
-"""How many wrong logins are looked at: so few that nobody finds a password by trying.
+"""Limits the rate of wrong logins, so that a password can't be found by guessing.
 
-An attempt that is over the limit is not compared with the password at all: its answer says nothing. So that a guesser
-does not lock out the right user, who may come from the same address (behind the same proxy, say):
+An attempt over the limit is not compared with the password, so the response reveals nothing. An attacker must not be
+able to lock out the right user, even from the same address (for example behind the same proxy). So:
 
-- a login that is right costs nothing;
-- each source has an allowance of its own; sources that have logged in well before do without the one that all
-  other sources share;
-- an attempt that was put off, and comes again after the time that it was told, has an allowance of its own. Who goes
-  through a list of passwords never comes again with the same one, and so does not use that up.
+- a successful login is refunded;
+- each source has its own token bucket; all sources that have not logged in before also share one;
+- an attempt that was postponed, and is repeated after WAIT seconds, is limited by a separate bucket. An attacker who
+  tries a list of passwords never repeats one, and so does not use that bucket up.
 """
 
 import hmac
@@ -19,24 +18,24 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SOURCE_RATE, SOURCE_BURST = 2.0, 10.0  # wrong logins a second of one source, and at once
-SHARED_RATE, SHARED_BURST = 10.0, 50.0  # the same of all sources together that have never logged in
-AGAIN_RATE, AGAIN_BURST = 1.0, 3.0  # the same of attempts that were put off and come again
-WAIT = 5.0  # seconds after which an attempt that was put off may come again
-_MAX_SOURCES = 4096  # of each sort
-_MAX_PUT_OFF = 32_768  # attempts that are remembered: half a minute of 1,000 a second, some 5 MB
+SOURCE_RATE, SOURCE_BURST = 2.0, 10.0  # of one source: wrong logins per second, and the size of a burst
+SHARED_RATE, SHARED_BURST = 10.0, 50.0  # of all sources together that have not logged in before
+RETRY_RATE, RETRY_BURST = 1.0, 3.0  # of attempts that were postponed and are repeated
+WAIT = 5.0  # seconds after which a postponed attempt may be repeated
+_MAX_SOURCES = 4096  # of known and of unknown sources each
+_MAX_POSTPONED = 32_768  # attempts: half a minute of 1,000 per second, about 5 MB
 
 
 @dataclass
-class _Allowance:
-    """A number of attempts that grows with time, up to a most."""
+class _TokenBucket:
+    """A token bucket; a token is one attempt."""
 
-    rate: float  # a second
+    rate: float  # tokens per second
     most: float
     left: float
-    seen: float  # moment of the clock
+    seen: float  # the clock's seconds at the last update
 
-    def has_one(self, now: float) -> bool:
+    def has_token(self, now: float) -> bool:
         self.left = min(self.most, self.left + (now - self.seen) * self.rate)
         self.seen = now
         return self.left >= 1
@@ -44,14 +43,14 @@ class _Allowance:
     def take(self) -> None:
         self.left -= 1
 
-    def put_back(self) -> None:
+    def refund(self) -> None:
         self.left = min(self.most, self.left + 1)
 
 
 class LoginLimit:
-    """The attempts of one process. Memory is bounded. One object serves all threads.
+    """Limits the login attempts of one process, in bounded memory. Thread-safe.
 
-    ``clock`` gives seconds that only grow.
+    clock: returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,16 +58,16 @@ class LoginLimit:
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
         now = clock()
-        self._shared = _Allowance(SHARED_RATE, SHARED_BURST, SHARED_BURST, now)
-        self._again = _Allowance(AGAIN_RATE, AGAIN_BURST, AGAIN_BURST, now)
-        self._unknown: OrderedDict[str, _Allowance] = OrderedDict()
-        self._known: OrderedDict[str, _Allowance] = OrderedDict()  # have logged in well
-        self._put_off: OrderedDict[bytes, float] = OrderedDict()  # attempts, and when they were first put off
+        self._shared = _TokenBucket(SHARED_RATE, SHARED_BURST, SHARED_BURST, now)
+        self._retries = _TokenBucket(RETRY_RATE, RETRY_BURST, RETRY_BURST, now)
+        self._unknown: OrderedDict[str, _TokenBucket] = OrderedDict()
+        self._known: OrderedDict[str, _TokenBucket] = OrderedDict()  # sources that have logged in before
+        self._postponed: OrderedDict[bytes, float] = OrderedDict()  # HMAC of an attempt: when it was first postponed
 
     def attempt(self, address: str, user: str, password: str, is_right: Callable[[], bool]) -> bool | None:
-        """Whether the credentials are right, which ``is_right`` tells; None where that is not looked at.
+        """Return ``is_right()``: whether the credentials are right. Returns None, without calling it, over the limit.
 
-        ``address`` is the client's, as the server sees it.
+        address: of the client, as the server sees it.
         """
         source = source_of(address)
         with self._lock:
@@ -78,54 +77,54 @@ class LoginLimit:
         if not is_right():
             return False
         with self._lock:
-            for allowance in taken:
-                allowance.put_back()
+            for bucket in taken:
+                bucket.refund()
             self._remember(source)
         return True
 
-    def _take(self, source: str, user: str, password: str) -> list[_Allowance]:
-        """What the attempt is charged to; nothing where it is over the limit."""
+    def _take(self, source: str, user: str, password: str) -> list[_TokenBucket]:
+        """Take a token from each bucket of the attempt; return the buckets, or [] when it is over the limit."""
         now = self._clock()
-        needed = [self._allowance(source, now)]
+        needed = [self._bucket(source, now)]
         if source not in self._known:
             needed.append(self._shared)
-        found = [allowance.has_one(now) for allowance in needed]
+        found = [bucket.has_token(now) for bucket in needed]
         if not all(found):
-            needed = [self._again] if self._comes_again(source, user, password, now) else []
-        for allowance in needed:
-            allowance.take()
+            needed = [self._retries] if self._is_due_retry(source, user, password, now) else []
+        for bucket in needed:
+            bucket.take()
         return needed
 
-    def _allowance(self, source: str, now: float) -> _Allowance:
+    def _bucket(self, source: str, now: float) -> _TokenBucket:
         sources = self._known if source in self._known else self._unknown
-        found = sources.pop(source, None) or _Allowance(SOURCE_RATE, SOURCE_BURST, SOURCE_BURST, now)
+        found = sources.pop(source, None) or _TokenBucket(SOURCE_RATE, SOURCE_BURST, SOURCE_BURST, now)
         sources[source] = found
         if len(sources) > _MAX_SOURCES:
             sources.popitem(last=False)
         return found
 
     def _remember(self, source: str) -> None:
-        """A source that has logged in well."""
-        if (allowance := self._unknown.pop(source, None)) is not None:
-            self._known[source] = allowance
+        """Record that the source has logged in successfully."""
+        if (bucket := self._unknown.pop(source, None)) is not None:
+            self._known[source] = bucket
             if len(self._known) > _MAX_SOURCES:
                 self._known.popitem(last=False)
 
-    def _comes_again(self, source: str, user: str, password: str, now: float) -> bool:
-        """Whether the attempt was put off long enough ago, and may be looked at now; else it is remembered."""
-        words = "\0".join((source, user, password)).encode("utf-8", "surrogatepass")
-        attempt = hmac.digest(self._key, words, "sha256")[:16]
-        first = self._put_off.setdefault(attempt, now)
-        if now - first >= WAIT and self._again.has_one(now):
-            del self._put_off[attempt]
+    def _is_due_retry(self, source: str, user: str, password: str, now: float) -> bool:
+        """Whether the attempt was postponed long enough ago to be checked now; if not, record it as postponed."""
+        payload = "\0".join((source, user, password)).encode("utf-8", "surrogatepass")
+        attempt = hmac.digest(self._key, payload, "sha256")[:16]
+        first = self._postponed.setdefault(attempt, now)
+        if now - first >= WAIT and self._retries.has_token(now):
+            del self._postponed[attempt]
             return True
-        if len(self._put_off) > _MAX_PUT_OFF:
-            self._put_off.popitem(last=False)
+        if len(self._postponed) > _MAX_POSTPONED:
+            self._postponed.popitem(last=False)
         return False
 
 
 def source_of(address: str) -> str:
-    """What counts as one source: an IPv4 address; of IPv6, the network of 64 bits that one customer has."""
+    """Return what counts as one source: an IPv4 address, or the /64 network of an IPv6 address (one customer)."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

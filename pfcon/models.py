@@ -1,4 +1,4 @@
-"""The project's vocabulary as types. Everyone may import this module; it imports nobody but errors."""
+"""The shared data types of the project. Every module may import this one; it imports only ``pfcon.errors``."""
 
 import dataclasses
 import json
@@ -12,22 +12,22 @@ from typing import Any, Protocol, Self
 
 from pfcon.errors import Refused
 
-JID_MAX_LENGTH = 128  # CUBE: a prefix of at most 100 characters and a number
+JID_MAX_LENGTH = 128  # CUBE uses a prefix of at most 100 characters and a number
 _JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
-INCOMING = PurePosixPath("/share/incoming")  # where a job finds its inputs, read-only
-OUTGOING = PurePosixPath("/share/outgoing")  # where a job writes its outputs
+INCOMING = PurePosixPath("/share/incoming")  # path of a job's inputs in its container, read-only
+OUTGOING = PurePosixPath("/share/outgoing")  # path of a job's outputs in its container
 LINK_SUFFIX = ".chrislink"
 
 
 class JobId(str):
-    """The client's name of a job, safe as a directory name and as a name on every engine."""
+    """The client's id of a job. It is valid as a directory name and as a name on every engine."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Check a jid as a client sent it; a leading ``/`` is dropped.
+        """Validate a jid that a client sent; a leading ``/`` is removed.
 
-        Raises Refused with the rule that was broken.
+        Raises Refused with the violated rule.
         """
         text = text.removeprefix("/")
         if len(text) > JID_MAX_LENGTH:
@@ -38,7 +38,7 @@ class JobId(str):
 
 
 class JobKind(StrEnum):
-    """What a job is for. A jid has at most one job of each kind."""
+    """The purpose of a job. A jid has at most one job of each kind."""
 
     PLUGIN = "plugin"
     COPY = "copy"
@@ -46,16 +46,16 @@ class JobKind(StrEnum):
     DELETE = "delete"
 
     def engine_name(self, jid: JobId) -> str:
-        """The job's name on its engine; ``parse_engine_name`` reads it, and no two jobs have the same one.
+        """Return the job's name on its engine, unique for jid and kind. ``parse_engine_name`` is the inverse.
 
-        A plugin's is its jid. Only where that ends as the name of another kind does, its own kind is added.
+        The name is the jid and ``-<kind>``. For a plugin job it is the jid alone, unless the jid ends with ``-<kind>``.
         """
         plain = self is JobKind.PLUGIN and _kind_at_the_end(jid) is None
         return jid if plain else f"{jid}-{self.value}"
 
 
 def parse_engine_name(name: str) -> tuple[JobId, JobKind]:
-    """The job whose ``JobKind.engine_name`` is ``name``. Raises Refused for a text that is no job's name."""
+    """Return jid and kind of an ``engine_name``. Raises Refused for a text that is not the name of a job."""
     kind = _kind_at_the_end(name)
     jid = JobId.parse(name.removesuffix(f"-{kind.value}") if kind else name)
     kind = kind or JobKind.PLUGIN
@@ -69,7 +69,7 @@ def _kind_at_the_end(name: str) -> JobKind | None:
 
 
 class JobStatus(StrEnum):
-    """What clients are told of a job's progress."""
+    """The status of a job in responses to clients."""
 
     NOT_STARTED = "notStarted"
     STARTED = "started"
@@ -79,7 +79,7 @@ class JobStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the job has ended; a final status never changes."""
+        """Whether the job has ended: such a status never changes."""
         return self not in (JobStatus.NOT_STARTED, JobStatus.STARTED)
 
     @property
@@ -89,7 +89,7 @@ class JobStatus(StrEnum):
 
 
 class PluginType(StrEnum):
-    """ChRIS plugin types: ``ds`` has inputs, ``fs`` makes data from nothing, ``ts`` rearranges feeds."""
+    """ChRIS plugin types: ``ds`` processes inputs, ``fs`` creates data without inputs, ``ts`` rearranges feeds."""
 
     DS = "ds"
     FS = "fs"
@@ -98,10 +98,10 @@ class PluginType(StrEnum):
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job may use. None means no limit.
+    """The resource limits of a job. None means no limit.
 
     cpu: millicores, 1000 is one core. memory, shm: MiB. workers: parallel processes. pids: processes and threads.
-    minutes: how long the job may run, where its engine limits that.
+    minutes: the maximal run time, for engines that have such a limit.
     """
 
     cpu: int | None = None
@@ -115,7 +115,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class User:
-    """Numeric identity of a job; a part that is None stays as the image has it."""
+    """The numeric user and group of a job. None: as in the image."""
 
     uid: int | None = None
     gid: int | None = None
@@ -123,7 +123,7 @@ class User:
 
 @dataclass(frozen=True)
 class Mount:
-    """A directory below storeBase that a job sees. ``source`` is relative to storeBase; engines add their root."""
+    """A directory that is mounted into a job. source: relative to storeBase. target: path in the container."""
 
     source: PurePosixPath
     target: PurePosixPath
@@ -132,10 +132,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class Secret:
-    """What a job of pfcon's own has to know and no record may hold, by its name alone.
+    """A secret that an operation needs. It is referenced by name: its value must not be in records.
 
-    The job finds it in the read-only directory ``target``, as files named like the settings' variables. An engine
-    without secrets of its own mounts the directory that the service keeps for it: see ``StoreBase.secret_source``.
+    The job reads it from files in the read-only directory ``target``, named like the settings' variables. An engine
+    without a mechanism for secrets mounts the service's directory of it: see ``StoreBase.secret_source``.
     """
 
     name: str
@@ -144,13 +144,13 @@ class Secret:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """Everything an engine needs to run a job; built once, then unchanged.
+    """Everything that an engine needs to run a job. Immutable.
 
-    ``argv`` is the whole command and replaces the image's entrypoint. ``request`` identifies the client's
-    request (a hex digest): an engine stores it with the job and gives it back in ``JobInfo.request``.
-    ``env_file`` names where the service keeps ``env`` while the job waits for its engine; engines get ``env`` itself.
-    ``attempt`` counts the runs of an operation, which pfcon runs again when it was interrupted.
-    ``service`` is the id of the service that makes the job: engines show it to people.
+    argv: the whole command; replaces the image's entrypoint. request: identifies the client's request (a hex digest);
+    an engine stores it with the job and returns it in ``JobInfo.request``.
+    env_file: name of the file where the service stores ``env`` while the job waits; engines get ``env`` itself.
+    attempt: number of this run of an operation, from 1; pfcon runs an interrupted operation again.
+    service: id of the service that creates the job; engines show it to administrators.
     """
 
     name: str
@@ -171,7 +171,7 @@ class JobSpec:
 
     @property
     def outputs(self) -> PurePosixPath | None:
-        """Where the job's outputs are, relative to storeBase."""
+        """The directory of the job's outputs, relative to storeBase; None without a mount for them."""
         return next((mount.source for mount in self.mounts if mount.target == OUTGOING), None)
 
     def to_json(self) -> str:
@@ -180,7 +180,7 @@ class JobSpec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what ``to_json`` wrote, also that of earlier releases."""
+        """Parse the output of ``to_json``, also that of earlier releases."""
         raw: dict[str, Any] = json.loads(text)
         return cls(
             name=raw["name"],
@@ -204,18 +204,18 @@ class JobSpec:
 
 
 def _plain(value: Any) -> Any:
-    """For json.dumps; dataclasses.asdict would copy every value deeply before."""
+    """The ``default`` of json.dumps. dataclasses.asdict would make a deep copy of every value."""
     return vars(value) if dataclasses.is_dataclass(value) else str(value)
 
 
 @dataclass(frozen=True)
 class JobInfo:
-    """What is known of a job at one moment.
+    """The state of a job at one moment.
 
-    ``message`` explains the status to a user (a reason, a progress). ``finished_at`` is aware, in UTC.
-    ``request`` is that of the JobSpec, empty where the engine's job was not made by pfcon.
-    ``interrupted``: a failed job did not end by itself, nor for a limit of its own, nor did anybody cancel it: it was
-    killed from outside, or with its engine, its node or the service beside which it ran.
+    message: explains the status to a user (a reason, a progress). finished_at: an aware datetime in UTC.
+    request: that of the JobSpec; empty for a job of the engine that pfcon did not create.
+    interrupted: whether a failed job was ended from outside: by a signal, or with its engine, node or service. False
+    when it ended by itself, exceeded a limit of its own, or was cancelled.
     """
 
     name: str
@@ -229,25 +229,25 @@ class JobInfo:
 
     @property
     def cmd(self) -> str:
-        """The command as one shell-quoted text."""
+        """The command as a shell-quoted text."""
         return shlex.join(self.argv)
 
 
 class InputRequest(Protocol):
-    """What of a request says where data come from and go; paths are relative to the storage root."""
+    """The paths of a request, relative to the storage root."""
 
     @property
     def input_dirs(self) -> tuple[PurePosixPath, ...]:
-        """Directories or single files."""
+        """Directories or single files of inputs."""
 
     @property
     def output_dir(self) -> PurePosixPath | None:
-        """Where outputs belong; None out-of-network."""
+        """The directory for outputs; None if out-of-network."""
 
 
 @dataclass(frozen=True)
 class CopyRequest:
-    """A client's ``POST`` of a copy job, checked and typed. Limits: see Resources."""
+    """The validated ``POST`` of a copy job. Units of limits: see Resources."""
 
     jid: JobId
     input_dirs: tuple[PurePosixPath, ...]
@@ -258,7 +258,7 @@ class CopyRequest:
 
 @dataclass(frozen=True)
 class UploadRequest:
-    """A client's ``POST`` of an upload job, checked and typed. Limits: see Resources."""
+    """The validated ``POST`` of an upload job. Units of limits: see Resources."""
 
     jid: JobId
     job_output_path: PurePosixPath
@@ -268,7 +268,7 @@ class UploadRequest:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A client's ``POST`` of a plugin job, checked and typed. Limits: see Resources."""
+    """The validated ``POST`` of a plugin job. Units of limits: see Resources."""
 
     jid: JobId
     image: str

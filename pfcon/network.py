@@ -1,4 +1,4 @@
-"""Why a request over the network got no answer, in words for users. Pure: it looks at what the libraries raise."""
+"""Explains to users why a network request got no response, by the client library's exception. Pure functions."""
 
 import socket
 import ssl
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class ConnectionFailed(NamedTuple):
-    """What is known of a request that got no answer.
+    """The failure of a request without a response.
 
-    reason: for users, without any address. may_have_arrived: whether the other side may have received the request.
-    lasting: whether trying again can't help.
+    reason: for users, without an address. may_have_arrived: whether the server may have received the request.
+    lasting: whether repeating the request is useless.
     """
 
     reason: str
@@ -28,7 +28,7 @@ def explain(fault: BaseException) -> ConnectionFailed:
             return ConnectionFailed(
                 f"its certificate is not valid ({cause.verify_message})", may_have_arrived=False, lasting=True
             )
-    names = {type(cause).__name__.removesuffix("Error") for cause in causes}  # the libraries' own
+    names = {type(cause).__name__.removesuffix("Error") for cause in causes}  # of the libraries
     if "ConnectTimeout" in names:
         return ConnectionFailed("no connection in time", may_have_arrived=False)
     if "ReadTimeout" in names or any(isinstance(cause, TimeoutError) for cause in causes):
@@ -39,7 +39,7 @@ def explain(fault: BaseException) -> ConnectionFailed:
 
 
 def _causes(fault: BaseException) -> list[BaseException]:
-    """A fault and all that it was made from, the outermost first."""
+    """Return an exception and at most 19 of its causes, the outermost first."""
     found: list[BaseException] = []
     waiting: list[object] = [fault]
     while waiting and len(found) < 20:

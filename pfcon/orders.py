@@ -1,6 +1,6 @@
-"""What pfcon leaves in a job's directory for a copy or an upload job to do, as JSON.
+"""Orders: JSON files in a job's directory that describe what a copy or an upload job has to do.
 
-The service writes an order before it schedules the operation, which reads it. Orders hold no secrets.
+The service writes an order before it schedules the operation, which reads it. Orders contain no secrets.
 """
 
 import json
@@ -14,14 +14,14 @@ from pfcon.models import JobKind
 from pfcon.paths import JobDir
 from pfcon.progress import clear_progress
 
-MAX_BYTES = 256 * 1024 * 1024  # PFCON_MAX_FORM_BYTES has bounded the request already
+MAX_BYTES = 256 * 1024 * 1024  # the request is limited by PFCON_MAX_FORM_BYTES already
 
 
 @dataclass(frozen=True)
 class CopyOrder:
     """The order of a copy job. Is an InputRequest.
 
-    storage: its name. create: whether a container of objects that is missing is made. min_free_bytes: what must stay
+    storage: its name. create: whether to create a missing container of objects. min_free_bytes: bytes that must stay
     free in storeBase.
     """
 
@@ -35,7 +35,7 @@ class CopyOrder:
 
 @dataclass(frozen=True)
 class UploadOrder:
-    """The order of an upload job. storage, create: see CopyOrder. job_output_path: where the outputs go."""
+    """The order of an upload job. storage, create: see CopyOrder. job_output_path: target in the storage."""
 
     kind: ClassVar[JobKind] = JobKind.UPLOAD
     storage: str
@@ -44,7 +44,7 @@ class UploadOrder:
 
 
 def write_order(job: JobDir, order: CopyOrder | UploadOrder) -> None:
-    """Replace the order and delete the progress of an earlier operation of that kind.
+    """Write or replace the order; delete the progress of an earlier operation of that kind.
 
     The directory must exist. Raises OSError.
     """
@@ -53,7 +53,7 @@ def write_order(job: JobDir, order: CopyOrder | UploadOrder) -> None:
 
 
 def read_copy_order(job: JobDir) -> CopyOrder:
-    """The order of a copy job. Raises Refused when it is missing or can't be read."""
+    """Return the order of a copy job. Raises Refused when it is missing or invalid."""
     try:
         raw = _read(job, CopyOrder.kind)
         return CopyOrder(
@@ -68,7 +68,7 @@ def read_copy_order(job: JobDir) -> CopyOrder:
 
 
 def read_upload_order(job: JobDir) -> UploadOrder:
-    """The order of an upload job. Raises Refused when it is missing or can't be read."""
+    """Return the order of an upload job. Raises Refused when it is missing or invalid."""
     try:
         raw = _read(job, UploadOrder.kind)
         return UploadOrder(str(raw["storage"]), bool(raw["create"]), str(raw["job_output_path"]))

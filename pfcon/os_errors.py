@@ -1,13 +1,13 @@
-"""What an operating system's error means to a client: one table for all code that touches storeBase."""
+"""Translates OSErrors of storeBase to errors for clients."""
 
 import errno
 
 from pfcon.errors import Absent, Conflict, PfconError, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
-from pfcon.paths import AWAY, StoreBase
+from pfcon.paths import UNAVAILABLE, StoreBase
 from pfcon.units import human_bytes
 
-# A name or path that a request brought and that no file system takes: errno(3).
+# errno(3) of a name or path in a request that the file system does not accept.
 _UNUSABLE = frozenset(
     {
         *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
@@ -17,12 +17,12 @@ _UNUSABLE = frozenset(
 
 
 def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
-    """The error that a client gets to see: refused, no room, changed meanwhile, or unreachable.
+    """Return the error for the client: Refused, StorageFull, Conflict (changed meanwhile) or Unreachable.
 
-    The text holds no path of this host.
+    Its text contains no path of this host.
     """
-    if not storebase.is_there():
-        return Unreachable(AWAY)
+    if not storebase.is_available():
+        return Unreachable(UNAVAILABLE)
     reason = error.strerror or type(error).__name__
     if error.errno in _UNUSABLE:
         return Refused(f"storeBase can't hold a name or path of this request: {reason}")
@@ -34,8 +34,8 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
     return Unreachable(f"storeBase can't be used now: {reason}")
 
 
-def seen_with_storebase(error: PfconError, storebase: StoreBase) -> PfconError:
-    """The error itself; but what seems to be absent, or to have changed, while storeBase is away is unreachable."""
-    if isinstance(error, Absent | Conflict) and not storebase.is_there():
-        return Unreachable(AWAY)
+def or_unreachable(error: PfconError, storebase: StoreBase) -> PfconError:
+    """Return the error; but Unreachable for Absent or Conflict while storeBase is unavailable, its probable cause."""
+    if isinstance(error, Absent | Conflict) and not storebase.is_available():
+        return Unreachable(UNAVAILABLE)
     return error

@@ -1,4 +1,4 @@
-"""Every path that pfcon makes below storeBase: one job's directories, and the service's own.
+"""All paths that pfcon creates below storeBase: the directories of jobs, and those of the service.
 
 storeBase/
     key-<jid>/incoming, key-<jid>/outgoing     a job's data
@@ -20,16 +20,16 @@ from pfcon.files.flags import DIRECTORY
 from pfcon.models import JobId, User
 
 PRIVATE_NAME = ".pfcon"
-MARKS_NAME = ".pfcon-storebase"  # nodes pass through it, as they can't through the other where root has no rights
+MARKS_NAME = ".pfcon-storebase"  # compute nodes may enter it; they can't enter the other one where root has no rights
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
-AWAY = "storeBase is not there now; its file system may be unmounted"
+UNAVAILABLE = "storeBase is not there now; its file system may be unmounted"
 
 
 def is_own(path: str) -> bool:
-    """Whether a path below storeBase is, or lies in, what pfcon itself keeps there; no storage path may.
+    """Whether a path relative to storeBase belongs to pfcon itself. Paths of the storage must not.
 
-    Letters of either case are the same, as they are to some file systems.
+    Case-insensitive, as some file systems are.
     """
     top = path.partition("/")[0].casefold()
     return top in (PRIVATE_NAME, MARKS_NAME) or top.startswith(KEY_PREFIX)
@@ -37,26 +37,26 @@ def is_own(path: str) -> bool:
 
 @dataclass(frozen=True)
 class StoreBase:
-    """The directory that every compute node sees, as this service sees it.
+    """The directory that is shared with all compute nodes. root: its path on this host.
 
-    passable: whether all users of a host may pass through the jobs' directories to what is theirs. Engines that mount
-    as root, or run as this service's user, need no such thing.
+    passable: whether all users of a host may traverse the jobs' directories (mode bit x), to reach their own files.
+    Engines that mount as root, or run jobs as this service's user, do not need that.
     """
 
     root: Path
     passable: bool = False
 
     def job(self, jid: JobId) -> "JobDir":
-        """The directory of one job; nothing is created."""
+        """Return the directory of a job; it is not created."""
         return JobDir(self, jid)
 
     @property
     def private(self) -> Path:
-        """The service's own directory, readable by its user alone."""
+        """The directory of the service, readable only by its user."""
         return self.root / PRIVATE_NAME
 
     def private_dir(self, name: str) -> Path:
-        """A directory of the service's own, created where it is missing. Raises OSError."""
+        """Return a directory in ``private``; it is created if missing. Raises OSError."""
         path = self.private / name
         if not path.is_dir():
             self.private.mkdir(mode=0o700, exist_ok=True)
@@ -65,65 +65,65 @@ class StoreBase:
 
     @property
     def spool(self) -> Path:
-        """Where uploads wait, on storeBase's own file system."""
+        """The directory for uploads in progress, on storeBase's file system. Raises OSError."""
         return self.private_dir("spool")
 
     @property
     def trash(self) -> Path:
-        """Where removed trees wait for their removal in the background."""
+        """The directory for trees that are to be removed in the background. Raises OSError."""
         return self.private_dir("trash")
 
     @staticmethod
     def secret_source(name: str) -> PurePosixPath:
-        """The directory of a Secret's files, relative to storeBase, for a Mount."""
+        """Return the directory of a Secret's files, relative to storeBase, for a Mount."""
         return PurePosixPath(PRIVATE_NAME, SECRETS_NAME, name)
 
     def secret_dir(self, name: str) -> Path:
-        """That directory, created where it is missing. Raises OSError."""
+        """Return that directory as an absolute path; it is created if missing. Raises OSError."""
         path = self.private_dir(SECRETS_NAME) / name
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
-    def is_there(self) -> bool:
-        """Whether the directory is there now: a file system may be unmounted, or its server away."""
+    def is_available(self) -> bool:
+        """Whether the directory exists now: its file system may be unmounted or its server unreachable."""
         return os.path.isdir(self.root)
 
-    def holds(self, path: Path) -> bool:
-        """Whether a directory of storeBase is there, itself, and no link to one.
+    def has_directory(self, path: Path) -> bool:
+        """Whether a path of storeBase is a directory, and not a symbolic link.
 
-        Raises Unreachable while storeBase is away.
+        Raises Unreachable while storeBase is unavailable.
         """
         if _is_directory(path):
             return True
-        if not self.is_there():
-            raise Unreachable(AWAY)
+        if not self.is_available():
+            raise Unreachable(UNAVAILABLE)
         return False
 
     def free_bytes(self) -> int:
-        """Bytes that this user may still write. Raises OSError."""
+        """Return the bytes that this user may still write. Raises OSError."""
         return free_bytes(self.root)
 
 
 @dataclass(frozen=True)
 class JobDir:
-    """``key-<jid>`` and what lies in it."""
+    """The directory ``key-<jid>`` of a job, and the paths in it."""
 
     storebase: StoreBase
     jid: JobId
 
     @property
     def name(self) -> str:
-        """Name below storeBase."""
+        """The name of the directory, relative to storeBase."""
         return KEY_PREFIX + self.jid
 
     @property
     def path(self) -> Path:
-        """The directory as this service sees it."""
+        """The path of the directory on this host."""
         return self.storebase.root / self.name
 
     @property
     def incoming(self) -> Path:
-        """The staged inputs; there only once they are complete."""
+        """The staged inputs; exists only when they are complete."""
         return self.path / "incoming"
 
     @property
@@ -133,37 +133,37 @@ class JobDir:
 
     @property
     def incoming_source(self) -> PurePosixPath:
-        """``incoming`` relative to storeBase, for a Mount."""
+        """``incoming``, relative to storeBase, for a Mount."""
         return PurePosixPath(self.name, "incoming")
 
     @property
     def outgoing_source(self) -> PurePosixPath:
-        """``outgoing`` relative to storeBase, for a Mount."""
+        """``outgoing``, relative to storeBase, for a Mount."""
         return PurePosixPath(self.name, "outgoing")
 
     def exists(self) -> bool:
-        """Whether the job has a directory. What a job may have put in its place, as a link to one, is none.
+        """Whether the job has a directory; a symbolic link, which a job may have created there, does not count.
 
-        As the questions below: raises Unreachable while storeBase is away.
+        Like the three methods below, raises Unreachable while storeBase is unavailable.
         """
-        return self.storebase.holds(self.path)
+        return self.storebase.has_directory(self.path)
 
     def is_taken(self) -> bool:
-        """Whether there is anything under that name."""
+        """Whether a file of any type has the directory's name."""
         return os.path.lexists(self.path) or self.exists()
 
     def is_staged(self) -> bool:
-        """Whether the inputs are there, complete."""
-        return self.storebase.holds(self.incoming)
+        """Whether the staged inputs exist, and so are complete."""
+        return self.storebase.has_directory(self.incoming)
 
     def has_outputs(self) -> bool:
-        """Whether there is a directory of outputs."""
-        return self.storebase.holds(self.outgoing)
+        """Whether the directory of outputs exists."""
+        return self.storebase.has_directory(self.outgoing)
 
     def make(self) -> None:
-        """Create the directory. Raises OSError, also when something else has its name.
+        """Create the directory. Idempotent. Raises OSError, also when another type of file has its name.
 
-        Nobody but this service's user gets in, unless storeBase is ``passable``: then others may pass, not list.
+        Only this service's user may access it. If storeBase is ``passable``, others may traverse it, but not list it.
         """
         mode = 0o711 if self.storebase.passable else 0o700
         with contextlib.suppress(FileExistsError):
@@ -172,10 +172,10 @@ class JobDir:
         if not self.exists():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.path))
 
-    def let_pass(self, user: User | None) -> None:
-        """Let a job's user pass through the directory, where no engine mounts what lies in it: by group, not list.
+    def allow_traversal(self, user: User | None) -> None:
+        """Let a job's group traverse the directory, but not list it, for engines that do not mount what is in it.
 
-        Only root may do that, and only it runs jobs as other users there. Raises OSError.
+        Does nothing unless this service runs as root: otherwise all jobs run as its own user. Raises OSError.
         """
         if user is None or user.uid in (None, os.geteuid()) or os.geteuid() != 0:
             return
@@ -187,55 +187,56 @@ class JobDir:
             os.close(directory)
 
     def new_partial(self) -> Path:
-        """Create an empty directory to stage in, which ``complete`` renames to ``incoming``. Raises OSError."""
+        """Create and return an empty directory for staging; ``complete`` renames it to ``incoming``. Raises OSError."""
         self.make()
         partial = self.path / f"incoming.{uuid.uuid4().hex}.partial"
         partial.mkdir(mode=0o755)
         return partial
 
     def new_scratch(self) -> Path:
-        """Create an empty directory for files that are not complete. Raises OSError.
+        """Create and return an empty directory for incomplete files. Raises OSError.
 
-        Whoever made it removes it; after a kill it counts as an earlier try, and goes with these.
+        The caller must remove it. After a crash it counts as an earlier attempt, and is removed with these.
         """
         scratch = self.path / f"incoming.{uuid.uuid4().hex}.old"
         scratch.mkdir(mode=0o700)
         return scratch
 
-    def earlier_tries(self) -> list[Path]:
-        """Where tries that did not complete have staged to. From now on they can't complete. Raises OSError.
+    def earlier_attempts(self) -> list[Path]:
+        """Return the staging directories of attempts that did not complete. Raises OSError.
 
-        A try that is still at work fails then, instead of completing a tree that files were taken from.
+        They are renamed, so that an attempt that still runs fails: it must not complete a tree from which files were
+        taken.
         """
-        tries = []
+        attempts = []
         for name in sorted(os.listdir(self.path) if self.exists() else ()):
             if not _is_directory(self.path / name):
                 continue
             if name.startswith("incoming.") and name.endswith("partial"):
                 ended = f"incoming.{uuid.uuid4().hex}.old"
                 os.rename(self.path / name, self.path / ended)
-                tries.append(self.path / ended)
+                attempts.append(self.path / ended)
             elif name.startswith("incoming.") and name.endswith(".old"):
-                tries.append(self.path / name)
-        return tries
+                attempts.append(self.path / name)
+        return attempts
 
     def unstage(self) -> None:
-        """Make staged inputs an earlier try: a later one verifies and reuses their files. Raises OSError.
+        """Make staged inputs an earlier attempt: a later one verifies and reuses their files. Raises OSError.
 
-        No job may be using them. Without any, nothing is done.
+        No job may be using them. Does nothing when they are missing.
         """
         with contextlib.suppress(FileNotFoundError):
             self.incoming.rename(self.path / f"incoming.{uuid.uuid4().hex}.old")
 
     def complete(self, partial: Path) -> None:
-        """Make a staged tree appear, whole, as ``incoming``. Raises OSError when there is one already."""
+        """Rename a staged tree to ``incoming``, atomically. Raises OSError, also when that exists already."""
         partial.rename(self.incoming)
 
     def make_outgoing(self, user: User | None) -> None:
         """Create ``outgoing``, writable by the job's user.
 
-        The job directory must exist. Where this service may not give it to that user, or does not know the user
-        (the image names one), it is writable by all; but ``key-<jid>`` above it lets nobody in. Raises OSError.
+        The job directory must exist. When this service may not change the owner, or the user is unknown (the image
+        defines it), ``outgoing`` is writable by all; but others can't reach it through ``key-<jid>``. Raises OSError.
         """
         with contextlib.suppress(FileExistsError):
             self.outgoing.mkdir(mode=0o755)
@@ -249,10 +250,10 @@ class JobDir:
         finally:
             os.close(directory)
 
-    def discard_outgoing(self) -> Path | None:
-        """Move ``outgoing``, with all that it holds, to the trash; returns where it waits for removal there.
+    def move_outgoing_to_trash(self) -> Path | None:
+        """Move ``outgoing`` to the trash atomically; return its path there, or None when it was missing.
 
-        None where there was none. Raises OSError.
+        Raises OSError.
         """
         trashed = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
         try:
@@ -261,25 +262,25 @@ class JobDir:
             return None
         return trashed
 
-    def discard(self) -> Path | None:
-        """Move the whole directory to the trash atomically; returns where it waits for removal there.
+    def move_to_trash(self) -> Path | None:
+        """Move the whole directory to the trash atomically; return its path there, or None when it was missing.
 
-        A job may have put something else in its place: then that, never what a link leads to. None where there was
-        nothing. Raises OSError.
+        When a job has replaced the directory by another type of file, that file is moved: a symbolic link is not
+        followed. Raises OSError.
         """
-        waiting = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
+        trashed = self.storebase.trash / f"{self.name[:100]}.{uuid.uuid4().hex}"
         try:
             try:
-                self.path.rename(waiting)
+                self.path.rename(trashed)
             except PermissionError:
                 self._unlock()
-                self.path.rename(waiting)
+                self.path.rename(trashed)
         except FileNotFoundError:
             return None
-        return waiting
+        return trashed
 
     def _unlock(self) -> None:
-        """Make the directory one that may be renamed, where a job made it immutable."""
+        """Clear the flags with which a job has made the directory immutable."""
         with contextlib.suppress(OSError):
             directory = os.open(self.path, DIRECTORY)
             try:
@@ -289,7 +290,7 @@ class JobDir:
 
 
 def _is_directory(path: Path) -> bool:
-    """Whether there is a directory, itself."""
+    """Whether the path is a directory, and not a symbolic link to one. Raises OSError."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,14 +1,14 @@
-"""Looking again and again until something has happened or the time is over."""
+"""Polling with a timeout."""
 
 import time
 from collections.abc import Iterator
 
 
 def polls(timeout: float, pause: float, longest: float = 0.0) -> Iterator[int]:
-    """The numbers of looks: the first immediately, the others after a pause each, until ``timeout`` is over.
+    """Yield the number of each check, from 0: the first immediately, each other after a pause, until ``timeout``.
 
-    There is a last look after the last pause, so that the condition is never older than the deadline. All times are in
-    seconds. Pauses grow by half each up to ``longest``; 0: they stay the same. The usual use::
+    The last check is after the deadline, so that the last result is not older than that. All times are in seconds. Each
+    pause is longer than the one before by half, up to ``longest``; 0: pauses are constant. Usage::
 
         for _ in polls(TIMEOUT, PAUSE):
             if has_happened():

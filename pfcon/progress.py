@@ -1,7 +1,7 @@
-"""What an operation (a copy, upload or delete job) reports, in a file of the job's directory.
+"""The progress of an operation (a copy, upload or delete job), in a file of the job's directory.
 
-The plugin's own job never sees that file: it mounts directories below. Only the last state counts, so the file is
-replaced with each report.
+Plugin jobs can't access that file, because they mount only subdirectories. Only the last state is needed, so each
+report replaces the file.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ MAX_NOTES = 1000
 
 @dataclass(frozen=True)
 class Progress:
-    """``message`` is for the user; with ``failed`` it is the reason. ``notes`` say what was left out, and why."""
+    """message: for the user; if ``failed``, the reason. notes: what was left out, and why."""
 
     message: str
     failed: bool = False
@@ -27,24 +27,24 @@ class Progress:
 
 
 def is_progress_file(name: str, kind: JobKind) -> bool:
-    """Whether a file of a job's directory is an operation's own report."""
+    """Whether a file of a job's directory is the progress of an operation of that kind."""
     return name == f"{kind.value}.progress"
 
 
 def write_progress(job: JobDir, kind: JobKind, progress: Progress) -> None:
-    """Replace the last report. Raises OSError."""
+    """Write the progress, atomically; at most MAX_NOTES notes. Raises OSError."""
     shown = asdict(progress) | {"notes": progress.notes[:MAX_NOTES]}
     write_small(job.path, f"{kind.value}.progress", json.dumps(shown))
 
 
 def clear_progress(job: JobDir, kind: JobKind) -> None:
-    """Delete the last report. A missing one is no error, nor is a directory of that name. Raises OSError."""
+    """Delete the progress. Idempotent; a directory of that name is left alone. Raises OSError."""
     with contextlib.suppress(IsADirectoryError):
         (job.path / f"{kind.value}.progress").unlink(missing_ok=True)
 
 
 def read_progress(job: JobDir, kind: JobKind) -> Progress | None:
-    """The last report; None when there is none that can be read."""
+    """Return the last progress; None when it is missing or unreadable."""
     try:
         raw = json.loads(read_small(job.path, f"{kind.value}.progress", MAX_BYTES))
         return Progress(str(raw["message"]), bool(raw["failed"]), int(raw["nfiles"]), tuple(map(str, raw["notes"])))

@@ -1,12 +1,12 @@
-"""Space of storeBase's file system that is reserved before it is used, among all threads and processes of a service.
+"""Reserves space of storeBase's file system before it is used, for all threads and processes of a service.
 
-Each reservation is a file in ``.pfcon/reserved`` that says how many bytes its holder has yet to write, locked
-(flock(2)) as long as it lives: one that nobody locks is a dead process's, and is removed. Looking at all of them, at
-what is free, and making another are one step under a lock. So it needs nothing of the file system but locks:
-fallocate(2) does not exist on every NFS, and can't reserve space for the files of a zip at all.
+Each reservation is a file in ``.pfcon/reserved`` with the number of bytes that its holder has not written yet. The
+holder locks it (flock(2)) while it is alive; an unlocked file belongs to a dead process and is removed. To sum up all
+files, read the free space and create another file is atomic, under a lock. Only locks are required of the file system:
+fallocate(2) is not available on every NFS, and can't reserve space for the files of a zip.
 
-What a file system has promised, but not taken from what it calls free yet, is not seen: NFS before a client's writes
-reach the server. Holders report what they have written, so that nothing counts twice for long.
+Space that is used, but not yet subtracted from the file system's free space, is not noticed: on NFS, before a client's
+writes reach the server. Holders report what they have written, so that these bytes do not count twice for long.
 """
 
 import contextlib
@@ -22,16 +22,16 @@ from pfcon.files.locks import locked, try_lock, wait_for_lock
 from pfcon.paths import StoreBase
 from pfcon.units import human_bytes
 
-STEP = 64 << 20  # bytes of one reservation for what grows
-_UPDATE = 8 << 20  # bytes written until the file is updated for others
-_NUMBER = 8  # bytes of a reservation's file
+STEP = 64 << 20  # bytes: how much is reserved at a time for a growing file
+_UPDATE = 8 << 20  # bytes written between two updates of the file
+_NUMBER = 8  # bytes: size of a reservation's file
 _PREFIX = "reserved-"
 
 
 class Reservation(Closing):
-    """A context; its end releases what is left. Thread-safe.
+    """A context manager; at its end, the rest of the reservation is released. Thread-safe.
 
-    free_bytes: what must stay free (PFCON_MIN_FREE_BYTES); 0 reserves nothing and refuses nothing.
+    free_bytes: how much must stay free (PFCON_MIN_FREE_BYTES); 0 disables reservation and checks.
     """
 
     def __init__(self, storebase: StoreBase, free_bytes: int) -> None:
@@ -42,24 +42,24 @@ class Reservation(Closing):
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Release what is left. Idempotent."""
+        """Release the rest of the reservation. Idempotent."""
         with self._lock:
             if self._fd >= 0:
-                with contextlib.suppress(OSError):  # others remove it: nobody locks it any more
+                with contextlib.suppress(OSError):  # others remove it, since it is not locked any more
                     os.unlink(self._path)
                 os.close(self._fd)
                 self._fd = -1
 
     def reserve(self, size: int, what: str) -> None:
-        """Have so many bytes more. ``what`` needs them, in the plural. Raises StorageFull, OSError."""
+        """Reserve ``size`` more bytes. what: subject of the error message, a plural. Raises StorageFull, OSError."""
         if self._must_stay and size > 0:
             with self._lock:
                 self._reserve(size, size, what)
 
-    def have(self, size: int, what: str, *, at_most: int = STEP) -> None:
-        """Have so many bytes for what is written next: of what is reserved, or more, in steps. See ``reserve``.
+    def ensure(self, size: int, what: str, *, at_most: int = STEP) -> None:
+        """Ensure that ``size`` bytes are reserved for the next writes; otherwise reserve STEP bytes more, if possible.
 
-        at_most: bytes that all that is yet to come can need.
+        at_most: upper limit of the bytes still needed. what, errors: see ``reserve``.
         """
         if self._must_stay:
             with self._lock:
@@ -67,13 +67,13 @@ class Reservation(Closing):
                     self._reserve(size - self._left, max(size, min(STEP, at_most)) - self._left, what)
 
     def check(self, size: int, what: str) -> None:
-        """Raises StorageFull when so many bytes are not free now, OSError. Nothing is reserved."""
+        """Check that ``size`` bytes could be reserved now. Raises StorageFull, OSError."""
         if self._must_stay:
             with _exclusive(self._storebase) as directory:
                 self._room(directory, size, what)
 
-    def used(self, size: int) -> None:
-        """So many of the reserved bytes have been written."""
+    def record_written(self, size: int) -> None:
+        """Record that ``size`` of the reserved bytes were written. Raises OSError."""
         if self._must_stay:
             with self._lock:
                 self._left = max(0, self._left - size)
@@ -115,7 +115,7 @@ def _exclusive(storebase: StoreBase) -> Iterator[str]:
 
 
 def _outstanding(directory: str, mine: str) -> int:
-    """What others have reserved and not written yet."""
+    """Return the bytes that other holders have reserved and not written yet. Removes files of dead processes."""
     total = 0
     with os.scandir(directory) as entries:
         for entry in entries:
@@ -127,7 +127,7 @@ def _outstanding(directory: str, mine: str) -> int:
 def _look(path: str) -> int:
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:  # its holder has just ended
+    except FileNotFoundError:  # its holder has just released it
         return 0
     try:
         if not try_lock(fd):

@@ -1,4 +1,4 @@
-"""The HTTP server: gunicorn's threaded workers around the application."""
+"""The HTTP server: gunicorn with threaded workers that run the application."""
 
 import ctypes
 import faulthandler
@@ -28,16 +28,16 @@ from pfcon.units import MIB
 
 log = logging.getLogger(__name__)
 
-TICK = LEASE / 3  # seconds between two renewals of a process's lease
-SWITCH_INTERVAL = 0.001  # seconds; a thread that unpacks must not keep a health request waiting
+TICK = LEASE / 3  # seconds between two renewals of a lease
+SWITCH_INTERVAL = 0.001  # seconds; a thread that unpacks a zip must not delay a health request
 BACKLOG = 2048
-CONNECTIONS = 2048  # of one process; where there is no place, unfinished requests are closed, the oldest first
-STALLED = 120  # seconds without a sign of life after which a worker is ended; a busy machine may stop one for a while
+CONNECTIONS = 2048  # of one process; at the limit, the oldest unfinished requests are closed
+STALLED = 120  # seconds without a heartbeat after which a worker is killed; long, because a busy machine may delay it
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 class Server(BaseApplication):
-    """gunicorn, configured by our settings alone."""
+    """gunicorn, configured only by pfcon's settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -52,7 +52,7 @@ class Server(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """What gunicorn asks for first."""
+        """Set gunicorn's options; called by its constructor."""
         server = self._settings.server
         host = f"[{server.host}]" if ":" in server.host else server.host
         options: dict[str, Any] = {
@@ -61,7 +61,7 @@ class Server(BaseApplication):
             "threads": server.threads,
             "worker_class": FrontWorker,
             "worker_connections": _connections(server.threads),
-            "http_parser": "python",  # the one that the front was made for
+            "http_parser": "python",  # the only parser that pfcon.front supports
             "timeout": STALLED,
             "graceful_timeout": server.graceful_timeout,
             "backlog": BACKLOG,
@@ -78,32 +78,32 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The application, made before the workers are forked."""
+        """Return the application, which was created before the workers are forked."""
         return self._app
 
 
 def _connections(threads: int) -> int:
-    """How many connections a process may have: half of the files that it may have open are left to requests."""
+    """Return the maximal number of connections of a process: half of its file descriptors are left to requests."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     most = CONNECTIONS if files == resource.RLIM_INFINITY else min(CONNECTIONS, files // 2)
     return max(most, threads + 64)
 
 
 def _share_memory(_server: Any) -> None:
-    """Leave what the workers inherit out of garbage collection, which would touch, and so copy, all of it.
+    """Exclude inherited objects from garbage collection in the workers, which would write to, and so copy, their pages.
 
-    See gc.freeze in Python's manual: some 20 MiB for each worker.
+    Saves about 20 MiB for each worker; see gc.freeze in Python's manual.
     """
     gc.collect()
     gc.freeze()
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc serve buffers of up to 4 MiB from memory that it keeps, up to 16 MiB of it for each of its arenas.
+    """Let glibc reuse memory for buffers of up to 4 MiB; each of its arenas keeps up to 16 MiB of free memory.
 
-    By default each buffer of 1 MiB is mapped, zeroed and unmapped again (mallopt(3)): half of the time that an
-    upload takes. What is larger, such as the tables of an upload of a million members, goes back to the system. Other
-    C libraries have no mallopt, or ignore it.
+    By default each buffer of 1 MiB is mapped, zeroed and unmapped (mallopt(3)), which takes half of the time of an
+    upload. Larger blocks, such as the tables of an upload with a million members, are returned to the system. Other C
+    libraries have no mallopt, or ignore it.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -114,10 +114,10 @@ def _keep_freed_memory() -> None:
 
 
 def _start_worker(worker: Any) -> None:
-    faulthandler.register(signal.SIGUSR2)  # prints where each thread is: what a request that hangs waits for
+    faulthandler.register(signal.SIGUSR2)  # prints the stack of each thread, to find what a request waits for
     _keep_freed_memory()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    os.umask(0o022)  # jobs run as other users and have to read what is staged
+    os.umask(0o022)  # jobs of other users must be able to read staged inputs
     jobs = jobs_of(worker.wsgi)
     try:
         jobs.start()
@@ -144,17 +144,17 @@ def _stop_worker(_server: Any, worker: Any) -> None:
 
 
 def _leave() -> None:
-    """End a worker that ends well without taking its interpreter down, as a forked process may (os._exit in Python's
-    manual): that touches, and so copies, all memory that it shares with the first process, a second of work.
+    """Exit a successful worker without the cleanup of the interpreter, as a forked process may (os._exit in Python's
+    manual). The cleanup would write to, and so copy, all memory shared with the parent process, which takes a second.
     """
-    ending = sys.exc_info()[1]  # gunicorn calls this while it leaves with the exit status
+    ending = sys.exc_info()[1]  # gunicorn calls this while it handles SystemExit
     if isinstance(ending, SystemExit) and not ending.code:
         logging.shutdown()
         os._exit(0)
 
 
 def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
-    """Raises Damaged for a file that no later try will read. A database that is away is waited for."""
+    """Check SQLite's records. Raises Damaged when they can't be read; other errors are only logged."""
     if settings.database_url is None or settings.database_url.startswith("sqlite"):
         try:
             database = connect(settings.database_url, storebase.private_dir("records"))
@@ -169,9 +169,9 @@ def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT: running requests may end first, jobs go on.
+    """Serve until SIGTERM or SIGINT. Running requests may end first; jobs continue.
 
-    Raises ConfigurationError, and Unreachable for records that are damaged.
+    Raises ConfigurationError, and Damaged for records that can't be read.
     """
     storebase = StoreBase(settings.storage.storebase_mount)
     try:

@@ -1,4 +1,4 @@
-"""Which spellings of a path are the same directory, on the file system that holds storeBase."""
+"""Normalises paths that name the same directory on the file system of storeBase."""
 
 import contextlib
 import os
@@ -13,27 +13,27 @@ _SPELLINGS = (_NAME.lower(), _NAME.upper(), unicodedata.normalize("NFD", _NAME))
 
 
 def path_key(storebase: StoreBase, path: str) -> str:
-    """A text that is the same for all spellings of a path below storeBase.
+    """Return a text that is equal for all spellings of a path below storeBase.
 
-    Most file systems tell ``X`` from ``x``. Some do not (CIFS, and ext4 where it is told to), or take an accented
-    letter for the same in both of its forms. That is tried out once in a process, below ``.pfcon``; where it can't be
-    tried, spellings count as the same. A file system of another kind that is mounted further down is not noticed.
+    Most file systems distinguish ``X`` and ``x``. Some do not (CIFS, and ext4 with that option), or treat both Unicode
+    forms of an accented letter as equal. Each process tests that once, below ``.pfcon``; if it can't, spellings count
+    as equal. File systems that are mounted in subdirectories are not tested.
     """
     try:
-        distinct = _tells_apart(storebase)
+        distinct = _distinguishes(storebase)
     except OSError:
         distinct = False
     return path if distinct else folded(path)
 
 
 def folded(path: str) -> str:
-    """The same text for all that any file system takes for one name; some that differ share it too."""
+    """Return a text that is equal for all names that any file system treats as one; some other names share it, too."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).upper().casefold())
 
 
 @cache
-def _tells_apart(storebase: StoreBase) -> bool:
-    """Whether different spellings are different names. Raises OSError."""
+def _distinguishes(storebase: StoreBase) -> bool:
+    """Whether different spellings are different names on storeBase's file system. Raises OSError."""
     directory, prefix = storebase.private_dir("probe"), uuid.uuid4().hex
     fd = os.open(directory / f"{prefix}{_NAME}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The only arithmetic on units: ours are millicores, MiB and log lines."""
+"""All conversions of units. pfcon uses millicores and MiB."""
 
 MIB = 1024 * 1024
 NANO_PER_MILLI = 1_000_000
@@ -6,22 +6,22 @@ NANO_PER_SECOND = 1_000_000_000
 
 
 def mib_to_bytes(mib: int) -> int:
-    """MiB as bytes. Engines get bytes, never a suffix: they disagree on what ``m`` means."""
+    """Convert MiB to bytes. Engines get bytes, never a suffix: ``m`` has different meanings for them."""
     return mib * MIB
 
 
 def millicores_to_nanocpus(millicores: int) -> int:
-    """Millicores as Docker's NanoCpus (10^-9 cores)."""
+    """Convert millicores to Docker's NanoCpus (10^-9 cores)."""
     return millicores * NANO_PER_MILLI
 
 
 def millicores_to_cores(millicores: int) -> int:
-    """Millicores as whole cores, rounded up: for engines that can't share a core."""
+    """Convert millicores to whole cores, rounded up, at least 1: for engines that can't share a core."""
     return max(1, -(-millicores // 1000))
 
 
 def human_bytes(count: int) -> str:
-    """A size for a message, in binary units: ``1.5 GiB``."""
+    """Format a number of bytes for a message, in binary units: ``1.5 GiB``."""
     size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024 or (unit == "GiB" and size < 10240):
@@ -31,5 +31,5 @@ def human_bytes(count: int) -> str:
 
 
 def human_cores(nanocpus: int) -> str:
-    """An amount of CPU for a message: ``1.5 cores``."""
+    """Format an amount of CPU (10^-9 cores) for a message: ``1.5 cores``."""
     return f"{nanocpus / (1000 * NANO_PER_MILLI):g} cores"

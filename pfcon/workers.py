@@ -1,4 +1,4 @@
-"""A pool of threads that share one piece of work: the first error cancels the others, and is raised."""
+"""A pool of threads that share one piece of work. The first error cancels the other threads and is raised."""
 
 import os
 import threading
@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
-TICK = 0.25  # seconds
+TICK = 0.25  # seconds between two checks of the threads
 
 
 class Cancelled(Exception):
-    """Another thread has failed: its error is what counts."""
+    """This thread was cancelled because another one has failed; that error is raised to the caller."""
 
 
 class WorkerPool:
-    """Runs one function in several threads, which calls ``check`` often: so another's error cancels it soon.
+    """Runs one function in several threads. The function must call ``check`` often, so that it can be cancelled.
 
-    name: of the threads. most: how many there may be. on_stop: called when work is to end, perhaps several times.
+    name: prefix of the threads' names. most: maximal number of threads. on_stop: called, once or more, to end the work.
     """
 
     def __init__(self, name: str, most: int, on_stop: Callable[[], None] = lambda: None) -> None:
@@ -26,12 +26,12 @@ class WorkerPool:
         self._cpu = 0.0  # seconds of all threads
 
     def check(self) -> None:
-        """Raises Cancelled when another thread has failed."""
+        """Raise Cancelled when another thread has failed."""
         if self._stopped.is_set():
             raise Cancelled
 
-    def used(self, seconds: float) -> None:
-        """Count CPU seconds of a thread; more threads start where it is little."""
+    def add_cpu_time(self, seconds: float) -> None:
+        """Add CPU seconds of a thread. While the threads use little CPU, more of them are started."""
         with self._lock:
             self._cpu += seconds
 
@@ -43,10 +43,10 @@ class WorkerPool:
         every: float = 1,
         threads: int = 0,
     ) -> None:
-        """Call ``work`` in several threads until all of them have returned; ``report`` each ``every`` seconds.
+        """Call ``work`` in each of several threads, and wait for all. Call ``report`` each ``every`` seconds.
 
-        threads: a fixed number; 0: at the start one for each core, but no more than two, and more of them while they
-        mostly wait. Raises what ``work`` or ``report`` raises.
+        threads: a fixed number; 0: starts with one for each core, at most two, and adds more while they mostly wait.
+        Raises the first error of ``work`` or ``report``.
         """
         started, reported = time.monotonic(), time.monotonic()
         left: set[Future[None]] = set()
@@ -78,7 +78,7 @@ class WorkerPool:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException:  # whatever it is, all others stop, now: the thread that waits may be slow to wake
+        except BaseException:  # stop the others immediately: the waiting thread may react late
             self._stop()
             raise
 

@@ -1,1 +1,1 @@
-"""The HTTP interface: strings in, one service method, JSON out."""
+"""The HTTP interface. A resource parses the request, calls one method of the service and returns JSON."""

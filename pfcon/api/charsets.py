@@ -1,6 +1,7 @@
-"""The character sets that a multipart field may say that it is in (RFC 7578, 4.5), by Python's names for them.
+"""Decoding of a multipart field by the character set that it declares (RFC 7578, 4.5).
 
-A list, and not all that Python knows: some of its codecs, such as punycode or unicode_escape, are none, and take long.
+Only the character sets listed here are accepted. Python has further codecs that are not character sets and are slow,
+such as punycode and unicode_escape.
 """
 
 import codecs
@@ -9,7 +10,7 @@ _KNOWN = frozenset(
     codecs.lookup(name).name
     for name in (
         *("utf-8", "utf-8-sig", "us-ascii", "utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be"),
-        *(f"iso-8859-{part}" for part in range(1, 17) if part != 12),  # which there never was
+        *(f"iso-8859-{part}" for part in range(1, 17) if part != 12),  # ISO 8859-12 does not exist
         *(f"windows-{page}" for page in range(1250, 1259)),
         *("ibm437", "ibm850", "ibm852", "ibm866", "koi8-r", "koi8-u", "macintosh", "tis-620"),
         *("shift_jis", "cp932", "euc-jp", "iso-2022-jp", "gb2312", "gbk", "gb18030", "big5", "euc-kr"),
@@ -17,16 +18,17 @@ _KNOWN = frozenset(
 )
 
 
-def text_of(raw: bytes, charset: str | None) -> str:
-    """A field's value; UTF-8 where it names no character set.
+def decode_value(raw: bytes, charset: str | None) -> str:
+    """Return a field's value as text. charset: the declared one; None means UTF-8.
 
-    Raises ValueError, whose text says what the field must be, where it is unknown or the value is not in it.
+    Raises ValueError when the character set is unknown or the value is not valid in it. Its text completes "the field
+    ..." for clients.
     """
     if charset is None:
         return _decoded(raw, "utf-8", "UTF-8")
     try:
         codec = codecs.lookup(charset).name
-    except (LookupError, ValueError):  # ValueError: a NUL, say
+    except (LookupError, ValueError):  # ValueError: the name has a NUL, for example
         codec = ""
     if codec not in _KNOWN:
         raise ValueError(f"must be text in UTF-8 or another usual character set, not in {charset[:40]!r}")

@@ -1,4 +1,4 @@
-"""What resources work with, and who may use them."""
+"""The objects that resources use, and the check of the token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of the application that resources call."""
+    """The objects of the application that resources call."""
 
     settings: Settings
     storebase: StoreBase
@@ -30,13 +30,13 @@ class Context:
 
 
 def current() -> Context:
-    """That of the application that serves this request."""
+    """Return the context of the application that serves this request."""
     context: Context = current_app.extensions["pfcon"]
     return context
 
 
 def requires_token(method: Callable[P, R]) -> Callable[P, R]:
-    """A resource's method that answers 401 without a valid token, before it reads the body."""
+    """Decorator of a resource's method. Without a valid token it raises Unauthorized (401) before the body is read."""
 
     @wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""Every error as JSON ``{"message": ...}``, in one place."""
+"""Converts every error to a JSON response ``{"message": ...}``."""
 
 import logging
 from collections.abc import Callable
@@ -11,24 +11,24 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from pfcon.errors import PfconError
-from pfcon.os_errors import from_os_error, seen_with_storebase
+from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
 
 log = logging.getLogger(__name__)
 
 TEXT_FIELDS = {"data_file", "entrypoint", "env", "input_dirs", "output_dir", "job_output_path"}
-RETRY_AFTER = 5  # seconds, told with errors that may pass
+RETRY_AFTER = 5  # seconds; the header's value for errors that are retryable
 
 
 def error_response(error: Exception) -> Response:
-    """The answer to any exception. What is no PfconError or HTTP error is logged, and told as 500 without detail."""
+    """Return the response for any exception. Unexpected ones are logged; the client gets 500 without details."""
     if isinstance(error, HTTPException):
         return _http_response(error)
     if isinstance(error, OSError):
         log.warning("%s %s: %s", request.method, request.path, error)
         error = from_os_error(error, _storebase())
     if isinstance(error, PfconError):
-        error = seen_with_storebase(error, _storebase())
+        error = or_unreachable(error, _storebase())
         response = jsonify(message=_message(error))
         response.status_code = error.status
         if error.retryable:
@@ -43,8 +43,8 @@ def error_response(error: Exception) -> Response:
 
 
 def _http_response(error: HTTPException) -> Response:
-    """What the framework refuses or redirects. Clients follow a redirection; who reads its body finds JSON."""
-    if error.response is not None:  # an answer that was raised
+    """Return the response for an error or a redirection of the framework, with a JSON body in both cases."""
+    if error.response is not None:  # a response that was raised as an exception
         return error.response  # type: ignore[return-value]  # werkzeug types it as its own Response
     if isinstance(error, RequestRedirect):
         response = jsonify(message=f"this resource is at {error.new_url}")
@@ -62,7 +62,7 @@ def _storebase() -> StoreBase:
 
 
 def _message(error: PfconError) -> str | dict[str, str]:
-    """A text, or a mapping of fields; a single fault of some fields has always been told as a text."""
+    """Return a text, or a mapping from field to text. Clients expect a text for a single fault of some fields."""
     if isinstance(error.message, str):
         return error.message
     if len(error.message) == 1 and error.message.keys() <= TEXT_FIELDS:
@@ -71,11 +71,11 @@ def _message(error: PfconError) -> str | dict[str, str]:
 
 
 class JsonApi(Api):  # type: ignore[misc]  # Flask-RESTful has no types
-    """An Api that answers all errors of its application alike, also those that no resource owns.
+    """An Api that handles all errors of its application in the same way, also those outside any resource.
 
-    Flask-RESTful decides by matching the request's path once more whether an error is its own, and a redirection that
-    comes of that escapes to the server; Flask lets redirections of its router pass as they are, in HTML. And its
-    ``handle_error`` is the one that decides while TESTING is off.
+    Flask-RESTful matches the request's path a second time to decide whether to handle an error; a redirection raised by
+    that matching is not caught. Flask returns redirections of its router as HTML. Both methods are overridden because
+    ``handle_error`` is used when TESTING is off.
     """
 
     def error_router(self, original_handler: Callable[[Exception], Any], e: Exception) -> Any:  # noqa: ARG002 - the API's form

@@ -1,4 +1,4 @@
-"""Reading a ``POST``'s fields and, in multipart, its zip, which is spooled once in constant memory."""
+"""Reads the fields of a ``POST`` and, in multipart, the uploaded zip, which is written to a file in constant memory."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from pfcon.api.charsets import text_of
+from pfcon.api.charsets import decode_value
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
 from pfcon.files.faults import is_full
@@ -19,7 +19,7 @@ from pfcon.reservation import STEP, Reservation
 from pfcon.storage.base import Upload
 from pfcon.units import human_bytes
 
-READ_SIZE = 1024 * 1024  # bytes; reading in smaller pieces costs the server a multiple of the time
+READ_SIZE = 1024 * 1024  # bytes of one read; smaller reads take several times as long in total
 MAX_FIELDS = 10_000
 UPLOAD_FIELD = "data_file"
 UPLOAD_NEEDS = "data_file: the next bytes of the upload"
@@ -28,23 +28,23 @@ FORM_TYPES = "application/x-www-form-urlencoded or multipart/form-data"
 
 @dataclass
 class Form:
-    """Values of each field, in order; and the upload, where one was expected and came."""
+    """The values of each field, in order. upload: None when none was expected or none was sent."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     upload: Upload | None = None
 
     def add(self, name: str, value: str) -> None:
-        """Append one value."""
+        """Append a value to a field."""
         self.fields.setdefault(name, []).append(value)
 
 
 @contextmanager
 def read_form(request: Request, limits: UploadLimits, storebase: StoreBase | None) -> Iterator[Form]:
-    """The request's form. The upload's file has no name and vanishes with the context, or with the process.
+    """A context that returns the request's form. The upload's file has no name and is deleted at the end of it.
 
-    The upload waits in the spool of ``storebase``, where space is reserved while it grows; without a storeBase a
-    ``data_file`` part is read and dropped. Raises UnsupportedContent, Refused (malformed, cut off), InvalidFields,
-    TooLarge or StorageFull.
+    The upload is stored in the spool directory of ``storebase``; space for it is reserved while it grows. When
+    ``storebase`` is None, a ``data_file`` part is read and discarded. Raises UnsupportedContent, Refused (malformed or
+    incomplete body), InvalidFields, TooLarge, StorageFull.
     """
     if request.mimetype == "application/x-www-form-urlencoded":
         yield _read_urlencoded(request, limits)
@@ -75,7 +75,7 @@ def _form_too_large(limits: UploadLimits) -> TooLarge:
 
 
 def read_body(request: Request, most: int, too_large: TooLarge) -> bytes:
-    """A body of at most ``most`` bytes. Raises ``too_large``, and Refused for one that is malformed or cut off."""
+    """Return the body. Raises ``too_large`` above ``most`` bytes, Refused when it is malformed or incomplete."""
     length = request.content_length
     if length is not None and length > most:
         raise too_large
@@ -112,10 +112,10 @@ def _pieces(request: Request, most: int) -> Iterator[bytes]:
 
 
 def _read(request: Request, size: int) -> bytes:
-    # Not request.stream: werkzeug's wrapper raises its own errors for what a server's input raises as OSError here.
+    # Not request.stream: werkzeug's wrapper would replace the server's OSError by errors of its own.
     try:
         return bytes(request.environ["wsgi.input"].read(size))
-    except Exception as error:  # noqa: BLE001 - a server's own: no chunk, the connection broke, or moved no byte for too long
+    except Exception as error:  # noqa: BLE001 - the server's errors: malformed chunk, broken connection, timeout
         raise Refused(f"the request's body could not be read to its end: {error}") from None
 
 
@@ -140,7 +140,7 @@ def _read_multipart(request: Request, limits: UploadLimits, spool: "_Spool | Non
 
 
 class _MultipartReader:
-    """Takes a parser's events: a segment, its pieces, and None at its end."""
+    """Handles the parser's events: the start of a segment, its pieces, None at its end."""
 
     def __init__(self, limits: UploadLimits, spool: "_Spool | None") -> None:
         self._limits = limits
@@ -154,7 +154,7 @@ class _MultipartReader:
         self._uploads = 0
 
     def take(self, event: Any) -> None:
-        """One event. Raises Refused, InvalidFields, TooLarge."""
+        """Handle one event. Raises InvalidFields, TooLarge, StorageFull, OSError."""
         if event is None:
             self._end_segment()
         elif isinstance(event, (bytes, bytearray)):
@@ -182,12 +182,12 @@ class _MultipartReader:
         if self._name == UPLOAD_FIELD:
             return
         try:
-            self._form.add(self._name, text_of(b"".join(self._value), self._charset))
+            self._form.add(self._name, decode_value(b"".join(self._value), self._charset))
         except ValueError as fault:
             raise InvalidFields({self._name: str(fault)}) from None
 
     def form(self) -> Form:
-        """What was read."""
+        """Return the form after the last event. Raises StorageFull, OSError."""
         if self._spool is not None and self._uploads:
             self._spool.flush()
             self._form.upload = Upload(self._spool.file, self._upload_bytes)
@@ -195,7 +195,7 @@ class _MultipartReader:
 
 
 class _Spool:
-    """An upload's file. ``length``: of the request, where it is known. Room for it is reserved while it grows."""
+    """The file of an upload; space is reserved while it grows. length: bytes of the request, None if unknown."""
 
     def __init__(self, file: BinaryIO, room: Reservation, length: int | None) -> None:
         self.file = file
@@ -205,18 +205,18 @@ class _Spool:
             room.check(length, "data_file: the upload's bytes")
 
     def write(self, piece: bytes | bytearray) -> None:
-        """Raises StorageFull."""
+        """Append bytes. Raises StorageFull, OSError."""
         left = STEP if self._length is None else max(len(piece), self._length - self._written)
-        self._room.have(len(piece), UPLOAD_NEEDS, at_most=left)
+        self._room.ensure(len(piece), UPLOAD_NEEDS, at_most=left)
         try:
             self.file.write(piece)
         except OSError as error:
             raise self._fault(error) from None
         self._written += len(piece)
-        self._room.used(len(piece))
+        self._room.record_written(len(piece))
 
     def flush(self) -> None:
-        """Raises StorageFull."""
+        """Write buffered bytes to the file. Raises StorageFull, OSError."""
         try:
             self.file.flush()
         except OSError as error:

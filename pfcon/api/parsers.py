@@ -1,4 +1,4 @@
-"""From a form's strings to typed requests. All faults of a form are told together."""
+"""Parses a form's strings to typed requests. InvalidFields lists all faults of a form together."""
 
 import re
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from pfcon.models import CopyRequest, JobId, JobRequest, PluginType, Resources, 
 T = TypeVar("T")
 
 MAX_INT = 2**31 - 1
-OPERATION_CPU, OPERATION_MEMORY = 1000, 300  # millicores, MiB: of copy, upload and delete jobs that name none
+OPERATION_CPU, OPERATION_MEMORY = 1000, 300  # millicores, MiB: defaults of copy, upload and delete jobs
 ENV_FAULT = 'must be a list of "key=value" strings'
 
 
 class FieldReader:
-    """Takes fields out of a form and collects what is wrong with them."""
+    """Reads fields of a form and collects the faults of all of them in ``faults``."""
 
     def __init__(self, fields: dict[str, list[str]]) -> None:
         self._fields = fields
         self.faults: dict[str, str] = {}
 
     def finish(self) -> None:
-        """Raises InvalidFields when any field was faulty."""
+        """Check that all fields were valid. Raises InvalidFields otherwise."""
         for name, values in self._fields.items():
             if any("\x00" in value for value in values):
                 self.faults[name] = "must not contain NUL characters"
@@ -31,12 +31,12 @@ class FieldReader:
             raise InvalidFields(self.faults)
 
     def texts(self, name: str, *, drop_empty: bool = False) -> tuple[str, ...]:
-        """All values of a repeated field."""
+        """Return all values of a field that may be repeated. drop_empty: leave out empty values."""
         values = self._fields.get(name, [])
         return tuple(value for value in values if value or not drop_empty)
 
     def text(self, name: str) -> str:
-        """A required field; the last value counts where there are several."""
+        """Return the last value of a required field, or "" and a fault."""
         values = self._fields.get(name)
         if not values or not values[-1]:
             self.faults[name] = "field is required" if not values else "cannot be empty"
@@ -44,7 +44,7 @@ class FieldReader:
         return values[-1]
 
     def number(self, name: str, least: int, default: int | None = None) -> int:
-        """A decimal integer of at least ``least``."""
+        """Return a decimal integer from ``least`` to MAX_INT; without ``default``, the field is required."""
         if default is not None and not self._fields.get(name):
             return default
         text = self.text(name)
@@ -53,7 +53,7 @@ class FieldReader:
         return least if name in self.faults else int(text)
 
     def checked(self, name: str, value: str, check: Callable[[str], T], fallback: T) -> T:
-        """A value that ``check`` accepts; what that raises is the field's fault."""
+        """Return ``check(value)``; if it raises PfconError or ValueError, record a fault and return ``fallback``."""
         if name in self.faults:
             return fallback
         try:
@@ -64,11 +64,10 @@ class FieldReader:
 
 
 def parse_job(fields: dict[str, list[str]], *, innetwork: bool, needs_inputs: bool, lacks_upload: bool) -> JobRequest:
-    """The fields of ``POST jobs/`` and ``POST pluginjobs/``. Raises InvalidFields.
+    """Parse the fields of ``POST jobs/`` and ``POST pluginjobs/``. Raises InvalidFields.
 
-    ``needs_inputs``: in-network, at least one input directory has to be named; today's clients need not.
-
-    ``lacks_upload``: a zip is needed and has not come.
+    needs_inputs: whether an in-network request must name at least one input directory.
+    lacks_upload: the request needs a zip and has none.
     """
     reader = FieldReader(fields)
     if lacks_upload:
@@ -82,7 +81,7 @@ def parse_job(fields: dict[str, list[str]], *, innetwork: bool, needs_inputs: bo
         image=reader.text("image"),
         entrypoint=entrypoint,
         args=reader.texts("args"),
-        # The clients' command lines send several flags in one value, divided by commas.
+        # The clients' command lines send several flags in one value, separated by commas.
         args_path_flags=frozenset(
             flag for value in reader.texts("args_path_flags") for flag in value.split(",") if flag
         ),
@@ -129,7 +128,7 @@ def _innetwork_paths(reader: FieldReader, needs_inputs: bool) -> tuple[tuple[Pur
 
 
 def parse_copy(fields: dict[str, list[str]]) -> CopyRequest:
-    """The fields of ``POST copyjobs/``. Raises InvalidFields."""
+    """Parse the fields of ``POST copyjobs/``. Raises InvalidFields."""
     reader = FieldReader(fields)
     input_dirs, output_dir = _innetwork_paths(reader, needs_inputs=False)
     request = CopyRequest(
@@ -144,7 +143,7 @@ def parse_copy(fields: dict[str, list[str]]) -> CopyRequest:
 
 
 def parse_delete(fields: dict[str, list[str]]) -> tuple[JobId, Resources]:
-    """The fields of ``POST deletejobs/``. Raises InvalidFields."""
+    """Parse the fields of ``POST deletejobs/``. Raises InvalidFields."""
     reader = FieldReader(fields)
     jid = _jid(reader)
     limits = Resources(
@@ -155,7 +154,7 @@ def parse_delete(fields: dict[str, list[str]]) -> tuple[JobId, Resources]:
 
 
 def parse_upload(fields: dict[str, list[str]]) -> UploadRequest:
-    """The fields of ``POST uploadjobs/``. Raises InvalidFields."""
+    """Parse the fields of ``POST uploadjobs/``. Raises InvalidFields."""
     reader = FieldReader(fields)
     path = reader.text("job_output_path")
     request = UploadRequest(
@@ -173,7 +172,7 @@ def _jid(reader: FieldReader) -> JobId:
 
 
 def relative_path(text: str) -> PurePosixPath:
-    """A path below the storage root; leading and trailing ``/`` are dropped. Raises ValueError for any other."""
+    """Return a path relative to the storage root, without leading and trailing ``/``. Raises ValueError."""
     path = text.strip("/")
     if not path or any(part in ("", ".", "..") for part in path.split("/")):
         raise ValueError(f"must be a path below the storage root without '.' and '..', got {text[:200]!r}")

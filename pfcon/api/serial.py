@@ -1,4 +1,4 @@
-"""Jobs as the JSON that clients read."""
+"""Serialises jobs as JSON for clients."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from pfcon.models import JobInfo
 
 
 def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str]:
-    """The ``compute`` object: all strings."""
+    """Return the ``compute`` object; all values are strings."""
     return {
         "jid": jid,
         "image": info.image,
@@ -19,5 +19,5 @@ def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str]:
 
 
 def timestamp(moment: datetime | None) -> str:
-    """ISO 8601, ``""`` for what has not happened."""
+    """Return the moment in ISO 8601; ``""`` for None."""
     return moment.isoformat() if moment else ""

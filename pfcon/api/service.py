@@ -1,4 +1,4 @@
-"""Health and tokens: the resources that need no token."""
+"""The resources that need no token: health and login."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ class Health(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     """``health/``"""
 
     def get(self) -> dict[str, str]:
-        """The server answers."""
+        """Return that the server runs."""
         return {"health": "OK"}
 
 
@@ -26,7 +26,7 @@ class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     """``auth-token/``"""
 
     def post(self) -> dict[str, str]:
-        """A token for user and password."""
+        """Return a token. Raises Refused (wrong credentials), InvalidFields, TooManyRequests, ..."""
         if not request.is_json:
             raise UnsupportedContent(f"Content-Type must be application/json, got {request.mimetype or 'none'}")
         values = _json_object(
@@ -48,7 +48,7 @@ class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    """Raises Refused for all else, nesting that is too deep for the parser included."""
+    """Parse a JSON object. Raises Refused for anything else, also for JSON that is nested too deeply."""
     try:
         values = json.loads(body)
     except (ValueError, RecursionError):

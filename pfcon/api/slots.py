@@ -1,24 +1,24 @@
-"""How many long requests a process serves at once."""
+"""Limits how many transfers (uploads and downloads) a process serves at the same time."""
 
 import threading
 
 from pfcon.errors import Unreachable
 
-SHORT_REQUEST_THREADS = 8  # of each process: what transfers leave to status, health and the like
+SHORT_REQUEST_THREADS = 8  # of each process: reserved for short requests such as status and health
 
 
 class TransferSlots:
-    """Bounds the transfers of one process that has so many ``threads``."""
+    """A semaphore for the transfers of one process. threads: how many the process has. Thread-safe."""
 
     def __init__(self, threads: int) -> None:
         self._most = threads - min(SHORT_REQUEST_THREADS, threads // 2)
         self._free = threading.Semaphore(self._most)
 
-    def take(self) -> None:
-        """Raises Unreachable when there are too many."""
+    def acquire(self) -> None:
+        """Begin one transfer. Raises Unreachable, without waiting, when no slot is free."""
         if not self._free.acquire(blocking=False):
             raise Unreachable(f"this server process is busy with {self._most} uploads and downloads; try again later")
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """End one transfer."""
         self._free.release()

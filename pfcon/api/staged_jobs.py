@@ -18,17 +18,17 @@ Answer = tuple[dict[str, Any], int]
 
 
 class StagedJobs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
-    """What the four lists have in common."""
+    """Base of the four list resources."""
 
     method_decorators = (requires_token,)
 
     def get(self) -> dict[str, Any]:
-        """What this server is."""
+        """Return information about this server."""
         return current().jobs.staged_server_info()
 
 
 def _fields() -> dict[str, list[str]]:
-    """The form's fields; a stray ``data_file`` is read and dropped."""
+    """Return the form's fields; an unexpected ``data_file`` is read and discarded."""
     with incoming_body(), read_form(request, current().settings.storage.limits, None) as form:
         return form.fields
 
@@ -67,7 +67,7 @@ class DeleteJobs(StagedJobs):
     """``deletejobs/``"""
 
     def post(self) -> Answer:
-        """Stop what is left of a job and start deleting its data."""
+        """Cancel what still runs of a job and start to delete its data."""
         jid, limits = parse_delete(_fields())
         return _answer(jid, current().jobs.submit_delete(jid, limits))
 
@@ -78,7 +78,7 @@ class PluginJobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no typ
     method_decorators = (requires_token,)
 
     def get(self, jid: str) -> Response:
-        """The job's outputs; bringing them to the storage is an upload job's work."""
+        """Return the job's outputs. They are not delivered to the storage: upload jobs do that."""
         return outputs_response(job_id(jid), deliver=False)
 
 
@@ -99,12 +99,12 @@ class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         self._kind = kind
 
     def get(self, jid: str) -> dict[str, Any]:
-        """The job's state and the end of its log."""
+        """Return the job's status and the last lines of its log."""
         info, logs = current().jobs.status(job_id(jid), self._kind)
         return {"compute": serial.compute(info, jid, logs)}
 
     def delete(self, jid: str) -> tuple[str, int]:
-        """Stop the job and forget it; its data stay. No such job is as good as a deleted one, but for another's."""
+        """Cancel the job and delete its record; its data stay. A missing job is no error. Raises Foreign."""
         try:
             current().jobs.remove(job_id(jid), self._kind, with_data=False)
         except Foreign:

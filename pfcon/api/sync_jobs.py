@@ -23,7 +23,7 @@ class JobList(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     method_decorators = (requires_token,)
 
     def get(self) -> dict[str, Any]:
-        """What this server is."""
+        """Return information about this server."""
         return current().jobs.server_info()
 
     def post(self) -> tuple[dict[str, Any], int]:
@@ -32,7 +32,7 @@ class JobList(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
 
 def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -> tuple[dict[str, Any], int]:
-    """Read a plugin job from the request and submit it."""
+    """Parse a plugin job from the request and submit it; return the response's body and status."""
     context = current()
     storebase = context.storebase if context.jobs.takes_upload else None
     with transfer(), read_form(request, context.settings.storage.limits, storebase) as form:
@@ -59,12 +59,12 @@ class Job(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     method_decorators = (requires_token,)
 
     def get(self, jid: str) -> dict[str, Any]:
-        """The job's state and the end of its log."""
+        """Return the job's status and the last lines of its log."""
         info, logs = current().jobs.status(job_id(jid), JobKind.PLUGIN)
         return {"compute": serial.compute(info, jid, logs)}
 
     def delete(self, jid: str) -> tuple[str, int]:
-        """Stop the job and remove it with its data."""
+        """Cancel the job and remove it with its data."""
         current().jobs.remove(job_id(jid), JobKind.PLUGIN, with_data=True)
         return "", 204
 
@@ -75,12 +75,12 @@ class JobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     method_decorators = (requires_token,)
 
     def get(self, jid: str) -> Response:
-        """The job's outputs, brought to the storage first where it wants that."""
+        """Return the job's outputs, after they were delivered to the storage where the request asks for that."""
         return outputs_response(job_id(jid), deliver=True)
 
 
 def job_id(text: str) -> JobId:
-    """The jid of a URL. Raises Refused."""
+    """Parse the jid of a URL. Raises Refused."""
     try:
         return JobId.parse(text)
     except PfconError as error:

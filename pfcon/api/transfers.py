@@ -1,4 +1,4 @@
-"""Uploads and downloads: long requests that must leave room for the short ones."""
+"""Uploads and downloads. They are limited in number, so that short requests always find a free thread."""
 
 import io
 import json
@@ -15,24 +15,24 @@ from pfcon.storage.base import ListedOutputs, ZipOutputs
 
 log = logging.getLogger(__name__)
 
-PATHS_AT_ONCE = 4096  # of a list; one call for many is five times as fast as many calls
-CHARACTERS_AT_ONCE = 256 << 10  # of a list
+PATHS_PER_BATCH = 4096  # paths encoded with one call; a call for each path takes five times as long
+CHARACTERS_PER_BATCH = 256 << 10  # characters of paths, which ends a batch
 
 
 @contextmanager
 def transfer() -> Iterator[None]:
-    """A transfer within a request's method."""
+    """A context that holds a transfer slot while a request's method runs. Raises Unreachable."""
     begin_transfer()
     try:
         yield
     finally:
-        current().transfers.give_back()
+        current().transfers.release()
         _wait_for_client(0)
 
 
 @contextmanager
 def incoming_body() -> Iterator[None]:
-    """A transfer if the request's body still comes in: the server reads small ones before it asks the application."""
+    """A ``transfer`` while the body is being received; small bodies are complete before the application runs."""
     if isinstance(request.environ["wsgi.input"], io.BytesIO):
         yield
     else:
@@ -41,24 +41,24 @@ def incoming_body() -> Iterator[None]:
 
 
 def begin_transfer() -> None:
-    """Take a slot, and make the connection fail when it moves no byte for PFCON_IDLE_TIMEOUT."""
-    current().transfers.take()
+    """Take a slot, and let the connection time out after PFCON_IDLE_TIMEOUT without a byte. Raises Unreachable."""
+    current().transfers.acquire()
     _wait_for_client(current().settings.server.idle_timeout)
 
 
 def _wait_for_client(seconds: float) -> None:
-    """0: not at all, the server sends the answer later. See pfcon.front.wire."""
+    """Set the connection's timeout. 0: never wait, the server sends later (see pfcon.front.buffered_socket)."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(seconds)
 
 
 def outputs_response(jid: JobId, *, deliver: bool) -> Response:
-    """The outputs of a job as a download, made while it is sent. Raises Absent, InvalidFields, Conflict, Unreachable.
+    """Return the outputs of a job as a streamed download. Raises Absent, InvalidFields, Conflict, Unreachable.
 
-    What keeps its first part from being made is raised, too: the client is told before the first byte.
+    The first part is made before this returns: an error in it still gets a status of its own.
 
-    ``deliver``: where a ``job_output_path`` says so, they are brought to the storage first. See JobService.deliver.
+    deliver: where the request has a ``job_output_path``, deliver the outputs to the storage first (JobService.deliver).
     """
     context = current()
     path = _job_output_path()
@@ -74,23 +74,23 @@ def outputs_response(jid: JobId, *, deliver: bool) -> Response:
     try:
         first = next(body, b"")
     except BaseException:
-        context.transfers.give_back()
+        context.transfers.release()
         _wait_for_client(0)
         raise
     response = Response(_logged(first, body, jid), mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="{jid}.{suffix}"'
-    response.call_on_close(context.transfers.give_back)
+    response.call_on_close(context.transfers.release)
     return response
 
 
 def _job_output_path() -> str | None:
-    """``?job_output_path=``, in which ``+`` is a plus sign: clients append the path as it is."""
+    """Return ``?job_output_path=`` or None. ``+`` means a plus sign: clients do not encode the path."""
     query = request.environ.get("QUERY_STRING", "").replace("+", "%2B")
     return request.__class__({**request.environ, "QUERY_STRING": query}).args.get("job_output_path")
 
 
 def _logged(first: bytes, chunks: Iterator[bytes], jid: JobId) -> Iterator[bytes]:
-    """The status has been sent by now: a fault can only cut the answer short, which a client notices."""
+    """Yield the parts; log an error and raise it. The status is sent already, so the client sees a truncated body."""
     try:
         yield first
         yield from chunks
@@ -108,14 +108,14 @@ def _json_chunks(outputs: ListedOutputs) -> Iterator[bytes]:
 
 
 def _batches(paths: Iterator[str]) -> Iterator[list[str]]:
-    """Paths are as long as a job makes them: what bounds a batch is their length."""
+    """Group paths into lists that are limited in number and in characters: a job chooses how long its paths are."""
     batch: list[str] = []
-    left = CHARACTERS_AT_ONCE
+    left = CHARACTERS_PER_BATCH
     for path in paths:
         batch.append(path)
         left -= len(path)
-        if left <= 0 or len(batch) >= PATHS_AT_ONCE:
+        if left <= 0 or len(batch) >= PATHS_PER_BATCH:
             yield batch
-            batch, left = [], CHARACTERS_AT_ONCE
+            batch, left = [], CHARACTERS_PER_BATCH
     if batch:
         yield batch

@@ -17,7 +17,7 @@ from pfcon.archive.faults import above, above_bytes, bad_member, bad_zip, shown_
 from pfcon.archive.limits import UploadLimits
 from pfcon.archive.member_names import NameNotes
 from pfcon.archive.members import LOCAL_HEADER_BYTES, Member, accepted
-from pfcon.compact import Marks
+from pfcon.compact import KeyFlags
 from pfcon.models import LINK_SUFFIX
 
 RATIO_FROM = 256 << 20  # unpacked bytes; below, masks of one value legitimately shrink a thousandfold
@@ -111,7 +111,7 @@ class _Census:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.paths = Marks()
+        self.paths = KeyFlags()
         self.doubles = Doubles()
         self.offsets = array("Q")
         self.kept: list[Member] | None = []

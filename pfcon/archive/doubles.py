@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from pfcon.archive.faults import bad_member
 from pfcon.archive.members import Member
-from pfcon.compact import Marks
+from pfcon.compact import KeyFlags
 
 
 class Doubles:
     """The paths that come again, of which the first member counts."""
 
     def __init__(self) -> None:
-        self._again = Marks()
+        self._again = KeyFlags()
 
     def add(self, path: str) -> None:
         """A path comes again."""
@@ -28,14 +28,14 @@ class Doubles:
         return self._firsts(members) if self else members
 
     def _firsts(self, members: Iterable[Member]) -> Iterator[Member]:
-        seen = Marks()
+        seen = KeyFlags()
         for member in members:
             if not (self._again.of(member.path) and seen.add(member.path, 1)):
                 yield member
 
     def check(self, members: Iterable[Member]) -> None:
         """Raises InvalidFields for a file that differs from the first of its path."""
-        firsts = Marks()
+        firsts = KeyFlags()
         for member in members:
             path, facts = member.path, (member.path, member.size, member.crc)
             if not self._again.of(path):

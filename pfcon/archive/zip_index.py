@@ -9,7 +9,7 @@ from typing import Any
 from pfcon.archive.contents import LARGE
 from pfcon.archive.members import Member
 from pfcon.archive.unzip import Placing, Target
-from pfcon.compact import Marks
+from pfcon.compact import KeyFlags
 from pfcon.files.closing import Closing
 from pfcon.links import Entry, StagedItem
 
@@ -45,7 +45,7 @@ class ZipTree(Closing):
         self._fill(members)
 
     def _fill(self, members: Iterable[Member]) -> None:
-        known = Marks()
+        known = KeyFlags()
         known.add("", 1)
 
         def rows() -> Iterator[tuple[str, str, int, int, int, int, int, int]]:

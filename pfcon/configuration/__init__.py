@@ -1,4 +1,4 @@
-"""pfcon's configuration: the settings of all its parts, read from the environment once and checked together."""
+"""pfcon's configuration: the settings of all components, read once from the environment and checked together."""
 
 from pfcon.configuration.load import load
 from pfcon.configuration.model import Settings

@@ -1,6 +1,6 @@
-"""The engine and the storage that the settings name, and defaults that follow from them. Pure but for ``choose``.
+"""The engine and the storage that the settings choose, and the defaults that depend on them. Only ``choose`` does I/O.
 
-What can't be read is None: that fault is reported by itself.
+A value that can't be read counts as None; its fault is reported separately.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ from pfcon.storage.storages import STORAGES, default_storage
 
 @dataclass(frozen=True)
 class Chosen:
-    """The engine and the storage of some values, and the volume type where it is one that the engine has."""
+    """The chosen engine and storage; None when the name is missing or invalid."""
 
     engine: EngineDescription[Any] | None
     storage: StorageDescription[Any] | None
 
     def volume_type(self, values: Values) -> VolumeType | None:
-        """COMPUTE_VOLUME_TYPE; the engine's first where it is not set, or is none that the engine has."""
+        """Return COMPUTE_VOLUME_TYPE; the engine's first type if it is unset or the engine does not have it."""
         if self.engine is None or COMPUTE_VOLUME_TYPE.name in values.unreadable:
             return None
         named = values.get(COMPUTE_VOLUME_TYPE)
@@ -44,7 +44,7 @@ class Chosen:
         return (fitting or [*self.engine.volume_types])[0]
 
     def storebase(self, values: Values) -> Any:
-        """STOREBASE; where the engine's jobs see storeBase as this service does, that may be left out."""
+        """Return STOREBASE; if unset, STOREBASE_MOUNT for engines whose jobs see storeBase at the same path."""
         own = values.get(variable(ComputeSettings, "storebase"))
         if own is None and self.engine is not None and self.engine.sees_storebase_here:
             return values.get(variable(StorageSettings, "storebase_mount"))
@@ -52,8 +52,9 @@ class Chosen:
 
 
 def choose(environ: Mapping[str, str]) -> tuple[Chosen, KnownSettings, list[str]]:
-    """The components that the environment names, loaded; the settings of pfcon's own ones and of these; and a line for
-    each that can't be loaded. Other faults of their names are found again with those of all settings.
+    """Load the chosen engine and storage. Return them, all known settings, and a line for each that can't be loaded.
+
+    Other faults of their names are not returned here: they are found when all settings are parsed.
     """
     found = collect(environ, (CONTAINER_ENV, STORAGE_ENV)).found
     engine_kind = ENGINES.kind_for(found.get(CONTAINER_ENV.name))
@@ -72,7 +73,7 @@ def choose(environ: Mapping[str, str]) -> tuple[Chosen, KnownSettings, list[str]
 
 
 def _storage_name(values: Values) -> str | None:
-    """STORAGE_ENV; where that is not set, the default of PFCON_INNETWORK."""
+    """Return STORAGE_ENV; if unset, the default that depends on PFCON_INNETWORK."""
     if values.given(STORAGE_ENV):
         return values.get(STORAGE_ENV)
     innetwork = values.get(PFCON_INNETWORK)

@@ -1,4 +1,4 @@
-"""What a production service does not take as a key or password, and what it warns of. Pure."""
+"""Rules for keys and passwords in production, and warnings. Pure functions."""
 
 import re
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ _MIN_LENGTH = {
     SECRET_KEY_PREVIOUS.name: service.SECRET_KEY_LENGTH,
     PFCON_PASSWORD.name: service.PASSWORD_LENGTH,
 }
-# Compared without case, punctuation and digits at the end.
+# Compared in lower case, without punctuation and trailing digits.
 _WELL_KNOWN = frozenset(
-    re.sub(r"[^a-z0-9]", "", word.lower()).rstrip("0123456789")
-    for word in (
+    re.sub(r"[^a-z0-9]", "", text.lower()).rstrip("0123456789")
+    for text in (
         service.DEVELOPMENT_SECRET_KEY,
         service.DEVELOPMENT_PASSWORD,
         *(
@@ -76,7 +76,7 @@ _WELL_KNOWN_STORE_KEYS = frozenset({"testing", "minioadmin", "minio123", "chris1
 
 
 def check(values: Values) -> Iterator[str]:
-    """Faults of SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_USER and PFCON_PASSWORD; development takes any."""
+    """Yield faults of SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_USER and PFCON_PASSWORD; none in development."""
     if mode_of(values) is not Mode.PRODUCTION:
         return
     yield from required(AuthSettings, values, "production needs one")
@@ -91,7 +91,7 @@ def check(values: Values) -> Iterator[str]:
 
 
 def warnings(values: Values, chosen: Chosen) -> list[str]:
-    """Lines about keys of the storage that everybody knows: they are another service's, which has to change them."""
+    """Return warnings about well-known keys of the storage. They are no faults: only the storage can change them."""
     if mode_of(values) is not Mode.PRODUCTION or chosen.storage is None:
         return []
     return [

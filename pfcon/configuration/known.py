@@ -1,4 +1,4 @@
-"""The variables of all parts of pfcon, and which of them an engine or a storage uses."""
+"""The variables of all components of pfcon, and which engine or storage uses each."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,7 +27,7 @@ Group = tuple[Variable[Any], ...]
 
 @dataclass(frozen=True)
 class KnownSettings:
-    """The engines and storages whose settings are known: those of pfcon, and the chosen ones of other packages."""
+    """The known settings: those of pfcon's engines and storages, and of the chosen plugins."""
 
     engines: tuple[EngineDescription[Any], ...] = ENGINES.built_in
     storages: tuple[StorageDescription[Any], ...] = STORAGES.built_in
@@ -36,7 +36,7 @@ class KnownSettings:
 
     @property
     def groups(self) -> dict[str, Group]:
-        """All variables by the title of their group, each once."""
+        """All variables by the title of their group; each occurs once."""
         found: dict[str, Group] = {
             "Service": (APPLICATION_MODE, *variables(AuthSettings), *variables(ServerSettings), *variables(Settings)),
             "Storage": (*self._refined(StorageSettings), *variables(UploadLimits)),
@@ -55,11 +55,11 @@ class KnownSettings:
 
     @property
     def volume_types(self) -> tuple[VolumeType, ...]:
-        """Those of all engines, each once."""
+        """The volume types of all engines; each occurs once."""
         return tuple(dict.fromkeys(kind for engine in self.engines for kind in engine.volume_types))
 
     def users(self, variable: Variable[Any]) -> tuple[str, ...]:
-        """The engines and storages that use a variable; empty where all do, or it is the service's own."""
+        """Return the names of the engines and storages that use a variable; empty if it is not specific to any."""
         engines = tuple(engine.name for engine in self.engines if _uses(engine, variable))
         storages = tuple(storage.name for storage in self.storages if variable in variables(storage.settings))
         return (*engines, *storages)
@@ -75,7 +75,7 @@ class KnownSettings:
         return [engine.name for engine in self.engines if engine.volume_types[:1] == (kind,)]
 
     def _refined(self, section: type[Any]) -> Group:
-        """The variables of a section; those that name a component accept the names that are known."""
+        """Return the variables of a section; those that choose a component accept the known names."""
         refined: dict[str, Variable[Any]] = {
             CONTAINER_ENV.name: replace(CONTAINER_ENV, kind=self.engine_kind),
             STORAGE_ENV.name: replace(STORAGE_ENV, kind=self.storage_kind, note=self._default_storages()),

@@ -1,4 +1,4 @@
-"""From the environment to Settings: the one way in."""
+"""Loads and checks Settings from the environment."""
 
 import logging
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read and check all settings.
 
-    Without ``environ``, they come from the process's environment and, where that has none, from ``.env`` in the
-    current directory. Raises ConfigurationError with every fault; no secret is in it.
+    environ: None means the process's environment, completed from ``.env`` in the current directory.
+    Raises ConfigurationError with every fault, without any secret.
     """
     faults: list[str] = []
     if environ is None:
@@ -39,7 +39,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _settings(values: Values, chosen: Chosen) -> Settings:
-    """Put the values into place. For values that the rules have let pass."""
+    """Create Settings from values that the rules have accepted."""
     volume_type = chosen.volume_type(values)
     if chosen.engine is None or chosen.storage is None or volume_type is None:
         raise ValueError("the rules were not checked")

@@ -20,7 +20,7 @@ class DeleteActive(StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """All of pfcon's configuration. ``database_url`` is SQLAlchemy's; None is SQLite below storeBase."""
+    """All of pfcon's configuration. database_url: for SQLAlchemy; None means SQLite below storeBase."""
 
     mode: Mode
     auth: AuthSettings

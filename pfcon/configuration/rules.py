@@ -1,7 +1,7 @@
-"""How the settings of different parts go together. Pure: each rule yields one line for each fault.
+"""Rules for combinations of settings of different components. Pure functions: a rule yields one line for each fault.
 
-A rule is silent where a value that it depends on could not be read: that fault is reported by itself. An unreadable
-APPLICATION_MODE counts as production.
+A rule yields nothing when a value that it depends on is unreadable, because that fault is reported separately. An
+unreadable APPLICATION_MODE counts as production.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ from pfcon.settings.variable import Values
 PfconRule = Callable[[Values, Chosen, KnownSettings], Iterator[str]]
 
 RESERVED_LABELS = ("org.chrisproject.job_type", "chrisproject.org/job-type")
-"""Labels that engines find their jobs by."""
-_OWN_PREFIX = "org.chrisproject.pfcon."  # of what else engines write down on jobs
+"""Labels by which engines find their jobs."""
+_OWN_PREFIX = "org.chrisproject.pfcon."  # of other labels that engines set on jobs
 
 
 def check(values: Values, chosen: Chosen, settings: KnownSettings) -> list[str]:
-    """All faults of values that are readable one by one."""
+    """Return the faults of all rules, for values without those that are unreadable."""
     return [fault for rule in RULES for fault in rule(values, chosen, settings)]
 
 
@@ -33,7 +33,7 @@ def _credentials(values: Values, _chosen: Chosen, _settings: KnownSettings) -> I
 
 
 def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> Iterator[str]:
-    """Each storage is either in-network or not."""
+    """The storage must agree with PFCON_INNETWORK."""
     innetwork = values.get(PFCON_INNETWORK)
     if innetwork is None or chosen.storage is None or chosen.storage.innetwork is innetwork:
         return
@@ -43,7 +43,7 @@ def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> It
 
 
 def _storage_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """What the storage can't do without, for which development has defaults; and its own rules."""
+    """The storage's required settings, which have defaults in development, and its own rules."""
     if chosen.storage is not None:
         reason = f"{STORAGE_ENV.name}={chosen.storage.name} needs it in production"
         yield from required(chosen.storage.settings, values, reason)
@@ -51,7 +51,7 @@ def _storage_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> 
 
 
 def _volume_pair(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """Each engine reaches storeBase in its own ways."""
+    """The engine must have the volume type."""
     engine, named = chosen.engine, values.get(COMPUTE_VOLUME_TYPE)
     if engine is None or named is None or named in [kind.name for kind in engine.volume_types]:
         return
@@ -61,7 +61,7 @@ def _volume_pair(values: Values, chosen: Chosen, _settings: KnownSettings) -> It
 
 
 def _volume_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """What says where storeBase is for the engine. After an impossible pair, the engine's default is judged."""
+    """The volume type's setting for the place of storeBase. An invalid type counts as the engine's default one."""
     kind = chosen.volume_type(values)
     if kind is None or not kind.required or (chosen.engine and chosen.engine.sees_storebase_here):
         return
@@ -71,7 +71,7 @@ def _volume_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> I
 
 
 def _engine_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """What the engine can't do without; and its own rules."""
+    """The engine's required settings, and its own rules."""
     engine = chosen.engine
     if engine is None:
         return
@@ -84,19 +84,19 @@ def _engine_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> I
 
 
 def _engine_options(values: Values, chosen: Chosen, settings: KnownSettings) -> Iterator[str]:
-    """An option of jobs that the engine does not have is refused rather than ignored."""
+    """An option of jobs that the engine does not have is an error, not ignored."""
     engine = chosen.engine
     if engine is None:
         return
     for option in settings.variables:
-        having = settings.users(option)
-        if option.exclusive and engine.name not in having and option.name in values.texts:
-            others = listing([*having], "and")
+        users = settings.users(option)
+        if option.exclusive and engine.name not in users and option.name in values.texts:
+            others = listing([*users], "and")
             yield values.fault(option, f"but CONTAINER_ENV={engine.name} has no such option (available with {others})")
 
 
 def _labels(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """Jobs must not carry the labels that pfcon finds its jobs by."""
+    """Additional labels of jobs must not be pfcon's own labels."""
     labels = variable(ComputeSettings, "labels")
     for key, _ in values.get(labels) or ():
         if key in RESERVED_LABELS or key.startswith(_OWN_PREFIX):

@@ -1,7 +1,7 @@
-"""The settings as the documentation shows them: ``python -m pfcon.configuration.table [--check] docs/settings.md``.
+"""Generates the tables of settings: ``python -m pfcon.configuration.table [--check] docs/settings.md``.
 
-The part of the file between ``<!-- settings:begin -->`` and ``<!-- settings:end -->`` is rewritten; so is the one
-between ``<!-- options:begin -->`` and ``<!-- options:end -->``, where there is one.
+It replaces the part of the file between ``<!-- settings:begin -->`` and ``<!-- settings:end -->``, and the
+optional part between ``<!-- options:begin -->`` and ``<!-- options:end -->``.
 """
 
 import argparse
@@ -13,25 +13,25 @@ from typing import Any
 from pfcon.configuration.known import KnownSettings
 from pfcon.settings.variable import Variable
 
-KNOWN = KnownSettings()  # pfcon's own engines and storages, whatever other packages offer here
+KNOWN = KnownSettings()  # pfcon's own engines and storages, without plugins
 
 
 class NoMarkersError(ValueError):
-    """The file does not say where the table belongs."""
+    """The file lacks the markers of a table."""
 
 
 def markdown() -> str:
-    """One table of variables for each group of them. Secrets have no default to show."""
+    """Return a table of variables for each group. Defaults of secrets are not shown."""
     return "\n\n".join(f"**{title}**\n\n" + "\n".join(_rows(group)) for title, group in KNOWN.groups.items()) + "\n"
 
 
 def options() -> dict[str, tuple[str, ...]]:
-    """Which engines have which option of jobs; with any other engine, the option is refused."""
+    """Return the engines that have each option of jobs, by the option's name."""
     return {variable.name: KNOWN.users(variable) for variable in KNOWN.variables if variable.exclusive}
 
 
 def options_markdown() -> str:
-    """``options`` as a table."""
+    """Return ``options`` as a table."""
     names = [engine.name for engine in KNOWN.engines]
     lines = [_row("Option", *names), _row(*["---"] * (len(names) + 1))]
     for name, engines in options().items():
@@ -40,7 +40,7 @@ def options_markdown() -> str:
 
 
 def rewrite(document: str) -> str:
-    """The document with its tables brought up to date. Raises NoMarkersError."""
+    """Return the document with new tables. Raises NoMarkersError."""
     document = _replace(document, "settings", markdown())
     if "<!-- options:begin -->" in document:
         document = _replace(document, "options", options_markdown())
@@ -48,7 +48,7 @@ def rewrite(document: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command: 0 when the file is up to date, 1 when ``--check`` finds it stale, 2 when it can't be used."""
+    """Return 0 when the file is up to date, 1 when ``--check`` finds it outdated, 2 when it can't be used."""
     description = "Rewrite the tables of settings in a Markdown file."
     parser = argparse.ArgumentParser(prog="python -m pfcon.configuration.table", description=description)
     parser.add_argument("file", type=Path, help="a Markdown file with the markers of the table")

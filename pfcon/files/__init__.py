@@ -1,1 +1,1 @@
-"""Files and directory trees that jobs may be changing: walking, reading, writing, locks, removal."""
+"""Safe access to files and directory trees while jobs may change them: walk, read, write, lock, remove."""

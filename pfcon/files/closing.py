@@ -1,4 +1,4 @@
-"""A base for what is closed at the end of a ``with`` block."""
+"""A base class for objects that are closed at the end of a ``with`` block."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -6,11 +6,11 @@ from typing import Self
 
 
 class Closing(ABC):
-    """A context whose end calls ``close``."""
+    """A context manager that calls ``close`` at the end."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release what it holds."""
+        """Release the resources of the object."""
 
     def __enter__(self) -> Self:
         return self

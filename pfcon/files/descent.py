@@ -1,31 +1,31 @@
-"""Going down and up a directory tree by open directories, a bounded number of them open at a time."""
+"""Traverses a directory tree by directory descriptors, of which a limited number is open at a time."""
 
 import os
 import uuid
 from collections.abc import Callable, Iterator
 
-from pfcon.compact import Names
+from pfcon.compact import NameStack
 from pfcon.errors import PfconError
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import DIRECTORY
 
 _SHOWN = 300  # characters of a path in a message
-_KEPT_OPEN = 32  # directories; deeper trees are climbed through ".." with a check
+_KEPT_OPEN = 32  # directories; in deeper trees, ".." is opened again on the way up, and checked
 
 
 class UnreadableTreeError(PfconError):
-    """A directory or file of a tree can't be read; the message names it. The tree must not pass as complete."""
+    """A directory or file of a tree can't be read; the message names it. The tree must not count as complete."""
 
     status = 503
 
 
 def shown_path(path: str) -> str:
-    """A path as messages have it: quoted, and shortened where it is long."""
+    """Return a path for messages: quoted, and shortened to 300 characters."""
     return repr(path if len(path) <= _SHOWN else path[:_SHOWN] + "…")
 
 
 class Level:
-    """One directory on the way down. ``left``: how many of its subdirectories are still to be entered."""
+    """An ancestor of the present directory, or that itself. left: number of its subdirectories still to be entered."""
 
     __slots__ = ("device", "fd", "inode", "left", "name", "retried")
 
@@ -33,42 +33,42 @@ class Level:
         self.fd = fd  # -1 while it is closed
         self.name = name
         self.left = 0
-        self.retried: str | None = None  # the last subdirectory that was entered a second time
+        self.retried: str | None = None  # the last subdirectory that was entered twice
         found = os.fstat(fd)
         self.device, self.inode = found.st_dev, found.st_ino
 
 
 class Descent:
-    """The directories from a root to the present one. Owns ``fd``, the root's descriptor.
+    """The path of directories from a root to the present one. fd: the root's descriptor; ``close`` closes it.
 
-    Names of subdirectories that are still to be entered wait on disk where they are many.
+    The names of subdirectories still to be entered are stored on disk when there are many.
     """
 
     def __init__(self, fd: int) -> None:
         self.levels = [Level(fd, "")]
-        self._names = Names()
+        self._names = NameStack()
         self._prefix = f".{uuid.uuid4().hex}."
-        self._moved = self._next_moved = 1  # numbers of directories that were moved up
+        self._moved = self._next_moved = 1  # numbers for names of directories that were moved up
 
     @property
     def here(self) -> Level:
         """The present directory."""
         return self.levels[-1]
 
-    def later(self, name: str) -> None:
-        """Let a subdirectory of the present directory wait to be entered. Raises OSError."""
+    def schedule(self, name: str) -> None:
+        """Schedule a subdirectory of the present directory to be entered. Raises OSError."""
         self._names.push(name)
         self.here.left += 1
 
     def next(self) -> str | None:
-        """Take one of the subdirectories that wait to be entered; None when none is left. Raises OSError."""
+        """Return a scheduled subdirectory of the present directory; None when none is left. Raises OSError."""
         if not self.here.left:
             return None
         self.here.left -= 1
         return self._names.pop()
 
     def move_up(self, name: str) -> bool:
-        """Move a subdirectory into the topmost directory below the root, which stays open. False when that fails."""
+        """Move a subdirectory into the first directory below the root, which stays open. Return False on failure."""
         to = f"{self._prefix}{self._moved}"
         try:
             os.rename(name, to, src_dir_fd=self.here.fd, dst_dir_fd=self.levels[1].fd)
@@ -78,19 +78,19 @@ class Descent:
         return True
 
     def next_moved(self) -> str | None:
-        """Take one of those that were moved up; None when none is left, or another directory is the present one."""
+        """Return a directory that was moved up; None when none is left or the present directory is not their parent."""
         if len(self.levels) != 2 or self._next_moved == self._moved:
             return None
         self._next_moved += 1
         return f"{self._prefix}{self._next_moved - 1}"
 
     def path_of(self, name: str = "") -> str:
-        """A name in the present directory as a path relative to the root."""
+        """Return the path, relative to the root, of a name in the present directory; "": of the directory itself."""
         parts = [level.name for level in self.levels[1:]]
         return "/".join([*parts, name] if name else parts)
 
     def enter(self, name: str, fd: int) -> None:
-        """Go down to a subdirectory, which was opened as ``fd``. Raises OSError and stays."""
+        """Make a subdirectory the present directory. fd: its descriptor. Raises OSError; then nothing has changed."""
         below = Level(fd, name)
         if len(self.levels) >= _KEPT_OPEN:
             os.close(self.here.fd)
@@ -100,11 +100,11 @@ class Descent:
     def directories(
         self, open_below: Callable[[str, int], int], failed: Callable[[str, OSError], None]
     ) -> Iterator[None]:
-        """Go through the tree: at each step another directory is the present one, the root first.
+        """Traverse the tree: each step makes another directory the present one, the root first.
 
-        Those of its subdirectories are entered that ``later`` was called for. ``open_below(name, dir_fd)`` opens one;
-        ``failed`` is called for one that can't be opened, unless its name was removed or swapped meanwhile. Raises what
-        either of them raises, and what ``leave`` does.
+        Subdirectories that ``schedule`` was called for are entered. open_below: called with a name and its directory's
+        descriptor; returns a new descriptor. failed: called when that raises OSError, unless the name was removed or
+        replaced meanwhile. Raises what these two and ``leave`` raise.
         """
         yield
         while self.levels:
@@ -115,18 +115,18 @@ class Descent:
             try:
                 self.enter(name, open_below(name, self.here.fd))
             except OSError as fault:
-                if fault.errno not in GONE:
+                if fault.errno not in MISSING:
                     failed(name, fault)
                 continue
             yield
 
     def leave(self) -> str:
-        """Go up; returns the name of the directory that was left.
+        """Go to the parent directory; return the name of the directory that was left.
 
-        Raises UnreadableTreeError when that directory was moved elsewhere meanwhile, OSError.
+        Raises UnreadableTreeError when that directory was moved meanwhile, OSError.
         """
         left = self.levels.pop()
-        for _ in range(left.left):  # it was left early
+        for _ in range(left.left):  # not all of its subdirectories were entered
             self._names.pop()
         try:
             if self.levels and self.here.fd < 0:
@@ -141,7 +141,7 @@ class Descent:
         return left.name
 
     def close(self) -> None:
-        """Close what is open. Idempotent."""
+        """Close all descriptors. Idempotent."""
         self._names.close()
         while self.levels:
             fd = self.levels.pop().fd

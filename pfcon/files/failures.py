@@ -1,8 +1,8 @@
-"""What a run over a tree could not do: it goes on, and reports at its end."""
+"""Collects failures of an operation on a tree, which continues and reports them at its end."""
 
 
 class Failures:
-    """How many failures there were, and the texts of the first ``most`` of them."""
+    """count: number of failures. first: the texts of the first ``most`` of them."""
 
     most = 20
 
@@ -11,7 +11,7 @@ class Failures:
         self.first: list[str] = []
 
     def add(self, text: str) -> None:
-        """Count one more."""
+        """Add a failure."""
         self.count += 1
         if len(self.first) < self.most:
             self.first.append(text)

@@ -1,19 +1,19 @@
-"""What an OSError of a file system means, for all code that has to tell one from another."""
+"""Classifies OSErrors of file systems."""
 
 import errno
 import os
 from pathlib import Path
 
-GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-"""A name that was removed, or swapped for something else, while a tree was walked."""
+MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""The errno values of a name that was removed, or replaced by another type of file, while a tree was walked."""
 
 
 def is_full(fault: OSError) -> bool:
-    """Whether the disk is full, or a quota is used up: the same call may succeed once there is room again."""
+    """Whether the disk is full or a quota is exceeded: the same call may succeed after space was freed."""
     return fault.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that this user may still write on the file system of a path. Raises OSError."""
+    """Return the bytes that this user may still write on the file system of a path. Raises OSError."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize

@@ -1,6 +1,6 @@
-"""How files of a tree are opened that a job may be changing: flags of open(2).
+"""Flags of open(2) for files in a tree that a job may be changing.
 
-A symbolic link in the last place is never followed, and a named pipe keeps nobody waiting.
+A symbolic link as the last path component is never followed, and opening a named pipe never blocks.
 """
 
 import os
@@ -10,4 +10,4 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | GUARDED
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 LOCK = os.O_RDWR | os.O_CREAT | GUARDED
-HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # of anything, without the right to read it
+HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC  # a descriptor of any file; needs no right to read it

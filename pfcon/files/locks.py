@@ -1,4 +1,4 @@
-"""Exclusive locks of files (flock(2)) among threads and processes; the kernel releases those of a process that dies."""
+"""Exclusive file locks (flock(2)) for threads and processes. The kernel releases the locks of a dead process."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from pfcon.polling import polls
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file, until its last descriptor is closed; False when another has the lock. Raises OSError."""
+    """Lock an open file until its last descriptor is closed. Return False when it is locked. Raises OSError."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -20,7 +20,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def wait_for_lock(descriptor: int) -> None:
-    """The same, but wait for as long as another has the lock."""
+    """Like ``try_lock``, but wait without a time limit until the lock is free. Raises OSError."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
@@ -28,10 +28,11 @@ def wait_for_lock(descriptor: int) -> None:
 def locked(
     path: Path, timeout: float | None = 0.0, pause: float = 0.1, *, waiting: Callable[[], None] = lambda: None
 ) -> Iterator[bool]:
-    """Hold the lock of a file, which is made where it is missing, readable by this user alone; it stays.
+    """A context that locks a file. The file is created if missing, readable by this user alone, and not removed.
 
-    The context's value is False when another has had the lock for ``timeout`` (seconds; None: no limit): then nothing
-    is locked. ``waiting`` is called after each try that failed, and may raise to give up. Raises OSError.
+    The context's value is False when the lock was not free within ``timeout``: then the block runs without the lock.
+    timeout, pause: seconds; timeout None: no limit. waiting: called after each failed attempt; may raise to stop.
+    Raises OSError.
     """
     descriptor = os.open(path, LOCK, 0o600)
     try:

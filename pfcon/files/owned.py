@@ -1,6 +1,6 @@
-"""Opening what this service's own user owns, whatever its mode.
+"""Opens files that this service's user owns, even when their mode does not allow it to read them.
 
-A job that runs as that user may make files and directories that their owner may not read; their owner may change that.
+A job that runs as that user can create such files and directories; as their owner, the service may change the mode.
 """
 
 import errno
@@ -13,9 +13,9 @@ _READ, _ENTER = stat.S_IRUSR, stat.S_IRUSR | stat.S_IXUSR
 
 
 def open_owned(name: str, flags: int, dir_fd: int) -> int:
-    """Open a file or a directory for reading; ``flags`` are those of open(2), with O_NOFOLLOW.
+    """Open a file or a directory for reading; return the descriptor. flags: of open(2), with O_NOFOLLOW.
 
-    A file has its mode again once it is open; a directory keeps its owner's right to enter it. Raises OSError.
+    The mode of a file is restored after that; a directory keeps the added rights of its owner. Raises OSError.
     """
     try:
         return os.open(name, flags, dir_fd=dir_fd)
@@ -28,7 +28,7 @@ def open_owned(name: str, flags: int, dir_fd: int) -> int:
 
 
 def open_owned_directory(name: str, dir_fd: int) -> int:
-    """The same for a directory whose files are to be opened, too."""
+    """Like ``open_owned`` for a directory; its owner also gets the right to open the files in it."""
     fd = open_owned(name, DIRECTORY, dir_fd)
     try:
         found = os.fstat(fd)

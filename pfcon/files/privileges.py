@@ -1,7 +1,7 @@
-"""Removing from a job's outputs what would give privileges to whoever runs them on a host.
+"""Removes privileges from a job's outputs: setuid and setgid bits, and file capabilities.
 
-A container's root may own its outputs: a file that has the setuid or setgid bit, or file capabilities, would make any
-user of the host who can reach it that root. Devices lose the rights of all but their owner.
+A container may run as root, which then owns its outputs. On the host, any user who can reach such a file could run it
+with root's privileges. Of device files, the rights of all users except the owner are removed.
 """
 
 import errno
@@ -13,7 +13,7 @@ from pfcon.errors import PfconError
 from pfcon.files.attributes import unlock, unlock_name
 from pfcon.files.descent import Descent
 from pfcon.files.failures import Failures
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import HANDLE
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.removal import open_forced
@@ -22,11 +22,11 @@ from pfcon.files.walk import open_directory
 
 CAPABILITIES = "security.capability"  # xattr(7)
 _PRIVILEGES = stat.S_ISUID | stat.S_ISGID
-_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *GONE})
+_NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *MISSING})
 
 
 class PrivilegesLeftError(PfconError):
-    """Privileges stay, or may stay. failed: on how many files and directories. failures: up to 20 of them."""
+    """Some privileges may not be removed. failed: number of files and directories. failures: texts of up to 20."""
 
     def __init__(self, failed: int, failures: list[str]) -> None:
         self.failed, self.failures = failed, tuple(failures)
@@ -34,13 +34,13 @@ class PrivilegesLeftError(PfconError):
 
 
 def remove_privileges(root: Path, below: str = "", *, directories: bool, unreadable: Unreadable | None = None) -> int:
-    """Remove setuid and setgid bits and capabilities from all files of a tree; returns how many had any.
+    """Remove setuid and setgid bits and capabilities from all files of a tree; return how many files had any.
 
-    No link is followed, and the tree is never left, whatever changes meanwhile. Of a file with several names, all
-    lose them. directories: whether directories lose the bits, too; users set the setgid bit on theirs, so that what is
-    made there gets their group. unreadable: gets what of the tree can't be read, for that is seen on the way.
+    No symbolic link is followed, and the tree is never left, also when it changes meanwhile. Hard links to a file are
+    affected, too. directories: whether to remove the bits of directories, too; users set the setgid bit on theirs so
+    that new files get their group. unreadable: collects the files and directories that can't be read.
 
-    Goes on after a failure and raises PrivilegesLeftError at the end; Absent (see ``open_directory``),
+    Continues after a failure and raises PrivilegesLeftError at the end. Raises Absent (see ``open_directory``),
     UnreadableTreeError.
     """
     removal = _PrivilegeRemoval(open_directory(root, below), directories, unreadable or Unreadable())
@@ -54,7 +54,7 @@ def remove_privileges(root: Path, below: str = "", *, directories: bool, unreada
 
 
 class _PrivilegeRemoval:
-    """One run, and its result."""
+    """One call of ``remove_privileges``, and its result."""
 
     def __init__(self, fd: int, directories: bool, unreadable: Unreadable) -> None:
         self.descent = Descent(fd)
@@ -72,7 +72,7 @@ class _PrivilegeRemoval:
         self._fail(name, fault)
 
     def _look(self) -> None:
-        """Deal with the present directory and what it holds."""
+        """Process the present directory and its entries."""
         here = self.descent.here
         try:
             mode = os.fstat(here.fd).st_mode
@@ -83,7 +83,7 @@ class _PrivilegeRemoval:
             with os.scandir(here.fd) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        self.descent.later(entry.name)
+                        self.descent.schedule(entry.name)
                     elif not entry.is_symlink():
                         self._deal_with(here.fd, entry)
                         if is_unreadable(here.fd, entry):
@@ -99,7 +99,7 @@ class _PrivilegeRemoval:
                 _strip(dir_fd, entry.name)
                 self.changed += 1
         except OSError as fault:
-            if fault.errno not in GONE:
+            if fault.errno not in MISSING:
                 self._fail(entry.name, fault)
 
     def _fail(self, name: str, fault: OSError) -> None:
@@ -107,7 +107,7 @@ class _PrivilegeRemoval:
 
 
 def _open(name: str, dir_fd: int) -> int:
-    """Open a directory, also one that its owner may not read. Raises OSError."""
+    """Open a directory, even when its mode does not allow its owner to read it. Raises OSError."""
     try:
         return open_owned_directory(name, dir_fd)
     except PermissionError:
@@ -129,16 +129,16 @@ def _has_capabilities(path: str) -> bool:
 
 
 def _strip(dir_fd: int, name: str) -> None:
-    """Take everything off what a name stands for now. Raises OSError."""
+    """Remove all privileges of the file that has this name now. Raises OSError."""
     handle = os.open(name, HANDLE, dir_fd=dir_fd)
     try:
         mode = os.fstat(handle).st_mode
-        if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # swapped meanwhile
+        if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # replaced meanwhile
             return
         path = f"/proc/self/fd/{handle}"  # fchmod and fremovexattr refuse O_PATH: open(2)
         kept = 0o600 if _is_open_device(mode) else 0o1777
         os.chmod(path, stat.S_IMODE(mode) & kept)
-        if stat.S_ISREG(mode) and CAPABILITIES in os.listxattr(path):  # without any, an ordinary user may not ask
+        if stat.S_ISREG(mode) and CAPABILITIES in os.listxattr(path):  # without any, users may not remove them
             os.removexattr(path, CAPABILITIES)
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Removing directory trees that hostile jobs may be changing, as ``pfcon.files.walk`` walks them.
+"""Removes directory trees that hostile jobs may be changing, with the same safety as ``pfcon.files.walk``.
 
 No symbolic link is followed, and the tree is never left.
 """
@@ -12,15 +12,15 @@ from pathlib import Path
 from pfcon.files.attributes import unlock, unlock_name
 from pfcon.files.descent import Descent
 from pfcon.files.failures import Failures
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import DIRECTORY, HANDLE
 from pfcon.files.walk import FileWalk, is_link_file
 
-_FLAT_FROM = 256  # directories: what lies deeper is moved up before it is removed
+_FLAT_FROM = 256  # levels: deeper directories are moved up before they are removed
 
 
 class NotRemovedError(Exception):
-    """Parts of a tree stay. removed, failed: how many files and directories. failures: up to 20 of those that stay."""
+    """Parts of a tree stay. removed, failed: numbers of files and directories. failures: texts of up to 20."""
 
     def __init__(self, removed: int, failed: int, failures: list[str]) -> None:
         self.removed, self.failed, self.failures = removed, failed, tuple(failures)
@@ -28,10 +28,10 @@ class NotRemovedError(Exception):
 
 
 def remove_link_files(root: Path, below: str = "") -> int:
-    """Remove all files of a tree, links and special files included, that are called ``*.chrislink``; returns how many.
+    """Remove all files named ``*.chrislink`` in a tree, also symbolic links and special files; return their number.
 
-    Goes on when one can't be removed, and raises NotRemovedError at the end. Raises Absent (see ``open_directory``);
-    UnreadableTreeError ends it, for a directory that can't be read.
+    Continues when one can't be removed, and raises NotRemovedError at the end. Raises Absent (see ``open_directory``),
+    UnreadableTreeError (immediately, for a directory that can't be read).
     """
     removed, failures = 0, Failures()
     with FileWalk(root, below, is_link_file) as walk:
@@ -49,12 +49,12 @@ def remove_link_files(root: Path, below: str = "") -> int:
 
 
 def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> int:
-    """Remove a tree, or a file; returns how many files and directories were removed. A missing one is no error: 0.
+    """Remove a tree or a file; return the number of removed files and directories. Idempotent: 0 when it is missing.
 
-    A symbolic link is removed, never followed. What a job made read-only or immutable is made writable first.
-    ``report`` is called with the number removed so far, after each directory.
-    Goes on after a failure and raises NotRemovedError at the end; UnreadableTreeError when directories are moved
-    about meanwhile.
+    A symbolic link is removed, never followed. Read-only and immutable files and directories are removed, too.
+    report: called after each directory with the number removed so far.
+    Continues after a failure and raises NotRemovedError at the end. Raises UnreadableTreeError when directories are
+    moved meanwhile.
     """
     try:
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -67,7 +67,7 @@ def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> i
 
 
 def remove_entry(dir_fd: int, name: str, report: Callable[[int], None] = lambda _: None) -> int:
-    """The same for a name in an open directory."""
+    """Like ``remove_tree`` for a name in an open directory."""
     removal = _Removal(os.dup(dir_fd), name, report)
     try:
         removal.run()
@@ -79,12 +79,12 @@ def remove_entry(dir_fd: int, name: str, report: Callable[[int], None] = lambda 
 
 
 def open_forced(dir_fd: int, name: str) -> int:
-    """Open a directory for removal, with all rights of its owner. Raises OSError."""
+    """Open a directory for removal; its owner gets all rights. Raises OSError."""
     with contextlib.suppress(PermissionError):
         fd = os.open(name, DIRECTORY, dir_fd=dir_fd)
         unlock(fd)
         if os.fstat(fd).st_mode & 0o700 != 0o700:
-            with contextlib.suppress(PermissionError):  # another's; that may do no harm
+            with contextlib.suppress(PermissionError):  # of another user; removal may work nevertheless
                 os.fchmod(fd, 0o700)
         return fd
     handle = os.open(name, HANDLE | os.O_DIRECTORY, dir_fd=dir_fd)
@@ -96,9 +96,9 @@ def open_forced(dir_fd: int, name: str) -> int:
 
 
 class _Removal:
-    """One run, and its result. ``descent`` starts in the directory above what is removed.
+    """One call of ``remove_entry``, and its result. ``descent`` starts in the parent of the removed entry.
 
-    What lies deep is moved up and removed there: a tree of any depth takes little memory.
+    Deep directories are moved up and removed there, so a tree of any depth needs little memory.
     """
 
     def __init__(self, parent: int, name: str, report: Callable[[int], None]) -> None:
@@ -106,7 +106,7 @@ class _Removal:
         self.removed = 0
         self.failures = Failures()
         self.descent = Descent(parent)
-        self.descent.later(name)
+        self.descent.schedule(name)
 
     def run(self) -> None:
         descent = self.descent
@@ -128,7 +128,7 @@ class _Removal:
         except FileNotFoundError:
             return
         except OSError as fault:
-            if fault.errno in GONE:  # a file, or a link
+            if fault.errno in MISSING:  # a file, or a link
                 self._unlink(name)
             else:
                 self._fail(name, fault)
@@ -143,7 +143,7 @@ class _Removal:
         with os.scandir(here.fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    self.descent.later(entry.name)
+                    self.descent.schedule(entry.name)
                 else:
                     self._unlink(entry.name)
 
@@ -169,8 +169,8 @@ class _Removal:
             pass
         except OSError as fault:
             if fault.errno == errno.ENOTEMPTY and not self.failures.count and name != here.retried:
-                here.retried = name  # some file systems skip names in a listing while others are removed
-                self.descent.later(name)
+                here.retried = name  # some file systems skip entries of a listing during removals
+                self.descent.schedule(name)
             else:
                 self._fail(name, fault)
 

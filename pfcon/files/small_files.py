@@ -1,6 +1,6 @@
-"""Small files of a directory where a job may have put anything in their places: read and written without following.
+"""Reads and writes small files in a directory that a job may change.
 
-A link there leads nowhere, a named pipe keeps nobody waiting, and what is too large is not read.
+Symbolic links are not followed, named pipes do not block, and files that are too large are not read.
 """
 
 import errno
@@ -13,10 +13,10 @@ from pfcon.files.writing import replace_file
 
 
 def read_small(directory: Path, name: str, most: int) -> bytes:
-    """The content of a regular file of at most ``most`` bytes.
+    """Return the content of a regular file of at most ``most`` bytes.
 
-    Raises FileNotFoundError, and OSError for everything else that is or is in the way: a link, also in the directory's
-    own place, a pipe, a larger file.
+    Raises FileNotFoundError when it is missing, and OSError when it is anything else (a symbolic link, a pipe, a larger
+    file) or ``directory`` is a symbolic link.
     """
     above = os.open(directory, DIRECTORY)
     try:
@@ -26,7 +26,7 @@ def read_small(directory: Path, name: str, most: int) -> bytes:
 
 
 def read_small_at(directory: int, name: str, most: int) -> bytes:
-    """The same in an open directory."""
+    """Like ``read_small`` in an open directory."""
     file = os.open(name, READ, dir_fd=directory)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -43,8 +43,8 @@ def read_small_at(directory: int, name: str, most: int) -> bytes:
 
 
 def write_small(directory: Path, name: str, text: str) -> None:
-    """Make or replace a file atomically, readable by all. A directory in its place is moved aside. Raises OSError.
+    """Create or replace a file atomically, readable by all. A directory of that name is renamed. Raises OSError.
 
-    Characters that are no UTF-8 are written with backslashes.
+    Surrogates, which UTF-8 can't encode, are written as backslash escapes.
     """
     replace_file(directory, name, text.encode("utf-8", "backslashreplace"), mode=0o644, displace=True)

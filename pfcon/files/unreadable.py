@@ -1,6 +1,6 @@
-"""Which of a job's outputs this service can't read: those that a job as another user kept for itself.
+"""Finds outputs that this service can't read, because a job of another user created them without rights for others.
 
-``tempfile.mkstemp`` does so, for one: its files have the mode 0600.
+For example, ``tempfile.mkstemp`` creates files with the mode 0600.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from pfcon.errors import Conflict
 from pfcon.files.descent import Descent, shown_path
 from pfcon.files.failures import Failures
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.walk import open_directory
 from pfcon.models import LINK_SUFFIX
@@ -21,29 +21,29 @@ _REMEDY = "let them be readable for all (umask, chmod), or let jobs run as that 
 
 
 class Unreadable(Failures):
-    """What can't be read: how many files and directories, and the first paths, relative to the outputs."""
+    """The unreadable files and directories: their number, and the first paths, relative to the outputs."""
 
     most = 3
 
-    def told(self) -> str:
-        """One line for users."""
+    def summary(self) -> str:
+        """Return one line for users."""
         names = ", ".join(shown_path(path) for path in self.first) + (" and others" if self.count > self.most else "")
         what = "1 of the outputs" if self.count == 1 else f"{self.count} of the outputs"
         return f"{what} {_MARK} {os.geteuid()}: {names}"
 
     def require_none(self) -> None:
-        """Raises Conflict with what can't be read, and with what to do."""
+        """Check that everything is readable. Raises Conflict with the summary and a remedy."""
         if self.count:
-            raise Conflict(f"{self.told()}; {_REMEDY}")
+            raise Conflict(f"{self.summary()}; {_REMEDY}")
 
 
-def is_told(note: str) -> bool:
-    """Whether a job's note is that of an Unreadable."""
+def is_unreadable_note(note: str) -> bool:
+    """Whether a note of a job was made by ``Unreadable.summary``."""
     return _MARK in note
 
 
 def is_unreadable(dir_fd: int, entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry of an open directory is an output that can't be read. What is this user's own always can be."""
+    """Whether an entry of an open directory is an unreadable output. Files of this user always count as readable."""
     try:
         if entry.name.endswith(LINK_SUFFIX) or not entry.is_file(follow_symlinks=False):
             return False
@@ -52,11 +52,13 @@ def is_unreadable(dir_fd: int, entry: "os.DirEntry[str]") -> bool:
             return False
         return not os.access(entry.name, os.R_OK, dir_fd=dir_fd, effective_ids=True)
     except OSError as fault:
-        return fault.errno not in GONE  # in a directory that may be listed, but not entered
+        return fault.errno not in MISSING  # in a directory that may be listed but not entered
 
 
 def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unreadable:
-    """Look through a tree; ``files``: not for directories alone. No link is followed, and the tree is never left.
+    """Search a tree; return what is unreadable. files: whether to check files, too, or only directories.
+
+    No symbolic link is followed, and the tree is never left.
 
     Raises Absent (see ``open_directory``), UnreadableTreeError, OSError.
     """
@@ -75,11 +77,11 @@ def find_unreadable(root: Path, below: str = "", *, files: bool = True) -> Unrea
 
 
 def _look(descent: Descent, found: Unreadable, files: bool) -> None:
-    """Deal with what the present directory holds."""
+    """Process the entries of the present directory."""
     here = descent.here.fd
     with os.scandir(here) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                descent.later(entry.name)
+                descent.schedule(entry.name)
             elif files and is_unreadable(here, entry):
                 found.add(descent.path_of(entry.name))

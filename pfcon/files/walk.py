@@ -1,7 +1,7 @@
-"""Directory trees that hostile jobs may be changing: walking them without ever leaving them.
+"""Walks directory trees that hostile jobs may be changing, without ever leaving them.
 
-Every step is taken from an open directory to a name in it, without following symbolic links; so a directory that
-is swapped for a link meanwhile leads nowhere. Only a bounded number of directories is open at a time.
+Each name is opened relative to an open directory, without following symbolic links. So replacing a directory by a link
+meanwhile has no effect. A limited number of directories is open at a time.
 """
 
 import errno
@@ -14,18 +14,18 @@ from typing import NamedTuple
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.descent import Descent, UnreadableTreeError, shown_path
-from pfcon.files.faults import GONE
+from pfcon.files.faults import MISSING
 from pfcon.files.flags import DIRECTORY, READ
 from pfcon.files.owned import open_owned, open_owned_directory
 from pfcon.models import LINK_SUFFIX
 
-MAX_DEPTH = 10_000  # directories: each file's path is put together anew, and may have 2.5 MB then
+MAX_DEPTH = 10_000  # directories: the path of each file is built again, and has up to 2.5 MB at this depth
 
 
 class TreeFile(NamedTuple):
-    """What a walk has found. ``path`` is relative to its root; ``dir_fd`` is valid until its next step.
+    """A file that a walk found. path: relative to the root. dir_fd: its directory, valid until the walk's next step.
 
-    ``path`` and ``name`` hold bytes that are not UTF-8 as surrogates, as ``os.fsdecode`` does.
+    Bytes of ``path`` and ``name`` that are not UTF-8 are surrogates, as from ``os.fsdecode``.
     """
 
     path: str
@@ -34,10 +34,10 @@ class TreeFile(NamedTuple):
 
 
 def open_directory(root: Path, below: str = "") -> int:
-    """Open the directory ``below`` (``/``-separated) of ``root``, following no symbolic link from ``root`` on.
+    """Open the directory ``below`` (a relative path) of ``root``; return the descriptor.
 
-    The last component of ``root`` must not be a link either. What is below is opened whatever its mode where it is this
-    user's own, as all that a FileWalk opens. Raises Absent when there is no such directory, OSError.
+    Symbolic links in ``below``, or as the last component of ``root``, are not followed. Directories of this user are
+    opened whatever their mode (see ``open_owned``). Raises Absent when the directory is missing, OSError.
     """
     fd = -1
     try:
@@ -50,7 +50,7 @@ def open_directory(root: Path, below: str = "") -> int:
     except OSError as fault:
         if fd >= 0:
             os.close(fd)
-        if fault.errno in GONE:
+        if fault.errno in MISSING:
             raise Absent(f"no directory {below or root.name!r}") from None
         raise
     except Absent:
@@ -60,14 +60,14 @@ def open_directory(root: Path, below: str = "") -> int:
 
 
 def open_regular(dir_fd: int, name: str) -> int | None:
-    """Open a file for reading, this user's own whatever its mode.
+    """Open a regular file for reading; return the descriptor. Files of this user are opened whatever their mode.
 
-    None when there is no such file any more, or it is no regular file. Raises OSError.
+    Returns None when the file is missing or not a regular file. Raises OSError.
     """
     try:
         fd = open_owned(name, READ, dir_fd)
     except OSError as fault:
-        if fault.errno in GONE or fault.errno == errno.ENXIO:  # ENXIO: a socket
+        if fault.errno in MISSING or fault.errno == errno.ENXIO:  # ENXIO: a socket
             return None
         raise
     if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -81,16 +81,16 @@ def _is_output(entry: "os.DirEntry[str]") -> bool:
 
 
 def is_link_file(entry: "os.DirEntry[str]") -> bool:
-    """Whether an entry is called like a ChRIS link, ``*.chrislink``. Looks at the name alone."""
+    """Whether an entry has the name of a ChRIS link, ``*.chrislink``. Only the name is checked."""
     return entry.name.endswith(LINK_SUFFIX)
 
 
 class FileWalk(Iterator[TreeFile], Closing):
     """The regular files of a tree, except ``*.chrislink``, in no particular order; symbolic links are skipped.
 
-    wanted: chooses other entries instead, of any kind but directories. deepest: levels of directories that are
-    entered; a deeper tree is unreadable. Memory grows with the depth alone. What vanishes meanwhile is skipped. The
-    constructor raises Absent (see ``open_directory``); stepping raises UnreadableTreeError. Close it after use.
+    wanted: selects other entries instead, of any type except directories. deepest: the maximal depth; a deeper tree
+    counts as unreadable. Memory grows only with the depth. Files that are removed meanwhile are skipped. The
+    constructor raises Absent (see ``open_directory``); iteration raises UnreadableTreeError. Close it after use.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class FileWalk(Iterator[TreeFile], Closing):
         self._descent.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_files"):  # not when the root was absent
+        if hasattr(self, "_files"):  # missing when the constructor has failed
             self.close()
 
 
@@ -138,7 +138,7 @@ def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Ite
         with os.scandir(here.fd) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    descent.later(entry.name)
+                    descent.schedule(entry.name)
                 elif wanted(entry):
                     above = above or descent.path_of()
                     path = f"{above}/{entry.name}" if above else entry.name

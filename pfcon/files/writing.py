@@ -1,4 +1,4 @@
-"""Writing: a buffer to its end, and a small file atomically."""
+"""Writes all of a buffer, or a small file atomically."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from pfcon.files.flags import CREATE, DIRECTORY
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Write a buffer to its end. Raises OSError."""
+    """Write all of a buffer. Raises OSError."""
     written = os.write(fd, data)
     while written < len(data):
         written += os.write(fd, memoryview(data)[written:])
@@ -18,13 +18,13 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 def replace_file(
     directory: Path, name: str, content: bytes, *, mode: int = 0o600, prefix: str = "", displace: bool = False
 ) -> None:
-    """Make or replace a file atomically: readers see the old content or the new one, each whole. Raises OSError.
+    """Create or replace a file atomically: readers see the complete old content or the complete new one.
 
-    Nothing is synchronized to the disk: a power failure may lose the content. Whatever the error, no temporary file
-    stays. ``directory`` itself must not be a symbolic link.
+    It is not synchronized to the disk (fsync(2)): a power failure may lose the content. The temporary file is removed
+    after every error. ``directory`` itself must not be a symbolic link. Raises OSError.
 
-    mode: of a new file, less the process's umask. prefix: of the temporary file's name, ``.<name>.`` by default.
-    displace: whether a directory in the file's place is moved aside; else it is an error.
+    mode: of the file, minus the process's umask. prefix: of the temporary file's name, ``.<name>.`` by default.
+    displace: whether a directory of that name is renamed; otherwise it is an error.
     """
     above = os.open(directory, DIRECTORY)
     temporary = f"{prefix or f'.{name}.'}{uuid.uuid4().hex}"
@@ -37,7 +37,7 @@ def replace_file(
             finally:
                 os.close(file)
             _put(above, temporary, name, displace)
-        except BaseException:  # also a worker that is told to exit leaves no temporary file
+        except BaseException:  # also SystemExit: no temporary file may stay
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=above)
             raise

@@ -1,4 +1,4 @@
-"""Answers to requests that never reach the application: JSON like all others. Pure."""
+"""JSON responses to requests that never reach the application. Pure functions."""
 
 import json
 from http import HTTPStatus
@@ -6,8 +6,8 @@ from typing import Any
 
 from gunicorn.http import errors as _errors
 
-errors: Any = _errors  # its stubs are older
-LONGEST = 300  # characters of a message; a fault quotes what the client sent
+errors: Any = _errors  # its type stubs are older
+LONGEST = 300  # characters of a message, which may quote what the client sent
 _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.InvalidResponseHeader, HTTPStatus.INTERNAL_SERVER_ERROR),
     (errors.InvalidResponseHeaderName, HTTPStatus.INTERNAL_SERVER_ERROR),
@@ -18,17 +18,17 @@ _STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (errors.ExpectationFailed, HTTPStatus.EXPECTATION_FAILED),
     (errors.ForbiddenProxyRequest, HTTPStatus.FORBIDDEN),
     (errors.ParseException, HTTPStatus.BAD_REQUEST),
-    (BlockingIOError, HTTPStatus.BAD_REQUEST),  # the parser wants more of what can't become a request
+    (BlockingIOError, HTTPStatus.BAD_REQUEST),  # the parser needs more data, but the request is already invalid
 )
 
 
 def status_of(fault: BaseException) -> HTTPStatus:
-    """The status of what gunicorn's parser, or the application's server side, raised."""
+    """Return the HTTP status for an error of gunicorn's parser or of gunicorn's call of the application."""
     return next((status for kind, status in _STATUS if isinstance(fault, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def message_of(fault: BaseException) -> str:
-    """What the client is told of it."""
+    """Return the error's message for the client."""
     if status_of(fault) is HTTPStatus.INTERNAL_SERVER_ERROR:
         return "Internal server error; the service's log tells more."
     if isinstance(fault, BlockingIOError):
@@ -37,7 +37,7 @@ def message_of(fault: BaseException) -> str:
 
 
 def error_answer(status: HTTPStatus, message: str) -> bytes:
-    """A whole answer, after which the connection is closed."""
+    """Return a complete HTTP response, with ``Connection: close``."""
     body = json.dumps({"message": message}).encode() + b"\n"
     retry = "Retry-After: 5\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (

@@ -1,4 +1,4 @@
-"""What becomes of a request's body, and the bodies that the application reads."""
+"""Decides how a request's body is read; the body objects that the application reads from."""
 
 import io
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from pfcon.front.collecting import ChunkedCollector, Collector, LengthCollector
 from pfcon.front.options import FrontOptions
 
 
-class Way(Enum):
+class BodyMode(Enum):
     """How a body reaches the application."""
 
-    NONE = auto()  # there is none
-    HOLD = auto()  # it is read whole before a thread is taken
-    STREAM = auto()  # a thread reads it
-    WITHHOLD = auto()  # not at all: the application answers from the head, and the connection ends
+    NONE = auto()  # the request has no body
+    BUFFER = auto()  # the event loop reads all of it before a thread serves the request
+    STREAM = auto()  # the thread that serves the request reads it
+    UNREAD = auto()  # nobody reads it: the application responds by the head alone, then the connection is closed
 
 
 @dataclass(frozen=True)
-class Plan:
-    """``trusted``: the request has a valid token."""
+class BodyPlan:
+    """How to read a body. collector: only for BUFFER. trusted: whether the request has a valid token."""
 
-    way: Way
+    mode: BodyMode
     collector: Collector | None = None
     trusted: bool = False
 
 
-class HeldBody(io.BytesIO):
-    """A body that is there."""
+class BufferedBody(io.BytesIO):
+    """A complete body in memory."""
 
 
-class WithheldBody(io.RawIOBase):
-    """A body that nobody reads. Whoever tries gets an OSError."""
+class UnreadBody(io.RawIOBase):
+    """A body that must not be read: reading raises OSError."""
 
     def read(self, _size: int | None = -1, /) -> bytes:
         """Raises OSError."""
@@ -47,7 +47,7 @@ class WithheldBody(io.RawIOBase):
 
 
 class StreamedBody(Body):
-    """A body that comes in while it is read. Malformed chunks are an OSError, as a broken connection is."""
+    """A body that is received while it is read. Malformed chunks raise OSError, as a broken connection does."""
 
     def read(self, size: int | None = None) -> bytes:
         """See Body."""
@@ -56,42 +56,42 @@ class StreamedBody(Body):
         except ParseException as fault:
             raise OSError(f"malformed: {fault}") from None
 
-    def is_over(self) -> bool:
-        """Whether nothing of it is left on the connection; what is left and has come already is dropped, up to a limit.
+    def is_exhausted(self) -> bool:
+        """Whether the body has been read to its end; received bytes that are unread are discarded, up to 64 KiB.
 
-        Raises OSError when more would have to come.
+        Raises OSError when part of the body has not been received.
         """
         if getattr(self, "failed", False):
             return False
         return any(not self.read(1024) for _ in range(64))
 
 
-def plan(request: Request, options: FrontOptions) -> Plan:
-    """By the request's head alone."""
+def plan_body(request: Request, options: FrontOptions) -> BodyPlan:
+    """Decide how to read the body, by the request's head."""
     chunked, length = _framing(request)
     if not chunked and not length:
-        return Plan(Way.NONE)
+        return BodyPlan(BodyMode.NONE)
     if request.method == "POST" and unquote_to_wsgi_str(request.path or "").endswith(options.login_path):
-        return _held(request, chunked, length, options.login_bytes, trusted=False)
+        return _buffered(request, chunked, length, options.login_bytes, trusted=False)
     if not _has_token(request, options):
-        return Plan(Way.WITHHOLD)
+        return BodyPlan(BodyMode.UNREAD)
     if not _header(request, "CONTENT-TYPE").lower().startswith("multipart/"):
-        return _held(request, chunked, length, options.form_bytes, trusted=True)
+        return _buffered(request, chunked, length, options.form_bytes, trusted=True)
     if chunked or length > options.small_multipart:
-        return Plan(Way.STREAM, trusted=True)
-    return Plan(Way.HOLD, LengthCollector(length), trusted=True)
+        return BodyPlan(BodyMode.STREAM, trusted=True)
+    return BodyPlan(BodyMode.BUFFER, LengthCollector(length), trusted=True)
 
 
-def _held(request: Request, chunked: bool, length: int, most: int, *, trusted: bool) -> Plan:
+def _buffered(request: Request, chunked: bool, length: int, most: int, *, trusted: bool) -> BodyPlan:
     if chunked:
-        return Plan(Way.HOLD, ChunkedCollector(request, most), trusted)
+        return BodyPlan(BodyMode.BUFFER, ChunkedCollector(request, most), trusted)
     if length > most:
-        return Plan(Way.WITHHOLD, trusted=trusted)  # the application says by the length that it is too large
-    return Plan(Way.HOLD, LengthCollector(length), trusted)
+        return BodyPlan(BodyMode.UNREAD, trusted=trusted)  # the application refuses it by its Content-Length
+    return BodyPlan(BodyMode.BUFFER, LengthCollector(length), trusted)
 
 
 def _framing(request: Request) -> tuple[bool, int]:
-    """Whether a body is chunked, and else its length, as gunicorn's parser has decided."""
+    """Return whether the body is chunked, and its length in bytes (0 if chunked), as gunicorn's parser decided."""
     reader: Any = request.body.reader if request.body is not None else None
     return isinstance(reader, ChunkedReader), reader.length if isinstance(reader, LengthReader) else 0
 
@@ -105,5 +105,5 @@ def _has_token(request: Request, options: FrontOptions) -> bool:
 
 
 def _header(request: Request, name: str) -> str:
-    """As WSGI joins repeated ones; names are in capitals."""
+    """Return a header's value; repeated ones are joined by commas, as in WSGI. name: in capitals."""
     return ",".join(value for key, value in request.headers if key == name)

@@ -1,33 +1,33 @@
-"""Putting a body together from pieces, as they come in. No I/O."""
+"""Assembles a body from pieces as they are received. No I/O."""
 
 from abc import ABC, abstractmethod
 
-from gunicorn.http.body import CHUNK_EXT_RE  # type: ignore[attr-defined]  # its stubs are older
+from gunicorn.http.body import CHUNK_EXT_RE  # type: ignore[attr-defined]  # its type stubs are older
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkExtension, InvalidChunkSize, InvalidHeader
 from gunicorn.http.message import Request
 
-SIZE_LINE = 256  # bytes of a chunk's size with its extensions
-TRAILERS = 8 * 1024  # bytes
+SIZE_LINE = 256  # bytes: longest line of a chunk's size and extensions
+TRAILERS = 8 * 1024  # bytes: longest trailer section
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
 class BodyTooLarge(Exception):
-    """More bytes than may be kept."""
+    """The body exceeds its size limit."""
 
 
 class Collector(ABC):
-    """Takes pieces until a body is whole; ``body`` is what came of it."""
+    """Takes pieces until the body is complete; ``body`` holds what was received so far."""
 
     def __init__(self) -> None:
         self.body = bytearray()
 
     @abstractmethod
     def feed(self, piece: bytes) -> bytes | None:
-        """One piece; what came after the body's end, or None while it goes on."""
+        """Add a piece. Return the bytes after the end of the body, or None while the body is incomplete."""
 
     @abstractmethod
-    def shortfall(self) -> str:
-        """What a client is told whose body ends here."""
+    def incomplete_message(self) -> str:
+        """Return the error message for a body that ends too early."""
 
 
 class LengthCollector(Collector):
@@ -43,26 +43,26 @@ class LengthCollector(Collector):
         self.body += piece[:missing]
         return piece[missing:] if len(piece) >= missing else None
 
-    def shortfall(self) -> str:
+    def incomplete_message(self) -> str:
         """See Collector."""
         return f"the request's body was cut off after {len(self.body)} of {self._length} bytes"
 
 
 class ChunkedCollector(Collector):
-    """A chunked body (RFC 9112, 7.1), as strict as gunicorn's own reader, whose time would grow with the square of
-    the number of chunks here.
+    """A chunked body (RFC 9112, 7.1) of at most ``most`` bytes. As strict as gunicorn's own reader, which is not used
+    because it would need quadratic time in the number of chunks here.
     """
 
     def __init__(self, request: Request, most: int) -> None:
         super().__init__()
         self._request = request
         self._most = most
-        self._left = 0  # bytes of the present chunk, with its line end; 0: a size line comes next
-        self._ends = False  # trailers come next
+        self._left = 0  # bytes of the present chunk still to come, with its CRLF; 0: a size line is next
+        self._ends = False  # whether the trailer section is next
         self._rest = bytearray()  # an unfinished line
 
     def feed(self, piece: bytes) -> bytes | None:
-        """See Collector. Raises BodyTooLarge, and gunicorn's ParseException for what is no chunked body."""
+        """See Collector. Raises BodyTooLarge, and gunicorn's ParseException for a malformed chunked body."""
         data = bytes(self._rest + piece)
         at = 0
         while at < len(data) and not self._ends:
@@ -87,7 +87,7 @@ class ChunkedCollector(Collector):
         self._left, self._ends = (size + 2, False) if size else (0, True)
 
     def _take(self, data: bytes, at: int) -> int:
-        """Of the present chunk, what is there of its content and its line end; how many bytes."""
+        """Take the received part of the present chunk and its CRLF; return the number of bytes taken."""
         content = data[at : at + max(0, self._left - 2)]
         self.body += content
         self._left -= len(content)
@@ -114,7 +114,7 @@ class ChunkedCollector(Collector):
         self._request.parse_headers(rest[:end], from_trailer=True)
         return rest[end + 4 :]
 
-    def shortfall(self) -> str:
+    def incomplete_message(self) -> str:
         """See Collector."""
         return f"the request's body was cut off after {len(self.body)} bytes"
 

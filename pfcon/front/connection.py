@@ -1,4 +1,4 @@
-"""One client's connection, as the event loop knows it."""
+"""The state of one client's connection in the event loop."""
 
 import re
 import socket
@@ -11,77 +11,77 @@ from gunicorn.http import RequestParser
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.message import Request
 
-from pfcon.front.bodies import HeldBody, StreamedBody, Way, WithheldBody, plan
+from pfcon.front.bodies import BodyMode, BufferedBody, StreamedBody, UnreadBody, plan_body
+from pfcon.front.buffered_socket import BufferedSocket
 from pfcon.front.collecting import Collector
 from pfcon.front.options import HEAD_BYTES, FrontOptions
-from pfcon.front.wire import Wire
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class State(IntEnum):
-    """What is waited for; those with smaller numbers are closed first when room is needed."""
+    """What the connection waits for. When connections must be closed, lower numbers are closed first."""
 
-    LINGER = 0  # the client's end of a connection whose last answer is sent
+    LINGER = 0  # the client to close a connection after its last response
     HEAD = 1
-    BODY = 2  # one without a token
-    IDLE = 3  # a further request on a connection that was kept
-    ANSWER = 4  # the client to fetch its answer
+    BODY = 2  # a body without a valid token
+    IDLE = 3  # the next request on a keep-alive connection
+    ANSWER = 4  # the client to read its response
     FORM = 5  # a body with a valid token
-    SERVED = 6  # a thread
+    SERVED = 6  # a thread to end serving it
 
 
 class Connection:
-    """Collects a request. ``sock``, ``client`` and ``server`` are what gunicorn's workers read of theirs."""
+    """Collects a request. gunicorn's workers use the attributes ``sock``, ``client`` and ``server``."""
 
     def __init__(self, cfg: Config, sock: socket.socket, client: Any, server: Any) -> None:
-        self.sock = Wire(sock)
+        self.sock = BufferedSocket(sock)
         self.client = client
         self.server = server
-        self.parser: Any = RequestParser(cfg, self.sock, client)  # type: ignore[arg-type]  # a Wire is all it needs
+        self.parser: Any = RequestParser(cfg, self.sock, client)  # type: ignore[arg-type]  # it uses only what a BufferedSocket has
         self.state = State.HEAD
         self.deadline = 0.0
-        self.begun = 0.0  # when the present body began
-        self.dropped = 0  # bytes, while LINGER
-        self.keep = False  # whether it is used again after the present answer
+        self.began = 0.0  # moment of time.monotonic() at which the body began
+        self.dropped = 0  # bytes discarded in state LINGER
+        self.keep = False  # whether it stays open after the present response
         self.request: Request | None = None
         self.callback: Callable[[Any], None] | None = None
         self._line_limit: int = cfg.limit_request_line
         self._head = bytearray()
         self._searched = 0
         self._collector: Collector | None = None
-        self._body_bytes = 0  # of a whole body
+        self._body_bytes = 0  # of a complete body
 
     @property
     def held(self) -> int:
-        """Bytes that are kept for it."""
+        """Bytes in memory for this connection."""
         return len(self._head) + self.body_bytes + self.sock.kept
 
     @property
     def body_bytes(self) -> int:
-        """How much of a held body has come."""
+        """Bytes received of a buffered body."""
         return len(self._collector.body) if self._collector else self._body_bytes
 
     @property
-    def shortfall(self) -> str:
-        """What to say of a body that ends too early."""
-        return self._collector.shortfall() if self._collector else ""
+    def incomplete_message(self) -> str:
+        """The error message for a body that ends too early."""
+        return self._collector.incomplete_message() if self._collector else ""
 
     def begin(self) -> bool:
-        """Expect a new request; whether something of it has come already, behind the last one."""
+        """Expect a new request. Return whether bytes of it were already received after the last one."""
         self._head = bytearray(self.parser.unreader.take_buffered())
         self._searched = 0
         self.request, self._collector, self._body_bytes = None, None, 0
         return bool(self._head)
 
     def feed_head(self, data: bytes, options: FrontOptions) -> bool:
-        """More bytes; whether the head is whole now, and with it ``request`` and ``state``.
+        """Add bytes. Return whether the head is complete; then ``request`` and ``state`` are set.
 
-        Raises what gunicorn's parser raises for what can't become a request.
+        Raises what gunicorn's parser raises for an invalid request.
         """
         self._head += data
-        if not self._parser_can_tell():
+        if not self._head_is_decided():
             return False
         self.parser.unreader.unread(bytes(self._head))
         self._head.clear()
@@ -89,7 +89,7 @@ class Connection:
         self._begin_body(self.request, options)
         return True
 
-    def _parser_can_tell(self) -> bool:
+    def _head_is_decided(self) -> bool:
         start = 2 if self._head.startswith(b"\r\n") else 0  # one empty line before a request is allowed
         since, self._searched = self._searched, len(self._head)
         if self._head.startswith(b"\r\n", start) or self._head.find(b"\r\n\r\n", max(start, since - 3)) >= 0:
@@ -101,29 +101,29 @@ class Connection:
         return len(self._head) > start + self._line_limit + 2 and self._head.find(b"\r\n", start) < 0
 
     def _begin_body(self, request: Request, options: FrontOptions) -> None:
-        found = plan(request, options)
+        found = plan_body(request, options)
         body: Any = None
-        if found.way is Way.HOLD:
+        if found.mode is BodyMode.BUFFER:
             self._collector = found.collector
             self.state = State.FORM if found.trusted else State.BODY
             return
         self.state = State.SERVED
-        if found.way is Way.STREAM and request.body is not None:
+        if found.mode is BodyMode.STREAM and request.body is not None:
             body = StreamedBody(request.body.reader)
-        elif found.way is Way.WITHHOLD:
-            body = WithheldBody()
+        elif found.mode is BodyMode.UNREAD:
+            body = UnreadBody()
             request.force_close()
             request._expected_100_continue = False  # type: ignore[attr-defined]
-        request.body = body or HeldBody()  # type: ignore[assignment]
+        request.body = body or BufferedBody()  # type: ignore[assignment]
 
-    def asks_to_go_on(self) -> bool:
-        """Whether the client waits for a word before it sends its body (RFC 9110, 10.1.1)."""
+    def expects_continue(self) -> bool:
+        """Whether the client waits for ``100 Continue`` before it sends its body (RFC 9110, 10.1.1). True only once."""
         request: Any = self.request
         expected, request._expected_100_continue = request._expected_100_continue, False
         return bool(expected) and not self.parser.unreader.buf.getvalue()
 
     def feed_body(self, data: bytes | None) -> bool:
-        """More bytes, or None for those that came with the head; whether the body is whole now.
+        """Add bytes; None means those received together with the head. Return whether the body is complete.
 
         Raises BodyTooLarge, or gunicorn's ParseException.
         """
@@ -133,7 +133,7 @@ class Connection:
         if rest is None:
             return False
         self.parser.unreader.unread(rest)
-        self.request.body = HeldBody(bytes(self._collector.body))  # type: ignore[assignment]
+        self.request.body = BufferedBody(bytes(self._collector.body))  # type: ignore[assignment]
         self._body_bytes, self._collector = len(self._collector.body), None
         self.state = State.SERVED
         return True

@@ -1,4 +1,4 @@
-"""What a thread does with a request that is complete, or comes in as an upload."""
+"""Serves a request in a thread. Its body is complete, except that of an upload."""
 
 import logging
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
 from pfcon.front.answers import error_answer, message_of, status_of
-from pfcon.front.bodies import HeldBody, StreamedBody
+from pfcon.front.bodies import BufferedBody, StreamedBody
 from pfcon.front.connection import Connection
 from pfcon.front.options import FrontOptions
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class ServingWorker(ThreadWorker):
-    """The part of the worker that runs in threads. The application has ``front_options``."""
+    """The part of the worker that runs in threads. It reads ``front_options`` of the gunicorn application."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,28 +24,28 @@ class ServingWorker(ThreadWorker):
         self.options: FrontOptions = app.front_options
 
     def serve_in_thread(self, connection: Any) -> bool:
-        """Whether the connection may be used again."""
+        """Serve the request; return whether the connection may be used for another one."""
         keep = False
         request: Request = connection.request
         body: Any = request.body
-        wire = connection.sock
+        sock = connection.sock
         try:
             if isinstance(body, StreamedBody):
-                wire.settimeout(self.options.timeout)
+                sock.settimeout(self.options.timeout)
             keep = self.handle_request(request, connection)
-            wire.settimeout(0.0)
-            keep = keep and (isinstance(body, HeldBody) or (isinstance(body, StreamedBody) and body.is_over()))
-            wire.flush()
-        except (OSError, StopIteration) as fault:  # the client's end, or its time's
+            sock.settimeout(0.0)
+            keep = keep and (isinstance(body, BufferedBody) or (isinstance(body, StreamedBody) and body.is_exhausted()))
+            sock.flush()
+        except (OSError, StopIteration) as fault:  # the client closed the connection, or a timeout
             log.info("a connection of %s ended early: %s", address(connection), fault or "its answer was cut short")
             return False
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an answer
-            self.handle_error(request, wire, connection.client, fault)
+        except Exception as fault:  # noqa: BLE001 - for any error the client gets a response
+            self.handle_error(request, sock, connection.client, fault)
             return False
         return keep
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
-        """Answer what gunicorn or the application's server side raised, as JSON. Called in threads."""
+        """Send a JSON response for an error that gunicorn raised. Called in threads."""
         status = status_of(exc)
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s %s failed", getattr(req, "method", None), getattr(req, "path", None), exc_info=exc)
@@ -58,5 +58,5 @@ class ServingWorker(ThreadWorker):
 
 
 def address(connection: Connection) -> str:
-    """Who it is, for the log."""
+    """Return the client's address for the log."""
     return str(connection.client[0]) if isinstance(connection.client, tuple) and connection.client else "a client"

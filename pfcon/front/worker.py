@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with an event loop that reads requests itself."""
+"""gunicorn's threaded worker with an event loop that reads the requests."""
 
 import errno
 import logging
@@ -13,70 +13,71 @@ from typing import Any
 from gunicorn.http import errors
 
 from pfcon.front.answers import error_answer, message_of, status_of
-from pfcon.front.bodies import HeldBody
+from pfcon.front.bodies import BufferedBody
 from pfcon.front.collecting import BodyTooLarge
 from pfcon.front.connection import CONTINUE, Connection, State
+from pfcon.front.connection_table import ConnectionTable
 from pfcon.front.options import LINGER, LINGER_BYTES, READ_SIZE, STOP_LINGER
-from pfcon.front.room import Room
 from pfcon.front.serving import ServingWorker, address
 
 log = logging.getLogger(__name__)
 
-TICK = 0.5  # seconds between two looks at the deadlines
-EXPIRE_AT_ONCE = 16  # many that came together must not keep the others waiting
-NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}  # of accept(2): the listener's; else the client's
-PAUSE = 0.1  # seconds without accepting where the machine has no room
+TICK = 0.5  # seconds between two checks of the deadlines
+EXPIRE_PER_TICK = 16  # connections: many that expire together must not delay the others
+OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# Errors of accept(2) that concern the listener; all others concern the client.
+BROKEN = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EFAULT}
+PAUSE = 0.1  # seconds without accepting when the machine is out of resources
 BUSY = "the service has too many unfinished requests; try again later"
 
 
 class FrontWorker(ServingWorker):
-    """See the package. Every connection is either in the event loop's hands or in those of one thread."""
+    """See the package. At each moment, a connection belongs either to the event loop or to one thread."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._room = Room(self.worker_connections, self.options.held_bytes)
+        self._connections = ConnectionTable(self.worker_connections, self.options.held_bytes)
         self._no_accept_until = 0.0
-        self._next_look = 0.0
-        self._stop_by = math.inf  # when requests have to be here once a stop was asked for
+        self._next_check = 0.0
+        self._stop_by = math.inf  # while stopping: the deadline of unfinished requests
 
     # The loop.
 
     def run(self) -> None:
-        """Serve until the end is asked for, then end what is on its way."""
+        """Serve until the worker is asked to stop; then finish the running requests."""
         queue: Any = self.method_queue
         self.poller.register(queue, selectors.EVENT_READ, queue.run_callbacks)
         self.set_accept_enabled(True)
         while self.alive:
-            self._turn()
-            full = self._room.is_full and self._room.dispensable() is None
+            self._run_once()
+            full = self._connections.is_full and self._connections.oldest_evictable() is None
             self.set_accept_enabled(not full and time.monotonic() >= self._no_accept_until)
             if not self.is_parent_alive():
                 break
         self.set_accept_enabled(False)
         self._end()
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         self.notify()
         paused = not self._accepting  # type: ignore[attr-defined]
         pause = PAUSE if paused else TICK
-        self.wait_for_and_dispatch_events(max(0.0, min(pause, self._next_look - time.monotonic())))
+        self.wait_for_and_dispatch_events(max(0.0, min(pause, self._next_check - time.monotonic())))
         now = time.monotonic()
-        if now >= self._next_look:
-            overdue = self._room.overdue(now)
-            for connection in overdue[:EXPIRE_AT_ONCE]:
+        if now >= self._next_check:
+            overdue = self._connections.overdue(now)
+            for connection in overdue[:EXPIRE_PER_TICK]:
                 self._expire(connection)
-            self._next_look = now if len(overdue) > EXPIRE_AT_ONCE else now + TICK
+            self._next_check = now if len(overdue) > EXPIRE_PER_TICK else now + TICK
 
     def _end(self) -> None:
         now = time.monotonic()
         end = now + self.cfg.graceful_timeout
         self._stop_by = now + STOP_LINGER
-        for connection in self._room:
+        for connection in self._connections:
             self._allow(connection, connection.deadline)
-        while len(self._room) and time.monotonic() < end:
-            self._turn()
-        for connection in self._room:
+        while len(self._connections) and time.monotonic() < end:
+            self._run_once()
+        for connection in self._connections:
             if connection.state is not State.SERVED:
                 self._drop(connection)
         self.tpool.shutdown(wait=False)
@@ -86,15 +87,15 @@ class FrontWorker(ServingWorker):
             listener.close()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection; when there is no place, the oldest that is not served goes."""
-        if self._room.is_full and not self._make_room():
+        """Accept a connection; at the limit, close the oldest unserved one. Raises OSError of the listener."""
+        if self._connections.is_full and not self._evict_one():
             return
         try:
             sock, client = listener.accept()
         except OSError as fault:
             if fault.errno in BROKEN:
                 raise
-            if fault.errno in NO_ROOM and not self._make_room():
+            if fault.errno in OUT_OF_RESOURCES and not self._evict_one():
                 self._no_accept_until = time.monotonic() + PAUSE
                 self.set_accept_enabled(False)
             return
@@ -102,27 +103,27 @@ class FrontWorker(ServingWorker):
         connection.callback = lambda _socket: self._on_event(connection)
         self._allow(connection, time.monotonic() + self.options.timeout)
         self._watch(connection, State.HEAD, selectors.EVENT_READ)
-        self._on_event(connection)  # most requests are there when their connection is
+        self._on_event(connection)  # most clients have sent their request by now
 
-    def _make_room(self, holding: int = 0) -> bool:
-        victim = self._room.dispensable(holding)
+    def _evict_one(self, holding: int = 0) -> bool:
+        victim = self._connections.oldest_evictable(holding)
         if victim is None:
             return False
         if victim.state in (State.HEAD, State.BODY, State.FORM):
-            self._try_to_say(victim, HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+            self._try_to_send_error(victim, HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
         self._drop(victim)
         return True
 
-    # A connection in the loop's hands.
+    # Connections that belong to the event loop.
 
     def _allow(self, connection: Connection, deadline: float) -> None:
-        """Let it take until then; while stopping, only forms with a token and answers take longer than a moment."""
+        """Set the deadline. While stopping, at most STOP_LINGER seconds, except for trusted bodies and responses."""
         patient = connection.state in (State.FORM, State.ANSWER)
         connection.deadline = deadline if patient else min(deadline, self._stop_by)
 
     def _watch(self, connection: Connection, state: State, events: int) -> None:
-        """Wait for a connection in this state, whether it is watched yet or not."""
-        known = connection in self._room and connection.state is not State.SERVED
+        """Set the state and wait for ``events``, whether or not the connection is registered already."""
+        known = connection in self._connections and connection.state is not State.SERVED
         connection.state = state
         if not known:
             self.poller.register(connection.sock.fileno(), events, connection.callback)
@@ -131,22 +132,22 @@ class FrontWorker(ServingWorker):
         self._note(connection)
 
     def _note(self, connection: Connection) -> None:
-        self._room.update(connection)
-        while self._room.holds_too_much and self._make_room(holding=1):
+        self._connections.update(connection)
+        while self._connections.exceeds_bytes and self._evict_one(holding=1):
             pass
 
     def _unwatch(self, connection: Connection) -> None:
-        if connection in self._room and connection.state is not State.SERVED:
+        if connection in self._connections and connection.state is not State.SERVED:
             self.poller.unregister(connection.sock.fileno())
 
     def _drop(self, connection: Connection) -> None:
         self._unwatch(connection)
-        self._room.remove(connection)
+        self._connections.remove(connection)
         connection.sock.drop()
 
     def _on_event(self, connection: Connection) -> None:
-        if connection not in self._room:
-            return  # it went to make room, in this very turn
+        if connection not in self._connections:
+            return  # it was closed by an earlier event of this iteration
         try:
             if connection.state is State.ANSWER:
                 self._send(connection)
@@ -165,7 +166,7 @@ class FrontWorker(ServingWorker):
         elif data:
             self._feed(connection, data)
         elif connection.state in (State.BODY, State.FORM):
-            self._refuse(connection, HTTPStatus.BAD_REQUEST, connection.shortfall)
+            self._refuse(connection, HTTPStatus.BAD_REQUEST, connection.incomplete_message)
         else:
             self._drop(connection)
 
@@ -186,7 +187,7 @@ class FrontWorker(ServingWorker):
             self._refuse(connection, status_of(fault), message_of(fault))
         except StopIteration:
             self._drop(connection)
-        except Exception as fault:  # a fault of ours must end this connection, not the process
+        except Exception as fault:  # an unexpected error must end this connection, not the process
             log.error("a request of %s could not be read", address(connection), exc_info=fault)
             self._refuse(connection, status_of(fault), message_of(fault))
         else:
@@ -194,33 +195,33 @@ class FrontWorker(ServingWorker):
                 self._serve(connection)
                 return
             if connection.body_bytes:
-                self._allow(connection, connection.begun + self.options.seconds_for(connection.body_bytes))
+                self._allow(connection, connection.began + self.options.seconds_for(connection.body_bytes))
             self._note(connection)
 
     def _begin_body(self, connection: Connection) -> bool:
-        """Whether all of it is there. What takes a thread as it is needs nothing more."""
+        """Start to read the body; return whether the request can be served now."""
         if connection.state is State.SERVED:
             return True
-        connection.begun = time.monotonic()
-        self._allow(connection, connection.begun + self.options.timeout)
-        if connection.asks_to_go_on():
+        connection.began = time.monotonic()
+        self._allow(connection, connection.began + self.options.timeout)
+        if connection.expects_continue():
             connection.sock.sendall(CONTINUE)
             connection.sock.flush()
         return connection.feed_body(None)
 
     def _expire(self, connection: Connection) -> None:
-        if connection not in self._room:
+        if connection not in self._connections:
             return
         if connection.state in (State.BODY, State.FORM) or (connection.state is State.HEAD and connection.held):
             text = f"the request did not arrive within PFCON_HEADER_TIMEOUT, {self.options.timeout:g} seconds"
-            self._try_to_say(connection, HTTPStatus.REQUEST_TIMEOUT, text)
+            self._try_to_send_error(connection, HTTPStatus.REQUEST_TIMEOUT, text)
         self._drop(connection)
 
     def _refuse(self, connection: Connection, status: HTTPStatus, message: str) -> None:
-        self._try_to_say(connection, status, message)
+        self._try_to_send_error(connection, status, message)
         self._linger(connection)
 
-    def _try_to_say(self, connection: Connection, status: HTTPStatus, message: str) -> None:
+    def _try_to_send_error(self, connection: Connection, status: HTTPStatus, message: str) -> None:
         try:
             connection.sock.sendall(error_answer(status, message))
             connection.sock.flush()
@@ -228,9 +229,9 @@ class FrontWorker(ServingWorker):
             log.debug("a client is gone before its answer: %s", fault)
 
     def _linger(self, connection: Connection) -> None:
-        """Close it so that the client gets its answer, which what it still sends would destroy (RFC 9112, 9.6)."""
+        """Close so that the client can read its response although it still sends (RFC 9112, 9.6)."""
         try:
-            if _is_at_rest(connection):
+            if _has_sent_nothing_more(connection):
                 self._drop(connection)
                 return
             connection.sock.shutdown(socket.SHUT_WR)
@@ -240,7 +241,7 @@ class FrontWorker(ServingWorker):
         connection.deadline = time.monotonic() + (LINGER if self.alive else STOP_LINGER)
         self._watch(connection, State.LINGER, selectors.EVENT_READ)
 
-    # A connection in a thread's hands.
+    # Connections that belong to a thread.
 
     def _serve(self, connection: Connection) -> None:
         self.poller.unregister(connection.sock.fileno())
@@ -249,7 +250,7 @@ class FrontWorker(ServingWorker):
         future.add_done_callback(lambda done: self.method_queue.defer(self._served, connection, done))
 
     def _served(self, connection: Connection, done: Future[bool]) -> None:
-        """The thread is done with it, and the loop has it again."""
+        """Take a connection back into the event loop after a thread has served it."""
         try:
             connection.keep = done.result()
             connection.sock.settimeout(0.0)
@@ -258,7 +259,7 @@ class FrontWorker(ServingWorker):
             self._drop(connection)
 
     def _send(self, connection: Connection) -> None:
-        """Raises OSError."""
+        """Send the buffered response, then close the connection or wait for the next request. Raises OSError."""
         if not connection.sock.flush():
             if connection.state is not State.ANSWER:
                 connection.deadline = time.monotonic() + self.options.seconds_for(connection.sock.kept)
@@ -266,18 +267,18 @@ class FrontWorker(ServingWorker):
         elif not connection.keep:
             self._linger(connection)
         else:
-            begun = connection.begin()
+            began = connection.begin()
             now = time.monotonic()
             idle = self.cfg.keepalive if self.alive else min(self.cfg.keepalive, STOP_LINGER)
-            connection.deadline = now + (min(self.options.timeout, self._stop_by - now) if begun else idle)
-            self._watch(connection, State.HEAD if begun else State.IDLE, selectors.EVENT_READ)
-            if begun and connection in self._room:
+            connection.deadline = now + (min(self.options.timeout, self._stop_by - now) if began else idle)
+            self._watch(connection, State.HEAD if began else State.IDLE, selectors.EVENT_READ)
+            if began and connection in self._connections:
                 self._feed(connection, b"")
 
 
-def _is_at_rest(connection: Connection) -> bool:
-    """Whether the client has sent nothing but the request that was answered. Raises OSError when it is gone."""
-    if not connection.keep and not isinstance(getattr(connection.request, "body", None), HeldBody):
+def _has_sent_nothing_more(connection: Connection) -> bool:
+    """Whether the client sent nothing after the request. Raises OSError when the connection is broken."""
+    if not connection.keep and not isinstance(getattr(connection.request, "body", None), BufferedBody):
         return False
     try:
         return not connection.sock.recv(READ_SIZE)

@@ -220,7 +220,7 @@ class Scheduler:
         kept = logs[-KEPT_LOG:]
         if (status, kept) != (record.status, record.logs):
             try:
-                self._journal.saw(record, status, kept)
+                self._journal.save_status(record, status, kept)
             except PfconError as error:
                 log.warning("job %s: what the engine tells of it can't be kept: %s", record.name, error)
         return info

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from pfcon import __version__
 from pfcon.errors import Absent, Foreign, InvalidFields, StorageFull, Unreachable
-from pfcon.files.unreadable import is_told
+from pfcon.files.unreadable import is_unreadable_note
 from pfcon.jobs import trash
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
@@ -155,7 +155,7 @@ class JobService:
             record = self._context.journal.get(jid, JobKind.PLUGIN)
         except Unreachable:  # outputs can be had without records
             return
-        if record is not None and any(map(is_told, record.notes)):
+        if record is not None and any(map(is_unreadable_note, record.notes)):
             files = isinstance(outputs, ZipOutputs)
             job = self._context.storebase.job(jid)
             self._context.storage.find_unreadable(job, job_output_path, files=files).require_none()

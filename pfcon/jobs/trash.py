@@ -24,7 +24,7 @@ def delete_data(job: JobDir) -> bool:
     deleted before this returns. Raises OSError.
     """
     try:
-        trashed = job.discard()
+        trashed = job.move_to_trash()
     except OSError as fault:
         if not is_full(fault):
             raise

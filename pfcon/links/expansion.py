@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
-from pfcon.compact import Marks, Names
+from pfcon.compact import KeyFlags, NameStack
 from pfcon.errors import Refused
 from pfcon.links import Chain, Entry, Lister, Part, StagedItem, input_path, is_at_or_below, read_target
 from pfcon.links.budget import Budget, Notes
@@ -24,7 +24,7 @@ class _Level:
         self.path, self.parts = path, parts
         self.own = parts[0] if parts and parts[0].entry is None else None
         self.chain: Chain | None = None
-        self.files, self.mine = Marks(), Marks()
+        self.files, self.mine = KeyFlags(), KeyFlags()
         self.below: dict[str, list[Part]] = {}
         self.waiting = self.held = 0
         self.empty_source: str | None = None
@@ -54,7 +54,7 @@ class Expansion:
         self.notes = Notes()
         self.expanded: set[str] = set()
         self._remember = remember
-        self._names = Names()
+        self._names = NameStack()
 
     def walk(self, roots: Sequence[str]) -> Iterator[StagedItem]:
         """The files of the roots, each relative to its own; a root that is a file is staged under its name.

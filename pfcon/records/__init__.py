@@ -1,4 +1,4 @@
-"""The journal: what pfcon remembers of every job."""
+"""The journal: the database records of all jobs."""
 
 from pfcon.records.journal import Journal
 from pfcon.records.places import Held, Place

@@ -1,4 +1,4 @@
-"""Whether a service process still lives: it renews a lease, and on its own host one can simply look."""
+"""Decides whether a service process is alive: by its lease, or on the same host by proc(5)."""
 
 import os
 import time
@@ -8,13 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-LEASE = 10.0  # seconds without renewal after which a service process that can't be looked at is taken for dead
+LEASE = 10.0  # seconds without renewal after which a process of another host counts as dead
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process among all that share the journal. ``host`` names a boot and a pid namespace, ``started`` is in
-    clock ticks since that boot (proc(5), field 22 of stat): together no two processes ever share them."""
+    """Identifies a process among all that share the journal: no two processes have the same three values.
+
+    host: a boot and a pid namespace. started: clock ticks since that boot (proc(5), field 22 of stat).
+    """
 
     host: str
     pid: int
@@ -22,22 +24,25 @@ class ProcessIdentity:
 
     @classmethod
     def current(cls) -> "ProcessIdentity":
-        """That of the calling process."""
+        """Return the identity of the calling process."""
         return cls(_this_host(), os.getpid(), _started(os.getpid()) or 0)
 
-    def lives(self, expires_at: float) -> bool:
-        """Whether the process runs; ``expires_at``: the end of its lease, which tells where that can't be seen.
+    def is_alive(self, expires_at: float) -> bool:
+        """Whether the process is alive. expires_at: the end of its lease, in seconds since the epoch.
 
-        One of this host is looked at: it may be late with its lease, as on a busy machine.
+        The lease counts only for processes of other hosts. On this host proc(5) is read, because a busy machine may
+        delay the renewal of a lease.
         """
         if self.host == "" or self.host != _this_host():
             return expires_at > time.time()
         return _started(self.pid) == self.started
 
 
-def owner_lives(row: Mapping[Any, Any]) -> bool:
-    """Whether the service process that a row was read with (columns of ``services``, or None) lives."""
-    return row["pid"] is not None and ProcessIdentity(row["host"], row["pid"], row["started"]).lives(row["expires_at"])
+def owner_is_alive(row: Mapping[Any, Any]) -> bool:
+    """Whether the owner of a row is alive. row: has the columns of ``services``; they are None without an owner."""
+    if row["pid"] is None:
+        return False
+    return ProcessIdentity(row["host"], row["pid"], row["started"]).is_alive(row["expires_at"])
 
 
 @cache
@@ -45,7 +50,7 @@ def _this_host() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:  # not Linux: the lease alone tells
+    except OSError:  # not Linux: only the lease counts
         return ""
 
 
@@ -54,5 +59,5 @@ def _started(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()  # the name before it may hold blanks
+    fields = stat.rpartition(")")[2].split()  # the name in parentheses may contain spaces
     return None if fields[0] in ("Z", "X") else int(fields[19])

@@ -1,8 +1,9 @@
-"""Which claims this process works on at this moment.
+"""The claims that this process works on at this moment.
 
-A row says which process owns a job, and a process may live on after the work on a job has ended early: the database
-was away when it was to write down how. So each piece of work says here what it works on, from before it writes its
-claim until it ends, however it ends. A row that names this process, but whose claim is not here, is abandoned.
+A row names the process that owns a job. But the process may stay alive after its work on the job has ended early, for
+example because the database was unreachable when the result was to be written. So each piece of work registers its
+claim here before it writes it, and unregisters it at its end, with or without an error. A row that names this process,
+and whose claim is not registered here, is abandoned.
 """
 
 import threading
@@ -12,9 +13,9 @@ from contextlib import contextmanager
 
 
 class LiveClaims:
-    """A claim may be worked on by several at once: who begins work in the background hands it over to that.
+    """Counts the pieces of work on each claim; several may work on one claim at the same time. Thread-safe.
 
-    Safe across threads. Empty in a process that was forked before anybody began work.
+    It is not cleared by a fork: fork before the first piece of work begins.
     """
 
     def __init__(self) -> None:
@@ -23,7 +24,7 @@ class LiveClaims:
 
     @contextmanager
     def on(self, *claims: str) -> Iterator[None]:
-        """A piece of work on these claims."""
+        """A context in which the claims are registered."""
         self.begin(*claims)
         try:
             yield
@@ -31,12 +32,12 @@ class LiveClaims:
             self.end(*claims)
 
     def begin(self, *claims: str) -> None:
-        """A piece of work begins; ``end`` is to follow, however that ends."""
+        """Register the claims. The caller must call ``end`` later, also after an error."""
         with self._lock:
             self._works.update(claims)
 
     def end(self, *claims: str) -> None:
-        """It has ended."""
+        """Unregister the claims."""
         with self._lock:
             self._works.subtract(claims)
             for claim in claims:

@@ -1,14 +1,14 @@
-"""The users' directories that jobs mount, and which of them are in each other's way.
+"""Places: the users' directories that jobs mount, and the conflicts between them.
 
-An engine finds a path again after pfcon has checked it: some milliseconds later, or minutes, on another machine. A job
-that may write to a directory above it can put a symbolic link in the way meanwhile. So nothing is mounted that lies at
-or below a directory which another job may write to, until that one has ended. What no job can write to needs no place:
-storeBase itself and ``key-<jid>`` (jobs mount ``incoming`` and ``outgoing`` in it, never itself).
+pfcon checks a path; the engine resolves it again milliseconds or minutes later, perhaps on another machine. Meanwhile a
+job that may write to a parent directory can replace a part of the path by a symbolic link. So a path is not mounted
+while another job may write to it or to one of its parents. Directories that no job can write to need no place:
+storeBase itself and ``key-<jid>`` (jobs mount only ``incoming`` and ``outgoing`` in it).
 
-A row stays until it is known that nothing of its job can run any more, which its record alone does not tell: a record
-ends when its job is cancelled, while a service process may still be asking the engine to begin it. ``holder`` names
-that process. Where it is none, or has died, the engine knows. Nothing is locked for ever: whoever finds a row in the
-way looks whether its job has ended, and releases it.
+A row stays until nothing of its job can run any more. The job's record does not show that: it ends when the job is
+cancelled, while a service process may still be asking the engine to start the job. ``holder`` names that process. When
+there is no holder, or it is dead, the engine's state decides. No place is locked for ever: a process that finds a
+conflicting row checks whether its job has ended, and then releases it.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, or_,
 from sqlalchemy.sql import ColumnElement
 
 from pfcon.models import JobId, JobKind
-from pfcon.records.lease import owner_lives
+from pfcon.records.lease import owner_is_alive
 from pfcon.records.schema import HEAD, jobs, places, services
 
-# PostgreSQL: held to the end of a transaction that looks at places and adds some; two at once would not see each other.
+# PostgreSQL: locked to the end of a transaction that reads and adds places; concurrent ones would not see each other.
 _LOCK = text("SELECT pg_advisory_xact_lock(7206116, 1)")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A directory that a job mounts. ``path`` is relative to storeBase, ``key`` the same for all spellings of it."""
+    """A directory that a job mounts. path: relative to storeBase. key: equal for all spellings (pfcon.spelling)."""
 
     path: str
     key: str
@@ -37,27 +37,27 @@ class Place:
 
 @dataclass(frozen=True)
 class Held:
-    """A place that is in the way of the ``wanted`` one. ``asking``: a living process asks the engine for the job."""
+    """A place that conflicts with the ``wanted`` one. asking: a living process is asking the engine for its job."""
 
     jid: JobId
     kind: JobKind
     request: str
     asking: bool
     above: bool
-    """Whether the job may write to a directory above the wanted one, or to that itself; else it is the other way."""
+    """True: the job may write to the wanted directory or a parent of it. False: its place is below the wanted one."""
     wanted: Place
 
 
 def is_at_or_below(path: str, above: str) -> bool:
-    """Compare by components."""
+    """Whether ``path`` is ``above`` or lies in it, compared by path components."""
     return path == above or path.startswith(above + "/")
 
 
 def take_places(connection: Connection, job: Mapping[str, str], wanted: tuple[Place, ...]) -> tuple[Held, ...]:
-    """Write down what a job mounts, unless other jobs are in the way: these, and nothing was written.
+    """Write the places of a job. When places of other jobs conflict, write nothing and return these; else return ().
 
-    ``job``: the columns that all of its rows share. Part of a transaction that has written before: then SQLite, which
-    has one writer at a time, shows what all others have written.
+    job: the columns that all of its rows share. The transaction must have written before: then SQLite, which has one
+    writer at a time, shows what all others have written.
     """
     if not wanted:
         return ()
@@ -77,7 +77,7 @@ def _in_the_way(connection: Connection, job: Mapping[str, str], wanted: tuple[Pl
 
 
 def _near(place: Place) -> ColumnElement[bool]:
-    """What an index finds: more than is in the way, never less. Heads are compared byte by byte."""
+    """A condition that an index can use. It matches all conflicting places and some others. Compares bytes of heads."""
     above = {place.key[:end][:HEAD] for end, letter in enumerate(place.key) if letter == "/"} | {place.key[:HEAD]}
     found: ColumnElement[bool] = places.c.head.in_(sorted(above))
     if place.writable and len(place.key) < HEAD:
@@ -90,9 +90,9 @@ def _held(row: Mapping[Any, Any], wanted: Place, jid: str) -> Held | None:
     below = wanted.writable and is_at_or_below(row["path"], wanted.key)
     if not (above or below):
         return None
-    if row["jid"] == jid and row["path"] == wanted.key:  # an earlier try: nobody can replace a directory from within
+    if row["jid"] == jid and row["path"] == wanted.key:  # an earlier attempt: a job can't replace its own mount
         return None
-    return Held(JobId(row["jid"]), JobKind(row["kind"]), row["request"], owner_lives(row), above, wanted)
+    return Held(JobId(row["jid"]), JobKind(row["kind"]), row["request"], owner_is_alive(row), above, wanted)
 
 
 # Statements are built once: see journal.py.

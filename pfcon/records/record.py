@@ -1,4 +1,4 @@
-"""One row of the journal as it was read."""
+"""Record: one row of the journal."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,42 +11,42 @@ from pfcon.records.places import Held
 
 
 class Phase(StrEnum):
-    """Where a job is in its life; only ever moves down this list, until a new claim begins it again."""
+    """The phases of a job, in order. A job moves only forward, until a new claim starts it again."""
 
     STAGING = "staging"  # the owner stages the inputs
-    SCHEDULING = "scheduling"  # the owner asks the engine to run it, or fetches the image
-    SCHEDULED = "scheduled"  # the engine has it; nobody owns it
-    FINAL = "final"  # it has ended; the row holds all that will ever be known
-    REMOVING = "removing"  # somebody asked for its removal
-    REMOVED = "removed"  # engine and storeBase hold nothing of it
+    SCHEDULING = "scheduling"  # the owner asks the engine to run the job, or fetches the image
+    SCHEDULED = "scheduled"  # the engine has the job; it has no owner
+    FINAL = "final"  # the job has ended; the row does not change any more
+    REMOVING = "removing"  # a client asked for its removal
+    REMOVED = "removed"  # nothing of it is left on the engine and in storeBase
 
 
 OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
 
 
 def new_claim() -> str:
-    """A claim that no row has had yet."""
+    """Return a new, unique claim."""
     return uuid.uuid4().hex
 
 
 def request_id(request: str, claim: str) -> str:
-    """One try of a request, among all of them. ``claim``: the try's first. Engines keep it with a signature behind."""
+    """Return the id of an attempt. claim: the attempt's first one. Engines store the id with a signature."""
     return f"{request}.{claim}"
 
 
 def unsigned(request: str) -> str:
-    """The ``request_id`` in what an engine keeps with a job, which may be signed."""
+    """Return the ``request_id`` without the signature that an engine may store with it."""
     return ".".join(request.split(".")[:2])
 
 
 def first_claim(request: str) -> str:
-    """The claim with which a try of a request began, in what an engine keeps with the job; "" where it names none."""
+    """Return the claim of a ``request_id``, signed or not: the first claim of that attempt. "" when it has none."""
     return request.split(".")[1] if "." in request else ""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row as it was read. ``owned``: a living service process acts on the job now."""
+    """One row as it was read. owned: whether a living service process acts on the job now."""
 
     jid: JobId
     kind: JobKind
@@ -66,22 +66,22 @@ class Record:
 
     @cached_property
     def spec(self) -> JobSpec | None:
-        """What was, or is to be, run; None before the inputs are staged."""
+        """The job's specification; None before the inputs are staged."""
         return JobSpec.from_json(self.spec_json) if self.spec_json else None
 
     @property
     def name(self) -> str:
-        """The job's name on its engine: the one under which it was scheduled, which may be of an earlier release."""
+        """The job's name on its engine. An earlier release may have chosen it by other rules."""
         return self.spec.name if self.spec else self.kind.engine_name(self.jid)
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """What is live while the job is worked on: its claim, and the one under which this try of it began."""
+        """The claims that are live while the job is worked on: its present one, and the first one of this attempt."""
         return (self.claim, first_claim(self.spec.request)) if self.spec else (self.claim,)
 
     @property
     def info(self) -> JobInfo:
-        """The row's own knowledge of the job; what its engine has to tell of it may be newer."""
+        """The job's state by this row alone; the engine's may be newer."""
         spec = self.spec
         return JobInfo(
             name=self.name,
@@ -95,18 +95,18 @@ class Record:
 
     @property
     def interrupted(self) -> bool:
-        """Whether its owner has died, or gave up, in the middle of something."""
+        """Whether the job is in a phase that needs an owner, and has no living one."""
         return self.phase in OWNED and not self.owned
 
     @property
     def replaceable(self) -> bool:
-        """Whether a ``POST`` may begin the job anew."""
+        """Whether a ``POST`` may replace the job."""
         return self.phase is Phase.REMOVED or (self.phase is Phase.FINAL and self.status.failed)
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """The caller owns the job. ``previous`` is the ended one that it replaces, if there was one."""
+    """The caller owns the job. previous: the ended job that it replaces, or None."""
 
     record: Record
     previous: Record | None
@@ -114,6 +114,6 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A claim was not made: other jobs hold paths that it names. Nothing was written."""
+    """The claim was refused, and nothing written: places of other jobs (``by``) conflict."""
 
     by: tuple[Held, ...]

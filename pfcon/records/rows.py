@@ -1,4 +1,4 @@
-"""The journal's statements, and rows as they are written and read."""
+"""The journal's SQL statements, and the conversion of its rows."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _ORDER = {phase: number for number, phase in enumerate(Phase)}
 
 
 def storable(values: dict[str, Any]) -> dict[str, Any]:
-    """Texts as every database takes them: names of files may hold bytes that are no UTF-8, and logs NUL."""
+    """Replace what databases do not accept in texts: bytes that are not UTF-8 (in file names), and NUL (in logs)."""
     return {name: _plain(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
@@ -24,7 +24,7 @@ def _plain(text: str) -> str:
 
 
 def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, Any]:
-    """The row of a job whose inputs are about to be staged, under a claim of its own."""
+    """Return the columns of a new job in phase STAGING, with a new claim."""
     return {
         "jid": jid,
         "kind": kind.value,
@@ -44,15 +44,17 @@ def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, 
     }
 
 
-def of_job(record: Record) -> dict[str, str]:
+def job_key(record: Record) -> dict[str, str]:
+    """Return the parameters that select the job of a record."""
     return {"of_jid": record.jid, "of_kind": record.kind.value}
 
 
-def naming(record: Record) -> dict[str, str]:
+def row_key(record: Record) -> dict[str, str]:
+    """Return the parameters that select the row of a record by job and claim."""
     return {"of_jid": record.jid, "of_kind": record.kind.value, "of_claim": record.claim}
 
 
-# Statements are built once: that takes longer than the database does. The parameters of an update say what it sets.
+# Built once: building a statement takes longer than executing it. The parameters of an update decide what it sets.
 _SAME_CLAIM = and_(
     jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"), jobs.c.claim == bindparam("of_claim")
 )
@@ -74,6 +76,7 @@ SELECT_OWNED = SELECT.where(jobs.c.phase.in_([phase.value for phase in OWNED]))
 
 
 def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
+    """Return a row as a Record. owned: see ``Record``."""
     return Record(
         jid=JobId(row["jid"]),
         kind=JobKind(row["kind"]),

@@ -1,4 +1,4 @@
-"""The journal's tables, and the connection to the database that holds them."""
+"""The journal's tables, and the connection to their database."""
 
 import time
 from collections.abc import Iterator
@@ -26,21 +26,21 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 
 from pfcon.errors import StorageFull, Unreachable
 
-# A PostgreSQL whose packets are lost, on their way or with its machine, is given up soon, and asked anew: TCP itself
-# would try ever less often, for a quarter of an hour. See "Parameter Key Words" in libpq's manual.
+# When PostgreSQL or the network stops to respond, the connection fails soon and is opened again: by default, TCP would
+# retransmit for a quarter of an hour. See "Parameter Key Words" in libpq's manual.
 POSTGRESQL_PATIENCE = {
     "connect_timeout": 10,  # seconds
-    "tcp_user_timeout": 10_000,  # milliseconds for what was sent to be acknowledged
-    "keepalives_idle": 5,  # seconds of silence, where an answer is waited for
-    "keepalives_interval": 2,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds until sent data must be acknowledged
+    "keepalives_idle": 5,  # seconds without traffic until the first probe
+    "keepalives_interval": 2,  # seconds between probes
     "keepalives_count": 3,
 }
-LOCK_TIMEOUT = 30  # seconds that a writer waits for another one, SQLite
+LOCK_TIMEOUT = 30  # seconds that a writer waits for another one (SQLite)
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
 )
-_FULL = ("disk is full", "no space left on device")  # SQLite's words, and those of PostgreSQL with strerror(3)'s
-_DAMAGED = ("malformed", "is not a database", "unsupported file format")  # SQLite's
+_FULL = ("disk is full", "no space left on device")  # messages of SQLite, and of PostgreSQL by strerror(3)
+_DAMAGED = ("malformed", "is not a database", "unsupported file format")  # messages of SQLite
 
 metadata = MetaData()
 
@@ -49,8 +49,8 @@ jobs = Table(
     metadata,
     Column("jid", String(128), primary_key=True),
     Column("kind", String(10), primary_key=True),
-    Column("claim", String(32), nullable=False),  # changes with every owner: the key of all updates
-    Column("owner", String(32)),  # the service process that acts on the job now, if any
+    Column("claim", String(32), nullable=False),  # new with every owner: a condition of all updates
+    Column("owner", String(32)),  # the service process that acts on the job now, or NULL
     Column("phase", String(10), nullable=False),
     Column("request", String(64), nullable=False),
     Column("spec", Text, nullable=False, default=""),
@@ -59,13 +59,13 @@ jobs = Table(
     Column("logs", Text, nullable=False, default=""),
     Column("finished_at", Float),  # seconds since the epoch
     Column("nfiles", Integer, nullable=False, default=0),
-    Column("notes", Text, nullable=False, default=""),  # lines: what was left out of the inputs, and why
-    Column("with_data", Boolean, nullable=False, default=True),  # whether the removal takes the job's data too
+    Column("notes", Text, nullable=False, default=""),  # lines: which inputs were left out, and why
+    Column("with_data", Boolean, nullable=False, default=True),  # whether the removal deletes the job's data, too
     Column("changed_at", Float, nullable=False),
     Index("jobs_by_phase", "phase"),
 )
 
-HEAD = 400  # characters of a path that are indexed: at most 1600 bytes, of the 2704 that PostgreSQL can
+HEAD = 400  # characters of a path that are indexed: at most 1600 bytes; PostgreSQL's limit is 2704
 
 places = Table(  # see places.py
     "places",
@@ -73,8 +73,8 @@ places = Table(  # see places.py
     Column("id", Integer, primary_key=True),
     Column("jid", String(128), nullable=False),
     Column("kind", String(10), nullable=False),
-    Column("request", String(128), nullable=False),  # names one try of a job: see request_id
-    Column("holder", String(32)),  # the service process that asks the engine for the job now, if any
+    Column("request", String(128), nullable=False),  # one attempt of a job: see request_id
+    Column("holder", String(32)),  # the service process that is asking the engine for the job, or NULL
     Column("head", String(HEAD).with_variant(String(HEAD, collation="C"), "postgresql"), nullable=False),
     Column("path", Text, nullable=False),
     Column("writable", Boolean, nullable=False),
@@ -95,9 +95,9 @@ services = Table(
 
 
 def connect(url: str | None, directory: Path) -> Engine:
-    """An SQLAlchemy engine for the journal; its tables exist. ``url`` None is SQLite in ``directory``.
+    """Return an SQLAlchemy engine for the journal; missing tables are created. url: None means SQLite in ``directory``.
 
-    Raises Unreachable.
+    Raises Unreachable, StorageFull.
     """
     if url is None:
         url = f"sqlite:///{directory / 'records.db'}"
@@ -108,7 +108,7 @@ def connect(url: str | None, directory: Path) -> Engine:
     engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
     if sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
-    with answering():
+    with translating_errors():
         _create_tables(engine)
         if sqlite:
             _empty_log(engine)
@@ -116,28 +116,28 @@ def connect(url: str | None, directory: Path) -> Engine:
 
 
 def _empty_log(engine: Engine) -> None:
-    """Rows of earlier releases held environments of jobs: SQLite's log of changes keeps what a row once held.
+    """Truncate SQLite's write-ahead log: it may still hold environments of jobs, which earlier releases stored in rows.
 
-    A process that reads at this moment keeps it from that; then the next start does it.
+    While another process reads, it can't be truncated; the next start of the service tries again.
     """
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _create_tables(engine: Engine) -> None:
-    """Create what is missing. Several processes may start at once: the loser of that race looks again."""
+    """Create missing tables. When several processes do so at the same time, those that fail try again."""
     for attempt in range(5):
         try:
             metadata.create_all(engine)
             return
         except (OperationalError, IntegrityError, DBAPIError) as error:
-            if attempt == 4 or not any(word in str(error).lower() for word in ("exist", "unique", "locked")):
+            if attempt == 4 or not any(text in str(error).lower() for text in ("exist", "unique", "locked")):
                 raise
             time.sleep(0.1 * (attempt + 1))
 
 
 class Damaged(Unreachable):
-    """The database can't be read, and will not be until somebody mends it."""
+    """The database can't be read until an administrator repairs it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -148,12 +148,12 @@ class Damaged(Unreachable):
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Turn a database that does not answer into Unreachable, and one without room into StorageFull."""
+def translating_errors() -> Iterator[None]:
+    """A context that translates SQLAlchemy's errors: to StorageFull, Damaged, or else Unreachable."""
     try:
         yield
     except (IntegrityError, ProgrammingError, DataError):
-        raise  # what was asked for is wrong, not the database
+        raise  # the statement is wrong, not the database
     except (DBAPIError, TimeoutError) as error:
         reason = (str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [""])[0]
         if any(text in reason.lower() for text in _FULL):
@@ -161,19 +161,19 @@ def answering() -> Iterator[None]:
         if any(text in reason.lower() for text in _DAMAGED):
             raise Damaged(reason) from error
         raise Unreachable(f"the database of pfcon's records does not answer: {reason}") from error
-    except UnicodeDecodeError as error:  # sqlite3 raises it for its own messages, too
+    except UnicodeDecodeError as error:  # sqlite3 also raises it for its own error messages
         raise Damaged("it holds texts that are none") from error
 
 
 def _sqlite_pragmas(network: bool) -> Any:
-    # A write-ahead log needs memory that all processes share: not to be had across hosts (sqlite.org/wal.html).
+    # A write-ahead log needs shared memory, so all processes must be on one host (sqlite.org/wal.html).
     journal_mode = "DELETE" if network else "WAL"
 
     def set_pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA journal_mode={journal_mode}")
         cursor.execute("PRAGMA synchronous=NORMAL")
-        # What a job's environment held must not stay in free pages; SQLite's own default is OFF, Debian's is ON.
+        # A job's environment must not stay in free pages. SQLite's default is OFF, Debian's is ON.
         cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
@@ -181,7 +181,7 @@ def _sqlite_pragmas(network: bool) -> Any:
 
 
 def _file_system(path: Path) -> str:
-    """Type of the file system that holds ``path``, from proc(5) mounts; ``""`` where that can't be read."""
+    """Return the type of the file system of ``path`` by proc(5) mounts; ``""`` when that can't be read."""
     best, kind = "", ""
     try:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""What a setting is, and how it is read. Components declare their own; ``pfcon.configuration`` puts all together."""
+"""Declares and reads settings. Each component declares its own; ``pfcon.configuration`` collects and checks them."""
 
 from pfcon.settings.section import NoSettings, setting
 from pfcon.settings.variable import Mode, Values, Variable

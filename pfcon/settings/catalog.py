@@ -1,6 +1,6 @@
-"""Components by name: pfcon's own, and those that other packages offer by entry points.
+"""Finds components by name: pfcon's own ones, and plugins of other packages by their entry points.
 
-What another package offers is loaded only when a setting names it: a broken one harms nobody else.
+A plugin is loaded only when a setting names it: a broken plugin has no effect otherwise.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ if TYPE_CHECKING:  # it takes 0.05 s to import
 
 
 class Described(Protocol):
-    """A description of a component."""
+    """The description of a component."""
 
     @property
     def name(self) -> str:
-        """What the setting calls it."""
+        """The value of the setting that chooses it."""
         ...
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Further values of the setting that mean the same."""
+        """Other values of the setting with the same meaning."""
         ...
 
 
@@ -33,10 +33,10 @@ D = TypeVar("D", bound=Described)
 
 @dataclass(frozen=True)
 class Catalog(Generic[D]):
-    """The components of one sort.
+    """The components of one type.
 
-    variable: the environment variable that names one. group: of the entry points in which other packages offer
-    descriptions, each by its component's name. expected: the class of the descriptions. built_in: pfcon's own.
+    variable: the environment variable that chooses one. group: the entry point group for other packages; the name of an
+    entry point is the component's. expected: the class of the descriptions. built_in: pfcon's own descriptions.
     """
 
     variable: str
@@ -45,13 +45,13 @@ class Catalog(Generic[D]):
     built_in: tuple[D, ...]
 
     def kind(self) -> Kind[str]:
-        """One of pfcon's own names, as the documentation has it."""
+        """Return the kind that accepts the names of pfcon's own components, as documented."""
         return one_of((known.name for known in self.built_in), dict(self._aliases()))
 
     def kind_for(self, text: str | None) -> Kind[str]:
-        """The kind that reads a text: where that is no name of pfcon's own, one with what other packages offer here.
+        """Return the kind that parses ``text``. Only if no component of pfcon has that name, plugins are included.
 
-        To look for these takes longer than all else that is done with settings.
+        Searching for plugins takes longer than everything else that is done with settings.
         """
         own = self.kind()
         try:
@@ -64,7 +64,7 @@ class Catalog(Generic[D]):
         return one_of((*(known.name for known in self.built_in), *self._offered()), dict(self._aliases()))
 
     def find(self, name: str) -> D:
-        """The description of this name. Raises ConfigurationError where there is none, or it can't be loaded."""
+        """Return the description with this name. Raises ConfigurationError when it is missing or can't be loaded."""
         for known in self.built_in:
             if name == known.name:
                 return known
@@ -89,7 +89,7 @@ class Catalog(Generic[D]):
         return ConfigurationError([f"{self.variable}: got {name!r}; {reason}"])
 
     def _offered(self) -> "dict[str, EntryPoint]":
-        """By name, not loaded. pfcon's own names are not for others."""
+        """Return the plugins by name, not loaded. A plugin can't replace a component of pfcon."""
         from importlib.metadata import entry_points
 
         own = {known.name for known in self.built_in} | {alias for alias, _ in self._aliases()}

@@ -1,7 +1,7 @@
-"""Kinds of values: how a setting's text is read, and what the documentation and the faults say it may be.
+"""Kinds of values: the parser of a setting's text, and a description of what it accepts.
 
-A parser raises ValueError for a text it does not take. The error's own text is never shown, since it may quote a
-secret: ``Kind.accepts`` is what a user reads.
+A parser raises ValueError for a text that it does not accept. The error's text is never shown, because it may quote a
+secret: users read ``Kind.accepts`` instead.
 """
 
 import json
@@ -36,14 +36,14 @@ _USER_JSON_LENGTH = 200
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """A kind of value. ``accepts`` completes the sentence "it accepts ..."; ``parse`` raises ValueError."""
+    """A kind of value. accepts: completes the sentence "it accepts ...". parse: raises ValueError."""
 
     accepts: str
     parse: Callable[[str], T]
 
 
 def text(accepts: str, pattern: str = r"[^\x00-\x1f\x7f]+") -> Kind[str]:
-    """A text that matches the pattern as a whole; by default one without control characters."""
+    """A text that fully matches the pattern; by default any text without control characters."""
     compiled = re.compile(pattern)
 
     def parse(value: str) -> str:
@@ -53,7 +53,7 @@ def text(accepts: str, pattern: str = r"[^\x00-\x1f\x7f]+") -> Kind[str]:
 
 
 def user_name() -> Kind[str]:
-    """A user that a token of less than 500 characters can name; a token holds it as JSON, then as base64."""
+    """A user name short enough for a token of less than 500 characters, which holds it as JSON in base64."""
     plain = text("")
 
     def parse(value: str) -> str:
@@ -65,13 +65,13 @@ def user_name() -> Kind[str]:
 
 
 def choice(enum: type[E]) -> Kind[E]:
-    """One of an enum's values, in any case."""
+    """One of an enum's values, case-insensitive."""
     known = {member.value: member for member in enum}
     return Kind(listing([*known]), lambda value: _lookup(known, value))
 
 
 def one_of(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Kind[str]:
-    """One of these names, in any case; ``aliases`` are further names for some of them."""
+    """One of these names, case-insensitive. aliases: maps other names to them."""
     plain, other = list(names), dict(aliases or {})
     known = {**{name: name for name in plain}, **other}
     accepts = listing(plain)
@@ -81,17 +81,17 @@ def one_of(names: Iterable[str], aliases: Mapping[str, str] | None = None) -> Ki
 
 
 def boolean() -> Kind[bool]:
-    """A yes or no."""
+    """A boolean."""
     return Kind("true, yes, on or 1; false, no, off or 0", lambda value: _lookup(_BOOLEANS, value))
 
 
 def present() -> Kind[bool]:
-    """True for every value that is not empty, as the Docker client has it: ``0`` is true too."""
+    """True for every value that is not empty, even ``0``, as in the Docker client."""
     return Kind("any value; each means yes, also 0", lambda _: True)
 
 
 def number(low: int, high: int, unit: str = "") -> Kind[int]:
-    """A whole number of an inclusive range."""
+    """An integer of an inclusive range. unit: only for the description."""
 
     def parse(value: str) -> int:
         if not re.fullmatch(r"\d{1,19}", value, re.ASCII) or not low <= int(value) <= high:
@@ -102,7 +102,7 @@ def number(low: int, high: int, unit: str = "") -> Kind[int]:
 
 
 def size(low: int = 0) -> Kind[int]:
-    """A size, read as bytes; below ``low`` bytes is refused. 0 is told to mean no limit where ``low`` is 0."""
+    """A size in bytes, at least ``low``. When ``low`` is 0, the description says that 0 means no limit."""
 
     def parse(value: str) -> int:
         digits, unit = match(_SIZE, value).groups()
@@ -116,7 +116,7 @@ def size(low: int = 0) -> Kind[int]:
 
 
 def address() -> Kind[tuple[str, int]]:
-    """Where to listen, as (host, port); an IPv6 address loses its brackets."""
+    """An address to listen on, as (host, port); an IPv6 address is without brackets."""
 
     def parse(value: str) -> tuple[str, int]:
         host, colon, port = value.rpartition(":")
@@ -130,7 +130,7 @@ def address() -> Kind[tuple[str, int]]:
 
 
 def url() -> Kind[str]:
-    """An http or https URL without credentials: clients, logs and ``repr`` get to see it."""
+    """An http or https URL without credentials, because clients, logs and ``repr`` show it."""
 
     def parse(value: str) -> str:
         if re.search(r"[\s\x00-\x1f\x7f]", value):
@@ -144,7 +144,7 @@ def url() -> Kind[str]:
 
 
 def database_url() -> Kind[str]:
-    """An SQLAlchemy URL of a database that all worker processes share."""
+    """An SQLAlchemy URL of a database that all worker processes can share."""
 
     def parse(value: str) -> str:
         name = re.compile(r"(?:sqlite(?:\+pysqlite)?:///|postgresql(?:\+[a-z0-9_]+)?://)([^\s?]+)(?:\?\S*)?")
@@ -156,7 +156,7 @@ def database_url() -> Kind[str]:
 
 
 def directory() -> Kind[PurePosixPath]:
-    """An absolute directory, not the root."""
+    """An absolute path of a directory, not the root; it may be of another machine."""
 
     def parse(value: str) -> PurePosixPath:
         path = PurePosixPath(value)
@@ -168,19 +168,19 @@ def directory() -> Kind[PurePosixPath]:
 
 
 def local_directory() -> Kind[Path]:
-    """The same, of this machine."""
+    """An absolute path of a directory of this machine, not the root."""
     plain = directory()
     return Kind(plain.accepts, lambda value: Path(plain.parse(value)))
 
 
 def local_path() -> Kind[Path]:
-    """A directory of this machine, absolute or not."""
+    """A path of a directory of this machine, absolute or relative."""
     plain = text("a directory")
     return Kind(plain.accepts, lambda value: Path(plain.parse(value)))
 
 
 def pairs() -> Kind[tuple[tuple[str, str], ...]]:
-    """``k=v,k2=v2`` as pairs; a value may be empty, a key may not come twice."""
+    """``k=v,k2=v2`` as pairs; a value may be empty, keys are unique."""
 
     def parse(value: str) -> tuple[tuple[str, str], ...]:
         found = [tuple(part.strip() for part in item.split("=", 1)) for item in _items(value)]
@@ -193,7 +193,7 @@ def pairs() -> Kind[tuple[tuple[str, str], ...]]:
 
 
 def names(accepts: str, pattern: str) -> Kind[tuple[str, ...]]:
-    """A list of names, separated by commas; each matches the pattern."""
+    """A comma-separated list of names; each fully matches the pattern."""
     compiled = re.compile(pattern)
 
     def parse(value: str) -> tuple[str, ...]:
@@ -202,8 +202,8 @@ def names(accepts: str, pattern: str) -> Kind[tuple[str, ...]]:
     return Kind(accepts, parse)
 
 
-def words(accepts: str) -> Kind[tuple[str, ...]]:
-    """Words with the quotes of a shell, at least one."""
+def arguments(accepts: str) -> Kind[tuple[str, ...]]:
+    """At least one argument, split and quoted as in a shell (shlex)."""
     plain = text("")
 
     def parse(value: str) -> tuple[str, ...]:
@@ -215,17 +215,18 @@ def words(accepts: str) -> Kind[tuple[str, ...]]:
     return Kind(accepts, parse)
 
 
-def listing(words: list[str], last: str = "or") -> str:
-    """Words as a sentence has them: ``a, b or c``."""
-    return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+def listing(items: list[str], last: str = "or") -> str:
+    """Join items as in a sentence: ``a, b or c``. last: the conjunction."""
+    return f" {last} ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 
 
 def _items(value: str) -> list[str]:
-    """The parts between commas, maybe empty ones; a comma at the end is forgiven."""
+    """Split at commas; parts may be empty, commas at the end are ignored."""
     return [item.strip() for item in value.rstrip(", ").split(",")]
 
 
 def match(pattern: re.Pattern[str], value: str) -> re.Match[str]:
+    """Match the whole value. Raises ValueError."""
     if found := pattern.fullmatch(value):
         return found
     raise ValueError

@@ -1,4 +1,4 @@
-"""From texts to values, each variable by itself."""
+"""Parses the texts of variables to values, each variable independently."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,9 +16,9 @@ APPLICATION_MODE = Variable(
 
 
 def parse(texts: Texts, variables: Iterable[Variable[Any]]) -> tuple[Values, list[str]]:
-    """Read each variable's text, or its default, as its kind has it; one line for each that can't be read.
+    """Parse each variable's text or default by its kind. Return the values and one line for each fault.
 
-    Defaults are those of development where APPLICATION_MODE, which is among the variables then, says so.
+    If APPLICATION_MODE is among the variables and is development, the defaults are those of development.
     """
     known = {variable.name: variable for variable in variables}
     faults = dict(texts.faults)
@@ -38,5 +38,5 @@ def parse(texts: Texts, variables: Iterable[Variable[Any]]) -> tuple[Values, lis
 
 
 def mode_of(values: Values) -> Mode:
-    """Production, unless development was asked for in so many words."""
+    """Return the mode; production unless development is set explicitly."""
     return values.get(APPLICATION_MODE) or Mode.PRODUCTION

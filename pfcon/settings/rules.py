@@ -1,4 +1,4 @@
-"""Rules: how the settings of a component go together. Pure."""
+"""Rules: which combinations of a component's settings are valid. Pure functions."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,16 +7,16 @@ from pfcon.settings.section import variables
 from pfcon.settings.variable import Mode, Values
 
 Rule = Callable[[Values, Mode], Iterator[str]]
-"""Yields one line for each fault; silent where a value that it depends on could not be read."""
+"""Yields one line for each fault; nothing when a value that it depends on could not be read."""
 
 
 def no_rules(_values: Values, _mode: Mode) -> Iterator[str]:
-    """Those of a component whose settings go together in any way."""
+    """The rules of a component that accepts all combinations."""
     return iter(())
 
 
 def required(section: type[Any], values: Values, reason: str) -> Iterator[str]:
-    """A line for each required setting of a section that is missing; reason: who needs it."""
+    """Yield a line for each missing required setting of a section. reason: what needs it, for the line."""
     for variable in variables(section):
         if variable.required and values.missing(variable):
             yield values.fault(variable, reason)

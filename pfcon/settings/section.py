@@ -1,11 +1,11 @@
-"""Sections: frozen dataclasses whose fields are settings. A setting is declared once, in the section that has it.
+"""Sections: frozen dataclasses whose fields are settings. Each setting is declared once, in its section.
 
     @dataclass(frozen=True)
     class ToySettings:
         grace: int = setting("TOY_GRACE", kinds.number(1, 600, "seconds"), "Time to end by itself.", default="5")
 
-``build`` makes a section of the values that were read, ``texts`` is its inverse. The documentation, the checks and the
-file of secrets follow from the declarations.
+``build`` creates a section from parsed values, ``texts`` is the inverse. The documentation, the checks and the files of
+secrets are generated from the declarations.
 """
 
 from collections.abc import Mapping
@@ -34,10 +34,10 @@ def setting(name: str, kind: Kind[T], meaning: str, **options: Any) -> T | None:
 def setting(
     name: str, kind: Kind[Any], meaning: str, *, unset: Any = None, derived: bool = False, **options: Any
 ) -> Any:
-    """A dataclass field that is an environment variable.
+    """Return a dataclass field that is read from an environment variable.
 
     options: those of ``Variable``. unset: the field's value when the variable is neither set nor has a default.
-    derived: whoever builds the section gives the value, which may follow from other settings.
+    derived: the caller of ``build`` passes the value, which may depend on other settings.
     """
     variable: Variable[Any] = Variable(name, kind, meaning, **options)
     known: dict[str, Any] = {"metadata": {_VARIABLE: variable}, "repr": not variable.secret}
@@ -49,19 +49,19 @@ def setting(
 
 
 def variables(section: type[Any] | Any) -> tuple[Variable[Any], ...]:
-    """The variables of a section, in the order of its fields."""
+    """Return the variables of a section, in the order of its fields."""
     return tuple(_by_field(section).values())
 
 
 def variable(section: type[Any], name: str) -> Variable[Any]:
-    """The variable of one field. Raises KeyError for a field that is none."""
+    """Return the variable of a field. Raises KeyError for a field that is not a variable."""
     return _by_field(section)[name]
 
 
 def build(section: type[S], values: Values, **given: Any) -> S:
-    """A section of what was read; ``given`` are fields that are derived, or no variables.
+    """Return a section with the parsed values. given: fields that are derived or not variables.
 
-    Raises TypeError for a required variable without a value: the rules refuse that before.
+    Raises TypeError for a required variable without a value; the rules must be checked before.
     """
     found = {
         name: values.parsed[known.name] for name, known in _by_field(section).items() if known.name in values.parsed
@@ -70,7 +70,7 @@ def build(section: type[S], values: Values, **given: Any) -> S:
 
 
 def texts(section: Any) -> dict[str, str]:
-    """The texts by variable that a section would be read from; without those that have no value."""
+    """Return the texts, by variable name, from which the section can be read again; without those that are None."""
     pairs = ((known.name, getattr(section, name)) for name, known in _by_field(section).items())
     return {name: str(value) for name, value in pairs if value is not None}
 
@@ -81,4 +81,4 @@ def _by_field(section: type[Any] | Any) -> Mapping[str, Variable[Any]]:
 
 @dataclass(frozen=True)
 class NoSettings:
-    """The section of what has no settings of its own."""
+    """The section of a component without settings."""

@@ -1,4 +1,4 @@
-"""The settings of the service itself: who may use it, where it listens."""
+"""The settings of the service itself: credentials and HTTP server."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _FIXED = "required in production; a fixed one in development"
 
 @dataclass(frozen=True)
 class AuthSettings:
-    """Who may use this service, and the key that signs their tokens; ``previous_key`` only verifies them."""
+    """The credentials of clients, and the keys of tokens. previous_key: only verifies tokens, never signs."""
 
     secret_key: str = setting(
         "SECRET_KEY",
@@ -60,10 +60,10 @@ class AuthSettings:
 class ServerSettings:
     """The HTTP server. Times are in seconds.
 
-    ``address``: host and port to listen at.
-    ``idle_timeout``: a connection that moves no byte for so long in a transfer is closed.
-    ``header_timeout``: a request whose head, or then whose body, takes longer is refused; uploads may take longer.
-    ``graceful_timeout``: how long running requests may go on after a stop was asked for.
+    address: host and port to listen on.
+    idle_timeout: a transfer without a byte for this time is aborted.
+    header_timeout: limit for a request's head, and then for its body; uploads may take longer.
+    graceful_timeout: how long running requests may continue after the service was asked to stop.
     """
 
     address: tuple[str, int] = setting(
@@ -104,10 +104,10 @@ class ServerSettings:
 
     @property
     def host(self) -> str:
-        """Where to listen; an IPv6 address has no brackets."""
+        """The host to listen on; an IPv6 address is without brackets."""
         return self.address[0]
 
     @property
     def port(self) -> int:
-        """Where to listen."""
+        """The port to listen on."""
         return self.address[1]

@@ -1,4 +1,4 @@
-"""Where the texts of the settings come from: the environment, a ``.env`` file, files that hold secrets."""
+"""Collects the texts of settings from the environment, a ``.env`` file and files of secrets."""
 
 import contextlib
 import difflib
@@ -14,22 +14,22 @@ from pfcon.settings.variable import FILE_SUFFIX, Variable
 DOTENV = ".env"
 PREFIX = "PFCON_"
 _SECRET_FILE_BYTES = 64 * 1024
-_SIMILARITY = 0.8  # of the names after the prefix; at 0.75, PFCON_IMAGE would be taken for PFCON_OP_IMAGE
+_SIMILARITY = 0.8  # ratio of difflib for names after the prefix; 0.75 would match PFCON_IMAGE with PFCON_OP_IMAGE
 _DOTENV_NAME = re.compile(r"^[ \t]*(?:export[ \t]+)?'?([A-Za-z_][A-Za-z0-9_]*)'?[ \t]*=", re.MULTILINE)
 
 
 @dataclass
 class Texts:
-    """What was set, by variable. ``faults`` are lines by the variable that could not be had, or was not meant."""
+    """found: texts by variable name. faults: a line for each variable that is unreadable or misspelt, by its name."""
 
     found: dict[str, str] = field(default_factory=dict, repr=False)
     faults: dict[str, str] = field(default_factory=dict)
 
 
 def process_environment() -> tuple[dict[str, str], list[str]]:
-    """The process's environment, completed from ``.env`` in the current directory, and faults of that file.
+    """Return the process's environment with additions from ``.env`` in the current directory, and that file's faults.
 
-    What the environment has wins, also where it is empty: that is how a line of ``.env`` is taken back.
+    The environment has precedence, even with an empty value: an empty variable disables a line of ``.env``.
     """
     merged = dict(os.environ)
     try:
@@ -39,19 +39,19 @@ def process_environment() -> tuple[dict[str, str], list[str]]:
         return merged, []
     except (OSError, UnicodeDecodeError) as error:
         return merged, [f"{DOTENV}: can't be read: {_reason(error)}"]
-    from environs import Env  # only those who have such a file pay for it
+    from environs import Env  # imported only when the file exists: it takes time
 
     env = Env()
     env.read_env(DOTENV, recurse=False)
     for name in names:
-        value = env.str(name, None)  # the environment's, where it has one
+        value = env.str(name, None)  # the environment has precedence
         if value is not None:
             merged[name] = value
     return merged, []
 
 
 def collect(environ: Mapping[str, str], variables: Iterable[Variable[Any]]) -> Texts:
-    """Find the text of each variable, by itself or in the file that ``NAME_FILE`` names. Blank is unset."""
+    """Find the text of each variable: its own value, or the file that ``NAME_FILE`` names. Blank means unset."""
     texts = Texts()
     known = set[str]()
     for variable in variables:
@@ -83,7 +83,7 @@ def _collect_one(environ: Mapping[str, str], variable: Variable[Any], texts: Tex
 
 
 def _read_secret(path: str) -> str:
-    """A file's text without one newline at its end. Raises OSError, or ValueError where it holds no such text."""
+    """Return a file's text without one newline at its end. Raises OSError, ValueError (empty, too long, no UTF-8)."""
     value = _read_text(path, "strict")
     if not value.strip():
         raise ValueError("which is empty")
@@ -91,10 +91,10 @@ def _read_secret(path: str) -> str:
 
 
 def read_directory(directory: Path, names: Iterable[str]) -> dict[str, str]:
-    """The texts of a directory's files that have these names, each without one newline at its end.
+    """Return the texts of those files, by name, each without one newline at its end. Missing files are left out.
 
-    They are as an environment has them: bytes that are no UTF-8 become surrogates. Raises OSError, or ValueError for a
-    file that is too long.
+    Bytes that are not UTF-8 become surrogates, as in ``os.environ``. Raises OSError, and ValueError when a file is too
+    long.
     """
     found = {}
     for name in names:
@@ -112,12 +112,12 @@ def _read_text(path: str | Path, errors: str) -> str:
 
 
 def _shown_path(path: str) -> str:
-    """A path, unless it may be the secret itself, put where its file was asked for."""
+    """Return the path for a message, but not if it may be the secret itself, set in the wrong variable."""
     return repr(path) if path.startswith(("/", "./", "../")) else f"a value of {len(path)} characters"
 
 
 def _reason(error: Exception) -> str:
-    """Why a file can't be read; a decoding error's own text would quote the file."""
+    """Return why a file can't be read, without its content: a decoding error's own text would quote it."""
     if isinstance(error, UnicodeDecodeError):
         return "which is no UTF-8 text"
     return (error.strerror or "unreadable") if isinstance(error, OSError) else str(error)

@@ -1,4 +1,4 @@
-"""What a setting is (Variable), and what was read of all of them (Values). No I/O."""
+"""Variable: the declaration of a setting. Values: what was parsed of all settings. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Variable(Generic[T]):
-    """One environment variable: it is read, checked and documented from this. ``setting`` declares one.
+    """The declaration of an environment variable, used to read, check and document it. See ``setting``.
 
-    default: the text that is read when the variable is not set; None leaves it out.
-    development: the same in development, where it differs.
-    note: what the documentation says in place of a default that follows from other settings.
-    required: whether the component that it belongs to can't do without it.
-    exclusive: refused where the chosen engine or storage does not have it: what is set is never silently ignored.
-    secret: never shown. from_file: ``NAME_FILE`` may name a file that holds it; every secret may come so.
+    default: the text to parse when the variable is not set; None: no default.
+    development: the default in development mode; None: the same.
+    note: documents a default that depends on other settings.
+    required: whether its component needs a value.
+    exclusive: setting it is an error unless the chosen engine or storage uses it: no set value is silently ignored.
+    secret: never shown. from_file: ``NAME_FILE`` may name a file with the value; always possible for secrets.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Variable(Generic[T]):
 
     @property
     def file_name(self) -> str | None:
-        """The variable that names a file holding this one; None if it can't come from a file."""
+        """The variable that names a file with the value; None if that is not possible."""
         return self.name + FILE_SUFFIX if self.secret or self.from_file else None
 
     def default_in(self, mode: Mode) -> str | None:
-        """The text to read when the variable is not set."""
+        """Return the text to parse when the variable is not set, or None."""
         if mode is Mode.DEVELOPMENT and self.development is not None:
             return self.development
         return self.default
 
     def fault(self, got: str | None, reason: str = "") -> str:
-        """One line for ConfigurationError: what the variable got (None: nothing), why not, what it accepts."""
+        """Return a line for ConfigurationError. got: the variable's text, None if unset. reason: why it is refused."""
         shown = "is not set" if got is None else f"got {self._shown(got)}"
         return f"{self.name}: {shown}{reason and ', ' + reason}; it accepts {self.kind.accepts}"
 
@@ -67,9 +67,9 @@ class Variable(Generic[T]):
 
 @dataclass(frozen=True)
 class Values:
-    """Typed values by variable. ``texts`` holds what was set; ``unreadable`` names those that could not be read.
+    """Typed values by variable. texts: what was set. unreadable: the names of variables with unreadable values.
 
-    variables: those that were read, by name; each may accept less than it was declared with.
+    variables: the variables used for parsing, by name. Each may accept less than its declaration.
     """
 
     parsed: Mapping[str, Any] = field(repr=False)
@@ -78,16 +78,16 @@ class Values:
     variables: Mapping[str, Variable[Any]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, variable: Variable[T]) -> T:
-        """The value; raises KeyError when it has none."""
+        """Return the value. Raises KeyError when it is missing."""
         found: T = self.parsed[variable.name]
         return found
 
     def get(self, variable: Variable[T]) -> T | None:
-        """The value; None when it has none or it could not be read."""
+        """Return the value; None when it is missing or unreadable."""
         return self[variable] if variable.name in self.parsed else None
 
     def given(self, variable: Variable[Any]) -> bool:
-        """Whether the variable was set, well or not."""
+        """Whether the variable was set, readable or not."""
         return variable.name in self.texts or variable.name in self.unreadable
 
     def missing(self, variable: Variable[Any]) -> bool:
@@ -95,5 +95,5 @@ class Values:
         return variable.name not in self.parsed and variable.name not in self.unreadable
 
     def fault(self, variable: Variable[Any], reason: str = "") -> str:
-        """A line that says what is wrong with what the variable got."""
+        """Return a line for ConfigurationError; see ``Variable.fault``."""
         return self.variables.get(variable.name, variable).fault(self.texts.get(variable.name), reason)

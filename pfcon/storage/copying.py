@@ -79,7 +79,7 @@ class TreeCopy:
                     worker.copy(batch)
                     fast = time.monotonic() - began < BATCH_SECONDS
                     many = min(2 * many, BATCH_FILES) if fast else max(many // 2, 1)
-                    self.workers.used(time.thread_time() - used)
+                    self.workers.add_cpu_time(time.thread_time() - used)
         except OSError as fault:
             if is_full(fault):
                 raise self._disk_full() from fault

@@ -90,7 +90,7 @@ class ObjectStorage(Storage):
 
     def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:
         """See Storage. What an earlier run of the job has left there is none of this one's."""
-        trashed = job.discard_outgoing()
+        trashed = job.move_outgoing_to_trash()
         if trashed is not None:
             REMOVALS.add(f"remove outputs of {job.name}", partial(_remove, trashed))
         super().make_outputs(job, request, user)

@@ -32,7 +32,7 @@ def staging_try(job: JobDir) -> Iterator[tuple[Path, list[Path]]]:
     """
     check_not_staged(job)
     existed = os.path.lexists(job.path)
-    earlier = job.earlier_tries()
+    earlier = job.earlier_attempts()
     partial = job.new_partial()
     try:
         yield partial, earlier
@@ -74,8 +74,8 @@ class Room(Closing):
             return
         if (reservation := self._reservation) is not None:
             try:
-                reservation.have(size, "the next of the inputs")
-                reservation.used(size)
+                reservation.ensure(size, "the next of the inputs")
+                reservation.record_written(size)
             except OSError as fault:
                 if fault.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                     raise

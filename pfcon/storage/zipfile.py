@@ -82,7 +82,7 @@ class ZipPlan(StagingPlan):
         room = Reservation(job.storebase, self._reserve)
         with room, staging_directory(job) as partial:
             room.reserve(max(self._on_disk, placing.nbytes), "data_file: unpacked, the inputs")
-            unpack(self._upload.file.fileno(), placing, partial, report, written=room.used)
+            unpack(self._upload.file.fileno(), placing, partial, report, written=room.record_written)
             job.complete(partial)
         return Staged(placing.nfiles, placing.nbytes, self._notes)
 

@@ -1,9 +1,9 @@
-"""The contracts of pfcon's seams as tests, for packages that have an engine or a storage of their own.
+"""The contracts of pfcon's interfaces as tests, for packages with an engine or a storage of their own.
 
-``pip install pfcon[testing]`` installs pytest with it. pfcon is a plugin of pytest then, which gives the fixture
-``storebase`` and shows the assertions of the contracts in detail.
+``pip install pfcon[testing]`` also installs pytest. pfcon then is a pytest plugin, which provides the fixture
+``storebase`` and shows failed assertions of the contracts in detail.
 
-A module of tests that runs the contract of compute engines (``pfcon.compute.base.ComputeEngine``) has a fixture
+A test module for the contract of compute engines (``pfcon.compute.base.ComputeEngine``) must define a fixture
 ``compute``::
 
     import pytest
@@ -24,10 +24,10 @@ A module of tests that runs the contract of compute engines (``pfcon.compute.bas
         yield harness
         harness.close()
 
-``Capabilities`` names what the engine lacks. Each text is the reason that its skipped tests show.
+``Capabilities`` lists what the engine does not support. Each text is the reason that skipped tests show.
 
-The contract of storages (``pfcon.storage.base.Storage``) uses a fixture ``harness``. ``MyHarness`` derives from
-``pfcon.testing.storage.StorageHarness``: it makes the storage, offers inputs to it and reads outputs from it::
+The contract of storages (``pfcon.storage.base.Storage``) uses a fixture ``harness``. ``MyHarness`` is derived from
+``pfcon.testing.storage.StorageHarness``: it creates the storage, provides inputs to it and reads outputs from it::
 
     import pytest
     from my_package import MyHarness
@@ -41,7 +41,7 @@ The contract of storages (``pfcon.storage.base.Storage``) uses a fixture ``harne
         yield made
         made.destroy()
 
-Each topic is a module of its own (``pfcon.testing.compute.life``, ...), to be imported in the same way where several
-modules of tests are wanted. ``CONTRACT`` is the list of all checks, each a function of the harness; where an engine
-makes every job wait, ``pfcon.testing.compute.side_by_side`` runs them at the same time.
+Each topic is a module (``pfcon.testing.compute.life``, ...) that can be imported in the same way, to have several test
+modules. ``CONTRACT`` is the list of all checks, which are functions of the harness. For engines that are slow to start
+jobs, ``pfcon.testing.compute.side_by_side`` runs the checks concurrently.
 """

@@ -1,16 +1,16 @@
-"""The base of what declares which parts of a contract an engine or a storage does not keep, and why."""
+"""Base class to declare which parts of a contract an engine or a storage does not support, and why."""
 
 import pytest
 
 
 class Abilities:
-    """Each field is an ability of the contract. It is empty, or a text that says why the ability is missing."""
+    """Each field is an ability of the contract: empty, or a text with the reason why it is missing."""
 
     def lacks(self, ability: str) -> bool:
-        """Whether an ability is missing. Raises AttributeError for a word that is no ability."""
+        """Whether an ability is missing. Raises AttributeError for an unknown ability."""
         return bool(getattr(self, ability))
 
     def need(self, ability: str) -> None:
-        """Skip the test where an ability is missing; the skip has its text. Raises AttributeError as ``lacks``."""
+        """Skip the test, with the reason, if an ability is missing. Raises AttributeError for an unknown one."""
         if self.lacks(ability):
             pytest.skip(getattr(self, ability))

@@ -1,6 +1,6 @@
-"""The pytest plugin of pfcon: assertions of the contracts are shown in detail, and a storeBase is a fixture.
+"""pfcon's pytest plugin: shows failed assertions of the contracts in detail, and provides the fixture ``storebase``.
 
-pytest loads it in every session where pfcon is installed: it imports nothing of pfcon until the fixture is used.
+pytest loads it in every session if pfcon is installed, so it imports nothing of pfcon before the fixture is used.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ pytest.register_assert_rewrite("pfcon.testing.compute", "pfcon.testing.storage")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the mark that checks of the contracts have, for sessions with ``--strict-markers``."""
+    """Register the marker of the contracts' checks, for sessions with ``--strict-markers``."""
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
 
 
 @pytest.fixture
 def storebase() -> "Iterator[StoreBase]":
-    """An empty storeBase that jobs of any user can reach, which pytest's own tmp_path is not."""
+    """An empty storeBase. Jobs of any user can access it, unlike pytest's tmp_path."""
     from pfcon.testing.storebase import temporary_storebase
 
     with temporary_storebase() as made:

@@ -1,4 +1,4 @@
-"""A storeBase for one test, or for several."""
+"""Temporary storeBases for tests."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pfcon.paths import StoreBase
 
 @contextmanager
 def temporary_storebase() -> Iterator[StoreBase]:
-    """An empty storeBase that jobs of any user can reach, which pytest's own tmp_path is not. Removed at the end."""
+    """An empty storeBase, removed at the end. Jobs of any user can access it, unlike pytest's tmp_path."""
     with tempfile.TemporaryDirectory(prefix="pfcon-test-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         root.chmod(0o755)

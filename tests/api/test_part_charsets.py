@@ -4,7 +4,7 @@ import pytest
 import requests
 from support.live import JOB_FIELDS, Api, LiveServer, make_zip, new_jid
 
-from pfcon.api.charsets import text_of
+from pfcon.api.charsets import decode_value
 from pfcon.testing.waiting import PATIENCE
 
 TEXT = "Größe"
@@ -16,19 +16,19 @@ TEXT = "Größe"
 )
 def test_a_value_is_read_in_the_character_set_of_its_part(charset: str) -> None:
     bare = charset.strip('"')
-    assert text_of(TEXT.encode(bare), bare) == TEXT
+    assert decode_value(TEXT.encode(bare), bare) == TEXT
 
 
 def test_a_value_is_utf_8_where_its_part_says_nothing() -> None:
-    assert text_of(TEXT.encode(), None) == TEXT
+    assert decode_value(TEXT.encode(), None) == TEXT
     with pytest.raises(ValueError, match="must be UTF-8 text"):
-        text_of(TEXT.encode("latin-1"), None)
+        decode_value(TEXT.encode("latin-1"), None)
 
 
 @pytest.mark.parametrize("charset", ["us-ascii", "utf-8", "shift_jis", "utf-16"])
 def test_a_value_that_is_not_in_its_character_set_is_refused(charset: str) -> None:
     with pytest.raises(ValueError, match=f"must be {charset} text"):
-        text_of(b"\xff\xfe\x81", charset)
+        decode_value(b"\xff\xfe\x81", charset)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_value_that_is_not_in_its_character_set_is_refused(charset: str) -> No
 )
 def test_what_is_no_usual_character_set_is_refused(charset: str) -> None:
     with pytest.raises(ValueError, match="must be text in UTF-8 or another usual character set, not in ") as raised:
-        text_of(b"abc", charset)
+        decode_value(b"abc", charset)
     assert len(str(raised.value)) < 150
 
 

@@ -45,7 +45,7 @@ def test_guesses_are_slowed_and_the_right_user_gets_in(door: LiveServer) -> None
     seconds = time.monotonic() - begin
     counted = Counter(status for status, _, _ in answers)
     assert set(counted) == {400, 429}
-    assert counted[400] <= WORKERS * (logins.SOURCE_BURST + seconds * (logins.SOURCE_RATE + logins.AGAIN_RATE) + 2)
+    assert counted[400] <= WORKERS * (logins.SOURCE_BURST + seconds * (logins.SOURCE_RATE + logins.RETRY_RATE) + 2)
     assert {answer[1:] for answer in answers if answer[0] == 400} == {
         ("Unable to log in with provided credentials.", None)
     }

@@ -167,7 +167,8 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
         foreign_job=partial(foreign_kubernetes_job, cluster),
         kill_outside=kill_processes if fake else _kill_on_this_machine,
         end_keeper=cluster.delete_pod,
-        told_early=fake is None and cluster.minor < 22,  # its kubelets call a pod Failed, then end its containers
+        # Its kubelets report a pod as Failed, then end its containers.
+        reports_end_early=fake is None and cluster.minor < 22,
         kubeconfig=kubeconfig,
         fake=fake,
     )
@@ -175,7 +176,7 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
 
 def _let_pass(job: JobDir, user: User | None) -> None:
     """The fake's pods are processes, without mounts."""
-    job.let_pass(user)
+    job.allow_traversal(user)
 
 
 def _kill_on_this_machine(spec: JobSpec, number: signal.Signals) -> None:

@@ -14,7 +14,7 @@ from pfcon.archive.inflating import read_small
 from pfcon.archive.unzip import Placing, unpack
 from pfcon.archive.zip_index import ZipTree
 from pfcon.archive.zip_links import expand
-from pfcon.compact import Marks, Names
+from pfcon.compact import KeyFlags, NameStack
 from pfcon.files.removal import remove_tree
 from pfcon.files.walk import FileWalk
 from pfcon.links.budget import InputsBudget
@@ -108,7 +108,7 @@ def test_names_wait_on_disk_and_come_back_in_order() -> None:
     wanted = [f"{number:05}" + "n" * 245 for number in range(20_000)] + ["\udcff", "ü"]  # 5 MB
 
     def work() -> None:
-        waiting = Names()
+        waiting = NameStack()
         for number, name in enumerate(wanted):
             waiting.push(name)
             if number % 3 == 0:
@@ -124,7 +124,7 @@ def test_names_wait_on_disk_and_come_back_in_order() -> None:
 
 @pytest.mark.parametrize("many", [5000, 50_000])  # few are held in another way
 def test_marks_add_up(many: int) -> None:
-    marks = Marks()
+    marks = KeyFlags()
     for number in range(many):
         assert marks.add(f"{number}", 1) == 0
         assert marks.add(f"{number}", 4) == 1

@@ -79,8 +79,8 @@ def test_guesses_that_come_again_have_no_more_than_their_allowance() -> None:
             door.attempt("192.0.2.1", "pfcon", f"a1000.0-{index}")
             looked_at += len(door.evaluated) - before
         door.clock.now += 0.1
-    most = logins.SOURCE_RATE + logins.AGAIN_RATE
-    assert looked_at <= 30 * most + logins.AGAIN_BURST + 1
+    most = logins.SOURCE_RATE + logins.RETRY_RATE
+    assert looked_at <= 30 * most + logins.RETRY_BURST + 1
 
 
 def test_a_right_login_costs_nothing() -> None:
@@ -116,7 +116,7 @@ def test_the_allowance_comes_back_with_time_up_to_its_most() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logins, "_MAX_SOURCES", 20)
-    monkeypatch.setattr(logins, "_MAX_PUT_OFF", 30)
+    monkeypatch.setattr(logins, "_MAX_POSTPONED", 30)
     door = Door()
     for number in range(200):
         door.attempt(f"192.0.2.{number}", *RIGHT)
@@ -124,7 +124,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = vars(door.limit)
     assert len(kept["_known"]) <= 20
     assert len(kept["_unknown"]) <= 20
-    assert len(kept["_put_off"]) <= 31
+    assert len(kept["_postponed"]) <= 31
 
 
 @pytest.mark.parametrize(

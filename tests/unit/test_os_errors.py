@@ -8,7 +8,7 @@ import pytest
 import pfcon.errors
 from pfcon.errors import Absent, Conflict, PfconError, Refused
 from pfcon.files.descent import UnreadableTreeError
-from pfcon.os_errors import from_os_error, seen_with_storebase
+from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
 
 EXPECTED = {
@@ -41,10 +41,10 @@ def test_an_error_without_a_number_has_a_text(storebase: StoreBase) -> None:
 def test_while_storebase_is_away_nothing_is_refused_or_absent(storebase: StoreBase, number: int) -> None:
     away = StoreBase(storebase.root / "unmounted")
     assert from_os_error(OSError(number, "x"), away).status == 503
-    assert seen_with_storebase(Absent("no job"), away).status == 503
-    assert seen_with_storebase(Conflict("changed"), away).status == 503
-    assert seen_with_storebase(Refused("bad"), away).status == 400
-    assert seen_with_storebase(Absent("no job"), storebase).status == 404
+    assert or_unreachable(Absent("no job"), away).status == 503
+    assert or_unreachable(Conflict("changed"), away).status == 503
+    assert or_unreachable(Refused("bad"), away).status == 400
+    assert or_unreachable(Absent("no job"), storebase).status == 404
 
 
 def test_every_error_that_reaches_a_client_has_a_status_for_it() -> None:

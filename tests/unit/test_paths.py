@@ -62,7 +62,7 @@ def test_a_job_s_user_passes_by_group_where_nothing_is_mounted(
     job: JobDir, user: User | None, gid: int, expected: int
 ) -> None:
     job.make()
-    job.let_pass(user)
+    job.allow_traversal(user)
     found = job.path.stat()
     assert (found.st_uid, found.st_gid, mode(job.path)) == (0, gid, expected)
 
@@ -115,11 +115,11 @@ def test_outputs_are_not_made_for_a_job_that_was_deleted(job: JobDir) -> None:
 
 def test_a_discarded_job_is_gone_at_once_and_waits_in_the_trash(job: JobDir, storebase: StoreBase) -> None:
     (job.new_partial() / "f").write_text("x")
-    grave = job.discard()
-    assert grave is not None
+    trashed = job.move_to_trash()
+    assert trashed is not None
     assert not job.exists()
-    assert grave.parent == storebase.trash
-    assert job.discard() is None
+    assert trashed.parent == storebase.trash
+    assert job.move_to_trash() is None
 
 
 def test_what_is_in_a_job_directory_s_place_is_discarded_and_never_what_it_leads_to(
@@ -127,7 +127,7 @@ def test_what_is_in_a_job_directory_s_place_is_discarded_and_never_what_it_leads
 ) -> None:
     (tmp_path / "precious").mkdir()
     job.path.symlink_to(tmp_path / "precious")
-    waiting = job.discard()
+    waiting = job.move_to_trash()
     assert waiting is not None
     assert waiting.is_symlink()
     assert not job.is_taken()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 
 from pfcon.errors import PfconError, StorageFull, Unreachable
-from pfcon.records.schema import answering
+from pfcon.records.schema import translating_errors
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,10 @@ from pfcon.records.schema import answering
     ids=["away", "full", "PostgreSQL is full", "malformed", "interface", "other", "pool"],
 )
 def test_a_database_that_can_not_serve_is_told(error: Exception, expected: type[PfconError]) -> None:
-    with pytest.raises(expected, match="the database of pfcon's records"), answering():
+    with pytest.raises(expected, match="the database of pfcon's records"), translating_errors():
         raise error
 
 
 def test_what_the_callers_catch_stays_as_it_is() -> None:
-    with pytest.raises(IntegrityError), answering():
+    with pytest.raises(IntegrityError), translating_errors():
         raise IntegrityError("", {}, Exception("UNIQUE constraint failed"))

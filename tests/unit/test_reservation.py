@@ -64,28 +64,28 @@ def test_what_others_have_reserved_is_not_there(disk: Disk) -> None:
 def test_what_has_been_written_counts_once(storebase: StoreBase) -> None:
     with Reservation(Disk(storebase.root), MUST_STAY) as first, Reservation(Disk(storebase.root), MUST_STAY) as second:
         first.reserve(60 * MIB, "x")
-        first.used(60 * MIB)
+        first.record_written(60 * MIB)
         second.reserve(90 * MIB, "x")  # the file system would have less free now
         with pytest.raises(StorageFull):
-            first.have(MIB, "x")
+            first.ensure(MIB, "x")
 
 
 def test_what_grows_has_room_to_the_last_byte(disk: Disk) -> None:
     with Reservation(disk, MUST_STAY) as room:
         for _ in range(90):
-            room.have(MIB, "x")
-            room.used(MIB)
+            room.ensure(MIB, "x")
+            room.record_written(MIB)
             object.__setattr__(disk, "free", disk.free - MIB)
         with pytest.raises(StorageFull):
-            room.have(MIB, "x")
+            room.ensure(MIB, "x")
 
 
 def test_without_a_limit_nothing_is_reserved(disk: Disk) -> None:
     with Reservation(disk, 0) as room:
         room.check(1 << 50, "x")
         room.reserve(1 << 50, "x")
-        room.have(1 << 50, "x")
-        room.used(1)
+        room.ensure(1 << 50, "x")
+        room.record_written(1)
     assert not (disk.private / "reserved").exists()
 
 
@@ -131,9 +131,9 @@ def _write(root: Path, number: int, least: list[int]) -> None:
     with (root / f"{os.getpid()}.{number}").open("wb", buffering=0) as file, Reservation(storebase, MUST_STAY) as room:
         try:
             while True:
-                room.have(MIB, "x")
+                room.ensure(MIB, "x")
                 file.write(PIECE)
-                room.used(MIB)
+                room.record_written(MIB)
                 least.append(storebase.free_bytes())
         except StorageFull:
             pass

@@ -9,7 +9,7 @@ from support.job_context import make_context
 
 from pfcon.files.privileges import PrivilegesLeftError
 from pfcon.files.removal import NotRemovedError
-from pfcon.files.unreadable import Unreadable, is_told
+from pfcon.files.unreadable import Unreadable, is_unreadable_note
 from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -89,7 +89,7 @@ def test_what_stays_is_a_note_of_the_job(context: JobContext, compute: Harness, 
     end = context.kinds[record.kind].conclude(context, replace(record, notes=("an earlier one",)), spec, info)
     unreadable, earlier, told = str(end.values["notes"]).splitlines()
     assert (earlier, end.info) == ("an earlier one", info)
-    assert is_told(unreadable)
+    assert is_unreadable_note(unreadable)
     assert unreadable.endswith(": 'secret'")
     assert "su" in told
     compute.close()

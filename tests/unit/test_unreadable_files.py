@@ -12,7 +12,7 @@ from pfcon.archive.zip_stream import zip_chunks
 from pfcon.errors import Absent, Conflict
 from pfcon.files.owned import open_owned
 from pfcon.files.privileges import PrivilegesLeftError, remove_privileges
-from pfcon.files.unreadable import Unreadable, find_unreadable, is_told
+from pfcon.files.unreadable import Unreadable, find_unreadable, is_unreadable_note
 from pfcon.files.walk import FileWalk
 from pfcon.paths import StoreBase
 
@@ -131,12 +131,12 @@ def test_few_are_named_and_all_are_counted() -> None:
     unreadable.require_none()
     for number in range(5):
         unreadable.add(f"f{number}\n")
-    assert unreadable.told() == (
+    assert unreadable.summary() == (
         f"5 of the outputs can't be read by pfcon, which runs as user {os.geteuid()}: "
         "'f0\\n', 'f1\\n', 'f2\\n' and others"
     )
-    assert is_told(unreadable.told())
-    assert not is_told("left out 'x': it is a special file")
+    assert is_unreadable_note(unreadable.summary())
+    assert not is_unreadable_note("left out 'x': it is a special file")
     with pytest.raises(Conflict, match=r"^5 of the outputs .*CONTAINER_USER"):
         unreadable.require_none()
 

@@ -33,7 +33,7 @@ class LauncherName(StrEnum):
 
 def sbatch_options() -> Kind[tuple[str, ...]]:
     """Long options of sbatch(1), but for those that pfcon needs for itself."""
-    plain = kinds.words("")
+    plain = kinds.arguments("")
 
     def parse(value: str) -> tuple[str, ...]:
         found = plain.parse(value)
@@ -102,7 +102,7 @@ class SlurmSettings:
     )
     prefix: tuple[str, ...] = setting(
         "SLURM_PREFIX",
-        kinds.words("words as a shell has them"),
+        kinds.arguments("words as a shell has them"),
         "What comes before each of Slurm's commands, e.g. `ssh -o BatchMode=yes login1`.",
         note="they are run here",
         unset=(),

@@ -59,7 +59,7 @@ class PluginKind(Kind):
         """The end that its engine reports; notes say which outputs can't be read or could not be sealed."""
         unreadable = Unreadable()
         fault = seal_outputs(context, record.jid, spec, unreadable)
-        first = [unreadable.told()] if unreadable.count else []  # a message has room for few notes
+        first = [unreadable.summary()] if unreadable.count else []  # a message has room for few notes
         last = [fault] if fault else []
         return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
 
@@ -215,7 +215,7 @@ class PluginSubmitter:
         job = self._context.storebase.job(request.jid)
         self._context.storage.make_outputs(job, request, user)
         if self._context.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
-            job.let_pass(user)
+            job.allow_traversal(user)
 
     def _signed(self, jid: JobId, digest: str, claim: str) -> str:
         return signed_request(self._context, JobKind.PLUGIN.engine_name(jid), digest, claim)

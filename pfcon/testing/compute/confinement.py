@@ -1,4 +1,4 @@
-"""The compute contract: what a job may not do, and can not reach."""
+"""The compute contract: what a job must not be able to do or access."""
 
 from pfcon.models import JobStatus
 from pfcon.testing.compute.harness import Harness
@@ -8,9 +8,9 @@ def test_a_job_has_no_capabilities(compute: Harness) -> None:
     compute.can.need("no_capabilities")
     spec = compute.shell("grep -E '^Cap(Eff|Prm|Bnd|Amb)' /proc/self/status")
     assert compute.run(spec).status is JobStatus.SUCCEEDED
-    words = compute.engine.logs(spec.name, 10).split()
-    assert len(words) == 8
-    assert set(words[1::2]) == {"0" * 16}, words
+    fields = compute.engine.logs(spec.name, 10).split()
+    assert len(fields) == 8
+    assert set(fields[1::2]) == {"0" * 16}, fields
 
 
 def test_a_job_sees_nothing_of_storebase_but_its_own_directories(compute: Harness) -> None:

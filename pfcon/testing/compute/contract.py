@@ -1,4 +1,4 @@
-"""All of the compute contract: for ``import *`` into a test module, as a list, and run side by side."""
+"""All of the compute contract: for ``import *`` into a test module, as a list, and to run concurrently."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +20,7 @@ __all__ = [check.__name__ for check in CONTRACT]
 
 @contextmanager
 def side_by_side(compute: Harness, at_a_time: int = 8) -> Iterator[Outcomes]:
-    """Run all of the contract, for an engine that makes every job wait; closes the harness at the end.
+    """Run the whole contract concurrently, for engines that are slow to start jobs; close the harness at the end.
 
     The result of each check raises what the check raised, be it a skip.
     """

@@ -1,4 +1,4 @@
-"""The harness through which the compute contract drives one engine."""
+"""The harness with which the compute contract tests one engine."""
 
 import signal
 import time
@@ -21,36 +21,36 @@ from pfcon.testing.waiting import PATIENCE, eventually, looks
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
 
 Untouched = Callable[[], bool]
-"""Tells whether somebody else's job is as it was made."""
+"""Returns whether the foreign job is unchanged."""
 
 
 class MakeForeignJob(Protocol):
-    """Makes a job of somebody else's under a name, without pfcon, and removes it at the end.
+    """Creates a job with that name without pfcon, and removes it at the end of the context.
 
-    forged: with all labels that pfcon gives its own jobs, and a request that is not signed.
+    forged: with all labels of pfcon's own jobs, and an unsigned request.
     """
 
     def __call__(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
-        """The context gives an ``Untouched``."""
+        """Return a context whose value is an ``Untouched``."""
 
 
 @dataclass
 class Harness:
-    """One engine with a storeBase, and what the contract needs to know of it.
+    """An engine with a storeBase, and what the contract needs to know about it.
 
-    engine: of one that waits 1 or 2 seconds between SIGTERM and SIGKILL, the contract takes the shortest time.
-    image: what its jobs run. It has sh, the common commands (cat, grep, hostname, ls, seq, setsid, ...) and python3.
-    name: what skips and failures call the engine, without one its own name.
-    can: what it lacks.
-    make_dead: gives an engine of the same class at an address where nobody answers.
-    labels_of: those that the engine shows of a job of that name, with the keys that a user of pfcon gave, and
+    engine: the contract runs fastest when it waits only 1 or 2 seconds between SIGTERM and SIGKILL.
+    image: of its jobs; must have sh, the common commands (cat, grep, hostname, ls, seq, setsid, ...) and python3.
+    name: of the engine in skips and failures; by default ``engine.name``.
+    can: which abilities it has.
+    make_dead: returns an engine of the same class at an address where no server listens.
+    labels_of: returns the labels of a job by its name, with the keys that a user of pfcon chose, and
         ``org.chrisproject.job_type``.
     prepare_job: called with the directory and the user of each job, before it is scheduled.
-    foreign_job: makes a job of somebody else's.
-    kill_outside: sends a signal to all processes of a job, without pfcon. Without one, those are processes of this
+    foreign_job: creates a job without pfcon.
+    kill_outside: sends a signal to all processes of a job, without pfcon. By default, those of this
         machine.
-    end_keeper: ends what keeps a job, without pfcon: its supervisor, its pod, its batch script.
-    told_early: the engine may say that a job has ended while its last process is being killed.
+    end_keeper: ends the supervisor of a job without pfcon: for example its pod or its batch script.
+    reports_end_early: the engine may report a job as ended while its last process is being killed.
     """
 
     engine: ComputeEngine
@@ -64,33 +64,33 @@ class Harness:
     foreign_job: MakeForeignJob | None = None
     kill_outside: Callable[[JobSpec, signal.Signals], None] = kill_processes
     end_keeper: Callable[[JobSpec], None] | None = None
-    told_early: bool = False
+    reports_end_early: bool = False
     names: list[str] = field(default_factory=list)
-    """Of all jobs that may be on the engine: ``close`` removes them."""
+    """The names of all jobs that may be on the engine: ``close`` removes them."""
 
     def __post_init__(self) -> None:
         self.name = self.name or self.engine.name
 
     def dead(self) -> ComputeEngine:
-        """An engine of the same class at an address where nobody answers; skips the test where that can't be."""
+        """Return an engine of the same class at an address where no server listens; skip the test if not supported."""
         self.can.need("unreachable")
         assert self.make_dead, "make_dead is needed, or Capabilities(unreachable=...)"
         return self.make_dead()
 
-    def somebody_elses(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
-        """A job of somebody else's, see ``MakeForeignJob``; skips the test where that can't be."""
+    def make_foreign(self, name: str, *, forged: bool) -> AbstractContextManager[Untouched]:
+        """Create a job without pfcon, see ``MakeForeignJob``; skip the test if not supported."""
         self.can.need("foreign_jobs")
         assert self.foreign_job, "foreign_job is needed, or Capabilities(foreign_jobs=...)"
         return self.foreign_job(name, forged=forged)
 
     def lose_keeper(self, spec: JobSpec) -> None:
-        """End what keeps a job; skips the test where nothing does."""
+        """End the supervisor of a job; skip the test if it has none."""
         self.can.need("keeper")
         assert self.end_keeper, "end_keeper is needed, or Capabilities(keeper=...)"
         self.end_keeper(spec)
 
     def spec(self, argv: list[str], **overrides: Any) -> JobSpec:
-        """A job under a fresh name, with its two directories made and mounted. overrides: fields of JobSpec."""
+        """Return a job with a new name; its two directories are created and mounted. overrides: fields of JobSpec."""
         jid = JobId.parse(f"pfcon-test-{uuid.uuid4().hex[:12]}")
         name = overrides.pop("name", str(jid))
         user = overrides.get("user")
@@ -99,7 +99,7 @@ class Harness:
         job.incoming.mkdir()
         job.make_outgoing(user)
         if self.engine.by_path:
-            job.let_pass(user)
+            job.allow_traversal(user)
         if self.prepare_job:
             self.prepare_job(job, user)
         mounts = (
@@ -111,30 +111,30 @@ class Harness:
         return JobSpec(name=name, jid=jid, argv=tuple(argv), **fields)
 
     def shell(self, script: str, *args: str, **overrides: Any) -> JobSpec:
-        """A job that runs a shell script; ``$1`` is the output directory, ``args`` follow."""
+        """Return a job that runs a shell script; ``$1`` is the output directory, ``args`` follow."""
         return self.spec(["sh", "-c", script, "sh", str(OUTGOING), *args], **overrides)
 
     def start_lasting(self, script: str = "", **overrides: Any) -> JobSpec:
-        """A job that runs, and goes on until it is ended. The last word of its command is its own.
+        """Start a job that runs until it is ended, and return it. The last argument of its command is unique.
 
-        script: shell commands that it begins with.
+        script: shell commands to run first.
         """
-        word = f"lasting-{uuid.uuid4().hex}"
-        spec = self.shell(f'{script}echo x >"$1"/begun; while :; do sleep 0.1; done', word, **overrides)
+        mark = f"lasting-{uuid.uuid4().hex}"
+        spec = self.shell(f'{script}echo x >"$1"/begun; while :; do sleep 0.1; done', mark, **overrides)
         self.engine.schedule(spec)
         assert eventually((self.outgoing(spec) / "begun").exists)
         return spec
 
     def incoming(self, spec: JobSpec) -> Path:
-        """The job's inputs on this side."""
+        """Return the directory of the job's inputs on this host."""
         return self.storebase.job(spec.jid).incoming
 
     def outgoing(self, spec: JobSpec) -> Path:
-        """The job's outputs on this side."""
+        """Return the directory of the job's outputs on this host."""
         return self.storebase.job(spec.jid).outgoing
 
     def wait(self, name: str, timeout: float = PATIENCE) -> JobInfo:
-        """Poll until the job has ended. timeout: seconds; raises AssertionError after that."""
+        """Poll until the job has ended; return its last state. Raises AssertionError after ``timeout`` seconds."""
         for _ in looks(timeout):
             info = self.engine.info(name)
             if info.status.final:
@@ -142,16 +142,16 @@ class Harness:
         raise AssertionError(f"{name} has not ended in {timeout} s: {info}")
 
     def run(self, spec: JobSpec, timeout: float = PATIENCE) -> JobInfo:
-        """Schedule a job and wait for its end, as ``wait``."""
+        """Schedule a job and ``wait`` for it."""
         self.engine.schedule(spec)
         return self.wait(spec.name, timeout)
 
     def has_stopped(self, path: Path) -> bool:
-        """Whether a job that has ended, as the engine tells, writes no more to a file."""
-        return not still_changes(path) or (self.told_early and eventually(lambda: not still_changes(path)))
+        """Whether a job that has ended according to the engine no longer writes to a file."""
+        return not still_changes(path) or (self.reports_end_early and eventually(lambda: not still_changes(path)))
 
     def close(self) -> None:
-        """Remove every job that a test may have scheduled. Raises AssertionError where one stays."""
+        """Remove every job that a test may have scheduled. Raises AssertionError when one could not be removed."""
         with ThreadPoolExecutor(8) as pool:
             faults = [fault for fault in pool.map(self._remove, dict.fromkeys(self.names)) if fault]
         assert not faults, f"jobs left on {self.name}: {faults}"
@@ -165,7 +165,7 @@ class Harness:
 
 
 def still_changes(path: Path) -> bool:
-    """Whether a file grows in the next 0.4 seconds."""
+    """Whether the size of a file changes in the next 0.4 seconds."""
     before = path.stat().st_size
     time.sleep(0.4)
     return path.stat().st_size != before

@@ -1,11 +1,11 @@
-"""The compute contract: a job's command is not the first process of its container, which would be deaf."""
+"""The compute contract: a job's command is not process 1 of its container, which would ignore signals."""
 
 from pfcon.models import JobStatus, Resources
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
-ORPHANS, AT_ONCE, LIMIT = 2000, 20, 100
-# Each orphan ends at once; that it has been reaped shows when nobody has its number any more.
+ORPHANS, BATCH, LIMIT = 2000, 20, 100
+# Each orphan exits immediately; it was reaped when no process has its number any more.
 ORPHANING = f"""
 import os, sys, time
 def orphan():
@@ -27,8 +27,8 @@ def there(pid):
     except ProcessLookupError:
         return False
     return True
-for _ in range({ORPHANS // AT_ONCE}):
-    orphans = [orphan() for _ in range({AT_ONCE})]
+for _ in range({ORPHANS // BATCH}):
+    orphans = [orphan() for _ in range({BATCH})]
     until = time.monotonic() + 60
     while any(map(there, orphans)):
         if time.monotonic() > until:
@@ -43,7 +43,7 @@ def test_orphans_that_have_ended_use_up_no_processes(compute: Harness) -> None:
     assert (info.status, info.message) == (JobStatus.SUCCEEDED, ""), compute.engine.logs(info.name, 5)
 
 
-def test_a_job_that_aborts_is_told_as_that(compute: Harness) -> None:
+def test_a_job_that_aborts_is_reported_as_aborted(compute: Harness) -> None:
     info = compute.run(compute.spec(["python3", "-c", "import os; os.abort()"]))
     assert info.status is JobStatus.FAILED
     assert "SIGABRT" in info.message

@@ -1,4 +1,4 @@
-"""The compute contract: what a job sees, and what its log tells."""
+"""The compute contract: the environment of a job, and its log."""
 
 import json
 from functools import partial

@@ -13,11 +13,11 @@ from pfcon.models import INCOMING, JobSpec, JobStatus
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
-LONG = 300  # seconds that a job runs, which has not ended when it is looked at; it is removed after that
+LONG = 300  # seconds that a job runs; longer than a test needs, which then removes it
 
 
 def beats(path: Path) -> int:
-    """How often a job's heart has beaten."""
+    """Return the number of heartbeats that a job has written."""
     return path.stat().st_size if path.exists() else 0
 
 
@@ -180,7 +180,7 @@ def test_remove_is_repeatable(compute: Harness) -> None:
     compute.engine.remove(spec.name)
 
 
-def test_a_job_that_several_remove_at_once_is_gone_for_each_of_them(compute: Harness) -> None:
+def test_a_job_that_several_remove_concurrently_is_removed_for_each_of_them(compute: Harness) -> None:
     spec, path = start_heartbeat(compute)
 
     def remove(_: int) -> int:

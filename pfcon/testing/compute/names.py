@@ -1,4 +1,4 @@
-"""The compute contract: whose job a name is, and what is done to others'."""
+"""The compute contract: names of jobs, and jobs of others with the same name."""
 
 import uuid
 from collections.abc import Callable
@@ -66,11 +66,11 @@ def test_jobs_of_jids_that_end_like_a_kind_are_kept_apart(compute: Harness) -> N
 
 def test_what_others_have_made_under_the_name_is_never_touched(compute: Harness) -> None:
     spec = compute.spec(["true"], name=f"pfcon-test-{uuid.uuid4().hex[:12]}")
-    with compute.somebody_elses(spec.name, forged=False) as is_untouched:
+    with compute.make_foreign(spec.name, forged=False) as is_untouched:
         for ask in (compute.engine.info, compute.engine.cancel):
             with pytest.raises(Absent) as absent:
                 ask(spec.name)
-            assert not isinstance(absent.value, Foreign)  # no pfcon has made it
+            assert not isinstance(absent.value, Foreign)  # it was created without pfcon
         compute.engine.remove(spec.name)
         if not compute.can.lacks("unique_names"):
             with pytest.raises(Conflict):
@@ -85,7 +85,7 @@ def test_a_forged_label_makes_no_job_of_ours(compute: Harness) -> None:
     def mine(request: str) -> bool:
         return signer.has_signed(spec.name, request)
 
-    with compute.somebody_elses(spec.name, forged=True) as is_untouched:
+    with compute.make_foreign(spec.name, forged=True) as is_untouched:
         for ask in (compute.engine.cancel, compute.engine.info):
             with pytest.raises(Absent):
                 ask(spec.name, mine)

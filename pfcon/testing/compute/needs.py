@@ -10,11 +10,11 @@ from pfcon.models import JobSpec, JobStatus, Resources
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
 
-NOWHERE = "127.0.0.1:1/pfcon/absent:1"  # a registry where nobody answers
+NOWHERE = "127.0.0.1:1/pfcon/absent:1"  # a registry that does not exist
 BEAT = 'while :; do echo x >> "$1"/beat-$(hostname); sleep 0.05; done'
 
 
-def test_a_job_above_its_memory_limit_fails_and_the_limit_is_told(compute: Harness) -> None:
+def test_a_job_above_its_memory_limit_fails_and_the_limit_is_reported(compute: Harness) -> None:
     compute.can.need("memory")
     eat = "import time\nkept = []\nfor _ in range(512): kept.append(b'x' * (1 << 20))\ntime.sleep(60)"
     info = compute.run(compute.spec(["python3", "-c", eat], resources=Resources(memory=64)))
@@ -104,7 +104,7 @@ def test_remove_ends_all_workers(compute: Harness) -> None:
     assert_all_workers_stopped(compute, spec)
 
 
-def test_an_absent_image_is_told_and_leaves_nothing(compute: Harness) -> None:
+def test_an_absent_image_is_reported_and_leaves_nothing(compute: Harness) -> None:
     compute.can.need("asks_for_images")
     spec = compute.spec(["true"], image=NOWHERE)
     with pytest.raises(ImageMissing):
@@ -126,13 +126,13 @@ def test_a_job_does_not_wait_for_an_image_that_cannot_be_had(compute: Harness) -
     try:
         info = compute.run(spec)
     except ImageMissing:
-        return  # then ``prepare`` tells, as above
+        return  # then ``prepare`` raises, as above
     assert info.status is JobStatus.FAILED
     assert NOWHERE in info.message
 
 
 def test_a_job_of_a_service_that_is_not_root_reaches_what_is_mounted(compute: Harness) -> None:
-    """Its directory is that user's alone; whoever mounts it passes as root."""
+    """The directory is accessible only for that user; the engine mounts it as root."""
     compute.can.need("mounts")
     if os.geteuid() != 0:
         pytest.skip("needs root, to give a job's directory to another service's user")

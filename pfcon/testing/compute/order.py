@@ -1,4 +1,4 @@
-"""The compute contract: what is told of a job only ever moves on."""
+"""The compute contract: the status of a job never moves backwards."""
 
 from pfcon.models import JobStatus
 from pfcon.testing.compute.harness import Harness
@@ -7,15 +7,15 @@ from pfcon.testing.waiting import looks
 ORDER = [JobStatus.NOT_STARTED, JobStatus.STARTED, JobStatus.SUCCEEDED]
 
 
-def test_a_job_that_has_started_is_never_told_as_waiting_again(compute: Harness) -> None:
+def test_a_job_that_has_started_is_never_reported_as_waiting_again(compute: Harness) -> None:
     spec = compute.shell("sleep 1")
-    told = [compute.engine.schedule(spec).status]
+    statuses = [compute.engine.schedule(spec).status]
     for _ in looks():
-        told.append(compute.engine.info(spec.name).status)
-        if told[-1].final:
+        statuses.append(compute.engine.info(spec.name).status)
+        if statuses[-1].final:
             break
-    assert told == sorted(told, key=ORDER.index)
-    assert told[-1] is JobStatus.SUCCEEDED
+    assert statuses == sorted(statuses, key=ORDER.index)
+    assert statuses[-1] is JobStatus.SUCCEEDED
 
 
 __all__ = [name for name in [*globals()] if name.startswith("test_")]

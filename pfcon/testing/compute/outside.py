@@ -1,4 +1,4 @@
-"""Jobs that run until they are ended, and what somebody else than pfcon does to their processes (Linux only)."""
+"""Finds and kills the processes of jobs without pfcon (Linux only)."""
 
 import contextlib
 import os
@@ -9,17 +9,17 @@ from pfcon.models import JobSpec
 
 
 def processes_of(spec: JobSpec) -> list[int]:
-    """The numbers of this machine's processes that have the last word of a job's command in their own."""
-    word, found = spec.argv[-1].encode(), []
+    """Return the pids of this machine's processes whose arguments contain the last one of the job's command."""
+    mark, found = spec.argv[-1].encode(), []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it ended while we looked
-            if word in path.read_bytes().split(b"\0"):
+        with contextlib.suppress(OSError):  # the process has just ended
+            if mark in path.read_bytes().split(b"\0"):
                 found.append(int(path.parent.name))
     return found
 
 
 def kill_processes(spec: JobSpec, number: signal.Signals) -> None:
-    """Send a signal to all of ``processes_of`` a job. Raises AssertionError where this machine has none."""
+    """Send a signal to all of ``processes_of`` a job. Raises AssertionError when this machine has none."""
     processes = processes_of(spec)
     assert processes, f"no process of {spec.name} is on this machine"
     for process in processes:

@@ -1,4 +1,4 @@
-"""The harness through which the storage contract drives one storage."""
+"""The harness with which the storage contract tests one storage."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ REQUEST = JobRequest(
     memory_limit=300,
     gpu_limit=0,
 )
-"""What a job needs besides its data; a harness adds where these are."""
+"""A request without the paths of its data, which a harness adds."""
 
 
 @dataclass(frozen=True)
 class StorageCapabilities(Abilities):
-    """The abilities of a storage. One that it lacks has a text that says why, which its skipped tests show."""
+    """The abilities of a storage. A missing ability has a text with the reason, which skipped tests show."""
 
     copies: str = ""  # inputs are copied into the job's own directory
     links: str = ""  # ChRIS links among the inputs are expanded
 
 
 class StorageHarness(ABC):
-    """One storage under test, which has one job. Another package derives a class of its own.
+    """A storage under test with one job. Other packages derive a class from it.
 
-    storage: set by ``make``. can: what it lacks. request: that of the last plan.
+    storage: set by ``make``. can: which abilities it has. request: the one of the last plan.
     """
 
     storage: Storage
@@ -47,27 +47,27 @@ class StorageHarness(ABC):
 
     @abstractmethod
     def make(self) -> None:
-        """Set ``storage`` up, without limits of size."""
+        """Create ``storage``, without limits of size."""
 
     @abstractmethod
     def plan(self, files: Mapping[str, bytes], linked: Mapping[str, bytes] | None = None) -> StagingPlan:
-        """Offer these files as the inputs of ``request``, in a new place, and plan their staging.
+        """Provide these files as the inputs of ``request``, at a new path, and plan their staging.
 
-        files: content by path below the input directory. linked: files that links among them are about, by path from
+        files: content by path below the input directory. linked: content of targets of links, by path relative to
         the root of the users' data.
         """
 
     def plan_again(self) -> StagingPlan:
-        """Plan the same request once more, as another process may."""
+        """Plan the same request again, as another process may."""
         return self.storage.plan(self.request, None)
 
     @abstractmethod
     def outputs(self, job: JobDir) -> Mapping[str, bytes]:
-        """What the storage delivers of the job's outputs, content by path. Raises what ``Storage.outputs`` raises."""
+        """Return the content of the job's outputs in the storage, by path. Raises what ``Storage.outputs`` raises."""
 
     @abstractmethod
     def destroy(self) -> None:
-        """Take away what was set up."""
+        """Remove what ``make`` has created."""
 
     @property
     def job(self) -> JobDir:
@@ -79,12 +79,12 @@ class StorageHarness(ABC):
         return plan.stage(self.job, lambda text: None)
 
     def make_outputs(self, job: JobDir) -> Path:
-        """Have the directory for outputs made; returns where it is."""
+        """Create the directory for outputs with the storage; return its path on this host."""
         job.path.mkdir(exist_ok=True)
         self.storage.make_outputs(job, self.request, None)
         return self.mounted(job, OUTGOING)
 
     def mounted(self, job: JobDir, target: PurePosixPath) -> Path:
-        """Where on this machine that is which the job sees at a place."""
+        """Return the path on this host of what is mounted at ``target`` in the job."""
         mounts = {mount.target: mount for mount in self.storage.mounts(job, self.request)}
         return self.storebase.root / mounts[target].source

@@ -1,4 +1,4 @@
-"""The storage contract: how a job's inputs get to it."""
+"""The storage contract: staging of inputs."""
 
 import os
 
@@ -42,7 +42,7 @@ def test_links_are_expanded_and_not_counted(harness: StorageHarness) -> None:
     assert done.nfiles == len(tree(harness.job.incoming))
 
 
-def test_a_link_without_a_target_is_told(harness: StorageHarness) -> None:
+def test_a_link_without_a_target_is_reported(harness: StorageHarness) -> None:
     harness.can.need("links")
     done = harness.stage(harness.plan({"l.chrislink": b"no/where", "f": b""}))
     assert done.nfiles == 1

@@ -1,4 +1,4 @@
-"""The storage contract: where a job's outputs are, what is kept of them, and how they get away."""
+"""The storage contract: the directory of outputs, and their delivery."""
 
 import pytest
 

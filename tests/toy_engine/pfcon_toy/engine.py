@@ -20,7 +20,7 @@ from pfcon.compute.log import clean_log
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, parse_engine_name
-from pfcon.os_errors import from_os_error, seen_with_storebase
+from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
 from pfcon_toy.job import CANCEL, REMOVE, Job
 from pfcon_toy.keeper import CONFLICT
@@ -129,7 +129,7 @@ class ToyEngine(ComputeEngine):
                     require_mine(name, spec.request, mine, service=spec.service, ended=job.has_ended)
                     yield job, spec
             except FileNotFoundError:
-                raise seen_with_storebase(absent, self._storebase) from None
+                raise or_unreachable(absent, self._storebase) from None
 
     @contextmanager
     def _storebase_errors(self) -> Iterator[None]:

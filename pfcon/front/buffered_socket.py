@@ -1,11 +1,12 @@
-"""A connection's socket as gunicorn and the application see it."""
+"""The socket of a connection, as gunicorn and the application use it."""
 
 import socket
 
 
-class Wire:
-    """Keeps what is sent until ``flush`` while its timeout is 0, as it is between transfers, and sends it then without
-    waiting: a client that does not read holds no thread. With a timeout it is a socket with that timeout.
+class BufferedSocket:
+    """A socket that buffers output while its timeout is 0; ``flush`` sends it without waiting.
+
+    So a client that does not read its response occupies no thread. With another timeout, it is like a plain socket.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -20,12 +21,13 @@ class Wire:
 
     @property
     def kept(self) -> int:
-        """Bytes that are still to be sent."""
+        """The number of buffered bytes."""
         return len(self._kept)
 
     def settimeout(self, seconds: float | None) -> None:
-        """From now on, wait so long for the client at each call; 0: don't. Raises OSError when it can't send
-        what it has kept.
+        """Set the timeout of each call; 0: never wait, None: no limit. A timeout other than 0 sends the buffer first.
+
+        Raises OSError when that fails.
         """
         self.socket.settimeout(seconds)
         if seconds != 0 and self._kept:
@@ -33,23 +35,23 @@ class Wire:
             self._kept.clear()
 
     def setblocking(self, flag: bool) -> None:
-        """As a socket does."""
+        """Like ``socket.setblocking``."""
         self.settimeout(None if flag else 0.0)
 
     def sendall(self, data: bytes) -> None:
-        """Send or keep all of it. Raises OSError."""
+        """Buffer or send all of ``data``, depending on the timeout. Raises OSError."""
         if self.socket.gettimeout() == 0:
             self._kept += data
         else:
             self.socket.sendall(data)
 
     def send(self, data: bytes) -> int:
-        """The same; the number of bytes."""
+        """Like ``sendall``; return the number of bytes."""
         self.sendall(data)
         return len(data)
 
     def flush(self) -> bool:
-        """Send of what is kept as much as goes without waiting; whether nothing is left. Raises OSError."""
+        """Send as much of the buffer as possible without waiting. Return whether it is empty now. Raises OSError."""
         if not self._kept:
             return True
         try:
@@ -60,6 +62,6 @@ class Wire:
         return not self._kept
 
     def drop(self) -> None:
-        """Close it, whatever is left."""
+        """Close the socket and discard the buffer."""
         self._kept.clear()
         self.socket.close()
