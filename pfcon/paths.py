@@ -202,22 +202,22 @@ class JobDir:
         scratch.mkdir(mode=0o700)
         return scratch
 
-    def earlier_tries(self) -> list[Path]:
-        """Where tries that did not complete have staged to. From now on they can't complete. Raises OSError.
+    def earlier_attempts(self) -> list[Path]:
+        """Return the directories of incomplete attempts to stage. They can't complete after this. Raises OSError.
 
-        A try that is still at work fails then, instead of completing a tree that files were taken from.
+        An attempt that still runs fails, instead of completing a tree from which files were moved.
         """
-        tries = []
+        attempts = []
         for name in sorted(os.listdir(self.path) if self.exists() else ()):
             if not _is_directory(self.path / name):
                 continue
             if name.startswith("incoming.") and name.endswith("partial"):
                 ended = f"incoming.{uuid.uuid4().hex}.old"
                 os.rename(self.path / name, self.path / ended)
-                tries.append(self.path / ended)
+                attempts.append(self.path / ended)
             elif name.startswith("incoming.") and name.endswith(".old"):
-                tries.append(self.path / name)
-        return tries
+                attempts.append(self.path / name)
+        return attempts
 
     def unstage(self) -> None:
         """Make staged inputs an earlier try: a later one verifies and reuses their files. Raises OSError.

@@ -62,7 +62,7 @@ class JobService:
             "storage_env": self._context.storage.name,
             "container_env": self._context.options.engine,
             "compute_volume_type": self._context.options.volume_type,
-            **self._context.storage.told,
+            **self._context.storage.server_info,
         }
 
     def staged_server_info(self) -> dict[str, str | bool]:
