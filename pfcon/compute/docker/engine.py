@@ -14,9 +14,9 @@ from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
 from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
+from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import ComputeSettings
@@ -36,13 +36,13 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 CANCELLED = "cancelled"
-_START_LOOKS = 40  # that another thread gets between its create and its start: at least two seconds
+_START_POLLS = 40  # that another thread gets between its create and its start: at least two seconds
 _NAME_WAIT = 30.0  # seconds for which an engine may keep a name for a container that it is about to make
 _REMOVE_WAIT = 60.0  # seconds that a removal may take that somebody else has begun
 _POLL = 0.05  # seconds
 _WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
 _READ = 256 * 1024  # bytes
-_SURE = 600.0  # seconds for which a look at what the engine mounts is good
+_CHECK_VALID = 600.0  # seconds for which a look at what the engine mounts is good
 _MAX_KNOWN = 10_000
 
 
@@ -66,7 +66,7 @@ class DockerEngine(ComputeEngine):
         self._connection = PerProcess(self._connect)
         self._root: PurePosixPath | None = None
         self._mark = StoreMark(storebase_mount)
-        self._sure_until = 0.0  # monotonic seconds
+        self._checked_until = 0.0  # monotonic seconds
         self._known: dict[str, tuple[str, str]] = {}  # of jobs that were seen: the container's Id, and the request
 
     @property
@@ -124,7 +124,7 @@ class DockerEngine(ComputeEngine):
         Waits for a moment, because whoever created it may be about to start it.
         """
         name = container_name(spec.name)
-        for _ in range(_START_LOOKS):
+        for _ in range(_START_POLLS):
             try:
                 found = self._calls.inspect(name)
             except Absent:
@@ -280,7 +280,7 @@ class DockerEngine(ComputeEngine):
         """storeBase as the engine has it; every now and then it is made sure of with an image that is there."""
         if self._root is None:
             self._root = find_root(self._settings, self._own.selector, self._storebase_mount, self._calls)
-        if time.monotonic() > self._sure_until:
+        if time.monotonic() > self._checked_until:
             require_same(self._root, self._mark, self._storebase_mount, self._calls, image)
-            self._sure_until = time.monotonic() + _SURE
+            self._checked_until = time.monotonic() + _CHECK_VALID
         return self._root

@@ -15,8 +15,8 @@ def missing_of_docker(info: dict[str, Any]) -> list[str]:
 
 def missing_of_podman(info: dict[str, Any]) -> list[str]:
     """From Podman's SystemInfoLibpod; what it gives for Docker's SystemInfo claims all, also when it has none."""
-    there = info["host"].get("cgroupControllers") or []
-    return [name for name in _DOCKER.values() if name not in there]
+    controllers = info["host"].get("cgroupControllers") or []
+    return [name for name in _DOCKER.values() if name not in controllers]
 
 
 def sentence(missing: list[str]) -> str:

@@ -4,8 +4,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
+from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import exit_message, plain, start_failure

@@ -27,7 +27,7 @@ from pfcon.compute.docker_api.http import (
     TcpConnection,
     UnixConnection,
 )
-from pfcon.compute.docker_api.line import Line
+from pfcon.compute.docker_api.interruptible import InterruptibleConnections
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.stopping import Stop
 from pfcon.compute.words import plain
@@ -196,13 +196,13 @@ class ApiCalls:
 
         ``stop`` shuts the connection down, on which Docker ends the fetch.
         """
-        line = Line()
+        connections = InterruptibleConnections()
         with (
             translating_errors(self.where),
             _Client(version=self.api_version, **self._options) as client,
-            stop.interrupting(line.cut),
+            stop.interrupting(connections.shut_down),
         ):
-            line.watch(client.get_adapter(client.base_url))
+            connections.attach(client.get_adapter(client.base_url))
             try:
                 yield from client.pull(image, stream=True, decode=True)
             except docker.errors.DockerException as fault:

@@ -40,9 +40,9 @@ class Progress:
         elif layer and status in _WAITING:
             self._layers.setdefault(layer, False)
         if self._clock() >= self._next:
-            self._tell()
+            self._report_layers()
 
-    def _tell(self) -> None:
+    def _report_layers(self) -> None:
         text = f"pulling image {self._image}"
         if self._layers:
             text += f": {sum(self._layers.values())} of {len(self._layers)} layers"

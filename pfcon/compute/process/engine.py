@@ -131,7 +131,7 @@ class ProcessEngine(ComputeEngine):
                     state = job.state()
                     if "finished_at" not in state:
                         job.end_leftovers(state)
-                    job.take_away(trashed)
+                    job.release_name(trashed)
                     return
             job.order(supervisor.KILL)
         raise Unreachable(f"{job.path.name} was told to end, but its processes still run; try again")

@@ -139,7 +139,7 @@ class JobFolder(Closing):
         finally:
             os.close(control)
 
-    def take_away(self, trashed: Path) -> None:
+    def release_name(self, trashed: Path) -> None:
         """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):

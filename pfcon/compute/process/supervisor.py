@@ -110,14 +110,14 @@ class Supervisor:
         if self.ended:
             return
         if self.control in ready:
-            self.obey(os.read(self.control, BLOCK))
+            self.execute_orders(os.read(self.control, BLOCK))
         now = time.monotonic()
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_all()
         elif self.look_at is not None and now >= self.look_at:
             self.look()
 
-    def obey(self, orders: bytes) -> None:
+    def execute_orders(self, orders: bytes) -> None:
         """Do what the engine asked for."""
         if KILL in orders:
             self.state.setdefault("reason", "removed")
@@ -275,20 +275,20 @@ def main(directory: str, final: str, lock: str) -> int:
         if fault.errno in (errno.EEXIST, errno.ENOTEMPTY):
             return CONFLICT
         raise
-    ready, tell = os.pipe()
+    ready, signal_ready = os.pipe()
     if os.fork():
-        os.close(tell)
+        os.close(signal_ready)
         os.read(ready, 1)  # or the end of it, should the child die
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor = Supervisor(plan, job, control)
     if supervisor.start():
-        os.close(tell)
+        os.close(signal_ready)
         supervisor.run()
         supervisor.finish()
     else:
         supervisor.finish()
-        os.close(tell)
+        os.close(signal_ready)
     return 0
 
 

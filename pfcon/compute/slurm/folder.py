@@ -47,7 +47,7 @@ STALE = 600.0  # seconds after which a directory that no name links to was left 
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no such file
 _SPEC = 64 * 1024 * 1024  # bytes
-_BARRED = "pfcon"  # in place of a Slurm job's number
+_PREVENTED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
 
@@ -117,7 +117,7 @@ class JobFolder:
         """The Slurm job: the one that claimed the directory, or before that, the one that was submitted."""
         with contextlib.suppress(FileNotFoundError):
             claimed = os.readlink(self.path / "claim")
-            if claimed != _BARRED:
+            if claimed != _PREVENTED:
                 return claimed
         return self._text("id").strip() or None
 
@@ -131,17 +131,17 @@ class JobFolder:
         if self.has(BEGUN):
             return True
         try:
-            return os.readlink(self.path / "claim") != _BARRED
+            return os.readlink(self.path / "claim") != _PREVENTED
         except FileNotFoundError:
             return False
 
-    def bar(self) -> bool:
+    def prevent_start(self) -> bool:
         """Keep the job from ever beginning, by claiming its directory; False when it has begun."""
         try:
             with self._absent():
-                (self.path / "claim").symlink_to(_BARRED)
+                (self.path / "claim").symlink_to(_PREVENTED)
         except FileExistsError:
-            return os.readlink(self.path / "claim") == _BARRED
+            return os.readlink(self.path / "claim") == _PREVENTED
         return True
 
     def age(self) -> float:

@@ -70,17 +70,17 @@ def active(row: Row) -> tuple[JobStatus, str]:
         return JobStatus.UNDEFINED, f"Slurm says {row.state}, which pfcon does not know"
     if stage is Stage.RUNNING:
         return JobStatus.STARTED, "" if row.state in ("RUNNING", "COMPLETING") else row.state.lower()
-    if never(row):
-        return JobStatus.NOT_STARTED, f"Slurm says it can't run: {never_reason(row)}"
+    if can_never_run(row):
+        return JobStatus.NOT_STARTED, f"Slurm says it can't run: {never_run_reason(row)}"
     return JobStatus.NOT_STARTED, _WAITING.get(row.reason, f"waiting: {row.reason}" if row.reason else "")
 
 
-def never(row: Row) -> bool:
+def can_never_run(row: Row) -> bool:
     """Whether a waiting job will not run as things are."""
     return stage_of(row) is Stage.WAITING and bool(_NEVER.search(row.reason))
 
 
-def never_reason(row: Row) -> str:
+def never_run_reason(row: Row) -> str:
     """Why, in a user's words and in Slurm's."""
     known = {
         "PartitionTimeLimit": "the partition allows less time",

@@ -21,7 +21,7 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 
 
 @dataclass(frozen=True)
-class Watch:
+class StatusReader:
     """patience: seconds before a job is ended that Slurm will never run, or never got."""
 
     commands: Commands
@@ -52,9 +52,9 @@ class Watch:
 
     def _active(self, folder: JobFolder, spec: JobSpec, row: Row) -> JobInfo:
         status, message = state.active(row)
-        if state.never(row) and folder.age() > self.patience and folder.bar():
+        if state.can_never_run(row) and folder.age() > self.patience and folder.prevent_start():
             self.commands.run(["scancel", row.id])
-            why = Why(f"Slurm can't run it: {state.never_reason(row)}")
+            why = Why(f"Slurm can't run it: {state.never_run_reason(row)}")
             return self._keep(folder, spec, JobStatus.FAILED, why)
         if status is JobStatus.STARTED:
             folder.keep_begun()
@@ -64,9 +64,9 @@ class Watch:
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """A job whose submission is going on, was cut short, or has no answer yet."""
-        if folder.has("cancel") and folder.bar():
+        if folder.has("cancel") and folder.prevent_start():
             return self._keep(folder, spec, JobStatus.FAILED, Why("cancelled"))
-        if folder.age() > self.patience + self.commands.timeout and folder.bar():
+        if folder.age() > self.patience + self.commands.timeout and folder.prevent_start():
             why = Why("it was not submitted to Slurm; post it again", interrupted=True)
             return self._keep(folder, spec, JobStatus.FAILED, why)
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.ends import time_of
 from pfcon.compute.docker_api.job import SERVICE_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
+from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.per_process import PerProcess
@@ -95,13 +95,13 @@ class SwarmEngine(ComputeEngine):
         return JobInfo(spec.name, JobStatus.NOT_STARTED, image=spec.image, argv=spec.argv, request=spec.request)
 
     def _service_spec(self, spec: JobSpec) -> dict[str, Any]:
-        there = self._calls.nodes()
-        kind = nodes.gpu_kind(there) if spec.resources.gpus else ""
+        known = self._calls.nodes()
+        kind = nodes.gpu_kind(known) if spec.resources.gpus else ""
         if spec.resources.gpus and not kind:
             raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
         made = service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
-        if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], there):
+        if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], known):
             raise Refused(reason)
         return made
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
@@ -39,12 +39,12 @@ _STATES = {
     "orphaned": (Phase.ENDED, "its node was away for too long"),
     "remove": (Phase.ENDED, "it is being removed"),
 }
-_HOMELESS = ("new", "allocated", "pending")  # no node has it yet
+_WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet
 _WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of what is to go on
 _NO_IMAGE = "No such image"
 _NODE_CHANGED = "no longer meets constraints"  # said by Swarm's manager, of a task that may have run
 _EXITED = "task: non-zero exit"
-_CONTAINER_GONE = "No such container"  # somebody has removed it
+_CONTAINER_MISSING = "No such container"  # somebody has removed it
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -92,7 +92,7 @@ def end_reason(service: dict[str, Any]) -> str:
 
 def waits_for_node(task: dict[str, Any]) -> bool:
     """Whether the task has no node yet and still wants one."""
-    return _state(task) in _HOMELESS and not _has_ended(task)
+    return _state(task) in _WITHOUT_NODE and not _has_ended(task)
 
 
 def may_be_oom(task: dict[str, Any]) -> bool:
@@ -224,7 +224,7 @@ class _Worker:
         if known:
             return Why(known)
         message = ": ".join(part for part in (_describe(self.task), plain(error)) if part)
-        return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_GONE in error)
+        return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_MISSING in error)
 
     def _by_code(self) -> Why:
         code = _exit_code(self.task)
@@ -269,7 +269,7 @@ def _of(number: int, workers: list[_Worker], message: str) -> str:
 
 def _has_ended(task: dict[str, Any]) -> bool:
     """A task that no node has, and that is no longer wanted, will not run: Swarm leaves it in the state it is in."""
-    return _phase(task) is Phase.ENDED or (_state(task) in _HOMELESS and task["DesiredState"] not in _WANTED)
+    return _phase(task) is Phase.ENDED or (_state(task) in _WITHOUT_NODE and task["DesiredState"] not in _WANTED)
 
 
 def _phase(task: dict[str, Any]) -> Phase:

@@ -5,14 +5,14 @@ import socket
 from typing import Any
 
 
-class Line:
+class InterruptibleConnections:
     """Knows the connections that an adapter of requests opens, whatever their kind: unix, tcp, TLS or ssh."""
 
     def __init__(self) -> None:
         self._connections: list[Any] = []
         self._pools: list[Any] = []
 
-    def watch(self, adapter: Any) -> None:
+    def attach(self, adapter: Any) -> None:
         """Look at what ``adapter`` opens from now on; it must serve this one request alone."""
         for name in ("get_connection_with_tls_context", "get_connection"):
             setattr(adapter, name, self._noting(getattr(adapter, name)))
@@ -33,7 +33,7 @@ class Line:
 
         return get
 
-    def cut(self) -> None:
+    def shut_down(self) -> None:
         """End every wait on these connections: it fails immediately. Idempotent."""
         for connection in self._connections:
             line = connection.sock
