@@ -5,8 +5,8 @@
         job.json         the job, and the token that its workflow carries as a label
         lock             locked (flock) while the workflow is being submitted
         workflow         its id, once Cromwell has answered, and when that was (Unix time)
-        cancelled        there once somebody has cancelled the job
-    removed/<token>      there once the job was removed; its workflow is pfcon's no more
+        cancelled        exists after the job was cancelled
+    removed/<token>      exists after the job was removed; its workflow is not pfcon's any more
     executions/          for Cromwell: its backend's directory of tasks
 """
 
@@ -64,7 +64,7 @@ class Claim:
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody has cancelled the job."""
+        """Return whether the job was cancelled."""
         return (self.path / "cancelled").exists()
 
     def set_cancelled(self) -> None:
@@ -73,7 +73,7 @@ class Claim:
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
-        """Hold the lock of whoever submits; False when another has it. Raises OSError."""
+        """Hold the lock for submitting; False if another process has it. Raises OSError."""
         with locked(self.path / "lock") as ours:
             yield ours
 
@@ -108,7 +108,7 @@ class Claims:
                     shutil.rmtree(path, ignore_errors=True)
 
     def get(self, name: str) -> Claim | None:
-        """The claim of a name; None when there is none."""
+        """Return the claim of a name; None if it has none."""
         if not _is_name(name):
             return None
         path = self._directory("jobs") / name
@@ -119,7 +119,7 @@ class Claims:
         return Claim(path, JobSpec.from_json(raw["spec"]), raw["token"], raw["created_at"], raw["minutes"])
 
     def take(self, spec: JobSpec, token: str, minutes: int, workflow: str = "") -> Claim:
-        """Take a name, for a workflow that is there already or one to come. Raises Conflict when it is taken."""
+        """Claim a name, for an existing or a future workflow. Raises Conflict if the name is taken."""
         if not _is_name(spec.name):
             raise Refused(f"{spec.name!r} can't be the name of a job")
         jobs = self._directory("jobs")

@@ -266,7 +266,7 @@ def _info(
 
 
 def _unlisted_info(claim: Claim) -> JobInfo:
-    """What to tell of a job that Cromwell does not tell of."""
+    """Return the state of a job whose workflow Cromwell does not list."""
     if time.time() - claim.created_at < LOST:
         return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
     ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)

@@ -1,4 +1,4 @@
-"""The connection under one long request of the SDK, so that another thread can end the wait for its answer."""
+"""The connections of one long request of the SDK, so that another thread can interrupt the wait for its response."""
 
 import contextlib
 import socket
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class InterruptibleConnections:
-    """Knows the connections that an adapter of requests opens, whatever their kind: unix, tcp, TLS or ssh."""
+    """Collects the connections that an adapter of requests opens, of any kind: unix, tcp, TLS or ssh."""
 
     def __init__(self) -> None:
         self._connections: list[Any] = []
         self._pools: list[Any] = []
 
     def attach(self, adapter: Any) -> None:
-        """Look at what ``adapter`` opens from now on; it must serve this one request alone."""
+        """Collect the connections that ``adapter`` opens from now on; it must not be used for other requests."""
         for name in ("get_connection_with_tls_context", "get_connection"):
             setattr(adapter, name, self._noting(getattr(adapter, name)))
 
@@ -34,7 +34,7 @@ class InterruptibleConnections:
         return get
 
     def shut_down(self) -> None:
-        """End every wait on these connections: it fails immediately. Idempotent."""
+        """Make every wait on these connections fail immediately. Idempotent."""
         for connection in self._connections:
             line = connection.sock
             if line is not None:

@@ -115,7 +115,7 @@ class SlurmEngine(ComputeEngine):
             folder = JobFolder.open(self._root, name)
         except Absent:
             return None
-        if not folder.path.exists():  # somebody has removed it by hand
+        if not folder.path.exists():  # it was removed by hand
             folder.remove()
             return None
         return folder
@@ -138,7 +138,7 @@ class SlurmEngine(ComputeEngine):
             self._images.prepare(ImageName.parse(spec.image), report, stop)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. What many jobs ask of Slurm in one second costs one squeue."""
+        """See ComputeEngine. All calls within one second share one squeue."""
         with self._storage(f"look at {name}"):
             return self._status.info(self._open(name, mine))
 
@@ -170,7 +170,7 @@ class SlurmEngine(ComputeEngine):
             folder.remove()
 
     def check(self) -> str:
-        """See ComputeEngine: a probe job tells what its node lacks. Raises Refused with all that is missing."""
+        """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""
         with self._storage("run jobs"):
             facts = self._site.facts()
             self._storebase.private_dir(FOLDER)
@@ -192,7 +192,7 @@ class SlurmEngine(ComputeEngine):
         try:
             return JobFolder.open(self._root, name)
         except Absent:
-            self._require_storebase()  # away as a whole, it tells nothing of the job
+            self._require_storebase()  # if all of storeBase is missing, that says nothing about the job
             raise
 
     def _images_in_use(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""A job that tells what its node lacks: for ``pfcon check``."""
+"""A job that reports what is missing on its node: for ``pfcon check``."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -90,7 +90,7 @@ class Probe:
 
 
 def probe_spec() -> JobSpec:
-    """A job of the least that there is."""
+    """Return a job with the smallest possible resources."""
     return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",), resources=Resources(minutes=1))
 
 

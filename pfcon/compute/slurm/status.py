@@ -1,4 +1,4 @@
-"""What became of a job: Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
+"""Finds the state of a job: in Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
 
 import time
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 
 @dataclass(frozen=True)
 class StatusReader:
-    """patience: seconds before a job is ended that Slurm will never run, or never got."""
+    """Finds the states of jobs. patience: seconds before a job is ended that Slurm can never run, or never received."""
 
     commands: Commands
     queue: Queue
@@ -32,7 +32,7 @@ class StatusReader:
     nodes_folder: PurePosixPath
 
     def info(self, folder: JobFolder) -> JobInfo:
-        """What is known of a job; its end is written down when it is first seen.
+        """Return the state of a job; record its end when it is first detected.
 
         Raises Absent, Unreachable, OSError.
         """
@@ -63,7 +63,7 @@ class StatusReader:
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
-        """A job whose submission is going on, was cut short, or has no answer yet."""
+        """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
         if folder.has("cancel") and folder.prevent_start():
             return self._keep(folder, spec, JobStatus.FAILED, Why("cancelled"))
         if folder.age() > self.patience + self.commands.timeout and folder.prevent_start():

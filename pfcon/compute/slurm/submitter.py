@@ -103,7 +103,7 @@ class Submitter:
         number = number.strip().rpartition("\n")[2].partition(";")[0]  # NUMBER, or NUMBER;CLUSTER
         if number.isascii() and number.isdigit():
             folder.write("id", number)
-        else:  # its marker finds it, and its script tells
+        else:  # the job can be found by its marker, and its script writes the id
             _log.warning("sbatch has said no job's number, but %r", number)
 
     @contextlib.contextmanager
