@@ -1,19 +1,19 @@
-"""A job's directory, which is what makes it a job: its name belongs to whoever makes the link to it.
+"""A job's directory. A job exists if its name is a link to a directory; creating the link claims the name.
 
 .pfcon/slurm/
-    <name>          a link to .<marker>; to make it claims the name
-    .<marker>/      one try of one job
+    <name>          a link to .<marker>; creating it claims the name
+    .<marker>/      one attempt of one job
         spec.json   the JobSpec without its environment, which may hold a user's token
         lock        locked (flock) while the job is being submitted
         id          the Slurm job, once it was submitted
-        cancel      it was cancelled by pfcon; now: and nobody waits for it to end by itself
-        begun       it was seen to run
-        end.json    how it ended, as it was first seen
+        cancel      it was cancelled by pfcon; now: it is to be ended without a grace
+        begun       the job was seen to run
+        end.json    its end, as it was first seen
         order                                  where Slurm starts the container: what its script is to do
-        claim, exit, log, log.<n>              of job.sh; pfcon/compute/kept_log.py tells of the last
+        claim, exit, log, log.<n>              of job.sh; see pfcon/compute/kept_log.py for the last
         slurm.log, launcher.log                what Slurm and the launcher say
         job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
-                                               environment, are there until the job has ended
+                                               environment, exist until the job has ended
 """
 
 import contextlib

@@ -61,7 +61,7 @@ class Queue:
             except Unreachable as fault:
                 self._fault, self._failed_at = fault, time.monotonic()
                 raise
-            # A line that can't be read, which may be one of somebody's comment, hides none that can.
+            # A line that can't be read, for example a part of another user's comment, does not affect other lines.
             rows.sort(key=lambda row: (not row.unread, bool(row.state)))
             self._by_id = {row.id: row for row in rows}
             self._by_marker = {}

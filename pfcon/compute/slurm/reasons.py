@@ -22,7 +22,7 @@ _ENDS = {
     "DEADLINE": Why("Slurm could not end it before its deadline"),
     "REVOKED": Why("another cluster of the federation took it", interrupted=True),
 }
-# What slurmstepd writes into the job's slurm.log; it tells the reason also when nobody else knows any more.
+# Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
     "TIMEOUT": re.compile(r"DUE TO TIME LIMIT"),
     "OUT_OF_MEMORY": re.compile(
@@ -49,7 +49,7 @@ _SCRIPT = {
 
 @dataclass(frozen=True)
 class Exit:
-    """The record that job.sh leaves. word: what it tells beside the status."""
+    """The record that job.sh writes at its end. word: its reason, in addition to the status."""
 
     status: int
     word: str

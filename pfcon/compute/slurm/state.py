@@ -38,7 +38,7 @@ _STAGES = {
     ),
     **dict.fromkeys(("DEADLINE", "REVOKED"), Stage.ENDED),
 }
-# squeue(1), "JOB REASON CODES": with these a job waits until somebody changes the cluster, or the job.
+# squeue(1), "JOB REASON CODES": with these a job waits until the cluster or the job is changed.
 _NEVER = re.compile(
     r"BadConstraints|PartitionConfig|PartitionNodeLimit|PartitionTimeLimit|DependencyNeverSatisfied|InvalidAccount"
     r"|InvalidQOS|AccountNotAllowed|QOSNotAllowed|AccountingPolicy|launch failed requeued held|\w+PerJobLimit"
