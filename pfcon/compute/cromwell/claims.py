@@ -42,7 +42,7 @@ class Claim:
     minutes: int
 
     def submission(self) -> tuple[str, float]:
-        """The id of the job's workflow, empty until Cromwell answers, and when it was submitted. Raises OSError."""
+        """Return the workflow's id, ``""`` until Cromwell answers, and when it was submitted. Raises OSError."""
         try:
             workflow, moment = (self.path / "workflow").read_text().split()
         except FileNotFoundError:
@@ -51,11 +51,11 @@ class Claim:
 
     @property
     def workflow(self) -> str:
-        """The id of the job's workflow, empty until Cromwell has answered. Raises OSError."""
+        """Return the id of the job's workflow, ``""`` until Cromwell has answered. Raises OSError."""
         return self.submission()[0]
 
     def set_workflow(self, workflow: str) -> bool:
-        """Write the id down; False when the claim was taken away meanwhile. Raises OSError."""
+        """Record the id; return False if the claim was removed meanwhile. Raises OSError."""
         try:
             replace_file(self.path, "workflow", _workflow_text(workflow).encode(), mode=0o666, prefix=_TEMPORARY)
         except FileNotFoundError:
@@ -68,7 +68,7 @@ class Claim:
         return (self.path / "cancelled").exists()
 
     def set_cancelled(self) -> None:
-        """Note that the job is being cancelled. Raises OSError."""
+        """Record that the job is being cancelled. Raises OSError."""
         (self.path / "cancelled").touch()
 
     @contextlib.contextmanager
@@ -95,7 +95,7 @@ class Claims:
             self._directory(name)
 
     def sweep(self) -> None:
-        """Make the directories, and remove what is too old to matter."""
+        """Create the directories; remove notes of removed jobs after REMEMBERED seconds, and remains of crashes."""
         self.prepare()
         horizon = time.time() - REMEMBERED
         for path in self._directory("removed").iterdir():
@@ -145,7 +145,7 @@ class Claims:
         return claim
 
     def release(self, claim: Claim) -> None:
-        """Free the name of a removed job. Its workflow is never taken for a job again. Idempotent."""
+        """Release the name of a removed job. Its workflow never counts as a job again. Idempotent."""
         (self._directory("removed") / claim.token).touch()
         current = self.get(claim.spec.name)
         if current is None or current.token != claim.token:
@@ -156,7 +156,7 @@ class Claims:
         shutil.rmtree(trashed, ignore_errors=True)
 
     def is_removed(self, token: str) -> bool:
-        """Whether the job of that token was removed."""
+        """Return whether the job of that token was removed."""
         return (self._directory("removed") / token).exists()
 
 

@@ -20,7 +20,7 @@ _LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 
 def shell_word(text: str) -> str:
-    """The text as one word of a POSIX shell. Raises Refused for what no program can be given."""
+    """Return the text as one word of a POSIX shell. Raises Refused for a text that can't be an argument."""
     if _PLAIN.fullmatch(text) and not _SPECIAL.search(text):
         return shlex.quote(text)
     raw = _bytes_of(text)

@@ -58,7 +58,7 @@ class Exit:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is known of a job that Slurm does not run.
+    """Everything known about a job that Slurm does not run.
 
     slurm_log, launcher_log: what Slurm on the node, and the launcher, said last.
     """
@@ -97,7 +97,7 @@ class _End:
 
 
 def reason_of(spec: JobSpec, seen: Seen, site: Site) -> Why:
-    """Why a job has failed."""
+    """Return why a job has failed."""
     word = seen.exit.word if seen.exit else ""
     state = seen.row.state if seen.row and seen.row.state not in ("", "FAILED", "COMPLETED") else evident_state(seen)
     if word == _ABORTED and not state and _STEP_CANCELLED.search(seen.slurm_log):
@@ -162,7 +162,7 @@ def _by_exit_code(end: _End) -> Why:
     return _by_code(end.code, end.spec, end.site)
 
 
-# The first that knows why counts: what the job's own script says comes before what Slurm says, and that before codes.
+# The first reason counts: the job's own script before Slurm, and Slurm before exit codes.
 _RULES: tuple[Callable[[_End], Why | None], ...] = (
     _by_script,
     _out_of_memory,
