@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pfcon.compute.slurm.cancelling import Ending
+from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands, require_tools
 from pfcon.compute.slurm.engine import FOLDER
 from pfcon.compute.slurm.folder import JobFolder
@@ -39,15 +39,15 @@ def remove(commands: Commands, storebase: StoreBase) -> Iterator[str]:
     """End all jobs of a storeBase, without grace; gives their names. Raises Unreachable when Slurm does not answer."""
     root = storebase.private / FOLDER
     queue = Queue(lambda: queue_rows(commands.run(queue_command())), staleness=0)
-    ending = Ending(commands, queue, SiteFacts(commands), grace=0)
+    canceller = Canceller(commands, queue, SiteFacts(commands), grace=0)
     for link in sorted(root.iterdir()) if root.is_dir() else ():
         if not link.is_symlink():
             continue
         try:
             folder = JobFolder.open(root, link.name)
             folder.write("now", "")
-            if not ending.gently(folder):
-                ending.for_sure(folder)
+            if not canceller.request_end(folder):
+                canceller.force_end(folder)
         except Absent:  # it went by itself
             continue
         yield link.name

@@ -1,1 +1,1 @@
-"""Zip files: uploads are checked and unpacked in parallel, outputs are zipped while they are sent."""
+"""Zip files: checks uploads and unpacks them in parallel; zips outputs while they are sent."""

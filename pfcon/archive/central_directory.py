@@ -1,7 +1,7 @@
 """Reads a zip's central directory in constant memory (PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16).
 
-The standard library's ``zipfile`` holds the whole directory and an object for each member before a limit can be
-applied, hides the raw names, and takes longer than unpacking a small file does.
+The standard library's ``zipfile`` reads the whole directory, with an object for each member, before a limit can be
+applied; it hides the raw names, and takes longer than unpacking a small file.
 """
 
 import os
@@ -18,12 +18,12 @@ _ENTRY = struct.Struct("<4s4B4HL2L5H2L")
 _MAX_COMMENT = 0xFFFF
 _IS_IN_EXTRA = 0xFFFFFFFF
 _ZIP64 = 1  # an extra field's kind
-_LOST = 1 << 32  # bytes: where 32 bits begin anew
+_WRAP = 1 << 32  # bytes; 32-bit fields wrap around at this value
 _BLOCK = 1 << 20
 
 
 class Directory(NamedTuple):
-    """Where the central directory lies. ``shift`` is the length of what was put before the zip."""
+    """The position of the central directory. ``shift``: bytes of other data before the zip."""
 
     start: int
     size: int
@@ -32,10 +32,10 @@ class Directory(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One record of the central directory, unchecked. ``offset`` is that of the local header in the file.
+    """One record of the central directory, unchecked. offset: of the local header in the file, in bytes.
 
-    maker: the system that the attributes are of (APPNOTE 4.4.2). attributes: the external ones: of most systems, an
-    st_mode is their upper half. extra: all extra fields.
+    maker: the system of the attributes (APPNOTE 4.4.2). attributes: the external ones; for most systems, their upper
+    half is an st_mode. extra: all extra fields.
     """
 
     name: bytes
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
 
 def find_directory(fd: int, file_size: int) -> Directory:
-    """Find the central directory of a file of ``file_size`` bytes. Raises InvalidFields when there is none."""
+    """Find the central directory of a file of ``file_size`` bytes. Raises InvalidFields if it is missing."""
     tail_start = max(0, file_size - _END.size - _MAX_COMMENT)
     tail = os.pread(fd, file_size - tail_start, tail_start)
     at = tail.rfind(b"PK\x05\x06")
@@ -67,7 +67,7 @@ def find_directory(fd: int, file_size: int) -> Directory:
     shift = end - size - offset
     if shift < 0:
         raise bad_zip("its central directory lies outside of it")
-    if shift and shift % _LOST == 0 and big is None:
+    if shift and shift % _WRAP == 0 and big is None:
         raise bad_zip(f"it has more than 4 GiB and no ZIP64 records; {NO_ZIP64}")
     return Directory(offset + shift, size, count, shift)
 
@@ -89,7 +89,7 @@ def _find_zip64(fd: int, end: int) -> tuple[int, int, int, int, int, int] | None
 
 
 def entries(fd: int, directory: Directory) -> Iterator[Entry]:
-    """The records, in their order. Raises InvalidFields at the first malformed one, or when their number differs."""
+    """Yield the records in order. Raises InvalidFields for a malformed record, or if their number is wrong."""
     position, left, buffer, at, count = directory.start, directory.size, b"", 0, 0
     while left or at < len(buffer):
         if len(buffer) - at < _ENTRY.size + 3 * 0xFFFF and left:  # a record may be that long
@@ -124,7 +124,7 @@ def _parse(buffer: bytes, at: int, shift: int) -> tuple[Entry, int]:
 
 
 def extra_field(extra: bytes, wanted: int) -> bytes | None:
-    """The content of the first extra field of a kind; None where there is none."""
+    """Return the content of the first extra field of a kind; None if it is missing."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
@@ -135,7 +135,7 @@ def extra_field(extra: bytes, wanted: int) -> bytes | None:
 
 
 def _whole(extra: bytes, *fields: int) -> list[int]:
-    """The ZIP64 extra field holds, in this order, those of size, packed size and offset that did not fit."""
+    """Return size, packed size and offset, with values from the ZIP64 extra field for those that did not fit."""
     field = extra_field(extra, _ZIP64)
     if field is None:
         return list(fields)
@@ -144,7 +144,7 @@ def _whole(extra: bytes, *fields: int) -> list[int]:
         if value == _IS_IN_EXTRA:
             if at + 8 > len(field):
                 raise bad_zip("a ZIP64 field is cut off")
-            value = struct.unpack_from("<Q", field, at)[0]  # noqa: PLW2901 - the same quantity, whole
+            value = struct.unpack_from("<Q", field, at)[0]  # noqa: PLW2901 - the same quantity, complete
             at += 8
         found.append(value)
     return found

@@ -1,8 +1,8 @@
-"""What an upload holds, checked as a whole before anything is written, in little memory however much that is.
+"""Checks the contents of an upload as a whole, before anything is written, with bounded memory for each member.
 
 The central directory of a million members takes a hundred megabytes, and objects for them several times that. So it is
-read as a stream, and again when it is unpacked. In between a hash of each path and, where the members are in no order,
-the place of each are kept: some 30 bytes. The members themselves are kept where they are few.
+read as a stream, and again for unpacking. In between, memory holds a hash of each path and, if the members are not in
+order, the offset of each: some 30 bytes. The members themselves are kept in memory only if they are few.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from pfcon.archive.members import LOCAL_HEADER_BYTES, Member, accepted
 from pfcon.compact import KeyFlags
 from pfcon.models import LINK_SUFFIX
 
-RATIO_FROM = 256 << 20  # unpacked bytes; below, masks of one value legitimately shrink a thousandfold
-LARGE = 1 << 20  # bytes, packed or not, above which a member is no small one
-_BLOCK = 4096  # bytes that most file systems allocate together
-_KEPT, _KEPT_CHARACTERS = 16_384, 2 << 20  # members that are kept at most, and characters of their paths
-_FIRST = 1024  # large members that can be begun with
+RATIO_FROM = 256 << 20  # unpacked bytes; below this, masks of one value legitimately shrink to a thousandth
+LARGE = 1 << 20  # bytes, packed or unpacked; larger members are large
+_BLOCK = 4096  # bytes; the block size of most file systems
+_KEPT, _KEPT_CHARACTERS = 16_384, 2 << 20  # largest number of members in memory, and of characters of their paths
+_FIRST = 1024  # large members that can be unpacked first
 _DIRECTORY, _PARENT, _FILE = 1, 2, 4  # marks of a path: a member that is one, a directory above members, a file
 _SORTED_AT_ONCE = 1 << 16
 _SUMS = 1 << 256
@@ -33,9 +33,9 @@ _SUMS = 1 << 256
 class Contents:
     """Checked members. For one thread at a time, while the upload is open.
 
-    nfiles: without directories. unpacked: the sum of the declared sizes, in bytes; on_disk: with what file systems
-    round them up to. digest: hex, of names, sizes and CRCs, blind to order, times and compression. links: whether any
-    is a ChRIS link. large: of the files above LARGE those that can be begun with, the largest first.
+    nfiles: without directories. unpacked: the sum of the declared sizes, in bytes; on_disk: the same, rounded up to
+    blocks. digest: hex, of names, sizes and CRCs; independent of order, times and compression. links: whether a member
+    is a ChRIS link. large: the files above LARGE that can be unpacked first, the largest first.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Contents:
 
     @property
     def members(self) -> Iterable[Member]:
-        """All of them; where they are many, read from the upload anew each time."""
+        """Return all members; if they are many, they are read from the upload again each time."""
         if self._kept is not None:
             return self._kept
         members = self._doubles.left_out(_all(self._fd, self._directory))
         return self._bounded(members) if self._offsets is None else self._looked_up(members, self._offsets)
 
     def _bounded(self, members: Iterable[Member]) -> Iterator[Member]:
-        """Give each member its ``end``: where the next begins. Members that share data, as in bombs, are refused."""
+        """Set each member's ``end`` to the start of the next. Raises InvalidFields if members overlap, as in bombs."""
         held: Member | None = None
         for member in members:
             if held is not None:
@@ -81,7 +81,7 @@ class Contents:
 def read_contents(fd: int, file_size: int, limits: UploadLimits) -> Contents:
     """Read and check all members of a zip of ``file_size`` bytes.
 
-    Raises InvalidFields for what is malformed or not accepted, naming the member, and TooLarge above a limit.
+    Raises InvalidFields, which names the member, for malformed or unacceptable members; TooLarge above a limit.
     """
     if limits.upload_bytes and file_size > limits.upload_bytes:
         raise above_bytes("the zip has", file_size, limits.upload_bytes, "PFCON_MAX_UPLOAD_BYTES")
@@ -99,14 +99,14 @@ def read_contents(fd: int, file_size: int, limits: UploadLimits) -> Contents:
 
 
 def _all(fd: int, directory: central_directory.Directory) -> Iterator[Member]:
-    """The members again, that were all accepted before."""
+    """Yield the members again; all were accepted before."""
     return accepted(central_directory.entries(fd, directory), NameNotes())
 
 
 class _Census:
-    """What all members are together. Of several with one path the first counts; no file is a directory of others.
+    """Counts and checks all members. Of several with one path, the first counts; no file may be a directory of others.
 
-    most: files and directories, those that are only in the names of others too; 0 is no limit.
+    most: largest number of files and directories, including directories that have no member; 0 is no limit.
     """
 
     def __init__(self, most: int) -> None:
@@ -121,7 +121,7 @@ class _Census:
         self.links = False
         self._characters = self._sum = 0
         self._above = ""  # of the last member
-        self._after = self._last = -1  # where the last member's data end at the earliest, and where it begins
+        self._after = self._last = -1  # the earliest end of the last member's data, and its start
         self._overlapping = self._last_path = ""
 
     @property
@@ -129,7 +129,7 @@ class _Census:
         return f"{self._sum % _SUMS:064x}"
 
     def add(self, member: Member) -> None:
-        """Raises InvalidFields, TooLarge."""
+        """Count a member. Raises InvalidFields, TooLarge."""
         if not self._claim(member):
             self.doubles.add(member.path)
             return
@@ -158,7 +158,7 @@ class _Census:
                 )
 
     def _claim(self, member: Member) -> bool:
-        """Whether the path is new, as a file or a directory of the zip's own."""
+        """Record the path; return whether no member before had it."""
         path, paths = member.path, self.paths
         mark = _DIRECTORY if member.is_dir else _FILE
         before = paths.add(path, mark)
@@ -182,7 +182,7 @@ class _Census:
         return True
 
     def check_sums(self, file_size: int, directory_start: int, limits: UploadLimits) -> None:
-        """Raises TooLarge; InvalidFields for members in order that overlap."""
+        """Check the sums. Raises TooLarge; InvalidFields for members that overlap although they are in order."""
         check_unpacked(self.unpacked, file_size, limits)
         self.on_disk += (self.paths.count - self.nfiles) * _BLOCK
         if self._after > directory_start:
@@ -196,7 +196,7 @@ def _both(path: str) -> Exception:
 
 
 def check_unpacked(unpacked: int, file_size: int, limits: UploadLimits, what: str = "unpacked, the zip") -> None:
-    """Raises TooLarge when so many bytes are too many, or too many for a zip of that size."""
+    """Raise TooLarge if ``unpacked`` bytes are above the limit, or too many for a zip of that size."""
     if limits.unpacked_bytes and unpacked > limits.unpacked_bytes:
         raise above_bytes(f"{what} has", unpacked, limits.unpacked_bytes, "PFCON_MAX_UNPACKED_BYTES")
     if limits.ratio and unpacked > RATIO_FROM and unpacked > limits.ratio * file_size:
@@ -205,14 +205,14 @@ def check_unpacked(unpacked: int, file_size: int, limits: UploadLimits, what: st
 
 
 def _sorted(offsets: "array[int]") -> "array[int]":
-    """In parts: numbers in a list take five times as much as in an array."""
+    """Sort in parts: numbers in a list take five times as much memory as in an array."""
     step = _SORTED_AT_ONCE
     parts = [array("Q", sorted(offsets[start : start + step])) for start in range(0, len(offsets), step)]
     return array("Q", heapq.merge(*parts))
 
 
 def _end(offsets: "array[int]", member: Member, directory_start: int) -> int:
-    """Where the member that follows one begins: at the same place, where two share it."""
+    """Return the start of the next member: the same offset if two members share it."""
     after = bisect_right(offsets, member.offset)
     if after > 1 and offsets[after - 2] == member.offset:
         return member.offset
@@ -222,7 +222,7 @@ def _end(offsets: "array[int]", member: Member, directory_start: int) -> int:
 def _bounded(member: Member, end: int) -> Member:
     if member.offset + LOCAL_HEADER_BYTES + member.packed > end:
         raise _overlaps(member.path)
-    return Member._make((*member[:-1], end))  # ``end`` is the last; _replace takes thrice as long
+    return Member._make((*member[:-1], end))  # ``end`` is the last; _replace takes three times as long
 
 
 def _overlaps(path: str) -> Exception:

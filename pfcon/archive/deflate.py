@@ -1,4 +1,4 @@
-"""Raw deflate and CRC-32: isal where it is installed, else zlib. Nobody else knows which of the two it is."""
+"""Raw deflate and CRC-32, with isal if it is installed, else with zlib. Only this module depends on which it is."""
 
 import importlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _FAST = 1  # isal's level 1 is five times as fast as zlib's and compresses a lit
 
 
 class Inflater(Protocol):
-    """zlib's decompression object, as far as it is used here."""
+    """The part of zlib's decompression object that is used here."""
 
     eof: bool
     unconsumed_tail: bytes
@@ -18,7 +18,7 @@ class Inflater(Protocol):
 
 
 class Deflater(Protocol):
-    """zlib's compression object, as far as it is used here."""
+    """The part of zlib's compression object that is used here."""
 
     def compress(self, data: Any, /) -> bytes: ...
     def flush(self) -> bytes: ...
@@ -32,33 +32,33 @@ class Codec:
 
     @property
     def error(self) -> type[Exception]:
-        """What broken data raises."""
+        """The exception class for broken data."""
         found: type[Exception] = self.engine.error
         return found
 
     def crc32(self, data: Any, value: int = 0) -> int:
-        """CRC-32 of a buffer that follows data with the CRC-32 ``value``."""
+        """Return the CRC-32 of a buffer that follows data with the CRC-32 ``value``."""
         found: int = self.engine.crc32(data, value)
         return found
 
     def inflater(self) -> Inflater:
-        """A new decompressor."""
+        """Return a new decompressor."""
         made: Inflater = self.engine.decompressobj(_RAW)
         return made
 
     def deflater(self) -> Deflater:
-        """A new compressor at the fast level."""
+        """Return a new compressor with a fast level."""
         made: Deflater = self.engine.compressobj(_FAST, self.engine.DEFLATED, _RAW)
         return made
 
     def deflate(self, data: Any) -> bytes:
-        """A whole deflate stream of one buffer."""
+        """Return the complete deflate stream of one buffer."""
         packed: bytes = self.engine.compress(data, _FAST, _RAW)
         return packed
 
 
 def load(accelerated: bool = True) -> Codec:
-    """The codec of this machine: isal has wheels for x86-64 and ARM64 alone."""
+    """Return the codec of this machine: isal has wheels only for x86-64 and ARM64."""
     if accelerated:
         try:
             return Codec(importlib.import_module("isal.isal_zlib"))

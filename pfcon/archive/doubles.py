@@ -1,6 +1,7 @@
-"""Members that are listed more than once, in little memory however many they are.
+"""Members with the same path, in bounded memory.
 
-The same directory twice, or the same file twice with one size and CRC-32, does no harm: zip programs that append do so.
+A directory that is listed twice, or a file that is listed twice with the same size and CRC-32, is accepted: zip
+programs that append to a zip write such entries.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,20 +12,20 @@ from pfcon.compact import KeyFlags
 
 
 class Doubles:
-    """The paths that come again, of which the first member counts."""
+    """The paths that several members have; the first member of each counts."""
 
     def __init__(self) -> None:
         self._again = KeyFlags()
 
     def add(self, path: str) -> None:
-        """A path comes again."""
+        """Record that another member has the path."""
         self._again.add(path, 1)
 
     def __bool__(self) -> bool:
         return self._again.count > 0
 
     def left_out(self, members: Iterable[Member]) -> Iterable[Member]:
-        """The members without those whose path came before."""
+        """Yield the members, except those whose path an earlier member has."""
         return self._firsts(members) if self else members
 
     def _firsts(self, members: Iterable[Member]) -> Iterator[Member]:
@@ -34,7 +35,7 @@ class Doubles:
                 yield member
 
     def check(self, members: Iterable[Member]) -> None:
-        """Raises InvalidFields for a file that differs from the first of its path."""
+        """Raise InvalidFields for a file that differs from the first one with its path."""
         firsts = KeyFlags()
         for member in members:
             path, facts = member.path, (member.path, member.size, member.crc)

@@ -1,4 +1,4 @@
-"""What a client is told of an upload that can't be staged."""
+"""The errors for clients whose upload can't be staged."""
 
 from pfcon.errors import InvalidFields, TooLarge
 from pfcon.units import human_bytes
@@ -11,25 +11,25 @@ NO_ZIP64 = (
 
 
 def bad_zip(reason: str) -> InvalidFields:
-    """The upload is no sound zip. Clients know the words ``Bad zip file``."""
+    """Return the error for an upload that is not a valid zip. Clients recognize the words ``Bad zip file``."""
     return InvalidFields({"data_file": f"Bad zip file: {reason}"})
 
 
 def shown_name(name: str) -> str:
-    """A name as messages have it: quoted, and shortened where it is long."""
+    """Return a name as messages contain it: quoted, and shortened if it is long."""
     return repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "…")
 
 
 def bad_member(name: str, reason: str) -> InvalidFields:
-    """The zip has a member that is not accepted."""
+    """Return the error for a zip with a member that is not accepted."""
     return InvalidFields({"data_file": f"zip member {shown_name(name)} {reason}"})
 
 
 def above(what: str, count: int, limit: int, setting: str) -> TooLarge:
-    """A number is above a limit that an administrator may change."""
+    """Return the error for a number above a limit, which an administrator may change."""
     return TooLarge(f"data_file: {what} {count}, the limit is {limit} ({setting})")
 
 
 def above_bytes(what: str, count: int, limit: int, setting: str) -> TooLarge:
-    """A size in bytes is above a limit that an administrator may change."""
+    """Return the error for a size in bytes above a limit, which an administrator may change."""
     return TooLarge(f"data_file: {what} {human_bytes(count)}, the limit is {human_bytes(limit)} ({setting})")

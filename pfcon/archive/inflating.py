@@ -1,4 +1,4 @@
-"""Members as the bytes that they hold."""
+"""Reads the content of members."""
 
 import os
 from collections.abc import Generator, Iterator
@@ -8,18 +8,18 @@ from pfcon.archive.faults import NO_ZIP64, bad_zip, shown_name
 from pfcon.archive.members import LOCAL_HEADER_BYTES, Member
 from pfcon.archive.methods import DEFLATED, FAULTS, STORED, unpacker
 
-CHUNK = 128 << 10  # bytes of one read and at most of one write
-_DEFLATE_MOST = 1032  # bytes that a byte of a deflate stream may stand for
+CHUNK = 128 << 10  # bytes of one read, and at most of one write
+_DEFLATE_MOST = 1032  # largest ratio of unpacked bytes to bytes of a deflate stream
 
 
 def read_small(fd: int, member: Member) -> bytes:
-    """The content of a member of at most 1 MiB. Raises InvalidFields when it is damaged."""
+    """Return the content of a member of at most 1 MiB. Raises InvalidFields if it is damaged."""
     span = min(member.end - member.offset, LOCAL_HEADER_BYTES + 2 * 0xFFFF + member.packed)
     return bytes(inflate_small(memoryview(os.pread(fd, span, member.offset)), member))
 
 
 def verify(member: Member, size: int, crc: int) -> None:
-    """Raises InvalidFields when a member is not what it says it is."""
+    """Raise InvalidFields unless a member has the declared size and CRC-32."""
     if size > member.size:
         large = member.size + (1 << 32) <= member.packed * _DEFLATE_MOST
         raise bad_zip(
@@ -37,7 +37,7 @@ def _damaged(member: Member) -> Exception:
 
 
 def _data_start(header: bytes | memoryview, member: Member) -> int:
-    """Where the data begin, relative to the local header."""
+    """Return the offset of the data, relative to the local header."""
     if len(header) < LOCAL_HEADER_BYTES or bytes(header[:4]) != b"PK\x03\x04":
         raise bad_zip(f"member {shown_name(member.path)} has no local header")
     lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
@@ -48,7 +48,7 @@ def _data_start(header: bytes | memoryview, member: Member) -> int:
 
 
 def inflate_small(block: memoryview, member: Member) -> bytes | memoryview:
-    """The content of a member from its bytes in the zip, header and all. Raises InvalidFields when it is damaged."""
+    """Return the content of a member from its bytes in the zip, with the header. Raises InvalidFields if damaged."""
     start = _data_start(block, member)
     packed = block[start : start + member.packed]
     if len(packed) < member.packed:
@@ -79,7 +79,7 @@ def _packed(fd: int, member: Member) -> Iterator[bytes]:
 
 
 def inflated(fd: int, member: Member) -> Generator[bytes, None, None]:
-    """The content of a member in chunks of at most CHUNK bytes, unverified. Raises InvalidFields."""
+    """Yield the content of a member in chunks of at most CHUNK bytes, unverified. Raises InvalidFields."""
     if member.method == STORED:
         yield from _packed(fd, member)
         return

@@ -1,4 +1,4 @@
-"""Bounds on what a client may send."""
+"""Limits for what a client may send."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from pfcon.settings.section import setting
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """Bounds on what a client may send. Sizes are in bytes; 0 is no limit, except for ``form_bytes``."""
+    """Limits for what a client may send. Sizes are in bytes; 0 is no limit, except for ``form_bytes``."""
 
     upload_bytes: int = setting("PFCON_MAX_UPLOAD_BYTES", kinds.size(), "Largest upload of a zip.", default="256 GiB")
     unpacked_bytes: int = setting(

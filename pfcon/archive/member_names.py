@@ -1,10 +1,10 @@
 """A member's path: from its name, its maker and its extra fields (APPNOTE 6.3.10: 4.4.2, 4.4.17, 4.6.9, appendix D).
 
-* ``/`` separates. Where a maker on Windows left ``\\`` in a name without any ``/``, that does, as for unzip and bsdtar.
-* A name is UTF-8 where a flag says so, and where it just is: macOS, and zip in the C locale, set no flag. Any other is
-  code page 437.
-* Info-ZIP's Unicode path is the name, if it was made for the name in the record: its CRC-32 tells.
-* A drive or a leading ``/`` makes a name absolute; drives are those of makers on Windows.
+* ``/`` separates components. In a name from Windows without any ``/``, ``\\`` does, as for unzip and bsdtar.
+* A name is UTF-8 if a flag says so, or if it is valid UTF-8: macOS, and zip in the C locale, set no flag. Any other
+  name is code page 437.
+* Info-ZIP's Unicode path is the name, if its CRC-32 shows that it was made for the name in the record.
+* A drive or a leading ``/`` makes a name absolute; only names from Windows have drives.
 """
 
 import re
@@ -16,8 +16,8 @@ from pfcon.archive.faults import bad_member, shown_name
 
 UNNAMED = "unnamed"
 NAME_MAX = 255  # bytes of one component
-PATH_MAX = 3500  # bytes of a path; leaves room below Linux's 4096 for storeBase's own
-DEPTH_MAX = 256  # components of a path: a level costs a directory and a step of every walk; no data set has a tenth
+PATH_MAX = 3500  # bytes of a path; below Linux's 4096, so that the path of storeBase fits before it
+DEPTH_MAX = 256  # components of a path: each costs a directory and a step of every walk; data sets have far fewer
 WINDOWS = frozenset({0, 6, 10, 11, 14})  # FAT, HPFS, NTFS (APPNOTE's number and Info-ZIP's), VFAT
 _UTF8 = 0x800
 _UNICODE_PATH, _UNICODE_PATH_BYTES = 0x7075, b"\x75\x70"
@@ -27,19 +27,19 @@ _AGAIN = "pack it again with `zip -r` or 7-Zip"
 
 
 class NameNotes:
-    """What a user should know of names: one line of each kind, with their number and the first."""
+    """Notes for the user about names: one line for each kind of note, with the number of names and the first one."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._firsts: dict[str, str] = {}
 
     def add(self, what: str, name: str) -> None:
-        """One more name of a kind."""
+        """Add a name to a kind of note."""
         self._counts[what] = self._counts.get(what, 0) + 1
         self._firsts.setdefault(what, shown_name(name))
 
     def lines(self) -> tuple[str, ...]:
-        """One for each kind."""
+        """Return one line for each kind."""
         return tuple(
             f"{what}: {self._firsts[what]}" + (f" and {count - 1} more" if count > 1 else "")
             for what, count in self._counts.items()
@@ -47,12 +47,12 @@ class NameNotes:
 
 
 def path_of(entry: Entry, notes: NameNotes) -> tuple[str, bool]:
-    """A member's relative path without ``.`` and doubled slashes, and whether its name is that of a directory.
+    """Return a member's relative path without ``.`` and doubled slashes, and whether it has the name of a directory.
 
     The path is empty for the top directory. Raises InvalidFields for a name that is not accepted.
     """
     name = _name(entry, notes)
-    if not name:  # CUBE names an input that is a single file so
+    if not name:  # CUBE uses it for an input that is a single file
         notes.add("a file without a name was staged as", UNNAMED)
         return UNNAMED, False
     if entry.maker in WINDOWS:
@@ -86,7 +86,7 @@ def _name(entry: Entry, notes: NameNotes) -> str:
 
 
 def _unicode_path(entry: Entry) -> bytes | None:
-    """The name in Info-ZIP's extra field; None where it was made for another name, which was changed since."""
+    """Return the name in Info-ZIP's extra field; None if it is missing, or was made for another name in the record."""
     found = extra_field(entry.extra, _UNICODE_PATH)
     if found is None or len(found) < _UNICODE_HEAD.size:
         return None
@@ -106,7 +106,9 @@ def _absolute(name: str) -> Exception:
 
 def _normal(name: str) -> str:
     most = len(name) if name.isascii() else 4 * len(name)
-    if most <= NAME_MAX and not (name[0] in "./" or "//" in name or "/." in name or "\0" in name):  # nearly all
+    if most <= NAME_MAX and not (
+        name[0] in "./" or "//" in name or "/." in name or "\0" in name
+    ):  # the case of nearly all names
         return name.removesuffix("/")
     if "\0" in name:
         raise bad_member(name, f"has a NUL in its name; {_AGAIN}")

@@ -1,4 +1,4 @@
-"""The members of an upload one by one; see ``contents`` for what they are together."""
+"""Checks the members of an upload one by one; ``contents`` checks them as a whole."""
 
 import stat
 from collections.abc import Iterable, Iterator
@@ -12,11 +12,11 @@ from pfcon.archive.methods import READ, STORED, unread
 LOCAL_HEADER_BYTES = 30  # without name and extra field
 _MOST = (1 << 62) - 1  # bytes
 _ENCRYPTED = 0x2041  # flags: a password, strong encryption, a masked directory
-_DOS_DIRECTORY = 0x10  # of the attributes that makers on Windows leave
+_DOS_DIRECTORY = 0x10  # in attributes from Windows
 
 
 class Member(NamedTuple):
-    """A checked member. ``path`` is relative and normal; ``end`` bounds its header and data in the zip file."""
+    """A checked member. path: relative and normal. end: offset in the zip before which its header and data end."""
 
     path: str
     is_dir: bool
@@ -29,13 +29,13 @@ class Member(NamedTuple):
 
 
 def accepted(entries: Iterable[Entry], notes: NameNotes) -> Iterator[Member]:
-    """Check each member by itself; ``end`` is 0 still. ``notes`` get what a user should know.
+    """Check each member by itself; ``end`` is still 0. Adds notes for the user to ``notes``.
 
-    Raises InvalidFields for one that is not accepted, naming it and the way out.
+    Raises InvalidFields for a member that is not accepted, with its name and a solution.
     """
     for entry in entries:
         path, is_dir = path_of(entry, notes)
-        if entry.maker in WINDOWS:  # what is in the upper half is no mode there, whatever it may be
+        if entry.maker in WINDOWS:  # their upper half is not a mode
             is_dir = is_dir or bool(entry.attributes & _DOS_DIRECTORY)
         elif kind := stat.S_IFMT(entry.attributes >> 16):
             is_dir = is_dir or kind == stat.S_IFDIR

@@ -1,7 +1,7 @@
-"""The methods that members may be packed with (PKWARE APPNOTE 6.3.10, sections 4.4.5 and 5.8), in bounded memory.
+"""The compression methods of members (PKWARE APPNOTE 6.3.10, sections 4.4.5 and 5.8), in bounded memory.
 
-Deflate is ``deflate``'s. BZip2 takes some 4 MiB a stream. LZMA takes its dictionary, which a member may set to 4 GiB:
-what is larger than the member itself is never used, and more than LZMA_MOST is refused.
+Deflate is in ``deflate``. BZip2 takes some 4 MiB of memory for each stream. LZMA takes as much as its dictionary, for
+which a member may declare 4 GiB: never more than the size of the member is used, and more than LZMA_MOST is refused.
 """
 
 import bz2
@@ -18,8 +18,8 @@ from pfcon.units import human_bytes
 
 STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
 READ = frozenset({STORED, DEFLATED, BZIP2, LZMA})
-LZMA_MOST = 64 << 20  # bytes of a dictionary, and of all those that are in use in this process
-_LZMA_BESIDE = 1 << 20  # bytes that a decoder takes beside its dictionary
+LZMA_MOST = 64 << 20  # bytes; limit of one dictionary, and of all dictionaries that this process uses
+_LZMA_BESIDE = 1 << 20  # bytes of memory that a decoder takes in addition to its dictionary
 _LZMA_LEAST, _LZMA_PROPERTIES = 4096, 5
 _LZMA_HEAD = struct.Struct("<2xHBL")  # version, length of what follows, lc/lp/pb, bytes of the dictionary
 _UNKNOWN_SIZE = b"\xff" * 8
@@ -41,11 +41,11 @@ _NAMES = {
 
 
 class DamagedStreamError(Exception):
-    """Packed data that can't be unpacked."""
+    """Compressed data can't be unpacked."""
 
 
 def unread(method: int) -> str:
-    """What is said of a member with a method that is none of READ: its name, and the tool to use."""
+    """Return the message about a member whose method is not one of READ: the method, and the tool to use."""
     name = f"{_NAMES[method]} (method {method})" if method in _NAMES else f"the unknown method {method}"
     return (
         f"is packed with {name}; unpack the zip with 7-Zip, which reads most methods, and pack it again with Deflate,"
@@ -53,7 +53,7 @@ def unread(method: int) -> str:
     )
 
 
-class _Room:
+class _MemoryQuota:
     """Memory for dictionaries, shared by all threads of this process."""
 
     def __init__(self, size: int) -> None:
@@ -61,27 +61,27 @@ class _Room:
         self._changed = threading.Condition()
 
     def take(self, size: int) -> None:
-        """Wait until so many bytes are free, and take them."""
+        """Wait until ``size`` bytes are free, and reserve them."""
         with self._changed:
             self._changed.wait_for(lambda: self._free >= size)
             self._free -= size
 
     def release(self, size: int) -> None:
-        """Let others have them."""
+        """Release ``size`` bytes."""
         with self._changed:
             self._free += size
             self._changed.notify_all()
 
 
-_ROOM = _Room(LZMA_MOST)
+_DICTIONARIES = _MemoryQuota(LZMA_MOST)
 
 
 @contextmanager
 def unpacker(method: int, path: str, size: int) -> Iterator[Inflater]:
-    """A decompressor for a member that is packed with a method of READ, not stored, and declares ``size`` bytes.
+    """Yield a decompressor for a member of ``size`` declared bytes, compressed with a method of READ (not stored).
 
     Its ``decompress`` raises one of FAULTS for broken data, and InvalidFields, which names ``path``, for an LZMA
-    dictionary above LZMA_MOST. It may wait for other threads' dictionaries to be done with.
+    dictionary above LZMA_MOST. It may wait until other threads release their dictionaries.
     """
     if method == LZMA:
         stream = _Lzma(path, size)
@@ -96,7 +96,7 @@ def unpacker(method: int, path: str, size: int) -> Iterator[Inflater]:
 
 
 class _Bzip2:
-    """bz2's decompressor keeps what it has not consumed; an Inflater hands it back."""
+    """bz2's decompressor keeps the input that it has not consumed; an Inflater returns it."""
 
     unconsumed_tail = b""
 
@@ -114,9 +114,9 @@ class _Bzip2:
 
 
 class _Lzma:
-    """A zip's LZMA stream. It may lack an end mark: then the size that the member declares is its end.
+    """A zip's LZMA stream. If it has no end mark, it ends at the size that the member declares.
 
-    The first piece of data must hold the header, nine bytes (APPNOTE 5.8.8).
+    The first chunk of data must contain the header of nine bytes (APPNOTE 5.8.8).
     """
 
     unconsumed_tail = b""
@@ -138,7 +138,7 @@ class _Lzma:
         return found
 
     def _begin(self, data: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
-        """As the .lzma file that it nearly is: for raw streams, Python's lzma takes no limit of memory."""
+        """Decode it as a .lzma file, which is nearly the same: for raw streams, Python's lzma has no memory limit."""
         if len(data) < _LZMA_HEAD.size:
             raise DamagedStreamError("it has no header")
         length, properties, dictionary = _LZMA_HEAD.unpack_from(data)
@@ -151,7 +151,7 @@ class _Lzma:
                 f"is packed with an LZMA dictionary of {human_bytes(dictionary)}, more than {human_bytes(LZMA_MOST)};"
                 " pack it again with a smaller one, as `7z a -tzip -mm=LZMA -md=32m` does, or with Deflate",
             )
-        _ROOM.take(window)
+        _DICTIONARIES.take(window)
         self._taken = window
         head = struct.pack("<BL", properties, window) + _UNKNOWN_SIZE
         stream = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=window + _LZMA_BESIDE)
@@ -162,7 +162,7 @@ class _Lzma:
         self._stream = None
         taken, self._taken = self._taken, 0
         if taken:
-            _ROOM.release(taken)
+            _DICTIONARIES.release(taken)
 
 
 FAULTS: tuple[type[Exception], ...] = (CODEC.error, DamagedStreamError)

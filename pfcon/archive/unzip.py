@@ -19,20 +19,20 @@ from pfcon.files.writing import write_all
 from pfcon.units import human_bytes
 from pfcon.workers import WorkerPool
 
-BATCH_BYTES = 1 << 20  # of the zip, of one read
+BATCH_BYTES = 1 << 20  # bytes of the zip in one read
 BATCH_FILES = 128
-_SMALL = LARGE  # bytes, packed or not, up to which a member is unpacked whole
+_SMALL = LARGE  # bytes, packed or unpacked; members up to this size are unpacked with one call
 _KNOWN_DIRECTORIES = 1024
 _MAX_THREADS = 4
 
-Target = tuple[Member | None, str]  # a file (None: a directory), and the path below the target
+Target = tuple[Member | None, str]  # a file (None: a directory), and its path below the target directory
 
 
 @dataclass(frozen=True)
 class Placing:
-    """Where files go. ``first`` are begun with; ``rest`` are all others and the directories, best as the zip has them.
+    """The files and directories to write. ``first`` are unpacked first; ``rest``: all others, best in the zip's order.
 
-    ``rest`` is run through once, in one thread at a time. nfiles, nbytes: of both together.
+    ``rest`` is iterated once, by one thread at a time. nfiles, nbytes: of both together.
     """
 
     first: Sequence[Target]
@@ -50,11 +50,11 @@ def unpack(
     every: float = 1,
     written: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Write members below the empty directory ``target``, which nobody else may write to.
+    """Write members below the empty directory ``target``, to which no other process may write.
 
-    Parent directories are made. ``report`` is called each ``every`` seconds, ``written`` with what more was written,
-    in bytes. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; what was written until then
-    stays.
+    Parent directories are created. ``report`` is called every ``every`` seconds, ``written`` with the number of bytes
+    written since its last call. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; after an
+    error the files written so far are kept.
     """
     root = os.open(target, DIRECTORY)
     try:
@@ -75,22 +75,22 @@ def _disk_full(target: Path, total: int) -> StorageFull:
 
 
 class _Directories:
-    """Makes directories below an empty one, and remembers those that it made last."""
+    """Creates directories below an empty one, and caches the ones created last."""
 
     def __init__(self, root: int, masked: bool) -> None:
         self._root, self._masked = root, masked
         self._known = {""}
 
     def make(self, path: str) -> None:
-        """Make a directory, and those above it, where they are missing. Raises OSError."""
+        """Create a directory and its parents if they are missing. Raises OSError."""
         if path in self._known:
             return
-        there, below = path, []
-        while there and not self._made(there, self._root):
-            there, _, name = there.rpartition("/")
+        existing, below = path, []
+        while existing and not self._made(existing, self._root):
+            existing, _, name = existing.rpartition("/")
             below.append(name)
-        if below:  # each from the one above it: a long path takes long to walk
-            fd = os.open(there or ".", DIRECTORY, dir_fd=self._root)
+        if below:  # each relative to its parent: the kernel takes long for a long path
+            fd = os.open(existing or ".", DIRECTORY, dir_fd=self._root)
             try:
                 for name in reversed(below):
                     self._made(name, fd)
@@ -103,7 +103,7 @@ class _Directories:
         self._known.add(path)
 
     def _made(self, path: str, above: int) -> bool:
-        """Make one, where it is missing; False where there is none above it."""
+        """Create one directory if it is missing. Returns False if its parent is missing."""
         try:
             os.mkdir(path, 0o755, dir_fd=above)
             if self._masked:
@@ -126,7 +126,7 @@ def _is_small(member: Member) -> bool:
 
 
 def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Target]]:
-    """Large members alone; runs of small ones that lie together in the zip. Their directories are there by then."""
+    """Yield batches: one large member, or adjacent small members of the zip. Creates their directories first."""
     for target in placing.first:
         directories.make(target[1].rpartition("/")[0])
         yield [target]
@@ -156,7 +156,7 @@ def _batches(placing: Placing, directories: _Directories) -> Iterator[list[Targe
 
 
 class _Unpacking:
-    """One run: threads take batches from one iterator until it is empty or one of them fails."""
+    """Unpacks one zip: threads take batches from one iterator until it is empty or a thread fails."""
 
     def __init__(self, fd: int, root: int, placing: Placing, masked: bool, written: Callable[[int], None]) -> None:
         self.fd, self.root, self.masked, self.written = fd, root, masked, written
@@ -171,7 +171,7 @@ class _Unpacking:
         self.brief = self.threads <= 1 and all(_is_small(_member(target)) for batch in begun for target in batch)
 
     def run(self, report: Callable[[str], None], every: float) -> None:
-        if self.brief:  # a thread to report from would cost more than it brings
+        if self.brief:  # a thread for reports would not be worth its cost
             self._take_batches()
             return
         self.workers.run(self._take_batches, lambda: report(self.progress()), every=every, threads=self.threads)

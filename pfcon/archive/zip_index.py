@@ -1,4 +1,4 @@
-"""A zip whose links are followed: its members by directory, and what is staged of them, in a database of its own."""
+"""An index of a zip with links, in a database: its members by directory, and which of them are staged where."""
 
 import sqlite3
 import tempfile
@@ -13,9 +13,9 @@ from pfcon.compact import KeyFlags
 from pfcon.files.closing import Closing
 from pfcon.links import Entry, StagedItem
 
-_IN_MEMORY = 20_000  # members; of more, the database is an unnamed file
+_IN_MEMORY = 20_000  # members; with more, the database is an unnamed file
 _CACHE_KIB = 8192
-_FIRST = 1024  # large files that can be begun with
+_FIRST = 1024  # large files that can be unpacked first
 _TABLES = """
     CREATE TABLE entry (parent TEXT, name TEXT, size INTEGER, method INTEGER, crc INTEGER, packed INTEGER,
                         start INTEGER, after INTEGER, PRIMARY KEY (parent, name)) WITHOUT ROWID;
@@ -27,9 +27,9 @@ _NOWHERE = -1  # ``start`` of a directory that is staged
 
 
 class ZipTree(Closing):
-    """The members of a zip as a Lister (see ``pfcon.links``). ``read`` gives a small member's content.
+    """The members of a zip as a Lister (see ``pfcon.links``). ``read`` returns the content of a small member.
 
-    nmembers: how many there are. directory: where the database's file goes. Raises OSError, sqlite3.Error.
+    nmembers: their number. directory: for the file of the database. Raises OSError, sqlite3.Error.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ZipTree(Closing):
             self._database = _prepared(":memory:")
         else:
             with tempfile.NamedTemporaryFile(dir=directory, prefix="zip-", suffix=".db") as file:
-                self._database = _prepared(file.name)  # the file loses its name now
+                self._database = _prepared(file.name)  # after the block, the file has no name
         self._fill(members)
 
     def _fill(self, members: Iterable[Member]) -> None:
@@ -62,7 +62,7 @@ class ZipTree(Closing):
         self._database.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows())
 
     def file(self, path: str) -> Member | None:
-        """A file; None where there is none."""
+        """Return a file; None if it does not exist."""
         parent, _, name = path.rpartition("/")
         row = self._database.execute(
             "SELECT method, crc, packed, size, start, after FROM entry WHERE parent = ? AND name = ? AND size >= 0",
@@ -71,7 +71,7 @@ class ZipTree(Closing):
         return row and Member(path, False, *row)
 
     def links(self, suffix: str) -> Iterator[str]:
-        """The paths of the files whose names end so."""
+        """Yield the paths of the files whose names end with ``suffix``."""
         rows = self._database.execute("SELECT parent, name FROM entry WHERE size >= 0 AND name LIKE ?", ("%" + suffix,))
         return (f"{parent}/{name}" if parent else name for parent, name in rows if name.endswith(suffix))
 
@@ -96,7 +96,7 @@ class ZipTree(Closing):
         return self._read(member)
 
     def stage(self, item: StagedItem) -> None:
-        """Remember what is to be staged."""
+        """Record an item to stage."""
         member = None if item.is_dir else self.file(item.source)
         self._number += 1
         row = (0, 0, 0, 0, _NOWHERE, 0)
@@ -109,11 +109,11 @@ class ZipTree(Closing):
         )
 
     def unstage(self) -> None:
-        """Forget all of that."""
+        """Delete all recorded items."""
         self._database.execute("DELETE FROM staged")
 
     def placing(self) -> Placing:
-        """What is staged, in the order of the zip. It is read while the tree is open."""
+        """Return the recorded items, in the order of the zip. They can be read while the tree is open."""
         nfiles, nbytes = self._database.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM staged WHERE start >= 0"
         ).fetchone()
@@ -136,7 +136,7 @@ def _prepared(name: str) -> sqlite3.Connection:
     for setting in (
         *("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE"),
         *("temp_store=MEMORY", f"cache_size=-{_CACHE_KIB}"),
-    ):  # it outlives no process
+    ):  # no durability: the database is not used after this process
         database.execute(f"PRAGMA {setting}")
     database.executescript(_TABLES)
     return database

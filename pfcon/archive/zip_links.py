@@ -1,13 +1,13 @@
 """ChRIS links inside an uploaded zip.
 
-CUBE puts the files that it reached through links into the zip under their whole storage path, beside the link
-files. Once expanded they belong to the place of the link, so they are *moved* there:
+CUBE puts the files that it found through links into the zip under their full storage path, beside the link files. Once
+a link is expanded, the files of its target are *moved* to the path of the link:
 
-* What lies at or below a link's target that was expanded somewhere is not staged at its original place.
-* Everything else is, also in real folders that share an upper folder with a target. A file that no link refers to
-  is always staged, and a file that one refers to is staged at each of the links, or at its original place.
-* Targets to which only targets lead that are themselves nowhere else (a ring of links) are taken in the order of
-  their paths: the first stays where it is, and what its links expand is moved.
+* Files at or below the target of an expanded link are not staged at their original path.
+* All other files are, also in real folders that share a parent folder with a target. A file to which no link leads is
+  always staged; a file to which links lead is staged at each of the links, or else at its original path.
+* If targets are reached only from each other (a ring of links), they are handled in the order of their paths: the first
+  one is staged at its original path, and the targets of its links are moved.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from pfcon.links.budget import Budget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.models import LINK_SUFFIX
 
-MAX_LINKS, MAX_TARGETS = 20_000, 8 << 20  # in a zip; and characters of all that they lead to, which is kept in memory
+MAX_LINKS, MAX_TARGETS = 20_000, 8 << 20  # links in a zip; and characters of all targets, which are kept in memory
 
 
 class _Budget(Budget):
-    """The limits of an upload for what its links stand for, all walks together."""
+    """The limits of an upload for the expansion of its links, for all walks together."""
 
     def __init__(self, limits: UploadLimits, file_size: int, steps: int) -> None:
         super().__init__(limits.files, limits.unpacked_bytes, steps)
@@ -33,7 +33,7 @@ class _Budget(Budget):
 
     @property
     def taken(self) -> int:
-        """What counts as steps of a walk to come."""
+        """The number of steps used so far, with which the next walk starts."""
         return self.steps + self.files
 
     def file(self, size: int) -> None:
@@ -43,7 +43,7 @@ class _Budget(Budget):
 
 
 def expand(tree: ZipTree, limits: UploadLimits, file_size: int) -> tuple[str, ...]:
-    """Tell the tree what is staged; returns notes. Raises Refused, InvalidFields and TooLarge."""
+    """Record in the tree which members are staged where; return notes. Raises Refused, InvalidFields, TooLarge."""
     targets = _targets(tree)
     moved, steps = _moved(tree, targets, limits, file_size)
     while True:
@@ -51,7 +51,7 @@ def expand(tree: ZipTree, limits: UploadLimits, file_size: int) -> tuple[str, ..
         walk = Expansion(tree, budget, pruned=moved, remember=True)
         for item in walk.walk([""]):
             tree.stage(item)
-        # What a name in the way has kept from where its links are stays where it was: no file gets lost between.
+        # Targets that could not be staged at their links, because of a name clash, stay at their original path.
         nowhere = {path for path in moved if not any(above in walk.expanded for above in _up_from(path))}
         if not nowhere:
             return walk.notes.lines()
@@ -61,7 +61,7 @@ def expand(tree: ZipTree, limits: UploadLimits, file_size: int) -> tuple[str, ..
 
 
 def _moved(tree: ZipTree, targets: frozenset[str], limits: UploadLimits, file_size: int) -> tuple[frozenset[str], int]:
-    """The targets that are not staged at their original place, and the steps that it took to find them."""
+    """Return the targets that are not staged at their original path, and the number of steps to find them."""
     budget = _Budget(limits, file_size, 0)
     moved: set[str] = set()
     stay: set[str] = set()
@@ -98,7 +98,7 @@ def _targets(tree: ZipTree) -> frozenset[str]:
 
 
 def _up_from(path: str) -> Iterator[str]:
-    """A path and all directories above it, the top last."""
+    """Yield a path and all its parent directories, the top directory last."""
     while path:
         yield path
         path = path.rpartition("/")[0]

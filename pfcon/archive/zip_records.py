@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 STORED, DEFLATED = 0, 8
-ZIP64_FROM = 0xF0000000  # bytes of a file; below 4 GiB by more than deflate can add
+ZIP64_FROM = 0xF0000000  # bytes of a file; so far below 4 GiB that the overhead of deflate still fits
 _FULL = 0xFFFFFFFF
 _MANY = 0xFFFF
 _VERSION, _VERSION64 = 20, 45
@@ -19,7 +19,7 @@ _LATER = 0x08  # CRC and sizes follow the data
 class Item:
     """One file of a zip. ``later``: its CRC and sizes are not known when its header is written.
 
-    ``size`` is the most that it can have; set the true one, ``packed`` and ``crc`` before ``central`` is made.
+    ``size`` is first the largest possible size; the real one, ``packed`` and ``crc`` must be set before ``central``.
     """
 
     name: bytes
@@ -41,7 +41,7 @@ class Item:
         return struct.pack("<HHHHH", version, flags, self.method, *_dos_time(self.mtime))
 
     def local(self) -> bytes:
-        """The local header."""
+        """Return the local header."""
         crc, packed, size = (0, 0, 0) if self.later else (self.crc, self.packed, self.size)
         extra = struct.pack("<HHQQ", 1, 16, 0, 0) if self.big else b""
         if self.big:
@@ -50,12 +50,12 @@ class Item:
         return b"PK\x03\x04" + self._common() + tail + self.name + extra
 
     def descriptor(self) -> bytes:
-        """What follows the data of an item whose sizes were not known before."""
+        """Return the data descriptor, which follows the data of an item with ``later``."""
         layout = "<4sLQQ" if self.big else "<4sLLL"
         return struct.pack(layout, b"PK\x07\x08", self.crc, self.packed, self.size)
 
     def central(self) -> bytes:
-        """The record in the central directory."""
+        """Return the record for the central directory."""
         values = b""
         packed, size, offset = self.packed, self.size, self.offset
         if self.big:
@@ -72,7 +72,7 @@ class Item:
 
 
 def end_records(count: int, size: int, offset: int) -> bytes:
-    """What closes a zip whose central directory has ``count`` records and ``size`` bytes at ``offset``."""
+    """Return the end of a zip whose central directory has ``count`` records and ``size`` bytes at ``offset``."""
     records = b""
     if count >= _MANY or size >= _FULL or offset >= _FULL:
         records = struct.pack(
@@ -84,7 +84,7 @@ def end_records(count: int, size: int, offset: int) -> bytes:
 
 
 def _dos_time(mtime: float) -> tuple[int, int]:
-    """Local time in steps of two seconds, from 1980 to 2107."""
+    """Return DOS date and time: local time in steps of two seconds, from 1980 to 2107."""
     try:
         at = time.localtime(mtime)
     except (OverflowError, ValueError, OSError):  # a job may set any time

@@ -1,4 +1,4 @@
-"""Zips a directory tree while the zip is sent: nothing is written but a large central directory."""
+"""Zips a directory tree while the zip is sent; only a large central directory is written to disk."""
 
 import os
 import tempfile
@@ -12,8 +12,8 @@ from pfcon.files.descent import UnreadableTreeError
 from pfcon.files.walk import FileWalk, TreeFile, open_regular
 
 BLOCK = 256 << 10  # bytes; of one read, and about the size of a chunk
-_PROBE = 64 << 10  # bytes of a file that tell whether it can be compressed
-_WORTH = 0.95  # a probe that stays above this share of its size says no
+_PROBE = 64 << 10  # bytes of a file that are compressed to find out whether it is worth it
+_WORTH = 0.95  # a file is stored uncompressed if its probe shrinks to more than this share
 _SPILL = 1 << 20  # bytes of central directory that are held in memory
 _PACKED_SUFFIXES = (  # .h5 and .dcm may be packed or not: the probe finds out
     *(b".gz", b".tgz", b".mgz", b".zip", b".npz", b".7z", b".xz", b".zst", b".bz2", b".lz4"),
@@ -22,29 +22,29 @@ _PACKED_SUFFIXES = (  # .h5 and .dcm may be packed or not: the probe finds out
 
 
 def zip_chunks(root: Path, below: str = "", spill_dir: str | None = None) -> Iterator[bytes]:
-    """The regular files below ``root`` as a zip, in chunks of about 256 KiB; the first comes immediately.
+    """Yield a zip of the regular files below ``root``, in chunks of about 256 KiB; the first one immediately.
 
-    See ``pfcon.files.walk.FileWalk`` for what is a file. A file is read up to the size that it has when it is opened.
-    Names that are not UTF-8 are written with ``\\xNN`` escapes. A central directory of more than 1 MiB waits in an
-    unnamed file in ``spill_dir``, or where temporary files go.
+    ``pfcon.files.walk.FileWalk`` defines which files. A file is read up to the size that it has when it is opened.
+    Names that are not UTF-8 are written with ``\\xNN`` escapes. A central directory of more than 1 MiB is kept in an
+    unnamed file in ``spill_dir``, or in the directory for temporary files.
 
-    Raises Absent immediately when there is no such directory. The iterator raises UnreadableTreeError, naming the file,
-    when one can't be read: a zip that came to its end is complete. Closing it early releases everything.
+    Raises Absent immediately if the directory is missing. The iterator raises UnreadableTreeError, which names the
+    file, if a file can't be read: a zip that reaches its end is complete. Closing it early releases all resources.
     """
     chunks = _Zip(FileWalk(root, below), spill_dir).chunks()
-    next(chunks)  # from here on, close() runs the generator's cleaning up
+    next(chunks)  # from now on, close() runs the generator's clean-up
     return chunks
 
 
 class _Zip:
-    """One zip in the making."""
+    """A zip that is being written."""
 
     def __init__(self, walk: FileWalk, spill_dir: str | None) -> None:
         self.walk = walk
         self.spill_dir = spill_dir
         self.waiting: list[bytes] = []
         self.nwaiting = 0
-        self.sent = 0  # bytes, with those that wait
+        self.sent = 0  # bytes, including those not yet yielded
         self.count = 0
 
     def chunks(self) -> Generator[bytes, None, None]:
@@ -97,7 +97,7 @@ class _Zip:
         self.count += 1
 
     def _small(self, fd: int, item: Item) -> Iterator[bytes]:
-        """A file of one block: its header can say everything."""
+        """Yield a file of one block: its sizes and CRC are known, and are written to its header."""
         data = os.read(fd, item.size) if item.size else b""
         item.size = item.packed = len(data)
         item.crc = CODEC.crc32(data)

@@ -1,1 +1,1 @@
-"""Who runs jobs: one module per engine behind the seam in ``base``."""
+"""Compute engines, which run jobs: one package for each. ``base`` is their interface."""

@@ -1,7 +1,7 @@
-"""What an engine says of itself: its name, its settings, what it needs and can do, and how it is made.
+"""The description of an engine: its name, its settings, what it requires and supports, and how it is created.
 
-pfcon has a list of its own engines (``engines``); another package offers one by an entry point of the group
-``pfcon.compute`` that names an EngineDescription. All that pfcon knows of an engine by name follows from these.
+``engines`` lists pfcon's own engines. Another package provides one with an entry point of the group ``pfcon.compute``
+that names an EngineDescription. pfcon has no other knowledge about a specific engine.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class EngineContext(Generic[S]):
-    """What an engine is made of.
+    """The arguments for creating an engine.
 
     compute: the settings that all engines share. own: the engine's own section. storebase: the directory of jobs' data,
-    as this process sees it. workers: processes of this service that use the engine at the same time.
+    by its path in this process. workers: processes of this service that use the engine at the same time.
     """
 
     compute: ComputeSettings
@@ -36,13 +36,13 @@ class EngineDescription(Generic[S]):
     """One engine.
 
     name: the value of CONTAINER_ENV. aliases: further values that mean the same.
-    title: what it is, for people.
-    make: gives the engine; imports its modules only then, connects to nothing. Raises ConfigurationError.
+    title: a text for people.
+    make: creates the engine; imports its modules only when called; does not connect. Raises ConfigurationError.
     settings: the section of its own settings (see ``pfcon.settings.section``).
-    volume_types: how it can reach storeBase; the first is its default.
-    options: options of jobs that it has; others are refused. requires: those of them that it can't do without.
-    sees_storebase_here: its jobs see storeBase where this service does, so that STOREBASE may be left out.
-    rules: how its settings go together.
+    volume_types: the ways in which it can access storeBase; the first is its default.
+    options: options of jobs that it supports; others are refused. requires: options that must be set.
+    sees_storebase_here: its jobs have storeBase at the same path as this service, so that STOREBASE may be omitted.
+    rules: check combinations of its settings.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The engines that pfcon has, and which of them runs its operations."""
+"""pfcon's engines, and which of them runs its operations."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from pfcon.compute.swarm.description import SWARM
 from pfcon.paths import StoreBase
 from pfcon.settings.catalog import Catalog
 
-DEFAULT = DOCKER  # where CONTAINER_ENV is not set
+DEFAULT = DOCKER  # if CONTAINER_ENV is not set
 ENGINES: Catalog[EngineDescription[Any]] = Catalog(
     variable="CONTAINER_ENV",
     group="pfcon.compute",
@@ -24,7 +24,7 @@ ENGINES: Catalog[EngineDescription[Any]] = Catalog(
 
 
 def make_engine(settings: ComputeSettings, storebase: StoreBase, workers: int = 1) -> ComputeEngine:
-    """The engine that the settings name; it connects on first use. Raises ConfigurationError where it can't be made.
+    """Create the engine that the settings name; it connects on first use. Raises ConfigurationError if impossible.
 
     workers: processes of this service that use it at the same time.
     """
@@ -32,7 +32,7 @@ def make_engine(settings: ComputeSettings, storebase: StoreBase, workers: int = 
 
 
 def operations_engine(settings: ComputeSettings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine:
-    """Who runs copy, upload and delete jobs: the engine, where PFCON_OP_IMAGE is set, else processes beside us."""
+    """Return the engine of copy, upload and delete jobs: ``engine`` if PFCON_OP_IMAGE is set, else a process engine."""
     if settings.op_image or settings.engine == PROCESS.name:
         return engine
     return _beside(settings, storebase)
@@ -41,7 +41,7 @@ def operations_engine(settings: ComputeSettings, storebase: StoreBase, engine: C
 def former_operations_engine(
     settings: ComputeSettings, storebase: StoreBase, engine: ComputeEngine
 ) -> ComputeEngine | None:
-    """Who ran copy, upload and delete jobs before PFCON_OP_IMAGE was set, or was unset; None where that is the same."""
+    """Return the engine of copy, upload and delete jobs before PFCON_OP_IMAGE was set or unset; None if it is equal."""
     if settings.engine == PROCESS.name:
         return None
     return _beside(settings, storebase) if settings.op_image else engine

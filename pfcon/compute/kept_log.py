@@ -1,8 +1,8 @@
-"""A log of which the first part and the last are kept, in several files of one directory, and how it is read.
+"""Reads a log of limited size, of which only the first and the last part are kept, in several files of a directory.
 
-``log`` is the first part, of at most half of what may be kept. What follows is in ``log.<n>``: n is the number of bytes
-that the job had written before it. A file is full at a quarter; then the next begins, and the last two of them stay. So
-what was left out shows in the files' names and sizes, also when whoever wrote them was killed.
+``log`` is the first part, with at most half of the size limit. The rest is in files ``log.<n>``: n is the number of
+bytes that the job had written before. A file is full at a quarter of the limit; then the next one begins, and only the
+last two are kept. So the files' names and sizes show which bytes are missing, also if the writer was killed.
 """
 
 import errno
@@ -16,20 +16,20 @@ from pfcon.compute.log import tail
 from pfcon.files.flags import READ
 
 FIRST = "log"
-_CHARACTER = 4  # bytes of the longest one of UTF-8: ``tail`` leaves out one that was cut
+_CHARACTER = 4  # bytes of the longest character in UTF-8: ``tail`` omits an incomplete one
 _GONE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
 
 
 class _Part(NamedTuple):
-    start: int  # of the job's output, bytes
+    start: int  # offset in the job's output, in bytes
     size: int
     file: int
 
 
 def log_tail(directory: int, lines: int, most: int) -> bytes:
-    """The last lines of a log in an open directory, at most ``most`` bytes; empty without one. Raises OSError.
+    """Return the last lines of a log in an open directory, at most ``most`` bytes; empty if missing. Raises OSError.
 
-    Where a part was left out, a line says so.
+    A line marks each gap.
     """
     if lines <= 0:
         return b""
@@ -39,14 +39,14 @@ def log_tail(directory: int, lines: int, most: int) -> bytes:
             room = most - len(kept)
             if room < _CHARACTER or kept.count(b"\n") > lines:
                 break
-            # Two lines more: what begins within a part is then never joined to the one before.
+            # Two more lines: so the incomplete first line of a part is never joined to the part before it.
             kept = (tail(piece.file, lines + 2, room) if isinstance(piece, _Part) else piece[-room:]) + kept
     end = b"\n" if kept.endswith(b"\n") else b""
     return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
 
 
 def _parts(directory: int, stack: ExitStack) -> list[_Part]:
-    """What there is, in order; a file that goes while we look was not the last."""
+    """Return the existing parts, in order. A file that is removed meanwhile was not the last one."""
     found = []
     for name in os.listdir(directory):
         start = 0 if name == FIRST else _start(name)
@@ -71,7 +71,7 @@ def _start(name: str) -> int | None:
 
 
 def _pieces(parts: list[_Part]) -> Iterator[_Part | bytes]:
-    """The parts from the last to the first, and a line for each gap between two of them."""
+    """Yield the parts from the last to the first, and a line for each gap between two of them."""
     below: _Part | None = None
     for part in reversed(parts):
         if below is not None:

@@ -1,4 +1,4 @@
-"""The end of a job's log."""
+"""Reads the end of a job's log."""
 
 import os
 
@@ -6,7 +6,7 @@ _BLOCK = 64 * 1024  # bytes of one read
 
 
 def tail(file: int, lines: int, most: int) -> bytes:
-    """The last lines of an open file, read from its end; at most ``most`` bytes."""
+    """Return the last lines of an open file, read from its end; at most ``most`` bytes."""
     if lines <= 0:
         return b""
     position = os.fstat(file).st_size
@@ -16,11 +16,11 @@ def tail(file: int, lines: int, most: int) -> bytes:
         position -= size
         kept = os.pread(file, size, position) + kept
     if position > 0 and len(kept) >= most:
-        kept = kept.lstrip(bytes(range(0x80, 0xC0)))  # the rest of a character that was cut
+        kept = kept.lstrip(bytes(range(0x80, 0xC0)))  # the rest of an incomplete character
     end = b"\n" if kept.endswith(b"\n") else b""
     return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
 
 
 def clean_log(raw: bytes) -> str:
-    """Bytes of a log as text that JSON and CUBE's database take: valid UTF-8, no NUL."""
+    """Return a log as text that JSON and CUBE's database accept: valid UTF-8, no NUL."""
     return raw.decode("utf-8", "replace").replace("\x00", "\ufffd")

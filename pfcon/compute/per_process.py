@@ -1,4 +1,4 @@
-"""One connection to an engine for all threads of a process, made on first use."""
+"""One connection to an engine for all threads of a process, created on first use."""
 
 import os
 import threading
@@ -7,11 +7,11 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Connected(Protocol):
-    """What a process may use that made it, and no child of it."""
+    """An object that only the process that has created it may use, not its children."""
 
     @property
     def pid(self) -> int:
-        """The process that made it."""
+        """The id of the process that has created it."""
         ...
 
 
@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Connected)
 
 
 class PerProcess(Generic[C]):
-    """Makes one in each process: connections can't be shared with a parent process."""
+    """Creates one object in each process: connections can't be shared with a parent process. Thread-safe."""
 
     def __init__(self, connect: Callable[[], C]) -> None:
         self._connect = connect
@@ -27,7 +27,7 @@ class PerProcess(Generic[C]):
         self._made: C | None = None
 
     def get(self) -> C:
-        """The one of this process. Raises what making it raises; the next call then tries again."""
+        """Return the object of this process. Raises what creating it raises; the next call then tries again."""
         made = self._made
         if made is None or made.pid != os.getpid():
             with self._lock:

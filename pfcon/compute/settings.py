@@ -1,4 +1,4 @@
-"""The settings that all engines share: which one, how it reaches storeBase, and the options of jobs."""
+"""The settings that all engines share: the engine, its access to storeBase, and the options of jobs."""
 
 import random
 import re
@@ -17,7 +17,7 @@ _MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
 
 
 class JobOption(StrEnum):
-    """Options of jobs that not every engine has; each is named like its variable."""
+    """Options of jobs that not every engine supports; each is named like its variable."""
 
     USER = "CONTAINER_USER"
     SHM = "SHM_SIZE"
@@ -28,9 +28,9 @@ class JobOption(StrEnum):
 
 @dataclass(frozen=True)
 class VolumeType:
-    """A way in which an engine reaches storeBase: a value of COMPUTE_VOLUME_TYPE.
+    """A way in which an engine accesses storeBase: a value of COMPUTE_VOLUME_TYPE.
 
-    variable: what says where storeBase is for the engine. required: whether the engine can't find that out by itself.
+    variable: the setting with storeBase's location for the engine. required: whether the engine can't detect that.
     """
 
     name: str
@@ -51,24 +51,24 @@ class IdRange:
     high: int
 
     def choose(self) -> int:
-        """A random id of the range."""
+        """Return a random id of the range."""
         return random.randint(self.low, self.high)  # noqa: S311 - spreads ids, protects nothing
 
 
 @dataclass(frozen=True)
 class ContainerUser:
-    """CONTAINER_USER; a part that is None stays as the image has it."""
+    """CONTAINER_USER; None: as in the image."""
 
     uid: IdRange | None
     gid: IdRange | None
 
     def choose(self) -> User:
-        """The identity for one job."""
+        """Return the user for one job."""
         return User(self.uid.choose() if self.uid else None, self.gid.choose() if self.gid else None)
 
 
 def container_user() -> Kind[ContainerUser]:
-    """``UID:GID``, see ContainerUser."""
+    """Return the kind of a setting ``UID:GID``, see ContainerUser."""
 
     def parse(value: str) -> ContainerUser:
         uid, colon, gid = value.partition(":")
@@ -91,10 +91,10 @@ def _id_range(value: str) -> IdRange | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ComputeSettings:
-    """The engine, and the options of jobs that hold for all of them.
+    """The engine, and the options of all jobs.
 
     ``engine`` and ``volume_type`` are names; ``own`` is the engine's own section.
-    shm: MiB. pids: processes and threads of one job. timelimit: minutes. log_bytes: of a log that pfcon itself keeps.
+    shm: MiB. pids: processes and threads of one job. timelimit: minutes. log_bytes: limit for a log that pfcon writes.
     """
 
     engine: str = setting(

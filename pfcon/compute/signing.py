@@ -1,13 +1,13 @@
-"""How a service knows its own jobs on an engine where others can make containers, and copy labels, too.
+"""Signatures by which a service recognizes its jobs on an engine where others can create containers and copy labels.
 
-A request carries a signature of itself and of the job's name. The key lies in storeBase, so that all services of one
-storeBase have it, and so that their jobs are known again when their records are lost or SECRET_KEY has changed.
+A request is followed by a signature of the request and of the job's name. The key is in storeBase, so that all services
+of one storeBase have it, and recognize their jobs also after their records were lost or SECRET_KEY was changed.
 
-A service's id is derived from the key: it needs no file of its own, all processes of a storeBase have the same, and it
-stays when the records are lost. Every job carries it where a person can read it. It decides nothing: anybody can write
-it, and only the signature tells whose a job is. Nothing of the key can be learned from it.
+A service's id is derived from the key: it needs no file of its own, all processes of a storeBase have the same id, and
+it does not depend on the records. Every job has it, for people to read. It proves nothing, because anyone can copy it:
+only the signature does. The key can't be derived from it.
 
-.pfcon/job-signing/key     32 random bytes, made once, readable by the service's user alone
+.pfcon/job-signing/key     32 random bytes, created once, readable only by the service's user
 """
 
 import errno
@@ -26,19 +26,19 @@ from pfcon.paths import StoreBase
 _FOLDER = "job-signing"  # below .pfcon
 KEY_NAME = f"{_FOLDER}/key"
 _KEY_BYTES = 32
-_ID = re.compile(r"[0-9a-f]{12}")  # short enough to read out: services on one engine are few
-_MAC_DIGITS = 40  # hexadecimal: 160 bits. With it a request has 138 characters; Cromwell's labels take 255
+_ID = re.compile(r"[0-9a-f]{12}")  # short enough to read aloud: an engine has few services
+_MAC_DIGITS = 40  # hexadecimal: 160 bits. A request with it has 138 characters; the limit of Cromwell's labels is 255
 
 
 def is_service_id(text: str) -> bool:
-    """Whether a text may be the id of a service."""
+    """Return whether a text has the form of a service's id."""
     return _ID.fullmatch(text) is not None
 
 
 class Signer:
-    """Signs requests. One object serves all threads, also after a fork; the key is read, or made, on first use.
+    """Signs requests. Thread-safe, also after a fork. The key is read or created on first use.
 
-    Every method raises Unreachable while storeBase can't be read or written.
+    Every method raises Unreachable if storeBase can't be read or written.
     """
 
     def __init__(self, storebase: StoreBase) -> None:
@@ -47,17 +47,17 @@ class Signer:
         self._key = b""
 
     def sign(self, name: str, request: str) -> str:
-        """The request with a signature behind it, for the job of that name on its engine."""
+        """Return the request followed by a signature, for the job of that name on its engine."""
         return f"{request}.{self._mac(name, request)}"
 
     def has_signed(self, name: str, request: str) -> bool:
-        """Whether ``request`` is what ``sign`` made for a job of that name."""
+        """Return whether ``request`` was returned by ``sign`` for a job of that name."""
         bare, _, mac = request.rpartition(".")
         return bool(bare) and hmac.compare_digest(mac.encode(), self._mac(name, bare).encode())
 
     def service_id(self) -> str:
-        """The public id of the service that has this storeBase: 12 hexadecimal digits."""
-        return hmac.new(self._get_key(), b"service", hashlib.sha256).hexdigest()[:12]  # no job's text: it has no NUL
+        """Return the public id of the services of this storeBase: 12 hexadecimal digits."""
+        return hmac.new(self._get_key(), b"service", hashlib.sha256).hexdigest()[:12]  # never a job's text: no NUL
 
     def _mac(self, name: str, request: str) -> str:
         text = f"{name}\0{request}".encode("utf-8", "surrogateescape")
@@ -82,9 +82,9 @@ class Signer:
         return found
 
     def _make(self) -> bytes:
-        """Make the key. It appears whole, and only once: whoever is late takes the other's.
+        """Create the key atomically. If another process is faster, its key is used.
 
-        No directory can take the place of one that holds something; not every file system has hard links.
+        A directory is renamed: a rename never replaces one that is not empty. Some file systems have no hard links.
         """
         self._storebase.private.mkdir(mode=0o700, exist_ok=True)
         partial = self._storebase.private / f".{_FOLDER}.{uuid.uuid4().hex}"

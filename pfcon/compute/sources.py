@@ -1,4 +1,4 @@
-"""The directories of storeBase that a job's mounts begin from."""
+"""The directories in storeBase that a job mounts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,9 +8,9 @@ from pfcon.models import Mount
 
 
 def require_sources(mounts: Iterable[Mount], storebase_mount: Path) -> None:
-    """Refuse a mount whose source is missing: Podman and kubelets would make it, as root; others tell of it late.
+    """Raise Refused for a mount whose source is missing: Podman and kubelets create it, as root; others fail late.
 
-    ``storebase_mount``: storeBase as this process sees it.
+    ``storebase_mount``: the path of storeBase in this process.
     """
     for mount in mounts:
         if not (storebase_mount / mount.source).is_dir():

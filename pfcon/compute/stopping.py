@@ -1,4 +1,4 @@
-"""How somebody else ends work that waits for an answer which may never come."""
+"""A way to stop, from another thread, work that waits for an answer which may never come."""
 
 import contextlib
 import threading
@@ -6,26 +6,26 @@ from collections.abc import Callable, Iterator
 
 
 class Stop:
-    """Set once; whoever works looks at it, or says how its waiting is interrupted."""
+    """A stop request. The worker checks it, or registers how to interrupt its waiting. Thread-safe."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self._interrupt: Callable[[], None] | None = None
 
     def set(self) -> None:
-        """Ask for the end. Idempotent: what could not be interrupted yet is interrupted by a later call."""
+        """Request the stop. Idempotent: a later call interrupts also what an earlier one could not."""
         self._event.set()
         interrupt = self._interrupt
         if interrupt:
             interrupt()
 
     def is_set(self) -> bool:
-        """Whether the end was asked for."""
+        """Return whether a stop was requested."""
         return self._event.is_set()
 
     @contextlib.contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """While this lasts, ``set`` calls ``interrupt`` from another thread."""
+        """A context in which ``set`` calls ``interrupt``, in the thread of its caller."""
         self._interrupt = interrupt
         try:
             if self.is_set():

@@ -1,7 +1,7 @@
-"""A mark that a process leaves in storeBase, by which to tell whether what an engine mounts is that directory.
+"""A mark that a process writes to storeBase, to check whether the directory that an engine mounts is storeBase.
 
-Some engines make a directory that is missing where they look for it: a job would run on empty inputs, and its outputs
-would be lost. So what they mount has to hold what was left here.
+Some engines create a missing directory: a job would run with empty inputs, and its outputs would be lost. So the
+directory that they mount must contain the mark.
 """
 
 import contextlib
@@ -16,28 +16,28 @@ from pfcon.files.faults import is_full
 from pfcon.paths import MARKS_NAME
 
 HERE = "here"
-_KEPT = 8 * 24 * 3600.0  # seconds; a job may wait for a week until its mounts are made
+_KEPT = 8 * 24 * 3600.0  # seconds; a job may wait a week until its directories are mounted
 
 
 class StoreMark:
-    """The mark of one process. root: storeBase as this process sees it."""
+    """The mark of one process. root: the path of storeBase in this process."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._source = PurePosixPath(MARKS_NAME, uuid.uuid4().hex)
 
     def source(self) -> PurePosixPath:
-        """A directory, relative to storeBase, that holds a directory ``HERE`` and nothing else; it is made here.
+        """Return the path, relative to storeBase, of a directory that contains only a directory ``HERE``. Creates it.
 
-        Raises StorageFull, and Unreachable where storeBase can't be written.
+        Raises StorageFull, and Unreachable if storeBase can't be written.
         """
         path = self._root / self._source
         try:
             if not (path / HERE).is_dir():
                 self._sweep()
                 (path / HERE).mkdir(parents=True, exist_ok=True)
-                for made in (path.parent, path, path / HERE):  # whatever the umask is
-                    with contextlib.suppress(PermissionError):  # another service's user has made the first
+                for made in (path.parent, path, path / HERE):  # independent of the umask
+                    with contextlib.suppress(PermissionError):  # the first is owned by another service's user
                         made.chmod(0o755)
             os.utime(path)
         except OSError as fault:

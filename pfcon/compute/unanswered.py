@@ -1,10 +1,10 @@
-"""What no answer of an engine means. Pure."""
+"""The errors for requests that an engine did not answer. Pure."""
 
 from pfcon.errors import Unreachable
 
 
 class NoAnswer(Unreachable):
-    """The engine did not answer at all. ``may_have_arrived``: whether it may have received the request."""
+    """The engine did not answer. ``may_have_arrived``: whether it may have received the request."""
 
     def __init__(self, message: str, *, may_have_arrived: bool) -> None:
         super().__init__(message)
@@ -12,9 +12,9 @@ class NoAnswer(Unreachable):
 
 
 class MaybeCreated(Unreachable):
-    """The engine fell silent while it was to create a job, and may have it. Asking for the same job again tells."""
+    """The engine did not answer a request to create a job, and may have created it. Repeating the request is safe."""
 
 
 def maybe_created(fault: Exception) -> MaybeCreated:
-    """What it means that this happened while a job was being created."""
+    """Return the error for a fault that occurred while a job was being created."""
     return MaybeCreated(f"{fault}; the job may have been created")

@@ -1,7 +1,6 @@
-"""The state of a job when a part of an engine's answer can't be read: answers change from release to release.
+"""Parts of an engine's answers that can't be read: the format of answers changes from release to release.
 
-Such a part is one job's alone: it makes that job ``undefined``, with a message, and is logged. Others
-are not affected.
+Such a part makes its own job ``undefined``, with a message, and is logged. Other jobs are not affected.
 """
 
 import logging
@@ -14,15 +13,15 @@ from pfcon.compute.words import plain
 _log = logging.getLogger(__name__)
 
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What reading a value of another shape than expected raises."""
+"""The exceptions that are raised if a value does not have the expected structure."""
 
 T = TypeVar("T")
 
 
 def reading(what: str, read: Callable[[], T], otherwise: Callable[[str], T]) -> T:
-    """What ``read`` returns; where the answer can't be read, what ``otherwise`` makes of a message for users.
+    """Return the result of ``read``; if the answer can't be read, that of ``otherwise`` for a message for users.
 
-    what: whose answer about what, as ``Docker's answer about job x``.
+    what: the answer, for messages: ``Docker's answer about job x``.
     """
     try:
         return read()
@@ -31,13 +30,13 @@ def reading(what: str, read: Callable[[], T], otherwise: Callable[[str], T]) -> 
 
 
 def labels_of(found: object, key: str = "Labels") -> dict[str, str]:
-    """The labels of a part of an answer; none where they can't be read: whatever has them is nobody's job."""
+    """Return the labels of a part of an answer; empty if they can't be read: then it is not a job of pfcon's."""
     labels = found.get(key) if isinstance(found, dict) else None
     return labels if isinstance(labels, dict) else {}
 
 
 def utc(text: object) -> datetime | None:
-    """A time of an engine (ISO 8601 with an offset) in UTC, to the microsecond; None for none, and for what is none."""
+    """Parse a time of an engine (ISO 8601 with an offset); return it in UTC, to the microsecond. None if not a time."""
     try:
         return datetime.fromisoformat(str(text)).astimezone(UTC) if text else None
     except FAULTS as fault:
@@ -46,7 +45,7 @@ def utc(text: object) -> datetime | None:
 
 
 def unread(what: str, fault: Exception) -> str:
-    """The message for users; logs it with where it was raised."""
+    """Return the message for users; log it with the place where the fault was raised."""
     message = f"{what} can't be read: {plain(f'{type(fault).__name__}: {fault}')}"
     _log.warning("%s", message, exc_info=fault)
     return message

@@ -1,4 +1,4 @@
-"""What users read of engines, of the runtimes that start containers, and of registries of images. Pure."""
+"""Messages for users about engines, container runtimes and image registries. Pure."""
 
 import re
 import signal
@@ -8,8 +8,8 @@ from pfcon.units import MIB
 
 _MAX_TEXT = 500
 
-# Of runc and crun, as Docker and Podman pass them on; Podman adds a guess of its own, also for mounts. These
-# texts are not part of any API: those that tests/data/docker has recorded are what is relied on here.
+# Texts of runc and crun, as Docker and Podman forward them; Podman adds a guess of its own, also for mounts. They are
+# not part of any API: the ones recorded in tests/data/docker are recognized.
 _NO_COMMAND = re.compile(
     r"exec: \".*\": (?:executable file not found|stat .*: no such file|no such file)|executable file \S+ not found",
     re.IGNORECASE,
@@ -19,7 +19,7 @@ _NOT_EXECUTABLE = re.compile(
     r"|exec: .*exec format error|open executable: permission denied|exists but it is not executable",
     re.IGNORECASE,
 )
-# Of registries, through whatever fetches an image.
+# Texts of registries, as forwarded by the programs that fetch images.
 _NO_REGISTRY = re.compile(
     r"connection refused|no such host|i/o timeout|no route to host|network is unreachable|deadline exceeded"
     r"|Client\.Timeout|TLS handshake|server misbehaving|name resolution",
@@ -30,13 +30,13 @@ _DENIED = re.compile(r"denied|unauthorized|authentication required|no basic auth
 
 
 def plain(text: str) -> str:
-    """An engine's text as one line of bounded length."""
+    """Return an engine's text as one line of limited length."""
     line = " ".join(text.split())
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 def signal_name(code: int) -> str:
-    """The name of the signal in an exit code as shells write it (128 + number), or empty."""
+    """Return the name of the signal in an exit code as shells report it (128 + number); ``""`` if it has none."""
     try:
         return signal.Signals(code - 128).name
     except ValueError:
@@ -44,10 +44,10 @@ def signal_name(code: int) -> str:
 
 
 def exit_message(code: int, limit: int, *, oom_killed: bool) -> str:
-    """Why a job failed that ran; empty for one that succeeded.
+    """Return why a job has failed after its start; ``""`` after success.
 
-    limit: the job's limit of memory in bytes, 0 for none. oom_killed: whether the engine says that it was killed
-    for want of memory.
+    limit: the job's memory limit in bytes, 0 for none. oom_killed: whether the engine reports that it ran out of
+    memory.
     """
     name = signal_name(code)
     if code == 0:
@@ -57,7 +57,7 @@ def exit_message(code: int, limit: int, *, oom_killed: bool) -> str:
         message += f"the job exceeded its limit of {limit // MIB} MiB" if limit else "the machine has no more"
     elif name == "SIGKILL" and limit:
         # Podman 4.3 never sets OOMKilled on cgroups v1, Docker not for every way to run out of memory, and a Swarm
-        # does not tell it of another node's containers.
+        # does not report it for containers of other nodes.
         message = f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit // MIB} MiB"
     elif name:
         message = f"killed by signal {name}"
@@ -67,7 +67,7 @@ def exit_message(code: int, limit: int, *, oom_killed: bool) -> str:
 
 
 def start_failure(text: str, image: str, command: str) -> str | None:
-    """The message for a job whose command the image does not have or can't run; None for all other reasons."""
+    """Return the message for a job whose command is missing in the image or can't run; None for other reasons."""
     if _NO_COMMAND.search(text):
         return f"no such command in image {image}: {command}"
     if _NOT_EXECUTABLE.search(text):

@@ -1,6 +1,6 @@
-"""The steps of a job's life. They know no HTTP, and no engine or storage by name.
+"""The steps of a job's life. They do not depend on HTTP, nor on a specific engine or storage.
 
-What is particular to plugin, copy, upload and delete jobs is in ``kinds``; ``service`` puts all together.
+What is specific to plugin, copy, upload and delete jobs is in ``kinds``; ``service`` combines all steps.
 """
 
 from pfcon.jobs.kinds.plugin import Submission

@@ -1,23 +1,23 @@
-"""Cancelling the jobs of a jid before its data are deleted, also those that no record knows."""
+"""Cancelling the jobs of a jid before its data are deleted, also jobs without a record."""
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from pfcon.errors import Absent, Conflict, Foreign, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of
+from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+from pfcon.polling import polls
 from pfcon.records import Phase, Record, new_claim
 
 CANCELLED = "cancelled by a delete job"
-STOP_WAIT = 120.0  # seconds that a job may take to end after it was cancelled
+STOP_WAIT = 120.0  # seconds; longest wait for the end of a cancelled job
 POLL = 0.2  # seconds
 
 
 class Canceller:
-    """Finds and cancels active jobs of some kinds: those that use the data of their jid."""
+    """Finds and cancels active jobs of certain kinds: those that use the data of their jid."""
 
     def __init__(self, context: JobContext, scheduler: Scheduler, kinds: Sequence[JobKind]) -> None:
         self._context = context
@@ -26,9 +26,9 @@ class Canceller:
         self._kinds = kinds
 
     def active(self, jid: JobId) -> list[JobKind]:
-        """The kinds of which the jid has a job that has not ended, recorded or not.
+        """Return the kinds of jobs of the jid that have not ended, with or without a record.
 
-        Raises Unreachable, and Conflict where the data may be those of a job that another pfcon has made.
+        Raises Unreachable, and Conflict if the data may belong to a job of another pfcon service.
         """
         return [kind for kind in self._kinds if self._is_active(jid, kind)]
 
@@ -37,53 +37,52 @@ class Canceller:
         if record is None or record.phase is Phase.REMOVED:
             return self._runs_unrecorded(jid, kind)
         if record.phase is Phase.SCHEDULED:
-            return not self._scheduler.look(record)[0].status.final
+            return not self._scheduler.refresh(record)[0].status.final
         return record.phase is not Phase.FINAL
 
     def _runs_unrecorded(self, jid: JobId, kind: JobKind) -> bool:
-        """Whether the engine runs a job that has no record, because that is in another database, or lost.
+        """Return whether the engine runs a job without a record, which may be lost or in another database.
 
-        One that this service has not signed may be its own for all that, made before its key or its records were lost:
-        where nothing speaks of the data but that job, they stay while it runs.
+        A job that this service has not signed may still be its own, from before its key or its records were lost. So
+        its data are not deleted while it runs if no record of the jid exists. Raises Conflict then.
         """
         name, engine = kind.engine_name(jid), self._context.engine_of(kind)
         try:
-            return not _has_ended(engine.info(name, any_of_ours(self._context, name)))
+            return not _has_ended(engine.info(name, service_matcher(self._context, name)))
         except Foreign as found:
-            spoken_of = any(self._journal.get(jid, other) for other in self._kinds)
-            if found.ended or spoken_of or not self._context.storebase.job(jid).is_taken():
+            recorded = any(self._journal.get(jid, other) for other in self._kinds)
+            if found.ended or recorded or not self._context.storebase.job(jid).is_taken():
                 return False
-            reason = in_the_way(self._context, name, found)
+            reason = foreign_job_error(self._context, name, found)
             raise Conflict(f"the data of {jid} may be in use and are not deleted: {reason}") from None
         except Absent:
             return False
 
     def cancel(self, jid: JobId, kind: JobKind) -> None:
-        """Cancel a job and wait for its end. Raises Unreachable when it does not end within STOP_WAIT."""
-        patience = time.monotonic() + STOP_WAIT
-        while self._is_active(jid, kind):
+        """Cancel a job and wait for its end. Raises Unreachable if it does not end within STOP_WAIT."""
+        for _ in polls(STOP_WAIT, POLL):
+            if not self._is_active(jid, kind):
+                return
             record = self._journal.get(jid, kind)
             if record is None or record.phase is Phase.REMOVED:
                 name = kind.engine_name(jid)
                 with suppress(Absent):  # it was removed before it was cancelled
-                    self._context.engine_of(kind).cancel(name, any_of_ours(self._context, name))
+                    self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
             elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
                 try:
                     self._cancel_unscheduled(record)
                 except StorageFull:
-                    self._context.engine_of(kind).remove(record.name, that_of(self._context, record))
+                    self._context.engine_of(kind).remove(record.name, job_matcher(self._context, record))
                     return
             elif record.phase is Phase.SCHEDULED:
                 with suppress(Absent):  # it was removed before it was cancelled
-                    self._context.engine_of(kind).cancel(record.name, that_of(self._context, record))
-            if time.monotonic() > patience:
-                raise Unreachable(f"the {kind.value} job of {jid} does not end")
-            time.sleep(POLL)
+                    self._context.engine_of(kind).cancel(record.name, job_matcher(self._context, record))
+        raise Unreachable(f"the {kind.value} job of {jid} does not end")
 
     def _cancel_unscheduled(self, record: Record) -> None:
-        """End a job that is not known to be on its engine. Its owner finds that out, and rolls its submission back.
+        """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.
 
-        Where it has no owner, as when the engine did not answer, that is done here, before anything is deleted.
+        If no process owns it, for example because the engine did not answer, it is removed from the engine here.
         """
         if record.phase is not Phase.SCHEDULING or not record.interrupted:
             self._scheduler.fail(record, CANCELLED)
@@ -92,10 +91,10 @@ class Canceller:
         with self._journal.live.on(claim, *record.claims):
             owned = self._journal.take_over(record, claim)
             if owned is not None:
-                self._context.engine_of(owned.kind).remove(owned.name, that_of(self._context, owned))
+                self._context.engine_of(owned.kind).remove(owned.name, job_matcher(self._context, owned))
                 self._scheduler.fail(owned, CANCELLED)
 
 
 def _has_ended(info: JobInfo) -> bool:
-    """False also where the engine does not know how the job ended."""
+    """Return whether a job has ended; False also if the engine does not know how it ended."""
     return info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)

@@ -1,6 +1,5 @@
-"""Becoming the owner of a job, whoever else asks for the same at the same moment."""
+"""Becoming the only owner of a job, also if several requests for it arrive at the same time."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,15 +10,17 @@ from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import signed_request
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
+from pfcon.polling import polls
 from pfcon.records import Blocked, Claimed, Phase, Place, Record, new_claim
 from pfcon.units import human_bytes
 
 NEEDED = 1 << 20  # bytes of storeBase that a job needs besides its data: records, orders, an engine's files
-SAME_JOB_WAIT = 600.0  # seconds that a repeated POST waits for the first one to stage
+SAME_JOB_WAIT = 600.0  # seconds; longest wait of a repeated POST for the first one to stage
+POLL = 0.1  # seconds
 
 
 class Claimer:
-    """Claims rows. ``recover`` continues or ends the job of an interrupted record."""
+    """Claims records of jobs. ``recover`` continues or ends the job of an interrupted record."""
 
     def __init__(self, context: JobContext, recover: Callable[[Record], None], keeper: PlaceKeeper) -> None:
         self._context = context
@@ -31,11 +32,11 @@ class Claimer:
     def claimed(
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...] = (), **values: Any
     ) -> Iterator[Claimed | Record]:
-        """Become the job's owner, or get the record of the very same job once it is staged.
+        """Become the job's owner and return the claim; or return the record of the same job once it is staged.
 
-        The claim is live until the end of the context: what is not done then, and not handed over, is abandoned.
-        Raises Conflict when the jid has a job of that kind for another request, or when ``places`` conflict with
-        those of another job that has not ended; Unreachable. Then nothing has changed.
+        The claim is live until the end of the context: a job that is not scheduled then, and not handed over, counts
+        as abandoned. Raises Conflict if the jid has a job of that kind for another request, or if ``places`` conflict
+        with those of another job that has not ended; StorageFull, Unreachable. After an error nothing has changed.
         """
         claim = values.setdefault("claim", new_claim())
         with self._journal.live.on(claim):
@@ -48,13 +49,13 @@ class Claimer:
             yield found
 
     def _require_room(self, record: Record) -> None:
-        """Refuse a job that is new where there is no room for it. Raises StorageFull with the figures, OSError."""
+        """Delete the record of a new job if the disk is too full for it. Raises StorageFull with the sizes, OSError."""
         room, figures = 0, ""
         try:
             room, figures = self._room()
         finally:
             if room < NEEDED:
-                with suppress(PfconError):  # its claim lapses
+                with suppress(PfconError):  # the claim expires
                     self._journal.delete(record)
         if room < NEEDED:
             raise StorageFull(f"a job needs {human_bytes(NEEDED)} for itself; {figures}")
@@ -69,32 +70,31 @@ class Claimer:
     def _claim(
         self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
     ) -> Claimed | Record:
-        patience = time.monotonic() + SAME_JOB_WAIT
         recovered = False
-        while True:
-            found = self._journal.claim(jid, kind, digest, places, **values)
+        late = None
+        for _ in polls(SAME_JOB_WAIT, POLL):
+            while not isinstance(found := self._journal.claim(jid, kind, digest, places, **values), Claimed):
+                if isinstance(found, Blocked):
+                    self._keeper.release_ended(found)
+                elif found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):
+                    self._recover(found)  # it stays in SCHEDULING if its engine does not answer
+                    recovered = True
+                else:
+                    break
             if isinstance(found, Claimed):
                 return found
-            if isinstance(found, Blocked):
-                self._keeper.free(found)
-                continue
-            if found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):  # its engine does not answer
-                self._recover(found)
-                recovered = True
-                continue
             if found.phase is not Phase.REMOVING and found.request != digest:
                 raise Conflict(f"another {kind} job with jid {jid} exists; delete it first, or use another jid")
             if found.phase not in (Phase.STAGING, Phase.REMOVING):
                 return found
-            if time.monotonic() > patience:
-                raise Conflict(f"job {jid} is in phase {found.phase} for too long; try again later")
-            time.sleep(0.1)
+            late = found.phase
+        raise Conflict(f"job {jid} is in phase {late} for too long; try again later")
 
     @contextmanager
     def claimed_operation(
         self, request: CopyRequest | UploadRequest, kind: JobKind, digest: str, message: str
     ) -> Iterator[Claimed | Record]:
-        """``claimed`` for a job of pfcon's own, with its specification in the record. Raises what that raises."""
+        """Like ``claimed``, for an operation, with its specification in the record. Raises what ``claimed`` raises."""
         claim = new_claim()
         signed = signed_request(self._context, kind.engine_name(request.jid), digest, claim)
         limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
@@ -103,7 +103,7 @@ class Claimer:
             yield claimed
 
     def skip(self, jid: JobId, kind: JobKind, message: str) -> Record:
-        """Record a job that has nothing to do as one that ended well."""
+        """Record a job that has nothing to do as one that has succeeded; return its record."""
         values: dict[str, Any] = {
             "phase": Phase.FINAL.value,
             "status": JobStatus.SUCCEEDED.value,

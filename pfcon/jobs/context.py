@@ -1,4 +1,4 @@
-"""What the steps of a job's life work with."""
+"""The objects that all steps of a job's life use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pfcon.paths import StoreBase
 from pfcon.records import Journal, request_id
 from pfcon.storage.base import Storage
 
-if TYPE_CHECKING:  # kinds work with a context, and it with their type alone
+if TYPE_CHECKING:  # the modules of kinds import this one; it needs only their type
     from pfcon.jobs.kinds.base import Kind
 
 __all__ = ["JobContext", "request_id"]
@@ -23,11 +23,11 @@ __all__ = ["JobContext", "request_id"]
 
 @dataclass(frozen=True)
 class JobContext:
-    """The service's one storage, journal and storeBase, its engines, and the options of jobs.
+    """The service's storage, journal, storeBase and engines, and the options of jobs.
 
-    ``kinds`` says what is particular to a kind of job.
-    ``operations`` is the engine of copy, upload and delete jobs: that of the plugin jobs, or one beside the service.
-    ``former_operations`` may still run some that were begun under another PFCON_OP_IMAGE.
+    kinds: what is specific to each kind of job. engine: of plugin jobs. operations: the engine of copy, upload and
+    delete jobs; the same, or one beside the service. former_operations: an engine that may still run operations that
+    were started with another PFCON_OP_IMAGE.
     """
 
     options: ComputeSettings
@@ -43,14 +43,14 @@ class JobContext:
 
     @cached_property
     def environments(self) -> Environments:
-        """Where environments of jobs wait for their engine."""
+        """The files with the environments of jobs that their engine does not have yet."""
         return Environments(self.storebase)
 
     @cached_property
     def signer(self) -> Signer:
-        """What marks the jobs of this storeBase."""
+        """Signs the jobs of this storeBase."""
         return Signer(self.storebase)
 
     def engine_of(self, kind: JobKind) -> ComputeEngine:
-        """The engine that runs jobs of a kind."""
+        """Return the engine that runs jobs of a kind."""
         return self.kinds[kind].engine(self)

@@ -1,7 +1,7 @@
-"""The environments of jobs, from the request until the engine has the job; they may hold a user's token.
+"""The environment variables of jobs, from the request until the engine has the job; they may contain a user's token.
 
-A database keeps what was once in it: in its log, in dead rows, in backups. So no record has an environment. It is in a
-file of the service's own, one for each try of a job, and ``JobSpec.env_file`` names that file. It is removed once the
+A database keeps deleted data in its log, in dead rows and in backups. So no record contains an environment. It is in a
+file of the service's own, one for each attempt of a job, which ``JobSpec.env_file`` names. The file is removed once the
 engine has the job, or will not get it.
 """
 
@@ -18,13 +18,13 @@ FOLDER = "environments"  # below .pfcon
 
 
 class Environments:
-    """The files. Methods raise OSError."""
+    """The files with environments. Methods raise OSError."""
 
     def __init__(self, storebase: StoreBase) -> None:
         self._storebase = storebase
 
     def keep(self, spec: JobSpec, claim: str) -> JobSpec:
-        """Write a job's environment down; returns the job without it, as a record may hold it."""
+        """Write a job's environment to a file; return the job without it, as a record may contain it."""
         if not spec.env:
             return spec
         name = _name(spec.jid, claim)
@@ -37,9 +37,9 @@ class Environments:
         return replace(spec, env=(), env_file=name)
 
     def complete(self, spec: JobSpec) -> JobSpec:
-        """A job with its environment, for the engine. Raises Refused when the file is missing.
+        """Return a job with its environment, for the engine. Raises Refused if the file is missing.
 
-        Records of earlier releases hold the environment themselves.
+        Records of earlier releases contain the environment themselves.
         """
         if not spec.env_file:
             return spec
@@ -56,17 +56,17 @@ class Environments:
             (self._storebase.private / FOLDER / spec.env_file).unlink(missing_ok=True)
 
     def delete_of(self, jid: JobId, claim: str) -> None:
-        """Delete what ``keep`` has written for a claim, if anything. Idempotent."""
+        """Delete the file that ``keep`` has written for a claim. Idempotent."""
         (self._storebase.private / FOLDER / _name(jid, claim)).unlink(missing_ok=True)
 
     def delete_unused(self, journal: Journal) -> None:
-        """Delete what crashes have left: files that no job waits for any more. Also raises Unreachable."""
+        """Delete files that no job needs any more, which crashes have left. Also raises Unreachable."""
         try:
             names = os.listdir(self._storebase.private / FOLDER)
         except FileNotFoundError:
             return
         for name in names:
-            record = journal.get(JobId(name.partition("+")[0]), JobKind.PLUGIN)  # its row was there before the file
+            record = journal.get(JobId(name.partition("+")[0]), JobKind.PLUGIN)  # the row is written before the file
             waits = record is not None and record.phase in (Phase.STAGING, Phase.SCHEDULING)
             if waits and record and (record.spec is None or record.spec.env_file == name):
                 continue

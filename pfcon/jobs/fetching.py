@@ -1,4 +1,4 @@
-"""Fetching images in the background: a few at the same time, and each only once for all jobs that wait for it."""
+"""Fetching images in the background: a few in parallel, and each image once for all jobs that wait for it."""
 
 import logging
 import threading
@@ -16,10 +16,10 @@ from pfcon.records import Record
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4  # images that one process fetches; an engine fetches the layers of each in parallel
-LOOK = 1.0  # seconds between two looks at whether the jobs still want their images
-NOTES = 20  # jobs whose message one look updates; with more, they take turns
-Waiting = tuple[Record, JobSpec, ExitStack]  # and what ends with the job's waiting
+MAX_PARALLEL = 4  # images that one process fetches; an engine fetches the layers of each in parallel
+CHECK_INTERVAL = 1.0  # seconds between two checks whether the jobs still need their images
+NOTES_PER_CHECK = 20  # jobs whose message one check updates; more jobs take turns
+Waiting = tuple[Record, JobSpec, ExitStack]  # a job, and the contexts to leave when it no longer waits
 
 
 @dataclass
@@ -34,52 +34,52 @@ class _Fetch:
 
 
 class Fetches:
-    """Bounded: AT_ONCE threads that fetch, and one that looks after them; none while nothing is to be fetched.
+    """A queue of images to fetch. At most MAX_PARALLEL threads fetch, and one checks them; no threads if it is empty.
 
-    note: sets a job's message, False when the job was ended meanwhile. done: continues a job, with what was raised
-    instead of an image or None; what it raises is logged. at_work: a context in which a job is from ``add`` until it is
-    done, or nobody wants it. Methods are thread-safe.
+    note: sets a job's message; returns False if the job has ended meanwhile. done: continues a job, with the error of
+    the fetch, or None after success; what it raises is logged. keep_live: a context that is entered for a job in
+    ``add`` and left when the job is done or has ended. Thread-safe.
     """
 
     def __init__(
         self,
         note: Callable[[Record, str], bool],
         done: Callable[[Record, JobSpec, Exception | None], None],
-        at_work: Callable[[Record], AbstractContextManager[None]] = lambda _: nullcontext(),
+        keep_live: Callable[[Record], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._note = note
         self._done = done
-        self._at_work = at_work
+        self._keep_live = keep_live
         self._lock = threading.Lock()
         self._waiting: dict[tuple[int, str], _Fetch] = {}
         self._running: dict[tuple[int, str], _Fetch] = {}
-        self._looking = False
+        self._monitoring = False
         self._turn = 0
 
     def add(self, engine: ComputeEngine, record: Record, spec: JobSpec) -> None:
-        """Have the job's image fetched, after those that were asked for earlier."""
+        """Add the job's image to the queue, or the job to the queued fetch of the same image."""
         key = (id(engine), spec.image)
         work = ExitStack()
-        work.enter_context(self._at_work(record))
+        work.enter_context(self._keep_live(record))
         job = (record, spec, work)
         with self._lock:
-            there = self._running.get(key) or self._waiting.get(key)
-            if there and not there.stop.is_set():
-                there.jobs.append(job)
+            existing = self._running.get(key) or self._waiting.get(key)
+            if existing and not existing.stop.is_set():
+                existing.jobs.append(job)
             else:
                 self._waiting[key] = _Fetch(engine, spec, "", [job])
             self._begin()
-            if not self._looking:
-                run_in_background("look after image fetches", self._look_after)
-                self._looking = True
+            if not self._monitoring:
+                run_in_background("look after image fetches", self._monitor)
+                self._monitoring = True
 
     def _begin(self) -> None:
-        """Start what there is room for. Call it with the lock held."""
-        for key in [key for key in self._waiting if key not in self._running][: AT_ONCE - len(self._running)]:
+        """Start as many waiting fetches as MAX_PARALLEL allows. The caller must hold the lock."""
+        for key in [key for key in self._waiting if key not in self._running][: MAX_PARALLEL - len(self._running)]:
             fetch = self._running[key] = self._waiting.pop(key)
             try:
                 run_in_background(f"fetch {key[1]}", lambda key=key, fetch=fetch: self._run(key, fetch))  # type: ignore[misc]
-            except RuntimeError:  # no more threads now: whoever finds the jobs abandoned begins anew
+            except RuntimeError:  # no more threads now: recovery finds the jobs abandoned, and adds them again
                 del self._running[key]
                 for _, _, work in fetch.jobs:
                     work.close()
@@ -89,7 +89,7 @@ class Fetches:
         fault: Exception | None = None
         try:
             fetch.engine.prepare(fetch.spec, lambda text: self._report(fetch, text), fetch.stop)
-        except Exception as error:  # noqa: BLE001 - it is passed on to each job
+        except Exception as error:  # noqa: BLE001 - it is passed to each job
             fault = error
         while True:
             with self._lock:
@@ -109,12 +109,12 @@ class Fetches:
         if fetch.stop.is_set():
             raise Conflict("nobody waits for the image any more")
 
-    def _look_after(self) -> None:
+    def _monitor(self) -> None:
         while True:
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL)
             with self._lock:
                 if not self._running and not self._waiting:
-                    self._looking = False
+                    self._monitoring = False
                     return
                 running = [(fetch, fetch.message) for fetch in self._running.values()]
                 before = len(running)
@@ -123,16 +123,16 @@ class Fetches:
                     for number, fetch in enumerate(self._waiting.values())
                 ]
                 jobs = [(fetch, text, job) for fetch, text in (*running, *waiting) for job in fetch.jobs]
-            for number in range(min(NOTES, len(jobs))):
+            for number in range(min(NOTES_PER_CHECK, len(jobs))):
                 fetch, text, job = jobs[(self._turn + number) % len(jobs)]
-                self._look_at(fetch, text, job)
-            self._turn += NOTES
+                self._update(fetch, text, job)
+            self._turn += NOTES_PER_CHECK
             self._end_unwanted()
 
-    def _look_at(self, fetch: _Fetch, text: str, job: Waiting) -> None:
+    def _update(self, fetch: _Fetch, text: str, job: Waiting) -> None:
         try:
             wanted = self._note(job[0], text or f"pulling image {job[1].image}")
-        except Exception as error:  # noqa: BLE001 - the records may be away; the next look tries again
+        except Exception as error:  # noqa: BLE001 - the records may not be available; the next check tries again
             log.warning("job %s: its progress can't be noted: %s", job[1].name, error)
             return
         if not wanted:
@@ -141,7 +141,7 @@ class Fetches:
             job[2].close()
 
     def _end_unwanted(self) -> None:
-        """Stop, or never begin, what no job wants any more."""
+        """Stop or discard the fetches for which no job waits any more."""
         with self._lock:
             for key in [key for key, fetch in self._waiting.items() if not fetch.jobs]:
                 del self._waiting[key]

@@ -1,4 +1,4 @@
-"""Copy, upload and delete jobs as the JobSpecs that run ``python -m pfcon.operations``."""
+"""Builds the JobSpecs of copy, upload and delete jobs, which run ``python -m pfcon.operations``."""
 
 import os
 import sys
@@ -9,15 +9,15 @@ import pfcon
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Resources, Secret, User
 
-ROOT = PurePosixPath("/share/storebase")  # where an operation sees storeBase
-SECRETS = PurePosixPath("/share/secrets")  # where it sees what the storage's ``secrets`` name
+ROOT = PurePosixPath("/share/storebase")  # path of storeBase in an operation
+SECRETS = PurePosixPath("/share/secrets")  # path of the storage's ``secrets`` in an operation
 
 
 def operation_spec(context: JobContext, jid: JobId, kind: JobKind, request: str, limits: Resources) -> JobSpec:
-    """The job that executes an operation on a job's directory.
+    """Return the job that executes an operation on a job's directory.
 
-    It sees the job's directory alone; to copy users' files that lie in storeBase, all of that, read-only. It runs as
-    this service's own user, so that this service can delete what it writes.
+    Only the job's directory is mounted; to copy users' files that are in storeBase, all of storeBase too, read-only.
+    It runs as this service's own user, so that this service can delete what it writes.
     """
     job = context.storebase.job(jid)
     directory = Mount(PurePosixPath(job.name), ROOT / job.name, read_only=False)
@@ -50,4 +50,4 @@ def _interpreter(context: JobContext) -> tuple[str, ...]:
 def _environment(context: JobContext) -> tuple[tuple[str, str], ...]:
     if context.options.op_image:
         return ()
-    return (("PYTHONPATH", str(Path(pfcon.__file__).parents[1])),)  # this very code, wherever it lies
+    return (("PYTHONPATH", str(Path(pfcon.__file__).parents[1])),)  # the code of this service

@@ -1,4 +1,7 @@
-"""Which job on an engine is this pfcon's: that of a record by its request, others by the signature of theirs."""
+"""Identifies this service's jobs on an engine: the job of a record by its request, other jobs by their signature.
+
+A matcher (``Mine``) takes what an engine keeps as a job's request, and returns whether the job is the caller's.
+"""
 
 from pfcon.compute.base import Mine
 from pfcon.errors import Foreign
@@ -8,15 +11,15 @@ from pfcon.records import Phase, Record
 
 
 def signed_request(context: JobContext, name: str, digest: str, claim: str) -> str:
-    """What an engine keeps with a job: it distinguishes one try of a request from the next, and is signed.
+    """Return the text that an engine keeps with a job: it identifies one attempt of a request, and is signed.
 
-    Raises Unreachable while storeBase does not give the key.
+    Raises Unreachable while the key can't be read from storeBase.
     """
     return context.signer.sign(name, request_id(digest, claim))
 
 
-def that_of(context: JobContext, record: Record) -> Mine:
-    """The very job that a record speaks of. One of an earlier release has no signature."""
+def job_matcher(context: JobContext, record: Record) -> Mine:
+    """Return a matcher of the one job of a record. A job of an earlier release has no signature."""
     if record.spec is not None and record.spec.request:
         requests = {record.spec.request}
     else:
@@ -26,24 +29,24 @@ def that_of(context: JobContext, record: Record) -> Mine:
 
 
 def end_on_former_engine(context: JobContext, record: Record) -> None:
-    """End an operation that was given to the engine of another PFCON_OP_IMAGE. Raises Unreachable."""
+    """Remove an operation from the engine that it has with another PFCON_OP_IMAGE. Idempotent. Raises Unreachable."""
     former = context.kinds[record.kind].former_engine(context)
     if record.spec is None or former is None:
         return
     if bool(record.spec.image) != bool(context.options.op_image):
-        former.remove(record.name, that_of(context, record))
+        former.remove(record.name, job_matcher(context, record))
 
 
-def any_of_ours(context: JobContext, name: str, *records: Record | None) -> Mine:
-    """Every job that a service of this storeBase has made under a name, recorded or not."""
-    known = [that_of(context, record) for record in records if record is not None]
+def service_matcher(context: JobContext, name: str, *records: Record | None) -> Mine:
+    """Return a matcher of all jobs of a name that services of this storeBase have created, and of ``records``."""
+    known = [job_matcher(context, record) for record in records if record is not None]
     return lambda request: context.signer.has_signed(name, request) or any(mine(request) for mine in known)
 
 
-def in_the_way(context: JobContext, name: str, found: Foreign) -> Foreign:
-    """The error for a client that asks for a job of another service: it names that service alone.
+def foreign_job_error(context: JobContext, name: str, found: Foreign) -> Foreign:
+    """Return the error for a client that asks for a job of another service; it contains only that service's id.
 
-    The id is what the engine shows; a job that shows this service's own was not made by it all the same.
+    The id is the one that the engine reports. A job that has this service's id without its signature is not its own.
     """
     own = not found.service or found.service == context.signer.service_id()
     service = "another pfcon service" if own else f"another pfcon service ({found.service})"
@@ -55,10 +58,10 @@ def in_the_way(context: JobContext, name: str, found: Foreign) -> Foreign:
     return Foreign(message, service=found.service, ended=found.ended)
 
 
-def was_ours(context: JobContext, jid: JobId, kind: JobKind, *kinds: JobKind) -> bool:
-    """Whether a record says that this service had that job, or one of the other kinds: then it was removed.
+def was_of_this_service(context: JobContext, jid: JobId, kind: JobKind, *kinds: JobKind) -> bool:
+    """Return whether this service has a record of the job, or of one of the other kinds, so that the job was its own.
 
-    So is an operation whose name an earlier release gave to a plugin job of this service, which has it still.
+    True also for an operation whose name is, from an earlier release, the name of a plugin job of this service.
     """
     if any(context.journal.get(jid, one) for one in (kind, *kinds)):
         return True

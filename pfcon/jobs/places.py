@@ -1,11 +1,11 @@
-"""The users' directories that a job mounts: which they are, and releasing those of jobs that have ended."""
+"""Places: the users' directories that a job mounts. Finding them, and releasing those of jobs that have ended."""
 
 import logging
 from typing import Protocol
 
 from pfcon.errors import Absent, Conflict, InvalidFields
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.ownership import any_of_ours
+from pfcon.jobs.ownership import service_matcher
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import InputRequest, JobStatus
 from pfcon.records import Blocked, Held, Phase, Place, Record, unsigned
@@ -15,16 +15,16 @@ log = logging.getLogger(__name__)
 
 
 class Recover(Protocol):
-    """Brings an interrupted record to rest. Raises Unreachable."""
+    """Continues or ends the job of an interrupted record. Raises Unreachable."""
 
     def __call__(self, record: Record) -> None: ...
 
 
 def places_of(context: JobContext, request: InputRequest) -> tuple[Place, ...]:
-    """What a request's job will mount of the users' directories, in whatever phase it is mounted.
+    """Return the users' directories that a request's job will mount, in any of its phases.
 
-    Raises InvalidFields for inputs below the job's own outputs: while a worker or a second try of it waits for its
-    mounts, another could replace a directory on their path by a symbolic link.
+    Raises InvalidFields for inputs below the job's own outputs: while one worker or a second attempt of the job waits
+    for its mounts, another worker could replace a directory on their paths with a symbolic link.
     """
     found = tuple(
         Place(str(mount.source), path_key(context.storebase, str(mount.source)), writable=not mount.read_only)
@@ -38,7 +38,7 @@ def places_of(context: JobContext, request: InputRequest) -> tuple[Place, ...]:
 
 
 class PlaceKeeper:
-    """Finds out whether the jobs that block a new one have ended. Nobody may have looked at them since."""
+    """Checks whether the jobs that block a new job have ended: their records may be out of date."""
 
     def __init__(self, context: JobContext, scheduler: Scheduler, recover: Recover) -> None:
         self._context = context
@@ -46,10 +46,10 @@ class PlaceKeeper:
         self._scheduler = scheduler
         self._recover = recover
 
-    def free(self, blocked: Blocked) -> None:
-        """Release the places of jobs that have ended. Raises Conflict for one that has not, Unreachable.
+    def release_ended(self, blocked: Blocked) -> None:
+        """Release the places of jobs that have ended. Raises Conflict for a job that has not ended; Unreachable.
 
-        Once it returns, another try of the claim may succeed.
+        Once it returns, another attempt to claim the job may succeed.
         """
         for held in blocked.by:
             if not self._has_ended(held):
@@ -57,14 +57,14 @@ class PlaceKeeper:
             self._journal.release(held.request)
 
     def _has_ended(self, held: Held) -> bool:
-        """Whether nothing of that try of a job can run any more."""
+        """Return whether that attempt of a job has ended, and no part of it can start any more."""
         record = self._journal.get(held.jid, held.kind)
         if record is not None and record.interrupted:
             self._recover(record)
             record = self._journal.get(held.jid, held.kind)
         asking = held.asking
         if record is not None and record.phase is Phase.SCHEDULED and _is_of(record, held):
-            self._scheduler.look(record)
+            self._scheduler.refresh(record)
             record = self._journal.get(held.jid, held.kind)
             asking = False
         if record is not None and record.phase not in (Phase.FINAL, Phase.REMOVED) and _is_of(record, held):
@@ -72,9 +72,9 @@ class PlaceKeeper:
         return not asking and self._is_off_engine(held)
 
     def _is_off_engine(self, held: Held) -> bool:
-        """Whether the engine runs nothing of a job whose record has ended."""
+        """Return whether the engine no longer runs a job whose record has ended."""
         name = held.kind.engine_name(held.jid)
-        ours = any_of_ours(self._context, name)
+        ours = service_matcher(self._context, name)
         try:
             info = self._context.engine_of(held.kind).info(
                 name, lambda its: unsigned(its) == held.request and ours(its)
@@ -84,14 +84,14 @@ class PlaceKeeper:
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             return True
         if info.status is JobStatus.UNDEFINED or not self._context.options.remove_jobs:
-            return False  # nothing is known of it; or it was cancelled, and its end is near
+            return False  # its state is unknown; or it was cancelled, and ends soon
         log.warning("job %s runs, though its record has ended: who was to take it back died; removing it", name)
         self._context.engine_of(held.kind).remove(name, info.request.__eq__)
         return True
 
 
 def _is_of(record: Record, held: Held) -> bool:
-    """Whether a record is about that try of the job. Before a job is scheduled, tries are not distinguished."""
+    """Return whether a record is about that attempt of the job; True before a job is scheduled, which has no id yet."""
     return record.spec is None or unsigned(record.spec.request) == held.request
 
 

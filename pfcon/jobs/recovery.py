@@ -1,4 +1,4 @@
-"""Recovering jobs whose owner, a service process, died or had to leave them."""
+"""Recovering jobs whose owner, a service process, has died or could not complete its work."""
 
 import logging
 from datetime import UTC, datetime
@@ -23,17 +23,17 @@ class Recovery:
         self._remover = remover
 
     def recover_all(self) -> None:
-        """Recover every interrupted job, and delete the environments that no job waits for any more.
+        """Recover every interrupted job, and delete the environments that no job needs any more.
 
-        Raises Unreachable when the records can't be read, OSError.
+        Raises Unreachable if the records can't be read, OSError.
         """
-        self._remover.unwritten.retry()
+        self._remover.pending_writes.retry()
         for record in self._journal.abandoned():
-            if record.claim in self._remover.unwritten:
+            if record.claim in self._remover.pending_writes:
                 continue
             try:
                 self.recover(record)
-            except Exception as error:  # noqa: BLE001 - one that can't be helped must not keep the others waiting
+            except Exception as error:  # noqa: BLE001 - a job that can't be recovered must not block the others
                 log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
         self._remover.rollbacks.retry()
         self._journal.settle_abandoned()
@@ -42,7 +42,7 @@ class Recovery:
     def recover(self, record: Record) -> None:
         """Continue an interrupted job, or end it, unless another process does.
 
-        Raises Unreachable or StorageFull when that can't be now; the next look at it tries again.
+        Raises Unreachable or StorageFull if that is not possible now; the next recovery tries again.
         """
         claim = new_claim()
         with self._journal.live.on(claim, *record.claims):
@@ -58,7 +58,7 @@ class Recovery:
                 self._remover.finish(owned)
 
     def _end_staging(self, record: Record) -> None:
-        """End a job whose request died with its service: only the client can send that again."""
+        """End a job whose request was lost with its service process: only the client can send it again."""
         status = self._context.kinds[record.kind].end_staging(self._context, record)
         self._journal.move(
             record,
@@ -83,6 +83,6 @@ class Recovery:
         except (Unreachable, StorageFull):
             raise
         except PfconError as error:
-            goes_on = record.spec.attempt > 1  # an interrupted operation, which its client may post again
-            self._scheduler.fail(record, str(error), JobStatus.UNDEFINED if goes_on else JobStatus.FAILED)
+            was_interrupted = record.spec.attempt > 1  # an interrupted operation, which its client may post again
+            self._scheduler.fail(record, str(error), JobStatus.UNDEFINED if was_interrupted else JobStatus.FAILED)
             self._journal.settle(request)

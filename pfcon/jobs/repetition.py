@@ -1,10 +1,9 @@
-"""Running an operation again that was interrupted.
+"""Running an interrupted operation again.
 
-An operation may end together with the service beside which it runs, with its node, or with its engine. To its client a
-failure would mean that the data can't be had, and that all is to be given up. Copy, upload and delete jobs are
-idempotent: a further run continues with what exists. So pfcon begins that by itself, a bounded number of times, and
-the job is undefined afterwards, which asks its client to post it again. What an operation itself reports as its
-failure stays one.
+An operation may end together with the service beside which it runs, with its node, or with its engine. If that were
+reported as a failure, its client would give up the whole run. Copy, upload and delete jobs are idempotent: another run
+resumes the work. So pfcon starts another run itself, at most RUNS in all; after that the job is undefined, and its
+client may post it again. A failure that an operation itself reports is final.
 """
 
 import logging
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pfcon.errors import StorageFull
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.ownership import end_on_former_engine, signed_request, that_of
+from pfcon.jobs.ownership import end_on_former_engine, job_matcher, signed_request
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Record, new_claim
 
@@ -23,18 +22,18 @@ RUNS = 5  # of one operation, the first included
 
 
 def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo, logs: str) -> JobInfo:
-    """Write down that an interrupted operation is to run again; recovery begins it. Returns its state.
+    """Record that an interrupted operation is to run again; recovery starts it. Returns its state.
 
-    Its code, image and secrets are those of this service, which may be of another release than the one that began it.
-    After RUNS it is undefined, which the caller has to write down. What the engine has ended has started, whether
-    that was seen or not. Raises Unreachable.
+    The new run has the code, image and secrets of this service, which may be of another release than the last run. The
+    state is STARTED, because a job that has ended has started; after RUNS runs it is UNDEFINED, which the caller has to
+    record. Raises Unreachable.
     """
-    end_on_former_engine(context, record)  # which may run it: two at the same time would conflict
+    end_on_former_engine(context, record)  # it may still run on that one: two runs in parallel would conflict
     if spec.attempt >= RUNS:
         message = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
         return replace(info, status=JobStatus.UNDEFINED, message=message)
-    if not context.signer.has_signed(spec.name, spec.request):  # an earlier release's: only its record knows it
-        context.engine_of(record.kind).remove(spec.name, that_of(context, record))
+    if not context.signer.has_signed(spec.name, spec.request):  # of an earlier release: only its record identifies it
+        context.engine_of(record.kind).remove(spec.name, job_matcher(context, record))
     claim = new_claim()
     request = signed_request(context, spec.name, record.request, claim)
     fresh = operation_spec(context, record.jid, record.kind, request, spec.resources)
@@ -43,14 +42,14 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     try:
         values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
         context.journal.begin_again(record, claim, **values)
-    except StorageFull as error:  # the engine keeps the end: the next look tries again
+    except StorageFull as error:  # the engine keeps the end: the next request tries again
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
         message += " once storeBase has room"
     return replace(info, status=JobStatus.STARTED, message=message, finished_at=None)
 
 
 def with_run(spec: JobSpec, message: str) -> str:
-    """An operation's message with the number of its run, unless that is the first one."""
+    """Return an operation's message with the number of its run, unless that is the first one."""
     if spec.attempt == 1:
         return message
     return f"{message} (run {spec.attempt} of {RUNS}, for it was interrupted)".lstrip()

@@ -1,4 +1,4 @@
-"""Giving a job to its engine, and writing down what the engine says of it."""
+"""Submitting a job to its engine, and recording the state that the engine reports."""
 
 import logging
 import threading
@@ -12,19 +12,19 @@ from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.fetching import Fetches
-from pfcon.jobs.ownership import any_of_ours, in_the_way, that_of
+from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
+from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.repetition import run_again
-from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
 
 ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
-AT_ONCE = 4  # jobs that one process starts at the same time; more would keep its short requests waiting
+MAX_STARTING = 4  # jobs that one process starts in parallel; more would delay its short requests
 FULL = "storeBase is full: the end of the job can't be recorded yet"
-KEPT_LOG = 65536  # characters of a running job's log that are kept, should it be removed outside
+KEPT_LOG = 65536  # characters of a running job's log that are recorded, in case it is removed by another program
 NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
 
 
@@ -36,16 +36,16 @@ class Scheduler:
         self._remover = remover
         self._journal = context.journal
         live = self._journal.live
-        self._fetches = Fetches(self._journal.note, self._prepared, lambda record: live.on(*record.claims))
-        self._starting = threading.Semaphore(AT_ONCE)
+        self._fetches = Fetches(self._journal.note, self._image_fetched, lambda record: live.on(*record.claims))
+        self._starting = threading.Semaphore(MAX_STARTING)
 
     @property
-    def unwritten(self) -> Unwritten:
-        """What was done before there was room to write it down."""
-        return self._remover.unwritten
+    def pending_writes(self) -> PendingWrites:
+        """Changes that a full disk has kept from being recorded."""
+        return self._remover.pending_writes
 
     def begin(self, record: Record) -> JobInfo:
-        """Schedule an operation that was claimed and prepared. Raises Conflict when it was deleted meanwhile."""
+        """Schedule an operation that was claimed and prepared. Raises Conflict if it was deleted meanwhile."""
         if record.spec is None:
             raise LookupError(f"the {record.kind.value} job of {record.jid} has no specification in its record")
         if not self._journal.move(record, Phase.SCHEDULING):
@@ -53,10 +53,10 @@ class Scheduler:
         return self.schedule(replace(record, phase=Phase.SCHEDULING), record.spec)
 
     def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
-        """Give the job of a record in SCHEDULING to the engine.
+        """Submit the job of a record in SCHEDULING to the engine; return its state.
 
-        Where the image has to be fetched first, that is done in the background. Raises what the engine raises; once
-        that has the job, or may have it, nothing.
+        A missing image is fetched in the background first. Raises what the engine raises, but nothing once the engine
+        has the job, or may have it.
         """
         try:
             info = self._ask_engine(spec)
@@ -64,15 +64,18 @@ class Scheduler:
             self._journal.note(record, str(waiting))
             self._fetches.add(self._context.engine_of(spec.kind), replace(record, spec_json=spec.to_json()), spec)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, str(waiting), spec.image, spec.argv)
-        except MaybeCreated as fault:  # to roll it back and begin another would run it twice: recovery asks again
+        except MaybeCreated as fault:  # starting another one might run the job twice: recovery asks the engine again
             message = f"{fault}; asking again"
-            self.mention(record, message)
+            self.set_message(record, message)
             return JobInfo(spec.name, JobStatus.NOT_STARTED, message, spec.image, spec.argv)
         try:
             self._scheduled(record, spec, info)
-        except (Unreachable, StorageFull) as error:  # to begin it again would run it twice: recovery finds it there
+        except (
+            Unreachable,
+            StorageFull,
+        ) as error:  # starting it again would run it twice: recovery finds it on the engine
             log.warning("job %s: the engine has it, which is written down later: %s", spec.name, error)
-        return replace(info, image=spec.image, argv=spec.argv)  # as it was asked for, not as an engine spells it
+        return replace(info, image=spec.image, argv=spec.argv)  # as requested, not as an engine spells them
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._context.engine_of(spec.kind)
@@ -83,53 +86,53 @@ class Scheduler:
             try:
                 return engine.schedule(spec)
             except Conflict as conflict:
-                ours = any_of_ours(self._context, spec.name)
+                ours = service_matcher(self._context, spec.name)
                 try:
                     found = engine.info(spec.name, lambda its: its == spec.request or ours(its))
                 except Foreign as foreign:
-                    raise Conflict(str(in_the_way(self._context, spec.name, foreign))) from None
+                    raise Conflict(str(foreign_job_error(self._context, spec.name, foreign))) from None
                 except Absent:
-                    raise conflict from None  # it is not pfcon's, or was removed just now
+                    raise conflict from None  # it is not pfcon's, or was just removed
             if found.request == spec.request:
-                return found  # by a service that died before it could write that down
+                return found  # started by a service that died before it could record that
             if not found.status.final:
                 raise Conflict(f"the engine still runs another job named {spec.name}")
-            engine.remove(spec.name, found.request.__eq__)  # an earlier one of that name, which this one replaces
+            engine.remove(spec.name, found.request.__eq__)  # an earlier job of that name, which this one replaces
             return engine.schedule(spec)
 
     def _write_secrets(self) -> None:
-        """What they are may have changed since the job was recorded."""
+        """Write the storage's secrets, which may have changed since the job was recorded. Raises Unreachable."""
         try:
             self._context.storage.write_secrets(beside=not self._context.options.op_image)
         except OSError as fault:
             raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
 
-    def _prepared(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
-        """Schedule a job whose image was fetched, or not. Faults are written to the record.
+    def _image_fetched(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
+        """Schedule a job after its image was fetched, or end it with ``fault``. Errors are written to the record.
 
-        Raises Unreachable where that is not possible: then, as where the engine is away, recovery tries again.
+        Raises Unreachable if that is not possible: then recovery tries again, as if the engine does not answer.
         """
         try:
             if fault is not None:
                 raise fault
             if not self._journal.note(record, "asking the engine"):
                 self._journal.settle(spec.request)
-                return  # deleted meanwhile; the name may be another job's by now
+                return  # deleted meanwhile; another job may have the name now
             info = self._ask_engine(spec)
         except (Unreachable, StorageFull) as error:
             self._journal.note(record, f"{error}; trying again")
         except PfconError as error:
             self.fail(record, str(error))
             self._journal.settle(spec.request)
-        except Exception:  # a thread has no caller; the user must not wait for ever
+        except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: fetching its image failed", spec.name)
             self.fail(record, "internal error while the image was fetched; the service's log tells more")
             self._journal.settle(spec.request)
         else:
             self._scheduled(record, spec, info)
 
-    def mention(self, record: Record, message: str) -> None:
-        """Set the record's message for the user. A fault of the records is logged only."""
+    def set_message(self, record: Record, message: str) -> None:
+        """Set the record's message for the user. An error of the records is only logged."""
         try:
             self._journal.note(record, message)
         except PfconError as error:
@@ -137,7 +140,7 @@ class Scheduler:
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
         if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
-            info = replace(info, status=JobStatus.STARTED)  # the next look deals with it
+            info = replace(info, status=JobStatus.STARTED)  # the next ``refresh`` handles it
         if info.status.final:
             self._journal.settle(spec.request)
             moved = self._end(record, spec, info)
@@ -150,9 +153,9 @@ class Scheduler:
             self._remover.rollbacks.roll_back(replace(record, spec_json=spec.to_json()))
 
     def reporter(self, record: Record) -> Callable[[str], None]:
-        """A function that notes progress in the record, not too often.
+        """Return a function that notes progress in the record, at most once in NOTE_INTERVAL seconds.
 
-        It raises Conflict when the job was deleted meanwhile.
+        The function raises Conflict if the job was deleted meanwhile.
         """
         last = 0.0
 
@@ -166,20 +169,20 @@ class Scheduler:
 
         return report
 
-    def look(self, record: Record) -> tuple[JobInfo, str]:
-        """Ask the engine for a job in SCHEDULED; its end is written down. Raises Unreachable."""
+    def refresh(self, record: Record) -> tuple[JobInfo, str]:
+        """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable."""
         spec = record.spec
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
         try:
-            info = self._context.engine_of(record.kind).info(record.name, that_of(self._context, record))
+            info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
         except Absent:
             if time.time() - record.changed_at < ABSENCE_GRACE:
                 return record.info, record.logs
             reason = "the engine no longer knows the job: it was removed there, not by pfcon"
             info, logs = JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True), record.logs
         else:
-            logs = self.logs(record) or record.logs  # the last text that could be read
+            logs = self.logs(record) or record.logs  # the last log that could be read
         info = replace(info, image=spec.image, argv=spec.argv)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
@@ -188,32 +191,32 @@ class Scheduler:
                     if not info.status.final:
                         return info, logs
                 self._end(record, spec, info, logs)
-            except StorageFull as error:  # the engine keeps the end: clients get it from there
+            except StorageFull as error:  # the engine keeps the end, and clients get it from the engine
                 log.warning("job %s: its end can't be written down yet: %s", record.name, error)
                 end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
                 return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
             if ended is not None and ended.phase is Phase.FINAL:
                 return ended.info, ended.logs
-        info = self._goes_on(record, info, logs)
+        info = self._record_progress(record, info, logs)
         return self._context.kinds[record.kind].present(self._context, record, info), logs
 
     def watch(self, record: Record) -> None:
-        """Find out whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
+        """Check whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
         try:
-            info = self._context.engine_of(record.kind).info(record.name, that_of(self._context, record))
+            info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
         except Absent:
-            self.look(record)
+            self.refresh(record)
             return
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            self.look(record)
+            self.refresh(record)
         else:
-            self._goes_on(record, info, record.logs)
+            self._record_progress(record, info, record.logs)
 
-    def _goes_on(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
-        """Record and return the state of a job that has not ended: what has started stays started.
+    def _record_progress(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
+        """Record and return the state of a job that has not ended: a started job is never reported as not started.
 
-        A fault of the records is logged only.
+        An error of the records is only logged.
         """
         info = replace(info, status=_forward(record, info))
         status = info.status if info.status is JobStatus.STARTED else record.status
@@ -226,32 +229,32 @@ class Scheduler:
         return info
 
     def present(self, record: Record) -> JobInfo:
-        """The state of a recorded job: from its engine, or from the record where the engine does not answer."""
+        """Return the state of a recorded job: from its engine, or from the record if the engine does not answer."""
         if record.phase is not Phase.SCHEDULED:
             return record.info
         try:
-            return self.look(record)[0]
+            return self.refresh(record)[0]
         except Unreachable:
             return record.info
 
     def logs(self, record: Record) -> str:
-        """The end of a job's log; an empty text where it can't be read, which is no fault of the job."""
+        """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job."""
         try:
-            mine = that_of(self._context, record)
+            mine = job_matcher(self._context, record)
             return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
         except PfconError as error:
             log.warning("job %s: no log: %s", record.name, error)
             return ""
 
     def fail(self, record: Record, reason: str, status: JobStatus = JobStatus.FAILED) -> bool:
-        """End a job that the engine does not have, or that its owner removes from there.
+        """Record the end of a job that the engine does not have, or from which its owner removes it.
 
-        False when its record has changed since: the engine may have taken it just now.
+        Returns False if the record has changed since it was read: the engine may just have accepted the job.
         """
         return self._finish(record, record.spec, JobInfo(record.name, status, reason), "", still=True)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
-        """Record the end that the engine reports. Returns False when the record has changed since."""
+        """Record the end that the engine reports. Returns False if the record has changed since it was read."""
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
@@ -264,7 +267,7 @@ class Scheduler:
             message=info.message,
             logs=logs,
             finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
-            # The environment may hold a user's token; nobody needs it any more. Earlier releases recorded it.
+            # The environment may contain a user's token, and is not needed any more. Earlier releases recorded it.
             spec=replace(spec, env=(), env_file="").to_json() if spec else "",
             **values,
         )
@@ -273,7 +276,7 @@ class Scheduler:
         return moved
 
     def _delete_environment(self, spec: JobSpec | None) -> None:
-        """It is not needed any more. A file that can't be deleted now is deleted by recovery."""
+        """Delete the environment, which is not needed any more. If that fails, recovery deletes it."""
         try:
             self._context.environments.delete(spec)
         except OSError as fault:
@@ -281,6 +284,6 @@ class Scheduler:
 
 
 def _forward(record: Record, info: JobInfo) -> JobStatus:
-    """The status of a job that has not ended: what has started stays started."""
+    """Return the status of a job that has not ended: a started job is never reported as not started."""
     waits_again = info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED
     return JobStatus.STARTED if waits_again else info.status

@@ -1,4 +1,4 @@
-"""Deleting a job's data: out of sight immediately, off the disk in the background."""
+"""Deleting a job's data: its directory is renamed immediately; its files are deleted in the background."""
 
 import logging
 import os
@@ -13,15 +13,14 @@ from pfcon.paths import JobDir, StoreBase
 log = logging.getLogger(__name__)
 
 
-_UNDELETED: set[Path] = set()  # in the trash: what could not be deleted yet
+_UNDELETED: set[Path] = set()  # paths in the trash that could not be deleted yet
 
 
 def delete_data(job: JobDir) -> bool:
     """Delete a job's directory: it is renamed into the trash, and its files are deleted in the background.
 
-    False when there was none. A service that dies meanwhile leaves the rest in the trash, which ``delete_leftovers``
-    empties at the next start. On a full disk, where there may be no room for another name in the trash, the files are
-    deleted before this returns. Raises OSError.
+    Returns whether it existed. If the service dies meanwhile, ``delete_leftovers`` deletes the rest at the next start.
+    On a full disk, where a rename may fail, the files are deleted before this returns. Raises OSError.
     """
     try:
         trashed = job.move_to_trash()
@@ -39,16 +38,16 @@ def delete_data(job: JobDir) -> bool:
 
 
 def delete_leftovers(storebase: StoreBase) -> None:
-    """Delete in the background what earlier services left in the trash. Raises OSError."""
+    """Delete in the background what earlier processes have left in the trash. Raises OSError."""
     leftovers = list(storebase.trash.iterdir())
     if leftovers:
         REMOVALS.add("empty the trash", lambda: _delete(*leftovers))
 
 
 def delete_remains(job: JobDir) -> str:
-    """Delete what a delete operation leaves: the job's directory with the operation's own files.
+    """Delete what remains after a delete operation: the job's directory with the operation's own files.
 
-    Returns the fault; an empty text after success.
+    Returns the text of the error; ``""`` after success.
     """
     try:
         remove_tree(job.path)
@@ -58,7 +57,7 @@ def delete_remains(job: JobDir) -> str:
 
 
 def retry() -> None:
-    """Try again in the background to delete what this process could not: somebody may have written there meanwhile."""
+    """Retry, in the background, deletions that have failed in this process, as while other programs wrote files."""
     if paths := _UNDELETED.copy():
         REMOVALS.add("remove what stays in the trash", lambda: _delete(*paths))
 
@@ -68,7 +67,7 @@ def _delete(*paths: Path) -> None:
         try:
             remove_tree(path)
         except (OSError, PfconError, NotRemovedError) as error:
-            if path not in _UNDELETED:  # files of another user, perhaps: an administrator has to know
+            if path not in _UNDELETED:  # perhaps files of another user: an administrator has to know
                 log.warning("%s can't be removed now; it is tried again: %s", path, error)
             _UNDELETED.add(path)
         else:

@@ -1,22 +1,22 @@
-"""ChRIS links: which files a job's inputs stand for, and where each is staged. No I/O of its own.
+"""ChRIS links: which files a job's inputs consist of, and the path at which each is staged. No I/O of its own.
 
-A file ``NAME.chrislink`` holds one path P relative to the storage root. In the staged tree it is replaced with a
-directory beside it, named P with ``/`` as ``_``, that holds the files of P; where P is a file, the directory is
-named after P's parent and holds that file (a file at the storage root has no parent: it is staged beside the
-link). Links below P are expanded in the same way.
+A file ``NAME.chrislink`` contains one path P relative to the storage root, the link's target. In the staged tree it is
+replaced with a directory beside it that contains the files of P; its name is P with ``_`` for ``/``. If P is a file,
+the directory is named after P's parent and contains that file. (A file at the storage root has no parent: it is staged
+beside the link.) Links below P are expanded in the same way.
 
-Rules where paths meet or can't be followed:
+Rules for paths that clash or can't be followed:
 
-* Paths are compared by components. ``.`` and doubled slashes are dropped.
-* A target that is absolute, empty (so the storage root can't be one), holds ``..`` or NUL, or is the job's output
+* Paths are compared by components. ``.`` and doubled slashes are removed.
+* A target that is absolute, empty (so the storage root can't be one), contains ``..`` or NUL, or is the job's output
   directory or above it: Refused, ``Invalid input path: P``.
-* A link file that is larger than 4 KiB or no UTF-8, and a target that does not exist: left out, told in a note.
-* A target that is on the chain of directories and links now being walked, from the root of the inputs: left out,
-  told in a note. A directory *above* an input root is not on that chain and is expanded.
-* Directories that get the same staged path merge. Where two different files do, or a file and a directory, the
-  first one stays and a note tells it; a directory stays also where all that it holds is left out. First are the
-  roots in their order; in a directory the real entries by name, then what its links bring, by the links' names.
-  The same file twice is staged once, silently.
+* A link file that is larger than 4 KiB or not UTF-8, or a target that does not exist: left out, with a note.
+* A target that is on the chain of directories and links that is being walked, from the root of the inputs: left out,
+  with a note. A directory *above* an input root is not on that chain and is expanded.
+* Directories with the same staged path are merged. Of two different files with the same staged path, or a file and a
+  directory, the first one is staged, and the other is left out with a note; a directory counts even if all of its
+  content is left out. The order: the roots as given; in a directory, the real entries by name, then the targets of its
+  links, by the links' names. The same file found twice is staged once, without a note.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ LINK_MAX_BYTES = 4096
 
 
 class Entry(NamedTuple):
-    """A regular file or a directory. ``size`` in bytes and ``etag``, which names a version, of files where known."""
+    """A regular file or a directory. Of files, if known: ``size`` in bytes, ``etag``, which identifies a version."""
 
     name: str
     is_dir: bool
@@ -38,23 +38,23 @@ class Entry(NamedTuple):
 
 
 class Lister(Protocol):
-    """A storage, read-only. Paths are relative, normal and ``/``-separated; ``""`` is the storage root.
+    """Read access to a storage. Paths are relative, normal and ``/``-separated; ``""`` is the storage root.
 
-    What is neither a regular file nor a directory, symbolic links among them, does not exist.
+    Whatever is neither a regular file nor a directory, such as a symbolic link, counts as missing.
     """
 
     def entry(self, path: str) -> Entry | None:
-        """What is at a path; None when nothing is."""
+        """Return the file or directory of a path; None if it does not exist."""
 
     def children(self, path: str) -> Iterable[Entry]:
-        """What a directory holds, in any order."""
+        """Yield the entries of a directory, in any order."""
 
     def link_text(self, path: str) -> bytes:
-        """The first LINK_MAX_BYTES + 1 bytes of a file."""
+        """Return the first LINK_MAX_BYTES + 1 bytes of a file."""
 
 
 class StagedItem(NamedTuple):
-    """A file to be staged, or an empty directory. ``source`` and ``path`` are relative to storage and staged root."""
+    """A file or empty directory to stage. ``source`` is relative to the storage root, ``path`` to the staged root."""
 
     source: str
     path: str
@@ -64,13 +64,13 @@ class StagedItem(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """A directory or link that is being walked, and what led there."""
+    """A directory or link that is being walked, and the chain of those that led to it."""
 
     path: str
     above: "Chain | None"
 
     def holds(self, path: str) -> bool:
-        """Whether a path is on the chain."""
+        """Return whether a path is on the chain."""
         link: Chain | None = self
         while link is not None and link.path != path:
             link = link.above
@@ -78,7 +78,7 @@ class Chain(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One source of a staged directory: a directory, or (``entry``) a single file. ``real``: no link led there."""
+    """One source of a staged directory: a directory, or (``entry``) a single file. ``real``: no link led to it."""
 
     source: str
     chain: Chain | None
@@ -87,7 +87,7 @@ class Part(NamedTuple):
 
 
 def input_path(text: str) -> str:
-    """A path relative to the storage root in its normal form. Raises Refused for one that could lead out of it."""
+    """Return a path relative to the storage root in its normal form. Raises Refused for one that could leave it."""
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if text.startswith("/") or not parts or ".." in parts or "\0" in text:
         raise Refused(f"Invalid input path: {text}")
@@ -95,12 +95,12 @@ def input_path(text: str) -> str:
 
 
 def is_at_or_below(path: str, above: str) -> bool:
-    """Compare by components; everything is below ``""``."""
+    """Return whether ``path`` is ``above`` or below it, by components; every path is below ``""``."""
     return not above or path == above or path.startswith(above + "/")
 
 
 def read_target(lister: Lister, path: str, notes: Notes) -> str | None:
-    """The target of a link file; None, with a note, for a file that is no link. Raises Refused (see above)."""
+    """Return the target of a link file; None, with a note, if the file is no valid link. Raises Refused: see above."""
     raw = lister.link_text(path)
     if len(raw) > LINK_MAX_BYTES:
         notes.add(f"left out {path!r}: a link has at most {LINK_MAX_BYTES} bytes")

@@ -1,17 +1,17 @@
-"""What bounds the expansion of links, and what it tells the user."""
+"""The limits for the expansion of links, and its notes for the user."""
 
 from pfcon.errors import Refused, TooLarge
 from pfcon.units import human_bytes
 
 _MAX_NOTES = 100
-_STEPS_PER_FILE, _FREE_STEPS = 4, 10_000  # directories and links that may be walked for each file allowed
-_MAX_STEPS = 10_000_000  # the same where the number of files has no limit
-_MAX_HELD, _EACH = 48 << 20, 500  # bytes of memory for what has to be brought together, and of it for each path
+_STEPS_PER_FILE, _FREE_STEPS = 4, 10_000  # directories and links that may be walked: for each allowed file, and besides
+_MAX_STEPS = 10_000_000  # the same if the number of files has no limit
+_MAX_HELD, _EACH = 48 << 20, 500  # bytes of memory for paths that have to be merged, and overhead of each path
 _MAX_DEPTH = 256  # directories; see pfcon.archive.members
 
 
 class Notes:
-    """Lines for the user; beyond a hundred they are counted only."""
+    """Lines for the user. After the first hundred, lines are only counted."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -25,14 +25,14 @@ class Notes:
             self._more += 1
 
     def lines(self) -> tuple[str, ...]:
-        """All lines, and a last one for those that were only counted."""
+        """Return all lines, and a last one with the number of those that were only counted."""
         return (*self._lines, f"and {self._more} more notes") if self._more else tuple(self._lines)
 
 
 class Budget:
-    """Bounds what is staged, and the work of finding it: links may multiply without end. 0 is no limit.
+    """Limits what is staged, and the work to find it: links may multiply endlessly. 0 is no limit.
 
-    max_files: of files and directories. max_bytes: sum of the sizes of the staged files. steps: that were taken before.
+    max_files: files and directories. max_bytes: sum of the sizes of the staged files. steps: taken in earlier walks.
     """
 
     def __init__(self, max_files: int, max_bytes: int, steps: int = 0) -> None:
@@ -40,7 +40,7 @@ class Budget:
         self.files = self.directories = self.nbytes = self._held = 0
 
     def directory(self, path: str) -> None:
-        """Count a staged directory. Raises TooLarge, and Refused for one that lies too deep."""
+        """Count a staged directory. Raises TooLarge, and Refused for a path with too many components."""
         if path.count("/") >= _MAX_DEPTH:
             raise Refused(f"with links expanded, the inputs lie more than {_MAX_DEPTH} directories deep: {path[:200]}…")
         self.directories += 1
@@ -62,19 +62,19 @@ class Budget:
                 " (PFCON_MAX_FILES)"
             )
 
-    def hold(self, characters: int) -> int:
-        """Count what has to be kept in memory for a path; gives back the bytes, for ``let_go``. Raises TooLarge."""
+    def reserve(self, characters: int) -> int:
+        """Reserve memory for a path of so many characters; return the bytes, for ``release``. Raises TooLarge."""
         self._held += characters + _EACH
         if self._held > _MAX_HELD:
             raise TooLarge("links or several inputs bring more together in one directory than can be followed")
         return characters + _EACH
 
-    def let_go(self, nbytes: int) -> None:
-        """What ``hold`` gave back is not needed any more."""
+    def release(self, nbytes: int) -> None:
+        """Release so many bytes that ``reserve`` has returned."""
         self._held -= nbytes
 
     def step(self) -> None:
-        """Count a directory, a link, or a file that is there already. Raises TooLarge."""
+        """Count a directory, a link, or a file whose staged path is taken. Raises TooLarge."""
         self.steps += 1
         limit = _STEPS_PER_FILE * self.max_files + _FREE_STEPS if self.max_files else _MAX_STEPS
         if self.steps > limit:
@@ -82,14 +82,14 @@ class Budget:
 
 
 class InputsBudget(Budget):
-    """Users' own data have no limit on their number but this one, against links that multiply without end."""
+    """The budget for users' own data: their number is limited only because links may multiply endlessly."""
 
     def __init__(self, max_files: int = 20_000_000, max_steps: int = 10_000_000) -> None:
         super().__init__(max_files, 0)
         self._max_steps = max_steps
 
     def directory(self, path: str) -> None:
-        """See Budget. Directories are steps already, and as deep as users have made them."""
+        """See Budget. No limit: directories count as steps, and may be as deep as users have created them."""
 
     def file(self, size: int) -> None:
         """See Budget."""

@@ -1,4 +1,4 @@
-"""The walk that finds what a job's inputs stand for; see ``pfcon.links`` for its rules."""
+"""The walk that finds the files of a job's inputs; see ``pfcon.links`` for its rules."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,11 @@ _OWN, _OTHER = 1, 2  # marks of a name: it comes from a directory's first part, 
 
 
 class _Level:
-    """One directory of the staged tree. ``parts`` grows while it is put together.
+    """One directory of the staged tree, which is merged from ``parts``. These may grow during the merge.
 
-    ``files`` and ``mine`` exist until then: what has a name in it. ``own`` is the first part, where that is a
-    directory; ``waiting`` of its subdirectories are still to be put together. ``below`` has what other parts bring.
+    own: the first part, if it is a directory. files, mine: the names of files, and of ``own``'s subdirectories; deleted
+    after the merge. waiting: number of ``own``'s subdirectories that are not merged yet. below: the parts of
+    subdirectories from other parts, by name.
     """
 
     def __init__(self, path: str, parts: list[Part]) -> None:
@@ -30,15 +31,16 @@ class _Level:
         self.empty_source: str | None = None
 
     def own_below(self, name: str) -> Part | None:
-        """The subdirectory of that name that the first part has."""
+        """Return the first part's subdirectory of that name; None if ``own`` is None."""
         return self.own and Part(_join(self.own.source, name), self.chain, None, self.own.real)
 
 
 class Expansion:
-    """One walk over inputs. ``pruned`` paths are skipped unless a link leads there; ``expanded`` are the targets met.
+    """One walk over inputs; an object can be used once.
 
-    Memory does not grow with what a directory holds, but with what links and several roots bring together in one.
-    ``expanded`` is kept only with ``remember``; ``notes`` is complete when the walk is. One object makes one walk.
+    pruned: paths that are skipped unless a link leads to them. remember: collect the targets of links in ``expanded``.
+    ``notes`` is complete after the walk. Memory grows with the number of entries that links and several roots bring to
+    one directory, not with the size of the directories themselves.
     """
 
     def __init__(
@@ -57,10 +59,10 @@ class Expansion:
         self._names = NameStack()
 
     def walk(self, roots: Sequence[str]) -> Iterator[StagedItem]:
-        """The files of the roots, each relative to its own; a root that is a file is staged under its name.
+        """Yield the files of the roots, with paths relative to their root; a root that is a file is staged by its name.
 
-        ``""`` is the whole storage. Empty directories come too; other directories do not. All files of a staged
-        directory come in a row. Raises Refused for a bad root or link and TooLarge above a limit.
+        ``""`` is the whole storage. Empty directories are included, other directories are not. All files of a staged
+        directory are adjacent. Raises Refused for a bad root or link, TooLarge above a limit.
         """
         parts = []
         for root in dict.fromkeys(root and input_path(root) for root in roots):
@@ -72,25 +74,25 @@ class Expansion:
         yield from self.walk_parts(parts)
 
     def walk_parts(self, parts: list[Part]) -> Iterator[StagedItem]:
-        """``walk`` for sources that are known, with what led to each."""
+        """Like ``walk``, for known sources, with the chain that led to each."""
         level = _Level("", parts)
         try:
-            yield from self._put_together(level)
+            yield from self._merge(level)
             stack = [level]
             while stack:
                 if (found := self._next(stack[-1])) is None:
-                    self.budget.let_go(stack.pop().held)
+                    self.budget.release(stack.pop().held)
                     continue
                 name, sources = found
                 level = _Level(_staged_path(stack[-1].path, name), sources)
                 self.budget.directory(level.path)
-                yield from self._put_together(level)
+                yield from self._merge(level)
                 stack.append(level)
         finally:
             self._names.close()
 
     def _next(self, level: _Level) -> tuple[str, list[Part]] | None:
-        """The next directory below one that has been put together."""
+        """Return the name and the parts of the next subdirectory of a merged directory; None after the last one."""
         if level.waiting:
             level.waiting -= 1
             name = self._names.pop()
@@ -101,13 +103,13 @@ class Expansion:
             return name, level.below.pop(name)
         return None
 
-    def _put_together(self, level: _Level) -> Iterator[StagedItem]:
+    def _merge(self, level: _Level) -> Iterator[StagedItem]:
         for part in level.parts:  # grows: a link may bring a file into its own directory
             if part.entry is None:
                 yield from self._directory(level, part)
             elif part.entry.name.endswith(LINK_SUFFIX):
                 self._follow(level, part.source, part.chain)
-            elif self._takes(level, part.source, part.entry):
+            elif self._accept(level, part.source, part.entry):
                 yield _staged(level, part.source, part.entry)
         taken = level.files.count or level.mine.count or level.below
         if level.empty_source is not None and level.path and not taken:
@@ -134,26 +136,26 @@ class Expansion:
                 else:
                     self._add_part(level, entry.name, Part(path, chain, None, part.real))
             elif entry.name.endswith(LINK_SUFFIX):
-                held += self.budget.hold(len(path))
+                held += self.budget.reserve(len(path))
                 links.append(path)
-            elif self._takes(level, path, entry, own=own):
+            elif self._accept(level, path, entry, own=own):
                 yield _staged(level, path, entry)
         if empty:
             level.empty_source = part.source
         for path in sorted(links):
             self._follow(level, path, chain)
-        self.budget.let_go(held)
+        self.budget.release(held)
 
-    def _takes(self, level: _Level, source: str, entry: Entry, *, own: bool = False) -> bool:
-        """Whether a file is staged: its name may be taken. The names in one directory differ from each other."""
+    def _accept(self, level: _Level, source: str, entry: Entry, *, own: bool = False) -> bool:
+        """Record a file; return False if its staged path is taken. own: names within one directory are unique."""
         if own:
             level.files.add(entry.name, _OWN)
         else:
-            there = level.files.of(entry.name)
-            if there or self._has_directory(level, entry.name):
+            seen = level.files.of(entry.name)
+            if seen or self._has_directory(level, entry.name):
                 self.budget.step()
-                same = there & _OWN and level.own and source == _join(level.own.source, entry.name)
-                if not same and not (there and level.files.of((entry.name, source))):
+                same = seen & _OWN and level.own and source == _join(level.own.source, entry.name)
+                if not same and not (seen and level.files.of((entry.name, source))):
                     self._clash(level, entry.name, source)
                 return False
             level.files.add(entry.name, _OTHER)
@@ -170,7 +172,7 @@ class Expansion:
             return False
         parts = level.below.setdefault(name, [])
         if not any(known.source == part.source and known.chain is part.chain for known in parts):
-            level.held += self.budget.hold(len(part.source) + len(name))
+            level.held += self.budget.reserve(len(part.source) + len(name))
             parts.append(part)
         return True
 
@@ -199,7 +201,7 @@ class Expansion:
         parent = target.rpartition("/")[0]
         part = Part(target, Chain(link, chain) if target.endswith(LINK_SUFFIX) else chain, entry)
         if not parent:
-            level.held += self.budget.hold(len(target))
+            level.held += self.budget.reserve(len(target))
             level.parts.append(part)
         elif not self._add_part(level, parent.replace("/", "_"), part):
             return

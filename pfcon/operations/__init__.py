@@ -1,1 +1,1 @@
-"""What copy, upload and delete jobs execute: ``python -m pfcon.operations``. Needs the standard library alone."""
+"""The program of copy, upload and delete jobs: ``python -m pfcon.operations``. Needs only the standard library."""

@@ -17,7 +17,7 @@ OPERATIONS: Mapping[str, Callable[[JobDir, Reporter, Path | None], None]] = {
     "copy": copy,
     "upload": upload,
     "delete": delete,
-}  # by the name of their kind of job
+}  # by the name of the kind of job
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -38,7 +38,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Execute one operation."""
+    """Execute one operation; return the exit status: 0, or 1 after a failure."""
     arguments = _arguments(argv)
     job = _job(arguments.directory)
     reporter = Reporter(job, JobKind(arguments.operation))

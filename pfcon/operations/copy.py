@@ -13,12 +13,12 @@ from pfcon.units import human_bytes
 
 
 def copy(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
-    """Stage the inputs. What an earlier try has copied and verified is not copied again. Raises PfconError, OSError.
+    """Stage the inputs. Files that an earlier attempt has copied are verified and reused. Raises PfconError, OSError.
 
-    secret: where the credentials of a storage are that has any.
+    secret: the directory with the storage's credentials; None for a storage without.
     """
     order = read_copy_order(job)
-    job.unstage()  # a try that was killed after its last step: it is verified like any other
+    job.unstage()  # of an attempt that was killed after its last step: its files are verified and reused, too
     limits = UploadLimits(0, 0, 0, 0, order.min_free_bytes, 0)
     settings = StorageSettings(
         order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=limits, create=order.create

@@ -15,9 +15,9 @@ from pfcon.progress import is_progress_file
 
 
 def delete(job: JobDir, reporter: Reporter, _secret: Path | None = None) -> None:
-    """Delete all that a job has, but for this operation's own progress. Needs no credentials.
+    """Delete everything in a job's directory, except this operation's own progress file. Needs no credentials.
 
-    Never leaves the job's directory: see ``remove_tree``. Raises PfconError, OSError.
+    Deletes nothing outside of the job's directory: see ``remove_tree``. Raises PfconError, OSError.
     """
     directory = open_directory(job.path)
     try:
@@ -33,8 +33,10 @@ def _empty(directory: int, reporter: Reporter) -> None:
     def report(removed: int) -> None:
         reporter.progress(_summary(count + removed))
 
-    reporter.progress(_summary(0))  # now, for it moves aside what a job may have put in its place
-    while count != before:  # some file systems skip names in a listing while others are removed
+    reporter.progress(
+        _summary(0)
+    )  # this also replaces whatever the job may have written at the path of the progress file
+    while count != before:  # some file systems skip names in a listing while other names are removed
         before = count
         with os.scandir(directory) as entries:
             for entry in entries:
@@ -46,7 +48,7 @@ def _empty(directory: int, reporter: Reporter) -> None:
                     raise Unreachable(f"{_summary(count + error.removed)}; {error}") from None
     try:
         reporter.done(_summary(count), nfiles=0)
-    except OSError as fault:  # others have filled the disk again; what was to be deleted is
+    except OSError as fault:  # the disk is full again, by other programs; the deletion is complete
         if not is_full(fault):
             raise
 

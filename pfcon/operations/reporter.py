@@ -1,4 +1,4 @@
-"""Reporting on an operation: its log for users, and its progress for pfcon."""
+"""Reports of an operation: its log for users, and its progress for pfcon."""
 
 import sys
 import time
@@ -11,12 +11,12 @@ from pfcon.progress import Progress, clear_progress, write_progress
 
 INTERVAL = 1.0  # seconds between two reports of progress
 MAX_NOTES_LOGGED = 1000
-PATIENCE = 10.0  # seconds for a full disk to have room for the last report
-PAUSE = 0.5  # seconds between two tries to write it
+PATIENCE = 10.0  # seconds; longest wait for space on a full disk for the last report
+PAUSE = 0.5  # seconds between two attempts to write it
 
 
 class Reporter:
-    """Writes the log on standard output, and the progress file. ``patience``: seconds, see PATIENCE."""
+    """Writes the log to standard output, and the progress file. ``patience``: seconds, see PATIENCE."""
 
     def __init__(self, job: JobDir, kind: JobKind, patience: float = PATIENCE) -> None:
         self._patience = patience
@@ -35,7 +35,7 @@ class Reporter:
                     raise
 
     def log(self, line: str) -> None:
-        """One line of the log."""
+        """Write one line to the log."""
         print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
 
     def done(self, message: str, nfiles: int, notes: tuple[str, ...] = ()) -> None:
@@ -49,7 +49,7 @@ class Reporter:
         except OSError as fault:
             if not is_full(fault):
                 raise
-            clear_progress(self._job, self._kind)  # how far it was a while ago
+            clear_progress(self._job, self._kind)  # it would show an earlier state
 
     def _write_last(self, progress: Progress) -> None:
         last: OSError | None = None
@@ -65,7 +65,7 @@ class Reporter:
             raise last
 
     def failed(self, reason: str) -> None:
-        """Report why the operation failed. Where the report can't be written, the log still holds the reason."""
+        """Report why the operation failed. If the progress file can't be written, the log still contains the reason."""
         self.log(reason)
         try:
             self._write_last(Progress(reason, failed=True))

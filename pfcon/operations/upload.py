@@ -1,4 +1,4 @@
-"""An upload job: brings a job's outputs to the storage."""
+"""An upload job: sends a job's outputs to the storage."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ NO_LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 
 
 def upload(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
-    """Send the outputs that the storage does not hold yet. Raises PfconError, OSError."""
+    """Send the outputs that the storage does not have yet. secret: see ``copy``. Raises PfconError, OSError."""
     order = read_upload_order(job)
     path = order.job_output_path
     if secret is None:

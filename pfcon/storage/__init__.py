@@ -1,1 +1,1 @@
-"""Where inputs come from and outputs go: one module per storage behind the seam in ``base``."""
+"""Storages: where inputs come from and outputs go. ``base`` is their interface."""

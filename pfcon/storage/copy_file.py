@@ -1,7 +1,7 @@
-"""Copies one file by the file system's cheapest true copy; the copy shares no fate with the original.
+"""Copies one file in the cheapest way that the file system has; later changes of the original do not change the copy.
 
-A copy grows from its start to its end and gets the original's mtime last. So a file with the size and mtime of its
-original is complete, whatever killed its copier.
+A copy is written from its start to its end, and gets the original's mtime last. So a file with the size and mtime of
+its original is complete, even if the copying process was killed.
 """
 
 import ctypes
@@ -14,13 +14,13 @@ from pfcon.errors import Refused
 from pfcon.files.faults import is_full
 from pfcon.files.writing import write_all
 
-SMALL = 256 << 10  # bytes up to which a file is read whole
-# Bytes of one copy_file_range, about a second; in steps of 64 MiB ext4 of Linux 6.18 takes thrice as long.
+SMALL = 256 << 10  # bytes; files up to this size are read with one call
+# Bytes of one copy_file_range, about a second; in steps of 64 MiB, ext4 of Linux 6.18 takes three times as long.
 STEP = 2 << 30
-RESERVED = 64 << 20  # bytes from which space is reserved in one piece: a third less time for 4 GiB
+RESERVED = 64 << 20  # bytes; for files of this size and more, space is allocated first: a third less time for 4 GiB
 _CHUNK = 256 << 10  # of pread and pwrite; 1 MiB is five times slower on ext4 of Linux 6.18
 _FICLONE = 0x40049409  # ioctl_ficlonerange(2)
-_NOT_THERE = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EPERM})
+_UNSUPPORTED = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EPERM})
 
 
 _FALLOC_FL_KEEP_SIZE = 1
@@ -39,9 +39,9 @@ _fallocate = _find_fallocate()
 
 
 def reserve(target: int, size: int) -> bool:
-    """Have the file system allocate the space of a file in one call; the file does not grow by it (fallocate(2)).
+    """Allocate ``size`` bytes for a file without changing its size (fallocate(2)); return whether this is supported.
 
-    Not os.posix_fallocate, which writes zeros where the file system can't: False then. Raises OSError for a full disk.
+    os.posix_fallocate would write zeros on a file system without support. Raises OSError for a full disk.
     """
     if _fallocate(target, _FALLOC_FL_KEEP_SIZE, 0, size) == 0:
         return True
@@ -56,20 +56,20 @@ class Unsteady(Exception):
 
 
 class FileCopier:
-    """Copies files within one file system, or between two; remembers what these can't do.
+    """Copies files within one file system, or between two; remembers which calls these do not support.
 
-    ``room(n)`` is asked before n bytes are written that take up space, and raises when there is none. Of files above
-    SMALL, ``step(n)`` is told of every n bytes and may raise to stop.
+    ``reserve(n)`` is called before n bytes of disk space are used, and raises if they are not available. For files
+    above SMALL, ``step(n)`` is called after every n copied bytes, and may raise to stop.
     """
 
-    def __init__(self, step: Callable[[int], None], room: Callable[[int], None]) -> None:
-        self._step, self._room = step, room
+    def __init__(self, step: Callable[[int], None], reserve: Callable[[int], None]) -> None:
+        self._step, self._reserve = step, reserve
         self.can_clone = self.can_copy_range = self.can_reserve = True
 
     def copy(self, source: int, found: os.stat_result, target: int, path: str) -> int:
-        """Fill an empty file with what ``source`` holds and give it its mtime; ``found`` is its present state.
+        """Copy the content and the mtime of ``source`` to an empty file. ``found``: the current stat of ``source``.
 
-        Returns the size in bytes. Raises Refused, naming ``path``, for one that changes all the time; OSError.
+        Returns the size in bytes. Raises Refused, which names ``path``, for a file that keeps changing; OSError.
         """
         for _ in range(2):
             try:
@@ -90,13 +90,13 @@ class FileCopier:
         data = os.pread(source, size + 1, 0)
         if len(data) != size:
             raise Unsteady
-        self._room(size)
+        self._reserve(size)
         if data:
             write_all(target, data)
 
     def _large(self, source: int, found: os.stat_result, target: int) -> None:
         if not self._cloned(source, target):
-            self._room(found.st_blocks * 512)
+            self._reserve(found.st_blocks * 512)
             if self.can_reserve and found.st_blocks * 512 >= found.st_size >= RESERVED:
                 self.can_reserve = reserve(target, found.st_size)
             for start, end in _data(source, found):
@@ -112,7 +112,7 @@ class FileCopier:
             try:
                 fcntl.ioctl(target, _FICLONE, source)
             except OSError as fault:
-                if fault.errno not in _NOT_THERE:
+                if fault.errno not in _UNSUPPORTED:
                     raise
                 self.can_clone = False
         return self.can_clone
@@ -123,7 +123,7 @@ class FileCopier:
                 try:
                     done = os.copy_file_range(source, target, min(STEP, end - at), at, at)
                 except OSError as fault:
-                    if fault.errno not in _NOT_THERE:
+                    if fault.errno not in _UNSUPPORTED:
                         raise
                     self.can_copy_range = False
                     continue
@@ -136,7 +136,7 @@ class FileCopier:
 
 
 def _data(source: int, found: os.stat_result) -> Iterator[tuple[int, int]]:
-    """The parts of a file that hold data, in order, as (start, end)."""
+    """Yield the parts of a file that contain data (no holes), in order, as (start, end) in bytes."""
     at = 0
     while at < found.st_size:
         end = found.st_size
@@ -145,7 +145,7 @@ def _data(source: int, found: os.stat_result) -> Iterator[tuple[int, int]]:
                 at = os.lseek(source, at, os.SEEK_DATA)
                 end = min(os.lseek(source, at, os.SEEK_HOLE), end)
             except OSError as fault:
-                if fault.errno == errno.ENXIO:  # a hole up to the end: lseek(2)
+                if fault.errno == errno.ENXIO:  # a hole up to the end of the file: lseek(2)
                     return
                 if fault.errno != errno.EINVAL:
                     raise

@@ -1,8 +1,8 @@
-"""Copies a stream of StagedItems in parallel, in bounded memory, and takes over what earlier tries have copied.
+"""Copies a stream of StagedItems in parallel, in bounded memory, and reuses the files of earlier attempts.
 
-Each try copies into a directory of its own that holds nothing else. A file that an earlier try has completed (its
-size and mtime are those of the original) is moved there instead of being copied again. So whatever the inputs were
-then, a completed tree holds what they are now, and nothing of a killed try but files that are whole.
+Each attempt copies to a new directory of its own. A file that an earlier attempt has completed (its size and mtime are
+those of the original) is moved to that directory instead of being copied again. So a complete tree contains the current
+inputs, even if they were changed between attempts, and only complete files of attempts that were killed.
 """
 
 import itertools
@@ -20,30 +20,31 @@ from pfcon.files.faults import free_bytes, is_full
 from pfcon.files.flags import CREATE, READ
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
+from pfcon.storage.attempts import DiskQuota
 from pfcon.storage.copy_file import FileCopier
-from pfcon.storage.places import Places
-from pfcon.storage.posix import GONE, Directories, unreadable
-from pfcon.storage.tries import Room
+from pfcon.storage.posix import MISSING_ERRORS, Directories, unreadable
+from pfcon.storage.staging_dirs import StagingDirs
 from pfcon.units import human_bytes
 from pfcon.workers import WorkerPool
 
 BATCH_FILES, BATCH_SECONDS = (
     64,
     0.02,
-)  # of one batch of a thread: as much as it copies in that time
-MAX_THREADS = 8  # for storages that are far away; a near one keeps no more than two busy
+)  # of one batch of a thread: at most so many files, and about what it copies in so many seconds
+MAX_THREADS = 8  # for distant storages; a near one keeps at most two threads busy
 
 
 class TreeCopy:
-    """One run. ``files`` and ``nbytes`` count what is staged, ``kept`` the files among it that were there already.
+    """One attempt. ``files`` and ``nbytes``: of all staged files; ``kept``: staged files of earlier attempts.
 
-    source: the storage root. target: an empty directory that nobody else may write to. Notes get what vanished.
+    source: the storage root. target: an empty directory; no other process may write to it. earlier: the directories of
+    earlier attempts. notes: get the files that were deleted meanwhile.
     """
 
     copier = FileCopier
 
-    def __init__(self, source: Path, target: Path, earlier: list[Path], room: Room, notes: Notes) -> None:
-        self.source, self.target, self.earlier, self.room, self.notes = source, target, earlier, room, notes
+    def __init__(self, source: Path, target: Path, earlier: list[Path], quota: DiskQuota, notes: Notes) -> None:
+        self.source, self.target, self.earlier, self.quota, self.notes = source, target, earlier, quota, notes
         self.files = self.nbytes = self.kept = 0
         self.copied_now = 0  # bytes of files that are being copied
         self.lock, self.listing = threading.Lock(), threading.Lock()
@@ -54,16 +55,16 @@ class TreeCopy:
     def run(
         self, items: Iterator[StagedItem], report: Callable[[str], None], *, every: float = 1, threads: int = 0
     ) -> None:
-        """Copy all items; ``report`` is called each ``every`` seconds. What was copied stays after an error.
+        """Copy all items; ``report`` is called every ``every`` seconds. Copied files are kept after an error.
 
-        Threads take from ``items`` in turn; more of them start where they mostly wait (0), or a fixed
-        number. Raises what ``items`` raises, Refused for a file that can't be read or does not stop changing,
-        StorageFull, OSError for storeBase's own faults.
+        threads: their number; 0: one at first, and more if threads mostly wait for the storage. They take turns to read
+        ``items``. Raises what ``items`` raises, Refused for a file that can't be read or keeps changing, StorageFull,
+        OSError for storeBase's own faults.
         """
         self.workers.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
 
     def progress(self) -> str:
-        """How far it is; nobody knows how far it has to go while the inputs are being listed."""
+        """Return a line about the progress. The total is unknown while the inputs are being listed."""
         return f"copying inputs: {self.files} files, {human_bytes(self.nbytes + self.copied_now)}"
 
     def _work(self, items: Iterator[StagedItem]) -> None:
@@ -91,14 +92,14 @@ class TreeCopy:
 
 
 class _Worker:
-    """One thread's open directories: where it copies from and to, and the same place in earlier tries."""
+    """Copies for one thread; has the thread's open directories of the storage, of this attempt and of earlier ones."""
 
     def __init__(self, run: TreeCopy) -> None:
         self.run = run
         self.sources = Directories(run.source)
-        self.places = Places(run.target, run.earlier, masked=run.masked)
-        self.copier = run.copier(self._step, run.room.take)
-        self.in_flight = 0  # bytes of the present file
+        self.staging_dirs = StagingDirs(run.target, run.earlier, masked=run.masked)
+        self.copier = run.copier(self._step, run.quota.take)
+        self.in_flight = 0  # bytes copied of the current file
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +107,7 @@ class _Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.places.__exit__(kind, error, trace)
+        self.staging_dirs.__exit__(kind, error, trace)
         self.sources.close()
 
     def copy(self, batch: list[StagedItem]) -> None:
@@ -115,32 +116,32 @@ class _Worker:
         for item in batch:
             self.run.workers.check()
             above, _, name = (item.path, "", "") if item.is_dir else item.path.rpartition("/")
-            self.places.go(above)
+            self.staging_dirs.enter(above)
             if item.is_dir:
                 continue
-            size, was_there = self._file(item.source, name)
-            files, nbytes, kept = files + (size >= 0), nbytes + max(size, 0), kept + was_there
+            size, was_kept = self._file(item.source, name)
+            files, nbytes, kept = files + (size >= 0), nbytes + max(size, 0), kept + was_kept
         with self.run.lock:
             self.run.files += files
             self.run.nbytes += nbytes
             self.run.kept += kept
 
     def _file(self, source: str, name: str) -> tuple[int, bool]:
-        """Copy one file. Returns its size (-1: it has vanished), and whether an earlier try had copied it."""
+        """Copy one file. Return its size in bytes (-1: it was deleted) and whether an earlier attempt has copied it."""
         parent, _, source_name = source.rpartition("/")
         try:
             fd = os.open(source_name, READ, dir_fd=self.sources.open(parent))
         except OSError as fault:
-            if fault.errno in GONE:
-                return self._gone(source)
+            if fault.errno in MISSING_ERRORS:
+                return self._note_vanished(source)
             raise unreadable(source, fault) from fault
         try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
-                return self._gone(source)
-            if self.places.earlier and self._kept(name, found):
+                return self._note_vanished(source)
+            if self.staging_dirs.earlier and self._kept(name, found):
                 return found.st_size, True
-            made = os.open(name, CREATE, 0o644, dir_fd=self.places.target)
+            made = os.open(name, CREATE, 0o644, dir_fd=self.staging_dirs.target)
             try:
                 if self.run.masked:
                     os.fchmod(made, 0o644)
@@ -154,18 +155,19 @@ class _Worker:
                     self.run.copied_now -= self.in_flight
                 self.in_flight = 0
 
-    def _gone(self, source: str) -> tuple[int, bool]:
+    def _note_vanished(self, source: str) -> tuple[int, bool]:
         self.run.notes.add(f"left out {source!r}: it vanished while the inputs were copied")
         return -1, False
 
     def _kept(self, name: str, found: os.stat_result) -> bool:
-        for old in self.places.earlier:
+        for old in self.staging_dirs.earlier:
             try:
-                there = os.stat(name, dir_fd=old, follow_symlinks=False)
+                copied = os.stat(name, dir_fd=old, follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if stat.S_ISREG(there.st_mode) and (there.st_size, there.st_mtime_ns) == (found.st_size, found.st_mtime_ns):
-                os.rename(name, name, src_dir_fd=old, dst_dir_fd=self.places.target)
+            same = (copied.st_size, copied.st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+            if same and stat.S_ISREG(copied.st_mode):
+                os.rename(name, name, src_dir_fd=old, dst_dir_fd=self.staging_dirs.target)
                 return True
         return False
 

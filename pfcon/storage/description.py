@@ -1,7 +1,7 @@
-"""What a storage says of itself: its name, its settings, and how it is made.
+"""The description of a storage: its name, its settings, and how it is created.
 
-pfcon has a list of its own storages (``storages``); another package offers one by an entry point of the group
-``pfcon.storage`` that names a StorageDescription.
+``storages`` lists pfcon's own storages. Another package provides one with an entry point of the group ``pfcon.storage``
+that names a StorageDescription.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class StorageContext(Generic[S]):
-    """What a storage is made of.
+    """The arguments for creating a storage.
 
     storage: the settings that all storages share. own: the storage's own section. storebase: the directory of jobs'
     data.
@@ -34,10 +34,10 @@ class StorageContext(Generic[S]):
 class StorageDescription(Generic[S]):
     """One storage.
 
-    name: the value of STORAGE_ENV. title: what it is, for people. innetwork: the value of PFCON_INNETWORK.
-    make: gives the storage; imports its modules only then, connects to nothing. Raises ConfigurationError.
+    name: the value of STORAGE_ENV. title: a text for people. innetwork: the value of PFCON_INNETWORK.
+    make: creates the storage; imports its modules only when called; does not connect. Raises ConfigurationError.
     settings: the section of its own settings (see ``pfcon.settings.section``); operations get these as files.
-    rules: how its settings go together. aliases: further values of STORAGE_ENV that mean the same.
+    rules: check combinations of its settings. aliases: further values of STORAGE_ENV with the same meaning.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The storages without settings of their own, described."""
+"""Descriptions of the storages that have no settings of their own."""
 
 from pfcon.settings.section import NoSettings
 from pfcon.storage.base import Storage

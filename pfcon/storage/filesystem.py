@@ -1,4 +1,4 @@
-"""Storage ``filesystem``: the first input directory is mounted where it is; outputs stay in place. No links."""
+"""Storage ``filesystem``: the first input directory is mounted, not copied; outputs stay in place. No ChRIS links."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -9,27 +9,27 @@ from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.models import INCOMING, InputRequest, Mount
 from pfcon.paths import JobDir
+from pfcon.storage.attempts import DiskQuota, check_not_staged, staging_attempt
 from pfcon.storage.base import Staged, StagingPlan, Upload
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.in_place import InPlaceStorage
 from pfcon.storage.innetwork import paths_digest, request_paths
 from pfcon.storage.posix import Directories, PosixLister
-from pfcon.storage.tries import Room, check_not_staged, staging_try
 
-MAX_COUNTED = 1_000_000  # files; some seconds
+MAX_COUNTED = 1_000_000  # files; counting them takes some seconds
 
 
 class FilesystemStorage(InPlaceStorage):
-    """See Storage. What is no directory is not mounted: for a single file, a copy in the job's own directory is."""
+    """See Storage. A directory is mounted itself; of a single file, a copy in the job's own directory is mounted."""
 
     name = "filesystem"
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "FilesystemPlan":  # noqa: ARG002 - in-network
-        """See Storage. Looks at the paths only."""
+        """See Storage. Checks the paths only."""
         return FilesystemPlan(self._root, request)
 
     def places(self, request: InputRequest) -> tuple[Mount, ...]:
-        """See Storage. Whether the first input is a directory, which is mounted, is seen when it is staged."""
+        """See Storage. Whether the first input is a directory, which is mounted, is checked when it is staged."""
         first = request_paths(request)[0][:1]
         return (*super().places(request), *(Mount(PurePosixPath(path), INCOMING, read_only=True) for path in first))
 
@@ -41,7 +41,7 @@ class FilesystemStorage(InPlaceStorage):
 
 
 class FilesystemPlan(StagingPlan):
-    """The first input path, and what is said of the others."""
+    """The first input path, and a note about the others."""
 
     def __init__(self, root: Path, request: InputRequest) -> None:
         self._root = root
@@ -49,9 +49,9 @@ class FilesystemPlan(StagingPlan):
         self.digest = paths_digest((self._inputs, output))
 
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
-        """See StagingPlan. A directory stays where it is: its files are counted, up to a million, and 0 bytes copied.
+        """See StagingPlan. A directory is not copied: its files are counted, up to a million, and ``nbytes`` is 0.
 
-        A single file is copied as that file; where nothing is, the job sees an empty directory, and a note tells it.
+        A single file is copied. For a path that does not exist, the job gets an empty directory, and a note says so.
         """
         check_not_staged(job)
         notes = Notes()
@@ -67,8 +67,8 @@ class FilesystemPlan(StagingPlan):
             items = [StagedItem(self._inputs[0], entry.name, entry.size, is_dir=False)]
         elif self._inputs:
             notes.add(f"input {self._inputs[0]!r} does not exist")
-        with staging_try(job) as (partial, earlier):
-            copy = TreeCopy(self._root, partial, earlier, Room(job.storebase, partial, 0), notes)
+        with staging_attempt(job) as (partial, earlier):
+            copy = TreeCopy(self._root, partial, earlier, DiskQuota(job.storebase, partial, 0), notes)
             copy.run(iter(items), report)
             job.complete(partial)
         return Staged(copy.files, copy.nbytes, notes.lines())
@@ -82,6 +82,6 @@ class FilesystemPlan(StagingPlan):
                     if count == MAX_COUNTED:
                         notes.add(f"the inputs have {MAX_COUNTED} files or more")
                         break
-        except UnreadableTreeError as error:  # the job's user may be one who can
+        except UnreadableTreeError as error:  # the job's user may be able to read it
             notes.add(f"counted {count} files only: {error}")
         return count

@@ -1,4 +1,4 @@
-"""Storage ``fslink``: the inputs are copied from the users' tree, ChRIS links expanded; outputs stay in place."""
+"""Storage ``fslink``: inputs are copied from the users' tree, with ChRIS links expanded; outputs stay in place."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +8,16 @@ from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.models import InputRequest
 from pfcon.paths import JobDir, StoreBase
+from pfcon.storage.attempts import DiskQuota, staging_attempt
 from pfcon.storage.base import Staged, StagingPlan, Upload
 from pfcon.storage.copying import TreeCopy
 from pfcon.storage.in_place import InPlaceStorage
 from pfcon.storage.innetwork import paths_digest, request_paths
 from pfcon.storage.posix import Directories, PosixLister
-from pfcon.storage.tries import Room, staging_try
 
 
 class FslinkStorage(InPlaceStorage):
-    """See Storage. Of the limits, that on the disk's free space applies."""
+    """See Storage. Of all limits, only that on free disk space applies."""
 
     name = "fslink"
     requires_copy_job = True
@@ -27,7 +27,7 @@ class FslinkStorage(InPlaceStorage):
         self._reserve = limits.free_bytes
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "FslinkPlan":  # noqa: ARG002 - in-network
-        """See Storage. Looks at the paths only: what lies there is seen when it is staged."""
+        """See Storage. Checks the paths only: their files are read when they are staged."""
         return FslinkPlan(self._root, request, self._reserve)
 
 
@@ -40,18 +40,18 @@ class FslinkPlan(StagingPlan):
         self.digest = paths_digest((self._inputs, self._output))
 
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
-        """See StagingPlan. After an error, what was copied stays for the next try, apart from ``incoming``.
+        """See StagingPlan. After an error, copied files are kept for the next attempt, outside of ``incoming``.
 
-        What users remove meanwhile is left out with a note. Files get the mode 0644: inputs are data.
+        Files that users delete meanwhile are left out with a note. Copies have the mode 0644: inputs are data.
         """
         notes = Notes()
         with (
-            staging_try(job) as (partial, earlier),
+            staging_attempt(job) as (partial, earlier),
             Directories(self._root) as directories,
-            Room(job.storebase, partial, self._reserve) as room,
+            DiskQuota(job.storebase, partial, self._reserve) as quota,
         ):
             walk = Expansion(PosixLister(directories, notes), InputsBudget(), self._output)
-            copy = TreeCopy(self._root, partial, earlier, room, notes)
+            copy = TreeCopy(self._root, partial, earlier, quota, notes)
             copy.run(walk.walk(self._inputs), report)
             job.complete(partial)
         lines = (*walk.notes.lines(), *notes.lines())

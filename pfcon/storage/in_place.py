@@ -1,4 +1,4 @@
-"""What storages have in common whose outputs stay where jobs write them: in the users' tree below the storage root."""
+"""The base class of storages whose jobs write their outputs directly to the users' tree below the storage root."""
 
 import contextlib
 import os
@@ -15,11 +15,11 @@ from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs, Storage
 from pfcon.storage.innetwork import output_path, path_texts, request_paths
-from pfcon.storage.posix import GONE
+from pfcon.storage.posix import MISSING_ERRORS
 
 
 class InPlaceStorage(Storage):
-    """Outputs go to ``output_dir`` itself, and are listed there."""
+    """Jobs write their outputs to ``output_dir`` itself; that directory is listed."""
 
     innetwork = True
     in_storebase = True
@@ -28,7 +28,7 @@ class InPlaceStorage(Storage):
         self._root = Path(os.path.realpath(storebase.root))
 
     def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:  # noqa: ARG002 - it is not the job's
-        """See Storage: ``output_dir``, and what is missing above it."""
+        """See Storage: creates ``output_dir`` and its missing parents."""
         path = request_paths(request)[1]
         fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -41,7 +41,7 @@ class InPlaceStorage(Storage):
             os.close(fd)
 
     def mounts(self, job: JobDir, request: InputRequest) -> tuple[Mount, ...]:
-        """See Storage. Raises Refused when what is to be mounted is no directory (any more)."""
+        """See Storage. Raises Refused if a path to mount is not a directory (any more)."""
         inputs, output = request_paths(request)
         self._check_directory(output)
         return (
@@ -63,7 +63,7 @@ class InPlaceStorage(Storage):
             raise Refused(f"{path!r} below the storage root is no directory (any more)") from None
 
     def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - they are not the job's
-        """See Storage. Link files that the job wrote go, too: only CUBE may author links, and does so after the job."""
+        """See Storage. Also removes link files that the job wrote: only CUBE may write links, after the job."""
         if output_dir is None:
             return
         below = output_path("output_dir", output_dir)
@@ -74,9 +74,9 @@ class InPlaceStorage(Storage):
                 remove_link_files(self._root, below)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> ListedOutputs:  # noqa: ARG002 - they are not the job's
-        """See Storage. ``job_output_path`` comes back as it was sent. The iterator raises UnreadableTreeError.
+        """See Storage. ``job_output_path`` is returned as it was sent. The iterator raises UnreadableTreeError.
 
-        Names that are not UTF-8 have their other bytes as ``\\\\xe9``, as in a zip: JSON has no word for them.
+        Bytes of names that are not UTF-8 are escaped as ``\\\\xe9``, as in a zip: JSON can't represent them.
         """
         if job_output_path is None:
             raise InvalidFields({"job_output_path": "field is required"})
@@ -90,7 +90,7 @@ class InPlaceStorage(Storage):
 
 
 def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:
-    """Open a directory below another, made where it is missing; whether it was."""
+    """Open a subdirectory, created if missing; return its descriptor and whether it was created."""
     made = False
     try:
         with contextlib.suppress(FileExistsError):
@@ -98,19 +98,19 @@ def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:
             made = True
         below = os.open(name, DIRECTORY, dir_fd=fd)
     except OSError as fault:
-        if fault.errno in GONE:
+        if fault.errno in MISSING_ERRORS:
             raise Refused(f"output_dir: {name!r} in {path!r} is no directory") from None
         raise
     if made:
-        os.fchmod(below, 0o755)  # whatever the umask is
+        os.fchmod(below, 0o755)  # independent of the umask
     return below, made
 
 
 def _let_in(fd: int, user: User | None, made: bool) -> None:
-    """Make a directory writable by a job's user, who has no rights but those of its mode.
+    """Make a directory writable by a job's user.
 
-    One that is this service's is given to a known user. One of another owner (CUBE's, who goes on working in it)
-    keeps him and becomes writable by all, as does one for a user that only the image knows.
+    If this service owns it and the user is known, the user becomes its owner. If it has another owner (such as CUBE,
+    which continues to use it), or if only the image defines the user, it becomes writable by all.
     """
     found = os.fstat(fd)
     uid = user.uid if user else None

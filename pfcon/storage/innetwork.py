@@ -1,4 +1,4 @@
-"""Paths that in-network requests name, the same for all storages of users' data; and names as clients read them."""
+"""Paths of in-network requests, the same for all storages of users' data; and the form of names for clients."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ from pfcon.storage.posix import storage_path
 
 
 def request_paths(request: InputRequest) -> tuple[tuple[str, ...], str]:
-    """The input paths and the output directory in their normal forms. Raises Refused and InvalidFields."""
+    """Return the normal forms of the input paths and of the output directory. Raises Refused, InvalidFields."""
     if request.output_dir is None:
         raise InvalidFields({"output_dir": "field is required"})
     return tuple(storage_path(str(path)) for path in request.input_dirs), output_path("output_dir", request.output_dir)
 
 
 def output_path(field: str, path: PurePosixPath | str) -> str:
-    """The normal form of a path for outputs; slashes around it are dropped. Raises InvalidFields."""
+    """Return the normal form of a path for outputs, without slashes around it. Raises InvalidFields."""
     parts = [part for part in str(path).split("/") if part not in ("", ".")]
     text = "/".join(parts)
     if not parts or ".." in parts or "\0" in text or is_own(text):
@@ -30,17 +30,17 @@ def output_path(field: str, path: PurePosixPath | str) -> str:
 
 
 def paths_digest(paths: tuple[tuple[str, ...], str]) -> str:
-    """Identifies normal forms, hex."""
+    """Return a hex digest that identifies paths in their normal forms."""
     return hashlib.sha256(json.dumps(paths).encode()).hexdigest()
 
 
 def path_text(path: str) -> str:
-    """A path of the file system (``os.fsdecode``) as JSON, zips and stores take it: other bytes as ``\\\\xe9``."""
+    """Return a path of the file system (``os.fsdecode``) as UTF-8 text, with other bytes escaped as ``\\\\xe9``."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def path_texts(walk: FileWalk) -> Iterator[str]:
-    """The paths of a walk as such texts; closes it. Raises UnreadableTreeError."""
+    """Yield the paths of a walk as such texts, then close the walk. Raises UnreadableTreeError."""
     with walk:
         for found in walk:
             yield path_text(found.path)

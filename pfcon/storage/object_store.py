@@ -29,10 +29,10 @@ UPLOAD_LOCK_WAIT = 600.0  # seconds that an upload waits for another one of the 
 
 
 class ObjectStorage(Storage):
-    """See Storage. With ``create``, a container that is missing is made before the first use, not at the start.
+    """See Storage. With ``create``, a missing container is created before its first use, not when the service starts.
 
-    A store that comes up after the service, as in a set of containers started together, is as good as one before it.
-    Without, each use of a missing container is refused with its name.
+    So the store may start after the service, as in a set of containers started together. Without ``create``, each use
+    of a missing container is refused with its name.
     """
 
     innetwork = True
@@ -42,7 +42,7 @@ class ObjectStorage(Storage):
     def __init__(
         self, context: StorageContext[Any], connect: Callable[[], ObjectStore], server_info: dict[str, str]
     ) -> None:
-        """connect: makes the store; raises ConfigurationError where its library is missing."""
+        """connect: creates the store; raises ConfigurationError if its library is missing."""
         settings = context.storage
         self.name = settings.name
         self.staging_fault = f"Error fetching files from {self.name}"
@@ -55,21 +55,21 @@ class ObjectStorage(Storage):
         self._created = not settings.create
 
     @property
-    def told(self) -> dict[str, str]:
-        """See Storage: where the store is."""
+    def server_info(self) -> dict[str, str]:
+        """See Storage: the address of the store."""
         return self._server_info
 
     def store(self) -> ObjectStore:
-        """The store, with its container in development. Raises Refused, Unreachable."""
+        """Return the store; in development its container is created first. Raises Refused, Unreachable."""
         with self._lock:
             store = self._store = self._store or self._connect()
-        if not self._created:  # two threads may do it: the second finds it done
+        if not self._created:  # two threads may do this: creating is idempotent
             Retrying().call(store.place, store.create_container)
             self._created = True
         return store
 
     def check(self) -> str:
-        """See Storage. In development the container is made."""
+        """See Storage. In development the container is created."""
         store = self._connect()
         try:
             if self._settings.create:
@@ -85,18 +85,18 @@ class ObjectStorage(Storage):
         write_credentials(self._own, directory, os.environ if beside else {})
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "ObjectPlan":  # noqa: ARG002 - in-network
-        """See Storage. Looks at the paths only: what the store has is seen when it is staged."""
+        """See Storage. Checks the paths only: the store is read when inputs are staged."""
         return ObjectPlan(self, request, self._settings.limits.free_bytes)
 
     def make_outputs(self, job: JobDir, request: InputRequest, user: User | None) -> None:
-        """See Storage. What an earlier run of the job has left there is none of this one's."""
+        """See Storage. Outputs of an earlier run of the job are removed: they are not this run's."""
         trashed = job.move_outgoing_to_trash()
         if trashed is not None:
             REMOVALS.add(f"remove outputs of {job.name}", partial(_remove, trashed))
         super().make_outputs(job, request, user)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:
-        """See Storage: a zip without ``job_output_path``, else a list, whether they are uploaded or not."""
+        """See Storage: a zip without ``job_output_path``, else a list; uploaded or not."""
         if job_output_path is None:
             return ZipOutputs(zip_chunks(job.path, job.outgoing.name, str(job.storebase.spool)))
         output_path("job_output_path", job_output_path)
@@ -118,7 +118,7 @@ class ObjectPlan(StagingPlan):
         self.digest = paths_digest((self._inputs, self._output))
 
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
-        """See StagingPlan. After an error, what was fetched stays for the next try, apart from ``incoming``."""
+        """See StagingPlan. After an error, fetched files are kept for the next attempt, outside of ``incoming``."""
         return fetch(self._storage.store(), self._inputs, self._output, job, self._reserve, report)
 
 
@@ -128,9 +128,9 @@ def _remove(tree: Path) -> None:
 
 @contextlib.contextmanager
 def upload_lock(job: JobDir, patience: float = UPLOAD_LOCK_WAIT) -> Iterator[None]:
-    """One upload of a job's outputs at a time, of all processes: two would send the same pieces.
+    """Hold the lock for uploading a job's outputs, which all processes share: two uploads would send the same parts.
 
-    Raises Absent without a job, Unreachable when the other one takes longer than ``patience`` (seconds), OSError.
+    Raises Absent if the job is missing, Unreachable if the lock is not free within ``patience`` seconds, OSError.
     """
     with contextlib.ExitStack() as stack:
         try:

@@ -1,7 +1,7 @@
-"""Users' data on the shared file system, which they may be changing: opened and listed without leaving the tree.
+"""Opens and lists users' data on the shared file system without leaving the tree, also while users change it.
 
-Every path is relative to the storage root and goes from one open directory to the next, without following symbolic
-links: a directory that is swapped for a link leads nowhere. What pfcon keeps in the root is no storage path.
+Every path is relative to the storage root. It is opened one directory after the other, without following symbolic
+links: a directory that was replaced by a link is not entered. pfcon's own paths in the root are not storage paths.
 """
 
 import errno
@@ -20,11 +20,12 @@ from pfcon.links.budget import Notes
 from pfcon.paths import is_own
 
 _KEPT_OPEN = 32  # directories
-GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESTALE})
+# Error numbers of a path that does not exist (any more), or that is no regular file or directory.
+MISSING_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESTALE})
 
 
 def storage_path(text: str) -> str:
-    """The normal form of a path below the storage root. Raises Refused for one that leads out of it, or to pfcon's."""
+    """Return the normal form of a path below the storage root. Raises Refused for one outside of it, or of pfcon's."""
     path = input_path(text)
     if is_own(path):
         raise Refused(f"Invalid input path: {text}")
@@ -32,21 +33,21 @@ def storage_path(text: str) -> str:
 
 
 def unreadable(path: str, fault: OSError) -> Exception:
-    """The error for users' data that can't be read: Refused where this service may not, OSError else."""
+    """Return the error for users' data that can't be read: Refused if permission is missing, else OSError."""
     if fault.errno in (errno.EACCES, errno.EPERM):
         return Refused(f"can't read {path!r} below the storage root: {fault.strerror}")
     return OSError(fault.errno, fault.strerror, path)
 
 
 class Directories(Closing):
-    """Opens directories below a root; those on the way stay open for the next call. For one thread."""
+    """Opens directories below a root; keeps parent directories open for the next call. Not thread-safe. A context."""
 
     def __init__(self, root: Path) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the root itself may be a link
         self._open: OrderedDict[str, int] = OrderedDict()
 
     def open(self, path: str) -> int:
-        """The descriptor of a directory, ``""`` being the root; valid until the next call. Raises OSError."""
+        """Return the descriptor of a directory, valid until the next call. ``""`` is the root. Raises OSError."""
         above = path
         while above and above not in self._open:
             above = above.rpartition("/")[0]
@@ -74,10 +75,10 @@ class Directories(Closing):
 
 
 class PosixLister:
-    """The storage root as a Lister (see ``pfcon.links``); ``notes`` tell what was no file or directory.
+    """The storage root as a Lister (see ``pfcon.links``). ``notes`` get what is neither a file nor a directory.
 
-    Sizes are told as 0: a look at each file would take longer than its name, and is due when it is copied. Raises
-    Refused for what can't be read, and for paths of pfcon's own. One walk uses it, in one thread at a time.
+    All sizes are 0: a stat of each file would take longer than listing its name, and is done when the file is copied.
+    Raises Refused for what can't be read, and for pfcon's own paths. For one walk; not thread-safe.
     """
 
     def __init__(self, directories: Directories, notes: Notes) -> None:
@@ -90,7 +91,7 @@ class PosixLister:
         try:
             found = os.stat(name, dir_fd=self._directories.open(parent), follow_symlinks=False)
         except OSError as fault:
-            if fault.errno in GONE:
+            if fault.errno in MISSING_ERRORS:
                 return None
             raise unreadable(path, fault) from fault
         if stat.S_ISDIR(found.st_mode):
@@ -110,12 +111,12 @@ class PosixLister:
                         kind = "symbolic link" if entry.is_symlink() else "special file"
                         self._notes.add(f"left out {f'{path}/{entry.name}'!r}: it is a {kind}")
         except OSError as fault:
-            if fault.errno not in GONE:
+            if fault.errno not in MISSING_ERRORS:
                 raise unreadable(path, fault) from fault
             self._notes.add(f"left out {path!r}: it vanished while the inputs were listed")
 
     def link_text(self, path: str) -> bytes:
-        """See Lister. Raises Refused for a link that vanished: what it stood for can't be told."""
+        """See Lister. Raises Refused for a link that was deleted meanwhile: its target is unknown."""
         parent, _, name = path.rpartition("/")
         try:
             fd = open_regular(self._directories.open(parent), name)

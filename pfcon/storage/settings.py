@@ -11,9 +11,10 @@ from pfcon.settings.section import NoSettings, setting
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """Where inputs come from and outputs go. ``own`` is the storage's own section.
+    """Where inputs come from and outputs go.
 
-    ``name`` is that of a storage. ``create``: make a container or bucket that is missing. passable: see StoreBase.
+    name: of a storage. own: the storage's own section. create: create a missing container or bucket. passable: see
+    StoreBase.
     """
 
     name: str = setting(

@@ -20,10 +20,10 @@ STORAGES: Catalog[StorageDescription[Any]] = Catalog(
 
 
 def default_storage(innetwork: bool) -> str:
-    """The storage where STORAGE_ENV is not set."""
+    """Return the name of the storage that is used if STORAGE_ENV is not set."""
     return SWIFT.name if innetwork else ZIPFILE.name
 
 
 def make_storage(settings: StorageSettings, storebase: StoreBase) -> Storage:
-    """The storage that the settings name. Raises ConfigurationError where it can't be made."""
+    """Create the storage that the settings name. Raises ConfigurationError if that is not possible."""
     return STORAGES.find(settings.name).make(StorageContext(settings, settings.own, storebase))

@@ -1,4 +1,4 @@
-"""Storage ``zipfile``: the inputs come as a zip in the request, the outputs go as one in the answer."""
+"""Storage ``zipfile``: requests contain the inputs as a zip; responses contain the outputs as a zip."""
 
 import contextlib
 import os
@@ -23,29 +23,29 @@ from pfcon.storage.base import Staged, StagingPlan, Storage, Upload, ZipOutputs
 
 
 class ZipfileStorage(Storage):
-    """See Storage. Limits of 0 do not apply, that on the disk's free space included."""
+    """See Storage. A limit of 0 does not apply, also that on free disk space."""
 
     name = "zipfile"
     innetwork = False
     takes_upload = True
 
     def __init__(self, limits: UploadLimits, spool: Callable[[], Path] | None = None) -> None:
-        """Spool: gives the directory for what is too much for memory; None is where temporary files go."""
+        """spool: returns the directory for data too large for memory; None: the directory of temporary files."""
         self._limits, self._spool = limits, spool
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "ZipPlan":  # noqa: ARG002 - all is in the zip
-        """Check the zip and find out what its links stand for. See ``read_contents`` and ``zip_links``."""
+        """Check the zip and expand its links. See ``read_contents`` and ``zip_links``."""
         if upload is None:
             raise InvalidFields({"data_file": "field is required"})
         return ZipPlan(upload, self._limits, self._spool() if self._spool else None)
 
     def outputs(self, job: JobDir, job_output_path: str | None) -> ZipOutputs:  # noqa: ARG002 - a zip holds them all
-        """See Storage. The iterator raises UnreadableTreeError when a file can't be read."""
+        """See Storage. The iterator raises UnreadableTreeError if a file can't be read."""
         return ZipOutputs(zip_chunks(job.path, "outgoing", str(job.storebase.spool)))
 
 
 class ZipPlan(StagingPlan):
-    """A checked zip, and where its members are staged."""
+    """A checked zip, and the staged paths of its members."""
 
     def __init__(self, upload: Upload, limits: UploadLimits, spool: Path | None) -> None:
         self._upload, self._reserve = upload, limits.free_bytes
@@ -77,7 +77,7 @@ class ZipPlan(StagingPlan):
         return read_small(self._upload.file.fileno(), member)
 
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
-        """See StagingPlan. Raises InvalidFields for members that turn out to be damaged."""
+        """See StagingPlan. Raises InvalidFields for damaged members, which are detected only now."""
         placing = self._placing()
         room = Reservation(job.storebase, self._reserve)
         with room, staging_directory(job) as partial:
@@ -89,16 +89,16 @@ class ZipPlan(StagingPlan):
 
 @contextlib.contextmanager
 def staging_directory(job: JobDir) -> Iterator[Path]:
-    """A directory to stage in; after an error it is removed, and the job's too if it was made here.
+    """Create a directory to stage in. After an error it is removed, and the job's directory too if this created it.
 
-    What can't be removed is left for the job's own removal: the error that led here is what counts.
+    What can't be removed is left for the removal of the job: the first error is the one that is raised.
     """
     existed = os.path.lexists(job.path)
     partial: Path | None = None
     try:
         partial = job.new_partial()
         yield partial
-    except BaseException:  # also a worker that is told to exit must not leave a half-staged job
+    except BaseException:  # also when the worker is asked to exit: a half-staged job must not be left
         if partial is not None:
             with contextlib.suppress(OSError, NotRemovedError):
                 remove_tree(partial)

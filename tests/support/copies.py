@@ -11,9 +11,9 @@ from pathlib import Path
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
 from pfcon.paths import JobDir
+from pfcon.storage.attempts import DiskQuota, staging_attempt
 from pfcon.storage.copy_file import FileCopier
 from pfcon.storage.copying import TreeCopy
-from pfcon.storage.tries import Room, staging_try
 
 
 def items_of(root: Path) -> Iterator[StagedItem]:
@@ -29,8 +29,8 @@ def stage(
 ) -> TreeCopy:
     """Copy, by default all files of the job's storeBase, as storage fslink does."""
     root = job.storebase.root
-    with staging_try(job) as (partial, earlier), Room(job.storebase, partial, 1) as room:
-        copy = kind(root, partial, earlier, room, Notes())
+    with staging_attempt(job) as (partial, earlier), DiskQuota(job.storebase, partial, 1) as quota:
+        copy = kind(root, partial, earlier, quota, Notes())
         copy.run(items or items_of(root), lambda text: None, threads=threads)
         job.complete(partial)
     return copy

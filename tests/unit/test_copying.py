@@ -14,9 +14,9 @@ from pfcon.errors import Refused
 from pfcon.links import StagedItem
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
+from pfcon.storage.attempts import staging_attempt
 from pfcon.storage.copy_file import SMALL, FileCopier
 from pfcon.storage.copying import TreeCopy
-from pfcon.storage.tries import staging_try
 from pfcon.testing.files import tree
 
 
@@ -66,7 +66,7 @@ def test_files_are_kept_over_several_failures(job: JobDir) -> None:
 def test_a_try_that_was_taken_over_never_completes(job: JobDir) -> None:
     fill(job.storebase.root, "in/a", "in/b")
     with contextlib.ExitStack() as stack:
-        partial, _ = stack.enter_context(staging_try(job))
+        partial, _ = stack.enter_context(staging_attempt(job))
         fill(partial, "a")
         assert stage(job).files == 2
         with pytest.raises(FileNotFoundError):
@@ -78,7 +78,7 @@ def test_a_try_that_is_being_taken_over_can_no_longer_complete(job: JobDir) -> N
     fill(job.storebase.root, "in/a", "in/b")
     partial = job.new_partial()
     fill(partial, "a")
-    with staging_try(job) as (later, earlier):
+    with staging_attempt(job) as (later, earlier):
         with pytest.raises(FileNotFoundError):
             job.complete(partial)
         assert [tree(path) for path in earlier] == [{"a": b"data"}]

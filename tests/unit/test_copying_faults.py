@@ -12,9 +12,9 @@ from pfcon.errors import Refused, StorageFull
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.reservation import Reservation
+from pfcon.storage.attempts import DiskQuota
 from pfcon.storage.copy_file import SMALL, FileCopier
 from pfcon.storage.copying import TreeCopy
-from pfcon.storage.tries import Room
 from pfcon.testing.files import tree
 
 BIG = SMALL * 4
@@ -114,19 +114,22 @@ def test_the_disk_s_reserve_is_not_used_up(storebase: StoreBase, seen: bool) -> 
     if seen:
         storebase.private_dir("spool")
     free = storebase.free_bytes()
-    with Room(storebase, storebase.root, 1 << 30) as room, pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"):
-        room.take(free)
-    with Room(storebase, storebase.root, 0) as room:
-        room.take(1 << 60)
-    with Room(storebase, storebase.root, 1) as room:
-        room.take(1 << 20)
+    with (
+        DiskQuota(storebase, storebase.root, 1 << 30) as quota,
+        pytest.raises(StorageFull, match="PFCON_MIN_FREE_BYTES"),
+    ):
+        quota.take(free)
+    with DiskQuota(storebase, storebase.root, 0) as quota:
+        quota.take(1 << 60)
+    with DiskQuota(storebase, storebase.root, 1) as quota:
+        quota.take(1 << 20)
     assert (storebase.private / "reserved").exists() is seen
 
 
 def test_a_copy_does_not_take_what_an_upload_has_reserved(storebase: StoreBase) -> None:
     storebase.private_dir("spool")
     free = storebase.free_bytes()
-    with Reservation(storebase, 1) as upload, Room(storebase, storebase.root, 1) as room:
+    with Reservation(storebase, 1) as upload, DiskQuota(storebase, storebase.root, 1) as quota:
         upload.reserve(free // 2, "the upload's bytes")
         with pytest.raises(StorageFull, match="are reserved by others"):
-            room.take(free * 3 // 4)
+            quota.take(free * 3 // 4)

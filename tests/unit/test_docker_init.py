@@ -99,7 +99,7 @@ class Engine(DockerEngine):
 def test_an_engine_without_an_init_runs_nothing_and_says_what_to_install(storebase: StoreBase, podman: bool) -> None:
     settings = compute_settings(storebase=PurePosixPath(storebase.root), volume_type="host")
     engine = Engine(settings, settings.own, storebase.root)
-    engine._sure_until = math.inf  # of storeBase
+    engine._checked_until = math.inf  # of storeBase
     engine.calls = Calls(podman=podman)
     spec = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("true",))
     for ask in (engine.check, lambda: engine.schedule(spec)):

@@ -66,7 +66,7 @@ def schedule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Calls
         monkeypatch.setattr(DockerEngine, "_calls", calls)
         settings = compute_settings(storebase=PurePosixPath(tmp_path))
         engine = DockerEngine(settings, settings.own, tmp_path)
-        engine._sure_until = math.inf  # of storeBase
+        engine._checked_until = math.inf  # of storeBase
         return engine.schedule(SPEC).status
 
     return ask

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker.state import LOST, START_PATIENCE, is_job, job_info, may_have_note, phase_of
-from pfcon.compute.docker_api.ends import Phase
+from pfcon.compute.docker_api.phase import Phase
 from pfcon.models import JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "docker"

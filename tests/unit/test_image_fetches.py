@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pfcon.compute.stopping import Stop
-from pfcon.jobs.fetching import AT_ONCE, Fetches
+from pfcon.jobs.fetching import MAX_PARALLEL, Fetches
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.testing.waiting import eventually
 
@@ -62,8 +62,8 @@ def test_many_hanging_images_take_few_threads_and_end_with_their_jobs(jobs: Jobs
     for number in range(MANY):
         jobs.post(f"j{number}", f"hangs:{number}")
     jobs.post("last", "good:1")
-    assert eventually(lambda: len(jobs.engine.fetching) == AT_ONCE)
-    assert threading.active_count() - before <= AT_ONCE + 1
+    assert eventually(lambda: len(jobs.engine.fetching) == MAX_PARALLEL)
+    assert threading.active_count() - before <= MAX_PARALLEL + 1
     assert eventually(lambda: "waits for" in jobs.notes.get("last", "") or len(jobs.notes) > MANY / 2)
     jobs.wanted = {"last"}
     assert eventually(lambda: jobs.done == ["last"])

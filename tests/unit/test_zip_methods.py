@@ -101,7 +101,7 @@ def test_large_dictionaries_wait_for_each_other() -> None:
         first.close()
         other.join(120)
         assert got == [b"x" * 99]
-        assert methods._ROOM._free == methods.LZMA_MOST
+        assert methods._DICTIONARIES._free == methods.LZMA_MOST
 
 
 def _first(fd: int, member: Member) -> bytes:

@@ -5,8 +5,8 @@
         job.json         the job, and the token that its workflow carries as a label
         lock             locked (flock) while the workflow is being submitted
         workflow         its id, once Cromwell has answered, and when that was (Unix time)
-        cancelled        there once somebody has cancelled the job
-    removed/<token>      there once the job was removed; its workflow is pfcon's no more
+        cancelled        exists after the job was cancelled
+    removed/<token>      exists after the job was removed; its workflow is not pfcon's any more
     executions/          for Cromwell: its backend's directory of tasks
 """
 
@@ -42,7 +42,7 @@ class Claim:
     minutes: int
 
     def submission(self) -> tuple[str, float]:
-        """The id of the job's workflow, empty until Cromwell answers, and when it was submitted. Raises OSError."""
+        """Return the workflow's id, ``""`` until Cromwell answers, and when it was submitted. Raises OSError."""
         try:
             workflow, moment = (self.path / "workflow").read_text().split()
         except FileNotFoundError:
@@ -51,11 +51,11 @@ class Claim:
 
     @property
     def workflow(self) -> str:
-        """The id of the job's workflow, empty until Cromwell has answered. Raises OSError."""
+        """Return the id of the job's workflow, ``""`` until Cromwell has answered. Raises OSError."""
         return self.submission()[0]
 
     def set_workflow(self, workflow: str) -> bool:
-        """Write the id down; False when the claim was taken away meanwhile. Raises OSError."""
+        """Record the id; return False if the claim was removed meanwhile. Raises OSError."""
         try:
             replace_file(self.path, "workflow", _workflow_text(workflow).encode(), mode=0o666, prefix=_TEMPORARY)
         except FileNotFoundError:
@@ -64,16 +64,16 @@ class Claim:
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody has cancelled the job."""
+        """Return whether the job was cancelled."""
         return (self.path / "cancelled").exists()
 
     def set_cancelled(self) -> None:
-        """Note that the job is being cancelled. Raises OSError."""
+        """Record that the job is being cancelled. Raises OSError."""
         (self.path / "cancelled").touch()
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
-        """Hold the lock of whoever submits; False when another has it. Raises OSError."""
+        """Hold the lock for submitting; False if another process has it. Raises OSError."""
         with locked(self.path / "lock") as ours:
             yield ours
 
@@ -95,7 +95,7 @@ class Claims:
             self._directory(name)
 
     def sweep(self) -> None:
-        """Make the directories, and remove what is too old to matter."""
+        """Create the directories; remove notes of removed jobs after REMEMBERED seconds, and remains of crashes."""
         self.prepare()
         horizon = time.time() - REMEMBERED
         for path in self._directory("removed").iterdir():
@@ -108,7 +108,7 @@ class Claims:
                     shutil.rmtree(path, ignore_errors=True)
 
     def get(self, name: str) -> Claim | None:
-        """The claim of a name; None when there is none."""
+        """Return the claim of a name; None if it has none."""
         if not _is_name(name):
             return None
         path = self._directory("jobs") / name
@@ -119,7 +119,7 @@ class Claims:
         return Claim(path, JobSpec.from_json(raw["spec"]), raw["token"], raw["created_at"], raw["minutes"])
 
     def take(self, spec: JobSpec, token: str, minutes: int, workflow: str = "") -> Claim:
-        """Take a name, for a workflow that is there already or one to come. Raises Conflict when it is taken."""
+        """Claim a name, for an existing or a future workflow. Raises Conflict if the name is taken."""
         if not _is_name(spec.name):
             raise Refused(f"{spec.name!r} can't be the name of a job")
         jobs = self._directory("jobs")
@@ -145,7 +145,7 @@ class Claims:
         return claim
 
     def release(self, claim: Claim) -> None:
-        """Free the name of a removed job. Its workflow is never taken for a job again. Idempotent."""
+        """Release the name of a removed job. Its workflow never counts as a job again. Idempotent."""
         (self._directory("removed") / claim.token).touch()
         current = self.get(claim.spec.name)
         if current is None or current.token != claim.token:
@@ -156,7 +156,7 @@ class Claims:
         shutil.rmtree(trashed, ignore_errors=True)
 
     def is_removed(self, token: str) -> bool:
-        """Whether the job of that token was removed."""
+        """Return whether the job of that token was removed."""
         return (self._directory("removed") / token).exists()
 
 

@@ -56,7 +56,7 @@ class CromwellCalls:
         return [str(name) for name in self._ask("GET", f"{_API}/backends").get("supportedBackends", [])]
 
     def submit(self, source: str, labels: dict[str, str], options: dict[str, object]) -> str:
-        """Start a workflow and give back its id."""
+        """Start a workflow and return its id."""
         files = {
             "workflowSource": ("job.wdl", source.encode(), "text/plain"),
             "workflowType": (None, b"WDL"),
@@ -99,7 +99,7 @@ class CromwellCalls:
         return self._ask("GET", f"{_API}/{workflow}/metadata", params=[("includeKey", key) for key in keys])
 
     def abort(self, workflow: str) -> None:
-        """Tell Cromwell to end a workflow. One that has ended is left alone."""
+        """Make Cromwell end a workflow; no-op if it has ended."""
         try:
             self._ask("POST", f"{_API}/{workflow}/abort")
         except Absent:  # also its answer for one that has ended: it is in progress no more

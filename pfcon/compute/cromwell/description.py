@@ -1,4 +1,4 @@
-"""The cromwell engine, described."""
+"""The description of the cromwell engine."""
 
 from dataclasses import dataclass
 

@@ -83,12 +83,12 @@ class CromwellEngine(ComputeEngine):
         require_sources(all_mounts(spec), self._storebase.root)
         source = document(spec, self._root, self._minutes)
         with self._storebase_errors(f"start {spec.name}"):
-            there = self._tracker.known(spec.name)
-            if there and (there.workflow or there.spec.request != spec.request):
+            existing = self._tracker.known(spec.name)
+            if existing and (existing.workflow or existing.spec.request != spec.request):
                 raise Conflict(f"a job {spec.name} exists")
-            claim = there or self._claims.take(spec, uuid.uuid4().hex, self._minutes)
+            claim = existing or self._claims.take(spec, uuid.uuid4().hex, self._minutes)
             with claim.submitting() as mine:
-                if not mine or claim.workflow or (there and self._tracker.workflow(there, wait=True)):
+                if not mine or claim.workflow or (existing and self._tracker.workflow(existing, wait=True)):
                     raise Conflict(f"a job {spec.name} exists")
                 self._submit(claim, spec, source)
         return JobInfo(
@@ -124,7 +124,7 @@ class CromwellEngine(ComputeEngine):
             workflow = self._tracker.workflow(claim)
             word = self._tracker.word(claim, workflow)
             if not word:
-                return _unseen(claim)
+                return _unlisted_info(claim)
             if state.has_ended(word):
                 return self._ended(claim, workflow)
             return _info(claim, *state.status_of(word))
@@ -192,7 +192,7 @@ class CromwellEngine(ComputeEngine):
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name, mine)
             workflow = self._tracker.workflow(claim, wait=True)
-            if not workflow and _unseen(claim).status.final:
+            if not workflow and _unlisted_info(claim).status.final:
                 return
             if not workflow:
                 raise Unreachable(f"job {name} is being submitted to Cromwell; try again")
@@ -243,9 +243,9 @@ class CromwellEngine(ComputeEngine):
             self._claims.prepare()
         version = self._calls.version()
         if BACKEND not in (backends := self._calls.backends()):
-            there = ", ".join(backends) or "none"
+            known = ", ".join(backends) or "none"
             raise Refused(
-                f"Cromwell at {self._calls.where} has no backend {BACKEND!r} (it has {there}): add it to its "
+                f"Cromwell at {self._calls.where} has no backend {BACKEND!r} (it has {known}): add it to its "
                 "configuration as docs/engines/cromwell.md says"
             )
         return f"Cromwell {version} at {self._calls.where}"
@@ -265,8 +265,8 @@ def _info(
     return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request, interrupted)
 
 
-def _unseen(claim: Claim) -> JobInfo:
-    """What to tell of a job that Cromwell does not tell of."""
+def _unlisted_info(claim: Claim) -> JobInfo:
+    """Return the state of a job whose workflow Cromwell does not list."""
     if time.time() - claim.created_at < LOST:
         return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
     ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)

@@ -36,7 +36,7 @@ class TaskFiles:
         return below.relative_to(self._root)
 
     def tail(self, path: str, lines: int, most: int) -> bytes:
-        """The last lines of a file, at most ``most`` bytes; empty where there is none. Raises Refused, OSError."""
+        """Return the last lines of a file, at most ``most`` bytes; empty if missing. Raises Refused, OSError."""
         below = self._below(path)
         try:
             directory = open_directory(self._storebase.root, str(below.parent))

@@ -15,13 +15,13 @@ NEWLINE = "pfcon_n"
 """The shell variable that has to hold a line end where words are used: ``$(…)`` would take it off a word's end."""
 
 _PLAIN = re.compile(r"[\x20-\x7e]*")
-_MEANT = re.compile(r"\\|[~$]\{|>>>")  # backslash, placeholder, end of the command
+_SPECIAL = re.compile(r"\\|[~$]\{|>>>")  # backslash, placeholder, end of the command
 _LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _./:=,@+")
 
 
 def shell_word(text: str) -> str:
-    """The text as one word of a POSIX shell. Raises Refused for what no program can be given."""
-    if _PLAIN.fullmatch(text) and not _MEANT.search(text):
+    """Return the text as one word of a POSIX shell. Raises Refused for a text that can't be an argument."""
+    if _PLAIN.fullmatch(text) and not _SPECIAL.search(text):
         return shlex.quote(text)
     raw = _bytes_of(text)
     body = raw.rstrip(b"\n")

@@ -143,7 +143,7 @@ def mount_options(mounts: tuple[Mount, ...], root: PurePosixPath) -> str:
 
 
 def store_id(root: PurePosixPath) -> str:
-    """Tells apart the jobs of several pfcon services on one Cromwell server: each has a storeBase of its own."""
+    """Return an id that distinguishes the jobs of several pfcon services on one Cromwell server, by their storeBase."""
     return hashlib.sha256(str(root).encode()).hexdigest()[:32]
 
 

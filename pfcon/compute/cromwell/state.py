@@ -1,4 +1,4 @@
-"""From Cromwell's answers to a JobInfo. Pure."""
+"""Translates Cromwell's answers to a JobInfo. Pure."""
 
 import logging
 import re
@@ -39,20 +39,20 @@ _ENDED_BY_BACKEND = re.compile(r"aborted from outside Cromwell|compute backend t
 
 
 def status_of(text: str) -> tuple[JobStatus, str]:
-    """Our status for Cromwell's, and a message; logs a warning for one that is not documented."""
+    """Return pfcon's status for Cromwell's, and a message; log a warning for a status that is not documented."""
     if text not in _STATUSES:
         _log.warning("Cromwell tells the unknown status %r", text)
     return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell calls the workflow {plain(text)}"))
 
 
 def has_ended(text: str) -> bool:
-    """Whether a workflow in that status of Cromwell's will never do anything again."""
+    """Return whether that status of Cromwell's is final."""
     return status_of(text)[0] in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
 @dataclass(frozen=True)
 class End:
-    """How a workflow has ended. code: the exit code, None where Cromwell knows none."""
+    """The end of a workflow. code: the exit code, None if Cromwell does not know it."""
 
     status: str
     code: int | None
@@ -106,13 +106,13 @@ def _causes(failures: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def refusal_of(stderr: str) -> str:
-    """Why the job's script ended before its command began, as its stderr says; empty when it did not."""
+    """Return why the job's script ended before it ran the command, from its stderr; ``""`` if it ran the command."""
     said = [line.removeprefix(REFUSAL) for line in stderr.splitlines() if line.startswith(REFUSAL)]
     return next((reason for reason in reversed(said) if reason in REFUSALS), "")
 
 
 def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: str = "") -> Why:
-    """Why a job has failed; empty for one that succeeded. ``refusal``: that of ``refusal_of``."""
+    """Return why a job has failed; empty after success. refusal: the result of ``refusal_of``."""
     status, _ = status_of(end.status)
     if status is not JobStatus.FAILED:
         return Why("")
@@ -128,7 +128,7 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: s
 
 
 def _lost(end: End) -> bool:
-    """Whether a job was killed, or its backend has lost it."""
+    """Return whether a job was killed, or lost by its backend."""
     if end.code is not None and (end.code == _GONE or was_killed(end.code)):
         return True
     return any(_ENDED_BY_BACKEND.search(failure) for failure in end.failures)
@@ -145,7 +145,7 @@ def _refusal_message(refusal: str, spec: JobSpec) -> str:
 
 
 def _time_message(end: End, minutes: int) -> str:
-    """A hint for a job that was ended for its time: the scheduler gives Cromwell no reason."""
+    """Return a hint for a job that may have exceeded its time limit: Cromwell does not get the scheduler's reason."""
     if not (minutes and end.started_at and end.finished_at):
         return ""
     if end.finished_at - end.started_at < timedelta(minutes=minutes):
@@ -154,5 +154,5 @@ def _time_message(end: End, minutes: int) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    """A time of Cromwell's in UTC."""
+    """Parse a time of Cromwell; return it in UTC."""
     return utc(text)

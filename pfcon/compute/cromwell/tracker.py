@@ -1,4 +1,4 @@
-"""Which workflow is a job's: by its claim on storeBase, and where that does not tell, by labels in Cromwell."""
+"""Finds the workflow of a job: by its claim on storeBase, or else by labels in Cromwell."""
 
 import contextlib
 import logging
@@ -46,7 +46,7 @@ class Tracker:
         self._lag = lag
 
     def known(self, name: str) -> Claim | None:
-        """The claim of a job, None when there is no such job.
+        """Return the claim of a job; None if the job does not exist.
 
         Where the claim is lost, but not Cromwell's memory, it is made anew; the job's command is unknown then.
         """
@@ -58,11 +58,11 @@ class Tracker:
         for found in self._calls().find(wanted, since.isoformat(timespec="milliseconds")):
             token, request = found.labels.get(CLAIM_LABEL, ""), found.labels.get(REQUEST_LABEL, "")
             if not self._signer.has_signed(name, request):
-                continue  # by somebody else who may give Cromwell workflows and knows the labels
+                continue  # submitted by another user of Cromwell who knows the labels
             if token and not self._claims.is_removed(token):
                 _log.warning("job %s was found in Cromwell by its labels: its claim on storeBase is lost", name)
                 spec = JobSpec(name, *parse_engine_name(name), image="", argv=(), request=request)
-                with contextlib.suppress(Conflict):  # somebody else has found it too
+                with contextlib.suppress(Conflict):  # another process has found it, too
                     self._claims.take(spec, token, self._minutes, found.id)
                 return self._claims.get(name)
         return None
@@ -76,10 +76,10 @@ class Tracker:
         return claim
 
     def workflow(self, claim: Claim, *, wait: bool = False) -> str:
-        """The id of a job's workflow, empty when there is none yet.
+        """Return the id of a job's workflow; ``""`` if it does not exist yet.
 
-        Where nobody has written it down (a crash, or no answer), Cromwell is asked for the claim's token. ``wait``:
-        for as long as a workflow may be there that Cromwell does not tell of yet.
+        If it was not recorded (after a crash, or without an answer), Cromwell is searched for the claim's token.
+        ``wait``: repeat that until Cromwell would list an existing workflow.
         """
         while not (workflow := claim.workflow):
             listed = self._must_be_listed(claim)  # before it is asked: its answer may take long
@@ -92,7 +92,7 @@ class Tracker:
         return workflow
 
     def word(self, claim: Claim, workflow: str) -> str:
-        """Cromwell's status of a workflow; empty when it does not tell of it yet. Raises Absent when it should."""
+        """Return Cromwell's status of a workflow; ``""`` if it is not listed yet. Raises Absent if it should be."""
         listed = self._must_be_listed(claim)  # before it is asked: its answer may take long
         try:
             return self._calls().status(workflow) if workflow else ""
@@ -102,5 +102,5 @@ class Tracker:
             return ""
 
     def _must_be_listed(self, claim: Claim) -> bool:
-        """Whether Cromwell would tell of the job's workflow by now, if there is one."""
+        """Return whether Cromwell would list the job's workflow by now, if it exists."""
         return time.time() - claim.submission()[1] > self._lag

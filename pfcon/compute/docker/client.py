@@ -18,26 +18,26 @@ class DockerCalls(ApiCalls):
     """An engine's containers and volumes. Raises what ApiCalls raises."""
 
     def require_new_enough(self) -> None:
-        """Raise Refused for a Podman before 4: it knows other networks, and mounts inputs writable."""
+        """Raise Refused for a Podman before 4: its networks differ, and it mounts inputs writable."""
         major = self.release.partition(".")[0]
         if self.podman and major.isdigit() and int(major) < OLDEST_PODMAN:
             raise Refused(f"Podman {OLDEST_PODMAN} or newer is needed; {self.where} is Podman {self.release}")
 
     def create(self, name: str, body: dict[str, Any]) -> str:
-        """ContainerCreate; gives the Id."""
+        """ContainerCreate; return the Id."""
         with translating_errors(self.where, verdict=True):
             create: Callable[..., dict[str, str]] = self._client.create_container_from_config
             return create(body, name)["Id"]
 
     def start(self, container: str) -> None:
-        """ContainerStart; no-op on a running one."""
+        """ContainerStart; no-op for a running container."""
         with translating_errors(self.where, verdict=True):
             self._client.start(container)
 
     def stop(self, container: str, grace: int) -> None:
-        """ContainerStop: SIGTERM, and SIGKILL after ``grace`` seconds. Returns when it has stopped."""
+        """ContainerStop: SIGTERM, and SIGKILL after ``grace`` seconds. Returns when the container has stopped."""
         with translating_errors(self.where):
-            self._client.stop(container, timeout=grace)  # the SDK waits for its answer that much longer
+            self._client.stop(container, timeout=grace)  # the SDK adds the grace to its timeout
 
     def unpause(self, container: str) -> None:
         """ContainerUnpause."""
@@ -45,22 +45,22 @@ class DockerCalls(ApiCalls):
             self._client.unpause(container)
 
     def remove(self, container: str) -> None:
-        """ContainerDelete, killing it and with its anonymous volumes."""
+        """ContainerDelete; also kills the container and deletes its anonymous volumes."""
         with translating_errors(self.where):
             self._client.remove_container(container, force=True, v=True)
 
     def put_archive(self, container: str, tar: bytes) -> None:
-        """PutContainerArchive at the root."""
+        """PutContainerArchive at the root directory."""
         with translating_errors(self.where):
             self._client.put_archive(container, "/", tar)
 
     def mountpoint(self, volume: str) -> str:
-        """Where a volume lies on the engine's host (VolumeInspect)."""
+        """Return the path of a volume on the engine's host (VolumeInspect)."""
         with translating_errors(self.where):
             return str(self._client.inspect_volume(volume)["Mountpoint"])
 
     def unlimited(self) -> list[str]:
-        """Which of cpu, memory and pids the engine can't limit; see ``limits``."""
+        """Return which of cpu, memory and pids the engine can't limit; see ``limits``."""
         if not self.podman:
             return missing_of_docker(self.get("info"))
         with translating_errors(self.where):
@@ -69,9 +69,9 @@ class DockerCalls(ApiCalls):
                 return missing_of_podman(json.loads(answer.read()))
 
     def lacks_init(self) -> bool:
-        """Whether the engine has no init for jobs.
+        """Return whether the engine has no init for jobs.
 
-        Podman tells that of no container but one that is made: where it has an image, one is, and removed.
+        Podman reports that only when a container is created: if it has an image, one is created and removed.
         """
         if not self.podman:
             return missing_of_docker_init(self.get("info"))
@@ -86,7 +86,7 @@ class DockerCalls(ApiCalls):
         return False
 
     def labelled(self, label: str) -> list[dict[str, Any]]:
-        """ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
+        """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
         with translating_errors(self.where):
             listed = self._client.containers(filters={"label": label})
         return [self.inspect(container["Id"]) for container in listed]

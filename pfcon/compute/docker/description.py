@@ -1,4 +1,4 @@
-"""The docker engine, described."""
+"""The description of the docker engine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pfcon.settings.variable import Mode, Values
 
 @dataclass(frozen=True)
 class DockerEngineSettings(DockerSettings):
-    """How to reach the Docker API, and how to find storeBase there.
+    """The address of the Docker API, and how to find storeBase on its host.
 
     selector: a label of this service's container.
     """
@@ -28,7 +28,7 @@ class DockerEngineSettings(DockerSettings):
 
 
 def _labels(values: Values, _mode: Mode) -> Iterator[str]:
-    """Jobs must not carry the label that pfcon finds itself by."""
+    """Check that jobs do not have the label by which pfcon finds its own container."""
     labels = variable(ComputeSettings, "labels")
     selector = values.get(variable(DockerEngineSettings, "selector"))
     for key, value in values.get(labels) or ():

@@ -14,9 +14,9 @@ from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
 from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.ends import Phase
 from pfcon.compute.docker_api.job import needs_image_user
 from pfcon.compute.docker_api.log import LogTail
+from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import ComputeSettings
@@ -36,20 +36,20 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 CANCELLED = "cancelled"
-_START_LOOKS = 40  # that another thread gets between its create and its start: at least two seconds
-_NAME_WAIT = 30.0  # seconds for which an engine may keep a name for a container that it is about to make
-_REMOVE_WAIT = 60.0  # seconds that a removal may take that somebody else has begun
+_START_POLLS = 40  # while another thread may be between create and start: at least two seconds
+_NAME_WAIT = 30.0  # seconds; longest time that an engine reserves a name before it has created the container
+_REMOVE_WAIT = 60.0  # seconds; longest wait for a removal that another process has begun
 _POLL = 0.05  # seconds
 _WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
 _READ = 256 * 1024  # bytes
-_SURE = 600.0  # seconds for which a look at what the engine mounts is good
+_CHECK_VALID = 600.0  # seconds for which a check of what the engine mounts is valid
 _MAX_KNOWN = 10_000
 
 
 class DockerEngine(ComputeEngine):
     """Runs jobs as containers.
 
-    A job is a container of its name that has pfcon's labels. Others are left alone: for ``info``, ``logs``,
+    A job is a container of its name with pfcon's labels. Other containers are never changed: for ``info``, ``logs``,
     ``cancel`` and ``remove`` they are absent, for ``schedule`` a conflict.
     """
 
@@ -58,7 +58,7 @@ class DockerEngine(ComputeEngine):
     def __init__(
         self, settings: ComputeSettings, own: DockerEngineSettings, storebase_mount: Path, stop_grace: int = STOP_GRACE
     ) -> None:
-        """``storebase_mount``: storeBase as this process sees it. ``stop_grace``: seconds. Connects to nothing."""
+        """storebase_mount: the path of storeBase in this process. stop_grace: seconds. Does not connect."""
         self._settings = settings
         self._own = own
         self._storebase_mount = storebase_mount
@@ -66,8 +66,8 @@ class DockerEngine(ComputeEngine):
         self._connection = PerProcess(self._connect)
         self._root: PurePosixPath | None = None
         self._mark = StoreMark(storebase_mount)
-        self._sure_until = 0.0  # monotonic seconds
-        self._known: dict[str, tuple[str, str]] = {}  # of jobs that were seen: the container's Id, and the request
+        self._checked_until = 0.0  # monotonic seconds
+        self._known: dict[str, tuple[str, str]] = {}  # of known jobs, by name: the container's Id, and the request
 
     @property
     def _calls(self) -> "DockerCalls":
@@ -79,7 +79,7 @@ class DockerEngine(ComputeEngine):
         return DockerCalls(self._own)
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. A container that could not be started for want of its command stays, as a failed job."""
+        """See ComputeEngine. A container whose command can't be run is kept, as a failed job."""
         require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
         self._calls.require_new_enough()
@@ -94,7 +94,7 @@ class DockerEngine(ComputeEngine):
         return self._start(spec, container)
 
     def _create_or_find(self, spec: JobSpec, body: dict[str, Any]) -> str:
-        """The Id of a container that is to be started: a new one, or one that a crash left unstarted."""
+        """Return the Id of a container to start: a new one, or one that was not started because of a crash."""
         last: Conflict | None = None
         for _ in polls(_NAME_WAIT, _POLL):
             try:
@@ -118,13 +118,13 @@ class DockerEngine(ComputeEngine):
             raise
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
-        """The Id of the job that a crash left between create and start; empty while the engine knows the name alone,
-        as it does until it has made the container. Raises a Conflict for any other.
+        """Return the Id of a job that was created but not started, because of a crash; ``""`` while the engine has only
+        reserved the name for a container that it is creating. Raises Conflict for any other container.
 
-        Waits for a moment, because whoever created it may be about to start it.
+        Waits for a moment, because another thread may be about to start it.
         """
         name = container_name(spec.name)
-        for _ in range(_START_LOOKS):
+        for _ in range(_START_POLLS):
             try:
                 found = self._calls.inspect(name)
             except Absent:
@@ -153,20 +153,20 @@ class DockerEngine(ComputeEngine):
                     raise Refused(lacking) from fault
                 raise
             return self._keep_failed(spec, container, message)
-        # Not inspected: right after a start an engine takes as long to answer that as half of the start took.
+        # No inspect: right after a start, an engine needs half as long for that as for the start.
         return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
 
     def _keep_failed(self, spec: JobSpec, container: str, message: str) -> JobInfo:
-        """What is known of a job whose command can't be run, now and for whoever asks later."""
+        """Return the state of a job whose command can't be run, and note it for later calls of ``info``."""
         found = self._find(spec.name)
-        if not found["State"].get("Error"):  # Podman does not remember
+        if not found["State"].get("Error"):  # Podman does not keep it
             self._leave_note(container, message)
         return state.job_info(spec.name, found, datetime.now(UTC), message)
 
     def _leave_note(self, container: str, text: str) -> None:
         try:
             notes.leave(self._calls, container, text)
-        except PfconError as fault:  # a note explains; what it explains has to happen without it too
+        except PfconError as fault:  # the note is only an explanation: the job is ended without it, too
             _log.warning("can't leave the note %r in container %s: %s", text, container, fault)
 
     def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
@@ -174,7 +174,7 @@ class DockerEngine(ComputeEngine):
         fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. Also raises Absent for a container that is no job of pfcon's."""
+        """See ComputeEngine. Also raises Absent for a container that is not a job of pfcon's."""
         found = self._find(name, mine)
         return state.job_info(name, found, datetime.now(UTC), self._note(found))
 
@@ -202,7 +202,7 @@ class DockerEngine(ComputeEngine):
         return self._unstarted(found) if note is None else note
 
     def _unstarted(self, found: dict[str, Any]) -> str | None:
-        """Why the command could not be run, where an ended container's init says so."""
+        """Return why the command could not be run, if an ended container's init reports that; else None."""
         if state.end_code(found) not in init.CODES:
             return None
         log = LogTail()
@@ -213,16 +213,17 @@ class DockerEngine(ComputeEngine):
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB."""
         container, request = self._known.get(name, ("", ""))
-        if container and mine(request):  # asking by Id, nobody else's log can come
+        if container and mine(request):  # by Id, never the log of another job
             with contextlib.suppress(Absent):
                 return self._read_log(container, tail_lines)
             self._known.pop(name, None)
         return self._read_log(self._find(name, mine)["Id"], tail_lines)
 
     def _read_log(self, container: str, tail_lines: int) -> str:
-        """Podman 4.3 loses text when it looks for the last lines and a line was written in parts.
+        """Return the last lines of a log.
 
-        It is asked for the whole log therefore, unless that is very long.
+        The whole log is requested, unless it is very long: with a number of lines, Podman 4.3 loses text of lines that
+        were written in parts.
         """
         wanted = ["all", str(tail_lines)] if self._calls.podman else [str(tail_lines)]
         log = LogTail()
@@ -242,13 +243,13 @@ class DockerEngine(ComputeEngine):
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
         self._leave_note(container, CANCELLED)
-        if found["State"].get("Paused"):  # Podman can't stop what is paused
+        if found["State"].get("Paused"):  # Podman can't stop a paused container
             with contextlib.suppress(Conflict):
                 self._calls.unpause(container)
         self._calls.stop(container, self._stop_grace)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Leaves a container alone that is no job of pfcon's."""
+        """See ComputeEngine. Does not change a container that is not a job of pfcon's."""
         try:
             found = self._find(name, mine)
         except Absent:
@@ -257,7 +258,7 @@ class DockerEngine(ComputeEngine):
         self._known.pop(name, None)
 
     def _remove(self, container: str) -> None:
-        """Remove a container; where somebody else is at it, wait until that is done."""
+        """Remove a container; if another process is removing it, wait for that."""
         last: Conflict | None = None
         for _ in polls(_REMOVE_WAIT, _POLL):
             try:
@@ -270,17 +271,17 @@ class DockerEngine(ComputeEngine):
         raise Unreachable(f"the container engine has not removed the job in time: {last}") from last
 
     def check(self) -> str:
-        """See ComputeEngine. Raises Refused for an engine that is too old, or has no init for jobs."""
+        """See ComputeEngine. Raises Refused if the engine is too old, or has no init for jobs."""
         self._calls.require_new_enough()
         if self._calls.lacks_init():
             raise Refused(init.missing(podman=self._calls.podman))
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"
 
     def _storebase(self, image: str) -> PurePosixPath:
-        """storeBase as the engine has it; every now and then it is made sure of with an image that is there."""
+        """Return the path of storeBase on the engine's host; check it from time to time, with an existing image."""
         if self._root is None:
             self._root = find_root(self._settings, self._own.selector, self._storebase_mount, self._calls)
-        if time.monotonic() > self._sure_until:
+        if time.monotonic() > self._checked_until:
             require_same(self._root, self._mark, self._storebase_mount, self._calls, image)
-            self._sure_until = time.monotonic() + _SURE
+            self._checked_until = time.monotonic() + _CHECK_VALID
         return self._root

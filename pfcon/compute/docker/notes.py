@@ -1,9 +1,9 @@
-"""A note that pfcon leaves in a job's container when it ends the job, or can't begin it.
+"""A note that pfcon writes to a job's container when it ends the job, or can't start it.
 
-Labels can't be changed once a container exists, and an exit code does not tell who sent the signal; Podman does not
-even remember why a container could not be started. A small file in the container's own file system does: it lasts as
-long as the container, and every worker, also after a restart, reads it. A job that writes such a file itself only
-changes what is reported of its own failure.
+Labels of a container can't be changed, and an exit code does not show who sent the signal; Podman does not even keep
+the reason why a container could not be started. A small file in the container's own file system exists as long as the
+container, and every worker can read it, also after a restart. A job that writes such a file itself only changes the
+message about its own failure.
 """
 
 import io
@@ -22,7 +22,7 @@ _MAX_ARCHIVE = 64 * 1024
 
 
 def leave(calls: "DockerCalls", container: str, text: str) -> None:
-    """Put a note into a container, running or not. Raises what DockerCalls raises."""
+    """Write a note to a container, running or not. Raises what DockerCalls raises."""
     raw = text.encode()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -33,9 +33,9 @@ def leave(calls: "DockerCalls", container: str, text: str) -> None:
 
 
 def read(calls: "DockerCalls", container: str) -> str | None:
-    """The note in a container, None if it has none, or it can't be read, as when a mount's source is missing.
+    """Return the note in a container; None if missing or unreadable, for example because a mount's source is missing.
 
-    Raises Unreachable. Asks for the file's status first: that is ten times as cheap as its archive.
+    Raises Unreachable. Requests the file's status first, which costs a tenth of its archive.
     """
     try:
         with calls.ask("HEAD", "containers", container, "archive", path=f"/{_FILE}") as answer:

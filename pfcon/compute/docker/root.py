@@ -1,4 +1,4 @@
-"""Where the engine finds storeBase: a directory of its host, or a local volume."""
+"""Finds the path of storeBase on the engine's host: a directory, or a local volume."""
 
 import uuid
 from pathlib import Path, PurePosixPath
@@ -15,9 +15,9 @@ _TARGET = "/.pfcon"  # in a container that never runs
 
 
 def find_root(settings: ComputeSettings, selector: str, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
-    """The directory on the engine's host that jobs' mounts lie below.
+    """Return the directory on the engine's host that contains jobs' mounts.
 
-    Raises Refused where the settings name none that the engine has, Unreachable when it does not answer.
+    Raises Refused if the engine has no such directory or volume as in the settings, Unreachable if it does not answer.
     """
     if settings.volume_type == HOST.name:
         if settings.storebase is None:
@@ -32,9 +32,9 @@ def find_root(settings: ComputeSettings, selector: str, storebase_mount: Path, c
 
 
 def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, calls: "DockerCalls", image: str) -> None:
-    """Raise Refused where what the engine mounts for ``root`` is not storeBase; Podman makes what is missing there.
+    """Raise Refused if the directory that the engine mounts for ``root`` is not storeBase (Podman creates one).
 
-    A container is made for that and never started. Raises Absent for an image that the engine does not have.
+    Creates a container for that, which is never started. Raises Absent if the engine does not have the image.
     """
     source = root / mark.source()
     mount = {"Type": "bind", "Source": str(source), "Target": _TARGET, "ReadOnly": True}
@@ -58,7 +58,7 @@ def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, ca
 
 
 def _of_own_container(selector: str, storebase_mount: Path, calls: "DockerCalls") -> PurePosixPath:
-    """The source of what pfcon's own containers have mounted at storeBase."""
+    """Return the source of the mount at storeBase in pfcon's own containers."""
     containers = calls.labelled(selector)
     sources = {
         mount["Source"]

@@ -1,4 +1,4 @@
-"""From a job to the body of a Docker API's create request. Pure."""
+"""Builds the body of a Docker API's create request for a job. Pure."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -14,15 +14,15 @@ _SHORT_NAME_PREFIX = "pfcon.."
 
 
 def container_name(name: str) -> str:
-    """The container's name of a job.
+    """Return the name of a job's container.
 
-    Docker demands two characters; a job of one gets a prefix that no job's name can have (``..`` is refused).
+    Docker requires two characters; a name of one character gets a prefix that no job's name can have.
     """
     return name if len(name) > 1 else _SHORT_NAME_PREFIX + name
 
 
 def require_possible(spec: JobSpec) -> None:
-    """Raise Refused for a job that no Docker engine can run."""
+    """Raise Refused for a job that a Docker engine can't run."""
     if spec.resources.workers != 1:
         raise Refused(
             f"number_of_workers: a Docker engine runs a job with one worker, not {spec.resources.workers}; "
@@ -32,9 +32,9 @@ def require_possible(spec: JobSpec) -> None:
 
 
 def create_body(spec: JobSpec, root: PurePosixPath, image_user: str = "") -> dict[str, Any]:
-    """The body of ``POST /containers/create`` (Docker Engine API reference, ContainerCreate).
+    """Return the body of ``POST /containers/create`` (Docker Engine API reference, ContainerCreate).
 
-    root: storeBase as the engine sees it. image_user: the image's own User, asked for only when the job has a
+    root: the path of storeBase on the engine's host. image_user: the image's own User; needed only if the job has a
     group without a user.
     """
     return {
@@ -63,7 +63,7 @@ def create_body(spec: JobSpec, root: PurePosixPath, image_user: str = "") -> dic
 def _limits(resources: Resources) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     if resources.memory is not None:
-        # Memory and swap together: with both the same, a job gets no swap.
+        # Memory and swap together: if both are equal, a job gets no swap.
         limits["Memory"] = limits["MemorySwap"] = mib_to_bytes(resources.memory)
     if resources.cpu is not None:
         limits["NanoCpus"] = millicores_to_nanocpus(resources.cpu)
@@ -77,6 +77,6 @@ def _limits(resources: Resources) -> dict[str, Any]:
 
 
 def lacks_gpus(inspect: dict[str, Any]) -> bool:
-    """Whether an engine dropped a request for GPUs without a word, as Podman before 5 does."""
+    """Return whether an engine has silently ignored a request for GPUs, as Podman before 5 does."""
     host: dict[str, Sequence[Any] | None] = inspect.get("HostConfig") or {}
     return not host.get("DeviceRequests") and not host.get("Devices")

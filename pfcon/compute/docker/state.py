@@ -1,11 +1,11 @@
-"""From a Docker API's inspect answer to a JobInfo. Pure."""
+"""Translates a Docker API's inspect answer to a JobInfo. Pure."""
 
 import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
+from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import exit_message, plain, start_failure
@@ -14,7 +14,7 @@ from pfcon.models import JobInfo, JobStatus
 _log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
-"""A container that was created so long ago and has not started never will: ``schedule`` has given up by then."""
+"""A container that has not started so long after its creation never will: ``schedule`` has failed by then."""
 
 LOST = "the container engine does not know how it ended, as after a restart of its machine"
 
@@ -35,9 +35,9 @@ _PHASES = {
 
 
 def phase_of(inspect: dict[str, Any]) -> Phase:
-    """How far the container of an inspect answer is; logs a warning for a state that is not documented.
+    """Return the phase of a container; log a warning for a state that is not documented.
 
-    Podman 4.3 calls a container that ran when its machine was reset ``created`` again, but knows when it was started.
+    After a reset of the machine, Podman 4.3 reports a container that ran as ``created``, but with its start time.
     """
     status = str(inspect["State"].get("Status"))
     phase = _PHASES.get(status, Phase.UNKNOWN)
@@ -49,9 +49,9 @@ def phase_of(inspect: dict[str, Any]) -> Phase:
 
 
 def is_job(inspect: dict[str, Any], name: str) -> bool:
-    """Whether an inspect answer is of a job with that container name.
+    """Return whether an inspect answer is about a job with that container name.
 
-    Engines also answer for a name that is the beginning of some container's Id, and for containers of others.
+    Engines also answer for a name that is a prefix of a container's Id, and for containers that are not pfcon's.
     """
     labels = labels_of(inspect["Config"])
     own_name: str = inspect["Name"]
@@ -59,33 +59,33 @@ def is_job(inspect: dict[str, Any], name: str) -> bool:
 
 
 def request_of(inspect: dict[str, Any]) -> str:
-    """JobSpec.request of the job; empty for one of another pfcon version."""
+    """Return JobSpec.request of the job; ``""`` for a job of another pfcon version."""
     return str(labels_of(inspect["Config"]).get(REQUEST_LABEL, ""))
 
 
 def service_of(inspect: dict[str, Any]) -> object:
-    """What is shown as JobSpec.service of the job; empty for one of an earlier release."""
+    """Return JobSpec.service as the container shows it; empty for a job of an earlier release."""
     return labels_of(inspect["Config"]).get(SERVICE_LABEL, "")
 
 
 def may_have_note(inspect: dict[str, Any]) -> bool:
-    """Whether a note in the container (see ``notes``) may tell more than the inspect answer does."""
+    """Return whether the container may have a note (see ``notes``) with more information than the inspect answer."""
     phase = phase_of(inspect)
     return phase is Phase.ENDED or (phase is Phase.WAITING and not inspect["State"].get("Error"))
 
 
 def end_code(inspect: dict[str, Any]) -> int | None:
-    """The exit code of a container that has run and ended; None for others."""
+    """Return the exit code of a container that has run and ended; None for others."""
     return int(inspect["State"].get("ExitCode") or 0) if phase_of(inspect) is Phase.ENDED else None
 
 
 def image_and_command(inspect: dict[str, Any]) -> tuple[str, str]:
-    """The image of a container, and the first word of its command; empty where there is none."""
+    """Return the image of a container and the first word of its command; ``""`` if missing."""
     return inspect["Config"].get("Image") or "", next(iter(_argv(inspect)), "")
 
 
 def job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None = None) -> JobInfo:
-    """What an inspect answer says of a job. ``note``: why pfcon ended it, where it did. ``now``: aware.
+    """Return the state of a job. note: why pfcon has ended it; None if it has not. now: aware.
 
     An answer that can't be read makes the job ``undefined``.
     """
@@ -128,7 +128,7 @@ def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[
     if note or error:
         return JobStatus.FAILED, Why(note or _start_message(inspect, error))
     created = time_of(inspect.get("Created"))
-    if created and now - created > START_PATIENCE:  # whoever would have started it was killed
+    if created and now - created > START_PATIENCE:  # the process that would have started it was killed
         return JobStatus.FAILED, Why("the container was created, but never started", interrupted=True)
     return JobStatus.NOT_STARTED, Why("")
 
@@ -139,10 +139,10 @@ def _start_message(inspect: dict[str, Any], error: str) -> str:
 
 
 def _end(inspect: dict[str, Any]) -> Why:
-    """Why a job ended that pfcon did not end; empty for one that succeeded.
+    """Return why a job has ended that pfcon did not end; empty after success.
 
-    A Podman that comes back after its machine was reset knows no end of what ran: neither a time nor a code, which
-    newer ones tell as 0 with the state ``exited`` (resetContainerState in its source).
+    After a reset of the machine, Podman knows neither time nor exit code of the containers that ran; newer releases
+    report the code 0 with the state ``exited`` (resetContainerState in its source).
     """
     state = inspect["State"]
     if not time_of(state.get("FinishedAt")):

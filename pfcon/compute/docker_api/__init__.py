@@ -1,1 +1,1 @@
-"""What the engines behind a Docker API, docker and swarm, share: connections, errors, logs, images, words."""
+"""Modules that the engines with a Docker API, docker and swarm, share: connections, errors, logs, images."""

@@ -1,4 +1,4 @@
-"""A connection to a Docker API; its errors are translated to ours. Imports the SDK: import it on first use."""
+"""A connection to a Docker API; errors are translated to pfcon's. Imports the SDK, so it is imported on first use."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ from pfcon.compute.docker_api.http import (
     TcpConnection,
     UnixConnection,
 )
-from pfcon.compute.docker_api.line import Line
+from pfcon.compute.docker_api.interruptible import InterruptibleConnections
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.stopping import Stop
 from pfcon.compute.words import plain
@@ -38,15 +38,15 @@ logging.getLogger(docker.__name__).setLevel(logging.INFO)  # at DEBUG it has a l
 PULL_EVENT_TIMEOUT = 600.0  # seconds between two signs of progress
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _MAX_ERROR_BODY = 64 * 1024
-_AGAIN = (0.05, 0.1, 0.2, 0.4, None)  # seconds until what failed is read again; the last error is raised
+_RETRY_PAUSES = (0.05, 0.1, 0.2, 0.4, None)  # seconds before a failed read is repeated; the last error is raised
 
 
 class _Client(docker.APIClient):
-    """The SDK's client with a timeout of its own for connecting, and one for calls where the SDK has none: pulls."""
+    """The SDK's client with a separate timeout for connecting, and one for pulls, for which the SDK has none."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.trust_env = False  # REQUESTS_CA_BUNDLE would overrule DOCKER_CERT_PATH
+        self.trust_env = False  # REQUESTS_CA_BUNDLE would override DOCKER_CERT_PATH
         for scheme in ("http://", "https://"):
             self.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=POOL_SIZE))
 
@@ -58,7 +58,7 @@ class _Client(docker.APIClient):
 
 @contextmanager
 def translating_errors(where: str, *, verdict: bool = False) -> Iterator[None]:
-    """The one place that turns faults of the SDK and of connections into our errors (see ``faults``)."""
+    """A context that translates errors of the SDK and of connections to pfcon's (see ``faults``)."""
     try:
         yield
     except docker.errors.APIError as fault:
@@ -70,12 +70,12 @@ def translating_errors(where: str, *, verdict: bool = False) -> Iterator[None]:
 
 
 class ApiCalls:
-    """One engine's API, with the calls that its engines share; a subclass adds its own.
+    """The calls of a Docker API that docker and swarm share; each has a subclass with its own calls.
 
-    Safe across threads, not across a fork. Making one asks the engine for its version.
-    podman: whether it is Podman's service of the API, release: of which version, empty if it did not say.
-    where: its address. pid: the process that may use this.
-    All methods may raise Absent, Conflict, Refused and Unreachable as ``error_of`` tells them.
+    Thread-safe, but not usable after a fork. The constructor requests the engine's version.
+    podman: whether it is Podman's service of the API; release: its version, ``""`` if not reported.
+    where: its address. pid: the id of the process that may use this.
+    All methods may raise Absent, Conflict, Refused and Unreachable, see ``error_of``.
     """
 
     def __init__(self, settings: DockerSettings) -> None:
@@ -109,9 +109,9 @@ class ApiCalls:
         return client
 
     def _served(self) -> tuple[str, bool, str]:
-        """The newest version of the API that the engine speaks, whether it is Podman, and which one (SystemPing).
+        """Return the newest API version of the engine, whether it is Podman, and Podman's version (SystemPing).
 
-        Podman on Debian takes a second to tell its own version: it looks up what package each of its tools is from.
+        Podman's own version request takes a second on Debian: it looks up the packages of all its tools.
         """
         with self._ask("GET", "/_ping") as answer:
             answer.read()
@@ -119,7 +119,7 @@ class ApiCalls:
             if served:
                 libpod = answer.headers.get("Libpod-Api-Version")
                 return served, libpod is not None, libpod or ""
-        with self._ask("GET", "/version") as answer:  # there is a proxy that lets no ping through
+        with self._ask("GET", "/version") as answer:  # some proxies block the ping
             version = _json(answer)
         served = str(version.get("ApiVersion") or DEFAULT_DOCKER_API_VERSION)
         return served, _product(version) == "Podman", str(version.get("Version") or "")
@@ -136,19 +136,19 @@ class ApiCalls:
 
     @property
     def api_version(self) -> str:
-        """The version of the API that is spoken: the newest that both sides know."""
+        """The API version in use: the newest one that both sides support."""
         return str(self._client.api_version)
 
     @contextmanager
     def ask(self, method: str, *path: str, **query: Any) -> Iterator[Answer]:
-        """Read a resource whose path is given in parts: ``ask("GET", "containers", id, "json")``.
+        """Request a resource; its path is given in parts: ``ask("GET", "containers", id, "json")``.
 
-        An engine that failed over it is asked again: Podman 4.3 does while a container begins or ends meanwhile.
+        Repeated after an internal error of the engine: Podman 4.3 has them while a container starts or ends.
         """
         target = "/".join(["", f"v{self.api_version}", *(quote(part, safe="") for part in path)])
         if query:
             target += "?" + urlencode(query)
-        for pause in _AGAIN:
+        for pause in _RETRY_PAUSES:
             with translating_errors(self.where), self._ask(method, target) as answer:
                 if answer.status < 400:
                     yield answer
@@ -159,7 +159,7 @@ class ApiCalls:
             time.sleep(pause)
 
     def get(self, *path: str, **query: Any) -> Any:
-        """The JSON of a resource."""
+        """Return the JSON of a resource."""
         with self.ask("GET", *path, **query) as answer:
             try:
                 return json.loads(answer.read())
@@ -169,7 +169,7 @@ class ApiCalls:
                 ) from fault
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """ContainerInspect. Raises Unreachable for an answer that is not about a container."""
+        """ContainerInspect. Raises Unreachable for an answer that is not a container."""
         found = self.get("containers", container, "json")
         parts = [found.get(key) for key in ("Id", "Name", "Config", "State")] if isinstance(found, dict) else []
         if [type(part) for part in parts] != [str, str, dict, dict]:
@@ -178,13 +178,13 @@ class ApiCalls:
         return known
 
     def image_user(self, image: str) -> str:
-        """The user that an image names, ``""`` for none. Raises Absent for an absent image."""
+        """Return the User of an image, ``""`` for none. Raises Absent for a missing image."""
         with translating_errors(self.where):
             inspect: Callable[..., dict[str, Any]] = self._client.inspect_image
             return (inspect(image).get("Config") or {}).get("User") or ""
 
     def has_image(self, image: str) -> bool:
-        """Whether the engine holds an image."""
+        """Return whether the engine has an image."""
         try:
             self.image_user(image)
         except Absent:
@@ -192,24 +192,24 @@ class ApiCalls:
         return True
 
     def pull(self, image: str, stop: Stop) -> Generator[dict[str, Any]]:
-        """ImageCreate: its events as they come; a refusal of the whole is one more, with ``error``.
+        """ImageCreate: yield its events; if the request is refused, the last event has an ``error``.
 
-        ``stop`` shuts the connection down, on which Docker ends the fetch.
+        ``stop`` closes the connection; then Docker ends the fetch.
         """
-        line = Line()
+        connections = InterruptibleConnections()
         with (
             translating_errors(self.where),
             _Client(version=self.api_version, **self._options) as client,
-            stop.interrupting(line.cut),
+            stop.interrupting(connections.shut_down),
         ):
-            line.watch(client.get_adapter(client.base_url))
+            connections.attach(client.get_adapter(client.base_url))
             try:
                 yield from client.pull(image, stream=True, decode=True)
             except docker.errors.DockerException as fault:
                 yield {"error": str(getattr(fault, "explanation", "") or fault)}
 
     def product(self) -> str:
-        """Name and version of the engine, and of the API that is spoken with it."""
+        """Return name and version of the engine, and the API version in use."""
         with translating_errors(self.where):
             version = self._client.version()
         return f"{_product(version)} {version['Version']} (API {self.api_version})"
@@ -217,7 +217,7 @@ class ApiCalls:
 
 @contextmanager
 def _ask_session(client: _Client, method: str, path: str) -> Iterator[Answer]:
-    """The way of TLS and ssh: the SDK's own connections."""
+    """Make a request with the SDK's own connections, for TLS and ssh."""
     url = client.base_url + path
     with client.request(method, url, stream=True, timeout=READ_TIMEOUT) as response:
         yield response.raw
@@ -235,7 +235,7 @@ def _json(answer: Answer) -> dict[str, Any]:
 
 
 def _product(version: dict[str, Any]) -> str:
-    """Docker or Podman: only Podman names itself."""
+    """Return the engine's name and version; Podman reports its name, Docker does not."""
     components = version.get("Components") or [{}]
     return "Podman" if "podman" in str(components[0].get("Name")).lower() else "Docker"
 
@@ -244,5 +244,5 @@ def _reason(answer: Answer) -> str:
     body = answer.read(_MAX_ERROR_BODY).decode("utf-8", "replace")
     try:
         return str(json.loads(body)["message"])
-    except (ValueError, TypeError, KeyError):  # a proxy in between speaks no JSON
+    except (ValueError, TypeError, KeyError):  # the answer of a proxy is not JSON
         return body

@@ -1,6 +1,6 @@
-"""What a Docker API's refusals mean: engine texts to our errors. Pure.
+"""Translates error responses of a Docker API to pfcon's errors, by their texts. Pure.
 
-The texts are not part of any API; those that tests/data/docker has recorded are what is relied on here.
+The texts are not part of any API; the ones recorded in tests/data/docker are recognized.
 """
 
 import re
@@ -19,12 +19,12 @@ _TRANSIENT = re.compile(
 
 
 def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
-    """Our error for an HTTP error of the engine.
+    """Return pfcon's error for an HTTP error of the engine.
 
-    verdict: the request asks whether the engine can do something for a job, and engines say no with a 500 too.
+    verdict: the request asks whether the engine supports something; a 500 may mean that it does not.
     """
     text = plain(text) or f"the container engine answered with status {status}"
-    # Podman says both of these with a 500 too, the second while somebody else removes the container; so does a Swarm
+    # Podman reports both with a 500 too, the second while another process removes the container; so does a Swarm
     # of a service that has changed since it was read.
     if status == 409 or (status == 500 and re.search("name is already in use|update out of sequence", text)):
         return Conflict(text)
@@ -38,7 +38,7 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
 
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:
-    """Our error for a request that got no answer, from whatever library was asked."""
+    """Return pfcon's error for a request without a response, from the exception of any library."""
     found = explain(fault)
     return NoAnswer(
         f"the container engine at {where} does not answer: {found.reason}",

@@ -1,6 +1,6 @@
-"""Keep-alive connections to a Docker API for what is asked all the time: inspect and logs.
+"""Keep-alive connections to a Docker API for the most frequent requests: inspect and logs.
 
-The SDK's way through requests costs about four times what the engine itself needs for these.
+With the SDK, which uses requests, these take about four times as long as the engine itself needs.
 """
 
 import socket
@@ -18,7 +18,7 @@ POOL_SIZE = 64  # idle connections that are kept
 
 
 class Answer(Protocol):
-    """An HTTP answer whose body is still to be read."""
+    """An HTTP response whose body is not read yet."""
 
     @property
     def status(self) -> int:
@@ -27,16 +27,16 @@ class Answer(Protocol):
 
     @property
     def headers(self) -> Message | Mapping[str, str]:
-        """By names that may be spelled in any case."""
+        """The headers; names are not case-sensitive."""
         ...
 
     def read(self, amt: int | None = None, /) -> bytes:
-        """The next bytes, empty at the end; all of them without a number."""
+        """Return the next bytes, at most ``amt``; None: all. Empty at the end."""
         ...
 
 
 Asker = Callable[[str, str], AbstractContextManager[Answer]]
-"""Takes a method and a path with query, gives the answer in a context."""
+"""Takes a method and a path with query; returns a context with the response."""
 
 
 class UnixConnection(HTTPConnection):
@@ -55,7 +55,7 @@ class UnixConnection(HTTPConnection):
 
 
 class TcpConnection(HTTPConnection):
-    """HTTP over TCP with a timeout of its own for connecting."""
+    """HTTP over TCP with a separate timeout for connecting."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(host, port, timeout=CONNECT_TIMEOUT)
@@ -67,7 +67,7 @@ class TcpConnection(HTTPConnection):
 
 
 class KeepAlive:
-    """A pool of connections for requests without a body that may be sent twice. Safe across threads."""
+    """A pool of connections for idempotent requests without a body. Thread-safe."""
 
     def __init__(self, connect: Callable[[], HTTPConnection]) -> None:
         self._connect = connect
@@ -76,9 +76,9 @@ class KeepAlive:
 
     @contextmanager
     def ask(self, method: str, path: str) -> Iterator[Answer]:
-        """Send a request. A connection whose answer was not read to its end is not used again.
+        """Send a request. A connection is not reused if its response was not read to the end.
 
-        Raises OSError or HTTPException when there is no answer.
+        Raises OSError or HTTPException if there is no response.
         """
         connection, answer = self._send(method, path)
         reusable = False
@@ -103,7 +103,7 @@ class KeepAlive:
         connection = self._connect()
         try:
             return connection, _exchange(connection, method, path)
-        except BaseException:  # whatever ends it, an answer may be half read
+        except BaseException:  # the response may be only partly read
             connection.close()
             raise
 

@@ -1,17 +1,17 @@
 """The init that Docker (tini), Podman (catatonit) and Swarm's nodes run before a job's own command. Pure.
 
-It reaps orphans, passes signals on, and lets the command have its own: the first process of a container has none
-(pid_namespaces(7)). With it, a command that can't be run is no fault of the start any more: the container runs, the
-init says why, in one line that is all of the log, and ends. The texts are those of tini 0.19 and catatonit 0.1.7.
+It reaps orphans and forwards signals. Without it the command would be the first process of the container, which ignores
+signals by default (pid_namespaces(7)). With it, the start succeeds also if the command can't be run: the init then
+writes the reason, as the only line of the log, and ends. The texts are those of tini 0.19 and catatonit 0.1.7.
 """
 
 import re
 
 CODES = frozenset({1, 126, 127})
-"""The exit codes of an init that could not run the command: catatonit has but the first."""
+"""The exit codes of an init that could not run the command: catatonit has only the first."""
 
 LONGEST = 16 * 1024
-"""Bytes of a log to read, from its beginning: a log that goes on is one of a command that ran."""
+"""Bytes of a log to read, from its beginning: if the log is longer, the command has run."""
 
 _SAID = re.compile(
     r"\[FATAL tini \(\d+\)\] exec (?s:.*) failed: (.*)|ERROR \(catatonit:\d+\): failed to exec pid1: (.*)"
@@ -21,7 +21,7 @@ _NOWHERE = "No such file or directory"
 
 
 def start_failure(log: str, image: str, command: str) -> str | None:
-    """Why an init could not run the command, by its container's log; None where the command has run."""
+    """Return why an init could not run the command, by its container's log; None if the command has run."""
     said = _SAID.fullmatch(log.strip())
     if said is None:
         return None
@@ -32,12 +32,12 @@ def start_failure(log: str, image: str, command: str) -> str | None:
 
 
 def lacking(text: str, *, podman: bool) -> str | None:
-    """What to say when a container could not be made or started because the engine has no init; None otherwise."""
+    """Return the message if a container could not be created or started because the engine has no init; else None."""
     return missing(podman=podman) if _LACKING.search(text) else None
 
 
 def missing(*, podman: bool) -> str:
-    """What is missing on the engine's machine, and why that matters."""
+    """Return a message about what is missing on the engine's machine, and why it is needed."""
     program, package = ("catatonit", "catatonit") if podman else ("docker-init", "tini")
     return (
         f"the container engine's machine has no {program} (in Debian it is in {package}), without which a job would "
@@ -46,6 +46,6 @@ def missing(*, podman: bool) -> str:
 
 
 def missing_of_docker(info: dict[str, object]) -> bool:
-    """Whether Docker says in its SystemInfo (Engine API reference) that it can't run its init."""
+    """Return whether Docker's SystemInfo (Engine API reference) reports that it can't run its init."""
     commit = info.get("InitCommit")
     return isinstance(commit, dict) and commit.get("ID") == "N/A"

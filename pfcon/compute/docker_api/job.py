@@ -1,4 +1,4 @@
-"""What a job is to every engine behind a Docker API. Pure."""
+"""The parts of a job's request that all engines with a Docker API share. Pure."""
 
 import re
 from pathlib import PurePosixPath
@@ -21,7 +21,7 @@ _IMAGE = re.compile(
 def require_runnable(spec: JobSpec) -> None:
     """Raise Refused for a job without a command or with a malformed image.
 
-    The form of an image's name is checked here because Podman answers a bad one like a fault of its own.
+    The form of an image's name is checked here because Podman reports a malformed one as an internal error.
     """
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
@@ -30,18 +30,18 @@ def require_runnable(spec: JobSpec) -> None:
 
 
 def labels(spec: JobSpec) -> dict[str, str]:
-    """The site's labels and pfcon's own."""
+    """Return the site's labels and pfcon's own."""
     own = {JOB_TYPE_LABEL: spec.kind.value, REQUEST_LABEL: spec.request}
     return {**dict(spec.labels), **own, **({SERVICE_LABEL: spec.service} if spec.service else {})}
 
 
 def needs_image_user(user: User | None) -> bool:
-    """Whether ``user_text`` needs the image's User: a Docker API accepts no group alone."""
+    """Return whether ``user_text`` needs the image's User: a Docker API does not accept a group without a user."""
     return user is not None and user.uid is None and user.gid is not None
 
 
 def user_text(user: User | None, image_user: str) -> str:
-    """A user as a Docker API takes it; ``""`` for the image's own. ``image_user``: the image's User."""
+    """Return a user in the form of a Docker API; ``""`` for the image's own. image_user: the image's User."""
     if user is None or (user.uid is None and user.gid is None):
         return ""
     uid: int | str = user.uid if user.uid is not None else image_user.partition(":")[0] or 0
@@ -49,9 +49,9 @@ def user_text(user: User | None, image_user: str) -> str:
 
 
 def bind_mount(root: PurePosixPath, mount: Mount) -> dict[str, Any]:
-    """A Mount of the API. ``root``: storeBase as the engine sees it.
+    """Return a Mount of the API. root: the path of storeBase on the engine's host.
 
-    This form, not Binds: Docker then refuses a source that is missing instead of making it, as root.
+    Not Binds, with which Docker creates a missing source, as root, instead of refusing it.
     """
     return {
         "Type": "bind",

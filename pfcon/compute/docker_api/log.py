@@ -1,4 +1,4 @@
-"""A container's log: frames to bytes, and the last part of them. Pure.
+"""Reads a container's log from its frames, and keeps the last part. Pure.
 
 The stream is a series of frames: 1 byte for stdout or stderr, 3 of zero, 4 of length, big-endian, then the bytes
 (Docker Engine API reference, ContainerAttach, "Stream format").
@@ -8,12 +8,12 @@ from collections import deque
 
 from pfcon.compute.log import clean_log
 
-LOG_BYTES = 1024 * 1024  # of text; what is before is dropped
+LOG_BYTES = 1024 * 1024  # of text; only the last part is kept
 _HEADER = 8
 
 
 class LogTail:
-    """Takes a multiplexed stream in pieces of any size; keeps the last bytes. ``seen`` counts all payload."""
+    """Takes a multiplexed stream in chunks of any size; keeps the last bytes. ``seen``: bytes of all payload."""
 
     def __init__(self, limit: int = LOG_BYTES) -> None:
         self._limit = limit
@@ -24,7 +24,7 @@ class LogTail:
         self.seen = 0
 
     def feed(self, data: bytes) -> None:
-        """Add the next piece of the stream."""
+        """Add the next chunk of the stream."""
         if self._head:
             data, self._head = self._head + data, b""
         position, end = 0, len(data)
@@ -48,18 +48,18 @@ class LogTail:
             self._kept -= len(self._parts.popleft())
 
     def text(self, tail_lines: int) -> str:
-        """The last lines as clean text of at most the limit, in bytes of UTF-8."""
+        """Return the last lines as clean text, at most the limit in bytes of UTF-8."""
         raw = b"".join(self._parts)
         if self.seen > self._limit:
             raw = _cut(raw, self._limit)
         text = clean_log(_last_lines(raw, tail_lines))
-        if len(text) * 3 > self._limit:  # what is no text has grown when it was replaced
+        if len(text) * 3 > self._limit:  # replaced invalid bytes have become longer
             text = _cut(text.encode(), self._limit).decode()
         return text
 
 
 def _cut(raw: bytes, limit: int) -> bytes:
-    """The last bytes, beginning with a whole character where it is UTF-8."""
+    """Return the last bytes, beginning with a complete character if they are UTF-8."""
     raw = raw[-limit:]
     start = 0
     while start < min(3, len(raw)) and raw[start] & 0xC0 == 0x80:

@@ -1,4 +1,4 @@
-"""Fetching an image: a Docker API's events to texts of progress, and its failures to plain words."""
+"""Fetching an image: translates a Docker API's events to texts of progress, and its failures to messages."""
 
 import contextlib
 import time
@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # the SDK takes 0.2 s to import
 
 _INTERVAL = 1.0  # seconds between two texts
 
-# Docker goes on to unpack after "Download complete"; Podman stops there.
+# After "Download complete" Docker still unpacks; for Podman it is the last state.
 _FETCHED = frozenset({"Download complete", "Extracting", "Pull complete", "Already exists"})
 _WAITING = frozenset({"Pulling fs layer", "Waiting", "Downloading", "Verifying Checksum", "Retrying"})
 
 
 class Progress:
-    """Follows the events of one pull and reports how many layers are there, at most once a second."""
+    """Follows the events of one pull and reports how many layers are fetched, at most once a second."""
 
     def __init__(self, image: str, report: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._image = image
@@ -31,7 +31,7 @@ class Progress:
         self._last = ""
 
     def take(self, event: dict[str, Any]) -> None:
-        """Take the next event. Raises Refused when it tells of an error."""
+        """Handle the next event. Raises Refused if it reports an error."""
         if error := event.get("error") or (event.get("errorDetail") or {}).get("message"):
             raise refusal(self._image, str(error))
         layer, status = event.get("id"), str(event.get("status", "")).partition(" in ")[0]
@@ -40,9 +40,9 @@ class Progress:
         elif layer and status in _WAITING:
             self._layers.setdefault(layer, False)
         if self._clock() >= self._next:
-            self._tell()
+            self._report_layers()
 
-    def _tell(self) -> None:
+    def _report_layers(self) -> None:
         text = f"pulling image {self._image}"
         if self._layers:
             text += f": {sum(self._layers.values())} of {len(self._layers)} layers"
@@ -52,12 +52,12 @@ class Progress:
 
 
 def fetch(calls: "ApiCalls", image: str, report: Callable[[str], None], stop: Stop) -> None:
-    """Have the engine fetch an image; as ComputeEngine.prepare. No limit in time as long as it makes progress."""
+    """Make the engine fetch an image; see ComputeEngine.prepare. No time limit as long as it makes progress."""
     progress = Progress(image, report)
     try:
         with contextlib.closing(calls.pull(image, stop)) as events:
             for event in events:
                 progress.take(event)
     except Refused:
-        if not calls.has_image(image):  # somebody may have loaded or built it meanwhile
+        if not calls.has_image(image):  # it may have been loaded or built meanwhile
             raise

@@ -1,4 +1,4 @@
-"""How to reach a Docker API."""
+"""The settings for a connection to a Docker API."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pfcon.settings.section import setting
 
 @dataclass(frozen=True)
 class DockerSettings:
-    """How to reach a Docker API; the meaning is that of the Docker client's own variables."""
+    """The address of a Docker API; the meaning is that of the Docker client's own variables."""
 
     host: str | None = setting(
         "DOCKER_HOST",

@@ -27,28 +27,28 @@ _MERGE = "application/merge-patch+json"
 
 
 class KubernetesCalls:
-    """One API server and namespace. Serves all threads of the process that made it, and of no other.
+    """One API server and namespace. Thread-safe, but only in the process that has created it.
 
-    Raises NoAnswer, Unreachable, Absent, Conflict or Refused with the server's own words.
+    Raises NoAnswer, Unreachable, Absent, Conflict or Refused with the server's text.
     """
 
     def __init__(self, settings: KubernetesSettings) -> None:
-        """Raises Unreachable for a configuration that can't be used. Connects to nothing."""
+        """Does not connect. Raises Unreachable for a configuration that can't be used."""
         self._connection = Connection(settings.kubeconfig)
         self._namespace = settings.namespace
         self.where = self._connection.where
         self.pid = os.getpid()
 
     def version(self) -> str:
-        """The server's version, v1.34.9."""
+        """Return the server's version, such as v1.34.9."""
         return str(self._json("GET", "/version").get("gitVersion") or "of an unknown version")
 
     def create_job(self, manifest: Json) -> Json:
-        """Servers of 1.25 and later refuse a field that they do not know; earlier ones drop it."""
+        """Create a Job. Servers since 1.25 refuse an unknown field; earlier ones ignore it."""
         return self._json("POST", self._jobs(), query={"fieldValidation": "Strict"}, body=manifest)
 
     def job(self, name: str) -> Json:
-        """One Job. Raises Unreachable for an answer that is not about one."""
+        """Return one Job. Raises Unreachable for an answer that is not a Job."""
         found = self._json("GET", self._jobs(name))
         parts = [found.get(key) for key in ("metadata", "spec")]
         if [type(part) for part in parts] != [dict, dict]:
@@ -56,16 +56,16 @@ class KubernetesCalls:
         return found
 
     def patch_job(self, name: str, patch: Json) -> Json:
-        """Change a Job (JSON merge patch). Refused where the patch has the uid of another one."""
+        """Change a Job (JSON merge patch). Raises Refused if the patch has the uid of another Job."""
         return self._json("PATCH", self._jobs(name), body=patch)
 
     def delete_job(self, name: str, uid: str) -> None:
-        """Begin to delete a Job and its pods; it is there until these have ended. Raises Conflict for another uid."""
+        """Begin to delete a Job and its pods; it exists until these have ended. Raises Conflict for another uid."""
         options = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
         self._json("DELETE", self._jobs(name), body=options)
 
     def pods_of(self, job: str) -> list[Json]:
-        """The pods that carry a Job's name, also those that an earlier Job of that name has left."""
+        """Return the pods with a Job's name as label, also those of an earlier Job of that name."""
         return [pod for page in self.pages("pods", f"job-name={job}") for pod in page["items"]]
 
     def patch_pod(self, name: str, patch: Json) -> None:
@@ -74,13 +74,13 @@ class KubernetesCalls:
 
     @contextlib.contextmanager
     def pod_log(self, pod: str, tail_lines: int) -> Iterator[Iterator[bytes]]:
-        """The last lines of a pod's log as they come. Raises Refused while its container has not been started."""
+        """Stream the last lines of a pod's log. Raises Refused if its container was not started yet."""
         query: Query = {"container": CONTAINER, "tailLines": tail_lines}
         with self._ask("GET", self._pods(pod, "log"), query) as answer:
             yield answer.stream(_CHUNK)
 
     def pages(self, resource: str, selector: str) -> Iterator[Json]:
-        """The lists, of bounded length, that make up all jobs or pods that a selector selects."""
+        """Yield lists of limited length, which together contain all jobs or pods of a selector."""
         query: Query = {"labelSelector": selector, "limit": _PAGE}
         while True:
             page = self._json("GET", self._path(resource), query)
@@ -94,9 +94,9 @@ class KubernetesCalls:
 
     @contextlib.contextmanager
     def watch(self, resource: str, selector: str, version: str, seconds: int) -> Iterator[Iterator[Json]]:
-        """The events of jobs or pods after a resourceVersion, for some seconds. Raises Expired for one too old.
+        """Stream the events of jobs or pods after a resourceVersion, for some seconds. Raises Expired if it is too old.
 
-        Kubernetes API concepts, "Efficient detection of changes"; bookmarks are asked for.
+        Kubernetes API concepts, "Efficient detection of changes"; bookmarks are requested.
         """
         query: Query = {"labelSelector": selector, "resourceVersion": version, "timeoutSeconds": seconds}
         query |= {"watch": 1, "allowWatchBookmarks": "true"}
@@ -123,7 +123,7 @@ class KubernetesCalls:
     def _ask(
         self, method: str, path: str, query: Query | None = None, *, body: Json | None = None, timeout: float = _READ
     ) -> Iterator[BaseHTTPResponse]:
-        """The answer of a request that succeeded; it is closed at the end. Nothing is tried again here."""
+        """Make a request without retries; yield its response, and close it. Raises an error for an error status."""
         headers = {**self._connection.identity(), "Accept": "application/json, */*", "User-Agent": "pfcon"}
         if body is not None:
             headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
@@ -139,7 +139,7 @@ class KubernetesCalls:
                 redirect=False,
                 preload_content=False,
             )
-            with contextlib.closing(answer):  # one that was read to its end has given its connection back
+            with contextlib.closing(answer):  # if it was read to its end, its connection is reused
                 if answer.status >= 300:
                     raise error_of(answer.status, status_text(answer.read(_MAX_ERROR)))
                 yield answer
@@ -148,7 +148,7 @@ class KubernetesCalls:
 
 
 def _events(answer: BaseHTTPResponse) -> Iterator[Json]:
-    """The events of a watch, one JSON object a line. Raises Expired and the like for an event that is an error."""
+    """Yield the events of a watch, one JSON object per line. Raises Expired and other errors for error events."""
     rest = b""
     for chunk in answer.stream(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")

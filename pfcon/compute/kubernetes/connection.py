@@ -1,4 +1,4 @@
-"""How to reach an API server: what kubectl's configuration, or the pod that pfcon runs in, says of it."""
+"""A connection to an API server, from kubectl's configuration, or from the pod in which pfcon runs."""
 
 import os
 from pathlib import Path
@@ -10,20 +10,20 @@ from pfcon.errors import Unreachable
 
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")  # of the account that a pod runs as
 
-_CONNECTIONS = 64  # that are kept; more are made where more threads ask
+_CONNECTIONS = 64  # idle connections that are kept; more are opened if more threads need them
 
 
 class Connection:
-    """The address of an API server, a pool of connections to it, and who we are there.
+    """The address of an API server, a pool of connections to it, and this service's identity.
 
-    Of the official client only this is used. Its models and methods differ between the releases 36 and 37, 36 spoils
-    logs, and both check and fill in what a manifest holds; JSON is the same for all of them.
+    Only this part of the official client is used. Its models and methods differ between the releases 36 and 37, release
+    36 corrupts logs, and both validate and change manifests; with JSON, all releases behave the same.
     """
 
     def __init__(self, kubeconfig: str | None, in_pod: Path = TOKEN) -> None:
-        """``kubeconfig``: as in KUBECONFIG; None is the account of the pod that this is, or else ~/.kube/config.
+        """``kubeconfig``: as in KUBECONFIG; None: the account of the pod in which this runs, or else ~/.kube/config.
 
-        in_pod: a file that is there in a pod with an account.
+        in_pod: a file that exists in a pod with an account.
 
         Raises Unreachable for a configuration that can't be used.
         """
@@ -33,7 +33,7 @@ class Connection:
                 config.load_incluster_config(client_configuration=self._configuration)
             else:
                 config.load_kube_config(kubeconfig, client_configuration=self._configuration, persist_config=False)
-        except Exception as fault:  # the loader lets through whatever YAML, files and login programs raise
+        except Exception as fault:  # the loader passes on whatever YAML, files and login programs raise
             reason = " ".join(str(fault).split())
             raise Unreachable(f"there is no usable configuration of Kubernetes (KUBECONFIG): {reason}") from fault
         self._configuration.connection_pool_maxsize = _CONNECTIONS
@@ -41,6 +41,6 @@ class Connection:
         self.pool: PoolManager = client.ApiClient(self._configuration).rest_client.pool_manager
 
     def identity(self) -> dict[str, str]:
-        """The headers that say who we are. Renews a token that expires."""
+        """Return the headers that authenticate this service. Renews a token that expires."""
         found = self._configuration.auth_settings().values()
         return {auth["key"]: auth["value"] for auth in found if auth["in"] == "header" and auth["value"]}

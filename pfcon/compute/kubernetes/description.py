@@ -1,4 +1,4 @@
-"""The kubernetes engine, described."""
+"""The description of the kubernetes engine."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _LABEL_VALUE = re.compile(rf"({_LABEL_NAME})?")
 
 @dataclass(frozen=True)
 class KubernetesSettings:
-    """Where Kubernetes Jobs go. ``kubeconfig`` None: the account of the pod that this is, else kubectl's own file."""
+    """The cluster for Kubernetes Jobs. kubeconfig: see Connection."""
 
     namespace: str = setting(
         "JOB_NAMESPACE",
@@ -47,7 +47,7 @@ class KubernetesSettings:
 
 
 def _labels(values: Values, _mode: Mode) -> Iterator[str]:
-    """Kubernetes has a grammar for labels."""
+    """Check the labels: Kubernetes accepts only certain characters."""
     for known in (variable(ComputeSettings, "labels"), variable(KubernetesSettings, "node_selector")):
         for key, value in values.get(known) or ():
             if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):

@@ -32,21 +32,21 @@ if TYPE_CHECKING:  # the official client takes half a second to import
 _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
-STUCK_GRACE = 120.0  # seconds; a kubelet has tried to fetch an image four times by then
+STUCK_GRACE = 120.0  # seconds; until then a kubelet tries four times to fetch an image
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 CANCELLED = "cancelled"
-_PAUSES = (0.1, 1.0)  # seconds between two looks, the first and the longest
-_NAME_WAIT = 15.0  # seconds that a name may take to come free of a job that is being deleted
-REMOVE_WAIT = 90.0  # seconds beyond the grace that the removal of pods may take
-_AT_ONCE = 1  # second, the shortest deadline there is
-_MAX_PODS = 50  # whose logs are returned
+_PAUSES = (0.1, 1.0)  # seconds between two requests: the first and the longest pause
+_NAME_WAIT = 15.0  # seconds; longest wait for the name of a job that is being deleted
+REMOVE_WAIT = 90.0  # seconds after the grace; longest wait for the removal of pods
+_MIN_DEADLINE = 1  # second; the shortest deadline that Kubernetes accepts
+_MAX_PODS = 50  # pods whose logs are returned
 _MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 
 
 class KubernetesEngine(ComputeEngine):
     """Runs jobs as Kubernetes Jobs.
 
-    A job is a Job of its name with pfcon's label. Others are left alone: for ``info``, ``logs``, ``cancel`` and
+    A job is a Job of its name with pfcon's label. Other Jobs are never changed: for ``info``, ``logs``, ``cancel`` and
     ``remove`` they are absent, for ``schedule`` a conflict.
     """
 
@@ -65,10 +65,10 @@ class KubernetesEngine(ComputeEngine):
         watch_idle: float = WATCH_IDLE,
         remove_wait: float = REMOVE_WAIT,
     ) -> None:
-        """``storebase_mount``: storeBase as this process sees it. ``processes``: how many make up the service.
+        """storebase_mount: the path of storeBase in this process. processes: number of the service's processes.
 
         stop_grace: from SIGTERM to SIGKILL. stuck_grace: for a job that can't start. watch_idle: how long the active
-        jobs are followed after the last question. remove_wait: see above. All in seconds. Connects to nothing.
+        jobs are watched after the last request. remove_wait: see above. All in seconds. Does not connect.
         """
         self._claim = settings.volume_name
         self._settings = own
@@ -81,7 +81,7 @@ class KubernetesEngine(ComputeEngine):
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
         self._texts = LogCache()
-        self._requests = LogCache()  # by the names of the jobs that are the service's own
+        self._requests = LogCache()  # of the service's own jobs, by name
         self._lock = threading.Lock()
         self._connected: tuple[KubernetesCalls, Watcher] | None = None
 
@@ -95,7 +95,7 @@ class KubernetesEngine(ComputeEngine):
                 found = self._connected
                 if found is None or found[0].pid != os.getpid():
                     calls = KubernetesCalls(self._settings)
-                    watcher = Watcher(calls, self._processes, self._watch_idle, self._lose)
+                    watcher = Watcher(calls, self._processes, self._watch_idle, self._end_lost)
                     found = self._connected = (calls, watcher)
         return found
 
@@ -110,7 +110,7 @@ class KubernetesEngine(ComputeEngine):
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
         require_possible(spec)
-        require_sources(spec.mounts, self._storebase_mount)  # those of secrets are the cluster's own
+        require_sources(spec.mounts, self._storebase_mount)  # the cluster mounts secrets itself
         if not self._claim:
             raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
         manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, self._mark.source())
@@ -127,22 +127,22 @@ class KubernetesEngine(ComputeEngine):
                     raise maybe_created(fault) from fault
                 raise
             except Conflict as fault:
-                if not self._is_going(spec.name):
+                if not self._is_being_deleted(spec.name):
                     raise Conflict(f"a job {spec.name} exists") from fault
                 last = fault
         raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from last
 
-    def _is_going(self, name: str) -> bool:
-        """Whether a Job is being deleted, or has been."""
+    def _is_being_deleted(self, name: str) -> bool:
+        """Return whether a Job is being deleted, or was deleted."""
         try:
             return bool(self._calls.job(name)["metadata"].get("deletionTimestamp"))
         except Absent:
             return True
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. What is reported of an active job may be some seconds old: see Watcher.
+        """See ComputeEngine. The state of an active job may be some seconds old: see Watcher.
 
-        A job that can't start for want of an image or a volume is ended here, after a while.
+        A job that can't start because of a missing image or volume is ended here, after STUCK_GRACE.
         """
         followed = self._followed(name, mine)
         if followed is not None:
@@ -150,9 +150,9 @@ class KubernetesEngine(ComputeEngine):
             asks = state.end_pending(followed) or lost.why_lost(followed) or lost.unmarked(followed)
             if not info.status.final and not asks and not self._overdue(followed):
                 return info
-        view = self._look(name, mine)
+        view = self._view(name, mine)
         info = state.job_info(view, datetime.now(UTC))
-        if state.end_pending(view):  # whoever noted its end was cut off
+        if state.end_pending(view):  # the process that noted its end could not end it
             self._stop(view)
         elif reason := lost.why_lost(view):
             info = self._end(view, reason, once=True)
@@ -172,8 +172,8 @@ class KubernetesEngine(ComputeEngine):
         self._requests.put(name, views.request_of(found[0]))
         return views.view_of(*found)
 
-    def _look(self, name: str, mine: Mine) -> View:
-        """Ask for a job and its pods. Raises Absent."""
+    def _view(self, name: str, mine: Mine) -> View:
+        """Request a job and its pods. Raises Absent."""
         job = self._calls.job(name)
         if not views.is_job(job):
             raise Absent(f"there is no job {name}; a Job that is not pfcon's has that name")
@@ -183,18 +183,18 @@ class KubernetesEngine(ComputeEngine):
         return views.view_of(job, self._calls.pods_of(name))
 
     def _overdue(self, view: View) -> str:
-        """Why a job has to be ended that can't start; empty where it may, or is given time."""
+        """Return why a job that can't start has to be ended; ``""`` if it may still start."""
         stuck = state.stuck(view)
         return self._patience.expired_reason(view.uid, stuck.message if stuck else "")
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
-        """See ComputeEngine. At most 1 MiB; of several pods one after the other, below their names.
+        """See ComputeEngine. At most 1 MiB; the logs of several pods follow each other, below the pods' names.
 
-        With many active jobs, what is reported of one may be older: see ``READS_PER_MINUTE``.
+        With many active jobs, the log of a job may be older: see ``READS_PER_MINUTE``.
         """
         followed = self._followed(name, mine)
         if followed is None:
-            return self._read(self._look(name, mine), tail_lines)
+            return self._read(self._view(name, mine), tail_lines)
         begun = _with_log(followed)
         if begun and self._reads.take(len(begun)):
             self._texts.put(followed.uid, self._read(followed, tail_lines))
@@ -209,13 +209,13 @@ class KubernetesEngine(ComputeEngine):
         try:
             with self._calls.pod_log(pod.name, tail_lines) as chunks:
                 tail.feed(itertools.islice(chunks, _MAX_CHUNKS))
-        except (Absent, Refused) as fault:  # deleted, not started, or its node has thrown the log away
+        except (Absent, Refused) as fault:  # deleted, not started, or its node has deleted the log
             _log.info("pod %s has no log: %s", pod.name, fault)
         return tail.text(tail_lines)
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns immediately; the job is FAILED when its containers have ended."""
-        view = self._look(name, mine)
+        """See ComputeEngine. Returns immediately; the job is FAILED once its containers have ended."""
+        view = self._view(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
             return
         if views.note_of(view.job):
@@ -223,34 +223,34 @@ class KubernetesEngine(ComputeEngine):
         else:
             self._end(view, CANCELLED)
 
-    def _lose(self, name: str) -> None:
-        """End a job of which a pod is being deleted, before another one begins in its place; never one of others."""
+    def _end_lost(self, name: str) -> None:
+        """End a job of which a pod is being deleted, before the pod is replaced; never a Job that is not pfcon's."""
         if not (request := self._requests.get(name)):
             return
         mine = request.__eq__
         try:
             followed = self._followed(name, mine)
             if followed and (reason := lost.why_lost(followed)):
-                with contextlib.suppress(Conflict):  # it has changed since that was heard
+                with contextlib.suppress(Conflict):  # it has changed since the event
                     self._end(followed, reason, once=True, unchanged=True)
                     return
-            view = self._look(name, mine)
+            view = self._view(name, mine)
             if reason := lost.why_lost(view):
                 self._end(view, reason, once=True)
-        except PfconError as fault:  # it was removed, or whoever asks for it next tries again
+        except PfconError as fault:  # it was removed, or the next ``info`` tries again
             _log.info("job %s, a pod of which is being deleted, can't be ended: %s", name, fault)
 
     def _end(self, view: View, reason: str, *, once: bool = False, unchanged: bool = False) -> JobInfo:
-        """End a job for a reason that stays with it. once: none of its pods may be replaced.
+        """End a job, and note the reason on it. once: none of its pods may be replaced.
 
-        unchanged: raises Conflict where the Job is another than was looked at.
+        unchanged: raises Conflict if the Job has changed since ``view``.
         """
         metadata, note = view.job["metadata"], Note(reason, datetime.now(UTC), lost=once)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
         if once or not any(pod.started or pod.scheduled for pod in view.pods):
-            patch["spec"] = {"activeDeadlineSeconds": _AT_ONCE}
+            patch["spec"] = {"activeDeadlineSeconds": _MIN_DEADLINE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.end_pending(ended):
             self._stop(ended)
@@ -259,19 +259,19 @@ class KubernetesEngine(ComputeEngine):
     def _stop(self, view: View) -> None:
         """End the containers of a job.
 
-        A Job's own deadline would do, but then its pods are deleted, with their logs; a pod's deadline leaves them.
+        With a deadline of the Job, its pods would be deleted, with their logs; a deadline of a pod keeps them.
         """
         try:
             for pod in views.unended(view):
                 if not pod.terminating:
-                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _AT_ONCE}})
+                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _MIN_DEADLINE}})
         except (Absent, Refused) as fault:  # it was removed; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
-            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _AT_ONCE}}
+            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _MIN_DEADLINE}}
             self._calls.patch_job(view.job["metadata"]["name"], patch)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns when the Job and its pods are removed; leaves a Job alone that is not pfcon's."""
+        """See ComputeEngine. Returns when the Job and its pods are removed; never changes a Job that is not pfcon's."""
         uid = ""
         try:
             for _ in polls(self._stop_grace + self._remove_wait, *_PAUSES):
@@ -284,11 +284,11 @@ class KubernetesEngine(ComputeEngine):
                     self._watcher.forget(uid)
                     self._calls.delete_job(name, uid)
             raise Unreachable(f"Kubernetes has not removed job {name} in time: its node may be lost")
-        except (Absent, Conflict):  # it was removed; or another one has its name
+        except (Absent, Conflict):  # it was removed, or another one has its name
             return
 
     def check(self) -> str:
-        """See ComputeEngine. Also lists Jobs, so that missing rights show."""
+        """See ComputeEngine. Also lists Jobs, to detect missing permissions."""
         version = self._calls.version()
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
@@ -296,5 +296,5 @@ class KubernetesEngine(ComputeEngine):
 
 
 def _with_log(view: View) -> list[Pod]:
-    """The pods whose logs are returned."""
+    """Return the pods whose logs are returned to users."""
     return [pod for pod in view.pods if pod.started][:_MAX_PODS]

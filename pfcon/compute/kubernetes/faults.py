@@ -1,4 +1,4 @@
-"""What an API server's refusals mean: its Status objects to our errors. Pure."""
+"""Translates error responses of an API server (Status objects) to pfcon's errors. Pure."""
 
 import json
 from typing import Any
@@ -10,11 +10,11 @@ from pfcon.network import explain
 
 
 class Expired(Unreachable):
-    """A watch or a list can't go on from where it was: it has to begin anew (410 Gone)."""
+    """A watch or a list can't be continued: it has to be started again (410 Gone)."""
 
 
 def status_text(body: bytes) -> str:
-    """The message of a Status object, or what there is instead."""
+    """Return the message of a Status object, or the text of a body that is not one."""
     try:
         found: Any = json.loads(body)
         return plain(str(found["message"]))
@@ -23,7 +23,7 @@ def status_text(body: bytes) -> str:
 
 
 def error_of(status: int, text: str) -> PfconError:
-    """Our error for a status of HTTP (Kubernetes API concepts, "Status"); ``text`` is the server's own."""
+    """Return pfcon's error for an HTTP status (Kubernetes API concepts, "Status"). text: the server's."""
     text = text or f"the answer has the status {status}"
     if status == 404:
         return Absent(text)
@@ -39,6 +39,6 @@ def error_of(status: int, text: str) -> PfconError:
 
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:
-    """Our error for a request that got no answer."""
+    """Return pfcon's error for a request without a response."""
     found = explain(fault)
     return NoAnswer(f"Kubernetes at {where} does not answer: {found.reason}", may_have_arrived=found.may_have_arrived)

@@ -1,7 +1,7 @@
-"""Whether a job has lost a pod: one that was deleted before its end, by a drain or by somebody. Pure.
+"""Detects lost pods: those that were deleted before their end, by a drain or by a user. Pure.
 
-A worker never gets a second pod. Where the server keeps its controller from making one (podFailurePolicy), the Job
-fails; Kubernetes 1.20 makes another immediately, so that pfcon has to end the Job itself.
+A worker never gets a second pod. If the server supports podFailurePolicy, its controller creates none and the Job
+fails; Kubernetes 1.20 creates another one immediately, so that pfcon has to end the Job itself.
 """
 
 from datetime import timedelta
@@ -14,9 +14,9 @@ from pfcon.compute.unreadable import labels_of
 
 
 def why_lost(view: View) -> str:
-    """Why a job has to be ended a pod of which was deleted, by a drain or by somebody; empty where none was.
+    """Return why a job has to be ended because a pod was deleted, by a drain or by a user; ``""`` if none was.
 
-    Kubernetes 1.20 replaces such a pod immediately. What the controller deletes because the job ends is not lost.
+    Kubernetes 1.20 replaces such a pod immediately. A pod that the controller deletes because the job ends is not lost.
     """
     job = view.job
     ends = has_ended(job) or "FailureTarget" in conditions(job) or note_of(job) or at(view, Stage.FAILED)
@@ -25,12 +25,12 @@ def why_lost(view: View) -> str:
     written = written_down(view)
     if written is not None and written != {pod.uid for pod in view.pods}:
         return DELETED
-    going = [pod for pod in unended(view) if pod.deleted_at]
-    return DELETED if any(not _past_deadline(job, pod) for pod in going) else ""
+    deleted = [pod for pod in unended(view) if pod.deleted_at]
+    return DELETED if any(not _past_deadline(job, pod) for pod in deleted) else ""
 
 
 def _past_deadline(job: dict[str, Any], pod: Pod) -> bool:
-    """Whether a pod was deleted because its Job's deadline has passed; by the server's clock alone."""
+    """Return whether a pod was deleted because of its Job's deadline. Compares only times of the server's clock."""
     started = time_of((job.get("status") or {}).get("startTime"))
     seconds = job["spec"].get("activeDeadlineSeconds")
     if not (started and isinstance(seconds, int) and pod.deleted_at):
@@ -39,16 +39,16 @@ def _past_deadline(job: dict[str, Any], pod: Pod) -> bool:
 
 
 def unmarked(view: View) -> bool:
-    """Whether the pods of a job should be written down, so that another one is known for what it is.
+    """Return whether the uids of a job's pods should be noted, so that a replacement can be recognized.
 
-    Only where the server has dropped what keeps it from making one.
+    Only if the server has ignored podFailurePolicy, which prevents replacements.
     """
-    empty = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION) == ""  # as pfcon itself makes it
+    empty = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION) == ""  # as pfcon creates it
     if not empty or view.job["spec"].get("podFailurePolicy"):
         return False
     return 0 < len(view.pods) == wanted(view.job)
 
 
 def mark(view: View) -> str:
-    """What to write down as PODS_ANNOTATION."""
+    """Return the value for PODS_ANNOTATION."""
     return ",".join(pod.uid for pod in view.pods)

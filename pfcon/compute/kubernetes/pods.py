@@ -1,4 +1,4 @@
-"""From a pod of a job to what it tells of the job. Pure."""
+"""Parses the pods of a job. Pure."""
 
 import re
 from collections.abc import Callable
@@ -14,24 +14,24 @@ from pfcon.compute.words import plain, signal_name, start_failure
 
 
 class Stage(Enum):
-    """How far a pod is."""
+    """The stage of a pod's life."""
 
     WAITING = "waiting"
-    STUCK = "stuck"  # it will not start unless something outside changes
+    STUCK = "stuck"  # it can't start unless something outside of it changes
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # what the server tells of it can't be read
+    UNKNOWN = "unknown"  # the server's answer about it can't be read
 
 
 @dataclass(frozen=True)
 class Pod:
-    """What matters of a pod.
+    """The state of a pod.
 
     message: why it is in this stage, for users. running: whether its container runs. scheduled: whether a node may be
     starting it, which the node reports a second later. terminating: whether it was asked to end. started: whether its
-    container has run, so that it may have a log. deleted_at: when it was asked to be deleted, by the cluster or by
-    somebody. interrupted: whether it failed neither by itself nor for a limit.
+    container has run, so that it may have a log. deleted_at: when its deletion was requested, by the cluster or by a
+    user. interrupted: whether it failed neither by itself nor because of a limit.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Pod:
     interrupted: bool = False
 
 
-# state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): what does not pass by itself.
+# state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): permanent obstacles.
 _NO_IMAGE = {
     "ErrImagePull",
     "ImagePullBackOff",
@@ -75,16 +75,16 @@ _ENDED_BY_CLUSTER = {
     "UnexpectedAdmissionError": "its node did not admit it",
     "DeadlineExceeded": "it ran longer than its deadline",
 }
-_NO_ROOM = "OutOf"  # and a resource, as OutOfcpu: a kubelet that has less than the scheduler thought admits no pod
-# An eviction for what the pod itself has used up (pkg/kubelet/eviction/helpers.go); others are for the node's sake.
+_OUT_OF_RESOURCE = "OutOf"  # and a resource, as OutOfcpu: the kubelet has less than the scheduler had assumed
+# An eviction because of the pod's own use (pkg/kubelet/eviction/helpers.go); others protect the node.
 _OWN_LIMIT = re.compile(r"exceed(?:s|ed) .*\blimit\b")
-# state.terminated.reason of a container whose command could not be run: dockershim's, and that of containerd and CRI-O.
+# state.terminated.reason of a container whose command could not be run: of dockershim, and of containerd and CRI-O.
 _NOT_STARTED = {"ContainerCannotRun", "StartError"}
 _NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]*\" (?:not found|is being deleted)")
 
 
 def look_at(pod: dict[str, Any], limit: str) -> Pod:
-    """What an answer about a pod says. limit: the job's memory limit, for messages; empty for none."""
+    """Parse a pod. limit: the job's memory limit, for messages; empty for none."""
     metadata = pod.get("metadata") or {}
     name, uid = (str(metadata.get(key) or "") for key in ("name", "uid"))
     return reading(
@@ -96,7 +96,7 @@ def look_at(pod: dict[str, Any], limit: str) -> Pod:
 
 @dataclass(frozen=True)
 class _Sight:
-    """The parts of an answer about a pod. now, ended: the container's state, and that of its end, if it has ended."""
+    """The parts of a pod object. now, ended: the container's state, and its final state if it has ended."""
 
     pod: dict[str, Any]
     limit: str
@@ -147,7 +147,12 @@ def _waits(sight: _Sight) -> _Judged:
     return stage, Why(message)
 
 
-_STAGES: tuple[Callable[[_Sight], _Judged | None], ...] = (_succeeded, _failed, _runs, _waits)  # the first one counts
+_STAGES: tuple[Callable[[_Sight], _Judged | None], ...] = (
+    _succeeded,
+    _failed,
+    _runs,
+    _waits,
+)  # the first result counts
 
 
 def _look_at(pod: dict[str, Any], limit: str) -> Pod:
@@ -171,7 +176,7 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
 
 
 def _deleted_at(pod: dict[str, Any]) -> datetime | None:
-    """deletionTimestamp is when a pod's grace is over."""
+    """Return when the deletion was requested: deletionTimestamp is the end of the grace."""
     until = time_of(pod["metadata"].get("deletionTimestamp"))
     return until and until - timedelta(seconds=int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
 
@@ -192,7 +197,7 @@ def _waiting(status: dict[str, Any], waiting: dict[str, Any], image: str) -> tup
 
 
 def _unplaced(status: dict[str, Any]) -> tuple[Stage, str]:
-    """What the scheduler tells of a pod that no kubelet tells of."""
+    """Return stage and message of a pod without a node, from the scheduler's condition."""
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             text = plain(str(condition.get("message") or condition.get("reason") or "no reason given"))
@@ -203,7 +208,7 @@ def _unplaced(status: dict[str, Any]) -> tuple[Stage, str]:
 
 
 def _end(sight: _Sight) -> Why:
-    """Why a pod failed."""
+    """Return why a pod has failed."""
     return next(why for rule in _ENDS if (why := rule(sight)))
 
 
@@ -214,7 +219,7 @@ def _by_cluster(sight: _Sight) -> Why | None:
         return None
     message = f"{known or reason}: {text}" if text else known or reason
     own = reason == "DeadlineExceeded" or (reason == "Evicted" and _OWN_LIMIT.search(text))
-    return Why(message, interrupted=not own and bool(known or reason.startswith(_NO_ROOM)))
+    return Why(message, interrupted=not own and bool(known or reason.startswith(_OUT_OF_RESOURCE)))
 
 
 def _disrupted(sight: _Sight) -> Why | None:
@@ -239,7 +244,7 @@ def _with_exit(sight: _Sight) -> Why:
     return _exit(sight.pod, sight.ended, sight.limit)
 
 
-# What the cluster says comes before the exit code, which is then that of a container that was killed.
+# A reason of the cluster counts before the exit code, which is then that of a killed container.
 _ENDS: tuple[Callable[[_Sight], Why | None], ...] = (_by_cluster, _disrupted, _deleted, _without_exit, _with_exit)
 
 
@@ -257,7 +262,7 @@ def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
         return Why(found or f"its container could not be started: {plain(text)}")
     if reason == "ContainerStatusUnknown":
         return Why("its node lost track of it: it may have been restarted", interrupted=True)
-    # containerd calls what it has lost Unknown, and so tells it from a job's own exit code.
+    # containerd reports Unknown for a lost container, which distinguishes it from a job's own exit code.
     lost = was_lost(code) and (reason == "Unknown" or not str(ended.get("containerID")).startswith("containerd:"))
     if name == "SIGKILL" and limit:
         message = f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit}"
@@ -271,5 +276,5 @@ def _image(pod: dict[str, Any]) -> str:
 
 
 def time_of(text: str | None) -> datetime | None:
-    """A time of Kubernetes, in UTC."""
+    """Parse a time of Kubernetes; return it in UTC."""
     return utc(text)

@@ -1,4 +1,4 @@
-"""From a job to the manifest of a Kubernetes Job. Pure."""
+"""Builds the manifest of a Kubernetes Job. Pure."""
 
 import re
 from pathlib import PurePosixPath
@@ -12,11 +12,11 @@ from pfcon.models import JobSpec, Mount, Resources, Secret, User
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 SERVICE_LABEL = "chrisproject.org/pfcon-service"  # a label: people select by it
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
-PODS_ANNOTATION = "chrisproject.org/pfcon-pods"  # the uids of a job's pods, where the server may make others
+PODS_ANNOTATION = "chrisproject.org/pfcon-pods"  # uids of a job's pods, if the server may create others
 CONTAINER = "job"
 SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
 
-DEADLINE = 7 * 24 * 3600  # seconds a job may exist before it is ended
+DEADLINE = 7 * 24 * 3600  # seconds; the longest time that a job may exist before it is ended
 KEPT = 24 * 3600  # seconds that Kubernetes keeps an ended job
 
 _NAME_LENGTH = 63
@@ -27,7 +27,7 @@ MARK_MOUNT = f"{_MARK}/{HERE}"
 
 
 def require_possible(spec: JobSpec) -> None:
-    """Raise Refused for a job that no Kubernetes can run.
+    """Raise Refused for a job that Kubernetes can't run.
 
     A Job's name is a label of its pods, and with several workers ``<name>-<index>`` is a host name: Kubernetes,
     "Object Names and IDs" and "Jobs".
@@ -48,11 +48,11 @@ def require_possible(spec: JobSpec) -> None:
 def job_manifest(
     spec: JobSpec, claim: str, options: KubernetesSettings, grace: int, mark: PurePosixPath | None = None
 ) -> dict[str, Any]:
-    """The body that creates a job (Kubernetes API reference, Job v1 batch).
+    """Return the body for creating a job (Kubernetes API reference, Job v1 batch).
 
-    claim: the PersistentVolumeClaim that is storeBase. grace: seconds between SIGTERM and SIGKILL. A secret of the job
-    is a Secret that the site has made, mounted by reference: this service needs no right to read or write any.
-    mark: of a StoreMark, which the claim has to hold.
+    claim: the PersistentVolumeClaim of storeBase. grace: seconds between SIGTERM and SIGKILL. mark: of a StoreMark,
+    which the claim must contain. A secret of the job is a Secret that the site has created; it is mounted by reference,
+    so that this service needs no permission to read or write Secrets.
     """
     own = {JOB_TYPE_LABEL: spec.kind.value, **({SERVICE_LABEL: spec.service} if spec.service else {})}
     labels = {**dict(spec.labels), **own}
@@ -68,9 +68,9 @@ def job_manifest(
         },
         "spec": {
             "backoffLimit": 0,
-            # A worker never gets a second pod: one that the cluster ends, as in a drain, ends the job, and what was
-            # deleted counts when it has ended, for this implies podReplacementPolicy: Failed (Job v1 batch; "Pod
-            # failure policy"). Servers before 1.26 drop the field.
+            # A worker never gets a second pod: a pod that the cluster ends, as in a drain, ends the job. A deleted pod
+            # counts once it has ended, because this implies podReplacementPolicy: Failed (Job v1 batch; "Pod failure
+            # policy"). Servers before 1.26 ignore the field.
             "podFailurePolicy": {
                 "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
             },
@@ -78,7 +78,7 @@ def job_manifest(
             "ttlSecondsAfterFinished": KEPT,
             "parallelism": workers,
             "completions": workers,
-            # Workers learn their number from JOB_COMPLETION_INDEX. Servers before 1.21 drop the field.
+            # Workers get their number in JOB_COMPLETION_INDEX. Servers before 1.21 ignore the field.
             **({"completionMode": "Indexed"} if workers > 1 else {}),
             "template": {"metadata": {"labels": labels}, "spec": _marked(_pod(spec, claim, options, grace), mark)},
         },
@@ -86,11 +86,11 @@ def job_manifest(
 
 
 def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
-    """The pod of a worker.
+    """Return the pod of a worker.
 
-    Its first process is the pod's own, which reaps orphans, and not the command, which would not heed its own signals
-    then: "Share Process Namespace between Containers in a Pod". There is one container in a pod to share it; one that
-    a cluster adds to all pods (a sidecar) would see the job's processes, and the job its.
+    Its first process is the pod's own, which reaps orphans; as first process, the command would ignore signals to
+    itself: "Share Process Namespace between Containers in a Pod". A pod has one container; if a cluster adds another
+    to all pods (a sidecar), the job and that container can see each other's processes.
     """
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
@@ -110,10 +110,10 @@ def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> 
 
 
 def _marked(pod: dict[str, Any], mark: PurePosixPath | None) -> dict[str, Any]:
-    """A pod whose container can be made only with a claim that holds the mark.
+    """Return a pod whose container can be created only if the claim contains the mark.
 
-    Kubelets make a subPath that is missing. What is empty and read-only has no place for another mount within it
-    (runc; crun makes that place before it makes the mount read-only).
+    Kubelets create a missing subPath. In an empty, read-only mount there is no mount point for another mount (runc;
+    crun creates the mount point before it makes the mount read-only).
     """
     if mark is not None:
         mounts: list[dict[str, Any]] = pod["containers"][0]["volumeMounts"]
@@ -142,31 +142,31 @@ def _container(spec: JobSpec) -> dict[str, Any]:
 
 
 def _escape(text: str) -> str:
-    """A text that comes out of Kubernetes' expansion of ``$(NAME)`` and ``$$`` as it was."""
+    """Escape a text so that Kubernetes' expansion of ``$(NAME)`` and ``$$`` returns the text itself."""
     return text.replace("$", "$$")
 
 
 def argv_of(job: dict[str, Any]) -> tuple[str, ...]:
-    """The command of a Job that ``job_manifest`` has described."""
+    """Return the command of a Job that was created with ``job_manifest``."""
     container = container_of(job)
     words = (*(container.get("command") or ()), *(container.get("args") or ()))
     return tuple(word.replace("$$", "$") for word in words)
 
 
 def container_of(job: dict[str, Any]) -> dict[str, Any]:
-    """The one container of a Job's pods; empty where there is none."""
+    """Return the container of a Job's pods; empty if it is missing."""
     containers: list[dict[str, Any]] = job["spec"]["template"]["spec"].get("containers") or [{}]
     return containers[0]
 
 
 def memory_limit(job: dict[str, Any]) -> str:
-    """A Job's memory limit as ``64 MiB``; empty for none. The server gives back what it was given."""
+    """Return a Job's memory limit as ``64 MiB``; ``""`` for none. The server returns it as it was sent."""
     text = str(((container_of(job).get("resources") or {}).get("limits") or {}).get("memory", ""))
     return text.replace("Mi", " MiB")
 
 
 def _user(user: User | None) -> dict[str, Any]:
-    """Group ownership of volumes that support it is only looked at, at their root: storeBase has millions of files."""
+    """Return the security context. The group of volumes is checked only at their root: storeBase has too many files."""
     context: dict[str, Any] = {}
     if user is not None and user.uid is not None:
         context["runAsUser"] = user.uid
@@ -176,10 +176,10 @@ def _user(user: User | None) -> dict[str, Any]:
 
 
 def _resources(resources: Resources) -> dict[str, Any]:
-    """Limits, and the same as requests: the node then has what the job was promised.
+    """Return limits, and requests equal to them, so that the node has what the job may use.
 
-    Memory can't be taken back, so that a smaller request would let a node run out of it. The cpu could be shared,
-    but with both the same a pod is Guaranteed: the last to be evicted ("Pod Quality of Service Classes").
+    Used memory can't be reclaimed, so with smaller requests a node may run out of memory. The cpu could be shared, but
+    if both are equal, a pod is Guaranteed: it is evicted last ("Pod Quality of Service Classes").
     """
     limits: dict[str, str] = {}
     if resources.cpu is not None:
@@ -201,9 +201,9 @@ def _secret_mount(secret: Secret) -> dict[str, Any]:
 
 
 def _secret_volume(secret: Secret) -> dict[str, Any]:
-    """Readable to all: the pod runs the operation alone, as any user; on the node the kubelet's directory is closed.
+    """Return the volume of a secret. Its files are readable by all users of the pod, which runs only the operation.
 
-    Optional: a kubelet would wait without end for a Secret that is missing; the operation fails and says so.
+    Optional: a kubelet would wait forever for a missing Secret; the operation fails with a message instead.
     """
     source = {"secretName": f"{SECRET_PREFIX}{secret.name}", "defaultMode": 0o444, "optional": True}
     return {"name": f"secret-{secret.name}", "secret": source}

@@ -1,7 +1,7 @@
-"""From a Job and its pods to a JobInfo. Pure.
+"""Translates a Job and its pods to a JobInfo. Pure.
 
-Either alone misleads: a Job counts its pods seconds after they have ended, calls those active that can't start, and
-does not say why one failed; pods are deleted when a deadline has passed or a node is drained, and their Job stays.
+Neither is sufficient alone. A Job counts pods seconds after they have ended, counts pods that can't start as active,
+and does not say why a pod has failed. Pods are deleted after a deadline or when a node is drained; their Job is not.
 """
 
 from collections.abc import Callable
@@ -28,13 +28,13 @@ from pfcon.compute.unreadable import reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
 
-_STOP_MARGIN = timedelta(seconds=3)  # beyond the grace, for a pod that is Failed while its container is being ended
-_STOP_PATIENCE = timedelta(seconds=60)  # beyond the grace, for a pod whose node does not report
-_PODLESS = timedelta(seconds=30)  # after which the message says that it has no pod
+_STOP_MARGIN = timedelta(seconds=3)  # added to the grace, for a pod that is Failed while its container is being ended
+_STOP_PATIENCE = timedelta(seconds=60)  # added to the grace, for a pod whose node does not report
+_PODLESS = timedelta(seconds=30)  # after this time the message says that the job has no pod
 
 
 def job_info(view: View, now: datetime) -> JobInfo:
-    """What a look at a job tells. ``now``: aware. What can't be read makes the job ``undefined``."""
+    """Return the state of a job. now: aware. If a part can't be read, the job is ``undefined``."""
     name = str(view.job["metadata"]["name"])
     return reading(
         f"Kubernetes' answer about job {name}",
@@ -75,7 +75,7 @@ def _ended_by_pfcon(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
 
 
 def _failed(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
-    """A pod that was asked to end does not say why, as after a deadline: the Job does, with FailureTarget first."""
+    """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not."""
     held, failed = conditions(view.job), at(view, Stage.FAILED)
     why = held.get("Failed") or held.get("FailureTarget")
     known = failed and (why or not all(pod.terminating for pod in failed))
@@ -110,21 +110,21 @@ _RULES: tuple[Callable[[JobInfo, View, datetime], JobInfo | None], ...] = (  # t
 
 
 def stuck(view: View) -> Pod | None:
-    """A pod that will not start unless something outside changes, where no worker of the job runs."""
+    """Return a pod that can't start unless something outside of it changes; None if any worker of the job runs."""
     if has_ended(view.job) or note_of(view.job) or any(pod.running for pod in view.pods):
         return None
     return next(iter(at(view, Stage.STUCK)), None)
 
 
 def end_pending(view: View) -> bool:
-    """Whether a job was noted as ended, and what should end it has not been done: its request got lost."""
+    """Return whether a job was noted as ended, but the request to end it was lost."""
     if has_ended(view.job) or view.job["spec"].get("activeDeadlineSeconds") != DEADLINE:
         return False
     return bool(note_of(view.job)) and any(not pod.terminating for pod in unended(view))
 
 
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
-    """A job that pfcon has ended: it runs until its containers have, or should have, ended."""
+    """Return the state of a job that pfcon has ended: it runs until its containers have ended, or should have."""
     patience = timedelta(seconds=view.grace) + _patience(view)
     if end_pending(view) or (any(pod.running or pod.scheduled for pod in view.pods) and now - note.at < patience):
         return replace(info, message=f"{note.reason}: being ended")
@@ -133,9 +133,9 @@ def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
 
 
 def _patience(view: View) -> timedelta:
-    """How long a container may still be reported as running after its grace.
+    """Return how long a container may still be reported as running after its grace.
 
-    Kubelets before 1.22 call a pod Failed first, end its containers then, and never tell of that.
+    Kubelets before 1.22 first report a pod as Failed, then end its containers, and never report their end.
     """
     return _STOP_PATIENCE if any(pod.running or pod.scheduled for pod in unended(view)) else _STOP_MARGIN
 
@@ -149,7 +149,7 @@ def _finished(view: View, condition: dict[str, Any] | None) -> datetime | None:
 
 
 def _failure(view: View, condition: dict[str, Any] | None) -> Why:
-    """Why a job failed: what its first failed pod tells, or else its own condition."""
+    """Return why a job has failed: the reason of its first failed pod, or else its own condition."""
     reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
@@ -167,7 +167,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
 
 
 def _progress(view: View) -> str:
-    """Something worth telling of a job that runs."""
+    """Return the message for a job that runs."""
     troubled = next((pod for pod in view.pods if pod.running and pod.message), None)
     if troubled:
         return troubled.message
@@ -176,7 +176,7 @@ def _progress(view: View) -> str:
 
 
 def _obstacle(view: View, now: datetime) -> str:
-    """Why a job has not begun."""
+    """Return why a job has not started yet."""
     for stage in (Stage.STUCK, Stage.WAITING):
         for pod in at(view, stage):
             return pod.message

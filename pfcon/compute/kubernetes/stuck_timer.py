@@ -1,4 +1,4 @@
-"""How long a job may be unable to start before it is ended."""
+"""A timer for jobs that can't start, which are ended after a while."""
 
 import threading
 import time
@@ -8,9 +8,9 @@ _MAX_JOBS = 10_000
 
 
 class StuckTimer:
-    """Measures for how long a job has been unable to start, and keeps the longest reason: kubelets shorten it later.
+    """Measures how long a job has been unable to start, and keeps the longest reason: kubelets shorten it later.
 
-    Each process measures from the first time that it looked; Kubernetes reports no time for it. Thread-safe.
+    Each process measures from its first check; Kubernetes does not report the time. Thread-safe.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -19,7 +19,7 @@ class StuckTimer:
         self._lock = threading.Lock()
 
     def expired_reason(self, uid: str, reason: str) -> str:
-        """The reason to end a job that has been stuck for too long, else empty. Empty ``reason``: it is not stuck."""
+        """Return the reason to end a job that was stuck too long, else ``""``. Empty ``reason``: it is not stuck."""
         with self._lock:
             if not reason:
                 self._stuck.pop(uid, None)

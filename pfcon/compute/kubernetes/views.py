@@ -1,4 +1,4 @@
-"""What answers about a Job and its pods hold, of which ``state`` makes a JobInfo. Pure."""
+"""Parses answers about a Job and its pods, for ``state``. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"
 class Note:
     """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware.
 
-    lost: a pod of it was deleted; whatever ends well after that is another pod's doing.
+    lost: one of its pods was deleted; a success after that is that of a replacement.
     """
 
     reason: str
@@ -31,13 +31,13 @@ class Note:
     lost: bool = False
 
     def annotation(self) -> str:
-        """The annotation's value; ``note_of`` is the inverse."""
+        """Return the annotation's value; ``note_of`` is the inverse."""
         return json.dumps({"reason": self.reason, "at": self.at.isoformat()} | ({"lost": True} if self.lost else {}))
 
 
 @dataclass(frozen=True)
 class View:
-    """One look at a job. ``pods`` are its own, the oldest first. ``grace``: seconds that its containers get to end."""
+    """A Job and its own pods at one time, the oldest first. grace: seconds that its containers have to end."""
 
     job: dict[str, Any]
     pods: tuple[Pod, ...]
@@ -45,12 +45,12 @@ class View:
 
     @property
     def uid(self) -> str:
-        """Tells one Job from another of the same name."""
+        """Identifies the Job among several of the same name."""
         return str(self.job["metadata"]["uid"])
 
 
 def view_of(job: dict[str, Any], pods: Sequence[dict[str, Any]]) -> View:
-    """A Job with those of the pods that are its own; an earlier Job of that name may have left some."""
+    """Return a Job with its own pods; other ``pods`` may belong to an earlier Job of that name."""
     uid, limit = job["metadata"]["uid"], reading("the memory limit of a Job", lambda: memory_limit(job), lambda _: "")
     own = [look_at(pod, limit) for pod in pods if uid in owners(pod)]
     grace = reading("the grace of a Job", lambda: _grace(job), lambda _: 0)
@@ -62,7 +62,7 @@ def _grace(job: dict[str, Any]) -> int:
 
 
 def owners(pod: dict[str, Any]) -> list[str]:
-    """The uids of what a pod belongs to; none where that can't be read."""
+    """Return the uids of a pod's owners; empty if they can't be read."""
 
     def read() -> list[str]:
         return [str(owner.get("uid")) for owner in pod["metadata"].get("ownerReferences") or []]
@@ -71,22 +71,22 @@ def owners(pod: dict[str, Any]) -> list[str]:
 
 
 def is_job(job: dict[str, Any]) -> bool:
-    """Whether a Job is one of pfcon's."""
+    """Return whether a Job is one of pfcon's."""
     return JOB_TYPE_LABEL in labels_of(job["metadata"], "labels")
 
 
 def request_of(job: dict[str, Any]) -> str:
-    """JobSpec.request of a Job; empty for one that is not pfcon's."""
+    """Return JobSpec.request of a Job; ``""`` if it is not pfcon's."""
     return str(labels_of(job["metadata"], "annotations").get(REQUEST_ANNOTATION, ""))
 
 
 def service_of(job: dict[str, Any]) -> object:
-    """What is shown as JobSpec.service of a Job; empty for one of an earlier release."""
+    """Return JobSpec.service as the Job shows it; empty for a job of an earlier release."""
     return labels_of(job["metadata"], "labels").get(SERVICE_LABEL, "")
 
 
 def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The conditions that hold, by type. SuccessCriteriaMet and FailureTarget come before Complete and Failed."""
+    """Return the true conditions, by type. SuccessCriteriaMet and FailureTarget are set before Complete and Failed."""
 
     def read() -> dict[str, dict[str, Any]]:
         found = (job.get("status") or {}).get("conditions") or []
@@ -96,12 +96,12 @@ def conditions(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def has_ended(job: dict[str, Any]) -> bool:
-    """Whether Kubernetes is done with a Job."""
+    """Return whether a Job is Complete or Failed."""
     return not {"Complete", "Failed"}.isdisjoint(conditions(job))
 
 
 def note_of(job: dict[str, Any]) -> Note | None:
-    """The note that pfcon left when it ended a job."""
+    """Return the note that pfcon has written when it ended a job; None if it did not."""
     text = labels_of(job["metadata"], "annotations").get(NOTE_ANNOTATION)
     try:
         found = json.loads(text) if text else None
@@ -114,27 +114,27 @@ def note_of(job: dict[str, Any]) -> Note | None:
 
 
 def written_down(view: View) -> set[str] | None:
-    """The uids of the pods that a job began with; None where they were not written down."""
+    """Return the noted uids of a job's first pods; None if they were not noted."""
     found = labels_of(view.job["metadata"], "annotations").get(PODS_ANNOTATION)
     return set(found.split(",")) if found and isinstance(found, str) else None
 
 
 def replaced(view: View) -> bool:
-    """Whether a job has a pod that it did not begin with."""
+    """Return whether a job has a pod that replaces another one."""
     written = written_down(view)
     return written is not None and any(pod.uid not in written for pod in view.pods)
 
 
 def unended(view: View) -> list[Pod]:
-    """The pods that run or may yet do so."""
+    """Return the pods that run or may still start."""
     return [pod for pod in view.pods if pod.stage not in (Stage.SUCCEEDED, Stage.FAILED)]
 
 
 def at(view: View, stage: Stage) -> list[Pod]:
-    """The pods that are that far."""
+    """Return the pods in a stage."""
     return [pod for pod in view.pods if pod.stage is stage]
 
 
 def wanted(job: dict[str, Any]) -> int:
-    """How many workers a job has."""
+    """Return the number of workers of a job."""
     return reading("the completions of a Job", lambda: int(job["spec"].get("completions") or 1), lambda _: 1)

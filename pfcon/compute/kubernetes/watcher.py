@@ -1,8 +1,8 @@
-"""What the API server tells of pfcon's active jobs, without being asked for each of them.
+"""Follows the states of pfcon's active jobs on the API server, without a request for each job.
 
-A process follows all Jobs and pods that carry pfcon's label: one list of each, then watches. An answer from here may be
-as old as a watch's silence lasts, so that it is never the last word: what has ended, what is absent and whatever is
-not known here is asked for directly.
+A process lists all Jobs and pods with pfcon's label once, then watches them. Its copy may be out of date by the longest
+silence of a watch, so it is used only for active jobs: the state of jobs that have ended, are missing or are not in the
+copy is requested directly.
 """
 
 import logging
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
-SLICE = 20  # seconds of one watch; each of several processes watches for that much longer
-SILENCE = 10.0  # seconds beyond a watch after which what it reported is too old
-_FIRST = 2.0  # seconds that a question waits for the first list
-_PAUSES = (0.2, 1.0, 2.0, 5.0)  # seconds before a request that failed is made again
+SLICE = 20  # seconds of one watch; with several processes, a watch is longer by as much for each
+SILENCE = 10.0  # seconds after a watch; then its results are too old
+_FIRST = 2.0  # seconds; longest wait of ``find`` for the first list
+_PAUSES = (0.2, 1.0, 2.0, 5.0)  # seconds before a failed request is repeated
 _MAX_ENDED = 10_000  # uids
 
 
 class Follower:
-    """A copy of the Jobs, or of the pods, by job and by name. One thread follows, all may ask."""
+    """A copy of the Jobs, or of the pods, by job and by name. One thread updates it, all threads may read it."""
 
     def __init__(self, resource: str, job_of: Callable[[Json], str], ended: Callable[[Json], bool]) -> None:
         self.resource = resource
@@ -41,25 +41,25 @@ class Follower:
         self._known: dict[str, dict[str, Json | None]] = {}  # None: it has ended
         self._version = ""
         self._heard = 0.0
-        self.settled = threading.Event()  # the first list is there, or could not be had
-        self.going: Callable[[str], None] = lambda _: None  # called with the job of one that is deleted before its end
+        self.settled = threading.Event()  # the first list has arrived, or has failed
+        self.on_pod_deletion: Callable[[str], None] = lambda _: None  # of an active pod, with its job
 
     def of(self, job: str) -> list[Json | None]:
-        """What is known of a job."""
+        """Return the known objects of a job; None for each that has ended."""
         with self._lock:
             return list(self._known.get(job, {}).values())
 
     def age(self) -> float:
-        """Seconds since the server was heard; infinite where it can't be."""
+        """Return the seconds since the server's last answer; infinite if it does not answer."""
         return time.monotonic() - self._heard if self._heard else float("inf")
 
     def silent(self) -> None:
-        """The server can't be heard any more: what is known is of no use."""
+        """Record that the server does not answer any more: the copy is not valid."""
         self._heard, self._version = 0.0, ""
         self.settled.set()
 
     def follow(self, calls: "KubernetesCalls", seconds: int) -> None:
-        """List where nothing is known yet, then watch once. Raises what KubernetesCalls raises."""
+        """List the objects if the copy is not valid, then watch once. Raises what KubernetesCalls raises."""
         if not self._version:
             self._list(calls)
         self.settled.set()
@@ -70,7 +70,7 @@ class Follower:
                     self._take(event)
         except Expired:
             self._version = ""
-        except FAULTS as fault:  # what is known of its job is too old: begin anew
+        except FAULTS as fault:  # the copy is out of date: list again
             unread(f"an event about {self.resource} of Kubernetes", fault)
             self._version = ""
 
@@ -81,8 +81,8 @@ class Follower:
             version = version or page["metadata"]["resourceVersion"]
             for item in page["items"]:
                 try:
-                    known.setdefault(self._job_of(item), {})[item["metadata"]["name"]] = self._kept(item)
-                except FAULTS as fault:  # its job is asked for directly
+                    known.setdefault(self._job_of(item), {})[item["metadata"]["name"]] = self._reduced(item)
+                except FAULTS as fault:  # its job is requested directly
                     unread(f"one of the {self.resource} that Kubernetes lists", fault)
         with self._lock:
             self._known = known
@@ -99,15 +99,15 @@ class Follower:
                 if event["type"] == "DELETED":
                     of_job.pop(name, None)
                 else:
-                    of_job[name] = self._kept(item)
+                    of_job[name] = self._reduced(item)
                 if not of_job:
                     del self._known[job]
             if goes:
-                self.going(job)
+                self.on_pod_deletion(job)
         self._version, self._heard = item["metadata"]["resourceVersion"], time.monotonic()
 
-    def _kept(self, item: Json) -> Json | None:
-        """What is worth memory: nothing of what has ended, no field owners, and no environment, which holds tokens."""
+    def _reduced(self, item: Json) -> Json | None:
+        """Return an object without field owners and environment, which is large or secret; None if it has ended."""
         if self._ended(item):
             return None
         item["metadata"].pop("managedFields", None)
@@ -118,21 +118,21 @@ class Follower:
 
 
 class Watcher:
-    """Follows Jobs and pods while somebody asks for them. Starts its two threads on the first question."""
+    """Follows Jobs and pods as long as ``find`` is called. Starts its two threads on the first call. Thread-safe."""
 
     def __init__(
         self, calls: "KubernetesCalls", processes: int, idle: float, lose: Callable[[str], None] = lambda _: None
     ) -> None:
-        """``processes``: how many do the same. ``idle``: seconds without a question after which watching ends.
+        """processes: their number; each has a Watcher. idle: seconds without a call of ``find`` after which it stops.
 
-        lose: called with the name of a job of which a pod is deleted that has not ended, by the thread that follows.
+        lose: called with the name of a job one of whose pods is deleted before its end, by the thread that follows.
         """
         self._calls = calls
         self._seconds = max(SLICE, 10 * processes)
         self._idle = idle
         self._jobs = Follower("jobs", _name, has_ended)
         self._pods = Follower("pods", _job_of_pod, _pod_has_ended)
-        self._pods.going = self._pod_goes
+        self._pods.on_pod_deletion = self._pod_deleted
         self._lose = lose
         self._lock = threading.Lock()
         self._threads: dict[Follower, threading.Thread] = {}
@@ -140,7 +140,7 @@ class Watcher:
         self._ended: dict[str, None] = {}
 
     def find(self, name: str) -> tuple[Json, list[Json]] | None:
-        """An active Job with its pods; None where that has to be asked for directly."""
+        """Return an active Job with its pods; None if they have to be requested directly."""
         self._start()
         followers = (self._jobs, self._pods)
         for follower in followers:
@@ -156,18 +156,18 @@ class Watcher:
             return None  # the Job will follow soon
         return job, alive
 
-    def _pod_goes(self, name: str) -> None:
-        """A pod is deleted that has not ended; with its Job, as a rule."""
+    def _pod_deleted(self, name: str) -> None:
+        """Handle the deletion of a pod that has not ended; usually its Job is deleted, too."""
         job = next(iter(self._jobs.of(name)), None)
         if job and job["metadata"]["uid"] not in self._ended and not job["metadata"].get("deletionTimestamp"):
             self._lose(name)
 
     def threads(self) -> list[threading.Thread]:
-        """Those that follow."""
+        """Return the running threads that follow Jobs and pods."""
         return [thread for thread in self._threads.values() if thread.is_alive()]
 
     def forget(self, uid: str) -> None:
-        """A Job has ended, or is about to: nothing that is still to arrive may make it look alive."""
+        """Ignore all events of a Job that has ended or is being ended: older ones may still arrive."""
         with self._lock:
             self._ended[uid] = None
             while len(self._ended) > _MAX_ENDED:
@@ -199,7 +199,7 @@ class Watcher:
                     log.info("can't follow %s, asking for each: %s", follower.resource, fault)
                 time.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
-            except Exception:  # a thread has no caller; without it, jobs are asked for directly
+            except Exception:  # nothing else catches it in this thread; without it, jobs are requested directly
                 follower.silent()
                 log.exception("following %s failed", follower.resource)
                 time.sleep(_PAUSES[-1])

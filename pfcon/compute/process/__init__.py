@@ -1,1 +1,1 @@
-"""The process engine: each job a supervised process tree of this host. Imports nothing: supervisors load it too."""
+"""The process engine: each job is a supervised process tree of this host. No imports: supervisors load it too."""

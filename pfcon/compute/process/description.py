@@ -1,4 +1,4 @@
-"""The process engine, described."""
+"""The description of the process engine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

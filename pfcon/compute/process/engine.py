@@ -1,9 +1,9 @@
 """The process engine: jobs are processes of this host, each below a supervisor that outlives the service.
 
-It needs no container engine and gives no isolation but that of users: a job sees the host's programs and whatever
-its user may read. The image is ignored, and so are labels and the size of ``/dev/shm``. Limits are kept by looking
-at the job's processes twice a second or oftener: memory may be overshot between two looks; the cpu limit binds the
-job to as many cores, rounded up.
+It needs no container engine, and isolates jobs only by users: a job can access the host's programs and whatever its
+user may read. The image, labels and the size of ``/dev/shm`` are ignored. Limits are enforced by checking the job's
+processes at least twice a second: memory may exceed its limit between two checks; the cpu limit binds the job to as
+many cores, rounded up.
 """
 
 import contextlib
@@ -34,9 +34,9 @@ from pfcon.polling import polls
 
 LOG_BYTES = 1024 * 1024
 START_TIMEOUT = 60.0  # seconds for a supervisor to report that the command runs
-_POLL = 0.005  # seconds between two looks at whether they are
+_POLL = 0.005  # seconds between two checks
 KILL_TIMEOUT = 30.0  # seconds for killed processes to end
-STALE = 60.0  # seconds after which a directory that nobody has locked was left by a crash
+STALE = 60.0  # seconds after which an unlocked directory counts as left by a crash
 TEMPORARY, TRASHED = ".tmp-", ".gone-"
 
 
@@ -58,7 +58,7 @@ class ProcessEngine(ComputeEngine):
         self._sweep()
 
     def _sweep(self) -> None:
-        """Remove what crashes have left, now and then: also what was too young when this service began."""
+        """Remove what crashes have left, from time to time: also what was too young when this service started."""
         if time.monotonic() - self._swept < STALE:
             return
         self._swept = time.monotonic()
@@ -98,7 +98,7 @@ class ProcessEngine(ComputeEngine):
                 fault = directory.joinpath("supervisor.err").read_text(errors="replace").strip().splitlines()
                 raise Unreachable(f"no supervisor for {spec.name}: {fault[-1] if fault else f'status {status}'}")
         finally:
-            shutil.rmtree(directory, ignore_errors=True)  # it has become the job's, or nothing came of it
+            shutil.rmtree(directory, ignore_errors=True)  # it was renamed, or the start has failed
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine: a few small files are read."""
@@ -117,7 +117,7 @@ class ProcessEngine(ComputeEngine):
                 job.order(supervisor.CANCEL)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine: SIGKILL, without grace. Raises Unreachable when processes can't be killed."""
+        """See ComputeEngine: SIGKILL, without grace. Raises Unreachable if processes can't be killed."""
         trashed = self._root / f"{TRASHED}{uuid.uuid4().hex}"
         with self._storebase_errors(f"remove {name}"):
             with contextlib.suppress(Absent), self._open(name, mine) as job:
@@ -131,13 +131,13 @@ class ProcessEngine(ComputeEngine):
                     state = job.state()
                     if "finished_at" not in state:
                         job.end_leftovers(state)
-                    job.take_away(trashed)
+                    job.release_name(trashed)
                     return
             job.order(supervisor.KILL)
         raise Unreachable(f"{job.path.name} was told to end, but its processes still run; try again")
 
     def check(self) -> str:
-        """See ComputeEngine: looks whether jobs can be written."""
+        """See ComputeEngine: checks whether jobs can be written."""
         with self._storebase_errors("run jobs"):
             self._storebase.private_dir("process")
             if not os.access(self._root, os.W_OK | os.X_OK):
@@ -158,7 +158,7 @@ class ProcessEngine(ComputeEngine):
             return JobFolder(self._root / name)
         except FileNotFoundError:
             if not self._storebase.root.is_dir():
-                raise  # away as a whole, which tells nothing of the job
+                raise  # all of storeBase is missing, which says nothing about the job
             raise Absent(f"no job {name} on the process engine") from None
 
     @contextlib.contextmanager
@@ -182,7 +182,7 @@ def _is_name(name: str) -> bool:
 
 
 def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
-    """Write what a job's directory begins with; give back its lock, taken. Raises OSError."""
+    """Write the first files of a job's directory; return the descriptor of its lock, locked. Raises OSError."""
     lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         wait_for_lock(lock)
@@ -196,16 +196,16 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
             supervisor.write_file(descriptor, supervisor.SPARE, " " * supervisor.SPARE_BYTES)
         finally:
             os.close(descriptor)
-    except BaseException:  # also a worker that is told to exit: nobody else knows of the lock yet
+    except BaseException:  # also when the worker is asked to exit: nothing else closes the lock
         os.close(lock)
         raise
     return lock
 
 
 def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
-    """Start a supervisor and wait until its command runs; the exit status of its first process.
+    """Start a supervisor and wait until its command runs; return the exit status of its first process.
 
-    Raises MaybeCreated when that takes too long, OSError when no process can be made.
+    Raises MaybeCreated if that takes too long, OSError if no process can be created.
     """
     words = [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(final), str(lock)]
     kept = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}  # Python itself may need it
@@ -232,7 +232,7 @@ def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
 
 
 def sweep(root: Path) -> None:
-    """Remove what a crash has left of jobs that never came to be, or were being removed. Raises OSError."""
+    """Remove what crashes have left of jobs that were never created, or were being removed. Raises OSError."""
     for entry in root.iterdir():
         young = time.time() - entry.lstat().st_mtime <= STALE
         if entry.name.startswith(TRASHED) or (entry.name.startswith(TEMPORARY) and not young):
@@ -242,7 +242,7 @@ def sweep(root: Path) -> None:
 
 
 def _is_free(job: JobFolder) -> bool:
-    """Whether no supervisor lives; who died early has made no lock, or has removed it already."""
+    """Return whether no supervisor runs; one that died early has no lock."""
     try:
         with job.locked() as free:
             return free

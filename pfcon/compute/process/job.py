@@ -59,7 +59,7 @@ class JobFolder(Closing):
             raise Absent(f"no job {self.path.name} on the process engine") from None
 
     def _read(self, name: str, most: int) -> bytes:
-        """A file's content; nothing of one that a job of this user has put there instead, or has made larger."""
+        """Return a file's content; empty if a job of this user has replaced or enlarged the file."""
         try:
             return read_small_at(self.descriptor, name, most)
         except FileNotFoundError:
@@ -70,14 +70,14 @@ class JobFolder(Closing):
             raise
 
     def spec(self) -> JobSpec:
-        """What was scheduled. Raises Absent for one that can't be read any more."""
+        """Return the scheduled job. Raises Absent if it can't be read any more."""
         try:
             return JobSpec.from_json(self._read("spec.json", SPEC_BYTES).decode())
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Absent(f"the process engine's records of job {self.path.name} are damaged") from None
 
     def state(self) -> State:
-        """What the supervisor has written last; empty when that can't be read any more."""
+        """Return the last state that the supervisor has written; empty if it can't be read any more."""
         try:
             state: State = json.loads(self._read("state.json", STATE_BYTES))
         except (ValueError, RecursionError):
@@ -85,7 +85,7 @@ class JobFolder(Closing):
         return state if isinstance(state, dict) else {}
 
     def info(self) -> JobInfo:
-        """What is known of the job."""
+        """Return the state of the job."""
         spec = self.spec()
         state = self.settle()
         ended = state.get("finished_at")
@@ -95,24 +95,24 @@ class JobFolder(Closing):
         return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request, interrupted)
 
     def settle(self) -> State:
-        """The state; when the supervisor died without a final one, end what it left and write that down."""
+        """Return the state; if the supervisor died without a final one, end the job and write its final state."""
         state = self.state()
         if "finished_at" in state:
             return state
         with self.locked() as dead:
             if not dead:
                 return state
-            state = self.state()  # it may have ended between the two looks
+            state = self.state()  # it may have ended between the two checks
             if "finished_at" not in state:
                 self.end_leftovers(state)
                 state = {**state, "reason": DIED, "interrupted": True, "finished_at": time.time()}
-                with contextlib.suppress(OSError):  # the next look writes it
+                with contextlib.suppress(OSError):  # the next call writes it
                     write_last_state(self.descriptor, state)
             return state
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[bool]:
-        """Try to take the lock; False when the supervisor has it, or for a moment another look."""
+        """Try to take the lock; False if the supervisor has it, or, for a moment, another caller."""
         lock = self.open("lock", os.O_RDWR)
         try:
             yield try_lock(lock)
@@ -120,12 +120,12 @@ class JobFolder(Closing):
             os.close(lock)
 
     def end_leftovers(self, state: State) -> None:
-        """Kill the processes of a job without supervisor."""
+        """Kill the processes of a job whose supervisor has died."""
         if marker := state.get("marker"):
             kill_marked(marker)
 
     def order(self, order: bytes) -> None:
-        """Tell the supervisor something; nothing where it has ended."""
+        """Send an order to the supervisor; no-op if it has ended."""
         try:
             control = self.open("control", os.O_WRONLY | os.O_NONBLOCK)
         except OSError as fault:
@@ -139,8 +139,8 @@ class JobFolder(Closing):
         finally:
             os.close(control)
 
-    def take_away(self, trashed: Path) -> None:
-        """Free the name; call with the lock held. A no-op when the name has another job by now, or none."""
+    def release_name(self, trashed: Path) -> None:
+        """Release the name; the caller must hold the lock. No-op if the name has another job now, or none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
                 try:
@@ -151,8 +151,8 @@ class JobFolder(Closing):
                     shutil.rmtree(self.path)  # a full disk may have no room for a longer name
 
     def log_tail(self, lines: int, most: int) -> bytes:
-        """The last lines of the log, at most ``most`` bytes."""
-        os.close(self.open("log", os.O_RDONLY))  # it is there from the beginning
+        """Return the last lines of the log, at most ``most`` bytes."""
+        os.close(self.open("log", os.O_RDONLY))  # it exists from the beginning
         return log_tail(self.descriptor, lines, most)
 
 
@@ -162,7 +162,7 @@ def kill_marked(marker: str) -> None:
     What has cleared or overwritten its environment is not found. Needs pidfd_open(2), of Linux 5.3.
     """
     needle = f"{MARKER}={marker}".encode()
-    for _ in range(50):  # again, for those that were started while we looked
+    for _ in range(50):  # repeated for processes that were started meanwhile
         if not sum(_kill_if_marked(int(pid), needle) for pid in os.listdir("/proc") if pid.isdigit()):
             return
         time.sleep(0.01)
@@ -170,7 +170,7 @@ def kill_marked(marker: str) -> None:
 
 def _kill_if_marked(pid: int, needle: bytes) -> bool:
     try:
-        process = os.pidfd_open(pid)  # opened before the look: the number may be given to another process
+        process = os.pidfd_open(pid)  # opened before the check: the id may be reused by another process
     except OSError:
         return False
     try:

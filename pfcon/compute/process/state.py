@@ -1,4 +1,4 @@
-"""What the state of a job of the process engine means. Pure."""
+"""Parses the state of a job of the process engine. Pure."""
 
 import signal
 from typing import TypedDict
@@ -10,7 +10,7 @@ from pfcon.models import JobStatus
 class State(TypedDict, total=False):
     """``state.json``. status: exit code, negative for a signal. finished_at: Unix time; only a final state has it.
 
-    interrupted: somebody else than pfcon has ended the job's supervisor.
+    interrupted: the job's supervisor was ended, but not by pfcon.
     """
 
     marker: str
@@ -22,7 +22,7 @@ class State(TypedDict, total=False):
 
 
 def outcome(state: State) -> tuple[JobStatus, str]:
-    """The status and message of a final state."""
+    """Return the status and message of a final state."""
     status = state.get("status")
     reason = state.get("reason") or _exit_message(status)
     message = "; ".join(text for text in (reason, state.get("note", "")) if text)
@@ -31,7 +31,7 @@ def outcome(state: State) -> tuple[JobStatus, str]:
 
 
 def was_interrupted(state: State) -> bool:
-    """Whether a final state is of a job that neither ended by itself nor was ended by pfcon."""
+    """Return whether a job with that final state neither ended by itself nor was ended by pfcon."""
     return state.get("interrupted", False) or ("reason" not in state and was_killed(state.get("status", 0)))
 
 

@@ -43,7 +43,7 @@ BLOCK = 64 * 1024
 
 
 class Supervisor:
-    """Starts one command, watches it and all that it starts, and writes down how it ended."""
+    """Starts one command, monitors it and all its descendants, and records how it has ended."""
 
     def __init__(self, plan: Plan, job: int, control: int) -> None:
         self.plan, self.job, self.control = plan, job, control
@@ -110,15 +110,15 @@ class Supervisor:
         if self.ended:
             return
         if self.control in ready:
-            self.obey(os.read(self.control, BLOCK))
+            self.execute_orders(os.read(self.control, BLOCK))
         now = time.monotonic()
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_all()
         elif self.look_at is not None and now >= self.look_at:
             self.look()
 
-    def obey(self, orders: bytes) -> None:
-        """Do what the engine asked for."""
+    def execute_orders(self, orders: bytes) -> None:
+        """Execute orders of the engine."""
         if KILL in orders:
             self.state.setdefault("reason", "removed")
             self.kill_all()
@@ -126,12 +126,12 @@ class Supervisor:
             self.cancel()
 
     def cancel(self) -> None:
-        """Ask all processes to end because pfcon wants that; they have until ``kill_at``."""
+        """Ask all processes to end, by an order of pfcon; they are killed at ``kill_at``."""
         self.state.setdefault("reason", "cancelled")
         self.terminate()
 
     def end_from_outside(self) -> None:
-        """Ask all processes to end because somebody else wants that: a service manager that stops the service."""
+        """Ask all processes to end, by a signal of another program, as of a service manager that stops the service."""
         if "reason" not in self.state:
             self.state["reason"] = "its supervisor was ended by SIGTERM, as when the service or the machine stops"
             self.state["interrupted"] = True
@@ -145,7 +145,7 @@ class Supervisor:
                 send(pid, signal.SIGTERM)
 
     def look(self) -> None:
-        """Compare the job's use with its limits; end it when it is above one."""
+        """Compare the job's resources with its limits; end the job if it exceeds one."""
         pids = descendants(os.getpid())
         used, threads = usage(pids)
         limit, most = self.plan["memory"], self.plan["pids"]
@@ -162,7 +162,7 @@ class Supervisor:
         self.kill_all()
 
     def reap(self) -> bool:
-        """Take note of ended children; whether any are left."""
+        """Reap ended children; return whether any are left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -203,14 +203,14 @@ class Supervisor:
                 return
 
     def append(self, block: bytes) -> None:
-        """Write to the log; where that fails (a full disk), the job goes on and its message says so."""
+        """Write to the log; if that fails (a full disk), the job continues, and its message says so."""
         try:
             self.log.append(block)
         except OSError as fault:
             self.state["note"] = f"a part of its log is lost: {fault.strerror}"
 
     def finish(self) -> None:
-        """Write the final state; where even that has no room, try again until there is, or the job is removed."""
+        """Write the final state; on a full disk, retry until it is written or the job is removed."""
         self.state["finished_at"] = time.time()
         while True:
             try:
@@ -275,20 +275,20 @@ def main(directory: str, final: str, lock: str) -> int:
         if fault.errno in (errno.EEXIST, errno.ENOTEMPTY):
             return CONFLICT
         raise
-    ready, tell = os.pipe()
+    ready, signal_ready = os.pipe()
     if os.fork():
-        os.close(tell)
+        os.close(signal_ready)
         os.read(ready, 1)  # or the end of it, should the child die
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor = Supervisor(plan, job, control)
     if supervisor.start():
-        os.close(tell)
+        os.close(signal_ready)
         supervisor.run()
         supervisor.finish()
     else:
         supervisor.finish()
-        os.close(tell)
+        os.close(signal_ready)
     return 0
 
 

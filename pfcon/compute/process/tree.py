@@ -1,10 +1,10 @@
-"""What /proc tells of a job's processes. A part of the supervisor: standard library alone."""
+"""Reads a job's processes from /proc. A part of the supervisor: uses only the standard library."""
 
 import os
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process started, or that it adopted. proc_pid_task(5)."""
+    """Return the processes that a process has started or adopted. proc_pid_task(5)."""
     found: list[int] = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -16,7 +16,7 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, zombies among them."""
+    """Return all descendants of a process, including zombies."""
     found: list[int] = []
     queue = [pid]
     while queue:
@@ -27,7 +27,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def numbers(path: str) -> dict[str, int]:
-    """The numeric lines of a file like /proc/PID/status; empty when the process has ended or is not ours."""
+    """Return the numeric lines of a file like /proc/PID/status; empty if the process has ended or is not accessible."""
     found = {}
     try:
         with open(path) as file:
@@ -41,10 +41,10 @@ def numbers(path: str) -> dict[str, int]:
 
 
 def usage(pids: list[int]) -> tuple[int, int]:
-    """Memory in bytes and number of processes and threads.
+    """Return memory in bytes, and the number of processes and threads.
 
-    Memory is what can't be given back: anonymous, shared and swapped pages, without mapped files. Pages shared by
-    several processes count once for each.
+    Memory: what can't be reclaimed: anonymous, shared and swapped pages, without mapped files. Pages shared by several
+    processes count once for each.
     """
     memory = threads = 0
     for pid in pids:

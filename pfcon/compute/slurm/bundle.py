@@ -48,7 +48,7 @@ def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
 
 
 def _proc(*, own: bool) -> dict[str, Any]:
-    """A new one shows the process ids of its own namespace alone, and only whoever owns that may mount it."""
+    """Return the mount of /proc. A new one shows only its own pid namespace, and only that one's owner may mount it."""
     return _mount("/proc", "proc") if own else _mount("/proc", "bind", "rbind", "noexec", *_NO_DEVICES, source="/proc")
 
 

@@ -1,4 +1,4 @@
-"""Ending a job: by its own script first, which ends the container as a container's end should be, then by Slurm."""
+"""Ending a job: first by its own script, which stops the container with a grace, then by Slurm."""
 
 import re
 from collections.abc import Callable
@@ -12,66 +12,66 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.errors import Unreachable
 from pfcon.polling import polls
 
-_SCRIPT = 3.0  # seconds, beside the grace, for the script to end
-_OBEDIENCE = 6.0  # seconds, beside the grace, for a script that reads its order; who has not obeyed by then is dead
-_SLURM = 60.0  # seconds, beside KillWait, for Slurm to end a job
+_SCRIPT = 3.0  # seconds in addition to the grace, for the script to end
+_ORDER_TIMEOUT = 6.0  # seconds in addition to the grace; a script that has not executed its order by then is dead
+_SLURM = 60.0  # seconds in addition to KillWait, for Slurm to end a job
 _POLL = 0.1  # seconds
 # In words, or as scancel's exit status: the last byte of ESLURM_INVALID_JOB_ID (2017), of ESLURM_ALREADY_DONE (2021).
 _ENDED = re.compile(r"Invalid job id specified|already completing or completed|exit status (?:225|229)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Ending:
-    """grace: seconds that the script gives its container; none where the directory holds ``now``."""
+class Canceller:
+    """Ends jobs. grace: seconds that the script gives its container; 0 if the directory contains ``now``."""
 
     commands: Commands
     queue: Queue
     site: SiteFacts
     grace: int
 
-    def gently(self, folder: JobFolder) -> bool:
-        """Keep a job from beginning, or tell its script alone to end: Slurm's own SIGTERM would go to every process.
+    def request_end(self, folder: JobFolder) -> bool:
+        """Prevent a job from starting, or order its script to end: Slurm's own SIGTERM would go to every process.
 
-        Whether it has ended. Raises Absent, Unreachable, OSError.
+        Returns whether the job has ended in time. Raises Absent, Unreachable, OSError.
         """
         if folder.has("exit"):
             return True
-        if folder.bar():
-            return not self.at_once(folder)
+        if folder.prevent_start():
+            return not self.scancel(folder)
         if folder.order_end():
-            # Slurm is not asked: with some oci.conf it would end what it knows of, and leave the container running.
-            seconds = _OBEDIENCE + (0 if folder.has("now") else self.grace)
-            if self._ends(folder, seconds, lambda: True):
+            # Not by Slurm: with some oci.conf it would end the processes that it knows, but not the container.
+            seconds = _ORDER_TIMEOUT + (0 if folder.has("now") else self.grace)
+            if self._ends_in_time(folder, seconds, lambda: True):
                 return True
-        going = self._going(folder)
-        if going:
-            self._scancel("--batch", "--signal=TERM", *going)
-        return self._ends(folder, self.grace + _SCRIPT, lambda: bool(self._going(folder)))
+        active = self._active(folder)
+        if active:
+            self._scancel("--batch", "--signal=TERM", *active)
+        return self._ends_in_time(folder, self.grace + _SCRIPT, lambda: bool(self._active(folder)))
 
-    def at_once(self, folder: JobFolder) -> bool:
-        """Tell Slurm to end whatever was submitted for a job; whether there was something to end."""
-        going = self._going(folder)
-        if going:
-            self._scancel(*going)
-        return bool(going)
+    def scancel(self, folder: JobFolder) -> bool:
+        """Make Slurm end everything that was submitted for a job; return whether anything was active."""
+        active = self._active(folder)
+        if active:
+            self._scancel(*active)
+        return bool(active)
 
     def _scancel(self, *words: str) -> None:
         try:
             self.commands.run(["scancel", *words])
         except Unreachable as fault:
-            if not _ENDED.search(str(fault)):  # it ended between the two looks
+            if not _ENDED.search(str(fault)):  # it has ended since the query
                 raise
 
-    def for_sure(self, folder: JobFolder) -> None:
-        """Have Slurm end a job, and wait for that. Raises Unreachable when it does not happen."""
+    def force_end(self, folder: JobFolder) -> None:
+        """Make Slurm end a job, and wait for its end. Raises Unreachable if it does not end in time."""
         seconds = self.site.facts().kill_wait + _SLURM
-        if not self._ends(folder, seconds, lambda: self.at_once(folder)):
+        if not self._ends_in_time(folder, seconds, lambda: self.scancel(folder)):
             raise Unreachable(f"Slurm was told to end {folder.link.name}, but it still runs; try again")
 
-    def _ends(self, folder: JobFolder, seconds: float, goes_on: Callable[[], bool]) -> bool:
-        """Whether a job ends in time; its own record tells before Slurm does."""
-        return any(folder.has("exit") or not goes_on() for _ in polls(seconds, _POLL))
+    def _ends_in_time(self, folder: JobFolder, seconds: float, is_active: Callable[[], bool]) -> bool:
+        """Return whether a job ends in time; its own record shows that before Slurm does."""
+        return any(folder.has("exit") or not is_active() for _ in polls(seconds, _POLL))
 
-    def _going(self, folder: JobFolder) -> list[str]:
+    def _active(self, folder: JobFolder) -> list[str]:
         rows = self.queue.fresh(folder.marker, folder.id)
         return [row.id for row in rows if state.stage_of(row) is not state.Stage.ENDED]

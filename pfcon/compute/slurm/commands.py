@@ -65,9 +65,9 @@ class Commands:
     def run(
         self, command: Sequence[str], stdin: str = "", timeout: float | None = None, stop: Stop | None = None
     ) -> str:
-        """What a command prints; ``stop`` kills it.
+        """Run a command; return its output. ``stop`` kills it.
 
-        Raises NoAnswer when Slurm is away, Refused with the command's own reason.
+        Raises NoAnswer if Slurm does not answer, Refused with the command's own reason.
         """
         seconds = self.timeout if timeout is None else timeout
         try:
@@ -88,7 +88,7 @@ class Commands:
             try:
                 with (stop or Stop()).interrupting(lambda: _kill(process)):
                     output, errors = process.communicate(stdin.encode("utf-8", "surrogateescape"), seconds)
-            except BaseException as fault:  # also a worker that is told to exit leaves nothing behind
+            except BaseException as fault:  # also when the worker is asked to exit: no command must be left
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(fault, subprocess.TimeoutExpired):
                     raise NoAnswer(f"{command[0]} has not answered in {seconds:g} s", may_have_arrived=True) from fault
@@ -128,7 +128,7 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
         return Refused(reason)  # Slurm has no part in it
     if status == _NO_COMMAND:
         return NoAnswer(reason, may_have_arrived=False)
-    asks_only = program != "sbatch"  # what fails then tells nothing of a job
+    asks_only = program != "sbatch"  # its failure says nothing about a job
     if status == _SSH_FAULT or asks_only or _AWAY.search(reason):
         return NoAnswer(
             f"Slurm does not answer: {reason}",

@@ -1,4 +1,4 @@
-"""The slurm engine, described."""
+"""The description of the slurm engine."""
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription

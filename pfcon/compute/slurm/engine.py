@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.settings import ComputeSettings
-from pfcon.compute.slurm.cancelling import Ending
+from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
@@ -19,7 +19,7 @@ from pfcon.compute.slurm.probe import Probe, probe_spec
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
-from pfcon.compute.slurm.status import Watch
+from pfcon.compute.slurm.status import StatusReader
 from pfcon.compute.slurm.submitter import Submitter
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
@@ -70,8 +70,8 @@ class SlurmEngine(ComputeEngine):
             nodes_folder,
             settings.log_bytes,
         )
-        self._watch = Watch(commands, queue, site, self._settings.launcher, patience, nodes_folder)
-        self._ending = Ending(commands, queue, site, stop_grace)
+        self._status = StatusReader(commands, queue, site, self._settings.launcher, patience, nodes_folder)
+        self._canceller = Canceller(commands, queue, site, stop_grace)
         self._images = Images(
             commands,
             storebase.private / IMAGES,
@@ -115,7 +115,7 @@ class SlurmEngine(ComputeEngine):
             folder = JobFolder.open(self._root, name)
         except Absent:
             return None
-        if not folder.path.exists():  # somebody has removed it by hand
+        if not folder.path.exists():  # it was removed by hand
             folder.remove()
             return None
         return folder
@@ -138,9 +138,9 @@ class SlurmEngine(ComputeEngine):
             self._images.prepare(ImageName.parse(spec.image), report, stop)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. What many jobs ask of Slurm in one second costs one squeue."""
+        """See ComputeEngine. All calls within one second share one squeue."""
         with self._storage(f"look at {name}"):
-            return self._watch.info(self._open(name, mine))
+            return self._status.info(self._open(name, mine))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine; Slurm is not asked."""
@@ -152,11 +152,11 @@ class SlurmEngine(ComputeEngine):
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name, mine)
-            if self._watch.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            if self._status.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 return  # but not what only Slurm knows the state of
             folder.write("cancel", "")
-            if not self._ending.gently(folder):
-                self._ending.at_once(folder)
+            if not self._canceller.request_end(folder):
+                self._canceller.scancel(folder)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
@@ -165,12 +165,12 @@ class SlurmEngine(ComputeEngine):
             if folder.path.exists():
                 require_mine(name, folder.spec().request, mine)
                 folder.write("now", "")
-                if not self._ending.gently(folder):
-                    self._ending.for_sure(folder)
+                if not self._canceller.request_end(folder):
+                    self._canceller.force_end(folder)
             folder.remove()
 
     def check(self) -> str:
-        """See ComputeEngine: a probe job tells what its node lacks. Raises Refused with all that is missing."""
+        """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""
         with self._storage("run jobs"):
             facts = self._site.facts()
             self._storebase.private_dir(FOLDER)
@@ -192,7 +192,7 @@ class SlurmEngine(ComputeEngine):
         try:
             return JobFolder.open(self._root, name)
         except Absent:
-            self._require_storebase()  # away as a whole, it tells nothing of the job
+            self._require_storebase()  # if all of storeBase is missing, that says nothing about the job
             raise
 
     def _images_in_use(self) -> set[str]:

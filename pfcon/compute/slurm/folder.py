@@ -1,19 +1,19 @@
-"""A job's directory, which is what makes it a job: its name belongs to whoever makes the link to it.
+"""A job's directory. A job exists if its name is a link to a directory; creating the link claims the name.
 
 .pfcon/slurm/
-    <name>          a link to .<marker>; to make it claims the name
-    .<marker>/      one try of one job
+    <name>          a link to .<marker>; creating it claims the name
+    .<marker>/      one attempt of one job
         spec.json   the JobSpec without its environment, which may hold a user's token
         lock        locked (flock) while the job is being submitted
         id          the Slurm job, once it was submitted
-        cancel      it was cancelled by pfcon; now: and nobody waits for it to end by itself
-        begun       it was seen to run
-        end.json    how it ended, as it was first seen
+        cancel      it was cancelled by pfcon; now: it is to be ended without a grace
+        begun       the job was seen to run
+        end.json    its end, as it was first seen
         order                                  where Slurm starts the container: what its script is to do
-        claim, exit, log, log.<n>              of job.sh; pfcon/compute/kept_log.py tells of the last
+        claim, exit, log, log.<n>              of job.sh; see pfcon/compute/kept_log.py for the last
         slurm.log, launcher.log                what Slurm and the launcher say
         job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
-                                               environment, are there until the job has ended
+                                               environment, exist until the job has ended
 """
 
 import contextlib
@@ -47,7 +47,7 @@ STALE = 600.0  # seconds after which a directory that no name links to was left 
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no such file
 _SPEC = 64 * 1024 * 1024  # bytes
-_BARRED = "pfcon"  # in place of a Slurm job's number
+_PREVENTED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
 
@@ -78,7 +78,7 @@ class JobFolder:
         return folder
 
     def claim(self) -> bool:
-        """Take the name; False when another job has it."""
+        """Claim the name, atomically; return False if another job has it."""
         try:
             self.link.symlink_to(self.path.name)
         except FileExistsError:
@@ -91,14 +91,14 @@ class JobFolder:
             replace_file(self.path, name, text.encode("utf-8", "surrogateescape"))
 
     def write_all(self, texts: Mapping[str, str]) -> None:
-        """Make these files in a directory that nobody else looks at yet."""
+        """Write these files to a directory that no other process uses yet."""
         for name, text in texts.items():
             with open(self.path / name, "w", encoding="utf-8", errors="surrogateescape", newline="") as writer:
                 writer.write(text)
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
-        """Hold the lock of who submits; False when another has it."""
+        """Hold the lock for submitting; False if another process has it."""
         with ExitStack() as stack:
             with self._absent():
                 ours = stack.enter_context(locked(self.path / "lock"))
@@ -117,12 +117,12 @@ class JobFolder:
         """The Slurm job: the one that claimed the directory, or before that, the one that was submitted."""
         with contextlib.suppress(FileNotFoundError):
             claimed = os.readlink(self.path / "claim")
-            if claimed != _BARRED:
+            if claimed != _PREVENTED:
                 return claimed
         return self._text("id").strip() or None
 
     def keep_begun(self) -> None:
-        """Remember, for all processes, that the job was seen to run."""
+        """Record, for all processes, that the job has run."""
         if not self.begun():
             self.write(BEGUN, "")
 
@@ -131,17 +131,17 @@ class JobFolder:
         if self.has(BEGUN):
             return True
         try:
-            return os.readlink(self.path / "claim") != _BARRED
+            return os.readlink(self.path / "claim") != _PREVENTED
         except FileNotFoundError:
             return False
 
-    def bar(self) -> bool:
-        """Keep the job from ever beginning, by claiming its directory; False when it has begun."""
+    def prevent_start(self) -> bool:
+        """Prevent the job from ever starting, by claiming its directory; return False if it has started."""
         try:
             with self._absent():
-                (self.path / "claim").symlink_to(_BARRED)
+                (self.path / "claim").symlink_to(_PREVENTED)
         except FileExistsError:
-            return os.readlink(self.path / "claim") == _BARRED
+            return os.readlink(self.path / "claim") == _PREVENTED
         return True
 
     def age(self) -> float:
@@ -150,7 +150,7 @@ class JobFolder:
             return time.time() - (self.path / "spec.json").stat().st_mtime
 
     def exit(self) -> Exit | None:
-        """The record of the end; None when the script has not left one."""
+        """Return the script's record of the end; None if it has not written one."""
         text = self._text("exit")
         if not text:
             return None
@@ -162,9 +162,9 @@ class JobFolder:
         return Exit(int(status), word, at)
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of that name.
+        """Return whether a file of that name exists.
 
-        The directory is listed: to open it makes NFS look anew, which else remembers for a while what was not there.
+        Lists the directory: opening it makes NFS check again; otherwise it caches for a while that a file is missing.
         """
         try:
             return name in os.listdir(self.path)
@@ -172,7 +172,7 @@ class JobFolder:
             return False
 
     def end(self, spec: JobSpec) -> JobInfo | None:
-        """The end as it was first seen; None before that."""
+        """Return the recorded end; None before it was recorded."""
         text = self._text("end.json")
         if not text:
             return None
@@ -186,16 +186,16 @@ class JobFolder:
         return JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request, interrupted)
 
     def order_end(self) -> bool:
-        """Have the script end its container by itself; whether it is one that obeys."""
+        """Order the script to end its container; return whether it is a script that accepts orders."""
         obeys = self.has(ORDER)
         if obeys:
             self.write(ORDER, "end\n")
         return obeys
 
     def keep_end(self, status: JobStatus, why: Why, at: datetime) -> None:
-        """Write the end down: Slurm forgets. The job's environment goes first.
+        """Record the end, because Slurm forgets it. The job's environment is deleted first.
 
-        A container may have outlived what Slurm knows of its job: it is asked to end, too.
+        The container may still run although Slurm's job has ended: it is ordered to end, too.
         """
         if not self.has("exit"):
             self.order_end()
@@ -233,7 +233,7 @@ class JobFolder:
             os.close(directory)
 
     def remove(self) -> None:
-        """Free the name, unless another job has it by now, and delete the directory."""
+        """Release the name, unless another job has it now, and delete the directory."""
         with contextlib.suppress(FileNotFoundError):
             if os.readlink(self.link) == self.path.name:
                 self.link.unlink()

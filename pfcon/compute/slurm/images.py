@@ -1,7 +1,7 @@
-"""Images as directories that every node sees: fetched with skopeo, unpacked with umoci, once each.
+"""Images as directories that all nodes can read: each is fetched once with skopeo, and unpacked with umoci.
 
-.pfcon/slurm-images/<key>/          rootfs, and config.json as umoci has made it
-.pfcon/slurm-images/<key>.lock      locked (flock) by who makes it; changed at every use
+.pfcon/slurm-images/<key>/          rootfs, and config.json from umoci
+.pfcon/slurm-images/<key>.lock      locked (flock) while it is created; its mtime is that of the last use
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class Images:
     in_use: Callable[[], set[str]]
 
     def find(self, name: ImageName) -> Image | None:
-        """The unpacked image, None where it has to be made first. Raises OSError, and Refused for a broken one."""
+        """Return the unpacked image; None if it has to be created first. Raises OSError; Refused for a broken one."""
         own = self._own(name)
         if own is not None and (own / "rootfs").is_dir():
             return _image(own, PurePosixPath(own))
@@ -64,7 +64,7 @@ class Images:
         return _image(self.cache / key, self.nodes_cache / key)
 
     def prepare(self, name: ImageName, report: Callable[[str], None], stop: Stop) -> None:
-        """Make an image, or wait until another has. Raises Refused with the reason, Unreachable, OSError."""
+        """Create an image, or wait until another process has. Raises Refused with the reason, Unreachable, OSError."""
         key = self._key(name)
         with self._locked(key, report):
             if self.find(name) is None:
@@ -72,7 +72,7 @@ class Images:
         self._evict(keep=key)
 
     def _own(self, name: ImageName) -> Path | None:
-        """The site's own image of that name."""
+        """Return the directory of the site's own image of that name; None if it does not exist."""
         path = self.site / name.path if self.site else None
         return path if path and path.is_dir() else None
 
@@ -100,7 +100,7 @@ class Images:
             shutil.rmtree(self.cache / temporary, ignore_errors=True)
 
     def _layout(self, name: ImageName, target: PurePosixPath, report: Callable[[str], None], stop: Stop) -> str:
-        """An OCI layout of the image and its tag in it, as umoci has them."""
+        """Fetch the image to an OCI layout; return layout and tag in the form of umoci."""
         own = self._own(name)
         if own is not None:
             return f"{own}:{_tag(own, name)}"
@@ -130,7 +130,7 @@ class Images:
             yield
 
     def _evict(self, keep: str) -> None:
-        """Remove what was not used for longest until the rest is within the bound; never what a job may run."""
+        """Remove the least recently used images until the cache is within its limit; never one of an active job."""
         if not self.limit:
             return
         needed = {self._key(ImageName.parse(image)) for image in self.in_use()} | {keep}
@@ -149,7 +149,7 @@ class Images:
 
 
 def _aside(directory: Path) -> Path:
-    """Rename, so that nobody finds it half removed."""
+    """Rename a directory, so that no process uses it while it is being removed."""
     return directory.rename(directory.with_name(f"tmp-{uuid.uuid4().hex}"))
 
 
@@ -164,7 +164,7 @@ def _image(directory: Path, seen: PurePosixPath) -> Image:
 
 
 def _tag(layout: Path, name: ImageName) -> str:
-    """What the image is called in a layout: its own version if that is there, else the only one."""
+    """Return the tag of the image in a layout: its own version if it exists, else the only tag."""
     try:
         manifests = json.loads((layout / "index.json").read_text(encoding="utf-8"))["manifests"]
         tags = [found["annotations"]["org.opencontainers.image.ref.name"] for found in manifests]
@@ -176,7 +176,7 @@ def _tag(layout: Path, name: ImageName) -> str:
 
 
 def _complete(rootfs: Path) -> None:
-    """Make what runtimes mount on; never through a link that leads out of the image."""
+    """Create the mount points that runtimes need; never through a link that leads out of the image."""
     for target in _MOUNT_POINTS:
         path = rootfs
         for part in target.parts[1:]:
@@ -193,7 +193,7 @@ def _complete(rootfs: Path) -> None:
 
 
 def size_of(directory: Path) -> int:
-    """Bytes on disk of a tree."""
+    """Return the bytes on disk of a tree."""
     total = 0
     for folder, _, names in os.walk(directory):
         for name in names:

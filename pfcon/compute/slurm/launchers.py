@@ -30,7 +30,7 @@ INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KILL_CHILD = 'kill -KILL "$child"'
 _UNSHARE = "unshare -Urm --pid --fork --kill-child"
-# Where Slurm has no cgroups, what a batch script has begun would go on when somebody kills that script alone.
+# Without cgroups in Slurm, processes that a batch script has started would survive if only the script is killed.
 # setpriv(1) of util-linux before 2.33 has no --pdeathsig.
 _WITH_SCRIPT = """\
     with_script='setpriv --pdeathsig KILL'

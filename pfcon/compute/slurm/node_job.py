@@ -1,4 +1,4 @@
-"""A job as its node will see it: what launchers and Slurm get is made from this. Pure."""
+"""A job with the paths of its node, from which the files for launchers and Slurm are built. Pure."""
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -13,7 +13,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Image:
-    """An unpacked image. rootfs: as nodes see it. env: the image's own. cwd: where its commands begin."""
+    """An unpacked image. rootfs: its path on the nodes. env: the image's own. cwd: the working directory."""
 
     rootfs: PurePosixPath
     env: tuple[tuple[str, str], ...] = ()
@@ -22,7 +22,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Bind:
-    """A directory of the node that a job sees at ``target``."""
+    """A directory of the node that is mounted at ``target``."""
 
     source: PurePosixPath
     target: PurePosixPath
@@ -59,7 +59,7 @@ class NodeJob:
         root: PurePosixPath,
         user: tuple[int, int],
     ) -> Self:
-        """Put a job into its place. root: storeBase as nodes see it. user: uid and gid."""
+        """Return a job with the paths of its node. root: the path of storeBase on the nodes. user: uid and gid."""
         return cls(
             marker=marker,
             directory=directory,
@@ -76,7 +76,7 @@ class NodeJob:
 
     @property
     def container(self) -> str:
-        """The container's name on its node."""
+        """Return the container's name on its node."""
         return f"pfcon-{self.marker}"
 
 

@@ -1,4 +1,4 @@
-"""What Slurm's commands print, as values. Pure.
+"""Parses the output of Slurm's commands. Pure.
 
 Not their JSON: its shapes change from release to release, and ``squeue --json`` of 22.05 filters nothing.
 """
@@ -50,12 +50,12 @@ class Facts:
 
 
 def queue_command() -> list[str]:
-    """Asks for all jobs of the user that Slurm still knows, in one go."""
+    """Return the command that lists all jobs of the user that Slurm still knows."""
     return list(QUEUE_COMMAND)
 
 
 def accounting_command(job: str) -> list[str]:
-    """Asks the accounting database for one job."""
+    """Return the command that asks the accounting database for one job."""
     fields = "JobIDRaw,State,ExitCode,End"
     return ["sacct", "-X", "-n", "-P", "-S", "now-365days", "-j", job, "-o", fields]
 
@@ -83,7 +83,7 @@ def _unread(line: str) -> str:
 
 
 def _code(text: str) -> int | None:
-    """An exit code, or minus the signal; None for what is neither.
+    """Parse an exit code, or minus the signal; None if it is neither.
 
     squeue prints CODE:SIGNAL from 24.11 on, and the raw status of wait(2) before; sacct always did the first.
     """
@@ -96,7 +96,7 @@ def _code(text: str) -> int | None:
 
 
 def accounting_row(job: str, text: str) -> Row | None:
-    """The line of ``accounting_command``; None when the database does not know the job."""
+    """Parse the output of ``accounting_command``; None if the database does not know the job."""
     for line in text.splitlines():
         parts = line.split("|")
         if len(parts) == 4 and parts[0] == job:
@@ -108,7 +108,7 @@ def accounting_row(job: str, text: str) -> Row | None:
 
 
 def wait_status(status: int) -> int:
-    """A raw status of wait(2) as an exit code, or minus the signal."""
+    """Return a raw status of wait(2) as an exit code, or minus the signal."""
     number = status & 0xFF
     return -(number & ~_CORE_DUMPED) if number else status >> 8
 

@@ -1,4 +1,4 @@
-"""A job that tells what its node lacks: for ``pfcon check``."""
+"""A job that reports what is missing on its node: for ``pfcon check``."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -83,14 +83,14 @@ class Probe:
                     f"the probe job {number} left nothing in {nodes_path} ({found}): that directory has to be there on "
                     "the nodes (STOREBASE), and writable for the user who submits"
                 )
-            if row and state.never(row):
-                raise Refused(f"Slurm can't run the probe job: {state.never_reason(row)}")
+            if row and state.can_never_run(row):
+                raise Refused(f"Slurm can't run the probe job: {state.never_run_reason(row)}")
         why = row.reason if row else ""
         raise Unreachable(f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm says no reason'}")
 
 
 def probe_spec() -> JobSpec:
-    """A job of the least that there is."""
+    """Return a job with the smallest possible resources."""
     return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",), resources=Resources(minutes=1))
 
 

@@ -1,4 +1,4 @@
-"""What Slurm's queue holds, asked for once for many: a snapshot that all threads of a process share for a moment."""
+"""A snapshot of Slurm's queue, which all threads of a process share for a short time."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from pfcon.errors import Unreachable
 
 
 class Queue:
-    """ask: gives all rows, or raises Unreachable. staleness: seconds for which an answer is good for everybody."""
+    """ask: returns all rows, or raises Unreachable. staleness: seconds for which an answer is shared. Thread-safe."""
 
     def __init__(self, ask: Callable[[], Iterable[Row]], staleness: float) -> None:
         self._ask = ask
@@ -22,9 +22,9 @@ class Queue:
         self._fault: Unreachable | None = None
 
     def row(self, number: str | None, marker: str) -> Row | None:
-        """A job by its id, or by its marker before that is known.
+        """Return a job by its id, or by its marker if the id is not known yet; None if it is not in the queue.
 
-        An answer that does not have the job is no proof when it is older than the question. Raises Unreachable.
+        A missing job is looked up again unless the snapshot is newer than the call. Raises Unreachable.
         """
         asked = time.monotonic()
         self._refresh(asked - self._staleness)
@@ -35,7 +35,7 @@ class Queue:
         return found
 
     def fresh(self, marker: str, number: str | None) -> list[Row]:
-        """All that were ever submitted for a job and that Slurm knows now. Raises Unreachable."""
+        """Return all rows that were submitted for a job, from a new snapshot. Raises Unreachable."""
         self._refresh(time.monotonic())
         rows = {row.id: row for row in self._by_marker.get(marker, ())}
         if number in self._by_id:
@@ -48,7 +48,7 @@ class Queue:
         return next(iter(self._by_marker.get(marker, ())), None)
 
     def _refresh(self, since: float) -> None:
-        """See to it that what is known was asked for after ``since``. Who waits for another's question shares it."""
+        """Update the snapshot unless it was requested after ``since``. Concurrent calls share one request."""
         waiting_since = time.monotonic()
         with self._lock:
             if self._asked_at >= since:
@@ -61,7 +61,7 @@ class Queue:
             except Unreachable as fault:
                 self._fault, self._failed_at = fault, time.monotonic()
                 raise
-            # A line that can't be read, which may be one of somebody's comment, hides none that can.
+            # A line that can't be read, for example a part of another user's comment, does not affect other lines.
             rows.sort(key=lambda row: (not row.unread, bool(row.state)))
             self._by_id = {row.id: row for row in rows}
             self._by_marker = {}

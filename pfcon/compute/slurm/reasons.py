@@ -22,7 +22,7 @@ _ENDS = {
     "DEADLINE": Why("Slurm could not end it before its deadline"),
     "REVOKED": Why("another cluster of the federation took it", interrupted=True),
 }
-# What slurmstepd writes into the job's slurm.log; it tells the reason also when nobody else knows any more.
+# Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
     "TIMEOUT": re.compile(r"DUE TO TIME LIMIT"),
     "OUT_OF_MEMORY": re.compile(
@@ -49,7 +49,7 @@ _SCRIPT = {
 
 @dataclass(frozen=True)
 class Exit:
-    """The record that job.sh leaves. word: what it tells beside the status."""
+    """The record that job.sh writes at its end. word: its reason, in addition to the status."""
 
     status: int
     word: str
@@ -58,7 +58,7 @@ class Exit:
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is known of a job that Slurm does not run.
+    """Everything known about a job that Slurm does not run.
 
     slurm_log, launcher_log: what Slurm on the node, and the launcher, said last.
     """
@@ -97,7 +97,7 @@ class _End:
 
 
 def reason_of(spec: JobSpec, seen: Seen, site: Site) -> Why:
-    """Why a job has failed."""
+    """Return why a job has failed."""
     word = seen.exit.word if seen.exit else ""
     state = seen.row.state if seen.row and seen.row.state not in ("", "FAILED", "COMPLETED") else evident_state(seen)
     if word == _ABORTED and not state and _STEP_CANCELLED.search(seen.slurm_log):
@@ -162,7 +162,7 @@ def _by_exit_code(end: _End) -> Why:
     return _by_code(end.code, end.spec, end.site)
 
 
-# The first that knows why counts: what the job's own script says comes before what Slurm says, and that before codes.
+# The first reason counts: the job's own script before Slurm, and Slurm before exit codes.
 _RULES: tuple[Callable[[_End], Why | None], ...] = (
     _by_script,
     _out_of_memory,

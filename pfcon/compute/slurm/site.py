@@ -1,4 +1,4 @@
-"""What is asked of a cluster once, and kept for some minutes: its settings, and who submits."""
+"""Facts about a cluster that are cached for some minutes: its settings, and the user who submits."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ _KEPT = 600.0  # seconds
 
 
 class SiteFacts:
-    """One object serves all threads. Every method raises Unreachable when the answer is needed and does not come."""
+    """Thread-safe. Every method raises Unreachable if the value is not cached and the cluster does not answer."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
@@ -23,7 +23,7 @@ class SiteFacts:
         self._user: tuple[int, int] | None = None
 
     def user(self) -> tuple[int, int]:
-        """uid and gid of the user who submits; on a cluster they are the same everywhere."""
+        """Return uid and gid of the user who submits; they are the same on all hosts of a cluster."""
         if self._user is None:
             if self._commands.elsewhere:
                 said = [self._commands.run(["id", option]).strip() for option in ("-u", "-g")]
@@ -35,7 +35,7 @@ class SiteFacts:
         return self._user
 
     def facts(self) -> Facts:
-        """The cluster's settings."""
+        """Return the cluster's settings."""
         with self._lock:
             if self._facts is None or time.monotonic() > self._until:
                 self._facts = facts(self._commands.run(list(CONFIG_COMMAND)))

@@ -1,4 +1,4 @@
-"""From a job to the words of sbatch(1), and to the script that it takes. Pure, but for the script's fixed part."""
+"""Builds the arguments of sbatch(1) for a job, and its script. Pure, except that it reads the script's fixed part."""
 
 import functools
 import shlex
@@ -18,12 +18,12 @@ COMMENT = "pfcon "  # begins the comment of every job; its marker follows, and t
 
 
 def cores(resources: Resources) -> int:
-    """Whole cores of one worker: Slurm shares none."""
+    """Return the number of cores of one worker, rounded up: Slurm does not share cores."""
     return 1 if resources.cpu is None else millicores_to_cores(resources.cpu)
 
 
 def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[str]:
-    """The command that submits a job; the script comes on stdin.
+    """Return the command that submits a job; it reads the script from stdin.
 
     Only short texts of pfcon's own and of the settings are in it: nothing of the command, nothing of its environment.
     """
@@ -47,7 +47,7 @@ def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[s
 
 
 def _resources(resources: Resources, gres: str) -> dict[str, str]:
-    """Limits are those of one worker; each is a task, on whatever node."""
+    """Return the options for the limits, which are those of one worker; each worker is a task, on any node."""
     options = {"ntasks": str(resources.workers), "cpus-per-task": str(cores(resources))}
     if resources.memory is not None:
         memory = max(resources.memory, 1)  # 0 would be all memory of a node
@@ -63,16 +63,16 @@ def _resources(resources: Resources, gres: str) -> dict[str, str]:
 
 
 def _literal(path: PurePosixPath) -> str:
-    """A path in which sbatch is not to replace anything ("filename pattern")."""
+    """Escape a path so that sbatch does not replace anything in it ("filename pattern")."""
     return str(path).replace("%", "%%")
 
 
 def script(
     job: NodeJob, settings: SlurmSettings, resources: Resources, grace: int, *, log_bytes: int = LOG_BYTES
 ) -> str:
-    """The batch script: what differs from job to job, then ``job.sh``.
+    """Return the batch script: variables that differ from job to job, then ``job.sh``.
 
-    grace: seconds between SIGTERM and SIGKILL. log_bytes: what is kept of the job's log.
+    grace: seconds between SIGTERM and SIGKILL. log_bytes: the size limit of the job's log.
     """
     launcher = LAUNCHERS[settings.launcher]
     directory = job.directory if launcher.program else INSIDE
@@ -91,12 +91,12 @@ def script(
 
 
 def header(values: Mapping[str, str]) -> str:
-    """How a script begins: with these variables, and a PATH of the usual directories before that of who submits."""
+    """Return the beginning of a script: these variables, and a PATH of the usual directories before the user's own."""
     lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
     return f"#!/bin/sh\nPATH={DEFAULT_PATH}:$PATH\n{lines}"
 
 
 @functools.cache
 def body(name: str) -> str:
-    """A script of this package."""
+    """Return a script of this package."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")

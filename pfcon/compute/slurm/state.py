@@ -1,4 +1,4 @@
-"""How far a Slurm job is, and how it has ended. Pure."""
+"""The stage and the end of a Slurm job. Pure."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
-    """How far a Slurm job is."""
+    """The stage of a Slurm job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -38,7 +38,7 @@ _STAGES = {
     ),
     **dict.fromkeys(("DEADLINE", "REVOKED"), Stage.ENDED),
 }
-# squeue(1), "JOB REASON CODES": with these a job waits until somebody changes the cluster, or the job.
+# squeue(1), "JOB REASON CODES": with these a job waits until the cluster or the job is changed.
 _NEVER = re.compile(
     r"BadConstraints|PartitionConfig|PartitionNodeLimit|PartitionTimeLimit|DependencyNeverSatisfied|InvalidAccount"
     r"|InvalidQOS|AccountNotAllowed|QOSNotAllowed|AccountingPolicy|launch failed requeued held|\w+PerJobLimit"
@@ -54,7 +54,7 @@ _WAITING = {
 
 
 def stage_of(row: Row) -> Stage:
-    """How far a job is; logs a warning for a state that is not in the manual."""
+    """Return the stage of a job; log a warning for a state that is not in the manual."""
     stage = _STAGES.get(row.state, Stage.UNKNOWN)
     if stage is Stage.UNKNOWN and row.state:
         _log.warning("Slurm job %s is in the unknown state %r", row.id, row.state)
@@ -62,7 +62,7 @@ def stage_of(row: Row) -> Stage:
 
 
 def active(row: Row) -> tuple[JobStatus, str]:
-    """The status and message of a job that has not ended."""
+    """Return the status and message of a job that has not ended."""
     stage = stage_of(row)
     if not row.state:
         return JobStatus.UNDEFINED, f"Slurm's answer about the job can't be read: {plain(row.unread)}"
@@ -70,18 +70,18 @@ def active(row: Row) -> tuple[JobStatus, str]:
         return JobStatus.UNDEFINED, f"Slurm says {row.state}, which pfcon does not know"
     if stage is Stage.RUNNING:
         return JobStatus.STARTED, "" if row.state in ("RUNNING", "COMPLETING") else row.state.lower()
-    if never(row):
-        return JobStatus.NOT_STARTED, f"Slurm says it can't run: {never_reason(row)}"
+    if can_never_run(row):
+        return JobStatus.NOT_STARTED, f"Slurm says it can't run: {never_run_reason(row)}"
     return JobStatus.NOT_STARTED, _WAITING.get(row.reason, f"waiting: {row.reason}" if row.reason else "")
 
 
-def never(row: Row) -> bool:
-    """Whether a waiting job will not run as things are."""
+def can_never_run(row: Row) -> bool:
+    """Return whether a waiting job can't run unless the cluster or the job is changed."""
     return stage_of(row) is Stage.WAITING and bool(_NEVER.search(row.reason))
 
 
-def never_reason(row: Row) -> str:
-    """Why, in a user's words and in Slurm's."""
+def never_run_reason(row: Row) -> str:
+    """Return why, as a message for users with Slurm's own reason."""
     known = {
         "PartitionTimeLimit": "the partition allows less time",
         "BadConstraints": "no node has what it asks for",

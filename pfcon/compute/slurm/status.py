@@ -1,4 +1,4 @@
-"""What became of a job: Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
+"""Finds the state of a job: in Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
 
 import time
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 
 
 @dataclass(frozen=True)
-class Watch:
-    """patience: seconds before a job is ended that Slurm will never run, or never got."""
+class StatusReader:
+    """Finds the states of jobs. patience: seconds before a job is ended that Slurm can never run, or never received."""
 
     commands: Commands
     queue: Queue
@@ -32,7 +32,7 @@ class Watch:
     nodes_folder: PurePosixPath
 
     def info(self, folder: JobFolder) -> JobInfo:
-        """What is known of a job; its end is written down when it is first seen.
+        """Return the state of a job; record its end when it is first detected.
 
         Raises Absent, Unreachable, OSError.
         """
@@ -52,9 +52,9 @@ class Watch:
 
     def _active(self, folder: JobFolder, spec: JobSpec, row: Row) -> JobInfo:
         status, message = state.active(row)
-        if state.never(row) and folder.age() > self.patience and folder.bar():
+        if state.can_never_run(row) and folder.age() > self.patience and folder.prevent_start():
             self.commands.run(["scancel", row.id])
-            why = Why(f"Slurm can't run it: {state.never_reason(row)}")
+            why = Why(f"Slurm can't run it: {state.never_run_reason(row)}")
             return self._keep(folder, spec, JobStatus.FAILED, why)
         if status is JobStatus.STARTED:
             folder.keep_begun()
@@ -63,10 +63,10 @@ class Watch:
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
-        """A job whose submission is going on, was cut short, or has no answer yet."""
-        if folder.has("cancel") and folder.bar():
+        """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
+        if folder.has("cancel") and folder.prevent_start():
             return self._keep(folder, spec, JobStatus.FAILED, Why("cancelled"))
-        if folder.age() > self.patience + self.commands.timeout and folder.bar():
+        if folder.age() > self.patience + self.commands.timeout and folder.prevent_start():
             why = Why("it was not submitted to Slurm; post it again", interrupted=True)
             return self._keep(folder, spec, JobStatus.FAILED, why)
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)

@@ -1,4 +1,4 @@
-"""Giving a job to Slurm, once: its directory first, then sbatch, then the number that Slurm has given it."""
+"""Submitting a job to Slurm, exactly once: first its directory is created, then sbatch is run, then the id recorded."""
 
 import contextlib
 import logging
@@ -25,10 +25,10 @@ _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWa
 
 @dataclass(frozen=True)
 class Submitter:
-    """root: of the jobs' directories, as this service sees it. nodes_root: storeBase as nodes see it.
+    """Submits jobs. root: the jobs' directories, in this process. nodes_root: the path of storeBase on the nodes.
 
-    minutes: the jobs' time limit. stop_grace: seconds between SIGTERM and SIGKILL; less where Slurm kills earlier.
-    log_bytes: what is kept of a job's log.
+    minutes: the jobs' time limit. stop_grace: seconds between SIGTERM and SIGKILL; less if Slurm kills earlier.
+    log_bytes: the size limit of a job's log.
     """
 
     commands: Commands
@@ -43,10 +43,10 @@ class Submitter:
     log_bytes: int = LOG_BYTES
 
     def start(self, spec: JobSpec, image: Image) -> None:
-        """Make a job's directory, claim its name and submit it.
+        """Create a job's directory, claim its name and submit it.
 
-        Raises Conflict when another has the name, Refused with Slurm's words, Unreachable. Only of an Unreachable
-        that says so may there be a job.
+        Raises Conflict if another job has the name, Refused with Slurm's text, Unreachable. The job may exist only
+        after an Unreachable that says so (MaybeCreated).
         """
         spec = self._limited(spec)
         folder = JobFolder.prepare(self.root, spec)
@@ -76,12 +76,12 @@ class Submitter:
             self._submit(folder, *self._lay_out(folder, spec, image))
 
     def _limited(self, spec: JobSpec) -> JobSpec:
-        """With the time that the job may run: its own, or the site's where that is less."""
+        """Return the job with its time limit, or with the site's if that is lower."""
         minutes = min(spec.resources.minutes or self.minutes, self.minutes)
         return replace(spec, resources=replace(spec.resources, minutes=minutes))
 
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
-        """Fill a job's directory; gives the command that submits it, and its script."""
+        """Write the files of a job's directory; return the command that submits it, and its script."""
         directory = self.nodes_folder / folder.path.name
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
         launcher = LAUNCHERS[self.settings.launcher]
@@ -103,12 +103,12 @@ class Submitter:
         number = number.strip().rpartition("\n")[2].partition(";")[0]  # NUMBER, or NUMBER;CLUSTER
         if number.isascii() and number.isdigit():
             folder.write("id", number)
-        else:  # its marker finds it, and its script tells
+        else:  # the job can be found by its marker, and its script writes the id
             _log.warning("sbatch has said no job's number, but %r", number)
 
     @contextlib.contextmanager
     def _undone(self, folder: JobFolder) -> Iterator[None]:
-        """Leave nothing of a job that Slurm has not got for sure."""
+        """A context that removes the job's directory after an error, if Slurm certainly does not have the job."""
         try:
             yield
         except NoAnswer as fault:

@@ -17,14 +17,14 @@ _SERVICE_LABEL = "com.docker.swarm.service.id"  # Swarm gives it to containers
 
 
 class SwarmCalls(ApiCalls):
-    """One Swarm, asked through one of its managers. Raises what ApiCalls raises."""
+    """The API of a Swarm, through one of its managers. Raises what ApiCalls raises."""
 
     def __init__(self, settings: DockerSettings) -> None:
         super().__init__(settings)
         self._known_manager = False
 
     def require_manager(self) -> None:
-        """Raise Refused where this engine can't take services: it is no Swarm manager, or too old."""
+        """Raise Refused if this engine does not accept services: it is not a Swarm manager, or too old."""
         if self._known_manager:
             return
         if self.podman or compare_version(OLDEST_API, self.api_version) < 0:
@@ -42,13 +42,13 @@ class SwarmCalls(ApiCalls):
         self._known_manager = True
 
     def create(self, spec: dict[str, Any]) -> str:
-        """ServiceCreate, with the credentials of the Docker client's configuration for the image; gives the ID."""
+        """ServiceCreate, with the credentials of the Docker client's configuration for the image; return the ID."""
         with translating_errors(self.where, verdict=True):
             create: Callable[..., dict[str, str]] = self._client.create_service
             return create(**_words(spec))["ID"]
 
     def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
-        """ServiceUpdate. Raises Conflict when the service has changed since it was read."""
+        """ServiceUpdate. Raises Conflict if the service has changed since it was read."""
         with translating_errors(self.where, verdict=True):
             self._client.update_service(service["ID"], service["Version"]["Index"], **_words(spec))
 
@@ -59,7 +59,7 @@ class SwarmCalls(ApiCalls):
             remove(service_id)
 
     def service(self, name: str) -> dict[str, Any]:
-        """ServiceInspect, by name or ID. Raises Unreachable for an answer that is not about a service."""
+        """ServiceInspect, by name or ID. Raises Unreachable for an answer that is not a service."""
         found = self.get("services", name)
         parts = [found.get(key) for key in ("ID", "Spec")] if isinstance(found, dict) else []
         if [type(part) for part in parts] != [str, dict]:
@@ -80,7 +80,7 @@ class SwarmCalls(ApiCalls):
         return found
 
     def kill(self, container: str) -> None:
-        """ContainerKill, on the manager's own node. Raises Conflict for one that does not run."""
+        """ContainerKill, on the manager's own node. Raises Conflict for a container that does not run."""
         with translating_errors(self.where):
             self._client.kill(container)
 
@@ -91,7 +91,7 @@ class SwarmCalls(ApiCalls):
 
 
 def _words(spec: dict[str, Any]) -> dict[str, Any]:
-    """A service's specification as the SDK takes it."""
+    """Return a service's specification as arguments of the SDK."""
     return {
         "task_template": spec["TaskTemplate"],
         "name": spec["Name"],

@@ -1,4 +1,4 @@
-"""The swarm engine, described."""
+"""The description of the swarm engine."""
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription

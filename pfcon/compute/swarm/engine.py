@@ -1,4 +1,4 @@
-"""The swarm engine: one Docker Swarm service for each job, asked through a manager's Docker API."""
+"""The swarm engine: one Docker Swarm service for each job, through a manager's Docker API."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.ends import time_of
 from pfcon.compute.docker_api.job import SERVICE_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
+from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.per_process import PerProcess
@@ -29,8 +29,8 @@ if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.swarm.client import SwarmCalls
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
-PENDING_GRACE = 600.0  # seconds that a job waits for a node where none could ever run it
-NODE_PATIENCE = 60.0  # seconds beyond the grace in which a node should have stopped a job
+PENDING_GRACE = 600.0  # seconds that a job waits if no node can ever run it
+NODE_PATIENCE = 60.0  # seconds after the grace; by then a node should have stopped a job
 CANCELLED = "cancelled"
 _UPDATE_TRIES = 10
 _POLL = 0.1  # seconds
@@ -39,10 +39,10 @@ _HEADING = 100  # bytes, at most
 
 
 class SwarmEngine(ComputeEngine):
-    """Runs jobs as services. Services that are not pfcon's are left alone: they are absent, or a conflict.
+    """Runs jobs as services. Services that are not pfcon's are never changed: they are absent, or a conflict.
 
-    Nodes fetch images themselves. A job waits until a node has room for it; one for which no node could ever have
-    room is refused, or ended where the nodes have changed since.
+    Nodes fetch images themselves. A job waits until a node has the resources; a job that no node could ever run is
+    refused, or ended if the nodes have changed since.
     """
 
     name = "swarm"
@@ -57,7 +57,7 @@ class SwarmEngine(ComputeEngine):
         pending_grace: float = PENDING_GRACE,
         node_patience: float = NODE_PATIENCE,
     ) -> None:
-        """``storebase_mount``: storeBase as this process sees it. Times are in seconds. Connects to nothing."""
+        """storebase_mount: the path of storeBase in this process. Times are in seconds. Does not connect."""
         self._settings = settings
         self._api = api
         self._storebase_mount = storebase_mount
@@ -95,13 +95,13 @@ class SwarmEngine(ComputeEngine):
         return JobInfo(spec.name, JobStatus.NOT_STARTED, image=spec.image, argv=spec.argv, request=spec.request)
 
     def _service_spec(self, spec: JobSpec) -> dict[str, Any]:
-        there = self._calls.nodes()
-        kind = nodes.gpu_kind(there) if spec.resources.gpus else ""
+        known = self._calls.nodes()
+        kind = nodes.gpu_kind(known) if spec.resources.gpus else ""
         if spec.resources.gpus and not kind:
             raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
         made = service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
-        if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], there):
+        if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], known):
             raise Refused(reason)
         return made
 
@@ -116,7 +116,7 @@ class SwarmEngine(ComputeEngine):
         fetch(self._calls, spec.image, report, stop)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        """See ComputeEngine. Ends a job that waits for nodes that were removed, or of which a worker failed."""
+        """See ComputeEngine. Ends a job that waits for nodes that were removed, or one of whose workers has failed."""
         service, tasks = self._find(name, mine)
         killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
         if not state.end_reason(service):
@@ -127,12 +127,12 @@ class SwarmEngine(ComputeEngine):
         return state.job_info(name, service, tasks, killed, unstarted)
 
     def _out_of_memory(self, tasks: list[dict[str, Any]]) -> list[str]:
-        """The IDs of the tasks that were killed for want of memory, as far as can be known."""
+        """Return the IDs of the tasks that ran out of memory, as far as that can be known."""
         own = [task for task in state.own_tasks(tasks) if state.may_be_oom(task)]
         return [task["ID"] for task in own if self._oom_killed(state.container_of(task))]
 
     def _unstarted(self, tasks: list[dict[str, Any]]) -> dict[str, str]:
-        """Why commands could not be run, by the IDs of the tasks whose init says so."""
+        """Return why commands could not be run, by the IDs of the tasks whose init reports that."""
         found = {}
         for task in filter(state.may_be_unstarted, state.own_tasks(tasks)):
             log = LogTail()
@@ -143,7 +143,7 @@ class SwarmEngine(ComputeEngine):
         return found
 
     def _why_hopeless(self, service: dict[str, Any], tasks: list[dict[str, Any]]) -> str:
-        """Why a job that waits does so in vain; ``""`` for others."""
+        """Return why a waiting job can never run; ``""`` for others."""
         if not any(state.waits_for_node(task) for task in state.own_tasks(tasks)):
             return ""
         created = time_of(service.get("CreatedAt"))
@@ -154,7 +154,7 @@ class SwarmEngine(ComputeEngine):
         return f"waited in vain: {reason}" if reason else ""
 
     def _oom_killed(self, container: str) -> bool:
-        """Whether the node's engine says so: only the manager's own can be asked, and of others nothing is known."""
+        """Return whether a container ran out of memory; False on other nodes, whose engines can't be asked."""
         try:
             return bool(self._calls.inspect(container)["State"].get("OOMKilled"))
         except Absent:
@@ -164,7 +164,7 @@ class SwarmEngine(ComputeEngine):
         try:
             service = self._calls.service(service_name(name))
         except Absent:
-            service = self._calls.service(name)  # as an earlier release called some
+            service = self._calls.service(name)  # the name that an earlier release used for some jobs
         if not state.is_job(service, name):
             raise Absent(f"there is no job {name}; a service that is not pfcon's has that name")
         require_mine(
@@ -175,17 +175,17 @@ class SwarmEngine(ComputeEngine):
             ended=lambda: self._has_ended(name, service),
         )
         tasks = self._calls.tasks(service=service["ID"])
-        if not tasks:  # they go with their service: it may have been removed between the two questions
+        if not tasks:  # they are removed with their service, maybe between the two requests
             service = self._calls.service(service["ID"])
         return service, tasks
 
     def _has_ended(self, name: str, service: dict[str, Any]) -> bool:
-        """Whether a service's job is known to have ended, whoever has made it: nothing is done about it."""
+        """Return whether a service's job has ended, also if it is another service's job. Changes nothing."""
         info = state.job_info(name, service, self._calls.tasks(service=service["ID"]))
         return info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
-        """See ComputeEngine. Of several workers, each has its part, one after the other under a heading."""
+        """See ComputeEngine. The logs of several workers follow each other, each under a heading."""
         workers = state.own_tasks(self._find(name, mine)[1])
         if len(workers) == 1:
             return self._read_log(workers[0], tail_lines, LOG_BYTES)
@@ -198,37 +198,37 @@ class SwarmEngine(ComputeEngine):
     def _read_log(self, task: dict[str, Any], tail_lines: int, limit: int) -> str:
         log = LogTail(limit)
         if not state.container_of(task):
-            return ""  # asked for it, a Swarm would wait until there is one
+            return ""  # a request would wait until one exists
         with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1, tail=tail_lines) as answer:
             while data := answer.read(_READ):
                 log.feed(data)
         return log.text(tail_lines)
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Returns when the job has stopped, or its node does not say so in time."""
+        """See ComputeEngine. Returns when the job has stopped, or when its node has not reported that in time."""
         self._end(name, CANCELLED, mine)
         for _ in polls(self._stop_grace + self._node_patience, _POLL):
             if state.job_info(name, *self._find(name, mine)).status.final:
                 return
 
     def _end(self, name: str, reason: str, mine: Mine = anyone) -> None:
-        """Have a job's tasks stopped and kept, and remember why; no-op on one that has ended or is being ended."""
+        """Stop a job's tasks, keep them, and note the reason; no-op for a job that has ended or is being ended."""
         for _ in range(_UPDATE_TRIES):
             service, tasks = self._find(name, mine)
             if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
                 return
-            with suppress(Conflict):  # it has changed since; look again
+            with suppress(Conflict):  # it has changed since it was read: read it again
                 self._calls.update(service, ended_spec(service["Spec"], reason))
                 return
         raise Unreachable(f"the service of job {name} changes all the time; it could not be stopped yet")
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Leaves a service alone that is no job of pfcon's.
+        """See ComputeEngine. Does not change a service that is not a job of pfcon's.
 
-        Raises Unreachable when a node does not say in time that the job has stopped; its service is removed then.
+        Raises Unreachable if a node does not report in time that the job has stopped; its service is removed then.
         """
         tasks = [task for task in self._tasks_of(name) if mine(state.request_of_task(task))]
-        removed = {str(task.get("ServiceID")) for task in tasks}  # also those that others are removing
+        removed = {str(task.get("ServiceID")) for task in tasks}  # also those that other processes are removing
         with suppress(Absent):
             service = self._find(name, mine)[0]
             service_id = service["ID"]
@@ -239,23 +239,23 @@ class SwarmEngine(ComputeEngine):
             raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
 
     def _kill_here(self, service_id: str) -> None:
-        """Spare who waits for a removal the grace, where that can be done: Swarm gives it to every task."""
+        """Kill the containers on the manager's node, so that the removal does not have to wait for Swarm's grace."""
         for container in self._calls.containers_here(service_id):
             with suppress(Absent, Conflict):  # it was removed, or has ended
                 self._calls.kill(container["Id"])
 
     def _remains(self, name: str, removed: set[str]) -> bool:
-        """Whether services that were removed still have tasks, or containers where they can be seen."""
+        """Return whether removed services still have tasks, or containers on the manager's node."""
         if any(task.get("ServiceID") in removed for task in self._tasks_of(name)):
             return True
         return any(self._calls.containers_here(service_id) for service_id in removed)
 
     def _tasks_of(self, name: str) -> list[dict[str, Any]]:
-        """The tasks of all services of a job's name, also of removed ones."""
+        """Return the tasks of all services of a job's name, also of removed ones."""
         return self._calls.tasks(label=f"{NAME_LABEL}={name}")
 
     def check(self) -> str:
-        """See ComputeEngine. Raises Refused where the engine is no Swarm manager, or has no init for jobs."""
+        """See ComputeEngine. Raises Refused if the engine is not a Swarm manager, or has no init for jobs."""
         calls = self._calls
         calls.require_manager()
         if init.missing_of_docker(calls.get("info")):

@@ -1,6 +1,6 @@
-"""What the nodes of a Swarm have, and whether a job fits there. Pure.
+"""The resources of a Swarm's nodes, and whether a job fits. Pure.
 
-Nodes are as ``GET /nodes`` gives them (Docker Engine API reference, NodeList), reservations as in a TaskSpec.
+Nodes are as ``GET /nodes`` returns them (Docker Engine API reference, NodeList), reservations as in a TaskSpec.
 """
 
 from collections import Counter
@@ -11,13 +11,13 @@ from pfcon.compute.unreadable import reading
 from pfcon.units import human_bytes, human_cores
 
 _CPU, _MEMORY = "NanoCPUs", "MemoryBytes"
-_FIELDS = {_CPU: "cpu_limit", _MEMORY: "memory_limit"}  # of a request; all else are GPUs
+_FIELDS = {_CPU: "cpu_limit", _MEMORY: "memory_limit"}  # of a request; all other resources are GPUs
 
 
 def gpu_kind(nodes: list[dict[str, Any]]) -> str:
-    """What the nodes call their GPUs (``node-generic-resources`` of dockerd); ``""`` where none has any.
+    """Return the nodes' name for their GPUs (``node-generic-resources`` of dockerd); ``""`` if no node has any.
 
-    Of several names, the one of which a node has most.
+    If several names are in use, the one with the largest number on one node.
     """
     most: Counter[str] = Counter()
     for node in nodes:
@@ -26,10 +26,10 @@ def gpu_kind(nodes: list[dict[str, Any]]) -> str:
 
 
 def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
-    """Why no node could run a job even if it had nothing else to do; ``""`` where one could.
+    """Return why no node could run a job even if it ran nothing else; ``""`` if one could.
 
-    Nodes that are away count, those that are drained only where all are: both may come back. One that can't be read
-    may have anything.
+    Nodes that are down count; drained ones count only if all are drained: both may come back. A node that can't be read
+    counts as large enough.
     """
     wanted = _amounts(reservations)
     able = [node for node in nodes if (node.get("Spec") or {}).get("Availability") != "drain"] or nodes
@@ -51,7 +51,7 @@ def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
 
 
 def _capacity(node: dict[str, Any]) -> Counter[str] | None:
-    """What a node has; None where that can't be read."""
+    """Return a node's resources; None if they can't be read."""
 
     def read() -> Counter[str] | None:
         return _amounts((node.get("Description") or {}).get("Resources") or {})
@@ -66,7 +66,7 @@ def _amounts(resources: dict[str, Any]) -> Counter[str]:
 
 
 def _generic(resources: Iterable[dict[str, Any]]) -> Counter[str]:
-    """GenericResources are counted (discrete), or named one by one."""
+    """Count GenericResources, which are numbers (discrete) or single names."""
     found: Counter[str] = Counter()
     for resource in resources:
         if discrete := resource.get("DiscreteResourceSpec"):

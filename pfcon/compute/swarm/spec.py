@@ -1,4 +1,4 @@
-"""From a job to the specification of a Swarm service, and to that of one that is to end. Pure."""
+"""Builds the specification of a job's Swarm service, and the one that ends it. Pure."""
 
 import copy
 import hashlib
@@ -13,13 +13,13 @@ from pfcon.models import JobSpec, Mount, Resources
 from pfcon.units import NANO_PER_SECOND, mib_to_bytes, millicores_to_nanocpus
 
 NAME_LABEL = "org.chrisproject.pfcon.name"
-"""The job's name: a service's may be another, see ``service_name``."""
+"""The job's name; the service's name may differ, see ``service_name``."""
 END_LABEL = "org.chrisproject.pfcon.end"
-"""Why pfcon ended the job, on the service of one that it did."""
+"""Why pfcon has ended the job."""
 NOWHERE = "node.id==pfcon-ended"
 """A placement constraint that no node meets."""
 
-# Swarm demands a DNS label, with underscores, and has no two names that differ in case alone.
+# Swarm requires a DNS label, with underscores; two names must not differ only in case.
 _PLAIN_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _MAX_NAME = 63
 _DIGEST = 16  # characters
@@ -27,9 +27,9 @@ _DIGESTED = re.compile(rf".*-[0-9a-f]{{{_DIGEST}}}")
 
 
 def service_name(name: str) -> str:
-    """The service's name of a job: the job's where Swarm takes it, else its beginning and a digest of all of it.
+    """Return the name of a job's service: the job's name if Swarm accepts it, else its beginning and a digest.
 
-    A name that looks like one with a digest gets another one behind it, so that no two jobs share a service's name.
+    A job's name that looks like one with a digest gets a digest, too, so that service names are unique.
     """
     if _PLAIN_NAME.fullmatch(name) and not _DIGESTED.fullmatch(name):
         return name
@@ -39,7 +39,7 @@ def service_name(name: str) -> str:
 
 
 def require_possible(spec: JobSpec) -> None:
-    """Raise Refused for a job that no Swarm can run."""
+    """Raise Refused for a job that a Swarm can't run."""
     if spec.resources.workers < 1:
         raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
     require_runnable(spec)
@@ -48,10 +48,10 @@ def require_possible(spec: JobSpec) -> None:
 def service_spec(
     spec: JobSpec, root: PurePosixPath, *, stop_grace: int, image_user: str = "", gpu_kind: str = ""
 ) -> dict[str, Any]:
-    """The body of ``POST /services/create`` (Docker Engine API reference, ServiceSpec).
+    """Return the body of ``POST /services/create`` (Docker Engine API reference, ServiceSpec).
 
-    root: storeBase as the nodes see it. stop_grace: seconds between SIGTERM and SIGKILL. image_user: as in
-    ``docker_api.job.user_text``. gpu_kind: what the nodes call their GPUs, for a job that wants some.
+    root: the path of storeBase on the nodes. stop_grace: seconds between SIGTERM and SIGKILL. image_user: as in
+    ``docker_api.job.user_text``. gpu_kind: the nodes' name for their GPUs, for a job that needs some.
     """
     return {
         "Name": service_name(spec.name),
@@ -76,16 +76,16 @@ def service_spec(
             "RestartPolicy": {"Condition": "none", "MaxAttempts": 1},
         },
         "Mode": {"Replicated": {"Replicas": spec.resources.workers}},
-        # For ``ended_spec``: all tasks are stopped at once.
+        # For ``ended_spec``: all tasks are stopped at the same time.
         "UpdateConfig": {"Parallelism": 0, "Order": "stop-first", "FailureAction": "continue"},
     }
 
 
 def ended_spec(spec: dict[str, Any], reason: str) -> dict[str, Any]:
-    """A service's specification changed so that its tasks stop and stay known.
+    """Return a service's specification, changed so that its tasks are stopped but kept.
 
-    Swarm stops tasks whose template has changed and keeps them as history, with their logs (it forgets those of a
-    service that is scaled to zero). What it wants to run in their place may run nowhere.
+    Swarm stops tasks whose template has changed and keeps them as history, with their logs (it deletes those of a
+    service that is scaled to zero). No node meets the placement constraint of the tasks that replace them.
     """
     changed = copy.deepcopy(spec)
     changed["Labels"][END_LABEL] = reason
@@ -94,7 +94,7 @@ def ended_spec(spec: dict[str, Any], reason: str) -> dict[str, Any]:
 
 
 def _literal(text: str) -> str:
-    """A text that Swarm would take for a template, as one that gives just that text (Go's text/template)."""
+    """Escape a text so that Swarm's templates (Go's text/template) return the text itself."""
     return text.replace("{{", '{{"{{"}}')
 
 
@@ -113,7 +113,7 @@ def _bind(root: PurePosixPath, mount: Mount) -> dict[str, Any]:
 
 
 def _resources(resources: Resources, gpu_kind: str) -> dict[str, Any]:
-    """Limits, and the same as reservations: Swarm then gives a job to a node that has room for it."""
+    """Return limits, and equal reservations, so that Swarm chooses a node that has the resources."""
     limits: dict[str, Any] = {}
     if resources.cpu is not None:
         limits["NanoCPUs"] = millicores_to_nanocpus(resources.cpu)

@@ -1,6 +1,6 @@
-"""From a Swarm's service and its tasks to a JobInfo. Pure.
+"""Translates a Swarm's service and its tasks to a JobInfo. Pure.
 
-Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` give them (Docker Engine API reference).
+Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` return them (Docker Engine API reference).
 """
 
 import logging
@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.ends import Phase, time_of
 from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
@@ -21,7 +21,7 @@ from pfcon.models import JobInfo, JobStatus
 
 _log = logging.getLogger(__name__)
 
-# Status.State of a task (Docker manual, "Swarm task states"): how far it is, and what users read of that.
+# Status.State of a task (Docker manual, "Swarm task states"): the phase, and the message for users.
 _STATES = {
     "new": (Phase.WAITING, "waiting for a node"),
     "allocated": (Phase.WAITING, "waiting for a node"),
@@ -39,34 +39,34 @@ _STATES = {
     "orphaned": (Phase.ENDED, "its node was away for too long"),
     "remove": (Phase.ENDED, "it is being removed"),
 }
-_HOMELESS = ("new", "allocated", "pending")  # no node has it yet
-_WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of what is to go on
+_WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet
+_WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of a task that is to run
 _NO_IMAGE = "No such image"
-_NODE_CHANGED = "no longer meets constraints"  # said by Swarm's manager, of a task that may have run
+_NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
 _EXITED = "task: non-zero exit"
-_CONTAINER_GONE = "No such container"  # somebody has removed it
+_CONTAINER_MISSING = "No such container"  # it was removed by another program
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def is_job(service: dict[str, Any], name: str) -> bool:
-    """Whether a service is the job of that name. Swarm also answers for the beginning of an ID."""
+    """Return whether a service is the job of that name. Swarm also answers for a prefix of an ID."""
     return bool(labels_of(service["Spec"]).get(NAME_LABEL) == name)
 
 
 def request_of(labelled: dict[str, Any]) -> str:
-    """JobSpec.request of a job, by its service's specification or its task's ContainerSpec; empty for others'."""
+    """Return JobSpec.request from a service's specification or a task's ContainerSpec; ``""`` if not pfcon's."""
     return str(labels_of(labelled).get(REQUEST_LABEL, ""))
 
 
 def request_of_task(task: dict[str, Any]) -> str:
-    """JobSpec.request by a task of a job; empty where it can't be read."""
+    """Return JobSpec.request from a task of a job; ``""`` if it can't be read."""
     return reading("a task of a job", lambda: request_of(task["Spec"]["ContainerSpec"]), lambda _: "")
 
 
 def own_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tasks that are the job's workers, in their order: not those that an ended job got in their place.
+    """Return the tasks that are the job's workers, in order, without the replacements in an ended job.
 
-    What can't be read is left out: see ``unreadable``.
+    Tasks that can't be read are left out: see ``unreadable``.
     """
     own = [task for task in tasks if not unreadable([task])]
     own = [task for task in own if NOWHERE not in ((task["Spec"].get("Placement") or {}).get("Constraints") or [])]
@@ -74,7 +74,7 @@ def own_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def unreadable(tasks: list[dict[str, Any]]) -> str:
-    """What can't be read of a job's tasks, for users; ``""`` where all can."""
+    """Return a message for users about tasks that can't be read; ``""`` if all can."""
     for task in tasks:
         try:
             worker = _Worker(task, oom_killed=False, unstarted="")
@@ -86,40 +86,40 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
 
 
 def end_reason(service: dict[str, Any]) -> str:
-    """Why pfcon ended the job; ``""`` where it did not."""
+    """Return why pfcon has ended the job; ``""`` if it has not."""
     return str(labels_of(service["Spec"]).get(END_LABEL, ""))
 
 
 def waits_for_node(task: dict[str, Any]) -> bool:
-    """Whether the task has no node yet and still wants one."""
-    return _state(task) in _HOMELESS and not _has_ended(task)
+    """Return whether the task waits for a node."""
+    return _state(task) in _WITHOUT_NODE and not _has_ended(task)
 
 
 def may_be_oom(task: dict[str, Any]) -> bool:
-    """Whether its container may tell that the task was killed for want of memory; the task itself does not."""
+    """Return whether the task may have run out of memory, which only its container shows."""
     return _state(task) == "failed" and _exit_code(task) == 137
 
 
 def may_be_unstarted(task: dict[str, Any]) -> bool:
-    """Whether its log may tell that the task's command could not be run."""
+    """Return whether the task's command may not have been run, which only its log shows."""
     return _state(task) == "failed" and _exit_code(task) in init.CODES
 
 
 def image_and_command(task: dict[str, Any]) -> tuple[str, str]:
-    """The image of a task, and the first word of its command."""
+    """Return the image of a task and the first word of its command."""
     container = task["Spec"]["ContainerSpec"]
     return str(container["Image"]), next(iter(container.get("Command") or [""]))
 
 
 def container_of(task: dict[str, Any]) -> str:
-    """The ID of a task's container; ``""`` before there is one."""
+    """Return the ID of a task's container; ``""`` before it exists."""
     return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
 
 
 def failed_worker(
     tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, str] = _NONE
 ) -> str:
-    """Why a worker failed that has ended while others go on; ``""`` where none did."""
+    """Return why a worker has failed while others still run; ``""`` if none has."""
     workers = _workers(tasks, oom_killed, unstarted)
     if all(worker.ended for worker in workers):
         return ""
@@ -133,9 +133,9 @@ def job_info(
     oom_killed: Collection[str] = (),
     unstarted: Mapping[str, str] = _NONE,
 ) -> JobInfo:
-    """What is known of a job. ``tasks``: all of the service's. ``oom_killed``: IDs of those that had no memory left.
+    """Return the state of a job. tasks: all of the service's. oom_killed: IDs of tasks that ran out of memory.
 
-    unstarted: by the IDs of tasks whose command could not be run, why. What can't be read makes the job ``undefined``.
+    unstarted: the reasons, by the IDs of tasks whose command could not be run. Unreadable parts make it ``undefined``.
     """
     odd = unreadable(tasks)
     if odd:
@@ -148,7 +148,7 @@ def job_info(
 
 
 def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, begun: bool) -> JobInfo:
-    """``begun``: whether Swarm has made tasks of any kind."""
+    """begun: whether Swarm has created any tasks."""
     spec = service["Spec"]
     if not begun and _scaled_to_none(spec):
         return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
@@ -198,16 +198,16 @@ class _Worker:
         return time_of(self.task["Status"].get("Timestamp"))
 
     def progress(self) -> str:
-        """The message for one that has not ended."""
+        """Return the message of a worker that has not ended."""
         error = self.task["Status"].get("Err")
         if self.phase is Phase.RUNNING and self.task["DesiredState"] not in _WANTED:
             return "Swarm is stopping it: its node was drained or is away, or the service was changed"
         return f"{_describe(self.task)}: {plain(error)}" if error else _describe(self.task)
 
     def why(self) -> Why:
-        """Why one failed that has ended; empty for one that succeeded.
+        """Return why an ended worker has failed; empty after success.
 
-        What Swarm's manager, or a node that is away or goes, has ended is not the worker's own doing.
+        A worker that was ended by Swarm's manager, or by a node that is down or shuts down, counts as interrupted.
         """
         state, error = _state(self.task), str(self.task["Status"].get("Err") or "")
         image, command = image_and_command(self.task)
@@ -224,7 +224,7 @@ class _Worker:
         if known:
             return Why(known)
         message = ": ".join(part for part in (_describe(self.task), plain(error)) if part)
-        return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_GONE in error)
+        return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_MISSING in error)
 
     def _by_code(self) -> Why:
         code = _exit_code(self.task)
@@ -238,7 +238,7 @@ def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted
 
 
 def _failure(workers: list[_Worker], reason: str = "") -> Why:
-    """The failure of the first worker that has one, or that of the one which is the reason."""
+    """Return the failure of the first failed worker, or of the one whose failure is ``reason``."""
     whys = [worker.why() if worker.ended else Why("") for worker in workers]
     reasons = [Why(_of(number, workers, why.message), why.interrupted) for number, why in enumerate(whys, 1)]
     return next((why for why in reasons if why.message and reason in ("", why.message)), Why(""))
@@ -256,20 +256,20 @@ def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
 
 
 def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str, bool]:
-    """Where pfcon has ended the job because a worker failed, that one's failure is the reason."""
+    """Return status, message and whether it was interrupted; the reason may be the failure of a worker."""
     why = _failure(workers, reason)
     message = reason or why.message
     return (JobStatus.FAILED if message else JobStatus.SUCCEEDED), message, why.interrupted
 
 
 def _of(number: int, workers: list[_Worker], message: str) -> str:
-    """The message for a worker; with its number if the job has several."""
+    """Return the message about a worker; with its number if the job has several."""
     return f"worker {number} of {len(workers)}: {message}" if message and len(workers) > 1 else message
 
 
 def _has_ended(task: dict[str, Any]) -> bool:
-    """A task that no node has, and that is no longer wanted, will not run: Swarm leaves it in the state it is in."""
-    return _phase(task) is Phase.ENDED or (_state(task) in _HOMELESS and task["DesiredState"] not in _WANTED)
+    """Return whether a task has ended. One that waits for a node but is not wanted any more counts: it never runs."""
+    return _phase(task) is Phase.ENDED or (_state(task) in _WITHOUT_NODE and task["DesiredState"] not in _WANTED)
 
 
 def _phase(task: dict[str, Any]) -> Phase:

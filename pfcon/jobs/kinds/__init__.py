@@ -1,4 +1,4 @@
-"""One module for each kind of job: what is particular to it. ``KINDS`` is the only place that knows all of them."""
+"""One module for each kind of job, with what is specific to it. ``KINDS`` lists all kinds."""
 
 from collections.abc import Mapping
 

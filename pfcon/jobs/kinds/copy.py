@@ -5,12 +5,10 @@ import json
 from dataclasses import replace
 
 from pfcon.errors import Absent, Conflict
-from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion
 from pfcon.jobs.kinds.operation import Operation
-from pfcon.jobs.removal import Remover
-from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.kinds.submitter import Submitter
 from pfcon.jobs.trash import delete_data
 from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.orders import CopyOrder, write_order
@@ -26,28 +24,21 @@ class CopyKind(Operation):
     job_kind = JobKind.COPY
 
     def reads_storebase(self, context: JobContext) -> bool:
-        """To copy users' files that lie in storeBase."""
+        """See Kind. True if the users' files that it copies are in storeBase."""
         return context.storage.in_storebase
 
     def conclude_success(
         self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
     ) -> Conclusion:
-        """A failure where the inputs have disappeared since."""
+        """See Operation. The job has failed if its inputs are missing now."""
         if context.storebase.job(record.jid).is_staged():
             return super().conclude_success(context, record, spec, info, progress)
         lost = "the copy job ended well, but left no inputs behind; post it again"
         return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
 
 
-class CopySubmitter:
-    """Claims and schedules copy jobs, and checks whether one has done its work."""
-
-    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
-        self._context = context
-        self._journal = context.journal
-        self._scheduler = scheduler
-        self._remover = remover
-        self._claimer = claimer
+class CopySubmitter(Submitter):
+    """Claims and schedules copy jobs, and checks whether one has succeeded."""
 
     def submit(self, request: CopyRequest) -> JobInfo:
         """Start copying, unless the same copy is in progress or done. Raises Refused, Conflict, Unreachable."""
@@ -59,13 +50,13 @@ class CopySubmitter:
         with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
             if isinstance(claimed, Record):
                 return self._scheduler.present(claimed)
-            with self._remover.rolling_back(claimed.record, with_data=False):  # a later try continues the copy
+            with self._remover.rolling_back(claimed.record, with_data=False):  # a later attempt resumes the copy
                 self._delete_earlier(claimed)
                 self._write_order(request)
                 return self._scheduler.begin(claimed.record)
 
     def _delete_stale_record(self, jid: JobId) -> None:
-        """Delete the record of a copy that ended well, but whose data were deleted."""
+        """Delete the record of a copy job that succeeded, but whose data were deleted."""
         record = self._journal.get(jid, JobKind.COPY)
         if record is None or record.phase is not Phase.FINAL or record.status.failed:
             return
@@ -73,12 +64,12 @@ class CopySubmitter:
             self._remover.delete_record(record)
 
     def _delete_earlier(self, claimed: Claimed) -> None:
-        """Keep what an earlier try of the same request has copied, and nothing else."""
+        """Keep the files that an earlier attempt of the same request has copied; delete other data of the jid."""
         jid = claimed.record.jid
         plugin = self._journal.get(jid, JobKind.PLUGIN)
         if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
             raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
-        self._remover.require_not_foreign(claimed)  # else what it leaves of this one could not be deleted
+        self._remover.require_not_foreign(claimed)  # else this job's remains could not be deleted later
         job = self._context.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
         self._remover.remove_earlier(claimed)
@@ -93,7 +84,7 @@ class CopySubmitter:
         write_order(job, CopyOrder(storage.name, storage.creates, request.input_dirs, request.output_dir, free))
 
     def require_done(self, name: JobId, record: Record | None) -> Record:
-        """The record of a copy job that ended well. Raises Conflict with the reason."""
+        """Return the record of a copy job that succeeded. Raises Conflict, with the reason, if it did not; Absent."""
         if record is None or record.phase in (Phase.REMOVING, Phase.REMOVED):
             raise Conflict(f"the plugin job {name} needs a copy job first; there is none with this jid")
         info = self._scheduler.present(record)
@@ -103,13 +94,13 @@ class CopySubmitter:
             raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
         if not self._context.storebase.job(record.jid).is_staged():
             raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
-        current = self._journal.get(record.jid, JobKind.COPY)  # with what ``present`` may have learned
+        current = self._journal.get(record.jid, JobKind.COPY)  # ``present`` may have updated it
         if current is None:
             raise Absent(f"the copy job of {name} was removed")
         return current
 
 
 def copy_digest(request: InputRequest) -> str:
-    """Identifies what is copied: where inputs come from, and the outputs that links may not lead to."""
+    """Return a hex digest that identifies a copy: its inputs, and its output directory, to which no link may lead."""
     fields = [[str(path) for path in request.input_dirs], str(request.output_dir)]
     return hashlib.sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()

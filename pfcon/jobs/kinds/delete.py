@@ -1,4 +1,4 @@
-"""Delete jobs: cancelling what is left of a job, then deleting its data in the background."""
+"""Delete jobs: cancelling the other jobs of a jid, then deleting its data in the background."""
 
 import logging
 import time
@@ -14,11 +14,11 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion
 from pfcon.jobs.kinds.operation import Operation
 from pfcon.jobs.operations import operation_spec
-from pfcon.jobs.ownership import any_of_ours, signed_request
+from pfcon.jobs.ownership import service_matcher, signed_request
+from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.repetition import with_run
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import delete_data, delete_remains
-from pfcon.jobs.unwritten import Unwritten
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.progress import Progress, clear_progress
 from pfcon.records import Phase, Record, new_claim
@@ -38,30 +38,30 @@ class DeleteKind(Operation):
     job_kind = JobKind.DELETE
 
     def secrets(self, context: JobContext) -> tuple[str, ...]:
-        """None: it deletes in storeBase alone."""
+        """See Kind. No secrets: it deletes in storeBase only."""
         return ()
 
     def resume(self, context: JobContext, scheduler: Scheduler, record: Record) -> bool:
-        """Cancel the other jobs first: they may be active still."""
+        """See Kind. Cancels the other jobs first: they may still be active."""
         Deletion(context, scheduler).proceed_later(record)
         return True
 
     def conclude_success(
         self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
     ) -> Conclusion:
-        """The operation has emptied the job's directory; this deletes the directory itself."""
+        """See Operation. The operation has emptied the job's directory; this deletes the directory itself."""
         if fault := delete_remains(context.storebase.job(record.jid)):
             reason = f"the job's data could not be deleted: {fault}"
             return Conclusion(replace(info, status=JobStatus.FAILED, message=reason))
         return Conclusion(replace(info, message=with_run(spec, progress.message if progress else "")))
 
-    def unwritten_end(self, jid: JobId, unwritten: Unwritten) -> JobInfo | None:
-        """That of a deletion on a full disk."""
-        return _deleted(jid) if _unwritten_name(jid) in unwritten else None
+    def pending_end(self, jid: JobId, pending: PendingWrites) -> JobInfo | None:
+        """See Kind: the end of a deletion on a full disk."""
+        return _deleted(jid) if _pending_name(jid) in pending else None
 
 
 class Deletion:
-    """Carries delete jobs out: cancels the other jobs of the jid, then schedules the operation."""
+    """Executes delete jobs: cancels the other jobs of the jid, then schedules the operation."""
 
     def __init__(self, context: JobContext, scheduler: Scheduler) -> None:
         self._context = context
@@ -70,7 +70,7 @@ class Deletion:
         self._canceller = Canceller(context, scheduler, SIBLINGS)
 
     def proceed_later(self, record: Record) -> None:
-        """``proceed`` in the background, after deletions that were asked for earlier."""
+        """Run ``proceed`` in the background, after deletions that were requested earlier."""
         work = ExitStack()
         work.enter_context(self._journal.live.on(*record.claims))
 
@@ -85,23 +85,23 @@ class Deletion:
             raise
 
     def proceed(self, record: Record) -> None:
-        """Cancel the other jobs, then schedule the operation. A failure ends the job, or leaves it to recovery.
+        """Cancel the other jobs, then schedule the operation. A failure ends the job, or recovery retries it later.
 
-        Raises Unreachable where neither can be written down: that too leaves it to recovery.
+        Raises Unreachable if the failure can't be recorded: then, too, recovery retries it.
         """
         spec = record.spec
         if spec is None:
             raise LookupError(f"the delete job of {record.jid} has no specification in its record")
         try:
             for kind in self._canceller.active(record.jid):
-                self._scheduler.mention(record, f"stopping the {kind.value} job")
+                self._scheduler.set_message(record, f"stopping the {kind.value} job")
                 self._canceller.cancel(record.jid, kind)
             self._delete(record, spec)
         except (Unreachable, StorageFull) as error:
-            self._scheduler.mention(record, f"{error}; trying again")
+            self._scheduler.set_message(record, f"{error}; trying again")
         except (PfconError, OSError) as error:
             self._scheduler.fail(record, str(error))
-        except Exception:  # a thread has no caller; the user must not wait for ever
+        except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: its deletion failed", record.jid)
             self._scheduler.fail(record, "internal error; the service's log tells more")
 
@@ -112,14 +112,14 @@ class Deletion:
             try:
                 self._scheduler.schedule(record, spec)
                 return
-            except StorageFull as error:  # an operation needs room for itself
+            except StorageFull as error:  # an operation needs disk space for itself
                 log.warning("job %s: %s; deleting without it", record.name, error)
                 message = DELETED
         message = message or (REPLACED if job.is_taken() else DELETE_SKIPPED)
         delete_data(job)
         ended: dict[str, Any] = {"status": JobStatus.SUCCEEDED.value, "message": message, "finished_at": time.time()}
-        self._scheduler.unwritten.write(
-            _unwritten_name(record.jid), lambda: self._journal.move(record, Phase.FINAL, **ended)
+        self._scheduler.pending_writes.write(
+            _pending_name(record.jid), lambda: self._journal.move(record, Phase.FINAL, **ended)
         )
 
 
@@ -135,10 +135,10 @@ class DeleteSubmitter:
         self._claimer = claimer
 
     def submit(self, jid: JobId, limits: Resources) -> JobInfo:
-        """Begin a job's deletion, unless it is in progress or there is nothing to delete.
+        """Begin a job's deletion, unless it is in progress or nothing is left to delete.
 
-        Where there is no room to write that down, all is deleted before this returns. Raises Conflict while other jobs
-        of the jid are active, where PFCON_DELETE_ACTIVE says so; Unreachable while storeBase is away.
+        If the disk is too full to record that, everything is deleted before this returns. Raises Conflict while other
+        jobs of the jid are active, if PFCON_DELETE_ACTIVE says so; Unreachable while storeBase does not answer.
         """
         taken = self._context.storebase.job(jid).is_taken()
         active = self._active(jid)
@@ -153,7 +153,9 @@ class DeleteSubmitter:
         for kind in active:
             self._canceller.cancel(jid, kind)
         delete_data(self._context.storebase.job(jid))
-        self._scheduler.unwritten.write(_unwritten_name(jid), lambda: self._claimer.skip(jid, JobKind.DELETE, DELETED))
+        self._scheduler.pending_writes.write(
+            _pending_name(jid), lambda: self._claimer.skip(jid, JobKind.DELETE, DELETED)
+        )
         return _deleted(jid)
 
     def _begin(self, jid: JobId, active: list[JobKind], limits: Resources) -> JobInfo:
@@ -173,8 +175,8 @@ class DeleteSubmitter:
             if isinstance(claimed, Record):
                 return claimed.info
             if self._context.storebase.job(jid).exists():
-                with suppress(OSError):  # the operation meets the same fault, and reports it
-                    clear_progress(self._context.storebase.job(jid), JobKind.DELETE)  # that of an earlier deletion
+                with suppress(OSError):  # the operation will get the same error, and report it
+                    clear_progress(self._context.storebase.job(jid), JobKind.DELETE)  # of an earlier deletion
             if active:
                 self._deletion.proceed_later(claimed.record)
                 return claimed.record.info
@@ -183,10 +185,10 @@ class DeleteSubmitter:
             return (current or claimed.record).info
 
     def _active(self, jid: JobId) -> list[JobKind]:
-        """What has to be cancelled first, as far as that is known while an engine is away.
+        """Return the kinds of the active jobs of the jid, which have to be cancelled first.
 
-        A delete job does not need to know yet: it cancels what there is once the engine is back. Clients give up on a
-        deletion after some refusals, and the job would run on for ever.
+        While an engine does not answer, returns PLUGIN if jobs may be cancelled: the delete job finds out once the
+        engine answers again. Clients give up on a deletion after some refusals, and the job would run forever.
         """
         try:
             return self._canceller.active(jid)
@@ -196,15 +198,15 @@ class DeleteSubmitter:
             return [JobKind.PLUGIN]
 
     def _delete_earlier_record(self, jid: JobId) -> None:
-        """Delete the record of a deletion that has ended: the data that it would speak of came later."""
+        """Delete the record of a deletion that has ended: the present data are newer."""
         record = self._journal.get(jid, JobKind.DELETE)
         if record is not None and record.phase is Phase.FINAL:
-            self._context.operations.remove(record.name, any_of_ours(self._context, record.name, record))
+            self._context.operations.remove(record.name, service_matcher(self._context, record.name, record))
             self._journal.delete(record)
 
 
-def _unwritten_name(jid: JobId) -> str:
-    """Names a deletion that is done, but not written down: see Unwritten."""
+def _pending_name(jid: JobId) -> str:
+    """Return the name of a deletion that is done but not recorded: see PendingWrites."""
     return f"delete {jid}"
 
 

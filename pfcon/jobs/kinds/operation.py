@@ -1,4 +1,4 @@
-"""What copy, upload and delete jobs have in common: pfcon's own programs, which report their progress in a file."""
+"""The base class of copy, upload and delete jobs: pfcon's own programs, which report their progress in a file."""
 
 from dataclasses import replace
 
@@ -15,23 +15,23 @@ class Operation(Kind):
     """A kind of job that runs ``python -m pfcon.operations``. Operations are idempotent: they can be run again."""
 
     def engine(self, context: JobContext) -> ComputeEngine:
-        """The engine of operations."""
+        """See Kind: the engine of operations."""
         return context.operations
 
     def former_engine(self, context: JobContext) -> ComputeEngine | None:
-        """The engine of operations under another PFCON_OP_IMAGE."""
+        """See Kind: the engine that operations have with another PFCON_OP_IMAGE."""
         return context.former_operations
 
     def secrets(self, context: JobContext) -> tuple[str, ...]:
-        """Those of the storage."""
+        """See Kind: the secrets of the storage."""
         return context.storage.secrets
 
     def end_staging(self, context: JobContext, record: Record) -> JobStatus:
-        """UNDEFINED: ChRIS posts an undefined operation again, and ends the user's run with a failed one."""
+        """See Kind. Returns UNDEFINED: ChRIS posts an undefined operation again; after a failed one, the run fails."""
         return JobStatus.UNDEFINED
 
     def present(self, context: JobContext, record: Record, info: JobInfo) -> JobInfo:
-        """With the progress that the operation reports, and the number of its run."""
+        """See Kind: with the progress that the operation reports, and the number of its run."""
         if info.status.final:
             return info
         progress = read_progress(context.storebase.job(record.jid), record.kind)
@@ -39,14 +39,14 @@ class Operation(Kind):
         return replace(info, message=with_run(record.spec, message) if record.spec else message)
 
     def is_interrupted(self, context: JobContext, record: Record, info: JobInfo) -> bool:
-        """Whether the engine ended the operation before that could report its own failure."""
+        """See Kind: whether the engine ended the operation before the operation could report its own failure."""
         if info.status is not JobStatus.FAILED or not info.interrupted:
             return False
         progress = read_progress(context.storebase.job(record.jid), record.kind)
         return progress is None or not progress.failed
 
     def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
-        """The end that the operation reports; for one that has not failed, see ``conclude_success``."""
+        """See Kind: as the operation reports; for one that has succeeded, see ``conclude_success``."""
         progress = read_progress(context.storebase.job(record.jid), record.kind)
         if info.status is JobStatus.SUCCEEDED:
             return self.conclude_success(context, record, spec, info, progress)
@@ -56,7 +56,7 @@ class Operation(Kind):
     def conclude_success(
         self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
     ) -> Conclusion:
-        """The end of an operation that has ended well. progress: its last report, None when it can't be read."""
+        """Return the final state of an operation that has succeeded. progress: its last report; None if unreadable."""
         if progress is None:
             return Conclusion(info)
         values: dict[str, str | int] = {"nfiles": progress.nfiles, "notes": "\n".join(progress.notes)}

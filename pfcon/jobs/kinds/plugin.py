@@ -1,4 +1,4 @@
-"""Plugin jobs: from a client's request to a job on the engine, and what it leaves among users' data."""
+"""Plugin jobs: from a client's request to a job on the engine, and the sealing of its outputs."""
 
 import hashlib
 import json
@@ -16,8 +16,9 @@ from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion, Kind
 from pfcon.jobs.kinds.copy import CopySubmitter
+from pfcon.jobs.kinds.submitter import Submitter
 from pfcon.jobs.kinds.upload import UploadSubmitter
-from pfcon.jobs.ownership import any_of_ours, in_the_way, signed_request
+from pfcon.jobs.ownership import foreign_job_error, service_matcher, signed_request
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Submission:
-    """The answer to a ``POST``: the job, and how many files were staged for it (in ``path``)."""
+    """The result of a ``POST``: the job, and how many files were staged for it (in ``path``)."""
 
     info: JobInfo
     nfiles: int
@@ -40,39 +41,39 @@ class Submission:
 
 
 class PluginKind(Kind):
-    """Plugin jobs: they run a user's program, on that user's data."""
+    """Plugin jobs, which run a user's program on that user's data."""
 
     job_kind = JobKind.PLUGIN
     notes_in_log = True
 
     def engine(self, context: JobContext) -> ComputeEngine:
-        """The engine that is configured for plugins."""
+        """See Kind: the engine that is configured for plugins."""
         return context.engine
 
     def end_staging(self, context: JobContext, record: Record) -> JobStatus:
-        """Delete what was staged: its inputs came with the request, which only the client can send again."""
+        """See Kind. Deletes what was staged: the inputs came with the request, which only the client can send again."""
         if record.with_data:
             delete_data(context.storebase.job(record.jid))
         return JobStatus.FAILED
 
     def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
-        """The end that its engine reports; notes say which outputs can't be read or could not be sealed."""
+        """See Kind: as its engine reports; notes name the outputs that can't be read or could not be sealed."""
         unreadable = Unreadable()
         fault = seal_outputs(context, record.jid, spec, unreadable)
-        first = [unreadable.summary()] if unreadable.count else []  # a message has room for few notes
+        first = [unreadable.summary()] if unreadable.count else []  # a message shows few notes
         last = [fault] if fault else []
         return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
 
     def after_removal(self, context: JobContext, jid: JobId, spec: JobSpec) -> None:
-        """Seal its outputs."""
+        """See Kind. Seals its outputs."""
         seal_outputs(context, jid, spec)
 
 
 def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, unreadable: Unreadable | None = None) -> str:
-    """Delete from a job's outputs what it must not leave there. Idempotent.
+    """Remove what a job must not leave among its outputs. Idempotent.
 
-    Returns what could not be deleted, as one line; an empty text when nothing is left. unreadable: collects the outputs
-    that can't be read.
+    Returns one line about what could not be removed; ``""`` if all was removed. unreadable: collects the outputs that
+    can't be read.
     """
     try:
         context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, unreadable)
@@ -82,8 +83,8 @@ def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, unreadable: Unr
     return ""
 
 
-class PluginSubmitter:
-    """Claims a plugin job, stages its inputs or finds them staged, and schedules it."""
+class PluginSubmitter(Submitter):
+    """Claims a plugin job, stages its inputs unless they are staged, and schedules it."""
 
     def __init__(
         self,
@@ -95,20 +96,16 @@ class PluginSubmitter:
         copies: CopySubmitter,
         uploads: UploadSubmitter,
     ) -> None:
-        self._context = context
-        self._journal = context.journal
-        self._scheduler = scheduler
-        self._remover = remover
-        self._claimer = claimer
+        super().__init__(context, scheduler, remover, claimer)
         self._copies = copies
         self._uploads = uploads
 
     def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
-        """Stage the inputs and schedule the job; the same request again gives the same job.
+        """Stage the inputs and schedule the job. Idempotent: an equal request returns the same job.
 
-        Raises Refused, TooLarge, StorageFull, Conflict (another request for a jid that is in use; a job that has not
-        ended and could change the way to this one's directories, or this one to its) or Unreachable. Then no job was
-        scheduled and nothing is left of what was staged.
+        Raises Refused, TooLarge, StorageFull, Unreachable, or Conflict: the jid is in use for another request, or a job
+        that has not ended could replace a directory on the paths of this one's mounts, or this job on those of its
+        mounts. After an error no job is scheduled, and nothing that was staged remains.
         """
         plan = self._context.storage.plan(request, upload)
         digest = request_digest(request, plan.digest)
@@ -122,7 +119,7 @@ class PluginSubmitter:
                 self._remove_earlier(claimed)
                 if taken and not self._journal.move(record, Phase.STAGING, still=True, with_data=True):
                     raise _deleted(request.jid)
-            except BaseException:  # the other job stays
+            except BaseException:  # the earlier job is kept
                 self._remover.release(record)
                 raise
             with self._remover.rolling_back(record, with_data=True):
@@ -134,13 +131,13 @@ class PluginSubmitter:
     def submit_copied(self, request: JobRequest) -> Submission:
         """Schedule the job on the inputs that a copy job has staged.
 
-        Raises Refused, Conflict (no copy job that ended well; else see ``submit``) or Unreachable. Then
-        no job was scheduled; the inputs stay.
+        Raises Refused, Unreachable, or Conflict: no copy job has succeeded, or as in ``submit``. After an error no job
+        is scheduled; the inputs are kept.
         """
         copied = self._journal.get(request.jid, JobKind.COPY)
         digest = request_digest(request, "copied")
-        there = self._journal.get(request.jid, JobKind.PLUGIN)
-        if there is None or there.replaceable:
+        existing = self._journal.get(request.jid, JobKind.PLUGIN)
+        if existing is None or existing.replaceable:
             copied = self._copies.require_done(request.jid, copied)
             self._uploads.require_none_active(request.jid)
         user = self._choose_user()
@@ -174,19 +171,19 @@ class PluginSubmitter:
         return self._submission(ready, self._scheduler.schedule(ready, spec))
 
     def _remove_earlier(self, claimed: Claimed) -> None:
-        """Remove what an earlier job of that jid left on the engine and in storeBase.
+        """Remove an earlier job of that jid from the engine, and its data from storeBase.
 
-        Raises Conflict, and removes nothing, where the engine has another job of that name.
+        Raises Conflict, and removes nothing, if the engine has another job of that name.
         """
         job = self._context.storebase.job(claimed.record.jid)
         if claimed.previous is None and not job.is_taken():
             return
         name = claimed.record.name
-        mine = any_of_ours(self._context, name, claimed.previous)
+        mine = service_matcher(self._context, name, claimed.previous)
         try:
             found = self._context.engine_of(JobKind.PLUGIN).info(name, mine)
         except Foreign as foreign:
-            raise Conflict(str(in_the_way(self._context, name, foreign))) from None
+            raise Conflict(str(foreign_job_error(self._context, name, foreign))) from None
         except Absent:
             if claimed.previous is None:
                 log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
@@ -214,7 +211,7 @@ class PluginSubmitter:
     def _make_outputs(self, request: JobRequest, user: User | None) -> None:
         job = self._context.storebase.job(request.jid)
         self._context.storage.make_outputs(job, request, user)
-        if self._context.engine.by_path and job.exists():  # what is used in place needs no directory of the job's own
+        if self._context.engine.by_path and job.exists():  # what is used in place needs no directory of its own
             job.allow_traversal(user)
 
     def _signed(self, jid: JobId, digest: str, claim: str) -> str:
@@ -254,9 +251,9 @@ class PluginSubmitter:
 
 
 def request_digest(request: JobRequest, inputs: str) -> str:
-    """Identifies a request: what is run, on which data (``inputs``, a plan's digest).
+    """Return a hex digest that identifies a request: what is run, on which data (``inputs``: a plan's digest).
 
-    Values of the environment are left out: a client that repeats its request may send a fresh user token.
+    It does not include values of the environment: a client that repeats its request may send a new user token.
     """
     fields = [
         request.image,
@@ -274,7 +271,7 @@ def request_digest(request: JobRequest, inputs: str) -> str:
 
 
 def _lines(notes: tuple[str, ...]) -> list[str]:
-    """Notes as single lines: a name may hold a line break."""
+    """Return each note as one line: a name may contain a line break."""
     return [" ".join(note.splitlines()) for note in notes]
 
 

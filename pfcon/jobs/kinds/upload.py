@@ -1,19 +1,16 @@
-"""Upload jobs: bringing a job's outputs to users' data in the background."""
+"""Upload jobs: sending a job's outputs to users' data in the background."""
 
 import hashlib
 
 from pfcon.errors import Conflict
-from pfcon.jobs.claiming import Claimer
-from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.operation import Operation
-from pfcon.jobs.removal import Remover
-from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.kinds.submitter import Submitter
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
 from pfcon.orders import UploadOrder, write_order
 from pfcon.records import Phase, Record
 
 UPLOAD_SKIPPED = "uploadSkipped"
-_HALF = 32  # hex digits: a request is named by where outputs go, and by the plugin job whose they are
+_HALF = 32  # hex digits: half of a digest is for the destination of the outputs, half for their plugin job
 
 
 class UploadKind(Operation):
@@ -22,15 +19,8 @@ class UploadKind(Operation):
     job_kind = JobKind.UPLOAD
 
 
-class UploadSubmitter:
-    """Claims and schedules upload jobs, for the storages that want them."""
-
-    def __init__(self, context: JobContext, scheduler: Scheduler, remover: Remover, claimer: Claimer) -> None:
-        self._context = context
-        self._journal = context.journal
-        self._scheduler = scheduler
-        self._remover = remover
-        self._claimer = claimer
+class UploadSubmitter(Submitter):
+    """Claims and schedules upload jobs, for storages that require them."""
 
     def submit(self, request: UploadRequest) -> JobInfo:
         """Start uploading, unless the same upload is in progress or done. Raises Conflict, Unreachable."""
@@ -45,7 +35,7 @@ class UploadSubmitter:
             if isinstance(claimed, Record):
                 return self._scheduler.present(claimed)
             try:
-                with self._remover.rolling_back(claimed.record, with_data=False):  # a later try continues the upload
+                with self._remover.rolling_back(claimed.record, with_data=False):  # a later attempt resumes the upload
                     self._remover.remove_earlier(claimed)
                     self._write_order(request)
                     return self._scheduler.begin(claimed.record)
@@ -58,16 +48,16 @@ class UploadSubmitter:
         write_order(self._context.storebase.job(request.jid), order)
 
     def require_ended(self, jid: JobId, plugin: Record | None) -> Record:
-        """The record of a plugin job that has ended, well or not. Raises Conflict with the reason, Unreachable."""
+        """Return the record of a plugin job that has ended. Raises Conflict, with the reason, if not; Unreachable."""
         if plugin is None or plugin.phase in (Phase.REMOVING, Phase.REMOVED):
             raise Conflict(f"the outputs of {jid} need a plugin job first; there is none with this jid")
-        info = self._scheduler.look(plugin)[0] if plugin.phase is Phase.SCHEDULED else plugin.info
+        info = self._scheduler.refresh(plugin)[0] if plugin.phase is Phase.SCHEDULED else plugin.info
         if info.status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             raise Conflict(f"the plugin job of {jid} has not ended yet: {info.message or info.status}")
         return plugin
 
     def require_none_active(self, jid: JobId) -> None:
-        """Raises Conflict while outputs are being uploaded: a plugin job would change them."""
+        """Raise Conflict while outputs are being uploaded: a plugin job would change them."""
         record = self._journal.get(jid, JobKind.UPLOAD)
         if record is None or record.phase in (Phase.FINAL, Phase.REMOVED):
             return
@@ -77,7 +67,7 @@ class UploadSubmitter:
             )
 
     def _delete_earlier_record(self, jid: JobId, digest: str) -> None:
-        """Delete the record of an upload that has ended, where its outputs were those of an earlier plugin job."""
+        """Delete the record of an upload job that has ended, if its outputs are those of an earlier plugin job."""
         record = self._journal.get(jid, JobKind.UPLOAD)
         if record is None or record.request[_HALF:] == digest[_HALF:]:
             return
@@ -86,7 +76,7 @@ class UploadSubmitter:
 
 
 def upload_digest(request: UploadRequest, plugin: Record) -> str:
-    """Identifies what is uploaded where. An ended job's claim is its own for good."""
+    """Return a hex digest that identifies an upload: the destination, and the plugin job, by its (unique) claim."""
     halves = (str(request.job_output_path), plugin.claim)
     return "".join(hashlib.sha256(half.encode("utf-8", "surrogatepass")).hexdigest()[:_HALF] for half in halves)
 

@@ -12,13 +12,13 @@ from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.links.budget import InputsBudget, Notes
 from pfcon.links.expansion import Expansion
 from pfcon.paths import JobDir
+from pfcon.storage.attempts import DiskQuota, staging_attempt
 from pfcon.storage.base import Staged
 from pfcon.storage.objects.download.run import FetchRun
 from pfcon.storage.objects.download.scratch import Scratch
 from pfcon.storage.objects.listing.lister import ObjectLister
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
-from pfcon.storage.tries import Room, staging_try
 
 
 def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan
@@ -39,13 +39,13 @@ def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan
     """
     notes, retrying = Notes(), Retrying()
     with (
-        staging_try(job) as (partial, earlier),
+        staging_attempt(job) as (partial, earlier),
         _scratch(job) as scratch,
         ObjectLister(store, retrying, notes) as lister,
-        Room(job.storebase, partial, reserve) as room,
+        DiskQuota(job.storebase, partial, reserve) as quota,
     ):
         walk = Expansion(lister, InputsBudget(), output_dir)
-        run = FetchRun(store, partial, earlier, scratch, room, notes, retrying)
+        run = FetchRun(store, partial, earlier, scratch, quota, notes, retrying)
         run.run(walk.walk(inputs), report)
         job.complete(partial)
     return Staged(run.totals.nfiles, run.totals.nbytes, (*walk.notes.lines(), *notes.lines(), *run.totals.summary()))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
+from pfcon.storage.attempts import DiskQuota
 from pfcon.storage.objects.download.reader import ObjectReader
 from pfcon.storage.objects.download.scratch import Scratch
 from pfcon.storage.objects.download.tasks import Range, TaskQueue, Totals
 from pfcon.storage.objects.download.worker import FetchContext, FetchWorker
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore
-from pfcon.storage.places import Places
-from pfcon.storage.tries import Room
+from pfcon.storage.staging_dirs import StagingDirs
 from pfcon.workers import WorkerPool
 
 THREADS = 16  # requests in parallel; a store that is 20 ms away needs them
@@ -33,13 +33,13 @@ class FetchRun:
         target: Path,
         earlier: list[Path],
         scratch: Scratch,
-        room: Room,
+        quota: DiskQuota,
         notes: Notes,
         retrying: Retrying,
     ) -> None:
         self.totals = Totals(store.place)
         self._place, self._target, self._earlier = store.place, target, earlier
-        self._scratch, self._room, self._notes = scratch, room, notes
+        self._scratch, self._quota, self._notes = scratch, quota, notes
         self._reader = ObjectReader(store, retrying, self.totals.add_received)
         self._crew = WorkerPool("fetch", THREADS, on_stop=retrying.stop)
         self._masked = stat.S_IMODE(os.stat(target).st_mode) & 0o755 != 0o755  # by the process's umask
@@ -56,7 +56,7 @@ class FetchRun:
             self._target,
             self._reader,
             self._scratch,
-            self._room,
+            self._quota,
             self._notes,
             queue,
             self.totals,
@@ -68,8 +68,8 @@ class FetchRun:
             queue.close()
 
     def _work(self, context: FetchContext) -> None:
-        with Places(self._target, self._earlier, masked=self._masked) as places:
-            worker = FetchWorker(context, places)
+        with StagingDirs(self._target, self._earlier, masked=self._masked) as staging_dirs:
+            worker = FetchWorker(context, staging_dirs)
             while (task := context.queue.next()) is not None:
                 if isinstance(task, Range):
                     worker.fetch_range(task)

@@ -12,6 +12,7 @@ from pfcon.files.faults import free_bytes, is_full
 from pfcon.files.walk import open_regular
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
+from pfcon.storage.attempts import DiskQuota
 from pfcon.storage.copy_file import reserve
 from pfcon.storage.objects.checksums import Chunk, Mismatch, Verifier, holds, verifier
 from pfcon.storage.objects.download.ranges import LARGE, RangedObject
@@ -19,8 +20,7 @@ from pfcon.storage.objects.download.reader import ObjectReader, Write
 from pfcon.storage.objects.download.scratch import Scratch, ScratchFile
 from pfcon.storage.objects.download.tasks import Attempt, Range, TaskQueue, Totals
 from pfcon.storage.objects.store import Changed, Described, ObjectAbsent
-from pfcon.storage.places import Places
-from pfcon.storage.tries import Room
+from pfcon.storage.staging_dirs import StagingDirs
 from pfcon.units import human_bytes
 
 ATTEMPTS = 4  # to fetch an object that changes, or whose bytes don't match
@@ -38,7 +38,7 @@ class FetchContext:
     target: Path
     reader: ObjectReader
     scratch: Scratch
-    room: Room
+    quota: DiskQuota
     notes: Notes
     queue: TaskQueue
     totals: Totals
@@ -46,16 +46,16 @@ class FetchContext:
 
 
 class FetchWorker:
-    """For one thread. places: the thread's own. Methods raise what ``fetch.fetch`` raises, and Cancelled."""
+    """For one thread. staging_dirs: the thread's own. Methods raise what ``fetch.fetch`` raises, and Cancelled."""
 
-    def __init__(self, context: FetchContext, places: Places) -> None:
-        self._context, self._places = context, places
+    def __init__(self, context: FetchContext, staging_dirs: StagingDirs) -> None:
+        self._context, self._staging_dirs = context, staging_dirs
 
     def fetch(self, attempt: Attempt) -> None:
         """Stage an item. Of a large object only begin: the ranges are added to the queue."""
         item = attempt.item
         if item.is_dir:
-            self._places.go(item.path)
+            self._staging_dirs.enter(item.path)
             return
         with self._naming_object(item):
             if self._keep(item):
@@ -113,19 +113,19 @@ class FetchWorker:
     def _go(self, item: StagedItem) -> str:
         """Enter the item's directory; return the item's name in it."""
         above, _, name = item.path.rpartition("/")
-        self._places.go(above)
+        self._staging_dirs.enter(above)
         return name
 
     def _put(self, item: StagedItem, file: ScratchFile, described: Described) -> None:
         name = self._go(item)
-        file.move(self._places.target, name)
+        file.move(self._staging_dirs.target, name)
         self._context.totals.add_staged(described)
 
     def _whole(self, item: StagedItem) -> None:
         with self._context.scratch.open() as file:
             for number in range(ATTEMPTS):
                 self._context.check()
-                sink = _Sink(self._context.room, file)
+                sink = _Sink(self._context.quota, file)
                 try:
                     described = self._context.reader.read_all(item.source, sink.begin)
                     sink.verifier.finish()
@@ -141,7 +141,7 @@ class FetchWorker:
         if described.size <= LARGE:  # it was replaced by a smaller one
             self._whole(item)
             return
-        self._context.room.take(described.size)
+        self._context.quota.take(described.size)
         file = self._context.scratch.open()
         try:
             reserve(file.fd, described.size)
@@ -153,7 +153,7 @@ class FetchWorker:
     def _keep(self, item: StagedItem) -> bool:
         """Stage a file of an earlier attempt, if one is proved to hold the object; return whether it was."""
         name = self._go(item)
-        for old in self._places.earlier:
+        for old in self._staging_dirs.earlier:
             fd = open_regular(old, name)
             if fd is None:
                 continue
@@ -162,7 +162,7 @@ class FetchWorker:
             finally:
                 os.close(fd)
             if described is not None:
-                os.rename(name, name, src_dir_fd=old, dst_dir_fd=self._places.target)
+                os.rename(name, name, src_dir_fd=old, dst_dir_fd=self._staging_dirs.target)
                 self._context.totals.add_staged(described, kept=True)
                 return True
         return False
@@ -188,12 +188,12 @@ class _Sink:
 
     verifier: Verifier
 
-    def __init__(self, room: Room, file: ScratchFile) -> None:
-        self._room, self._fd = room, file.fd
+    def __init__(self, quota: DiskQuota, file: ScratchFile) -> None:
+        self._quota, self._fd = quota, file.fd
 
     def begin(self, described: Described) -> Write:
         """See ``ObjectReader.read_all``. Raises StorageFull."""
-        self._room.take(described.size)
+        self._quota.take(described.size)
         if os.fstat(self._fd).st_size:  # of another version; only then: ext4 flushes a truncated file when it is closed
             os.ftruncate(self._fd, 0)
         self.verifier = verifier(described)

@@ -1,19 +1,19 @@
-"""The connection under one long request of the SDK, so that another thread can end the wait for its answer."""
+"""The connections of one long request of the SDK, so that another thread can interrupt the wait for its response."""
 
 import contextlib
 import socket
 from typing import Any
 
 
-class Line:
-    """Knows the connections that an adapter of requests opens, whatever their kind: unix, tcp, TLS or ssh."""
+class InterruptibleConnections:
+    """Collects the connections that an adapter of requests opens, of any kind: unix, tcp, TLS or ssh."""
 
     def __init__(self) -> None:
         self._connections: list[Any] = []
         self._pools: list[Any] = []
 
-    def watch(self, adapter: Any) -> None:
-        """Look at what ``adapter`` opens from now on; it must serve this one request alone."""
+    def attach(self, adapter: Any) -> None:
+        """Collect the connections that ``adapter`` opens from now on; it must not be used for other requests."""
         for name in ("get_connection_with_tls_context", "get_connection"):
             setattr(adapter, name, self._noting(getattr(adapter, name)))
 
@@ -33,8 +33,8 @@ class Line:
 
         return get
 
-    def cut(self) -> None:
-        """End every wait on these connections: it fails immediately. Idempotent."""
+    def shut_down(self) -> None:
+        """Make every wait on these connections fail immediately. Idempotent."""
         for connection in self._connections:
             line = connection.sock
             if line is not None:

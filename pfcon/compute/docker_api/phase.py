@@ -1,4 +1,4 @@
-"""How far a job of a Docker API is, and since when. Pure."""
+"""The phases of a job on a Docker API, and its times. Pure."""
 
 from datetime import datetime
 from enum import Enum
@@ -7,16 +7,16 @@ from pfcon.compute.unreadable import utc
 
 
 class Phase(Enum):
-    """How far a container, or a task of a Swarm, is."""
+    """The phase of a container, or of a task of a Swarm."""
 
     WAITING = "waiting"
     RUNNING = "running"
     ENDED = "ended"
-    GOING = "going"  # an ended one that is being removed
+    GOING = "going"  # it has ended and is being removed
     UNKNOWN = "unknown"
 
 
 def time_of(text: str | None) -> datetime | None:
-    """A time of the engine in UTC, to the microsecond; None for its zero value, the year 1."""
+    """Parse a time of the engine; return it in UTC, to the microsecond. None for the zero value, the year 1."""
     found = utc(text)
     return found if found and found.year > 1 else None

@@ -1,4 +1,4 @@
-"""The directories that tries of staging leave and take up, and the room that they may fill."""
+"""Attempts to stage a job's inputs: the directories that they use, and the disk space that they may use."""
 
 import contextlib
 import errno
@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pfcon.errors import StorageFull
 from pfcon.files.closing import Closing
@@ -17,49 +18,56 @@ from pfcon.reservation import Reservation
 from pfcon.units import human_bytes
 
 
+class StagingAttempt(NamedTuple):
+    """The new directory of this attempt, and the directories of earlier attempts, which did not complete."""
+
+    partial: Path
+    earlier: list[Path]
+
+
 def check_not_staged(job: JobDir) -> None:
-    """Raises OSError when the job has staged inputs already."""
+    """Raise OSError if the job already has staged inputs."""
     if os.path.lexists(job.incoming):
         raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(job.incoming))
 
 
 @contextlib.contextmanager
-def staging_try(job: JobDir) -> Iterator[tuple[Path, list[Path]]]:
-    """A new directory to stage in, and those of earlier tries, which are removed at the end.
+def staging_attempt(job: JobDir) -> Iterator[StagingAttempt]:
+    """Create a directory to stage in. At the end of the context, the directories of earlier attempts are removed.
 
-    After an error all of them stay for the next try; where no file was staged, nothing does. Raises OSError, also
-    when the job has staged inputs already.
+    After an error all directories are kept for the next attempt, except a new one that is empty. Raises OSError, also
+    if the job already has staged inputs.
     """
     check_not_staged(job)
     existed = os.path.lexists(job.path)
     earlier = job.earlier_attempts()
     partial = job.new_partial()
     try:
-        yield partial, earlier
-    except BaseException:  # also a worker that is told to exit
-        with contextlib.suppress(OSError):  # not empty: the next try goes on from there
+        yield StagingAttempt(partial, earlier)
+    except BaseException:  # also when the worker is asked to exit
+        with contextlib.suppress(OSError):  # not empty: the next attempt reuses its files
             partial.rmdir()
             if not existed:
                 job.path.rmdir()
         raise
     for path in earlier:
-        with contextlib.suppress(OSError, NotRemovedError):  # it goes with the job's directory
+        with contextlib.suppress(OSError, NotRemovedError):  # it is removed with the job's directory
             remove_tree(path)
 
 
 def _is_seen(storebase: StoreBase, place: Path) -> bool:
-    """Whether this process sees the service's own directory, on the file system of ``place``."""
+    """Return whether this process can access the service's own directory, on the file system of ``place``."""
     try:
         return os.stat(storebase.private).st_dev == os.stat(place).st_dev
     except OSError:
         return False
 
 
-class Room(Closing):
-    """The disk's free space, of which ``reserve`` bytes must stay free (0: no limit). A context.
+class DiskQuota(Closing):
+    """The disk space that staging may use: ``reserve`` bytes must stay free (0: no limit). Thread-safe. A context.
 
-    What is asked for is reserved in steps among all that write to storeBase; where this process can't see them, as a
-    container that has a job's directory alone, what is free counts.
+    Space is reserved in steps, together with all other writers to storeBase. A process that can't access the
+    reservations, as in a container that has only the job's directory, compares with the free space of the disk.
     """
 
     def __init__(self, storebase: StoreBase, place: Path, reserve: int) -> None:
@@ -69,7 +77,7 @@ class Room(Closing):
         self._lock = threading.Lock()
 
     def take(self, size: int) -> None:
-        """Ask for so many bytes, which are written next. Raises StorageFull."""
+        """Reserve ``size`` bytes, which the caller writes next. Raises StorageFull."""
         if not self._reserve:
             return
         if (reservation := self._reservation) is not None:
@@ -94,6 +102,6 @@ class Room(Closing):
             self._left -= size
 
     def close(self) -> None:
-        """Release what is reserved. Idempotent."""
+        """Release the reservation. Idempotent."""
         if self._reservation is not None:
             self._reservation.close()

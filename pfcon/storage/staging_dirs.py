@@ -1,4 +1,4 @@
-"""Where a thread puts files: a staged directory in the tree of this try, and the same directory in earlier tries."""
+"""Open directories to stage files in: one in the tree of this attempt, and the same one in earlier attempts."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ from typing import Self
 from pfcon.files.flags import DIRECTORY
 
 
-class Places:
-    """Open directories. For one thread; several may use the same trees.
+class StagingDirs:
+    """Descriptors of one staged directory. For one thread; several objects may use the same trees. A context.
 
-    target: the tree of this try, which nobody else may write to. masked: whether the process's umask takes rights from
-    new directories that others need.
+    target: the tree of this attempt; no other process may write to it. earlier: the trees of earlier attempts. masked:
+    whether the process's umask removes permissions that jobs of other users need on new directories.
     """
 
     def __init__(self, target: Path, earlier: list[Path], *, masked: bool) -> None:
@@ -33,10 +33,11 @@ class Places:
         for fd in self._roots:
             os.close(fd)
 
-    def go(self, path: str) -> None:
-        """Go to a staged directory, made where it is missing: ``target`` is its descriptor until the next call.
+    def enter(self, path: str) -> None:
+        """Open a staged directory, created if missing; ``target`` is its descriptor until the next call.
 
-        ``earlier`` are those of the same directory in earlier tries, where these have it. Raises OSError.
+        ``earlier`` holds the descriptors of the same directory in earlier attempts, if it exists in them. Raises
+        OSError.
         """
         if path == self._path:
             return
