@@ -1,5 +1,7 @@
 """A job's environment may hold a user's token: once the job has ended, nothing on disk has it."""
 
+import contextlib
+import os
 import uuid
 from pathlib import Path
 
@@ -20,12 +22,11 @@ SHOW = 'test -n "$SECRET" && printf %s "$SECRET" | wc -c; until test -e "$1/go";
 def traces(root: Path, text: str) -> list[str]:
     """The files below a directory that hold a text."""
     found = []
-    for path in root.rglob("*"):
-        try:
-            if path.is_file() and text.encode() in path.read_bytes():
-                found.append(str(path.relative_to(root)))
-        except FileNotFoundError:
-            continue  # removed while we looked
+    for directory, _, names in os.walk(root):  # which goes on where one is removed meanwhile
+        for path in (Path(directory, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and text.encode() in path.read_bytes():
+                    found.append(str(path.relative_to(root)))
     return found
 
 

@@ -70,10 +70,10 @@ class HttpRelay:
             return sum(method in ("", request.method) and containing in request.path for request in self.requests)
 
     @property
-    def connections(self) -> int:
-        """How many are open, on both sides together."""
+    def threads(self) -> frozenset[threading.Thread]:
+        """Those of the connections that are open."""
         with self._lock:
-            return len(self._open)
+            return frozenset(self._threads)
 
     def clear(self) -> None:
         """Forget the requests."""
