@@ -88,13 +88,13 @@ class Gate:
         if request.method != "PUT" or self._containing not in request.path:
             return True
         with self._lock:
-            passes = self.passed < self._most
-            self.passed += passes and threading.current_thread() not in self._earlier
+            passes = self.passed < self._most and threading.current_thread() not in self._earlier
+            self.passed += passes
             self.stopped += not passes
         return passes
 
     def open(self) -> None:
-        """Let all pass; ``passed`` counts those of later connections: a killed client may have sent one before."""
+        """Let all of later connections pass, and count them; what a killed client has sent before never does."""
         with self._lock:
             self._most, self.passed, self._earlier = 1_000_000, 0, self._relay.threads
 
