@@ -43,7 +43,8 @@ def _run(name: str, check: Callable[[], str], say: Callable[[str], None]) -> boo
 
 def _chosen(settings: Settings) -> str:
     engine, storage = ENGINES.find(settings.compute.engine), STORAGES.find(settings.storage.name)
-    return f"{settings.mode.value} mode, engine {engine.name} ({engine.title}), storage {storage.name} ({storage.title})"
+    chosen = f"engine {engine.name} ({engine.title}), storage {storage.name} ({storage.title})"
+    return f"{settings.mode.value} mode, {chosen}"
 
 
 def _storebase(storebase: StoreBase) -> str:

@@ -25,7 +25,7 @@ def make(context: StorageContext[ShelfSettings]) -> Storage:
 
 SHELF = StorageDescription(
     name="shelf",
-    title="Shelf, users' files in a directory of this machine",
+    title="a directory of this machine, to learn from",
     make=make,
     settings=ShelfSettings,
 )
