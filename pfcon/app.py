@@ -17,7 +17,7 @@ from pfcon.jobs.kinds import KINDS
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
-from pfcon.records.schema import connect
+from pfcon.records.database import connect
 from pfcon.storage.storages import make_credentials, make_storage
 
 PREFIX = "/api/v1"

@@ -10,7 +10,7 @@ from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
-from pfcon.records.schema import connect
+from pfcon.records.database import connect
 from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
 

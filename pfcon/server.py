@@ -22,8 +22,10 @@ from pfcon.front.worker import FrontWorker
 from pfcon.jobs.watching import INTERVAL as WATCH
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
+from pfcon.records.database import connect
+from pfcon.records.faults import Damaged
 from pfcon.records.lease import LEASE
-from pfcon.records.schema import Damaged, connect
+from pfcon.records.versions import NewerSchema
 from pfcon.units import MIB
 
 log = logging.getLogger(__name__)
@@ -154,24 +156,27 @@ def _leave() -> None:
 
 
 def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
-    """Check SQLite's records. Raises Damaged when they can't be read; other errors are only logged."""
-    if settings.database_url is None or settings.database_url.startswith("sqlite"):
+    """Bring the records up to date, and check SQLite's. Other errors than these are only logged.
+
+    Raises Damaged for records that can't be read, NewerSchema for those of a newer release.
+    """
+    try:
+        database = connect(settings.database_url, storebase.private_dir("records"))
         try:
-            database = connect(settings.database_url, storebase.private_dir("records"))
-            try:
+            if database.dialect.name == "sqlite":
                 Journal(lambda: database).abandoned()
-            finally:
-                database.dispose()
-        except Damaged:
-            raise
-        except (Unreachable, StorageFull) as error:
-            log.warning("the records are away: %s", error)
+        finally:
+            database.dispose()
+    except (Damaged, NewerSchema):
+        raise
+    except (Unreachable, StorageFull) as error:
+        log.warning("the records are away: %s", error)
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Running requests may end first; jobs continue.
 
-    Raises ConfigurationError, and Damaged for records that can't be read.
+    Raises ConfigurationError, and Damaged or NewerSchema for records that can't be used.
     """
     storebase = StoreBase(settings.storage.storebase_mount)
     try:

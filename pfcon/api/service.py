@@ -18,7 +18,11 @@ class Health(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     """``health/``"""
 
     def get(self) -> dict[str, str]:
-        """Return that the server runs."""
+        """Return that the server runs. Raises NewerSchema if it can't serve jobs before an administrator acts.
+
+        Nothing is asked: a database or an engine that is away for a while is no reason to restart the server.
+        """
+        current().jobs.require_usable_records()
         return {"health": "OK"}
 
 

@@ -203,6 +203,10 @@ class JobService:
         self._context.journal.renew_lease()
         trash.delete_leftovers(self._context.storebase)
 
+    def require_usable_records(self) -> None:
+        """Raise NewerSchema while the records can't be used, for a newer release has changed them. Takes no time."""
+        self._context.journal.database.require_usable()
+
     def renew_lease(self) -> None:
         """Record that this process is alive. To be called every few seconds, in a thread that does nothing else."""
         self._context.journal.renew_lease()

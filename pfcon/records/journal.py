@@ -11,13 +11,14 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.faults import translating_errors
+from pfcon.records.lazy import LazyDatabase
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_is_alive
 from pfcon.records.live_claims import LiveClaims
 from pfcon.records.places import (
@@ -48,7 +49,7 @@ from pfcon.records.rows import (
     storable,
 )
 from pfcon.records.rows import DELETE as DELETE_ROW
-from pfcon.records.schema import jobs, services, translating_errors
+from pfcon.records.schema import jobs, services
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
 
@@ -72,7 +73,7 @@ class Journal:
     """
 
     def __init__(self, connect: Callable[[], Engine]) -> None:
-        self._connect = connect
+        self.database = LazyDatabase(connect)
         self._id = uuid.uuid4()
         self._leased = ""  # the owner whose lease this process has written
         self.live = LiveClaims()
@@ -83,12 +84,12 @@ class Journal:
         me = ProcessIdentity.current()
         return uuid.uuid5(self._id, f"{me.pid} {me.started}").hex
 
-    @cached_property
+    @property
     def _database(self) -> Engine:
-        return self._connect()
+        return self.database.engine
 
     def renew_lease(self) -> None:
-        """Renew the lease of this process; must be called again well within LEASE seconds."""
+        """Renew the lease of this process; must be called again well within LEASE seconds. Raises NewerSchema, too."""
         me = ProcessIdentity.current()
         values = {
             "id": self.owner,
@@ -97,7 +98,8 @@ class Journal:
             "pid": me.pid,
             "started": me.started,
         }
-        with translating_errors(), self._database.begin() as connection:
+        with translating_errors(), self.database.connected().begin() as connection:
+            self.database.check(connection)
             renewed = connection.execute(update(services).where(services.c.id == self.owner).values(values))
             if renewed.rowcount == 0:
                 connection.execute(insert(services).values(values))

@@ -13,7 +13,8 @@ from support.journals import open_journal
 from pfcon.errors import Unreachable
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records import Claimed, Journal, Phase, Record, lease
-from pfcon.records.schema import connect, services
+from pfcon.records.database import connect
+from pfcon.records.schema import services
 
 JID = JobId("chris-jid-1")
 PLUGIN = JobKind.PLUGIN

@@ -8,7 +8,7 @@ import pytest
 from support.live import LiveServer
 
 from pfcon.records import Journal
-from pfcon.records.schema import connect
+from pfcon.records.database import connect
 
 
 def sound(path: Path) -> bytes:

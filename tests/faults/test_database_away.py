@@ -36,7 +36,8 @@ from pfcon.models import (
 )
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Journal
-from pfcon.records.schema import connect, jobs, metadata, places
+from pfcon.records.database import connect
+from pfcon.records.schema import jobs, metadata, places
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.testing.waiting import eventually, looks
 

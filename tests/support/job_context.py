@@ -8,7 +8,7 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds import KINDS
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
-from pfcon.records.schema import connect
+from pfcon.records.database import connect
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pfcon.records import Journal
-from pfcon.records.schema import connect
+from pfcon.records.database import connect
 
 Database = tuple[str | None, Path]  # what ``connect`` takes
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 
 from pfcon.errors import PfconError, StorageFull, Unreachable
-from pfcon.records.schema import translating_errors
+from pfcon.records.faults import translating_errors
 
 
 @pytest.mark.parametrize(

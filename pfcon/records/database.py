@@ -1,0 +1,84 @@
+"""The connection to the journal's database."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+
+from pfcon.records.faults import translating_errors
+from pfcon.records.versions import bring_up_to_date
+
+# When PostgreSQL or the network stops to respond, the connection fails soon and is opened again: by default, TCP would
+# retransmit for a quarter of an hour. See "Parameter Key Words" in libpq's manual.
+POSTGRESQL_PATIENCE = {
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds until sent data must be acknowledged
+    "keepalives_idle": 5,  # seconds without traffic until the first probe
+    "keepalives_interval": 2,  # seconds between probes
+    "keepalives_count": 3,
+}
+LOCK_TIMEOUT = 30  # seconds that a writer waits for another one (SQLite)
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
+)
+
+
+def connect(url: str | None, directory: Path) -> Engine:
+    """Return an SQLAlchemy engine for the journal, whose tables are brought up to date. Opens a connection.
+
+    url: None means SQLite in ``directory``. Raises Unreachable, Damaged, NewerSchema, StorageFull.
+    """
+    if url is None:
+        url = f"sqlite:///{directory / 'records.db'}"
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
+    if url.startswith("postgresql"):
+        options["connect_args"] = POSTGRESQL_PATIENCE
+    engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
+    if sqlite:
+        event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
+    with translating_errors():
+        bring_up_to_date(engine)
+        if sqlite:
+            _empty_log(engine)
+    return engine
+
+
+def _empty_log(engine: Engine) -> None:
+    """Truncate SQLite's write-ahead log: it may still hold environments of jobs, which earlier releases stored in rows.
+
+    While another process reads, it can't be truncated; the next start of the service tries again.
+    """
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _sqlite_pragmas(network: bool) -> Any:
+    # A write-ahead log needs shared memory, so all processes must be on one host (sqlite.org/wal.html).
+    journal_mode = "DELETE" if network else "WAL"
+
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode={journal_mode}")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        # A job's environment must not stay in free pages. SQLite's default is OFF, Debian's is ON.
+        cursor.execute("PRAGMA secure_delete=ON")
+        cursor.close()
+
+    return set_pragmas
+
+
+def _file_system(path: Path) -> str:
+    """Return the type of the file system of ``path`` by proc(5) mounts; ``""`` when that can't be read."""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    target = str(path.resolve()) + "/"
+    for line in lines:
+        mounted, found = line.split(" ")[1:3]
+        prefix = mounted.replace("\\040", " ").rstrip("/") + "/"
+        if target.startswith(prefix) and len(prefix) >= len(best):
+            best, kind = prefix, found
+    return kind

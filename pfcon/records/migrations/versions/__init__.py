@@ -1,0 +1,1 @@
+"""One module for each version of the tables. A module never changes after its release."""

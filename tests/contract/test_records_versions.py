@@ -1,0 +1,163 @@
+"""Versions of the records: those of an earlier release are brought up to date, those of a newer one are refused."""
+
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine, inspect, text
+from support.journals import Database, open_journal
+
+from pfcon.models import JobId, JobKind
+from pfcon.records import Claimed
+from pfcon.records.database import connect
+from pfcon.records.migrations.versions import v0002
+from pfcon.records.schema import metadata, versions
+from pfcon.records.versions import CURRENT, MIGRATIONS, NewerSchema
+
+OLD_JOB: dict[str, object] = {
+    "jid": "old-1",
+    "kind": "plugin",
+    "claim": "c" * 32,
+    "owner": None,
+    "phase": "final",
+    "request": "r",
+    "spec": "",
+    "status": "finishedSuccessfully",
+    "message": "",
+    "logs": "done\n",
+    "finished_at": 1.5e9,
+    "nfiles": 3,
+    "notes": "",
+    "with_data": True,
+    "changed_at": 1.5e9,
+}
+
+
+def release_before(database: Database) -> Engine:
+    """A database as the release before versions has made it, with one job."""
+    engine = connect(*database)
+    with engine.begin() as connection:
+        for name in ("schema_info", "alembic_version"):
+            connection.execute(text(f"DROP TABLE {name}"))
+        for name in v0002.DETAILS:
+            connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {name}"))
+        insert_old(connection, "old-1")
+    return engine
+
+
+def insert_old(connection: Connection, jid: str) -> None:
+    """Write a job as the release before versions does: its statements name the columns that it knows."""
+    names, values = ", ".join(OLD_JOB), ", ".join(f":{name}" for name in OLD_JOB)
+    connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), {**OLD_JOB, "jid": jid})
+
+
+def version_of(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+
+
+def set_version(engine: Engine, version: int, readable_by: int) -> None:
+    """What a migration of a newer release leaves."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": f"{version:04d}"})
+        connection.execute(versions.update().values(readable_by=readable_by))
+
+
+@pytest.fixture
+def engine(database: Database) -> Iterator[Engine]:
+    made = connect(*database)
+    yield made
+    made.dispose()
+
+
+def test_the_newest_migration_leads_to_the_current_version(engine: Engine) -> None:
+    assert sorted(path.stem for path in (MIGRATIONS / "versions").glob("v*.py"))[-1] == f"v{CURRENT:04d}"
+    assert version_of(engine) == f"{CURRENT:04d}"
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(engine: Engine) -> None:
+    found = inspect(engine)
+    assert set(found.get_table_names()) == {*metadata.tables, "alembic_version"}
+    for name, table in metadata.tables.items():
+        made = {column["name"]: (column["nullable"], str(column["type"])) for column in found.get_columns(name)}
+        wanted = {column.name: (column.nullable, str(column.type.compile(engine.dialect))) for column in table.columns}
+        assert made == wanted
+        assert {index["name"] for index in found.get_indexes(name)} == {index.name for index in table.indexes}
+
+
+def test_a_database_of_the_release_before_versions_opens_with_its_jobs(database: Database) -> None:
+    release_before(database).dispose()
+    with open_journal(database) as journal:
+        record = journal.get(JobId("old-1"), JobKind.PLUGIN)
+        assert record is not None
+        assert (record.logs, record.nfiles) == ("done\n", 3)
+        assert isinstance(journal.claim(JobId("new"), JobKind.PLUGIN, "r"), Claimed)
+
+
+def test_the_release_before_versions_goes_on_beside_this_one(database: Database) -> None:
+    """As in a rolling restart."""
+    old = release_before(database)
+    connect(*database).dispose()
+    with old.begin() as connection:
+        insert_old(connection, "old-2")
+    old.dispose()
+    with open_journal(database) as journal:
+        assert journal.get(JobId("old-2"), JobKind.PLUGIN) is not None
+
+
+def test_a_newer_release_that_only_adds_something_is_no_obstacle(engine: Engine, database: Database) -> None:
+    set_version(engine, CURRENT + 5, CURRENT)
+    with open_journal(database) as journal:
+        assert journal.get(JobId("x"), JobKind.PLUGIN) is None
+    assert version_of(engine) == f"{CURRENT + 5:04d}"
+
+
+def test_a_newer_release_that_changes_something_is_refused_by_name(engine: Engine, database: Database) -> None:
+    set_version(engine, CURRENT + 5, CURRENT + 1)
+    with pytest.raises(NewerSchema, match=f"has version {CURRENT + 5}, of a newer pfcon") as refusal:
+        connect(*database)
+    assert f"up to {CURRENT}" in str(refusal.value)
+
+
+def test_a_service_that_runs_while_a_newer_release_changes_the_records_refuses_all_until_they_are_restored(
+    engine: Engine, database: Database
+) -> None:
+    with open_journal(database) as journal:
+        set_version(engine, CURRENT + 1, CURRENT + 1)
+        for _ in range(2):
+            with pytest.raises(NewerSchema):
+                journal.renew_lease()
+            with pytest.raises(NewerSchema):
+                journal.get(JobId("x"), JobKind.PLUGIN)
+            with pytest.raises(NewerSchema):
+                journal.database.require_usable()
+        set_version(engine, CURRENT, 1)
+        journal.renew_lease()
+        assert journal.get(JobId("x"), JobKind.PLUGIN) is None
+
+
+def _open(database: Database) -> str:
+    with open_journal(database) as journal:
+        return type(journal.claim(JobId("same"), JobKind.PLUGIN, "r")).__name__
+
+
+def test_several_processes_that_open_an_old_database_at_the_same_time_migrate_it_once(database: Database) -> None:
+    release_before(database).dispose()
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        found = pool.map(_open, [database] * 8)
+    assert sorted(found) == ["Claimed"] + ["Record"] * 7
+
+
+def test_a_migration_that_fails_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    release_before(database).dispose()
+    copy = database[1] / "migrations"
+    shutil.copytree(MIGRATIONS, copy)
+    with (copy / "versions" / "v0002.py").open("a") as file:
+        file.write("\n    raise OSError('no more')\n")
+    with monkeypatch.context() as changed:
+        changed.setattr("pfcon.records.versions.MIGRATIONS", copy)
+        with pytest.raises(OSError, match="no more"):
+            connect(*database)
+    with open_journal(database) as journal:
+        assert journal.get(JobId("old-1"), JobKind.PLUGIN) is not None
