@@ -116,7 +116,7 @@ def connect(url: str | None, directory: Path) -> Engine:
 
 
 def _empty_log(engine: Engine) -> None:
-    """Truncate SQLite's write-ahead log: it may still hold environments of jobs, which earlier releases stored in rows.
+    """Truncate SQLite's write-ahead log: earlier releases stored environments of jobs in rows, and it may contain them.
 
     While another process reads, it can't be truncated; the next start of the service tries again.
     """
@@ -157,12 +157,12 @@ def translating_errors() -> Iterator[None]:
     except (DBAPIError, TimeoutError) as error:
         reason = (str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [""])[0]
         if any(text in reason.lower() for text in _FULL):
-            raise StorageFull(f"the database of pfcon's records has no room: {reason}") from error
+            raise StorageFull(f"the database of pfcon's records is full: {reason}") from error
         if any(text in reason.lower() for text in _DAMAGED):
             raise Damaged(reason) from error
         raise Unreachable(f"the database of pfcon's records does not answer: {reason}") from error
     except UnicodeDecodeError as error:  # sqlite3 also raises it for its own error messages
-        raise Damaged("it holds texts that are none") from error
+        raise Damaged("it contains invalid text") from error
 
 
 def _sqlite_pragmas(network: bool) -> Any:

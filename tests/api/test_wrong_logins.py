@@ -50,7 +50,7 @@ def test_guesses_are_slowed_and_the_right_user_gets_in(door: LiveServer) -> None
         ("Unable to log in with provided credentials.", None)
     }
     [(text, wait)] = {answer[1:] for answer in answers if answer[0] == 429}
-    assert "too many wrong logins" in str(text)
+    assert "too many failed logins" in str(text)
     assert wait == "5"
     assert login(door, PASSWORD, "127.0.0.3")[0] == 200
     assert login(door, PASSWORD, "127.0.0.2")[0] == 200
