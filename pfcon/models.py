@@ -33,7 +33,7 @@ class JobId(str):
         if len(text) > JID_MAX_LENGTH:
             raise Refused(f"must have at most {JID_MAX_LENGTH} characters, got {len(text)}")
         if not _JID.fullmatch(text) or ".." in text:
-            raise Refused("must consist of letters, digits, '_', '-' and single '.', and begin with a letter or digit")
+            raise Refused("must be letters, digits, '_', '-' and single '.', and begin with a letter or digit")
         return cls(text)
 
 
