@@ -19,8 +19,8 @@ from benchmarks.staged import MIN_FREE, Ran, operate
 from pfcon.archive.limits import UploadLimits
 from pfcon.models import JobId
 from pfcon.paths import StoreBase
+from pfcon.storage.credentials import write_credentials
 from pfcon.storage.object_store import ObjectStorage
-from pfcon.storage.objects.credentials import write_credentials
 from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.store import ObjectStore, Source
 from pfcon.storage.objects.swift.description import SwiftSettings

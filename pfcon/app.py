@@ -18,7 +18,7 @@ from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
-from pfcon.storage.storages import make_storage
+from pfcon.storage.storages import make_credentials, make_storage
 
 PREFIX = "/api/v1"
 
@@ -33,7 +33,7 @@ def create_app(settings: Settings) -> Flask:
     engine = make_engine(settings.compute, storebase, settings.server.workers)
     context = JobContext(
         options=settings.compute,
-        limits=settings.storage.limits,
+        storage_settings=settings.storage,
         storebase=storebase,
         kinds=KINDS,
         journal=journal,
@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> Flask:
         engine=engine,
         operations=operations_engine(settings.compute, storebase, engine),
         cancel_active=settings.delete_active is DeleteActive.CANCEL,
+        credentials=make_credentials(settings.storage, storebase),
         former_operations=former_operations_engine(settings.compute, storebase, engine),
     )
     jobs = JobService(context)

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable
 
-from pfcon.compute.engines import make_engine
+from pfcon.compute.engines import ENGINES, make_engine
 from pfcon.compute.signing import Signer
 from pfcon.configuration import Settings
 from pfcon.errors import PfconError
@@ -11,7 +11,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.schema import connect
-from pfcon.storage.storages import make_storage
+from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
 
 
@@ -21,7 +21,7 @@ def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
     engine = make_engine(settings.compute, storebase, settings.server.workers)
     storage = make_storage(settings.storage, storebase)
     checks: list[tuple[str, Callable[[], str]]] = [
-        ("settings", lambda: f"{settings.mode.value} mode, storage {storage.name}"),
+        ("settings", lambda: _chosen(settings)),
         ("storeBase", lambda: _storebase(storebase)),
         ("service", lambda: f"its id is {Signer(storebase).service_id()}; engines show it with its jobs"),
         ("records", lambda: _records(settings, storebase)),
@@ -39,6 +39,12 @@ def _run(name: str, check: Callable[[], str], say: Callable[[str], None]) -> boo
         say(f"FAILED  {name}: {error}")
         return False
     return True
+
+
+def _chosen(settings: Settings) -> str:
+    engine, storage = ENGINES.find(settings.compute.engine), STORAGES.find(settings.storage.name)
+    chosen = f"engine {engine.name} ({engine.title}), storage {storage.name} ({storage.title})"
+    return f"{settings.mode.value} mode, {chosen}"
 
 
 def _storebase(storebase: StoreBase) -> str:

@@ -6,7 +6,7 @@ from hypothesis import settings
 settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
 settings.load_profile("tests")
 
-collect_ignore = ["toy_engine"]  # a package of its own, whose tests contract/test_toy_engine.py runs
+collect_ignore = ["toy_engine", "toy_storage"]  # packages of their own, whose tests contract/test_toy_*.py runs
 
 
 def pytest_configure(config: pytest.Config) -> None:

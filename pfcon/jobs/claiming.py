@@ -61,7 +61,7 @@ class Claimer:
             raise StorageFull(f"a job needs {human_bytes(NEEDED)} besides its data; {figures}")
 
     def _room(self) -> tuple[int, str]:
-        free, must_stay = self._context.storebase.free_bytes(), self._context.limits.free_bytes
+        free, must_stay = self._context.storebase.free_bytes(), self._context.storage_settings.limits.free_bytes
         figures = f"storeBase has {human_bytes(free)} free ({free} bytes)"
         if must_stay:
             figures += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"

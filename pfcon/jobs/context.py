@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.signing import Signer
@@ -14,6 +13,8 @@ from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, request_id
 from pfcon.storage.base import Storage
+from pfcon.storage.credentials import Credentials
+from pfcon.storage.settings import StorageSettings
 
 if TYPE_CHECKING:  # the modules of kinds import this one; it needs only their type
     from pfcon.jobs.kinds.base import Kind
@@ -27,11 +28,11 @@ class JobContext:
 
     kinds: what is specific to each kind of job. engine: of plugin jobs. operations: the engine of copy, upload and
     delete jobs; the same, or one beside the service. former_operations: an engine that may still run operations that
-    were started with another PFCON_OP_IMAGE.
+    were started with another PFCON_OP_IMAGE. credentials: of the storage, for operations.
     """
 
     options: ComputeSettings
-    limits: UploadLimits
+    storage_settings: StorageSettings
     storebase: StoreBase
     kinds: Mapping[JobKind, "Kind"]
     journal: Journal
@@ -40,6 +41,7 @@ class JobContext:
     operations: ComputeEngine
     cancel_active: bool
     former_operations: ComputeEngine | None = None
+    credentials: Credentials | None = None
 
     @cached_property
     def environments(self) -> Environments:

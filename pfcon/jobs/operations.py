@@ -50,4 +50,5 @@ def _interpreter(context: JobContext) -> tuple[str, ...]:
 def _environment(context: JobContext) -> tuple[tuple[str, str], ...]:
     if context.options.op_image:
         return ()
-    return (("PYTHONPATH", str(Path(pfcon.__file__).parents[1])),)  # the code of this service
+    own_code = str(Path(pfcon.__file__).parents[1])  # the code of this service
+    return (("PYTHONPATH", os.pathsep.join([own_code, *filter(None, [os.environ.get("PYTHONPATH")])])),)

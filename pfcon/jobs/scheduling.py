@@ -81,7 +81,7 @@ class Scheduler:
         engine = self._context.engine_of(spec.kind)
         spec = self._context.environments.complete(spec)
         if spec.secrets and not engine.own_secrets:
-            self._write_secrets()
+            self._write_credentials()
         with self._starting:
             try:
                 return engine.schedule(spec)
@@ -100,10 +100,12 @@ class Scheduler:
             engine.remove(spec.name, found.request.__eq__)  # an earlier job of that name, which this one replaces
             return engine.schedule(spec)
 
-    def _write_secrets(self) -> None:
-        """Write the storage's secrets, which may have changed since the job was recorded. Raises Unreachable."""
+    def _write_credentials(self) -> None:
+        """Write the storage's credentials, which may have changed since the job was recorded. Raises Unreachable."""
+        if self._context.credentials is None:  # the service has another storage now: those of the job's time remain
+            return
         try:
-            self._context.storage.write_secrets(beside=not self._context.options.op_image)
+            self._context.credentials.write(beside=not self._context.options.op_image)
         except OSError as fault:
             raise Unreachable(f"the storage's credentials can't be written to storeBase: {fault.strerror}") from fault
 

@@ -7,7 +7,7 @@ from pfcon.errors import Refused
 from pfcon.operations.reporter import Reporter
 from pfcon.orders import read_upload_order
 from pfcon.paths import JobDir
-from pfcon.storage.objects.credentials import read_credentials
+from pfcon.storage.credentials import read_credentials
 from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes

@@ -92,10 +92,6 @@ class Storage(ABC):
     """Whether users' files are in storeBase: copies read them from it, and ``job_output_path`` is a directory of it."""
     staging_fault = ""
     """First words of the message for clients of the synchronous interface if inputs are refused during staging."""
-    secrets: tuple[str, ...] = ()
-    """Names of the secrets that its operations need: see ``write_secrets``."""
-    creates = False
-    """Whether its operations make a container of objects that is missing."""
 
     @property
     def server_info(self) -> dict[str, str]:
@@ -108,14 +104,6 @@ class Storage(ABC):
         Raises Refused, Unreachable.
         """
         return f"{self.name} needs nothing but storeBase"
-
-    def write_secrets(self, *, beside: bool) -> None:  # noqa: B027 - most have none
-        """Write the secrets named by ``secrets`` for operations that will run next. Idempotent. Raises OSError.
-
-        Not called if the engine mounts secrets of its own.
-
-        beside: operations run beside this service, and access the network as it does.
-        """
 
     @abstractmethod
     def plan(self, request: InputRequest, upload: Upload | None) -> StagingPlan:

@@ -1,8 +1,6 @@
 """Storages ``swift`` and ``s3``: inputs are fetched from a container of objects, outputs are uploaded to it."""
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -10,8 +8,7 @@ from typing import Any
 
 from pfcon.archive.zip_stream import zip_chunks
 from pfcon.background import REMOVALS
-from pfcon.errors import Absent, Unreachable
-from pfcon.files.locks import locked
+from pfcon.errors import Unreachable
 from pfcon.files.removal import remove_tree
 from pfcon.files.walk import FileWalk
 from pfcon.models import InputRequest, User
@@ -19,13 +16,11 @@ from pfcon.paths import JobDir
 from pfcon.storage.base import Delivered, ListedOutputs, Outputs, Staged, StagingPlan, Storage, Upload, ZipOutputs
 from pfcon.storage.description import StorageContext
 from pfcon.storage.innetwork import output_path, path_texts, paths_digest, request_paths
-from pfcon.storage.objects.credentials import write_credentials
 from pfcon.storage.objects.download.fetch import fetch
 from pfcon.storage.objects.retrying import Retrying
 from pfcon.storage.objects.store import ObjectStore, Transient
 from pfcon.storage.objects.upload.outputs import upload
-
-UPLOAD_LOCK_WAIT = 600.0  # seconds that an upload waits for another one of the same outputs
+from pfcon.storage.upload_lock import upload_lock
 
 
 class ObjectStorage(Storage):
@@ -46,9 +41,7 @@ class ObjectStorage(Storage):
         settings = context.storage
         self.name = settings.name
         self.staging_fault = f"Error fetching files from {self.name}"
-        self.secrets = (self.name,)
-        self.creates = settings.create
-        self._settings, self._own, self._storebase = settings, context.own, context.storebase
+        self._settings = settings
         self._connect, self._server_info = connect, server_info
         self._lock = Lock()
         self._store: ObjectStore | None = None
@@ -78,11 +71,6 @@ class ObjectStorage(Storage):
         except Transient as fault:
             raise Unreachable(f"{store.place}: {fault}") from None
         return store.place
-
-    def write_secrets(self, *, beside: bool) -> None:
-        """See Storage."""
-        directory = self._storebase.secret_dir(self.name)
-        write_credentials(self._own, directory, os.environ if beside else {})
 
     def plan(self, request: InputRequest, upload: Upload | None) -> "ObjectPlan":  # noqa: ARG002 - in-network
         """See Storage. Checks the paths only: the store is read when inputs are staged."""
@@ -124,19 +112,3 @@ class ObjectPlan(StagingPlan):
 
 def _remove(tree: Path) -> None:
     remove_tree(tree)
-
-
-@contextlib.contextmanager
-def upload_lock(job: JobDir, patience: float = UPLOAD_LOCK_WAIT) -> Iterator[None]:
-    """Hold the lock for uploading a job's outputs, which all processes share: two uploads would send the same parts.
-
-    Raises Absent if the job is missing, Unreachable if the lock is not free within ``patience`` seconds, OSError.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            ours = stack.enter_context(locked(job.path / "upload.lock", patience))
-        except FileNotFoundError:
-            raise Absent(f"no directory {job.name}") from None
-        if not ours:
-            raise Unreachable(f"another upload of the outputs of job {job.jid} is in progress; try again later")
-        yield

@@ -4,7 +4,9 @@ from typing import Any
 
 from pfcon.paths import StoreBase
 from pfcon.settings.catalog import Catalog
+from pfcon.settings.section import variables
 from pfcon.storage.base import Storage
+from pfcon.storage.credentials import Credentials
 from pfcon.storage.description import StorageContext, StorageDescription
 from pfcon.storage.descriptions import FILESYSTEM, FSLINK, ZIPFILE
 from pfcon.storage.objects.s3.description import S3
@@ -27,3 +29,9 @@ def default_storage(innetwork: bool) -> str:
 def make_storage(settings: StorageSettings, storebase: StoreBase) -> Storage:
     """Create the storage that the settings name. Raises ConfigurationError if that is not possible."""
     return STORAGES.find(settings.name).make(StorageContext(settings, settings.own, storebase))
+
+
+def make_credentials(settings: StorageSettings, storebase: StoreBase) -> Credentials | None:
+    """Return what operations need to use the storage; None for a storage without settings of its own."""
+    has_settings = variables(STORAGES.find(settings.name).settings)
+    return Credentials(settings.name, settings.own, storebase) if has_settings else None

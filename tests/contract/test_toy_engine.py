@@ -1,61 +1,22 @@
 """The engine of docs/development/adding-an-engine.md, as its author has it: a package of its own, beside pfcon."""
 
-import os
-import shutil
 import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
+from support.installed import ROOT, Installed, pip_install
 from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 
 from pfcon.paths import StoreBase
 from pfcon.testing.compute import CONTRACT
 
-ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "tests" / "toy_engine"
 ENGINE = {"CONTAINER_ENV": "toy", "COMPUTE_VOLUME_TYPE": "host"}
-
-
-@dataclass(frozen=True)
-class Installed:
-    """source: a copy of the package's sources. site: where it is installed."""
-
-    source: Path
-    site: Path
-
-    @property
-    def path(self) -> str:
-        """PYTHONPATH: the installed package, and this pfcon."""
-        return f"{self.site}{os.pathsep}{ROOT}"
-
-    def run(self, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        """Run a module of Python in the directory of the sources."""
-        return subprocess.run(
-            [sys.executable, "-m", *words],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": self.path, **environ},
-            cwd=self.source,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The package, installed into a fresh directory by pip, with no network."""
-    made = tmp_path_factory.mktemp("toy")
-    leftovers = shutil.ignore_patterns("__pycache__", ".*", "build", "*.egg-info")
-    source = Path(shutil.copytree(SOURCE, made / "source", ignore=leftovers))
-    toy = Installed(source, made / "site")
-    offline = ["--isolated", "--disable-pip-version-check", "--no-deps", "--no-index", "--no-build-isolation"]
-    done = toy.run("pip", "install", "--quiet", *offline, "--target", str(toy.site), str(source))
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(source / "pfcon_toy")  # what is tested is what was installed
-    return toy
+    """The package, as pip installs it."""
+    return pip_install(ROOT / "tests" / "toy_engine", tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture
@@ -67,15 +28,9 @@ def storebase(tmp_path: Path) -> Path:
 
 
 def test_the_packages_own_tests_pass_where_it_is_installed(toy: Installed) -> None:
-    report = toy.source / "report.xml"
-    done = toy.run("pytest", "-q", "-rs", "-n", "0", "-p", "no:cacheprovider", f"--junit-xml={report}")
-    print(done.stdout[-20_000:], done.stderr)
-    assert done.returncode == 0
-    cases = ElementTree.parse(report).iter("testcase")
-    contract = [case for case in cases if case.get("classname", "").endswith("test_toy_contract")]
-    skipped = [case for case in contract if case.find("skipped") is not None]
-    assert len(contract) == len(CONTRACT)
-    assert len(skipped) < len(contract) / 3
+    contract, skipped = toy.run_tests("test_toy_contract")
+    assert contract == len(CONTRACT)
+    assert skipped < contract / 3
 
 
 def check(toy: Installed, storebase: Path, **environ: str) -> "subprocess.CompletedProcess[str]":

@@ -20,13 +20,14 @@ LIMITS = UploadLimits(0, 0, 0, 0, 0, 0)
 def make_context(storebase: StoreBase, database: Path, engine: ComputeEngine, storage: str = "zipfile") -> JobContext:
     """Those of a service process. database: a directory."""
     innetwork = storage != "zipfile"
+    settings = StorageSettings(storage, innetwork, storebase.root, LIMITS)
     return JobContext(
         options=compute_settings(),
-        limits=LIMITS,
+        storage_settings=settings,
         storebase=storebase,
         kinds=KINDS,
         journal=Journal(lambda: connect(None, database)),
-        storage=make_storage(StorageSettings(storage, innetwork, storebase.root, LIMITS), storebase),
+        storage=make_storage(settings, storebase),
         engine=engine,
         operations=engine,
         cancel_active=True,

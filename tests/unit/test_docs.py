@@ -17,7 +17,10 @@ from support.markdown import Page
 
 from pfcon.testing.waiting import PATIENCE
 
-BASES = {"adding-an-engine.md": ROOT / "tests" / "toy_engine"}  # pages whose paths are another package's
+BASES = {  # pages whose paths are another package's
+    "adding-an-engine.md": ROOT / "tests" / "toy_engine",
+    "adding-a-storage.md": ROOT / "tests" / "toy_storage",
+}
 
 OTHERS = {  # variables that are no settings of pfcon, and the file that reads them
     **dict.fromkeys(("PFCON_IMAGE",), "make.sh"),
@@ -30,6 +33,7 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
     "DOCKERD_OPTIONS": "tests/engines/docker.sh",
     **dict.fromkeys(("PFCON_KUBERNETES_PORT", "PFCON_KUBERNETES_CACHE"), "tests/engines/kubernetes.sh"),
     "TOY_GRACE": "tests/toy_engine/pfcon_toy/description.py",
+    **dict.fromkeys(("SHELF_ROOT", "SHELF_KEY"), "tests/toy_storage/pfcon_shelf/description.py"),
     "PIP_NO_INDEX": "Dockerfile",
 }
 FOREIGN = {"JOB_COMPLETION_INDEX", "XDG_RUNTIME_DIR", "RLIMIT_NPROC"}  # Kubernetes', systemd's, setrlimit(2)'s

@@ -15,6 +15,8 @@ from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.operations.__main__ import OPERATIONS
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed
+from pfcon.settings import NoSettings
+from pfcon.storage.credentials import Credentials
 
 JID = JobId("j1")
 COPY, DELETE, PLUGIN, UPLOAD = JobKind.COPY, JobKind.DELETE, JobKind.PLUGIN, JobKind.UPLOAD
@@ -42,7 +44,7 @@ def test_operations_have_an_engine_of_their_own(context: JobContext, storebase: 
 
 
 def test_a_job_that_only_deletes_gets_no_secrets(context: JobContext) -> None:
-    vars(context.storage)["secrets"] = ("store",)
+    context = replace(context, credentials=Credentials("store", NoSettings(), context.storebase))
     assert {job_kind for job_kind, kind in KINDS.items() if kind.secrets(context)} == {COPY, UPLOAD}
 
 

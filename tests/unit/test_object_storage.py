@@ -11,8 +11,9 @@ from pfcon.configuration import load
 from pfcon.errors import InvalidFields, Refused, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
-from pfcon.storage.object_store import ObjectStorage, upload_lock
+from pfcon.storage.object_store import ObjectStorage
 from pfcon.storage.storages import make_storage
+from pfcon.storage.upload_lock import upload_lock
 from pfcon.testing.storage import REQUEST
 from pfcon.testing.waiting import PATIENCE, eventually
 

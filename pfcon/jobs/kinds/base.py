@@ -36,7 +36,7 @@ class Kind(ABC):
         return None
 
     def secrets(self, context: JobContext) -> tuple[str, ...]:
-        """Return the names of the secrets that its program needs: see ``Storage.secrets``."""
+        """Return the names of the secrets that its program needs: see ``Credentials``."""
         return ()
 
     def reads_storebase(self, context: JobContext) -> bool:

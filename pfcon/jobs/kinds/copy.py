@@ -77,11 +77,11 @@ class CopySubmitter(Submitter):
             delete_data(job)
 
     def _write_order(self, request: CopyRequest) -> None:
-        storage = self._context.storage
-        free = self._context.limits.free_bytes
+        storage = self._context.storage_settings
         job = self._context.storebase.job(request.jid)
         job.make()
-        write_order(job, CopyOrder(storage.name, storage.creates, request.input_dirs, request.output_dir, free))
+        free = storage.limits.free_bytes
+        write_order(job, CopyOrder(storage.name, storage.create, request.input_dirs, request.output_dir, free))
 
     def require_done(self, name: JobId, record: Record | None) -> Record:
         """Return the record of a copy job that succeeded. Raises Conflict, with the reason, if it did not; Absent."""

@@ -23,8 +23,8 @@ class Operation(Kind):
         return context.former_operations
 
     def secrets(self, context: JobContext) -> tuple[str, ...]:
-        """See Kind: the secrets of the storage."""
-        return context.storage.secrets
+        """See Kind: the storage's credentials."""
+        return (context.credentials.name,) if context.credentials else ()
 
     def end_staging(self, context: JobContext, record: Record) -> JobStatus:
         """See Kind. Returns UNDEFINED: ChRIS posts an undefined operation again; after a failed one, the run fails."""

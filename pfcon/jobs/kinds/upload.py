@@ -43,8 +43,8 @@ class UploadSubmitter(Submitter):
                 raise _no_outputs(request.jid) from None
 
     def _write_order(self, request: UploadRequest) -> None:
-        storage = self._context.storage
-        order = UploadOrder(storage.name, storage.creates, str(request.job_output_path))
+        storage = self._context.storage_settings
+        order = UploadOrder(storage.name, storage.create, str(request.job_output_path))
         write_order(self._context.storebase.job(request.jid), order)
 
     def require_ended(self, jid: JobId, plugin: Record | None) -> Record:

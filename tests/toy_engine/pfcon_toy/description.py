@@ -29,7 +29,7 @@ def make(context: EngineContext[ToySettings]) -> ComputeEngine:
 
 TOY = EngineDescription(
     name="toy",
-    title="Toy, processes of this machine",
+    title="processes of this machine, to learn from",
     make=make,
     settings=ToySettings,
     volume_types=(HOST,),

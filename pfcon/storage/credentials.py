@@ -1,18 +1,20 @@
-"""Credentials for the operations of an object store, which no record may contain: a file for each settings variable.
+"""A storage's own settings for its operations, as files: no record may contain them, for they include credentials.
 
-The service writes them to a directory that only its user can read; operations run as the same user. An engine with
-secrets of its own, as Kubernetes, mounts a secret instead, whose keys are the names of the variables.
+Each settings variable is one file. The service writes the files to a directory that only its user can read; operations
+run as the same user. An engine with secrets of its own, as Kubernetes, mounts a secret instead, whose keys are the
+names of the variables.
 """
 
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pfcon.errors import ConfigurationError, Refused
 from pfcon.files.writing import replace_file
+from pfcon.paths import StoreBase
 from pfcon.settings.parsing import APPLICATION_MODE, parse
 from pfcon.settings.rules import required
 from pfcon.settings.section import build, texts, variables
@@ -25,8 +27,24 @@ NETWORK_VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
-"""Variables that the stores' client libraries read from the environment. A proxy's URL may contain a password."""
+"""Variables that the storages' client libraries read from the environment. A proxy's URL may contain a password."""
 _TEMPORARY = ".new-"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The credentials of the service's storage. name: of the storage, and of the Secret of its operations."""
+
+    name: str
+    own: Any
+    storebase: StoreBase
+
+    def write(self, *, beside: bool) -> None:
+        """Write the files for operations that will run next. Idempotent. Raises OSError.
+
+        beside: operations run beside this service, and access the network as it does.
+        """
+        write_credentials(self.own, self.storebase.secret_dir(self.name), os.environ if beside else {})
 
 
 def write_credentials(own: Any, directory: Path, environ: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from support.zips import NO_LIMITS
 
 from pfcon.errors import Refused
 from pfcon.settings import NoSettings
-from pfcon.storage.objects.credentials import read_credentials, write_credentials
+from pfcon.storage.credentials import read_credentials, write_credentials
 from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.swift.description import SwiftAuth, SwiftSettings
 from pfcon.storage.settings import StorageSettings

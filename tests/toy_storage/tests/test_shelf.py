@@ -1,0 +1,47 @@
+"""What the contract does not ask: the key, and what is sent again."""
+
+from pathlib import Path
+
+import pytest
+
+from pfcon.errors import Refused, Unreachable
+from pfcon.models import JobId
+from pfcon.paths import JobDir, StoreBase
+from pfcon_shelf.storage import KEY_FILE, ShelfStorage
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "shelf"
+    root.mkdir()
+    (root / KEY_FILE).write_text("opens\n")
+    return root
+
+
+@pytest.fixture
+def job(storebase: StoreBase) -> JobDir:
+    job = storebase.job(JobId("jid"))
+    (job.outgoing / "sub").mkdir(parents=True)
+    (job.outgoing / "sub" / "a").write_text("alpha")
+    (job.outgoing / "b").write_text("beta")
+    return job
+
+
+def test_a_wrong_key_is_refused_and_a_missing_shelf_is_unreachable(root: Path) -> None:
+    assert ShelfStorage(root, "opens", 0).check() == f"the shelf {root}"
+    with pytest.raises(Refused, match="SHELF_KEY"):
+        ShelfStorage(root, "wrong", 0).check()
+    with pytest.raises(Unreachable):
+        ShelfStorage(root / "missing", "opens", 0).check()
+
+
+def test_only_changed_files_are_sent_again(root: Path, job: JobDir) -> None:
+    shelf = ShelfStorage(root, "opens", 0)
+    assert shelf.deliver(job, "home/out", print).nsent == 2
+    (job.outgoing / "b").write_text("gamma")
+    again = shelf.deliver(job, "home/out", print)
+    assert (again.nfiles, again.nbytes, again.nsent) == (2, 10, 1)
+    assert {path.name: path.read_text() for path in (root / "home/out").rglob("*") if path.is_file()} == {
+        "a": "alpha",
+        "b": "gamma",
+    }
