@@ -31,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve",
         help="serve the HTTP interface until SIGTERM or SIGINT",
-        description="Serve the HTTP interface. SIGTERM and SIGINT end it: running transfers may end first "
-        "(PFCON_GRACEFUL_TIMEOUT), jobs go on and are found again at the next start.",
+        description="Serve the HTTP interface. SIGTERM and SIGINT stop it: running transfers may finish "
+        "first (PFCON_GRACEFUL_TIMEOUT), jobs continue, and the next start finds them again.",
     )
     serve.add_argument(
         "--bind",
@@ -42,15 +42,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser(
         "check",
-        help="try settings, storeBase, records, storage and engine, and say what is wrong",
-        description="Try all that pfcon needs: settings, storeBase, the database of records, the storage, the engine. "
-        "Prints a line for each; the exit status is 1 when anything failed.",
+        help="check settings, storeBase, records, storage and engine, and report what is wrong",
+        description="Check all that pfcon needs: settings, storeBase, the database of records, the storage, the "
+        "engine. Prints one line for each; the exit status is 1 if a check fails.",
     )
     commands.add_parser(
         "health",
-        help="ask the service that runs here whether it is well",
-        description="Ask the service that runs here, where PFCON_BIND says, whether it is well; the exit status is 1 "
-        "when it is not. For the health checks of containers.",
+        help="check whether the service on this host is healthy",
+        description="Check whether the service on this host, at the address in PFCON_BIND, is healthy; the exit status "
+        "is 1 if it is not. For the health checks of containers.",
     )
     return parser
 

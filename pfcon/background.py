@@ -84,6 +84,6 @@ class Ticker:
             try:
                 self._work()
             except PfconError as error:
-                log.warning("%s: tried again in a moment: %s", self._thread.name, error)
+                log.warning("%s failed, and will be retried: %s", self._thread.name, error)
             except Exception:  # no error may end the thread: the database may be unreachable for a minute
                 log.exception("periodic work failed")

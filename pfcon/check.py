@@ -23,7 +23,7 @@ def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("settings", lambda: _chosen(settings)),
         ("storeBase", lambda: _storebase(storebase)),
-        ("service", lambda: f"{Signer(storebase).service_id()} is its id, which its jobs carry on the engine"),
+        ("service", lambda: f"its id is {Signer(storebase).service_id()}; engines show it with its jobs"),
         ("records", lambda: _records(settings, storebase)),
         ("storage", storage.check),
         ("engine", engine.check),

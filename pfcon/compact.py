@@ -117,7 +117,7 @@ class NameStack:
 
     def _put(self, names: list[str]) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - it stays until close
+            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - it is open until close
         self._starts.append(self._end)
         self._file.seek(self._end)
         self._end += self._file.write(os.fsencode("/".join(names)))
@@ -126,7 +126,7 @@ class NameStack:
 
     def _take(self) -> None:
         if self._file is None:
-            raise OSError(errno.EBADF, "names that wait in a file were closed")
+            raise OSError(errno.EBADF, "the file of names is closed")
         start = self._starts.pop()
         self._file.seek(start)
         self._here = os.fsdecode(self._file.read(self._end - start)).split("/")

@@ -25,5 +25,5 @@ def ask(server: ServerSettings) -> str:
     finally:
         connection.close()
     if answer.status != http.client.OK or reply != {"health": "OK"}:
-        raise Unreachable(f"pfcon at {where} is not well: {answer.status} {str(reply)[:200]}")
+        raise Unreachable(f"pfcon at {where} is not healthy: {answer.status} {str(reply)[:200]}")
     return f"pfcon answers at {where}"

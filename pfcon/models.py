@@ -158,7 +158,7 @@ class JobSpec:
     kind: JobKind
     image: str
     argv: tuple[str, ...]
-    env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a user's token
+    env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may contain a user's token
     mounts: tuple[Mount, ...] = ()
     resources: Resources = Resources()
     user: User | None = None
@@ -212,7 +212,7 @@ def _plain(value: Any) -> Any:
 class JobInfo:
     """The state of a job at one moment.
 
-    message: explains the status to a user (a reason, a progress). finished_at: an aware datetime in UTC.
+    message: explains the status to a user (a reason, the progress). finished_at: an aware datetime in UTC.
     request: that of the JobSpec; empty for a job of the engine that pfcon did not create.
     interrupted: whether a failed job was ended from outside: by a signal, or with its engine, node or service. False
     when it ended by itself, exceeded a limit of its own, or was cancelled.
@@ -281,6 +281,6 @@ class JobRequest:
     gpu_limit: int
     args: tuple[str, ...] = ()
     args_path_flags: frozenset[str] = frozenset()
-    env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold a user's token
+    env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may contain a user's token
     input_dirs: tuple[PurePosixPath, ...] = ()
     output_dir: PurePosixPath | None = None

@@ -17,7 +17,7 @@ _UNUSABLE = frozenset(
 
 
 def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
-    """Return the error for the client: Refused, StorageFull, Conflict (changed meanwhile) or Unreachable.
+    """Return the error for the client: Refused, StorageFull, Conflict (changed by another request) or Unreachable.
 
     Its text contains no path of this host.
     """
@@ -25,12 +25,12 @@ def from_os_error(error: OSError, storebase: StoreBase) -> PfconError:
         return Unreachable(UNAVAILABLE)
     reason = error.strerror or type(error).__name__
     if error.errno in _UNUSABLE:
-        return Refused(f"storeBase can't hold a name or path of this request: {reason}")
+        return Refused(f"storeBase can't store a name or path of this request: {reason}")
     if is_full(error) or error.errno == errno.EFBIG:
         free = storebase.free_bytes()
-        return StorageFull(f"storeBase has no room: {reason}; {human_bytes(free)} are free ({free} bytes)")
+        return StorageFull(f"storeBase is full: {reason}; {human_bytes(free)} are free ({free} bytes)")
     if error.errno in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):
-        return Conflict(f"another request has changed the job's files meanwhile: {reason}")
+        return Conflict(f"another request has changed the job's files: {reason}")
     return Unreachable(f"storeBase can't be used now: {reason}")
 
 

@@ -23,7 +23,7 @@ PRIVATE_NAME = ".pfcon"
 MARKS_NAME = ".pfcon-storebase"  # compute nodes may enter it; they can't enter the other one where root has no rights
 SECRETS_NAME = "secrets"
 KEY_PREFIX = "key-"
-UNAVAILABLE = "storeBase is not there now; its file system may be unmounted"
+UNAVAILABLE = "storeBase is not available; its file system may be unmounted"
 
 
 def is_own(path: str) -> bool:
@@ -206,7 +206,7 @@ class JobDir:
         """Return the staging directories of attempts that did not complete. Raises OSError.
 
         They are renamed, so that an attempt that still runs fails: it must not complete a tree from which files were
-        taken.
+        moved.
         """
         attempts = []
         for name in sorted(os.listdir(self.path) if self.exists() else ()):

@@ -124,7 +124,7 @@ def _start_worker(worker: Any) -> None:
     try:
         jobs.start()
     except (PfconError, OSError) as error:
-        log.warning("the records or storeBase are away; they are tried again every %.0f s: %s", TICK, error)
+        log.warning("the records or storeBase are unavailable; retrying every %.0f s: %s", TICK, error)
     worker.pfcon_tickers = [
         Ticker("lease", TICK, jobs.renew_lease),
         Ticker("recovery", TICK, jobs.recover),
@@ -141,7 +141,7 @@ def _stop_worker(_server: Any, worker: Any) -> None:
     try:
         jobs_of(worker.wsgi).stop()
     except PfconError as error:
-        log.warning("the end of this process could not be written down; others find out by themselves: %s", error)
+        log.warning("the end of this process could not be recorded; other processes will detect it: %s", error)
     _leave()
 
 
@@ -170,7 +170,7 @@ def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
     except (Damaged, NewerSchema):
         raise
     except (Unreachable, StorageFull) as error:
-        log.warning("the records are away: %s", error)
+        log.warning("the records are unavailable: %s", error)
 
 
 def serve(settings: Settings) -> None:

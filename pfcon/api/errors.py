@@ -37,7 +37,7 @@ def error_response(error: Exception) -> Response:
             log.warning("%s %s: %s", request.method, request.path, error)
         return response
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    response = jsonify(message="Internal server error; the service's log tells more.")
+    response = jsonify(message="Internal server error; see the service's log.")
     response.status_code = 500
     return response
 

@@ -164,7 +164,7 @@ class _MultipartReader:
             self._value = []
             self._uploads += self._name == UPLOAD_FIELD
             if self._uploads > 1 and self._spool is not None:
-                raise InvalidFields({UPLOAD_FIELD: "must be sent once"})
+                raise InvalidFields({UPLOAD_FIELD: "must be sent only once"})
 
     def _take_piece(self, piece: bytes | bytearray) -> None:
         if self._name == UPLOAD_FIELD:
@@ -226,5 +226,5 @@ class _Spool:
         if not is_full(error):
             return error
         return StorageFull(
-            f"data_file: storeBase has no room for more than {self._written} bytes of it: {error.strerror}"
+            f"data_file: storeBase has no space for more than {self._written} bytes of it: {error.strerror}"
         )

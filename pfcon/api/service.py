@@ -34,7 +34,7 @@ class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         if not request.is_json:
             raise UnsupportedContent(f"Content-Type must be application/json, got {request.mimetype or 'none'}")
         values = _json_object(
-            read_body(request, MAX_CREDENTIALS, TooLarge(f"a body of at most {MAX_CREDENTIALS} bytes is read here"))
+            read_body(request, MAX_CREDENTIALS, TooLarge(f"the body must have at most {MAX_CREDENTIALS} bytes"))
         )
         names = ("pfcon_user", "pfcon_password")
         faults = {name: "field is required" for name in names if not isinstance(values.get(name), str)}
@@ -45,7 +45,9 @@ class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         address = request.remote_addr or ""
         right = current().logins.attempt(address, user, password, lambda: is_right(auth, user, password))
         if right is None:
-            raise TooManyRequests("too many wrong logins have come from here; try again with the right ones in a while")
+            raise TooManyRequests(
+                "too many failed logins from this address; try again later with the right credentials"
+            )
         if not right:
             raise Refused("Unable to log in with provided credentials.")
         return {"token": issue_token(auth)}

@@ -104,7 +104,7 @@ class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         return {"compute": serial.compute(info, jid, logs)}
 
     def delete(self, jid: str) -> tuple[str, int]:
-        """Cancel the job and delete its record; its data stay. A missing job is no error. Raises Foreign."""
+        """Cancel the job and delete its record; its data are kept. A missing job is no error. Raises Foreign."""
         try:
             current().jobs.remove(job_id(jid), self._kind, with_data=False)
         except Foreign:

@@ -21,7 +21,7 @@ CHARACTERS_PER_BATCH = 256 << 10  # characters of paths, which ends a batch
 
 @contextmanager
 def transfer() -> Iterator[None]:
-    """A context that holds a transfer slot while a request's method runs. Raises Unreachable."""
+    """A context that occupies a transfer slot while a request's method runs. Raises Unreachable."""
     begin_transfer()
     try:
         yield

@@ -63,10 +63,10 @@ def find_directory(fd: int, file_size: int) -> Directory:
     if big is not None:
         end, disk, start_disk, count, size, offset = big
     if disk or start_disk:
-        raise bad_zip("it is one part of several; join them with `zip -s 0` or 7-Zip")
+        raise bad_zip("it is one part of a split zip; join the parts with `zip -s 0` or 7-Zip")
     shift = end - size - offset
     if shift < 0:
-        raise bad_zip("its central directory lies outside of it")
+        raise bad_zip("its central directory is outside of the file")
     if shift and shift % _WRAP == 0 and big is None:
         raise bad_zip(f"it has more than 4 GiB and no ZIP64 records; {NO_ZIP64}")
     return Directory(offset + shift, size, count, shift)
@@ -102,7 +102,7 @@ def entries(fd: int, directory: Directory) -> Iterator[Entry]:
         count += 1
         yield entry
     if (count ^ directory.members) & 0xFFFF:  # writers without ZIP64 keep the low 16 bits of the number
-        raise bad_zip(f"its directory promises {directory.members} members and has {count}")
+        raise bad_zip(f"its central directory declares {directory.members} members but has {count}")
 
 
 def _parse(buffer: bytes, at: int, shift: int) -> tuple[Entry, int]:

@@ -1,7 +1,7 @@
 """Checks the contents of an upload as a whole, before anything is written, with bounded memory for each member.
 
 The central directory of a million members takes a hundred megabytes, and objects for them several times that. So it is
-read as a stream, and again for unpacking. In between, memory holds a hash of each path and, if the members are not in
+read as a stream, and again for unpacking. In between, memory has a hash of each path and, if the members are not in
 order, the offset of each: some 30 bytes. The members themselves are kept in memory only if they are few.
 """
 
@@ -106,7 +106,7 @@ def _all(fd: int, directory: central_directory.Directory) -> Iterator[Member]:
 class _Census:
     """Counts and checks all members. Of several with one path, the first counts; no file may be a directory of others.
 
-    most: largest number of files and directories, including directories that have no member; 0 is no limit.
+    most: largest number of files and directories, including directories that have no member; 0 means no limit.
     """
 
     def __init__(self, most: int) -> None:

@@ -46,5 +46,5 @@ class Doubles:
             elif not firsts.of(facts):
                 raise bad_member(
                     path,
-                    "is there twice, with different contents; pack the folder into a new zip",
+                    "occurs twice with different contents; pack the folder into a new zip",
                 )

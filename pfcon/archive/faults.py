@@ -5,7 +5,7 @@ from pfcon.units import human_bytes
 
 _SHOWN = 200  # characters of a member's name in a message
 NO_ZIP64 = (
-    "macOS's Archive Utility makes such a zip without ZIP64, so that sizes and places above 4 GiB are lost;"
+    "macOS's Archive Utility makes such a zip without ZIP64, so sizes and offsets above 4 GiB are lost;"
     " make it with `zip -r` or 7-Zip"
 )
 

@@ -23,11 +23,11 @@ def verify(member: Member, size: int, crc: int) -> None:
     if size > member.size:
         large = member.size + (1 << 32) <= member.packed * _DEFLATE_MOST
         raise bad_zip(
-            f"member {shown_name(member.path)} holds more than the {member.size} bytes it declares"
+            f"member {shown_name(member.path)} has more than the {member.size} bytes that it declares"
             + (f"; if it has more than 4 GiB: {NO_ZIP64}" if large else "")
         )
     if size < member.size:
-        raise bad_zip(f"member {shown_name(member.path)} holds {size} of the {member.size} bytes it declares")
+        raise bad_zip(f"member {shown_name(member.path)} has only {size} of the {member.size} bytes that it declares")
     if crc != member.crc:
         raise bad_zip(f"member {shown_name(member.path)} has a wrong CRC-32")
 

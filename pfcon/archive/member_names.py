@@ -76,7 +76,7 @@ def _name(entry: Entry, notes: NameNotes) -> str:
     except UnicodeDecodeError:
         if marked:
             shown = raw.decode("utf-8", "backslashreplace")
-            raise bad_member(shown, f"has a name that is marked as UTF-8 and is not UTF-8; {_AGAIN}") from None
+            raise bad_member(shown, f"has a name that is marked as UTF-8 but is not valid UTF-8; {_AGAIN}") from None
         name = raw.decode("cp437")
         notes.add("names that are not marked as UTF-8 were read as code page 437", name)
         return name
@@ -116,11 +116,11 @@ def _normal(name: str) -> str:
         raise _absolute(name)
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise bad_member(name, "has '..' in its name; pack it from within the folder that holds it")
+        raise bad_member(name, "has '..' in its name; pack it from within the folder that contains it")
     if most > NAME_MAX and any(len(part.encode()) > NAME_MAX for part in parts):
         raise bad_member(name, f"has a name of more than {NAME_MAX} bytes between slashes; shorten it")
     if most > PATH_MAX and len("/".join(parts).encode()) > PATH_MAX:
         raise bad_member(name, f"has a name of more than {PATH_MAX} bytes; shorten its path")
     if len(parts) > DEPTH_MAX:
-        raise bad_member(name, f"has a name of more than {DEPTH_MAX} parts between slashes; pack it less deep")
+        raise bad_member(name, f"has a name of more than {DEPTH_MAX} parts between slashes; use fewer nested folders")
     return "/".join(parts)

@@ -42,7 +42,7 @@ def accepted(entries: Iterable[Entry], notes: NameNotes) -> Iterator[Member]:
             if kind not in (stat.S_IFREG, stat.S_IFDIR):
                 raise bad_member(
                     path,
-                    "is neither a regular file nor a directory; leave it out, or pack what a link leads to, as"
+                    "is neither a regular file nor a directory; leave it out, or pack the target of a link, as"
                     " `zip -r` without -y does",
                 )
         if is_dir and entry.size:
@@ -54,7 +54,7 @@ def accepted(entries: Iterable[Entry], notes: NameNotes) -> Iterator[Member]:
         if entry.method == STORED and entry.packed != entry.size:
             raise bad_zip(f"member {shown_name(path)} is stored and has two different sizes")
         if max(entry.packed, entry.size, entry.offset) > _MOST:
-            raise bad_zip(f"member {shown_name(path)} declares a size or a place that no file has")
+            raise bad_zip(f"member {shown_name(path)} declares an impossible size or offset")
         if path:  # "./" is the top directory itself
             yield Member(path, is_dir, entry.method, entry.crc, entry.packed, entry.size, entry.offset, 0)
         elif not is_dir:

@@ -27,7 +27,7 @@ _NAMES = {
     1: "Shrink",
     **dict.fromkeys((2, 3, 4, 5), "Reduce"),
     6: "Implode",
-    9: "Deflate64",  # Windows Explorer takes it for files above 2 GiB
+    9: "Deflate64",  # Windows Explorer uses it for files above 2 GiB
     10: "PKWARE DCL Implode",
     20: "Zstandard",
     93: "Zstandard",

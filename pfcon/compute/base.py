@@ -82,7 +82,7 @@ class ComputeEngine(ABC):
         Idempotent; no-op for an ended job.
 
         Raises ``Absent`` for a job that does not exist or is not ``mine``. Only the job that was checked is stopped,
-        never another job that was created with its name meanwhile.
+        never another job that was created with its name since.
         """
 
     @abstractmethod
@@ -100,14 +100,14 @@ class ComputeEngine(ABC):
 def require_mine(
     name: str, request: str, mine: Mine, *, service: object = "", ended: Callable[[], bool] = lambda: False
 ) -> None:
-    """Raise Foreign for a job that has the name, but is not the caller's.
+    """Raise Foreign for a job that has the name, but does not belong to the caller.
 
     ``service``: the id of its service, as the engine reports it; ignored if it is not a valid id. ``ended``: returns
     whether the job has ended, without changing it.
     """
     if not mine(request):
         named = service if isinstance(service, str) and is_service_id(service) else ""
-        message = f"there is no job {name}; what has that name is not of this pfcon"
+        message = f"there is no job {name} of this pfcon service; something else has this name"
         raise Foreign(message, service=named, ended=ended())
 
 
@@ -121,10 +121,10 @@ def require_passable(spec: JobSpec) -> None:
     """Raise Refused for a command or an environment that execve(2) never accepts."""
     for text in [*spec.argv, *(part for pair in spec.env for part in pair)]:
         if "\0" in text or not _encodable(text):
-            raise Refused("a word of the command or of its environment has a character that no program can be given")
+            raise Refused("the command or its environment has a NUL character, or is not valid Unicode")
     for key, _ in spec.env:
         if not key or "=" in key:
-            raise Refused(f"env: {key!r} can't be the name of a variable")
+            raise Refused(f"env: {key!r} is not a valid name of a variable")
 
 
 def _encodable(text: str) -> bool:

@@ -48,7 +48,7 @@ class EngineDescription(Generic[S]):
     name: str
     title: str
     make: Callable[[EngineContext[S]], ComputeEngine]
-    settings: type[S] = NoSettings  # type: ignore[assignment]  # S is NoSettings then
+    settings: type[S] = NoSettings  # type: ignore[assignment]  # then S is NoSettings
     volume_types: tuple[VolumeType, ...] = ()
     aliases: tuple[str, ...] = ()
     options: frozenset[JobOption] = frozenset()

@@ -15,7 +15,7 @@ class Why(NamedTuple):
 
 
 def was_killed(code: int, *, oom_killed: bool = False) -> bool:
-    """Return whether a job was ended by a signal from another process; SIGSEGV and SIGABRT are the job's own faults.
+    """Return whether a job was ended by a signal from another process. SIGSEGV and SIGABRT are the job's own faults.
 
     code: as shells report it (128 + the signal's number), or minus that number. oom_killed: whether the engine reports
     that the job ran out of memory. If an engine does not report that, any SIGKILL counts, also with a memory limit: it

@@ -39,14 +39,14 @@ def log_tail(directory: int, lines: int, most: int) -> bytes:
             room = most - len(kept)
             if room < _CHARACTER or kept.count(b"\n") > lines:
                 break
-            # Two more lines: so the incomplete first line of a part is never joined to the part before it.
+            # Two more lines, so that the incomplete first line of a part is never joined to the part before it.
             kept = (tail(piece.file, lines + 2, room) if isinstance(piece, _Part) else piece[-room:]) + kept
     end = b"\n" if kept.endswith(b"\n") else b""
     return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
 
 
 def _parts(directory: int, stack: ExitStack) -> list[_Part]:
-    """Return the existing parts, in order. A file that is removed meanwhile was not the last one."""
+    """Return the existing parts, in order. A file that is removed at the same time was not the last one."""
     found = []
     for name in os.listdir(directory):
         start = 0 if name == FIRST else _start(name)

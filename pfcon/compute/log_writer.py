@@ -20,7 +20,7 @@ class KeptLog:
         self.names: list[str] = []  # of the files of the last part
 
     def append(self, block: bytes) -> None:
-        """Append to the log. Raises OSError: then some of the block is lost, and the next call continues."""
+        """Append to the log. Raises OSError: then a part of the block is lost, and the next call continues."""
         while block:
             if not self.left:
                 self.rotate()

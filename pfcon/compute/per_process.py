@@ -27,7 +27,7 @@ class PerProcess(Generic[C]):
         self._made: C | None = None
 
     def get(self) -> C:
-        """Return the object of this process. Raises what creating it raises; the next call then tries again."""
+        """Return the object of this process. Raises what its creation raises; then the next call tries again."""
         made = self._made
         if made is None or made.pid != os.getpid():
             with self._lock:

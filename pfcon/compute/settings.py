@@ -101,12 +101,12 @@ class ComputeSettings:
         "CONTAINER_ENV", kinds.text("the name of an engine"), "The engine that runs the jobs.", derived=True
     )
     volume_type: str = setting(
-        "COMPUTE_VOLUME_TYPE", kinds.text("the name of a volume type"), "How jobs reach storeBase.", derived=True
+        "COMPUTE_VOLUME_TYPE", kinds.text("the name of a volume type"), "How jobs access storeBase.", derived=True
     )
     storebase: PurePosixPath | None = setting(
         "STOREBASE",
         kinds.directory(),
-        "Where the compute nodes see storeBase; for `COMPUTE_VOLUME_TYPE=host`.",
+        "Path of storeBase on the compute nodes; for `COMPUTE_VOLUME_TYPE=host`.",
         note="required for `host`; process: `STOREBASE_MOUNT`",
     )
     volume_name: str | None = setting(
@@ -124,7 +124,7 @@ class ComputeSettings:
     user: ContainerUser | None = setting(
         JobOption.USER,
         container_user(),
-        "Whom jobs run as; of a range, each job gets a random id. What is empty stays as the image has it.",
+        "User and group of jobs; from a range, each job gets a random id. An empty part means the image's own.",
         exclusive=True,
     )
     home_workaround: bool = setting(
@@ -140,7 +140,7 @@ class ComputeSettings:
     pids: int = setting(
         JobOption.PIDS,
         kinds.number(1, 2**22),
-        "Most processes and threads of one job.",
+        "Largest number of processes and threads of one job.",
         default="4096",
         exclusive=True,
     )
@@ -148,16 +148,20 @@ class ComputeSettings:
         JobOption.LABELS, kinds.pairs(), "Labels that jobs get on the engine.", unset=(), exclusive=True
     )
     logs_tail: int = setting(
-        "JOB_LOGS_TAIL", kinds.number(1, 100_000, "lines"), "Last lines of the log in an answer.", default="1000"
+        "JOB_LOGS_TAIL",
+        kinds.number(1, 100_000, "lines"),
+        "Number of lines from the end of the log in an answer.",
+        default="1000",
     )
     log_bytes: int = setting(
         "PFCON_LOG_BYTES",
         kinds.size(low=64 * 1024),
-        "Most of a log that pfcon itself keeps (`process`, `slurm`, its operations): the first part and the last.",
+        "Size limit of a log that pfcon itself writes (`process`, `slurm`, operations); its first and its last part "
+        "are kept.",
         default="64 MiB",
     )
     ignore_limits: bool = setting(
-        "IGNORE_LIMITS", kinds.boolean(), "Jobs get no cpu and memory limits.", default="false"
+        "IGNORE_LIMITS", kinds.boolean(), "Jobs get no CPU and memory limits.", default="false"
     )
     remove_jobs: bool = setting(
         "REMOVE_JOBS", kinds.boolean(), "Whether `DELETE` removes jobs from the engine.", default="true"

@@ -69,7 +69,8 @@ class Signer:
                 try:
                     self._key = self._key or self._read() or self._make()
                 except OSError as fault:
-                    raise Unreachable(f"storeBase does not give the key that marks jobs: {fault.strerror}") from fault
+                    message = f"the key that signs jobs can't be read or created in storeBase: {fault.strerror}"
+                    raise Unreachable(message) from fault
         return self._key
 
     def _read(self) -> bytes:

@@ -37,7 +37,7 @@ class StoreMark:
                 self._sweep()
                 (path / HERE).mkdir(parents=True, exist_ok=True)
                 for made in (path.parent, path, path / HERE):  # independent of the umask
-                    with contextlib.suppress(PermissionError):  # the first is owned by another service's user
+                    with contextlib.suppress(PermissionError):  # the first one belongs to the user of another service
                         made.chmod(0o755)
             os.utime(path)
         except OSError as fault:

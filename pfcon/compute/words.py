@@ -54,7 +54,7 @@ def exit_message(code: int, limit: int, *, oom_killed: bool) -> str:
         message = ""
     elif oom_killed:
         message = "out of memory: "
-        message += f"the job exceeded its limit of {limit // MIB} MiB" if limit else "the machine has no more"
+        message += f"the job exceeded its limit of {limit // MIB} MiB" if limit else "the machine has no memory left"
     elif name == "SIGKILL" and limit:
         # Podman 4.3 never sets OOMKilled on cgroups v1, Docker not for every way to run out of memory, and a Swarm
         # does not report it for containers of other nodes.
@@ -76,7 +76,7 @@ def start_failure(text: str, image: str, command: str) -> str | None:
 
 
 def refusal(image: str, reason: str) -> Refused:
-    """The error for an image that can't be had, with the registry's reason behind ours."""
+    """Return the error for an image that can't be fetched, with pfcon's reason and the registry's."""
     reason = plain(reason)
     if _NO_REGISTRY.search(reason):
         why = f"its registry can't be reached ({reason})"

@@ -91,11 +91,11 @@ def check(values: Values) -> Iterator[str]:
 
 
 def warnings(values: Values, chosen: Chosen) -> list[str]:
-    """Return warnings about well-known keys of the storage. They are no faults: only the storage can change them."""
+    """Return warnings about well-known keys of the storage. They are not faults: only the storage can change them."""
     if mode_of(values) is not Mode.PRODUCTION or chosen.storage is None:
         return []
     return [
-        f"{known.name} is a well-known one: whoever reaches the storage can read all users' data"
+        f"{known.name} is a well-known value: anyone who can reach the storage can read all users' data"
         for known in variables(chosen.storage.settings)
         if known.secret and (values.get(known) or "") in _WELL_KNOWN_STORE_KEYS
     ]

@@ -30,13 +30,13 @@ class Settings:
     delete_active: DeleteActive = setting(
         "PFCON_DELETE_ACTIVE",
         kinds.choice(DeleteActive),
-        "What a delete job does while another job of its jid is active: cancel that one, or answer 409.",
+        "What a delete job does while another job of its jid is active: cancel that job, or refuse with 409.",
         default="cancel",
     )
     database_url: str | None = setting(
         "PFCON_DATABASE_URL",
         kinds.database_url(),
-        "Where jobs are remembered.",
+        "The database of the records of jobs.",
         note="SQLite below storeBase",
         secret=True,
     )

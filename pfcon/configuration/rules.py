@@ -39,7 +39,7 @@ def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> It
         return
     pair = f"{PFCON_INNETWORK.name}={str(innetwork).lower()}"
     allowed = listing([storage.name for storage in settings.storages if storage.innetwork is innetwork])
-    yield f"{values.fault(STORAGE_ENV, 'which does not go with ' + pair)}; with {pair}, {allowed}"
+    yield f"{values.fault(STORAGE_ENV, 'which does not fit ' + pair)}; with {pair}, {allowed}"
 
 
 def _storage_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
@@ -96,11 +96,11 @@ def _engine_options(values: Values, chosen: Chosen, settings: KnownSettings) -> 
 
 
 def _labels(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """Additional labels of jobs must not be pfcon's own labels."""
+    """Additional labels of jobs must not be those that pfcon sets."""
     labels = variable(ComputeSettings, "labels")
     for key, _ in values.get(labels) or ():
         if key in RESERVED_LABELS or key.startswith(_OWN_PREFIX):
-            yield values.fault(labels, f"{key} is pfcon's own")
+            yield values.fault(labels, f"{key} is reserved for pfcon")
 
 
 RULES: tuple[PfconRule, ...] = (

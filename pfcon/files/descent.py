@@ -104,7 +104,7 @@ class Descent:
 
         Subdirectories that ``schedule`` was called for are entered. open_below: called with a name and its directory's
         descriptor; returns a new descriptor. failed: called when that raises OSError, unless the name was removed or
-        replaced meanwhile. Raises what these two and ``leave`` raise.
+        replaced. Raises what these two and ``leave`` raise.
         """
         yield
         while self.levels:
@@ -123,7 +123,7 @@ class Descent:
     def leave(self) -> str:
         """Go to the parent directory; return the name of the directory that was left.
 
-        Raises UnreadableTreeError when that directory was moved meanwhile, OSError.
+        Raises UnreadableTreeError when that directory was moved during the walk, OSError.
         """
         left = self.levels.pop()
         for _ in range(left.left):  # not all of its subdirectories were entered

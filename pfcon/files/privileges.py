@@ -26,19 +26,19 @@ _NONE = frozenset({errno.ENODATA, errno.ENOTSUP, *MISSING})
 
 
 class PrivilegesLeftError(PfconError):
-    """Some privileges may not be removed. failed: number of files and directories. failures: texts of up to 20."""
+    """Some privileges may remain. failed: number of files and directories. failures: texts of up to 20."""
 
     def __init__(self, failed: int, failures: list[str]) -> None:
         self.failed, self.failures = failed, tuple(failures)
-        super().__init__(f"setuid bits and capabilities may stay on {failed} of the outputs: {failures[0]}")
+        super().__init__(f"setuid bits and capabilities may remain on {failed} of the outputs: {failures[0]}")
 
 
 def remove_privileges(root: Path, below: str = "", *, directories: bool, unreadable: Unreadable | None = None) -> int:
     """Remove setuid and setgid bits and capabilities from all files of a tree; return how many files had any.
 
-    No symbolic link is followed, and the tree is never left, also when it changes meanwhile. Hard links to a file are
-    affected, too. directories: whether to remove the bits of directories, too; users set the setgid bit on theirs so
-    that new files get their group. unreadable: collects the files and directories that can't be read.
+    No symbolic link is followed, and the tree is never left, also when it changes during the call. Hard links to a file
+    are affected, too. directories: whether to remove the bits of directories, too; users set the setgid bit on theirs
+    so that new files get their group. unreadable: collects the files and directories that can't be read.
 
     Continues after a failure and raises PrivilegesLeftError at the end. Raises Absent (see ``open_directory``),
     UnreadableTreeError.
@@ -133,7 +133,7 @@ def _strip(dir_fd: int, name: str) -> None:
     handle = os.open(name, HANDLE, dir_fd=dir_fd)
     try:
         mode = os.fstat(handle).st_mode
-        if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # replaced meanwhile
+        if stat.S_ISLNK(mode) or stat.S_ISDIR(mode):  # replaced since the listing
             return
         path = f"/proc/self/fd/{handle}"  # fchmod and fremovexattr refuse O_PATH: open(2)
         kept = 0o600 if _is_open_device(mode) else 0o1777

@@ -20,7 +20,7 @@ _FLAT_FROM = 256  # levels: deeper directories are moved up before they are remo
 
 
 class NotRemovedError(Exception):
-    """Parts of a tree stay. removed, failed: numbers of files and directories. failures: texts of up to 20."""
+    """Not all of a tree was removed. removed, failed: numbers of files and directories. failures: up to 20 texts."""
 
     def __init__(self, removed: int, failed: int, failures: list[str]) -> None:
         self.removed, self.failed, self.failures = removed, failed, tuple(failures)
@@ -54,7 +54,7 @@ def remove_tree(path: Path, report: Callable[[int], None] = lambda _: None) -> i
     A symbolic link is removed, never followed. Read-only and immutable files and directories are removed, too.
     report: called after each directory with the number removed so far.
     Continues after a failure and raises NotRemovedError at the end. Raises UnreadableTreeError when directories are
-    moved meanwhile.
+    moved during the removal.
     """
     try:
         parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

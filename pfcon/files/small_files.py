@@ -30,7 +30,7 @@ def read_small_at(directory: int, name: str, most: int) -> bytes:
     file = os.open(name, READ, dir_fd=directory)
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", name)
+            raise OSError(errno.EINVAL, "is not a regular file", name)
         content = b""
         while len(content) <= most:
             block = os.read(file, most + 1 - len(content))

@@ -1,7 +1,7 @@
 """Walks directory trees that hostile jobs may be changing, without ever leaving them.
 
 Each name is opened relative to an open directory, without following symbolic links. So replacing a directory by a link
-meanwhile has no effect. A limited number of directories is open at a time.
+during a walk has no effect. A limited number of directories is open at a time.
 """
 
 import errno
@@ -89,7 +89,7 @@ class FileWalk(Iterator[TreeFile], Closing):
     """The regular files of a tree, except ``*.chrislink``, in no particular order; symbolic links are skipped.
 
     wanted: selects other entries instead, of any type except directories. deepest: the maximal depth; a deeper tree
-    counts as unreadable. Memory grows only with the depth. Files that are removed meanwhile are skipped. The
+    counts as unreadable. Memory grows only with the depth. Files that are removed during the walk are skipped. The
     constructor raises Absent (see ``open_directory``); iteration raises UnreadableTreeError. Close it after use.
     """
 
@@ -121,7 +121,7 @@ def _run(
 ) -> Generator[TreeFile, None, None]:
     def enter(name: str, dir_fd: int) -> int:
         if len(descent.levels) > deepest:
-            raise UnreadableTreeError(f"{shown_path(descent.path_of(name))} lies more than {deepest} directories deep")
+            raise UnreadableTreeError(f"{shown_path(descent.path_of(name))} is more than {deepest} directories deep")
         return open_owned_directory(name, dir_fd)
 
     def failed(name: str, fault: OSError) -> None:

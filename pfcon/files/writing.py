@@ -37,7 +37,7 @@ def replace_file(
             finally:
                 os.close(file)
             _put(above, temporary, name, displace)
-        except BaseException:  # also SystemExit: no temporary file may stay
+        except BaseException:  # also SystemExit: no temporary file may remain
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=above)
             raise

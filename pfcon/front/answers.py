@@ -30,7 +30,7 @@ def status_of(fault: BaseException) -> HTTPStatus:
 def message_of(fault: BaseException) -> str:
     """Return the error's message for the client."""
     if status_of(fault) is HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "Internal server error; the service's log tells more."
+        return "Internal server error; see the service's log."
     if isinstance(fault, BlockingIOError):
         return "Invalid HTTP request"
     return str(fault)[:LONGEST]

@@ -16,7 +16,7 @@ class BodyTooLarge(Exception):
 
 
 class Collector(ABC):
-    """Takes pieces until the body is complete; ``body`` holds what was received so far."""
+    """Takes pieces until the body is complete; ``body`` contains what was received so far."""
 
     def __init__(self) -> None:
         self.body = bytearray()

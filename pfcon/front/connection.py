@@ -44,7 +44,7 @@ class Connection:
         self.deadline = 0.0
         self.began = 0.0  # moment of time.monotonic() at which the body began
         self.dropped = 0  # bytes discarded in state LINGER
-        self.keep = False  # whether it stays open after the present response
+        self.keep = False  # whether it remains open after the present response
         self.request: Request | None = None
         self.callback: Callable[[Any], None] | None = None
         self._line_limit: int = cfg.limit_request_line

@@ -9,8 +9,8 @@ HEAD_BYTES = 64 * 1024  # the longest request line with all header fields
 SMALL_MULTIPART = MIB  # bytes; a thread reads larger multipart bodies
 MIN_RATE = 16 * 1024  # bytes per second: slowest accepted transfer of a body or response, after the first seconds
 LINGER = 5.0  # seconds after an early response while what the client still sends is read and discarded
-LINGER_BYTES = 64 * MIB  # the most that is discarded so
-STOP_LINGER = 2.0  # seconds: a stopping worker waits so long for unfinished requests
+LINGER_BYTES = 64 * MIB  # the maximum that is discarded
+STOP_LINGER = 2.0  # seconds: longest wait of a stopping worker for unfinished requests
 READ_SIZE = 64 * 1024  # bytes of one read in the event loop
 HELD_BYTES = 32 * MIB  # smallest limit of bytes buffered in one process for requests and responses
 

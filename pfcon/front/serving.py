@@ -37,7 +37,7 @@ class ServingWorker(ThreadWorker):
             keep = keep and (isinstance(body, BufferedBody) or (isinstance(body, StreamedBody) and body.is_exhausted()))
             sock.flush()
         except (OSError, StopIteration) as fault:  # the client closed the connection, or a timeout
-            log.info("a connection of %s ended early: %s", address(connection), fault or "its answer was cut short")
+            log.info("a connection of %s ended early: %s", address(connection), fault or "its response was truncated")
             return False
         except Exception as fault:  # noqa: BLE001 - for any error the client gets a response
             self.handle_error(request, sock, connection.client, fault)
@@ -54,7 +54,7 @@ class ServingWorker(ThreadWorker):
             client.sendall(error_answer(status, message_of(exc)))
             client.flush()
         except OSError as fault:
-            log.debug("a client is gone before its answer: %s", fault)
+            log.debug("a client closed its connection before the response: %s", fault)
 
 
 def address(connection: Connection) -> str:

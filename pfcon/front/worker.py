@@ -180,7 +180,7 @@ class FrontWorker(ServingWorker):
             else:
                 whole = connection.feed_body(data)
         except BodyTooLarge:
-            text = "the request's body has more bytes than are allowed"
+            text = "the request's body has more bytes than allowed"
             self._refuse(connection, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
         except (errors.ParseException, BlockingIOError) as fault:
             log.info("invalid request from %s: %s", address(connection), message_of(fault))
@@ -188,7 +188,7 @@ class FrontWorker(ServingWorker):
         except StopIteration:
             self._drop(connection)
         except Exception as fault:  # an unexpected error must end this connection, not the process
-            log.error("a request of %s could not be read", address(connection), exc_info=fault)
+            log.error("a request from %s could not be read", address(connection), exc_info=fault)
             self._refuse(connection, status_of(fault), message_of(fault))
         else:
             if whole:
@@ -226,7 +226,7 @@ class FrontWorker(ServingWorker):
             connection.sock.sendall(error_answer(status, message))
             connection.sock.flush()
         except OSError as fault:
-            log.debug("a client is gone before its answer: %s", fault)
+            log.debug("a client closed its connection before the response: %s", fault)
 
     def _linger(self, connection: Connection) -> None:
         """Close so that the client can read its response although it still sends (RFC 9112, 9.6)."""

@@ -77,7 +77,7 @@ class Canceller:
             elif record.phase is Phase.SCHEDULED:
                 with suppress(Absent):  # it was removed before it was cancelled
                     self._context.engine_of(kind).cancel(record.name, job_matcher(self._context, record))
-        raise Unreachable(f"the {kind.value} job of {jid} does not end")
+        raise Unreachable(f"the {kind.value} job of {jid} was asked to stop and has not ended")
 
     def _cancel_unscheduled(self, record: Record) -> None:
         """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.

@@ -58,7 +58,7 @@ class Claimer:
                 with suppress(PfconError):  # the claim expires
                     self._journal.delete(record)
         if room < NEEDED:
-            raise StorageFull(f"a job needs {human_bytes(NEEDED)} for itself; {figures}")
+            raise StorageFull(f"a job needs {human_bytes(NEEDED)} besides its data; {figures}")
 
     def _room(self) -> tuple[int, str]:
         free, must_stay = self._context.storebase.free_bytes(), self._context.storage_settings.limits.free_bytes
@@ -77,7 +77,7 @@ class Claimer:
                 if isinstance(found, Blocked):
                     self._keeper.release_ended(found)
                 elif found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):
-                    self._recover(found)  # it stays in SCHEDULING if its engine does not answer
+                    self._recover(found)  # it is still in SCHEDULING if its engine does not answer
                     recovered = True
                 else:
                     break
@@ -88,7 +88,7 @@ class Claimer:
             if found.phase not in (Phase.STAGING, Phase.REMOVING):
                 return found
             late = found.phase
-        raise Conflict(f"job {jid} is in phase {late} for too long; try again later")
+        raise Conflict(f"job {jid} has been in phase {late} for too long; try again later")
 
     @contextmanager
     def claimed_operation(

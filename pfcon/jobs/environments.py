@@ -47,7 +47,7 @@ class Environments:
             text = (self._storebase.private / FOLDER / spec.env_file).read_text(encoding="ascii")
             env = tuple((str(key), str(value)) for key, value in json.loads(text))
         except (FileNotFoundError, ValueError):
-            raise Refused("the environment of the job is gone from storeBase; post the job again") from None
+            raise Refused("the job's environment variables are no longer in storeBase; post the job again") from None
         return replace(spec, env=env, env_file="")
 
     def delete(self, spec: JobSpec | None) -> None:

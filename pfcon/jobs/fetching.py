@@ -36,7 +36,7 @@ class _Fetch:
 class Fetches:
     """A queue of images to fetch. At most MAX_PARALLEL threads fetch, and one checks them; no threads if it is empty.
 
-    note: sets a job's message; returns False if the job has ended meanwhile. done: continues a job, with the error of
+    note: sets a job's message; returns False if the job has ended. done: continues a job, with the error of
     the fetch, or None after success; what it raises is logged. keep_live: a context that is entered for a job in
     ``add`` and left when the job is done or has ended. Thread-safe.
     """
@@ -70,7 +70,7 @@ class Fetches:
                 self._waiting[key] = _Fetch(engine, spec, "", [job])
             self._begin()
             if not self._monitoring:
-                run_in_background("look after image fetches", self._monitor)
+                run_in_background("monitor image fetches", self._monitor)
                 self._monitoring = True
 
     def _begin(self) -> None:
@@ -102,12 +102,12 @@ class Fetches:
                 with work:
                     self._done(record, spec, fault)
             except Exception as error:  # noqa: BLE001 - the other jobs are next; recovery continues this one
-                log.warning("job %s: what became of its image can't be written down yet: %s", spec.name, error)
+                log.warning("job %s: the result of its image fetch can't be recorded yet: %s", spec.name, error)
 
     def _report(self, fetch: _Fetch, text: str) -> None:
         fetch.message = text
         if fetch.stop.is_set():
-            raise Conflict("nobody waits for the image any more")
+            raise Conflict("no job waits for the image any more")
 
     def _monitor(self) -> None:
         while True:
@@ -133,7 +133,7 @@ class Fetches:
         try:
             wanted = self._note(job[0], text or f"pulling image {job[1].image}")
         except Exception as error:  # noqa: BLE001 - the records may not be available; the next check tries again
-            log.warning("job %s: its progress can't be noted: %s", job[1].name, error)
+            log.warning("job %s: its progress can't be recorded: %s", job[1].name, error)
             return
         if not wanted:
             with self._lock:

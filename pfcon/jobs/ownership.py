@@ -52,8 +52,8 @@ def foreign_job_error(context: JobContext, name: str, found: Foreign) -> Foreign
     service = "another pfcon service" if own else f"another pfcon service ({found.service})"
     message = (
         f"{service} has a job named {name} on this engine, which this one ({context.signer.service_id()}) neither "
-        "shows nor touches: end and delete it there; and give each CUBE a prefix of its own for its job ids, or each "
-        "pfcon an engine of its own"
+        "shows nor changes: cancel and delete it there; and give each CUBE its own prefix of job ids, or each pfcon "
+        "its own engine"
     )
     return Foreign(message, service=found.service, ended=found.ended)
 

@@ -36,7 +36,7 @@ class PendingWrites:
                 fault = error
             else:
                 return True
-        log.warning("there is no room for the record; it is written later: %s", fault)
+        log.warning("there is no space for a record; it will be written later: %s", fault)
         with self._lock:
             self._waiting[name] = write
         return False
@@ -49,7 +49,7 @@ class PendingWrites:
             try:
                 write()
             except PfconError as error:
-                log.warning("there is still no room for a record: %s", error)
+                log.warning("there is still no space for a record: %s", error)
                 return
             with self._lock:
                 self._waiting.pop(name, None)

@@ -85,7 +85,10 @@ class PlaceKeeper:
             return True
         if info.status is JobStatus.UNDEFINED or not self._context.options.remove_jobs:
             return False  # its state is unknown; or it was cancelled, and ends soon
-        log.warning("job %s runs, though its record has ended: who was to take it back died; removing it", name)
+        log.warning(
+            "job %s runs, although its record has ended: the process that was to roll it back has died; removing it",
+            name,
+        )
         self._context.engine_of(held.kind).remove(name, info.request.__eq__)
         return True
 

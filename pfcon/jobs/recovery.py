@@ -34,7 +34,7 @@ class Recovery:
             try:
                 self.recover(record)
             except Exception as error:  # noqa: BLE001 - a job that can't be recovered must not block the others
-                log.warning("job %s (%s): can't go on with it yet: %s", record.jid, record.kind, error)
+                log.warning("job %s (%s): it can't be continued yet: %s", record.jid, record.kind, error)
         self._remover.rollbacks.retry()
         self._journal.settle_abandoned()
         self._context.environments.delete_unused(self._journal)
@@ -49,7 +49,7 @@ class Recovery:
             owned = self._journal.take_over(record, claim)
             if owned is None:
                 return
-            log.warning("job %s (%s): its owner stopped in phase %s; going on", owned.jid, owned.kind, owned.phase)
+            log.warning("job %s (%s): its owner stopped in phase %s; continuing", owned.jid, owned.kind, owned.phase)
             if owned.phase is Phase.STAGING:
                 self._end_staging(owned)
             elif owned.phase is Phase.SCHEDULING:
@@ -64,7 +64,7 @@ class Recovery:
             record,
             Phase.FINAL,
             status=status.value,
-            message="the service stopped while it prepared the job, or its database was away; post it again",
+            message="the service stopped while it prepared the job, or its database was unavailable; post it again",
             finished_at=datetime.now(UTC).timestamp(),
         )
 
@@ -72,7 +72,7 @@ class Recovery:
         if self._context.kinds[record.kind].resume(self._context, self._scheduler, record):
             return
         if record.spec is None:
-            raise LookupError(f"job {record.jid} is to be scheduled, but its record holds no specification")
+            raise LookupError(f"job {record.jid} is to be scheduled, but its record has no specification")
         request = record.spec.request
         self._journal.hold(request)
         if not self._journal.note(record, record.message):

@@ -48,7 +48,7 @@ class Remover:
                 ):
                     return False
             except StorageFull as error:
-                log.warning("job %s: removing it before that is written down: %s", record.jid, error)
+                log.warning("job %s: removing it before that is recorded: %s", record.jid, error)
             self._remove_job(record, with_data)
             self.pending_writes.write(record.claim, lambda: self._removed(record))
             return True
@@ -99,14 +99,14 @@ class Remover:
     def rolling_back(self, record: Record, *, with_data: bool) -> Iterator[None]:
         """A context for a submission: after an error, the job is removed and its data are deleted, now or later.
 
-        Raises Conflict instead of an error whose cause is that another request has ended the job meanwhile.
+        Raises Conflict instead of an error whose cause is that another request has ended the job.
         """
         try:
             yield
         except BaseException as error:  # also when the worker is asked to exit: a half-staged job must not be left
             ended = self._roll_back(record, with_data=with_data)
             if ended and isinstance(error, PfconError | OSError) and not isinstance(error, Conflict):
-                raise Conflict(f"job {record.jid} was deleted or cancelled meanwhile") from error
+                raise Conflict(f"job {record.jid} was deleted or cancelled by another request") from error
             raise
 
     def _roll_back(self, record: Record, *, with_data: bool) -> bool:
@@ -123,12 +123,12 @@ class Remover:
                 self._context.environments.delete_of(record.jid, record.claim)
                 self._journal.delete(record)
         except (PfconError, OSError) as error:
-            log.warning("job %s: what is left of it is removed later: %s", record.jid, error)
+            log.warning("job %s: what is left of it will be removed later: %s", record.jid, error)
         if not moved:
             try:
                 self.rollbacks.roll_back(record, with_data=with_data)
             except (PfconError, OSError) as error:
-                log.warning("job %s: it is rolled back later: %s", record.jid, error)
+                log.warning("job %s: it will be rolled back later: %s", record.jid, error)
         return ended
 
     def remove_from_engine(self, record: Record) -> None:
@@ -173,7 +173,7 @@ class Remover:
         try:
             self._journal.delete(record)
         except PfconError as error:
-            log.warning("job %s: its claim is released later: %s", record.jid, error)
+            log.warning("job %s: its claim will be released later: %s", record.jid, error)
 
     def _remove_or_cancel(self, kind: JobKind, name: str, mine: Mine) -> None:
         if self._context.options.remove_jobs:

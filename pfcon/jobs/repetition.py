@@ -30,7 +30,7 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     """
     end_on_former_engine(context, record)  # it may still run on that one: two runs in parallel would conflict
     if spec.attempt >= RUNS:
-        message = f"interrupted in each of its {RUNS} runs, at last: {info.message}; post it again to go on with it"
+        message = f"interrupted in each of its {RUNS} runs, the last time: {info.message}; post it again to continue it"
         return replace(info, status=JobStatus.UNDEFINED, message=message)
     if not context.signer.has_signed(spec.name, spec.request):  # of an earlier release: only its record identifies it
         context.engine_of(record.kind).remove(spec.name, job_matcher(context, record))
@@ -38,13 +38,13 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     request = signed_request(context, spec.name, record.request, claim)
     fresh = operation_spec(context, record.jid, record.kind, request, spec.resources)
     again = replace(fresh, name=spec.name, attempt=spec.attempt + 1)
-    message = f"interrupted: {info.message}; it is run again (run {again.attempt} of {RUNS})"
+    message = f"interrupted: {info.message}; it will run again (run {again.attempt} of {RUNS})"
     try:
         values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
         context.journal.begin_again(record, claim, **values)
     except StorageFull as error:  # the engine keeps the end: the next request tries again
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
-        message += " once storeBase has room"
+        message += " once storeBase has free space"
     return replace(info, status=JobStatus.STARTED, message=message, finished_at=None)
 
 
@@ -52,4 +52,4 @@ def with_run(spec: JobSpec, message: str) -> str:
     """Return an operation's message with the number of its run, unless that is the first one."""
     if spec.attempt == 1:
         return message
-    return f"{message} (run {spec.attempt} of {RUNS}, for it was interrupted)".lstrip()
+    return f"{message} (run {spec.attempt} of {RUNS}, because it was interrupted)".lstrip()

@@ -25,7 +25,7 @@ ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know
 MAX_STARTING = 4  # jobs that one process starts in parallel; more would delay its short requests
 FULL = "storeBase is full: the end of the job can't be recorded yet"
 KEPT_LOG = 65536  # characters of a running job's log that are recorded, in case it is removed by another program
-NOTE_INTERVAL = 1.0  # seconds between two notes of progress in the record
+NOTE_INTERVAL = 1.0  # seconds between two updates of the progress in the record
 
 
 class Scheduler:
@@ -45,11 +45,11 @@ class Scheduler:
         return self._remover.pending_writes
 
     def begin(self, record: Record) -> JobInfo:
-        """Schedule an operation that was claimed and prepared. Raises Conflict if it was deleted meanwhile."""
+        """Schedule an operation that was claimed and prepared. Raises Conflict if it was deleted."""
         if record.spec is None:
             raise LookupError(f"the {record.kind.value} job of {record.jid} has no specification in its record")
         if not self._journal.move(record, Phase.SCHEDULING):
-            raise Conflict(f"the {record.kind.value} job of {record.jid} was deleted meanwhile")
+            raise Conflict(f"the {record.kind.value} job of {record.jid} was deleted by another request")
         return self.schedule(replace(record, phase=Phase.SCHEDULING), record.spec)
 
     def schedule(self, record: Record, spec: JobSpec) -> JobInfo:
@@ -74,7 +74,7 @@ class Scheduler:
             Unreachable,
             StorageFull,
         ) as error:  # starting it again would run it twice: recovery finds it on the engine
-            log.warning("job %s: the engine has it, which is written down later: %s", spec.name, error)
+            log.warning("job %s: the engine has it, which will be recorded later: %s", spec.name, error)
         return replace(info, image=spec.image, argv=spec.argv)  # as requested, not as an engine spells them
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
@@ -107,7 +107,7 @@ class Scheduler:
         try:
             self._context.credentials.write(beside=not self._context.options.op_image)
         except OSError as fault:
-            raise Unreachable(f"storeBase does not take what the job needs to know: {fault.strerror}") from fault
+            raise Unreachable(f"the storage's credentials can't be written to storeBase: {fault.strerror}") from fault
 
     def _image_fetched(self, record: Record, spec: JobSpec, fault: Exception | None) -> None:
         """Schedule a job after its image was fetched, or end it with ``fault``. Errors are written to the record.
@@ -119,7 +119,7 @@ class Scheduler:
                 raise fault
             if not self._journal.note(record, "asking the engine"):
                 self._journal.settle(spec.request)
-                return  # deleted meanwhile; another job may have the name now
+                return  # deleted by another request; another job may have the name now
             info = self._ask_engine(spec)
         except (Unreachable, StorageFull) as error:
             self._journal.note(record, f"{error}; trying again")
@@ -128,7 +128,7 @@ class Scheduler:
             self._journal.settle(spec.request)
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: fetching its image failed", spec.name)
-            self.fail(record, "internal error while the image was fetched; the service's log tells more")
+            self.fail(record, "internal error while the image was fetched; see the service's log")
             self._journal.settle(spec.request)
         else:
             self._scheduled(record, spec, info)
@@ -138,7 +138,7 @@ class Scheduler:
         try:
             self._journal.note(record, message)
         except PfconError as error:
-            log.warning("job %s: %r can't be noted: %s", record.name, message, error)
+            log.warning("job %s: the message %r can't be recorded: %s", record.name, message, error)
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
         if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
@@ -157,7 +157,7 @@ class Scheduler:
     def reporter(self, record: Record) -> Callable[[str], None]:
         """Return a function that notes progress in the record, at most once in NOTE_INTERVAL seconds.
 
-        The function raises Conflict if the job was deleted meanwhile.
+        The function raises Conflict if the job was deleted.
         """
         last = 0.0
 
@@ -167,7 +167,7 @@ class Scheduler:
                 return
             last = time.monotonic()
             if not self._journal.note(record, message):
-                raise Conflict(f"job {record.jid} was deleted or cancelled meanwhile")
+                raise Conflict(f"job {record.jid} was deleted or cancelled by another request")
 
         return report
 
@@ -175,7 +175,7 @@ class Scheduler:
         """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable."""
         spec = record.spec
         if spec is None:
-            raise LookupError(f"job {record.jid} is scheduled, but its record holds no specification")
+            raise LookupError(f"job {record.jid} is scheduled, but its record has no specification")
         try:
             info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
         except Absent:
@@ -194,7 +194,7 @@ class Scheduler:
                         return info, logs
                 self._end(record, spec, info, logs)
             except StorageFull as error:  # the engine keeps the end, and clients get it from the engine
-                log.warning("job %s: its end can't be written down yet: %s", record.name, error)
+                log.warning("job %s: its end can't be recorded yet: %s", record.name, error)
                 end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
                 return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
             ended = self._journal.get(record.jid, record.kind)
@@ -227,7 +227,7 @@ class Scheduler:
             try:
                 self._journal.save_status(record, status, kept)
             except PfconError as error:
-                log.warning("job %s: what the engine tells of it can't be kept: %s", record.name, error)
+                log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
         return info
 
     def present(self, record: Record) -> JobInfo:
@@ -245,7 +245,7 @@ class Scheduler:
             mine = job_matcher(self._context, record)
             return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
         except PfconError as error:
-            log.warning("job %s: no log: %s", record.name, error)
+            log.warning("job %s: its log can't be read: %s", record.name, error)
             return ""
 
     def fail(self, record: Record, reason: str, status: JobStatus = JobStatus.FAILED) -> bool:
@@ -282,7 +282,7 @@ class Scheduler:
         try:
             self._context.environments.delete(spec)
         except OSError as fault:
-            log.warning("the environment of job %s stays for now: %s", spec and spec.name, fault)
+            log.warning("the environment of job %s can't be deleted yet: %s", spec and spec.name, fault)
 
 
 def _forward(record: Record, info: JobInfo) -> JobStatus:

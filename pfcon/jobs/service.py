@@ -233,6 +233,6 @@ class JobService:
             try:
                 self._recovery.recover(record)
             except StorageFull as error:
-                log.warning("job %s: can't go on with it yet: %s", jid, error)
+                log.warning("job %s: it can't be continued yet: %s", jid, error)
             record = self._context.journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED else record

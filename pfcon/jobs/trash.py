@@ -19,8 +19,8 @@ _UNDELETED: set[Path] = set()  # paths in the trash that could not be deleted ye
 def delete_data(job: JobDir) -> bool:
     """Delete a job's directory: it is renamed into the trash, and its files are deleted in the background.
 
-    Returns whether it existed. If the service dies meanwhile, ``delete_leftovers`` deletes the rest at the next start.
-    On a full disk, where a rename may fail, the files are deleted before this returns. Raises OSError.
+    Returns whether it existed. If the service dies before that, ``delete_leftovers`` deletes the rest at the next
+    start. On a full disk, where a rename may fail, the files are deleted before this returns. Raises OSError.
     """
     try:
         trashed = job.move_to_trash()
@@ -59,7 +59,7 @@ def delete_remains(job: JobDir) -> str:
 def retry() -> None:
     """Retry, in the background, deletions that have failed in this process, as while other programs wrote files."""
     if paths := _UNDELETED.copy():
-        REMOVALS.add("remove what stays in the trash", lambda: _delete(*paths))
+        REMOVALS.add("retry removals from the trash", lambda: _delete(*paths))
 
 
 def _delete(*paths: Path) -> None:
@@ -67,8 +67,8 @@ def _delete(*paths: Path) -> None:
         try:
             remove_tree(path)
         except (OSError, PfconError, NotRemovedError) as error:
-            if path not in _UNDELETED:  # perhaps files of another user: an administrator has to know
-                log.warning("%s can't be removed now; it is tried again: %s", path, error)
+            if path not in _UNDELETED:  # perhaps files of another user: an administrator has to act
+                log.warning("%s can't be removed now; will be retried: %s", path, error)
             _UNDELETED.add(path)
         else:
             _UNDELETED.discard(path)

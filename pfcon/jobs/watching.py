@@ -31,7 +31,7 @@ class Watcher:
             try:
                 self._scheduler.watch(record)
             except PfconError as error:
-                log.warning("job %s (%s): can't look at it now: %s", jid, kind, error)
+                log.warning("job %s (%s): it can't be checked now: %s", jid, kind, error)
                 unreachable.add(kind)  # an engine that does not answer is not asked for each job
             except Exception:  # one job must not block the others
-                log.exception("job %s (%s): looking at it failed", jid, kind)
+                log.exception("job %s (%s): the check failed", jid, kind)

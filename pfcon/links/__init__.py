@@ -100,13 +100,13 @@ def is_at_or_below(path: str, above: str) -> bool:
 
 
 def read_target(lister: Lister, path: str, notes: Notes) -> str | None:
-    """Return the target of a link file; None, with a note, if the file is no valid link. Raises Refused: see above."""
+    """Return the target of a link file; None, with a note, if the link is not valid. Raises Refused: see above."""
     raw = lister.link_text(path)
     if len(raw) > LINK_MAX_BYTES:
-        notes.add(f"left out {path!r}: a link has at most {LINK_MAX_BYTES} bytes")
+        notes.add(f"left out {path!r}: a link file must have at most {LINK_MAX_BYTES} bytes")
         return None
     try:
         return input_path(raw.decode().strip())
     except UnicodeDecodeError:
-        notes.add(f"left out {path!r}: a link is UTF-8 text")
+        notes.add(f"left out {path!r}: a link file must be UTF-8 text")
         return None

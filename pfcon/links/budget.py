@@ -30,7 +30,7 @@ class Notes:
 
 
 class Budget:
-    """Limits what is staged, and the work to find it: links may multiply endlessly. 0 is no limit.
+    """Limits what is staged, and the work to find it: links may multiply endlessly. 0 means no limit.
 
     max_files: files and directories. max_bytes: sum of the sizes of the staged files. steps: taken in earlier walks.
     """
@@ -66,7 +66,7 @@ class Budget:
         """Reserve memory for a path of so many characters; return the bytes, for ``release``. Raises TooLarge."""
         self._held += characters + _EACH
         if self._held > _MAX_HELD:
-            raise TooLarge("links or several inputs bring more together in one directory than can be followed")
+            raise TooLarge("links or several inputs merge too many paths into one directory")
         return characters + _EACH
 
     def release(self, nbytes: int) -> None:

@@ -178,7 +178,7 @@ class Expansion:
 
     def _clash(self, level: _Level, name: str, source: str) -> None:
         path = _staged_path(level.path, name)
-        self.notes.add(f"left out {source!r}: {path!r} is staged from elsewhere already")
+        self.notes.add(f"left out {source!r}: {path!r} is already staged from another path")
 
     def _follow(self, level: _Level, link: str, chain: Chain | None) -> None:
         self.budget.step()
@@ -192,7 +192,7 @@ class Expansion:
             self.notes.add(f"left out {link!r}: its target {target!r} does not exist")
             return
         if target == link or (chain is not None and chain.holds(target)):
-            self.notes.add(f"left out {link!r}: its target {target!r} is being staged already")
+            self.notes.add(f"left out {link!r}: its target {target!r} is already being staged")
             return
         if entry.is_dir:
             if self._add_part(level, target.replace("/", "_"), Part(target, chain)) and self._remember:

@@ -23,8 +23,8 @@ OPERATIONS: Mapping[str, Callable[[JobDir, Reporter, Path | None], None]] = {
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pfcon.operations",
-        description="Executes an operation on a job's directory; pfcon schedules it as a job. What it does is told on "
-        "standard output, and in a file of that directory for pfcon. The exit status is 0, or 1 after a failure.",
+        description="Executes an operation on a job's directory; pfcon schedules it as a job. It reports its progress "
+        "on standard output, and to pfcon in a file of that directory. The exit status is 0, or 1 after a failure.",
     )
     parser.add_argument("operation", choices=list(OPERATIONS))
     parser.add_argument("directory", type=Path, metavar="JOB_DIRECTORY", help="key-<jid> below storeBase")
@@ -32,7 +32,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--secret",
         type=Path,
         metavar="DIRECTORY",
-        help="holds the storage's credentials, in files named like the settings",
+        help="contains the storage's credentials, in files named like the settings",
     )
     return parser.parse_args(argv)
 
@@ -56,10 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _job(directory: Path) -> JobDir:
     name = directory.name
     if not name.startswith(KEY_PREFIX):
-        sys.exit(f"{directory} is no job directory")
+        sys.exit(f"{directory} is not a job directory")
     job = StoreBase(directory.parent).job(JobId.parse(name.removeprefix(KEY_PREFIX)))
     if not job.exists():
-        sys.exit(f"{directory} is no job directory")
+        sys.exit(f"{directory} is not a job directory")
     return job
 
 

@@ -70,4 +70,4 @@ class Reporter:
         try:
             self._write_last(Progress(reason, failed=True))
         except OSError as error:
-            print(f"the reason can't be written down: {error}", file=sys.stderr)
+            print(f"the reason can't be recorded: {error}", file=sys.stderr)

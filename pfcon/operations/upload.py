@@ -20,7 +20,7 @@ def upload(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
     order = read_upload_order(job)
     path = order.job_output_path
     if secret is None:
-        raise Refused("the upload job was not told where the storage's credentials are")
+        raise Refused("the upload job did not receive the storage's credentials")
     known = StorageSettings(
         order.storage, innetwork=True, storebase_mount=job.storebase.root, limits=NO_LIMITS, create=order.create
     )
@@ -29,4 +29,4 @@ def upload(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
     done = storage.deliver(job, path, reporter.progress)
     existing = done.nfiles - done.nsent
     summary = f"uploaded {done.nfiles} files, {human_bytes(done.nbytes)}"
-    reporter.done(f"{summary}; {existing} of them were there already" if existing else summary, done.nfiles, done.notes)
+    reporter.done(f"{summary}; {existing} of them already existed" if existing else summary, done.nfiles, done.notes)

@@ -45,7 +45,7 @@ def connect(url: str | None, directory: Path) -> Engine:
 
 
 def _empty_log(engine: Engine) -> None:
-    """Truncate SQLite's write-ahead log: it may still hold environments of jobs, which earlier releases stored in rows.
+    """Truncate SQLite's write-ahead log: earlier releases stored environments of jobs in rows, and it may contain them.
 
     While another process reads, it can't be truncated; the next start of the service tries again.
     """

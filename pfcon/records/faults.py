@@ -32,9 +32,9 @@ def translating_errors() -> Iterator[None]:
     except (DBAPIError, TimeoutError) as error:
         reason = (str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [""])[0]
         if any(text in reason.lower() for text in _FULL):
-            raise StorageFull(f"the database of pfcon's records has no room: {reason}") from error
+            raise StorageFull(f"the database of pfcon's records is full: {reason}") from error
         if any(text in reason.lower() for text in _DAMAGED):
             raise Damaged(reason) from error
         raise Unreachable(f"the database of pfcon's records does not answer: {reason}") from error
     except UnicodeDecodeError as error:  # sqlite3 also raises it for its own error messages
-        raise Damaged("it holds texts that are none") from error
+        raise Damaged("it contains invalid text") from error

@@ -5,9 +5,9 @@ job that may write to a parent directory can replace a part of the path by a sym
 while another job may write to it or to one of its parents. Directories that no job can write to need no place:
 storeBase itself and ``key-<jid>`` (jobs mount only ``incoming`` and ``outgoing`` in it).
 
-A row stays until nothing of its job can run any more. The job's record does not show that: it ends when the job is
+A row is kept until nothing of its job can run any more. The job's record does not show that: it ends when the job is
 cancelled, while a service process may still be asking the engine to start the job. ``holder`` names that process. When
-there is no holder, or it is dead, the engine's state decides. No place is locked for ever: a process that finds a
+there is no holder, or it is dead, the engine's state decides. No place is locked forever: a process that finds a
 conflicting row checks whether its job has ended, and then releases it.
 """
 

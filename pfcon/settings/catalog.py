@@ -74,15 +74,15 @@ class Catalog(Generic[D]):
         return self._load(offered[name])
 
     def _load(self, point: "EntryPoint") -> D:
-        origin = f"what the package {point.dist.name if point.dist else '?'} offers by that name"
+        origin = f"the entry point of the package {point.dist.name if point.dist else '?'}"
         try:
             found = point.load()
         except Exception as error:
             raise self._fault(point.name, f"{origin} can't be loaded: {type(error).__name__}: {error}") from error
         if not isinstance(found, self.expected):
-            raise self._fault(point.name, f"{origin} is no {self.expected.__name__}")
+            raise self._fault(point.name, f"{origin} is not of type {self.expected.__name__}")
         if found.name != point.name:
-            raise self._fault(point.name, f"{origin} calls itself {found.name!r}")
+            raise self._fault(point.name, f"{origin} has the name {found.name!r}")
         return found
 
     def _fault(self, name: str, reason: str) -> ConfigurationError:

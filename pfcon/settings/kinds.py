@@ -53,7 +53,7 @@ def text(accepts: str, pattern: str = r"[^\x00-\x1f\x7f]+") -> Kind[str]:
 
 
 def user_name() -> Kind[str]:
-    """A user name short enough for a token of less than 500 characters, which holds it as JSON in base64."""
+    """A user name short enough for a token of less than 500 characters, which contains it as JSON in base64."""
     plain = text("")
 
     def parse(value: str) -> str:
@@ -111,7 +111,7 @@ def size(low: int = 0) -> Kind[int]:
             raise ValueError
         return count
 
-    bound = f", at least {low} bytes" if low else "; 0 is no limit"
+    bound = f", at least {low} bytes" if low else "; 0 means no limit"
     return Kind(f"a whole number of bytes, or of KiB, MiB, GiB or TiB (64 MiB){bound}", parse)
 
 

@@ -10,7 +10,7 @@ from pfcon.settings.variable import Mode, Values, Variable
 APPLICATION_MODE = Variable(
     "APPLICATION_MODE",
     kinds.choice(Mode),
-    "`development` has a known user, password and key, and logs in detail. Never for a service that others reach.",
+    "`development` has a known user, password and key, and a detailed log. Never for a service that others reach.",
     default="production",
 )
 

@@ -22,7 +22,7 @@ class AuthSettings:
     secret_key: str = setting(
         "SECRET_KEY",
         _KEY,
-        "Signs the tokens. Changing it ends all sessions, but for those of `SECRET_KEY_PREVIOUS`.",
+        "Signs the tokens. Changing it ends all sessions, except those of `SECRET_KEY_PREVIOUS`.",
         development=DEVELOPMENT_SECRET_KEY,
         note=_FIXED,
         required=True,
@@ -51,7 +51,7 @@ class AuthSettings:
     previous_key: str | None = setting(
         "SECRET_KEY_PREVIOUS",
         _KEY,
-        "The key before this one: the tokens that it signed stay valid. Unset it two days after the change.",
+        "The previous key: tokens that it signed are still valid. Unset it two days after the change.",
         secret=True,
     )
 
@@ -69,36 +69,36 @@ class ServerSettings:
     address: tuple[str, int] = setting(
         "PFCON_BIND",
         kinds.address(),
-        "Where the service listens.",
+        "The address on which the service listens.",
         default="0.0.0.0:5005",
         development="127.0.0.1:5005",
     )
     workers: int = setting(
-        "PFCON_WORKERS", kinds.number(1, 1024), "Server processes; two per core do well.", default="2"
+        "PFCON_WORKERS", kinds.number(1, 1024), "Server processes; two for each core are a good number.", default="2"
     )
     threads: int = setting(
         "PFCON_THREADS",
         kinds.number(8, 4096),
-        "Requests that one process serves at the same time; a transfer holds one until its end.",
+        "Requests that one process serves at the same time; a transfer occupies one until its end.",
         default="64",
     )
     graceful_timeout: int = setting(
         "PFCON_GRACEFUL_TIMEOUT",
         kinds.number(1, 86400, "seconds"),
-        "How long running requests may go on after a stop was asked for.",
+        "How long running requests may continue after the service was asked to stop.",
         default="30",
     )
     header_timeout: int = setting(
         "PFCON_HEADER_TIMEOUT",
         kinds.number(1, 3600, "seconds"),
-        "How long a request's head may take to come in, and then its body, when that is no upload (which gets a second "
-        "more for each 16 KiB that came); also how long a client may take to fetch a short answer.",
+        "How long a client may take to send a request's head, and then its body (an upload gets one second more for "
+        "each 16 KiB received); also how long it may take to receive a short response.",
         default="20",
     )
     idle_timeout: int = setting(
         "PFCON_IDLE_TIMEOUT",
         kinds.number(1, 86400, "seconds"),
-        "A transfer that moves no byte for so long is given up.",
+        "A transfer in which no byte moves for this time is aborted.",
         default="300",
     )
 

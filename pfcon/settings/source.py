@@ -76,7 +76,7 @@ def _collect_one(environ: Mapping[str, str], variable: Variable[Any], texts: Tex
         except (OSError, ValueError) as error:
             texts.faults[variable.name] = (
                 f"{variable.file_name}: got {_shown_path(path)}, {_reason(error)}; "
-                f"it accepts the path of a file that holds {variable.name}"
+                f"it accepts the path of a file that contains {variable.name}"
             )
     elif value.strip():
         texts.found[variable.name] = value if variable.secret else value.strip()
@@ -119,14 +119,14 @@ def _shown_path(path: str) -> str:
 def _reason(error: Exception) -> str:
     """Return why a file can't be read, without its content: a decoding error's own text would quote it."""
     if isinstance(error, UnicodeDecodeError):
-        return "which is no UTF-8 text"
+        return "which is not valid UTF-8"
     return (error.strerror or "unreadable") if isinstance(error, OSError) else str(error)
 
 
 def _unknown(name: str, known: set[str]) -> str | None:
     stem = name.removesuffix(FILE_SUFFIX)
     if stem in known:
-        return f"{name}: is no setting; {stem} is no secret and can't come from a file"
+        return f"{name}: is not a setting; {stem} is not a secret and can't come from a file"
     ours = [other.removeprefix(PREFIX) for other in sorted(known) if other.startswith(PREFIX)]
     close = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1, cutoff=_SIMILARITY)
-    return f"{name}: is no setting; did you mean {PREFIX}{close[0]}?" if close else None
+    return f"{name}: is not a setting; did you mean {PREFIX}{close[0]}?" if close else None

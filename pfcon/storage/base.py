@@ -55,7 +55,7 @@ Outputs = ZipOutputs | ListedOutputs
 
 @dataclass(frozen=True)
 class Delivered:
-    """The result of delivering outputs: files and bytes that the store holds now; ``nsent`` of the files were sent."""
+    """The result of delivering outputs: files and bytes that the store has now; ``nsent`` of the files were sent."""
 
     nfiles: int
     nbytes: int
@@ -133,7 +133,7 @@ class Storage(ABC):
         """
         return ()
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - some have it elsewhere
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - some have it in another place
         """Remove what a job must not leave among its outputs. Called after the job has ended. Idempotent.
 
         ``unreadable`` collects the outputs that can't be read, also if this raises.
@@ -150,7 +150,7 @@ class Storage(ABC):
         They never include symbolic links, ``.chrislink`` files, and other files that are not regular.
         """
 
-    def find_unreadable(self, job: JobDir, job_output_path: str | None, *, files: bool) -> Unreadable:  # noqa: ARG002 - some have them elsewhere
+    def find_unreadable(self, job: JobDir, job_output_path: str | None, *, files: bool) -> Unreadable:  # noqa: ARG002 - some have them in another place
         """Return which of the ``outputs`` can't be read now. ``files``: check files too; a list needs directories only.
 
         Raises what ``outputs`` raises, UnreadableTreeError, OSError.

@@ -38,7 +38,7 @@ class TreeCopy:
     """One attempt. ``files`` and ``nbytes``: of all staged files; ``kept``: staged files of earlier attempts.
 
     source: the storage root. target: an empty directory; no other process may write to it. earlier: the directories of
-    earlier attempts. notes: get the files that were deleted meanwhile.
+    earlier attempts. notes: get the files that were deleted during the copy.
     """
 
     copier = FileCopier
@@ -156,7 +156,7 @@ class _Worker:
                 self.in_flight = 0
 
     def _note_vanished(self, source: str) -> tuple[int, bool]:
-        self.run.notes.add(f"left out {source!r}: it vanished while the inputs were copied")
+        self.run.notes.add(f"left out {source!r}: it was deleted while the inputs were copied")
         return -1, False
 
     def _kept(self, name: str, found: os.stat_result) -> bool:

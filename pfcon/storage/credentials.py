@@ -87,7 +87,9 @@ def read_credentials(directory: Path, description: StorageDescription[Any], know
     except OSError as fault:
         raise Refused(f"the storage's credentials can't be read: {fault.strerror}") from None
     except ValueError:
-        raise Refused("the storage's credentials can't be read: a file of them is no variable's text") from None
+        raise Refused(
+            "the storage's credentials can't be read: one of its files is not valid as a variable's text"
+        ) from None
     except ConfigurationError as error:
         raise Refused(f"the storage's credentials can't be used: {'; '.join(error.faults)}") from None
     return settings

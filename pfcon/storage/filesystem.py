@@ -56,7 +56,7 @@ class FilesystemPlan(StagingPlan):
         check_not_staged(job)
         notes = Notes()
         for path in self._inputs[1:]:
-            notes.add(f"left out input {path!r}: this storage mounts the first input directory alone")
+            notes.add(f"left out input {path!r}: this storage mounts only the first input directory")
         with Directories(self._root) as directories:
             entry = PosixLister(directories, notes).entry(self._inputs[0]) if self._inputs else None
         if entry is not None and entry.is_dir:
@@ -83,5 +83,5 @@ class FilesystemPlan(StagingPlan):
                         notes.add(f"the inputs have {MAX_COUNTED} files or more")
                         break
         except UnreadableTreeError as error:  # the job's user may be able to read it
-            notes.add(f"counted {count} files only: {error}")
+            notes.add(f"counted only {count} files: {error}")
         return count

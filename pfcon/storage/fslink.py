@@ -42,7 +42,7 @@ class FslinkPlan(StagingPlan):
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
         """See StagingPlan. After an error, copied files are kept for the next attempt, outside of ``incoming``.
 
-        Files that users delete meanwhile are left out with a note. Copies have the mode 0644: inputs are data.
+        Files that users delete during the copy are left out with a note. Copies have the mode 0644: inputs are data.
         """
         notes = Notes()
         with (
@@ -56,5 +56,5 @@ class FslinkPlan(StagingPlan):
             job.complete(partial)
         lines = (*walk.notes.lines(), *notes.lines())
         if copy.kept:
-            lines += (f"{copy.kept} of {copy.files} files were there from an earlier try",)
+            lines += (f"{copy.kept} of {copy.files} files were reused from an earlier attempt",)
         return Staged(copy.files, copy.nbytes, lines)

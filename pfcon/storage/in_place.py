@@ -60,7 +60,7 @@ class InPlaceStorage(Storage):
         try:
             os.close(open_directory(self._root, path))
         except Absent:
-            raise Refused(f"{path!r} below the storage root is no directory (any more)") from None
+            raise Refused(f"{path!r} below the storage root is not a directory (any more)") from None
 
     def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - they are not the job's
         """See Storage. Also removes link files that the job wrote: only CUBE may write links, after the job."""
@@ -99,7 +99,7 @@ def _enter(fd: int, name: str, path: str) -> tuple[int, bool]:
         below = os.open(name, DIRECTORY, dir_fd=fd)
     except OSError as fault:
         if fault.errno in MISSING_ERRORS:
-            raise Refused(f"output_dir: {name!r} in {path!r} is no directory") from None
+            raise Refused(f"output_dir: {name!r} in {path!r} is not a directory") from None
         raise
     if made:
         os.fchmod(below, 0o755)  # independent of the umask

@@ -20,7 +20,7 @@ from pfcon.links.budget import Notes
 from pfcon.paths import is_own
 
 _KEPT_OPEN = 32  # directories
-# Error numbers of a path that does not exist (any more), or that is no regular file or directory.
+# Error numbers of a path that does not exist (any more), or that is not a regular file or directory.
 MISSING_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESTALE})
 
 
@@ -113,17 +113,17 @@ class PosixLister:
         except OSError as fault:
             if fault.errno not in MISSING_ERRORS:
                 raise unreadable(path, fault) from fault
-            self._notes.add(f"left out {path!r}: it vanished while the inputs were listed")
+            self._notes.add(f"left out {path!r}: it was deleted while the inputs were listed")
 
     def link_text(self, path: str) -> bytes:
-        """See Lister. Raises Refused for a link that was deleted meanwhile: its target is unknown."""
+        """See Lister. Raises Refused for a link that was deleted during the walk: its target is unknown."""
         parent, _, name = path.rpartition("/")
         try:
             fd = open_regular(self._directories.open(parent), name)
         except OSError as fault:
             raise unreadable(path, fault) from fault
         if fd is None:
-            raise Refused(f"{path!r} vanished while the inputs were listed")
+            raise Refused(f"{path!r} was deleted while the inputs were listed")
         try:
             return os.read(fd, LINK_MAX_BYTES + 1)
         finally:

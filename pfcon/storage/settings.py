@@ -20,19 +20,19 @@ class StorageSettings:
     name: str = setting(
         "STORAGE_ENV",
         kinds.text("the name of a storage"),
-        "Where inputs come from and outputs go. `zipfile` goes with `PFCON_INNETWORK=false`, all others with `true`.",
+        "Where inputs come from and outputs go. `zipfile` requires `PFCON_INNETWORK=false`, all others `true`.",
         derived=True,
     )
     innetwork: bool = setting(
         "PFCON_INNETWORK",
         kinds.boolean(),
-        "Whether inputs are fetched from a storage near this service, rather than sent by the client.",
+        "Whether inputs are fetched from a storage near this service, instead of sent by the client.",
         default="false",
     )
     storebase_mount: Path = setting(
         "STOREBASE_MOUNT",
         kinds.local_directory(),
-        "Where this service sees storeBase, the directory that holds the jobs' data.",
+        "Where this service sees storeBase, the directory with the jobs' data.",
         default="/var/local/storeBase",
     )
     limits: UploadLimits = UploadLimits()
@@ -41,6 +41,6 @@ class StorageSettings:
     passable: bool = setting(
         "PFCON_PASSABLE",
         kinds.boolean(),
-        "Whether all users may pass through jobs' directories: for engines whose root is nobody there (root_squash).",
+        "Whether all users may pass through jobs' directories: for engines with root mapped to nobody (root_squash).",
         default="false",
     )

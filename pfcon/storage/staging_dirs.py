@@ -36,7 +36,7 @@ class StagingDirs:
     def enter(self, path: str) -> None:
         """Open a staged directory, created if missing; ``target`` is its descriptor until the next call.
 
-        ``earlier`` holds the descriptors of the same directory in earlier attempts, if it exists in them. Raises
+        ``earlier`` contains the descriptors of the same directory in earlier attempts, if it exists in them. Raises
         OSError.
         """
         if path == self._path:

@@ -22,5 +22,5 @@ def upload_lock(job: JobDir, patience: float = UPLOAD_LOCK_WAIT) -> Iterator[Non
         except FileNotFoundError:
             raise Absent(f"no directory {job.name}") from None
         if not ours:
-            raise Unreachable(f"another upload of the outputs of job {job.jid} goes on; try again later")
+            raise Unreachable(f"another upload of the outputs of job {job.jid} is in progress; try again later")
         yield

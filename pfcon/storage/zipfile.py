@@ -39,7 +39,7 @@ class ZipfileStorage(Storage):
             raise InvalidFields({"data_file": "field is required"})
         return ZipPlan(upload, self._limits, self._spool() if self._spool else None)
 
-    def outputs(self, job: JobDir, job_output_path: str | None) -> ZipOutputs:  # noqa: ARG002 - a zip holds them all
+    def outputs(self, job: JobDir, job_output_path: str | None) -> ZipOutputs:  # noqa: ARG002 - a zip contains them all
         """See Storage. The iterator raises UnreadableTreeError if a file can't be read."""
         return ZipOutputs(zip_chunks(job.path, "outgoing", str(job.storebase.spool)))
 

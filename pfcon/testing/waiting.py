@@ -8,7 +8,7 @@ PATIENCE = 120.0  # seconds: long, because tests do not check the speed of a mac
 _PAUSES = (0.02, 0.25)  # seconds: the first and the longest pause
 
 
-def looks(timeout: float = PATIENCE) -> Iterator[int]:
+def checks(timeout: float = PATIENCE) -> Iterator[int]:
     """Yield the number of each check of a condition, with growing pauses, until ``timeout`` (seconds); see ``polls``.
 
     Pauses grow because many waiting tests would otherwise keep a small machine busy.
@@ -18,4 +18,4 @@ def looks(timeout: float = PATIENCE) -> Iterator[int]:
 
 def eventually(condition: Callable[[], object], timeout: float = PATIENCE) -> bool:
     """Whether a condition becomes true within ``timeout`` seconds."""
-    return any(condition() for _ in looks(timeout))
+    return any(condition() for _ in checks(timeout))

@@ -11,7 +11,7 @@ import requests
 from support.live import Api, LiveServer, new_jid
 from support.staged import StagedJob
 
-from pfcon.testing.waiting import eventually, looks
+from pfcon.testing.waiting import checks, eventually
 
 WAIT = 'until test -e "$1/go"; do sleep 0.05; done'
 
@@ -79,7 +79,7 @@ def test_outputs_below_those_of_an_active_job_are_a_409_that_names_it(user: User
     assert f"job {active} " in text
     assert f"'{user.home}/{output}'" in text
     user.end("feed")
-    assert any(user.taken(output) for _ in looks())  # nobody has asked for the first job
+    assert any(user.taken(output) for _ in checks())  # nobody has asked for the first job
 
 
 @pytest.mark.parametrize("shared", ["filesystem"], indirect=True)
@@ -91,7 +91,7 @@ def test_inputs_below_the_outputs_of_an_active_job_are_a_409_that_names_it(user:
     assert f"job {active} " in text
     assert f"'{user.home}/{inputs}'" in text
     user.end("feed")
-    assert any(user.taken("own", inputs) for _ in looks())
+    assert any(user.taken("own", inputs) for _ in checks())
 
 
 @pytest.mark.parametrize("above", ["feed", "feed/pl_1"])
@@ -109,13 +109,13 @@ def test_outputs_above_the_inputs_of_an_active_job_are_a_409_that_names_it(user:
     active = user.begin("feed", inputs="inputs/sub")
     assert f"job {active} " in user.in_the_way(above)
     user.end("feed")
-    assert any(user.taken(above) for _ in looks())
+    assert any(user.taken(above) for _ in checks())
 
 
 def test_the_instances_of_a_feed_run_side_by_side_on_the_outputs_of_one_that_ended(user: User) -> None:
     user.begin("feeds/feed_1/pl_1/data", 'echo one >"$1/one"')
     inputs = "feeds/feed_1/pl_1/data"
-    assert any(user.taken("feeds/feed_1/pl_1/pl_2/data", inputs) for _ in looks())
+    assert any(user.taken("feeds/feed_1/pl_1/pl_2/data", inputs) for _ in checks())
     for name in ("pl_1/pl_3", "pl_1/pl_4", "pl_5"):
         user.begin(f"feeds/feed_1/{name}/data", inputs=inputs)
     for name in ("pl_1/pl_3", "pl_1/pl_4", "pl_5"):
@@ -139,7 +139,7 @@ def test_a_job_that_failed_is_posted_again_and_keeps_its_record_when_it_is_in_th
     assert (answer.status_code, f"job {other} " in answer.text) == (409, True)
     assert "3" in user.api.get(f"jobs/{jid}/").json()["compute"]["message"]
     user.end("feed")
-    assert any(user.post(jid, "feed", "true").status_code == 201 for _ in looks())
+    assert any(user.post(jid, "feed", "true").status_code == 201 for _ in checks())
     assert user.api.wait(jid)["status"] == "finishedSuccessfully"
 
 
@@ -167,7 +167,7 @@ def test_of_many_posts_at_once_one_may_write_to_a_directory(user: User) -> None:
 def test_a_delete_job_frees_what_it_cancels(user: User) -> None:
     active = user.begin("feed")
     assert user.api.post("deletejobs/", {"jid": active}).status_code == 201
-    assert any(user.taken("feed/x") for _ in looks())
+    assert any(user.taken("feed/x") for _ in checks())
 
 
 @pytest.mark.parametrize("shared", ["fslink"], indirect=True)

@@ -12,7 +12,7 @@ import pytest
 from support.live import PASSWORD, USER, LiveServer
 
 from pfcon import logins
-from pfcon.testing.waiting import PATIENCE, looks
+from pfcon.testing.waiting import PATIENCE, checks
 
 WORKERS = 2  # that LiveServer starts; each has allowances of its own
 
@@ -50,12 +50,12 @@ def test_guesses_are_slowed_and_the_right_user_gets_in(door: LiveServer) -> None
         ("Unable to log in with provided credentials.", None)
     }
     [(text, wait)] = {answer[1:] for answer in answers if answer[0] == 429}
-    assert "too many wrong logins" in str(text)
+    assert "too many failed logins" in str(text)
     assert wait == "5"
     assert login(door, PASSWORD, "127.0.0.3")[0] == 200
     assert login(door, PASSWORD, "127.0.0.2")[0] == 200
     # Also from the guesser's own address, by the same attempt as often as is told.
-    for _ in looks(PATIENCE):
+    for _ in checks(PATIENCE):
         if login(door, PASSWORD)[0] == 200:
             return
     pytest.fail("the right user was locked out")

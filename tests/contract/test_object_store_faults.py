@@ -137,13 +137,13 @@ def test_what_is_spoilt_on_its_way_is_told_and_may_be_sent_again(relayed: tuple[
     small, parts = b"12345", [os.urandom(5 * MIB), b"67890"]
     objects.store.check()
     relay.spoil()
-    with pytest.raises(Transient, match="what arrived is not what was sent"):
+    with pytest.raises(Transient, match="the data were corrupted in transit"):
         objects.put("small", small)
     objects.put("small", small)
     upload = objects.store.large_upload("large", 5 * MIB)
     upload.uploaded_parts()
     relay.spoil()
-    with pytest.raises(Transient, match="what arrived is not what was sent"):
+    with pytest.raises(Transient, match="the data were corrupted in transit"):
         upload.send(0, objects.source(parts[0]))
     assert [upload.send(number, objects.source(data)) for number, data in enumerate(parts)] == [*map(md5, parts)]
     upload.finish([Part(len(data), md5(data)) for data in parts])

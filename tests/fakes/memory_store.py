@@ -36,7 +36,7 @@ def check_name(name: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise Refused(f"{name!r}: the name is not UTF-8") from None
+        raise Refused(f"{name!r}: the name is not valid Unicode") from None
 
 
 def md5_of(data: bytes) -> str:
@@ -125,7 +125,7 @@ class MemoryStore(ObjectStore):
         self._count("get")
         stored = self._find(name)
         if etag not in ("", stored.described.etag) or 0 < len(stored.data) <= start:
-            raise Changed(f"{name!r} in {self.place} is another one")
+            raise Changed(f"{name!r} in {self.place} was replaced by another version")
         end = len(stored.data) if size is None else min(start + size, len(stored.data))
         yield Download(stored.described, self.chunks(stored.data[start:end], name))
 
@@ -147,7 +147,7 @@ class MemoryStore(ObjectStore):
         check_name(name)
         data = os.pread(source.file.fileno(), source.size, source.start)
         if md5_of(data) != md5:
-            raise Transient(f"{name!r} in {self.place}: what arrived is not what was sent")
+            raise Transient(f"{name!r} in {self.place}: the data were corrupted in transit")
         return data
 
     def large_upload(self, name: str, part_size: int) -> LargeUpload:

@@ -39,7 +39,7 @@ from pfcon.records import Journal
 from pfcon.records.database import connect
 from pfcon.records.schema import jobs, metadata, places
 from pfcon.storage.fslink import FslinkStorage
-from pfcon.testing.waiting import eventually, looks
+from pfcon.testing.waiting import checks, eventually
 
 OUT, IN = PurePosixPath("home/u/out"), PurePosixPath("home/u/in")
 
@@ -78,7 +78,7 @@ class Client:
         )
 
     def repeat(self, ask: Callable[[], Any]) -> Any:
-        for _ in looks():
+        for _ in checks():
             try:
                 return ask()
             except (Unreachable, StorageFull, Conflict) as error:
@@ -89,7 +89,7 @@ class Client:
     def ended(self, post: Callable[[], object], jid: JobId, kind: JobKind) -> JobInfo:
         """Post and wait; what was broken off or is not known is posted again."""
         self.repeat(post)
-        for _ in looks():
+        for _ in checks():
             try:
                 info = self.repeat(lambda: self.service.status(jid, kind))[0]
             except Absent:

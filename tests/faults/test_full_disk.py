@@ -9,7 +9,7 @@ from support.live import Api, LiveServer, make_zip, new_jid
 from support.serving import URLS
 from support.small_disk import SmallDisk, small_disk
 
-from pfcon.testing.waiting import eventually, looks
+from pfcon.testing.waiting import checks, eventually
 
 ZIP = make_zip({"a": "b"})
 BLOB = 'head -c 1000000 /dev/zero >"$1/blob"; '
@@ -75,7 +75,7 @@ def test_an_end_is_told_on_a_full_disk_and_recorded_once_there_is_room(service: 
     jid = service.begun(WAITS)
     (service.key(jid) / "outgoing/wait").unlink()
     service.disk.fill()
-    for _ in looks():
+    for _ in checks():
         compute = service.compute(jid)
         service.disk.fill()  # a checkpoint may have freed some
         if compute["status"] != "started":
@@ -101,7 +101,7 @@ def test_what_frees_a_full_disk_works_on_it(service: Service, moment: str, how: 
     else:
         answer = service.api.post("deletejobs/", {"jid": jid})
         assert answer.status_code == 201, answer.text
-        for _ in looks():
+        for _ in checks():
             told = service.api.get(f"deletejobs/{jid}/")
             if told.status_code == 404:  # another process has done it, and has no room to write that down
                 assert service.api.post("deletejobs/", {"jid": jid}).status_code == 201
@@ -146,7 +146,7 @@ def test_a_service_that_was_started_on_a_full_disk_frees_it(service: Service, en
 
 def test_a_job_that_fills_the_disk_is_deleted(service: Service) -> None:
     jid = service.begun('echo begun; while :; do head -c 100000 /dev/zero >>"$1/blob" || sleep 0.1; done 2>/dev/null')
-    for _ in looks():
+    for _ in checks():
         if service.api.submit(new_jid(), "true", ZIP).status_code == 507:
             break
     assert service.api.delete(f"jobs/{jid}/").status_code == 204

@@ -51,7 +51,7 @@ def test_a_full_disk_is_told_and_what_was_fetched_stays(
 ) -> None:
     inputs.job = little_disk.job(JobId("j1"))
     inputs.fill({**SMALL, **({name: BIG} if name == "in/big" else {f"{name}{n}": BIG[:MIB] for n in range(9)})})
-    with pytest.raises(StorageFull, match="the disk is full: there is no room for object 'in/"):
+    with pytest.raises(StorageFull, match="the disk is full: there is no space for object 'in/"):
         inputs.stage()
     assert all(data in (*SMALL.values(), BIG[:MIB]) for data in inputs.left())
 

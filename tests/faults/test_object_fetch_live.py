@@ -25,7 +25,7 @@ def test_a_tree_is_staged_and_a_repeated_try_fetches_nothing(inputs: ObjectInput
     assert inputs.gets() == len(SMALL) + 5 + 1
     inputs.job.unstage()
     inputs.relay.clear()
-    assert inputs.stage().notes == (f"{len(ALL) + 1} of {len(ALL) + 1} files were there from an earlier try",)
+    assert inputs.stage().notes == (f"{len(ALL) + 1} of {len(ALL) + 1} files were reused from an earlier attempt",)
     assert inputs.gets() == 1  # the link
 
 
@@ -65,7 +65,7 @@ def test_large_objects_of_swift_are_verified_by_their_segments(swift_inputs: Obj
     assert inputs.tree() == {"in/static": BIG[:size], "in/dynamic": BIG[:size]}
     inputs.job.unstage()
     inputs.relay.clear()
-    assert inputs.stage().notes == ("2 of 2 files were there from an earlier try",)
+    assert inputs.stage().notes == ("2 of 2 files were reused from an earlier attempt",)
     assert inputs.gets() == inputs.relay.count("GET", "multipart-manifest=get") == 1
 
 

@@ -107,7 +107,7 @@ def test_a_killed_upload_goes_on_where_it_was(job: StagedJob, users: UserObjects
     assert eventually(lambda: f"{FILES // 2} files" in job.get("upload").json()["compute"]["message"])
     assert job.kill_operation()
     gate.open()
-    assert f"; {FILES // 2} of them were there already" in job.wait("upload")["message"]
+    assert f"; {FILES // 2} of them already existed" in job.wait("upload")["message"]
     assert gate.passed == FILES - FILES // 2
     assert users.read(job.output_dir + "/") == files
 
@@ -136,7 +136,7 @@ def test_a_killed_upload_of_a_large_file_goes_on_with_its_parts(
     assert users.harness.store.describe(name).size == large.stat().st_size
     gate.open()
     assert job.api.delete(f"uploadjobs/{job.jid}/").status_code == 204
-    assert job.uploaded()["message"].endswith("; 1 of them were there already")
+    assert job.uploaded()["message"].endswith("; 1 of them already existed")
     assert gate.passed == 0
 
 

@@ -168,7 +168,7 @@ def test_a_job_larger_than_any_node_ends_with_the_reason(slurm: Slurm) -> None:
     spec = slurm.harness.spec(["true"], resources=Resources(cpu=64_000))
     engine.schedule(spec)
     assert eventually(lambda: engine.info(spec.name).status is JobStatus.FAILED)
-    assert "it asks for more than the partition's nodes have (PartitionConfig)" in engine.info(spec.name).message
+    assert "it requests more than the partition's nodes have (PartitionConfig)" in engine.info(spec.name).message
     assert slurm.state(spec) == "CANCELLED"
 
 
@@ -202,7 +202,7 @@ def test_a_directory_that_nodes_cannot_write_to_is_the_reason(slurm: Slurm) -> N
     message = engine.info(spec.name).message
     assert "could not write the job's log: /nonexistent/storeBase" in message
     assert "STOREBASE" in message
-    with pytest.raises(Refused, match=r"the probe job .* left nothing in /nonexistent/storeBase"):
+    with pytest.raises(Refused, match=r"the probe job .* wrote nothing to /nonexistent/storeBase"):
         engine.check()
 
 
@@ -268,14 +268,14 @@ def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None
     info = slurm.harness.engine.info(lost.name)
     assert info.status is JobStatus.UNDEFINED
     assert f"Slurm has forgotten job {slurm.number(lost)}" in info.message
-    assert "asked: squeue, " in info.message
+    assert "checked: squeue, " in info.message
 
 
 def test_a_job_is_ended_by_its_time_limit(slurm: Slurm) -> None:
     engine = slurm.harness.engine
     assert eventually(lambda: engine.info(slurm.long.name).status.final)
     assert engine.info(slurm.long.name).status is JobStatus.FAILED
-    assert engine.info(slurm.long.name).message == "its time is over: the limit is 1 min"
+    assert engine.info(slurm.long.name).message == "it reached its time limit of 1 min"
     assert eventually(lambda: not leftovers("6171.5"))
 
 

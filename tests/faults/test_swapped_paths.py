@@ -15,7 +15,7 @@ from support.live import JOB_FIELDS, Api, LiveServer, new_jid
 from support.serving import URLS
 from support.slurm import slurm_environ
 
-from pfcon.testing.waiting import eventually, looks
+from pfcon.testing.waiting import checks, eventually
 
 ENGINES = [
     pytest.param(name, marks=pytest.mark.engine(name))
@@ -163,14 +163,14 @@ def test_a_directory_above_what_a_job_mounts_is_no_output_directory_until_it_end
         answer = race.post(race.inputs, above)[1]
         assert (answer.status_code, f"job {waiting} " in answer.json()["message"]) == (409, True), answer.text
     (race.server.storebase / race.home / "own/go").touch()
-    assert any(race.post(race.inputs, race.feed)[1].status_code == 201 for _ in looks())
+    assert any(race.post(race.inputs, race.feed)[1].status_code == 201 for _ in checks())
 
 
 @on_docker
 def test_what_an_ended_job_left_is_refused_and_its_true_directories_are_taken(race: Race) -> None:
     race.swap()
     (race.server.storebase / race.feed / "stop").touch()
-    for _ in looks():  # nobody asks for the swapping job: pfcon itself has to see that it has ended
+    for _ in checks():  # nobody asks for the swapping job: pfcon itself has to see that it has ended
         jid, answer = race.post(f"{race.feed}/x/in", f"{race.home}/own")
         if answer.status_code == 201:
             break

@@ -24,7 +24,9 @@ find_slurm || exit 7
 def test_a_machine_without_slurm_is_told_what_to_install_and_what_else_to_take(bash: Bash, tmp_path: Path) -> None:
     done = bash(FIND, str(tmp_path), "/nonexistent", SLURM_PREFIX="")
     assert done.returncode == 7
-    assert "this host has no sbatch, squeue, scancel, scontrol; install them (Debian: slurm-client)" in done.stderr
+    assert (
+        "this host has no sbatch, squeue, scancel, scontrol; install them (Debian package: slurm-client)" in done.stderr
+    )
     assert "take -O docker, podman or process" in done.stderr
     assert done.stdout == ""
 

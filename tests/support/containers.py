@@ -15,7 +15,7 @@ from typing import Any
 import docker
 import psutil
 
-from pfcon.testing.waiting import PATIENCE, looks
+from pfcon.testing.waiting import PATIENCE, checks
 
 from .engines import api_client
 from .live import PASSWORD, is_healthy
@@ -85,7 +85,7 @@ class Container:
 
         Podman 4.3 may lose what a short command has printed: without the mark at its end, it is run again.
         """
-        for _ in looks():
+        for _ in checks():
             script = f'"$@"; set -- $?; echo {MARK}; exit $1'
             started = self.client.exec_create(self.name, ["sh", "-c", script, "sh", *words])
             output = bytes(self.client.exec_start(started)).decode("utf-8", "replace")

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from pfcon.testing.waiting import PATIENCE, looks
+from pfcon.testing.waiting import PATIENCE, checks
 from support.live import JOB_FIELDS, PASSWORD, USER, LiveServer, new_jid
 from support.user_objects import UserObjects
 
@@ -110,7 +110,7 @@ class Cube:
 
     def poll(self, kind: str, jid: str) -> dict[str, str]:
         """Ask until the job has ended, more often than CUBE does; its last ``compute`` object."""
-        for _ in looks():
+        for _ in checks():
             compute = self.status(kind, jid)
             if compute["status"] in ("finishedSuccessfully", *FAILED):
                 return compute

@@ -69,7 +69,7 @@ def model(
 
 def told_of(source: str, notes: str) -> bool:
     """Whether a note names a source, or a directory that it is in, as staged from elsewhere."""
-    left_out = re.findall(r"left out '([^']*)': '[^']*' is staged from elsewhere", notes)
+    left_out = re.findall(r"left out '([^']*)': '[^']*' is already staged from another path", notes)
     return any(is_at_or_below(source, path) for path in left_out)
 
 
@@ -84,12 +84,12 @@ def check(items: dict[str, str], wanted: list[tuple[str, str]], notes: str) -> N
     for path in choices.keys() - items.keys():
         in_the_way = set(parents_of(path)) & items.keys()
         if in_the_way:  # a file, where a directory above this one wanted to be
-            assert any(f": {above!r} is staged from elsewhere already" in notes for above in in_the_way)
+            assert any(f": {above!r} is already staged from another path" in notes for above in in_the_way)
         elif path in directories:  # a directory came first: each file that wanted its name is told
             assert all(told_of(source, notes) for source in choices[path])
         else:
             assert set(parents_of(path)) & choices.keys(), f"{path} is missing"
-            assert "staged from elsewhere" in notes
+            assert "staged from another path" in notes
     for path in choices.keys() & items.keys():
         assert all(told_of(source, notes) for source in choices[path] - {items[path]})
 

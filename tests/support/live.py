@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-from pfcon.testing.waiting import PATIENCE, eventually, looks
+from pfcon.testing.waiting import PATIENCE, checks, eventually
 
 from .ports import free_port
 
@@ -169,7 +169,7 @@ def await_end(get: Callable[[], requests.Response], timeout: float) -> dict[str,
 
     A 503 asks for another try, as when an engine is busy.
     """
-    for _ in looks(timeout):
+    for _ in checks(timeout):
         answer = get()
         if answer.status_code == 503:
             continue

@@ -83,7 +83,7 @@ def test_a_file_that_its_user_removed_meanwhile_is_left_out_and_told(job: JobDir
     copy = stage(job, iter(items))
     assert (copy.files, copy.nbytes) == (1, 4)
     assert copy.notes.lines() == tuple(
-        f"left out {name!r}: it vanished while the inputs were copied" for name in ("in/b", "in/d/c")
+        f"left out {name!r}: it was deleted while the inputs were copied" for name in ("in/b", "in/d/c")
     )
 
 

@@ -38,6 +38,6 @@ def test_killed_at_random_moments_a_copy_never_looks_complete_and_a_later_one_is
         else:
             kills += 1
     told = run_child(job.storebase.root, None)
-    assert "were there from an earlier try" in told
+    assert "were reused from an earlier attempt" in told
     assert tree(job.incoming) == wanted
     assert [path.name for path in job.path.iterdir()] == ["incoming"]

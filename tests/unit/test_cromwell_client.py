@@ -117,7 +117,7 @@ def test_something_else_than_cromwell_is_told_with_what_it_said() -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), _Page) as page:
         serving = threading.Thread(target=page.handle_request)
         serving.start()
-        with pytest.raises(Unreachable, match="is no Cromwell server: <html> hello"):
+        with pytest.raises(Unreachable, match="is not a Cromwell server: <html> hello"):
             CromwellCalls(f"http://127.0.0.1:{page.server_port}").version()
         serving.join()
 

@@ -139,7 +139,7 @@ def test_a_job_that_never_reached_cromwell_has_failed_in_the_end(compute: Cromwe
     path = claim_path(compute, spec.name) / "job.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"created_at": time.time() - LOST - 1}))
     info = compute.engine.info(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, "Cromwell never got the job")
+    assert (info.status, info.message) == (JobStatus.FAILED, "Cromwell did not receive the job")
     assert info.interrupted
     compute.engine.cancel(spec.name)
     compute.engine.remove(spec.name)
@@ -192,9 +192,9 @@ def test_a_storebase_that_is_away_is_unreachable(compute: CromwellHarness) -> No
     gone = compute.storebase.root / "gone"
     gone.write_text("no directory")
     engine = engine_at(compute.server.url, StoreBase(gone))
-    with pytest.raises(Unreachable, match="can't look at"):
+    with pytest.raises(Unreachable, match="can't read the state of"):
         engine.info("a-job")
-    with pytest.raises(Unreachable, match="can't remember jobs"):
+    with pytest.raises(Unreachable, match="can't record jobs"):
         engine.check()
 
 

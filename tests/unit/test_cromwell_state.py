@@ -47,7 +47,7 @@ def test_each_status_of_cromwell_has_one_of_ours(word: str, status: JobStatus) -
 
 def test_a_status_that_nobody_told_us_of_is_undefined_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert status_of("Dreaming") == (JobStatus.UNDEFINED, "Cromwell calls the workflow Dreaming")
+        assert status_of("Dreaming") == (JobStatus.UNDEFINED, "Cromwell reports the unknown status Dreaming")
         assert not state.has_ended("Dreaming")
     assert "Dreaming" in caplog.text
 
@@ -84,7 +84,7 @@ def test_causes_are_told_once_and_a_bounded_number_of_them() -> None:
         (replace(FAILED, code=139), "killed by signal SIGSEGV"),
         (replace(FAILED, code=137), "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"),
         (replace(FAILED, code=None, failures=("disk full", "and more")), "disk full; and more"),
-        (replace(FAILED, code=None), "Cromwell tells no reason"),
+        (replace(FAILED, code=None), "Cromwell gives no reason"),
         (replace(FAILED, code=None, status="Aborted"), "aborted in Cromwell, not by pfcon"),
         (replace(FAILED, code=0, status="Succeeded"), ""),
     ],

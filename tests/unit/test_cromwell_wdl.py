@@ -95,11 +95,11 @@ def test_secrets_of_a_job_are_mounted_read_only() -> None:
         ({"labels": (("a", "b"),)}, "JOB_LABELS"),
         ({"argv": ()}, "command is empty"),
         ({"argv": ("",)}, "command is empty"),
-        ({"argv": ("a=b",), "env": (("A", "b"),)}, "has a '='"),
+        ({"argv": ("a=b",), "env": (("A", "b"),)}, "contains a '='"),
         ({"env": (("", "b"),)}, "name of a variable"),
-        ({"image": "busybox; rm -rf /"}, "valid name of an image"),
-        ({"image": "$(id)"}, "valid name of an image"),
-        ({"image": ""}, "valid name of an image"),
+        ({"image": "busybox; rm -rf /"}, "not a valid image name"),
+        ({"image": "$(id)"}, "not a valid image name"),
+        ({"image": ""}, "not a valid image name"),
     ],
 )
 def test_what_cromwell_can_not_do_is_refused_by_name(fields: dict[str, Any], reason: str) -> None:

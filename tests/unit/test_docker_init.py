@@ -103,7 +103,7 @@ def test_an_engine_without_an_init_runs_nothing_and_says_what_to_install(storeba
     engine.calls = Calls(podman=podman)
     spec = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("true",))
     for ask in (engine.check, lambda: engine.schedule(spec)):
-        with pytest.raises(Refused, match="no catatonit .*in catatonit" if podman else "no docker-init .*in tini"):
+        with pytest.raises(Refused, match="no catatonit .*: catatonit" if podman else "no docker-init .*: tini"):
             ask()
     assert engine.calls.left == set()
 

@@ -82,7 +82,7 @@ def test_a_container_of_another_request_that_comes_later_than_its_name_is_a_conf
     schedule: Callable[[Calls], JobStatus],
 ) -> None:
     calls = Calls(3, created("r2"))
-    with pytest.raises(Conflict, match="a job j1 exists"):
+    with pytest.raises(Conflict, match="a job j1 already exists"):
         schedule(calls)
     assert calls.started == []
 
@@ -94,10 +94,10 @@ def test_a_name_that_comes_free_is_taken(schedule: Callable[[Calls], JobStatus])
 
 
 def test_a_name_that_stays_in_use_without_a_container_is_told(schedule: Callable[[Calls], JobStatus]) -> None:
-    with pytest.raises(Conflict, match="keeps the name of job j1"):
+    with pytest.raises(Conflict, match="reserves the name of job j1"):
         schedule(Calls(None, {}))
 
 
 def test_a_container_that_is_no_job_is_a_conflict_at_once(schedule: Callable[[Calls], JobStatus]) -> None:
-    with pytest.raises(Conflict, match="another container is called"):
+    with pytest.raises(Conflict, match="another container has the name"):
         schedule(Calls(0, {"Config": {"Labels": {}}}))

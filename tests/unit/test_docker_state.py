@@ -82,7 +82,7 @@ def test_podmans_kill_below_a_limit_names_the_probable_reason() -> None:
 def test_out_of_memory_without_a_limit_is_the_machines() -> None:
     inspect = copy.deepcopy(RECORDED["docker"]["out of memory"])
     inspect["HostConfig"]["Memory"] = 0
-    assert info_of(inspect).message == "out of memory: the machine has no more"
+    assert info_of(inspect).message == "out of memory: the machine has no memory left"
 
 
 def test_a_job_that_survived_the_death_of_a_child_has_succeeded() -> None:

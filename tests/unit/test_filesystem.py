@@ -80,7 +80,7 @@ def test_a_directory_that_became_a_symbolic_link_after_staging_is_not_mounted(jo
     stage(job, "home/in")
     (job.storebase.root / "home/in").rename(tmp_path / "away")
     (job.storebase.root / "home/in").symlink_to("/etc")
-    with pytest.raises(Refused, match="no directory"):
+    with pytest.raises(Refused, match="not a directory"):
         FilesystemStorage(job.storebase).mounts(job, request("home/in"))
 
 

@@ -125,7 +125,7 @@ def test_fault_6_a_link_that_is_refused_late_leaves_nothing_that_looks_staged(jo
     (root / "in/z/l.chrislink").unlink()
     done = stage(job, "in")
     assert done.nfiles == len(tree(job.incoming)) == 900
-    assert "were there from an earlier try" in done.notes[-1]
+    assert "were reused from an earlier attempt" in done.notes[-1]
     assert [path.name for path in job.path.iterdir()] == ["incoming"]
 
 

@@ -43,8 +43,8 @@ def test_a_service_that_listens_everywhere_is_asked_on_loopback(host: str) -> No
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (200, b'{"health": "poor"}', "is not well: 200"),
-        (503, b'{"health": "OK"}', "is not well: 503"),
+        (200, b'{"health": "poor"}', "is not healthy: 200"),
+        (503, b'{"health": "OK"}', "is not healthy: 503"),
         (200, b"<html>", "does not answer"),
     ],
 )

@@ -108,7 +108,7 @@ def test_a_file_or_symbolic_link_in_the_way_is_refused(
     (root / "file").touch()
     (root / "link").symlink_to(tmp_path)
     (root / "dangling").symlink_to(tmp_path / "made")
-    with pytest.raises(Refused, match="is no directory"):
+    with pytest.raises(Refused, match="is not a directory"):
         storage.make_outputs(job, request(name), None)
     assert list(tmp_path.iterdir()) == []
 
@@ -130,7 +130,7 @@ def test_a_directory_that_became_a_symbolic_link_is_not_mounted(
     assert storage.mounts(job, request())[1].target == OUTGOING
     (job.storebase.root / OUT).rmdir()
     (job.storebase.root / OUT).symlink_to(tmp_path)
-    with pytest.raises(Refused, match="no directory"):
+    with pytest.raises(Refused, match="not a directory"):
         storage.mounts(job, request())
 
 

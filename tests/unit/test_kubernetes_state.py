@@ -53,8 +53,8 @@ def ended_note(sight: Sight, reason: str, age: float) -> Sight:
         ("cpu", -1, JobStatus.NOT_STARTED, "no node can run it yet: 0/1 nodes are available: 1 Insufficient cpu."),
         ("claim", -1, JobStatus.NOT_STARTED, 'there is no such volume: persistentvolumeclaim "none" not found'),
         ("workers", -1, JobStatus.SUCCEEDED, ""),
-        ("deadline", 1, JobStatus.FAILED, "the job exceeded its deadline: it was there for more than 0:00:06"),
-        ("deadline", -1, JobStatus.FAILED, "the job exceeded its deadline: it was there for more than 0:00:06"),
+        ("deadline", 1, JobStatus.FAILED, "the job exceeded its deadline: it existed for more than 0:00:06"),
+        ("deadline", -1, JobStatus.FAILED, "the job exceeded its deadline: it existed for more than 0:00:06"),
     ],
 )
 def test_a_recorded_life_is_told_in_plain_words(case: str, number: int, status: JobStatus, message: str) -> None:
@@ -170,7 +170,7 @@ def test_the_worker_that_failed_is_named_once_no_other_runs() -> None:
 def test_workers_that_wait_for_others_are_told_of() -> None:
     sight = changed("workers", 0)
     sight["pods"][0] = {**changed("memory", 1)["pods"][0], "metadata": sight["pods"][0]["metadata"]}
-    assert told(sight).message == "1 of 2 workers have begun"
+    assert told(sight).message == "1 of 2 workers have started"
 
 
 def test_pods_that_an_earlier_job_of_the_name_has_left_are_not_its_own() -> None:

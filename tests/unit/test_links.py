@@ -99,13 +99,13 @@ def test_a_link_to_its_own_directory_or_one_above_ends() -> None:
     }
     staged, notes = stage(files, "in")
     assert staged == {"d/f": "in/d/f"}
-    assert notes.count("being staged already") == 3
+    assert notes.count("already being staged") == 3
 
 
 def test_a_directory_above_an_input_root_is_expanded_once() -> None:
     staged, notes = stage({"home/in/l.chrislink": "home", "home/in/f": "", "home/g": ""}, "home/in")
     assert staged == {"f": "home/in/f", "home/g": "home/g", "home/in/f": "home/in/f"}
-    assert notes.count("being staged already") == 1
+    assert notes.count("already being staged") == 1
 
 
 def test_a_link_directory_merges_with_a_real_one() -> None:
@@ -123,7 +123,7 @@ def test_a_directory_reached_in_two_ways_has_what_either_way_brings() -> None:
     files = {"p/l.chrislink": "t", "q/l.chrislink": "t", "t/m.chrislink": "p", "t/f": "", "p/g": ""}
     staged, notes = stage(files, "p", "q")
     assert staged == {"g": "p/g", "t/f": "t/f", "t/p/g": "p/g"}  # from p alone, t's link to p would end there
-    assert notes.count("being staged already") == 2
+    assert notes.count("already being staged") == 2
 
 
 def test_a_directory_in_the_way_of_a_file_stays_though_nothing_in_it_does() -> None:
@@ -131,7 +131,7 @@ def test_a_directory_in_the_way_of_a_file_stays_though_nothing_in_it_does() -> N
         {"in/a/b/x.chrislink": "in", "in/a/l.chrislink": "c/f", "in/a/c/f/y.chrislink": "in", "c/f": ""}, "in"
     )
     assert staged == {}
-    assert "left out 'c/f': 'a/c/f' is staged from elsewhere already" in notes
+    assert "left out 'c/f': 'a/c/f' is already staged from another path" in notes
 
 
 def test_a_file_in_the_way_of_a_directory_stays_and_is_told() -> None:

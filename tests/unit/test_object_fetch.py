@@ -136,7 +136,7 @@ def test_a_later_try_fetches_what_is_missing(job: JobDir, parts: int) -> None:
     store.requests.clear()
     staged = stage(store, job)
     assert staged.nfiles == 41
-    assert staged.notes == (f"{there} of 41 files were there from an earlier try",)
+    assert staged.notes == (f"{there} of 41 files were reused from an earlier attempt",)
     assert store.requests["get"] == 40 - there + 19
     assert tree(job.incoming) == {f"{n:02}": DATA[: 1000 + n] for n in range(40)} | {"big": DATA}
     assert os.listdir(job.path) == ["incoming"]
@@ -148,7 +148,7 @@ def test_staged_inputs_that_are_taken_back_are_not_fetched_again(store: MemorySt
     stage(store, job)
     job.unstage()
     store.requests.clear()
-    assert stage(store, job).notes == ("2 of 2 files were there from an earlier try",)
+    assert stage(store, job).notes == ("2 of 2 files were reused from an earlier attempt",)
     assert store.requests == {"list": 1, "describe": 1}
 
 
@@ -164,15 +164,15 @@ def test_a_file_that_is_not_the_object_any_more_is_fetched_anew(store: MemorySto
     store.add("in/d", b"new", checked=False)
     staged = stage(store, job)
     assert tree(job.incoming) == {"a": b"newa", "c": b"oldc", "d": b"new"}
-    assert "from an earlier try" not in "".join(staged.notes)
+    assert "from an earlier attempt" not in "".join(staged.notes)
 
 
 def test_what_could_be_checked_by_its_size_alone_is_told_once(store: MemoryStore, job: JobDir) -> None:
     for n in range(5):
         store.add(f"in/{n}", b"x" * n, checked=False)
     assert stage(store, job).notes == (
-        "4 of 5 files could be checked by their sizes alone: of these objects container 'users' in memory tells no"
-        " checksum",
+        "4 of 5 files could be verified only by their sizes: container 'users' in memory returns no checksum of these"
+        " objects",
     )
 
 

@@ -188,7 +188,7 @@ def test_a_store_that_does_not_come_back_is_unreachable(job: JobDir, monkeypatch
         stage(store, job)
     assert not job.incoming.exists()
     store.times = 0
-    assert stage(store, job).notes == ("1 of 2 files were there from an earlier try",)
+    assert stage(store, job).notes == ("1 of 2 files were reused from an earlier attempt",)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -199,7 +199,7 @@ def test_a_full_disk_is_told_with_the_object_s_name(job: JobDir, size: int, monk
     monkeypatch.setattr(os, "pwrite", no_room)
     store = MemoryStore()
     store.add("in/x", DATA[:size])
-    with pytest.raises(StorageFull, match=r"the disk is full: there is no room for object 'in/x'; .* are free"):
+    with pytest.raises(StorageFull, match=r"the disk is full: there is no space for object 'in/x'; .* are free"):
         stage(store, job)
     assert not job.path.exists()
 

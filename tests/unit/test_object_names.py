@@ -41,7 +41,7 @@ def test_an_object_that_stands_for_a_directory_is_one_silently() -> None:
 
 @pytest.mark.parametrize("listed", [Listed("foo/", 9), Listed("foo/b", 9, "e", marker=True)])
 def test_content_of_an_object_that_stands_for_a_directory_is_left_out_and_told(listed: Listed) -> None:
-    assert entries(listed)[1] == (f"left out the content of object {listed.name!r}: the object stands for a directory",)
+    assert entries(listed)[1] == (f"left out the content of object {listed.name!r}: the object represents a directory",)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -49,7 +49,7 @@ def test_of_a_file_and_a_directory_of_one_name_the_directory_stays(turned: bool)
     both = [Listed("foo/a", 9), Listed("foo/a/", None)]
     assert entries(*both[:: -1 if turned else 1]) == (
         {"a/"},
-        ("left out object 'foo/a': there is a directory of that name",),
+        ("left out object 'foo/a': a directory has the same name",),
     )
     assert entries(Listed("foo/a", 0), Listed("foo/a-", 0), Listed("foo/a/", None)) == ({"a/", "a-"}, ())
 

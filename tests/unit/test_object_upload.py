@@ -295,4 +295,4 @@ def test_progress_tells_of_files_and_bytes(job: JobDir) -> None:
     store = MemoryStore()
     store.add(f"{PREFIX}/a", b"")
     upload(store, job, PREFIX, told.append)
-    assert "1 objects" in told[0]
+    assert "objects: 1 below" in told[0]

@@ -80,7 +80,7 @@ def test_an_engine_of_another_package_is_made_with_its_own_settings(storebase: S
         ({"NOMAD_ADDR": "http://far"}, "NOMAD_ADDR: too far away"),
         ({"VOLUME_NAME": ""}, "VOLUME_NAME: is not set, COMPUTE_VOLUME_TYPE=nomad_volume needs it"),
         ({"PFCON_NOMAD_RETRIES": "10"}, "PFCON_NOMAD_RETRIES: got '10'; it accepts a whole number from 0 to 9"),
-        ({"PFCON_NOMAD_RETRY": "5"}, "PFCON_NOMAD_RETRY: is no setting; did you mean PFCON_NOMAD_RETRIES?"),
+        ({"PFCON_NOMAD_RETRY": "5"}, "PFCON_NOMAD_RETRY: is not a setting; did you mean PFCON_NOMAD_RETRIES?"),
         ({"JOB_LABELS": "a=b"}, "JOB_LABELS: got 'a=b', but CONTAINER_ENV=nomad has no such option"),
         ({"SLURM_QOS": "fast"}, "SLURM_QOS: got 'fast', but CONTAINER_ENV=nomad has no such option"),
         (
@@ -113,8 +113,8 @@ def test_a_package_is_not_loaded_for_others_and_its_settings_are_not_theirs() ->
         ("import no_such_module", "can't be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
         ("OTHER = 1", "can't be loaded: AttributeError: "),
         ("1 / 0", "can't be loaded: ZeroDivisionError: division by zero"),
-        ("DESCRIBED = lambda settings, storebase: None", "is no EngineDescription"),
-        (ENGINE.replace('name="nomad"', 'name="other"'), "calls itself 'other'"),
+        ("DESCRIBED = lambda settings, storebase: None", "is not of type EngineDescription"),
+        (ENGINE.replace('name="nomad"', 'name="other"'), "has the name 'other'"),
     ],
 )
 def test_a_broken_package_is_named_with_the_reason(
@@ -122,7 +122,7 @@ def test_a_broken_package_is_named_with_the_reason(
 ) -> None:
     install(monkeypatch, tmp_path, ENGINES.group, "broken", source)
     [fault] = faults({**DEV, "CONTAINER_ENV": "broken"})
-    assert fault.startswith("CONTAINER_ENV: got 'broken'; what the package broken_package offers by that name ")
+    assert fault.startswith("CONTAINER_ENV: got 'broken'; the entry point of the package broken_package ")
     assert reason in fault
 
 

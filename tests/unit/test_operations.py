@@ -54,7 +54,7 @@ def test_a_directory_that_is_no_job_s_is_left_alone(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "f").touch()
-    with pytest.raises(SystemExit, match="no job directory"):
+    with pytest.raises(SystemExit, match="not a job directory"):
         operations.main(["delete", str(precious)])
     assert (precious / "f").exists()
 

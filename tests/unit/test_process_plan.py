@@ -95,7 +95,7 @@ def test_a_word_that_no_program_can_be_given_is_refused(word: str) -> None:
 
 
 def test_a_job_without_command_is_refused() -> None:
-    with pytest.raises(Refused, match="no command"):
+    with pytest.raises(Refused, match="the command is empty"):
         refuse(spec(argv=()), 0, 0)
 
 
@@ -113,7 +113,7 @@ SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
         ({"status": 255}, (FAILED, "exit code 255")),
         ({"status": 3, "note": "log lost"}, (FAILED, "exit code 3; log lost")),
         ({"status": -9}, (FAILED, "killed by signal 9 (SIGKILL)")),
-        ({"status": 143}, (FAILED, "exit code 143, a shell's way to say: killed by signal 15 (SIGTERM)")),
+        ({"status": 143}, (FAILED, "exit code 143: in a shell, this means killed by signal 15 (SIGTERM)")),
         ({"reason": "no such command: x"}, (FAILED, "no such command: x")),
         ({}, (FAILED, "its end is unknown")),
     ],

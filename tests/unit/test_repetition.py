@@ -96,10 +96,10 @@ def test_an_operation_that_is_killed_runs_again_and_ends_well(service: JobServic
     end, before = end_of(service, COPY)
     assert (end.status, end.message) == (
         JobStatus.SUCCEEDED,
-        f"copied 1 files, 5 bytes (run 3 of {RUNS}, for it was interrupted)",
+        f"copied 1 files, 5 bytes (run 3 of {RUNS}, because it was interrupted)",
     )
     assert {info.status for info in before} <= {JobStatus.STARTED}
-    assert any("interrupted: killed by signal 9 (SIGKILL); it is run again" in info.message for info in before)
+    assert any("interrupted: killed by signal 9 (SIGKILL); it will run again" in info.message for info in before)
     assert engine.scheduled == 3
 
 
@@ -208,7 +208,7 @@ def test_an_interrupted_operation_waits_for_room_to_be_run_again(
     storebase.job(JID).make()
     journal.full, engine.times = True, 1
     service.submit_copy(REQUEST)
-    assert eventually(lambda: "once storeBase has room" in service.status(JID, COPY)[0].message)
+    assert eventually(lambda: "once storeBase has free space" in service.status(JID, COPY)[0].message)
     service.recover()
     info, _ = service.status(JID, COPY)
     assert (info.status.final, engine.scheduled) == (False, 1)

@@ -44,7 +44,7 @@ def test_these_errors_may_pass(status: int, code: str) -> None:
 def test_what_was_spoilt_on_its_way_may_be_sent_again(code: str) -> None:
     fault = response_error(error(400, code), PLACE, "a/b")
     assert isinstance(fault, Transient)
-    assert str(fault) == f"'a/b' in {PLACE}: what arrived is not what was sent (400 {code}: Because.)"
+    assert str(fault) == f"'a/b' in {PLACE}: the data were corrupted in transit (400 {code}: Because.)"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_upload_that_is_gone_has_an_error_of_its_own() -> None:
 
 def test_texts_are_one_line_without_secrets() -> None:
     fault = response_error(error(400, "Odd", "very-secret\n<b>is</b> wrong"), PLACE, "a/b", SECRETS)
-    assert str(fault) == f"'a/b' in {PLACE}: it refuses that (400 Odd: *** is wrong)"
+    assert str(fault) == f"'a/b' in {PLACE}: the request was refused (400 Odd: *** is wrong)"
 
 
 def raised(fault: Exception, cause: Exception) -> Exception:

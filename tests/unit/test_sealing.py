@@ -147,7 +147,7 @@ def test_what_can_t_be_changed_is_told_and_the_rest_is_done(outgoing: Path) -> N
         path.chmod(0o4755)
 
     def seal() -> None:
-        with pytest.raises(PrivilegesLeftError, match=r"stay on 1 of .*theirs.*not permitted") as raised:
+        with pytest.raises(PrivilegesLeftError, match=r"remain on 1 of .*theirs.*not permitted") as raised:
             remove_privileges(outgoing, directories=True)
         assert raised.value.failed == 1
 

@@ -248,5 +248,5 @@ def test_a_well_known_key_of_the_storage_is_warned_of_without_being_shown(
     }
     with caplog.at_level(logging.WARNING):
         load(environ)
-    assert "SWIFT_KEY is a well-known one" in caplog.text
+    assert "SWIFT_KEY is a well-known value" in caplog.text
     assert "testing" not in caplog.text

@@ -200,7 +200,7 @@ def test_these_engines_have_these_options() -> None:
 def test_production_refuses_the_process_engine_unless_it_is_allowed() -> None:
     environ = PROD | {"CONTAINER_ENV": "process"}
     [fault] = faults(environ)
-    assert fault.startswith("CONTAINER_ENV: got 'process', which runs jobs unisolated, as this service's own user")
+    assert fault.startswith("CONTAINER_ENV: got 'process', which runs jobs without isolation, as this service's own u")
     assert "PFCON_ALLOW_PROCESS=true" in fault
     assert faults(environ | {"PFCON_ALLOW_PROCESS": "true"}) == []
 

@@ -69,7 +69,7 @@ def test_an_unreadable_file_of_a_secret_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"\n", "empty"), (b"\xff\xfe hush", "no UTF-8"), (b"x" * 65537, "longer than 65536 bytes")],
+    [(b"\n", "empty"), (b"\xff\xfe hush", "not valid UTF-8"), (b"x" * 65537, "longer than 65536 bytes")],
 )
 def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "key").write_bytes(content)
@@ -95,12 +95,12 @@ def test_a_secret_put_where_its_file_belongs_is_not_shown() -> None:
     ],
 )
 def test_a_misspelt_name_is_refused_with_the_name_that_was_meant(name: str, meant: str) -> None:
-    assert faults(DEV | {name: "x"}) == [f"{name}: is no setting; did you mean {meant}?"]
+    assert faults(DEV | {name: "x"}) == [f"{name}: is not a setting; did you mean {meant}?"]
 
 
 def test_only_secrets_come_from_files() -> None:
     [fault] = faults(DEV | {"PFCON_BIND_FILE": "/run/bind"})
-    assert fault.startswith("PFCON_BIND_FILE: is no setting; PFCON_BIND is no secret")
+    assert fault.startswith("PFCON_BIND_FILE: is not a setting; PFCON_BIND is not a secret")
 
 
 def test_variables_that_kubernetes_and_docker_add_for_a_service_named_pfcon_are_ignored() -> None:
@@ -140,7 +140,7 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(empty_directory: Path, m
 
 def test_a_misspelt_name_in_a_dotenv_file_is_refused(empty_directory: Path) -> None:
     (empty_directory / ".env").write_text("APPLICATION_MODE=development\nPFCON_WORKRES=3\n")
-    with pytest.raises(ConfigurationError, match="PFCON_WORKRES: is no setting; did you mean PFCON_WORKERS"):
+    with pytest.raises(ConfigurationError, match="PFCON_WORKRES: is not a setting; did you mean PFCON_WORKERS"):
         load()
 
 

@@ -64,7 +64,7 @@ def _runs(pid: int) -> bool:
 def test_a_prefix_comes_before_every_command(tmp_path: Path) -> None:
     prefix = program(tmp_path, "prefix", 'echo "prefixed"; exec "$@"')
     assert Commands((prefix,)).run(["echo", "a  b"]) == "prefixed\na  b\n"
-    assert Commands((prefix,)).elsewhere
+    assert Commands((prefix,)).remote
 
 
 def test_ssh_hands_one_line_to_a_shell_and_every_word_arrives(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_command_that_is_not_installed_is_told_with_its_package(
     monkeypatch.setenv("PATH", "/bin:/usr/bin")
     with pytest.raises(NoAnswer, match=r"no-such-tool is not installed"):
         Commands().run(["no-such-tool"])
-    assert "in Debian it is in slurm-client" in str(error_of("sbatch", 127, ""))
+    assert "Debian package: slurm-client" in str(error_of("sbatch", 127, ""))
 
 
 def test_pfcon_does_not_start_without_slurm_s_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -149,6 +149,6 @@ def test_a_login_node_that_is_away_is_unreachable(program_: str) -> None:
 def test_a_probe_names_what_its_node_lacks() -> None:
     node, missing = findings("program\ninit\nnamespaces\nnode n1\n", "podman", "podman")
     assert node == "node n1"
-    assert missing[0] == "podman (in Debian it is in podman)"
+    assert missing[0] == "podman (Debian package: podman)"
     assert "catatonit" in missing[1]
     assert "user namespaces" in missing[2]

@@ -74,7 +74,7 @@ def test_names_of_images_are_those_of_registries(text: str, source: str, path: s
     "text", ["", "a/UPPER", "/etc", "oci:/etc:x", "../x", "a/../b", "a:b:c", "a b", "-v", "a@sha256:1"]
 )
 def test_a_path_or_an_option_is_no_name_of_an_image(text: str) -> None:
-    with pytest.raises(Refused, match="no valid name of an image"):
+    with pytest.raises(Refused, match="not a valid image name"):
         ImageName.parse(text)
 
 
@@ -163,7 +163,7 @@ def test_of_several_images_in_a_layout_the_named_one_is_taken(tmp_path: Path) ->
     cache.prepare(NAME, lambda _: None, Stop())
     assert ":1 " in calls(tmp_path)[0]
     layout(tmp_path, "2", "3")
-    with pytest.raises(Refused, match="none is called 1"):
+    with pytest.raises(Refused, match="none has the tag 1"):
         cache.prepare(NAME, lambda _: None, Stop())
 
 

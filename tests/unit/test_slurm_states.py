@@ -96,7 +96,7 @@ def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
     row = Row("6", "FAILED", unread="6|FAILED|three|")
     assert ended(SPEC, Seen(row, None), SITE)[:2] == (
         JobStatus.FAILED,
-        Why("Slurm says FAILED; what else it says of the job can't be read: 6|FAILED|three|"),
+        Why("Slurm reports the state FAILED; the rest of its answer can't be read: 6|FAILED|three|"),
     )
     assert ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == Why("exit code 3")
 
@@ -131,7 +131,7 @@ def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
         ("PENDING", "Resources", JobStatus.NOT_STARTED, "waiting for resources"),
         ("PENDING", "QOSGrpCpuLimit", JobStatus.NOT_STARTED, "waiting: QOSGrpCpuLimit"),
         ("PENDING", "JobHeldAdmin", JobStatus.NOT_STARTED, "held by an administrator"),
-        ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, "no node has what it asks for (BadConstraints)"),
+        ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, "no node has what it requests (BadConstraints)"),
         ("PENDING", "AssocMaxCpuPerJobLimit", JobStatus.NOT_STARTED, "can't run: AssocMaxCpuPerJobLimit"),
         ("CONFIGURING", "", JobStatus.NOT_STARTED, ""),
         ("RUNNING", "", JobStatus.STARTED, ""),
@@ -185,8 +185,8 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"left": 137, "slurm_log": OOM}, "out of memory"),
         ({"state": "FAILED", "code": -9, "slurm_log": OVER}, "out of memory"),
         ({"left": 137}, "probably out of memory: the job's limit is 300 MiB"),
-        ({"state": "TIMEOUT", "left": 143}, "its time is over: the limit is 60 min"),
-        ({"left": 143, "slurm_log": TIME}, "its time is over"),
+        ({"state": "TIMEOUT", "left": 143}, "it reached its time limit of 60 min"),
+        ({"left": 143, "slurm_log": TIME}, "it reached its time limit"),
         ({"state": "CANCELLED", "code": -15}, "cancelled in Slurm, not by pfcon"),
         ({"state": "CANCELLED", "by": "2001"}, "cancelled in Slurm by user 2001, not by pfcon"),
         ({"slurm_log": CANCELLED}, "cancelled in Slurm"),
@@ -194,7 +194,7 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"state": "FAILED", "left": 125, "word": "aborted", "slurm_log": STEP}, "cancelled in Slurm"),
         ({"state": "FAILED", "left": 125, "word": "aborted", "cancelled": True}, "cancelled"),
         ({"state": "FAILED", "left": 3, "slurm_log": STEP}, "exit code 3"),
-        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, "its time is over"),
+        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, "it reached its time limit"),
         ({"left": 125, "word": "aborted", "slurm_log": NO_STEP}, "could not start them: srun: error: Unable to create"),
         ({"left": 125, "word": "aborted"}, "Slurm ended its workers, or could not start them"),
         ({"state": "FAILED", "left": 137, "cancelled": True}, "cancelled"),
@@ -203,7 +203,7 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"state": "PREEMPTED"}, "preempted"),
         ({"state": "BOOT_FAIL"}, "its node did not start"),
         ({"state": "DEADLINE"}, "deadline"),
-        ({"state": "FAILED", "code": -53}, "could not write the job's log: /store/.pfcon/slurm has to be there"),
+        ({"state": "FAILED", "code": -53}, "could not write the job's log: /store/.pfcon/slurm must exist"),
         ({"state": "FAILED", "code": 98}, "outside of its container"),
         ({"left": 125, "word": "no-launcher"}, "its node has no crun (SLURM_LAUNCHER=crun)"),
         ({"left": 125, "word": "no-temporary"}, "temporary directory"),

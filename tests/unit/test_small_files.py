@@ -73,7 +73,7 @@ def test_a_link_in_the_directory_s_place_is_not_followed(storebase: StoreBase, t
     with pytest.raises(OSError, match="Not a directory"):
         write_small(storebase.root / "key-j", "g", "x")
     assert os.listdir(tmp_path) == ["f"]
-    with pytest.raises(SystemExit, match="no job directory"):
+    with pytest.raises(SystemExit, match="not a job directory"):
         operations.main(["delete", str(storebase.root / "key-j")])
     assert os.listdir(tmp_path) == ["f"]
 

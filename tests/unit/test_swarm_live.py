@@ -68,7 +68,7 @@ def test_an_engine_that_is_no_manager_is_refused_with_the_remedy(storebase: Stor
     engine = SwarmEngine(compute_settings(storebase=PurePosixPath(root)), docker_at(url), root)
     harness = Harness(engine, storebase, IMAGE)
     for ask in (engine.check, lambda: engine.schedule(harness.spec(["true"]))):
-        with pytest.raises(Refused, match=r"is no Swarm manager.*docker swarm init"):
+        with pytest.raises(Refused, match=r"is not a Swarm manager.*docker swarm init"):
             ask()
 
 
@@ -167,8 +167,8 @@ def test_a_job_that_waits_for_what_the_nodes_no_longer_have_ends_after_a_grace(c
         impatient.info(spec.name, f"not {spec.request}".__eq__)
     assert compute.engine.info(spec.name).status is JobStatus.NOT_STARTED
     assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
-    message = compute.engine.info(spec.name).message
-    assert message == "waited in vain: gpu_limit: no node of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    message = "no node became able to run it: gpu_limit: no node of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    assert compute.engine.info(spec.name).message == message
 
 
 def test_out_of_memory_is_certain_on_the_managers_own_node(compute: Harness) -> None:

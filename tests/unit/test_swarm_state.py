@@ -104,7 +104,7 @@ def test_out_of_memory_is_certain_where_the_container_says_so_and_probable_elsew
         ("failed", JobStatus.FAILED, "could not be run"),
         ("rejected", JobStatus.FAILED, "rejected"),
         ("shutdown", JobStatus.FAILED, "drained"),
-        ("orphaned", JobStatus.FAILED, "away"),
+        ("orphaned", JobStatus.FAILED, "down for too long"),
         ("remove", JobStatus.FAILED, "removed"),
     ],
 )
@@ -117,7 +117,7 @@ def test_every_state_of_a_task_has_a_meaning(state: str, status: JobStatus, word
 def test_a_task_that_swarm_took_off_a_changed_node_is_not_blamed_on_the_node() -> None:
     info = told(changed("running", State="rejected", Err="assigned node no longer meets constraints"))
     assert info.status is JobStatus.FAILED
-    assert info.message.startswith("Swarm took it off its node, which has changed")
+    assert info.message.startswith("Swarm removed it from its node, which has changed")
 
 
 def test_an_unknown_state_is_undefined_and_logged(caplog: pytest.LogCaptureFixture) -> None:

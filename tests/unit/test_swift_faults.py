@@ -30,7 +30,7 @@ def test_these_answers_may_pass(status: int) -> None:
 def test_what_was_spoilt_on_its_way_may_be_sent_again() -> None:
     fault = response_error(answer(422), OBJECT)
     assert isinstance(fault, Transient)
-    assert str(fault) == f"'a/b' in {PLACE}: what arrived is not what was sent (422: Bad Because.)"
+    assert str(fault) == f"'a/b' in {PLACE}: the data were corrupted in transit (422: Bad Because.)"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405, 409, 411, 413, 501, 505])

@@ -133,7 +133,7 @@ def test_a_tree_that_is_too_deep_to_be_listed_does_not_pass_as_complete(tmp_path
         assert len(list(walk)) == 2
     with (
         FileWalk(tmp_path, deepest=29) as walk,
-        pytest.raises(UnreadableTreeError, match=r"'a-directory/.*…' lies more than 29 directories deep"),
+        pytest.raises(UnreadableTreeError, match=r"'a-directory/.*…' is more than 29 directories deep"),
     ):
         list(walk)
 

@@ -145,7 +145,7 @@ EVIL = {
     "two separators": (RawMember(b"x/y\\evil", maker=0), "both '/' and '\\'"),
     "two names": (RawMember(b"evil", extra=unicode_path(b"evil", "good")), "another name, 'good'"),
     "a NUL": (RawMember(b"evil\0.txt"), "NUL"),
-    "a lying UTF-8 flag": (RawMember(b"evil\xff"), "not UTF-8"),
+    "a lying UTF-8 flag": (RawMember(b"evil\xff"), "not valid UTF-8"),
     "a long component": (RawMember(b"evil" * 64), "255 bytes"),
     "a long path": (RawMember(b"evil/" * 701 + b"x"), "3500 bytes"),
     "an encrypted member": (RawMember(b"evil", flags=0x801), "encrypted"),
@@ -222,9 +222,9 @@ def test_a_damaged_zip_is_refused_or_unpacked_but_never_crashes(data: st.DataObj
 DAMAGED = {
     "wrong CRC": (RawMember(b"m", b"x" * 99, crc=1), "wrong CRC-32"),
     "wrong CRC, large": (RawMember(b"m", bytes(3 * MIB), crc=1), "wrong CRC-32"),
-    "more than declared": (RawMember(b"m", b"x" * 99, size=50), "holds more than"),
-    "more than declared, large": (RawMember(b"m", bytes(9 * MIB), size=2 * MIB), "holds more than"),
-    "less than declared": (RawMember(b"m", b"x" * 99, size=100), "holds 99 of the 100"),
+    "more than declared": (RawMember(b"m", b"x" * 99, size=50), "has more than"),
+    "more than declared, large": (RawMember(b"m", bytes(9 * MIB), size=2 * MIB), "has more than"),
+    "less than declared": (RawMember(b"m", b"x" * 99, size=100), "only 99 of the 100"),
     "less than declared, large": (RawMember(b"m", bytes(3 * MIB), size=4 * MIB), "of the 4194304"),
     "no deflate stream": (
         RawMember(b"m", deflate(b"abc")[:-1] * 3, method=8, packed=4, size=9),

@@ -41,7 +41,7 @@ def test_a_record_that_is_there_twice_is_harmless(tmp_path: Path) -> None:
     ids=["content", "CRC-32", "size"],
 )
 def test_another_file_of_the_same_name_is_refused_by_name(second: RawMember) -> None:
-    with pytest.raises(InvalidFields, match=r"zip member 'f' is there twice, with different contents; pack"):
+    with pytest.raises(InvalidFields, match=r"zip member 'f' occurs twice with different contents; pack"):
         read(raw_zip(RawMember(b"f"), RawMember(b"f"), second))
 
 

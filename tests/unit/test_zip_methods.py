@@ -130,6 +130,6 @@ def test_a_member_that_may_be_above_4_gib_says_so(tmp_path: Path, may_be: bool) 
     """Its size is then that of the lower 32 bits."""
     data = bytes(5 * MIB)
     payload = packed(data, 8) + bytes(5 * MIB if may_be else 0)
-    with pytest.raises(InvalidFields, match="holds more than the 2097152 bytes it declares") as raised:
+    with pytest.raises(InvalidFields, match="has more than the 2097152 bytes that it declares") as raised:
         unpack_all(raw_zip(RawMember(b"m", data, size=2 * MIB, payload=payload)), tmp_path / "out")
     assert ("macOS" in str(raised.value)) == may_be

@@ -104,7 +104,7 @@ WRITTEN = {
         Row({"d/f": b"data"}, ALL),
         [member("d/", data=b""), member("d/f"), member("d/", data=b""), member("d/f")],
     ),
-    "twice, and not the same": (Row("'f' is there twice, .*; pack"), [member("f"), member("f", data=b"DATA")]),
+    "twice, and not the same": (Row("'f' occurs twice .*; pack"), [member("f"), member("f", data=b"DATA")]),
     **{
         f"maker {maker}, backslashes": (Row({"d/e": b"data"}, "bsdtar", NO_SUCH_NAME), [member("d\\e", maker=maker)])
         for maker in (6, 10, 11, 14)

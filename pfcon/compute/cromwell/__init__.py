@@ -1,1 +1,1 @@
-"""Jobs through a Cromwell server, which runs each as a workflow of one task on the backend that its site gives it."""
+"""The cromwell engine: each job is a workflow of one task, on a backend of a Cromwell server."""

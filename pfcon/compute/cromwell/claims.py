@@ -1,10 +1,10 @@
-"""What is known on this side of each job, on storeBase: Cromwell makes no name unique, and forgets no workflow.
+"""pfcon's own records of jobs, in storeBase: in Cromwell, names are not unique, and workflows are never removed.
 
 .pfcon/cromwell/
-    jobs/<name>/         a claim: at most one of a name, and all pfcon services of one storeBase see it
-        job.json         the job, and the token that its workflow carries as a label
+    jobs/<name>/         a claim: at most one for a name, visible to all pfcon services of one storeBase
+        job.json         the job, and the token that its workflow has as a label
         lock             locked (flock) while the workflow is being submitted
-        workflow         its id, once Cromwell has answered, and when that was (Unix time)
+        workflow         its id, and the time of Cromwell's answer (Unix time)
         cancelled        exists after the job was cancelled
     removed/<token>      exists after the job was removed; its workflow is not pfcon's any more
     executions/          for Cromwell: its backend's directory of tasks
@@ -26,14 +26,14 @@ from pfcon.files.writing import replace_file
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 
-REMEMBERED = 31 * 24 * 3600  # seconds that removed jobs are remembered; older workflows are never looked for
-STALE = 3600.0  # seconds after which what lies about was left by a crash
+REMEMBERED = 31 * 24 * 3600  # seconds that removed jobs are remembered; older workflows are never searched
+STALE = 3600.0  # seconds after which temporary files count as left by a crash
 _TEMPORARY = ".tmp-"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One name taken. created_at: Unix time. minutes: the time limit that the job was given."""
+    """The claim of a name by a job. created_at: Unix time. minutes: the job's time limit."""
 
     path: Path
     spec: JobSpec
@@ -42,7 +42,7 @@ class Claim:
     minutes: int
 
     def submission(self) -> tuple[str, float]:
-        """Return the workflow's id, ``""`` until Cromwell answers, and when it was submitted. Raises OSError."""
+        """Return the workflow's id, ``""`` until Cromwell has answered, and the submission time. Raises OSError."""
         try:
             workflow, moment = (self.path / "workflow").read_text().split()
         except FileNotFoundError:
@@ -55,7 +55,7 @@ class Claim:
         return self.submission()[0]
 
     def set_workflow(self, workflow: str) -> bool:
-        """Record the id; return False if the claim was removed meanwhile. Raises OSError."""
+        """Record the id; return False if the claim was removed in the meantime. Raises OSError."""
         try:
             replace_file(self.path, "workflow", _workflow_text(workflow).encode(), mode=0o666, prefix=_TEMPORARY)
         except FileNotFoundError:
@@ -73,13 +73,13 @@ class Claim:
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
-        """Hold the lock for submitting; False if another process has it. Raises OSError."""
+        """A context with the lock for submitting; its value is False if another process has it. Raises OSError."""
         with locked(self.path / "lock") as ours:
             yield ours
 
 
 class Claims:
-    """All claims of one storeBase. Every method raises OSError when storeBase can't be read or written."""
+    """All claims of one storeBase. Every method raises OSError if storeBase can't be read or written."""
 
     def __init__(self, storebase: StoreBase) -> None:
         self._storebase = storebase
@@ -90,12 +90,12 @@ class Claims:
         return path
 
     def prepare(self) -> None:
-        """Make the directories."""
+        """Create the directories."""
         for name in ("jobs", "removed", "executions"):
             self._directory(name)
 
     def sweep(self) -> None:
-        """Create the directories; remove notes of removed jobs after REMEMBERED seconds, and remains of crashes."""
+        """Create the directories; remove notes about removed jobs after REMEMBERED seconds, and what crashes left."""
         self.prepare()
         horizon = time.time() - REMEMBERED
         for path in self._directory("removed").iterdir():
@@ -126,7 +126,7 @@ class Claims:
         temporary = jobs / f"{_TEMPORARY}{token}-{uuid.uuid4().hex}"
         claim = Claim(jobs / spec.name, dataclasses.replace(spec, env=()), token, time.time(), minutes)
         content = {
-            "spec": claim.spec.to_json(),  # without the environment, which may hold a user's token
+            "spec": claim.spec.to_json(),  # without the environment, which may contain a user's token
             "token": token,
             "created_at": claim.created_at,
             "minutes": minutes,
@@ -136,11 +136,11 @@ class Claims:
             (temporary / "job.json").write_text(json.dumps(content))
             if workflow:
                 (temporary / "workflow").write_text(_workflow_text(workflow))
-            temporary.rename(claim.path)  # fails where the name has a claim, which is never empty
+            temporary.rename(claim.path)  # fails if the name has a claim, which is never empty
         except OSError as fault:
             shutil.rmtree(temporary, ignore_errors=True)
             if claim.path.exists():
-                raise Conflict(f"a job {spec.name} exists") from fault
+                raise Conflict(f"a job {spec.name} already exists") from fault
             raise
         return claim
 
@@ -161,7 +161,7 @@ class Claims:
 
 
 def _workflow_text(workflow: str) -> str:
-    """What the file ``workflow`` holds of one that was submitted now."""
+    """Return the content of the file ``workflow`` for a workflow that was submitted now."""
     return f"{workflow} {time.time()}"
 
 

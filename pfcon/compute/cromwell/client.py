@@ -1,4 +1,4 @@
-"""The calls to a Cromwell server ("REST API" in its manual, version v1), which translate its errors to ours."""
+"""The calls to a Cromwell server ("REST API" in its manual, version v1); translates its errors to pfcon's."""
 
 import json
 import os
@@ -19,7 +19,7 @@ READ_TIMEOUT = 30.0  # seconds without a byte
 PAGE = 50  # workflows of one answer
 MAX_PAGES = 20
 POOL_SIZE = 64
-_MAX_ANSWER = 8 * 1024 * 1024  # bytes; what is asked for takes a few KiB
+_MAX_ANSWER = 8 * 1024 * 1024  # bytes; usual answers have a few KiB
 _API = "api/workflows/v1"
 
 
@@ -32,27 +32,27 @@ class Found:
 
 
 class CromwellCalls:
-    """One server's API. Safe across threads, not across a fork: ``pid`` is the process that may use it.
+    """One server's API. Thread-safe, but not usable after a fork: ``pid`` is the process that may use it.
 
-    All methods raise Unreachable, or its subclass NoAnswer, and Refused with Cromwell's words. Those that take the id
-    of a workflow raise Absent for one that Cromwell does not know, or not yet: it makes a new one known only after it
-    has answered.
+    All methods raise Unreachable, or its subclass NoAnswer, and Refused with Cromwell's text. Those with the id of a
+    workflow raise Absent if Cromwell does not know the workflow. A new one becomes known some time after Cromwell's
+    answer.
     """
 
     def __init__(self, url: str) -> None:
         self.where = url.rstrip("/")
         self.pid = os.getpid()
         self._session = requests.Session()
-        self._session.trust_env = False  # a proxy for the internet does not reach a neighbour
+        self._session.trust_env = False  # a proxy for the internet does not reach a server of the site
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=POOL_SIZE))
 
     def version(self) -> str:
-        """Cromwell's version."""
-        return str(self._ask("GET", "engine/v1/version").get("cromwell", "of unknown version"))
+        """Return Cromwell's version."""
+        return str(self._ask("GET", "engine/v1/version").get("cromwell", "of an unknown version"))
 
     def backends(self) -> list[str]:
-        """The names of the backends that Cromwell's configuration has."""
+        """Return the names of the backends in Cromwell's configuration."""
         return [str(name) for name in self._ask("GET", f"{_API}/backends").get("supportedBackends", [])]
 
     def submit(self, source: str, labels: dict[str, str], options: dict[str, object]) -> str:
@@ -66,13 +66,14 @@ class CromwellCalls:
         }
         answer = self._ask("POST", _API, files=files)
         if not answer.get("id"):
-            raise Unreachable(f"Cromwell at {self.where} has answered without the id of a workflow")
+            raise Unreachable(f"Cromwell at {self.where} has returned no workflow id")
         return str(answer["id"])
 
     def find(self, labels: dict[str, str], since: str = "") -> list[Found]:
-        """The workflows with all these labels, the newest first. ``since``: submitted at that time (ISO 8601) or later.
+        """Return the workflows with all these labels, the newest first.
 
-        Those of the last second or so may be missing: Cromwell collects for its queries from time to time.
+        since: submitted at that time (ISO 8601) or later. Workflows of the last second or so may be missing, because
+        Cromwell updates the data for its queries only from time to time.
         """
         found: list[tuple[str, Found]] = []
         query: list[tuple[str, str]] = [("label", f"{key}:{value}") for key, value in labels.items()]
@@ -91,18 +92,18 @@ class CromwellCalls:
         return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
     def status(self, workflow: str) -> str:
-        """Cromwell's word for how far a workflow is."""
+        """Return Cromwell's status of a workflow."""
         return str(self._ask("GET", f"{_API}/{workflow}/status").get("status"))
 
     def metadata(self, workflow: str, keys: tuple[str, ...]) -> dict[str, Any]:
-        """These fields of a workflow and of its calls, and others whose names begin like them."""
+        """Return the fields of a workflow and of its calls whose names begin with one of ``keys``."""
         return self._ask("GET", f"{_API}/{workflow}/metadata", params=[("includeKey", key) for key in keys])
 
     def abort(self, workflow: str) -> None:
-        """Make Cromwell end a workflow; no-op if it has ended."""
+        """Abort a workflow; no-op if it has ended."""
         try:
             self._ask("POST", f"{_API}/{workflow}/abort")
-        except Absent:  # also its answer for one that has ended: it is in progress no more
+        except Absent:  # Cromwell returns 404 also for a workflow that has ended
             return
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -138,15 +139,15 @@ def _count(answer: dict[str, Any]) -> int:
 
 
 def error_of(code: int, answer: Any, raw: bytes) -> PfconError:
-    """Our error for an HTTP answer that is not what was asked for. ``answer``: its JSON, where it is such."""
+    """Return pfcon's error for an HTTP response that is not as expected. answer: its JSON, None if it is not JSON."""
     words = ""
     if isinstance(answer, dict):  # REST API, "Error handling"
         words = "; ".join(str(text) for text in [answer.get("message", ""), *(answer.get("errors") or [])] if text)
     words = plain(words or raw[:500].decode("utf-8", "replace")) or f"status {code}"
     if code == 404:
-        return Absent(f"Cromwell says: {words}")
+        return Absent(f"Cromwell reports: {words}")
     if 400 <= code < 500 and code not in (408, 429):
         return Refused(f"Cromwell refuses: {words}")
     if code < 400:
-        return Unreachable(f"what answers at CROMWELL_URL is no Cromwell server: {words}")
+        return Unreachable(f"the service at CROMWELL_URL is not a Cromwell server: {words}")
     return Unreachable(f"Cromwell can't do that now: {words}")

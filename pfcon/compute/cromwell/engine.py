@@ -41,8 +41,8 @@ _REFUSED_CODES = tuple(REFUSALS.values())
 class CromwellEngine(ComputeEngine):
     """Runs jobs through a Cromwell server that shares storeBase with its compute nodes.
 
-    A job is its claim on storeBase (see ``claims``) and the workflow that carries the claim's token as a label. Where
-    the claims are lost, a workflow is found again by the labels of its name and storeBase; then its command is unknown.
+    A job is its claim in storeBase (see ``claims``) and the workflow that has the claim's token as a label. If the
+    claims are lost, a workflow is found again by the labels of its name and storeBase; then its command is unknown.
     """
 
     name = "cromwell"
@@ -56,7 +56,7 @@ class CromwellEngine(ComputeEngine):
         lag: float = LAG,
         remove_wait: float = REMOVE_WAIT,
     ) -> None:
-        """``lag``, ``remove_wait``: seconds, see above. Connects to nothing. Raises Refused for missing settings."""
+        """``lag``, ``remove_wait``: seconds, see above. Does not connect. Raises Refused for missing settings."""
         if settings.storebase is None or settings.timelimit is None:
             raise Refused("the cromwell engine needs STOREBASE and TIMELIMIT_MINUTES")
         self._storebase = storebase
@@ -78,18 +78,18 @@ class CromwellEngine(ComputeEngine):
         return self._connection.get()
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Raises Refused for GPUs, several workers, a user and whatever else Cromwell can't do."""
+        """See ComputeEngine. Raises Refused for GPUs, several workers, a user, and other unsupported options."""
         require_possible(spec)
         require_sources(all_mounts(spec), self._storebase.root)
         source = document(spec, self._root, self._minutes)
         with self._storebase_errors(f"start {spec.name}"):
             existing = self._tracker.known(spec.name)
             if existing and (existing.workflow or existing.spec.request != spec.request):
-                raise Conflict(f"a job {spec.name} exists")
+                raise Conflict(f"a job {spec.name} already exists")
             claim = existing or self._claims.take(spec, uuid.uuid4().hex, self._minutes)
             with claim.submitting() as mine:
                 if not mine or claim.workflow or (existing and self._tracker.workflow(existing, wait=True)):
-                    raise Conflict(f"a job {spec.name} exists")
+                    raise Conflict(f"a job {spec.name} already exists")
                 self._submit(claim, spec, source)
         return JobInfo(
             spec.name,
@@ -108,7 +108,7 @@ class CromwellEngine(ComputeEngine):
                 raise maybe_created(fault) from fault
             self._claims.release(claim)
             raise
-        except Unreachable as fault:  # a fault of the server's, at whatever point
+        except Unreachable as fault:  # the server failed, maybe after it had created the job
             raise maybe_created(fault) from fault
         except PfconError as fault:
             self._claims.release(claim)
@@ -119,7 +119,7 @@ class CromwellEngine(ComputeEngine):
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a job whose workflow Cromwell has forgotten."""
-        with self._storebase_errors(f"look at {name}"):
+        with self._storebase_errors(f"read the state of {name}"):
             claim = self._tracker.get(name, mine)
             workflow = self._tracker.workflow(claim)
             word = self._tracker.word(claim, workflow)
@@ -134,7 +134,7 @@ class CromwellEngine(ComputeEngine):
         try:
             end = state.end_of(metadata)
         except FAULTS as fault:
-            message = unread(f"what Cromwell tells of the end of job {claim.spec.name}", fault)
+            message = unread(f"Cromwell's answer about the end of job {claim.spec.name}", fault)
             return _info(claim, JobStatus.UNDEFINED, message)
         if end.code is None:
             end = replace(end, code=self._code(workflow))
@@ -144,7 +144,7 @@ class CromwellEngine(ComputeEngine):
         return _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
 
     def _code(self, workflow: str) -> int | None:
-        """The exit code that the task's script has left; Cromwell's metadata may lack it. None without one."""
+        """Return the exit code from the task's own file, because Cromwell's metadata may lack it; None if missing."""
         try:
             raw = self._files.tail(str(PurePosixPath(self._log_paths(workflow)[0]).with_name("rc")), 1, 16)
             return int(raw)
@@ -152,12 +152,13 @@ class CromwellEngine(ComputeEngine):
             return None
 
     def _remove_script(self, workflow: str) -> None:
-        """What Cromwell itself remembers of the job's environment stays there."""
+        """Remove the task's script, which contains the job's environment; Cromwell's own records are not changed."""
         try:
             if stdout := self._log_paths(workflow)[0]:
                 self._files.remove_script(stdout)
         except (Refused, OSError) as fault:
-            _log.warning("the script of workflow %s, with the job's environment, stays: %s", workflow, fault)
+            message = "the script of workflow %s, which contains the job's environment, could not be removed: %s"
+            _log.warning(message, workflow, fault)
 
     def _refusal(self, workflow: str) -> str:
         try:
@@ -167,14 +168,14 @@ class CromwellEngine(ComputeEngine):
         return state.refusal_of(clean_log(stderr))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
-        """See ComputeEngine. Raises Refused when Cromwell keeps its files outside of storeBase."""
+        """See ComputeEngine. Raises Refused if Cromwell keeps its files outside of storeBase."""
         with self._storebase_errors(f"read the log of {name}"):
             workflow = self._tracker.workflow(self._tracker.get(name, mine))
             stdout, stderr = self._log_paths(workflow) if workflow else ("", "")
             return self._files.log(stdout, stderr, tail_lines)
 
     def _log_paths(self, workflow: str) -> tuple[str, str]:
-        """Where a workflow's task writes stdout and stderr; empty texts as long as it has not begun."""
+        """Return the paths of the stdout and stderr of a workflow's task; empty texts before it has started."""
         if workflow not in self._paths:
             try:
                 paths = state.log_paths(self._calls.metadata(workflow, ("stdout", "stderr")))
@@ -203,7 +204,7 @@ class CromwellEngine(ComputeEngine):
             self._calls.abort(workflow)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine. Cromwell forgets nothing: pfcon remembers, on storeBase, that the job is no more."""
+        """See ComputeEngine. Cromwell keeps all workflows, so pfcon records in storeBase that the job was removed."""
         with self._storebase_errors(f"remove {name}"):
             claim = self._tracker.known(name)
             if claim is None or not mine(claim.spec.request):
@@ -215,7 +216,7 @@ class CromwellEngine(ComputeEngine):
             self._claims.release(claim)
 
     def _stop(self, claim: Claim, workflow: str) -> None:
-        """Abort a workflow and wait for its end. Raises Unreachable when that takes too long."""
+        """Abort a workflow and wait for its end. Raises Unreachable if that takes too long."""
         aborted = False
         for _ in polls(self._remove_wait, POLL):
             try:
@@ -227,7 +228,7 @@ class CromwellEngine(ComputeEngine):
             if not aborted:
                 self._calls.abort(workflow)
                 aborted = True
-        raise Unreachable(f"Cromwell was told to abort {claim.spec.name}, but it has not ended yet; try again")
+        raise Unreachable(f"Cromwell was asked to abort job {claim.spec.name}, but it has not ended yet; try again")
 
     def _remove_files(self, workflow: str) -> None:
         try:
@@ -235,18 +236,18 @@ class CromwellEngine(ComputeEngine):
             if path:
                 self._files.remove(workflow, str(path))
         except (Absent, Refused, NotRemovedError, UnreadableTreeError) as fault:
-            _log.warning("the files of workflow %s stay: %s", workflow, fault)
+            _log.warning("the files of workflow %s could not be removed: %s", workflow, fault)
 
     def check(self) -> str:
-        """See ComputeEngine. Raises Refused when Cromwell has no backend for pfcon."""
-        with self._storebase_errors("remember jobs"):
+        """See ComputeEngine. Raises Refused if Cromwell has no backend for pfcon."""
+        with self._storebase_errors("record jobs"):
             self._claims.prepare()
         version = self._calls.version()
         if BACKEND not in (backends := self._calls.backends()):
             known = ", ".join(backends) or "none"
             raise Refused(
                 f"Cromwell at {self._calls.where} has no backend {BACKEND!r} (it has {known}): add it to its "
-                "configuration as docs/engines/cromwell.md says"
+                "configuration as in docs/engines/cromwell.md"
             )
         return f"Cromwell {version} at {self._calls.where}"
 
@@ -270,4 +271,4 @@ def _unlisted_info(claim: Claim) -> JobInfo:
     if time.time() - claim.created_at < LOST:
         return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
     ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)
-    return _info(claim, JobStatus.FAILED, "Cromwell never got the job", ended, interrupted=True)
+    return _info(claim, JobStatus.FAILED, "Cromwell did not receive the job", ended, interrupted=True)

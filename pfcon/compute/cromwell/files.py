@@ -1,7 +1,7 @@
-"""The files that Cromwell's tasks leave on the shared file system: their logs are read here, and they are removed.
+"""Reads and removes the files that Cromwell's tasks write to the shared file system: logs and scripts.
 
-Cromwell names them as it sees them, which has to be below STOREBASE. A job may write to its own execution directory, so
-no symbolic link below storeBase is followed, and nothing but a regular file is read.
+Cromwell reports their paths on the compute nodes, which must be below STOREBASE. A job can write to its own execution
+directory, so symbolic links below storeBase are not followed, and only regular files are read.
 """
 
 import contextlib
@@ -15,23 +15,23 @@ from pfcon.files.walk import open_directory, open_regular
 from pfcon.paths import StoreBase
 
 LOG_BYTES = 1024 * 1024
-ERROR_BYTES, ERROR_LINES = 64 * 1024, 100  # of what the script, the container runtime and the scheduler have to say
+ERROR_BYTES, ERROR_LINES = 64 * 1024, 100  # of messages of the script, the container runtime and the scheduler
 
 
 class TaskFiles:
-    """Reads and removes. ``root``: storeBase as Cromwell sees it."""
+    """The files of tasks. ``root``: the path of storeBase for Cromwell."""
 
     def __init__(self, storebase: StoreBase, root: PurePosixPath) -> None:
         self._storebase = storebase
         self._root = root
 
     def _below(self, path: str) -> PurePosixPath:
-        """A path of Cromwell's relative to storeBase. Raises Refused for one that is elsewhere."""
+        """Return a path from Cromwell relative to storeBase. Raises Refused for a path outside of storeBase."""
         below = PurePosixPath(path)
         if not below.is_relative_to(self._root) or ".." in below.parts:
             raise Refused(
                 f"Cromwell keeps a job's files at {path}, which is not below STOREBASE={self._root}: set the root of "
-                "its backend as docs/engines/cromwell.md says"
+                "its backend as in docs/engines/cromwell.md"
             )
         return below.relative_to(self._root)
 
@@ -54,21 +54,21 @@ class TaskFiles:
             os.close(directory)
 
     def log(self, stdout: str, stderr: str, lines: int) -> str:
-        """The end of a task's log: stdout, in which the job's own stderr is, then what its surroundings said.
+        """Return the end of a task's log: the job's own output, then the messages of its runtime and scheduler.
 
-        When they said it can't be known: Cromwell keeps the two apart. Raises Refused, OSError.
+        The order of the two is unknown, because Cromwell has a file for each. Raises Refused, OSError.
         """
         said = self.tail(stderr, min(lines, ERROR_LINES), ERROR_BYTES) if stderr else b""
         wrote = self.tail(stdout, lines - said.count(b"\n"), LOG_BYTES - len(said)) if stdout else b""
         if said and wrote and not wrote.endswith(b"\n"):
             wrote += b"\n"
-        text = clean_log(wrote + said).encode()  # what is no text has grown
+        text = clean_log(wrote + said).encode()  # replaced invalid bytes have become longer
         return text[-LOG_BYTES:].decode("utf-8", "ignore")
 
     def remove_script(self, stdout: str) -> None:
-        """Remove the script of a task that has ended: the job's environment is in it. Idempotent.
+        """Remove the script of a task that has ended, because it contains the job's environment. Idempotent.
 
-        stdout: where the task wrote that, beside its script. Raises Refused, OSError.
+        stdout: the path of the task's stdout, which is in the same directory. Raises Refused, OSError.
         """
         below = self._below(stdout)
         try:
@@ -82,10 +82,10 @@ class TaskFiles:
             os.close(directory)
 
     def remove(self, workflow: str, path: str) -> None:
-        """Remove the directory of a workflow; no-op without one. Raises Refused, OSError and what remove_tree does."""
+        """Remove the directory of a workflow; no-op if missing. Raises Refused, OSError and what remove_tree raises."""
         below = self._below(path)
         if below.name != workflow:
-            raise Refused(f"Cromwell calls {path} the directory of workflow {workflow}; it is left alone")
+            raise Refused(f"Cromwell reports {path} as the directory of workflow {workflow}; it is not removed")
         try:
             os.close(open_directory(self._storebase.root, str(below)))
         except Absent:

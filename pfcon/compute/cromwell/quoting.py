@@ -1,9 +1,9 @@
-"""Words for a shell command within WDL. Pure.
+"""Quotes the arguments of a shell command in WDL. Pure.
 
-What arrives in the job is exactly what was asked for, though it passes through WDL's grammar, where ``~{`` and ``>>>``
-mean something, through Cromwell, which takes common indentation off the lines of a command and may change their ends,
-and through the shell of the job's image. A word is therefore one line of ASCII: quoted as it is where that is safe, and
-spelled out in octal where it is not (POSIX, printf, ``%b``).
+A job gets exactly the requested arguments, although three programs interpret them: the WDL parser, for which ``~{`` and
+``>>>`` are special; Cromwell, which removes common indentation from a command and may change its line ends; and the
+shell of the job's image. So an argument is one line of ASCII: quoted if that is safe, else encoded in octal (POSIX,
+printf, ``%b``).
 """
 
 import re
@@ -12,7 +12,7 @@ import shlex
 from pfcon.errors import Refused
 
 NEWLINE = "pfcon_n"
-"""The shell variable that has to hold a line end where words are used: ``$(…)`` would take it off a word's end."""
+"""The shell variable that must contain a newline: ``$(…)`` would remove newlines from the end of an argument."""
 
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _SPECIAL = re.compile(r"\\|[~$]\{|>>>")  # backslash, placeholder, end of the command
@@ -20,7 +20,7 @@ _LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 
 def shell_word(text: str) -> str:
-    """Return the text as one word of a POSIX shell. Raises Refused for a text that can't be an argument."""
+    """Return the text as one argument for a POSIX shell. Raises Refused for a text that can't be an argument."""
     if _PLAIN.fullmatch(text) and not _SPECIAL.search(text):
         return shlex.quote(text)
     raw = _bytes_of(text)
@@ -36,16 +36,16 @@ def _bytes_of(text: str) -> bytes:
     except UnicodeEncodeError:
         raw = b"\0"
     if b"\0" in raw:
-        raise Refused("a word of the command or of its environment has a character that no program can be given")
+        raise Refused("the command or its environment has a NUL character, or is not valid Unicode")
     return raw
 
 
 def wdl_string(text: str) -> str:
-    """The text as a string literal of WDL 1.0, in double quotes.
+    """Return the text as a string literal of WDL 1.0, in double quotes.
 
-    Raises Refused for line ends and other control characters: what they are meant for here takes one line.
+    Raises Refused for line ends and other control characters: all texts for which this is used have one line.
     """
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
-        raise Refused(f"Cromwell can't be told of {text!r}: it has a line end or another control character")
+        raise Refused(f"Cromwell does not accept {text!r}: it contains a line end or another control character")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + escaped.replace("~{", "\\u007e{").replace("${", "\\u0024{") + '"'

@@ -1,8 +1,7 @@
-"""From a job to a WDL 1.0 document and what is sent with it. Pure.
+"""Builds the WDL 1.0 document of a job's workflow, and its labels. Pure.
 
-The runtime attributes are pfcon's side of a convention; the other side is the backend's configuration in Cromwell,
-which docs/engines/cromwell.md gives. ``docker``, ``cpu`` and ``memory`` are Cromwell's own ("Runtime Attributes" in its
-manual).
+The backend's configuration in Cromwell must accept the runtime attributes that are used here: see
+docs/engines/cromwell.md. ``docker``, ``cpu`` and ``memory`` are Cromwell's own ("Runtime Attributes" in its manual).
 """
 
 import csv
@@ -18,52 +17,53 @@ from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount
 from pfcon.units import millicores_to_cores
 
-BACKEND = "pfcon"  # the backend that Cromwell's configuration has for these jobs
+BACKEND = "pfcon"  # the name of the backend in Cromwell's configuration
 WORKFLOW, TASK = "pfcon", "job"
 OPTIONS: dict[str, object] = {"backend": BACKEND, "read_from_cache": False, "write_to_cache": False}
-"""Workflow options. Without the last two, a job that equals an earlier one would get its end instead of a run."""
+"""Workflow options. Without the last two, a job equal to an earlier one would get that job's result without a run."""
 
 NAME_LABEL, STORE_LABEL, CLAIM_LABEL = "pfcon-job", "pfcon-store", "pfcon-claim"
 REQUEST_LABEL, KIND_LABEL, SERVICE_LABEL = "pfcon-request", "pfcon-kind", "pfcon-service"
 
 NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED = "no such command", "not executable", "not mounted"
 REFUSALS = {NO_COMMAND: 127, NOT_EXECUTABLE: 126, NOT_MOUNTED: 125}
-"""Why a job's script ends before its command begins, with its exit codes. It says so on stderr, after ``REFUSAL``."""
+"""Why a job's script ends before it runs the command, with exit codes. It prints the reason to stderr after REFUSAL."""
 REFUSAL = "pfcon: "
 
-# Docker's grammar of references; nothing in it means anything to a shell or to WDL.
+# The characters of Docker's references; none of them is special in a shell or in WDL.
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
 
 
 def require_possible(spec: JobSpec) -> None:
-    """Raise Refused for a job that this engine can't run, ever."""
+    """Raise Refused for a job that this engine can never run."""
     resources = spec.resources
     if resources.workers != 1:
         raise Refused(
-            f"number_of_workers: Cromwell runs a job with one worker, not {resources.workers}; several need kubernetes"
+            f"number_of_workers: Cromwell runs a job with one worker, not {resources.workers}; "
+            "several workers need swarm, kubernetes or slurm"
         )
     if resources.gpus:
-        raise Refused(f"gpu_limit: pfcon can't ask Cromwell for GPUs, {resources.gpus} wanted")
+        raise Refused(f"gpu_limit: pfcon can't request GPUs from Cromwell, but {resources.gpus} were requested")
     if resources.shm is not None:
-        raise Refused("SHM_SIZE: pfcon can't ask Cromwell for a size of /dev/shm")
+        raise Refused("SHM_SIZE: pfcon can't set the size of /dev/shm through Cromwell")
     if spec.user is not None:
-        raise Refused("CONTAINER_USER: Cromwell's backend chooses the user of a job, pfcon can't")
+        raise Refused("CONTAINER_USER: Cromwell's backend sets the user of a job, pfcon can't")
     if spec.labels:
-        raise Refused("JOB_LABELS: pfcon gives Cromwell no labels but its own")
+        raise Refused("JOB_LABELS: pfcon sets only its own labels in Cromwell")
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
     if spec.env and "=" in spec.argv[0]:
-        raise Refused(f"{spec.argv[0]!r} can't be a command through Cromwell: it has a '='")
+        raise Refused(f"Cromwell can't run the command {spec.argv[0]!r}: it contains a '='")
     if any(not key or "=" in key for key, _ in spec.env):
-        raise Refused("env: the name of a variable is empty, or has a '='")
+        raise Refused("env: the name of a variable is empty, or contains a '='")
     if not _IMAGE.fullmatch(spec.image):
-        raise Refused(f"image: {spec.image!r} is no valid name of an image, e.g. registry.example.org/name:tag")
+        raise Refused(f"image: {spec.image!r} is not a valid image name, e.g. registry.example.org/name:tag")
 
 
 def document(spec: JobSpec, root: PurePosixPath, minutes: int) -> str:
-    """The WDL of a job. root: storeBase as the compute nodes see it. minutes: how long it may run.
+    """Return the WDL of a job. root: the path of storeBase on the compute nodes. minutes: the time limit.
 
-    Raises Refused where a word can't be passed on.
+    Raises Refused for a text that WDL can't express.
     """
     runtime = {"docker": wdl_string(spec.image), "pfcon_minutes": str(minutes)}
     runtime["pfcon_mounts"] = wdl_string(mount_options(all_mounts(spec), root))
@@ -95,10 +95,10 @@ def document(spec: JobSpec, root: PurePosixPath, minutes: int) -> str:
 
 
 def command(spec: JobSpec) -> str:
-    """The shell script of a job, for any POSIX shell. Its lines begin at the margin: see ``quoting``.
+    """Return the shell script of a job, for any POSIX shell. Its lines are not indented: see ``quoting``.
 
-    stderr joins stdout, so that the log has both in their order; Cromwell's own file for stderr is left to the script,
-    the container runtime and the scheduler.
+    stderr is redirected to stdout, so that the log has both in their order; Cromwell's file for stderr only contains
+    the messages of the script, the container runtime and the scheduler.
     """
     path = dict(spec.env).get("PATH")
     search = f"PATH={shell_word(path)}; " if path is not None else ""
@@ -132,7 +132,7 @@ def _refuse(reason: str) -> str:
 
 
 def mount_options(mounts: tuple[Mount, ...], root: PurePosixPath) -> str:
-    """``--mount`` options, quoted for a shell, that docker, podman and apptainer (1.0 and later) all take."""
+    """Return ``--mount`` options, quoted for a shell; docker, podman and apptainer (1.0 and later) accept them."""
     words: list[str] = []
     for mount in mounts:
         fields = ["type=bind", f"source={root / mount.source}", f"destination={mount.target}"]
@@ -148,7 +148,7 @@ def store_id(root: PurePosixPath) -> str:
 
 
 def labels(spec: JobSpec, root: PurePosixPath, token: str) -> dict[str, str]:
-    """The labels of a job's workflow. token: identifies this one submission of that name."""
+    """Return the labels of a job's workflow. token: identifies this submission among those of the same name."""
     found = {
         NAME_LABEL: spec.name,
         STORE_LABEL: store_id(root),

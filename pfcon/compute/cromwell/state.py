@@ -27,26 +27,26 @@ _STATUSES = {
     "Aborted": (JobStatus.FAILED, ""),
 }
 METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
-"""What ``end_of`` reads; Cromwell gives these of the workflow and of its calls."""
+"""The fields that ``end_of`` reads; Cromwell returns them for the workflow and for its calls."""
 
 CANCELLED = "cancelled"
 _MAX_CAUSES = 10
 # The exit code that Cromwell itself writes for a task that has ended without one (``exit-code-timeout-seconds``;
 # DispatchedConfigAsyncJobExecutionActor in its source). A task's own 79 can't be distinguished from it, and counts.
-_GONE = 79
-# What it says of a task that its backend has ended, in releases up to 51 and since (its CHANGELOG.md, 52).
+_NO_EXIT_CODE = 79
+# Its messages about a task that its backend has ended, in releases up to 51 and since (its CHANGELOG.md, 52).
 _ENDED_BY_BACKEND = re.compile(r"aborted from outside Cromwell|compute backend terminated the job")
 
 
 def status_of(text: str) -> tuple[JobStatus, str]:
     """Return pfcon's status for Cromwell's, and a message; log a warning for a status that is not documented."""
     if text not in _STATUSES:
-        _log.warning("Cromwell tells the unknown status %r", text)
-    return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell calls the workflow {plain(text)}"))
+        _log.warning("Cromwell reports the unknown status %r", text)
+    return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell reports the unknown status {plain(text)}"))
 
 
 def has_ended(text: str) -> bool:
-    """Return whether that status of Cromwell's is final."""
+    """Return whether a status of Cromwell is final."""
     return status_of(text)[0] in (JobStatus.SUCCEEDED, JobStatus.FAILED)
 
 
@@ -75,9 +75,9 @@ def end_of(metadata: dict[str, Any]) -> End:
 
 
 def log_paths(metadata: dict[str, Any]) -> tuple[str, str]:
-    """Where a workflow's task writes stdout and stderr, as Cromwell sees it; empty texts before it has begun.
+    """Return Cromwell's paths of the stdout and stderr of a workflow's task.
 
-    Also where that can't be read.
+    Empty texts before the task has started, or if the metadata can't be read.
     """
 
     def read() -> tuple[str, str]:
@@ -93,7 +93,7 @@ def _last_call(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _causes(failures: list[dict[str, Any]]) -> Iterator[str]:
-    """The innermost messages of nested failures: those around them only say that something has failed."""
+    """Yield the innermost messages of nested failures: the outer ones only report that something has failed."""
     waiting = list(reversed(failures))
     count = 0
     while waiting and count < _MAX_CAUSES:
@@ -124,12 +124,12 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: s
         return Why(_refusal_message(refusal, spec))
     limit, late = mib_to_bytes(spec.resources.memory or 0), _time_message(end, minutes)
     reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
-    return Why((reason or "Cromwell tells no reason") + late, _lost(end) and not late)
+    return Why((reason or "Cromwell gives no reason") + late, _lost(end) and not late)
 
 
 def _lost(end: End) -> bool:
     """Return whether a job was killed, or lost by its backend."""
-    if end.code is not None and (end.code == _GONE or was_killed(end.code)):
+    if end.code is not None and (end.code == _NO_EXIT_CODE or was_killed(end.code)):
         return True
     return any(_ENDED_BY_BACKEND.search(failure) for failure in end.failures)
 
@@ -137,7 +137,7 @@ def _lost(end: End) -> bool:
 def _refusal_message(refusal: str, spec: JobSpec) -> str:
     if refusal == NOT_MOUNTED:
         return (
-            "Cromwell's backend has not mounted the job's directories: its configuration has to use pfcon_mounts, "
+            "Cromwell's backend has not mounted the job's directories: its configuration must use pfcon_mounts, "
             "see docs/engines/cromwell.md"
         )
     reason = {NO_COMMAND: "no such command", NOT_EXECUTABLE: "not executable"}[refusal]

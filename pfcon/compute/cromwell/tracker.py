@@ -1,4 +1,4 @@
-"""Finds the workflow of a job: by its claim on storeBase, or else by labels in Cromwell."""
+"""Finds the workflow of a job: by its claim in storeBase, or else by labels in Cromwell."""
 
 import contextlib
 import logging
@@ -17,15 +17,15 @@ from pfcon.models import JobSpec, parse_engine_name
 
 _log = logging.getLogger(__name__)
 
-LAG = 10.0  # seconds until a new workflow is certainly listed: Cromwell collects for its queries every second or two
-LOST = 180.0  # seconds after which a job whose workflow nobody has seen never reached Cromwell
+LAG = 10.0  # seconds until a new workflow is certainly listed: Cromwell updates its lists every second or two
+LOST = 180.0  # seconds after which a job without a known workflow counts as never received by Cromwell
 POLL = 0.2  # seconds
 
 
 class Tracker:
     """Finds workflows. All methods raise what CromwellCalls raises, and OSError.
 
-    root: storeBase as the compute nodes see it. minutes: the time limit of jobs. lag: seconds, see LAG.
+    root: the path of storeBase on the compute nodes. minutes: the time limit of jobs. lag: seconds, see LAG.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Tracker:
     def known(self, name: str) -> Claim | None:
         """Return the claim of a job; None if the job does not exist.
 
-        Where the claim is lost, but not Cromwell's memory, it is made anew; the job's command is unknown then.
+        If the claim is lost, but Cromwell still knows the workflow, a new claim is created, with an unknown command.
         """
         claim = self._claims.get(name)
         if claim is not None:
@@ -60,7 +60,7 @@ class Tracker:
             if not self._signer.has_signed(name, request):
                 continue  # submitted by another user of Cromwell who knows the labels
             if token and not self._claims.is_removed(token):
-                _log.warning("job %s was found in Cromwell by its labels: its claim on storeBase is lost", name)
+                _log.warning("job %s was found in Cromwell by its labels: its claim in storeBase is lost", name)
                 spec = JobSpec(name, *parse_engine_name(name), image="", argv=(), request=request)
                 with contextlib.suppress(Conflict):  # another process has found it, too
                     self._claims.take(spec, token, self._minutes, found.id)
@@ -68,10 +68,10 @@ class Tracker:
         return None
 
     def get(self, name: str, mine: Mine = anyone) -> Claim:
-        """The claim of a job. Raises Absent, also for one that is not ``mine``."""
+        """Return the claim of a job. Raises Absent, also for a job that is not ``mine``."""
         claim = self.known(name)
         if claim is None:
-            raise Absent(f"Cromwell has no job {name}")
+            raise Absent(f"there is no job {name} in Cromwell")
         require_mine(name, claim.spec.request, mine, service=claim.spec.service)
         return claim
 
@@ -82,7 +82,7 @@ class Tracker:
         ``wait``: repeat that until Cromwell would list an existing workflow.
         """
         while not (workflow := claim.workflow):
-            listed = self._must_be_listed(claim)  # before it is asked: its answer may take long
+            listed = self._must_be_listed(claim)  # before the request, which may take long
             if found := self._calls().find({CLAIM_LABEL: claim.token}):
                 claim.set_workflow(found[0].id)
                 return found[0].id
@@ -93,7 +93,7 @@ class Tracker:
 
     def word(self, claim: Claim, workflow: str) -> str:
         """Return Cromwell's status of a workflow; ``""`` if it is not listed yet. Raises Absent if it should be."""
-        listed = self._must_be_listed(claim)  # before it is asked: its answer may take long
+        listed = self._must_be_listed(claim)  # before the request, which may take long
         try:
             return self._calls().status(workflow) if workflow else ""
         except Absent:

@@ -33,7 +33,7 @@ def _labels(values: Values, _mode: Mode) -> Iterator[str]:
     selector = values.get(variable(DockerEngineSettings, "selector"))
     for key, value in values.get(labels) or ():
         if selector in (key, f"{key}={value}"):
-            yield values.fault(labels, f"{selector} is what PFCON_SELECTOR finds this service by")
+            yield values.fault(labels, f"{selector} is the label with which PFCON_SELECTOR finds this service")
 
 
 def _make(context: EngineContext[DockerEngineSettings]) -> ComputeEngine:

@@ -103,7 +103,7 @@ class DockerEngine(ComputeEngine):
                 if found := self._find_unstarted(spec, conflict):
                     return found
                 last = conflict
-        raise Conflict(f"the engine keeps the name of job {spec.name}, but has no such container") from last
+        raise Conflict(f"the engine reserves the name of job {spec.name}, but has no such container") from last
 
     def _create(self, name: str, body: dict[str, Any]) -> str:
         try:
@@ -130,17 +130,17 @@ class DockerEngine(ComputeEngine):
             except Absent:
                 return ""
             if not state.is_job(found, name):
-                raise Conflict(f"another container is called {name}") from conflict
+                raise Conflict(f"another container has the name {name}") from conflict
             waits = state.phase_of(found) is Phase.WAITING and not found["State"].get("Error")
             if not waits or state.request_of(found) != spec.request or self._note(found):
-                raise Conflict(f"a job {spec.name} exists") from conflict
+                raise Conflict(f"a job {spec.name} already exists") from conflict
             time.sleep(_POLL)
         return str(found["Id"])
 
     def _start(self, spec: JobSpec, container: str) -> JobInfo:
         try:
             if spec.resources.gpus and lacks_gpus(self._calls.inspect(container)):
-                raise Refused("gpu_limit: this container engine does not give GPUs to jobs")
+                raise Refused("gpu_limit: this container engine can't give GPUs to jobs")
             self._calls.start(container)
         except NoAnswer as fault:
             raise maybe_created(fault) from fault

@@ -21,7 +21,7 @@ def find_root(settings: ComputeSettings, selector: str, storebase_mount: Path, c
     """
     if settings.volume_type == HOST.name:
         if settings.storebase is None:
-            raise Refused("STOREBASE is not set: where does the container engine find storeBase?")
+            raise Refused("STOREBASE is not set: it must be the path of storeBase on the container engine's host")
         return settings.storebase
     if settings.volume_name:
         try:
@@ -45,7 +45,7 @@ def require_same(root: PurePosixPath, mark: StoreMark, storebase_mount: Path, ca
             with calls.ask("HEAD", "containers", made, "archive", path=f"{_TARGET}/{HERE}") as answer:
                 answer.read()
         except Absent as fault:
-            raise Refused(f"it has a directory {root} without what this service has left in it") from fault
+            raise Refused(f"its directory {root} does not contain the mark that this service has written") from fault
         finally:
             calls.remove(made)
     except Refused as fault:
@@ -72,7 +72,7 @@ def _of_own_container(selector: str, storebase_mount: Path, calls: "DockerCalls"
     if not containers:
         found = f"no running container has the label {selector!r}"
     elif not sources:
-        found = f"the container with the label {selector!r} has nothing mounted at {storebase_mount}"
+        found = f"the container with the label {selector!r} has no mount at {storebase_mount}"
     else:
         found = f"containers with the label {selector!r} have different mounts at {storebase_mount}"
     raise Refused(f"can't find storeBase on the container engine: {found}; set VOLUME_NAME, or PFCON_SELECTOR")

@@ -26,7 +26,7 @@ def require_possible(spec: JobSpec) -> None:
     if spec.resources.workers != 1:
         raise Refused(
             f"number_of_workers: a Docker engine runs a job with one worker, not {spec.resources.workers}; "
-            "several workers need swarm or kubernetes"
+            "several workers need swarm, kubernetes or slurm"
         )
     require_runnable(spec)
 

@@ -14,9 +14,9 @@ from pfcon.models import JobInfo, JobStatus
 _log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
-"""A container that has not started so long after its creation never will: ``schedule`` has failed by then."""
+"""A container that has not started this long after its creation never will: ``schedule`` has failed by then."""
 
-LOST = "the container engine does not know how it ended, as after a restart of its machine"
+LOST = "the container engine does not know how it ended: its machine may have been restarted"
 
 # State.Status of Docker (Engine API reference, ContainerInspect) and of Podman (podman-ps manual, "status").
 _PHASES = {

@@ -64,7 +64,7 @@ def translating_errors(where: str, *, verdict: bool = False) -> Iterator[None]:
     except docker.errors.APIError as fault:
         raise error_of(fault.status_code or 500, str(fault.explanation or fault), verdict=verdict) from fault
     except docker.errors.DockerException as fault:
-        raise Refused(f"the container engine can't be asked: {plain(str(fault))}") from fault
+        raise Refused(f"the request to the container engine failed: {plain(str(fault))}") from fault
     except (OSError, HTTPException, urllib3.exceptions.HTTPError) as fault:  # requests' errors are OSErrors
         raise no_answer(where, fault) from fault
 
@@ -165,7 +165,7 @@ class ApiCalls:
                 return json.loads(answer.read())
             except ValueError as fault:
                 raise Unreachable(
-                    f"what answers at {self.where} is no container engine: {plain(str(fault))}"
+                    f"the service at {self.where} is not a container engine: {plain(str(fault))}"
                 ) from fault
 
     def inspect(self, container: str) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def _json(answer: Answer) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(raw)
     except ValueError as fault:
-        raise Unreachable(f"what answers is no container engine: {plain(str(fault))}") from fault
+        raise Unreachable(f"the service that answers is not a container engine: {plain(str(fault))}") from fault
     return found
 
 

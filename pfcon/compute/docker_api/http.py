@@ -98,7 +98,7 @@ class KeepAlive:
             except TimeoutError:
                 connection.close()
                 raise
-            except (ConnectionError, HTTPException):  # the engine closed it meanwhile
+            except (ConnectionError, HTTPException):  # the engine has closed it since
                 connection.close()
         connection = self._connect()
         try:

@@ -40,8 +40,8 @@ def missing(*, podman: bool) -> str:
     """Return a message about what is missing on the engine's machine, and why it is needed."""
     program, package = ("catatonit", "catatonit") if podman else ("docker-init", "tini")
     return (
-        f"the container engine's machine has no {program} (in Debian it is in {package}), without which a job would "
-        "keep its orphans and not heed its own signals"
+        f"the container engine's machine has no {program} (Debian package: {package}); without it, a job would not "
+        "reap its orphans, and would ignore signals to itself"
     )
 
 

@@ -26,7 +26,7 @@ def require_runnable(spec: JobSpec) -> None:
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
     if not _IMAGE.fullmatch(spec.image):
-        raise Refused(f"image: {spec.image!r} is no valid name of an image, e.g. registry.example.org/name:tag")
+        raise Refused(f"image: {spec.image!r} is not a valid image name, e.g. registry.example.org/name:tag")
 
 
 def labels(spec: JobSpec) -> dict[str, str]:

@@ -59,5 +59,5 @@ def fetch(calls: "ApiCalls", image: str, report: Callable[[str], None], stop: St
             for event in events:
                 progress.take(event)
     except Refused:
-        if not calls.has_image(image):  # it may have been loaded or built meanwhile
+        if not calls.has_image(image):  # it may have been loaded or built since
             raise

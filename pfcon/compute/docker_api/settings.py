@@ -14,7 +14,7 @@ class DockerSettings:
     host: str | None = setting(
         "DOCKER_HOST",
         kinds.text("unix:///path, tcp://HOST:PORT or ssh://HOST", r"[^\s\x00-\x1f\x7f]+"),
-        "Where the Docker or Podman API is, as for any Docker client.",
+        "Address of the Docker or Podman API, as for any Docker client.",
         note="the usual sockets",
         exclusive=True,
     )
@@ -28,6 +28,6 @@ class DockerSettings:
     cert_path: Path | None = setting(
         "DOCKER_CERT_PATH",
         kinds.local_path(),
-        "Holds ca.pem, cert.pem and key.pem, as for any Docker client.",
+        "Directory with ca.pem, cert.pem and key.pem, as for any Docker client.",
         exclusive=True,
     )

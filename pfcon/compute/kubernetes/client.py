@@ -86,7 +86,7 @@ class KubernetesCalls:
             page = self._json("GET", self._path(resource), query)
             metadata = page.get("metadata")
             if not isinstance(metadata, dict) or not isinstance(page.setdefault("items", []), list):
-                raise Unreachable(f"what answers at {self.where} is no Kubernetes: it gives no list of {resource}")
+                raise Unreachable(f"the service at {self.where} is not Kubernetes: it returns no list of {resource}")
             yield page
             if not metadata.get("continue"):
                 return
@@ -116,7 +116,7 @@ class KubernetesCalls:
         with self._ask(method, path, query, body=body) as answer:
             found = json.loads(answer.data)
             if not isinstance(found, dict):
-                raise ValueError("the answer is no JSON object")
+                raise ValueError("the answer is not a JSON object")
             return found
 
     @contextlib.contextmanager

@@ -34,14 +34,14 @@ class KubernetesSettings:
     image_pull_secrets: tuple[str, ...] = setting(
         "IMAGE_PULL_SECRETS",
         kinds.names("names of secrets, separated by commas", _OBJECT_NAME),
-        "Secrets that images are fetched with.",
+        "Secrets for fetching images.",
         unset=(),
         exclusive=True,
     )
     kubeconfig: str | None = setting(
         "KUBECONFIG",
         kinds.text("a file, or files separated by ':'", r"[^\x00-\x1f\x7f]+"),
-        "How to reach Kubernetes, as for kubectl.",
+        "Configuration of the connection to Kubernetes, as for kubectl.",
         note="in a pod its service account, else `~/.kube/config`",
     )
 
@@ -51,7 +51,7 @@ def _labels(values: Values, _mode: Mode) -> Iterator[str]:
     for known in (variable(ComputeSettings, "labels"), variable(KubernetesSettings, "node_selector")):
         for key, value in values.get(known) or ():
             if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-                yield values.fault(known, f"Kubernetes takes no label {f'{key}={value}'!r}")
+                yield values.fault(known, f"Kubernetes does not accept the label {f'{key}={value}'!r}")
 
 
 def _make(context: EngineContext[KubernetesSettings]) -> ComputeEngine:

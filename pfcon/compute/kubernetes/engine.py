@@ -112,7 +112,7 @@ class KubernetesEngine(ComputeEngine):
         require_possible(spec)
         require_sources(spec.mounts, self._storebase_mount)  # the cluster mounts secrets itself
         if not self._claim:
-            raise Refused("VOLUME_NAME is not set: which PersistentVolumeClaim is storeBase?")
+            raise Refused("VOLUME_NAME is not set: it must be the PersistentVolumeClaim of storeBase")
         manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, self._mark.source())
         last: Conflict | None = None
         for _ in polls(_NAME_WAIT, *_PAUSES):
@@ -128,7 +128,7 @@ class KubernetesEngine(ComputeEngine):
                 raise
             except Conflict as fault:
                 if not self._is_being_deleted(spec.name):
-                    raise Conflict(f"a job {spec.name} exists") from fault
+                    raise Conflict(f"a job {spec.name} already exists") from fault
                 last = fault
         raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from last
 

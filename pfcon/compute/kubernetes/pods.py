@@ -60,7 +60,7 @@ _NO_IMAGE = {
 }
 _NO_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
 OTHER_CLAIM = "the claim that jobs mount (VOLUME_NAME) is not the storeBase that this service sees (STOREBASE_MOUNT)"
-DELETED = "its pod was removed by the cluster, or by somebody, as when a node is drained or lost"
+DELETED = "its pod was removed by the cluster or by a user, for example because its node was drained or lost"
 _PREPARING = {"ContainerCreating", "PodInitializing"}
 
 # status.reason of a pod that its node or the cluster has ended.
@@ -71,7 +71,7 @@ _ENDED_BY_CLUSTER = {
     "Terminated": "its node was shut down",
     "Shutdown": "its node was shut down",
     "Preempting": "preempted by another pod",
-    "NodeAffinity": "its node may not run it",
+    "NodeAffinity": "its node does not match its node selector",
     "UnexpectedAdmissionError": "its node did not admit it",
     "DeadlineExceeded": "it ran longer than its deadline",
 }
@@ -252,7 +252,8 @@ def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
     code, reason = int(ended.get("exitCode") or 0), ended.get("reason")
     name = signal_name(code)
     if reason == "OOMKilled":
-        return Why(f"out of memory: {f'the job exceeded its limit of {limit}' if limit else 'its node has no more'}")
+        cause = f"the job exceeded its limit of {limit}" if limit else "its node has no memory left"
+        return Why(f"out of memory: {cause}")
     if reason in _NOT_STARTED:
         command = next(iter(((pod.get("spec") or {}).get("containers") or [{}])[0].get("command") or ()), "")
         text = str(ended.get("message") or "")
@@ -261,7 +262,7 @@ def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
         found = start_failure(text, _image(pod), str(command).replace("$$", "$"))
         return Why(found or f"its container could not be started: {plain(text)}")
     if reason == "ContainerStatusUnknown":
-        return Why("its node lost track of it: it may have been restarted", interrupted=True)
+        return Why("its node has no record of its end: the node may have been restarted", interrupted=True)
     # containerd reports Unknown for a lost container, which distinguishes it from a job's own exit code.
     lost = was_lost(code) and (reason == "Unknown" or not str(ended.get("containerID")).startswith("containerd:"))
     if name == "SIGKILL" and limit:

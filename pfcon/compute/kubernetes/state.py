@@ -153,7 +153,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
     reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
-        return Why(f"the job exceeded its deadline: it was there for more than {timedelta(seconds=seconds)}")
+        return Why(f"the job exceeded its deadline: it existed for more than {timedelta(seconds=seconds)}")
     failed = at(view, Stage.FAILED)
     if failed:
         first = min(
@@ -172,7 +172,7 @@ def _progress(view: View) -> str:
     if troubled:
         return troubled.message
     begun, workers = sum(pod.started for pod in view.pods), wanted(view.job)
-    return f"{begun} of {workers} workers have begun" if begun < workers else ""
+    return f"{begun} of {workers} workers have started" if begun < workers else ""
 
 
 def _obstacle(view: View, now: datetime) -> str:
@@ -182,5 +182,5 @@ def _obstacle(view: View, now: datetime) -> str:
             return pod.message
     created = time_of(view.job["metadata"].get("creationTimestamp"))
     if created and now - created > _PODLESS:
-        return "Kubernetes has made no pod for it yet; a quota of the namespace may be used up"
+        return "Kubernetes has created no pod for it yet; a quota of the namespace may be used up"
     return ""

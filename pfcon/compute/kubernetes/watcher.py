@@ -196,12 +196,12 @@ class Watcher:
             except PfconError as fault:
                 follower.silent()
                 if not failures:
-                    log.info("can't follow %s, asking for each: %s", follower.resource, fault)
+                    log.info("can't watch %s, each job is requested separately: %s", follower.resource, fault)
                 time.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
             except Exception:  # nothing else catches it in this thread; without it, jobs are requested directly
                 follower.silent()
-                log.exception("following %s failed", follower.resource)
+                log.exception("watching %s failed", follower.resource)
                 time.sleep(_PAUSES[-1])
         follower.silent()
 

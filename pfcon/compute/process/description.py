@@ -18,17 +18,17 @@ class ProcessSettings:
     allowed: bool = setting(
         "PFCON_ALLOW_PROCESS",
         kinds.boolean(),
-        "Lets a production service use `CONTAINER_ENV=process`, which runs jobs unisolated, as the service's own user.",
+        "Allows `CONTAINER_ENV=process` in production; it runs jobs without isolation, as the service's own user.",
         default="false",
     )
 
 
 def _is_allowed(values: Values, mode: Mode) -> Iterator[str]:
-    """Jobs of this engine can do whatever the service can."""
+    """Refuse this engine in production, because its jobs can do whatever the service can."""
     if mode is Mode.PRODUCTION and values.get(variable(ProcessSettings, "allowed")) is False:
         yield values.fault(
             variable(ComputeSettings, "engine"),
-            "which runs jobs unisolated, as this service's own user; production refuses that unless "
+            "which runs jobs without isolation, as this service's own user; in production, this requires "
             "PFCON_ALLOW_PROCESS=true",
         )
 

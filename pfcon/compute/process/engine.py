@@ -1,7 +1,7 @@
-"""The process engine: jobs are processes of this host, each below a supervisor that outlives the service.
+"""The process engine: jobs are processes of this host, each below a supervisor that survives the service.
 
-It needs no container engine, and isolates jobs only by users: a job can access the host's programs and whatever its
-user may read. The image, labels and the size of ``/dev/shm`` are ignored. Limits are enforced by checking the job's
+It needs no container engine, and isolates jobs only by users: a job can access the host's programs and all files that
+its user may read. The image, labels and the size of ``/dev/shm`` are ignored. Limits are enforced by checking the job's
 processes at least twice a second: memory may exceed its limit between two checks; the cpu limit binds the job to as
 many cores, rounded up.
 """
@@ -42,9 +42,9 @@ TEMPORARY, TRASHED = ".tmp-", ".gone-"
 
 class ProcessEngine(ComputeEngine):
     """Runs jobs as processes beside the service. ``stop_grace``: seconds between SIGTERM and SIGKILL of a cancel.
-    ``log_bytes``: what is kept of a job's log.
+    ``log_bytes``: the size limit of a job's log.
 
-    Jobs survive a restart of the service, but not its container's or systemd unit's end: those end all processes.
+    Jobs survive a restart of the service, but not the end of its container or systemd unit, which ends all processes.
     """
 
     name = "process"
@@ -58,7 +58,7 @@ class ProcessEngine(ComputeEngine):
         self._sweep()
 
     def _sweep(self) -> None:
-        """Remove what crashes have left, from time to time: also what was too young when this service started."""
+        """Remove what crashes have left, from time to time: when the service starts, some of it is too young."""
         if time.monotonic() - self._swept < STALE:
             return
         self._swept = time.monotonic()
@@ -70,7 +70,7 @@ class ProcessEngine(ComputeEngine):
         return self._storebase.private / "process"
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Raises Refused for GPUs, several workers, and another user where pfcon is not root."""
+        """See ComputeEngine. Raises Refused for GPUs, several workers, and another user if pfcon is not root."""
         refuse(spec, os.geteuid(), os.getegid())
         if not _is_name(spec.name):
             raise Refused(f"{spec.name!r} can't be the name of a job")
@@ -96,13 +96,14 @@ class ProcessEngine(ComputeEngine):
                 raise _conflict(spec.name)
             if status != 0:
                 fault = directory.joinpath("supervisor.err").read_text(errors="replace").strip().splitlines()
-                raise Unreachable(f"no supervisor for {spec.name}: {fault[-1] if fault else f'status {status}'}")
+                reason = fault[-1] if fault else f"status {status}"
+                raise Unreachable(f"the supervisor of job {spec.name} could not be started: {reason}")
         finally:
             shutil.rmtree(directory, ignore_errors=True)  # it was renamed, or the start has failed
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine: a few small files are read."""
-        with self._storebase_errors(f"look at {name}"), self._open(name, mine) as job:
+        with self._storebase_errors(f"read the state of {name}"), self._open(name, mine) as job:
             return job.info()
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
@@ -122,7 +123,7 @@ class ProcessEngine(ComputeEngine):
         with self._storebase_errors(f"remove {name}"):
             with contextlib.suppress(Absent), self._open(name, mine) as job:
                 self._end_and_trash(job, trashed)
-            shutil.rmtree(trashed, ignore_errors=True)  # what is left is swept later
+            shutil.rmtree(trashed, ignore_errors=True)  # ``sweep`` removes the rest later
 
     def _end_and_trash(self, job: JobFolder, trashed: Path) -> None:
         for _ in polls(KILL_TIMEOUT, _POLL):
@@ -134,7 +135,7 @@ class ProcessEngine(ComputeEngine):
                     job.release_name(trashed)
                     return
             job.order(supervisor.KILL)
-        raise Unreachable(f"{job.path.name} was told to end, but its processes still run; try again")
+        raise Unreachable(f"job {job.path.name} was killed, but its processes have not ended yet; try again")
 
     def check(self) -> str:
         """See ComputeEngine: checks whether jobs can be written."""
@@ -153,13 +154,13 @@ class ProcessEngine(ComputeEngine):
 
     def _open_any(self, name: str) -> JobFolder:
         if not _is_name(name):
-            raise Absent(f"no job {name} on the process engine")
+            raise Absent(f"there is no job {name} on the process engine")
         try:
             return JobFolder(self._root / name)
         except FileNotFoundError:
             if not self._storebase.root.is_dir():
-                raise  # all of storeBase is missing, which says nothing about the job
-            raise Absent(f"no job {name} on the process engine") from None
+                raise  # all of storeBase is missing: the job may still exist
+            raise Absent(f"there is no job {name} on the process engine") from None
 
     @contextlib.contextmanager
     def _storebase_errors(self, action: str) -> Iterator[None]:
@@ -174,7 +175,7 @@ class ProcessEngine(ComputeEngine):
 
 
 def _conflict(name: str) -> Conflict:
-    return Conflict(f"there is a job {name} on the process engine already")
+    return Conflict(f"a job {name} already exists on the process engine")
 
 
 def _is_name(name: str) -> bool:
@@ -196,7 +197,7 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
             supervisor.write_file(descriptor, supervisor.SPARE, " " * supervisor.SPARE_BYTES)
         finally:
             os.close(descriptor)
-    except BaseException:  # also when the worker is asked to exit: nothing else closes the lock
+    except BaseException:  # also if the worker is asked to exit: nothing else closes the lock
         os.close(lock)
         raise
     return lock
@@ -226,13 +227,13 @@ def spawn(directory: Path, final: Path, lock: int, plan: str) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
             raise MaybeCreated(
-                f"{final.name} has not started in {START_TIMEOUT:.0f} s; it may have been created"
+                f"job {final.name} has not started in {START_TIMEOUT:.0f} s; it may have been created"
             ) from None
     return process.returncode
 
 
 def sweep(root: Path) -> None:
-    """Remove what crashes have left of jobs that were never created, or were being removed. Raises OSError."""
+    """Remove the directories of jobs whose creation or removal was interrupted by a crash. Raises OSError."""
     for entry in root.iterdir():
         young = time.time() - entry.lstat().st_mtime <= STALE
         if entry.name.startswith(TRASHED) or (entry.name.startswith(TEMPORARY) and not young):
@@ -242,7 +243,7 @@ def sweep(root: Path) -> None:
 
 
 def _is_free(job: JobFolder) -> bool:
-    """Return whether no supervisor runs; one that died early has no lock."""
+    """Return whether no supervisor runs; if it was killed early, there is no lock."""
     try:
         with job.locked() as free:
             return free

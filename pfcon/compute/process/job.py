@@ -1,11 +1,11 @@
 """One job's directory of the process engine, as the service reads it.
 
 .pfcon/process/<name>/
-    spec.json    the JobSpec without its environment, which may hold a user's token
-    state.json   plan.State
-    state.spare  room for the last state, until that is written
-    lock         locked (flock) for as long as the supervisor lives
-    control      a named pipe, on which the supervisor takes orders
+    spec.json    the JobSpec without its environment, which may contain a user's token
+    state.json   state.State
+    state.spare  space for the final state, until that is written
+    lock         locked (flock) as long as the supervisor runs
+    control      a named pipe, from which the supervisor reads orders
     log          merged stdout and stderr, and ``log.<n>``: see pfcon/compute/kept_log.py
 """
 
@@ -33,13 +33,13 @@ from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
 SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
-DIED = "its supervisor has ended unexpectedly: killed, or the machine was restarted"
+DIED = "its supervisor has ended unexpectedly: it was killed, or the machine was restarted"
 
 
 class JobFolder(Closing):
-    """A job's directory, held open: what is read belongs to one job, even when another takes its name meanwhile.
+    """A job's open directory: all methods use the same job, even if its name now belongs to another one.
 
-    Every method raises Absent when the job is being removed, and OSError.
+    Every method raises Absent if the job is being removed, and OSError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,14 +56,14 @@ class JobFolder(Closing):
         try:
             return os.open(name, flags | GUARDED, dir_fd=self.descriptor)
         except FileNotFoundError:
-            raise Absent(f"no job {self.path.name} on the process engine") from None
+            raise Absent(f"there is no job {self.path.name} on the process engine") from None
 
     def _read(self, name: str, most: int) -> bytes:
         """Return a file's content; empty if a job of this user has replaced or enlarged the file."""
         try:
             return read_small_at(self.descriptor, name, most)
         except FileNotFoundError:
-            raise Absent(f"no job {self.path.name} on the process engine") from None
+            raise Absent(f"there is no job {self.path.name} on the process engine") from None
         except OSError as fault:
             if fault.errno in (errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO):
                 return b""
@@ -133,14 +133,14 @@ class JobFolder(Closing):
                 return
             raise
         try:
-            # Full of orders that are not read yet; or it has ended since the pipe was opened.
+            # The pipe is full of unread orders; or the supervisor has ended since the pipe was opened.
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
                 os.write(control, order)
         finally:
             os.close(control)
 
     def release_name(self, trashed: Path) -> None:
-        """Release the name; the caller must hold the lock. No-op if the name has another job now, or none."""
+        """Release the name; the caller must have the lock. No-op if the name belongs to another job now, or to none."""
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), os.fstat(self.descriptor)):
                 try:
@@ -148,7 +148,7 @@ class JobFolder(Closing):
                 except OSError as fault:
                     if not is_full(fault):
                         raise
-                    shutil.rmtree(self.path)  # a full disk may have no room for a longer name
+                    shutil.rmtree(self.path)  # on a full disk, there may be no space for a longer name
 
     def log_tail(self, lines: int, most: int) -> bytes:
         """Return the last lines of the log, at most ``most`` bytes."""
@@ -157,12 +157,12 @@ class JobFolder(Closing):
 
 
 def kill_marked(marker: str) -> None:
-    """Kill every process that has a job's marker in the environment it was started with.
+    """Kill every process that was started with a job's marker in its environment.
 
-    What has cleared or overwritten its environment is not found. Needs pidfd_open(2), of Linux 5.3.
+    Processes that have cleared or overwritten their environment are not found. Needs pidfd_open(2), of Linux 5.3.
     """
     needle = f"{MARKER}={marker}".encode()
-    for _ in range(50):  # repeated for processes that were started meanwhile
+    for _ in range(50):  # repeated for processes that were started in the meantime
         if not sum(_kill_if_marked(int(pid), needle) for pid in os.listdir("/proc") if pid.isdigit()):
             return
         time.sleep(0.01)

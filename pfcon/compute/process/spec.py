@@ -1,4 +1,4 @@
-"""What the process engine makes of a JobSpec. Pure."""
+"""Builds the supervisor's input for a job of the process engine. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from pfcon.models import OUTGOING, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.units import mib_to_bytes, millicores_to_cores
 
-LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
+LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
-    "HOME": "/tmp",  # noqa: S108 - its working directory would turn caches into outputs
+    "HOME": "/tmp",  # noqa: S108 - caches in the working directory would become outputs
 }
 
 
@@ -37,9 +37,9 @@ class Plan(TypedDict):
 
 
 def translate(text: str, mounts: Mapping[str, str]) -> str:
-    """Put a mount's real directory where a word names its target: ``T``, ``T/…``, or either after a ``=``.
+    """Replace the target ``T`` of a mount with its real directory: in ``T``, ``T/…``, and either after a ``=``.
 
-    ``mounts`` maps targets to directories. Targets within a longer text (a shell script) stay as they are.
+    ``mounts`` maps targets to directories. Targets within a longer text (a shell script) are not replaced.
     """
     if not mounts:
         return text
@@ -48,29 +48,27 @@ def translate(text: str, mounts: Mapping[str, str]) -> str:
 
 
 def refuse(spec: JobSpec, euid: int, egid: int) -> None:
-    """Raise Refused when this engine, run as that user and group, can't run such a job."""
+    """Raise Refused if this engine, running as that user and group, can't run the job."""
     if spec.resources.gpus:
-        raise Refused(f"gpu_limit: the process engine can't reserve GPUs, {spec.resources.gpus} asked for")
+        raise Refused(f"gpu_limit: the process engine can't reserve GPUs, but {spec.resources.gpus} were requested")
     if spec.resources.workers != 1:
-        raise Refused(
-            f"number_of_workers: the process engine runs one worker of a job, {spec.resources.workers} asked for"
-        )
+        raise Refused(f"number_of_workers: the process engine runs a job with one worker, not {spec.resources.workers}")
     if not spec.argv:
-        raise Refused("the job has no command")
+        raise Refused("the command is empty")
     user = spec.user
     if user and euid != 0 and (user.uid not in (None, euid) or user.gid not in (None, egid)):
-        raise Refused("the process engine gives a job another user or group only when pfcon runs as root")
+        raise Refused("the process engine can run a job as another user or group only if pfcon runs as root")
     require_passable(spec)
 
 
 def make_plan(
     spec: JobSpec, storebase: StoreBase, grace: float, marker: str, euid: int, *, log_bytes: int = LOG_BYTES
 ) -> Plan:
-    """What the supervisor has to do for a job. Its environment begins clean: nothing of the service's own."""
+    """Return the supervisor's input for a job. The job gets nothing of the service's own environment."""
     mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
     env = BASE_ENV | {key: translate(value, mounts) for key, value in spec.env} | {MARKER: marker}
     resources = spec.resources
-    user = spec.user if euid == 0 else None  # otherwise it is the service's own, as ``refuse`` has seen
+    user = spec.user if euid == 0 else None  # otherwise it is the service's own: ``refuse`` has checked that
     return Plan(
         command=spec.argv[0],
         argv=[translate(word, mounts) for word in spec.argv],

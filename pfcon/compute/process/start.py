@@ -1,4 +1,4 @@
-"""A fresh process becomes a job's command. A part of the supervisor: standard library alone."""
+"""Turns a new process into a job's command. A part of the supervisor: uses only the standard library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 
-TYPE_CHECKING = False  # typing itself would cost each job time and memory
+TYPE_CHECKING = False  # importing typing would take time and memory for each job
 if TYPE_CHECKING:
     from pfcon.compute.process.spec import Plan
 
@@ -24,14 +24,14 @@ def prctl(option: int, value: int) -> None:
 
 
 def limit_cores(cores: int) -> None:
-    """Bind to so many cores, beginning at another one for each job."""
+    """Bind this process to that number of cores; different jobs begin at different cores."""
     allowed = sorted(os.sched_getaffinity(0))
     first = os.getpid() % len(allowed)
     os.sched_setaffinity(0, {allowed[(first + number) % len(allowed)] for number in range(min(cores, len(allowed)))})
 
 
 def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
-    """Turn a fresh child into the job's command. Raises OSError."""
+    """Turn a new child process into the job's command. Raises OSError."""
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -40,7 +40,7 @@ def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
     for target in (0, 1, 2):
         os.dup2(log if target else os.open(os.devnull, os.O_RDONLY), target)
     os.umask(0o022)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its working directory is its output
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would be among the outputs, the working directory
     if plan["cores"]:
         limit_cores(plan["cores"])
     os.chdir(plan["cwd"] or job)
@@ -50,7 +50,7 @@ def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after setresuid, which clears it
     if os.getppid() != supervisor:
         os._exit(1)
     argv = [word.encode("utf-8", "surrogateescape") for word in plan["argv"]]
@@ -59,15 +59,15 @@ def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
 
 
 def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
-    """Become the command, looked for on the PATH of ``env``. Raises OSError.
+    """Execute the command, searched on the PATH of ``env``. Raises OSError.
 
-    os.execvpe does so too, but imports modules, which the job's user may not be allowed to read.
+    os.execvpe also does this, but imports modules that the job's user may not be allowed to read.
     """
     folders = [b""] if b"/" in argv[0] else env.get(b"PATH", b"").split(b":")
     worst: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     for folder in folders:
         try:
-            os.execve(os.path.join(folder, argv[0]), argv, env)  # noqa: S606 - a shell would change the words
+            os.execve(os.path.join(folder, argv[0]), argv, env)  # noqa: S606 - a shell would change arguments
         except (FileNotFoundError, NotADirectoryError):
             pass
         except PermissionError as fault:
@@ -76,7 +76,7 @@ def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
 
 
 def start_fault(fault: OSError, plan: Plan) -> str:
-    """Why a command could not be started, for its user."""
+    """Return why a command could not be started, as a message for users."""
     command = plan["command"]
     if fault.filename == plan["cwd"] and plan["cwd"]:
         return f"the job can't enter its directory: {fault.strerror}"

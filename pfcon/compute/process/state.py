@@ -41,7 +41,7 @@ def _exit_message(status: int | None) -> str:
     if status < 0:
         return f"killed by {_signal_name(-status)}"
     if 128 < status <= 128 + max(signal.valid_signals()):
-        return f"exit code {status}, a shell's way to say: killed by {_signal_name(status - 128)}"
+        return f"exit code {status}: in a shell, this means killed by {_signal_name(status - 128)}"
     return f"exit code {status}" if status else ""
 
 

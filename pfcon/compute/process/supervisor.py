@@ -1,10 +1,10 @@
-"""The parent of one job of the process engine: a script of its own, so that a job outlives the service.
+"""The parent process of one job of the process engine. It is a separate program, so that jobs survive the service.
 
-``python -I -S supervisor.py DIRECTORY FINAL LOCK`` with a plan (``plan.Plan``) as one line of JSON on stdin.
-DIRECTORY becomes FINAL, which claims the job's name; LOCK is a locked descriptor, which stays locked for as long as
-this process lives. The first process exits once the command runs, or failed to start; its child supervises.
+``python -I -S supervisor.py DIRECTORY FINAL LOCK``, with a plan (``spec.Plan``) as one line of JSON on stdin.
+DIRECTORY is renamed to FINAL, which claims the job's name. LOCK is a locked descriptor; the lock is held until this
+process ends. The first process exits when the command runs or could not be started; its child is the supervisor.
 
-Imports little of the standard library and two modules beside it: this is what every running job costs in memory.
+It imports only a few modules, because every running job needs the memory for them.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ import signal
 import sys
 import time
 
-if __name__ == "__main__":  # -I leaves nothing but the standard library on the path
+if __name__ == "__main__":  # with -I, only the standard library is on the path
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
 from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
-TYPE_CHECKING = False  # typing itself would cost each job time and memory
+TYPE_CHECKING = False  # importing typing would take time and memory for each job
 if TYPE_CHECKING:
     from pfcon.compute.process.spec import Plan
     from pfcon.compute.process.state import State
 
-# Exit statuses of the first process. The child ends with 0 always: to gunicorn, which adopts it where it is the
-# first process of a container, some others mean that a worker can't boot.
+# Exit statuses of the first process. The child always exits with 0: if gunicorn is process 1 of a container, it adopts
+# the child, and some other statuses mean for gunicorn that a worker can't boot.
 ABANDONED = 10
 CONFLICT = 11
 
 CANCEL, KILL = b"c", b"k"  # what the engine writes to the job's ``control`` pipe
-SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end: on a full disk there is room for no other
+SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end, also on a full disk
 MIB = 1024 * 1024
-FASTEST_GROWTH = 1024 * MIB  # bytes a second: sets how soon a job near its memory limit is looked at again
-SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.5  # seconds between two looks at a job's resources
+FASTEST_GROWTH = 1024 * MIB  # bytes per second: determines how soon a job near its memory limit is checked again
+SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.5  # seconds between two checks of a job's resources
 BLOCK = 64 * 1024
 
 
 class Supervisor:
-    """Starts one command, monitors it and all its descendants, and records how it has ended."""
+    """Starts one command, monitors it and all its descendants, and records its end."""
 
     def __init__(self, plan: Plan, job: int, control: int) -> None:
         self.plan, self.job, self.control = plan, job, control
@@ -69,14 +69,14 @@ class Supervisor:
         self.output, write_log = os.pipe()
         os.set_blocking(self.output, False)
         if self.plan["uid"] is not None:
-            os.fchown(write_log, self.plan["uid"], -1)  # to open /dev/stderr anew takes its permissions
+            os.fchown(write_log, self.plan["uid"], -1)  # needed for opening /dev/stderr again
         read_end, write_end = os.pipe()
         me = os.getpid()
         self.main = os.fork()
         if not self.main:
             try:
                 become(self.plan, self.job, write_log, me)
-            except BaseException as fault:  # noqa: BLE001 - nothing may escape into the supervisor's own code
+            except BaseException as fault:  # noqa: BLE001 - the child must not continue with the supervisor's code
                 text = start_fault(fault, self.plan) if isinstance(fault, OSError) else repr(fault)
                 os.write(write_end, text.encode("utf-8", "replace")[:4096])
             finally:
@@ -90,14 +90,14 @@ class Supervisor:
         return not reason
 
     def run(self) -> None:
-        """Watch until the command has ended, then end the rest of it and write the final state."""
+        """Monitor the command until it has ended, then kill its other processes and read the rest of its output."""
         while not self.ended:
             self.turn()
         self.kill_all()
         self.copy_output()
 
     def turn(self) -> None:
-        """Wait for the next event, and deal with it."""
+        """Wait for the next event, and handle it."""
         times = [moment for moment in (self.kill_at, self.look_at) if moment is not None]
         wait = max(0.0, min(times) - time.monotonic()) if times else None
         files = [self.wake, self.control, *([] if self.output is None else [self.output])]
@@ -118,7 +118,7 @@ class Supervisor:
             self.look()
 
     def execute_orders(self, orders: bytes) -> None:
-        """Execute orders of the engine."""
+        """Execute orders from the engine."""
         if KILL in orders:
             self.state.setdefault("reason", "removed")
             self.kill_all()
@@ -126,26 +126,26 @@ class Supervisor:
             self.cancel()
 
     def cancel(self) -> None:
-        """Ask all processes to end, by an order of pfcon; they are killed at ``kill_at``."""
+        """Ask all processes to end, because pfcon has ordered it; they are killed at ``kill_at``."""
         self.state.setdefault("reason", "cancelled")
         self.terminate()
 
     def end_from_outside(self) -> None:
-        """Ask all processes to end, by a signal of another program, as of a service manager that stops the service."""
+        """Ask all processes to end, because of a signal from another program, such as a service manager."""
         if "reason" not in self.state:
-            self.state["reason"] = "its supervisor was ended by SIGTERM, as when the service or the machine stops"
+            self.state["reason"] = "its supervisor was ended by SIGTERM: the service or the machine may have stopped"
             self.state["interrupted"] = True
         self.terminate()
 
     def terminate(self) -> None:
-        """SIGTERM to all processes, once."""
+        """Send SIGTERM to all processes, once."""
         if self.kill_at is None:
             self.kill_at = time.monotonic() + self.plan["grace"]
             for pid in descendants(os.getpid()):
                 send(pid, signal.SIGTERM)
 
     def look(self) -> None:
-        """Compare the job's resources with its limits; end the job if it exceeds one."""
+        """Compare the job's resources with its limits; kill the job if it exceeds one."""
         pids = descendants(os.getpid())
         used, threads = usage(pids)
         limit, most = self.plan["memory"], self.plan["pids"]
@@ -162,7 +162,7 @@ class Supervisor:
         self.kill_all()
 
     def reap(self) -> bool:
-        """Reap ended children; return whether any are left."""
+        """Reap ended children; return whether others exist."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -175,21 +175,18 @@ class Supervisor:
                 self.state.setdefault("status", os.waitstatus_to_exitcode(status))
 
     def kill_all(self) -> None:
-        """Kill every process of the job, and return when none is left."""
+        """Kill every process of the job, and return when none exists any more."""
         pause = 0.001
         while self.reap():
             pids = descendants(os.getpid())
-            for number in (
-                signal.SIGSTOP,
-                signal.SIGKILL,
-            ):  # stopped first: they can't start others meanwhile
+            for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped processes can't start others
                 for pid in pids:
                     send(pid, number)
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_LOOK)
 
     def copy_output(self) -> None:
-        """Append to the log what the job has written since."""
+        """Append the job's new output to the log."""
         while self.output is not None:
             try:
                 block = os.read(self.output, BLOCK)
@@ -203,7 +200,7 @@ class Supervisor:
                 return
 
     def append(self, block: bytes) -> None:
-        """Write to the log; if that fails (a full disk), the job continues, and its message says so."""
+        """Write to the log; if that fails (a full disk), the job continues, and its message reports it."""
         try:
             self.log.append(block)
         except OSError as fault:
@@ -222,7 +219,7 @@ class Supervisor:
 
 
 def write_file(directory: int, name: str, text: str) -> None:
-    """Make or replace a file of an open directory, atomically and durably, for this user alone. Raises OSError."""
+    """Create or replace a file in an open directory, atomically and durably, only for this user. Raises OSError."""
     partial = f".{name}.{os.getpid()}"
     file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=directory)
     try:
@@ -236,12 +233,12 @@ def write_file(directory: int, name: str, text: str) -> None:
 
 
 def write_state(job: int, state: State) -> None:
-    """Replace ``state.json`` of a job's open directory. Raises OSError."""
+    """Replace ``state.json`` in a job's open directory. Raises OSError."""
     write_file(job, "state.json", json.dumps(state))
 
 
 def write_last_state(job: int, state: State) -> None:
-    """``write_state``, into blocks of the disk that the job has had from its beginning. Raises OSError."""
+    """Like ``write_state``, but into space on the disk that was reserved when the job started. Raises OSError."""
     text = json.dumps(state).encode("utf-8", "surrogateescape").ljust(SPARE_BYTES)
     try:
         file = os.open(SPARE, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=job)
@@ -261,11 +258,11 @@ def write_last_state(job: int, state: State) -> None:
 
 
 def main(directory: str, final: str, lock: str) -> int:
-    """Claim the name, start the command, and leave a child behind to supervise it."""
+    """Claim the name, start the command, and return; a child process supervises the command."""
     os.set_inheritable(int(lock), False)
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
-        return ABANDONED  # the service died while it wrote the plan
+        return ABANDONED  # the service was killed while it wrote the plan
     plan: Plan = json.loads(line)
     job = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     control = os.open("control", os.O_RDWR | os.O_NONBLOCK, dir_fd=job)
@@ -278,7 +275,7 @@ def main(directory: str, final: str, lock: str) -> int:
     ready, signal_ready = os.pipe()
     if os.fork():
         os.close(signal_ready)
-        os.read(ready, 1)  # or the end of it, should the child die
+        os.read(ready, 1)  # also returns if the child is killed
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor = Supervisor(plan, job, control)

@@ -11,7 +11,7 @@ def children(pid: int) -> list[int]:
             with open(f"/proc/{pid}/task/{task}/children") as file:
                 found += map(int, file.read().split())
     except OSError:
-        pass  # it ended while we looked
+        pass  # it has just ended
     return found
 
 

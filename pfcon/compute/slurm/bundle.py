@@ -4,7 +4,7 @@ from typing import Any
 
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 
-HOSTNAME = "job"  # a worker's number follows
+HOSTNAME = "job"  # followed by the worker's number
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _MASKED = (
     *("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"),
@@ -15,13 +15,13 @@ _NO_DEVICES = ["nosuid", "nodev"]
 
 
 def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
-    """A container with a user namespace whose root is the submitting user, and with no capabilities in it.
+    """Return the configuration of a container without capabilities, whose root is the submitting user.
 
-    The image is shared by all its jobs and read-only; /tmp, /var/tmp and /run are the job's own, in memory. The
+    The image is shared by all its jobs and read-only. Each job has its own /tmp, /var/tmp and /run, in memory. The
     network is the node's.
 
-    first: whether it has process ids of its own, of which what it runs is the first; else it has those of whoever
-    starts the runtime, whose /proc has to show them.
+    first: whether the container has its own pid namespace, in which its command is process 1; otherwise it uses that of
+    the process that starts the runtime, whose /proc must show this namespace.
     """
     return {
         "ociVersion": "1.0.2",
@@ -48,7 +48,7 @@ def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
 
 
 def _proc(*, own: bool) -> dict[str, Any]:
-    """Return the mount of /proc. A new one shows only its own pid namespace, and only that one's owner may mount it."""
+    """Return the mount of /proc. A new /proc shows only one pid namespace, and only its owner may mount it."""
     return _mount("/proc", "proc") if own else _mount("/proc", "bind", "rbind", "noexec", *_NO_DEVICES, source="/proc")
 
 

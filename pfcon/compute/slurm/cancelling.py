@@ -1,4 +1,4 @@
-"""Ending a job: first by its own script, which stops the container with a grace, then by Slurm."""
+"""Cancels a job: first through its own script, which stops the container with a grace, then through Slurm."""
 
 import re
 from collections.abc import Callable
@@ -16,13 +16,13 @@ _SCRIPT = 3.0  # seconds in addition to the grace, for the script to end
 _ORDER_TIMEOUT = 6.0  # seconds in addition to the grace; a script that has not executed its order by then is dead
 _SLURM = 60.0  # seconds in addition to KillWait, for Slurm to end a job
 _POLL = 0.1  # seconds
-# In words, or as scancel's exit status: the last byte of ESLURM_INVALID_JOB_ID (2017), of ESLURM_ALREADY_DONE (2021).
+# As a text, or as scancel's exit status: the last byte of ESLURM_INVALID_JOB_ID (2017), of ESLURM_ALREADY_DONE (2021).
 _ENDED = re.compile(r"Invalid job id specified|already completing or completed|exit status (?:225|229)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Canceller:
-    """Ends jobs. grace: seconds that the script gives its container; 0 if the directory contains ``now``."""
+    """Cancels jobs. grace: seconds that the script gives its container; 0 if the directory contains ``now``."""
 
     commands: Commands
     queue: Queue
@@ -39,7 +39,7 @@ class Canceller:
         if folder.prevent_start():
             return not self.scancel(folder)
         if folder.order_end():
-            # Not by Slurm: with some oci.conf it would end the processes that it knows, but not the container.
+            # Not through Slurm: with some oci.conf, it would end only the processes that it knows, not the container.
             seconds = _ORDER_TIMEOUT + (0 if folder.has("now") else self.grace)
             if self._ends_in_time(folder, seconds, lambda: True):
                 return True
@@ -66,7 +66,7 @@ class Canceller:
         """Make Slurm end a job, and wait for its end. Raises Unreachable if it does not end in time."""
         seconds = self.site.facts().kill_wait + _SLURM
         if not self._ends_in_time(folder, seconds, lambda: self.scancel(folder)):
-            raise Unreachable(f"Slurm was told to end {folder.link.name}, but it still runs; try again")
+            raise Unreachable(f"Slurm was asked to end job {folder.link.name}, but it still runs; try again")
 
     def _ends_in_time(self, folder: JobFolder, seconds: float, is_active: Callable[[], bool]) -> bool:
         """Return whether a job ends in time; its own record shows that before Slurm does."""

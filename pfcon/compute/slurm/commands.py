@@ -1,4 +1,4 @@
-"""Runs Slurm's commands, and those that make images, with bounds; their faults come out as pfcon's errors."""
+"""Runs Slurm's commands, and those that create images, with a timeout; translates their failures to pfcon's errors."""
 
 import contextlib
 import os
@@ -21,9 +21,9 @@ PACKAGES = {
     "skopeo": "skopeo",
     "umoci": "umoci",
 }
-# What a command needs of the service's environment. SLURM_* and SBATCH_* would be options of it.
+# The variables of the service's environment that commands need. They would read SLURM_* and SBATCH_* as options.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SSH_AUTH_SOCK", "KRB5CCNAME")
-# What skopeo needs besides: where registries' passwords are (containers-auth.json(5)), and the way to the internet.
+# skopeo also needs the location of registries' passwords (containers-auth.json(5)), and the proxies for the internet.
 _FOR_REGISTRIES = ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "http_proxy", "https_proxy", "no_proxy")
 _FORMAT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "SLURM_TIME_FORMAT": "standard"}
 _AWAY = re.compile(
@@ -43,18 +43,18 @@ _LABEL = re.compile(r"^(?:sbatch|squeue|scancel|scontrol|sacct|umoci|skopeo|srun
 
 @dataclass(frozen=True)
 class Commands:
-    """prefix: what comes before each command; with ssh, they run on another host. timeout: seconds for each."""
+    """prefix: the first words of each command; with ssh, it runs on another host. timeout: seconds for each."""
 
     prefix: tuple[str, ...] = ()
     timeout: float = 30
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether commands run with other eyes than this service's own: paths are those of the nodes there."""
+    def remote(self) -> bool:
+        """Whether commands may run on another host, where storeBase has the same path as on the nodes."""
         return bool(self.prefix)
 
     def words(self, command: Sequence[str]) -> list[str]:
-        """A command as it is executed. ssh hands a shell one line, so it gets one."""
+        """Return a command with its prefix. For ssh it is quoted as one argument, because a remote shell parses it."""
         if not self.prefix:
             return [*command]
         whole = ["env", *(f"{key}={value}" for key, value in _FORMAT.items()), *command]
@@ -88,7 +88,7 @@ class Commands:
             try:
                 with (stop or Stop()).interrupting(lambda: _kill(process)):
                     output, errors = process.communicate(stdin.encode("utf-8", "surrogateescape"), seconds)
-            except BaseException as fault:  # also when the worker is asked to exit: no command must be left
+            except BaseException as fault:  # also if the worker is asked to exit: no command may continue
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(fault, subprocess.TimeoutExpired):
                     raise NoAnswer(f"{command[0]} has not answered in {seconds:g} s", may_have_arrived=True) from fault
@@ -99,7 +99,7 @@ class Commands:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a command with all that it has started; no-op on one that has ended."""
+    """Kill a command and all processes that it has started; no-op if it has ended."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -111,24 +111,25 @@ def _environment(program: str) -> dict[str, str]:
 
 
 def require_tools(prefix: tuple[str, ...]) -> None:
-    """Raise ConfigurationError where the commands that every job needs are neither installed here nor run elsewhere."""
+    """Raise ConfigurationError if Slurm's commands are not installed here and do not run on another host."""
     needed = [] if prefix else ["sbatch", "squeue", "scancel", "scontrol"]
     missing = [tool for tool in needed if not shutil.which(tool)]
     if missing:
-        advice = f"install them (Debian: {PACKAGES[missing[0]]}), or set SLURM_PREFIX to reach a host that has them"
+        package = PACKAGES[missing[0]]
+        advice = f"install them (Debian package: {package}), or set SLURM_PREFIX to run them on another host"
         raise ConfigurationError([f"CONTAINER_ENV=slurm: this host has no {', '.join(missing)}; {advice}"])
 
 
 def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
-    """What the failure of a command means. Pure. The texts are Slurm's own: src/common/slurm_errno.c."""
+    """Return the error for a failed command. Pure. The texts are Slurm's: src/common/slurm_errno.c."""
     reason = plain(_LABEL.sub("", text)) or f"exit status {status}"
     if status == _NO_COMMAND:
-        reason = f"{program} is not installed (in Debian it is in {PACKAGES.get(program, program)})"
+        reason = f"{program} is not installed (Debian package: {PACKAGES.get(program, program)})"
     if program in ("skopeo", "umoci") and status != _SSH_FAULT:
-        return Refused(reason)  # Slurm has no part in it
+        return Refused(reason)  # not from Slurm
     if status == _NO_COMMAND:
         return NoAnswer(reason, may_have_arrived=False)
-    asks_only = program != "sbatch"  # its failure says nothing about a job
+    asks_only = program != "sbatch"  # its failure does not mean that a job was refused
     if status == _SSH_FAULT or asks_only or _AWAY.search(reason):
         return NoAnswer(
             f"Slurm does not answer: {reason}",

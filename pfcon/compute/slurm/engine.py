@@ -1,4 +1,4 @@
-"""The slurm engine: each job is one of Slurm's, and a directory below storeBase that outlives Slurm's memory of it."""
+"""The slurm engine: each job is a Slurm job, and a directory below storeBase that exists longer than Slurm's record."""
 
 import contextlib
 import shutil
@@ -29,9 +29,9 @@ from pfcon.paths import PRIVATE_NAME, StoreBase
 
 FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
 LOG_BYTES = 1024 * 1024
-STALENESS = 1.0  # seconds for which one answer of squeue serves all
-PATIENCE = 60.0  # seconds that a job waits for what Slurm says it can't have, and one that Slurm never got for it
-STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL of a cancel; less where Slurm's own KillWait is less
+STALENESS = 1.0  # seconds for which one answer of squeue is used
+PATIENCE = 60.0  # seconds before a job is ended that Slurm can never run, or has not received
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL of a cancel; less if Slurm's own KillWait is less
 
 
 class SlurmEngine(ComputeEngine):
@@ -49,7 +49,7 @@ class SlurmEngine(ComputeEngine):
         patience: float = PATIENCE,
         stop_grace: int = STOP_GRACE,
     ) -> None:
-        """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Asks nothing yet."""
+        """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Runs no command."""
         self._settings = own
         self._storebase = storebase
         self._nodes_root = settings.storebase or PurePosixPath(storebase.root)
@@ -88,18 +88,18 @@ class SlurmEngine(ComputeEngine):
         return self._storebase.private / FOLDER
 
     def _nodes(self, name: str) -> PurePosixPath:
-        """A directory of pfcon's own, as nodes see it."""
+        """Return the path of a directory of pfcon's own on the nodes."""
         return self._nodes_root / PRIVATE_NAME / name
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. A refusal has Slurm's own words."""
+        """See ComputeEngine. A refusal has Slurm's own text."""
         with self._storage(f"start {spec.name}"):
             self._storebase.private_dir(FOLDER)
             require_possible(spec, self._site.user())
             self._require_sources(spec)
             folder = self._existing(spec.name)
             if folder and folder.id:
-                raise Conflict(f"there is a job {spec.name} on slurm already")
+                raise Conflict(f"a job {spec.name} already exists on slurm")
             image = self._images.find(ImageName.parse(spec.image))
             if image is None:
                 raise ImageMissing(f"preparing image {spec.image}")
@@ -107,7 +107,7 @@ class SlurmEngine(ComputeEngine):
                 self._submitter.resume(folder, spec, image)
             else:
                 self._submitter.start(spec, image)
-        # Not asked for: squeue would cost as much as sbatch did.
+        # The state is not requested: squeue takes as long as sbatch.
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "", spec.image, spec.argv, request=spec.request)
 
     def _existing(self, name: str) -> JobFolder | None:
@@ -115,7 +115,7 @@ class SlurmEngine(ComputeEngine):
             folder = JobFolder.open(self._root, name)
         except Absent:
             return None
-        if not folder.path.exists():  # it was removed by hand
+        if not folder.path.exists():  # an administrator has removed it
             folder.remove()
             return None
         return folder
@@ -129,7 +129,7 @@ class SlurmEngine(ComputeEngine):
 
     def _require_storebase(self) -> None:
         if not self._storebase.root.is_dir():
-            raise Unreachable(f"{self._storebase.root} (STOREBASE_MOUNT) is not there")
+            raise Unreachable(f"{self._storebase.root} (STOREBASE_MOUNT) does not exist")
 
     def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine: fetch and unpack the image, once for all jobs and services."""
@@ -139,7 +139,7 @@ class SlurmEngine(ComputeEngine):
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. All calls within one second share one squeue."""
-        with self._storage(f"look at {name}"):
+        with self._storage(f"read the state of {name}"):
             return self._status.info(self._open(name, mine))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
@@ -153,13 +153,13 @@ class SlurmEngine(ComputeEngine):
         with self._storage(f"cancel {name}"):
             folder = self._open(name, mine)
             if self._status.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-                return  # but not what only Slurm knows the state of
+                return  # not if the state is unknown: Slurm may still run it
             folder.write("cancel", "")
             if not self._canceller.request_end(folder):
                 self._canceller.scancel(folder)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
-        """See ComputeEngine: SIGKILL, without grace, and all that pfcon has of the job."""
+        """See ComputeEngine: SIGKILL, without grace; then all files of the job are deleted."""
         with self._storage(f"remove {name}"), contextlib.suppress(Absent):
             folder = self._open_any(name)
             if folder.path.exists():
@@ -192,11 +192,11 @@ class SlurmEngine(ComputeEngine):
         try:
             return JobFolder.open(self._root, name)
         except Absent:
-            self._require_storebase()  # if all of storeBase is missing, that says nothing about the job
+            self._require_storebase()  # if all of storeBase is missing, the job may still exist
             raise
 
     def _images_in_use(self) -> set[str]:
-        """Names of the images of jobs that have not ended."""
+        """Return the names of the images of jobs that have not ended."""
         used = set()
         for link in self._root.iterdir():
             if link.is_symlink():

@@ -6,14 +6,15 @@
         spec.json   the JobSpec without its environment, which may hold a user's token
         lock        locked (flock) while the job is being submitted
         id          the Slurm job, once it was submitted
-        cancel      it was cancelled by pfcon; now: it is to be ended without a grace
-        begun       the job was seen to run
-        end.json    its end, as it was first seen
-        order                                  where Slurm starts the container: what its script is to do
-        claim, exit, log, log.<n>              of job.sh; see pfcon/compute/kept_log.py for the last
-        slurm.log, launcher.log                what Slurm and the launcher say
-        job.sh, launch.sh, config.json, rootfs what runs; launch.sh and config.json, which hold the job's
-                                               environment, exist until the job has ended
+        cancel      exists after pfcon has cancelled the job
+        now         exists if the job has to be ended without a grace
+        begun       exists after the job was first seen running
+        end.json    the end of the job, as it was first detected
+        order       if Slurm starts the container: the order for the job's script
+        claim, exit, log, log.<n>              files of job.sh; for the logs see pfcon/compute/kept_log.py
+        slurm.log, launcher.log                messages of Slurm and of the launcher
+        job.sh, launch.sh, config.json, rootfs the files that run the job; launch.sh and config.json contain its
+                                               environment, and exist until it has ended
 """
 
 import contextlib
@@ -42,18 +43,18 @@ from pfcon.files.writing import replace_file
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
 ORDER, BEGUN = "order", "begun"
-STALE = 600.0  # seconds after which a directory that no name links to was left by a crash
-# Where Slurm starts the container, a job may write to its own records: links in there are not followed.
+STALE = 600.0  # seconds after which a directory without a link counts as left by a crash
+# If Slurm starts the container, a job can write to its own records: links in its directory are not followed.
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
-_OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no such file
+_OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no usable file
 _SPEC = 64 * 1024 * 1024  # bytes
 _PREVENTED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
-_TEXT = 16 * 1024  # bytes of a log that are looked at for a reason
+_TEXT = 16 * 1024  # bytes of a log in which a reason is searched
 
 
 class JobFolder:
-    """``path``: the directory, as this service sees it. Every method raises Absent when it is missing, and OSError."""
+    """``path``: the directory, as this service sees it. Every method raises Absent if it is missing, and OSError."""
 
     def __init__(self, root: Path, name: str, marker: str) -> None:
         self.link = root / name
@@ -62,7 +63,7 @@ class JobFolder:
 
     @classmethod
     def open(cls, root: Path, name: str) -> Self:
-        """The job of a name. Raises Absent."""
+        """Return the directory of the job with that name. Raises Absent."""
         if not name or name.startswith(".") or "/" in name or "\0" in name:
             raise Absent(f"there is no job {name} on slurm")
         try:
@@ -72,7 +73,7 @@ class JobFolder:
 
     @classmethod
     def prepare(cls, root: Path, spec: JobSpec) -> Self:
-        """Make a directory for a job, whose name is not claimed yet."""
+        """Create a directory for a job, without claiming its name."""
         folder = cls(root, spec.name, uuid.uuid4().hex)
         folder.path.mkdir(mode=0o700)
         return folder
@@ -86,7 +87,7 @@ class JobFolder:
         return True
 
     def write(self, name: str, text: str) -> None:
-        """Make or replace a file atomically, for this user alone."""
+        """Create or replace a file atomically, readable only by this user."""
         with self._absent():
             replace_file(self.path, name, text.encode("utf-8", "surrogateescape"))
 
@@ -98,14 +99,14 @@ class JobFolder:
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:
-        """Hold the lock for submitting; False if another process has it."""
+        """A context that has the lock for submitting; its value is False if another process has the lock."""
         with ExitStack() as stack:
             with self._absent():
                 ours = stack.enter_context(locked(self.path / "lock"))
             yield ours
 
     def spec(self) -> JobSpec:
-        """What was scheduled, without its environment."""
+        """Return the scheduled job, without its environment."""
         with self._absent():
             try:
                 return JobSpec.from_json(read_small(self.path, "spec.json", _SPEC).decode())
@@ -114,7 +115,7 @@ class JobFolder:
 
     @property
     def id(self) -> str | None:
-        """The Slurm job: the one that claimed the directory, or before that, the one that was submitted."""
+        """The id of the Slurm job that has claimed the directory, or before that, of the submitted one."""
         with contextlib.suppress(FileNotFoundError):
             claimed = os.readlink(self.path / "claim")
             if claimed != _PREVENTED:
@@ -127,7 +128,7 @@ class JobFolder:
             self.write(BEGUN, "")
 
     def begun(self) -> bool:
-        """Whether the job's script has begun, or it was seen to run."""
+        """Return whether the job's script has begun, or the job was seen running."""
         if self.has(BEGUN):
             return True
         try:
@@ -136,7 +137,7 @@ class JobFolder:
             return False
 
     def prevent_start(self) -> bool:
-        """Prevent the job from ever starting, by claiming its directory; return False if it has started."""
+        """Make sure that the job never starts, by claiming its directory; return False if it has started."""
         try:
             with self._absent():
                 (self.path / "claim").symlink_to(_PREVENTED)
@@ -145,7 +146,7 @@ class JobFolder:
         return True
 
     def age(self) -> float:
-        """Seconds since the job was made."""
+        """Return the seconds since the job was created."""
         with self._absent():
             return time.time() - (self.path / "spec.json").stat().st_mtime
 
@@ -205,11 +206,11 @@ class JobFolder:
         self.write("end.json", json.dumps(end))
 
     def text_tail(self, name: str) -> str:
-        """The last part of a text file; empty without one."""
+        """Return the last part of a text file; empty if missing."""
         return self.log_tail(name, _TEXT_LINES, _TEXT).decode("utf-8", "replace")
 
     def log_tail(self, name: str, lines: int, most: int) -> bytes:
-        """The last lines of a file, at most ``most`` bytes; empty without one."""
+        """Return the last lines of a file, at most ``most`` bytes; empty if missing."""
         try:
             file = os.open(self.path / name, READ)
         except OSError as fault:
@@ -222,7 +223,7 @@ class JobFolder:
             os.close(file)
 
     def job_log(self, lines: int, most: int) -> bytes:
-        """The last lines of the job's own log, at most ``most`` bytes; empty without one."""
+        """Return the last lines of the job's own log, at most ``most`` bytes; empty if missing."""
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -233,14 +234,14 @@ class JobFolder:
             os.close(directory)
 
     def remove(self) -> None:
-        """Release the name, unless another job has it now, and delete the directory."""
+        """Release the name, unless it belongs to another job now, and delete the directory."""
         with contextlib.suppress(FileNotFoundError):
             if os.readlink(self.link) == self.path.name:
                 self.link.unlink()
-        shutil.rmtree(self.path, ignore_errors=True)  # what is left is swept later
+        shutil.rmtree(self.path, ignore_errors=True)  # ``sweep`` removes the rest later
 
     def _text(self, name: str) -> str:
-        """A file's text; empty without one. Raises Absent when the directory is missing."""
+        """Return a file's text; empty if missing. Raises Absent if the directory is missing."""
         with self._absent():
             if name not in os.listdir(self.path):
                 return ""
@@ -262,7 +263,7 @@ class JobFolder:
 
 
 def sweep(root: Path) -> None:
-    """Remove what crashes have left: directories that no name links to. Raises OSError."""
+    """Remove directories that crashes have left: no name links to them. Raises OSError."""
     linked, found = set(), []
     with os.scandir(root) as entries:
         for entry in entries:

@@ -1,4 +1,4 @@
-"""The names of images, as registries have them. Pure."""
+"""The names of images in registries. Pure."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _LOOPBACK = re.compile(r"(?:localhost|127\.[0-9.]+)(?::[0-9]+)?/")
 
 @dataclass(frozen=True)
 class ImageName:
-    """A repository, with a registry's host where it names one, and what is wanted of it: a tag or a digest."""
+    """A repository, maybe with its registry's host, and a version: a tag or a digest (then it is ``pinned``)."""
 
     repository: str
     version: str
@@ -27,29 +27,29 @@ class ImageName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises Refused for what is no name: never a path, of the service's host or of a node."""
+        """Parse a name. Raises Refused for any other text: so it is never a path on the service's host or on a node."""
         found = _NAME.fullmatch(text)
         if not found:
-            raise Refused(f"image: {text!r} is no valid name of an image, e.g. registry.example.org/name:tag")
+            raise Refused(f"image: {text!r} is not a valid image name, e.g. registry.example.org/name:tag")
         digest = found["digest"]
         return cls(found["repository"], digest or found["tag"] or "latest", bool(digest))
 
     @property
     def source(self) -> str:
-        """As skopeo(1) has it."""
+        """The name in the form of skopeo(1)."""
         return f"docker://{self.repository}{'@' if self.pinned else ':'}{self.version}"
 
     @property
     def on_loopback(self) -> bool:
-        """Whether its registry is on this very machine; TLS is not asked for there, as Docker does."""
+        """Whether its registry is on this machine; then TLS is not required, as by Docker."""
         return bool(_LOOPBACK.match(self.repository))
 
     @property
     def path(self) -> PurePosixPath:
-        """Where a site's own image of that name lies below the directory of such images."""
+        """The path of the site's own image of that name, below the directory of such images."""
         return PurePosixPath(self.repository, self.version)
 
     @property
     def key(self) -> str:
-        """A directory name for it."""
+        """The name of its directory in the cache."""
         return hashlib.sha256(self.source.encode()).hexdigest()[:40]

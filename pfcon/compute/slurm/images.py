@@ -25,10 +25,10 @@ from pfcon.errors import Refused, Unreachable
 from pfcon.files.locks import locked
 from pfcon.models import INCOMING, OUTGOING
 
-FETCH_TIMEOUT = 3600.0  # seconds for a fetch, or for unpacking
-_WAIT = 1.0  # seconds between two looks at whether another has made the image
-_IN_USE = 3600.0  # seconds for which an image is kept after a job was given it, whatever the bound
-# Made in every image, for it is read-only to jobs: where a runtime mounts something.
+FETCH_TIMEOUT = 3600.0  # seconds for fetching or unpacking an image
+_WAIT = 1.0  # seconds between two checks whether another process has created the image
+_IN_USE = 3600.0  # seconds for which an image is kept after its last use by a job, even if the cache is too large
+# Directories where a runtime mounts something. Created in every image, because images are read-only for jobs.
 _MOUNT_POINTS = (
     INCOMING,
     OUTGOING,
@@ -39,9 +39,10 @@ _FILES = ("etc/resolv.conf", "etc/hosts", "etc/passwd", "etc/group")
 
 @dataclass(frozen=True)
 class Images:
-    """cache: the directory as this service sees it; nodes_cache: as nodes do. site: of images that are used in place.
+    """The cache of unpacked images, and the site's own images, which are used in place.
 
-    limit: bytes of the cache, 0 is no limit. in_use: names of the images of jobs that have not ended.
+    cache: its directory as this service sees it; nodes_cache: as nodes see it. site: directory of the site's images.
+    limit: bytes of the cache, 0 is no limit. in_use: returns the names of the images of jobs that have not ended.
     """
 
     commands: Commands
@@ -84,7 +85,7 @@ class Images:
         return f"{name.key}-{changed:x}"  # a layout that was replaced is unpacked anew
 
     def _make(self, name: ImageName, key: str, report: Callable[[str], None], stop: Stop) -> None:
-        seen = self.nodes_cache if self.commands.elsewhere else PurePosixPath(self.cache)
+        seen = self.nodes_cache if self.commands.remote else PurePosixPath(self.cache)
         temporary = f"tmp-{uuid.uuid4().hex}"
         (self.cache / temporary).mkdir(mode=0o700)
         try:
@@ -116,8 +117,8 @@ class Images:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
         except NoAnswer as fault:
             if not fault.may_have_arrived:
-                raise  # the host of the prefix is away
-            raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault  # nobody waits as long once more
+                raise  # the host of SLURM_PREFIX is unreachable
+            raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault  # a retry would take as long
 
     @contextlib.contextmanager
     def _locked(self, key: str, report: Callable[[str], None]) -> Iterator[None]:
@@ -157,10 +158,10 @@ def _image(directory: Path, seen: PurePosixPath) -> Image:
     try:
         process: dict[str, Any] = json.loads((directory / "config.json").read_text(encoding="utf-8"))["process"]
         pairs = (text.partition("=") for text in process.get("env") or ())
-        env = tuple((key, value) for key, _, value in pairs if key != "TERM")  # runtime-tools' own, not the image's
+        env = tuple((key, value) for key, _, value in pairs if key != "TERM")  # from runtime-tools, not from the image
         return Image(seen / "rootfs", env, process.get("cwd") or "/")
     except (KeyError, ValueError, FileNotFoundError) as fault:
-        raise Refused(f"the image in {directory} has no proper config.json") from fault
+        raise Refused(f"the image in {directory} has no valid config.json") from fault
 
 
 def _tag(layout: Path, name: ImageName) -> str:
@@ -172,7 +173,7 @@ def _tag(layout: Path, name: ImageName) -> str:
         raise Refused(f"{layout} is neither an OCI layout with tags nor a bundle") from fault
     if name.version in tags or len(tags) == 1:
         return name.version if name.version in tags else str(tags[0])
-    raise Refused(f"{layout} holds several images, and none is called {name.version}")
+    raise Refused(f"{layout} contains several images, and none has the tag {name.version}")
 
 
 def _complete(rootfs: Path) -> None:

@@ -1,22 +1,22 @@
-# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, stop() come from what pfcon puts before
-# The batch script of a job, on its node. It leaves in the job's directory:
-#   claim   a link to nowhere, whose target is the Slurm job that runs this directory: only one ever does
-#   exit    how the container ended: a status, and a word where that is not all: no-launcher, no-temporary, aborted
-#   log     what the container printed; log.N what came after the first N bytes
-#   failed  of several workers: a link, whose target is the same of the first that failed
-# and reads `order`, where there is one: any word but `go` ends it.
-# The container runs below, never this host's programs: without a launcher, or outside of a container, it fails.
-# Workers go on until their standard input ends: srun would pass a signal on to all processes, or kill them.
+# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, stop() are in the text that pfcon puts before
+# The batch script of a job, on its node. It creates in the job's directory:
+#   claim   a dangling link, whose target is the id of the Slurm job that runs this directory: only one ever does
+#   exit    how the container ended: a status, and sometimes a word: no-launcher, no-temporary, aborted
+#   log     the output of the container; log.N is the part after the first N bytes
+#   failed  with several workers: a link, whose target is the status and the word of the first one that failed
+# and reads `order`, if it exists: any word except `go` ends the job.
+# It runs only the container, never programs of this host: without a launcher, or outside of a container, it fails.
+# Workers run until their standard input ends: srun would forward a signal to all processes, or kill them.
 set -u
 umask 022
 export PATH
 child='' killer='' stopping='' TEMPORARY='' word='' reader=0
-margin=0 # of the batch script of several workers, in fifths of a second: they keep to the grace themselves
+margin=0 # more time for several workers, in fifths of a second: they apply the grace themselves
 
-# finish STATUS [WORD]: leave the record of the end, and end.
+# finish STATUS [WORD]: write the record of the end, and exit.
 finish() {
     [ -z "$TEMPORARY" ] || rm -rf -- "$TEMPORARY"
-    rm -f -- "$JOB/launch.sh" # the job's environment is in there, and in the bundle, which Slurm itself may still need
+    rm -f -- "$JOB/launch.sh" # it contains the job's environment, as the bundle does, which Slurm itself may still need
     [ -z "$PROGRAM" ] || rm -f -- "$JOB/config.json"
     echo "$@" >"$JOB/.exit" && mv -f -- "$JOB/.exit" "$JOB/exit"
     exit "$1"
@@ -29,8 +29,9 @@ finish_worker() {
     exit "$1"
 }
 
-# make_temporary: a directory of this node. Those of scripts that were killed go: the copy of the environment in them, too.
-# An incomplete line is just being written; whether a process of another node or container lives can't be seen from here.
+# make_temporary: create a directory on this node. Delete those of killed scripts, with their copies of the environment.
+# A directory is kept if its line is incomplete, as it is just being written, or if it is of another node or container,
+# because its process is not visible here.
 make_temporary() {
     read -r node </proc/sys/kernel/hostname
     here="$node $(readlink /proc/self/ns/pid)"
@@ -42,13 +43,13 @@ make_temporary() {
     TEMPORARY=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && echo "$$ $here" >"$TEMPORARY/pid"
 }
 
-# terminate: send SIGTERM to the launcher, also where unshare(1) is in between, which passes none on.
+# terminate: send SIGTERM to the launcher, also below unshare(1), which does not forward it.
 terminate() {
     read -r launcher 2>/dev/null <"$TEMPORARY/launcher" || launcher=$child
     kill -TERM "$launcher"
 }
 
-# kill_later: what does not heed SIGTERM is killed, at once where somebody waits for that.
+# kill_later: kill what ignores SIGTERM after the grace, or immediately if `now` exists.
 kill_later() {
     trap '' TERM
     left=$((GRACE * 5 + margin))
@@ -61,14 +62,14 @@ kill_later() {
         fi
     done
     if [ "$margin" -gt 0 ]; then
-        kill -TERM "$child" # srun has Slurm kill what is left of the workers, and waits for that
+        kill -TERM "$child" # srun makes Slurm kill the remaining workers, and waits for that
     else
         stop
         kill -KILL "$child"
     fi
 }
 
-# on_term: Slurm ends the job: it was cancelled, or its time is over.
+# on_term: Slurm ends the job, because it was cancelled or has reached its time limit.
 on_term() {
     [ -z "$stopping" ] || return 0
     stopping=yes
@@ -78,7 +79,7 @@ on_term() {
     killer=$!
 }
 
-# await PID: wait for its end, also when signals come in between; gives its exit status.
+# await PID: wait for its end, also if signals interrupt that; returns its exit status.
 await() {
     while :; do
         wait "$1"
@@ -87,7 +88,7 @@ await() {
     done
 } 2>/dev/null
 
-# supervise: run the container of one worker; gives its exit status.
+# supervise: run the container of one worker; returns its exit status.
 supervise() {
     [ -z "$stopping" ] || return 143
     /bin/sh "$JOB/launch.sh" "$PROGRAM" "$TEMPORARY" "${SLURM_PROCID:-0}" </dev/null &
@@ -103,22 +104,22 @@ spread() {
     srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --mpi=none \
         /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" <"$TEMPORARY/go" 3>&- &
     child=$!
-    ended "$child" && return # else srun's own status is that of the highest number
-    # shellcheck disable=SC2046 # a status, and a word or none
+    ended "$child" && return # otherwise srun's own status is the highest one of all workers
+    # shellcheck disable=SC2046 # a status, and maybe a word
     set -- $(readlink "$JOB/failed" || echo 125 aborted)
     word=${2-}
     return "$1"
 }
 
-# listen: a worker is told to end by the end of its standard input, also when the batch script was killed.
+# listen: the end of its standard input orders a worker to end, also if the batch script was killed.
 listen() {
     read -r _ || kill -TERM "$$"
 }
 
-# keep: write the log as pfcon/compute/kept_log.py has it, from standard input. dd writes what it reads at once, and reads
-# no more than it is told to: nothing is lost between two files, nor when this script is killed.
+# keep: write standard input to the log, in the format of pfcon/compute/kept_log.py. dd writes immediately what it reads,
+# and reads at most its limit: nothing is lost between two files, or if this script is killed.
 keep() {
-    command -v dd >/dev/null || { cat >>"$JOB/log"; return; } # in the image, where Slurm starts the container
+    command -v dd >/dev/null || { cat >>"$JOB/log"; return; } # of the image, if Slurm starts the container
     file=$JOB/log most=$FIRST before='' total=0 size=0
     while :; do
         dd bs="$BLOCK" count="$BLOCKS" 2>/dev/null >>"$file" || return
@@ -133,9 +134,9 @@ keep() {
     done
 }
 
-# ended PID: wait for the container, and see to it that nothing of it is left.
+# ended PID: wait for the container, and make sure that none of its processes remains.
 ended() {
-    if [ -n "$stopping" ] && [ -z "$killer" ]; then # the signal came before there was somebody to pass it on to
+    if [ -n "$stopping" ] && [ -z "$killer" ]; then # the signal arrived before the process to which it is forwarded
         stopping=''
         on_term
     fi
@@ -147,23 +148,23 @@ ended() {
     return "$result"
 }
 
-# obey: where Slurm starts the container, its signals come through only with an oci.conf that passes them on: pfcon's
-# word in the job's directory always does. The file is opened each time, which makes NFS look anew.
+# obey: if Slurm starts the container, signals arrive only if oci.conf forwards them, but pfcon's order in the job's
+# directory always arrives. The file is opened each time, which makes NFS check it again.
 obey() {
     while sleep 0.5 && read -r order <"$JOB/order"; do
         [ "$order" = go ] || { kill -TERM "$$"; return; }
     done
 }
 
-# sweep: kill what is left of a job in Slurm's own container that has to end, but for who reads its output, with what
-# that has started. A process of its own may do so: a shell does not know its own number then.
+# sweep: kill the remaining processes of a job in Slurm's own container, except the reader of its output and that one's
+# children. It may run in a subshell, which does not know its own process id.
 sweep() {
     read -r self _ </proc/self/stat
     for round in 1 2 3 4 5 6 7 8 9 10; do
         found=''
         for entry in /proc/[0-9]*; do
             read -r line 2>/dev/null <"$entry/stat" || continue
-            line=${line##*) } # its state, and its parent's number
+            line=${line##*) } # its state, and its parent's id
             state=${line%% *} parent=${line#? }
             parent=${parent%% *}
             read -r line 2>/dev/null <"/proc/$parent/stat" || line=') ? 0 '
@@ -180,7 +181,7 @@ sweep() {
 
 trap on_term TERM INT HUP
 if [ "${1-}" = worker ]; then
-    exec 2>&1 # srun's own words come on the other one
+    exec 2>&1 # srun's own messages use the other stream
     PROGRAM=$(command -v "$PROGRAM") || finish_worker 125 no-launcher
     make_temporary || finish_worker 125 no-temporary
     exec 3<&0
@@ -192,12 +193,12 @@ if [ "${1-}" = worker ]; then
     kill -KILL "$listener" 2>/dev/null
     finish_worker "$status" ${stopping:+aborted}
 fi
-ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # taken, or removed; or this is not where it should be
+ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # claimed, or removed; or this runs outside of its container
 [ -n "$PROGRAM" ] || obey </dev/null >/dev/null 2>&1 &
 [ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher
 make_temporary || finish 125 no-temporary
 mkfifo "$TEMPORARY/output" "$TEMPORARY/go" || finish 125 no-temporary
-# A pipe, not the file itself: `> /dev/stderr` in a job would empty the file. On a full disk the job goes on.
+# A pipe, not the file itself: `> /dev/stderr` in a job would empty the file. On a full disk the job continues.
 {
     trap '' TERM INT HUP
     keep || cat >/dev/null

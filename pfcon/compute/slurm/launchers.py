@@ -1,17 +1,17 @@
 """The programs that run a job's container on its node. Pure: each is a row of ``LAUNCHERS``.
 
-All of them take the same unpacked image. What a row gives is the text of ``launch.sh`` in the job's directory, run
-with the words PROGRAM, TEMPORARY (a directory of the node) and NUMBER (of the worker, from 0): only there, or in the
-bundle, is the job's environment; and the line of shell that ends a container for sure. Workers of one job may share a
-node: each container has a name of its own.
+All of them use the same unpacked image. A row creates two texts. The first one is ``launch.sh`` in the job's directory,
+which is run with the arguments PROGRAM, TEMPORARY (a directory of the node) and NUMBER (of the worker, from 0). The
+job's environment is only in this file, or in the bundle. The second one is a shell command that always ends a
+container. Several workers of one job may run on the same node: each container has its own name.
 
-No job is the first process of its process ids: orphans would stay zombies until it ended, and it would not heed its
-own signals (pid_namespaces(7)). The shell of the node that runs launch.sh is the first one, in namespaces of
-unshare(1): it reaps what is left to it, passes SIGTERM on, and ends with the job's status; an image needs no init, and
-no shell. A container has no process ids of its own then, but lies in a user namespace below that of the first process,
-whose files and memory it can't reach. unshare(1) passes no signal on, so that process leaves its id in ``launcher``.
-Others bring an init: podman(1) with --init, apptainer(1) with every pid namespace, Slurm itself with job.sh. enroot(1)
-makes no pid namespace.
+No job is process 1 of its pid namespace: its orphans would remain zombies until it ended, and it would ignore signals
+to itself (pid_namespaces(7)). Process 1 is the node's shell that runs launch.sh, in namespaces of unshare(1). It reaps
+orphans, forwards SIGTERM, and exits with the job's status; so an image needs neither an init nor a shell. The container
+then has no pid namespace of its own, but a user namespace below that of process 1, whose files and memory it can't
+access. unshare(1) does not forward signals, so process 1 writes its id to the file ``launcher``. Other launchers have
+an init: podman(1) with --init, apptainer(1) with every pid namespace, Slurm itself with job.sh. enroot(1) creates no
+pid namespace.
 """
 
 import json
@@ -26,7 +26,7 @@ from pfcon.compute.slurm.node_job import Bind, NodeJob
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.errors import Refused
 
-INSIDE = PurePosixPath("/run/pfcon")  # the job's directory, where Slurm itself starts the container
+INSIDE = PurePosixPath("/run/pfcon")  # the job's directory in its container, if Slurm itself starts that
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KILL_CHILD = 'kill -KILL "$child"'
 _UNSHARE = "unshare -Urm --pid --fork --kill-child"
@@ -36,14 +36,14 @@ _WITH_SCRIPT = """\
     with_script='setpriv --pdeathsig KILL'
     $with_script true 2>/dev/null || with_script=''
 """
-# What a job's variables are called does not matter: those of the shell that waits are not in its environment.
+# The job's variables may have any names: the variables of the waiting shell are not in its environment.
 _FIRST = """\
 child='' stopping=''
 trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
 read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 125
 """  # /proc is still the node's: process ids in it are as job.sh knows them
 _RUN = 'run "$@" &\nchild=$!\n'
-# crun(1) waits for whatever a job leaves running: it takes in orphans. Its pid file has no end of line.
+# crun(1) adopts the orphans of a job and waits for them. Its pid file has no newline at the end.
 _END_ORPHANS = """\
 {
     main=''
@@ -64,9 +64,9 @@ while :; do
     status=$?
     [ "$status" -gt 128 ] && kill -0 "$child" || exit "$status"
 done 2>/dev/null
-"""  # a shell tells on stderr which signal ended what it waited for
+"""  # a shell reports on stderr which signal ended the process that it waited for
 _NUMBER = "${SLURM_PROCID:-0}"  # of the worker, in the line that ends its container
-# A bind mount keeps the flags of the mount below it: to lose one of them is refused, so they are tried in turn.
+# A bind mount has the flags of the mount below it, and a remount must not remove any: so combinations are tried.
 _SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'
 _READ_ONLY = """\
 for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,noexec,noatime refused; do
@@ -78,11 +78,11 @@ done
 
 @dataclass(frozen=True)
 class Launcher:
-    """program: looked for on the node's PATH; empty where Slurm starts the container. package: who has it in Debian.
+    """program: searched on the node's PATH; empty if Slurm starts the container. package: its Debian package.
 
-    launch: the body of launch.sh. stop: ends the container, also when its launcher has ended. gpus: can give GPUs.
-    tried: whether the tests run it; the others are made from their manuals. bundle: reads config.json.
-    own_log: its faults go to launcher.log; those of others are in the job's log.
+    launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gpus: whether jobs can use
+    GPUs. tried: whether the tests run it; the others were written from their manuals. bundle: whether it reads
+    config.json. own_log: whether it writes its errors to launcher.log instead of the job's log.
     """
 
     program: str
@@ -95,7 +95,7 @@ class Launcher:
     own_log: bool = False
 
     def files(self, job: NodeJob) -> dict[str, str]:
-        """What a job's directory holds for the launcher. Raises Refused for what it can't do."""
+        """Return the launcher's files in a job's directory, by name. Raises Refused for a job that it can't run."""
         if job.gpus and not self.gpus:
             able = ", ".join(name for name, launcher in LAUNCHERS.items() if launcher.gpus)
             raise Refused(f"gpu_limit: SLURM_LAUNCHER={name_of(self)} can't give GPUs to jobs; these can: {able}")
@@ -114,21 +114,21 @@ def _crun(job: NodeJob) -> str:
 
 
 def _runc(job: NodeJob) -> str:
-    """runc(8). In namespaces, for where it may, it puts its container into a cgroup that Slurm does not know."""
+    """runc(8). In namespaces: if permitted, it puts its container into a cgroup that Slurm does not know."""
     return _oci(job, "--rootless=true")
 
 
 def _runc_stop(job: NodeJob) -> str:
-    """All of it dies with unshare(1); what runc itself has to remove is its cgroup."""
+    """All processes end together with unshare(1); runc itself only has to remove its cgroup."""
     return (
         f'{_KILL_CHILD}; "$PROGRAM" --rootless=true --root "$TEMPORARY/oci" delete --force "{job.container}-{_NUMBER}"'
     )
 
 
 def _oci(job: NodeJob, options: str, run_options: str = "", beside: str = "") -> str:
-    """An OCI runtime. The bundle is the worker's own, for its hostname."""
+    """Return launch.sh for an OCI runtime. Each worker has its own bundle, because it has its own hostname."""
     config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
-    # In a JSON text these quotes can only be what they are: within a string they would be escaped.
+    # This pattern can't match within a string of the JSON text: there, quotes are escaped.
     hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
     return _first(
         job,
@@ -139,13 +139,13 @@ def _oci(job: NodeJob, options: str, run_options: str = "", beside: str = "") ->
 
 
 def _charliecloud(job: NodeJob) -> str:
-    """ch-run(1). In namespaces of its own first: inputs become read-only there, and all of the job ends with it."""
-    # What is written to comes first: it may lie in what becomes read-only.
+    """ch-run(1). In namespaces, where inputs are made read-only, and where all of the job ends with process 1."""
+    # Writable mounts come first: they may be inside a directory that becomes read-only.
     ordered = sorted(job.binds, key=lambda bind: bind.read_only)
     inner = "".join(_SELF_BIND.format(_quoted(str(bind.source))) + _READ_ONLY * bind.read_only for bind in ordered)
-    env = {"USER": "root", **job.env}  # it does not start without a USER
+    env = {"USER": "root", **job.env}  # it requires USER
     extra = [] if "USER" in job.env else ["--unset-env=USER"]
-    extra += [f"--set-env=HOME={job.env['HOME']}", "--env-no-expand"] if "HOME" in job.env else []  # else it is /root
+    extra += [f"--set-env=HOME={job.env['HOME']}", "--env-no-expand"] if "HOME" in job.env else []  # else /root
     binds = [f"--bind={bind.source}:{bind.target}" for bind in job.binds]
     words = _quoted("--uid=0", "--gid=0", "--private-tmp", *extra, *binds, f"--cd={job.cwd}", str(job.rootfs), "--")
     return _first(
@@ -157,7 +157,7 @@ def _charliecloud(job: NodeJob) -> str:
 
 
 def _apptainer(job: NodeJob) -> str:
-    """apptainer-exec, singularity-exec: variables come in under a prefix of their own."""
+    """apptainer-exec, singularity-exec: the job's variables are passed with a prefix."""
     env = {f"APPTAINERENV_{key}": value for key, value in job.env.items()}
     env |= {f"SINGULARITYENV_{key}": value for key, value in job.env.items()}
     binds = [word for bind in job.binds for word in ("--bind", _colons(bind))]
@@ -167,14 +167,14 @@ def _apptainer(job: NodeJob) -> str:
 
 
 def _podman(job: NodeJob) -> str:
-    """podman-run(1), with the node's user as root; its environment is a file, of one line for each variable."""
+    """podman-run(1), with the node's user as root; the environment is a file with one line for each variable."""
     binds = [f"--volume={_colons(bind)}" for bind in job.binds]
     options = [
         *("--rm", "--init", "--cgroups=disabled", "--runtime=crun", "--network=host", "--pull=never"),
         *("--cap-drop=all", "--security-opt=no-new-privileges", "--read-only", "--http-proxy=false", "--unsetenv-all"),
     ]
     options += [f"--workdir={job.cwd}", *binds, *(["--device=nvidia.com/gpu=all"] if job.gpus else [])]
-    # A copy, for --env-file reads lines: what has none of its own is safe.
+    # --env-file reads one variable from each line, so values with several lines are refused.
     env = "".join(f"{line}\n" for line in _lines("podman", job.env))
     own = f'--name="{job.container}-$3" --env-file="$2/env"'
     words = _quoted(*options, "--entrypoint=", "--rootfs", str(job.rootfs), *job.argv)
@@ -186,7 +186,7 @@ def _podman_stop(job: NodeJob) -> str:
 
 
 def _enroot(job: NodeJob) -> str:
-    """enroot-start, with the unpacked image as a container of its data path; see its "Configuration"."""
+    """enroot-start, with the unpacked image as a container in its data directory; see its "Configuration"."""
     mounts = [
         f"{bind.source} {bind.target} none x-create=dir,rbind,{'ro' if bind.read_only else 'rw'}" for bind in job.binds
     ]
@@ -200,28 +200,28 @@ def _enroot(job: NodeJob) -> str:
 
 
 def _container(job: NodeJob) -> str:
-    """Slurm's own way: the script runs inside already (Slurm, "Containers Guide"), in its image's own shell."""
+    """Slurm's own containers: the script itself runs in the container (Slurm, "Containers Guide"), with its shell."""
     return f"{_again('env -i', INSIDE)}{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
 
 
 def _container_stop(_: NodeJob) -> str:
-    """Where the script is the first process there, all others are its own; they keep the log open until they end."""
+    """If the script is process 1, all others are the job's; they keep the log open until they end."""
     return f'{_KILL_CHILD}; [ "$$" -ne 1 ] || sweep'
 
 
 def _inside(job: NodeJob) -> NodeJob:
-    """With the job's directory among the mounts; Slurm itself says what runs."""
+    """Return the job with its own directory as a further mount; Slurm itself sets the command."""
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
 
 
 def _first(job: NodeJob, before: str, run: str, *, unshare: str = _UNSHARE, beside: str = "") -> str:
-    """launch.sh as the first process of a job: ``before`` is done by it, ``run`` by the one that it waits for."""
+    """Return launch.sh as process 1 of a job: it runs ``before`` itself, and ``run`` in the child that it waits for."""
     again = _again(f"$with_script {unshare}", job.directory, _WITH_SCRIPT)
     return f"{again}{_FIRST}{before}run() {{\n{run}}}\n{_RUN}{beside}{_WAIT}"
 
 
 def _again(within: str, directory: PurePosixPath, before: str = "") -> str:
-    """launch.sh begins anew within what these words make; it knows that by a fourth one of its own."""
+    """Return shell code that runs launch.sh again with the command ``within``; a fourth argument marks that run."""
     run = f'exec {within} /bin/sh {_quoted(f"{directory}/launch.sh")} "$@" inside'
     return f'if [ "$#" -eq 3 ]; then\n{before}    {run}\nfi\n'
 
@@ -229,14 +229,17 @@ def _again(within: str, directory: PurePosixPath, before: str = "") -> str:
 def _exports(env: dict[str, str]) -> str:
     for key in env:
         if not _VARIABLE.fullmatch(key):
-            raise Refused(f"env: this launcher can't set a variable named {key!r}; crun can")
+            raise Refused(f"env: this launcher can't set a variable named {key!r}; SLURM_LAUNCHER=crun can")
     return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in env.items())
 
 
 def _lines(launcher: str, env: dict[str, str]) -> Iterator[str]:
     for key, value in env.items():
         if "\n" in key + value or not _VARIABLE.fullmatch(key):
-            raise Refused(f"env: {launcher} can't set {key}, which has several lines or an odd name; crun can")
+            raise Refused(
+                f"env: {launcher} can't set {key}: its value has several lines, or its name has unusual characters; "
+                "SLURM_LAUNCHER=crun can"
+            )
         yield f"{key}={value}"
 
 
@@ -261,5 +264,5 @@ LAUNCHERS: dict[LauncherName, Launcher] = {
 
 
 def name_of(launcher: Launcher) -> LauncherName:
-    """What SLURM_LAUNCHER calls it."""
+    """Return the value of SLURM_LAUNCHER for a launcher."""
     return next(name for name, known in LAUNCHERS.items() if known is launcher)

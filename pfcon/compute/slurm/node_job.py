@@ -31,16 +31,17 @@ class Bind:
 
 @dataclass(frozen=True)
 class NodeJob:
-    """marker: a name that no other job has. directory: the job's own, of its script and records.
+    """A job with the paths of its node.
 
-    uid, gid: of the user who submits; a container's root is that user.
+    marker: a unique name. directory: the job's own directory, with its script and records. uid, gid: of the user who
+    submits jobs; a container's root is that user.
     """
 
     marker: str
     directory: PurePosixPath
     rootfs: PurePosixPath
     argv: tuple[str, ...]
-    env: dict[str, str] = field(repr=False)  # may hold a user's token
+    env: dict[str, str] = field(repr=False)  # may contain a user's token
     cwd: str
     binds: tuple[Bind, ...]
     uid: int
@@ -81,12 +82,12 @@ class NodeJob:
 
 
 def require_possible(spec: JobSpec, user: tuple[int, int]) -> None:
-    """Raise Refused for a job that can't be run, or not as that user (uid and gid), who submits it."""
+    """Raise Refused for a job that can't be run, or not as that user (uid and gid), who submits jobs."""
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
     if spec.resources.workers < 1:
         raise Refused(f"number_of_workers: must be at least 1, got {spec.resources.workers}")
     wanted = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
     if any(part not in (None, own) for part, own in zip(wanted, user, strict=True)):
-        raise Refused(f"slurm runs jobs as the user who submits them ({user[0]}:{user[1]}), and as nobody else")
+        raise Refused(f"slurm runs jobs only as the user who submits them ({user[0]}:{user[1]})")
     require_passable(spec)

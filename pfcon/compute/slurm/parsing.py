@@ -1,6 +1,6 @@
 """Parses the output of Slurm's commands. Pure.
 
-Not their JSON: its shapes change from release to release, and ``squeue --json`` of 22.05 filters nothing.
+Their JSON is not used: its structure changes from release to release, and ``squeue --json`` of 22.05 ignores filters.
 """
 
 import logging
@@ -22,10 +22,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Row:
-    """One job, as squeue or sacct has it. code: an exit code, or minus the signal. by: the uid of who cancelled it.
+    """One job, from squeue or sacct. code: an exit code, or minus the signal. by: the uid of the user who cancelled it.
 
-    end: aware; of a job that goes on, a guess of Slurm's. unread: what of the line could not be read; it may be all
-    but the id, then the state is empty.
+    end: aware; for a job that still runs, Slurm's estimate. unread: the line, if a part of it could not be read; the
+    state is empty if only the id could be read.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Facts:
-    """Of ``scontrol show config``. kill_wait, min_job_age: seconds. accounting: whether sacct can be asked."""
+    """From ``scontrol show config``. kill_wait, min_job_age: seconds. accounting: whether sacct can be used."""
 
     version: str
     cluster: str
@@ -55,13 +55,13 @@ def queue_command() -> list[str]:
 
 
 def accounting_command(job: str) -> list[str]:
-    """Return the command that asks the accounting database for one job."""
+    """Return the command that requests one job from the accounting database."""
     fields = "JobIDRaw,State,ExitCode,End"
     return ["sacct", "-X", "-n", "-P", "-S", "now-365days", "-j", job, "-o", fields]
 
 
 def queue_rows(text: str) -> Iterator[Row]:
-    """The lines of ``queue_command``. Lines that begin with no number (a comment may hold anything) are left out."""
+    """Parse the output of ``queue_command``. Lines that do not begin with a number (parts of comments) are ignored."""
     for line in text.splitlines():
         number, *parts = (part.strip() for part in line.split("|", 5))
         if not (number.isascii() and number.isdigit()):
@@ -85,7 +85,7 @@ def _unread(line: str) -> str:
 def _code(text: str) -> int | None:
     """Parse an exit code, or minus the signal; None if it is neither.
 
-    squeue prints CODE:SIGNAL from 24.11 on, and the raw status of wait(2) before; sacct always did the first.
+    squeue prints CODE:SIGNAL since 24.11, and the raw status of wait(2) before; sacct always prints CODE:SIGNAL.
     """
     code, colon, number = text.partition(":")
     if not all(part.isascii() and part.isdigit() for part in (code or "0", number or "0")):
@@ -114,7 +114,7 @@ def wait_status(status: int) -> int:
 
 
 def facts(text: str) -> Facts:
-    """The output of ``CONFIG_COMMAND``; what is missing there has Slurm's default (slurm.conf(5))."""
+    """Parse the output of ``CONFIG_COMMAND``; what is missing there has Slurm's default (slurm.conf(5))."""
     found = dict(re.findall(r"^(\w+) *= (.*)$", text, re.MULTILINE))
     return Facts(
         version=found.get("SLURM_VERSION", "of an unknown version").strip(),

@@ -19,20 +19,20 @@ NAME = "pfcon-check"
 WAIT = 60.0  # seconds for the probe to run
 _POLL = 0.2  # seconds
 _LACKS = {
-    "init": "catatonit, without which podman gives jobs no init (in Debian it is in catatonit)",
+    "init": "catatonit, which podman needs as an init for jobs (Debian package: catatonit)",
     "namespaces": "user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, see sysctl)",
     "temporary": "a directory for temporary files (TMPDIR)",
     "oci.conf": "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
 }
 # What an oci.conf(5) of Slurm's "Containers Guide" may run, and why it does not run pfcon's jobs.
 _LINK = "which refuses a bundle whose rootfs is a link"
-_MOUNTS = "which mounts nothing of what a job's bundle says"
+_MOUNTS = "which ignores the mounts of a job's bundle"
 _UNFIT = {"runc": _LINK, "nvidia-container-runtime": _LINK}
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a probe job is made from. user: uid and gid of who submits."""
+    """Runs a probe job. user: uid and gid of the user who submits jobs."""
 
     commands: Commands
     queue: Queue
@@ -40,7 +40,7 @@ class Probe:
     user: tuple[int, int]
 
     def run(self, folder: JobFolder, nodes_path: PurePosixPath) -> str:
-        """Submit the probe and wait for it; the name of its node. Raises Refused with what is missing, Unreachable."""
+        """Run the probe and return the name of its node. Raises Refused with all that is missing, Unreachable."""
         lacking = self._missing_here()
         launcher = LAUNCHERS[self.settings.launcher]
         job = NodeJob.of(
@@ -59,15 +59,13 @@ class Probe:
         return node
 
     def _missing_here(self) -> list[str]:
-        """Without images of the site's own, the tools that fetch and unpack them are needed."""
+        """Return the missing tools for fetching and unpacking images; a site with its own images needs none."""
         lacking = []
         for tool in () if self.settings.images else ("skopeo", "umoci"):
             try:
                 self.commands.run([tool, "--version"])
             except (Refused, Unreachable):
-                lacking.append(
-                    f"{tool}, which images are made with, can't be run (in Debian it is in {PACKAGES[tool]})"
-                )
+                lacking.append(f"{tool}, which is needed for images, can't be run (Debian package: {PACKAGES[tool]})")
         return lacking
 
     def _wait(self, folder: JobFolder, number: str, nodes_path: PurePosixPath) -> str:
@@ -80,13 +78,13 @@ class Probe:
             if ended:
                 found = f"{row.state} {row.reason}".strip() if row else "forgotten"
                 raise Refused(
-                    f"the probe job {number} left nothing in {nodes_path} ({found}): that directory has to be there on "
-                    "the nodes (STOREBASE), and writable for the user who submits"
+                    f"the probe job {number} wrote nothing to {nodes_path} ({found}): this directory must exist on "
+                    "the nodes (STOREBASE), and be writable for the user who submits jobs"
                 )
             if row and state.can_never_run(row):
                 raise Refused(f"Slurm can't run the probe job: {state.never_run_reason(row)}")
         why = row.reason if row else ""
-        raise Unreachable(f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm says no reason'}")
+        raise Unreachable(f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm gives no reason'}")
 
 
 def probe_spec() -> JobSpec:
@@ -95,17 +93,17 @@ def probe_spec() -> JobSpec:
 
 
 def findings(text: str, program: str, package: str) -> tuple[str, list[str]]:
-    """The node that a probe ran on, and what it lacks. Pure."""
+    """Parse the report of a probe: the node on which it ran, and what the node lacks. Pure."""
     node, missing = "the node", []
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "node":
             node = f"node {rest}"
         elif word == "program":
-            missing.append(program + (f" (in Debian it is in {package})" if package else ""))
+            missing.append(program + (f" (Debian package: {package})" if package else ""))
         elif word == "crun":
             why = _UNFIT.get(rest, _MOUNTS)
-            missing.append(f"oci.conf that runs crun (SLURM_LAUNCHER=container): its own runs {rest}, {why}")
+            missing.append(f"oci.conf that runs crun (SLURM_LAUNCHER=container): its oci.conf runs {rest}, {why}")
         else:
             missing.append(_LACKS.get(word, word))
     return node, missing

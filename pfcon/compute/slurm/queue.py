@@ -9,16 +9,16 @@ from pfcon.errors import Unreachable
 
 
 class Queue:
-    """ask: returns all rows, or raises Unreachable. staleness: seconds for which an answer is shared. Thread-safe."""
+    """ask: requests all rows, or raises Unreachable. staleness: seconds for which an answer is shared. Thread-safe."""
 
     def __init__(self, ask: Callable[[], Iterable[Row]], staleness: float) -> None:
         self._ask = ask
         self._staleness = staleness
         self._lock = threading.Lock()
-        self._asked_at = float("-inf")  # monotonic seconds, before the question
+        self._asked_at = float("-inf")  # monotonic seconds, before the request
         self._by_id: dict[str, Row] = {}
         self._by_marker: dict[str, list[Row]] = {}
-        self._failed_at = float("-inf")  # when the last question remained without an answer
+        self._failed_at = float("-inf")  # when the last request without an answer was made
         self._fault: Unreachable | None = None
 
     def row(self, number: str | None, marker: str) -> Row | None:

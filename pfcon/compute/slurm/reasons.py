@@ -1,4 +1,4 @@
-"""Why a Slurm job has failed: what its script, Slurm, the runtime and the exit code say, in that order. Pure."""
+"""Why a Slurm job has failed: according to its script, Slurm, the runtime or the exit code, in that order. Pure."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pfcon.compute.words import exit_message, plain, start_failure
 from pfcon.models import JobSpec
 from pfcon.units import mib_to_bytes
 
-OUTSIDE = 98  # job.sh: the directory is not there, or is another's
+OUTSIDE = 98  # job.sh: the directory does not exist, or belongs to another job
 NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 
 
@@ -20,7 +20,7 @@ _ENDS = {
     "PREEMPTED": Why("stopped by Slurm in favour of another job (preempted)", interrupted=True),
     "BOOT_FAIL": Why("its node did not start", interrupted=True),
     "DEADLINE": Why("Slurm could not end it before its deadline"),
-    "REVOKED": Why("another cluster of the federation took it", interrupted=True),
+    "REVOKED": Why("it was moved to another cluster of the federation", interrupted=True),
 }
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
@@ -32,18 +32,18 @@ _EVIDENCE = {
     "PREEMPTED": re.compile(r"DUE TO PREEMPTION"),
     "CANCELLED": re.compile(r"\bJOB \S+ ON \S+ CANCELLED AT"),
 }
-_STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # by srun, too, when one worker fails
-# ch-run; and a shell whose `exec` in launch.sh fails. What OCI runtimes say is what Docker passes on.
+_STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # also by srun, if one worker fails
+# Texts of ch-run, and of a shell whose `exec` in launch.sh fails. For OCI runtimes, see pfcon/compute/words.py.
 _NO_COMMAND = re.compile(r"can't exec(?:ve\(2\))?: .*: No such file|launch\.sh: .*: not found")
 _NOT_EXECUTABLE = re.compile(
     r"can't exec(?:ve\(2\))?: .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
     r"|launch\.sh: .*: (?:Permission denied|Exec format error|Is a directory|cannot execute.*)"
 )
 # Words of job.sh in the record of the end.
-_ABORTED = "aborted"  # workers were ended, or did not begin: none of them failed by itself
+_ABORTED = "aborted"  # workers were ended, or did not start: none of them failed by itself
 _SCRIPT = {
-    "no-launcher": "its node has no {program} (SLURM_LAUNCHER={launcher}), or not on its PATH",
-    "no-temporary": "its node lets it make no temporary directory (TMPDIR)",
+    "no-launcher": "its node has no {program} (SLURM_LAUNCHER={launcher}), or it is not on the PATH",
+    "no-temporary": "no temporary directory could be created on its node (TMPDIR)",
 }
 
 
@@ -60,7 +60,7 @@ class Exit:
 class Seen:
     """Everything known about a job that Slurm does not run.
 
-    slurm_log, launcher_log: what Slurm on the node, and the launcher, said last.
+    slurm_log, launcher_log: the last messages of Slurm on the node, and of the launcher.
     """
 
     row: Row | None
@@ -72,7 +72,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Site:
-    """What reasons name. directory: the job's, as nodes see it."""
+    """Names for messages. directory: the path of the job's directory on the nodes."""
 
     launcher: str
     program: str
@@ -80,7 +80,7 @@ class Site:
 
 
 def evident_state(seen: Seen) -> str:
-    """The state of Slurm's that the job's slurm.log shows, for when Slurm has forgotten the job; empty for none."""
+    """Return Slurm's state of the job from its slurm.log, for jobs that Slurm has forgotten; empty if not shown."""
     return next((state for state, pattern in _EVIDENCE.items() if pattern.search(seen.slurm_log)), "")
 
 
@@ -116,7 +116,8 @@ def _out_of_memory(end: _End) -> Why | None:
     if end.state != "OUT_OF_MEMORY":
         return None
     limit = end.spec.resources.memory
-    return Why(f"out of memory: the job exceeded {f'its limit of {limit} MiB' if limit else 'what Slurm gave it'}")
+    exceeded = f"its limit of {limit} MiB" if limit else "the memory that Slurm gave it"
+    return Why(f"out of memory: the job exceeded {exceeded}")
 
 
 def _by_pfcon(end: _End) -> Why | None:
@@ -150,7 +151,7 @@ def _unreadable(end: _End) -> Why | None:
     row = end.seen.row
     if row is None or not row.unread or end.seen.exit:
         return None
-    return Why(f"Slurm says {row.state}; what else it says of the job can't be read: {plain(row.unread)}")
+    return Why(f"Slurm reports the state {row.state}; the rest of its answer can't be read: {plain(row.unread)}")
 
 
 def _not_started(end: _End) -> Why | None:
@@ -178,7 +179,7 @@ _RULES: tuple[Callable[[_End], Why | None], ...] = (
 
 
 def _time_limit(minutes: int | None) -> str:
-    return "its time is over" if minutes is None else f"its time is over: the limit is {minutes} min"
+    return "it reached its time limit" if minutes is None else f"it reached its time limit of {minutes} min"
 
 
 def _start_failure(text: str, spec: JobSpec) -> str | None:
@@ -193,8 +194,8 @@ def _start_failure(text: str, spec: JobSpec) -> str | None:
 def _by_code(code: int, spec: JobSpec, site: Site) -> Why:
     if code == -NO_LOG:
         return Why(
-            f"Slurm could not write the job's log: {site.directory} has to be there on the nodes (STOREBASE), and "
-            "writable for the user who submits"
+            f"Slurm could not write the job's log: {site.directory} must exist on the nodes (STOREBASE), and be "
+            "writable for the user who submits jobs"
         )
     if code == OUTSIDE:
         return Why(

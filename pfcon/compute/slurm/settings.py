@@ -1,4 +1,4 @@
-"""The settings of the slurm engine. Slurm's own ones (SLURM_CONF) are for its tools, and go to them alone."""
+"""The settings of the slurm engine. Slurm's own settings (SLURM_CONF) are only passed on to its commands."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pfcon.settings.kinds import Kind
 from pfcon.settings.section import setting
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.@+-]*"
-_SBATCH = "as `sbatch` has it"
+_SBATCH = "as for `sbatch`"
 _OWN_SBATCH_OPTIONS = (
     *("array", "chdir", "comment", "container", "cpus-per-task", "error", "export", "export-file", "get-user-env"),
     *("gid", "hold", "input", "job-name", "mem", "mem-per-cpu", "ntasks", "open-mode", "output", "parsable", "quiet"),
@@ -19,7 +19,7 @@ _OWN_SBATCH_OPTIONS = (
 
 
 class LauncherName(StrEnum):
-    """SLURM_LAUNCHER: what runs the container of a Slurm job on its node."""
+    """SLURM_LAUNCHER: the program that runs the container of a Slurm job on its node."""
 
     CRUN = "crun"
     RUNC = "runc"
@@ -32,7 +32,7 @@ class LauncherName(StrEnum):
 
 
 def sbatch_options() -> Kind[tuple[str, ...]]:
-    """Long options of sbatch(1), but for those that pfcon needs for itself."""
+    """Return the kind of a setting with long options of sbatch(1), except those that pfcon itself sets."""
     plain = kinds.arguments("")
 
     def parse(value: str) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def sbatch_options() -> Kind[tuple[str, ...]]:
         return found
 
     return Kind(
-        "long options, --NAME or --NAME=VALUE, but none that pfcon sets (as --output, --array or --export)", parse
+        "long options, --NAME or --NAME=VALUE, except those that pfcon sets (such as --output or --export)", parse
     )
 
 
@@ -52,8 +52,8 @@ def sbatch_options() -> Kind[tuple[str, ...]]:
 class SlurmSettings:
     """Where Slurm jobs go, and how their containers run.
 
-    gres: what ``--gres`` calls a GPU. options: further words for sbatch. prefix: words before every command.
-    timeout: seconds that a command may take. images: a directory of the site's own images. cache: bytes, 0 is no limit.
+    gres: the name of GPUs for ``--gres``. options: further options for sbatch. prefix: see ``Commands``.
+    timeout: seconds for one command. images: a directory of the site's own images. cache: bytes, 0 is no limit.
     """
 
     partition: str | None = setting(
@@ -66,7 +66,7 @@ class SlurmSettings:
     account: str | None = setting(
         "SLURM_ACCOUNT",
         kinds.text("a name", _NAME),
-        f"Account that jobs are charged to, {_SBATCH}.",
+        f"Account to which jobs are charged, {_SBATCH}.",
         note="the user's",
         exclusive=True,
     )
@@ -79,14 +79,14 @@ class SlurmSettings:
     )
     constraint: str | None = setting(
         "SLURM_CONSTRAINT",
-        kinds.text("features of nodes, as sbatch joins them (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,+-]+"),
+        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,+-]+"),
         f"Features that jobs' nodes must have, {_SBATCH}.",
         exclusive=True,
     )
     gres: str = setting(
         "SLURM_GPU_GRES",
         kinds.text("NAME or NAME:TYPE", rf"{_NAME}(:{_NAME})?"),
-        "The generic resource (GRES) that a GPU is.",
+        "Generic resource (GRES) of a GPU.",
         default="gpu",
         exclusive=True,
     )
@@ -96,36 +96,37 @@ class SlurmSettings:
     launcher: LauncherName = setting(
         "SLURM_LAUNCHER",
         kinds.choice(LauncherName),
-        "What runs a job's container on its node; `container` is Slurm's own way, with the nodes' oci.conf.",
+        "Program that runs a job's container on its node; with `container`, Slurm itself runs it, with the nodes' "
+        "oci.conf.",
         default="crun",
         exclusive=True,
     )
     prefix: tuple[str, ...] = setting(
         "SLURM_PREFIX",
-        kinds.arguments("words as a shell has them"),
-        "What comes before each of Slurm's commands, e.g. `ssh -o BatchMode=yes login1`.",
-        note="they are run here",
+        kinds.arguments("arguments, quoted as in a shell"),
+        "Prefix of each of Slurm's commands, e.g. `ssh -o BatchMode=yes login1`.",
+        note="they run on this host",
         unset=(),
         exclusive=True,
     )
     timeout: int = setting(
         "SLURM_TIMEOUT",
         kinds.number(1, 600, "seconds"),
-        "How long one of Slurm's commands may take.",
+        "Longest time for one of Slurm's commands.",
         default="30",
         exclusive=True,
     )
     images: Path | None = setting(
         "SLURM_IMAGES",
         kinds.local_directory(),
-        "Directory, also of the nodes, with images that are not fetched: NAME/TAG below it is an OCI layout or a "
-        "bundle.",
+        "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
+        "layout or a bundle.",
         exclusive=True,
     )
     cache: int = setting(
         "SLURM_CACHE_BYTES",
         kinds.size(),
-        "Most bytes that unpacked images take below storeBase; those not used for longest go first.",
+        "Largest total size of unpacked images below storeBase; the least recently used ones are removed first.",
         default="256 GiB",
         exclusive=True,
     )

@@ -25,10 +25,11 @@ class SiteFacts:
     def user(self) -> tuple[int, int]:
         """Return uid and gid of the user who submits; they are the same on all hosts of a cluster."""
         if self._user is None:
-            if self._commands.elsewhere:
+            if self._commands.remote:
                 said = [self._commands.run(["id", option]).strip() for option in ("-u", "-g")]
                 if not all(text.isascii() and text.isdigit() for text in said):
-                    raise Unreachable(f"SLURM_PREFIX: `id -u` and `id -g` there say no number: {plain(' '.join(said))}")
+                    printed = plain(" ".join(said))
+                    raise Unreachable(f"SLURM_PREFIX: `id -u` and `id -g` do not print numbers there: {printed}")
                 self._user = (int(said[0]), int(said[1]))
             else:
                 self._user = (os.geteuid(), os.getegid())

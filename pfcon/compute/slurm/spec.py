@@ -12,9 +12,9 @@ from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.models import JobSpec, Resources
 from pfcon.units import millicores_to_cores
 
-LOG_BYTES = 64 * 1024 * 1024  # that are kept of a log
-_BLOCK, _BLOCKS = 64 * 1024, 16  # bytes, and how many of them are read before a log's size is looked at
-COMMENT = "pfcon "  # begins the comment of every job; its marker follows, and the id of its service
+LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
+_BLOCK, _BLOCKS = 64 * 1024, 16  # bytes of a block, and number of blocks between two checks of a log's size
+COMMENT = "pfcon "  # the beginning of every job's comment; its marker follows, then the id of its service
 
 
 def cores(resources: Resources) -> int:
@@ -25,7 +25,7 @@ def cores(resources: Resources) -> int:
 def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[str]:
     """Return the command that submits a job; it reads the script from stdin.
 
-    Only short texts of pfcon's own and of the settings are in it: nothing of the command, nothing of its environment.
+    It contains only short texts of pfcon itself and of the settings, nothing of the job's command or environment.
     """
     options = {
         "job-name": spec.name,

@@ -67,11 +67,11 @@ def active(row: Row) -> tuple[JobStatus, str]:
     if not row.state:
         return JobStatus.UNDEFINED, f"Slurm's answer about the job can't be read: {plain(row.unread)}"
     if stage is Stage.UNKNOWN:
-        return JobStatus.UNDEFINED, f"Slurm says {row.state}, which pfcon does not know"
+        return JobStatus.UNDEFINED, f"Slurm reports the state {row.state}, which pfcon does not know"
     if stage is Stage.RUNNING:
         return JobStatus.STARTED, "" if row.state in ("RUNNING", "COMPLETING") else row.state.lower()
     if can_never_run(row):
-        return JobStatus.NOT_STARTED, f"Slurm says it can't run: {never_run_reason(row)}"
+        return JobStatus.NOT_STARTED, f"Slurm reports that it can't run: {never_run_reason(row)}"
     return JobStatus.NOT_STARTED, _WAITING.get(row.reason, f"waiting: {row.reason}" if row.reason else "")
 
 
@@ -84,16 +84,16 @@ def never_run_reason(row: Row) -> str:
     """Return why, as a message for users with Slurm's own reason."""
     known = {
         "PartitionTimeLimit": "the partition allows less time",
-        "BadConstraints": "no node has what it asks for",
-        "PartitionConfig": "it asks for more than the partition's nodes have",
-        "PartitionNodeLimit": "it asks for more nodes than the partition gives",
+        "BadConstraints": "no node has what it requests",
+        "PartitionConfig": "it requests more than the partition's nodes have",
+        "PartitionNodeLimit": "it requests more nodes than the partition allows",
     }
     text = known.get(row.reason)
     return f"{text} ({row.reason})" if text else row.reason
 
 
 def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, datetime | None]:
-    """Status, reason and time of the end. The script's own success counts; for the rest Slurm's state comes first."""
+    """Return status, reason and time of the end. The script's success counts; otherwise Slurm's state comes first."""
     row, exit_ = seen.row, seen.exit
     at = exit_.at if exit_ else row.end if row else None
     state = row.state if row else ""

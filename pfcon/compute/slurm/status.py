@@ -59,7 +59,7 @@ class StatusReader:
         if status is JobStatus.STARTED:
             folder.keep_begun()
         elif status is JobStatus.NOT_STARTED and folder.begun():
-            status = JobStatus.STARTED  # another process had a newer answer of Slurm's; or the job was queued anew
+            status = JobStatus.STARTED  # another process had a newer answer of Slurm; or the job was queued again
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
@@ -72,7 +72,7 @@ class StatusReader:
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)
 
     def _ended(self, folder: JobFolder, spec: JobSpec, row: Row | None) -> JobInfo:
-        """A job that Slurm does not run; ``row`` is what its queue still has of it."""
+        """Return the state of a job that Slurm does not run; ``row``: its entry in Slurm's queue, if still there."""
         exit_ = folder.exit()
         asked = ["squeue", f"{self.nodes_folder / folder.path.name}/exit"]
         if row is None and self._has_accounting():
@@ -92,12 +92,12 @@ class StatusReader:
         status, why, at = state.ended(spec, seen, where)
         if status is not JobStatus.UNDEFINED:
             return self._keep(folder, spec, status, why, at)
-        message = f"Slurm has forgotten job {folder.id}, and nothing tells how it ended (asked: {', '.join(asked)})"
+        message = f"Slurm has forgotten job {folder.id}, and its end is unknown (checked: {', '.join(asked)})"
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     @property
     def _launcher_log(self) -> str:
-        """Where the launcher says why it could not start the command."""
+        """Return the name of the file in which the launcher reports why it could not start the command."""
         return "launcher.log" if LAUNCHERS[self.launcher].own_log else "log"
 
     def _has_accounting(self) -> bool:

@@ -56,22 +56,22 @@ class Submitter:
             with folder.submitting():
                 claimed = folder.claim()
                 if not claimed:
-                    raise Conflict(f"there is a job {spec.name} on slurm already")
+                    raise Conflict(f"a job {spec.name} already exists on slurm")
                 self._submit(folder, *submit)
         finally:
             if not claimed:
                 shutil.rmtree(folder.path, ignore_errors=True)
 
     def resume(self, folder: JobFolder, spec: JobSpec, image: Image) -> None:
-        """Submit a job that a crash kept from being submitted; raises Conflict for every other that has the name."""
+        """Submit a job that was not submitted because of a crash; raises Conflict for any other job of that name."""
         with folder.submitting() as ours:
             begun = not ours or folder.id or any(folder.has(name) for name in ("cancel", "end.json"))
             if begun or folder.spec().request != spec.request:
-                raise Conflict(f"there is a job {spec.name} on slurm already")
+                raise Conflict(f"a job {spec.name} already exists on slurm")
             found = self.queue.fresh(folder.marker, None)
             if found:
                 folder.write("id", found[0].id)
-                raise Conflict(f"there is a job {spec.name} on slurm already")
+                raise Conflict(f"a job {spec.name} already exists on slurm")
             spec = self._limited(spec)
             self._submit(folder, *self._lay_out(folder, spec, image))
 
@@ -92,7 +92,7 @@ class Submitter:
         if not launcher.program:
             texts[ORDER] = "go\n"
         folder.write_all(texts)
-        if not launcher.program:  # Slurm itself takes a bundle's rootfs by this name alone
+        if not launcher.program:  # Slurm itself accepts only this name for a bundle's rootfs
             with contextlib.suppress(FileExistsError):
                 folder.path.joinpath("rootfs").symlink_to(image.rootfs)
         return sbatch_words(spec, job, self.settings), texts["job.sh"]
@@ -104,7 +104,7 @@ class Submitter:
         if number.isascii() and number.isdigit():
             folder.write("id", number)
         else:  # the job can be found by its marker, and its script writes the id
-            _log.warning("sbatch has said no job's number, but %r", number)
+            _log.warning("sbatch has returned no job number, but %r", number)
 
     @contextlib.contextmanager
     def _undone(self, folder: JobFolder) -> Iterator[None]:

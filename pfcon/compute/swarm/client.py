@@ -36,7 +36,7 @@ class SwarmCalls(ApiCalls):
             state = swarm.get("LocalNodeState") or "inactive"
             what = "a worker" if state == "active" else f"not in a Swarm ({state})"
             raise Refused(
-                f"the Docker engine at {self.where} is no Swarm manager but {what}: run `docker swarm init` there, "
+                f"the Docker engine at {self.where} is not a Swarm manager but {what}: run `docker swarm init` there, "
                 "or set DOCKER_HOST to a manager"
             )
         self._known_manager = True

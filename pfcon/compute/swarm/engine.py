@@ -90,8 +90,8 @@ class SwarmEngine(ComputeEngine):
         except Conflict as fault:
             with suppress(Absent):
                 self._find(spec.name)
-                raise Conflict(f"a job {spec.name} exists") from fault
-            raise Conflict(f"another service is called {service['Name']}") from fault
+                raise Conflict(f"a job {spec.name} already exists") from fault
+            raise Conflict(f"another service has the name {service['Name']}") from fault
         return JobInfo(spec.name, JobStatus.NOT_STARTED, image=spec.image, argv=spec.argv, request=spec.request)
 
     def _service_spec(self, spec: JobSpec) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class SwarmEngine(ComputeEngine):
             return ""
         reservations = (service["Spec"]["TaskTemplate"].get("Resources") or {}).get("Reservations") or {}
         reason = nodes.why_never(reservations, self._calls.nodes())
-        return f"waited in vain: {reason}" if reason else ""
+        return f"no node became able to run it: {reason}" if reason else ""
 
     def _oom_killed(self, container: str) -> bool:
         """Return whether a container ran out of memory; False on other nodes, whose engines can't be asked."""
@@ -220,7 +220,7 @@ class SwarmEngine(ComputeEngine):
             with suppress(Conflict):  # it has changed since it was read: read it again
                 self._calls.update(service, ended_spec(service["Spec"], reason))
                 return
-        raise Unreachable(f"the service of job {name} changes all the time; it could not be stopped yet")
+        raise Unreachable(f"job {name} could not be stopped yet, because its service keeps changing; try again")
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Does not change a service that is not a job of pfcon's.
@@ -236,7 +236,7 @@ class SwarmEngine(ComputeEngine):
             self._calls.remove(service_id)
             self._kill_here(service_id)
         if all(self._remains(name, removed) for _ in polls(self._stop_grace + self._node_patience, _POLL)):
-            raise Unreachable(f"job {name}: its node has not said in time that it stopped; is the node away?")
+            raise Unreachable(f"job {name}: its node has not reported in time that it stopped; the node may be down")
 
     def _kill_here(self, service_id: str) -> None:
         """Kill the containers on the manager's node, so that the removal does not have to wait for Swarm's grace."""
@@ -265,5 +265,5 @@ class SwarmEngine(ComputeEngine):
 
     def _storebase(self) -> PurePosixPath:
         if self._settings.storebase is None:
-            raise Refused("STOREBASE is not set: where do the nodes of the Swarm find storeBase?")
+            raise Refused("STOREBASE is not set: it must be the path of storeBase on the nodes of the Swarm")
         return self._settings.storebase

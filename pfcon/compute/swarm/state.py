@@ -26,17 +26,17 @@ _STATES = {
     "new": (Phase.WAITING, "waiting for a node"),
     "allocated": (Phase.WAITING, "waiting for a node"),
     "pending": (Phase.WAITING, "waiting for a node"),
-    "assigned": (Phase.WAITING, "waiting for its node to take it"),
-    "accepted": (Phase.WAITING, "waiting for its node to take it"),
-    "preparing": (Phase.WAITING, "its node prepares it, and fetches the image where it has to"),
+    "assigned": (Phase.WAITING, "waiting for its node to accept it"),
+    "accepted": (Phase.WAITING, "waiting for its node to accept it"),
+    "preparing": (Phase.WAITING, "its node prepares it, and fetches the image if needed"),
     "ready": (Phase.WAITING, "starting"),
     "starting": (Phase.WAITING, "starting"),
     "running": (Phase.RUNNING, ""),
     "complete": (Phase.ENDED, ""),
     "failed": (Phase.ENDED, "it could not be run"),
     "rejected": (Phase.ENDED, "its node rejected it"),
-    "shutdown": (Phase.ENDED, "Swarm stopped it: its node was drained or away, or the service was changed"),
-    "orphaned": (Phase.ENDED, "its node was away for too long"),
+    "shutdown": (Phase.ENDED, "Swarm stopped it: its node was drained or down, or the service was changed"),
+    "orphaned": (Phase.ENDED, "its node was down for too long"),
     "remove": (Phase.ENDED, "it is being removed"),
 }
 _WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet
@@ -81,7 +81,7 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
             int(task.get("Slot") or 0), task["ID"] + task["DesiredState"], container_of(task)
             (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.why()
         except FAULTS as fault:
-            return unread("a task of the job, as Swarm tells of it,", fault)
+            return unread("Swarm's answer about a task of the job", fault)
     return ""
 
 
@@ -151,7 +151,7 @@ def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, b
     """begun: whether Swarm has created any tasks."""
     spec = service["Spec"]
     if not begun and _scaled_to_none(spec):
-        return JobInfo(name, JobStatus.UNDEFINED, "somebody has scaled its service to zero", request=request_of(spec))
+        return JobInfo(name, JobStatus.UNDEFINED, "its service was scaled to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     reason = end_reason(service)
     interrupted, finished = False, None
@@ -201,7 +201,7 @@ class _Worker:
         """Return the message of a worker that has not ended."""
         error = self.task["Status"].get("Err")
         if self.phase is Phase.RUNNING and self.task["DesiredState"] not in _WANTED:
-            return "Swarm is stopping it: its node was drained or is away, or the service was changed"
+            return "Swarm is stopping it: its node was drained or is down, or the service was changed"
         return f"{_describe(self.task)}: {plain(error)}" if error else _describe(self.task)
 
     def why(self) -> Why:
@@ -217,7 +217,7 @@ class _Worker:
                 f"check its name, and the node's access ({plain(error)})"
             )
         if state == "rejected" and _NODE_CHANGED in error:
-            return Why(f"Swarm took it off its node, which has changed: {plain(error)}", interrupted=True)
+            return Why(f"Swarm removed it from its node, which has changed: {plain(error)}", interrupted=True)
         if state == "failed" and error.startswith(_EXITED):
             return Why(self.unstarted) if self.unstarted else self._by_code()
         known = init.lacking(error, podman=False) or start_failure(error, image, command)
@@ -268,7 +268,7 @@ def _of(number: int, workers: list[_Worker], message: str) -> str:
 
 
 def _has_ended(task: dict[str, Any]) -> bool:
-    """Return whether a task has ended. One that waits for a node but is not wanted any more counts: it never runs."""
+    """Return whether a task has ended. One that waits for a node but has to end counts as ended: it never runs."""
     return _phase(task) is Phase.ENDED or (_state(task) in _WITHOUT_NODE and task["DesiredState"] not in _WANTED)
 
 

@@ -33,7 +33,7 @@ class CopyKind(Operation):
         """See Operation. The job has failed if its inputs are missing now."""
         if context.storebase.job(record.jid).is_staged():
             return super().conclude_success(context, record, spec, info, progress)
-        lost = "the copy job ended well, but left no inputs behind; post it again"
+        lost = "the copy job succeeded, but its inputs no longer exist; post it again"
         return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
 
 
@@ -68,7 +68,7 @@ class CopySubmitter(Submitter):
         jid = claimed.record.jid
         plugin = self._journal.get(jid, JobKind.PLUGIN)
         if plugin is not None and plugin.phase not in (Phase.FINAL, Phase.REMOVED):
-            raise Conflict(f"the plugin job of {jid} is there already; delete it before its inputs are copied anew")
+            raise Conflict(f"the plugin job of {jid} already exists; delete it before its inputs are copied again")
         self._remover.require_not_foreign(claimed)  # else this job's remains could not be deleted later
         job = self._context.storebase.job(jid)
         another = claimed.previous is None or claimed.previous.request != claimed.record.request
@@ -93,7 +93,9 @@ class CopySubmitter(Submitter):
         if info.status.failed:
             raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
         if not self._context.storebase.job(record.jid).is_staged():
-            raise Conflict(f"the inputs that the copy job of {name} staged are gone; delete it and post it again")
+            raise Conflict(
+                f"the inputs that the copy job of {name} staged no longer exist; delete it and post it again"
+            )
         current = self._journal.get(record.jid, JobKind.COPY)  # ``present`` may have updated it
         if current is None:
             raise Absent(f"the copy job of {name} was removed")

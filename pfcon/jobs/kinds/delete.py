@@ -26,8 +26,8 @@ from pfcon.records import Phase, Record, new_claim
 log = logging.getLogger(__name__)
 
 DELETE_SKIPPED = "deleteSkipped"
-REPLACED = "deleted what the job had put in its directory's place"
-DELETED = "deleted at once: storeBase was full"
+REPLACED = "deleted what the job had created in place of its directory"
+DELETED = "deleted immediately: storeBase was full"
 SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)  # that use the data of their jid
 _POOL = BackgroundPool(16)  # deletions of one process; each waits most of the time for the engine of a cancelled job
 
@@ -103,7 +103,7 @@ class Deletion:
             self._scheduler.fail(record, str(error))
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: its deletion failed", record.jid)
-            self._scheduler.fail(record, "internal error; the service's log tells more")
+            self._scheduler.fail(record, "internal error; see the service's log")
 
     def _delete(self, record: Record, spec: JobSpec) -> None:
         job = self._context.storebase.job(record.jid)
@@ -149,7 +149,7 @@ class DeleteSubmitter:
                 return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
             return self._begin(jid, active, limits)
         except StorageFull as error:
-            log.warning("job %s: deleting it before that is written down: %s", jid, error)
+            log.warning("job %s: deleting it before that is recorded: %s", jid, error)
         for kind in active:
             self._canceller.cancel(jid, kind)
         delete_data(self._context.storebase.job(jid))

@@ -78,8 +78,8 @@ def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, unreadable: Unr
     try:
         context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, unreadable)
     except (PfconError, OSError, NotRemovedError) as error:
-        log.warning("job %s: what it must not leave among its outputs stays: %s", jid, error)
-        return " ".join(f"what a job must not leave stays among the outputs: {error}".splitlines())
+        log.warning("job %s: forbidden content remains in its outputs: %s", jid, error)
+        return " ".join(f"forbidden content remains in the outputs: {error}".splitlines())
     return ""
 
 
@@ -186,7 +186,7 @@ class PluginSubmitter(Submitter):
             raise Conflict(str(foreign_job_error(self._context, name, foreign))) from None
         except Absent:
             if claimed.previous is None:
-                log.info("job %s: storeBase holds data that no record speaks of; removing it", name)
+                log.info("job %s: storeBase has data of it, but no record exists; removing the data", name)
         else:
             if claimed.previous is None and not found.status.final:
                 raise Conflict(f"the engine runs a job named {name} that pfcon has no record of; delete it first")

@@ -82,4 +82,4 @@ def upload_digest(request: UploadRequest, plugin: Record) -> str:
 
 
 def _no_outputs(jid: JobId) -> Conflict:
-    return Conflict(f"there are no outputs of job {jid}: its data were deleted, or it never began")
+    return Conflict(f"there are no outputs of job {jid}: its data were deleted, or it never started")

@@ -8,7 +8,7 @@ import time
 from threading import Condition
 
 FEW = 2  # that are enough for a near store
-PAUSE = 0.1  # seconds; whenever no transfer has begun for so long, one more may begin
+PAUSE = 0.1  # seconds; whenever no transfer has begun for this time, one more may begin
 
 
 class ConcurrencyLimit:

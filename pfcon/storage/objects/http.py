@@ -33,11 +33,11 @@ def one_line(text: str | bytes, secrets: tuple[str, ...] = ()) -> str:
 
 def not_utf8(name: str | None, place: str) -> Refused:
     """Return the error for an object name that has no UTF-8 form and so can't be in a request."""
-    return Refused(f"{name!r} in {place}: the name is not UTF-8")
+    return Refused(f"{name!r} in {place}: the name is not valid Unicode")
 
 
 def retry_after_seconds(value: str | None) -> float:
-    """Return the seconds of a Retry-After header; 0 if it is missing or holds a date."""
+    """Return the seconds of a Retry-After header; 0 if it is missing or contains a date."""
     return float(value) if value and re.fullmatch(r"\d{1,6}", value) else 0.0
 
 
@@ -73,6 +73,6 @@ def read_body(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
 
 
 def quiet_request_logs(*names: str) -> None:
-    """Set these loggers to WARNING: libraries log request headers, which hold tokens and signatures."""
+    """Set these loggers to WARNING: libraries log request headers, which contain tokens and signatures."""
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -22,7 +22,7 @@ __all__ = [check.__name__ for check in CONTRACT]
 def side_by_side(compute: Harness, at_a_time: int = 8) -> Iterator[Outcomes]:
     """Run the whole contract concurrently, for engines that are slow to start jobs; close the harness at the end.
 
-    The result of each check raises what the check raised, be it a skip.
+    The result of each check raises what the check raised, also a skip.
     """
     try:
         with ThreadPoolExecutor(at_a_time) as pool:

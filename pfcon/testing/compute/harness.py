@@ -16,7 +16,7 @@ from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, M
 from pfcon.paths import JobDir, StoreBase
 from pfcon.testing.compute.capabilities import Capabilities
 from pfcon.testing.compute.outside import kill_processes
-from pfcon.testing.waiting import PATIENCE, eventually, looks
+from pfcon.testing.waiting import PATIENCE, checks, eventually
 
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
 
@@ -135,7 +135,7 @@ class Harness:
 
     def wait(self, name: str, timeout: float = PATIENCE) -> JobInfo:
         """Poll until the job has ended; return its last state. Raises AssertionError after ``timeout`` seconds."""
-        for _ in looks(timeout):
+        for _ in checks(timeout):
             info = self.engine.info(name)
             if info.status.final:
                 return info

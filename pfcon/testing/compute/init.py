@@ -9,19 +9,19 @@ ORPHANS, BATCH, LIMIT = 2000, 20, 100
 ORPHANING = f"""
 import os, sys, time
 def orphan():
-    told, tell = os.pipe()
+    reader, writer = os.pipe()
     parent = os.fork()
     if not parent:
         child = os.fork()
         if child:
-            os.write(tell, str(child).encode())
+            os.write(writer, str(child).encode())
         os._exit(0)
     os.waitpid(parent, 0)
-    child = int(os.read(told, 20))
-    os.close(told)
-    os.close(tell)
+    child = int(os.read(reader, 20))
+    os.close(reader)
+    os.close(writer)
     return child
-def there(pid):
+def exists(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -30,9 +30,9 @@ def there(pid):
 for _ in range({ORPHANS // BATCH}):
     orphans = [orphan() for _ in range({BATCH})]
     until = time.monotonic() + 60
-    while any(map(there, orphans)):
+    while any(map(exists, orphans)):
         if time.monotonic() > until:
-            sys.exit("orphans stay")
+            sys.exit("orphans were not reaped")
         time.sleep(0.002)
 """
 

@@ -55,7 +55,7 @@ def test_a_job_above_its_memory_limit_was_not_interrupted(compute: Harness) -> N
     eat = "import time\nkept = []\nfor _ in range(512): kept.append(b'x' * (1 << 20))\ntime.sleep(60)"
     info = compute.run(compute.spec(["python3", "-c", eat], resources=Resources(memory=64)))
     if "probably" in info.message:
-        pytest.skip(f"{compute.name} does not tell here why it killed the job; to run it again is harmless")
+        pytest.skip(f"{compute.name} does not report here why it killed the job; it is harmless to run it again")
     assert_failed(compute, info, interrupted=False)
 
 

@@ -35,7 +35,7 @@ VARIABLES = {
     "SHELL_LIKE": "$HOME `id` $(id) \"q\" 'q' \\",
     "TEMPLATE_LIKE": "{{.Task.ID}} {{{ }} {{",
 }
-LOG_BYTES = 1024 * 1024  # a log is bounded in bytes as well as in lines
+LOG_BYTES = 1024 * 1024  # a log is limited in bytes as well as in lines
 
 
 def dumping(compute: Harness, expression: str, *args: str, **overrides: Any) -> JobSpec:
@@ -129,7 +129,7 @@ def has_log(compute: Harness, spec: JobSpec, log: str) -> bool:
 
 
 def assert_log_keeps_the_order_of(compute: Harness, **commands: str) -> None:
-    """Each command prints its name. The next one waits until the log has it: engines read both streams side by side."""
+    """Each command prints its name. The next one waits until the log has it: engines read both streams concurrently."""
     wait = 'while [ ! -e "$1"/{} ]; do sleep 0.1; done'
     spec = compute.shell("; ".join(f"{command}; {wait.format(name)}" for name, command in commands.items()))
     compute.engine.schedule(spec)

@@ -1,4 +1,4 @@
-"""The compute contract: what a job may use, and the image and the workers that it asks for."""
+"""The compute contract: what a job may use, and the image and the workers that it requests."""
 
 import os
 
@@ -135,7 +135,7 @@ def test_a_job_of_a_service_that_is_not_root_reaches_what_is_mounted(compute: Ha
     """The directory is accessible only for that user; the engine mounts it as root."""
     compute.can.need("mounts")
     if os.geteuid() != 0:
-        pytest.skip("needs root, to give a job's directory to another service's user")
+        pytest.skip("needs root to give a job's directory to the user of another service")
     spec = compute.shell('cat /share/incoming/a >"$1/b"')
     (compute.incoming(spec) / "a").write_text("alpha")
     compute.outgoing(spec).chmod(0o777)

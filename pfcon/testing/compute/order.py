@@ -2,7 +2,7 @@
 
 from pfcon.models import JobStatus
 from pfcon.testing.compute.harness import Harness
-from pfcon.testing.waiting import looks
+from pfcon.testing.waiting import checks
 
 ORDER = [JobStatus.NOT_STARTED, JobStatus.STARTED, JobStatus.SUCCEEDED]
 
@@ -10,7 +10,7 @@ ORDER = [JobStatus.NOT_STARTED, JobStatus.STARTED, JobStatus.SUCCEEDED]
 def test_a_job_that_has_started_is_never_reported_as_waiting_again(compute: Harness) -> None:
     spec = compute.shell("sleep 1")
     statuses = [compute.engine.schedule(spec).status]
-    for _ in looks():
+    for _ in checks():
         statuses.append(compute.engine.info(spec.name).status)
         if statuses[-1].final:
             break

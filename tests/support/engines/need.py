@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pfcon.testing.waiting import looks
+from pfcon.testing.waiting import checks
 
 INSISTENCE = 30.0  # seconds
 _KNOWN: dict[tuple[object, ...], "str | Unavailable"] = {}
@@ -49,7 +49,7 @@ def found(find: Callable[..., str], *args: str, insist: bool = False) -> str:
 
 def _looked_for(find: Callable[..., str], *args: str, seconds: float) -> str | Unavailable:
     answer: str | Unavailable = ""
-    for _ in looks(seconds):
+    for _ in checks(seconds):
         try:
             return find(*args)
         except Unavailable as lack:

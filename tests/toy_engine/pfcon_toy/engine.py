@@ -49,7 +49,7 @@ class ToyEngine(ComputeEngine):
         if status == CONFLICT:
             raise Conflict(f"the toy engine has a job {spec.name} already")
         if status:  # before it claimed the name, or after that
-            raise MaybeCreated(f"the keeper of {spec.name} has failed; the service's log tells why")
+            raise MaybeCreated(f"the keeper of {spec.name} has failed; see the service's log")
         return started(spec)
 
     def _start_keeper(self, spec: JobSpec) -> int:

@@ -32,10 +32,10 @@ def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan
     """Stage objects as a job's inputs, ChRIS links expanded; see StagingPlan. Files have the mode 0644.
 
     inputs, output_dir: normalized paths, see ``pfcon.links``. reserve: bytes of disk that must stay free. An object
-    that is deleted meanwhile is left out with a note; of one that is replaced, the new version is fetched. After an
-    error, fetched files are kept for the next attempt, outside of ``incoming``. Raises Refused, which names the object
-    that is the cause if there is one, TooLarge, StorageFull, Unreachable after ``retrying.TIME_LIMIT`` seconds without
-    success, OSError.
+    that is deleted before it is fetched is left out with a note; of one that is replaced, the new version is fetched.
+    After an error, fetched files are kept for the next attempt, outside of ``incoming``. Raises Refused, which names
+    the object that is the cause if there is one, TooLarge, StorageFull, Unreachable after ``retrying.TIME_LIMIT``
+    seconds without success, OSError.
     """
     notes, retrying = Notes(), Retrying()
     with (

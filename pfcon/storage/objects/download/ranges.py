@@ -1,4 +1,4 @@
-"""A large object that several threads fetch in ranges, and that is verified in order meanwhile."""
+"""A large object that several threads fetch in ranges, and that is verified in order at the same time."""
 
 import os
 from threading import Lock

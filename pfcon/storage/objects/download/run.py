@@ -24,7 +24,7 @@ class FetchRun:
     """One attempt to stage inputs. ``totals``: what it has staged.
 
     target: an empty directory that nothing else writes to. earlier: the directories of earlier attempts. notes: get the
-    objects that were deleted meanwhile.
+    objects that were deleted before they were fetched.
     """
 
     def __init__(  # noqa: PLR0917 - the parts of an attempt

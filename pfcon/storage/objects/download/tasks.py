@@ -145,9 +145,9 @@ class Totals:
         lines = []
         if self._unverified:
             lines.append(
-                f"{self._unverified} of {self.nfiles} files could be checked by their sizes alone: of these objects"
-                f" {self._place} tells no checksum"
+                f"{self._unverified} of {self.nfiles} files could be verified only by their sizes:"
+                f" {self._place} returns no checksum of these objects"
             )
         if self.nkept:
-            lines.append(f"{self.nkept} of {self.nfiles} files were there from an earlier try")
+            lines.append(f"{self.nkept} of {self.nfiles} files were reused from an earlier attempt")
         return tuple(lines)

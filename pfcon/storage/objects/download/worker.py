@@ -98,7 +98,7 @@ class FetchWorker:
             free = human_bytes(free_bytes(self._context.target))
             fetched = human_bytes(self._context.totals.nbytes)
             raise StorageFull(
-                f"the disk is full: there is no room for object {item.source!r}; {fetched} of the inputs are fetched,"
+                f"the disk is full: there is no space for object {item.source!r}; {fetched} of the inputs are fetched,"
                 f" {free} are free"
             ) from fault
 

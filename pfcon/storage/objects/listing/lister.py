@@ -98,7 +98,7 @@ class ObjectLister:
         return found.values()
 
     def link_text(self, path: str) -> bytes:
-        """See Lister. Raises Refused for a link that was deleted meanwhile: its target is unknown."""
+        """See Lister. Raises Refused for a link that was deleted during the walk: its target is unknown."""
         link = self._reading.pop(path).result() if path in self._reading else self._read_link(path)
         self._read_ahead()
         for page in link.pages:
@@ -130,7 +130,7 @@ class ObjectLister:
                     if len(text) > LINK_MAX_BYTES:
                         break
         except ObjectAbsent:
-            raise Refused(f"{path!r} vanished while the inputs were listed") from None
+            raise Refused(f"{path!r} was deleted while the inputs were listed") from None
         return text[: LINK_MAX_BYTES + 1]
 
     def _look_up(self, path: str) -> list[Page]:

@@ -27,14 +27,14 @@ _NAME_MAX = 255  # bytes
 def fault_of(component: str) -> str | None:
     """Return why a component can't be the name of a file or directory; None if it can."""
     if component in ("", ".", ".."):
-        return f"{component!r} is no name of a file or directory"
+        return f"{component!r} is not a valid name of a file or directory"
     if "\0" in component:
-        return "a name of a file holds no NUL"
+        return "a file's name can't contain NUL"
     try:
         size = len(component.encode())
     except UnicodeEncodeError:
-        return "its name is no Unicode text"
-    return f"a name of a file has at most {_NAME_MAX} bytes" if size > _NAME_MAX else None
+        return "its name is not valid Unicode"
+    return f"a file's name can have at most {_NAME_MAX} bytes" if size > _NAME_MAX else None
 
 
 def after(directory: str) -> str:
@@ -96,12 +96,12 @@ def children(directory: str, listing: Iterable[Listed], notes: Notes) -> dict[st
 def note_clash(name: str, size: int, notes: Notes) -> None:
     """Note that an object is left out because a directory has its name; nothing if the object is empty. size: bytes."""
     if size:
-        notes.add(f"left out object {name!r}: there is a directory of that name")
+        notes.add(f"left out object {name!r}: a directory has the same name")
 
 
 def _note_content(listed: Listed, notes: Notes) -> None:
     if listed.size:
-        notes.add(f"left out the content of object {listed.name!r}: the object stands for a directory")
+        notes.add(f"left out the content of object {listed.name!r}: the object represents a directory")
 
 
 def _name(listed: Listed) -> str:

@@ -20,7 +20,7 @@ class S3Settings:
     endpoint_url: str = setting(
         "S3_ENDPOINT_URL",
         kinds.url(),
-        "The S3 service; clients are told.",
+        "URL of the S3 service; clients can see it.",
         development="http://s3-service:9000",
         note=_REQUIRED,
         required=True,
@@ -46,7 +46,7 @@ class S3Settings:
     region: str = setting(
         "S3_REGION_NAME",
         kinds.text("letters, digits and '-'", r"[A-Za-z0-9-]+"),
-        "S3's region, part of what requests sign.",
+        "S3's region, which is part of the signature of each request.",
         development="us-east-1",
         note=_REQUIRED,
         required=True,

@@ -32,13 +32,13 @@ _CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
 _REASONS = {
     "SignatureDoesNotMatch": "S3_ACCESS_KEY and S3_SECRET_KEY are refused",
     "InvalidAccessKeyId": "S3_ACCESS_KEY is refused",
-    "AccessDenied": "S3_ACCESS_KEY has no right to do that",
-    "403": "S3_ACCESS_KEY and S3_SECRET_KEY are refused, or have no right to do that",
+    "AccessDenied": "S3_ACCESS_KEY has no permission for this request",
+    "403": "S3_ACCESS_KEY and S3_SECRET_KEY are refused, or have no permission for this request",
     "RequestTimeTooSkewed": "its clock and this machine's differ too much",
-    "BadDigest": "what arrived is not what was sent",
-    "XAmzContentSHA256Mismatch": "what arrived is not what was sent",
-    "PermanentRedirect": "the bucket is elsewhere: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
-    "301": "the bucket is elsewhere: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
+    "BadDigest": "the data were corrupted in transit",
+    "XAmzContentSHA256Mismatch": "the data were corrupted in transit",
+    "PermanentRedirect": "the bucket has another endpoint: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
+    "301": "the bucket has another endpoint: are S3_ENDPOINT_URL and S3_REGION_NAME right?",
 }
 
 
@@ -67,10 +67,10 @@ def response_error(error: ClientError, place: str, name: str | None, secrets: tu
     if code in _NO_KEY:
         return ObjectAbsent(f"no {what}")
     if code == "NoSuchUpload":
-        return NoUpload(f"{what}: somebody else has ended the upload ({quote})")
+        return NoUpload(f"{what}: the upload was ended by another client ({quote})")
     if code in _CHANGED:
-        return Changed(f"{what} is another one meanwhile")
-    return Refused(f"{what}: {_REASONS.get(code, 'it refuses that')} ({quote})")
+        return Changed(f"{what} was replaced by another version")
+    return Refused(f"{what}: {_REASONS.get(code, 'the request was refused')} ({quote})")
 
 
 def connection_error(fault: BaseException, place: str) -> Exception:

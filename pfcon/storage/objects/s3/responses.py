@@ -48,7 +48,7 @@ def described(name: str, response: Response) -> Described:
 
 
 def is_opaque(response: Response) -> bool:
-    """Return whether the object's encryption gives it an ETag that is no MD5 (Amazon's "Object", ``ETag``)."""
+    """Return whether the object's encryption gives it an ETag that is not an MD5 (Amazon's "Object", ``ETag``)."""
     return response.get("ServerSideEncryption") in _WITHOUT_MD5 or bool(response.get("SSECustomerAlgorithm"))
 
 

@@ -88,7 +88,7 @@ class S3Store(ObjectStore):
         try:
             parts = self._parts(found, count)
         except Changed:
-            raise Transient(f"{name!r} was replaced while it was looked at") from None
+            raise Transient(f"{name!r} was replaced while it was read") from None
         known = parts and not is_opaque(response)
         return replace(found, parts=parts, parts_md5=parts_md5 if known else "", binary=True)
 
@@ -102,7 +102,7 @@ class S3Store(ObjectStore):
         try:
             first, length, _ = extent(response.get("ContentRange"), int(response["ContentLength"]))
             if first != start:
-                raise Refused(f"{self.place} does not give parts of {name!r}")
+                raise Refused(f"{self.place} can't return a range of {name!r}")
             yield Download(described(name, response), self._bucket.chunks(response["Body"], length))
         finally:
             response["Body"].close()

@@ -135,7 +135,7 @@ class SwiftContainer:
             with self._checking_container():
                 return self._session.call(RequestTarget(self.place, name), send)
         except ObjectAbsent:  # about the container: a proxy has cached that it does not exist
-            raise Transient(f"{self.place} is so new that not all of Swift knows it") from None
+            raise Transient(f"{self.place} is new, and some servers of Swift do not know it yet") from None
 
     def put_manifest(self, name: str, manifest: bytes, etag: str) -> None:
         """Create a static large object. Swift verifies the ETag and every segment before it responds."""

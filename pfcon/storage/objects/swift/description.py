@@ -31,7 +31,7 @@ class SwiftSettings:
     auth_url: str = setting(
         "SWIFT_AUTH_URL",
         kinds.url(),
-        "Where Swift's tokens come from; clients are told.",
+        "URL of the service that issues Swift's tokens; clients can see it.",
         development="http://swift_service:8080/auth/v1.0",
         note=_REQUIRED,
         required=True,
@@ -65,14 +65,14 @@ class SwiftSettings:
     auth_version: SwiftAuth = setting(
         "SWIFT_AUTH_VERSION",
         kinds.choice(SwiftAuth),
-        "Who gives Swift's tokens: Swift itself (1), or Keystone's interface 2 or 3, which needs `pip install "
+        "Who issues Swift's tokens: Swift itself (1), or version 2 or 3 of Keystone's API, which needs `pip install "
         "pfcon[keystone]`; `SWIFT_KEY` is then the password.",
         default="1",
     )
     project_name: str | None = setting(
         "SWIFT_PROJECT_NAME",
         _LINE,
-        "Keystone's project (of old: tenant).",
+        "Keystone's project (formerly: tenant).",
         note="required with auth version 2 or 3",
     )
     project_domain_name: str | None = setting(
@@ -88,7 +88,7 @@ class SwiftSettings:
         note=f"`{DEFAULT_DOMAIN}` with auth version 3",
     )
     region_name: str | None = setting(
-        "SWIFT_REGION_NAME", _LINE, "Region of Keystone's catalog; without one, its first."
+        "SWIFT_REGION_NAME", _LINE, "Region of Keystone's catalog; the first one if unset."
     )
 
     @property

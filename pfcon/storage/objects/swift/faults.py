@@ -16,12 +16,12 @@ NETWORK_FAULTS = (RequestException, HTTPError, OSError)
 
 _TRANSIENT = {408, 429, 498, 499}  # 498: Swift's rate limit; 499: it saw the client go
 _LASTING = {501, 505}
-NOT_WHAT_WAS_SENT = "what arrived is not what was sent"
+NOT_WHAT_WAS_SENT = "the data were corrupted in transit"
 _REASONS = {
     401: "the credentials of SWIFT_USERNAME and SWIFT_KEY are refused",
-    403: "SWIFT_USERNAME has no right to do that",
-    411: "it wants requests that tell their length",
-    413: "that is too large, or above the account's quota",
+    403: "SWIFT_USERNAME has no permission for this request",
+    411: "it requires requests with a Content-Length",
+    413: "the request is too large, or exceeds the account's quota",
 }
 
 
@@ -60,10 +60,10 @@ def response_error(error: ClientException, target: RequestTarget) -> Exception:
     if status == 404:
         return NoContainer(f"there is no {target.place}") if target.name is None else ObjectAbsent(f"no {target.what}")
     if status in (412, 416) and target.name is not None:
-        return Changed(f"{target.what} is another one meanwhile")
+        return Changed(f"{target.what} was replaced by another version")
     if status == 0:  # raised by the library, not from a response
         return Refused(f"{target.what}: {one_line(str(error), target.secrets)}")
-    reason = _REASONS.get(status, "it refuses that")
+    reason = _REASONS.get(status, "the request was refused")
     return Refused(f"{target.what}: {reason} ({status}: {text})")
 
 

@@ -88,7 +88,7 @@ def _response_error(status: int, text: str, settings: SwiftSettings) -> Exceptio
 
 def _access(url: str | None, token: str | None, place: str) -> Access:
     if not url or not token:
-        raise Refused(f"{place} gives no address of an account; is SWIFT_AUTH_URL right?")
+        raise Refused(f"{place} returned no URL of an account; is SWIFT_AUTH_URL right?")
     return Access(url, token)
 
 

@@ -44,7 +44,7 @@ def described(name: str, headers: Mapping[str, str], place: str) -> Described:
     """Return an object from its response headers, without parts. Raises Refused if they don't contain its size."""
     length = headers.get("content-length")
     if length is None:
-        raise Refused(f"{place} does not tell the size of {name!r}: it has more segments than one listing")
+        raise Refused(f"{place} does not report the size of {name!r}: it has more segments than one listing")
     etag = headers.get("etag", "").strip('"')
     large = is_static(headers) or "x-object-manifest" in headers
     _, _, size = extent(headers.get("content-range"), int(length))
@@ -54,6 +54,6 @@ def described(name: str, headers: Mapping[str, str], place: str) -> Described:
 def with_parts(found: Described, parts: tuple[Part, ...]) -> Described:
     """Return the large object with its parts. Raises Transient if their sizes don't add up: it was replaced."""
     if sum(part.size for part in parts) != found.size:
-        raise Transient(f"{found.name!r} was replaced while it was looked at")
+        raise Transient(f"{found.name!r} was replaced while it was read")
     known = all(part.md5 for part in parts) and etag_of(parts) == found.etag
     return Described(found.name, found.size, found.etag, parts=parts, parts_md5=found.etag if known else "")

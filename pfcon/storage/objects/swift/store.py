@@ -86,7 +86,7 @@ class SwiftStore(ObjectStore):
             found = described(name, response.headers, self.place)
             first, length, _ = extent(response.headers.get("content-range"), found.size)
             if first != start:
-                raise Refused(f"{self.place} does not give parts of {name!r}")
+                raise Refused(f"{self.place} can't return a range of {name!r}")
             yield Download(found, response.chunks(length, self.place))
 
     def put(self, name: str, source: Source, md5: str) -> None:
@@ -124,7 +124,7 @@ class SwiftStore(ObjectStore):
     def _static(self, name: str, headers: Mapping[str, str]) -> Described:
         etag, entries = self._objects.manifest(name)
         if headers.get("x-manifest-etag", etag).strip('"') != etag:
-            raise Transient(f"{name!r} was replaced while it was looked at")
+            raise Transient(f"{name!r} was replaced while it was read")
         parts = tuple(self._leaf_parts(self._objects, entries, MAX_NESTED))
         return with_parts(described(name, headers, self.place), parts)
 

@@ -28,7 +28,7 @@ class OutputFile:
     """
 
     def __init__(self, descriptor: int, path: str, name: str) -> None:
-        """name: of the object that is to hold the file."""
+        """name: of the object that is to contain the file."""
         self.file = open(descriptor, "rb")  # noqa: SIM115 - ``close`` closes it
         self.path, self.name = path, name
         self._then = self._now()

@@ -1,6 +1,6 @@
 """Uploads a job's outputs: every file of its ``outgoing`` is stored as the object of its path below a prefix.
 
-A repeated upload sends only what the store does not hold yet: objects are compared by size and MD5. Other objects below
+A repeated upload sends only what the store does not have yet: objects are compared by size and MD5. Other objects below
 the prefix are kept. Memory use is bounded: it does not grow with the number of files, their sizes, or existing objects.
 """
 
@@ -56,7 +56,7 @@ def _list(
         retrying.check()
         existing.add(page)
         found += len(page)
-        report(f"listing what is in the storage: {found} objects below {prefix!r}")
+        report(f"listing existing objects: {found} below {prefix!r}")
 
 
 class _Upload:
@@ -91,7 +91,7 @@ class _Upload:
     def _progress_text(self) -> str:
         return (
             f"uploading outputs: {self._nfiles} files, {human_bytes(self._bytes_sent)} sent;"
-            f" {self._nfiles - self._nsent} files were there"
+            f" {self._nfiles - self._nsent} files already existed"
         )
 
     def _work(self, tasks: Generator[Task, None, None]) -> None:
@@ -107,7 +107,7 @@ class _Upload:
             self._retrying.check()
             file = self._open(found)
             if file is None:
-                self._notes.add(f"left out {found.path!r}: it vanished before it was uploaded")
+                self._notes.add(f"left out {found.path!r}: it was deleted before it was uploaded")
                 continue
             self._open_files[file] = None  # until its last task has ended
             known = self._existing.get(file.name)
@@ -129,7 +129,7 @@ class _Upload:
         if len(name.encode()) > NAME_MAX:
             raise Refused(f"output file {text!r}: the name of its object would be longer than {NAME_MAX} bytes")
         if text != found.path and os.path.lexists(self._outgoing / text):
-            raise Refused(f"two output files would get the same name {text!r}: one of them has bytes that are no UTF-8")
+            raise Refused(f"two output files would get the same name {text!r}: one of them is not valid UTF-8")
         try:
             descriptor = open_regular(found.dir_fd, found.name)
         except PermissionError as fault:

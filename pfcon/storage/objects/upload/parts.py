@@ -20,7 +20,7 @@ def choose_part_size(size: int, limits: Limits) -> int | None:
         return None
     most = max(limits.single_max, limits.part_max * limits.parts_max)
     if size > most:
-        raise Refused(f"it has {human_bytes(size)}, and the store holds objects of at most {human_bytes(most)}")
+        raise Refused(f"it has {human_bytes(size)}, and the store accepts objects of at most {human_bytes(most)}")
     needed = -(-size // limits.parts_max)
     return min(-(-max(PART_SIZE, limits.part_min, needed) // MIB) * MIB, limits.part_max)
 
