@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from client import Client, Fields, SampleError
-from users_files import IN_NETWORK, UsersFiles, users_files
+from users_files import STORES, UsersFiles, users_files
 
 HERE = Path(__file__).resolve().parent
 FINAL = ("finishedSuccessfully", "finishedWithError", "undefined")
@@ -210,12 +210,12 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     option("--password", default="pfcon1234", help="default: that of development mode")
     option("--image", default="local/pfcon-sample:1", help="default %(default)s, from sample/image.sh")
     option("--engine", default="the server's engine", help="what the output calls the engine")
-    option("--storage", default="zipfile", choices=["zipfile", *IN_NETWORK], help="default %(default)s")
-    option("--storebase", type=Path, help="(fslink, filesystem) the service's storeBase, where users' files are")
+    option("--storage", default="zipfile", help="zipfile, filesystem, fslink, swift, s3, or one of another package")
+    option("--storebase", type=Path, help="(not with zipfile, swift, s3) the directory of the users' files")
     option("--inputs", type=Path, default=HERE / "inputs", help="directory of the job's inputs")
     option("--timeout", type=float, default=120.0, help="seconds that each step may take")
     arguments = parser.parse_args(words)
-    if arguments.storage in ("filesystem", "fslink") and arguments.storebase is None:
+    if arguments.storage not in ("zipfile", *STORES) and arguments.storebase is None:
         parser.error(f"--storage {arguments.storage} needs --storebase")
     return arguments
 

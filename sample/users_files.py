@@ -138,12 +138,11 @@ class Bucket(UsersFiles):
 
 
 STORES = {"swift": SwiftContainer, "s3": Bucket}
-IN_NETWORK = ("filesystem", "fslink", *STORES)
 
 
 @contextlib.contextmanager
 def users_files(storage: str, storebase: Path) -> Iterator[UsersFiles]:
-    """The users' files of a storage, one of IN_NETWORK. The faults of its client are told as SampleError."""
+    """The users' files of a storage: in ``storebase``, but for STORES. Its client's faults become SampleError."""
     files = STORES[storage]() if storage in STORES else Directory(storebase)
     try:
         files.make()

@@ -28,7 +28,8 @@ def make_engine(settings: ComputeSettings, storebase: StoreBase, workers: int = 
 
     workers: processes of this service that use it at the same time.
     """
-    return ENGINES.find(settings.engine).make(EngineContext(settings, settings.own, storebase, workers))
+    engine: ComputeEngine = ENGINES.create(settings.engine, EngineContext(settings, settings.own, storebase, workers))
+    return engine
 
 
 def operations_engine(settings: ComputeSettings, storebase: StoreBase, engine: ComputeEngine) -> ComputeEngine:

@@ -43,10 +43,9 @@ def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> It
 
 
 def _storage_needs(values: Values, chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
-    """The storage's required settings, which have defaults in development, and its own rules."""
+    """The storage's required settings, and its own rules."""
     if chosen.storage is not None:
-        reason = f"{STORAGE_ENV.name}={chosen.storage.name} needs it in production"
-        yield from required(chosen.storage.settings, values, reason)
+        yield from required(chosen.storage.settings, values, f"{STORAGE_ENV.name}={chosen.storage.name} needs it")
         yield from chosen.storage.rules(values, mode_of(values))
 
 

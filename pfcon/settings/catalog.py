@@ -3,9 +3,9 @@
 A plugin is loaded only when a setting names it: a broken plugin has no effect otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pfcon.errors import ConfigurationError
 from pfcon.settings.kinds import Kind, one_of
@@ -25,6 +25,11 @@ class Described(Protocol):
     @property
     def aliases(self) -> tuple[str, ...]:
         """Other values of the setting with the same meaning."""
+        ...
+
+    @property
+    def make(self) -> Callable[[Any], Any]:
+        """Creates the component from its context."""
         ...
 
 
@@ -72,6 +77,22 @@ class Catalog(Generic[D]):
         if name not in offered:
             raise self._fault(name, f"it accepts {self._kind_here().accepts}")
         return self._load(offered[name])
+
+    def create(self, name: str, context: Any) -> Any:
+        """Return the component that the description with this name creates. context: the argument of its ``make``.
+
+        Raises ConfigurationError, also for any error in the code of another package.
+        """
+        described = self.find(name)
+        try:
+            return described.make(context)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            if described in self.built_in:
+                raise
+            reason = f"its package could not create it: {type(error).__name__}: {error}"
+            raise self._fault(name, reason) from error
 
     def _load(self, point: "EntryPoint") -> D:
         origin = f"the entry point of the package {point.dist.name if point.dist else '?'}"

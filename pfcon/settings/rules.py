@@ -16,7 +16,10 @@ def no_rules(_values: Values, _mode: Mode) -> Iterator[str]:
 
 
 def required(section: type[Any], values: Values, reason: str) -> Iterator[str]:
-    """Yield a line for each missing required setting of a section. reason: what needs it, for the line."""
+    """Yield a line for each missing required setting of a section. reason: what needs it, for the line.
+
+    A setting with a default in development mode is required in production only.
+    """
     for variable in variables(section):
         if variable.required and values.missing(variable):
-            yield values.fault(variable, reason)
+            yield values.fault(variable, reason if variable.development is None else f"{reason} in production")

@@ -74,9 +74,9 @@ class StagingPlan(ABC):
     def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
         """Create ``job.incoming`` with all of the job's inputs, atomically: after an error it does not exist.
 
-        Existing inputs are never added to: OSError. ``report`` is called with texts of progress for the user. Raises
-        Refused or TooLarge for inputs that can't be staged, StorageFull, Unreachable for a store that does not answer,
-        OSError for storeBase's own faults.
+        ``job.path`` may be missing. Existing inputs are never added to: OSError (ENOTEMPTY). ``report`` is called with
+        texts of progress for the user. Raises Refused or TooLarge for inputs that can't be staged, StorageFull,
+        Unreachable for a store that still does not answer after some retries, OSError for storeBase's own faults.
         """
 
 

@@ -105,7 +105,7 @@ def _own(description: StorageDescription[Any], found: Mapping[str, str], develop
     hidden = [replace(variable, secret=True) for variable in known]
     texts_found = collect({**found, APPLICATION_MODE.name: mode.value}, (APPLICATION_MODE, *known))
     values, faults = parse(texts_found, (APPLICATION_MODE, *hidden))
-    faults += required(description.settings, values, f"STORAGE_ENV={description.name} needs it in production")
+    faults += required(description.settings, values, f"STORAGE_ENV={description.name} needs it")
     faults += description.rules(values, mode)
     if faults:
         raise ConfigurationError(faults)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pfcon.errors import ConfigurationError
 from pfcon.paths import StoreBase
 from pfcon.settings.catalog import Catalog
 from pfcon.settings.section import variables
@@ -28,7 +29,11 @@ def default_storage(innetwork: bool) -> str:
 
 def make_storage(settings: StorageSettings, storebase: StoreBase) -> Storage:
     """Create the storage that the settings name. Raises ConfigurationError if that is not possible."""
-    return STORAGES.find(settings.name).make(StorageContext(settings, settings.own, storebase))
+    storage: Storage = STORAGES.create(settings.name, StorageContext(settings, settings.own, storebase))
+    if (found := getattr(storage, "name", None)) != settings.name:  # clients and operations use it
+        reason = f"the storage that its package creates has the name {found!r}"
+        raise ConfigurationError([f"STORAGE_ENV: got {settings.name!r}; {reason}"])
+    return storage
 
 
 def make_credentials(settings: StorageSettings, storebase: StoreBase) -> Credentials | None:

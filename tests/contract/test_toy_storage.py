@@ -1,5 +1,8 @@
 """The storage of docs/development/adding-a-storage.md, as its author has it: a package of its own, beside pfcon."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,8 +25,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 def settings(shelf: Installed, tmp_path: Path) -> dict[str, str]:
     """The settings of a service with a shelf of one user's files."""
     root = tmp_path / "users"
-    (root / "home/bob/in").mkdir(parents=True)
-    (root / "home/bob/in/a.txt").write_text("alpha")
+    (root / "files/home/bob/in").mkdir(parents=True)
+    (root / "files/home/bob/in/a.txt").write_text("alpha")
     (root / ".key").write_text(KEY)
     (tmp_path / "storeBase").mkdir()
     return {
@@ -53,7 +56,7 @@ def test_pfcon_check_asks_the_storage(shelf: Installed, settings: dict[str, str]
 
 
 def test_its_copy_and_upload_jobs_get_its_settings_as_files(settings: dict[str, str], tmp_path: Path) -> None:
-    users, storebase = tmp_path / "users", tmp_path / "storeBase"
+    users, storebase = tmp_path / "users" / "files", tmp_path / "storeBase"
     with LiveServer(storebase, settings) as server:
         job = StagedJob(server, "home/bob/in")
         copied = job.copied()
@@ -64,3 +67,28 @@ def test_its_copy_and_upload_jobs_get_its_settings_as_files(settings: dict[str, 
     assert [path.read_text() for path in (users / job.output_dir).rglob("a.txt")] == ["alpha"]
     holders = {path for path in storebase.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()}
     assert holders == {storebase / ".pfcon/secrets/shelf/SHELF_KEY"}
+
+
+def test_the_sample_job_runs_on_it(settings: dict[str, str], tmp_path: Path) -> None:
+    with LiveServer(tmp_path / "storeBase", settings) as server:
+        options = ["--url", server.url, "--storage", "shelf", "--storebase", str(tmp_path / "users" / "files")]
+        command = [sys.executable, str(ROOT / "sample" / "run_job.py"), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_package_that_is_wrong_is_named_with_the_reason(
+    shelf: Installed, settings: dict[str, str], tmp_path: Path
+) -> None:
+    for line, wrong, reason in (
+        ('    name = "shelf"\n', '    name = "rack"\n', "the storage that its package creates has the name 'rack'"),
+        ("    def plan(", "    def plann(", "its package could not create it: TypeError: "),
+    ):
+        site = tmp_path / reason[:9].strip() / "site"
+        shutil.copytree(shelf.site, site)
+        module = site / "pfcon_shelf" / "storage.py"
+        module.write_text(module.read_text().replace(line, wrong))
+        done = Installed(shelf.source, site).run("pfcon", "check", **{**settings, "PYTHONPATH": f"{site}:{ROOT}"})
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert f"STORAGE_ENV: got 'shelf'; {reason}" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -79,7 +79,7 @@ def _left(site: Site, runs: Runs) -> set[str]:
 
 
 def _look_for_unborn(site: Site, tally: Tally) -> None:
-    """The engine is used, as on any service, and has to find these."""
+    """Both engines are used, that of jobs and that of operations, as on any service, and have to find these."""
     healed = threading.Event()
     healed.set()
     client = PatientClient(site.server.url, healed)
@@ -87,6 +87,7 @@ def _look_for_unborn(site: Site, tally: Tally) -> None:
     while (left := set(filter(is_unborn, site.leftovers()))) and time.monotonic() < until:
         try:
             client.ask("GET", "jobs/round-none/")
+            client.ask("GET", "copyjobs/round-none/")
         except (StuckError, WrongError) as fault:
             tally.find(Verdict.WRONG, repr(fault))
         time.sleep(1)

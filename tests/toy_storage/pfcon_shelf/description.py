@@ -12,7 +12,7 @@ from pfcon.storage.description import StorageContext, StorageDescription
 class ShelfSettings:
     """The settings of the storage. Its operations get them too, as files."""
 
-    root: Path = setting("SHELF_ROOT", kinds.local_directory(), "The directory of the users' files.", required=True)
+    root: Path = setting("SHELF_ROOT", kinds.local_directory(), "Directory with `.key` and `files`.", required=True)
     key: str = setting("SHELF_KEY", kinds.text("one line of text"), "Opens the shelf.", required=True, secret=True)
 
 

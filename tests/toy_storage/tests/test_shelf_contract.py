@@ -10,7 +10,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs, StagingPlan
 from pfcon.testing.storage import REQUEST, StorageHarness
 from pfcon.testing.storage.contract import *  # noqa: F403 - its checks
-from pfcon_shelf.storage import KEY_FILE, ShelfStorage
+from pfcon_shelf.storage import FILES, KEY_FILE, ShelfStorage
 
 
 class ShelfHarness(StorageHarness):
@@ -18,10 +18,10 @@ class ShelfHarness(StorageHarness):
 
     def __init__(self, storebase: StoreBase, root: Path) -> None:
         super().__init__(storebase)
-        self.root, self.count = root, 0
+        self.root, self.files, self.count = root, root / FILES, 0
 
     def make(self) -> None:
-        self.root.mkdir()
+        self.files.mkdir(parents=True)
         (self.root / KEY_FILE).write_text("opens")
         self.storage = ShelfStorage(self.root, "opens", 0)
 
@@ -29,9 +29,9 @@ class ShelfHarness(StorageHarness):
         self.count += 1
         inputs = PurePosixPath("home/bob", f"in_{self.count}")
         self.request = replace(REQUEST, input_dirs=(inputs,), output_dir=PurePosixPath("home/out/data"))
-        (self.root / inputs).mkdir(parents=True)
+        (self.files / inputs).mkdir(parents=True)
         for path, content in {**{str(inputs / name): data for name, data in files.items()}, **(linked or {})}.items():
-            place = self.root / path
+            place = self.files / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
         return self.storage.plan(self.request, None)
@@ -40,7 +40,7 @@ class ShelfHarness(StorageHarness):
         found = self.storage.outputs(job, "home/out/data")
         assert isinstance(found, ListedOutputs)
         self.storage.deliver(job, "home/out/data", lambda text: None)
-        return {path: (self.root / "home/out/data" / path).read_bytes() for path in found.paths}
+        return {path: (self.files / "home/out/data" / path).read_bytes() for path in found.paths}
 
     def destroy(self) -> None:
         """All of it is in the directory of the test."""
