@@ -37,10 +37,14 @@ def connect(url: str | None, directory: Path) -> Engine:
     engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
     if sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
-    with translating_errors():
-        bring_up_to_date(engine)
-        if sqlite:
-            _empty_log(engine)
+    try:
+        with translating_errors():
+            bring_up_to_date(engine)
+            if sqlite:
+                _empty_log(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

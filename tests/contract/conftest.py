@@ -63,6 +63,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     engine = sqlalchemy.create_engine(url)
     with engine.begin() as connection:  # of what another test left
         metadata.drop_all(connection)
+        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS alembic_version"))
     engine.dispose()
     yield url, tmp_path
 

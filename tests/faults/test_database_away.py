@@ -222,6 +222,7 @@ def empty_database(url: str) -> None:
     engine = sqlalchemy.create_engine(url)
     with engine.begin() as connection:  # of what another test left
         metadata.drop_all(connection)
+        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS alembic_version"))
     engine.dispose()
 
 
