@@ -18,12 +18,16 @@ MAX_NOTES = 1000
 
 @dataclass(frozen=True)
 class Progress:
-    """message: for the user; if ``failed``, the reason. notes: what was left out, and why."""
+    """message: for the user; if ``failed``, the reason. notes: what was left out, and why.
+
+    nfiles, nbytes: of all that was copied, uploaded or deleted; 0 before the end.
+    """
 
     message: str
     failed: bool = False
     nfiles: int = 0
     notes: tuple[str, ...] = ()
+    nbytes: int = 0
 
 
 def is_progress_file(name: str, kind: JobKind) -> bool:
@@ -47,6 +51,7 @@ def read_progress(job: JobDir, kind: JobKind) -> Progress | None:
     """Return the last progress; None when it is missing or unreadable."""
     try:
         raw = json.loads(read_small(job.path, f"{kind.value}.progress", MAX_BYTES))
-        return Progress(str(raw["message"]), bool(raw["failed"]), int(raw["nfiles"]), tuple(map(str, raw["notes"])))
+        counted = int(raw["nfiles"]), tuple(map(str, raw["notes"])), int(raw.get("nbytes", 0))
+        return Progress(str(raw["message"]), bool(raw["failed"]), *counted)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -18,6 +18,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.repetition import run_again
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
+from pfcon.records.rows import details_row
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ class Scheduler:
             StorageFull,
         ) as error:  # starting it again would run it twice: recovery finds it on the engine
             log.warning("job %s: the engine has it, which will be recorded later: %s", spec.name, error)
-        return replace(info, image=spec.image, argv=spec.argv)  # as requested, not as an engine spells them
+        # The image and the command as requested, not as an engine spells them.
+        return replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at)
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._context.engine_of(spec.kind)
@@ -185,7 +187,8 @@ class Scheduler:
             info, logs = JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True), record.logs
         else:
             logs = self.logs(record) or record.logs  # the last log that could be read
-        info = replace(info, image=spec.image, argv=spec.argv)
+        details = record.details.updated(info.details)
+        info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
@@ -223,9 +226,10 @@ class Scheduler:
         info = replace(info, status=_forward(record, info))
         status = info.status if info.status is JobStatus.STARTED else record.status
         kept = logs[-KEPT_LOG:]
-        if (status, kept) != (record.status, record.logs):
+        details = record.details.updated(info.details)
+        if (status, kept, details) != (record.status, record.logs, record.details):
             try:
-                self._journal.save_status(record, status, kept)
+                self._journal.save_status(record, status, kept, details)
             except PfconError as error:
                 log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
         return info
@@ -269,6 +273,7 @@ class Scheduler:
             message=info.message,
             logs=logs,
             finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
+            **details_row(info.details),
             # The environment may contain a user's token, and is not needed any more. Earlier releases recorded it.
             spec=replace(spec, env=(), env_file="").to_json() if spec else "",
             **values,

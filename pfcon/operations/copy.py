@@ -28,4 +28,6 @@ def copy(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
     for path in order.input_dirs:
         reporter.log(f"input {str(path)!r}")
     staged = make_storage(settings, job.storebase).plan(order, None).stage(job, reporter.progress)
-    reporter.done(f"copied {staged.nfiles} files, {human_bytes(staged.nbytes)}", staged.nfiles, staged.notes)
+    reporter.done(
+        f"copied {staged.nfiles} files, {human_bytes(staged.nbytes)}", staged.nfiles, staged.notes, staged.nbytes
+    )

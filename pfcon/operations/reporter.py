@@ -38,14 +38,14 @@ class Reporter:
         """Write one line to the log."""
         print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
 
-    def done(self, message: str, nfiles: int, notes: tuple[str, ...] = ()) -> None:
+    def done(self, message: str, nfiles: int, notes: tuple[str, ...] = (), nbytes: int = 0) -> None:
         """Report success. On a full disk the message is lost, but not the success. Raises OSError."""
         notes = tuple(" ".join(note.splitlines()) for note in notes)
         for note in notes[:MAX_NOTES_LOGGED]:
             self.log(note)
         self.log(message)
         try:
-            self._write_last(Progress(message, nfiles=nfiles, notes=notes))
+            self._write_last(Progress(message, nfiles=nfiles, notes=notes, nbytes=nbytes))
         except OSError as fault:
             if not is_full(fault):
                 raise

@@ -29,4 +29,5 @@ def upload(job: JobDir, reporter: Reporter, secret: Path | None) -> None:
     done = storage.deliver(job, path, reporter.progress)
     existing = done.nfiles - done.nsent
     summary = f"uploaded {done.nfiles} files, {human_bytes(done.nbytes)}"
-    reporter.done(f"{summary}; {existing} of them already existed" if existing else summary, done.nfiles, done.notes)
+    message = f"{summary}; {existing} of them already existed" if existing else summary
+    reporter.done(message, done.nfiles, done.notes, done.nbytes)

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_is_alive
@@ -42,6 +42,7 @@ from pfcon.records.rows import (
     SELECT_OWNED,
     SELECT_SCHEDULED,
     SELECT_SERVICES,
+    details_row,
     fresh_row,
     job_key,
     record_of,
@@ -235,9 +236,10 @@ class Journal:
         """Write a message for users. Returns False when the claim is lost or the job is in another phase."""
         return self._update(IN_PHASE[record.phase], record, {"message": message})
 
-    def save_status(self, record: Record, status: JobStatus, logs: str) -> None:
-        """Write the status and the log that the engine reports for a job that has not ended."""
-        self._update(IN_PHASE[Phase.SCHEDULED], record, {"status": status.value, "logs": logs})
+    def save_status(self, record: Record, status: JobStatus, logs: str, details: RunDetails) -> None:
+        """Write the status, the log and the details that the engine reports for a job that has not ended."""
+        values = {"status": status.value, "logs": logs, **details_row(details)}
+        self._update(IN_PHASE[Phase.SCHEDULED], record, values)
 
     def scheduled(self) -> list[tuple[JobId, JobKind]]:
         """Return this process's share of the scheduled jobs. The shares of all living processes cover all of them."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, RunDetails
 from pfcon.records.places import Held
 
 
@@ -46,7 +46,10 @@ def first_claim(request: str) -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """One row as it was read. owned: whether a living service process acts on the job now."""
+    """One row as it was read. owned: whether a living service process acts on the job now.
+
+    created_at: None in rows of releases that did not record it. nfiles, nbytes: of the staged inputs.
+    """
 
     jid: JobId
     kind: JobKind
@@ -63,6 +66,9 @@ class Record:
     with_data: bool
     owned: bool
     spec_json: str
+    created_at: datetime | None = None
+    details: RunDetails = RunDetails()
+    nbytes: int = 0
 
     @cached_property
     def spec(self) -> JobSpec | None:
@@ -91,6 +97,8 @@ class Record:
             argv=spec.argv if spec else (),
             finished_at=self.finished_at,
             request=self.request,
+            created_at=self.created_at,
+            details=self.details,
         )
 
     @property

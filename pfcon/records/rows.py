@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
-from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.record import OWNED, Phase, Record, new_claim
 from pfcon.records.schema import jobs, services
 
@@ -41,7 +41,31 @@ def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, 
         "notes": "",
         "with_data": True,
         "changed_at": time.time(),
+        "created_at": time.time(),
+        **dict.fromkeys(DETAILS),
     }
+
+
+DETAILS = (
+    *("auid", "image", "staged_at", "bytes_in", "files_out", "bytes_out", "reason"),
+    *("started_at", "exit_code", "node", "image_digest", "max_memory", "cpu_seconds"),
+)
+"""Columns that have no value before it is known."""
+
+
+def details_row(details: RunDetails) -> dict[str, Any]:
+    """Return the columns of what an engine reports about a run: those that it knows."""
+    known = details.known()
+    return {**known, "started_at": known["started_at"].timestamp()} if "started_at" in known else known
+
+
+def _details_of(row: Mapping[Any, Any]) -> RunDetails:
+    values = {name: row[name] for name in ("exit_code", "node", "image_digest", "max_memory", "cpu_seconds")}
+    return RunDetails(started_at=_moment(row["started_at"]), **values)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def job_key(record: Record) -> dict[str, str]:
@@ -86,11 +110,14 @@ def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
         status=JobStatus(row["status"]),
         message=row["message"],
         logs=row["logs"],
-        finished_at=None if row["finished_at"] is None else datetime.fromtimestamp(row["finished_at"], UTC),
+        finished_at=_moment(row["finished_at"]),
         changed_at=row["changed_at"],
         nfiles=row["nfiles"],
         notes=tuple(row["notes"].splitlines()),
         with_data=row["with_data"],
         owned=owned,
         spec_json=row["spec"],
+        created_at=_moment(row["created_at"]),
+        details=_details_of(row),
+        nbytes=row["bytes_in"] or 0,
     )

@@ -22,7 +22,7 @@ jobs = Table(
     Column("notes", Text, nullable=False, default=""),  # lines: which inputs were left out, and why
     Column("with_data", Boolean, nullable=False, default=True),  # whether the removal deletes the job's data, too
     Column("changed_at", Float, nullable=False),
-    Column("auid", String(128)),  # ChRIS user
+    Column("auid", Text),  # ChRIS user
     Column("image", Text),
     Column("image_digest", String(100)),  # of the image that ran, where the engine reports it
     Column("created_at", Float),  # times in seconds since the epoch

@@ -62,7 +62,7 @@ OBJECT_ENTRIES = {"download.fetch", "upload.outputs", "swift.description", "s3.d
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 KNOWS_KINDS = (
     "jobs/kinds/",  # where they belong
-    "models.py",  # defines them, and their names on engines
+    "models/",  # defines them, and their names on engines
     "api/staged_jobs.py",  # has a resource for each: they are named in URLs
 )
 ENGINE_PACKAGES = {path.parent.name for path in (ROOT / "compute").glob("*/__init__.py")}

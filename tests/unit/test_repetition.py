@@ -202,7 +202,7 @@ class FullJournal(Journal):
 def test_an_interrupted_operation_waits_for_room_to_be_run_again(
     context: JobContext, tmp_path: Path, storebase: StoreBase, engine: DeadlyEngine
 ) -> None:
-    journal = FullJournal(context.journal._connect)
+    journal = FullJournal(lambda: context.journal.database.engine)
     service = JobService(replace(context, journal=journal))
     service.start()
     storebase.job(JID).make()

@@ -27,6 +27,10 @@ class CopyKind(Operation):
         """See Kind. True if the users' files that it copies are in storeBase."""
         return context.storage.in_storebase
 
+    def sizes(self, progress: Progress) -> dict[str, int]:
+        """See Operation: bytes of inputs."""
+        return {"bytes_in": progress.nbytes}
+
     def conclude_success(
         self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
     ) -> Conclusion:

@@ -38,6 +38,10 @@ class Operation(Kind):
         message = progress.message if progress else info.message
         return replace(info, message=with_run(record.spec, message) if record.spec else message)
 
+    def sizes(self, progress: Progress) -> dict[str, int]:
+        """Return the columns of a record for the sizes of what a successful operation has moved."""
+        return {}
+
     def is_interrupted(self, context: JobContext, record: Record, info: JobInfo) -> bool:
         """See Kind: whether the engine ended the operation before the operation could report its own failure."""
         if info.status is not JobStatus.FAILED or not info.interrupted:
@@ -60,4 +64,5 @@ class Operation(Kind):
         if progress is None:
             return Conclusion(info)
         values: dict[str, str | int] = {"nfiles": progress.nfiles, "notes": "\n".join(progress.notes)}
+        values.update(self.sizes(progress))
         return Conclusion(replace(info, message=with_run(spec, progress.message)), values)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -111,7 +112,8 @@ class PluginSubmitter(Submitter):
         digest = request_digest(request, plan.digest)
         taken = self._context.storebase.job(request.jid).is_taken()
         places = places_of(self._context, request)
-        with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, with_data=not taken) as claimed:
+        values = {"auid": request.auid, "with_data": not taken}
+        with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.present(claimed))
             record = claimed.record
@@ -142,7 +144,7 @@ class PluginSubmitter(Submitter):
             self._uploads.require_none_active(request.jid)
         user = self._choose_user()
         claim, places = new_claim(), places_of(self._context, request)
-        values: dict[str, Any] = {"claim": claim, "with_data": False}
+        values: dict[str, Any] = {"claim": claim, "auid": request.auid, "with_data": False}
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.present(claimed))
@@ -150,13 +152,16 @@ class PluginSubmitter(Submitter):
                 copied = self._copies.require_done(request.jid, copied)
                 self._make_outputs(request, user)
                 spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
-                return self._schedule(claimed.record, spec, Staged(copied.nfiles, 0, copied.notes))
+                return self._schedule(claimed.record, spec, Staged(copied.nfiles, copied.nbytes, copied.notes))
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,
+            "bytes_in": staged.nbytes,
+            "staged_at": time.time(),
+            "image": spec.image,
             "notes": "\n".join(_lines(staged.notes)),
         }
         if not self._journal.move(record, Phase.SCHEDULING, message="asking the engine", **values):

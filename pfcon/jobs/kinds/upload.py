@@ -7,6 +7,7 @@ from pfcon.jobs.kinds.operation import Operation
 from pfcon.jobs.kinds.submitter import Submitter
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
 from pfcon.orders import UploadOrder, write_order
+from pfcon.progress import Progress
 from pfcon.records import Phase, Record
 
 UPLOAD_SKIPPED = "uploadSkipped"
@@ -17,6 +18,10 @@ class UploadKind(Operation):
     """Upload jobs."""
 
     job_kind = JobKind.UPLOAD
+
+    def sizes(self, progress: Progress) -> dict[str, int]:
+        """See Operation: files and bytes of outputs."""
+        return {"files_out": progress.nfiles, "bytes_out": progress.nbytes}
 
 
 class UploadSubmitter(Submitter):

@@ -2,5 +2,6 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
-context.run_migrations()
+if hasattr(context, "config"):  # Alembic sets it while it runs this file; other imports have no effect
+    context.configure(connection=context.config.attributes["connection"])
+    context.run_migrations()

@@ -12,7 +12,7 @@ down_revision = "0001"
 
 READABLE_BY = 1
 DETAILS: dict[str, TypeEngine[Any]] = {
-    "auid": String(128),
+    "auid": Text(),
     "image": Text(),
     "image_digest": String(100),
     "created_at": Float(),
