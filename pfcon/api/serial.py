@@ -24,6 +24,7 @@ def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str | int | No
         "created": timestamp(info.created_at),
         "started": timestamp(details.started_at),
         "finished": timestamp(info.finished_at),
+        "reason": info.reason,
         "exit_code": details.exit_code,
         "node": details.node or "",
         "image_digest": details.image_digest or "",

@@ -90,6 +90,7 @@ BEFORE = {
     phase: UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
     for phase in Phase
 }
+NOTE = {phase: statement.where(jobs.c.reason.is_(None)) for phase, statement in IN_PHASE.items()}
 SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
     services, services.c.id == jobs.c.owner
 )
@@ -120,4 +121,5 @@ def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
         created_at=_moment(row["created_at"]),
         details=_details_of(row),
         nbytes=row["bytes_in"] or 0,
+        reason=row["reason"] or "",
     )
