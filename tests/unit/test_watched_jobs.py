@@ -52,15 +52,15 @@ def service(context: JobContext) -> JobService:
     return service
 
 
-def posted(service: JobService, script: str) -> None:
-    request = JobRequest(JID, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
+def posted(service: JobService, script: str, jid: JobId = JID) -> None:
+    request = JobRequest(jid, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
     upload = spooled(good_zip({"a": b"b"}))
     with upload.file:
         service.submit(request, upload)
 
 
-def phase(context: JobContext) -> Phase:
-    record = context.journal.get(JID, PLUGIN)
+def phase(context: JobContext, jid: JobId = JID) -> Phase:
+    record = context.journal.get(jid, PLUGIN)
     assert record is not None
     return record.phase
 
@@ -118,3 +118,24 @@ def test_processes_share_the_jobs_that_they_look_at(service: JobService, context
     for other in others:
         other.end_lease()
     assert context.journal.scheduled() == [(JID, PLUGIN)]
+
+
+def test_a_job_with_damaged_records_does_not_keep_others_from_being_watched(
+    service: JobService, context: JobContext, engine: HesitantEngine
+) -> None:
+    between = JobId("j2")
+    damaged = [JID, JobId("j3")]  # in either order, one of them is checked before the other job
+    for jid in (JID, between, JobId("j3")):
+        posted(service, "sleep 1" if jid == between else "sleep 60", jid)
+    kept = {context.storebase.private / "process" / jid / "spec.json": "" for jid in damaged}
+    for path in kept:
+        kept[path] = path.read_text()
+        path.write_text("{")
+    try:
+        assert eventually(lambda: (service.watch(), phase(context, between))[1] is Phase.FINAL)
+        assert {phase(context, jid) for jid in damaged} == {Phase.SCHEDULED}
+    finally:
+        for path, text in kept.items():
+            path.write_text(text)
+        for jid in (between, JobId("j3")):
+            engine.remove(jid)
