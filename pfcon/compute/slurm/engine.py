@@ -31,7 +31,7 @@ FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
 LOG_BYTES = 1024 * 1024
 STALENESS = 1.0  # seconds for which one answer of squeue is used
 PATIENCE = 60.0  # seconds before a job is ended that Slurm can never run, or has not received
-STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL of a cancel; less if Slurm's own KillWait is less
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL; less if KillWait is below 12 s, see Submitter; ``remove``: none
 
 
 class SlurmEngine(ComputeEngine):
