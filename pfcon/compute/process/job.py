@@ -24,7 +24,7 @@ from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.spec import MARKER
 from pfcon.compute.process.state import State, outcome, was_interrupted
 from pfcon.compute.process.supervisor import write_last_state
-from pfcon.errors import Absent, DamagedJob
+from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
 from pfcon.files.flags import GUARDED
@@ -70,15 +70,13 @@ class JobFolder(Closing):
             raise
 
     def spec(self) -> JobSpec:
-        """Return the scheduled job. Raises DamagedJob if it can't be read any more."""
+        """Return the scheduled job. Raises Absent if it can't be read any more."""
         try:
             return JobSpec.from_json(self._read("spec.json", SPEC_BYTES).decode())
         except (ValueError, KeyError, TypeError, RecursionError):
-            # Not Absent: ``remove`` would return while the job runs.
-            raise DamagedJob(
-                f"the process engine's records of job {self.path.name} are damaged, and it may still run: end its"
-                f" processes, then delete .pfcon/process/{self.path.name} in storeBase"
-            ) from None
+            # Not DamagedJob: a job of the service's own user can damage its records, and must not prevent its DELETE by
+            # that. It is not started a second time: ``schedule`` raises Conflict while the directory exists.
+            raise Absent(f"the process engine's records of job {self.path.name} are damaged") from None
 
     def state(self) -> State:
         """Return the last state that the supervisor has written; empty if it can't be read any more."""
