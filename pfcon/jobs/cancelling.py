@@ -15,6 +15,7 @@ from pfcon.records.cancellations import MESSAGE, request_cancellation
 BY_DELETE_JOB = "cancelled by a delete job"
 STOP_WAIT = 120.0  # seconds; longest wait for the end of a cancelled job
 POLL = 0.2  # seconds
+ATTEMPTS = 10  # to cancel a job whose phase changes each time
 
 
 class Canceller:
@@ -95,12 +96,16 @@ class ClientCancellation:
         While the inputs are staged, their owner notices the request. Raises Unreachable if the engine does not answer:
         the request is recorded, and repeated in the background.
         """
-        if not request_cancellation(self._journal, record):
-            return
-        if record.phase is Phase.SCHEDULED:
-            self._scheduler.cancel(record)
-        elif record.phase is Phase.SCHEDULING:
-            end_unscheduled(self._context, self._scheduler, record, MESSAGE)
+        for _ in range(ATTEMPTS):  # its phase may change at any time
+            if not request_cancellation(self._journal, record):
+                return
+            if record.phase is Phase.SCHEDULED:
+                self._scheduler.cancel(record)
+            if record.phase is not Phase.SCHEDULING:
+                return
+            if end_unscheduled(self._context, self._scheduler, record, MESSAGE):
+                return
+            record = self._journal.get(record.jid, record.kind) or record
 
     def cancel_unrecorded(self, jid: JobId, kind: JobKind) -> None:
         """Cancel a job of this service whose record is lost. Raises Absent, Foreign, Unreachable."""
@@ -108,20 +113,21 @@ class ClientCancellation:
         self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
 
 
-def end_unscheduled(context: JobContext, scheduler: Scheduler, record: Record, message: str) -> None:
+def end_unscheduled(context: JobContext, scheduler: Scheduler, record: Record, message: str) -> bool:
     """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.
 
-    If no process owns it, for example because the engine did not answer, it is removed from the engine here.
+    If no process owns it, for example because the engine did not answer, it is removed from the engine here. Returns
+    False if the record has changed since it was read.
     """
     if record.phase is not Phase.SCHEDULING or not record.interrupted:
-        scheduler.fail(record, message, reason=CANCELLED)
-        return
+        return scheduler.fail(record, message, reason=CANCELLED)
     claim = new_claim()
     with context.journal.live.on(claim, *record.claims):
         owned = context.journal.take_over(record, claim)
-        if owned is not None:
-            context.engine_of(owned.kind).remove(owned.name, job_matcher(context, owned))
-            scheduler.fail(owned, message, reason=CANCELLED)
+        if owned is None:
+            return False
+        context.engine_of(owned.kind).remove(owned.name, job_matcher(context, owned))
+        return scheduler.fail(owned, message, reason=CANCELLED)
 
 
 def _has_ended(info: JobInfo) -> bool:

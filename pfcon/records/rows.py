@@ -90,6 +90,7 @@ BEFORE = {
     phase: UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
     for phase in Phase
 }
+BEFORE[Phase.SCHEDULING] = BEFORE[Phase.SCHEDULING].where(jobs.c.reason.is_(None))  # a cancelled job is not scheduled
 NOTE = {phase: statement.where(jobs.c.reason.is_(None)) for phase, statement in IN_PHASE.items()}
 SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
     services, services.c.id == jobs.c.owner

@@ -14,7 +14,10 @@ from support.zips import good_zip, spooled
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent, Conflict
 from pfcon.jobs import JobService
+from pfcon.jobs.cancelling import ClientCancellation
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Journal, Phase
@@ -43,9 +46,10 @@ class SlowStorage(ZipfileStorage):
     """One whose staging takes until ``end`` is set."""
 
     end: ClassVar[threading.Event]
+    make: type[SlowPlan] = SlowPlan
 
     def plan(self, request: JobRequest, upload: Upload | None) -> StagingPlan:  # type: ignore[override]
-        return SlowPlan(super().plan(request, upload), self.end)
+        return self.make(super().plan(request, upload), self.end)
 
 
 @pytest.fixture
@@ -123,4 +127,36 @@ def test_a_job_whose_owner_dies_is_cancelled_by_another_process(
     assert request_cancellation(context.journal, record)
     dead.end_lease()
     service.recover()
+    require_cancelled(service)
+
+
+def test_a_request_that_comes_after_the_last_report_of_staging_is_noticed_before_the_engine_is_asked(
+    service: JobService, context: JobContext
+) -> None:
+    class LatePlan(SlowPlan):
+        def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
+            staged = super().stage(job, report)
+            service.cancel(JID, PLUGIN)
+            return staged
+
+    SlowStorage.end.set()
+    storage = context.storage
+    assert isinstance(storage, SlowStorage)
+    storage.make = LatePlan
+    with pytest.raises(Conflict, match="deleted or cancelled"):
+        submit(service)
+    require_cancelled(service)
+    assert not context.storebase.job(JID).is_taken()
+
+
+def test_a_job_that_is_scheduled_while_it_is_cancelled_is_cancelled_on_its_engine(
+    service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SlowStorage.end.set()
+    submit(service)
+    record = context.journal.get(JID, PLUGIN)
+    assert record is not None
+    earlier = replace(record, phase=Phase.SCHEDULING)  # as it was read before
+    ClientCancellation(context, Scheduler(context, Remover(context))).cancel(earlier)
+    assert eventually(lambda: service.status(JID, PLUGIN)[0].status.final)
     require_cancelled(service)
