@@ -26,7 +26,7 @@ unless you add --merge. Exports of earlier releases are accepted.
 PRUNE = """\
 Delete the records of jobs that ended, or were removed, more than DAYS days ago. Without --yes, only list them. Records
 of active jobs are never deleted, nor those of jobs that may still use a user's directory. The data of jobs in
-storeBase and the jobs on the engine are not deleted: a DELETE over HTTP deletes these. The service may run.
+storeBase and the jobs on the engine are not deleted: a client's DELETE deletes these. The service may run.
 """
 LIST = """\
 List the records, newest first: jid, kind, status, time of creation, time of the end, owner, image. Times are in UTC;

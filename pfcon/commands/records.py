@@ -18,7 +18,7 @@ from pfcon.paths import StoreBase
 from pfcon.records.database import has_file, opened
 from pfcon.records.export import export_records
 from pfcon.records.importing import import_records
-from pfcon.records.overview import Selection, Summary, list_records, prunable, prune
+from pfcon.records.overview import Selection, list_records, prunable, prune
 
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0  # seconds
@@ -49,7 +49,7 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> None:
 def _export(settings: Settings, arguments: argparse.Namespace) -> None:
     with opened(settings.database_url, _directory(settings)) as database, _writer(arguments.file) as write:
         number = export_records(database, write, ProgressLine("exported"))
-    _say(f"exported {number} records")
+    _say(f"exported {_records(number)}")
 
 
 def _import(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -57,30 +57,27 @@ def _import(settings: Settings, arguments: argparse.Namespace) -> None:
     with _lines(arguments.file) as lines, opened(settings.database_url, directory) as database:
         done = import_records(database, lines, merge=arguments.merge, progress=ProgressLine("read"))
     skipped = f"; {done.skipped} skipped, because the database already had them" if arguments.merge else ""
-    _say(f"imported {done.added} records{skipped}")
+    _say(f"imported {_records(done.added)}{skipped}")
 
 
 def _prune(settings: Settings, arguments: argparse.Namespace) -> None:
-    before = time.time() - arguments.older_than * DAY
-    days, number = f"{arguments.older_than:g}", 0
+    before, number = time.time() - arguments.older_than * DAY, 0
     with opened(settings.database_url, _directory(settings)) as database:
-        if not arguments.yes:
-            for number, record in enumerate(prunable(database, before), 1):  # noqa: B007
+        if arguments.yes:
+            for record in prune(database, before):
+                number += 1
+                log.info("deleted the record of job %s (%s): %s", record.jid, record.kind, record.status)
+            _say(f"deleted {_records(number)}; the data of these jobs and the jobs on the engine were not touched")
+        else:
+            for record in prunable(database, before):
+                number += 1
                 print(text_line(record))
-            _say(f"would delete {number} records of jobs that ended more than {days} days ago: add --yes to do it")
-            return
-
-        def deleted(record: Summary) -> None:
-            nonlocal number
-            number += 1
-            log.info("deleted the record of job %s (%s), which ended before the last %s days", *_names(record), days)
-
-        prune(database, before, deleted)
-    _say(f"deleted {number} records; the data of these jobs and the jobs on the engine were not touched")
+            days = f"{arguments.older_than:g} days"
+            _say(f"would delete {_records(number)} of jobs that ended more than {days} ago: add --yes to do it")
 
 
-def _names(record: Summary) -> tuple[str, str]:
-    return record.jid, record.kind
+def _records(number: int) -> str:
+    return "1 record" if number == 1 else f"{number} records"
 
 
 def _say(text: str) -> None:

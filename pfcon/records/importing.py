@@ -66,8 +66,8 @@ def _require_no_service(connection: Connection) -> None:
 def _require_empty(connection: Connection) -> None:
     if found := connection.execute(select(func.count()).select_from(jobs)).scalar_one():
         raise Refused(
-            f"the database already has {found} records; nothing was imported: use an empty database, or add --merge to "
-            "keep these and add only those that are missing"
+            f"the database is not empty, it has records already ({found}); nothing was imported: use an empty "
+            "database, or add --merge to keep these and add only those that are missing"
         )
 
 

@@ -1,6 +1,6 @@
 """Lists records for administrators, and deletes those of jobs that ended long ago."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -81,11 +81,11 @@ def prunable(database: Engine, before: float) -> Iterator[Summary]:
             yield _summary(row._mapping)
 
 
-def prune(database: Engine, before: float, deleted: Callable[[Summary], None]) -> None:
-    """Delete the records of jobs that have ended, or were removed, before a moment. A service may run.
+def prune(database: Engine, before: float) -> Iterator[Summary]:
+    """Delete the records of jobs that have ended, or were removed, before a moment; yield each one after its deletion.
 
-    before: seconds since the epoch. deleted: called for each one after its deletion. Records whose job may still use
-    directories of users are kept. Data and the engine's jobs are not touched. Raises Unreachable, StorageFull.
+    before: seconds since the epoch. A service may run. Records whose job may still use directories of users are kept.
+    Data and the engine's jobs are not touched. Raises Unreachable, StorageFull.
     """
     oldest = select(jobs.c.jid, jobs.c.kind).where(_prunable(before)).limit(BATCH)
     some = tuple_(jobs.c.jid, jobs.c.kind).in_(oldest)
@@ -93,8 +93,7 @@ def prune(database: Engine, before: float, deleted: Callable[[Summary], None]) -
     while True:
         with translating_errors(), database.begin() as connection:
             rows = connection.execute(statement).mappings().all()
-        for row in rows:
-            deleted(_summary(row))
+        yield from map(_summary, rows)
         if not rows:
             return
 

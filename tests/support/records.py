@@ -1,8 +1,10 @@
 """Rows of the records' tables for tests."""
 
 import json
+import re
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, insert, select
@@ -64,3 +66,12 @@ def imported(database: Engine, lines: Iterable[str], *, merge: bool = False) -> 
 def changed(line: str, **values: Any) -> str:
     """A line with other values."""
     return json.dumps(json.loads(line) | values) + "\n"
+
+
+def peak_memory() -> float:
+    """The most memory that this process has had, in MiB: VmHWM of proc(5). Also counts that of libraries in C.
+
+    ``ru_maxrss`` of a new process begins with that of the process that started it.
+    """
+    (found,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found) / 1024

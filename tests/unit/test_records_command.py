@@ -170,7 +170,7 @@ def test_an_export_is_imported_into_another_storebase(root: Path, records: Engin
     assert run(other, "list").stdout == run(root, "list").stdout
     again = run(other, "import", str(file))
     assert again.returncode == 1
-    assert again.stderr.startswith("pfcon records import: the database already has 3 records")
+    assert again.stderr.startswith("pfcon records import: the database is not empty, it has records already (3)")
     merged = run(other, "import", "--merge", str(file))
     assert merged.stderr == "imported 0 records; 3 skipped, because the database already had them\n"
 
@@ -217,7 +217,7 @@ def test_pruning_is_a_dry_run_first(root: Path, records: Engine) -> None:
     done = run(root, "prune", "--older-than", "1")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["long-ago"]
-    assert done.stderr == "would delete 1 records of jobs that ended more than 1 days ago: add --yes to do it\n"
+    assert done.stderr == "would delete 1 record of jobs that ended more than 1 days ago: add --yes to do it\n"
     assert jids(records) == ["long-ago", "now", "runs"]
 
 
@@ -227,7 +227,7 @@ def test_every_deletion_is_logged(root: Path, records: Engine) -> None:
     done = run(root, "prune", "--older-than", "0", "--yes")
     assert done.returncode == 0
     logged = [line.partition("deleted the record of job ")[2] for line in done.stderr.splitlines()[:-1]]
-    assert sorted(line.partition(",")[0] for line in logged) == ["long-ago (plugin)", "now (copy)"]
+    assert sorted(line.partition(":")[0] for line in logged) == ["long-ago (plugin)", "now (copy)"]
     assert done.stderr.splitlines()[-1].startswith("deleted 2 records; the data of these jobs")
     assert jids(records) == ["runs"]
     assert data.is_dir()
