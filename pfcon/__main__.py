@@ -1,4 +1,4 @@
-"""The command line: ``pfcon serve``, ``pfcon check`` and ``pfcon health``; ``python -m pfcon`` is the same."""
+"""The command line: ``pfcon serve``, ``check``, ``health`` and ``records``; ``python -m pfcon`` is the same."""
 
 import argparse
 import logging
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pfcon import __version__
+from pfcon.commands.arguments import add_records
 from pfcon.errors import ConfigurationError, Unreachable
 
 USAGE_ERROR = 2
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Check whether the service on this host, at the address in PFCON_BIND, is healthy; the exit status "
         "is 1 if it is not. For the health checks of containers.",
     )
+    add_records(commands)
     return parser
 
 
@@ -79,6 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             print(ask(settings.server))
             return 0
+        if arguments.command == "records":
+            from pfcon.commands.records import run
+
+            return run(settings, arguments)
         from pfcon.server import serve
 
         serve(settings)

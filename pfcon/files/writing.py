@@ -1,8 +1,9 @@
-"""Writes all of a buffer, or a small file atomically."""
+"""Writes all of a buffer, or a file atomically."""
 
 import contextlib
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from pfcon.files.flags import CREATE, DIRECTORY
@@ -18,10 +19,21 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 def replace_file(
     directory: Path, name: str, content: bytes, *, mode: int = 0o600, prefix: str = "", displace: bool = False
 ) -> None:
-    """Create or replace a file atomically: readers see the complete old content or the complete new one.
+    """Create or replace a small file atomically: see ``replacing_file``. Raises OSError."""
+    with replacing_file(directory, name, mode=mode, prefix=prefix, displace=displace) as file:
+        if content:
+            write_all(file, content)
 
-    It is not synchronized to the disk (fsync(2)): a power failure may lose the content. The temporary file is removed
-    after every error. ``directory`` itself must not be a symbolic link. Raises OSError.
+
+@contextlib.contextmanager
+def replacing_file(
+    directory: Path, name: str, *, mode: int = 0o600, prefix: str = "", displace: bool = False
+) -> Iterator[int]:
+    """A context with a file descriptor to write to, which creates or replaces a file atomically at its end.
+
+    Readers see the complete old content or the complete new one. It is not synchronized to the disk (fsync(2)): a power
+    failure may lose the content. The temporary file is removed after every error. ``directory`` itself must not be a
+    symbolic link. Raises OSError.
 
     mode: of the file, minus the process's umask. prefix: of the temporary file's name, ``.<name>.`` by default.
     displace: whether a directory of that name is renamed; otherwise it is an error.
@@ -32,8 +44,7 @@ def replace_file(
         file = os.open(temporary, CREATE, mode, dir_fd=above)
         try:
             try:
-                if content:
-                    write_all(file, content)
+                yield file
             finally:
                 os.close(file)
             _put(above, temporary, name, displace)

@@ -1,5 +1,7 @@
 """The connection to the journal's database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ POSTGRESQL_PATIENCE = {
     "keepalives_interval": 2,  # seconds between probes
     "keepalives_count": 3,
 }
+FILE_NAME = "records.db"  # of SQLite
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one (SQLite)
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
@@ -29,7 +32,7 @@ def connect(url: str | None, directory: Path) -> Engine:
     url: None means SQLite in ``directory``. Raises Unreachable, Damaged, NewerSchema, StorageFull.
     """
     if url is None:
-        url = f"sqlite:///{directory / 'records.db'}"
+        url = f"sqlite:///{directory / FILE_NAME}"
     sqlite = make_url(url).get_backend_name() == "sqlite"
     options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
     if url.startswith("postgresql"):
@@ -46,6 +49,21 @@ def connect(url: str | None, directory: Path) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def opened(url: str | None, directory: Path) -> Iterator[Engine]:
+    """A context with the engine of ``connect``. Raises as ``connect``."""
+    engine = connect(url, directory)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def has_file(directory: Path) -> bool:
+    """Whether SQLite's file exists in a directory. Raises OSError."""
+    return (directory / FILE_NAME).is_file()
 
 
 def _empty_log(engine: Engine) -> None:

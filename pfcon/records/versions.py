@@ -37,7 +37,7 @@ def bring_up_to_date(database: Engine) -> None:
     Raises NewerSchema, and SQLAlchemy's errors.
     """
     with database.connect() as connection:
-        if _version(connection) >= CURRENT:
+        if version_of(connection) >= CURRENT:
             require_usable(connection)
             return
     with _alembic, database.connect() as connection:
@@ -45,7 +45,7 @@ def bring_up_to_date(database: Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's sqlite3 begins no transaction for CREATE and ALTER
         else:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
-        if _version(connection) < CURRENT:  # another process may have been faster
+        if version_of(connection) < CURRENT:  # another process may have been faster
             _migrate(connection)
         connection.commit()
 
@@ -53,10 +53,10 @@ def bring_up_to_date(database: Engine) -> None:
 def require_usable(connection: Connection) -> None:
     """Raise NewerSchema if a newer release has changed the records so that this one can't use them."""
     if (connection.execute(select(versions.c.readable_by)).scalar() or 0) > CURRENT:
-        raise NewerSchema(_version(connection))
+        raise NewerSchema(version_of(connection))
 
 
-def _version(connection: Connection) -> int:
+def version_of(connection: Connection) -> int:
     """Return the version of the tables; 0 without any, and for those of a release without versions."""
     if not inspect(connection).has_table("alembic_version"):
         return 0

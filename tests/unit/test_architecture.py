@@ -34,7 +34,7 @@ LAYERS = [
     ["operations"],
     ["jobs"],
     ["api", "front"],
-    ["app", "check", "health"],
+    ["app", "check", "health", "commands"],
     ["server"],
     ["__main__"],
     ["testing"],  # for tests alone: nothing else of pfcon imports it

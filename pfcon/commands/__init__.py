@@ -1,0 +1,1 @@
+"""Commands of pfcon that have commands of their own."""

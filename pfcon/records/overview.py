@@ -1,0 +1,112 @@
+"""Lists records for administrators, and deletes those of jobs that ended long ago."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, select, tuple_
+
+from pfcon.records.faults import translating_errors
+from pfcon.records.reading import snapshot, stream
+from pfcon.records.record import Phase
+from pfcon.records.schema import jobs, places
+
+BATCH = 500  # records that are deleted in one transaction
+REMOVED = Phase.REMOVED.value
+"""The status that is shown for jobs that were removed, instead of the one that they had."""
+
+_SHOWN = (
+    jobs.c.jid,
+    jobs.c.kind,
+    jobs.c.phase,
+    jobs.c.status,
+    jobs.c.created_at,
+    jobs.c.finished_at,
+    jobs.c.auid,
+    jobs.c.image,
+)
+_ENDED_AT = func.coalesce(jobs.c.finished_at, jobs.c.changed_at)  # a job that never ran has no end
+_IN_USE = exists().where(places.c.jid == jobs.c.jid, places.c.kind == jobs.c.kind)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A record without its log. created, finished: in UTC; None if unknown. owner: the ChRIS user."""
+
+    jid: str
+    kind: str
+    status: str
+    created: datetime | None
+    finished: datetime | None
+    owner: str | None
+    image: str | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which records are listed; None means all. status: a job's status, or REMOVED. limit: the maximal number."""
+
+    status: str | None = None
+    kind: str | None = None
+    owner: str | None = None
+    limit: int | None = None
+
+
+def list_records(database: Engine, selection: Selection) -> Iterator[Summary]:
+    """Yield the records, newest first, as they are at one moment. Memory does not grow with their number.
+
+    Raises Unreachable.
+    """
+    statement = select(*_SHOWN).order_by(
+        func.coalesce(jobs.c.created_at, jobs.c.changed_at).desc(), jobs.c.jid, jobs.c.kind
+    )
+    if selection.status == REMOVED:
+        statement = statement.where(jobs.c.phase == REMOVED)
+    elif selection.status is not None:
+        statement = statement.where(jobs.c.phase != REMOVED, jobs.c.status == selection.status)
+    if selection.kind is not None:
+        statement = statement.where(jobs.c.kind == selection.kind)
+    if selection.owner is not None:
+        statement = statement.where(jobs.c.auid == selection.owner)
+    with snapshot(database) as connection:
+        for row in stream(connection, statement.limit(selection.limit)):
+            yield _summary(row._mapping)
+
+
+def prunable(database: Engine, before: float) -> Iterator[Summary]:
+    """Yield the records that ``prune`` deletes, oldest end first. Raises as ``list_records``."""
+    with snapshot(database) as connection:
+        for row in stream(connection, select(*_SHOWN).where(_prunable(before)).order_by(_ENDED_AT, jobs.c.jid)):
+            yield _summary(row._mapping)
+
+
+def prune(database: Engine, before: float) -> Iterator[Summary]:
+    """Delete the records of jobs that have ended, or were removed, before a moment; yield each one after its deletion.
+
+    before: seconds since the epoch. A service may run. Records whose job may still use directories of users are kept.
+    Data and the engine's jobs are not touched. Raises Unreachable, StorageFull.
+    """
+    oldest = select(jobs.c.jid, jobs.c.kind).where(_prunable(before)).limit(BATCH)
+    some = tuple_(jobs.c.jid, jobs.c.kind).in_(oldest)
+    statement = delete(jobs).where(some, _prunable(before)).returning(*_SHOWN)  # again: one may have begun anew
+    while True:
+        with translating_errors(), database.begin() as connection:
+            rows = connection.execute(statement).mappings().all()
+        yield from map(_summary, rows)
+        if not rows:
+            return
+
+
+def _prunable(before: float) -> ColumnElement[bool]:
+    return and_(jobs.c.phase.in_((Phase.FINAL.value, REMOVED)), before > _ENDED_AT, ~_IN_USE)
+
+
+def _summary(row: Mapping[Any, Any]) -> Summary:
+    status = REMOVED if row["phase"] == REMOVED else row["status"]
+    times = (_moment(row["created_at"]), _moment(row["finished_at"]))
+    return Summary(row["jid"], row["kind"], status, *times, row["auid"], row["image"])
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
