@@ -3,7 +3,8 @@
 import multiprocessing
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -33,7 +34,7 @@ OLD_JOB: dict[str, object] = {
     "nfiles": 3,
     "notes": "",
     "with_data": True,
-    "changed_at": 1.5e9,
+    "changed_at": 1.5e9 + 9,
 }
 
 
@@ -55,10 +56,10 @@ def release_before(database: Database) -> Engine:
     return engine
 
 
-def insert_old(connection: Connection, jid: str) -> None:
+def insert_old(connection: Connection, jid: str, **more: object) -> None:
     """Write a job as the release before versions does: its statements name the columns that it knows."""
     names, values = ", ".join(OLD_JOB), ", ".join(f":{name}" for name in OLD_JOB)
-    connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), {**OLD_JOB, "jid": jid})
+    connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), {**OLD_JOB, "jid": jid, **more})
 
 
 def version_of(engine: Engine) -> str:
@@ -110,13 +111,28 @@ def test_the_migrations_make_the_indexes_that_the_code_uses(engine: Engine) -> N
     assert made == migrated
 
 
+def test_on_sqlite_the_long_texts_are_at_the_end_of_a_row(tmp_path: Path) -> None:
+    """What is behind them can't be read without them. PostgreSQL has them elsewhere."""
+    engine = connect(None, tmp_path)
+    with engine.connect() as connection:
+        names = [row[1] for row in connection.execute(text("PRAGMA table_info(jobs)"))]
+    engine.dispose()
+    assert names[-3:] == ["notes", "spec", "logs"]
+
+
 def test_a_database_of_the_release_before_versions_opens_with_its_jobs(database: Database) -> None:
-    release_before(database).dispose()
+    old = release_before(database)
+    with old.begin() as connection:
+        insert_old(connection, "old-unended", finished_at=None)
+    old.dispose()
     with open_journal(database) as journal:
         record = journal.get(JobId("old-1"), JobKind.PLUGIN)
         assert record is not None
         assert (record.logs, record.nfiles) == ("done\n", 3)
-        assert record.created_at == record.finished_at  # the nearest time that its row has
+        assert record.created_at == record.finished_at == OLD_TIME  # the nearest time that its row has
+        unended = journal.get(JobId("old-unended"), JobKind.PLUGIN)
+        assert unended is not None
+        assert unended.created_at == OLD_TIME + timedelta(seconds=9)  # its last change
         assert isinstance(journal.claim(JobId("new"), JobKind.PLUGIN, "r"), Claimed)
 
 
