@@ -86,10 +86,12 @@ def decode_cursor(text: str) -> Position:
             raise ValueError
         values = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True))
         match values:
-            case [float(created), str(jid), str(kind)] if math.isfinite(created) and (jid + kind).isascii():
-                position = Position(created, jid, kind)
-                if encode_cursor(position) == text and (jid + kind).isprintable():
-                    return position
+            case [float(created), str(jid), str(kind)] if math.isfinite(created) and _is_plain(jid + kind):
+                return Position(created, jid, kind)
     except (ValueError, RecursionError):
         pass
     raise ValueError("must be the value of next of an earlier page")
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()

@@ -55,7 +55,9 @@ def pages(listing: Listing, query: Query, between: Callable[[], object] = lambda
     while True:
         page = listing.page(query)
         assert len(page.entries) <= query.limit
+        assert page.entries or query.after is None
         found += page.entries
+        assert len(found) < 1000
         if page.after is None:
             return found
         assert len(page.entries) == query.limit
