@@ -12,6 +12,7 @@ SECTIONS = (
     "large",
     "memory",
     "status",
+    "records",
     "submissions",
     "slurm",
     "copy",

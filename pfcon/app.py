@@ -4,6 +4,7 @@ from flask import Flask
 
 from pfcon.api.context import Context
 from pfcon.api.errors import JsonApi
+from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import TransferSlots
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
@@ -65,6 +66,8 @@ def _add_resources(app: Flask) -> None:
     api.add_resource(Job, "/jobs/<string:jid>/")
     api.add_resource(JobFile, "/jobs/<string:jid>/file/")
     api.add_resource(PluginJobFile, "/pluginjobs/<string:jid>/file/")
+    api.add_resource(Records, "/records/")
+    api.add_resource(RecordsOfJob, "/records/<string:jid>/")
     for kind, jobs in LISTS.items():
         api.add_resource(jobs, f"/{kind}jobs/")
         path = f"/{kind}jobs/<string:jid>/"

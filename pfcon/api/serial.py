@@ -4,6 +4,7 @@ import math
 from datetime import datetime
 
 from pfcon.models import JobInfo
+from pfcon.records import Entry
 from pfcon.units import MIB
 
 
@@ -28,8 +29,38 @@ def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str | int | No
         "exit_code": details.exit_code,
         "node": details.node or "",
         "image_digest": details.image_digest or "",
-        "max_memory_mib": None if details.max_memory is None else math.ceil(details.max_memory / MIB),
+        "max_memory_mib": _mib(details.max_memory),
     }
+
+
+def record(entry: Entry) -> dict[str, str | int | float | None]:
+    """Return an object of ``records/``. As in ``compute``, unknown texts and times are ``""``, unknown numbers None."""
+    details = entry.details
+    return {
+        "jid": entry.jid,
+        "kind": entry.kind.value,
+        "status": entry.status.value,
+        "message": entry.message,
+        "image": entry.image or "",
+        "owner": entry.owner or "",
+        "created": timestamp(entry.created_at),
+        "staged": timestamp(entry.staged_at),
+        "started": timestamp(details.started_at),
+        "finished": timestamp(entry.finished_at),
+        "exit_code": details.exit_code,
+        "node": details.node or "",
+        "image_digest": details.image_digest or "",
+        "max_memory_mib": _mib(details.max_memory),
+        "cpu_seconds": details.cpu_seconds,
+        "files_in": entry.files_in,
+        "bytes_in": entry.bytes_in,
+        "files_out": entry.files_out,
+        "bytes_out": entry.bytes_out,
+    }
+
+
+def _mib(nbytes: int | None) -> int | None:
+    return None if nbytes is None else math.ceil(nbytes / MIB)
 
 
 def timestamp(moment: datetime | None) -> str:

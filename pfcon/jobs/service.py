@@ -23,7 +23,7 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.polling import polls
-from pfcon.records import Phase, Record
+from pfcon.records import Entry, Listing, Page, Phase, Query, Record
 from pfcon.storage.base import Outputs, Upload, ZipOutputs
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class JobService:
         self._watcher = Watcher(context, self._scheduler)
         self._cancellation = ClientCancellation(context, self._scheduler)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
+        self._listing = Listing(context.journal.database)
 
     @property
     def takes_upload(self) -> bool:
@@ -115,6 +116,24 @@ class JobService:
         if info.status.final:
             record = self._context.journal.get(jid, kind) or record  # with the notes that were added at its end
         return self._with_notes(record, info, logs)
+
+    def records(self, query: Query) -> Page:
+        """Return a page of the records as they are: no engine is asked. Also a page before the end may be short.
+
+        Raises Unreachable if the records do not answer.
+        """
+        page = self._listing.page(query)
+        return replace(page, entries=self._not_removed(page.entries))
+
+    def records_of(self, jid: JobId) -> tuple[Entry, ...]:
+        """Return the records of all kinds of a jid, newest first. Raises Absent without any, Unreachable."""
+        if not (entries := self._not_removed(self._listing.of_job(jid))):
+            raise Absent(f"there is no record of a job {jid}")
+        return entries
+
+    def _not_removed(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Leave out jobs whose removal this process could not record yet."""
+        return tuple(entry for entry in entries if entry.claim not in self._remover.pending_writes)
 
     def _with_notes(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
         """Add the record's notes to the message, and above the log unless the log contains them already."""

@@ -1,7 +1,24 @@
 """The journal: the database records of all jobs."""
 
 from pfcon.records.journal import Journal
+from pfcon.records.listing import Entry, Listing, Page, Position, Query
 from pfcon.records.places import Held, Place
 from pfcon.records.record import Blocked, Claimed, Phase, Record, new_claim, request_id, unsigned
 
-__all__ = ["Blocked", "Claimed", "Held", "Journal", "Phase", "Place", "Record", "new_claim", "request_id", "unsigned"]
+__all__ = [
+    "Blocked",
+    "Claimed",
+    "Entry",
+    "Held",
+    "Journal",
+    "Listing",
+    "Page",
+    "Phase",
+    "Place",
+    "Position",
+    "Query",
+    "Record",
+    "new_claim",
+    "request_id",
+    "unsigned",
+]

@@ -59,12 +59,14 @@ def details_row(details: RunDetails) -> dict[str, Any]:
     return {**known, "started_at": known["started_at"].timestamp()} if "started_at" in known else known
 
 
-def _details_of(row: Mapping[Any, Any]) -> RunDetails:
+def details_of(row: Mapping[Any, Any]) -> RunDetails:
+    """Return what a row has of what an engine reports about a run."""
     values = {name: row[name] for name in ("exit_code", "node", "image_digest", "max_memory", "cpu_seconds")}
-    return RunDetails(started_at=_moment(row["started_at"]), **values)
+    return RunDetails(started_at=moment(row["started_at"]), **values)
 
 
-def _moment(seconds: float | None) -> datetime | None:
+def moment(seconds: float | None) -> datetime | None:
+    """Return seconds since the epoch as an aware datetime in UTC, and None for None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
@@ -112,15 +114,15 @@ def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
         status=JobStatus(row["status"]),
         message=row["message"],
         logs=row["logs"],
-        finished_at=_moment(row["finished_at"]),
+        finished_at=moment(row["finished_at"]),
         changed_at=row["changed_at"],
         nfiles=row["nfiles"],
         notes=tuple(row["notes"].splitlines()),
         with_data=row["with_data"],
         owned=owned,
         spec_json=row["spec"],
-        created_at=_moment(row["created_at"]),
-        details=_details_of(row),
+        created_at=moment(row["created_at"] or None),
+        details=details_of(row),
         nbytes=row["bytes_in"] or 0,
         reason=row["reason"] or "",
     )

@@ -1,6 +1,8 @@
 """The journal's tables. ``migrations`` brings the tables of an earlier release to this form."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, text
+
+from pfcon.records.list_indexes import add_list_indexes
 
 metadata = MetaData()
 
@@ -25,8 +27,8 @@ jobs = Table(
     Column("auid", Text),  # ChRIS user
     Column("image", Text),
     Column("image_digest", String(100)),  # of the image that ran, where the engine reports it
-    Column("created_at", Float),  # times in seconds since the epoch
-    Column("staged_at", Float),
+    Column("created_at", Float, nullable=False, server_default=text("0")),  # 0: an earlier release made the row
+    Column("staged_at", Float),  # times in seconds since the epoch
     Column("started_at", Float),
     Column("exit_code", Integer),
     Column("reason", String(32)),
@@ -38,6 +40,7 @@ jobs = Table(
     Column("bytes_out", BigInteger),
     Index("jobs_by_phase", "phase"),
 )
+add_list_indexes(jobs)
 
 HEAD = 400  # characters of a path that are indexed: at most 1600 bytes; PostgreSQL's limit is 2704
 

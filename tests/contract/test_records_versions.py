@@ -3,6 +3,8 @@
 import multiprocessing
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,7 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from support.journals import Database, open_journal
 
 from pfcon.models import JobId, JobKind
-from pfcon.records import Claimed
+from pfcon.records import Claimed, Listing, Query
 from pfcon.records.database import connect
 from pfcon.records.migrations.versions import v0002
 from pfcon.records.schema import metadata, versions
@@ -32,8 +34,12 @@ OLD_JOB: dict[str, object] = {
     "nfiles": 3,
     "notes": "",
     "with_data": True,
-    "changed_at": 1.5e9,
+    "changed_at": 1.5e9 + 9,
 }
+
+
+OLD_TIME = datetime.fromtimestamp(1.5e9, UTC)
+LIST_INDEXES = ("jobs_by_created", "jobs_by_auid", "jobs_by_image")
 
 
 def release_before(database: Database) -> Engine:
@@ -42,16 +48,18 @@ def release_before(database: Database) -> Engine:
     with engine.begin() as connection:
         for name in ("schema_info", "alembic_version"):
             connection.execute(text(f"DROP TABLE {name}"))
-        for name in v0002.DETAILS:
+        for name in LIST_INDEXES:
+            connection.execute(text(f"DROP INDEX {name}"))
+        for name in (*v0002.DETAILS, "created_at"):
             connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {name}"))
         insert_old(connection, "old-1")
     return engine
 
 
-def insert_old(connection: Connection, jid: str) -> None:
+def insert_old(connection: Connection, jid: str, **more: object) -> None:
     """Write a job as the release before versions does: its statements name the columns that it knows."""
     names, values = ", ".join(OLD_JOB), ", ".join(f":{name}" for name in OLD_JOB)
-    connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), {**OLD_JOB, "jid": jid})
+    connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), {**OLD_JOB, "jid": jid, **more})
 
 
 def version_of(engine: Engine) -> str:
@@ -66,6 +74,15 @@ def set_version(engine: Engine, version: int, readable_by: int) -> None:
         connection.execute(versions.update().values(readable_by=readable_by))
 
 
+def indexes_of(connection: Connection) -> dict[str, str]:
+    """The statements that make the indexes, by name."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql <> ''"))
+    else:
+        rows = connection.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+    return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith("alembic_")}
+
+
 @pytest.fixture
 def engine(database: Database) -> Iterator[Engine]:
     made = connect(*database)
@@ -78,17 +95,44 @@ def test_the_newest_migration_leads_to_the_current_version(engine: Engine) -> No
     assert version_of(engine) == f"{CURRENT:04d}"
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")  # see the next
 def test_the_migrations_make_the_tables_that_the_code_uses(engine: Engine) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+def test_the_migrations_make_the_indexes_that_the_code_uses(engine: Engine) -> None:
+    with engine.begin() as connection:
+        migrated = indexes_of(connection)
+        assert migrated.keys() >= {*LIST_INDEXES, "jobs_by_phase", "places_by_head"}
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+        made = indexes_of(connection)
+    assert made == migrated
+
+
+def test_on_sqlite_the_long_texts_are_at_the_end_of_a_row(tmp_path: Path) -> None:
+    """What is behind them can't be read without them. PostgreSQL has them elsewhere."""
+    engine = connect(None, tmp_path)
+    with engine.connect() as connection:
+        names = [row[1] for row in connection.execute(text("PRAGMA table_info(jobs)"))]
+    engine.dispose()
+    assert names[-3:] == ["notes", "spec", "logs"]
+
+
 def test_a_database_of_the_release_before_versions_opens_with_its_jobs(database: Database) -> None:
-    release_before(database).dispose()
+    old = release_before(database)
+    with old.begin() as connection:
+        insert_old(connection, "old-unended", finished_at=None)
+    old.dispose()
     with open_journal(database) as journal:
         record = journal.get(JobId("old-1"), JobKind.PLUGIN)
         assert record is not None
         assert (record.logs, record.nfiles) == ("done\n", 3)
+        assert record.created_at == record.finished_at == OLD_TIME  # the nearest time that its row has
+        unended = journal.get(JobId("old-unended"), JobKind.PLUGIN)
+        assert unended is not None
+        assert unended.created_at == OLD_TIME + timedelta(seconds=9)  # its last change
         assert isinstance(journal.claim(JobId("new"), JobKind.PLUGIN, "r"), Claimed)
 
 
@@ -100,7 +144,11 @@ def test_the_release_before_versions_goes_on_beside_this_one(database: Database)
         insert_old(connection, "old-2")
     old.dispose()
     with open_journal(database) as journal:
-        assert journal.get(JobId("old-2"), JobKind.PLUGIN) is not None
+        record = journal.get(JobId("old-2"), JobKind.PLUGIN)
+        assert record is not None
+        assert record.created_at is None
+        listed = Listing(journal.database).page(Query(10)).entries
+        assert [(entry.jid, entry.created_at) for entry in listed] == [("old-1", OLD_TIME), ("old-2", None)]
 
 
 def test_a_newer_release_that_only_adds_something_is_no_obstacle(engine: Engine, database: Database) -> None:

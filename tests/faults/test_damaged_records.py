@@ -30,10 +30,11 @@ def test_a_service_does_not_start_on_damaged_records(tmp_path: Path, damage: str
         {
             "cut off": content[: len(content) // 2 - 100],
             "overwritten": content[:200] + b"\x07" * 3000 + content[3200:],
-            "texts that are none": content.replace(b"CREATE TABLE jobs", b"CREATE TABLE \xff\xfe\xf0s"),
+            "texts that are none": content.replace(b'CREATE TABLE "jobs"', b'CREATE TABLE "\xff\xfe\xf0s"'),
             "no database": b"something else" * 1000,
         }[damage]
     )
+    assert path.read_bytes() != content
     command = [sys.executable, "-m", "pfcon", "serve", "--bind", f"127.0.0.1:{server.port}"]
     ended = subprocess.run(
         command, env=server._environ(), capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path

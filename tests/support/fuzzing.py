@@ -72,6 +72,30 @@ def _jid() -> st.SearchStrategy[str]:
     return rarely(st.sampled_from(JIDS), quoted)
 
 
+_RECORD_VALUES = {
+    "status": ("started", "undefined,finishedWithError", "notStarted"),
+    "kind": ("plugin", "copy,upload", "delete"),
+    "owner": ("chris",),
+    "image": ("local/any:1",),
+    "since": ("2026-01-31T08:00:00Z", "2026-01-31", "0001-01-01T00:00:00%2B23:59", "9999-12-31T23:59:59-23:59"),
+    "until": ("2026-01-31T08:00:00.5-03:30", "20260131T08"),
+    "limit": ("1", "1000", "0"),
+    "cursor": (
+        "WzE3LjUsImZ1enotMSIsImNvcHkiXQ",
+        "WzE3LjUsImZ1enotMVx1MDAwMCIsImNvcHkiXQ",
+        "WzFlOTk5LCJ4IiwieCJd",
+        "e30",
+        "W" * 300,
+    ),
+}
+_record_parameters = st.sampled_from(sorted(_RECORD_VALUES)).flatmap(
+    lambda name: rarely(st.sampled_from(_RECORD_VALUES[name]), quoted).map(f"{name}={{}}".format)
+)
+_record_queries = st.lists(rarely(_record_parameters, quoted, times=20), min_size=1, max_size=4).map(
+    lambda drawn: "?" + "&".join(drawn)
+)
+
+
 def targets(rule: str) -> st.SearchStrategy[bytes]:
     """Paths of a route, with values for its variables; some that are nearly such."""
     pieces = [_jid() if part.startswith("<") else st.just(part) for part in rule.split("/")]
@@ -86,6 +110,8 @@ def targets(rule: str) -> st.SearchStrategy[bytes]:
         ),
         times=2,
     )
+    if rule.endswith("/records/"):
+        queries = _record_queries
     plain = st.tuples(rarely(paths, bent), rarely(st.just(""), queries, times=1)).map("".join)
     return plain.map(lambda text: text.encode("ascii", "replace"))
 

@@ -1,0 +1,36 @@
+"""``records/``: lists of the records of jobs."""
+
+from typing import Any
+
+from flask import request
+from flask_restful import Resource
+
+from pfcon.api import serial
+from pfcon.api.context import current, requires_token
+from pfcon.api.record_query import encode_cursor, parse_query
+from pfcon.api.sync_jobs import job_id
+
+
+class Records(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``records/``"""
+
+    method_decorators = (requires_token,)
+
+    def get(self) -> dict[str, Any]:
+        """Return one page of the records, newest first, and the cursor of the next page."""
+        page = current().jobs.records(parse_query(request.args.to_dict(flat=False)))
+        return {
+            "records": [serial.record(entry) for entry in page.entries],
+            "next": encode_cursor(page.after) if page.after else None,
+        }
+
+
+class RecordsOfJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``records/<jid>/``"""
+
+    method_decorators = (requires_token,)
+
+    def get(self, jid: str) -> dict[str, Any]:
+        """Return the records of all kinds of a jid, newest first."""
+        jid = job_id(jid)
+        return {"jid": jid, "records": [serial.record(entry) for entry in current().jobs.records_of(jid)]}
