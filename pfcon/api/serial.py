@@ -41,6 +41,7 @@ def record(entry: Entry) -> dict[str, str | int | float | None]:
         "kind": entry.kind.value,
         "status": entry.status.value,
         "message": entry.message,
+        "reason": entry.reason,
         "image": entry.image or "",
         "owner": entry.owner or "",
         "created": timestamp(entry.created_at),

@@ -49,8 +49,8 @@ class Query:
 class Entry:
     """What a list has of a record: no log, no command, no environment. None: not known.
 
-    owner: the user in ChRIS. Times are aware datetimes in UTC. files_in, bytes_in: of the staged inputs.
-    claim: as in ``Record``.
+    reason: see JobInfo. owner: the user in ChRIS. Times are aware datetimes in UTC. files_in, bytes_in: of the staged
+    inputs. claim: as in ``Record``.
     """
 
     jid: JobId
@@ -58,6 +58,7 @@ class Entry:
     claim: str
     status: JobStatus
     message: str
+    reason: str
     image: str | None
     owner: str | None
     created_at: datetime | None
@@ -103,7 +104,7 @@ class Listing:
 _KEY = (jobs.c.created_at, jobs.c.jid, jobs.c.kind)
 _COLUMNS = (
     *(*_KEY, jobs.c.claim, jobs.c.status, jobs.c.message, jobs.c.image, jobs.c.auid, jobs.c.finished_at, jobs.c.nfiles),
-    *(jobs.c.staged_at, jobs.c.bytes_in, jobs.c.files_out, jobs.c.bytes_out),
+    *(jobs.c.reason, jobs.c.staged_at, jobs.c.bytes_in, jobs.c.files_out, jobs.c.bytes_out),
     *(jobs.c[name] for name in vars(RunDetails())),
 )
 _HALF_A_MICROSECOND = 0.5e-6  # clients see times that are rounded to microseconds, and send these back
@@ -145,6 +146,7 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         claim=row["claim"],
         status=JobStatus(row["status"]),
         message=row["message"],
+        reason=row["reason"] or "",
         image=row["image"],
         owner=row["auid"],
         created_at=moment(row["created_at"] or None),
