@@ -7,7 +7,7 @@ from pfcon.api.errors import JsonApi
 from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import TransferSlots
-from pfcon.api.staged_jobs import LISTS, PluginJobFile, StagedJob
+from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.compute.engines import former_operations_engine, make_engine, operations_engine
 from pfcon.configuration import Settings
@@ -72,3 +72,6 @@ def _add_resources(app: Flask) -> None:
         api.add_resource(jobs, f"/{kind}jobs/")
         path = f"/{kind}jobs/<string:jid>/"
         api.add_resource(StagedJob, path, endpoint=f"{kind}job", resource_class_kwargs={"kind": kind})
+    for jobs_path, kind in CANCELS.items():
+        path, endpoint = f"/{jobs_path}/<string:jid>/cancel/", f"cancel{jobs_path}"
+        api.add_resource(CancelledJob, path, endpoint=endpoint, resource_class_kwargs={"kind": kind})

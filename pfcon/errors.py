@@ -110,6 +110,10 @@ class Unreachable(PfconError):
     retryable = True
 
 
+class DamagedJob(Unreachable):
+    """An engine answers, but its records of this job can't be read: the job may still run."""
+
+
 class ImageMissing(PfconError):
     """The engine must fetch the image before it can run the job (see ``ComputeEngine.prepare``)."""
 

@@ -17,7 +17,7 @@ class TransferSlots:
     def acquire(self) -> None:
         """Begin one transfer. Raises Unreachable, without waiting, when no slot is free."""
         if not self._free.acquire(blocking=False):
-            raise Unreachable(f"this server process is busy with {self._most} uploads and downloads; try again later")
+            raise Unreachable(f"this service process is busy with {self._most} uploads and downloads; try again later")
 
     def release(self) -> None:
         """End one transfer."""

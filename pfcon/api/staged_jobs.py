@@ -112,3 +112,26 @@ class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         except Absent:
             return "", 204
         return "", 204
+
+
+class CancelledJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``<kind>jobs/<jid>/cancel/`` and ``jobs/<jid>/cancel/``"""
+
+    method_decorators = (requires_token,)
+
+    def __init__(self, kind: JobKind) -> None:
+        self._kind = kind
+
+    def post(self, jid: str) -> dict[str, Any]:
+        """Cancel the job and return its state; nothing changes if it has ended. Raises Absent, Unreachable."""
+        info, logs = current().jobs.cancel(job_id(jid), self._kind)
+        return {"compute": serial.compute(info, jid, logs)}
+
+
+CANCELS = {
+    "jobs": JobKind.PLUGIN,
+    "copyjobs": JobKind.COPY,
+    "pluginjobs": JobKind.PLUGIN,
+    "uploadjobs": JobKind.UPLOAD,
+}
+"""Resources whose jobs can be cancelled. Half-deleted data are of no use: a delete job can't."""

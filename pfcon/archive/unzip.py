@@ -117,7 +117,7 @@ class _Directories:
 
 def _member(target: Target) -> Member:
     if target[0] is None:
-        raise AssertionError(f"a directory, {target[1]!r}, was to be unpacked")
+        raise AssertionError(f"{target[1]!r} is a directory, but is in the list of files to unpack")
     return target[0]
 
 

@@ -26,7 +26,8 @@ class ComputeEngine(ABC):
     """Runs jobs. Thread-safe: one object serves a process. It connects on first use.
 
     Every method may raise ``Unreachable`` if the engine does not answer in time. Then the state of the job is unknown;
-    ``schedule`` raises ``MaybeCreated`` if the engine may have created the job.
+    ``schedule`` raises ``MaybeCreated`` if the engine may have created the job. If the engine answers, but what it has
+    kept of one job can't be read, the error is ``DamagedJob``, which says nothing about other jobs.
     """
 
     name: str

@@ -76,7 +76,7 @@ def container_user() -> Kind[ContainerUser]:
             raise ValueError
         return ContainerUser(_id_range(uid), _id_range(gid))
 
-    return Kind(f"UID:GID, each a number, a range LOW-HIGH or empty, from 0 to {_MAX_ID}", parse)
+    return Kind(f"UID:GID. Each is a number, a range LOW-HIGH, or empty; numbers from 0 to {_MAX_ID}", parse)
 
 
 def _id_range(value: str) -> IdRange | None:
@@ -119,7 +119,7 @@ class ComputeSettings:
         "PFCON_OP_IMAGE",
         kinds.text("the name of an image", r"[^\s\x00-\x1f\x7f]+"),
         "Image that runs copy, upload and delete jobs on the engine.",
-        note="they run beside the service",
+        note="the jobs run beside the service",
     )
     user: ContainerUser | None = setting(
         JobOption.USER,
@@ -134,7 +134,7 @@ class ComputeSettings:
         JobOption.SHM,
         kinds.number(1, 2**24, "MiB"),
         "Size of a job's /dev/shm.",
-        note="the engine's",
+        note="as the engine sets it",
         exclusive=True,
     )
     pids: int = setting(

@@ -30,7 +30,8 @@ class Settings:
     delete_active: DeleteActive = setting(
         "PFCON_DELETE_ACTIVE",
         kinds.choice(DeleteActive),
-        "What a delete job does while another job of its jid is active: cancel that job, or refuse with 409.",
+        "What a delete job does while another job of its jid is active: cancel that job, or refuse with 409. "
+        "It does not concern `DELETE` of a job, which always stops the job.",
         default="cancel",
     )
     database_url: str | None = setting(

@@ -1,4 +1,4 @@
-"""Cancelling the jobs of a jid before its data are deleted, also jobs without a record."""
+"""Cancelling a job for a client, and the jobs of a jid before its data are deleted, also jobs without a record."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,13 +7,15 @@ from pfcon.errors import Absent, Conflict, Foreign, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobStatus
 from pfcon.polling import polls
 from pfcon.records import Phase, Record, new_claim
+from pfcon.records.cancellations import MESSAGE, request_cancellation
 
-CANCELLED = "cancelled by a delete job"
+BY_DELETE_JOB = "cancelled by a delete job"
 STOP_WAIT = 120.0  # seconds; longest wait for the end of a cancelled job
 POLL = 0.2  # seconds
+ATTEMPTS = 10  # to cancel a job whose phase changes each time
 
 
 class Canceller:
@@ -70,7 +72,7 @@ class Canceller:
                     self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
             elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
                 try:
-                    self._cancel_unscheduled(record)
+                    end_unscheduled(self._context, self._scheduler, record, BY_DELETE_JOB)
                 except StorageFull:
                     self._context.engine_of(kind).remove(record.name, job_matcher(self._context, record))
                     return
@@ -79,20 +81,53 @@ class Canceller:
                     self._context.engine_of(kind).cancel(record.name, job_matcher(self._context, record))
         raise Unreachable(f"the {kind.value} job of {jid} was asked to stop and has not ended")
 
-    def _cancel_unscheduled(self, record: Record) -> None:
-        """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.
 
-        If no process owns it, for example because the engine did not answer, it is removed from the engine here.
+class ClientCancellation:
+    """Cancels a job for a client: it ends soon after, and its record, log and outputs are kept."""
+
+    def __init__(self, context: JobContext, scheduler: Scheduler) -> None:
+        self._context = context
+        self._journal = context.journal
+        self._scheduler = scheduler
+
+    def cancel(self, record: Record) -> None:
+        """Record the request, then stop the job. Idempotent; no-op for a job that has ended or is being removed.
+
+        While the inputs are staged, their owner notices the request. Raises Unreachable if the engine does not answer:
+        the request is recorded, and repeated in the background.
         """
-        if record.phase is not Phase.SCHEDULING or not record.interrupted:
-            self._scheduler.fail(record, CANCELLED)
-            return
-        claim = new_claim()
-        with self._journal.live.on(claim, *record.claims):
-            owned = self._journal.take_over(record, claim)
-            if owned is not None:
-                self._context.engine_of(owned.kind).remove(owned.name, job_matcher(self._context, owned))
-                self._scheduler.fail(owned, CANCELLED)
+        for _ in range(ATTEMPTS):  # its phase may change at any time
+            if not request_cancellation(self._journal, record):
+                return
+            if record.phase is Phase.SCHEDULED:
+                self._scheduler.cancel(record)
+            if record.phase is not Phase.SCHEDULING:
+                return
+            if end_unscheduled(self._context, self._scheduler, record, MESSAGE):
+                return
+            record = self._journal.get(record.jid, record.kind) or record
+
+    def cancel_unrecorded(self, jid: JobId, kind: JobKind) -> None:
+        """Cancel a job of this service whose record is lost. Raises Absent, Foreign, Unreachable."""
+        name = kind.engine_name(jid)
+        self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
+
+
+def end_unscheduled(context: JobContext, scheduler: Scheduler, record: Record, message: str) -> bool:
+    """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.
+
+    If no process owns it, for example because the engine did not answer, it is removed from the engine here. Returns
+    False if the record has changed since it was read.
+    """
+    if record.phase is not Phase.SCHEDULING or not record.interrupted:
+        return scheduler.fail(record, message, reason=CANCELLED)
+    claim = new_claim()
+    with context.journal.live.on(claim, *record.claims):
+        owned = context.journal.take_over(record, claim)
+        if owned is None:
+            return False
+        context.engine_of(owned.kind).remove(owned.name, job_matcher(context, owned))
+        return scheduler.fail(owned, message, reason=CANCELLED)
 
 
 def _has_ended(info: JobInfo) -> bool:

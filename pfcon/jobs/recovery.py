@@ -7,8 +7,9 @@ from pfcon.errors import PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import JobStatus
+from pfcon.models import CANCELLED, JobStatus
 from pfcon.records import Phase, Record, new_claim
+from pfcon.records.cancellations import MESSAGE
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +51,21 @@ class Recovery:
             if owned is None:
                 return
             log.warning("job %s (%s): its owner stopped in phase %s; continuing", owned.jid, owned.kind, owned.phase)
-            if owned.phase is Phase.STAGING:
+            if owned.to_cancel:
+                self._end_cancelled(owned)
+            elif owned.phase is Phase.STAGING:
                 self._end_staging(owned)
             elif owned.phase is Phase.SCHEDULING:
                 self._schedule(owned)
             else:
                 self._remover.finish(owned)
+
+    def _end_cancelled(self, record: Record) -> None:
+        """End a job that a client has cancelled before its owner stopped."""
+        if record.phase is Phase.STAGING:
+            self._context.kinds[record.kind].end_staging(self._context, record)
+        self._remover.remove_from_engine(record)
+        self._scheduler.fail(record, MESSAGE, reason=CANCELLED)
 
     def _end_staging(self, record: Record) -> None:
         """End a job whose request was lost with its service process: only the client can send it again."""

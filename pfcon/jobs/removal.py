@@ -18,9 +18,12 @@ from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.rollbacks import Rollbacks
 from pfcon.jobs.trash import delete_data
 from pfcon.models import JobId, JobKind
-from pfcon.records import Claimed, Phase, Record
+from pfcon.records import Claimed, Phase, Record, request_id
+from pfcon.records.cancellations import end_cancelled
 
 log = logging.getLogger(__name__)
+
+ENDED = (Phase.FINAL, Phase.REMOVING, Phase.REMOVED)
 
 
 class Remover:
@@ -114,14 +117,18 @@ class Remover:
         ended = moved = False
         try:
             current = self._journal.get(record.jid, record.kind)
-            ended = current is None or current.phase in (Phase.FINAL, Phase.REMOVING, Phase.REMOVED)
+            ended = current is None or current.to_cancel or current.phase in ENDED
             moved = self._journal.move(record, Phase.REMOVING, with_data=with_data)
             if moved:
                 if with_data:
                     delete_data(self._context.storebase.job(record.jid))  # before the engine, which may not answer
                 self.remove_from_engine(record)
                 self._context.environments.delete_of(record.jid, record.claim)
-                self._journal.delete(record)
+                if current is not None and current.to_cancel:  # the record of a cancelled job is kept
+                    end_cancelled(self._journal, record)
+                    self._journal.release(request_id(record.request, record.claim))
+                else:
+                    self._journal.delete(record)
         except (PfconError, OSError) as error:
             log.warning("job %s: what is left of it will be removed later: %s", record.jid, error)
         if not moved:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,9 @@ from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.repetition import run_again
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import CANCELLED, JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
+from pfcon.records.cancellations import MESSAGE as CANCELLED_MESSAGE
 from pfcon.records.rows import details_row
 
 log = logging.getLogger(__name__)
@@ -156,23 +157,6 @@ class Scheduler:
         else:
             self._remover.rollbacks.roll_back(replace(record, spec_json=spec.to_json()))
 
-    def reporter(self, record: Record) -> Callable[[str], None]:
-        """Return a function that notes progress in the record, at most once in NOTE_INTERVAL seconds.
-
-        The function raises Conflict if the job was deleted.
-        """
-        last = 0.0
-
-        def report(message: str) -> None:
-            nonlocal last
-            if time.monotonic() - last < NOTE_INTERVAL:
-                return
-            last = time.monotonic()
-            if not self._journal.note(record, message):
-                raise Conflict(f"job {record.jid} was deleted or cancelled by another request")
-
-        return report
-
     def refresh(self, record: Record) -> tuple[JobInfo, str]:
         """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable."""
         spec = record.spec
@@ -190,6 +174,8 @@ class Scheduler:
         details = record.details.updated(info.details)
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            if info.status is JobStatus.FAILED and self._is_cancelled(record):
+                info = replace(info, message=CANCELLED_MESSAGE, reason=CANCELLED, interrupted=False)
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
                     info = run_again(self._context, record, spec, info, logs)
@@ -206,8 +192,20 @@ class Scheduler:
         info = self._record_progress(record, info, logs)
         return self._context.kinds[record.kind].present(self._context, record, info), logs
 
+    def _is_cancelled(self, record: Record) -> bool:
+        """Return whether a client has cancelled the job, also since the record was read."""
+        current = self._journal.get(record.jid, record.kind)
+        return current is not None and current.claim == record.claim and current.to_cancel
+
+    def cancel(self, record: Record) -> None:
+        """Ask the engine to stop a job in SCHEDULED. Idempotent. Raises Unreachable."""
+        with suppress(Absent):  # ``refresh`` records that it was removed
+            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record))
+
     def watch(self, record: Record) -> None:
         """Check whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
+        if record.to_cancel:  # the engine may not have answered when the client cancelled it
+            self.cancel(record)
         try:
             info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
         except Absent:
@@ -252,12 +250,14 @@ class Scheduler:
             log.warning("job %s: its log can't be read: %s", record.name, error)
             return ""
 
-    def fail(self, record: Record, reason: str, status: JobStatus = JobStatus.FAILED) -> bool:
+    def fail(self, record: Record, message: str, status: JobStatus = JobStatus.FAILED, *, reason: str = "") -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
+
+        reason: see JobInfo.
 
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
         """
-        return self._finish(record, record.spec, JobInfo(record.name, status, reason), "", still=True)
+        return self._finish(record, record.spec, JobInfo(record.name, status, message, reason=reason), "", still=True)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Record the end that the engine reports. Returns False if the record has changed since it was read."""
@@ -273,6 +273,7 @@ class Scheduler:
             message=info.message,
             logs=logs,
             finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
+            reason=info.reason or None,
             **details_row(info.details),
             # The environment may contain a user's token, and is not needed any more. Earlier releases recorded it.
             spec=replace(spec, env=(), env_file="").to_json() if spec else "",

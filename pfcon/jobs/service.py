@@ -8,6 +8,7 @@ from pfcon import __version__
 from pfcon.errors import Absent, Foreign, InvalidFields, StorageFull, Unreachable
 from pfcon.files.unreadable import is_unreadable_note
 from pfcon.jobs import trash
+from pfcon.jobs.cancelling import ClientCancellation
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.copy import CopySubmitter
@@ -48,6 +49,7 @@ class JobService:
             context, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
         self._watcher = Watcher(context, self._scheduler)
+        self._cancellation = ClientCancellation(context, self._scheduler)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
 
@@ -216,6 +218,18 @@ class JobService:
             if mine and self._remover.remove(record, with_data=with_data):
                 return
         raise Unreachable(f"job {jid} is still being removed")
+
+    def cancel(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
+        """Cancel a job: it ends soon after with the reason CANCELLED; its record, log and outputs are kept.
+
+        Returns what ``status`` returns. Idempotent; no-op for a job that has ended. Raises what ``status`` raises.
+        """
+        record = self._journal_get(jid, kind)
+        if record is None:
+            self._cancellation.cancel_unrecorded(jid, kind)
+        else:
+            self._cancellation.cancel(record)
+        return self.status(jid, kind)
 
     def start(self) -> None:
         """Prepare this process to serve. To be called once. Raises OSError, Unreachable."""

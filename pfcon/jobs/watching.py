@@ -2,7 +2,7 @@
 
 import logging
 
-from pfcon.errors import PfconError
+from pfcon.errors import DamagedJob, PfconError
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobKind
@@ -32,6 +32,7 @@ class Watcher:
                 self._scheduler.watch(record)
             except PfconError as error:
                 log.warning("job %s (%s): it can't be checked now: %s", jid, kind, error)
-                unreachable.add(kind)  # an engine that does not answer is not asked for each job
+                if not isinstance(error, DamagedJob):
+                    unreachable.add(kind)  # an engine that does not answer is not asked for each job
             except Exception:  # one job must not block the others
                 log.exception("job %s (%s): the check failed", jid, kind)

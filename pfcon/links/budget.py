@@ -66,7 +66,7 @@ class Budget:
         """Reserve memory for a path of so many characters; return the bytes, for ``release``. Raises TooLarge."""
         self._held += characters + _EACH
         if self._held > _MAX_HELD:
-            raise TooLarge("links or several inputs merge too many paths into one directory")
+            raise TooLarge("links or several inputs merge too many paths into one directory (a fixed limit)")
         return characters + _EACH
 
     def release(self, nbytes: int) -> None:
@@ -96,10 +96,10 @@ class InputsBudget(Budget):
         self.files += 1
         self.nbytes += size
         if self.files > self.max_files:
-            raise TooLarge(f"with links expanded, the inputs have more than {self.max_files} files")
+            raise TooLarge(f"with links expanded, the inputs have more than {self.max_files} files (a fixed limit)")
 
     def step(self) -> None:
         """See Budget."""
         self.steps += 1
         if self.steps > self._max_steps:
-            raise TooLarge(f"the inputs have more than {self._max_steps} directories and links to walk")
+            raise TooLarge(f"the inputs have more than {self._max_steps} directories and links to walk (a fixed limit)")

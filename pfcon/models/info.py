@@ -27,6 +27,10 @@ class JobStatus(StrEnum):
         return self in (JobStatus.FAILED, JobStatus.UNDEFINED)
 
 
+CANCELLED = "Cancelled"
+"""The ``reason`` of a job that a client has cancelled."""
+
+
 @dataclass(frozen=True)
 class RunDetails:
     """What an engine reports about the run of a job, besides its status. None: the engine does not know.
@@ -61,6 +65,7 @@ class JobInfo:
     request: that of the JobSpec; empty for a job of the engine that pfcon did not create.
     interrupted: whether a failed job was ended from outside: by a signal, or with its engine, node or service. False
     when it ended by itself, exceeded a limit of its own, or was cancelled.
+    reason: a code for machines of why the job failed, for example CANCELLED; empty if there is none.
     created_at: when pfcon has accepted the job, an aware datetime in UTC; engines do not set it.
     """
 
@@ -73,6 +78,7 @@ class JobInfo:
     request: str = ""
     interrupted: bool = False
     details: RunDetails = RunDetails()
+    reason: str = ""
     created_at: datetime | None = None
 
     @property

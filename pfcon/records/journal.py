@@ -38,6 +38,7 @@ from pfcon.records.rows import (
     BEFORE,
     IN_PHASE,
     INSERT,
+    NOTE,
     SELECT_ONE,
     SELECT_OWNED,
     SELECT_SCHEDULED,
@@ -230,16 +231,16 @@ class Journal:
         Returns False when the claim is lost or the job is in another phase.
         """
         again = {"phase": Phase.SCHEDULING.value, "claim": claim, "owner": None, "changed_at": time.time()}
-        return self._update(IN_PHASE[Phase.SCHEDULED], record, {**again, **values})
+        return self.update(IN_PHASE[Phase.SCHEDULED], record, {**again, **values})
 
     def note(self, record: Record, message: str) -> bool:
-        """Write a message for users. Returns False when the claim is lost or the job is in another phase."""
-        return self._update(IN_PHASE[record.phase], record, {"message": message})
+        """Write a message for users. Returns False if the claim is lost, the job is in another phase, or cancelled."""
+        return self.update(NOTE[record.phase], record, {"message": message})
 
     def save_status(self, record: Record, status: JobStatus, logs: str, details: RunDetails) -> None:
         """Write the status, the log and the details that the engine reports for a job that has not ended."""
         values = {"status": status.value, "logs": logs, **details_row(details)}
-        self._update(IN_PHASE[Phase.SCHEDULED], record, values)
+        self.update(IN_PHASE[Phase.SCHEDULED], record, values)
 
     def scheduled(self) -> list[tuple[JobId, JobKind]]:
         """Return this process's share of the scheduled jobs. The shares of all living processes cover all of them."""
@@ -288,7 +289,8 @@ class Journal:
                 if first_claim(request) not in self.live:
                     connection.execute(SETTLE, {"of_request": request})
 
-    def _update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
+    def update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
+        """Write columns with a statement of ``rows``. Returns False if it does not select the row of the record."""
         with translating_errors(), self._database.begin() as connection:
             done = connection.execute(statement, {**storable(values), **row_key(record)})
         return bool(done.rowcount)

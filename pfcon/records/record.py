@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, RunDetails
+from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobSpec, JobStatus, RunDetails
 from pfcon.records.places import Held
 
 
@@ -69,6 +69,7 @@ class Record:
     created_at: datetime | None = None
     details: RunDetails = RunDetails()
     nbytes: int = 0
+    reason: str = ""
 
     @cached_property
     def spec(self) -> JobSpec | None:
@@ -99,12 +100,18 @@ class Record:
             request=self.request,
             created_at=self.created_at,
             details=self.details,
+            reason=self.reason if self.phase is Phase.FINAL else "",
         )
 
     @property
     def interrupted(self) -> bool:
         """Whether the job is in a phase that needs an owner, and has no living one."""
         return self.phase in OWNED and not self.owned
+
+    @property
+    def to_cancel(self) -> bool:
+        """Whether a client has cancelled the job, which has not ended yet."""
+        return self.reason == CANCELLED and self.phase in (Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED)
 
     @property
     def replaceable(self) -> bool:

@@ -92,6 +92,8 @@ BEFORE = {
     phase: UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
     for phase in Phase
 }
+BEFORE[Phase.SCHEDULING] = BEFORE[Phase.SCHEDULING].where(jobs.c.reason.is_(None))  # a cancelled job is not scheduled
+NOTE = {phase: statement.where(jobs.c.reason.is_(None)) for phase, statement in IN_PHASE.items()}
 SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
     services, services.c.id == jobs.c.owner
 )
@@ -122,4 +124,5 @@ def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
         created_at=moment(row["created_at"] or None),
         details=details_of(row),
         nbytes=row["bytes_in"] or 0,
+        reason=row["reason"] or "",
     )

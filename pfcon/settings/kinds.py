@@ -61,7 +61,7 @@ def user_name() -> Kind[str]:
             raise ValueError
         return plain.parse(value)
 
-    return Kind(f"a text of at most {_USER_JSON_LENGTH - 2} characters, fewer outside ASCII", parse)
+    return Kind(f"a text of at most {_USER_JSON_LENGTH - 2} characters, fewer if some are not ASCII", parse)
 
 
 def choice(enum: type[E]) -> Kind[E]:
@@ -87,7 +87,7 @@ def boolean() -> Kind[bool]:
 
 def present() -> Kind[bool]:
     """True for every value that is not empty, even ``0``, as in the Docker client."""
-    return Kind("any value; each means yes, also 0", lambda _: True)
+    return Kind("any value means yes, also 0", lambda _: True)
 
 
 def number(low: int, high: int, unit: str = "") -> Kind[int]:
@@ -111,8 +111,8 @@ def size(low: int = 0) -> Kind[int]:
             raise ValueError
         return count
 
-    bound = f", at least {low} bytes" if low else "; 0 means no limit"
-    return Kind(f"a whole number of bytes, or of KiB, MiB, GiB or TiB (64 MiB){bound}", parse)
+    bound = f"; at least {low} bytes" if low else "; 0 means no limit"
+    return Kind(f"a whole number of bytes, or of KiB, MiB, GiB or TiB, for example 64 MiB{bound}", parse)
 
 
 def address() -> Kind[tuple[str, int]]:
@@ -144,7 +144,7 @@ def url() -> Kind[str]:
 
 
 def database_url() -> Kind[str]:
-    """An SQLAlchemy URL of a database that all worker processes can share."""
+    """An SQLAlchemy URL of a database that all service processes can share."""
 
     def parse(value: str) -> str:
         name = re.compile(r"(?:sqlite(?:\+pysqlite)?:///|postgresql(?:\+[a-z0-9_]+)?://)([^\s?]+)(?:\?\S*)?")

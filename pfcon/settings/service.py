@@ -10,7 +10,7 @@ DEVELOPMENT_PASSWORD = "pfcon1234"  # noqa: S105 - refused in production
 SECRET_KEY_LENGTH = 32  # characters; RFC 7518, 3.2: an HS256 key has at least 256 bits
 PASSWORD_LENGTH = 8
 _KEY = kinds.text(
-    f"one line of text; in production at least {SECRET_KEY_LENGTH} characters, no well-known or repetitive one"
+    f"one line of text; in production at least {SECRET_KEY_LENGTH} characters, not a well-known or repetitive text"
 )
 _FIXED = "required in production; a fixed one in development"
 
@@ -22,7 +22,7 @@ class AuthSettings:
     secret_key: str = setting(
         "SECRET_KEY",
         _KEY,
-        "Signs the tokens. Changing it ends all sessions, except those of `SECRET_KEY_PREVIOUS`.",
+        "Signs the tokens. Changing it makes all tokens invalid, except those that `SECRET_KEY_PREVIOUS` signed.",
         development=DEVELOPMENT_SECRET_KEY,
         note=_FIXED,
         required=True,
@@ -40,7 +40,8 @@ class AuthSettings:
     password: str = setting(
         "PFCON_PASSWORD",
         kinds.text(
-            f"one line of text; in production at least {PASSWORD_LENGTH} characters, no well-known or repetitive one"
+            f"one line of text; in production at least {PASSWORD_LENGTH} characters, "
+            "not a well-known or repetitive text"
         ),
         "That user's password.",
         development=DEVELOPMENT_PASSWORD,
@@ -74,7 +75,7 @@ class ServerSettings:
         development="127.0.0.1:5005",
     )
     workers: int = setting(
-        "PFCON_WORKERS", kinds.number(1, 1024), "Server processes; two for each core are a good number.", default="2"
+        "PFCON_WORKERS", kinds.number(1, 1024), "Service processes; two for each core are a good number.", default="2"
     )
     threads: int = setting(
         "PFCON_THREADS",
@@ -91,8 +92,8 @@ class ServerSettings:
     header_timeout: int = setting(
         "PFCON_HEADER_TIMEOUT",
         kinds.number(1, 3600, "seconds"),
-        "How long a client may take to send a request's head, and then its body (an upload gets one second more for "
-        "each 16 KiB received); also how long it may take to receive a short response.",
+        "The time limit of a client for each of three steps: to send the head of a request, to send its body, to "
+        "receive a short response. The body of an upload gets one second more for each 16 KiB received.",
         default="20",
     )
     idle_timeout: int = setting(

@@ -96,8 +96,8 @@ class DiskQuota(Closing):
                 self._left, self._asked = free - self._reserve, time.monotonic()
                 if size > self._left:
                     raise StorageFull(
-                        f"the inputs do not fit: of {human_bytes(free)} free disk space {human_bytes(self._reserve)}"
-                        f" must stay free (PFCON_MIN_FREE_BYTES), and {human_bytes(size)} are to be copied next"
+                        f"the inputs do not fit: {human_bytes(free)} are free, {human_bytes(self._reserve)} must stay"
+                        f" free (PFCON_MIN_FREE_BYTES), and {human_bytes(size)} are needed next"
                     )
             self._left -= size
 

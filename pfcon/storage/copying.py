@@ -27,10 +27,8 @@ from pfcon.storage.staging_dirs import StagingDirs
 from pfcon.units import human_bytes
 from pfcon.workers import WorkerPool
 
-BATCH_FILES, BATCH_SECONDS = (
-    64,
-    0.02,
-)  # of one batch of a thread: at most so many files, and about what it copies in so many seconds
+BATCH_FILES = 64  # most files that a thread takes at a time
+BATCH_SECONDS = 0.02  # a thread takes fewer files the next time if a batch took longer
 MAX_THREADS = 8  # for distant storages; a near one keeps at most two threads busy
 
 
@@ -57,9 +55,10 @@ class TreeCopy:
     ) -> None:
         """Copy all items; ``report`` is called every ``every`` seconds. Copied files are kept after an error.
 
-        threads: their number; 0: one at first, and more if threads mostly wait for the storage. They take turns to read
-        ``items``. Raises what ``items`` raises, Refused for a file that can't be read or keeps changing, StorageFull,
-        OSError for storeBase's own faults.
+        threads: their number; 0: see ``WorkerPool.run``. They take turns to read ``items``.
+
+        Raises what ``items`` raises, Refused for a file that can't be read or keeps changing, StorageFull, OSError for
+        storeBase's own faults.
         """
         self.workers.run(lambda: self._work(items), lambda: report(self.progress()), every=every, threads=threads)
 

@@ -88,7 +88,7 @@ def read_credentials(directory: Path, description: StorageDescription[Any], know
         raise Refused(f"the storage's credentials can't be read: {fault.strerror}") from None
     except ValueError:
         raise Refused(
-            "the storage's credentials can't be read: one of its files is not valid as a variable's text"
+            "the storage's credentials can't be read: one of its files contains characters that a variable can't have"
         ) from None
     except ConfigurationError as error:
         raise Refused(f"the storage's credentials can't be used: {'; '.join(error.faults)}") from None

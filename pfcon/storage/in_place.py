@@ -41,7 +41,7 @@ class InPlaceStorage(Storage):
             os.close(fd)
 
     def mounts(self, job: JobDir, request: InputRequest) -> tuple[Mount, ...]:
-        """See Storage. Raises Refused if a path to mount is not a directory (any more)."""
+        """See Storage. Raises Refused if a path to mount is not a directory, or is no longer one."""
         inputs, output = request_paths(request)
         self._check_directory(output)
         return (
@@ -60,7 +60,7 @@ class InPlaceStorage(Storage):
         try:
             os.close(open_directory(self._root, path))
         except Absent:
-            raise Refused(f"{path!r} below the storage root is not a directory (any more)") from None
+            raise Refused(f"{path!r} below the storage root is not a directory, or is no longer one") from None
 
     def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - they are not the job's
         """See Storage. Also removes link files that the job wrote: only CUBE may write links, after the job."""

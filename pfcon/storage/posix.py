@@ -20,7 +20,7 @@ from pfcon.links.budget import Notes
 from pfcon.paths import is_own
 
 _KEPT_OPEN = 32  # directories
-# Error numbers of a path that does not exist (any more), or that is not a regular file or directory.
+# Error numbers of a path that does not exist, or no longer exists, or that is not a regular file or directory.
 MISSING_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ESTALE})
 
 

@@ -41,6 +41,7 @@ class StorageSettings:
     passable: bool = setting(
         "PFCON_PASSABLE",
         kinds.boolean(),
-        "Whether all users may pass through jobs' directories: for engines with root mapped to nobody (root_squash).",
+        "Whether all users may pass through jobs' directories: for engines whose root is mapped to nobody "
+        "(root_squash).",
         default="false",
     )

@@ -15,7 +15,20 @@ from pfcon.testing.waiting import PATIENCE
 
 ZIP = make_zip({"a.txt": "alpha"})
 KEYS = {
-    *("jid", "kind", "status", "message", "image", "owner", "created", "staged", "started", "finished", "exit_code"),
+    *(
+        "jid",
+        "kind",
+        "status",
+        "message",
+        "reason",
+        "image",
+        "owner",
+        "created",
+        "staged",
+        "started",
+        "finished",
+        "exit_code",
+    ),
     *("node", "image_digest", "max_memory_mib", "cpu_seconds", "files_in", "bytes_in", "files_out", "bytes_out"),
 }
 Parameters = dict[str, Any]

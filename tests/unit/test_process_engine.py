@@ -16,7 +16,7 @@ import pfcon
 from pfcon.compute.log import tail
 from pfcon.compute.process.engine import LOG_BYTES, ProcessEngine
 from pfcon.compute.process.job import JobFolder
-from pfcon.errors import Absent, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
@@ -178,6 +178,22 @@ def test_a_storebase_that_is_away_is_unreachable_not_absent(compute: Harness) ->
     finally:
         away.rename(compute.storebase.root)
     assert compute.engine.info(spec.name).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_damages_its_records_is_absent_and_never_runs_twice(compute: Harness) -> None:
+    spec = compute.shell("sleep 60")
+    compute.engine.schedule(spec)
+    kept = compute.storebase.private / "process" / spec.name / "spec.json"
+    text = kept.read_text()
+    kept.write_text("{")
+    for ask in (compute.engine.info, compute.engine.cancel):
+        with pytest.raises(Absent):
+            ask(spec.name)
+    compute.engine.remove(spec.name)
+    with pytest.raises(Conflict):
+        compute.engine.schedule(spec)
+    kept.write_text(text)
+    assert compute.engine.info(spec.name).status is JobStatus.STARTED
 
 
 # ---- what it keeps, and leaves

@@ -14,7 +14,7 @@ from support.settings import compute_settings
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import STALE, JobFolder
 from pfcon.compute.slurm.settings import SlurmSettings
-from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, DamagedJob, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness
@@ -240,6 +240,35 @@ def test_a_link_without_its_directory_is_no_job_and_gives_its_name_free(cluster:
         with pytest.raises(Absent):
             call(spec.name)
     cluster.harness.engine.schedule(spec)
+
+
+def test_a_job_with_damaged_records_is_not_absent_and_never_runs_twice(cluster: Cluster) -> None:
+    spec = cluster.scheduled()
+    engine = cluster.harness.engine
+    (cluster.folder(spec).path / "spec.json").write_text("{")
+    calls: list[Callable[[], object]] = [
+        lambda: engine.info(spec.name),
+        lambda: engine.logs(spec.name, 1),
+        lambda: engine.cancel(spec.name),
+        lambda: engine.remove(spec.name),
+    ]
+    for call in calls:
+        with pytest.raises(DamagedJob, match=rf"may still run.*\.pfcon/slurm/{spec.name} "):
+            call()
+    with pytest.raises(Conflict):
+        engine.schedule(spec)
+    assert len(cluster.calls("sbatch")) == 1
+
+
+def test_a_job_with_damaged_records_that_may_not_be_submitted_yet_is_not_submitted(cluster: Cluster) -> None:
+    cluster.answer("unanswered", "")
+    spec = cluster.harness.spec(["true"])
+    with pytest.raises(Unreachable):
+        cluster.harness.engine.schedule(spec)
+    (cluster.folder(spec).path / "spec.json").write_text("")
+    with pytest.raises(DamagedJob):
+        cluster.harness.engine.schedule(spec)
+    assert len(cluster.calls("sbatch")) == 1
 
 
 def test_a_storebase_that_is_away_is_unreachable_not_absent(cluster: Cluster) -> None:

@@ -11,6 +11,7 @@ from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import DamagedJob
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
@@ -24,18 +25,24 @@ PLUGIN = JobKind.PLUGIN
 
 
 class HesitantEngine(ProcessEngine):
-    """One that says of a job that runs now and then that it has not started."""
+    """One that says of a job that runs now and then that it has not started. damaged: jobs that it can't read."""
 
     hesitates = False
 
+    def __init__(self, storebase: StoreBase) -> None:
+        super().__init__(storebase, stop_grace=2)
+        self.damaged: set[str] = set()
+
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+        if name in self.damaged:
+            raise DamagedJob(f"the records of job {name} are damaged")
         info = super().info(name, mine)
         return replace(info, status=JobStatus.NOT_STARTED) if self.hesitates and not info.status.final else info
 
 
 @pytest.fixture
 def engine(storebase: StoreBase) -> Iterator[HesitantEngine]:
-    engine = HesitantEngine(storebase, stop_grace=2)
+    engine = HesitantEngine(storebase)
     yield engine
     engine.remove(JID)
 
@@ -52,15 +59,15 @@ def service(context: JobContext) -> JobService:
     return service
 
 
-def posted(service: JobService, script: str) -> None:
-    request = JobRequest(JID, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
+def posted(service: JobService, script: str, jid: JobId = JID) -> None:
+    request = JobRequest(jid, "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
     upload = spooled(good_zip({"a": b"b"}))
     with upload.file:
         service.submit(request, upload)
 
 
-def phase(context: JobContext) -> Phase:
-    record = context.journal.get(JID, PLUGIN)
+def phase(context: JobContext, jid: JobId = JID) -> Phase:
+    record = context.journal.get(jid, PLUGIN)
     assert record is not None
     return record.phase
 
@@ -118,3 +125,20 @@ def test_processes_share_the_jobs_that_they_look_at(service: JobService, context
     for other in others:
         other.end_lease()
     assert context.journal.scheduled() == [(JID, PLUGIN)]
+
+
+def test_a_job_with_damaged_records_does_not_keep_others_from_being_watched(
+    service: JobService, context: JobContext, engine: HesitantEngine
+) -> None:
+    between = JobId("j2")
+    damaged = [JID, JobId("j3")]  # in either order, one of them is checked before the other job
+    for jid in (JID, between, JobId("j3")):
+        posted(service, "sleep 1" if jid == between else "sleep 60", jid)
+    engine.damaged.update(damaged)
+    try:
+        assert eventually(lambda: (service.watch(), phase(context, between))[1] is Phase.FINAL)
+        assert {phase(context, jid) for jid in damaged} == {Phase.SCHEDULED}
+    finally:
+        engine.damaged.clear()
+        for jid in (between, JobId("j3")):
+            engine.remove(jid)

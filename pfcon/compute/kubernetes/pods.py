@@ -48,7 +48,8 @@ class Pod:
     interrupted: bool = False
 
 
-# state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime): permanent obstacles.
+# state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime) of a pod that can't start now. A
+# kubelet retries most of them, so the engine ends the job only after STUCK_GRACE.
 _NO_IMAGE = {
     "ErrImagePull",
     "ImagePullBackOff",

@@ -74,6 +74,8 @@ class JobFolder(Closing):
         try:
             return JobSpec.from_json(self._read("spec.json", SPEC_BYTES).decode())
         except (ValueError, KeyError, TypeError, RecursionError):
+            # Not DamagedJob: a job of the service's own user can damage its records, and must not prevent its DELETE by
+            # that. It is not started a second time: ``schedule`` raises Conflict while the directory exists.
             raise Absent(f"the process engine's records of job {self.path.name} are damaged") from None
 
     def state(self) -> State:

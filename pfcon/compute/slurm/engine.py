@@ -23,7 +23,7 @@ from pfcon.compute.slurm.status import StatusReader
 from pfcon.compute.slurm.submitter import Submitter
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
-from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, DamagedJob, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
 
@@ -31,7 +31,7 @@ FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
 LOG_BYTES = 1024 * 1024
 STALENESS = 1.0  # seconds for which one answer of squeue is used
 PATIENCE = 60.0  # seconds before a job is ended that Slurm can never run, or has not received
-STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL of a cancel; less if Slurm's own KillWait is less
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL; less if KillWait is below 12 s, see Submitter; ``remove``: none
 
 
 class SlurmEngine(ComputeEngine):
@@ -196,11 +196,11 @@ class SlurmEngine(ComputeEngine):
             raise
 
     def _images_in_use(self) -> set[str]:
-        """Return the names of the images of jobs that have not ended."""
+        """Return the names of the images of jobs that have not ended; those of damaged jobs are unknown."""
         used = set()
         for link in self._root.iterdir():
             if link.is_symlink():
-                with contextlib.suppress(Absent, OSError):
+                with contextlib.suppress(Absent, DamagedJob, OSError):
                     folder = JobFolder.open(self._root, link.name)
                     if not folder.has("end.json"):
                         used.add(folder.spec().image)

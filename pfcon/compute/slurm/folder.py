@@ -35,7 +35,7 @@ from pfcon.compute.interruption import Why
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.reasons import Exit
-from pfcon.errors import Absent
+from pfcon.errors import Absent, DamagedJob
 from pfcon.files.flags import READ
 from pfcon.files.locks import locked
 from pfcon.files.small_files import read_small
@@ -106,12 +106,16 @@ class JobFolder:
             yield ours
 
     def spec(self) -> JobSpec:
-        """Return the scheduled job, without its environment."""
+        """Return the scheduled job, without its environment. Raises DamagedJob if it can't be read any more."""
         with self._absent():
             try:
                 return JobSpec.from_json(read_small(self.path, "spec.json", _SPEC).decode())
             except (ValueError, KeyError, TypeError, RecursionError):
-                raise Absent(f"the records of job {self.link.name} on slurm are damaged") from None
+                # Not Absent: ``remove`` would return while the job runs.
+                raise DamagedJob(
+                    f"the records of job {self.link.name} on slurm are damaged, and it may still run: end it with"
+                    f" scancel, then delete .pfcon/slurm/{self.link.name} in storeBase"
+                ) from None
 
     @property
     def id(self) -> str | None:

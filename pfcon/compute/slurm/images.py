@@ -123,11 +123,11 @@ class Images:
     @contextlib.contextmanager
     def _locked(self, key: str, report: Callable[[str], None]) -> Iterator[None]:
         def waiting() -> None:
-            report("waiting for another preparation of the same image")
+            report("waiting: another process is preparing the same image")
 
         with locked(self.cache / f"{key}.lock", 2 * FETCH_TIMEOUT, _WAIT, waiting=waiting) as ours:
             if not ours:
-                raise Unreachable("another preparation of the image has not ended in time")
+                raise Unreachable("another process is still preparing the image")
             yield
 
     def _evict(self, keep: str) -> None:

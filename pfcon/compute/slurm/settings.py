@@ -60,21 +60,21 @@ class SlurmSettings:
         "SLURM_PARTITION",
         kinds.text("a name, or several separated by commas", rf"{_NAME}(,{_NAME})*"),
         f"Partition of the jobs, {_SBATCH}.",
-        note="the cluster's",
+        note="the default partition of the cluster",
         exclusive=True,
     )
     account: str | None = setting(
         "SLURM_ACCOUNT",
         kinds.text("a name", _NAME),
         f"Account to which jobs are charged, {_SBATCH}.",
-        note="the user's",
+        note="the default account of the user",
         exclusive=True,
     )
     qos: str | None = setting(
         "SLURM_QOS",
         kinds.text("a name", _NAME),
         f"Quality of service of the jobs, {_SBATCH}.",
-        note="the user's",
+        note="the default quality of service of the user",
         exclusive=True,
     )
     constraint: str | None = setting(
@@ -105,7 +105,7 @@ class SlurmSettings:
         "SLURM_PREFIX",
         kinds.arguments("arguments, quoted as in a shell"),
         "Prefix of each of Slurm's commands, e.g. `ssh -o BatchMode=yes login1`.",
-        note="they run on this host",
+        note="the commands run on this host",
         unset=(),
         exclusive=True,
     )

@@ -27,7 +27,7 @@ _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWa
 class Submitter:
     """Submits jobs. root: the jobs' directories, in this process. nodes_root: the path of storeBase on the nodes.
 
-    minutes: the jobs' time limit. stop_grace: seconds between SIGTERM and SIGKILL; less if Slurm kills earlier.
+    minutes: the jobs' time limit. stop_grace: seconds between SIGTERM and SIGKILL; less if Slurm would kill earlier.
     log_bytes: the size limit of a job's log.
     """
 

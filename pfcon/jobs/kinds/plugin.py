@@ -22,6 +22,7 @@ from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.ownership import foreign_job_error, service_matcher, signed_request
 from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
+from pfcon.jobs.reporting import reporter
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import delete_data
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, Resources, User
@@ -201,7 +202,7 @@ class PluginSubmitter(Submitter):
     def _stage(self, record: Record, request: JobRequest, plan: StagingPlan, user: User | None) -> Staged:
         job = self._context.storebase.job(request.jid)
         try:
-            staged = plan.stage(job, self._scheduler.reporter(record))
+            staged = plan.stage(job, reporter(self._journal, record))
             self._make_outputs(request, user)
         except FileNotFoundError as error:
             raise _deleted(request.jid) from error

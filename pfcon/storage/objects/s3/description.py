@@ -54,7 +54,7 @@ class S3Settings:
     bucket: str = setting(
         "S3_BUCKET_NAME",
         kinds.text("3 to 255 letters, digits, '.', '_' and '-'", r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]"),
-        "Bucket of the users' data; development creates it.",
+        "Bucket of the users' data; pfcon creates it in development mode.",
         development="users",
         note=_REQUIRED,
         required=True,

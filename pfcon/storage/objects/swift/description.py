@@ -57,7 +57,7 @@ class SwiftSettings:
     container: str = setting(
         "SWIFT_CONTAINER_NAME",
         kinds.text("at most 256 characters without '/'", r"[^/\x00-\x1f\x7f]{1,256}"),
-        "Container of the users' data; development creates it.",
+        "Container of the users' data; pfcon creates it in development mode.",
         development="users",
         note=_REQUIRED,
         required=True,

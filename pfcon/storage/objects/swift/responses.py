@@ -44,7 +44,7 @@ def described(name: str, headers: Mapping[str, str], place: str) -> Described:
     """Return an object from its response headers, without parts. Raises Refused if they don't contain its size."""
     length = headers.get("content-length")
     if length is None:
-        raise Refused(f"{place} does not report the size of {name!r}: it has more segments than one listing")
+        raise Refused(f"{place} does not report the size of {name!r}: it has more segments than one listing can show")
     etag = headers.get("etag", "").strip('"')
     large = is_static(headers) or "x-object-manifest" in headers
     _, _, size = extent(headers.get("content-range"), int(length))

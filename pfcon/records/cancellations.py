@@ -1,0 +1,30 @@
+"""Records of jobs that a client cancels: the request is written first, so that it is not lost, and then the end."""
+
+import time
+
+from pfcon.models import CANCELLED, JobStatus
+from pfcon.records.journal import Journal
+from pfcon.records.record import Phase, Record
+from pfcon.records.rows import BEFORE, IN_PHASE
+
+MESSAGE = "cancelled"
+
+
+def request_cancellation(journal: Journal, record: Record) -> bool:
+    """Record that a job is to be cancelled. Idempotent. Returns False if it has ended, or is another job now."""
+    return journal.update(BEFORE[Phase.FINAL], record, {"reason": CANCELLED})
+
+
+def end_cancelled(journal: Journal, record: Record) -> bool:
+    """Record the end of a cancelled job whose owner has rolled its submission back, in phase REMOVING."""
+    values = {
+        "phase": Phase.FINAL.value,
+        "status": JobStatus.FAILED.value,
+        "message": MESSAGE,
+        "reason": CANCELLED,
+        "spec": "",
+        "owner": None,
+        "finished_at": time.time(),
+        "changed_at": time.time(),
+    }
+    return journal.update(IN_PHASE[Phase.REMOVING], record, values)
