@@ -15,6 +15,7 @@ from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.list_indexes import HEAD, LISTED, list_head
+from pfcon.records.record import Phase
 from pfcon.records.rows import details_of, moment, storable
 from pfcon.records.schema import jobs
 
@@ -49,8 +50,8 @@ class Query:
 class Entry:
     """What a list has of a record: no log, no command, no environment. None: not known.
 
-    reason: see JobInfo. owner: the user in ChRIS. Times are aware datetimes in UTC. files_in, bytes_in: of the staged
-    inputs. claim: as in ``Record``.
+    owner: the user in ChRIS. Times are aware datetimes in UTC. files_in, bytes_in: of the staged inputs.
+    claim: as in ``Record``. reason: as in ``JobInfo``.
     """
 
     jid: JobId
@@ -104,7 +105,7 @@ class Listing:
 _KEY = (jobs.c.created_at, jobs.c.jid, jobs.c.kind)
 _COLUMNS = (
     *(*_KEY, jobs.c.claim, jobs.c.status, jobs.c.message, jobs.c.image, jobs.c.auid, jobs.c.finished_at, jobs.c.nfiles),
-    *(jobs.c.reason, jobs.c.staged_at, jobs.c.bytes_in, jobs.c.files_out, jobs.c.bytes_out),
+    *(jobs.c.staged_at, jobs.c.bytes_in, jobs.c.files_out, jobs.c.bytes_out, jobs.c.reason, jobs.c.phase),
     *(jobs.c[name] for name in vars(RunDetails())),
 )
 _HALF_A_MICROSECOND = 0.5e-6  # clients see times that are rounded to microseconds, and send these back
@@ -146,7 +147,7 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         claim=row["claim"],
         status=JobStatus(row["status"]),
         message=row["message"],
-        reason=row["reason"] or "",
+        reason=(row["reason"] or "") if row["phase"] == Phase.FINAL.value else "",
         image=row["image"],
         owner=row["auid"],
         created_at=moment(row["created_at"] or None),

@@ -59,7 +59,7 @@ def list_records(database: Engine, selection: Selection) -> Iterator[Summary]:
     Raises Unreachable.
     """
     statement = select(*_SHOWN).order_by(
-        func.coalesce(jobs.c.created_at, jobs.c.changed_at).desc(), jobs.c.jid, jobs.c.kind
+        func.coalesce(func.nullif(jobs.c.created_at, 0), jobs.c.changed_at).desc(), jobs.c.jid, jobs.c.kind
     )
     if selection.status == REMOVED:
         statement = statement.where(jobs.c.phase == REMOVED)
@@ -109,4 +109,4 @@ def _summary(row: Mapping[Any, Any]) -> Summary:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None  # 0: an earlier release made the row
