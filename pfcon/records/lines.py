@@ -117,8 +117,6 @@ def _value(value: Any, column: Column[Any]) -> Any:
     if value is None:
         if column.nullable:
             return None
-        if column.name == "created_at":  # of a release that did not record it
-            return 0.0
         if isinstance(column.default, ScalarElementColumnDefault):
             return column.default.arg
         raise ValueError(f"{column.name} is missing")

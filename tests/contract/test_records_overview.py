@@ -47,7 +47,7 @@ def some(engine: Engine) -> None:
         [
             job_row("first", created_at=NOW - 30, auid="ann", status="finishedWithError"),
             job_row("third", created_at=NOW - 10, auid="bob"),
-            job_row("old", created_at=None, changed_at=NOW - 40),
+            job_row("old", created_at=0, changed_at=NOW - 40),
             job_row("second", JobKind.COPY, created_at=NOW - 20, auid="ann"),
             job_row("gone", phase="removed", created_at=NOW - 50),
             job_row("runs", phase="scheduled", status="started", finished_at=None, created_at=NOW - 1),
