@@ -27,8 +27,9 @@ jobs = Table(
     Column("auid", Text),  # ChRIS user
     Column("image", Text),
     Column("image_digest", String(100)),  # of the image that ran, where the engine reports it
-    Column("created_at", Float, nullable=False, default=0.0, server_default=text("0")),  # 0: an earlier release made the row
-    Column("staged_at", Float),  # times in seconds since the epoch
+    # Times in seconds since the epoch. created_at is 0 in a row that an earlier release has made.
+    Column("created_at", Float, nullable=False, default=0.0, server_default=text("0")),
+    Column("staged_at", Float),
     Column("started_at", Float),
     Column("exit_code", Integer),
     Column("reason", String(32)),
