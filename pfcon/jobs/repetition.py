@@ -45,7 +45,8 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     except StorageFull as error:  # the engine keeps the end: the next request tries again
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
         message += " once storeBase has free space"
-    return replace(info, status=JobStatus.STARTED, message=message, finished_at=None)
+    details = replace(info.details, exit_code=None)  # that of the last run, not of the job
+    return replace(info, status=JobStatus.STARTED, message=message, finished_at=None, details=details)
 
 
 def with_run(spec: JobSpec, message: str) -> str:

@@ -38,7 +38,9 @@ class RunDetails:
     started_at: when its command started, an aware datetime in UTC; of several workers, the first one's. exit_code: 0 to
     255, of the command; 128 + N if signal N has killed it; of several workers, that of the one that failed. node: the
     name of the machine that runs it; of several workers, the names, separated by commas. image_digest: ``sha256:...``
-    of the image that runs. max_memory: the largest memory use, in bytes. cpu_seconds: the CPU time of all processes.
+    of the image that runs: the digest of its manifest if the engine reports that, otherwise the image id, which is the
+    digest of its configuration. max_memory: the largest memory use, in bytes; of the process engine, that of the
+    largest one of its processes. cpu_seconds: the CPU time of all processes, in user and in system mode.
     """
 
     started_at: datetime | None = None

@@ -9,6 +9,7 @@ from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 
 from pfcon.testing.waiting import eventually
 
+ADDITIONAL = {"created", "started", "finished", "exit_code", "node", "image_digest", "max_memory_mib"}
 ZIP = make_zip({"a.txt": "alpha", "sub/b.txt": "beta"})
 
 
@@ -20,7 +21,7 @@ def test_a_job_is_staged_run_fetched_and_deleted(server: LiveServer, api: Api) -
     assert (data["jid"], data["nfiles"]) == (jid, 2)
     assert data["timestamp"]
     assert data["path"] == f"{server.storebase}/key-{jid}/incoming"
-    assert compute.keys() == {"jid", "image", "cmd", "status", "message", "timestamp", "logs"}
+    assert compute.keys() == {"jid", "image", "cmd", "status", "message", "timestamp", "logs"} | ADDITIONAL
     assert compute["jid"] == jid
     assert compute["logs"] == ""
     assert compute["cmd"].endswith("/share/incoming /share/outgoing")

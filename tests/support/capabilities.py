@@ -7,6 +7,7 @@ from pfcon.testing.compute.capabilities import Capabilities
 
 _KEPT_BY_ENGINE = "the engine itself keeps its jobs"
 _OWN_DIRECTORIES = "names are directories of pfcon's own"
+_ONE_MACHINE = "a Docker engine runs all jobs on its own machine"
 _ONE_CONTAINER = "a Docker engine runs a job as one container"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
 _SLURM = Capabilities(
@@ -16,17 +17,20 @@ _SLURM = Capabilities(
     labels="Slurm's jobs have no labels",
     shm="a node of Slurm decides on /dev/shm",
     pids="a node of Slurm limits the processes of its users",
+    image_digest="Slurm runs an unpacked image, which has no digest",
 )
 CAPABILITIES = {
-    "docker": Capabilities(workers=_ONE_CONTAINER, keeper=_KEPT_BY_ENGINE),
+    "docker": Capabilities(workers=_ONE_CONTAINER, keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
     "podman": Capabilities(
         endless_lines="Podman's log tail leaves out a line that it had to store in pieces",
         workers=_ONE_CONTAINER,
         keeper=_KEPT_BY_ENGINE,
+        node=_ONE_MACHINE,
     ),
     "swarm": Capabilities(
         asks_for_images="the nodes of a Swarm fetch images themselves",
         keeper=_KEPT_BY_ENGINE,
+        image_digest="a Swarm's nodes choose the image of a tag, and do not report which one it was",
     ),
     "cromwell": Capabilities(
         foreign_jobs=_OWN_DIRECTORIES,
@@ -41,6 +45,9 @@ CAPABILITIES = {
         labels="pfcon sets only its own labels in Cromwell",
         user="Cromwell's backend sets the user of a job",
         pids="Cromwell's backend limits no processes",
+        started_at="Cromwell reports when it submitted a job to its backend, not when the command started",
+        node="Cromwell does not know on which node its backend runs a job",
+        image_digest="Cromwell's backend does not report which image it has run",
         orphans="the fake's tasks are processes of this machine, whose first process takes its time",
     ),
     "kubernetes": Capabilities(
@@ -61,6 +68,7 @@ CAPABILITIES = {
         pids="a kubelet limits the processes of a pod",
         orphans="the fake's pods are processes of this machine, whose first process takes its time",
         shm="the fake's pods share their host's /dev/shm",
+        image_digest="the fake's pods ignore the image",
         user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
     ),
     "process": Capabilities(
@@ -70,6 +78,7 @@ CAPABILITIES = {
         own_root="process has no mounts: a job sees what the service's user sees",
         mounts="process has no mounts",
         images="process runs programs of its own host and ignores the image",
+        image_digest="process ignores the image",
         asks_for_images="process ignores the image",
         workers="process runs one process for a job",
         shm="process shares its host's /dev/shm",

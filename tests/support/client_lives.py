@@ -78,7 +78,8 @@ def zip_life_of_client_4(client: Client4, storebase: Path, directory: Path) -> N
     assert answer["data"]["nfiles"] == 2
     assert answer["compute"]["logs"] == ""
     assert client("poll_job_status", "plugin", jid) == DONE
-    assert client("get_job_status", "plugin", jid)["compute"]["logs"] == "copied\n"
+    compute = client("get_job_status", "plugin", jid)["compute"]
+    assert (compute["logs"], compute["exit_code"]) == ("copied\n", 0)
     client("get_plugin_job_files", jid, str(directory / "out"))
     assert read(directory / "out") == INPUTS
     delete_data(client, jid)

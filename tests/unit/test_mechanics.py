@@ -11,7 +11,7 @@ ROOT = Path(pfcon.__file__).parent
 # Attributes of the modules os, errno, fcntl and tempfile that stand for a mechanic, and who else may use them.
 MECHANICS = {"ENOSPC", "EDQUOT", "flock", "lockf", "O_NOFOLLOW", "O_PATH", "statvfs", "mkstemp", "replace"}
 EXCEPTIONS = {
-    Path("compute/process/supervisor.py"): {"ENOSPC", "O_NOFOLLOW"},  # standard library alone: it is what a job costs
+    Path("compute/process/state_file.py"): {"ENOSPC", "O_NOFOLLOW"},  # standard library alone: it is what a job costs
     Path("reservation.py"): {"mkstemp"},  # a file of its own for each reservation
 }
 MODULES = [

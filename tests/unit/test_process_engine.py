@@ -257,6 +257,7 @@ def test_the_supervisor_imports_little() -> None:
         "pfcon.compute.process",
         "pfcon.compute.log_writer",
         "pfcon.compute.process.start",
+        "pfcon.compute.process.state_file",
         "pfcon.compute.process.tree",
     }
     assert not modules & {"typing", "subprocess", "pathlib", "dataclasses", "logging"}

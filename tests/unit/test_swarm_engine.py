@@ -33,12 +33,20 @@ class Swarm:
         self.found = copy.deepcopy(LIVES[life])
         self.conflicts = conflicts
         self.updates = 0
+        self.asked_for_nodes = 0
+        self.nodes_fault: PfconError | None = None
 
     def service(self, name: str) -> Any:
         return self.found["service"]
 
     def tasks(self, **filters: str) -> Any:
         return self.found["tasks"]
+
+    def nodes(self) -> Any:
+        self.asked_for_nodes += 1
+        if self.nodes_fault:
+            raise self.nodes_fault
+        return [{"ID": self.found["tasks"][0]["NodeID"], "Description": {"Hostname": "n1"}}, {"ID": "odd"}]
 
     def update(self, service: dict[str, Any], spec: dict[str, Any]) -> None:
         self.updates += 1
@@ -101,6 +109,23 @@ def test_the_failure_of_a_worker_ends_the_others_once_and_is_the_reason() -> Non
     last["Status"] |= {"State": "shutdown"}
     info = EngineOn(swarm).info(NAME)
     assert (info.status, info.message) == (JobStatus.FAILED, "worker 1 of 3: exit code 3")
+
+
+def test_the_name_of_a_node_is_requested_once_at_the_end_of_a_job() -> None:
+    running, ended = Swarm("running"), Swarm("exit 3")
+    assert EngineOn(running).info(NAME).details.node is None
+    assert running.asked_for_nodes == 0
+    engine = EngineOn(ended)
+    assert [engine.info(NAME).details.node for _ in range(2)] == ["n1", "n1"]
+    assert ended.asked_for_nodes == 1
+
+
+@pytest.mark.parametrize("fault", [Unreachable("away"), Refused("no")])
+def test_the_end_of_a_job_is_known_without_the_name_of_its_node(fault: PfconError) -> None:
+    swarm = Swarm("exit 3")
+    swarm.nodes_fault = fault
+    details = EngineOn(swarm).info(NAME).details
+    assert (details.node, details.exit_code) == (None, 3)
 
 
 def test_a_worker_that_ends_well_leaves_the_others_alone() -> None:

@@ -98,7 +98,7 @@ def test_the_plugin_imports_nothing_else_of_pfcon(tmp_path: Path) -> None:
 
 def test_an_engine_of_another_package_runs_the_contract_as_the_docstring_shows(tmp_path: Path) -> None:
     compute, _ = examples()
-    told = run_outside(tmp_path, PACKAGE, compute, "-k", "exit_code or shared_memory")
+    told = run_outside(tmp_path, PACKAGE, compute, "-k", "tells_its_exit_code or shared_memory")
     assert re.search(r"test_it\.py::test_a_failing_job_tells_its_exit_code PASSED", told), told
     assert "my engine's nodes decide on /dev/shm" in told
     assert re.search(r"1 passed, 1 skipped, \d+ deselected", told), told

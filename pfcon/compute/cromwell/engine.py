@@ -141,7 +141,8 @@ class CromwellEngine(ComputeEngine):
         refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
         self._remove_script(workflow)
         why = state.why_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
-        return _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
+        info = _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
+        return replace(info, details=state.details_of(end, refusal))
 
     def _code(self, workflow: str) -> int | None:
         """Return the exit code from the task's own file, because Cromwell's metadata may lack it; None if missing."""

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
+from pfcon.compute.details import own_exit_code
 from pfcon.compute.interruption import Why, was_killed
 from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import exit_message, plain
-from pfcon.models import JobSpec, JobStatus
+from pfcon.models import JobSpec, JobStatus, RunDetails
 from pfcon.units import mib_to_bytes
 
 _log = logging.getLogger(__name__)
@@ -125,6 +126,16 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: s
     limit, late = mib_to_bytes(spec.resources.memory or 0), _time_message(end, minutes)
     reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
     return Why((reason or "Cromwell gives no reason") + late, _lost(end) and not late)
+
+
+def details_of(end: End, refusal: str) -> RunDetails:
+    """Return the details of a run: the exit code of its command, if that was run.
+
+    Not ``started_at``: Cromwell's ``start`` is when it submitted the task, which a scheduler may start hours later.
+    """
+    if end.code is None or refusal or end.code == _NO_EXIT_CODE:
+        return RunDetails()
+    return RunDetails(exit_code=own_exit_code(end.code))
 
 
 def _lost(end: End) -> bool:

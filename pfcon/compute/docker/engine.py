@@ -35,7 +35,6 @@ if TYPE_CHECKING:  # the SDK takes 0.2 s to import
 _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
-CANCELLED = "cancelled"
 _START_POLLS = 40  # while another thread may be between create and start: at least two seconds
 _NAME_WAIT = 30.0  # seconds; longest time that an engine reserves a name before it has created the container
 _REMOVE_WAIT = 60.0  # seconds; longest wait for a removal that another process has begun
@@ -242,7 +241,7 @@ class DockerEngine(ComputeEngine):
         container = found["Id"]
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
-        self._leave_note(container, CANCELLED)
+        self._leave_note(container, state.CANCELLED)
         if found["State"].get("Paused"):  # Podman can't stop a paused container
             with contextlib.suppress(Conflict):
                 self._calls.unpause(container)

@@ -4,17 +4,22 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from pfcon.compute.details import digest_of, own_exit_code
+from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
 from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import exit_message, plain, start_failure
-from pfcon.models import JobInfo, JobStatus
+from pfcon.models import JobInfo, JobStatus, RunDetails
 
 _log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
 """A container that has not started this long after its creation never will: ``schedule`` has failed by then."""
+
+CANCELLED = "cancelled"
+"""The note of a container that pfcon was asked to cancel."""
 
 LOST = "the container engine does not know how it ended: its machine may have been restarted"
 
@@ -120,7 +125,36 @@ def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | Non
         finished_at=finished,
         request=request_of(inspect),
         interrupted=why.interrupted,
+        details=reading(
+            f"the container engine's answer about the run of job {name}",
+            lambda: _details(inspect, note),
+            lambda _: RunDetails(),
+        ),
     )
+
+
+def _details(inspect: dict[str, Any], note: str | None) -> RunDetails:
+    """Return the details of a run; empty if the command has not been started. A Docker engine is one node."""
+    state = inspect["State"]
+    started = time_of(state.get("StartedAt"))
+    if not started or _unstarted(inspect, note):
+        return RunDetails()
+    finished = time_of(state.get("FinishedAt"))  # missing after a reset of the machine: then the exit code is not known
+    code = end_code(inspect) if finished else None
+    manifest = inspect.get("ImageManifestDescriptor") or {}  # of Docker 28 with its containerd image store
+    return RunDetails(
+        started_at=started,
+        exit_code=None if code is None else own_exit_code(code),
+        image_digest=digest_of(manifest.get("digest")) or digest_of(inspect.get("Image")),
+    )
+
+
+def _unstarted(inspect: dict[str, Any], note: str | None) -> bool:
+    """Return whether a container has ended because its command could not be run: the engine or its init reports it."""
+    if not end_code(inspect):
+        return False
+    by_init = note not in (None, CANCELLED) and end_code(inspect) in init.CODES
+    return by_init or bool(inspect["State"].get("Error") and not inspect["State"].get("OOMKilled"))
 
 
 def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[JobStatus, Why]:

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from pfcon.compute.interruption import Why, was_killed, was_lost
+from pfcon.compute.interruption import Why, was_killed
+from pfcon.compute.kubernetes.run import NO_RECORD, NOT_STARTED, is_lost, run_of
 from pfcon.compute.kubernetes.spec import MARK_MOUNT
 from pfcon.compute.unreadable import reading, utc
 from pfcon.compute.words import plain, signal_name, start_failure
+from pfcon.models import RunDetails
 
 
 class Stage(Enum):
@@ -31,7 +33,7 @@ class Pod:
     message: why it is in this stage, for users. running: whether its container runs. scheduled: whether a node may be
     starting it, which the node reports a second later. terminating: whether it was asked to end. started: whether its
     container has run, so that it may have a log. deleted_at: when its deletion was requested, by the cluster or by a
-    user. interrupted: whether it failed neither by itself nor because of a limit.
+    user. interrupted: whether it failed neither by itself nor because of a limit. run: what is known of its run.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Pod:
     finished_at: datetime | None = None
     deleted_at: datetime | None = None
     interrupted: bool = False
+    run: RunDetails = RunDetails()
 
 
 # state.waiting.reason (Kubernetes source, pkg/kubelet/images/types.go and kuberuntime) of a pod that can't start now. A
@@ -79,8 +82,6 @@ _ENDED_BY_CLUSTER = {
 _OUT_OF_RESOURCE = "OutOf"  # and a resource, as OutOfcpu: the kubelet has less than the scheduler had assumed
 # An eviction because of the pod's own use (pkg/kubelet/eviction/helpers.go); others protect the node.
 _OWN_LIMIT = re.compile(r"exceed(?:s|ed) .*\blimit\b")
-# state.terminated.reason of a container whose command could not be run: of dockershim, and of containerd and CRI-O.
-_NOT_STARTED = {"ContainerCannotRun", "StartError"}
 _NO_CLAIM = re.compile(r"persistentvolumeclaim \"[^\"]*\" (?:not found|is being deleted)")
 
 
@@ -173,6 +174,7 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
         finished_at=time_of(sight.ended.get("finishedAt")) if stage in (Stage.SUCCEEDED, Stage.FAILED) else None,
         deleted_at=_deleted_at(pod),
         interrupted=why.interrupted,
+        run=run_of(pod),
     )
 
 
@@ -255,22 +257,20 @@ def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:
     if reason == "OOMKilled":
         cause = f"the job exceeded its limit of {limit}" if limit else "its node has no memory left"
         return Why(f"out of memory: {cause}")
-    if reason in _NOT_STARTED:
+    if reason in NOT_STARTED:
         command = next(iter(((pod.get("spec") or {}).get("containers") or [{}])[0].get("command") or ()), "")
         text = str(ended.get("message") or "")
         if MARK_MOUNT in text:
             return Why(OTHER_CLAIM)
         found = start_failure(text, _image(pod), str(command).replace("$$", "$"))
         return Why(found or f"its container could not be started: {plain(text)}")
-    if reason == "ContainerStatusUnknown":
+    if reason == NO_RECORD:
         return Why("its node has no record of its end: the node may have been restarted", interrupted=True)
-    # containerd reports Unknown for a lost container, which distinguishes it from a job's own exit code.
-    lost = was_lost(code) and (reason == "Unknown" or not str(ended.get("containerID")).startswith("containerd:"))
     if name == "SIGKILL" and limit:
         message = f"killed by signal SIGKILL, probably out of memory: the job's limit is {limit}"
     else:
         message = f"killed by signal {name}" if name else f"exit code {code}"
-    return Why(message, was_killed(code) or lost)
+    return Why(message, was_killed(code) or is_lost(ended))
 
 
 def _image(pod: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pfcon.compute.details import of_workers
 from pfcon.compute.interruption import Why
 from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, time_of
 from pfcon.compute.kubernetes.spec import DEADLINE, argv_of, container_of
@@ -52,7 +53,20 @@ def _job_info(view: View, now: datetime) -> JobInfo:
         argv=argv_of(job),
         request=request_of(job),
     )
-    return next(found for rule in _RULES if (found := rule(info, view, now)))
+    found = next(found for rule in _RULES if (found := rule(info, view, now)))
+    return replace(found, details=of_workers([pod.run for pod in view.pods], _exit_code(found, view)))
+
+
+def _exit_code(info: JobInfo, view: View) -> int | None:
+    """Return the exit code of a job that has ended; None if a pod was lost, whose replacement may have another one."""
+    note = note_of(view.job)
+    if not info.status.final or (note and note.lost) or replaced(view):
+        return None
+    if info.status is JobStatus.FAILED:
+        failed = _first_failed(view)
+        return failed.run.exit_code if failed else None
+    codes = {pod.run.exit_code for pod in view.pods}
+    return 0 if codes == {0} else None
 
 
 def _lost_pod(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
@@ -154,16 +168,20 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
         return Why(f"the job exceeded its deadline: it existed for more than {timedelta(seconds=seconds)}")
-    failed = at(view, Stage.FAILED)
-    if failed:
-        first = min(
-            failed, key=lambda pod: (pod.terminating, pod.finished_at or datetime.max.replace(tzinfo=UTC), pod.name)
-        )
+    first = _first_failed(view)
+    if first:
         message = f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
         return Why(message, first.interrupted)
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
         return Why(DELETED, interrupted=True)
     return Why(plain(text) or reason or "Kubernetes gives no reason")
+
+
+def _first_failed(view: View) -> Pod | None:
+    """Return the pod that failed first, and by itself if there is one."""
+    latest = datetime.max.replace(tzinfo=UTC)
+    failed = at(view, Stage.FAILED)
+    return min(failed, key=lambda pod: (pod.terminating, pod.finished_at or latest, pod.name), default=None)
 
 
 def _progress(view: View) -> str:

@@ -24,6 +24,7 @@ from pfcon.compute.process import supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.spec import make_plan, refuse
+from pfcon.compute.process.state_file import SPARE, SPARE_BYTES, write_file
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
@@ -192,9 +193,9 @@ def lay_out(directory: Path, spec: JobSpec, marker: str) -> int:
         try:
             for name in ("log", "supervisor.err"):
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=descriptor))
-            supervisor.write_file(descriptor, "spec.json", dataclasses.replace(spec, env=()).to_json())
-            supervisor.write_file(descriptor, "state.json", json.dumps({"marker": marker}))
-            supervisor.write_file(descriptor, supervisor.SPARE, " " * supervisor.SPARE_BYTES)
+            write_file(descriptor, "spec.json", dataclasses.replace(spec, env=()).to_json())
+            write_file(descriptor, "state.json", json.dumps({"marker": marker}))
+            write_file(descriptor, SPARE, " " * SPARE_BYTES)
         finally:
             os.close(descriptor)
     except BaseException:  # also if the worker is asked to exit: nothing else closes the lock

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.spec import MARKER
-from pfcon.compute.process.state import State, outcome, was_interrupted
-from pfcon.compute.process.supervisor import write_last_state
+from pfcon.compute.process.state import State, details_of, outcome, was_interrupted
+from pfcon.compute.process.state_file import write_last_state
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
@@ -94,7 +94,17 @@ class JobFolder(Closing):
         status, message = (JobStatus.STARTED, "") if ended is None else outcome(state)
         finished_at = None if ended is None else datetime.fromtimestamp(ended, UTC)
         interrupted = status is JobStatus.FAILED and was_interrupted(state)
-        return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request, interrupted)
+        return JobInfo(
+            spec.name,
+            status,
+            message,
+            spec.image,
+            spec.argv,
+            finished_at,
+            spec.request,
+            interrupted,
+            details_of(state),
+        )
 
     def settle(self) -> State:
         """Return the state; if the supervisor died without a final one, end the job and write its final state."""

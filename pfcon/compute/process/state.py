@@ -1,16 +1,20 @@
 """Parses the state of a job of the process engine. Pure."""
 
 import signal
+from datetime import UTC, datetime
 from typing import TypedDict
 
+from pfcon.compute.details import node_names
 from pfcon.compute.interruption import was_killed
-from pfcon.models import JobStatus
+from pfcon.compute.unreadable import reading
+from pfcon.models import JobStatus, RunDetails
 
 
 class State(TypedDict, total=False):
     """``state.json``. status: exit code, negative for a signal. finished_at: Unix time; only a final state has it.
 
-    interrupted: the job's supervisor was ended, but not by pfcon.
+    interrupted: the job's supervisor was ended, but not by pfcon. started_at: Unix time; only if the command was
+    started. node: the host's name. max_memory: bytes, of the largest process. cpu_seconds: of all processes.
     """
 
     marker: str
@@ -19,6 +23,10 @@ class State(TypedDict, total=False):
     note: str
     interrupted: bool
     finished_at: float
+    started_at: float
+    node: str
+    max_memory: int
+    cpu_seconds: float
 
 
 def outcome(state: State) -> tuple[JobStatus, str]:
@@ -28,6 +36,23 @@ def outcome(state: State) -> tuple[JobStatus, str]:
     message = "; ".join(text for text in (reason, state.get("note", "")) if text)
     succeeded = status == 0 and "reason" not in state
     return (JobStatus.SUCCEEDED if succeeded else JobStatus.FAILED), message
+
+
+def details_of(state: State) -> RunDetails:
+    """Return the details of a job's run; empty for a job of an earlier release, and for values that can't be read."""
+    return reading("the state of a job of the process engine", lambda: _details_of(state), lambda _: RunDetails())
+
+
+def _details_of(state: State) -> RunDetails:
+    started, status = state.get("started_at"), state.get("status")
+    memory, seconds = state.get("max_memory"), state.get("cpu_seconds")
+    return RunDetails(
+        started_at=None if started is None else datetime.fromtimestamp(started, UTC),
+        exit_code=status if status is None or status >= 0 else 128 - status,
+        node=node_names([state.get("node")]),
+        max_memory=None if memory is None else int(memory),
+        cpu_seconds=None if seconds is None else float(seconds),
+    )
 
 
 def was_interrupted(state: State) -> bool:

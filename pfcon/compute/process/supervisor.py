@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -22,6 +23,7 @@ if __name__ == "__main__":  # with -I, only the standard library is on the path
 
 from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
+from pfcon.compute.process.state_file import write_last_state, write_state
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
@@ -35,11 +37,11 @@ ABANDONED = 10
 CONFLICT = 11
 
 CANCEL, KILL = b"c", b"k"  # what the engine writes to the job's ``control`` pipe
-SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end, also on a full disk
 MIB = 1024 * 1024
 FASTEST_GROWTH = 1024 * MIB  # bytes per second: determines how soon a job near its memory limit is checked again
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.5  # seconds between two checks of a job's resources
 BLOCK = 64 * 1024
+FORK_KIB = 1024  # memory that a child may use in addition to this process before it executes the command
 
 
 class Supervisor:
@@ -87,7 +89,17 @@ class Supervisor:
         os.close(read_end)
         if reason:
             self.state["reason"] = reason
+        else:
+            self.note_start()
         return not reason
+
+    def note_start(self) -> None:
+        """Record when and where the command started; on a full disk, only the final state has it."""
+        self.state["started_at"], self.state["node"] = time.time(), os.uname().nodename
+        try:  # noqa: SIM105 - contextlib would be imported for this alone
+            write_state(self.job, self.state, durable=False)
+        except OSError:
+            pass
 
     def run(self) -> None:
         """Monitor the command until it has ended, then kill its other processes and read the rest of its output."""
@@ -208,6 +220,8 @@ class Supervisor:
 
     def finish(self) -> None:
         """Write the final state; on a full disk, retry until it is written or the job is removed."""
+        if "started_at" in self.state:
+            self.note_usage()
         self.state["finished_at"] = time.time()
         while True:
             try:
@@ -217,44 +231,15 @@ class Supervisor:
                 if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
                     return
 
+    def note_usage(self) -> None:
+        """Record what all processes of the job have used: all were reaped, by this process or by their own parents.
 
-def write_file(directory: int, name: str, text: str) -> None:
-    """Create or replace a file in an open directory, atomically and durably, only for this user. Raises OSError."""
-    partial = f".{name}.{os.getpid()}"
-    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=directory)
-    try:
-        rest = text.encode("utf-8", "surrogateescape")
-        while rest:
-            rest = rest[os.write(file, rest) :]
-        os.fsync(file)
-    finally:
-        os.close(file)
-    os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
-
-
-def write_state(job: int, state: State) -> None:
-    """Replace ``state.json`` in a job's open directory. Raises OSError."""
-    write_file(job, "state.json", json.dumps(state))
-
-
-def write_last_state(job: int, state: State) -> None:
-    """Like ``write_state``, but into space on the disk that was reserved when the job started. Raises OSError."""
-    text = json.dumps(state).encode("utf-8", "surrogateescape").ljust(SPARE_BYTES)
-    try:
-        file = os.open(SPARE, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=job)
-    except OSError:  # a job of an earlier release
-        write_state(job, state)
-        return
-    try:
-        if len(text) > SPARE_BYTES or os.pwrite(file, text, 0) != len(text):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(file)
-    except OSError:
-        write_state(job, state)
-        return
-    finally:
-        os.close(file)
-    os.rename(SPARE, "state.json", src_dir_fd=job, dst_dir_fd=job)
+        The memory of a process includes that of its beginning as a copy of this one: a smaller value is not known.
+        """
+        used, own = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)
+        self.state["cpu_seconds"] = round(used.ru_utime + used.ru_stime, 3)
+        if used.ru_maxrss > own.ru_maxrss + FORK_KIB:
+            self.state["max_memory"] = used.ru_maxrss * 1024
 
 
 def main(directory: str, final: str, lock: str) -> int:

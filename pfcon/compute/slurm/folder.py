@@ -11,7 +11,7 @@
         begun       exists after the job was first seen running
         end.json    the end of the job, as it was first detected
         order       if Slurm starts the container: the order for the job's script
-        claim, exit, log, log.<n>              files of job.sh; for the logs see pfcon/compute/kept_log.py
+        claim, exit, node.<n>, log, log.<n>    files of job.sh; for the logs see pfcon/compute/kept_log.py
         slurm.log, launcher.log                messages of Slurm and of the launcher
         job.sh, launch.sh, config.json, rootfs the files that run the job; launch.sh and config.json contain its
                                                environment, and exist until it has ended
@@ -35,12 +35,13 @@ from pfcon.compute.interruption import Why
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.reasons import Exit
+from pfcon.compute.slurm.run import run_from, run_of, run_values
 from pfcon.errors import Absent, DamagedJob
 from pfcon.files.flags import READ
 from pfcon.files.locks import locked
 from pfcon.files.small_files import read_small
 from pfcon.files.writing import replace_file
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 
 ORDER, BEGUN = "order", "begun"
 STALE = 600.0  # seconds after which a directory without a link counts as left by a crash
@@ -188,7 +189,14 @@ class JobFolder:
             interrupted = bool(found.get("interrupted"))
         except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
             return None
-        return JobInfo(spec.name, status, message, spec.image, spec.argv, at, spec.request, interrupted)
+        return JobInfo(
+            spec.name, status, message, spec.image, spec.argv, at, spec.request, interrupted, run_from(found)
+        )
+
+    def run(self) -> RunDetails:
+        """Return when and where the job has started; see ``run_of``."""
+        with self._absent():
+            return run_of(self.path)
 
     def order_end(self) -> bool:
         """Order the script to end its container; return whether it is a script that accepts orders."""
@@ -197,7 +205,7 @@ class JobFolder:
             self.write(ORDER, "end\n")
         return obeys
 
-    def keep_end(self, status: JobStatus, why: Why, at: datetime) -> None:
+    def keep_end(self, status: JobStatus, why: Why, at: datetime, run: RunDetails) -> None:
         """Record the end, because Slurm forgets it. The job's environment is deleted first.
 
         The container may still run although Slurm's job has ended: it is ordered to end, too.
@@ -206,7 +214,7 @@ class JobFolder:
             self.order_end()
         for name in _WITH_ENVIRONMENT:
             (self.path / name).unlink(missing_ok=True)
-        end = {"status": status, **why._asdict(), "finished_at": at.timestamp()}
+        end = {"status": status, **why._asdict(), "finished_at": at.timestamp(), **run_values(run)}
         self.write("end.json", json.dumps(end))
 
     def text_tail(self, name: str) -> str:

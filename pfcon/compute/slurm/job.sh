@@ -2,6 +2,7 @@
 # The batch script of a job, on its node. It creates in the job's directory:
 #   claim   a dangling link, whose target is the id of the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and sometimes a word: no-launcher, no-temporary, aborted
+#   node.N  a dangling link, whose target is the name of the node that runs worker N; its time is that of the start
 #   log     the output of the container; log.N is the part after the first N bytes
 #   failed  with several workers: a link, whose target is the status and the word of the first one that failed
 # and reads `order`, if it exists: any word except `go` ends the job.
@@ -91,6 +92,7 @@ await() {
 # supervise: run the container of one worker; returns its exit status.
 supervise() {
     [ -z "$stopping" ] || return 143
+    ln -s -n -- "${SLURMD_NODENAME:-$node}" "$JOB/node.${SLURM_PROCID:-0}" 2>/dev/null
     /bin/sh "$JOB/launch.sh" "$PROGRAM" "$TEMPORARY" "${SLURM_PROCID:-0}" </dev/null &
     child=$!
     ended "$child"

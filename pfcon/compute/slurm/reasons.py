@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from pfcon.compute.details import own_exit_code
 from pfcon.compute.interruption import Why, was_killed
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.words import exit_message, plain, start_failure
@@ -105,6 +106,16 @@ def reason_of(spec: JobSpec, seen: Seen, site: Site) -> Why:
     code = seen.exit.status if seen.exit else seen.row.code if seen.row else 0
     end = _End(spec, seen, site, state, word, code)
     return next(why for rule in _RULES if (why := rule(end)))
+
+
+def has_run(spec: JobSpec, seen: Seen) -> bool:
+    """Return whether the command was started, unless the launcher reports that in words that pfcon does not know."""
+    return not (seen.exit and seen.exit.word in _SCRIPT) and not _start_failure(seen.launcher_log, spec)
+
+
+def exit_code_of(seen: Seen) -> int | None:
+    """Return the exit code of a command that has run, from the script's record; None if it is not known."""
+    return None if seen.exit is None or seen.exit.word else own_exit_code(seen.exit.status)
 
 
 def _by_script(end: _End) -> Why | None:

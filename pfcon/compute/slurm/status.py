@@ -1,7 +1,7 @@
 """Finds the state of a job: in Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -12,12 +12,12 @@ from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.reasons import Seen, Site
+from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ class StatusReader:
             return end
         exit_ = folder.exit()
         if exit_ and exit_.status == 0:
-            return self._keep(folder, spec, JobStatus.SUCCEEDED, Why(""), exit_.at)
+            return self._keep(
+                folder, spec, JobStatus.SUCCEEDED, Why(""), exit_.at, run=replace(folder.run(), exit_code=0)
+            )
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
             return self._unsubmitted(folder, spec)
@@ -60,7 +62,8 @@ class StatusReader:
             folder.keep_begun()
         elif status is JobStatus.NOT_STARTED and folder.begun():
             status = JobStatus.STARTED  # another process had a newer answer of Slurm; or the job was queued again
-        return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
+        details = folder.run() if status is JobStatus.STARTED else RunDetails()
+        return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request, details=details)
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
@@ -91,9 +94,18 @@ class StatusReader:
         where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
         if status is not JobStatus.UNDEFINED:
-            return self._keep(folder, spec, status, why, at)
+            return self._keep(folder, spec, status, why, at, run=self._run(folder, spec, seen, status))
         message = f"Slurm has forgotten job {folder.id}, and its end is unknown (checked: {', '.join(asked)})"
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
+
+    def _run(self, folder: JobFolder, spec: JobSpec, seen: Seen, status: JobStatus) -> RunDetails:
+        """Return the details of a job that has ended; empty if its command was not started."""
+        if not has_run(spec, seen):
+            return RunDetails()
+        run = folder.run()
+        if status is JobStatus.SUCCEEDED:
+            return replace(run, exit_code=0)
+        return replace(run, exit_code=exit_code_of(seen) if run.started_at else None)
 
     @property
     def _launcher_log(self) -> str:
@@ -110,9 +122,16 @@ class StatusReader:
         return accounting_row(number, self.commands.run(accounting_command(number)))
 
     def _keep(
-        self, folder: JobFolder, spec: JobSpec, status: JobStatus, why: Why, at: datetime | None = None
+        self,
+        folder: JobFolder,
+        spec: JobSpec,
+        status: JobStatus,
+        why: Why,
+        at: datetime | None = None,
+        *,
+        run: RunDetails = RunDetails(),
     ) -> JobInfo:
         at = at or datetime.fromtimestamp(time.time(), UTC)
-        folder.keep_end(status, why, at)
+        folder.keep_end(status, why, at, run)
         kept = folder.end(spec)
         return kept or JobInfo(spec.name, status, why.message, spec.image, spec.argv, at, spec.request, why.interrupted)

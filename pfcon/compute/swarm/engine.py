@@ -19,6 +19,7 @@ from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import nodes, state
 from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, service_name, service_spec
+from pfcon.compute.swarm.tasks import container_of, image_and_command
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -65,6 +66,7 @@ class SwarmEngine(ComputeEngine):
         self._pending_grace = pending_grace
         self._node_patience = node_patience
         self._connection = PerProcess(self._connect)
+        self._hostnames: dict[str, str] = {}  # of the nodes, by their IDs, when they were last requested
 
     @property
     def _calls(self) -> "SwarmCalls":
@@ -96,6 +98,7 @@ class SwarmEngine(ComputeEngine):
 
     def _service_spec(self, spec: JobSpec) -> dict[str, Any]:
         known = self._calls.nodes()
+        self._hostnames = nodes.hostnames(known)
         kind = nodes.gpu_kind(known) if spec.resources.gpus else ""
         if spec.resources.gpus and not kind:
             raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
@@ -124,12 +127,24 @@ class SwarmEngine(ComputeEngine):
             if reason:
                 self._end(name, reason, mine)
                 service, tasks = self._find(name, mine)
-        return state.job_info(name, service, tasks, killed, unstarted)
+        info = state.job_info(name, service, tasks, killed, unstarted, hostnames=self._hostnames)
+        if info.status.final and self._learn_nodes(tasks):
+            info = state.job_info(name, service, tasks, killed, unstarted, hostnames=self._hostnames)
+        return info
+
+    def _learn_nodes(self, tasks: list[dict[str, Any]]) -> bool:
+        """Request the nodes' names if one of these tasks has an unknown node; return whether any were learned."""
+        if all(task.get("NodeID") in self._hostnames for task in state.own_tasks(tasks) if task.get("NodeID")):
+            return False
+        with suppress(Unreachable, Refused):  # the name of a node is only an addition
+            self._hostnames = nodes.hostnames(self._calls.nodes())
+            return True
+        return False
 
     def _out_of_memory(self, tasks: list[dict[str, Any]]) -> list[str]:
         """Return the IDs of the tasks that ran out of memory, as far as that can be known."""
         own = [task for task in state.own_tasks(tasks) if state.may_be_oom(task)]
-        return [task["ID"] for task in own if self._oom_killed(state.container_of(task))]
+        return [task["ID"] for task in own if self._oom_killed(container_of(task))]
 
     def _unstarted(self, tasks: list[dict[str, Any]]) -> dict[str, str]:
         """Return why commands could not be run, by the IDs of the tasks whose init reports that."""
@@ -138,7 +153,7 @@ class SwarmEngine(ComputeEngine):
             log = LogTail()
             with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1) as answer:
                 log.feed(answer.read(init.LONGEST))
-            if reason := init.start_failure(log.text(2), *state.image_and_command(task)):
+            if reason := init.start_failure(log.text(2), *image_and_command(task)):
                 found[task["ID"]] = reason
         return found
 
@@ -197,7 +212,7 @@ class SwarmEngine(ComputeEngine):
 
     def _read_log(self, task: dict[str, Any], tail_lines: int, limit: int) -> str:
         log = LogTail(limit)
-        if not state.container_of(task):
+        if not container_of(task):
             return ""  # a request would wait until one exists
         with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1, tail=tail_lines) as answer:
             while data := answer.read(_READ):

@@ -1,4 +1,4 @@
-"""The resources of a Swarm's nodes, and whether a job fits. Pure.
+"""The names and resources of a Swarm's nodes, and whether a job fits. Pure.
 
 Nodes are as ``GET /nodes`` returns them (Docker Engine API reference, NodeList), reservations as in a TaskSpec.
 """
@@ -48,6 +48,18 @@ def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
             largest = _amount(kind, most[kind])
             return f"{field}: no node of this Swarm has {_amount(kind, amount)}; the largest has {largest}"
     return "no node of this Swarm has all of: " + ", ".join(_amount(kind, amount) for kind, amount in wanted.items())
+
+
+def hostnames(nodes: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the host names of nodes, by their IDs. Nodes that can't be read are left out."""
+    return dict(filter(None, map(_named, nodes)))
+
+
+def _named(node: dict[str, Any]) -> tuple[str, str] | None:
+    def read() -> tuple[str, str] | None:
+        return str(node["ID"]), str(node["Description"]["Hostname"])
+
+    return reading("a node of the Swarm", read, lambda _: None)
 
 
 def _capacity(node: dict[str, Any]) -> Counter[str] | None:

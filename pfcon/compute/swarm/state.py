@@ -3,44 +3,33 @@
 Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` return them (Docker Engine API reference).
 """
 
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from pfcon.compute.details import digest_of, node_names, of_workers, own_exit_code
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.job import REQUEST_LABEL
 from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.interruption import Why, was_killed, was_lost
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
+from pfcon.compute.swarm.tasks import (
+    WANTED,
+    WITHOUT_NODE,
+    container_of,
+    describe,
+    exit_code_of,
+    has_ended,
+    image_and_command,
+    phase_of,
+    state_of,
+)
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
 from pfcon.compute.words import exit_message, plain, start_failure
-from pfcon.models import JobInfo, JobStatus
+from pfcon.models import JobInfo, JobStatus, RunDetails
 
-_log = logging.getLogger(__name__)
-
-# Status.State of a task (Docker manual, "Swarm task states"): the phase, and the message for users.
-_STATES = {
-    "new": (Phase.WAITING, "waiting for a node"),
-    "allocated": (Phase.WAITING, "waiting for a node"),
-    "pending": (Phase.WAITING, "waiting for a node"),
-    "assigned": (Phase.WAITING, "waiting for its node to accept it"),
-    "accepted": (Phase.WAITING, "waiting for its node to accept it"),
-    "preparing": (Phase.WAITING, "its node prepares it, and fetches the image if needed"),
-    "ready": (Phase.WAITING, "starting"),
-    "starting": (Phase.WAITING, "starting"),
-    "running": (Phase.RUNNING, ""),
-    "complete": (Phase.ENDED, ""),
-    "failed": (Phase.ENDED, "it could not be run"),
-    "rejected": (Phase.ENDED, "its node rejected it"),
-    "shutdown": (Phase.ENDED, "Swarm stopped it: its node was drained or down, or the service was changed"),
-    "orphaned": (Phase.ENDED, "its node was down for too long"),
-    "remove": (Phase.ENDED, "it is being removed"),
-}
-_WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet
-_WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of a task that is to run
 _NO_IMAGE = "No such image"
 _NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
 _EXITED = "task: non-zero exit"
@@ -92,28 +81,17 @@ def end_reason(service: dict[str, Any]) -> str:
 
 def waits_for_node(task: dict[str, Any]) -> bool:
     """Return whether the task waits for a node."""
-    return _state(task) in _WITHOUT_NODE and not _has_ended(task)
+    return state_of(task) in WITHOUT_NODE and not has_ended(task)
 
 
 def may_be_oom(task: dict[str, Any]) -> bool:
     """Return whether the task may have run out of memory, which only its container shows."""
-    return _state(task) == "failed" and _exit_code(task) == 137
+    return state_of(task) == "failed" and exit_code_of(task) == 137
 
 
 def may_be_unstarted(task: dict[str, Any]) -> bool:
     """Return whether the task's command may not have been run, which only its log shows."""
-    return _state(task) == "failed" and _exit_code(task) in init.CODES
-
-
-def image_and_command(task: dict[str, Any]) -> tuple[str, str]:
-    """Return the image of a task and the first word of its command."""
-    container = task["Spec"]["ContainerSpec"]
-    return str(container["Image"]), next(iter(container.get("Command") or [""]))
-
-
-def container_of(task: dict[str, Any]) -> str:
-    """Return the ID of a task's container; ``""`` before it exists."""
-    return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
+    return state_of(task) == "failed" and exit_code_of(task) in init.CODES
 
 
 def failed_worker(
@@ -132,22 +110,27 @@ def job_info(
     tasks: list[dict[str, Any]],
     oom_killed: Collection[str] = (),
     unstarted: Mapping[str, str] = _NONE,
+    *,
+    hostnames: Mapping[str, str] = _NONE,
 ) -> JobInfo:
     """Return the state of a job. tasks: all of the service's. oom_killed: IDs of tasks that ran out of memory.
 
-    unstarted: the reasons, by the IDs of tasks whose command could not be run. Unreadable parts make it ``undefined``.
+    unstarted: the reasons, by the IDs of tasks whose command could not be run. hostnames: of nodes, by their IDs.
+    Unreadable parts make it ``undefined``.
     """
     odd = unreadable(tasks)
     if odd:
         return JobInfo(name, JobStatus.UNDEFINED, odd, request=request_of(service["Spec"]))
     return reading(
         f"Swarm's answer about job {name}",
-        lambda: _job_info(name, service, _workers(tasks, oom_killed, unstarted), begun=bool(tasks)),
+        lambda: _job_info(name, service, _workers(tasks, oom_killed, unstarted), hostnames, begun=bool(tasks)),
         lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(service["Spec"])),
     )
 
 
-def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, begun: bool) -> JobInfo:
+def _job_info(
+    name: str, service: dict[str, Any], workers: "list[_Worker]", hostnames: Mapping[str, str], *, begun: bool
+) -> JobInfo:
     """begun: whether Swarm has created any tasks."""
     spec = service["Spec"]
     if not begun and _scaled_to_none(spec):
@@ -170,7 +153,25 @@ def _job_info(name: str, service: dict[str, Any], workers: "list[_Worker]", *, b
         finished_at=finished,
         request=request_of(spec),
         interrupted=interrupted,
+        details=_details(workers, hostnames, container["Image"], reason),
     )
+
+
+def _details(workers: "list[_Worker]", hostnames: Mapping[str, str], image: object, reason: str) -> RunDetails:
+    """Return the details of a run. image: with a digest only if the client's name of the image has one.
+
+    A task has only the time of its last change: when it started is known as long as no worker has ended.
+    """
+    ended = [worker for worker in workers if worker.ended]
+    running = [worker for worker in workers if worker.phase is Phase.RUNNING and not ended]
+    runs = [RunDetails(started_at=worker.time) for worker in running]
+    nodes = node_names(hostnames.get(str(worker.task.get("NodeID"))) for worker in workers if worker.has_begun)
+    runs.append(RunDetails(node=nodes, image_digest=digest_of(image) if any(w.has_begun for w in workers) else None))
+    code = None
+    if workers and len(ended) == len(workers):
+        failed = _failed(workers, reason)
+        code = failed[0].exit_code if failed else (0 if not reason else None)
+    return of_workers(runs, code)
 
 
 def _scaled_to_none(spec: dict[str, Any]) -> bool:
@@ -187,29 +188,41 @@ class _Worker:
 
     @property
     def phase(self) -> Phase:
-        return _phase(self.task)
+        return phase_of(self.task)
 
     @property
     def ended(self) -> bool:
-        return _has_ended(self.task)
+        return has_ended(self.task)
 
     @property
     def time(self) -> datetime | None:
         return time_of(self.task["Status"].get("Timestamp"))
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether its container exists: the command runs, or has run."""
+        return self.phase in (Phase.RUNNING, Phase.ENDED) and bool(container_of(self.task))
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the command; None if Swarm does not know it, or the command has not run."""
+        error = str(self.task["Status"].get("Err") or "")
+        known = state_of(self.task) == "failed" and error.startswith(_EXITED) and not self.unstarted
+        return own_exit_code(exit_code_of(self.task)) if known else None
+
     def progress(self) -> str:
         """Return the message of a worker that has not ended."""
         error = self.task["Status"].get("Err")
-        if self.phase is Phase.RUNNING and self.task["DesiredState"] not in _WANTED:
+        if self.phase is Phase.RUNNING and self.task["DesiredState"] not in WANTED:
             return "Swarm is stopping it: its node was drained or is down, or the service was changed"
-        return f"{_describe(self.task)}: {plain(error)}" if error else _describe(self.task)
+        return f"{describe(self.task)}: {plain(error)}" if error else describe(self.task)
 
     def why(self) -> Why:
         """Return why an ended worker has failed; empty after success.
 
         A worker that was ended by Swarm's manager, or by a node that is down or shuts down, counts as interrupted.
         """
-        state, error = _state(self.task), str(self.task["Status"].get("Err") or "")
+        state, error = state_of(self.task), str(self.task["Status"].get("Err") or "")
         image, command = image_and_command(self.task)
         if state == "rejected" and _NO_IMAGE in error:
             return Why(
@@ -223,11 +236,11 @@ class _Worker:
         known = init.lacking(error, podman=False) or start_failure(error, image, command)
         if known:
             return Why(known)
-        message = ": ".join(part for part in (_describe(self.task), plain(error)) if part)
+        message = ": ".join(part for part in (describe(self.task), plain(error)) if part)
         return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_MISSING in error)
 
     def _by_code(self) -> Why:
-        code = _exit_code(self.task)
+        code = exit_code_of(self.task)
         limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
         interrupted = was_killed(code, oom_killed=self.oom_killed) or was_lost(code)
         return Why(exit_message(code, int(limit), oom_killed=self.oom_killed), interrupted)
@@ -237,11 +250,20 @@ def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted
     return [_Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], "")) for task in own_tasks(tasks)]
 
 
+def _failed(workers: list[_Worker], reason: str = "") -> tuple[_Worker, Why] | None:
+    """Return the first failed worker, or the one whose failure is ``reason``, and why it failed; None if none has."""
+    for number, worker in enumerate(workers, 1):
+        why = worker.why() if worker.ended else Why("")
+        message = _of(number, workers, why.message)
+        if message and reason in ("", message):
+            return worker, Why(message, why.interrupted)
+    return None
+
+
 def _failure(workers: list[_Worker], reason: str = "") -> Why:
     """Return the failure of the first failed worker, or of the one whose failure is ``reason``."""
-    whys = [worker.why() if worker.ended else Why("") for worker in workers]
-    reasons = [Why(_of(number, workers, why.message), why.interrupted) for number, why in enumerate(whys, 1)]
-    return next((why for why in reasons if why.message and reason in ("", why.message)), Why(""))
+    found = _failed(workers, reason)
+    return found[1] if found else Why("")
 
 
 def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
@@ -265,29 +287,3 @@ def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str, bool]:
 def _of(number: int, workers: list[_Worker], message: str) -> str:
     """Return the message about a worker; with its number if the job has several."""
     return f"worker {number} of {len(workers)}: {message}" if message and len(workers) > 1 else message
-
-
-def _has_ended(task: dict[str, Any]) -> bool:
-    """Return whether a task has ended. One that waits for a node but has to end counts as ended: it never runs."""
-    return _phase(task) is Phase.ENDED or (_state(task) in _WITHOUT_NODE and task["DesiredState"] not in _WANTED)
-
-
-def _phase(task: dict[str, Any]) -> Phase:
-    state = _state(task)
-    if state not in _STATES:
-        _log.warning("task %s is in the unknown state %r", task.get("ID"), state)
-        return Phase.UNKNOWN
-    return _STATES[state][0]
-
-
-def _describe(task: dict[str, Any]) -> str:
-    state = _state(task)
-    return _STATES[state][1] if state in _STATES else f"the task is {state}"
-
-
-def _state(task: dict[str, Any]) -> str:
-    return str(task["Status"]["State"])
-
-
-def _exit_code(task: dict[str, Any]) -> int:
-    return int((task["Status"].get("ContainerStatus") or {}).get("ExitCode") or 0)

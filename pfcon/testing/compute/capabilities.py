@@ -35,6 +35,10 @@ class Capabilities(Abilities):
     grace: str = ""  # a job that is cancelled gets SIGTERM, and time to end by itself
     orphans: str = ""  # processes that a job leaves running are reaped, and end with it
     keeper: str = ""  # a job has a supervisor besides the engine, which can end; needs ``Harness.end_keeper``
+    # Details of a run
+    started_at: str = ""  # the engine reports when the command of a job has started
+    node: str = ""  # the engine reports the node of a job
+    image_digest: str = ""  # the engine reports the digest of the image that runs
     # Others
     unreachable: str = ""  # the engine is a service that can be unreachable; needs ``Harness.make_dead``
     endless_lines: str = ""  # the log contains the end of a line of many MiB

@@ -19,7 +19,7 @@ from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import clean_log
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
-from pfcon.models import JobInfo, JobSpec, JobStatus, parse_engine_name
+from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails, parse_engine_name
 from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
 from pfcon_toy.job import CANCEL, REMOVE, Job
@@ -74,6 +74,8 @@ class ToyEngine(ComputeEngine):
         """See ComputeEngine."""
         with self._open(name, mine) as (job, spec):
             info, end = started(spec), job.end()
+            details = RunDetails(started_at=job.started_at(), exit_code=end.exit_code if end else None)
+            info = replace(info, details=details)
             if end is None:
                 return info
             status = JobStatus.FAILED if end.message else JobStatus.SUCCEEDED

@@ -4,6 +4,7 @@
     lock        locked with flock(2) for as long as the job's keeper lives
     spec.json   the JobSpec without its environment, which may hold a user's token
     log         what the job has written; it goes on in ``log.<n>`` (pfcon.compute.kept_log)
+    started     when the command started, as Unix time
     cancel      an order to the keeper; ``remove`` is another
     end.json    how the job has ended
 """
@@ -15,6 +16,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,16 +25,20 @@ from pfcon.models import JobSpec
 
 CANCEL, REMOVE = "cancel", "remove"
 MARKER = "PFCON_TOY_JOB"  # a variable in the environment of every process of a job: the job's directory
-_LOCK, _SPEC, _LOG, _END = "lock", "spec.json", "log", "end.json"
+_LOCK, _SPEC, _LOG, _STARTED, _END = "lock", "spec.json", "log", "started", "end.json"
 _MOST = 64 * 1024 * 1024  # bytes of a file that is read
 
 
 class End(NamedTuple):
-    """How a job has ended. message: why it failed, empty if it succeeded. finished_at: Unix time."""
+    """How a job has ended. message: why it failed, empty if it succeeded. finished_at: Unix time.
+
+    exit_code: of the command, 128 + N for signal N; None if it is not known, or if the command was not started.
+    """
 
     message: str
     interrupted: bool
     finished_at: float
+    exit_code: int | None = None
 
 
 class Job:
@@ -81,6 +87,15 @@ class Job:
         """What was scheduled; None before a keeper has claimed the directory."""
         text = self._read(_SPEC)
         return JobSpec.from_json(text) if text else None
+
+    def note_start(self) -> None:
+        """Write down that the command starts now."""
+        write_small(self.path, _STARTED, str(time.time()))
+
+    def started_at(self) -> datetime | None:
+        """When the command started; None before that."""
+        text = self._read(_STARTED)
+        return datetime.fromtimestamp(float(text), UTC) if text else None
 
     def recorded_end(self) -> End | None:
         """How the job has ended, if that was written down."""

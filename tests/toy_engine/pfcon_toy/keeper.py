@@ -37,7 +37,7 @@ class Keeper:
         self._job, self._spec, self._grace, self._log_bytes = job, spec, grace, log_bytes
         self._mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
         self._cwd = storebase.root / spec.outputs if spec.outputs else job.path
-        self._code: int | None = None
+        self.exit_code: int | None = None
 
     def run(self) -> Why:
         """Run the command until all of its processes have ended; why it failed."""
@@ -50,6 +50,8 @@ class Keeper:
             return Why(start_fault(fault, self._spec.argv[0]))
         finally:
             os.close(job_output)
+        with contextlib.suppress(OSError):  # a full disk: the time is not known then
+            self._job.note_start()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # ``sigtimedwait`` gets it
         copying = threading.Thread(target=self._copy, args=(output,), daemon=True)
         copying.start()
@@ -78,7 +80,7 @@ class Keeper:
     def _watch(self, command: int) -> Why:
         """Follow orders until the command has ended, then end what it has left."""
         kill_at: float | None = None
-        while self._reap(command) and self._code is None:
+        while self._reap(command) and self.exit_code is None:
             if self._job.has(REMOVE) or (kill_at is not None and time.monotonic() >= kill_at):
                 break
             if kill_at is None and self._job.has(CANCEL):
@@ -91,8 +93,8 @@ class Keeper:
             signal.sigtimedwait({signal.SIGCHLD}, LOOK)
         if kill_at is not None or self._job.has(REMOVE):
             return Why("cancelled")
-        code = self._code or 0
-        return Why(exit_message(code if code >= 0 else 128 - code, 0, oom_killed=False), was_killed(code))
+        code = self.exit_code or 0
+        return Why(exit_message(code, 0, oom_killed=False), was_killed(code))
 
     def _reap(self, command: int) -> bool:
         """Take note of children that have ended; whether any are left."""
@@ -102,7 +104,8 @@ class Keeper:
                 if not number:
                     return True
                 if number == command:
-                    self._code = os.waitstatus_to_exitcode(status)
+                    code = os.waitstatus_to_exitcode(status)
+                    self.exit_code = code if code >= 0 else 128 - code
         return False
 
     def _copy(self, output: int) -> None:
@@ -134,11 +137,11 @@ def start_fault(fault: OSError, command: str) -> str:
     return f"{command} can't be started: {fault.strerror}"
 
 
-def finish(job: Job, why: Why) -> None:
+def finish(job: Job, why: Why, exit_code: int | None) -> None:
     """Write down how the job has ended; on a full disk again and again, until it has room or the job is removed."""
     while True:
         try:
-            return job.write_end(End(*why, finished_at=time.time()))
+            return job.write_end(End(*why, finished_at=time.time(), exit_code=exit_code))
         except OSError:
             if job.has(REMOVE):
                 return None
@@ -163,7 +166,8 @@ def main(root: str, grace: str, log_bytes: str) -> int:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # the service waits for their end
         os.dup2(null, descriptor)
-    finish(job, Keeper(job, spec, storebase, grace=float(grace), log_bytes=int(log_bytes)).run())
+    keeper = Keeper(job, spec, storebase, grace=float(grace), log_bytes=int(log_bytes))
+    finish(job, keeper.run(), keeper.exit_code)
     return 0
 
 

@@ -1,0 +1,56 @@
+"""Writes the small files of a job's directory. A part of the supervisor: uses only the standard library."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+TYPE_CHECKING = False  # importing typing would take time and memory for each job
+if TYPE_CHECKING:
+    from pfcon.compute.process.state import State
+
+SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end, also on a full disk
+
+
+def write_file(directory: int, name: str, text: str, *, durable: bool = True) -> None:
+    """Create or replace a file in an open directory, atomically, only for this user. Raises OSError.
+
+    durable: it also survives a power failure.
+    """
+    partial = f".{name}.{os.getpid()}"
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=directory)
+    try:
+        rest = text.encode("utf-8", "surrogateescape")
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        if durable:
+            os.fsync(file)
+    finally:
+        os.close(file)
+    os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def write_state(job: int, state: State, *, durable: bool = True) -> None:
+    """Replace ``state.json`` in a job's open directory. Raises OSError."""
+    write_file(job, "state.json", json.dumps(state), durable=durable)
+
+
+def write_last_state(job: int, state: State) -> None:
+    """Like ``write_state``, but into space on the disk that was reserved when the job started. Raises OSError."""
+    text = json.dumps(state).encode("utf-8", "surrogateescape").ljust(SPARE_BYTES)
+    try:
+        file = os.open(SPARE, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=job)
+    except OSError:  # a job of an earlier release
+        write_state(job, state)
+        return
+    try:
+        if len(text) > SPARE_BYTES or os.pwrite(file, text, 0) != len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file)
+    except OSError:
+        write_state(job, state)
+        return
+    finally:
+        os.close(file)
+    os.rename(SPARE, "state.json", src_dir_fd=job, dst_dir_fd=job)

@@ -1,0 +1,73 @@
+"""Reads one task of a Swarm's service. Pure.
+
+Tasks are as ``GET /tasks`` returns them (Docker Engine API reference).
+"""
+
+import logging
+from typing import Any
+
+from pfcon.compute.docker_api.phase import Phase
+
+_log = logging.getLogger(__name__)
+
+# Status.State of a task (Docker manual, "Swarm task states"): the phase, and the message for users.
+_STATES = {
+    "new": (Phase.WAITING, "waiting for a node"),
+    "allocated": (Phase.WAITING, "waiting for a node"),
+    "pending": (Phase.WAITING, "waiting for a node"),
+    "assigned": (Phase.WAITING, "waiting for its node to accept it"),
+    "accepted": (Phase.WAITING, "waiting for its node to accept it"),
+    "preparing": (Phase.WAITING, "its node prepares it, and fetches the image if needed"),
+    "ready": (Phase.WAITING, "starting"),
+    "starting": (Phase.WAITING, "starting"),
+    "running": (Phase.RUNNING, ""),
+    "complete": (Phase.ENDED, ""),
+    "failed": (Phase.ENDED, "it could not be run"),
+    "rejected": (Phase.ENDED, "its node rejected it"),
+    "shutdown": (Phase.ENDED, "Swarm stopped it: its node was drained or down, or the service was changed"),
+    "orphaned": (Phase.ENDED, "its node was down for too long"),
+    "remove": (Phase.ENDED, "it is being removed"),
+}
+WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet
+WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of a task that is to run
+
+
+def image_and_command(task: dict[str, Any]) -> tuple[str, str]:
+    """Return the image of a task and the first word of its command."""
+    container = task["Spec"]["ContainerSpec"]
+    return str(container["Image"]), next(iter(container.get("Command") or [""]))
+
+
+def container_of(task: dict[str, Any]) -> str:
+    """Return the ID of a task's container; ``""`` before it exists."""
+    return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
+
+
+def has_ended(task: dict[str, Any]) -> bool:
+    """Return whether a task has ended. One that waits for a node but has to end counts as ended: it never runs."""
+    return phase_of(task) is Phase.ENDED or (state_of(task) in WITHOUT_NODE and task["DesiredState"] not in WANTED)
+
+
+def phase_of(task: dict[str, Any]) -> Phase:
+    """Return the phase of a task; log a warning for a state that is not documented."""
+    state = state_of(task)
+    if state not in _STATES:
+        _log.warning("task %s is in the unknown state %r", task.get("ID"), state)
+        return Phase.UNKNOWN
+    return _STATES[state][0]
+
+
+def describe(task: dict[str, Any]) -> str:
+    """Return the message for users about a task's state; ``""`` if it runs, or has ended by itself with success."""
+    state = state_of(task)
+    return _STATES[state][1] if state in _STATES else f"the task is {state}"
+
+
+def state_of(task: dict[str, Any]) -> str:
+    """Return Status.State of a task."""
+    return str(task["Status"]["State"])
+
+
+def exit_code_of(task: dict[str, Any]) -> int:
+    """Return the exit code of a task's container; 0 if it has none."""
+    return int((task["Status"].get("ContainerStatus") or {}).get("ExitCode") or 0)
