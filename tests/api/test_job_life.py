@@ -9,7 +9,7 @@ from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 
 from pfcon.testing.waiting import eventually
 
-ADDITIONAL = {"created", "started", "finished", "exit_code", "node", "image_digest", "max_memory_mib"}
+ADDITIONAL = {"created", "started", "finished", "reason", "exit_code", "node", "image_digest", "max_memory_mib"}
 ZIP = make_zip({"a.txt": "alpha", "sub/b.txt": "beta"})
 
 
