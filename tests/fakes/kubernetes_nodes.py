@@ -164,7 +164,7 @@ def end(pod: Json, code: int, reason: str, message: str) -> None:
     """Write down the end of a pod."""
     # To the next second: the end is never told to be before what came before it.
     at = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    ended = {"exitCode": code, "reason": reason, "startedAt": now(), "finishedAt": at}
+    ended = {"exitCode": code, "reason": reason, "startedAt": _started_at(pod) or now(), "finishedAt": at}
     _tell(pod, {"terminated": {**ended, **({"message": message} if message else {})}})
     pod["status"]["phase"] = "Failed" if code or pod["status"].get("reason") else "Succeeded"
 
@@ -172,6 +172,12 @@ def end(pod: Json, code: int, reason: str, message: str) -> None:
 def _state(pod: Json) -> str:
     statuses: list[dict[str, Any]] = pod["status"].get("containerStatuses") or [{"state": {"": None}}]
     return str(next(iter(statuses[0]["state"])))
+
+
+def _started_at(pod: Json) -> str:
+    """When the container of a pod has started; empty for one that has not."""
+    states = [status["state"] for status in pod["status"].get("containerStatuses", [])]
+    return next((str(state["running"]["startedAt"]) for state in states if "running" in state), "")
 
 
 def _tell(pod: Json, state: Json) -> None:
