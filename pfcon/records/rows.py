@@ -1,7 +1,7 @@
 """The journal's SQL statements, and the conversion of its rows."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,9 +53,22 @@ DETAILS = (
 """Columns that have no value before it is known."""
 
 
+MAX_NODES = 100_000  # characters of the names of a job's nodes
+_POSSIBLE: Mapping[str, Callable[[Any], bool]] = {
+    "exit_code": lambda code: 0 <= code <= 255,
+    "node": lambda name: len(name) <= MAX_NODES,
+    "image_digest": lambda digest: len(digest) <= 100,
+    "max_memory": lambda size: 0 <= size < 1 << 60,
+    "cpu_seconds": lambda seconds: 0 <= seconds < 1e12,
+}
+
+
 def details_row(details: RunDetails) -> dict[str, Any]:
-    """Return the columns of what an engine reports about a run: those that it knows."""
-    known = details.known()
+    """Return the columns of what an engine reports about a run: those that it knows.
+
+    Values that no run can have are left out: a job may have changed the files that its engine reads.
+    """
+    known = {name: value for name, value in details.known().items() if name not in _POSSIBLE or _POSSIBLE[name](value)}
     return {**known, "started_at": known["started_at"].timestamp()} if "started_at" in known else known
 
 

@@ -1,5 +1,6 @@
 """RunDetails: how those of several sources become one, and that the record keeps them."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType, RunDetails
 from pfcon.paths import StoreBase
+from pfcon.records.rows import details_row
 from pfcon.records.schema import jobs
 from pfcon.testing.waiting import eventually
 
@@ -139,3 +141,11 @@ def test_a_job_that_is_posted_again_has_none_of_the_details_of_the_failed_one(se
     again = status(service).details
     assert again.exit_code is None
     assert again.started_at > failed.started_at  # type: ignore[operator]
+
+
+def test_values_that_no_run_can_have_are_not_recorded() -> None:
+    """A job of the process engine may change the files that its engine reads."""
+    odd = RunDetails(exit_code=-1, node="n" * 200_000, image_digest="x" * 101, max_memory=1 << 70, cpu_seconds=math.nan)
+    assert details_row(odd) == {}
+    good = RunDetails(AT, 3, "n", "sha256:" + "0" * 64, 1 << 40, 1.5)
+    assert details_row(good) == {**good.known(), "started_at": AT.timestamp()}
