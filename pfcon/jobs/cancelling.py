@@ -1,7 +1,8 @@
 """Cancelling a job for a client, and the jobs of a jid before its data are deleted, also jobs without a record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from pfcon.errors import Absent, Conflict, Foreign, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
@@ -11,6 +12,7 @@ from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobStatus
 from pfcon.polling import polls
 from pfcon.records import Phase, Record, new_claim
 from pfcon.records.cancellations import MESSAGE, request_cancellation
+from pfcon.records.record import ACTIVE
 
 BY_DELETE_JOB = "cancelled by a delete job"
 STOP_WAIT = 120.0  # seconds; longest wait for the end of a cancelled job
@@ -72,7 +74,7 @@ class Canceller:
                     self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
             elif record.phase in (Phase.STAGING, Phase.SCHEDULING):
                 try:
-                    end_unscheduled(self._context, self._scheduler, record, BY_DELETE_JOB)
+                    self._cancel_unscheduled(record)
                 except StorageFull:
                     self._context.engine_of(kind).remove(record.name, job_matcher(self._context, record))
                     return
@@ -81,14 +83,33 @@ class Canceller:
                     self._context.engine_of(kind).cancel(record.name, job_matcher(self._context, record))
         raise Unreachable(f"the {kind.value} job of {jid} was asked to stop and has not ended")
 
+    def _cancel_unscheduled(self, record: Record) -> None:
+        """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.
+
+        If no process owns it, for example because the engine did not answer, it is removed from the engine here.
+        """
+        if record.phase is not Phase.SCHEDULING or not record.interrupted:
+            self._scheduler.fail(record, BY_DELETE_JOB)
+            return
+        claim = new_claim()
+        with self._journal.live.on(claim, *record.claims):
+            owned = self._journal.take_over(record, claim)
+            if owned is not None:
+                self._context.engine_of(owned.kind).remove(owned.name, job_matcher(self._context, owned))
+                self._scheduler.fail(owned, BY_DELETE_JOB)
+
 
 class ClientCancellation:
-    """Cancels a job for a client: it ends soon after, and its record, log and outputs are kept."""
+    """Cancels a job for a client: it ends soon after, and its record, log and outputs are kept.
 
-    def __init__(self, context: JobContext, scheduler: Scheduler) -> None:
+    recover: ends a job in STAGING or SCHEDULING that was cancelled and has no owner.
+    """
+
+    def __init__(self, context: JobContext, scheduler: Scheduler, recover: Callable[[Record], None]) -> None:
         self._context = context
         self._journal = context.journal
         self._scheduler = scheduler
+        self._recover = recover
 
     def cancel(self, record: Record) -> None:
         """Record the request, then stop the job. Idempotent; no-op for a job that has ended or is being removed.
@@ -96,38 +117,39 @@ class ClientCancellation:
         While the inputs are staged, their owner notices the request. Raises Unreachable if the engine does not answer:
         the request is recorded, and repeated in the background.
         """
-        for _ in range(ATTEMPTS):  # its phase may change at any time
-            if not request_cancellation(self._journal, record):
+        for _ in range(ATTEMPTS):  # its phase and its claim may change at any time
+            if record.phase not in ACTIVE or (record.phase is Phase.SCHEDULED and self._has_ended(record)):
                 return
-            if record.phase is Phase.SCHEDULED:
-                self._scheduler.cancel(record)
-            if record.phase is not Phase.SCHEDULING:
+            if request_cancellation(self._journal, record) and self._stop(record):
                 return
-            if end_unscheduled(self._context, self._scheduler, record, MESSAGE):
+            current = self._journal.get(record.jid, record.kind)
+            if current is None or current.attempt != record.attempt:
                 return
-            record = self._journal.get(record.jid, record.kind) or record
+            record = current
+
+    def _has_ended(self, record: Record) -> bool:
+        """Return whether a job in SCHEDULED has ended by itself; its end is recorded then."""
+        try:
+            return self._scheduler.refresh(record)[0].status.final
+        except Unreachable:
+            request_cancellation(self._journal, record)
+            raise
+
+    def _stop(self, record: Record) -> bool:
+        """Stop a job whose cancellation is recorded. Returns False if the record has changed since it was read."""
+        if record.phase is Phase.SCHEDULED:
+            self._scheduler.cancel(record)
+        elif record.interrupted:
+            self._recover(replace(record, cancel_request=record.attempt))
+            return False  # unless it has ended now
+        elif record.phase is Phase.SCHEDULING:
+            return self._scheduler.fail(record, MESSAGE, reason=CANCELLED)
+        return True
 
     def cancel_unrecorded(self, jid: JobId, kind: JobKind) -> None:
         """Cancel a job of this service whose record is lost. Raises Absent, Foreign, Unreachable."""
         name = kind.engine_name(jid)
         self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
-
-
-def end_unscheduled(context: JobContext, scheduler: Scheduler, record: Record, message: str) -> bool:
-    """End a job that may not be on its engine yet. Its owner notices that, and rolls the submission back.
-
-    If no process owns it, for example because the engine did not answer, it is removed from the engine here. Returns
-    False if the record has changed since it was read.
-    """
-    if record.phase is not Phase.SCHEDULING or not record.interrupted:
-        return scheduler.fail(record, message, reason=CANCELLED)
-    claim = new_claim()
-    with context.journal.live.on(claim, *record.claims):
-        owned = context.journal.take_over(record, claim)
-        if owned is None:
-            return False
-        context.engine_of(owned.kind).remove(owned.name, job_matcher(context, owned))
-        return scheduler.fail(owned, message, reason=CANCELLED)
 
 
 def _has_ended(info: JobInfo) -> bool:

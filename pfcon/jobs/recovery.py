@@ -51,7 +51,7 @@ class Recovery:
             if owned is None:
                 return
             log.warning("job %s (%s): its owner stopped in phase %s; continuing", owned.jid, owned.kind, owned.phase)
-            if owned.to_cancel:
+            if record.to_cancel:  # of the attempt before it was taken over
                 self._end_cancelled(owned)
             elif owned.phase is Phase.STAGING:
                 self._end_staging(owned)
@@ -64,7 +64,8 @@ class Recovery:
         """End a job that a client has cancelled before its owner stopped."""
         if record.phase is Phase.STAGING:
             self._context.kinds[record.kind].end_staging(self._context, record)
-        self._remover.remove_from_engine(record)
+        else:
+            self._remover.remove_from_engine(record)
         self._scheduler.fail(record, MESSAGE, reason=CANCELLED)
 
     def _end_staging(self, record: Record) -> None:

@@ -17,9 +17,10 @@ from pfcon.jobs.ownership import (
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.rollbacks import Rollbacks
 from pfcon.jobs.trash import delete_data
-from pfcon.models import JobId, JobKind
+from pfcon.models import CANCELLED, JobId, JobKind
 from pfcon.records import Claimed, Phase, Record, request_id
 from pfcon.records.cancellations import end_cancelled
+from pfcon.records.record import ROLLED_BACK
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Remover:
         with self._journal.live.on(record.claim):  # after the context, recovery completes the rest
             try:
                 if record.phase is not Phase.REMOVING and not self._journal.move(
-                    record, Phase.REMOVING, message="being removed", with_data=with_data
+                    record, Phase.REMOVING, message="being removed", with_data=with_data, cancel_request=None
                 ):
                     return False
             except StorageFull as error:
@@ -62,7 +63,15 @@ class Remover:
 
     def _finish(self, record: Record, with_data: bool) -> None:
         self._remove_job(record, with_data)
-        self._removed(record)
+        if record.ends_cancelled:
+            self._keep_cancelled(record)
+        else:
+            self._removed(record)
+
+    def _keep_cancelled(self, record: Record) -> None:
+        """Record the end of a cancelled job whose submission was rolled back."""
+        end_cancelled(self._journal, record)
+        self._journal.release(request_id(record.request, record.attempt))
 
     def _removed(self, record: Record) -> None:
         stopped = self._context.options.remove_jobs  # else it was only cancelled, and may still run for a while
@@ -114,26 +123,29 @@ class Remover:
 
     def _roll_back(self, record: Record, *, with_data: bool) -> bool:
         """Remove what a failed submission has made. Returns whether another request had ended the job before."""
-        ended = moved = False
+        ended = moved = kept = False
         try:
             current = self._journal.get(record.jid, record.kind)
             ended = current is None or current.to_cancel or current.phase in ENDED
-            moved = self._journal.move(record, Phase.REMOVING, with_data=with_data)
+            cancelled = current is not None and current.to_cancel
+            kept = current is not None and current.phase is Phase.FINAL and current.reason == CANCELLED
+            mark = ROLLED_BACK if cancelled else None
+            if not kept:
+                moved = self._journal.move(record, Phase.REMOVING, with_data=with_data, cancel_request=mark)
             if moved:
                 if with_data:
                     delete_data(self._context.storebase.job(record.jid))  # before the engine, which may not answer
                 self.remove_from_engine(record)
                 self._context.environments.delete_of(record.jid, record.claim)
-                if current is not None and current.to_cancel:  # the record of a cancelled job is kept
-                    end_cancelled(self._journal, record)
-                    self._journal.release(request_id(record.request, record.claim))
+                if cancelled:
+                    self._keep_cancelled(record)
                 else:
                     self._journal.delete(record)
         except (PfconError, OSError) as error:
             log.warning("job %s: what is left of it will be removed later: %s", record.jid, error)
         if not moved:
             try:
-                self.rollbacks.roll_back(record, with_data=with_data)
+                self.rollbacks.roll_back(record, with_data=with_data and not kept)
             except (PfconError, OSError) as error:
                 log.warning("job %s: it will be rolled back later: %s", record.jid, error)
         return ended

@@ -195,7 +195,7 @@ class Scheduler:
     def _is_cancelled(self, record: Record) -> bool:
         """Return whether a client has cancelled the job, also since the record was read."""
         current = self._journal.get(record.jid, record.kind)
-        return current is not None and current.claim == record.claim and current.to_cancel
+        return current is not None and current.to_cancel and current.attempt == record.attempt
 
     def cancel(self, record: Record) -> None:
         """Ask the engine to stop a job in SCHEDULED. Idempotent. Raises Unreachable."""
@@ -204,8 +204,6 @@ class Scheduler:
 
     def watch(self, record: Record) -> None:
         """Check whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
-        if record.to_cancel:  # the engine may not have answered when the client cancelled it
-            self.cancel(record)
         try:
             info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
         except Absent:
@@ -262,6 +260,8 @@ class Scheduler:
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Record the end that the engine reports. Returns False if the record has changed since it was read."""
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
+        if info.reason:  # what the job itself reports is a consequence of it
+            end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 

@@ -49,7 +49,7 @@ class JobService:
             context, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
         self._watcher = Watcher(context, self._scheduler)
-        self._cancellation = ClientCancellation(context, self._scheduler)
+        self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
 
@@ -224,8 +224,8 @@ class JobService:
 
         Returns what ``status`` returns. Idempotent; no-op for a job that has ended. Raises what ``status`` raises.
         """
-        record = self._journal_get(jid, kind)
-        if record is None:
+        record = self._context.journal.get(jid, kind)  # not recovered first: that might start the job
+        if record is None or record.phase is Phase.REMOVED or record.claim in self._remover.pending_writes:
             self._cancellation.cancel_unrecorded(jid, kind)
         else:
             self._cancellation.cancel(record)

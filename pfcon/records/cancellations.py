@@ -11,8 +11,8 @@ MESSAGE = "cancelled"
 
 
 def request_cancellation(journal: Journal, record: Record) -> bool:
-    """Record that a job is to be cancelled. Idempotent. Returns False if it has ended, or is another job now."""
-    return journal.update(BEFORE[Phase.FINAL], record, {"reason": CANCELLED})
+    """Record that a job is to be cancelled. Idempotent. Returns False if it has ended, or its claim has changed."""
+    return journal.update(BEFORE[Phase.FINAL], record, {"cancel_request": record.attempt})
 
 
 def end_cancelled(journal: Journal, record: Record) -> bool:
@@ -22,6 +22,7 @@ def end_cancelled(journal: Journal, record: Record) -> bool:
         "status": JobStatus.FAILED.value,
         "message": MESSAGE,
         "reason": CANCELLED,
+        "cancel_request": None,
         "spec": "",
         "owner": None,
         "finished_at": time.time(),

@@ -39,6 +39,7 @@ from pfcon.records.rows import (
     IN_PHASE,
     INSERT,
     NOTE,
+    RUN,
     SELECT_ONE,
     SELECT_OWNED,
     SELECT_SCHEDULED,
@@ -231,7 +232,7 @@ class Journal:
         Returns False when the claim is lost or the job is in another phase.
         """
         again = {"phase": Phase.SCHEDULING.value, "claim": claim, "owner": None, "changed_at": time.time()}
-        return self.update(IN_PHASE[Phase.SCHEDULED], record, {**again, **values})
+        return self.update(IN_PHASE[Phase.SCHEDULED], record, {**again, **dict.fromkeys(RUN), **values})
 
     def note(self, record: Record, message: str) -> bool:
         """Write a message for users. Returns False if the claim is lost, the job is in another phase, or cancelled."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobSpec, JobStatus, RunDetails
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, RunDetails
 from pfcon.records.places import Held
 
 
@@ -22,6 +22,8 @@ class Phase(StrEnum):
 
 
 OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
+ACTIVE = (Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED)
+ROLLED_BACK = "rolled-back"  # the ``cancel_request`` of a cancelled job whose submission is being rolled back
 
 
 def new_claim() -> str:
@@ -49,6 +51,7 @@ class Record:
     """One row as it was read. owned: whether a living service process acts on the job now.
 
     created_at: None in rows of releases that did not record it. nfiles, nbytes: of the staged inputs.
+    cancel_request: the ``attempt`` that a client has cancelled, or ROLLED_BACK.
     """
 
     jid: JobId
@@ -70,6 +73,7 @@ class Record:
     details: RunDetails = RunDetails()
     nbytes: int = 0
     reason: str = ""
+    cancel_request: str = ""
 
     @cached_property
     def spec(self) -> JobSpec | None:
@@ -100,7 +104,7 @@ class Record:
             request=self.request,
             created_at=self.created_at,
             details=self.details,
-            reason=self.reason if self.phase is Phase.FINAL else "",
+            reason=self.reason if self.phase is Phase.FINAL and self.status.failed else "",
         )
 
     @property
@@ -109,9 +113,19 @@ class Record:
         return self.phase in OWNED and not self.owned
 
     @property
+    def attempt(self) -> str:
+        """The first claim of this attempt of the job: no other attempt has it."""
+        return self.claims[-1]
+
+    @property
     def to_cancel(self) -> bool:
-        """Whether a client has cancelled the job, which has not ended yet."""
-        return self.reason == CANCELLED and self.phase in (Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED)
+        """Whether a client has cancelled this attempt, which has not ended yet."""
+        return self.cancel_request == self.attempt and self.phase in ACTIVE
+
+    @property
+    def ends_cancelled(self) -> bool:
+        """Whether what is being removed is a cancelled submission, whose record is kept."""
+        return self.phase is Phase.REMOVING and self.cancel_request == ROLLED_BACK
 
     @property
     def replaceable(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.record import OWNED, Phase, Record, new_claim
@@ -46,10 +46,9 @@ def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, 
     }
 
 
-DETAILS = (
-    *("auid", "image", "staged_at", "bytes_in", "files_out", "bytes_out", "reason"),
-    *("started_at", "exit_code", "node", "image_digest", "max_memory", "cpu_seconds"),
-)
+RUN = ("started_at", "exit_code", "node", "image_digest", "max_memory", "cpu_seconds")
+"""Columns of what an engine reports about one run of a job."""
+DETAILS = ("auid", "image", "staged_at", "bytes_in", "files_out", "bytes_out", "reason", "cancel_request", *RUN)
 """Columns that have no value before it is known."""
 
 
@@ -105,8 +104,10 @@ BEFORE = {
     phase: UPDATE.where(jobs.c.phase.in_([other.value for other in Phase if _ORDER[other] < _ORDER[phase]]))
     for phase in Phase
 }
-BEFORE[Phase.SCHEDULING] = BEFORE[Phase.SCHEDULING].where(jobs.c.reason.is_(None))  # a cancelled job is not scheduled
-NOTE = {phase: statement.where(jobs.c.reason.is_(None)) for phase, statement in IN_PHASE.items()}
+# In STAGING, the owner's claim is the attempt that a client may have cancelled: then the owner must not go on.
+_NOT_CANCELLED = or_(jobs.c.cancel_request.is_(None), jobs.c.cancel_request != bindparam("of_claim"))
+BEFORE[Phase.SCHEDULING] = BEFORE[Phase.SCHEDULING].where(_NOT_CANCELLED)
+NOTE = {phase: statement.where(_NOT_CANCELLED) for phase, statement in IN_PHASE.items()}
 SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
     services, services.c.id == jobs.c.owner
 )
@@ -138,4 +139,5 @@ def record_of(row: Mapping[Any, Any], *, owned: bool) -> Record:
         details=details_of(row),
         nbytes=row["bytes_in"] or 0,
         reason=row["reason"] or "",
+        cancel_request=row["cancel_request"] or "",
     )

@@ -33,6 +33,7 @@ jobs = Table(
     Column("started_at", Float),
     Column("exit_code", Integer),
     Column("reason", String(32)),
+    Column("cancel_request", String(32)),  # the attempt that a client has cancelled: see record.py
     Column("node", Text),
     Column("max_memory", BigInteger),  # bytes
     Column("cpu_seconds", Float),

@@ -19,6 +19,7 @@ DETAILS: dict[str, TypeEngine[Any]] = {
     "started_at": Float(),
     "exit_code": Integer(),
     "reason": String(32),
+    "cancel_request": String(32),
     "node": Text(),
     "max_memory": BigInteger(),
     "cpu_seconds": Float(),
