@@ -154,5 +154,5 @@ def _fits(value: Any, column: Column[Any]) -> bool:
         bits = 63 if column.type.__visit_name__ == "big_integer" else 31
         return bool(-(2**bits) <= value < 2**bits)
     if column.name.endswith("_at"):
-        return EARLIEST <= value < LATEST
+        return bool(EARLIEST <= value < LATEST)
     return not isinstance(value, float) or math.isfinite(value)
