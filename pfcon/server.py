@@ -161,7 +161,7 @@ def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
     Raises Damaged for records that can't be read, NewerSchema for those of a newer release.
     """
     try:
-        database = connect(settings.database_url, storebase.private_dir("records"))
+        database = connect(settings.database_url, storebase.private_dir("records"), truncate_log=True)
         try:
             if database.dialect.name == "sqlite":
                 Journal(lambda: database).abandoned()

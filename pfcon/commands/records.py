@@ -18,7 +18,7 @@ from pfcon.paths import StoreBase
 from pfcon.records.database import has_file, opened
 from pfcon.records.export import export_records
 from pfcon.records.importing import import_records
-from pfcon.records.overview import Selection, list_records, prunable, prune
+from pfcon.records.overview import Selection, count_in_use, list_records, prunable, prune
 
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0  # seconds
@@ -74,6 +74,11 @@ def _prune(settings: Settings, arguments: argparse.Namespace) -> None:
                 print(text_line(record))
             days = f"{arguments.older_than:g} days"
             _say(f"would delete {_records(number)} of jobs that ended more than {days} ago: add --yes to do it")
+        if kept := count_in_use(database, before):
+            _say(
+                f"kept {_records(kept)}: a job of the same jid may still use directories of users, until the service "
+                "finds that the engine has ended it"
+            )
 
 
 def _records(number: int) -> str:

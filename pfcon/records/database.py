@@ -1,11 +1,12 @@
 """The connection to the journal's database."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from pfcon.records.faults import translating_errors
 from pfcon.records.versions import bring_up_to_date
@@ -21,15 +22,17 @@ POSTGRESQL_PATIENCE = {
 }
 FILE_NAME = "records.db"  # of SQLite
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one (SQLite)
+EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "fuse.glusterfs", "fuse.sshfs", "ceph", "lustre", "9p"}
 )
 
 
-def connect(url: str | None, directory: Path) -> Engine:
+def connect(url: str | None, directory: Path, *, truncate_log: bool = False) -> Engine:
     """Return an SQLAlchemy engine for the journal, whose tables are brought up to date. Opens a connection.
 
-    url: None means SQLite in ``directory``. Raises Unreachable, Damaged, NewerSchema, StorageFull.
+    url: None means SQLite in ``directory``. truncate_log: try to empty SQLite's write-ahead log. Only the start
+    of the service should, because writers wait meanwhile. Raises Unreachable, Damaged, NewerSchema, StorageFull.
     """
     if url is None:
         url = f"sqlite:///{directory / FILE_NAME}"
@@ -43,8 +46,8 @@ def connect(url: str | None, directory: Path) -> Engine:
     try:
         with translating_errors():
             bring_up_to_date(engine)
-            if sqlite:
-                _empty_log(engine)
+        if sqlite and truncate_log:
+            _empty_log(engine)
     except BaseException:
         engine.dispose()
         raise
@@ -69,10 +72,15 @@ def has_file(directory: Path) -> bool:
 def _empty_log(engine: Engine) -> None:
     """Truncate SQLite's write-ahead log: earlier releases stored environments of jobs in rows, and it may contain them.
 
-    While another process reads, it can't be truncated; the next start of the service tries again.
+    While another process reads or writes, it can't be truncated, and this does not wait for it: the next start of the
+    service tries again.
     """
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    with suppress(SQLAlchemyError), engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
+            connection.exec_driver_sql(EMPTY_LOG)  # its result tells a busy database
+        finally:
+            connection.invalidate()  # so that no later transaction has this timeout
 
 
 def _sqlite_pragmas(network: bool) -> Any:

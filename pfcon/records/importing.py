@@ -8,11 +8,15 @@ from sqlalchemy import Connection, Engine, func, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.errors import Refused
+from pfcon.models import JobStatus
 from pfcon.records.lease import owner_is_alive
 from pfcon.records.lines import Row, parse_header, parse_record
 from pfcon.records.places import RELEASE_JOBLESS
 from pfcon.records.reading import ROWS, exclusive
+from pfcon.records.record import Phase
 from pfcon.records.schema import jobs, places, services
+
+UNSTAGED = "restored from a backup in which it was still being staged; post it again"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ def import_records(
     database: Engine, lines: Iterable[bytes], *, merge: bool, progress: Callable[[int, int], None]
 ) -> Imported:
     """Add the records of an export, all or none. Memory does not grow with their number.
+
+    A job that was being staged or removed has ended then: see ``_without_deletion``.
 
     lines: of the file. merge: allow records in the database; they are kept, and win over those of the file.
     progress: see ``export.Progress``. Raises Refused for a file that is not a complete and valid export, and while
@@ -55,7 +61,22 @@ def import_records(
 def _batches(lines: Iterator[bytes]) -> Iterator[list[tuple[Row, list[Row]]]]:
     numbered = enumerate(lines, 2)
     while batch := [parse_record(line, number) for number, line in islice(numbered, ROWS)]:
-        yield batch
+        yield [(_without_deletion(job), of_job) for job, of_job in batch]
+
+
+def _without_deletion(job: Row) -> Row:
+    """Return the row of a job that the next service can take over without a deletion of data.
+
+    It would delete the inputs of a job that was being staged, and the data of one that was being removed. The job may
+    have been posted again after the export, and the data may be its results.
+    """
+    if job["phase"] == Phase.STAGING:
+        ended = {"status": JobStatus.UNDEFINED.value, "message": UNSTAGED, "finished_at": job["changed_at"]}
+        return {**job, **ended, "phase": Phase.FINAL.value, "with_data": False}
+    if job["phase"] == Phase.REMOVING:
+        removed = {"message": "removed", "spec": "", "logs": "", "with_data": False}
+        return {**job, **removed, "phase": Phase.REMOVED.value}
+    return job
 
 
 def _require_no_service(connection: Connection) -> None:

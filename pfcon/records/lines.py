@@ -5,6 +5,7 @@ Columns without a value are left out, and so is what only the service processes 
 """
 
 import json
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +26,12 @@ NAME = "pfcon_records"  # the key of the header
 JOB_COLUMNS = tuple(column for column in jobs.c if column.name != "owner")
 PLACE_COLUMNS = tuple(column for column in places.c if column.name not in ("id", "jid", "kind", "holder", "head"))
 
+# Seconds since the epoch that the calendar has (years 1 to 9999), less a day for time zones and rounding.
+EARLIEST, LATEST = -62_135_510_400, 253_402_214_400
+
 Row = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,19 @@ def header_line(records: int) -> str:
 
 
 def record_line(job: Mapping[Any, Any], of_job: Iterable[Mapping[Any, Any]]) -> str:
-    """Return the line of a job and its places."""
+    """Return the line of a job and its places.
+
+    A specification that can't be read becomes an empty one, with a warning in the log.
+    """
     line = {column.name: job[column.name] for column in JOB_COLUMNS if job[column.name] is not None}
-    line["spec"] = _without_environment(line["spec"], line["claim"])
+    try:
+        line["spec"] = _without_environment(line["spec"], line["claim"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Refused) as error:
+        line["spec"] = ""
+        log.warning(
+            "the specification of job %s (%s) is damaged, and was exported as an empty one: %s",
+            *(line["jid"], line["kind"], _reason(error)),
+        )
     line["places"] = [{column.name: place[column.name] for column in PLACE_COLUMNS} for place in of_job]
     return json.dumps(line, ensure_ascii=False)
 
@@ -131,10 +147,12 @@ def _value(value: Any, column: Column[Any]) -> Any:
 
 
 def _fits(value: Any, column: Column[Any]) -> bool:
-    """Whether a value fits into a column of PostgreSQL; SQLite accepts more."""
+    """Whether a value fits into a column of PostgreSQL, and a time into the calendar; SQLite accepts more."""
     if isinstance(column.type, String):
         return column.type.length is None or len(value) <= column.type.length
     if isinstance(column.type, Integer):
         bits = 63 if column.type.__visit_name__ == "big_integer" else 31
         return bool(-(2**bits) <= value < 2**bits)
+    if column.name.endswith("_at"):
+        return bool(EARLIEST <= value < LATEST)
     return not isinstance(value, float) or math.isfinite(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Engine, FromClause, and_, delete, exists, func, select, tuple_
 
 from pfcon.records.faults import translating_errors
 from pfcon.records.reading import snapshot, stream
@@ -26,8 +26,8 @@ _SHOWN = (
     jobs.c.auid,
     jobs.c.image,
 )
-_ENDED_AT = func.coalesce(jobs.c.finished_at, jobs.c.changed_at)  # a job that never ran has no end
-_IN_USE = exists().where(places.c.jid == jobs.c.jid, places.c.kind == jobs.c.kind)
+_IN_USE = exists().where(places.c.jid == jobs.c.jid)
+_of_jid = jobs.alias("of_jid")  # all kinds of a jid
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,16 @@ def list_records(database: Engine, selection: Selection) -> Iterator[Summary]:
 def prunable(database: Engine, before: float) -> Iterator[Summary]:
     """Yield the records that ``prune`` deletes, oldest end first. Raises as ``list_records``."""
     with snapshot(database) as connection:
-        for row in stream(connection, select(*_SHOWN).where(_prunable(before)).order_by(_ENDED_AT, jobs.c.jid)):
+        for row in stream(connection, select(*_SHOWN).where(_prunable(before)).order_by(_ended_at(jobs), jobs.c.jid)):
             yield _summary(row._mapping)
 
 
 def prune(database: Engine, before: float) -> Iterator[Summary]:
     """Delete the records of jobs that have ended, or were removed, before a moment; yield each one after its deletion.
 
-    before: seconds since the epoch. A service may run. Records whose job may still use directories of users are kept.
-    Data and the engine's jobs are not touched. Raises Unreachable, StorageFull.
+    before: seconds since the epoch. A service may run. The records of a jid are kept until all of them are old enough,
+    and none of its jobs may still use directories of users. Data and the engine's jobs are not touched. Raises
+    Unreachable, StorageFull.
     """
     oldest = select(jobs.c.jid, jobs.c.kind).where(_prunable(before)).limit(BATCH)
     some = tuple_(jobs.c.jid, jobs.c.kind).in_(oldest)
@@ -98,8 +99,29 @@ def prune(database: Engine, before: float) -> Iterator[Summary]:
             return
 
 
+def count_in_use(database: Engine, before: float) -> int:
+    """Return the number of records that ``prune`` keeps only because a job may still use directories of users.
+
+    Raises as ``list_records``.
+    """
+    statement = select(func.count()).select_from(jobs).where(_all_ended(before), _IN_USE)
+    with snapshot(database) as connection:
+        number: int = connection.execute(statement).scalar_one()
+    return number
+
+
 def _prunable(before: float) -> ColumnElement[bool]:
-    return and_(jobs.c.phase.in_((Phase.FINAL.value, REMOVED)), before > _ENDED_AT, ~_IN_USE)
+    return and_(_all_ended(before), ~_IN_USE)
+
+
+def _ended_at(table: FromClause) -> ColumnElement[float]:
+    return func.coalesce(table.c.finished_at, table.c.changed_at)  # a job that never ran has no end
+
+
+def _all_ended(before: float) -> ColumnElement[bool]:
+    """Whether all kinds of a record's jid have ended before a moment."""
+    ended = and_(_of_jid.c.phase.in_((Phase.FINAL.value, REMOVED)), before > _ended_at(_of_jid))
+    return ~exists().where(_of_jid.c.jid == jobs.c.jid, ~ended)
 
 
 def _summary(row: Mapping[Any, Any]) -> Summary:

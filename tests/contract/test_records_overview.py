@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -14,7 +15,7 @@ from support.records import add, job_row, peak_memory, place_row, rows_of
 from pfcon.models import JobKind
 from pfcon.records import Phase
 from pfcon.records.database import connect
-from pfcon.records.overview import BATCH, Selection, Summary, list_records, prunable, prune
+from pfcon.records.overview import BATCH, Selection, Summary, count_in_use, list_records, prunable, prune
 
 NOW = time.time()
 DAY = 24 * 3600.0
@@ -137,11 +138,26 @@ def test_the_end_of_a_job_decides_not_what_came_later(engine: Engine) -> None:
     assert {record.jid for record in pruned(engine, NOW - 10 * DAY)} == {"before", "never-ran"}
 
 
-def test_the_record_of_a_job_that_may_still_use_a_directory_is_kept(engine: Engine) -> None:
-    add(engine, [job_row("holds"), job_row("holds", JobKind.COPY), job_row("free")], [place_row("holds", "d")])
+def test_the_records_of_a_jid_that_may_still_use_a_directory_are_kept(engine: Engine) -> None:
+    held = ("holds", "late", "runs")
+    rows = [job_row("holds"), job_row("holds", JobKind.COPY), job_row("free"), job_row("runs", phase="scheduled")]
+    add(engine, [*rows, job_row("late", finished_at=NOW + 9 * DAY)], [place_row(jid, jid) for jid in held])
     found = pruned(engine, NOW + DAY)
-    assert sorted((record.jid, record.kind) for record in found) == [("free", "plugin"), ("holds", "copy")]
-    assert [row["path"] for row in rows_of(engine)[1]] == ["d"]
+    assert [(record.jid, record.kind) for record in found] == [("free", "plugin")]
+    assert [row["path"] for row in rows_of(engine)[1]] == ["holds", "late", "runs"]
+    assert count_in_use(engine, NOW + DAY) == 2
+    assert count_in_use(engine, NOW - DAY) == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"phase": "scheduled", "finished_at": None}, {"finished_at": NOW}, {"phase": "removing", "finished_at": 1.0}],
+)
+def test_the_records_of_a_jid_are_pruned_together(engine: Engine, other: dict[str, Any]) -> None:
+    old = {"finished_at": NOW - 10 * DAY, "changed_at": NOW - 10 * DAY}
+    add(engine, [job_row("j", JobKind.COPY, **old), job_row("j", **{**old, **other}), job_row("free", **old)])
+    assert [record.jid for record in pruned(engine, NOW - DAY)] == ["free"]
+    assert [row["kind"] for row in rows_of(engine)[0]] == ["copy", "plugin"]
 
 
 def test_more_records_than_one_transaction_deletes_are_all_pruned(engine: Engine) -> None:

@@ -18,7 +18,7 @@ from pfcon.errors import Refused
 from pfcon.jobs.environments import Environments
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.paths import StoreBase
-from pfcon.records import Claimed, Place
+from pfcon.records import Claimed, Phase, Place
 from pfcon.records.database import connect
 from pfcon.records.export import export_records
 from pfcon.records.importing import Imported, import_records
@@ -115,6 +115,7 @@ def test_a_job_that_was_being_worked_on_is_taken_over_and_keeps_its_places(
     with open_journal(source) as journal:
         claimed = journal.claim(jid, JobKind.PLUGIN, "r", [place])
         assert isinstance(claimed, Claimed)
+        assert journal.move(claimed.record, Phase.SCHEDULING)
         lines = exported(journal.database.engine)
     engine = connect(*target)
     imported(engine, lines)

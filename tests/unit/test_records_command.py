@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from support.records import add, job_row, rows_of
+from support.records import add, job_row, place_row, rows_of
 
 import pfcon
 from pfcon.models import JobKind
@@ -231,3 +231,18 @@ def test_every_deletion_is_logged(root: Path, records: Engine) -> None:
     assert done.stderr.splitlines()[-1].startswith("deleted 2 records; the data of these jobs")
     assert jids(records) == ["runs"]
     assert data.is_dir()
+
+
+@pytest.mark.parametrize("words", [[], ["--yes"]])
+def test_pruning_says_how_many_records_are_kept_because_a_directory_is_in_use(
+    root: Path, records: Engine, words: list[str]
+) -> None:
+    add(
+        records,
+        [job_row("holds", finished_at=1e9), job_row("holds", JobKind.COPY, finished_at=1e9)],
+        [place_row("holds", "d")],
+    )
+    done = run(root, "prune", "--older-than", "1", *words)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1].startswith("kept 2 records: a job of the same jid may still use directories")
+    assert jids(records) == ["holds", "holds", *([] if words else ["long-ago"]), "now", "runs"]
