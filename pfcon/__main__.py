@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pfcon import __version__
 from pfcon.commands.arguments import add_records
-from pfcon.errors import ConfigurationError, Unreachable
+from pfcon.errors import ConfigurationError, StorageFull, Unreachable
 
 USAGE_ERROR = 2
 
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pfcon.server import serve
 
         serve(settings)
-    except Unreachable as error:
+    except (Unreachable, StorageFull) as error:
         print(error, file=sys.stderr)
         return 1
     except ConfigurationError as error:

@@ -11,60 +11,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from support.journals import Database, open_journal
+from support.old_records import LIST_INDEXES, insert_old, release_before, version_of
 
 from pfcon.models import JobId, JobKind
 from pfcon.records import Claimed, Listing, Query
 from pfcon.records.database import connect
-from pfcon.records.migrations.versions import v0002
 from pfcon.records.schema import metadata, versions
 from pfcon.records.versions import CURRENT, MIGRATIONS, NewerSchema
 
-OLD_JOB: dict[str, object] = {
-    "jid": "old-1",
-    "kind": "plugin",
-    "claim": "c" * 32,
-    "owner": None,
-    "phase": "final",
-    "request": "r",
-    "spec": "",
-    "status": "finishedSuccessfully",
-    "message": "",
-    "logs": "done\n",
-    "finished_at": 1.5e9,
-    "nfiles": 3,
-    "notes": "",
-    "with_data": True,
-    "changed_at": 1.5e9 + 9,
-}
-
-
 OLD_TIME = datetime.fromtimestamp(1.5e9, UTC)
-LIST_INDEXES = ("jobs_by_created", "jobs_by_auid", "jobs_by_image")
-
-
-def release_before(database: Database) -> Engine:
-    """A database as the release before versions has made it, with one job."""
-    engine = connect(*database)
-    with engine.begin() as connection:
-        for name in ("schema_info", "alembic_version"):
-            connection.execute(text(f"DROP TABLE {name}"))
-        for name in LIST_INDEXES:
-            connection.execute(text(f"DROP INDEX {name}"))
-        for name in (*v0002.DETAILS, "created_at"):
-            connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {name}"))
-        insert_old(connection, "old-1")
-    return engine
-
-
-def insert_old(connection: Connection, jid: str, **more: object) -> None:
-    """Write a job as the release before versions does: its statements name the columns that it knows."""
-    names, values = ", ".join(OLD_JOB), ", ".join(f":{name}" for name in OLD_JOB)
-    connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"), {**OLD_JOB, "jid": jid, **more})
-
-
-def version_of(engine: Engine) -> str:
-    with engine.connect() as connection:
-        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
 
 
 def set_version(engine: Engine, version: int, readable_by: int) -> None:
