@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 from support.compute import make_harness
-from support.engines import postgresql_url
 from support.journals import Database, open_journal
 from support.object_stores import ObjectHarness
+from support.postgresql import own_schema
 
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
-from pfcon.records.schema import metadata
 from pfcon.testing.compute import Harness, Outcomes, side_by_side
 from pfcon.testing.storebase import temporary_storebase
 
@@ -59,13 +57,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         yield None, tmp_path
         return
-    url = postgresql_url()
-    engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:  # of what another test left
-        metadata.drop_all(connection)
-        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS alembic_version"))
-    engine.dispose()
-    yield url, tmp_path
+    with own_schema() as url:
+        yield url, tmp_path
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from support.live import LiveServer, StartServer
 from support.object_inputs import ObjectInputs, object_inputs
 from support.object_stores import ObjectServer, object_server
+from support.postgresql import own_schema
 from support.serving import URLS
 
 from pfcon.models import JobId
@@ -37,6 +38,13 @@ def start_server() -> Iterator[StartServer]:
             return stack.enter_context(LiveServer(storebase, {"CONTAINER_ENV": engine, **environ}))
 
         yield start
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The URL of an empty schema of PostgreSQL."""
+    with own_schema() as url:
+        yield url
 
 
 @pytest.fixture(params=CLUSTERS)

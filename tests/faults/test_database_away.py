@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy
 from support.database_gate import Gate, nothing
-from support.engines import postgresql_url
 from support.job_context import LIMITS, make_context
 from support.live import make_zip
+from support.postgresql import own_schema
 from support.tcp_relay import TcpRelay
 from support.zips import spooled
 
@@ -37,7 +37,7 @@ from pfcon.models import (
 from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Journal
 from pfcon.records.database import connect
-from pfcon.records.schema import jobs, metadata, places
+from pfcon.records.schema import jobs, places
 from pfcon.storage.fslink import FslinkStorage
 from pfcon.testing.waiting import checks, eventually
 
@@ -170,10 +170,10 @@ class World:
         (storebase.root / IN).mkdir(parents=True)
         (storebase.root / IN / "a").write_text("b")
         self.relay = None
+        self.schema = contextlib.ExitStack()
         url, closing, opening = None, nothing, nothing
         if database == "postgresql":
-            there = sqlalchemy.make_url(postgresql_url())
-            empty_database(str(there.render_as_string(hide_password=False)))
+            there = sqlalchemy.make_url(self.schema.enter_context(own_schema()))
             self.relay = TcpRelay(f"tcp://{there.host}:{there.port}")
             self.relay.restore()
             url = there.set(host="127.0.0.1", port=self.relay.port).render_as_string(hide_password=False)
@@ -196,6 +196,7 @@ class World:
         if self.relay:
             self.relay.cut()
         self.database.dispose()
+        self.schema.close()
 
     def live(self, life: Callable[[Client, JobId], None], jid: JobId, at: int | None, calls: int | None) -> int:
         """One job's life, with the database away from a call on; how many calls there were."""
@@ -216,14 +217,6 @@ class World:
             held = connection.execute(sqlalchemy.select(places.c.jid)).all()
         rest = [f"{row.kind} job {row.jid} is {row.phase}" for row in rows if row.phase != "removed"]
         return [*map(str, kept), *rest, *(f"{row.jid} holds a place" for row in held)]
-
-
-def empty_database(url: str) -> None:
-    engine = sqlalchemy.create_engine(url)
-    with engine.begin() as connection:  # of what another test left
-        metadata.drop_all(connection)
-        connection.execute(sqlalchemy.text("DROP TABLE IF EXISTS alembic_version"))
-    engine.dispose()
 
 
 def points(most: int, part: int) -> list[int]:

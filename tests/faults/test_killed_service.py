@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from support.engines import postgresql_url
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 
 FILES = 1500
@@ -123,8 +122,10 @@ def test_a_half_staged_job_is_reported_failed_and_its_data_removed(start_server:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_two_services_that_share_a_storebase_are_one(database: str, start_server: StartServer) -> None:
-    environ = {"PFCON_DATABASE_URL": postgresql_url()} if database == "postgresql" else {}
+def test_two_services_that_share_a_storebase_are_one(
+    database: str, start_server: StartServer, request: pytest.FixtureRequest
+) -> None:
+    environ = {"PFCON_DATABASE_URL": request.getfixturevalue("postgresql")} if database == "postgresql" else {}
     first = start_server("process", **environ)
     with LiveServer(first.storebase, first.environ) as second:
         one, two = Api(first.url), Api(second.url)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.engines import postgresql_url
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 
 FILES = make_zip({f"d{n % 20}/f{n}": f"{n}" * 300 for n in range(3000)})
@@ -46,9 +45,9 @@ def post_and_kill(server: LiveServer, jid: str) -> bool:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_job_whose_process_was_killed_alone_is_told_and_can_be_completed(
-    database: str, start_server: StartServer
+    database: str, start_server: StartServer, request: pytest.FixtureRequest
 ) -> None:
-    environ = {"PFCON_DATABASE_URL": postgresql_url()} if database == "postgresql" else {}
+    environ = {"PFCON_DATABASE_URL": request.getfixturevalue("postgresql")} if database == "postgresql" else {}
     server = start_server(**environ)
     api = Api(server.url)
     for _ in range(5):  # on a busy machine a kill may come when all is staged
