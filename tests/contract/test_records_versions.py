@@ -34,7 +34,8 @@ def indexes_of(connection: Connection) -> dict[str, str]:
     if connection.dialect.name == "sqlite":
         rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql <> ''"))
     else:
-        rows = connection.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+        own = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+        rows = connection.execute(text(own))
     return {name: " ".join(sql.split()) for name, sql in rows if not name.startswith("alembic_")}
 
 
