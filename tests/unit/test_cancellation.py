@@ -1,7 +1,7 @@
 """Cancelling a job while its inputs are staged, and when the process that stages them dies."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -58,10 +58,11 @@ class SlowStorage(ZipfileStorage):
 
 
 @pytest.fixture
-def context(storebase: StoreBase, tmp_path: Path) -> JobContext:
+def context(storebase: StoreBase, tmp_path: Path) -> Iterator[JobContext]:
     context = make_context(storebase, tmp_path, ProcessEngine(storebase, stop_grace=2))
     SlowStorage.end = threading.Event()
-    return replace(context, storage=SlowStorage(context.storage_settings.limits))
+    yield replace(context, storage=SlowStorage(context.storage_settings.limits))
+    context.engine.remove(JID)
 
 
 @pytest.fixture
