@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, FromClause, and_, delete, exists, func, select, tuple_
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Engine, FromClause, and_, delete, exists, 
 from pfcon.records.faults import translating_errors
 from pfcon.records.reading import snapshot, stream
 from pfcon.records.record import Phase
+from pfcon.records.rows import moment
 from pfcon.records.schema import jobs, places
 
 BATCH = 500  # records that are deleted in one transaction
@@ -126,9 +127,5 @@ def _all_ended(before: float) -> ColumnElement[bool]:
 
 def _summary(row: Mapping[Any, Any]) -> Summary:
     status = REMOVED if row["phase"] == REMOVED else row["status"]
-    times = (_moment(row["created_at"]), _moment(row["finished_at"]))
+    times = (moment(row["created_at"] or None), moment(row["finished_at"]))  # 0: an earlier release made the row
     return Summary(row["jid"], row["kind"], status, *times, row["auid"], row["image"])
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None  # 0: an earlier release made the row

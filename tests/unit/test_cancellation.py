@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import sqlalchemy
 from support.job_context import make_context
+from support.slow_staging import SlowPlan, SlowStorage
 from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
@@ -27,34 +27,10 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.cancellations import request_cancellation
 from pfcon.records.schema import jobs
-from pfcon.storage.base import Staged, StagingPlan, Upload
-from pfcon.storage.zipfile import ZipfileStorage
+from pfcon.storage.base import Staged
 from pfcon.testing.waiting import PATIENCE, eventually
 
 JID, PLUGIN = JobId("j1"), JobKind.PLUGIN
-
-
-class SlowPlan(StagingPlan):
-    """Stages, then reports progress until ``end`` is set."""
-
-    def __init__(self, plan: StagingPlan, end: threading.Event) -> None:
-        self.digest, self._plan, self._end = plan.digest, plan, end
-
-    def stage(self, job: JobDir, report: Callable[[str], None]) -> Staged:
-        staged = self._plan.stage(job, report)
-        while not self._end.wait(0.05):
-            report("still staging")
-        return staged
-
-
-class SlowStorage(ZipfileStorage):
-    """One whose staging takes until ``end`` is set."""
-
-    end: ClassVar[threading.Event]
-    make: type[SlowPlan] = SlowPlan
-
-    def plan(self, request: JobRequest, upload: Upload | None) -> StagingPlan:  # type: ignore[override]
-        return self.make(super().plan(request, upload), self.end)
 
 
 @pytest.fixture
