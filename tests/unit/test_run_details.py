@@ -17,6 +17,7 @@ from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType, RunDetails
 from pfcon.paths import StoreBase
+from pfcon.records import Claimed, Phase
 from pfcon.records.rows import details_row
 from pfcon.records.schema import jobs
 from pfcon.testing.waiting import eventually
@@ -149,3 +150,17 @@ def test_values_that_no_run_can_have_are_not_recorded() -> None:
     assert details_row(odd) == {}
     good = RunDetails(AT, 3, "n", "sha256:" + "0" * 64, 1 << 40, 1.5)
     assert details_row(good) == {**good.known(), "started_at": AT.timestamp()}
+
+
+def test_an_operation_that_runs_again_has_none_of_the_details_of_its_last_run(context: JobContext) -> None:
+    claimed = context.journal.claim(JID, JobKind.COPY, "r")
+    assert isinstance(claimed, Claimed)
+    assert context.journal.move(claimed.record, Phase.SCHEDULED)
+    context.journal.save_status(claimed.record, JobStatus.STARTED, "", ALL)
+    before = context.journal.get(JID, JobKind.COPY)
+    assert before is not None
+    assert before.details == ALL
+    assert context.journal.begin_again(before, "c" * 32)
+    again = context.journal.get(JID, JobKind.COPY)
+    assert again is not None
+    assert again.details == RunDetails()
