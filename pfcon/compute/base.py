@@ -5,7 +5,7 @@ engine.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pfcon.compute.signing import is_service_id
 from pfcon.compute.stopping import Stop
@@ -92,6 +92,25 @@ class ComputeEngine(ABC):
 
         A missing job is not an error; a job that is not ``mine`` is not changed, as in ``cancel``.
         """
+
+    def active_jobs(self) -> Mapping[str, str] | None:
+        """Return all jobs that have not ended, by name, each with a text that changes whenever its state changes.
+
+        In few calls, whatever the number of jobs; None if the engine can't list jobs: then each is requested by
+        ``info``. Only ``info`` is the state of a job: the texts show for which jobs it has to be called again. That
+        includes a job that ``info`` would end, because it can never start or waits too long: its text changes then.
+        A missing job has ended or does not exist; for some seconds it may also be one that was just scheduled or is
+        being stopped. The jobs of all services are returned, but nothing that was created without pfcon.
+        """
+        return None
+
+    def jobs(self) -> Mapping[str, str] | None:
+        """Return all jobs that the engine has, active and ended, by name, with their ``JobSpec.request``.
+
+        For finding jobs that a service does not know any more. None if the engine can't list jobs. The jobs of all
+        services are returned; a job whose request can't be read has the request ``""``, or is left out.
+        """
+        return None
 
     @abstractmethod
     def check(self) -> str:

@@ -2,9 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from pfcon.compute.docker import listing
 from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
 from pfcon.compute.docker_api.client import ApiCalls, translating_errors
 from pfcon.compute.docker_api.init import lacking
@@ -84,6 +85,10 @@ class DockerCalls(ApiCalls):
         except Refused as fault:
             return lacking(str(fault), podman=True) is not None
         return False
+
+    def list_jobs(self, *, active: bool) -> Sequence[Any]:
+        """ContainerList of pfcon's containers; active: without those that have ended."""
+        return self.get_list("containers", "json", **listing.query(active=active, podman=self.podman))
 
     def labelled(self, label: str) -> list[dict[str, Any]]:
         """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""

@@ -3,13 +3,13 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
-from pfcon.compute.docker import limits, notes, state
+from pfcon.compute.docker import limits, listing, notes, state
 from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
 from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
@@ -268,6 +268,14 @@ class DockerEngine(ComputeEngine):
             except Conflict as fault:
                 last = fault
         raise Unreachable(f"the container engine has not removed the job in time: {last}") from last
+
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return listing.active_jobs(self._calls.list_jobs(active=True), datetime.now(UTC))
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return listing.requests(self._calls.list_jobs(active=False))
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if the engine is too old, or has no init for jobs."""

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
@@ -167,6 +167,13 @@ class ApiCalls:
                 raise Unreachable(
                     f"the service at {self.where} is not a container engine: {plain(str(fault))}"
                 ) from fault
+
+    def get_list(self, *path: str, **query: Any) -> Sequence[Any]:
+        """Like ``get``, for a list. Raises Unreachable for another answer."""
+        found = self.get(*path, **query)
+        if not isinstance(found, list):
+            raise Unreachable(f"the service at {self.where} is not a container engine: it returns no list of {path[0]}")
+        return found
 
     def inspect(self, container: str) -> dict[str, Any]:
         """ContainerInspect. Raises Unreachable for an answer that is not a container."""

@@ -15,12 +15,12 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.log import clean_log
-from pfcon.compute.process import supervisor
+from pfcon.compute.process import listing, supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.spec import make_plan, refuse
@@ -55,6 +55,7 @@ class ProcessEngine(ComputeEngine):
         self._storebase = StoreBase(storebase.root.absolute())
         self._stop_grace = stop_grace
         self._log_bytes = log_bytes
+        self._lister = listing.Lister()
         self._swept = -STALE  # when, in monotonic seconds
         self._sweep()
 
@@ -137,6 +138,23 @@ class ProcessEngine(ComputeEngine):
                     return
             job.order(supervisor.KILL)
         raise Unreachable(f"job {job.path.name} was killed, but its processes have not ended yet; try again")
+
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return self._list(self._lister.active_jobs)
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return self._list(listing.requests)
+
+    def _list(self, read: Callable[[Path], dict[str, str]]) -> dict[str, str]:
+        with self._storebase_errors("list jobs"):
+            try:
+                return read(self._root)
+            except FileNotFoundError:
+                if not self._storebase.is_available():
+                    raise
+                return {}  # no job was ever scheduled
 
     def check(self) -> str:
         """See ComputeEngine: checks whether jobs can be written."""

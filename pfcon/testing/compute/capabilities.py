@@ -40,5 +40,6 @@ class Capabilities(Abilities):
     node: str = ""  # the engine reports the node of a job
     image_digest: str = ""  # the engine reports the digest of the image that runs
     # Others
+    lists: str = ""  # ``active_jobs`` and ``jobs`` list the engine's jobs
     unreachable: str = ""  # the engine is a service that can be unreachable; needs ``Harness.make_dead``
     endless_lines: str = ""  # the log contains the end of a line of many MiB

@@ -1,0 +1,80 @@
+"""The lists of all jobs of the process engine, which are read from the jobs' directories."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.compute import jobs_directory, make_harness
+
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import Unreachable
+from pfcon.models import JobStatus
+from pfcon.paths import StoreBase
+from pfcon.testing.compute import Harness
+from pfcon.testing.compute.listing import WAITS
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Iterator[Harness]:
+    harness = make_harness("process", storebase.root)
+    yield harness
+    harness.close()
+
+
+def times(directory: Path) -> dict[str, int]:
+    """When each file of a directory, and itself, was last changed."""
+    return {str(path): path.lstat().st_ctime_ns for path in (directory, *directory.rglob("*"))}
+
+
+def test_lists_change_nothing(compute: Harness) -> None:
+    spec = compute.shell("sleep 300")
+    compute.engine.schedule(spec)
+    compute.run(compute.shell("exit 0"))
+    before = times(jobs_directory(compute))
+    assert list(compute.engine.active_jobs() or ()) == [spec.name]
+    assert len(compute.engine.jobs() or ()) == 2
+    assert times(jobs_directory(compute)) == before
+
+
+def test_before_the_first_job_the_lists_are_empty_and_nothing_is_created(storebase: StoreBase) -> None:
+    engine = ProcessEngine(storebase)
+    assert (engine.active_jobs(), engine.jobs()) == ({}, {})
+    assert not storebase.private.exists()
+
+
+def test_without_storebase_nothing_is_known_of_any_job(tmp_path: Path) -> None:
+    engine = ProcessEngine(StoreBase(tmp_path / "unmounted"))
+    for read in (engine.active_jobs, engine.jobs):
+        with pytest.raises(Unreachable):
+            read()
+
+
+def test_the_state_of_an_ended_job_is_read_once(compute: Harness) -> None:
+    spec = compute.shell("exit 0")
+    compute.run(spec)
+    assert not compute.engine.active_jobs()
+    state = jobs_directory(compute) / spec.name / "state.json"
+    found = state.stat()
+    state.write_text("{}")  # with the same inode and time, it is not read again
+    os.utime(state, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert not compute.engine.active_jobs()
+    os.utime(state)
+    assert list(compute.engine.active_jobs() or ()) == [spec.name]
+
+
+def test_a_damaged_job_and_other_files_do_not_affect_the_list_of_others(compute: Harness) -> None:
+    good, damaged = (compute.shell(WAITS, request=request) for request in ("good", "damaged"))
+    for spec in (good, damaged):
+        compute.engine.schedule(spec)
+    directory = jobs_directory(compute)
+    (directory / damaged.name / "spec.json").write_text("{")
+    (directory / "a-file").touch()
+    (directory / "empty").mkdir()
+    (directory / ".tmp-of-a-crash").mkdir()
+    assert compute.engine.jobs() == {good.name: "good"}
+    assert set(compute.engine.active_jobs() or ()) == {good.name, damaged.name}
+    (directory / damaged.name / "state.json").unlink()
+    assert set(compute.engine.active_jobs() or ()) == {good.name}
+    assert compute.engine.info(good.name).status is JobStatus.STARTED
+    (compute.outgoing(damaged) / "go").touch()  # it can't be removed
