@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> Flask:
         cancel_active=settings.delete_active is DeleteActive.CANCEL,
         credentials=make_credentials(settings.storage, storebase),
         former_operations=former_operations_engine(settings.compute, storebase, engine),
+        processes=settings.server.workers,
     )
     jobs = JobService(context)
     app = Flask("pfcon", static_folder=None)

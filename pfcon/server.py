@@ -19,7 +19,6 @@ from pfcon.configuration import Settings
 from pfcon.errors import ConfigurationError, PfconError, StorageFull, Unreachable
 from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
-from pfcon.jobs.watching import INTERVAL as WATCH
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.database import connect
@@ -31,6 +30,7 @@ from pfcon.units import MIB
 log = logging.getLogger(__name__)
 
 TICK = LEASE / 3  # seconds between two renewals of a lease
+WATCH, TIDY = 1.0, 20.0  # seconds between two calls of these parts of JobService
 SWITCH_INTERVAL = 0.001  # seconds; a thread that unpacks a zip must not delay a health request
 BACKLOG = 2048
 CONNECTIONS = 2048  # of one process; at the limit, the oldest unfinished requests are closed
@@ -128,7 +128,9 @@ def _start_worker(worker: Any) -> None:
     worker.pfcon_tickers = [
         Ticker("lease", TICK, jobs.renew_lease),
         Ticker("recovery", TICK, jobs.recover),
-        Ticker("watch", WATCH, jobs.watch),
+        Ticker("leader", WATCH, jobs.lead),
+        *(Ticker(f"watch {watch.name}", WATCH, watch.run) for watch in jobs.engine_watches),
+        Ticker("tidy", TIDY, jobs.tidy),
     ]
 
 

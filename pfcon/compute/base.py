@@ -36,6 +36,9 @@ class ComputeEngine(ABC):
     by_path = False
     """Whether a job accesses its directories by path, with its own user's permissions, instead of by mounts."""
 
+    log_reads_per_minute: float | None = 20.0
+    """How many logs of running jobs may be read for clients, on average; None: as many as they ask for."""
+
     @abstractmethod
     def schedule(self, spec: JobSpec) -> JobInfo:
         """Start a job with the name ``spec.name`` and return its state, without waiting for its end.

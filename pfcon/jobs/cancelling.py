@@ -41,7 +41,7 @@ class Canceller:
         if record is None or record.phase is Phase.REMOVED:
             return self._runs_unrecorded(jid, kind)
         if record.phase is Phase.SCHEDULED:
-            return not self._scheduler.refresh(record)[0].status.final
+            return not self._scheduler.states.refresh(record)[0].status.final
         return record.phase is not Phase.FINAL
 
     def _runs_unrecorded(self, jid: JobId, kind: JobKind) -> bool:
@@ -130,7 +130,7 @@ class ClientCancellation:
     def _has_ended(self, record: Record) -> bool:
         """Return whether a job in SCHEDULED has ended by itself; its end is recorded then."""
         try:
-            return self._scheduler.refresh(record)[0].status.final
+            return self._scheduler.states.refresh(record)[0].status.final
         except Unreachable:
             request_cancellation(self._journal, record)
             raise
@@ -138,7 +138,7 @@ class ClientCancellation:
     def _stop(self, record: Record) -> bool:
         """Stop a job whose cancellation is recorded. Returns False if the record has changed since it was read."""
         if record.phase is Phase.SCHEDULED:
-            self._scheduler.cancel(record)
+            self._scheduler.states.cancel(record)
         elif record.interrupted:
             self._recover(replace(record, cancel_request=record.attempt))
             return False  # unless it has ended now

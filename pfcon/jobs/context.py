@@ -29,6 +29,7 @@ class JobContext:
     kinds: what is specific to each kind of job. engine: of plugin jobs. operations: the engine of copy, upload and
     delete jobs; the same, or one beside the service. former_operations: an engine that may still run operations that
     were started with another PFCON_OP_IMAGE. credentials: of the storage, for operations.
+    processes: the number of this service's processes.
     """
 
     options: ComputeSettings
@@ -42,6 +43,7 @@ class JobContext:
     cancel_active: bool
     former_operations: ComputeEngine | None = None
     credentials: Credentials | None = None
+    processes: int = 1
 
     @cached_property
     def environments(self) -> Environments:

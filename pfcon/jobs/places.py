@@ -64,7 +64,7 @@ class PlaceKeeper:
             record = self._journal.get(held.jid, held.kind)
         asking = held.asking
         if record is not None and record.phase is Phase.SCHEDULED and _is_of(record, held):
-            self._scheduler.refresh(record)
+            self._scheduler.states.refresh(record)
             record = self._journal.get(held.jid, held.kind)
             asking = False
         if record is not None and record.phase not in (Phase.FINAL, Phase.REMOVED) and _is_of(record, held):

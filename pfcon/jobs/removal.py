@@ -82,7 +82,7 @@ class Remover:
         end_on_former_engine(self._context, record)
         if with_data:
             delete_data(self._context.storebase.job(record.jid))
-        if record.spec and not record.status.final:  # its end was not recorded
+        if record.spec and record.finished_at is None:  # its end was not recorded
             self._context.kinds[record.kind].after_removal(self._context, record.jid, record.spec)
         self._context.environments.delete(record.spec)
 

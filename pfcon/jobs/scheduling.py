@@ -1,33 +1,25 @@
-"""Submitting a job to its engine, and recording the state that the engine reports."""
+"""Submitting a job to its engine."""
 
 import logging
 import threading
-import time
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.ending import Ender
 from pfcon.jobs.fetching import Fetches
-from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
+from pfcon.jobs.ownership import foreign_job_error, service_matcher
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.removal import Remover
-from pfcon.jobs.repetition import run_again
-from pfcon.models import CANCELLED, JobInfo, JobSpec, JobStatus
+from pfcon.jobs.states import JobStates, forward
+from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.records import Phase, Record
-from pfcon.records.cancellations import MESSAGE as CANCELLED_MESSAGE
-from pfcon.records.rows import details_row
 
 log = logging.getLogger(__name__)
 
-ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
 MAX_STARTING = 4  # jobs that one process starts in parallel; more would delay its short requests
-FULL = "storeBase is full: the end of the job can't be recorded yet"
-KEPT_LOG = 65536  # characters of a running job's log that are recorded, in case it is removed by another program
-NOTE_INTERVAL = 1.0  # seconds between two updates of the progress in the record
 
 
 class Scheduler:
@@ -40,6 +32,9 @@ class Scheduler:
         live = self._journal.live
         self._fetches = Fetches(self._journal.note, self._image_fetched, lambda record: live.on(*record.claims))
         self._starting = threading.Semaphore(MAX_STARTING)
+        self._ender = Ender(context)
+        self.fail = self._ender.fail
+        self.states = JobStates(context, self._ender)
 
     @property
     def pending_writes(self) -> PendingWrites:
@@ -127,11 +122,11 @@ class Scheduler:
         except (Unreachable, StorageFull) as error:
             self._journal.note(record, f"{error}; trying again")
         except PfconError as error:
-            self.fail(record, str(error))
+            self._ender.fail(record, str(error))
             self._journal.settle(spec.request)
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: fetching its image failed", spec.name)
-            self.fail(record, "internal error while the image was fetched; see the service's log")
+            self._ender.fail(record, "internal error while the image was fetched; see the service's log")
             self._journal.settle(spec.request)
         else:
             self._scheduled(record, spec, info)
@@ -148,150 +143,11 @@ class Scheduler:
             info = replace(info, status=JobStatus.STARTED)  # the next ``refresh`` handles it
         if info.status.final:
             self._journal.settle(spec.request)
-            moved = self._end(record, spec, info)
+            moved = self._ender.end(record, spec, info)
         else:
-            values: dict[str, Any] = {"status": _forward(record, info).value, "message": info.message}
+            values: dict[str, Any] = {"status": forward(record, info).value, "message": info.message}
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if moved:
-            self._delete_environment(spec)
+            self._ender.delete_environment(spec)
         else:
             self._remover.rollbacks.roll_back(replace(record, spec_json=spec.to_json()))
-
-    def refresh(self, record: Record) -> tuple[JobInfo, str]:
-        """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable."""
-        spec = record.spec
-        if spec is None:
-            raise LookupError(f"job {record.jid} is scheduled, but its record has no specification")
-        try:
-            info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
-        except Absent:
-            if time.time() - record.changed_at < ABSENCE_GRACE:
-                return record.info, record.logs
-            reason = "the engine no longer knows the job: it was removed there, not by pfcon"
-            info, logs = JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True), record.logs
-        else:
-            logs = self.logs(record) or record.logs  # the last log that could be read
-        details = record.details.updated(info.details)
-        info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
-        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            if info.status is JobStatus.FAILED and self._is_cancelled(record):
-                info = replace(info, message=CANCELLED_MESSAGE, reason=CANCELLED, interrupted=False)
-            try:
-                if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
-                    info = run_again(self._context, record, spec, info, logs)
-                    if not info.status.final:
-                        return info, logs
-                self._end(record, spec, info, logs)
-            except StorageFull as error:  # the engine keeps the end, and clients get it from the engine
-                log.warning("job %s: its end can't be recorded yet: %s", record.name, error)
-                end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
-                return replace(end, message="; ".join(filter(None, (end.message, FULL)))), logs
-            ended = self._journal.get(record.jid, record.kind)
-            if ended is not None and ended.phase is Phase.FINAL:
-                return ended.info, ended.logs
-        info = self._record_progress(record, info, logs)
-        return self._context.kinds[record.kind].present(self._context, record, info), logs
-
-    def _is_cancelled(self, record: Record) -> bool:
-        """Return whether a client has cancelled the job, also since the record was read."""
-        current = self._journal.get(record.jid, record.kind)
-        return current is not None and current.to_cancel and current.attempt == record.attempt
-
-    def cancel(self, record: Record) -> None:
-        """Ask the engine to stop a job in SCHEDULED. Idempotent. Raises Unreachable."""
-        with suppress(Absent):  # ``refresh`` records that it was removed
-            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record))
-
-    def watch(self, record: Record) -> None:
-        """Check whether a job in SCHEDULED has ended, before its engine forgets it. Raises Unreachable."""
-        try:
-            info = self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
-        except Absent:
-            self.refresh(record)
-            return
-        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            self.refresh(record)
-        else:
-            self._record_progress(record, info, record.logs)
-
-    def _record_progress(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
-        """Record and return the state of a job that has not ended: a started job is never reported as not started.
-
-        An error of the records is only logged.
-        """
-        info = replace(info, status=_forward(record, info))
-        status = info.status if info.status is JobStatus.STARTED else record.status
-        kept = logs[-KEPT_LOG:]
-        details = record.details.updated(info.details)
-        if (status, kept, details) != (record.status, record.logs, record.details):
-            try:
-                self._journal.save_status(record, status, kept, details)
-            except PfconError as error:
-                log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
-        return info
-
-    def present(self, record: Record) -> JobInfo:
-        """Return the state of a recorded job: from its engine, or from the record if the engine does not answer."""
-        if record.phase is not Phase.SCHEDULED:
-            return record.info
-        try:
-            return self.refresh(record)[0]
-        except Unreachable:
-            return record.info
-
-    def logs(self, record: Record) -> str:
-        """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job."""
-        try:
-            mine = job_matcher(self._context, record)
-            return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
-        except PfconError as error:
-            log.warning("job %s: its log can't be read: %s", record.name, error)
-            return ""
-
-    def fail(self, record: Record, message: str, status: JobStatus = JobStatus.FAILED, *, reason: str = "") -> bool:
-        """Record the end of a job that the engine does not have, or from which its owner removes it.
-
-        reason: see JobInfo.
-
-        Returns False if the record has changed since it was read: the engine may just have accepted the job.
-        """
-        return self._finish(record, record.spec, JobInfo(record.name, status, message, reason=reason), "", still=True)
-
-    def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
-        """Record the end that the engine reports. Returns False if the record has changed since it was read."""
-        end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
-        if info.reason:  # what the job itself reports is a consequence of it
-            end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
-        logs = self.logs(record) if logs is None else logs
-        return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
-
-    def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: Any) -> bool:
-        moved = self._journal.move(
-            record,
-            Phase.FINAL,
-            status=info.status.value,
-            message=info.message,
-            logs=logs,
-            finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
-            reason=info.reason or None,
-            **details_row(info.details),
-            # The environment may contain a user's token, and is not needed any more. Earlier releases recorded it.
-            spec=replace(spec, env=(), env_file="").to_json() if spec else "",
-            **values,
-        )
-        if moved:
-            self._delete_environment(spec)
-        return moved
-
-    def _delete_environment(self, spec: JobSpec | None) -> None:
-        """Delete the environment, which is not needed any more. If that fails, recovery deletes it."""
-        try:
-            self._context.environments.delete(spec)
-        except OSError as fault:
-            log.warning("the environment of job %s can't be deleted yet: %s", spec and spec.name, fault)
-
-
-def _forward(record: Record, info: JobInfo) -> JobStatus:
-    """Return the status of a job that has not ended: a started job is never reported as not started."""
-    waits_again = info.status is JobStatus.NOT_STARTED and record.status is JobStatus.STARTED
-    return JobStatus.STARTED if waits_again else info.status

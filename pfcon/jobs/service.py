@@ -1,11 +1,12 @@
 """JobService: everything that the HTTP interfaces and the server's background threads do with jobs."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pfcon import __version__
-from pfcon.errors import Absent, Foreign, InvalidFields, StorageFull, Unreachable
+from pfcon.errors import Absent, InvalidFields, Unreachable
 from pfcon.files.unreadable import is_unreadable_note
 from pfcon.jobs import trash
 from pfcon.jobs.cancelling import ClientCancellation
@@ -15,15 +16,17 @@ from pfcon.jobs.kinds.copy import CopySubmitter
 from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
-from pfcon.jobs.ownership import foreign_job_error, service_matcher, was_of_this_service
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.jobs.watching import Watcher
+from pfcon.jobs.status import StatusReader
+from pfcon.jobs.watching.engine_watch import EngineWatch
+from pfcon.jobs.watching.freshness import Freshness
+from pfcon.jobs.watching.watch import Watch
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.polling import polls
-from pfcon.records import Entry, Listing, Page, Phase, Query, Record
+from pfcon.records import Entry, Listing, Page, Phase, Query
 from pfcon.storage.base import Outputs, Upload, ZipOutputs
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,10 @@ class JobService:
         self._plugins = PluginSubmitter(
             context, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
-        self._watcher = Watcher(context, self._scheduler)
+        freshness = Freshness()
+        states = self._scheduler.states
+        self._watch = Watch(context, states, freshness)
+        self._statuses = StatusReader(context, states, self._recovery, self._remover.pending_writes, freshness)
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
@@ -100,22 +106,8 @@ class JobService:
         return self._deletes.submit(jid, limits)
 
     def status(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
-        """Return the state of a job, and the last lines of its log.
-
-        Raises Absent for an unknown job, Foreign if only another service has had a job of that name, Unreachable if the
-        records or the engine do not answer.
-        """
-        if ended := self._context.kinds[kind].pending_end(jid, self._remover.pending_writes):
-            return ended, ""
-        record = self._journal_get(jid, kind)
-        if record is None:
-            return self._unrecorded(jid, kind)
-        if record.phase is not Phase.SCHEDULED:
-            return self._with_notes(record, record.info, record.logs)
-        info, logs = self._scheduler.refresh(record)
-        if info.status.final:
-            record = self._context.journal.get(jid, kind) or record  # with the notes that were added at its end
-        return self._with_notes(record, info, logs)
+        """Return the state of a job, and the last lines of its log. See StatusReader.status."""
+        return self._statuses.status(jid, kind)
 
     def records(self, query: Query) -> Page:
         """Return a page of the records as they are: no engine is asked. Also a page before the end may be short.
@@ -134,28 +126,6 @@ class JobService:
     def _not_removed(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Leave out jobs whose removal this process could not record yet."""
         return tuple(entry for entry in entries if entry.claim not in self._remover.pending_writes)
-
-    def _with_notes(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
-        """Add the record's notes to the message, and above the log unless the log contains them already."""
-        if not record.notes:
-            return info, logs
-        shown = [info.message, *record.notes[:NOTES_IN_MESSAGE]] if info.message else record.notes[:NOTES_IN_MESSAGE]
-        if len(record.notes) > NOTES_IN_MESSAGE:
-            shown = [*shown, f"and {len(record.notes) - NOTES_IN_MESSAGE} more notes in the log"]
-        in_log = self._context.kinds[record.kind].notes_in_log
-        head = "".join(f"pfcon: {note}\n" for note in record.notes) if in_log else ""
-        return replace(info, message="; ".join(shown)), head + logs
-
-    def _unrecorded(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
-        """Return the state and the log of a job without a record: this service's records may have been lost."""
-        name = kind.engine_name(jid)
-        try:
-            engine, ours = self._context.engine_of(kind), service_matcher(self._context, name)
-            return engine.info(name, ours), engine.logs(name, self._context.options.logs_tail, ours)
-        except Absent as found:
-            if isinstance(found, Foreign) and not was_of_this_service(self._context, jid, kind):
-                raise foreign_job_error(self._context, name, found) from None
-            raise Absent(f"there is no {kind.value} job {jid}") from None
 
     def outputs(self, jid: JobId, job_output_path: str | None) -> Outputs:
         """Return the job's output files.
@@ -186,7 +156,7 @@ class JobService:
         """
         if not self._context.storage.requires_upload_job:
             return
-        record = self._journal_get(jid, JobKind.PLUGIN)
+        record = self._statuses.record(jid, JobKind.PLUGIN)
         if record is None:
             raise Absent(f"there is no job {jid}")
         self._uploads.require_ended(jid, record)
@@ -194,7 +164,7 @@ class JobService:
 
     def _require_own(self, jid: JobId, job_output_path: str) -> None:
         """Raise InvalidFields unless the path is at or below the output directory of the job's request; Absent."""
-        record = self._journal_get(jid, JobKind.PLUGIN)
+        record = self._statuses.record(jid, JobKind.PLUGIN)
         outputs = record.spec.outputs if record and record.spec else None
         if outputs is None:
             raise Absent(f"there is no job {jid}")
@@ -209,7 +179,7 @@ class JobService:
         engine does not answer: then the removal is completed in the background later.
         """
         for number in polls(REMOVAL_WAIT, REMOVAL_POLL):
-            record = self._journal_get(jid, kind)
+            record = self._statuses.record(jid, kind)
             if record is None:
                 if number == 0:
                     self._remover.remove_unrecorded(jid, kind, with_data=with_data)
@@ -229,7 +199,7 @@ class JobService:
             self._cancellation.cancel_unrecorded(jid, kind)
         else:
             self._cancellation.cancel(record)
-        return self.status(jid, kind)
+        return self._statuses.status(jid, kind, newest=True)
 
     def start(self) -> None:
         """Prepare this process to serve. To be called once. Raises OSError, Unreachable."""
@@ -248,24 +218,24 @@ class JobService:
         """Recover the jobs of processes that have died. To be called every few seconds."""
         self._recovery.recover_all()
 
+    def lead(self) -> None:
+        """Take part in the election of the process that watches the jobs. To be called every second."""
+        self._watch.lead()
+
+    @property
+    def engine_watches(self) -> Sequence[EngineWatch]:
+        """One for each engine. Their ``run`` is to be called every second, each in a thread of its own."""
+        return self._watch.engines
+
     def watch(self) -> None:
-        """Check jobs that no client asks for, and empty the trash. To be called a few times a minute."""
+        """Compare the records of all jobs with their engines now. Checks go on in the background."""
+        self._watch.compare_all()
+
+    def tidy(self) -> None:
+        """Empty the trash. To be called a few times a minute."""
         trash.retry()
-        self._watcher.check_jobs()
 
     def stop(self) -> None:
         """Let other processes take over this one's unfinished jobs immediately. To be called at its end."""
+        self._watch.resign()
         self._context.journal.end_lease()
-
-    def _journal_get(self, jid: JobId, kind: JobKind) -> Record | None:
-        """Return the record of a job, None if it is removed. A job whose owner died is recovered first."""
-        record = self._context.journal.get(jid, kind)
-        if record is None or record.claim in self._remover.pending_writes:
-            return None
-        if record.interrupted:
-            try:
-                self._recovery.recover(record)
-            except StorageFull as error:
-                log.warning("job %s: it can't be continued yet: %s", jid, error)
-            record = self._context.journal.get(jid, kind)
-        return None if record is None or record.phase is Phase.REMOVED else record

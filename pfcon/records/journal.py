@@ -8,7 +8,6 @@ second case is detected only by that process itself: see ``live_claims.py``.
 
 import time
 import uuid
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -42,8 +41,6 @@ from pfcon.records.rows import (
     RUN,
     SELECT_ONE,
     SELECT_OWNED,
-    SELECT_SCHEDULED,
-    SELECT_SERVICES,
     details_row,
     fresh_row,
     job_key,
@@ -109,7 +106,7 @@ class Journal:
                 self._tidy(connection)
         self._leased = self.owner
 
-    def _own(self) -> str:
+    def owner_with_lease(self) -> str:
         """Return the id of the calling process; its lease exists, since an owner without one counts as dead."""
         if self._leased != self.owner:
             self.renew_lease()
@@ -150,7 +147,7 @@ class Journal:
         """
         wanted = tuple(places)
         while True:
-            fresh = storable({**fresh_row(jid, kind, request, self._own()), **values})
+            fresh = storable({**fresh_row(jid, kind, request, self.owner_with_lease()), **values})
             claimed = record_of(fresh, owned=fresh["owner"] is not None)
             try:
                 if blocked := self._write_claim(INSERT, claimed, fresh, wanted):
@@ -190,7 +187,7 @@ class Journal:
     def take_over(self, record: Record, claim: str) -> Record | None:
         """Become the owner of an interrupted job; None when another process was faster. claim: already in ``live``."""
         mine = replace(record, claim=claim, changed_at=time.time(), owned=True)
-        values = {"claim": mine.claim, "owner": self._own(), "changed_at": mine.changed_at}
+        values = {"claim": mine.claim, "owner": self.owner_with_lease(), "changed_at": mine.changed_at}
         with translating_errors(), self._database.begin() as connection:
             connection.execute(DROP, row_key(record))  # the former owner sends no more requests to the engine
             done = connection.execute(IN_PHASE[record.phase], {**values, **row_key(record)})
@@ -216,7 +213,7 @@ class Journal:
         if phase not in OWNED:
             values["owner"] = None
         elif phase is Phase.REMOVING:
-            values["owner"] = self._own()
+            values["owner"] = self.owner_with_lease()
         with translating_errors(), self._database.begin() as connection:
             statement = IN_PHASE[record.phase] if still else BEFORE[phase]
             done = connection.execute(statement, {**storable(values), **row_key(record)})
@@ -238,21 +235,10 @@ class Journal:
         """Write a message for users. Returns False if the claim is lost, the job is in another phase, or cancelled."""
         return self.update(NOTE[record.phase], record, {"message": message})
 
-    def save_status(self, record: Record, status: JobStatus, logs: str, details: RunDetails) -> None:
-        """Write the status, the log and the details that the engine reports for a job that has not ended."""
-        values = {"status": status.value, "logs": logs, **details_row(details)}
+    def save_status(self, record: Record, status: JobStatus, message: str, logs: str, details: RunDetails) -> None:
+        """Write what the engine reports for a job that has not ended."""
+        values = {"status": status.value, "message": message, "logs": logs, **details_row(details)}
         self.update(IN_PHASE[Phase.SCHEDULED], record, values)
-
-    def scheduled(self) -> list[tuple[JobId, JobKind]]:
-        """Return this process's share of the scheduled jobs. The shares of all living processes cover all of them."""
-        with translating_errors(), self._database.connect() as connection:
-            living = sorted(row["id"] for row in connection.execute(SELECT_SERVICES).mappings() if owner_is_alive(row))
-            if self.owner not in living:
-                return []
-            mine = living.index(self.owner)
-            rows = connection.execute(SELECT_SCHEDULED).all()
-        found = [(JobId(jid), JobKind(kind)) for jid, kind in rows]
-        return [job for job in found if zlib.crc32("-".join(job).encode()) % len(living) == mine]
 
     def delete(self, record: Record) -> None:
         """Delete the row of a job, unless its claim has changed, and release its places."""
@@ -262,7 +248,7 @@ class Journal:
 
     def hold(self, request: str) -> None:
         """Record that this process will ask the engine for an attempt. request: a ``request_id``, maybe signed."""
-        self._change_places(HOLD, {"of_request": unsigned(request), "new_holder": self._own()})
+        self._change_places(HOLD, {"of_request": unsigned(request), "new_holder": self.owner_with_lease()})
 
     def settle(self, request: str) -> None:
         """Record that no process asks the engine for that attempt any more: the engine knows all of it."""

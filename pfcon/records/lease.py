@@ -37,6 +37,17 @@ class ProcessIdentity:
             return expires_at > time.time()
         return _started(self.pid) == self.started
 
+    def has_certainly_ended(self) -> bool:
+        """Whether it was a process of this host that does not exist any more. Compares no clocks."""
+        return self.host != "" and self.host == _this_host() and _started(self.pid) != self.started
+
+
+def has_certainly_ended(row: Mapping[Any, Any]) -> bool:
+    """Whether the owner of a row has ended: it has said so, or was a process of this host. row: as owner_is_alive."""
+    if row["pid"] is None:
+        return True
+    return ProcessIdentity(row["host"], row["pid"], row["started"]).has_certainly_ended()
+
 
 def owner_is_alive(row: Mapping[Any, Any]) -> bool:
     """Whether the owner of a row is alive. row: has the columns of ``services``; they are None without an owner."""

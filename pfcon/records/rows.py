@@ -112,8 +112,6 @@ SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, se
     services, services.c.id == jobs.c.owner
 )
 SELECT_ONE = SELECT.where(jobs.c.jid == bindparam("jid"), jobs.c.kind == bindparam("kind"))
-SELECT_SCHEDULED = select(jobs.c.jid, jobs.c.kind).where(jobs.c.phase == Phase.SCHEDULED.value)
-SELECT_SERVICES = select(services)
 SELECT_OWNED = SELECT.where(jobs.c.phase.in_([phase.value for phase in OWNED]))
 
 

@@ -78,3 +78,12 @@ services = Table(
     Column("pid", BigInteger, nullable=False),
     Column("started", BigInteger, nullable=False),
 )
+
+leader = Table(  # one row: see leader.py
+    "leader",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("holder", String(32), nullable=False),  # the service process that watches all jobs
+    Column("beat", BigInteger, nullable=False),
+    Column("rounds", Text, nullable=False),  # JSON: the number of rounds, by kind of job
+)

@@ -115,18 +115,6 @@ def test_a_job_that_has_started_is_never_told_as_not_started(
     assert [asked.status(JID, PLUGIN)[0].status for asked in (service, other)] == [JobStatus.STARTED] * 2
 
 
-def test_processes_share_the_jobs_that_they_look_at(service: JobService, context: JobContext) -> None:
-    posted(service, "exec sleep 600")
-    others = [Journal(lambda: context.journal._database) for _ in range(3)]
-    for other in others:
-        other.renew_lease()
-    shares = [journal.scheduled() for journal in (context.journal, *others)]
-    assert sorted(len(share) for share in shares) == [0, 0, 0, 1]
-    for other in others:
-        other.end_lease()
-    assert context.journal.scheduled() == [(JID, PLUGIN)]
-
-
 def test_a_job_with_damaged_records_does_not_keep_others_from_being_watched(
     service: JobService, context: JobContext, engine: HesitantEngine
 ) -> None:

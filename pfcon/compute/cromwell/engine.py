@@ -46,6 +46,7 @@ class CromwellEngine(ComputeEngine):
     """
 
     name = "cromwell"
+    log_reads_per_minute = None  # logs are files
 
     def __init__(
         self,

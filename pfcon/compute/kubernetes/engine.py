@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, TokenBucket, merge
+from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, merge
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
@@ -24,6 +24,7 @@ from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.polling import polls
+from pfcon.token_bucket import TokenBucket
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -51,6 +52,7 @@ class KubernetesEngine(ComputeEngine):
     """
 
     name = "kubernetes"
+    log_reads_per_minute = None  # limited by READS_PER_MINUTE
     own_secrets = True
 
     def __init__(
@@ -66,9 +68,7 @@ class KubernetesEngine(ComputeEngine):
         remove_wait: float = REMOVE_WAIT,
     ) -> None:
         """storebase_mount: the path of storeBase in this process. processes: number of the service's processes.
-
-        stop_grace: from SIGTERM to SIGKILL. stuck_grace: for a job that can't start. watch_idle: how long the active
-        jobs are watched after the last request. remove_wait: see above. All in seconds. Does not connect.
+        watch_idle: seconds after the last request for which active jobs are watched. Others: see above.
         """
         self._claim = settings.volume_name
         self._settings = own

@@ -1,7 +1,6 @@
 """Builds a job's log from those of its pods, and limits how often the logs of active jobs are read."""
 
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
@@ -60,26 +59,6 @@ def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:
     share = LOG_BYTES // max(1, len(texts)) - 128
     parts = [f"==> {name} <==\n{last_part(text, tail_lines, share)}" for name, text in texts]
     return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
-
-
-class TokenBucket:
-    """Limits the rate of reads: ``per_minute`` on average, ``burst`` at the same time. Thread-safe."""
-
-    def __init__(self, per_minute: float, burst: float) -> None:
-        self._rate, self._burst = per_minute / 60, max(1.0, burst)
-        self._tokens, self._at = self._burst, time.monotonic()
-        self._lock = threading.Lock()
-
-    def take(self, count: int = 1) -> bool:
-        """Return whether ``count`` reads may be made now, together; more than the bucket holds delay later ones."""
-        with self._lock:
-            now = time.monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-            self._at = now
-            if self._tokens < 1:
-                return False
-            self._tokens -= count
-            return True
 
 
 class LogCache:

@@ -49,6 +49,7 @@ class ProcessEngine(ComputeEngine):
     """
 
     name = "process"
+    log_reads_per_minute = None  # logs are files
     by_path = True
 
     def __init__(self, storebase: StoreBase, *, stop_grace: float = 10, log_bytes: int = KEPT_LOG_BYTES) -> None:

@@ -38,6 +38,7 @@ class SlurmEngine(ComputeEngine):
     """Runs jobs on a cluster, as the user who submits, in containers that ``SLURM_LAUNCHER`` runs."""
 
     name = "slurm"
+    log_reads_per_minute = None  # logs are files
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class SwarmEngine(ComputeEngine):
     """
 
     name = "swarm"
+    log_reads_per_minute = 6.0  # each takes three requests
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ class CopySubmitter(Submitter):
         self._delete_stale_record(request.jid)
         with self._claimer.claimed_operation(request, JobKind.COPY, digest, "about to copy the inputs") as claimed:
             if isinstance(claimed, Record):
-                return self._scheduler.present(claimed)
+                return self._scheduler.states.present(claimed)
             with self._remover.rolling_back(claimed.record, with_data=False):  # a later attempt resumes the copy
                 self._delete_earlier(claimed)
                 self._write_order(request)
@@ -91,7 +91,7 @@ class CopySubmitter(Submitter):
         """Return the record of a copy job that succeeded. Raises Conflict, with the reason, if it did not; Absent."""
         if record is None or record.phase in (Phase.REMOVING, Phase.REMOVED):
             raise Conflict(f"the plugin job {name} needs a copy job first; there is none with this jid")
-        info = self._scheduler.present(record)
+        info = self._scheduler.states.present(record)
         if not info.status.final:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:

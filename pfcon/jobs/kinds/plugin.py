@@ -116,7 +116,7 @@ class PluginSubmitter(Submitter):
         values = {"auid": request.auid, "with_data": not taken}
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
-                return self._submission(claimed, self._scheduler.present(claimed))
+                return self._submission(claimed, self._scheduler.states.present(claimed))
             record = claimed.record
             try:
                 self._remove_earlier(claimed)
@@ -148,7 +148,7 @@ class PluginSubmitter(Submitter):
         values: dict[str, Any] = {"claim": claim, "auid": request.auid, "with_data": False}
         with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
             if isinstance(claimed, Record):
-                return self._submission(claimed, self._scheduler.present(claimed))
+                return self._submission(claimed, self._scheduler.states.present(claimed))
             with self._remover.rolling_back(claimed.record, with_data=False):
                 copied = self._copies.require_done(request.jid, copied)
                 self._make_outputs(request, user)

@@ -38,7 +38,7 @@ class UploadSubmitter(Submitter):
         self._delete_earlier_record(request.jid, digest)
         with self._claimer.claimed_operation(request, JobKind.UPLOAD, digest, "about to upload the outputs") as claimed:
             if isinstance(claimed, Record):
-                return self._scheduler.present(claimed)
+                return self._scheduler.states.present(claimed)
             try:
                 with self._remover.rolling_back(claimed.record, with_data=False):  # a later attempt resumes the upload
                     self._remover.remove_earlier(claimed)
@@ -56,7 +56,7 @@ class UploadSubmitter(Submitter):
         """Return the record of a plugin job that has ended. Raises Conflict, with the reason, if not; Unreachable."""
         if plugin is None or plugin.phase in (Phase.REMOVING, Phase.REMOVED):
             raise Conflict(f"the outputs of {jid} need a plugin job first; there is none with this jid")
-        info = self._scheduler.refresh(plugin)[0] if plugin.phase is Phase.SCHEDULED else plugin.info
+        info = self._scheduler.states.refresh(plugin)[0] if plugin.phase is Phase.SCHEDULED else plugin.info
         if info.status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             raise Conflict(f"the plugin job of {jid} has not ended yet: {info.message or info.status}")
         return plugin
@@ -66,7 +66,7 @@ class UploadSubmitter(Submitter):
         record = self._journal.get(jid, JobKind.UPLOAD)
         if record is None or record.phase in (Phase.FINAL, Phase.REMOVED):
             return
-        if not self._scheduler.present(record).status.final:
+        if not self._scheduler.states.present(record).status.final:
             raise Conflict(
                 f"the outputs of an earlier plugin job {jid} are being uploaded; delete that upload job first"
             )
@@ -76,7 +76,7 @@ class UploadSubmitter(Submitter):
         record = self._journal.get(jid, JobKind.UPLOAD)
         if record is None or record.request[_HALF:] == digest[_HALF:]:
             return
-        if self._scheduler.present(record).status.final:
+        if self._scheduler.states.present(record).status.final:
             self._remover.delete_record(record)
 
 

@@ -1,0 +1,76 @@
+"""Recording the end of a job."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pfcon.errors import PfconError
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.ownership import job_matcher
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.records import Phase, Record
+from pfcon.records.rows import details_row
+
+log = logging.getLogger(__name__)
+
+
+class Ender:
+    """Moves records to FINAL."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def fail(self, record: Record, message: str, status: JobStatus = JobStatus.FAILED, *, reason: str = "") -> bool:
+        """Record the end of a job that the engine does not have, or from which its owner removes it.
+
+        reason: see JobInfo.
+
+        Returns False if the record has changed since it was read: the engine may just have accepted the job.
+        """
+        return self._finish(record, record.spec, JobInfo(record.name, status, message, reason=reason), "", still=True)
+
+    def end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
+        """Record the end that the engine reports. logs: read from the engine if None.
+
+        Returns False if the record has changed since it was read.
+        """
+        end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
+        if info.reason:  # what the job itself reports is a consequence of it
+            end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
+        logs = self.logs(record) if logs is None else logs
+        return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
+
+    def logs(self, record: Record) -> str:
+        """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job."""
+        try:
+            mine = job_matcher(self._context, record)
+            return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
+        except PfconError as error:
+            log.warning("job %s: its log can't be read: %s", record.name, error)
+            return ""
+
+    def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: Any) -> bool:
+        moved = self._context.journal.move(
+            record,
+            Phase.FINAL,
+            status=info.status.value,
+            message=info.message,
+            logs=logs,
+            finished_at=(info.finished_at or datetime.now(UTC)).timestamp(),
+            reason=info.reason or None,
+            **details_row(info.details),
+            # The environment may contain a user's token, and is not needed any more. Earlier releases recorded it.
+            spec=replace(spec, env=(), env_file="").to_json() if spec else "",
+            **values,
+        )
+        if moved:
+            self.delete_environment(spec)
+        return moved
+
+    def delete_environment(self, spec: JobSpec | None) -> None:
+        """Delete the environment, which is not needed any more. If that fails, recovery deletes it."""
+        try:
+            self._context.environments.delete(spec)
+        except OSError as fault:
+            log.warning("the environment of job %s can't be deleted yet: %s", spec and spec.name, fault)

@@ -1,0 +1,137 @@
+"""Asking the engine for the state of a job, and recording it."""
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from pfcon.errors import Absent, PfconError, StorageFull, Unreachable
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.ending import Ender
+from pfcon.jobs.ownership import job_matcher
+from pfcon.jobs.repetition import run_again
+from pfcon.models import CANCELLED, JobInfo, JobSpec, JobStatus
+from pfcon.records import Phase, Record
+from pfcon.records.cancellations import MESSAGE as CANCELLED_MESSAGE
+
+log = logging.getLogger(__name__)
+
+ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
+FULL = "storeBase is full: the end of the job can't be recorded yet"
+KEPT_LOG = 65536  # characters of a running job's log that are recorded, in case it is removed by another program
+
+
+class JobStates:
+    """Reads the states of jobs in SCHEDULED from their engines, and records what has changed."""
+
+    def __init__(self, context: JobContext, ender: Ender) -> None:
+        self._context = context
+        self._journal = context.journal
+        self._ender = ender
+
+    def refresh(self, record: Record) -> tuple[JobInfo, str]:
+        """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable."""
+        info = self._ask(record)
+        if info is None:
+            return record.info, record.logs
+        return self._take(record, info, self._ender.logs(record) or record.logs)  # the last log that could be read
+
+    def watch(self, record: Record) -> JobInfo:
+        """Like ``refresh``, but the log is read only at the end of a job."""
+        info = self._ask(record)
+        if info is None:
+            return record.info
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            return self._take(record, info, self._ender.logs(record) or record.logs)[0]
+        return self._take(record, info, record.logs)[0]
+
+    def _ask(self, record: Record) -> JobInfo | None:
+        """Return the engine's state of a job; None if the engine may not know the job yet. Raises Unreachable."""
+        try:
+            return self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
+        except Absent:
+            if time.time() - record.changed_at < ABSENCE_GRACE:
+                return None
+            reason = "the engine no longer knows the job: it was removed there, not by pfcon"
+            return JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True)
+
+    def _take(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
+        """Record a state that the engine reports. Returns it as users see it, with the log."""
+        spec = record.spec
+        if spec is None:
+            raise LookupError(f"job {record.jid} is scheduled, but its record has no specification")
+        details = record.details.updated(info.details)
+        info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
+        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            if info.status is JobStatus.FAILED and self._is_cancelled(record):
+                info = replace(info, message=CANCELLED_MESSAGE, reason=CANCELLED, interrupted=False)
+            try:
+                if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
+                    info = run_again(self._context, record, spec, info, logs)
+                    if not info.status.final:
+                        return info, logs
+                self._ender.end(record, spec, info, logs)
+            except StorageFull as error:  # the engine keeps the end, and clients get it from the engine
+                log.warning("job %s: its end can't be recorded yet: %s", record.name, error)
+                return self._unrecorded_end(record, spec, info), logs
+            ended = self._journal.get(record.jid, record.kind)
+            if ended is not None and ended.phase is Phase.FINAL:
+                return ended.info, ended.logs
+        info = self._record_progress(record, info, logs)
+        return self._context.kinds[record.kind].present(self._context, record, info), logs
+
+    def _unrecorded_end(self, record: Record, spec: JobSpec, info: JobInfo) -> JobInfo:
+        end = self._context.kinds[record.kind].conclude(self._context, record, spec, info).info
+        return replace(end, message="; ".join(filter(None, (end.message, FULL))))
+
+    def _is_cancelled(self, record: Record) -> bool:
+        """Return whether a client has cancelled the job, also since the record was read."""
+        current = self._journal.get(record.jid, record.kind)
+        return current is not None and current.to_cancel and current.attempt == record.attempt
+
+    def _record_progress(self, record: Record, info: JobInfo, logs: str) -> JobInfo:
+        """Record and return the state of a job that has not ended: a started job is never reported as not started.
+
+        An error of the records is only logged.
+        """
+        info = replace(info, status=forward(record, info))
+        kept = logs[-KEPT_LOG:]
+        new = (info.status, info.message, kept, info.details)
+        if new != (record.status, record.message, record.logs, record.details):
+            try:
+                self._journal.save_status(record, *new)
+            except PfconError as error:
+                log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
+        return info
+
+    def recorded(self, record: Record) -> JobInfo:
+        """Return the state of a job in SCHEDULED by its record alone, as users see it."""
+        return self._context.kinds[record.kind].present(self._context, record, record.info)
+
+    def read_log(self, record: Record, *, save: bool) -> str:
+        """Return the log of a job that runs; that of the record if it can't be read. save: to the record."""
+        logs = self._ender.logs(record) or record.logs
+        if save and logs[-KEPT_LOG:] != record.logs:
+            self._record_progress(record, record.info, logs)
+        return logs
+
+    def present(self, record: Record) -> JobInfo:
+        """Return the state of a recorded job: from its engine, or from the record if the engine does not answer."""
+        if record.phase is not Phase.SCHEDULED:
+            return record.info
+        try:
+            return self.refresh(record)[0]
+        except Unreachable:
+            return record.info
+
+    def cancel(self, record: Record) -> None:
+        """Ask the engine to stop a job in SCHEDULED. Idempotent. Raises Unreachable."""
+        with suppress(Absent):  # ``refresh`` records that it was removed
+            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record))
+
+
+def forward(record: Record, info: JobInfo) -> JobStatus:
+    """Return the status of a job that has not ended: a started job is never reported as not started."""
+    has_started = record.status is JobStatus.STARTED or record.details.started_at is not None
+    waits_again = info.status is JobStatus.NOT_STARTED and has_started
+    return JobStatus.STARTED if waits_again else info.status

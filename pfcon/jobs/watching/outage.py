@@ -1,0 +1,38 @@
+"""Says once that something does not answer, and once that it answers again."""
+
+import logging
+import time
+
+log = logging.getLogger(__name__)
+
+FIRST, LONGEST = 2.0, 30.0  # seconds before the next attempt
+
+
+class Outage:
+    """The present outage of one thing, if any. what: for the log, for example "the docker engine"."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._since = 0.0  # monotonic seconds
+        self._pause = 0.0
+        self._retry_at = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next attempt has to wait."""
+        return time.monotonic() < self._retry_at
+
+    def failed(self, error: Exception) -> None:
+        """Record that an attempt has failed. The pause before the next one doubles, up to LONGEST."""
+        now = time.monotonic()
+        if not self._pause:
+            self._since = now
+            log.warning("%s does not answer; trying again every %.0f s or more often: %s", self._what, LONGEST, error)
+        self._pause = min(LONGEST, self._pause * 2 or FIRST)
+        self._retry_at = now + self._pause
+
+    def succeeded(self) -> None:
+        """Record that an attempt has succeeded."""
+        if self._pause:
+            log.warning("%s answers again, after %.0f s", self._what, time.monotonic() - self._since)
+        self._pause, self._retry_at = 0.0, 0.0

@@ -1,0 +1,57 @@
+"""Everything that a process does to watch jobs."""
+
+from collections.abc import Sequence
+
+from pfcon.errors import PfconError
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.states import JobStates
+from pfcon.jobs.watching.engine_watch import EngineWatch
+from pfcon.jobs.watching.freshness import Freshness
+from pfcon.jobs.watching.outage import Outage
+from pfcon.models import JobKind
+from pfcon.records.leader import Leadership
+
+
+class Watch:
+    """This process's share in watching the jobs: all of it while it is the leader.
+
+    engines: one for each engine of the service. Call their ``run`` in a thread of its own each, so that an engine that
+    does not answer delays no other.
+    """
+
+    def __init__(self, context: JobContext, states: JobStates, freshness: Freshness) -> None:
+        self._leadership = Leadership(context.journal)
+        self._freshness = freshness
+        self._records = Outage("the database of the records")
+        self.engines: Sequence[EngineWatch] = [
+            EngineWatch(kinds, context, states, self._leadership) for kinds in _kinds_by_engine(context)
+        ]
+
+    def lead(self) -> None:
+        """Take part in the election of the leader, and note how fresh the records are. To be called every second."""
+        if self._records.waits:
+            return
+        try:
+            self._leadership.hold()
+        except PfconError as error:
+            self._records.failed(error)
+            return
+        self._records.succeeded()
+        self._freshness.observe(self._leadership.rounds)
+
+    def compare_all(self) -> None:
+        """Do one round with all engines now, whoever is the leader. Raises Unreachable if the records do not answer."""
+        for engine in self.engines:
+            engine.compare()
+
+    def resign(self) -> None:
+        """Stop watching, because this process is about to exit."""
+        self._leadership.resign()
+
+
+def _kinds_by_engine(context: JobContext) -> list[tuple[JobKind, ...]]:
+    """Return the kinds of jobs, grouped by the engine that runs them."""
+    groups: dict[int, list[JobKind]] = {}
+    for kind in JobKind:
+        groups.setdefault(id(context.engine_of(kind)), []).append(kind)
+    return [tuple(kinds) for kinds in groups.values()]

@@ -1,0 +1,132 @@
+"""Elects one process of all that share the records: the leader, which watches all jobs.
+
+The leader increases a number in its row, its beat, every second or so. Another process takes over when the leader has
+certainly ended, or when the beat has not changed for TAKEOVER seconds by that process's own monotonic clock: the clocks
+of two hosts are never compared. For a moment two processes may both believe that they lead, so what the leader does
+must be harmless when it is done twice.
+
+The row also counts the rounds in which the leader has compared the jobs of each kind with their engine: all processes
+know by that how fresh the records are.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pfcon.models import JobKind
+from pfcon.records.faults import translating_errors
+from pfcon.records.journal import Journal
+from pfcon.records.lease import has_certainly_ended
+from pfcon.records.schema import leader, services
+
+TAKEOVER = 15.0  # seconds without a beat after which another process takes over
+BEAT = 3.0  # seconds between two beats, if no round is completed
+
+_ROW = 1
+_SELECT = (
+    select(leader, services.c.host, services.c.pid, services.c.started)
+    .outerjoin(services, services.c.id == leader.c.holder)
+    .where(leader.c.id == _ROW)
+)
+_UPDATE = update(leader).where(
+    leader.c.id == _ROW, leader.c.holder == bindparam("of_holder"), leader.c.beat == bindparam("of_beat")
+)
+log = logging.getLogger(__name__)
+
+
+class Leadership:
+    """This process's part in the election. Thread-safe, except ``hold``, which one thread calls.
+
+    takeover: seconds, see TAKEOVER.
+    """
+
+    def __init__(self, journal: Journal, *, takeover: float = TAKEOVER) -> None:
+        self._journal = journal
+        self._takeover = takeover
+        self._lock = threading.Lock()
+        self._completed: set[JobKind] = set()  # rounds that are not in the row yet
+        self._leads_until = 0.0  # monotonic seconds
+        self._seen: tuple[str, int] | None = None  # holder and beat
+        self._seen_at = 0.0  # monotonic seconds: when they were last seen to change
+        self.rounds: Mapping[JobKind, int] = {}  # as the row had them at the last ``hold``
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process was the leader at the last ``hold``, which was not too long ago."""
+        return time.monotonic() < self._leads_until
+
+    def complete(self, kinds: Iterable[JobKind]) -> None:
+        """Count a round for these kinds of jobs; other processes know of it after the next ``hold``."""
+        with self._lock:
+            self._completed.update(kinds)
+
+    def hold(self) -> bool:
+        """Remain or become the leader if possible, and read the row. To be called every second.
+
+        Returns whether this process is the leader. Raises Unreachable, StorageFull.
+        """
+        asked = time.monotonic()
+        me = self._journal.owner_with_lease()
+        with translating_errors(), self._journal.database.engine.connect() as connection:
+            row = connection.execute(_SELECT).mappings().one_or_none()
+        if row is None:
+            self._insert(me)
+            return self._led_since(asked, led=False)  # the next call reads the row
+        state = (str(row["holder"]), int(row["beat"]))
+        if state != self._seen:
+            self._seen, self._seen_at = state, asked
+        self.rounds = _rounds_of(row["rounds"])
+        if row["holder"] == me:
+            return self._led_since(asked, led=self._renew(me, state))
+        silent = asked - self._seen_at
+        if not (has_certainly_ended(row) or silent >= self._takeover):
+            return self._led_since(asked, led=False)
+        taken = self._write(me, state)
+        if taken:
+            log.info("this process now watches the jobs of all services that share these records")
+        return self._led_since(asked, led=taken)
+
+    def resign(self) -> None:
+        """Stop being the leader, because this process is about to exit. Its row says so when its lease ends."""
+        self._leads_until = 0.0
+
+    def _led_since(self, asked: float, *, led: bool) -> bool:
+        """Another process may take over at TAKEOVER after the last beat; this one stops somewhat earlier."""
+        self._leads_until = asked + self._takeover * 2 / 3 if led else 0.0
+        return led
+
+    def _renew(self, me: str, state: tuple[str, int]) -> bool:
+        with self._lock:
+            if not self._completed and time.monotonic() - self._seen_at < BEAT:
+                return True
+        return self._write(me, state)
+
+    def _write(self, me: str, state: tuple[str, int]) -> bool:
+        """Write a beat and the completed rounds. Returns False if another process has changed the row."""
+        with self._lock:
+            completed, self._completed = self._completed, set()
+        rounds = {**self.rounds, **{kind: self.rounds.get(kind, 0) + 1 for kind in completed}}
+        values: dict[str, Any] = {"holder": me, "beat": state[1] + 1, "rounds": json.dumps(rounds)}
+        with translating_errors(), self._journal.database.engine.begin() as connection:
+            done = connection.execute(_UPDATE, {**values, "of_holder": state[0], "of_beat": state[1]})
+        if not done.rowcount:
+            return False
+        self.rounds, self._seen, self._seen_at = rounds, (me, state[1] + 1), time.monotonic()
+        return True
+
+    def _insert(self, me: str) -> None:
+        with suppress(IntegrityError), translating_errors(), self._journal.database.engine.begin() as connection:
+            connection.execute(insert(leader).values(id=_ROW, holder=me, beat=0, rounds="{}"))
+
+
+def _rounds_of(text: str) -> dict[JobKind, int]:
+    """Parse the column ``rounds``; kinds of a newer release are left out."""
+    known = {kind.value for kind in JobKind}
+    return {JobKind(name): int(count) for name, count in json.loads(text).items() if name in known}

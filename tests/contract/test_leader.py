@@ -1,0 +1,125 @@
+"""One process of all that share the records leads, also after the leader was killed, hangs, or has a wrong clock."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+import sqlalchemy
+from support.journals import Database, open_journal
+
+from pfcon.models import JobKind
+from pfcon.records import Journal
+from pfcon.records.leader import Leadership
+from pfcon.records.schema import leader, services
+from pfcon.testing.waiting import eventually
+
+TAKEOVER = 1.0  # seconds
+
+
+@pytest.fixture
+def others(database: Database) -> Iterator[list[Leadership]]:
+    """Those of three other processes."""
+    with ExitStack() as stack:
+        yield [Leadership(stack.enter_context(open_journal(database)), takeover=TAKEOVER) for _ in range(3)]
+
+
+@pytest.fixture
+def first(journal: Journal) -> Leadership:
+    leadership = Leadership(journal, takeover=TAKEOVER)
+    assert not leadership.hold()  # it finds no row, and inserts one
+    assert leadership.hold()
+    return leadership
+
+
+def change_service(journal: Journal, **values: object) -> None:
+    with journal.database.engine.begin() as connection:
+        connection.execute(sqlalchemy.update(services).where(services.c.id == journal.owner).values(**values))
+
+
+def test_of_many_processes_that_begin_at_once_one_leads(others: list[Leadership]) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(5):
+            list(pool.map(Leadership.hold, others))
+    assert sum(one.leads for one in others) == 1
+
+
+def test_while_the_leader_lives_no_other_leads(first: Leadership, others: list[Leadership]) -> None:
+    until = time.monotonic() + 2 * TAKEOVER
+    while time.monotonic() < until:
+        assert first.hold()
+        first.complete([JobKind.PLUGIN])
+        assert not any(one.hold() for one in others)
+        time.sleep(0.1)
+
+
+def test_one_that_says_that_it_ends_is_replaced_immediately(
+    first: Leadership, others: list[Leadership], journal: Journal
+) -> None:
+    first.resign()
+    journal.end_lease()
+    assert not first.leads
+    assert others[0].hold()
+    assert not others[1].hold()
+
+
+def test_one_of_this_host_that_was_killed_is_replaced_immediately(
+    first: Leadership, others: list[Leadership], journal: Journal
+) -> None:
+    change_service(journal, started=1)  # a pid that another process has now
+    assert others[0].hold()
+
+
+@pytest.mark.parametrize("expires_at", [0.0, 1e12], ids=["fast clock", "slow clock"])
+def test_one_of_another_host_is_replaced_when_it_is_silent_whatever_the_clocks_say(
+    first: Leadership, others: list[Leadership], journal: Journal, expires_at: float
+) -> None:
+    change_service(journal, host="another boot", expires_at=expires_at)
+    begun = time.monotonic()
+    assert not others[0].hold()
+    assert eventually(others[0].hold)
+    assert time.monotonic() - begun >= TAKEOVER
+    assert not first.leads
+    assert not first.hold()
+
+
+def test_one_that_hangs_stops_leading_before_another_takes_over(first: Leadership, others: list[Leadership]) -> None:
+    assert not others[0].hold()
+    taken = False
+    while not taken:
+        led = first.leads
+        taken = others[0].hold()
+        assert not (led and taken)
+        time.sleep(0.02)
+
+
+def test_rounds_are_known_to_all_and_continue_with_the_next_leader(
+    first: Leadership, others: list[Leadership], journal: Journal
+) -> None:
+    first.complete([JobKind.PLUGIN, JobKind.COPY])
+    first.hold()
+    others[0].hold()
+    assert others[0].rounds == {JobKind.PLUGIN: 1, JobKind.COPY: 1}
+    journal.end_lease()
+    assert others[0].hold()
+    others[0].complete([JobKind.PLUGIN])
+    others[0].hold()
+    others[1].hold()
+    assert others[1].rounds == {JobKind.PLUGIN: 2, JobKind.COPY: 1}
+
+
+def test_rounds_of_one_that_no_longer_leads_are_not_counted(first: Leadership, others: list[Leadership]) -> None:
+    assert not others[0].hold()
+    assert eventually(others[0].hold)
+    first.complete([JobKind.PLUGIN])
+    assert not first.hold()
+    others[0].hold()
+    assert others[0].rounds == {}
+
+
+def test_kinds_of_a_newer_release_are_left_out(first: Leadership, others: list[Leadership], journal: Journal) -> None:
+    with journal.database.engine.begin() as connection:
+        connection.execute(sqlalchemy.update(leader).values(rounds='{"new": 4, "copy": 2}'))
+    others[0].hold()
+    assert others[0].rounds == {JobKind.COPY: 2}

@@ -1,0 +1,230 @@
+"""The leader's rounds: which jobs it asks the engine for, and when the records count as fresh."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.job_context import make_context
+from support.zips import good_zip, spooled
+
+from pfcon.compute.base import Mine, anyone
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import DamagedJob, Unreachable
+from pfcon.jobs import JobService
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.watching import watched
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
+from pfcon.paths import StoreBase
+from pfcon.records import Phase, Record
+from pfcon.testing.waiting import eventually
+
+PLUGIN = JobKind.PLUGIN
+
+
+class CountingEngine(ProcessEngine):
+    """Counts the requests. away: whether it answers none of them. unclear: jobs that only ``info`` does not answer."""
+
+    def __init__(self, storebase: StoreBase) -> None:
+        super().__init__(storebase, stop_grace=2)
+        self.infos: list[str] = []
+        self.lists = 0
+        self.away = False
+        self.unclear: dict[str, Exception] = {}
+        self.unlisted = False
+
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+        if self.away:
+            raise Unreachable("the engine is away")
+        if name in self.unclear:
+            raise self.unclear[name]
+        self.infos.append(name)
+        return super().info(name, mine)
+
+    def active_jobs(self) -> Mapping[str, str] | None:
+        self.lists += 1
+        if self.away:
+            raise Unreachable("the engine is away")
+        return None if self.unlisted else super().active_jobs()
+
+
+@pytest.fixture
+def engine(storebase: StoreBase) -> Iterator[CountingEngine]:
+    engine = CountingEngine(storebase)
+    yield engine
+    engine.away = False
+    for name in engine.jobs() or ():
+        engine.remove(name)
+
+
+@pytest.fixture
+def context(storebase: StoreBase, tmp_path: Path, engine: CountingEngine) -> JobContext:
+    return make_context(storebase, tmp_path, engine)
+
+
+@pytest.fixture
+def service(context: JobContext) -> JobService:
+    service = JobService(context)
+    service.start()
+    service.lead()
+    service.lead()
+    return service
+
+
+@pytest.fixture
+def soon_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that takes half a second is late."""
+    monkeypatch.setattr(watched, "LATE", 0.5)
+
+
+def post(service: JobService, jid: str, script: str = "exec sleep 600") -> None:
+    request = JobRequest(JobId(jid), "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
+    upload = spooled(good_zip({"a": b"b"}))
+    with upload.file:
+        service.submit(request, upload)
+
+
+def record(context: JobContext, jid: str) -> Record:
+    found = context.journal.get(JobId(jid), PLUGIN)
+    assert found is not None
+    return found
+
+
+def settled(service: JobService, engine: CountingEngine) -> bool:
+    """Do rounds until one asks for no job."""
+
+    def quiet() -> bool:
+        engine.infos.clear()
+        service.watch()
+        return eventually(lambda: not any(one.checking for one in service.engine_watches[0]._jobs.values())) and (
+            not engine.infos
+        )
+
+    return eventually(quiet)
+
+
+def is_fresh(service: JobService) -> bool:
+    service.lead()
+    return service._statuses._freshness.is_fresh(PLUGIN)
+
+
+def test_jobs_that_do_not_change_are_not_asked_for(service: JobService, engine: CountingEngine) -> None:
+    for number in range(5):
+        post(service, f"j{number}")
+    assert settled(service, engine)
+    engine.lists = 0
+    for _ in range(10):
+        service.watch()
+    assert (engine.lists, engine.infos) == (10, [])
+
+
+def test_an_end_is_recorded_with_its_log_and_only_that_job_is_asked_for(
+    service: JobService, engine: CountingEngine, context: JobContext
+) -> None:
+    post(service, "j1")
+    post(service, "j2", "echo begun; sleep 1; exit 3")
+    assert settled(service, engine)
+    assert eventually(lambda: (service.watch(), record(context, "j2").phase)[1] is Phase.FINAL)
+    ended = record(context, "j2")
+    assert (ended.status, ended.logs, ended.details.exit_code) == (JobStatus.FAILED, "begun\n", 3)
+    assert set(engine.infos) == {"j2"}
+
+
+def test_without_jobs_the_engine_is_not_asked(service: JobService, engine: CountingEngine) -> None:
+    service.watch()
+    assert engine.lists == 0
+
+
+def test_the_records_are_fresh_after_a_round_and_answer_then(
+    service: JobService, engine: CountingEngine, context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(service, "j1")
+    assert not is_fresh(service)
+    assert settled(service, engine)
+    assert eventually(lambda: (service.watch(), is_fresh(service))[1])
+    monkeypatch.setattr(service._statuses._limits, "may_check", lambda _: False)
+    engine.infos.clear()
+    assert [service.status(JobId("j1"), PLUGIN)[0].status for _ in range(50)] == [JobStatus.STARTED] * 50
+    assert engine.infos == []
+
+
+def test_answers_from_records_have_what_the_engine_last_said(
+    service: JobService, engine: CountingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(service, "j1", "echo hello; exec sleep 600")
+    asked = eventually(lambda: service.status(JobId("j1"), PLUGIN)[1] == "hello\n")
+    assert asked
+    direct, log = service.status(JobId("j1"), PLUGIN)
+    assert eventually(lambda: (service.watch(), is_fresh(service))[1])
+    monkeypatch.setattr(service._statuses._limits, "may_check", lambda _: False)
+    monkeypatch.setattr(service._statuses._limits, "may_read_log", lambda *_: False)
+    recorded, kept = service.status(JobId("j1"), PLUGIN)
+    assert (replace(recorded, request=direct.request), kept) == (direct, log)
+
+
+def test_an_engine_that_is_away_is_said_once_and_caught_up_with(
+    service: JobService, engine: CountingEngine, context: JobContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    post(service, "j1", "sleep 1")
+    assert settled(service, engine)
+    watch = service.engine_watches[0]
+    engine.away = True
+    for _ in range(5):
+        service.watch()
+    warnings = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
+    assert len([text for text in warnings if "process engine does not answer" in text]) == 1, warnings
+    engine.lists = 0
+    watch.run()  # it waits now, for 30 seconds
+    assert engine.lists == 0
+    engine.away = False
+    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert len([one for one in caplog.records if "answers again" in one.message]) == 1
+
+
+@pytest.mark.usefixtures("soon_late")
+@pytest.mark.parametrize("error", [Unreachable("no answer about it"), DamagedJob("damaged"), ValueError("a bug")])
+def test_a_job_that_cannot_be_checked_keeps_records_from_being_fresh_but_no_other_job_from_its_end(
+    service: JobService, engine: CountingEngine, context: JobContext, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    post(service, "j1")
+    engine.unclear["j1"] = error
+    post(service, "j2", "sleep 1")
+    assert eventually(lambda: (service.watch(), record(context, "j2").phase)[1] is Phase.FINAL)
+    first = service.engine_watches[0]._jobs[record(context, "j1").claim]
+    assert first.outdated_since is not None
+    count = service._watch._leadership.rounds.get(PLUGIN, 0)
+    for _ in range(3):
+        service.watch()
+        service.lead()
+    assert service._watch._leadership.rounds.get(PLUGIN, 0) - count <= 1
+    assert len([one for one in caplog.records if "job j1" in one.message]) == 1
+    engine.unclear.clear()
+    first.check_at = 0
+    assert settled(service, engine)
+    assert eventually(lambda: (service.watch(), is_fresh(service))[1])
+
+
+def test_an_engine_that_cannot_list_jobs_is_asked_for_each(
+    service: JobService, engine: CountingEngine, context: JobContext
+) -> None:
+    engine.unlisted = True
+    post(service, "j1")
+    post(service, "j2", "sleep 1")
+    assert eventually(lambda: (service.watch(), record(context, "j2").phase)[1] is Phase.FINAL)
+    assert not is_fresh(service)
+    engine.away = True
+    engine.infos.clear()
+    service.watch()
+    assert engine.infos == []
+
+
+def test_only_the_leader_watches(service: JobService, engine: CountingEngine, context: JobContext) -> None:
+    post(service, "j1")
+    service.engine_watches[0].run()
+    assert engine.lists == 1
+    service.stop()
+    service.engine_watches[0]._next = 0
+    service.engine_watches[0].run()
+    assert engine.lists == 1
+    assert service.engine_watches[0]._jobs == {}
