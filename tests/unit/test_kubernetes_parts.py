@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.kubernetes import logs, stuck_timer
+from pfcon.compute.kubernetes import stuck_timer
 from pfcon.compute.kubernetes.faults import Expired, error_of, plain, status_text
-from pfcon.compute.kubernetes.logs import LOG_BYTES, LogCache, Tail, TokenBucket, last_part, merge
+from pfcon.compute.kubernetes.logs import LOG_BYTES, LogCache, Tail, last_part, merge
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.kubernetes.watcher import Follower
@@ -132,31 +132,10 @@ def test_logs_of_several_pods_are_told_below_their_names_each_with_its_share() -
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves on the clock of allowances and patience, which stands still otherwise; seconds."""
+    """Moves on the clock of patience, which stands still otherwise; seconds."""
     now = [1000.0]
-    for module in (logs, stuck_timer):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(stuck_timer, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return lambda seconds: now.append(now.pop() + seconds)
-
-
-def test_an_allowance_is_used_up_and_fills_again(wait: Callable[[float], None]) -> None:
-    allowance = TokenBucket(per_minute=60, burst=2)
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
-    wait(1.1)
-    assert [allowance.take() for _ in range(2)] == [True, False]
-
-
-def test_what_was_taken_in_advance_is_missing_later(wait: Callable[[float], None]) -> None:
-    allowance = TokenBucket(per_minute=60, burst=2)
-    assert allowance.take(50)
-    wait(48)
-    assert not allowance.take()
-    wait(1)
-    assert allowance.take()
-
-
-def test_an_allowance_shared_by_many_still_gives_something() -> None:
-    assert TokenBucket(per_minute=1, burst=0.1).take()
 
 
 def test_the_last_texts_are_bounded() -> None:

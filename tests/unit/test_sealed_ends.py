@@ -60,7 +60,7 @@ def test_a_job_that_somebody_ends_leaves_no_privileges_and_no_links(
     else:
         compute.engine.cancel(spec.name)
         compute.wait(spec.name)
-        Scheduler(context, Remover(context)).refresh(record)
+        Scheduler(context, Remover(context)).states.refresh(record)
     assert (place / "su").stat().st_mode & 0o7777 == 0o755
     assert not (place / "a.chrislink").exists()
     compute.close()
