@@ -137,7 +137,7 @@ def test_a_job_that_info_would_end_has_another_text(storebase: StoreBase) -> Non
         engine._calls.create(body)
         assert eventually(lambda: "insufficient" in engine.active_jobs().get(spec.name, ""))
         assert engine.active_jobs()[spec.name] != impatient.active_jobs()[spec.name]
-        assert impatient.info(spec.name).status is JobStatus.FAILED
+        assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
         assert eventually(lambda: spec.name not in engine.active_jobs())
     finally:
         for made in (engine, impatient):
