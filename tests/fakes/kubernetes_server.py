@@ -246,7 +246,7 @@ class FakeKubernetes:
         ends.start()
         yield b""  # the status and headers of the answer
         try:
-            while ends.is_alive() and self._server is server:
+            while ends.is_alive() and server and self._server is server:
                 with objects.changed:
                     new = [event for event in objects.events if event.version > version and event.kind == kind]
                     if not new:

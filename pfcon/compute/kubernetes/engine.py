@@ -1,10 +1,10 @@
 """The kubernetes engine: one Kubernetes Job for each job, on Kubernetes or OpenShift."""
 
 import contextlib
-import itertools
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, merge
-from pfcon.compute.kubernetes.pods import Pod
+from pfcon.compute.kubernetes.listing import Lister
+from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, pods_with_log, read_log
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
@@ -40,8 +40,6 @@ _PAUSES = (0.1, 1.0)  # seconds between two requests: the first and the longest 
 _NAME_WAIT = 15.0  # seconds; longest wait for the name of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds after the grace; longest wait for the removal of pods
 _MIN_DEADLINE = 1  # second; the shortest deadline that Kubernetes accepts
-_MAX_PODS = 50  # pods whose logs are returned
-_MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 
 
 class KubernetesEngine(ComputeEngine):
@@ -78,6 +76,7 @@ class KubernetesEngine(ComputeEngine):
         self._stop_grace = stop_grace
         self._remove_wait = remove_wait
         self._patience = StuckTimer(stuck_grace)
+        self._lister = Lister(self._connection, self._patience)
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
         self._texts = LogCache()
@@ -194,24 +193,11 @@ class KubernetesEngine(ComputeEngine):
         """
         followed = self._followed(name, mine)
         if followed is None:
-            return self._read(self._view(name, mine), tail_lines)
-        begun = _with_log(followed)
+            return read_log(self._calls, self._view(name, mine), tail_lines)
+        begun = pods_with_log(followed)
         if begun and self._reads.take(len(begun)):
-            self._texts.put(followed.uid, self._read(followed, tail_lines))
+            self._texts.put(followed.uid, read_log(self._calls, followed, tail_lines))
         return self._texts.get(followed.uid)
-
-    def _read(self, view: View, tail_lines: int) -> str:
-        texts = [(pod.name, self._read_pod(pod, tail_lines)) for pod in _with_log(view)]
-        return merge(texts, tail_lines) if texts else ""
-
-    def _read_pod(self, pod: Pod, tail_lines: int) -> str:
-        tail = Tail()
-        try:
-            with self._calls.pod_log(pod.name, tail_lines) as chunks:
-                tail.feed(itertools.islice(chunks, _MAX_CHUNKS))
-        except (Absent, Refused) as fault:  # deleted, not started, or its node has deleted the log
-            _log.info("pod %s has no log: %s", pod.name, fault)
-        return tail.text(tail_lines)
 
     def cancel(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Returns immediately; the job is FAILED once its containers have ended."""
@@ -287,14 +273,17 @@ class KubernetesEngine(ComputeEngine):
         except (Absent, Conflict):  # it was removed, or another one has its name
             return
 
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine. The texts may be some seconds old: see Watcher."""
+        return self._lister.active_jobs()
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return self._lister.requests()
+
     def check(self) -> str:
         """See ComputeEngine. Also lists Jobs, to detect missing permissions."""
         version = self._calls.version()
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
         return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.namespace}"
-
-
-def _with_log(view: View) -> list[Pod]:
-    """Return the pods whose logs are returned to users."""
-    return [pod for pod in view.pods if pod.started][:_MAX_PODS]

@@ -1,14 +1,27 @@
 """Builds a job's log from those of its pods, and limits how often the logs of active jobs are read."""
 
+import itertools
+import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from pfcon.compute.kubernetes.pods import Pod
+from pfcon.compute.kubernetes.views import View
 from pfcon.compute.log import clean_log
+from pfcon.errors import Absent, Refused
+
+if TYPE_CHECKING:  # the official client takes half a second to import
+    from pfcon.compute.kubernetes.client import KubernetesCalls
+
+_log = logging.getLogger(__name__)
 
 LOG_BYTES = 1024 * 1024  # of text; only the last part is returned
 READS_PER_MINUTE = 20  # of active jobs' logs, by all processes together
 BURST = 10  # reads that may be made at the same time
+_MAX_PODS = 50  # pods whose logs are returned
+_MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 _MAX_TEXTS = 512
 _MAX_TEXT = 64 * 1024  # characters
 _INSIDE = bytes(range(0x80, 0xC0))  # all bytes of a character in UTF-8 except its first one
@@ -59,6 +72,27 @@ def merge(texts: list[tuple[str, str]], tail_lines: int) -> str:
     share = LOG_BYTES // max(1, len(texts)) - 128
     parts = [f"==> {name} <==\n{last_part(text, tail_lines, share)}" for name, text in texts]
     return "".join(part if part.endswith("\n") else f"{part}\n" for part in parts)
+
+
+def pods_with_log(view: View) -> list[Pod]:
+    """Return the pods whose logs are returned to users."""
+    return [pod for pod in view.pods if pod.started][:_MAX_PODS]
+
+
+def read_log(calls: "KubernetesCalls", view: View, tail_lines: int) -> str:
+    """Return the last lines of the log of a job. Raises what KubernetesCalls raises."""
+    texts = [(pod.name, _read_pod(calls, pod, tail_lines)) for pod in pods_with_log(view)]
+    return merge(texts, tail_lines) if texts else ""
+
+
+def _read_pod(calls: "KubernetesCalls", pod: Pod, tail_lines: int) -> str:
+    tail = Tail()
+    try:
+        with calls.pod_log(pod.name, tail_lines) as chunks:
+            tail.feed(itertools.islice(chunks, _MAX_CHUNKS))
+    except (Absent, Refused) as fault:  # deleted, not started, or its node has deleted the log
+        _log.info("pod %s has no log: %s", pod.name, fault)
+    return tail.text(tail_lines)
 
 
 class LogCache:

@@ -198,7 +198,12 @@ def _obstacle(view: View, now: datetime) -> str:
     for stage in (Stage.STUCK, Stage.WAITING):
         for pod in at(view, stage):
             return pod.message
-    created = time_of(view.job["metadata"].get("creationTimestamp"))
-    if created and now - created > _PODLESS:
+    if is_late_without_pod(view.job, now):
         return "Kubernetes has created no pod for it yet; a quota of the namespace may be used up"
     return ""
+
+
+def is_late_without_pod(job: dict[str, Any], now: datetime) -> bool:
+    """Return whether a job that has no pod should have one by now."""
+    created = time_of(job["metadata"].get("creationTimestamp"))
+    return bool(created and now - created > _PODLESS)

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 SLICE = 20  # seconds of one watch; with several processes, a watch is longer by as much for each
 SILENCE = 10.0  # seconds after a watch; then its results are too old
-_FIRST = 2.0  # seconds; longest wait of ``find`` for the first list
+_FIRST = 2.0  # seconds; longest wait for the first list
 _PAUSES = (0.2, 1.0, 2.0, 5.0)  # seconds before a failed request is repeated
 _MAX_ENDED = 10_000  # uids
 
@@ -49,6 +49,11 @@ class Follower:
         with self._lock:
             return list(self._known.get(job, {}).values())
 
+    def all(self) -> dict[str, dict[str, Json | None]]:
+        """Return all known objects by job and by name; None for each that has ended."""
+        with self._lock:
+            return {job: dict(objects) for job, objects in self._known.items()}
+
     def age(self) -> float:
         """Return the seconds since the server's last answer; infinite if it does not answer."""
         return time.monotonic() - self._heard if self._heard else float("inf")
@@ -61,7 +66,7 @@ class Follower:
     def follow(self, calls: "KubernetesCalls", seconds: int) -> None:
         """List the objects if the copy is not valid, then watch once. Raises what KubernetesCalls raises."""
         if not self._version:
-            self._list(calls)
+            self.list_all(calls)
         self.settled.set()
         try:
             with calls.watch(self.resource, JOB_TYPE_LABEL, self._version, seconds) as events:
@@ -74,7 +79,8 @@ class Follower:
             unread(f"an event about {self.resource} of Kubernetes", fault)
             self._version = ""
 
-    def _list(self, calls: "KubernetesCalls") -> None:
+    def list_all(self, calls: "KubernetesCalls") -> None:
+        """Copy all objects. Raises what KubernetesCalls raises."""
         known: dict[str, dict[str, Json | None]] = {}
         version = ""
         for page in calls.pages(self.resource, JOB_TYPE_LABEL):
@@ -118,20 +124,19 @@ class Follower:
 
 
 class Watcher:
-    """Follows Jobs and pods as long as ``find`` is called. Starts its two threads on the first call. Thread-safe."""
+    """Follows Jobs and pods as long as it is asked for them. Starts its two threads on the first call. Thread-safe."""
 
     def __init__(
         self, calls: "KubernetesCalls", processes: int, idle: float, lose: Callable[[str], None] = lambda _: None
     ) -> None:
-        """processes: their number; each has a Watcher. idle: seconds without a call of ``find`` after which it stops.
+        """processes: their number; each has a Watcher. idle: seconds without a call after which it stops.
 
         lose: called with the name of a job one of whose pods is deleted before its end, by the thread that follows.
         """
         self._calls = calls
         self._seconds = max(SLICE, 10 * processes)
         self._idle = idle
-        self._jobs = Follower("jobs", _name, has_ended)
-        self._pods = Follower("pods", _job_of_pod, _pod_has_ended)
+        self._jobs, self._pods = _followers()
         self._pods.on_pod_deletion = self._pod_deleted
         self._lose = lose
         self._lock = threading.Lock()
@@ -141,11 +146,7 @@ class Watcher:
 
     def find(self, name: str) -> tuple[Json, list[Json]] | None:
         """Return an active Job with its pods; None if they have to be requested directly."""
-        self._start()
-        followers = (self._jobs, self._pods)
-        for follower in followers:
-            follower.settled.wait(_FIRST)
-        if max(follower.age() for follower in followers) > self._seconds + SILENCE:
+        if not self._is_current():
             return None
         job = next(iter(self._jobs.of(name)), None)
         if job is None or job["metadata"]["uid"] in self._ended:
@@ -155,6 +156,28 @@ class Watcher:
         if len(alive) < len(pods) or (not pods and (job.get("status") or {}).get("active")):
             return None  # the Job will follow soon
         return job, alive
+
+    def active(self) -> list[tuple[Json, dict[str, Json | None]]]:
+        """Return all active Jobs, each with its pods by name; None for a pod that has ended.
+
+        Lists all of them if they can't be followed now. Raises what KubernetesCalls raises.
+        """
+        jobs, pods = self._jobs, self._pods
+        if not self._is_current():
+            jobs, pods = _followers()
+            for follower in (jobs, pods):
+                follower.list_all(self._calls)
+        of_job = pods.all()
+        found = [(job, of_job.get(name, {})) for name, known in jobs.all().items() for job in known.values() if job]
+        return [(job, own) for job, own in found if job["metadata"]["uid"] not in self._ended]
+
+    def _is_current(self) -> bool:
+        """Follow Jobs and pods, and return whether the copies are valid."""
+        self._start()
+        followers = (self._jobs, self._pods)
+        for follower in followers:
+            follower.settled.wait(_FIRST)
+        return max(follower.age() for follower in followers) <= self._seconds + SILENCE
 
     def _pod_deleted(self, name: str) -> None:
         """Handle the deletion of a pod that has not ended; usually its Job is deleted, too."""
@@ -204,6 +227,11 @@ class Watcher:
                 log.exception("watching %s failed", follower.resource)
                 time.sleep(_PAUSES[-1])
         follower.silent()
+
+
+def _followers() -> tuple[Follower, Follower]:
+    """Return empty copies of the Jobs and of the pods."""
+    return Follower("jobs", _name, has_ended), Follower("pods", _job_of_pod, _pod_has_ended)
 
 
 def _name(item: Json) -> str:

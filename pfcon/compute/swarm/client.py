@@ -1,13 +1,14 @@
 """The calls about services, tasks and nodes to a Swarm manager. Imports the SDK: import it on first use."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from docker.utils import compare_version
 
 from pfcon.compute.docker_api.client import ApiCalls, translating_errors
 from pfcon.compute.docker_api.settings import DockerSettings
+from pfcon.compute.swarm import listing
 from pfcon.errors import Refused, Unreachable
 
 OLDEST_API = "1.41"
@@ -72,6 +73,14 @@ class SwarmCalls(ApiCalls):
         wanted = json.dumps({key: [value] for key, value in filters.items()})
         found: list[dict[str, Any]] = self.get("tasks", filters=wanted)
         return found
+
+    def active_tasks(self) -> Sequence[Any]:
+        """TaskList of all jobs of pfcon, without the tasks that are to end."""
+        return self.get_list("tasks", filters=json.dumps({**listing.ACTIVE}))
+
+    def services(self) -> Sequence[Any]:
+        """ServiceList of all jobs of pfcon."""
+        return self.get_list("services", filters=json.dumps({**listing.JOBS}))
 
     def containers_here(self, service_id: str) -> list[dict[str, Any]]:
         """ContainerList of a service's containers on the manager's own node, also of a removed one."""

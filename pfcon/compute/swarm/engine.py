@@ -1,8 +1,8 @@
 """The swarm engine: one Docker Swarm service for each job, through a manager's Docker API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
-from pfcon.compute.swarm import nodes, state
+from pfcon.compute.swarm import listing, nodes, state
 from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, service_name, service_spec
 from pfcon.compute.swarm.tasks import container_of, image_and_command
 from pfcon.compute.unanswered import NoAnswer, maybe_created
@@ -269,6 +269,15 @@ class SwarmEngine(ComputeEngine):
     def _tasks_of(self, name: str) -> list[dict[str, Any]]:
         """Return the tasks of all services of a job's name, also of removed ones."""
         return self._calls.tasks(label=f"{NAME_LABEL}={name}")
+
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        tasks = self._calls.active_tasks()
+        return listing.active_jobs(tasks, datetime.now(UTC), timedelta(seconds=self._pending_grace))
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return listing.requests(self._calls.services())
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if the engine is not a Swarm manager, or has no init for jobs."""
