@@ -14,16 +14,18 @@ from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, Tail, TokenBucket, merge
 from pfcon.compute.kubernetes.pods import Pod
-from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
+from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.polling import polls
+from pfcon.units import MINUTE
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -34,12 +36,9 @@ _log = logging.getLogger(__name__)
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; until then a kubelet tries four times to fetch an image
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
-CANCELLED = "cancelled"
 _PAUSES = (0.1, 1.0)  # seconds between two requests: the first and the longest pause
 _NAME_WAIT = 15.0  # seconds; longest wait for the name of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds after the grace; longest wait for the removal of pods
-_MIN_DEADLINE = 1  # second; the shortest deadline that Kubernetes accepts
-_MAX_PODS = 50  # pods whose logs are returned
 _MAX_CHUNKS = 4096  # of a pod's log, about 256 MiB: lines may be of any length
 
 
@@ -50,8 +49,7 @@ class KubernetesEngine(ComputeEngine):
     ``remove`` they are absent, for ``schedule`` a conflict.
     """
 
-    name = "kubernetes"
-    own_secrets = True
+    name, own_secrets, own_time_limit = "kubernetes", True, True
 
     def __init__(
         self,
@@ -64,11 +62,13 @@ class KubernetesEngine(ComputeEngine):
         stuck_grace: float = STUCK_GRACE,
         watch_idle: float = WATCH_IDLE,
         remove_wait: float = REMOVE_WAIT,
+        minute: float = MINUTE,
     ) -> None:
         """storebase_mount: the path of storeBase in this process. processes: number of the service's processes.
 
         stop_grace: from SIGTERM to SIGKILL. stuck_grace: for a job that can't start. watch_idle: how long the active
-        jobs are watched after the last request. remove_wait: see above. All in seconds. Does not connect.
+        jobs are watched after the last request. remove_wait: see above. minute: the length of a minute of time limits.
+        All in seconds. Does not connect.
         """
         self._claim = settings.volume_name
         self._settings = own
@@ -76,7 +76,7 @@ class KubernetesEngine(ComputeEngine):
         self._processes = processes
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
-        self._remove_wait = remove_wait
+        self._remove_wait, self._minute = remove_wait, minute
         self._patience = StuckTimer(stuck_grace)
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
@@ -109,11 +109,12 @@ class KubernetesEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
-        require_possible(spec)
+        require_possible(spec, self._settings)
         require_sources(spec.mounts, self._storebase_mount)  # the cluster mounts secrets itself
         if not self._claim:
             raise Refused("VOLUME_NAME is not set: it must be the PersistentVolumeClaim of storeBase")
-        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, self._mark.source())
+        mark, minute = self._mark.source(), self._minute
+        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, mark, minute=minute)
         last: Conflict | None = None
         for _ in polls(_NAME_WAIT, *_PAUSES):
             try:
@@ -195,13 +196,13 @@ class KubernetesEngine(ComputeEngine):
         followed = self._followed(name, mine)
         if followed is None:
             return self._read(self._view(name, mine), tail_lines)
-        begun = _with_log(followed)
+        begun = views.with_log(followed)
         if begun and self._reads.take(len(begun)):
             self._texts.put(followed.uid, self._read(followed, tail_lines))
         return self._texts.get(followed.uid)
 
     def _read(self, view: View, tail_lines: int) -> str:
-        texts = [(pod.name, self._read_pod(pod, tail_lines)) for pod in _with_log(view)]
+        texts = [(pod.name, self._read_pod(pod, tail_lines)) for pod in views.with_log(view)]
         return merge(texts, tail_lines) if texts else ""
 
     def _read_pod(self, pod: Pod, tail_lines: int) -> str:
@@ -213,7 +214,7 @@ class KubernetesEngine(ComputeEngine):
             _log.info("pod %s has no log: %s", pod.name, fault)
         return tail.text(tail_lines)
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine. Returns immediately; the job is FAILED once its containers have ended."""
         view = self._view(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
@@ -221,7 +222,7 @@ class KubernetesEngine(ComputeEngine):
         if views.note_of(view.job):
             self._stop(view)
         else:
-            self._end(view, CANCELLED)
+            self._end(view, message)
 
     def _end_lost(self, name: str) -> None:
         """End a job of which a pod is being deleted, before the pod is replaced; never a Job that is not pfcon's."""
@@ -250,7 +251,7 @@ class KubernetesEngine(ComputeEngine):
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
         if once or not any(pod.started or pod.scheduled for pod in view.pods):
-            patch["spec"] = {"activeDeadlineSeconds": _MIN_DEADLINE}
+            patch["spec"] = {"activeDeadlineSeconds": MIN_DEADLINE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.end_pending(ended):
             self._stop(ended)
@@ -264,10 +265,10 @@ class KubernetesEngine(ComputeEngine):
         try:
             for pod in views.unended(view):
                 if not pod.terminating:
-                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _MIN_DEADLINE}})
+                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": MIN_DEADLINE}})
         except (Absent, Refused) as fault:  # it was removed; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
-            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _MIN_DEADLINE}}
+            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": MIN_DEADLINE}}
             self._calls.patch_job(view.job["metadata"]["name"], patch)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
@@ -293,8 +294,3 @@ class KubernetesEngine(ComputeEngine):
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
         return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.namespace}"
-
-
-def _with_log(view: View) -> list[Pod]:
-    """Return the pods whose logs are returned to users."""
-    return [pod for pod in view.pods if pod.started][:_MAX_PODS]

@@ -16,6 +16,7 @@ from pfcon.compute.kubernetes.spec import (
 )
 from pfcon.compute.unreadable import labels_of, reading
 
+MAX_PODS = 50  # pods whose logs are returned
 NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"
 
 
@@ -128,6 +129,11 @@ def replaced(view: View) -> bool:
 def unended(view: View) -> list[Pod]:
     """Return the pods that run or may still start."""
     return [pod for pod in view.pods if pod.stage not in (Stage.SUCCEEDED, Stage.FAILED)]
+
+
+def with_log(view: View) -> list[Pod]:
+    """Return the pods whose logs are returned to users."""
+    return [pod for pod in view.pods if pod.started][:MAX_PODS]
 
 
 def at(view: View, stage: Stage) -> list[Pod]:
