@@ -88,14 +88,17 @@ def _ended_by_pfcon(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
     return _noted(info, view, note, now) if note else None
 
 
-def _failed(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
+def _failed(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
     """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not."""
     held, failed = conditions(view.job), at(view, Stage.FAILED)
     why = held.get("Failed") or held.get("FailureTarget")
     known = failed and (why or not all(pod.terminating for pod in failed))
     if "Failed" not in held and (not known or any(pod.running for pod in view.pods)):
         return None
-    return _ended(info, _failure(view, why), _finished(view, held.get("Failed")))
+    end, finished = _failure(view, why), _finished(view, held.get("Failed"))
+    if finished and any(pod.running for pod in failed) and now - finished < _grace(view) + _STOP_MARGIN:
+        return replace(info, message=f"{end.message}: being ended")  # a kubelet before 1.22: see _patience
+    return _ended(info, end, finished)
 
 
 def _ended(info: JobInfo, why: Why, finished_at: datetime | None) -> JobInfo:
@@ -150,10 +153,14 @@ def end_pending(view: View) -> bool:
 
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     """Return the state of a job that pfcon has ended: it runs until its containers have ended, or should have."""
-    patience = timedelta(seconds=view.grace) + _patience(view)
+    patience = _grace(view) + _patience(view)
     if end_pending(view) or (any(pod.running or pod.scheduled for pod in view.pods) and now - note.at < patience):
         return replace(info, message=f"{note.reason}: being ended")
     return _ended(info, stopped(note.reason)._replace(interrupted=note.lost), note.at)
+
+
+def _grace(view: View) -> timedelta:
+    return timedelta(seconds=view.grace)
 
 
 def _patience(view: View) -> timedelta:
