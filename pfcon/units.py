@@ -1,5 +1,6 @@
 """All conversions of units. pfcon uses millicores and MiB."""
 
+MINUTE = 60.0  # seconds
 MIB = 1024 * 1024
 NANO_PER_MILLI = 1_000_000
 NANO_PER_SECOND = 1_000_000_000

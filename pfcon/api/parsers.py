@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from pfcon.compute.settings import MAX_TIME_LIMIT
 from pfcon.errors import InvalidFields, PfconError
 from pfcon.models import CopyRequest, JobId, JobRequest, PluginType, Resources, UploadRequest
 
@@ -43,13 +44,18 @@ class FieldReader:
             return ""
         return values[-1]
 
-    def number(self, name: str, least: int, default: int | None = None) -> int:
-        """Return a decimal integer from ``least`` to MAX_INT; without ``default``, the field is required."""
+    def number(
+        self, name: str, least: int, default: int | None = None, *, most: int = MAX_INT, suffix: str = ""
+    ) -> int:
+        """Return a decimal integer from ``least`` to ``most``; without ``default``, the field is required.
+
+        suffix: follows the range in the message of a fault.
+        """
         if default is not None and not self._fields.get(name):
             return default
         text = self.text(name)
-        if text and (not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= MAX_INT):
-            self.faults[name] = f"must be an integer from {least} to {MAX_INT}, got {text[:40]!r}"
+        if text and (not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most):
+            self.faults[name] = f"must be an integer from {least} to {most}{suffix}, got {text[:40]!r}"
         return least if name in self.faults else int(text)
 
     def checked(self, name: str, value: str, check: Callable[[str], T], fallback: T) -> T:
@@ -63,11 +69,19 @@ class FieldReader:
             return fallback
 
 
-def parse_job(fields: dict[str, list[str]], *, innetwork: bool, needs_inputs: bool, lacks_upload: bool) -> JobRequest:
+def parse_job(
+    fields: dict[str, list[str]],
+    *,
+    innetwork: bool,
+    needs_inputs: bool,
+    lacks_upload: bool,
+    longest: int | None = None,
+) -> JobRequest:
     """Parse the fields of ``POST jobs/`` and ``POST pluginjobs/``. Raises InvalidFields.
 
     needs_inputs: whether an in-network request must name at least one input directory.
     lacks_upload: the request needs a zip and has none.
+    longest: the site's time limit of jobs, in minutes; None if it has none.
     """
     reader = FieldReader(fields)
     if lacks_upload:
@@ -94,9 +108,19 @@ def parse_job(fields: dict[str, list[str]], *, innetwork: bool, needs_inputs: bo
         env=_env(reader),
         input_dirs=input_dirs,
         output_dir=output_dir,
+        time_limit=_time_limit(reader, longest),
     )
     reader.finish()
     return request
+
+
+def _time_limit(reader: FieldReader, longest: int | None) -> int | None:
+    """Return the job's own time limit in minutes; None if it has none, so that the site's is used."""
+    if not reader.texts("time_limit"):
+        return None
+    most = longest or MAX_TIME_LIMIT
+    suffix = " minutes (TIMELIMIT_MINUTES)" if longest else " minutes"
+    return reader.number("time_limit", 1, most=most, suffix=suffix)
 
 
 def _plugin_type(text: str) -> PluginType:

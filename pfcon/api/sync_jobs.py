@@ -42,6 +42,7 @@ def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -
             innetwork=context.settings.storage.innetwork,
             needs_inputs=submit == context.jobs.submit,
             lacks_upload=lacks_upload,
+            longest=context.settings.compute.timelimit,
         )
         submission = submit(job, form.upload)
     data = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from pfcon.compute.signing import is_service_id
 from pfcon.compute.stopping import Stop
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Foreign, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
@@ -35,6 +36,11 @@ class ComputeEngine(ABC):
     """Whether it mounts secrets of its own for a job's ``secrets``, instead of pfcon's directories."""
     by_path = False
     """Whether a job accesses its directories by path, with its own user's permissions, instead of by mounts."""
+    own_time_limit = False
+    """Whether it stops a job at its ``resources.time_limit`` itself; for other engines, the service cancels the job.
+
+    Then ``info`` returns ``FAILED`` with the message ``time_limit_message`` and the reason ``TIME_LIMIT``.
+    """
 
     log_reads_per_minute: float | None = 20.0
     """How many logs of running jobs may be read for clients, on average; None: as many as they ask for."""
@@ -80,10 +86,11 @@ class ComputeEngine(ABC):
         """
 
     @abstractmethod
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
-        """Stop a job, but keep it: soon after, ``info`` returns ``FAILED`` with a message that contains "cancel".
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+        """Stop a job, but keep it: soon after, ``info`` returns ``FAILED`` with a message that contains ``message``.
 
-        Idempotent; no-op for an ended job.
+        message: one line. For that of ``time_limit_message``, the reason is ``TIME_LIMIT``. Idempotent: the first
+        message of several calls is kept; no-op for an ended job.
 
         Raises ``Absent`` for a job that does not exist or is not ``mine``. Only the job that was checked is stopped,
         never another job that was created with its name since.

@@ -3,15 +3,23 @@
 import signal
 from typing import NamedTuple
 
+from pfcon.compute.words import stop_reason
+
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
 _LOST = frozenset({255, -1})
 
 
 class Why(NamedTuple):
-    """Why a job, or a worker of it, failed. message: for users; ``""`` after success."""
+    """Why a job, or a worker of it, failed. message: for users; ``""`` after success. reason: see JobInfo."""
 
     message: str
     interrupted: bool = False
+    reason: str = ""
+
+
+def stopped(message: str) -> Why:
+    """Return why a job failed that pfcon has stopped with that message, or that has reached its time limit."""
+    return Why(message, reason=stop_reason(message))
 
 
 def was_killed(code: int, *, oom_killed: bool = False) -> bool:

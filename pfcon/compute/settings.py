@@ -13,11 +13,12 @@ from pfcon.settings.kinds import Kind
 from pfcon.settings.section import NoSettings, setting
 
 _IDS = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
+MAX_TIME_LIMIT = 10**6  # minutes
 _MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
 
 
 class JobOption(StrEnum):
-    """Options of jobs that not every engine supports; each is named like its variable."""
+    """Options of jobs that not every engine supports, or that some engine requires; each is named like its variable."""
 
     USER = "CONTAINER_USER"
     SHM = "SHM_SIZE"
@@ -168,9 +169,9 @@ class ComputeSettings:
     )
     timelimit: int | None = setting(
         JobOption.TIME_LIMIT,
-        kinds.number(1, 10**6, "minutes"),
-        "Longest time a job may run.",
-        note="required",
-        exclusive=True,
+        kinds.number(1, MAX_TIME_LIMIT, "minutes"),
+        "Time limit of plugin jobs; a request may ask for a shorter one. With `slurm` and `cromwell`, also that "
+        "of copy, upload and delete jobs that run on the engine.",
+        note="none; required for slurm and cromwell",
     )
     own: Any = NoSettings()

@@ -4,9 +4,14 @@ import re
 import signal
 
 from pfcon.errors import Refused
+from pfcon.models import TIME_LIMIT
 from pfcon.units import MIB
 
+CANCELLED = "cancelled"
+"""The message of a job that pfcon was asked to cancel."""
+
 _MAX_TEXT = 500
+_AT_TIME_LIMIT = re.compile(r"stopped at its time limit(?: of \d+ minutes?)?", re.ASCII)
 
 # Texts of runc and crun, as Docker and Podman forward them; Podman adds a guess of its own, also for mounts. They are
 # not part of any API: the ones recorded in tests/data/docker are recognized.
@@ -27,6 +32,18 @@ _NO_REGISTRY = re.compile(
 )
 _NO_IMAGE = re.compile(r"manifest unknown|manifest for .* not found|name unknown|not found: manifest", re.IGNORECASE)
 _DENIED = re.compile(r"denied|unauthorized|authentication required|no basic auth", re.IGNORECASE)
+
+
+def time_limit_message(minutes: int | None) -> str:
+    """Return the message of a job that was stopped at its time limit; None: the limit is not known."""
+    if minutes is None:
+        return "stopped at its time limit"
+    return f"stopped at its time limit of {minutes} minute{'s' * (minutes != 1)}"
+
+
+def stop_reason(message: str) -> str:
+    """Return the ``JobInfo.reason`` of a job that pfcon has stopped with that message; ``""`` if it has none."""
+    return TIME_LIMIT if _AT_TIME_LIMIT.fullmatch(message) else ""
 
 
 def plain(text: str) -> str:

@@ -67,3 +67,4 @@ class JobRequest:
     env: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may contain a user's token
     input_dirs: tuple[PurePosixPath, ...] = ()
     output_dir: PurePosixPath | None = None
+    time_limit: int | None = None

@@ -18,7 +18,7 @@ class Resources:
     """The resource limits of a job. None means no limit.
 
     cpu: millicores, 1000 is one core. memory, shm: MiB. workers: parallel processes. pids: processes and threads.
-    minutes: the maximal run time, for engines that have such a limit.
+    time_limit: the longest time that the job may run, in minutes.
     """
 
     cpu: int | None = None
@@ -27,7 +27,7 @@ class Resources:
     workers: int = 1
     shm: int | None = None
     pids: int | None = None
-    minutes: int | None = None
+    time_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class JobSpec:
             mounts=tuple(
                 Mount(PurePosixPath(m["source"]), PurePosixPath(m["target"]), m["read_only"]) for m in raw["mounts"]
             ),
-            resources=Resources(**raw["resources"]),
+            resources=_resources(raw["resources"]),
             user=User(**raw["user"]) if raw["user"] else None,
             labels=tuple((key, value) for key, value in raw["labels"]),
             request=raw["request"],
@@ -118,6 +118,12 @@ class JobSpec:
             attempt=raw.get("attempt", 1),
             service=raw.get("service", ""),
         )
+
+
+def _resources(raw: dict[str, Any]) -> Resources:
+    """Parse resources. Earlier releases named the time limit ``minutes``."""
+    earlier = {"minutes": "time_limit"}
+    return Resources(**{earlier.get(name, name): value for name, value in raw.items()})
 
 
 def _plain(value: Any) -> Any:

@@ -176,6 +176,7 @@ class Cluster:
                 "name": f"{name}-{index}-{suffix}" if indexed else f"{name}-{suffix}",
                 "namespace": job["metadata"]["namespace"],
                 "labels": {**((template.get("metadata") or {}).get("labels") or {}), **own},
+                "annotations": {**((template.get("metadata") or {}).get("annotations") or {})},
                 "ownerReferences": [owner],
                 "finalizers": ["batch.kubernetes.io/job-tracking"],
             },
@@ -196,7 +197,7 @@ class Cluster:
 
     def _move(self, pod: Json) -> None:
         before, state = copy.deepcopy(pod["status"]), state_of(pod)
-        told = pod["spec"].get("activeDeadlineSeconds")
+        told = self._is_past_deadline(pod)
         if state == "running":
             if told and not pod["status"].get("told"):
                 self.node.stop(pod)
@@ -218,6 +219,11 @@ class Cluster:
             self._place(pod, state)
         if pod["status"] != before:
             self.objects.tell("pods", "MODIFIED", pod)
+
+    def _is_past_deadline(self, pod: Json) -> bool:
+        deadline = pod["spec"].get("activeDeadlineSeconds")
+        began = self._since.setdefault(f"{pod['metadata']['uid']} began", time.monotonic())
+        return deadline is not None and (deadline == 1 or time.monotonic() - began >= deadline)
 
     def _is_counted(self, pod: Json) -> bool:
         """Whether a pod's Job has taken its end into account: before that the finalizer of Jobs keeps the pod."""

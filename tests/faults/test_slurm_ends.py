@@ -69,7 +69,7 @@ def slurm() -> Iterator[Slurm]:
         root.chmod(0o755)
         harness = slurm_harness(root)
         conf = slurm_cluster(default_mode())
-        long = harness.shell("trap '' TERM; while :; do sleep 6171.5; done", resources=Resources(minutes=1))
+        long = harness.shell("trap '' TERM; while :; do sleep 6171.5; done", resources=Resources(time_limit=1))
         harness.engine.schedule(long)
         old = {script: harness.shell(script) for script in ("exit 0", "exit 3", "exit 4")}
         for spec in old.values():
@@ -275,7 +275,7 @@ def test_a_job_is_ended_by_its_time_limit(slurm: Slurm) -> None:
     engine = slurm.harness.engine
     assert eventually(lambda: engine.info(slurm.long.name).status.final)
     assert engine.info(slurm.long.name).status is JobStatus.FAILED
-    assert engine.info(slurm.long.name).message == "it reached its time limit of 1 min"
+    assert engine.info(slurm.long.name).message == "stopped at its time limit of 1 minute"
     assert eventually(lambda: not leftovers("6171.5"))
 
 

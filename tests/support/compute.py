@@ -18,6 +18,8 @@ from .outside import end_supervisor, kill_container, kill_task
 from .podman_rootless import capabilities, give_to_its_user
 from .settings import compute_settings, docker_at
 
+SHORT_MINUTE = 1.5  # seconds; of time limits
+
 
 def jobs_directory(compute: Harness) -> Path:
     """Where the process engine keeps its jobs."""
@@ -59,8 +61,9 @@ def make_harness(name: str, root: Path) -> Harness:
     if name == "process":
         from pfcon.compute.process.engine import ProcessEngine
 
-        engine = ProcessEngine(storebase, stop_grace=2)
-        return Harness(engine, storebase, IMAGE, name, CAPABILITIES[name], end_keeper=end_supervisor)
+        engine = ProcessEngine(storebase, stop_grace=2, minute=SHORT_MINUTE)
+        abilities = CAPABILITIES[name]
+        return Harness(engine, storebase, IMAGE, name, abilities, end_keeper=end_supervisor, minute=SHORT_MINUTE)
     if name == "cromwell":
         from .cromwell import cromwell_harness
 

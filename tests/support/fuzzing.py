@@ -145,6 +145,7 @@ FIELDS: dict[str, st.SearchStrategy[str]] = {
     "cpu_limit": rarely(st.just("1000"), texts),
     "memory_limit": rarely(st.just("300"), texts),
     "gpu_limit": rarely(st.just("0"), texts),
+    "time_limit": rarely(st.just("60"), texts),
     "env": st.one_of(st.just("A=b"), texts, texts.map("X={}".format)),
     "input_dirs": _paths,
     "output_dir": _paths,

@@ -36,6 +36,7 @@ NAMESPACE = os.environ.get("PFCON_TEST_KUBERNETES_NAMESPACE", "pfcon-test")
 CLAIM = os.environ.get("PFCON_TEST_KUBERNETES_CLAIM", "pfcon-test")
 STUCK_GRACE = 4.0  # seconds
 WATCH_IDLE = 2.0  # seconds
+MINUTE = 3.0  # seconds; of time limits
 DEAD = """{"apiVersion": "v1", "kind": "Config", "current-context": "x",
  "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "x", "user": {}}],
  "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}"""
@@ -171,6 +172,7 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
         reports_end_early=fake is None and cluster.minor < 22,
         kubeconfig=kubeconfig,
         fake=fake,
+        minute=MINUTE,
     )
 
 
@@ -232,5 +234,6 @@ def make_engine(
         stop_grace=2,
         stuck_grace=stuck_grace,
         watch_idle=WATCH_IDLE,
+        minute=MINUTE,
         remove_wait=3 * PATIENCE,  # an old kubelet lets pods go once a minute, one after the other
     )

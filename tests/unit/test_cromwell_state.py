@@ -11,7 +11,8 @@ import pytest
 
 from pfcon.compute.cromwell import state
 from pfcon.compute.cromwell.state import End, end_of, refusal_of, status_of, why_of
-from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
+from pfcon.compute.interruption import Why
+from pfcon.models import TIME_LIMIT, JobId, JobKind, JobSpec, JobStatus, Resources
 
 DATA = Path(__file__).parents[1] / "data" / "cromwell"
 SPEC = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("prog", "x"), resources=Resources(memory=64))
@@ -24,7 +25,7 @@ def metadata(name: str) -> dict[str, Any]:
     return found
 
 
-def message(end: End, *, cancelled: bool = False, refusal: str = "") -> str:
+def message(end: End, *, cancelled: str = "", refusal: str = "") -> str:
     return why_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal).message
 
 
@@ -95,7 +96,9 @@ def test_the_message_tells_why(end: End, expected: str) -> None:
 
 def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     end = replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60))
-    assert message(end) == "killed by signal SIGTERM; it may have reached its time limit of 60 min"
+    limit = "stopped at its time limit of 60 minutes"
+    assert why_of(end, SPEC, 60, cancelled="") == Why(limit, reason=TIME_LIMIT)
+    assert message(replace(end, code=3)) == f"exit code 3; it may have been {limit}"
 
 
 @pytest.mark.parametrize(
@@ -115,17 +118,17 @@ def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     ],
 )
 def test_a_job_was_interrupted_when_it_was_killed_or_its_backend_lost_it(end: End, interrupted: bool) -> None:
-    assert why_of(end, SPEC, 60, cancelled=False).interrupted is interrupted
-    assert not why_of(end, SPEC, 60, cancelled=True).interrupted
+    assert why_of(end, SPEC, 60, cancelled="").interrupted is interrupted
+    assert not why_of(end, SPEC, 60, cancelled="cancelled").interrupted
 
 
 @pytest.mark.parametrize("status", ["Aborted", "Failed"])
 def test_a_cancelled_job_says_so(status: str) -> None:
-    assert message(replace(FAILED, status=status), cancelled=True) == "cancelled"
+    assert message(replace(FAILED, status=status), cancelled="cancelled") == "cancelled"
 
 
 def test_a_job_that_succeeded_before_it_could_be_cancelled_has_succeeded() -> None:
-    assert message(replace(FAILED, status="Succeeded", code=0), cancelled=True) == ""
+    assert message(replace(FAILED, status="Succeeded", code=0), cancelled="cancelled") == ""
 
 
 @pytest.mark.parametrize(

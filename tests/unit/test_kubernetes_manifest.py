@@ -35,7 +35,7 @@ FULL = JobSpec(
     argv=("simpledsapp", "--prefix", "$(HOME) costs 5$", "/share/incoming", "/share/outgoing"),
     env=(("TOKEN", "a$$b"), ("HOME", "/"), ("HOME", "/tmp")),
     mounts=(Mount(KEY / "incoming", INCOMING, read_only=True), Mount(KEY / "outgoing", OUTGOING, read_only=False)),
-    resources=Resources(cpu=1500, memory=512, gpus=2, workers=3, shm=64, pids=4096),
+    resources=Resources(cpu=1500, memory=512, gpus=2, workers=3, shm=64, pids=4096, time_limit=60),
     user=User(1000, 1001),
     labels=(("site", "boston"),),
     request="5eed",
@@ -91,25 +91,25 @@ def test_the_command_and_the_limit_can_be_read_back() -> None:
 @pytest.mark.parametrize("name", ["Upper", "under_score", "a.b", "x" * 64, "-a", "a-"])
 def test_a_name_that_kubernetes_cannot_take_is_refused_with_the_rule(name: str) -> None:
     with pytest.raises(Refused, match="at most 63 lower-case letters, digits and '-'") as refused:
-        require_possible(dataclasses.replace(SMALL, name=name))
+        require_possible(dataclasses.replace(SMALL, name=name), PLAIN)
     assert repr(name) in str(refused.value)
 
 
 def test_the_names_of_several_workers_need_room_for_their_numbers() -> None:
     many = dataclasses.replace(SMALL, name="x" * 60, resources=Resources(workers=100))
-    require_possible(many)
+    require_possible(many, PLAIN)
     with pytest.raises(Refused, match="at most 60"):
-        require_possible(dataclasses.replace(many, name="x" * 61))
+        require_possible(dataclasses.replace(many, name="x" * 61), PLAIN)
 
 
 def test_a_longest_name_of_one_worker_is_taken() -> None:
-    require_possible(dataclasses.replace(SMALL, name="x" * 63))
+    require_possible(dataclasses.replace(SMALL, name="x" * 63), PLAIN)
 
 
 @pytest.mark.parametrize(("fields", "told"), [({"argv": ()}, "empty"), ({"resources": Resources(workers=0)}, "worker")])
 def test_a_job_that_is_none_is_refused(fields: dict[str, Any], told: str) -> None:
     with pytest.raises(Refused, match=told):
-        require_possible(dataclasses.replace(SMALL, **fields))
+        require_possible(dataclasses.replace(SMALL, **fields), PLAIN)
 
 
 def test_a_mark_of_storebase_is_mounted_so_that_no_other_directory_does() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.kubernetes.spec import DEADLINE
+from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.state import end_pending, job_info, stuck
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, has_ended, note_of, view_of
 from pfcon.models import JobInfo, JobStatus
@@ -18,6 +18,7 @@ LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").r
 EXCHANGES = {each["what"]: each for each in map(json.loads, (DATA / "exchanges.jsonl").read_text().splitlines())}
 IMAGE = "local/pfcon-test:1"
 PREPARING = f"its node prepares it: volumes, then image {IMAGE}"
+PAST_DEADLINE = "the job exceeded its deadline: it existed for more than 0:00:06 (KUBERNETES_DEADLINE_MINUTES)"
 Sight = dict[str, Any]
 
 
@@ -53,8 +54,8 @@ def ended_note(sight: Sight, reason: str, age: float) -> Sight:
         ("cpu", -1, JobStatus.NOT_STARTED, "no node can run it yet: 0/1 nodes are available: 1 Insufficient cpu."),
         ("claim", -1, JobStatus.NOT_STARTED, 'there is no such volume: persistentvolumeclaim "none" not found'),
         ("workers", -1, JobStatus.SUCCEEDED, ""),
-        ("deadline", 1, JobStatus.FAILED, "the job exceeded its deadline: it existed for more than 0:00:06"),
-        ("deadline", -1, JobStatus.FAILED, "the job exceeded its deadline: it existed for more than 0:00:06"),
+        ("deadline", 1, JobStatus.FAILED, PAST_DEADLINE),
+        ("deadline", -1, JobStatus.FAILED, PAST_DEADLINE),
     ],
 )
 def test_a_recorded_life_is_told_in_plain_words(case: str, number: int, status: JobStatus, message: str) -> None:
@@ -262,4 +263,4 @@ def test_success_is_not_told_by_a_criterion_alone() -> None:
 
 
 def test_the_deadline_is_a_week() -> None:
-    assert timedelta(seconds=DEADLINE) == timedelta(days=7)
+    assert timedelta(minutes=KubernetesSettings().deadline) == timedelta(days=7)

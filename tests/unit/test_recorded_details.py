@@ -63,8 +63,10 @@ def test_the_digest_of_the_manifest_comes_before_the_image_id() -> None:
 
 def test_what_an_init_reports_is_not_the_exit_code_of_the_command() -> None:
     ended = INSPECTS["docker"]["exit 127"]
-    assert of_container(ended, note="no such command in image x: y") == RunDetails()
-    assert of_container(ended, note=docker.CANCELLED).exit_code == 127
+    made = datetime.fromisoformat(ended["Created"]).astimezone(UTC)
+    info = docker.job_info("job", ended, made, unstarted="no such command in image x: y")
+    assert (info.message, info.details) == ("no such command in image x: y", RunDetails())
+    assert of_container(ended, note="cancelled").exit_code == 127
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ OPTIONS = {
     "SHM_SIZE": "64",
     "PFCON_PIDS_LIMIT": "100",
     "JOB_LABELS": "a=b",
-    "TIMELIMIT_MINUTES": "60",
     "NODE_SELECTOR": "a=b",
+    "KUBERNETES_DEADLINE_MINUTES": "20160",
     "IMAGE_PULL_SECRETS": "one",
     "DOCKER_HOST": "tcp://docker:2375",
     "DOCKER_TLS_VERIFY": "1",
@@ -195,6 +195,18 @@ def test_these_engines_have_these_options() -> None:
     assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
     assert found["IMAGE_PULL_SECRETS"] == found["NODE_SELECTOR"] == {kubernetes}
     assert found["DOCKER_HOST"] == {docker, swarm}
+
+
+@pytest.mark.parametrize("name", ENGINE_NAMES)
+def test_every_engine_takes_a_time_limit(name: str) -> None:
+    assert faults(engine(name) | {"TIMELIMIT_MINUTES": "60"}) == []
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "1000001", "an hour"])
+def test_a_time_limit_is_a_whole_number_of_minutes(value: str) -> None:
+    [fault] = faults(engine("docker") | {"TIMELIMIT_MINUTES": value})
+    assert fault.startswith("TIMELIMIT_MINUTES: ")
+    assert "minutes" in fault
 
 
 def test_production_refuses_the_process_engine_unless_it_is_allowed() -> None:

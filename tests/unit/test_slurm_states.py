@@ -48,7 +48,9 @@ ODD = """\
 6|torn
 """
 AT = datetime(2026, 11, 21, 8, 3, 20, tzinfo=UTC)
-SPEC = JobSpec("7", JobId("7"), JobKind.PLUGIN, "local/x:1", ("prog", "a"), resources=Resources(memory=300, minutes=60))
+SPEC = JobSpec(
+    "7", JobId("7"), JobKind.PLUGIN, "local/x:1", ("prog", "a"), resources=Resources(memory=300, time_limit=60)
+)
 SITE = Site("crun", "crun", "/store/.pfcon/slurm")
 CANCELLED = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-21T08:03:20 ***\n"
 TIME = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-21T08:03:20 DUE TO TIME LIMIT ***\n"
@@ -185,20 +187,20 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"left": 137, "slurm_log": OOM}, "out of memory"),
         ({"state": "FAILED", "code": -9, "slurm_log": OVER}, "out of memory"),
         ({"left": 137}, "probably out of memory: the job's limit is 300 MiB"),
-        ({"state": "TIMEOUT", "left": 143}, "it reached its time limit of 60 min"),
-        ({"left": 143, "slurm_log": TIME}, "it reached its time limit"),
+        ({"state": "TIMEOUT", "left": 143}, "stopped at its time limit of 60 minutes"),
+        ({"left": 143, "slurm_log": TIME}, "stopped at its time limit"),
         ({"state": "CANCELLED", "code": -15}, "cancelled in Slurm, not by pfcon"),
         ({"state": "CANCELLED", "by": "2001"}, "cancelled in Slurm by user 2001, not by pfcon"),
         ({"slurm_log": CANCELLED}, "cancelled in Slurm"),
         ({"left": 137, "word": "aborted", "slurm_log": STEP + CANCELLED}, "cancelled in Slurm"),
         ({"state": "FAILED", "left": 125, "word": "aborted", "slurm_log": STEP}, "cancelled in Slurm"),
-        ({"state": "FAILED", "left": 125, "word": "aborted", "cancelled": True}, "cancelled"),
+        ({"state": "FAILED", "left": 125, "word": "aborted", "cancelled": "cancelled"}, "cancelled"),
         ({"state": "FAILED", "left": 3, "slurm_log": STEP}, "exit code 3"),
-        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, "it reached its time limit"),
+        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, "stopped at its time limit"),
         ({"left": 125, "word": "aborted", "slurm_log": NO_STEP}, "could not start them: srun: error: Unable to create"),
         ({"left": 125, "word": "aborted"}, "Slurm ended its workers, or could not start them"),
-        ({"state": "FAILED", "left": 137, "cancelled": True}, "cancelled"),
-        ({"cancelled": True}, "cancelled"),
+        ({"state": "FAILED", "left": 137, "cancelled": "cancelled"}, "cancelled"),
+        ({"cancelled": "cancelled"}, "cancelled"),
         ({"state": "NODE_FAIL"}, "its node failed"),
         ({"state": "PREEMPTED"}, "preempted"),
         ({"state": "BOOT_FAIL"}, "its node did not start"),
@@ -240,8 +242,8 @@ def test_messages_name_directories_as_nodes_see_them() -> None:
         ({"left": 143}, True),
         ({"state": "FAILED", "code": -9}, True),
         ({"state": "FAILED", "code": -15}, True),
-        ({"state": "FAILED", "left": 137, "cancelled": True}, False),
-        ({"left": 125, "word": "aborted", "cancelled": True}, False),
+        ({"state": "FAILED", "left": 137, "cancelled": "cancelled"}, False),
+        ({"left": 125, "word": "aborted", "cancelled": "cancelled"}, False),
         ({"state": "CANCELLED", "code": -15, "by": "2001"}, False),
         ({"left": 137, "slurm_log": CANCELLED}, False),
         ({"state": "OUT_OF_MEMORY", "left": 137}, False),

@@ -56,7 +56,7 @@ def goldens() -> dict[str, str]:
             found[f"config-{name}.json"] = json.dumps(json.loads(files["config.json"]), indent=1) + "\n"
         head = script(placed(spec()), SlurmSettings(launcher=name), Resources(cpu=1500, workers=2), 8)
         found[f"head-{name}.sh"] = head.partition("# shellcheck")[0]
-    limits = Resources(cpu=1500, memory=300, gpus=2, minutes=90)
+    limits = Resources(cpu=1500, memory=300, gpus=2, time_limit=90)
     found["sbatch.txt"] = "\n".join(words(FULL, resources=limits)) + "\n"
     return found
 

@@ -5,7 +5,7 @@
         job.json         the job, and the token that its workflow has as a label
         lock             locked (flock) while the workflow is being submitted
         workflow         its id, and the time of Cromwell's answer (Unix time)
-        cancelled        exists after the job was cancelled
+        cancelled        why pfcon has cancelled the job; exists after that
     removed/<token>      exists after the job was removed; its workflow is not pfcon's any more
     executions/          for Cromwell: its backend's directory of tasks
 """
@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Conflict, Refused
 from pfcon.files.locks import locked
 from pfcon.files.writing import replace_file
@@ -62,14 +63,17 @@ class Claim:
             return False
         return True
 
-    @property
-    def cancelled(self) -> bool:
-        """Return whether the job was cancelled."""
-        return (self.path / "cancelled").exists()
+    def cancellation(self) -> str:
+        """Return the message with which the job was cancelled; ``""`` if it was not. Raises OSError."""
+        try:
+            return (self.path / "cancelled").read_text() or CANCELLED
+        except FileNotFoundError:
+            return ""
 
-    def set_cancelled(self) -> None:
-        """Record that the job is being cancelled. Raises OSError."""
-        (self.path / "cancelled").touch()
+    def set_cancelled(self, message: str) -> None:
+        """Record that the job is being cancelled, unless that is recorded already. Raises OSError."""
+        with contextlib.suppress(FileExistsError), open(self.path / "cancelled", "x") as file:
+            file.write(message)
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:

@@ -28,6 +28,5 @@ CROMWELL = EngineDescription(
     make=_make,
     settings=CromwellSettings,
     volume_types=(HOST,),
-    options=frozenset({JobOption.TIME_LIMIT}),
     requires=frozenset({JobOption.TIME_LIMIT}),
 )

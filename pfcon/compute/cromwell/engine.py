@@ -24,6 +24,7 @@ from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import FAULTS, unread
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.files.descent import UnreadableTreeError
 from pfcon.files.removal import NotRemovedError
@@ -47,6 +48,7 @@ class CromwellEngine(ComputeEngine):
 
     name = "cromwell"
     log_reads_per_minute = None  # logs are files
+    own_time_limit = True
 
     def __init__(
         self,
@@ -141,9 +143,9 @@ class CromwellEngine(ComputeEngine):
             end = replace(end, code=self._code(workflow))
         refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
         self._remove_script(workflow)
-        why = state.why_of(end, claim.spec, claim.minutes, cancelled=claim.cancelled, refusal=refusal)
+        why = state.why_of(end, claim.spec, claim.minutes, cancelled=claim.cancellation(), refusal=refusal)
         info = _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
-        return replace(info, details=state.details_of(end, refusal))
+        return replace(info, reason=why.reason, details=state.details_of(end, refusal))
 
     def _code(self, workflow: str) -> int | None:
         """Return the exit code from the task's own file, because Cromwell's metadata may lack it; None if missing."""
@@ -190,7 +192,7 @@ class CromwellEngine(ComputeEngine):
             self._paths[workflow] = paths
         return self._paths[workflow]
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine. Returns when Cromwell has accepted the request."""
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name, mine)
@@ -202,7 +204,7 @@ class CromwellEngine(ComputeEngine):
             word = self._tracker.word(claim, workflow)
             if word and state.has_ended(word):
                 return
-            claim.set_cancelled()
+            claim.set_cancelled(message)
             self._calls.abort(workflow)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
 from pfcon.compute.details import own_exit_code
-from pfcon.compute.interruption import Why, was_killed
+from pfcon.compute.interruption import Why, stopped, was_killed
 from pfcon.compute.unreadable import reading, utc
-from pfcon.compute.words import exit_message, plain
+from pfcon.compute.words import exit_message, plain, time_limit_message
 from pfcon.models import JobSpec, JobStatus, RunDetails
 from pfcon.units import mib_to_bytes
 
@@ -30,7 +30,6 @@ _STATUSES = {
 METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
 """The fields that ``end_of`` reads; Cromwell returns them for the workflow and for its calls."""
 
-CANCELLED = "cancelled"
 _MAX_CAUSES = 10
 # The exit code that Cromwell itself writes for a task that has ended without one (``exit-code-timeout-seconds``;
 # DispatchedConfigAsyncJobExecutionActor in its source). A task's own 79 can't be distinguished from it, and counts.
@@ -112,20 +111,28 @@ def refusal_of(stderr: str) -> str:
     return next((reason for reason in reversed(said) if reason in REFUSALS), "")
 
 
-def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: bool, refusal: str = "") -> Why:
-    """Return why a job has failed; empty after success. refusal: the result of ``refusal_of``."""
+def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: str, refusal: str = "") -> Why:
+    """Return why a job has failed; empty after success.
+
+    cancelled: the message with which pfcon has cancelled it; ``""`` if it has not. refusal: the result of
+    ``refusal_of``.
+    """
     status, _ = status_of(end.status)
     if status is not JobStatus.FAILED:
         return Why("")
     if cancelled:
-        return Why(CANCELLED)
+        return stopped(cancelled)
     if end.status == "Aborted":
         return Why("aborted in Cromwell, not by pfcon")
     if refusal:
         return Why(_refusal_message(refusal, spec))
-    limit, late = mib_to_bytes(spec.resources.memory or 0), _time_message(end, minutes)
+    lost, late = _lost(end), _exceeds(end, minutes)
+    if lost and late:
+        return stopped(time_limit_message(minutes))
+    limit = mib_to_bytes(spec.resources.memory or 0)
     reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
-    return Why((reason or "Cromwell gives no reason") + late, _lost(end) and not late)
+    hint = f"; it may have been {time_limit_message(minutes)}" if late else ""
+    return Why((reason or "Cromwell gives no reason") + hint, lost)
 
 
 def details_of(end: End, refusal: str) -> RunDetails:
@@ -155,13 +162,11 @@ def _refusal_message(refusal: str, spec: JobSpec) -> str:
     return f"{reason} in image {spec.image}: {spec.argv[0] if spec.argv else ''}"
 
 
-def _time_message(end: End, minutes: int) -> str:
-    """Return a hint for a job that may have exceeded its time limit: Cromwell does not get the scheduler's reason."""
+def _exceeds(end: End, minutes: int) -> bool:
+    """Return whether a job may have exceeded its time limit: Cromwell does not get the scheduler's reason."""
     if not (minutes and end.started_at and end.finished_at):
-        return ""
-    if end.finished_at - end.started_at < timedelta(minutes=minutes):
-        return ""
-    return f"; it may have reached its time limit of {minutes} min"
+        return False
+    return end.finished_at - end.started_at >= timedelta(minutes=minutes)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -24,7 +24,7 @@ from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.compute.words import start_failure
+from pfcon.compute.words import CANCELLED, start_failure
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
@@ -175,7 +175,9 @@ class DockerEngine(ComputeEngine):
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a container that is not a job of pfcon's."""
         found = self._find(name, mine)
-        return state.job_info(name, found, datetime.now(UTC), self._note(found))
+        note = self._note(found)
+        unstarted = None if note else self._unstarted(found)
+        return state.job_info(name, found, datetime.now(UTC), note, unstarted)
 
     def _find(self, name: str, mine: Mine = anyone) -> dict[str, Any]:
         container = container_name(name)
@@ -195,10 +197,7 @@ class DockerEngine(ComputeEngine):
         return found
 
     def _note(self, found: dict[str, Any]) -> str | None:
-        if not state.may_have_note(found):
-            return None
-        note = notes.read(self._calls, found["Id"])
-        return self._unstarted(found) if note is None else note
+        return notes.read(self._calls, found["Id"]) if state.may_have_note(found) else None
 
     def _unstarted(self, found: dict[str, Any]) -> str | None:
         """Return why the command could not be run, if an ended container's init reports that; else None."""
@@ -235,13 +234,13 @@ class DockerEngine(ComputeEngine):
                 break
         return log.text(tail_lines)
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
         found = self._find(name, mine)
         container = found["Id"]
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
-        self._leave_note(container, state.CANCELLED)
+        self._leave_note(container, message)
         if found["State"].get("Paused"):  # Podman can't stop a paused container
             with contextlib.suppress(Conflict):
                 self._calls.unpause(container)

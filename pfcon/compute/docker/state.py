@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute.details import digest_of, own_exit_code
-from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL
+from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
-from pfcon.compute.interruption import Why, was_killed, was_lost
+from pfcon.compute.interruption import Why, stopped, was_killed, was_lost
 from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import exit_message, plain, start_failure
 from pfcon.models import JobInfo, JobStatus, RunDetails
@@ -17,9 +16,6 @@ _log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
 """A container that has not started this long after its creation never will: ``schedule`` has failed by then."""
-
-CANCELLED = "cancelled"
-"""The note of a container that pfcon was asked to cancel."""
 
 LOST = "the container engine does not know how it ended: its machine may have been restarted"
 
@@ -89,19 +85,22 @@ def image_and_command(inspect: dict[str, Any]) -> tuple[str, str]:
     return inspect["Config"].get("Image") or "", next(iter(_argv(inspect)), "")
 
 
-def job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None = None) -> JobInfo:
+def job_info(
+    name: str, inspect: dict[str, Any], now: datetime, note: str | None = None, unstarted: str | None = None
+) -> JobInfo:
     """Return the state of a job. note: why pfcon has ended it; None if it has not. now: aware.
 
-    An answer that can't be read makes the job ``undefined``.
+    unstarted: why its command could not be run, if its init reports that. An answer that can't be read makes the job
+    ``undefined``.
     """
     return reading(
         f"the container engine's answer about job {name}",
-        lambda: _job_info(name, inspect, now, note),
+        lambda: _job_info(name, inspect, now, note, unstarted),
         lambda message: JobInfo(name, JobStatus.UNDEFINED, message, request=request_of(inspect)),
     )
 
 
-def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None) -> JobInfo:
+def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None, unstarted: str | None) -> JobInfo:
     state = inspect["State"]
     phase = phase_of(inspect)
     status, why, finished = JobStatus.STARTED, Why(""), None
@@ -110,7 +109,7 @@ def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | Non
         finished = time_of(inspect.get("Created")) if status.final else None
     elif phase is Phase.ENDED or (phase is Phase.GOING and time_of(state.get("FinishedAt"))):
         finished = time_of(state.get("FinishedAt"))
-        why = Why(note) if note else _end(inspect)
+        why = stopped(note) if note else Why(unstarted) if unstarted else _end(inspect)
         status = JobStatus.FAILED if why.message else JobStatus.SUCCEEDED
     elif phase is not Phase.RUNNING:
         status, why = JobStatus.UNDEFINED, Why(f"the container is {state.get('Status')}")
@@ -127,17 +126,22 @@ def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | Non
         interrupted=why.interrupted,
         details=reading(
             f"the container engine's answer about the run of job {name}",
-            lambda: _details(inspect, note),
+            lambda: _details(inspect, by_init=bool(unstarted)),
             lambda _: RunDetails(),
         ),
+        reason=why.reason,
+        time_limit=time_limit_of(labels_of(inspect["Config"])),
     )
 
 
-def _details(inspect: dict[str, Any], note: str | None) -> RunDetails:
-    """Return the details of a run; empty if the command has not been started. A Docker engine is one node."""
+def _details(inspect: dict[str, Any], *, by_init: bool) -> RunDetails:
+    """Return the details of a run; empty if the command has not been started. A Docker engine is one node.
+
+    by_init: whether its init reports that the command could not be run.
+    """
     state = inspect["State"]
     started = time_of(state.get("StartedAt"))
-    if not started or _unstarted(inspect, note):
+    if not started or by_init or _start_failed(inspect):
         return RunDetails()
     finished = time_of(state.get("FinishedAt"))  # missing after a reset of the machine: then the exit code is not known
     code = end_code(inspect) if finished else None
@@ -149,18 +153,15 @@ def _details(inspect: dict[str, Any], note: str | None) -> RunDetails:
     )
 
 
-def _unstarted(inspect: dict[str, Any], note: str | None) -> bool:
-    """Return whether a container has ended because its command could not be run: the engine or its init reports it."""
-    if not end_code(inspect):
-        return False
-    by_init = note not in (None, CANCELLED) and end_code(inspect) in init.CODES
-    return by_init or bool(inspect["State"].get("Error") and not inspect["State"].get("OOMKilled"))
+def _start_failed(inspect: dict[str, Any]) -> bool:
+    """Return whether the engine reports that a container has ended because its command could not be run."""
+    return bool(end_code(inspect) and inspect["State"].get("Error") and not inspect["State"].get("OOMKilled"))
 
 
 def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[JobStatus, Why]:
     error = inspect["State"].get("Error")
     if note or error:
-        return JobStatus.FAILED, Why(note or _start_message(inspect, error))
+        return JobStatus.FAILED, stopped(note or _start_message(inspect, error))
     created = time_of(inspect.get("Created"))
     if created and now - created > START_PATIENCE:  # the process that would have started it was killed
         return JobStatus.FAILED, Why("the container was created, but never started", interrupted=True)

@@ -1,6 +1,7 @@
 """The parts of a job's request that all engines with a Docker API share. Pure."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,6 +11,8 @@ from pfcon.models import JobSpec, Mount, User
 JOB_TYPE_LABEL = "org.chrisproject.job_type"
 REQUEST_LABEL = "org.chrisproject.pfcon.request"
 SERVICE_LABEL = "org.chrisproject.pfcon.service"
+TIME_LIMIT_LABEL = "org.chrisproject.pfcon.time-limit"
+"""The job's time limit in minutes, at which the service stops it, also if its record is lost."""
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -32,7 +35,17 @@ def require_runnable(spec: JobSpec) -> None:
 def labels(spec: JobSpec) -> dict[str, str]:
     """Return the site's labels and pfcon's own."""
     own = {JOB_TYPE_LABEL: spec.kind.value, REQUEST_LABEL: spec.request}
-    return {**dict(spec.labels), **own, **({SERVICE_LABEL: spec.service} if spec.service else {})}
+    if spec.service:
+        own[SERVICE_LABEL] = spec.service
+    if spec.resources.time_limit is not None:
+        own[TIME_LIMIT_LABEL] = str(spec.resources.time_limit)
+    return {**dict(spec.labels), **own}
+
+
+def time_limit_of(labels: Mapping[str, object]) -> int | None:
+    """Return a job's time limit in minutes, from its labels; None if it has none."""
+    text = labels.get(TIME_LIMIT_LABEL)
+    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,10}", text) else None
 
 
 def needs_image_user(user: User | None) -> bool:

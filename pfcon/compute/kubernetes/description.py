@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
-from pfcon.compute.settings import KUBERNETES_PVC, ComputeSettings, JobOption
+from pfcon.compute.settings import KUBERNETES_PVC, MAX_TIME_LIMIT, ComputeSettings, JobOption
 from pfcon.settings import kinds
 from pfcon.settings.section import setting, variable
 from pfcon.settings.variable import Mode, Values
@@ -38,6 +38,13 @@ class KubernetesSettings:
         unset=(),
         exclusive=True,
     )
+    deadline: int = setting(
+        "KUBERNETES_DEADLINE_MINUTES",
+        kinds.number(2, MAX_TIME_LIMIT, "minutes"),
+        "Time after which Kubernetes ends a job of any kind, also one that waits for a node; its log is lost then.",
+        default=str(7 * 24 * 60),
+        exclusive=True,
+    )
     kubeconfig: str | None = setting(
         "KUBECONFIG",
         kinds.text("a file, or files separated by ':'", r"[^\x00-\x1f\x7f]+"),
@@ -54,6 +61,19 @@ def _labels(values: Values, _mode: Mode) -> Iterator[str]:
                 yield values.fault(known, f"Kubernetes does not accept the label {f'{key}={value}'!r}")
 
 
+def _deadline(values: Values, _mode: Mode) -> Iterator[str]:
+    """Check that a job reaches its time limit before its deadline."""
+    known = variable(ComputeSettings, "timelimit")
+    limit, deadline = values.get(known), values.get(variable(KubernetesSettings, "deadline"))
+    if limit and deadline and limit >= deadline:
+        yield values.fault(known, f"which must be less than KUBERNETES_DEADLINE_MINUTES ({deadline})")
+
+
+def _rules(values: Values, mode: Mode) -> Iterator[str]:
+    yield from _labels(values, mode)
+    yield from _deadline(values, mode)
+
+
 def _make(context: EngineContext[KubernetesSettings]) -> ComputeEngine:
     from pfcon.compute.kubernetes.engine import KubernetesEngine
 
@@ -68,5 +88,5 @@ KUBERNETES = EngineDescription(
     volume_types=(KUBERNETES_PVC,),
     aliases=("openshift",),
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
-    rules=_labels,
+    rules=_rules,
 )

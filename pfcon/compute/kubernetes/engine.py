@@ -14,17 +14,19 @@ from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.listing import Lister
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, pods_with_log, read_log
-from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, PODS_ANNOTATION, job_manifest, require_possible
+from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.polling import polls
 from pfcon.token_bucket import TokenBucket
+from pfcon.units import MINUTE
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -35,11 +37,9 @@ _log = logging.getLogger(__name__)
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; until then a kubelet tries four times to fetch an image
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
-CANCELLED = "cancelled"
 _PAUSES = (0.1, 1.0)  # seconds between two requests: the first and the longest pause
 _NAME_WAIT = 15.0  # seconds; longest wait for the name of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds after the grace; longest wait for the removal of pods
-_MIN_DEADLINE = 1  # second; the shortest deadline that Kubernetes accepts
 
 
 class KubernetesEngine(ComputeEngine):
@@ -49,9 +49,8 @@ class KubernetesEngine(ComputeEngine):
     ``remove`` they are absent, for ``schedule`` a conflict.
     """
 
-    name = "kubernetes"
+    name, own_secrets, own_time_limit = "kubernetes", True, True
     log_reads_per_minute = None  # limited by READS_PER_MINUTE
-    own_secrets = True
 
     def __init__(
         self,
@@ -64,9 +63,11 @@ class KubernetesEngine(ComputeEngine):
         stuck_grace: float = STUCK_GRACE,
         watch_idle: float = WATCH_IDLE,
         remove_wait: float = REMOVE_WAIT,
+        minute: float = MINUTE,
     ) -> None:
         """storebase_mount: the path of storeBase in this process. processes: number of the service's processes.
-        watch_idle: seconds after the last request for which active jobs are watched. Others: see above.
+        watch_idle: seconds after the last request for which active jobs are watched. minute: the length of a minute of
+        time limits, in seconds. Others: see above.
         """
         self._claim = settings.volume_name
         self._settings = own
@@ -74,7 +75,7 @@ class KubernetesEngine(ComputeEngine):
         self._processes = processes
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
-        self._remove_wait = remove_wait
+        self._remove_wait, self._minute = remove_wait, minute
         self._patience = StuckTimer(stuck_grace)
         self._lister = Lister(self._connection, self._patience)
         self._mark = StoreMark(storebase_mount)
@@ -108,11 +109,12 @@ class KubernetesEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
-        require_possible(spec)
+        require_possible(spec, self._settings)
         require_sources(spec.mounts, self._storebase_mount)  # the cluster mounts secrets itself
         if not self._claim:
             raise Refused("VOLUME_NAME is not set: it must be the PersistentVolumeClaim of storeBase")
-        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, self._mark.source())
+        mark, minute = self._mark.source(), self._minute
+        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, mark, minute=minute)
         last: Conflict | None = None
         for _ in polls(_NAME_WAIT, *_PAUSES):
             try:
@@ -199,7 +201,7 @@ class KubernetesEngine(ComputeEngine):
             self._texts.put(followed.uid, read_log(self._calls, followed, tail_lines))
         return self._texts.get(followed.uid)
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine. Returns immediately; the job is FAILED once its containers have ended."""
         view = self._view(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
@@ -207,7 +209,7 @@ class KubernetesEngine(ComputeEngine):
         if views.note_of(view.job):
             self._stop(view)
         else:
-            self._end(view, CANCELLED)
+            self._end(view, message)
 
     def _end_lost(self, name: str) -> None:
         """End a job of which a pod is being deleted, before the pod is replaced; never a Job that is not pfcon's."""
@@ -236,7 +238,7 @@ class KubernetesEngine(ComputeEngine):
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
         if once or not any(pod.started or pod.scheduled for pod in view.pods):
-            patch["spec"] = {"activeDeadlineSeconds": _MIN_DEADLINE}
+            patch["spec"] = {"activeDeadlineSeconds": MIN_DEADLINE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.end_pending(ended):
             self._stop(ended)
@@ -250,10 +252,10 @@ class KubernetesEngine(ComputeEngine):
         try:
             for pod in views.unended(view):
                 if not pod.terminating:
-                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": _MIN_DEADLINE}})
+                    self._calls.patch_pod(pod.name, {"spec": {"activeDeadlineSeconds": MIN_DEADLINE}})
         except (Absent, Refused) as fault:  # it was removed; or this service may not change pods
             _log.info("job %s: its pods can't be ended with their logs kept: %s", view.job["metadata"]["name"], fault)
-            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": _MIN_DEADLINE}}
+            patch = {"metadata": {"uid": view.uid}, "spec": {"activeDeadlineSeconds": MIN_DEADLINE}}
             self._calls.patch_job(view.job["metadata"]["name"], patch)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from pfcon.compute.interruption import Why, was_killed
+from pfcon.compute.interruption import Why, stopped, was_killed
 from pfcon.compute.kubernetes.run import NO_RECORD, NOT_STARTED, is_lost, run_of
-from pfcon.compute.kubernetes.spec import MARK_MOUNT
-from pfcon.compute.unreadable import reading, utc
-from pfcon.compute.words import plain, signal_name, start_failure
+from pfcon.compute.kubernetes.spec import MARK_MOUNT, MIN_DEADLINE, TIME_LIMIT_ANNOTATION
+from pfcon.compute.unreadable import labels_of, reading, utc
+from pfcon.compute.words import plain, signal_name, start_failure, time_limit_message
 from pfcon.models import RunDetails
 
 
@@ -33,7 +33,8 @@ class Pod:
     message: why it is in this stage, for users. running: whether its container runs. scheduled: whether a node may be
     starting it, which the node reports a second later. terminating: whether it was asked to end. started: whether its
     container has run, so that it may have a log. deleted_at: when its deletion was requested, by the cluster or by a
-    user. interrupted: whether it failed neither by itself nor because of a limit. run: what is known of its run.
+    user. interrupted: whether it failed neither by itself nor because of a limit. reason: as in JobInfo. run: what is
+    known of its run.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Pod:
     finished_at: datetime | None = None
     deleted_at: datetime | None = None
     interrupted: bool = False
+    reason: str = ""
     run: RunDetails = RunDetails()
 
 
@@ -169,11 +171,12 @@ def _look_at(pod: dict[str, Any], limit: str) -> Pod:
         message=why.message,
         running=sight.runs,
         scheduled=stage is Stage.WAITING and bool(spec.get("nodeName")),
-        terminating=bool(metadata.get("deletionTimestamp") or spec.get("activeDeadlineSeconds")),
+        terminating=bool(metadata.get("deletionTimestamp") or spec.get("activeDeadlineSeconds") == MIN_DEADLINE),
         started=bool(sight.ended) or sight.runs,
         finished_at=time_of(sight.ended.get("finishedAt")) if stage in (Stage.SUCCEEDED, Stage.FAILED) else None,
         deleted_at=_deleted_at(pod),
         interrupted=why.interrupted,
+        reason=why.reason,
         run=run_of(pod),
     )
 
@@ -215,6 +218,14 @@ def _end(sight: _Sight) -> Why:
     return next(why for rule in _ENDS if (why := rule(sight)))
 
 
+def _at_time_limit(sight: _Sight) -> Why | None:
+    annotations = labels_of(sight.pod["metadata"], "annotations")
+    minutes, deadline = annotations.get(TIME_LIMIT_ANNOTATION), sight.pod["spec"].get("activeDeadlineSeconds")
+    if not minutes or deadline == MIN_DEADLINE or sight.status.get("reason") != "DeadlineExceeded":
+        return None
+    return stopped(time_limit_message(int(minutes)))
+
+
 def _by_cluster(sight: _Sight) -> Why | None:
     reason, text = str(sight.status.get("reason") or ""), plain(str(sight.status.get("message") or ""))
     known = _ENDED_BY_CLUSTER.get(reason)
@@ -248,7 +259,14 @@ def _with_exit(sight: _Sight) -> Why:
 
 
 # A reason of the cluster counts before the exit code, which is then that of a killed container.
-_ENDS: tuple[Callable[[_Sight], Why | None], ...] = (_by_cluster, _disrupted, _deleted, _without_exit, _with_exit)
+_ENDS: tuple[Callable[[_Sight], Why | None], ...] = (
+    _at_time_limit,
+    _by_cluster,
+    _disrupted,
+    _deleted,
+    _without_exit,
+    _with_exit,
+)
 
 
 def _exit(pod: dict[str, Any], ended: dict[str, Any], limit: str) -> Why:

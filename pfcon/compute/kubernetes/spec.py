@@ -8,15 +8,17 @@ from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.store_mark import HERE
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources, Secret, User
+from pfcon.units import MINUTE
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 SERVICE_LABEL = "chrisproject.org/pfcon-service"  # a label: people select by it
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
+TIME_LIMIT_ANNOTATION = "chrisproject.org/pfcon-time-limit"  # of pods; in minutes
 PODS_ANNOTATION = "chrisproject.org/pfcon-pods"  # uids of a job's pods, if the server may create others
 CONTAINER = "job"
 SECRET_PREFIX = "pfcon-"  # noqa: S105 - of the names of Secrets: a storage's is pfcon-<storage>
 
-DEADLINE = 7 * 24 * 3600  # seconds; the longest time that a job may exist before it is ended
+MIN_DEADLINE = 1  # second; the shortest deadline that Kubernetes accepts
 KEPT = 24 * 3600  # seconds that Kubernetes keeps an ended job
 
 _NAME_LENGTH = 63
@@ -26,7 +28,7 @@ _MARK = "/.pfcon"
 MARK_MOUNT = f"{_MARK}/{HERE}"
 
 
-def require_possible(spec: JobSpec) -> None:
+def require_possible(spec: JobSpec, options: KubernetesSettings) -> None:
     """Raise Refused for a job that Kubernetes can't run.
 
     A Job's name is a label of its pods, and with several workers ``<name>-<index>`` is a host name: Kubernetes,
@@ -43,20 +45,39 @@ def require_possible(spec: JobSpec) -> None:
         raise Refused(f"number_of_workers: a job has at least one worker, not {workers}")
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
+    limit = spec.resources.time_limit
+    if limit is not None and limit >= options.deadline:
+        raise Refused(
+            f"time_limit: {limit} minutes must be less than the {options.deadline} after which Kubernetes ends every "
+            "job (KUBERNETES_DEADLINE_MINUTES)"
+        )
 
 
 def job_manifest(
-    spec: JobSpec, claim: str, options: KubernetesSettings, grace: int, mark: PurePosixPath | None = None
+    spec: JobSpec,
+    claim: str,
+    options: KubernetesSettings,
+    grace: int,
+    mark: PurePosixPath | None = None,
+    *,
+    minute: float = MINUTE,
 ) -> dict[str, Any]:
     """Return the body for creating a job (Kubernetes API reference, Job v1 batch).
 
     claim: the PersistentVolumeClaim of storeBase. grace: seconds between SIGTERM and SIGKILL. mark: of a StoreMark,
-    which the claim must contain. A secret of the job is a Secret that the site has created; it is mounted by reference,
-    so that this service needs no permission to read or write Secrets.
+    which the claim must contain. minute: the length of a minute of time limits, in seconds.
+
+    A secret of the job is a Secret that the site has created; it is mounted by reference, so that this service needs no
+    permission to read or write Secrets.
     """
     own = {JOB_TYPE_LABEL: spec.kind.value, **({SERVICE_LABEL: spec.service} if spec.service else {})}
     labels = {**dict(spec.labels), **own}
-    workers = spec.resources.workers
+    workers, limit = spec.resources.workers, spec.resources.time_limit
+    pod = _marked(_pod(spec, claim, options, grace), mark)
+    metadata: dict[str, Any] = {"labels": labels}
+    if limit is not None:  # of the pod, which is kept with its log; the Job's deadline would delete it
+        pod["activeDeadlineSeconds"] = max(MIN_DEADLINE + 1, round(limit * minute))
+        metadata["annotations"] = {TIME_LIMIT_ANNOTATION: str(limit)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -74,13 +95,13 @@ def job_manifest(
             "podFailurePolicy": {
                 "rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
             },
-            "activeDeadlineSeconds": DEADLINE,
+            "activeDeadlineSeconds": round(options.deadline * 60),
             "ttlSecondsAfterFinished": KEPT,
             "parallelism": workers,
             "completions": workers,
             # Workers get their number in JOB_COMPLETION_INDEX. Servers before 1.21 ignore the field.
             **({"completionMode": "Indexed"} if workers > 1 else {}),
-            "template": {"metadata": {"labels": labels}, "spec": _marked(_pod(spec, claim, options, grace), mark)},
+            "template": {"metadata": metadata, "spec": pod},
         },
     }
 

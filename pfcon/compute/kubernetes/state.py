@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pfcon.compute.details import of_workers
-from pfcon.compute.interruption import Why
+from pfcon.compute.interruption import Why, stopped
 from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, time_of
-from pfcon.compute.kubernetes.spec import DEADLINE, argv_of, container_of
+from pfcon.compute.kubernetes.spec import MIN_DEADLINE, argv_of, container_of
 from pfcon.compute.kubernetes.views import (
     Note,
     View,
@@ -88,15 +88,29 @@ def _ended_by_pfcon(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
     return _noted(info, view, note, now) if note else None
 
 
-def _failed(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
+def _failed(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
     """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not."""
     held, failed = conditions(view.job), at(view, Stage.FAILED)
     why = held.get("Failed") or held.get("FailureTarget")
     known = failed and (why or not all(pod.terminating for pod in failed))
     if "Failed" not in held and (not known or any(pod.running for pod in view.pods)):
         return None
-    (message, interrupted), finished = _failure(view, why), _finished(view, held.get("Failed"))
-    return replace(info, status=JobStatus.FAILED, message=message, interrupted=interrupted, finished_at=finished)
+    end, finished = _failure(view, why), _finished(view, held.get("Failed"))
+    if finished and any(pod.running for pod in failed) and now - finished < _grace(view) + _STOP_MARGIN:
+        return replace(info, message=f"{end.message}: being ended")  # a kubelet before 1.22: see _patience
+    return _ended(info, end, finished)
+
+
+def _ended(info: JobInfo, why: Why, finished_at: datetime | None) -> JobInfo:
+    """Return the state of a job that has failed."""
+    return replace(
+        info,
+        status=JobStatus.FAILED,
+        message=why.message,
+        interrupted=why.interrupted,
+        reason=why.reason,
+        finished_at=finished_at,
+    )
 
 
 def _unreadable(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
@@ -132,18 +146,21 @@ def stuck(view: View) -> Pod | None:
 
 def end_pending(view: View) -> bool:
     """Return whether a job was noted as ended, but the request to end it was lost."""
-    if has_ended(view.job) or view.job["spec"].get("activeDeadlineSeconds") != DEADLINE:
+    if has_ended(view.job) or view.job["spec"].get("activeDeadlineSeconds") == MIN_DEADLINE:
         return False
     return bool(note_of(view.job)) and any(not pod.terminating for pod in unended(view))
 
 
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     """Return the state of a job that pfcon has ended: it runs until its containers have ended, or should have."""
-    patience = timedelta(seconds=view.grace) + _patience(view)
+    patience = _grace(view) + _patience(view)
     if end_pending(view) or (any(pod.running or pod.scheduled for pod in view.pods) and now - note.at < patience):
         return replace(info, message=f"{note.reason}: being ended")
-    info = replace(info, message=note.reason, interrupted=note.lost)
-    return replace(info, status=JobStatus.FAILED, finished_at=note.at)
+    return _ended(info, stopped(note.reason)._replace(interrupted=note.lost), note.at)
+
+
+def _grace(view: View) -> timedelta:
+    return timedelta(seconds=view.grace)
 
 
 def _patience(view: View) -> timedelta:
@@ -167,11 +184,12 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
     reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
-        return Why(f"the job exceeded its deadline: it existed for more than {timedelta(seconds=seconds)}")
+        lasted = timedelta(seconds=seconds)
+        return Why(f"the job exceeded its deadline: it existed for more than {lasted} (KUBERNETES_DEADLINE_MINUTES)")
     first = _first_failed(view)
     if first:
-        message = f"{first.name}: {first.message}" if wanted(view.job) > 1 else first.message
-        return Why(message, first.interrupted)
+        named = wanted(view.job) > 1 and not first.reason
+        return Why(f"{first.name}: {first.message}" if named else first.message, first.interrupted, first.reason)
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
         return Why(DELETED, interrupted=True)
     return Why(plain(text) or reason or "Kubernetes gives no reason")

@@ -26,12 +26,14 @@ from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.spec import make_plan, refuse
 from pfcon.compute.process.state_file import SPARE, SPARE_BYTES, write_file
 from pfcon.compute.unanswered import MaybeCreated
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
 from pfcon.files.locks import wait_for_lock
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.polling import polls
+from pfcon.units import MINUTE
 
 LOG_BYTES = 1024 * 1024
 START_TIMEOUT = 60.0  # seconds for a supervisor to report that the command runs
@@ -43,20 +45,29 @@ TEMPORARY, TRASHED = ".tmp-", ".gone-"
 
 class ProcessEngine(ComputeEngine):
     """Runs jobs as processes beside the service. ``stop_grace``: seconds between SIGTERM and SIGKILL of a cancel.
-    ``log_bytes``: the size limit of a job's log.
+    ``log_bytes``: the size limit of a job's log. ``minute``: the length of a minute of time limits, in seconds.
 
     Jobs survive a restart of the service, but not the end of its container or systemd unit, which ends all processes.
     """
 
     name = "process"
     log_reads_per_minute = None  # logs are files
+    own_time_limit = True
     by_path = True
 
-    def __init__(self, storebase: StoreBase, *, stop_grace: float = 10, log_bytes: int = KEPT_LOG_BYTES) -> None:
+    def __init__(
+        self,
+        storebase: StoreBase,
+        *,
+        stop_grace: float = 10,
+        log_bytes: int = KEPT_LOG_BYTES,
+        minute: float = MINUTE,
+    ) -> None:
         self._storebase = StoreBase(storebase.root.absolute())
         self._stop_grace = stop_grace
         self._log_bytes = log_bytes
         self._lister = listing.Lister()
+        self._minute = minute
         self._swept = -STALE  # when, in monotonic seconds
         self._sweep()
 
@@ -87,7 +98,15 @@ class ProcessEngine(ComputeEngine):
     def _start(self, spec: JobSpec) -> None:
         marker = uuid.uuid4().hex
         directory = self._root / f"{TEMPORARY}{marker}"
-        plan = make_plan(spec, self._storebase, self._stop_grace, marker, os.geteuid(), log_bytes=self._log_bytes)
+        plan = make_plan(
+            spec,
+            self._storebase,
+            self._stop_grace,
+            marker,
+            os.geteuid(),
+            log_bytes=self._log_bytes,
+            minute=self._minute,
+        )
         directory.mkdir(mode=0o700)
         try:
             lock = lay_out(directory, spec, marker)
@@ -114,11 +133,11 @@ class ProcessEngine(ComputeEngine):
         with self._storebase_errors(f"read the log of {name}"), self._open(name, mine) as job:
             return clean_log(job.log_tail(tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine: SIGTERM to all processes of the job, then SIGKILL."""
         with self._storebase_errors(f"cancel {name}"), self._open(name, mine) as job:
             if "finished_at" not in job.settle():
-                job.order(supervisor.CANCEL)
+                job.cancel(message)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace. Raises Unreachable if processes can't be killed."""

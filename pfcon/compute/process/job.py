@@ -6,6 +6,7 @@
     state.spare  space for the final state, until that is written
     lock         locked (flock) as long as the supervisor runs
     control      a named pipe, from which the supervisor reads orders
+    cancel       why the job was cancelled, unless that is "cancelled"
     log          merged stdout and stderr, and ``log.<n>``: see pfcon/compute/kept_log.py
 """
 
@@ -23,7 +24,9 @@ from pathlib import Path
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.spec import MARKER
 from pfcon.compute.process.state import State, details_of, outcome, was_interrupted
-from pfcon.compute.process.state_file import write_last_state
+from pfcon.compute.process.state_file import write_last_state, write_message
+from pfcon.compute.process.supervisor import CANCEL
+from pfcon.compute.words import CANCELLED, stop_reason
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
@@ -104,6 +107,7 @@ class JobFolder(Closing):
             spec.request,
             interrupted,
             details_of(state),
+            stop_reason(state.get("reason", "")) if status is JobStatus.FAILED else "",
         )
 
     def settle(self) -> State:
@@ -135,6 +139,12 @@ class JobFolder(Closing):
         """Kill the processes of a job whose supervisor has died."""
         if marker := state.get("marker"):
             kill_marked(marker)
+
+    def cancel(self, message: str) -> None:
+        """Order the supervisor to stop the job, with that message for users."""
+        if message != CANCELLED:
+            write_message(self.descriptor, message)
+        self.order(CANCEL)
 
     def order(self, order: bytes) -> None:
         """Send an order to the supervisor; no-op if it has ended."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
+from pfcon.compute.words import time_limit_message
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec
 from pfcon.paths import StoreBase
-from pfcon.units import mib_to_bytes, millicores_to_cores
+from pfcon.units import MINUTE, mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
@@ -20,7 +21,10 @@ BASE_ENV = {
 
 
 class Plan(TypedDict):
-    """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL."""
+    """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL.
+
+    time_limit: seconds; after that the job is stopped, with the message.
+    """
 
     command: str  # as the client wrote it, for messages
     argv: list[str]
@@ -34,6 +38,8 @@ class Plan(TypedDict):
     grace: float
     marker: str
     log_bytes: int
+    time_limit: float | None
+    time_limit_message: str
 
 
 def translate(text: str, mounts: Mapping[str, str]) -> str:
@@ -62,9 +68,19 @@ def refuse(spec: JobSpec, euid: int, egid: int) -> None:
 
 
 def make_plan(
-    spec: JobSpec, storebase: StoreBase, grace: float, marker: str, euid: int, *, log_bytes: int = LOG_BYTES
+    spec: JobSpec,
+    storebase: StoreBase,
+    grace: float,
+    marker: str,
+    euid: int,
+    *,
+    log_bytes: int = LOG_BYTES,
+    minute: float = MINUTE,
 ) -> Plan:
-    """Return the supervisor's input for a job. The job gets nothing of the service's own environment."""
+    """Return the supervisor's input for a job. The job gets nothing of the service's own environment.
+
+    minute: the length of a minute of the time limit, in seconds; tests use a shorter one.
+    """
     mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
     env = BASE_ENV | {key: translate(value, mounts) for key, value in spec.env} | {MARKER: marker}
     resources = spec.resources
@@ -82,4 +98,6 @@ def make_plan(
         grace=grace,
         marker=marker,
         log_bytes=log_bytes,
+        time_limit=None if resources.time_limit is None else resources.time_limit * minute,
+        time_limit_message=time_limit_message(resources.time_limit),
     )

@@ -1,4 +1,4 @@
-"""Writes the small files of a job's directory. A part of the supervisor: uses only the standard library."""
+"""Reads and writes the small files of a job's directory. A part of the supervisor: uses only the standard library."""
 
 from __future__ import annotations
 
@@ -11,6 +11,28 @@ if TYPE_CHECKING:
     from pfcon.compute.process.state import State
 
 SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end, also on a full disk
+
+MESSAGE, MESSAGE_BYTES = "cancel", 4096  # why the engine stops the job, for users
+
+
+def write_message(job: int, message: str) -> None:
+    """Write why the engine stops the job, unless another message exists already. Raises OSError."""
+    if MESSAGE not in os.listdir(job):
+        write_file(job, MESSAGE, message, durable=False)
+
+
+def read_message(job: int) -> str:
+    """Return what ``write_message`` has written; ``""`` if that can't be read."""
+    try:
+        file = os.open(MESSAGE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=job)
+    except OSError:
+        return ""
+    try:
+        return os.read(file, MESSAGE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(file)
 
 
 def write_file(directory: int, name: str, text: str, *, durable: bool = True) -> None:

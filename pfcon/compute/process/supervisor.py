@@ -23,7 +23,7 @@ if __name__ == "__main__":  # with -I, only the standard library is on the path
 
 from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
-from pfcon.compute.process.state_file import write_last_state, write_state
+from pfcon.compute.process.state_file import read_message, write_last_state, write_state
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
@@ -53,6 +53,7 @@ class Supervisor:
         self.main = 0  # the command
         self.ended = False
         self.kill_at: float | None = None  # monotonic seconds
+        self.limit_at: float | None = None  # the end of the job's time limit
         self.look_at: float | None = 0.0
         if plan["memory"] is None and plan["pids"] is None:
             self.look_at = None
@@ -90,6 +91,8 @@ class Supervisor:
         if reason:
             self.state["reason"] = reason
         else:
+            if self.plan["time_limit"] is not None:
+                self.limit_at = time.monotonic() + self.plan["time_limit"]
             self.note_start()
         return not reason
 
@@ -110,7 +113,7 @@ class Supervisor:
 
     def turn(self) -> None:
         """Wait for the next event, and handle it."""
-        times = [moment for moment in (self.kill_at, self.look_at) if moment is not None]
+        times = [moment for moment in (self.kill_at, self.look_at, self.limit_at) if moment is not None]
         wait = max(0.0, min(times) - time.monotonic()) if times else None
         files = [self.wake, self.control, *([] if self.output is None else [self.output])]
         ready = select.select(files, [], [], wait)[0]
@@ -124,6 +127,8 @@ class Supervisor:
         if self.control in ready:
             self.execute_orders(os.read(self.control, BLOCK))
         now = time.monotonic()
+        if self.limit_at is not None and now >= self.limit_at:
+            self.stop(self.plan["time_limit_message"])
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_all()
         elif self.look_at is not None and now >= self.look_at:
@@ -135,11 +140,11 @@ class Supervisor:
             self.state.setdefault("reason", "removed")
             self.kill_all()
         elif CANCEL in orders:
-            self.cancel()
+            self.stop(read_message(self.job) or "cancelled")
 
-    def cancel(self) -> None:
-        """Ask all processes to end, because pfcon has ordered it; they are killed at ``kill_at``."""
-        self.state.setdefault("reason", "cancelled")
+    def stop(self, reason: str) -> None:
+        """Ask all processes to end, for that reason; they are killed at ``kill_at``."""
+        self.state.setdefault("reason", reason)
         self.terminate()
 
     def end_from_outside(self) -> None:
@@ -151,6 +156,7 @@ class Supervisor:
 
     def terminate(self) -> None:
         """Send SIGTERM to all processes, once."""
+        self.limit_at = None
         if self.kill_at is None:
             self.kill_at = time.monotonic() + self.plan["grace"]
             for pid in descendants(os.getpid()):

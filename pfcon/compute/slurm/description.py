@@ -20,6 +20,5 @@ SLURM = EngineDescription(
     make=_make,
     settings=SlurmSettings,
     volume_types=(HOST,),
-    options=frozenset({JobOption.TIME_LIMIT}),
     requires=frozenset({JobOption.TIME_LIMIT}),
 )

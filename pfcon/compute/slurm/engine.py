@@ -23,6 +23,7 @@ from pfcon.compute.slurm.status import StatusReader
 from pfcon.compute.slurm.submitter import Submitter
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, DamagedJob, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
@@ -39,6 +40,7 @@ class SlurmEngine(ComputeEngine):
 
     name = "slurm"
     log_reads_per_minute = None  # logs are files
+    own_time_limit = True
 
     def __init__(
         self,
@@ -149,13 +151,14 @@ class SlurmEngine(ComputeEngine):
             folder = self._open(name, mine)
             return clean_log(folder.job_log(tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name, mine)
             if self._status.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 return  # not if the state is unknown: Slurm may still run it
-            folder.write("cancel", "")
+            if not folder.has("cancel"):
+                folder.write("cancel", message)
             if not self._canceller.request_end(folder):
                 self._canceller.scancel(folder)
 

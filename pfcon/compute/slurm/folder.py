@@ -6,7 +6,7 @@
         spec.json   the JobSpec without its environment, which may hold a user's token
         lock        locked (flock) while the job is being submitted
         id          the Slurm job, once it was submitted
-        cancel      exists after pfcon has cancelled the job
+        cancel      why pfcon has cancelled the job; exists after that
         now         exists if the job has to be ended without a grace
         begun       exists after the job was first seen running
         end.json    the end of the job, as it was first detected
@@ -36,6 +36,7 @@ from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.reasons import Exit
 from pfcon.compute.slurm.run import run_from, run_of, run_values
+from pfcon.compute.words import CANCELLED, plain
 from pfcon.errors import Absent, DamagedJob
 from pfcon.files.flags import READ
 from pfcon.files.locks import locked
@@ -150,6 +151,10 @@ class JobFolder:
             return os.readlink(self.path / "claim") == _PREVENTED
         return True
 
+    def cancellation(self) -> str:
+        """Return the message with which pfcon has cancelled the job; ``""`` if it has not."""
+        return (plain(self._text("cancel")) or CANCELLED) if self.has("cancel") else ""
+
     def age(self) -> float:
         """Return the seconds since the job was created."""
         with self._absent():
@@ -186,11 +191,11 @@ class JobFolder:
             found = json.loads(text)
             status, message = JobStatus(found["status"]), str(found["message"])
             at = found["finished_at"] and datetime.fromtimestamp(found["finished_at"], UTC)
-            interrupted = bool(found.get("interrupted"))
+            interrupted, reason = bool(found.get("interrupted")), str(found.get("reason", ""))
         except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
             return None
         return JobInfo(
-            spec.name, status, message, spec.image, spec.argv, at, spec.request, interrupted, run_from(found)
+            spec.name, status, message, spec.image, spec.argv, at, spec.request, interrupted, run_from(found), reason
         )
 
     def run(self) -> RunDetails:

@@ -89,7 +89,7 @@ class Probe:
 
 def probe_spec() -> JobSpec:
     """Return a job with the smallest possible resources."""
-    return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",), resources=Resources(minutes=1))
+    return JobSpec(NAME, JobId(NAME), JobKind.PLUGIN, "none", ("true",), resources=Resources(time_limit=1))
 
 
 def findings(text: str, program: str, package: str) -> tuple[str, list[str]]:

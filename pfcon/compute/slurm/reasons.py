@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pfcon.compute.details import own_exit_code
-from pfcon.compute.interruption import Why, was_killed
+from pfcon.compute.interruption import Why, stopped, was_killed
 from pfcon.compute.slurm.parsing import Row
-from pfcon.compute.words import exit_message, plain, start_failure
+from pfcon.compute.words import exit_message, plain, start_failure, time_limit_message
 from pfcon.models import JobSpec
 from pfcon.units import mib_to_bytes
 
@@ -61,12 +61,13 @@ class Exit:
 class Seen:
     """Everything known about a job that Slurm does not run.
 
-    slurm_log, launcher_log: the last messages of Slurm on the node, and of the launcher.
+    cancelled: the message with which pfcon has cancelled it; ``""`` if it has not. slurm_log, launcher_log: the last
+    messages of Slurm on the node, and of the launcher.
     """
 
     row: Row | None
     exit: Exit | None
-    cancelled: bool = False
+    cancelled: str = ""
     slurm_log: str = ""
     launcher_log: str = ""
 
@@ -132,11 +133,11 @@ def _out_of_memory(end: _End) -> Why | None:
 
 
 def _by_pfcon(end: _End) -> Why | None:
-    return Why("cancelled") if end.seen.cancelled else None
+    return stopped(end.seen.cancelled) if end.seen.cancelled else None
 
 
 def _timeout(end: _End) -> Why | None:
-    return Why(_time_limit(end.spec.resources.minutes)) if end.state == "TIMEOUT" else None
+    return stopped(time_limit_message(end.spec.resources.time_limit)) if end.state == "TIMEOUT" else None
 
 
 def _by_somebody(end: _End) -> Why | None:
@@ -187,10 +188,6 @@ _RULES: tuple[Callable[[_End], Why | None], ...] = (
     _not_started,
     _by_exit_code,
 )
-
-
-def _time_limit(minutes: int | None) -> str:
-    return "it reached its time limit" if minutes is None else f"it reached its time limit of {minutes} min"
 
 
 def _start_failure(text: str, spec: JobSpec) -> str | None:

@@ -33,7 +33,7 @@ def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[s
         "chdir": "/",
         "output": _literal(job.directory / "slurm.log"),
         "open-mode": "append",
-        "time": None if spec.resources.minutes is None else str(spec.resources.minutes),
+        "time": None if spec.resources.time_limit is None else str(spec.resources.time_limit),
         "partition": settings.partition,
         "account": settings.account,
         "qos": settings.qos,

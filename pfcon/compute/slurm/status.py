@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pfcon.compute.interruption import Why
+from pfcon.compute.interruption import Why, stopped
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
@@ -67,8 +67,8 @@ class StatusReader:
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
-        if folder.has("cancel") and folder.prevent_start():
-            return self._keep(folder, spec, JobStatus.FAILED, Why("cancelled"))
+        if (cancelled := folder.cancellation()) and folder.prevent_start():
+            return self._keep(folder, spec, JobStatus.FAILED, stopped(cancelled))
         if folder.age() > self.patience + self.commands.timeout and folder.prevent_start():
             why = Why("it was not submitted to Slurm; post it again", interrupted=True)
             return self._keep(folder, spec, JobStatus.FAILED, why)
@@ -88,7 +88,7 @@ class StatusReader:
             if row and state.stage_of(row) is not Stage.ENDED:
                 return self._active(folder, spec, row)
         seen = Seen(
-            row, exit_, folder.has("cancel"), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
+            row, exit_, folder.cancellation(), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
         )
         program = LAUNCHERS[self.launcher].program
         where = Site(self.launcher, program, str(self.nodes_folder))
@@ -134,4 +134,6 @@ class StatusReader:
         at = at or datetime.fromtimestamp(time.time(), UTC)
         folder.keep_end(status, why, at, run)
         kept = folder.end(spec)
-        return kept or JobInfo(spec.name, status, why.message, spec.image, spec.argv, at, spec.request, why.interrupted)
+        return kept or JobInfo(
+            spec.name, status, why.message, spec.image, spec.argv, at, spec.request, why.interrupted, reason=why.reason
+        )

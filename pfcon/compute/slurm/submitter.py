@@ -77,8 +77,8 @@ class Submitter:
 
     def _limited(self, spec: JobSpec) -> JobSpec:
         """Return the job with its time limit, or with the site's if that is lower."""
-        minutes = min(spec.resources.minutes or self.minutes, self.minutes)
-        return replace(spec, resources=replace(spec.resources, minutes=minutes))
+        minutes = min(spec.resources.time_limit or self.minutes, self.minutes)
+        return replace(spec, resources=replace(spec.resources, time_limit=minutes))
 
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
         """Write the files of a job's directory; return the command that submits it, and its script."""

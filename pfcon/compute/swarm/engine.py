@@ -22,6 +22,7 @@ from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, s
 from pfcon.compute.swarm.tasks import container_of, image_and_command
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
+from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
@@ -32,7 +33,6 @@ if TYPE_CHECKING:  # the SDK takes 0.2 s to import
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 PENDING_GRACE = 600.0  # seconds that a job waits if no node can ever run it
 NODE_PATIENCE = 60.0  # seconds after the grace; by then a node should have stopped a job
-CANCELLED = "cancelled"
 _UPDATE_TRIES = 10
 _POLL = 0.1  # seconds
 _READ = 256 * 1024  # bytes
@@ -220,9 +220,9 @@ class SwarmEngine(ComputeEngine):
                 log.feed(data)
         return log.text(tail_lines)
 
-    def cancel(self, name: str, mine: Mine = anyone) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, or when its node has not reported that in time."""
-        self._end(name, CANCELLED, mine)
+        self._end(name, message, mine)
         for _ in polls(self._stop_grace + self._node_patience, _POLL):
             if state.job_info(name, *self._find(name, mine)).status.final:
                 return

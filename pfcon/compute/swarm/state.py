@@ -11,9 +11,9 @@ from typing import Any
 
 from pfcon.compute.details import digest_of, node_names, of_workers, own_exit_code
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.job import REQUEST_LABEL
+from pfcon.compute.docker_api.job import REQUEST_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
-from pfcon.compute.interruption import Why, was_killed, was_lost
+from pfcon.compute.interruption import Why, stopped, was_killed, was_lost
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.swarm.tasks import (
     WANTED,
@@ -137,23 +137,26 @@ def _job_info(
         return JobInfo(name, JobStatus.UNDEFINED, "its service was scaled to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     reason = end_reason(service)
-    interrupted, finished = False, None
+    why, finished = Why(""), None
     if not all(worker.ended for worker in workers) or not begun:
-        status, message = _going(workers, reason)
+        status, why = _going(workers, reason)
     else:
-        status, message, interrupted = _ended(workers, reason)
+        why = _ended(workers, reason)
+        status = JobStatus.FAILED if why.message else JobStatus.SUCCEEDED
         times = [found for worker in workers if (found := worker.time)]
         finished = max(times, default=time_of(service.get("UpdatedAt")))
     return JobInfo(
         name=name,
         status=status,
-        message=message,
+        message=why.message,
         image=container["Image"],
         argv=(*(container.get("Command") or ()), *(container.get("Args") or ())),
         finished_at=finished,
         request=request_of(spec),
-        interrupted=interrupted,
+        interrupted=why.interrupted,
         details=_details(workers, hostnames, container["Image"], reason),
+        reason=why.reason,
+        time_limit=time_limit_of(labels_of(spec)),
     )
 
 
@@ -266,22 +269,22 @@ def _failure(workers: list[_Worker], reason: str = "") -> Why:
     return found[1] if found else Why("")
 
 
-def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, str]:
+def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, Why]:
+    """Return status and message of a job that has not ended."""
     if any(worker.phase is Phase.UNKNOWN for worker in workers):
-        return JobStatus.UNDEFINED, next(worker.progress() for worker in workers if worker.phase is Phase.UNKNOWN)
+        return JobStatus.UNDEFINED, Why(next(one.progress() for one in workers if one.phase is Phase.UNKNOWN))
     begun = any(worker.phase is not Phase.WAITING for worker in workers)
     status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
     if reason:
-        return status, f"being stopped: {reason}"
+        return status, Why(f"being stopped: {reason}")
     progress = (_of(number, workers, worker.progress()) for number, worker in enumerate(workers, 1))
-    return status, _failure(workers).message or next(filter(None, progress), "")
+    return status, Why(_failure(workers).message or next(filter(None, progress), ""))
 
 
-def _ended(workers: list[_Worker], reason: str) -> tuple[JobStatus, str, bool]:
-    """Return status, message and whether it was interrupted; the reason may be the failure of a worker."""
+def _ended(workers: list[_Worker], reason: str) -> Why:
+    """Return why a job has failed; empty after success. The reason may be the failure of a worker."""
     why = _failure(workers, reason)
-    message = reason or why.message
-    return (JobStatus.FAILED if message else JobStatus.SUCCEEDED), message, why.interrupted
+    return stopped(reason)._replace(interrupted=why.interrupted) if reason else why
 
 
 def _of(number: int, workers: list[_Worker], message: str) -> str:

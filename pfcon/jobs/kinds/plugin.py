@@ -244,6 +244,7 @@ class PluginSubmitter(Submitter):
                 workers=request.number_of_workers,
                 shm=options.shm,
                 pids=options.pids,
+                time_limit=request.time_limit or options.timelimit,
             ),
             user=user,
             labels=options.labels,
@@ -259,15 +260,17 @@ class PluginSubmitter(Submitter):
 def request_digest(request: JobRequest, inputs: str) -> str:
     """Return a hex digest that identifies a request: what is run, on which data (``inputs``: a plan's digest).
 
-    It does not include values of the environment: a client that repeats its request may send a new user token.
+    It does not include values of the environment: a client that repeats its request may send a new user token. It
+    includes the time limit that the client sent, not the site's, which may change between two requests.
     """
+    time_limit = () if request.time_limit is None else (request.time_limit,)  # without it, as in earlier releases
     fields = [
         request.image,
         request.entrypoint,
         request.args,
         sorted(request.args_path_flags),
         request.type.value,
-        [request.number_of_workers, request.cpu_limit, request.memory_limit, request.gpu_limit],
+        [request.number_of_workers, request.cpu_limit, request.memory_limit, request.gpu_limit, *time_limit],
         sorted(name for name, _ in request.env),
         [str(path) for path in request.input_dirs],
         str(request.output_dir or ""),

@@ -32,6 +32,7 @@ class Capabilities(Abilities):
     unique_names: str = ""  # job names are unique on the engine: a name that others use raises Conflict
     foreign_jobs: str = ""  # others can create a job with the same name; needs ``Harness.foreign_job``
     # End of a job
+    time_limit: str = ""  # a job is stopped at its time limit, by the engine or by the service
     grace: str = ""  # a job that is cancelled gets SIGTERM, and time to end by itself
     orphans: str = ""  # processes that a job leaves running are reaped, and end with it
     keeper: str = ""  # a job has a supervisor besides the engine, which can end; needs ``Harness.end_keeper``

@@ -4,13 +4,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from pfcon.testing.compute import confinement, details, init, interruptions, jobs, life, listing, names, needs, order
+from pfcon.testing.compute import (
+    confinement,
+    details,
+    init,
+    interruptions,
+    jobs,
+    life,
+    limits,
+    listing,
+    names,
+    needs,
+    order,
+)
 from pfcon.testing.compute.harness import Harness
 
 Check = Callable[[Harness], None]
 Outcomes = dict[Check, Future[None]]
 
-TOPICS = (life, jobs, needs, confinement, init, interruptions, names, order, details, listing)
+TOPICS = (life, jobs, needs, confinement, init, interruptions, limits, names, order, details, listing)
 CONTRACT: list[Check] = [getattr(topic, name) for topic in TOPICS for name in topic.__all__]
 """Each check is a test function that takes a Harness."""
 

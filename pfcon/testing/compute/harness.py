@@ -17,6 +17,7 @@ from pfcon.paths import JobDir, StoreBase
 from pfcon.testing.compute.capabilities import Capabilities
 from pfcon.testing.compute.outside import kill_processes
 from pfcon.testing.waiting import PATIENCE, checks, eventually
+from pfcon.units import MINUTE
 
 HEARTBEAT = 'while :; do echo x >> "$1"/beat; sleep 0.05; done'  # ``$1``: the output directory
 
@@ -51,6 +52,7 @@ class Harness:
         machine.
     end_keeper: ends the supervisor of a job without pfcon: for example its pod or its batch script.
     reports_end_early: the engine may report a job as ended while its last process is being killed.
+    minute: length of a minute of time limits, in seconds, if the engine stops jobs itself (``own_time_limit``).
     """
 
     engine: ComputeEngine
@@ -65,6 +67,7 @@ class Harness:
     kill_outside: Callable[[JobSpec, signal.Signals], None] = kill_processes
     end_keeper: Callable[[JobSpec], None] | None = None
     reports_end_early: bool = False
+    minute: float = MINUTE
     names: list[str] = field(default_factory=list)
     """The names of all jobs that may be on the engine: ``close`` removes them."""
 

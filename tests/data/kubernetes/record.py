@@ -6,6 +6,7 @@ PFCON_TEST_KUBECONFIG and the other variables of tests/support/engines.py name t
 end; all that the server told of it on the way is kept, as (Job, pods) without what no test reads.
 """
 
+import dataclasses
 import json
 import sys
 import time
@@ -17,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from support.engines import IMAGE, kubernetes_cluster
 from support.kubernetes import NAMESPACE, Cluster, kubernetes_settings
 
-from pfcon.compute.kubernetes import spec as manifest
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import PfconError
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Resources
@@ -74,10 +74,11 @@ def main(output: str) -> None:
     engines: dict[str, KubernetesEngine] = {}
     for each in SPECS:
         case = each.name.removeprefix("pfcon-record-")
-        manifest.DEADLINE = 6 if case == "deadline" else 7 * 24 * 3600
+        deadline = 0.1 if case == "deadline" else 7 * 24 * 60  # minutes
         overrides: dict[str, Any] = {"claim": {"volume_name": "none"}, "selector": {"node_selector": (("a", "b"),)}}
         settings = kubernetes_settings(kubeconfig, **overrides.get(case, {}))
-        engines[case] = KubernetesEngine(settings, settings.own, Path(storebase), stop_grace=2)
+        own = dataclasses.replace(settings.own, deadline=deadline)
+        engines[case] = KubernetesEngine(settings, own, Path(storebase), stop_grace=2)
         engines[case].remove(each.name)
         engines[case].schedule(each)
         lives[case] = []

@@ -5,7 +5,7 @@
     spec.json   the JobSpec without its environment, which may hold a user's token
     log         what the job has written; it goes on in ``log.<n>`` (pfcon.compute.kept_log)
     started     when the command started, as Unix time
-    cancel      an order to the keeper; ``remove`` is another
+    cancel      an order to the keeper, with the message for the user; ``remove`` is another
     end.json    how the job has ended
 """
 
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from pfcon.compute.words import CANCELLED
 from pfcon.files.small_files import read_small_at, write_small
 from pfcon.models import JobSpec
 
@@ -127,9 +128,18 @@ class Job:
         """Write down how the job has ended, atomically. Call it with the lock."""
         write_small(self.path, _END, json.dumps(end))
 
-    def order(self, order: str) -> None:
-        """Give the keeper an order. Repeatable."""
-        os.close(os.open(order, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=self.descriptor))
+    def order(self, order: str, text: str = "") -> None:
+        """Give the keeper an order. Repeatable: the first text stays."""
+        with contextlib.suppress(FileExistsError):
+            file = os.open(order, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.descriptor)
+            try:
+                os.write(file, text.encode())
+            finally:
+                os.close(file)
+
+    def cancellation(self) -> str:
+        """The message with which the job was cancelled."""
+        return self._read(CANCEL) or CANCELLED
 
     def has(self, order: str) -> bool:
         """Whether an order was given."""

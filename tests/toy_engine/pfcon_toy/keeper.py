@@ -92,7 +92,7 @@ class Keeper:
                 os.kill(child, signal.SIGKILL)
             signal.sigtimedwait({signal.SIGCHLD}, LOOK)
         if kill_at is not None or self._job.has(REMOVE):
-            return Why("cancelled")
+            return Why(self._job.cancellation())
         code = self.exit_code or 0
         return Why(exit_message(code, 0, oom_killed=False), was_killed(code))
 
@@ -141,7 +141,7 @@ def finish(job: Job, why: Why, exit_code: int | None) -> None:
     """Write down how the job has ended; on a full disk again and again, until it has room or the job is removed."""
     while True:
         try:
-            return job.write_end(End(*why, finished_at=time.time(), exit_code=exit_code))
+            return job.write_end(End(why.message, why.interrupted, finished_at=time.time(), exit_code=exit_code))
         except OSError:
             if job.has(REMOVE):
                 return None

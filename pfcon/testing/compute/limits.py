@@ -1,0 +1,57 @@
+"""The compute contract: the time limit of a job, and the message with which a job is stopped."""
+
+from pfcon.compute.words import time_limit_message
+from pfcon.models import TIME_LIMIT, JobInfo, JobSpec, JobStatus, Resources
+from pfcon.testing.compute.harness import HEARTBEAT, Harness
+from pfcon.testing.waiting import PATIENCE, eventually
+
+ONE_MINUTE = Resources(time_limit=1)
+MESSAGE = "stopped by a test of pfcon"
+
+
+def start(compute: Harness, script: str, resources: Resources) -> JobSpec:
+    spec = compute.shell(f"echo begun; {script}{HEARTBEAT}", resources=resources)
+    compute.engine.schedule(spec)
+    assert eventually((compute.outgoing(spec) / "beat").exists)
+    return spec
+
+
+def wait(compute: Harness, spec: JobSpec) -> JobInfo:
+    """Wait for the end of a job at its limit. For an engine without own limits, this does what the service does."""
+    if not compute.engine.own_time_limit:
+        assert compute.engine.info(spec.name).time_limit == spec.resources.time_limit
+        compute.engine.cancel(spec.name, message=time_limit_message(spec.resources.time_limit))
+    return compute.wait(spec.name, PATIENCE + 2 * compute.minute)
+
+
+def assert_stopped(compute: Harness, spec: JobSpec, info: JobInfo, message: str, reason: str) -> None:
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, message, reason)
+    assert not info.interrupted
+    assert compute.has_stopped(compute.outgoing(spec) / "beat")
+    assert compute.engine.logs(spec.name, 10) == "begun\n"
+    again = compute.engine.info(spec.name)
+    assert (again.status, again.message, again.reason, again.interrupted) == (info.status, message, reason, False)
+
+
+def test_a_job_is_stopped_at_its_time_limit_also_if_it_ignores_sigterm(compute: Harness) -> None:
+    compute.can.need("time_limit")
+    jobs = [start(compute, script, ONE_MINUTE) for script in ("", "trap '' TERM; ")]
+    for spec in jobs:
+        info = wait(compute, spec)
+        assert_stopped(compute, spec, info, "stopped at its time limit of 1 minute", TIME_LIMIT)
+
+
+def test_a_job_below_its_time_limit_is_not_stopped(compute: Harness) -> None:
+    info = compute.run(compute.shell("sleep 1; exit 3", resources=Resources(time_limit=60)))
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "exit code 3", "")
+    assert compute.run(compute.shell("exit 0", resources=Resources(time_limit=60))).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_is_stopped_with_the_first_message(compute: Harness) -> None:
+    spec = start(compute, "", Resources())
+    compute.engine.cancel(spec.name, message=MESSAGE)
+    compute.engine.cancel(spec.name)
+    assert_stopped(compute, spec, compute.wait(spec.name), MESSAGE, "")
+
+
+__all__ = [name for name in [*globals()] if name.startswith("test_")]
