@@ -124,10 +124,10 @@ class JobStates:
         except Unreachable:
             return record.info
 
-    def cancel(self, record: Record) -> None:
-        """Ask the engine to stop a job in SCHEDULED. Idempotent. Raises Unreachable."""
+    def cancel(self, record: Record, message: str = CANCELLED_MESSAGE) -> None:
+        """Ask the engine to stop a job in SCHEDULED, with a message for its user. Idempotent. Raises Unreachable."""
         with suppress(Absent):  # ``refresh`` records that it was removed
-            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record))
+            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record), message)
 
 
 def forward(record: Record, info: JobInfo) -> JobStatus:

@@ -121,11 +121,14 @@ class JobSpec:
 
 
 def _resources(raw: dict[str, Any]) -> Resources:
-    """Parse resources. Earlier releases named the time limit ``minutes``."""
-    earlier = {"minutes": "time_limit"}
-    return Resources(**{earlier.get(name, name): value for name, value in raw.items()})
+    return Resources(**{("time_limit" if name == "minutes" else name): value for name, value in raw.items()})
 
 
 def _plain(value: Any) -> Any:
-    """The ``default`` of json.dumps. dataclasses.asdict would make a deep copy of every value."""
+    """The ``default`` of json.dumps. dataclasses.asdict would make a deep copy of every value.
+
+    The time limit has the name that earlier releases know: during a rolling restart, they read it, too.
+    """
+    if isinstance(value, Resources):
+        return {("minutes" if name == "time_limit" else name): limit for name, limit in vars(value).items()}
     return vars(value) if dataclasses.is_dataclass(value) else str(value)

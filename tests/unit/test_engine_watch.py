@@ -1,6 +1,7 @@
 """The leader's rounds: which jobs it asks the engine for, and when the records count as fresh."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,14 @@ from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
+from pfcon.compute.process.spec import make_plan
 from pfcon.errors import DamagedJob, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.watching import watched
-from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
+from pfcon.models import CANCELLED, TIME_LIMIT, JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType
 from pfcon.paths import StoreBase
-from pfcon.records import Phase, Record
+from pfcon.records import Journal, Phase, Record
 from pfcon.testing.waiting import eventually
 
 PLUGIN = JobKind.PLUGIN
@@ -78,8 +80,10 @@ def soon_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched, "LATE", 0.5)
 
 
-def post(service: JobService, jid: str, script: str = "exec sleep 600") -> None:
-    request = JobRequest(JobId(jid), "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
+def post(service: JobService, jid: str, script: str = "exec sleep 600", time_limit: int | None = None) -> None:
+    request = JobRequest(
+        *(JobId(jid), "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0), args=(script,), time_limit=time_limit
+    )
     upload = spooled(good_zip({"a": b"b"}))
     with upload.file:
         service.submit(request, upload)
@@ -228,3 +232,53 @@ def test_only_the_leader_watches(service: JobService, engine: CountingEngine, co
     service.engine_watches[0].run()
     assert engine.lists == 1
     assert service.engine_watches[0]._jobs == {}
+
+
+@pytest.fixture
+def limitless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine does not know the time limits of jobs."""
+    monkeypatch.setattr(CountingEngine, "own_time_limit", False)
+    monkeypatch.setattr("pfcon.compute.process.engine.make_plan", _plan_without_limit)
+
+
+def _plan_without_limit(spec: JobSpec, *args: object, **options: object) -> object:
+    return make_plan(replace(spec, resources=replace(spec.resources, time_limit=None)), *args, **options)
+
+
+@pytest.mark.usefixtures("limitless")
+def test_a_job_is_stopped_at_its_time_limit_and_no_other(service: JobService, context: JobContext) -> None:
+    service.engine_watches[0]._stopper._minute = 0.5  # seconds
+    post(service, "j1", time_limit=4)
+    post(service, "j2", time_limit=4000)
+    post(service, "j3")
+    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    ended = record(context, "j1")
+    assert (ended.status, ended.message) == (JobStatus.FAILED, "stopped at its time limit of 4 minutes")
+    assert ended.reason == TIME_LIMIT
+    assert ended.finished_at is not None
+    assert ended.details.started_at is not None
+    assert (ended.finished_at - ended.details.started_at).total_seconds() >= 2
+    assert {record(context, jid).phase for jid in ("j2", "j3")} == {Phase.SCHEDULED}
+
+
+@pytest.mark.usefixtures("limitless")
+def test_a_new_leader_counts_the_time_from_the_start_of_the_job(service: JobService, context: JobContext) -> None:
+    post(service, "j1", time_limit=4)
+    time.sleep(2)
+    other = JobService(replace(context, journal=Journal(lambda: context.journal.database.engine)))
+    stopper = other.engine_watches[0]._stopper
+    stopper._minute = 0.75
+    other.watch()
+    watched = other.engine_watches[0]._jobs[record(context, "j1").claim]
+    assert eventually(lambda: watched.stop_at is not None)
+    assert watched.stop_at is not None
+    assert watched.stop_at - time.monotonic() < 1.5
+    assert eventually(lambda: (other.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+
+
+@pytest.mark.usefixtures("limitless")
+def test_a_client_that_cancels_is_told_that(service: JobService, context: JobContext) -> None:
+    post(service, "j1", time_limit=4000)
+    service.cancel(JobId("j1"), PLUGIN)
+    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert (record(context, "j1").message, record(context, "j1").reason) == ("cancelled", CANCELLED)

@@ -16,7 +16,6 @@ from pfcon.compute.kubernetes.spec import (
 )
 from pfcon.compute.unreadable import labels_of, reading
 
-MAX_PODS = 50  # pods whose logs are returned
 NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"
 
 

@@ -3,37 +3,54 @@
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 
 from pfcon.background import BackgroundPool
+from pfcon.compute.words import time_limit_message
 from pfcon.errors import PfconError
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.watched import WatchedJob
-from pfcon.models import JobInfo
+from pfcon.models import JobInfo, JobStatus
 from pfcon.records import Phase, Record
+from pfcon.units import MINUTE
 
 log = logging.getLogger(__name__)
 
 REPEAT = 10.0  # seconds between two attempts to stop a job
 STOPS = BackgroundPool(4)  # in the background, because stopping a job may take a minute
+_MAX_TRIED = 10_000
 
 
 class Stopper:
-    """Stops watched jobs in the background."""
+    """Stops watched jobs in the background. minute: the length of a minute of time limits, in seconds."""
 
-    def __init__(self, context: JobContext, states: JobStates) -> None:
+    def __init__(self, context: JobContext, states: JobStates, *, minute: float = MINUTE) -> None:
+        self._context = context
         self._journal = context.journal
         self._states = states
+        self._minute = minute
         self._lock = threading.Lock()
-        self._tried: dict[str, float] = {}  # claims: when the last attempt has begun; infinite while it runs
+        self._tried: dict[str, float] = {}  # claims: when the last attempt has ended; infinite while it runs
 
     def learn(self, watched: WatchedJob, record: Record, info: JobInfo) -> None:
-        """Note from when on a job has to be stopped."""
+        """Note when a job has to be stopped, if its engine does not do that: its limit is on the engine's job, too.
+
+        The time is noted once, so that a clock that jumps later does not shorten it.
+        """
+        minutes = info.time_limit or (record.spec.resources.time_limit if record.spec else None)
+        if watched.stop_at is not None or minutes is None or info.status is not JobStatus.STARTED:
+            return
+        if self._context.engine_of(record.kind).own_time_limit:
+            return
+        started = info.details.started_at
+        elapsed = max(0.0, (datetime.now(UTC) - started).total_seconds()) if started else 0.0
+        watched.limit, watched.stop_at = minutes, time.monotonic() + minutes * self._minute - elapsed
 
     def stop_if_due(self, watched: WatchedJob) -> None:
         """Begin to stop a job if it was cancelled, or its time is over."""
-        due = watched.job.cancelled
-        if not due or not self._may_try(watched.job.claim):
+        over = watched.stop_at is not None and time.monotonic() >= watched.stop_at
+        if not (over or watched.job.cancelled) or not self._may_try(watched.job.claim):
             return
 
         def stop() -> None:
@@ -48,7 +65,7 @@ class Stopper:
     def _may_try(self, claim: str) -> bool:
         with self._lock:
             now = time.monotonic()
-            if len(self._tried) > 10_000:
+            if len(self._tried) > _MAX_TRIED:
                 self._tried = {key: at for key, at in self._tried.items() if now - at < REPEAT}
             if now - self._tried.get(claim, float("-inf")) < REPEAT:
                 return False
@@ -63,5 +80,9 @@ class Stopper:
         try:
             if record.to_cancel:
                 self._states.cancel(record)
+            elif watched.limit is not None:
+                message = time_limit_message(watched.limit)
+                log.info("job %s (%s) is %s", job.jid, job.kind, message)
+                self._states.cancel(record, message)
         except PfconError as error:
             log.warning("job %s (%s) can't be stopped now, trying again: %s", job.jid, job.kind, error)

@@ -1,7 +1,7 @@
 """What the leader remembers of a job that it watches."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pfcon.models import JobInfo, JobStatus
 from pfcon.records.scheduled import ScheduledJob
@@ -19,7 +19,8 @@ class WatchedJob:
     name: on its engine; empty before the first check. text: see ``ComputeEngine.active_jobs``, of the last successful
     check; None before. outdated_since: since when its record may be outdated; None: it is not. check_at: when it is
     checked at the latest. checking: whether a check runs now. failures: successive checks that have failed, or found a
-    job that its engine does not list, but does not report as ended.
+    job that its engine does not list, but does not report as ended. limit: its time limit in minutes, and stop_at: when
+    that is over; None if the engine stops it itself. said: whether a failure was logged.
     """
 
     job: ScheduledJob
@@ -29,9 +30,9 @@ class WatchedJob:
     check_at: float = 0.0
     checking: bool = False
     failures: int = 0
-    limit: float | None = None  # seconds that it may run, if that is enforced here
-    stop_at: float | None = None  # when its time limit is over
-    said: bool = field(default=False)  # whether a failure was logged
+    limit: int | None = None
+    stop_at: float | None = None
+    said: bool = False
 
     def is_due(self, listed: str, now: float) -> bool:
         """Whether the job has to be checked. listed: its text now, ``""`` if it is not listed."""
