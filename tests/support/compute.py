@@ -18,7 +18,6 @@ from .outside import end_supervisor, kill_container, kill_task
 from .podman_rootless import capabilities, give_to_its_user
 from .settings import compute_settings, docker_at
 
-
 SHORT_MINUTE = 1.5  # seconds; of time limits
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.interruption import Why, stopped
 from pfcon.compute.slurm import state
+from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
@@ -27,6 +28,7 @@ class StatusReader:
     commands: Commands
     queue: Queue
     site: SiteFacts
+    canceller: Canceller
     launcher: LauncherName
     patience: float
     nodes_folder: PurePosixPath
@@ -93,6 +95,9 @@ class StatusReader:
         program = LAUNCHERS[self.launcher].program
         where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
+        if status is JobStatus.FAILED and self.canceller.is_ending(folder):
+            message = f"{why.message}: being ended"
+            return JobInfo(spec.name, JobStatus.STARTED, message, spec.image, spec.argv, request=spec.request)
         if status is not JobStatus.UNDEFINED:
             return self._keep(folder, spec, status, why, at, run=self._run(folder, spec, seen, status))
         message = f"Slurm has forgotten job {folder.id}, and its end is unknown (checked: {', '.join(asked)})"
