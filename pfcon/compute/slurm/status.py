@@ -13,7 +13,7 @@ from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run
+from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run, has_succeeded
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
@@ -43,7 +43,7 @@ class StatusReader:
         if end:
             return end
         exit_ = folder.exit()
-        if exit_ and exit_.status == 0:
+        if exit_ and has_succeeded(exit_, folder.text_tail("slurm.log") if exit_.status == 0 else ""):
             return self._keep(
                 folder, spec, JobStatus.SUCCEEDED, Why(""), exit_.at, run=replace(folder.run(), exit_code=0)
             )
