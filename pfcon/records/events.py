@@ -120,12 +120,14 @@ class EventLog:
                 self._delete(upper, keep_undelivered)
 
     def _delete(self, upper: int, keep_undelivered: bool) -> None:
-        statement = delete(events).where(events.c.id <= upper)
-        if keep_undelivered:
-            statement = statement.where(~events.c.id.in_(_UNDELIVERED))
+        old = delete(events).where(events.c.id <= upper)
         counted = update(event_counter).where(event_counter.c.deleted < upper).values(deleted=upper)
         with translating_errors(), self._database.engine.begin() as connection:
-            connection.execute(statement)
+            if keep_undelivered:
+                connection.execute(old.where(~events.c.id.in_(_UNDELIVERED)))
+            else:
+                connection.execute(old)
+                connection.execute(delete(webhook_retries).where(webhook_retries.c.event <= upper))
             connection.execute(counted)
 
 

@@ -263,7 +263,7 @@ def test_production_takes_a_random_hexadecimal_key() -> None:
 def test_production_refuses_a_password_that_is_the_previous_key() -> None:
     key = "9f86d081884c7d659a2feaa0c55ad015"
     [fault] = faults(PROD | {"SECRET_KEY_PREVIOUS": key, "PFCON_PASSWORD": key})
-    assert "also the user or a secret key" in fault
+    assert "also the user or a key" in fault
 
 
 def test_development_takes_weak_credentials() -> None:
