@@ -33,7 +33,7 @@ class EventStream:
         assert self.response.status_code == 200, self.response.text
         self.last_id = last or 0
         self.retry = 0
-        self._lines = self.response.iter_lines(chunk_size=1, decode_unicode=True)
+        self._lines = self.response.iter_lines(chunk_size=65536, decode_unicode=True)  # a chunk is given as it comes
         self.first = next(self)
 
     def __iter__(self) -> Iterator[Message]:
