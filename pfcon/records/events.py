@@ -57,9 +57,12 @@ def add_change(connection: Connection, record: Record, values: Mapping[str, Any]
 
     record: the row as it was read. values: the columns that were set. To be called last in the transaction.
     """
-    status = REMOVED if values.get("phase") == REMOVED else values.get("status")
+    phase = values.get("phase")
+    status = REMOVED if phase == REMOVED else values.get("status")
     if status is None or status == record.status.value:
         return
+    if status == JobStatus.UNDEFINED and phase != Phase.FINAL.value:
+        return  # the engine does not know the state at this moment
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
     if row["last"] != status:  # else another process was faster
         add_event(connection, row, status)

@@ -46,7 +46,7 @@ def test_each_change_of_a_status_has_one_event(journal: Journal) -> None:
     for number in range(3):
         current = journal.get(JID, PLUGIN)
         assert current is not None
-        journal.save_status(current, JobStatus.STARTED, f"log {number}", RunDetails())
+        journal.save_status(current, JobStatus.STARTED, "", f"log {number}", RunDetails())
     journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value, message="exit 3", reason="Error", exit_code=3)
     journal.move(record, Phase.REMOVING, message="being removed")
     journal.move(record, Phase.REMOVED, message="removed")
@@ -68,15 +68,27 @@ def test_two_processes_that_see_the_same_change_write_one_event(journal: Journal
     before = journal.get(JID, PLUGIN)
     assert before is not None
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: journal.save_status(before, JobStatus.STARTED, str(n), RunDetails()), range(16)))
+        list(pool.map(lambda n: journal.save_status(before, JobStatus.STARTED, "", str(n), RunDetails()), range(16)))
     assert statuses(journal) == ["notStarted", "started"]
+
+
+def test_a_state_that_the_engine_does_not_know_at_the_moment_has_no_event(journal: Journal) -> None:
+    record = claimed(journal)
+    journal.move(record, Phase.SCHEDULED, status=JobStatus.STARTED.value)
+    for status in (JobStatus.UNDEFINED, JobStatus.STARTED):
+        current = journal.get(JID, PLUGIN)
+        assert current is not None
+        journal.save_status(current, status, "", "", RunDetails())
+    assert statuses(journal) == ["notStarted", "started"]
+    journal.move(record, Phase.FINAL, status=JobStatus.UNDEFINED.value)
+    assert statuses(journal) == ["notStarted", "started", "undefined"]
 
 
 def test_a_change_that_is_not_written_has_no_event(journal: Journal) -> None:
     record = claimed(journal)
     assert journal.move(record, Phase.FINAL, status=JobStatus.SUCCEEDED.value)
     assert not journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value)
-    journal.save_status(record, JobStatus.STARTED, "", RunDetails())
+    journal.save_status(record, JobStatus.STARTED, "", "", RunDetails())
     assert isinstance(journal.claim(JID, PLUGIN, "r1"), Record)
     assert statuses(journal) == ["notStarted", "finishedSuccessfully"]
 
