@@ -315,7 +315,7 @@ def test_on_kubernetes_a_job_reaches_its_time_limit_before_its_deadline() -> Non
     limited = engine("kubernetes") | {"TIMELIMIT_MINUTES": "10079"}
     assert faults(limited) == []
     [fault] = faults(limited | {"TIMELIMIT_MINUTES": "10080"})
-    assert fault == "TIMELIMIT_MINUTES: got '10080', which must be less than KUBERNETES_DEADLINE_MINUTES (10080)"
+    assert "got '10080', which must be less than KUBERNETES_DEADLINE_MINUTES (10080)" in fault
     assert named(limited | {"KUBERNETES_DEADLINE_MINUTES": "60"}) == ["TIMELIMIT_MINUTES"]
     assert faults(limited | {"KUBERNETES_DEADLINE_MINUTES": "10081"}) == []
     assert faults(engine("docker") | {"TIMELIMIT_MINUTES": "1000000"}) == []
