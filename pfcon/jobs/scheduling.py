@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
 MAX_STARTING = 4  # jobs that one process starts in parallel; more would delay its short requests
 FULL = "storeBase is full: the end of the job can't be recorded yet"
+FAILED = JobStatus.FAILED
 KEPT_LOG = 65536  # characters of a running job's log that are recorded, in case it is removed by another program
 NOTE_INTERVAL = 1.0  # seconds between two updates of the progress in the record
 
@@ -72,10 +73,7 @@ class Scheduler:
             return JobInfo(spec.name, JobStatus.NOT_STARTED, message, spec.image, spec.argv)
         try:
             self._scheduled(record, spec, info)
-        except (
-            Unreachable,
-            StorageFull,
-        ) as error:  # starting it again would run it twice: recovery finds it on the engine
+        except (Unreachable, StorageFull) as error:  # recovery finds it on the engine, and does not start it again
             log.warning("job %s: the engine has it, which will be recorded later: %s", spec.name, error)
         # The image and the command as requested, not as an engine spells them.
         return replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at)
@@ -128,7 +126,7 @@ class Scheduler:
             self._journal.note(record, f"{error}; trying again")
         except PfconError as error:
             self.fail(record, str(error))
-            self._journal.settle(spec.request)
+            self._remover.release_refused(record, spec.request)
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: fetching its image failed", spec.name)
             self.fail(record, "internal error while the image was fetched; see the service's log")
@@ -248,14 +246,16 @@ class Scheduler:
             log.warning("job %s: its log can't be read: %s", record.name, error)
             return ""
 
-    def fail(self, record: Record, message: str, status: JobStatus = JobStatus.FAILED, *, reason: str = "") -> bool:
+    def fail(
+        self, record: Record, message: str, status: JobStatus = FAILED, *, reason: str = "", ended: bool = False
+    ) -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
 
-        reason: see JobInfo.
-
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
+        reason: see JobInfo. ended: see ``Journal.move``.
         """
-        return self._finish(record, record.spec, JobInfo(record.name, status, message, reason=reason), "", still=True)
+        end = JobInfo(record.name, status, message, reason=reason)
+        return self._finish(record, record.spec, end, "", still=True, ended=ended)
 
     def _end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Record the end that the engine reports. Returns False if the record has changed since it was read."""
