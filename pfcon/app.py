@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> Flask:
     Raises ConfigurationError when the engine or the storage is missing.
     """
     storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
-    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
+    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), settings.active)
     engine = make_engine(settings.compute, storebase, settings.server.workers)
     context = JobContext(
         options=settings.compute,

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pfcon.compute.settings import ComputeSettings
 from pfcon.settings import kinds
+from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.section import setting
 from pfcon.settings.service import AuthSettings, ServerSettings
 from pfcon.settings.variable import Mode
@@ -27,6 +28,8 @@ class Settings:
     server: ServerSettings
     storage: StorageSettings
     compute: ComputeSettings
+    active: ActiveLimits
+    retention: RetentionSettings
     delete_active: DeleteActive = setting(
         "PFCON_DELETE_ACTIVE",
         kinds.choice(DeleteActive),

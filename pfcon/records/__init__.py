@@ -1,5 +1,6 @@
 """The journal: the database records of all jobs."""
 
+from pfcon.records.active_limits import TooMany
 from pfcon.records.journal import Journal
 from pfcon.records.listing import Entry, Listing, Page, Position, Query
 from pfcon.records.places import Held, Place
@@ -18,6 +19,7 @@ __all__ = [
     "Position",
     "Query",
     "Record",
+    "TooMany",
     "new_claim",
     "request_id",
     "unsigned",

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, inser
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
+from pfcon.records.active_limits import NO_LIMITS, TooMany, exceeded
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_is_alive
@@ -29,7 +30,6 @@ from pfcon.records.places import (
     RELEASE_ENDED,
     RELEASE_JOBLESS,
     SETTLE,
-    Held,
     Place,
     take_places,
 )
@@ -53,6 +53,7 @@ from pfcon.records.rows import (
 )
 from pfcon.records.rows import DELETE as DELETE_ROW
 from pfcon.records.schema import jobs, services
+from pfcon.settings.jobs import ActiveLimits
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
 
@@ -61,10 +62,10 @@ class _LostError(Exception):
     """The row was changed by another process since it was read."""
 
 
-class _BlockedError(Exception):
-    def __init__(self, held: tuple[Held, ...]) -> None:
+class _RefusedError(Exception):
+    def __init__(self, answer: Blocked | TooMany) -> None:
         super().__init__()
-        self.held = held
+        self.answer = answer
 
 
 class Journal:
@@ -75,8 +76,9 @@ class Journal:
     live: the claims that this process works on. Add a claim before it is written; remove it when the work has ended.
     """
 
-    def __init__(self, connect: Callable[[], Engine]) -> None:
+    def __init__(self, connect: Callable[[], Engine], limits: ActiveLimits = NO_LIMITS) -> None:
         self.database = LazyDatabase(connect)
+        self._limits = limits
         self._id = uuid.uuid4()
         self._leased = ""  # the owner whose lease this process has written
         self.live = LiveClaims()
@@ -141,11 +143,12 @@ class Journal:
 
     def claim(
         self, jid: JobId, kind: JobKind, request: str, places: Iterable[Place] = (), **values: Any
-    ) -> Claimed | Record | Blocked:
+    ) -> Claimed | Record | Blocked | TooMany:
         """Become the owner of a new job (Claimed), or return the record of an existing one that prevents it.
 
         A job that has failed or was removed is replaced. Atomic: of several concurrent callers, one gets Claimed.
-        places: the users' directories that the job mounts. Returns Blocked when places of other jobs conflict.
+        places: the users' directories that the job mounts. Returns Blocked when places of other jobs conflict, TooMany
+        when the job would exceed a limit.
         values: columns of the new row that differ from ``fresh_row``. A ``claim`` in it must already be in ``live``.
         """
         wanted = tuple(places)
@@ -153,9 +156,7 @@ class Journal:
             fresh = storable({**fresh_row(jid, kind, request, self._own()), **values})
             claimed = record_of(fresh, owned=fresh["owner"] is not None)
             try:
-                if blocked := self._write_claim(INSERT, claimed, fresh, wanted):
-                    return blocked
-                return Claimed(claimed, None)
+                return self._write_claim(INSERT, claimed, fresh, wanted) or Claimed(claimed, None)
             except IntegrityError:
                 found = self.get(jid, kind)
             if found is None:
@@ -164,16 +165,15 @@ class Journal:
                 return found
             columns = {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}
             try:
-                statement = IN_PHASE[found.phase]
-                if blocked := self._write_claim(statement, claimed, {**columns, **row_key(found)}, wanted):
-                    return blocked
-                return Claimed(claimed, found)
+                values_of_row = {**columns, **row_key(found)}
+                refused = self._write_claim(IN_PHASE[found.phase], claimed, values_of_row, wanted)
+                return refused or Claimed(claimed, found)
             except _LostError:
                 continue
 
     def _write_claim(
         self, statement: Insert | Update, claimed: Record, values: dict[str, Any], wanted: tuple[Place, ...]
-    ) -> Blocked | None:
+    ) -> Blocked | TooMany | None:
         """Write a row and its places atomically. Raises IntegrityError, and _LostError when the row has changed."""
         request = request_id(claimed.request, claimed.claim)
         job = {"jid": claimed.jid, "kind": claimed.kind.value, "request": request, "holder": self.owner}
@@ -182,9 +182,11 @@ class Journal:
                 if connection.execute(statement, values).rowcount == 0:
                     raise _LostError
                 if held := take_places(connection, job, wanted):
-                    raise _BlockedError(held)  # rolls the first statement back
-        except _BlockedError as blocked:
-            return Blocked(blocked.held)
+                    raise _RefusedError(Blocked(held))  # rolls the first statement back
+                if too_many := exceeded(connection, self._limits, values, claimed.kind):
+                    raise _RefusedError(too_many)
+        except _RefusedError as refused:
+            return refused.answer
         return None
 
     def take_over(self, record: Record, claim: str) -> Record | None:
