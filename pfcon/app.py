@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> Flask:
     Raises ConfigurationError when the engine or the storage is missing.
     """
     storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
-    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), settings.active)
+    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
     engine = make_engine(settings.compute, storebase, settings.server.workers)
     context = JobContext(
         options=settings.compute,
@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
         operations=operations_engine(settings.compute, storebase, engine),
         cancel_active=settings.delete_active is DeleteActive.CANCEL,
         credentials=make_credentials(settings.storage, storebase),
+        limits=settings.active,
         former_operations=former_operations_engine(settings.compute, storebase, engine),
     )
     jobs = JobService(context)

@@ -11,7 +11,8 @@ from pfcon.jobs.ownership import signed_request
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.polling import polls
-from pfcon.records import Blocked, Claimed, Phase, Place, Record, TooMany, new_claim
+from pfcon.records import NO_LIMITS, Blocked, Claimed, Phase, Place, Record, TooMany, new_claim
+from pfcon.settings.jobs import ActiveLimits
 from pfcon.units import human_bytes
 
 NEEDED = 1 << 20  # bytes of storeBase that a job needs besides its data: records, orders, an engine's files
@@ -30,7 +31,13 @@ class Claimer:
 
     @contextmanager
     def claimed(
-        self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...] = (), **values: Any
+        self,
+        jid: JobId,
+        kind: JobKind,
+        digest: str,
+        places: tuple[Place, ...] = (),
+        limits: ActiveLimits = NO_LIMITS,
+        **values: Any,
     ) -> Iterator[Claimed | Record]:
         """Become the job's owner and return the claim; or return the record of the same job once it is staged.
 
@@ -42,7 +49,7 @@ class Claimer:
         claim = values.setdefault("claim", new_claim())
         with self._journal.live.on(claim):
             try:
-                found = self._claim(jid, kind, digest, places, values)
+                found = self._claim(jid, kind, digest, places=places, limits=limits, **values)
             except StorageFull as error:
                 raise StorageFull(f"{error}; {self._room()[1]}") from error
             if isinstance(found, Claimed) and values.get("phase", Phase.STAGING.value) == Phase.STAGING.value:
@@ -68,13 +75,11 @@ class Claimer:
             figures += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
         return free - must_stay, figures
 
-    def _claim(
-        self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
-    ) -> Claimed | Record:
+    def _claim(self, jid: JobId, kind: JobKind, digest: str, **how: Any) -> Claimed | Record:
         recovered = False
         late = None
         for _ in polls(SAME_JOB_WAIT, POLL):
-            while not isinstance(found := self._journal.claim(jid, kind, digest, places, **values), Claimed):
+            while not isinstance(found := self._journal.claim(jid, kind, digest, **how), Claimed):
                 if isinstance(found, TooMany):
                     raise _too_many(found)
                 if isinstance(found, Blocked):

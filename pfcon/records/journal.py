@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, inser
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
-from pfcon.records.active_limits import NO_LIMITS, TooMany, exceeded
+from pfcon.records.active_limits import NO_LIMITS, TooMany
+from pfcon.records.admission import Admission, NotAdmitted
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_is_alive
@@ -31,7 +32,6 @@ from pfcon.records.places import (
     RELEASE_JOBLESS,
     SETTLE,
     Place,
-    take_places,
 )
 from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, first_claim, request_id, unsigned
 from pfcon.records.rows import (
@@ -62,12 +62,6 @@ class _LostError(Exception):
     """The row was changed by another process since it was read."""
 
 
-class _RefusedError(Exception):
-    def __init__(self, answer: Blocked | TooMany) -> None:
-        super().__init__()
-        self.answer = answer
-
-
 class Journal:
     """Reads and writes the rows. Thread-safe. Methods raise Unreachable, or StorageFull when the database is full.
 
@@ -76,9 +70,8 @@ class Journal:
     live: the claims that this process works on. Add a claim before it is written; remove it when the work has ended.
     """
 
-    def __init__(self, connect: Callable[[], Engine], limits: ActiveLimits = NO_LIMITS) -> None:
+    def __init__(self, connect: Callable[[], Engine]) -> None:
         self.database = LazyDatabase(connect)
-        self._limits = limits
         self._id = uuid.uuid4()
         self._leased = ""  # the owner whose lease this process has written
         self.live = LiveClaims()
@@ -142,21 +135,27 @@ class Journal:
         return record_of(row, owned=row["claim"] in self.live if mine else owner_is_alive(row))
 
     def claim(
-        self, jid: JobId, kind: JobKind, request: str, places: Iterable[Place] = (), **values: Any
+        self,
+        jid: JobId,
+        kind: JobKind,
+        request: str,
+        places: Iterable[Place] = (),
+        limits: ActiveLimits = NO_LIMITS,
+        **values: Any,
     ) -> Claimed | Record | Blocked | TooMany:
         """Become the owner of a new job (Claimed), or return the record of an existing one that prevents it.
 
         A job that has failed or was removed is replaced. Atomic: of several concurrent callers, one gets Claimed.
         places: the users' directories that the job mounts. Returns Blocked when places of other jobs conflict, TooMany
-        when the job would exceed a limit.
+        when the job would exceed ``limits``.
         values: columns of the new row that differ from ``fresh_row``. A ``claim`` in it must already be in ``live``.
         """
-        wanted = tuple(places)
+        admission = Admission(tuple(places), limits)
         while True:
             fresh = storable({**fresh_row(jid, kind, request, self._own()), **values})
             claimed = record_of(fresh, owned=fresh["owner"] is not None)
             try:
-                return self._write_claim(INSERT, claimed, fresh, wanted) or Claimed(claimed, None)
+                return self._write_claim(INSERT, claimed, fresh, admission) or Claimed(claimed, None)
             except IntegrityError:
                 found = self.get(jid, kind)
             if found is None:
@@ -166,13 +165,13 @@ class Journal:
             columns = {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}
             try:
                 values_of_row = {**columns, **row_key(found)}
-                refused = self._write_claim(IN_PHASE[found.phase], claimed, values_of_row, wanted)
+                refused = self._write_claim(IN_PHASE[found.phase], claimed, values_of_row, admission)
                 return refused or Claimed(claimed, found)
             except _LostError:
                 continue
 
     def _write_claim(
-        self, statement: Insert | Update, claimed: Record, values: dict[str, Any], wanted: tuple[Place, ...]
+        self, statement: Insert | Update, claimed: Record, values: dict[str, Any], admission: Admission
     ) -> Blocked | TooMany | None:
         """Write a row and its places atomically. Raises IntegrityError, and _LostError when the row has changed."""
         request = request_id(claimed.request, claimed.claim)
@@ -181,12 +180,9 @@ class Journal:
             with translating_errors(), self._database.begin() as connection:
                 if connection.execute(statement, values).rowcount == 0:
                     raise _LostError
-                if held := take_places(connection, job, wanted):
-                    raise _RefusedError(Blocked(held))  # rolls the first statement back
-                if too_many := exceeded(connection, self._limits, values, claimed.kind):
-                    raise _RefusedError(too_many)
-        except _RefusedError as refused:
-            return refused.answer
+                admission.require(connection, job, values["auid"])
+        except NotAdmitted as refusal:
+            return refusal.answer
         return None
 
     def take_over(self, record: Record, claim: str) -> Record | None:

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from pfcon.records import Journal
-from pfcon.records.active_limits import NO_LIMITS
 from pfcon.records.database import connect
-from pfcon.settings.jobs import ActiveLimits
 
 Database = tuple[str | None, Path]  # what ``connect`` takes
 
@@ -13,9 +11,9 @@ Database = tuple[str | None, Path]  # what ``connect`` takes
 class open_journal:  # noqa: N801 - reads as a function
     """A journal of its own, as another service process would have."""
 
-    def __init__(self, database: Database, limits: ActiveLimits = NO_LIMITS) -> None:
+    def __init__(self, database: Database) -> None:
         self.engine = connect(*database)
-        self.journal = Journal(lambda: self.engine, limits)
+        self.journal = Journal(lambda: self.engine)
         self.journal.renew_lease()
 
     def __enter__(self) -> Journal:
