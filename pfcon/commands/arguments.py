@@ -28,6 +28,11 @@ Delete the records of jobs that ended, or were removed, more than DAYS days ago.
 of active jobs are never deleted, nor those of jobs that may still use a user's directory. The data of jobs in
 storeBase and the jobs on the engine are not deleted: a client's DELETE deletes these. The service may run.
 """
+ORPHANS = """\
+List what is left of jobs without a record: this service's jobs on the engine, and directories key-JID of storeBase.
+A line has: name, kind, place, state, age, size, and why it would be kept. With --remove, remove them. What a job uses
+that has not ended is kept, and what is older than all records: they may have been lost. The service may run.
+"""
 LIST = """\
 List the records, newest first: jid, kind, status, time of creation, time of the end, owner, image. Times are in UTC;
 what is unknown is "-". The status of a removed job is "removed".
@@ -62,6 +67,15 @@ def add_records(commands: Any) -> None:
         "--older-than", metavar="DAYS", type=_days, required=True, help="days since the end, such as 90 or 0.5"
     )
     pruning.add_argument("--yes", action="store_true", help="delete the records; without it, only list them")
+    orphans = _parser(actions, "orphans", "list and remove what is left of jobs without a record", ORPHANS)
+    orphans.add_argument("--remove", action="store_true", help="remove them; without it, only list them")
+    orphans.add_argument("--active", action="store_true", help="also jobs that have not ended: they are stopped")
+    orphans.add_argument(
+        "--older-than-records",
+        action="store_true",
+        help="also those for which the records do not reach back far enough",
+    )
+    orphans.add_argument("--json", action="store_true", help="print a JSON object for each")
 
 
 def _parser(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:

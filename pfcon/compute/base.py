@@ -5,7 +5,7 @@ engine.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pfcon.compute.signing import is_service_id
 from pfcon.compute.stopping import Stop
@@ -92,6 +92,10 @@ class ComputeEngine(ABC):
 
         A missing job is not an error; a job that is not ``mine`` is not changed, as in ``cancel``.
         """
+
+    def jobs(self) -> Mapping[str, str] | None:
+        """Return the ``JobSpec.request`` of each job of pfcon on the engine, by name; None if it can't list them."""
+        return None
 
     @abstractmethod
     def check(self) -> str:

@@ -19,6 +19,7 @@ from pfcon.jobs.ownership import foreign_job_error, service_matcher, was_of_this
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
+from pfcon.jobs.retention import Retention
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.watching import Watcher
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
@@ -49,6 +50,7 @@ class JobService:
             context, self._scheduler, self._remover, self._claimer, copies=self._copies, uploads=self._uploads
         )
         self._watcher = Watcher(context, self._scheduler)
+        self._retention = Retention(context, self._remover)
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
@@ -249,9 +251,10 @@ class JobService:
         self._recovery.recover_all()
 
     def watch(self) -> None:
-        """Check jobs that no client asks for, and empty the trash. To be called a few times a minute."""
+        """Check jobs that no client asks for, empty the trash, remove what is too old. Call it a few times a minute."""
         trash.retry()
         self._watcher.check_jobs()
+        self._retention.run_if_due()
 
     def stop(self) -> None:
         """Let other processes take over this one's unfinished jobs immediately. To be called at its end."""

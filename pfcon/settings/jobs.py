@@ -44,3 +44,6 @@ class RetentionSettings:
         "engine. 0 means never.",
         default="0",
     )
+
+
+NO_RETENTION = RetentionSettings()

@@ -85,6 +85,12 @@ class DockerCalls(ApiCalls):
             return lacking(str(fault), podman=True) is not None
         return False
 
+    def all_labelled(self, label: str) -> list[dict[str, Any]]:
+        """Return the entries of ContainerList for all containers with a label: ``Names``, ``Labels`` and others."""
+        with translating_errors(self.where):
+            listed: list[dict[str, Any]] = self._client.containers(all=True, filters={"label": label})
+        return listed
+
     def labelled(self, label: str) -> list[dict[str, Any]]:
         """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
         with translating_errors(self.where):

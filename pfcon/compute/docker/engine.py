@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_
 from pfcon.compute.docker import limits, notes, state
 from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
-from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
+from pfcon.compute.docker.spec import container_name, create_body, job_name, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.job import needs_image_user
+from pfcon.compute.docker_api.job import REQUEST_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LogTail
 from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
@@ -268,6 +268,11 @@ class DockerEngine(ComputeEngine):
             except Conflict as fault:
                 last = fault
         raise Unreachable(f"the container engine has not removed the job in time: {last}") from last
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        found = self._calls.all_labelled(REQUEST_LABEL)
+        return {job_name(each["Names"][0].lstrip("/")): each["Labels"][REQUEST_LABEL] for each in found}
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if the engine is too old, or has no init for jobs."""

@@ -21,6 +21,11 @@ def container_name(name: str) -> str:
     return name if len(name) > 1 else _SHORT_NAME_PREFIX + name
 
 
+def job_name(container: str) -> str:
+    """Return the name of a container's job: the inverse of ``container_name``."""
+    return container.removeprefix(_SHORT_NAME_PREFIX)
+
+
 def require_possible(spec: JobSpec) -> None:
     """Raise Refused for a job that a Docker engine can't run."""
     if spec.resources.workers != 1:

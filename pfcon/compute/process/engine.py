@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
@@ -137,6 +137,17 @@ class ProcessEngine(ComputeEngine):
                     return
             job.order(supervisor.KILL)
         raise Unreachable(f"job {job.path.name} was killed, but its processes have not ended yet; try again")
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        found: dict[str, str] = {}
+        with self._storebase_errors("list the jobs"):
+            for path in self._storebase.private_dir("process").iterdir():
+                with contextlib.suppress(Absent, NotADirectoryError):  # it is being removed
+                    if _is_name(path.name):
+                        with self._open_any(path.name) as job:
+                            found[path.name] = job.spec().request
+        return found
 
     def check(self) -> str:
         """See ComputeEngine: checks whether jobs can be written."""
