@@ -100,9 +100,10 @@ class OrphanFinder:
         since = _last_change(str(job.path))
         if since is None:
             return None
-        since = max([since, *(row.changed_at for row in rows.values())])
+        own = [row.changed_at for row in rows.values() if not row.adopted]  # of removals that have kept the data
+        since = max([since, *own])
         active = bool(self.engine_jobs.active(jid))
-        return Orphan(jid, job.name, None, None, since, active, bool(rows) or self._proves(since))
+        return Orphan(jid, job.name, None, None, since, active, bool(own) or self._proves(since))
 
     def _proves(self, since: float | None) -> bool:
         return since is not None and self.records_begin is not None and self.records_begin < since

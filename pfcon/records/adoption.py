@@ -6,6 +6,7 @@ So a ``POST`` of that job waits for the end of the removal, and another process 
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.ages import ADOPTED
 from pfcon.records.faults import translating_errors
 from pfcon.records.journal import Journal
 from pfcon.records.record import Phase, Record
@@ -19,7 +20,7 @@ def adopt(journal: Journal, jid: JobId, kind: JobKind, claim: str, *, with_data:
     calling process must have renewed its lease. Raises Unreachable, StorageFull.
     """
     row = {
-        **fresh_row(jid, kind, "", journal.owner),
+        **fresh_row(jid, kind, ADOPTED, journal.owner),
         "claim": claim,
         "phase": Phase.REMOVING.value,
         "status": JobStatus.UNDEFINED.value,

@@ -13,14 +13,16 @@ from pfcon.records.record import Phase
 from pfcon.records.schema import jobs
 
 REMOVED = Phase.REMOVED.value
+ADOPTED = ""  # the request in the record of an orphan's removal
 
 
 @dataclass(frozen=True)
 class Row:
-    """A record without its contents. changed_at: seconds since the epoch."""
+    """A record without its contents. changed_at: seconds since the epoch. adopted: see ``adoption``."""
 
     phase: Phase
     changed_at: float
+    adopted: bool
 
 
 def ended_jids(database: Engine, before: float, after: str, limit: int) -> list[JobId]:
@@ -37,10 +39,11 @@ def ended_jids(database: Engine, before: float, after: str, limit: int) -> list[
 def rows_of_jids(database: Engine, jids: Collection[JobId]) -> Mapping[JobId, Mapping[JobKind, Row]]:
     """Return the records of these jids, by jid and kind; jids without any are missing."""
     found: dict[JobId, dict[JobKind, Row]] = {}
-    statement = select(jobs.c.jid, jobs.c.kind, jobs.c.phase, jobs.c.changed_at).where(jobs.c.jid.in_(jids))
+    columns = (jobs.c.jid, jobs.c.kind, jobs.c.phase, jobs.c.changed_at, jobs.c.request)
     with translating_errors(), database.connect() as connection:
-        for jid, kind, phase, changed_at in connection.execute(statement):
-            found.setdefault(JobId(jid), {})[JobKind(kind)] = Row(Phase(phase), changed_at)
+        for jid, kind, phase, changed_at, request in connection.execute(select(*columns).where(jobs.c.jid.in_(jids))):
+            row = Row(Phase(phase), changed_at, request == ADOPTED)
+            found.setdefault(JobId(jid), {})[JobKind(kind)] = row
     return found
 
 
