@@ -3,22 +3,17 @@
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from pfcon.background import REMOVALS, Ticker
 from pfcon.commands.output import printable
+from pfcon.commands.service_process import context_of, service_process
 from pfcon.configuration import Settings
 from pfcon.errors import DamagedJob
 from pfcon.files.size import tree_size
-from pfcon.jobs.make_context import make_context
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
-from pfcon.paths import StoreBase
-from pfcon.records import Journal
-from pfcon.records.lease import LEASE
 from pfcon.units import human_age, human_bytes
 
 _WIDTHS = (28, 6, 10, 6, 12, 10, 0)  # of the columns; longer values are not cut off
@@ -29,14 +24,13 @@ CHANGED = "is used or recorded now"
 
 def orphans(settings: Settings, arguments: Namespace) -> None:
     """List the orphans; remove them if ``arguments`` say so. Raises Unreachable, StorageFull, OSError."""
-    storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
-    context = make_context(settings, storebase)
+    context = context_of(settings)
     remover = OrphanRemover(context, Remover(context))
     removed, kept = 0, dict[str, int]()
-    with _service_process(context.journal) if arguments.remove else _nothing():
+    with service_process(context) if arguments.remove else nullcontext():
         finder = OrphanFinder(context)
         for orphan in finder.find():
-            size = tree_size(storebase.root / orphan.name) if orphan.engine is None else None
+            size = tree_size(context.storebase.root / orphan.name) if orphan.engine is None else None
             reason = _reason_to_keep(orphan, arguments)
             if arguments.remove and not reason:
                 reason = _removed(remover, orphan, arguments)
@@ -62,24 +56,6 @@ def _removed(remover: OrphanRemover, orphan: Orphan, arguments: Namespace) -> st
         return "" if remover.remove(orphan, active=arguments.active) else CHANGED
     except DamagedJob as error:
         return str(error)
-
-
-@contextmanager
-def _service_process(journal: Journal) -> Iterator[None]:
-    """A context in which this process counts as one of the service: others leave to it what it removes."""
-    journal.renew_lease()
-    ticker = Ticker("lease", LEASE / 3, journal.renew_lease)
-    try:
-        yield
-        REMOVALS.wait()
-    finally:
-        ticker.stop()
-        journal.end_lease()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _text(orphan: Orphan, size: int | None, reason: str) -> str:

@@ -1,4 +1,4 @@
-"""``pfcon records``: lists, exports, imports and deletes records. See ``arguments.py`` for its arguments."""
+"""``pfcon records``: lists, exports, imports and deletes records; removes old jobs and leftovers. See ``arguments.py`` for its arguments."""
 
 import argparse
 import logging
@@ -26,7 +26,14 @@ log = logging.getLogger(__name__)
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Run a command; return the exit status: 0, or 1 if it failed. Errors are printed to standard error."""
-    commands = {"list": _list, "export": _export, "import": _import, "prune": _prune, "orphans": _orphans}
+    commands = {
+        "list": _list,
+        "export": _export,
+        "import": _import,
+        "prune": _prune,
+        "orphans": _orphans,
+        "expire": _expire,
+    }
     try:
         commands[arguments.action](settings, arguments)
         sys.stdout.flush()
@@ -86,6 +93,13 @@ def _orphans(settings: Settings, arguments: argparse.Namespace) -> None:
 
     _directory(settings)
     orphans(settings, arguments)
+
+
+def _expire(settings: Settings, arguments: argparse.Namespace) -> None:
+    from pfcon.commands.expire import expire  # as above
+
+    _directory(settings)
+    expire(settings, arguments)
 
 
 def _records(number: int) -> str:

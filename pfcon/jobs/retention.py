@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import DamagedJob, PfconError, Unreachable
@@ -57,16 +58,20 @@ class Retention:
         before: seconds since the epoch. The jobs of a jid are removed once all have ended before it. Raises as
         ``run_once``.
         """
-        number, after = 0, ""
-        while jids := ended_jids(self._journal.database.engine, before, after, BATCH):
-            engine_jobs = EngineJobs(self._context)
-            for jid in jids:
-                try:
-                    number += self._remove_jobs(jid, before, engine_jobs)
-                except DamagedJob as error:
-                    log.warning("job %s is not removed: %s", jid, error)
-            after = jids[-1]
+        number, engine_jobs = 0, EngineJobs(self._context)
+        for jid in self.ended(before):
+            try:
+                number += self._remove_jobs(jid, before, engine_jobs)
+            except DamagedJob as error:
+                log.warning("job %s is not removed: %s", jid, error)
         return number
+
+    def ended(self, before: float) -> Iterator[JobId]:
+        """Yield the jids whose jobs have all ended before a moment, in order. Raises Unreachable."""
+        after = ""
+        while jids := ended_jids(self._journal.database.engine, before, after, BATCH):
+            yield from jids
+            after = jids[-1]
 
     def _remove_jobs(self, jid: JobId, before: float, engine_jobs: EngineJobs) -> bool:
         read = [self._journal.get(jid, kind) for kind in JobKind]

@@ -2,24 +2,21 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support.compute import make_harness
 from support.job_context import make_context
 from support.old_jobs import age_data, unrecorded
 from support.records import add, job_row, rows_of
+from support.records_command import run_records
 
-import pfcon
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records.database import connect
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
-from pfcon.testing.waiting import PATIENCE
 from pfcon.units import DAY
 
 
@@ -50,16 +47,7 @@ def ended(context: JobContext, compute: Harness) -> JobSpec:
 
 
 def run(storebase: StoreBase, *words: str) -> subprocess.CompletedProcess[str]:
-    settings = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process", "STOREBASE_MOUNT": str(storebase.root)}
-    return subprocess.run(
-        [sys.executable, "-m", "pfcon", "records", "orphans", *words],
-        env={"PYTHONPATH": str(Path(pfcon.__file__).parents[1]), "PATH": "/usr/bin:/bin", **settings},
-        cwd=storebase.root.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    return run_records(storebase, "orphans", *words)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> list[str]:
