@@ -63,7 +63,7 @@ class JobStates:
         details = record.details.updated(info.details)
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            if info.status is JobStatus.FAILED and self._is_cancelled(record):
+            if info.status is JobStatus.FAILED and not info.reason and self._is_cancelled(record):
                 info = replace(info, message=CANCELLED_MESSAGE, reason=CANCELLED, interrupted=False)
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
