@@ -56,10 +56,24 @@ def test_two_hundred_jobs_cost_one_squeue_and_their_directories_are_read_once(si
     folders = [site.submit(f"job-{number}") for number in range(200)]
     assert len(site.active()) == 200
     assert site.asked == 1
+    for number, folder in enumerate(folders):
+        (folder.path / "node.0").symlink_to(f"node-{number}")
+    site.active()
     for folder in folders:
         (folder.path / "spec.json").write_text("damaged")
+        (folder.path / "node.0").unlink()
     assert len(site.active()) == 200
-    assert site.asked == 2
+    assert all(text.endswith("started") for text in site.active().values())
+    assert site.asked == 4
+
+
+def test_the_text_changes_once_more_when_the_command_has_started(site: Site) -> None:
+    folder = site.submit("a")
+    before = site.active()["a"]
+    (folder.path / "node.0").symlink_to("a-node")
+    after = site.active()["a"]
+    assert after not in (before, "")
+    assert site.active()["a"] == after
 
 
 def test_the_text_changes_with_slurms_state_and_reason(site: Site) -> None:
