@@ -224,6 +224,19 @@ def test_leftovers_that_are_old_enough_are_removed(
     assert line == f"removed the data key-{old.jid} without a record (storeBase): 8.0 days"
 
 
+def test_the_data_of_a_job_that_has_ended_just_now_are_kept(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    ended(service, A)
+    age_records(context, 100)
+    spec = unrecorded(context, compute, "true")
+    compute.wait(spec.name)
+    age_data(context, spec.jid, 9)
+    run(context, retention=ORPHANS)
+    assert context.storebase.job(spec.jid).exists()
+    assert compute.engine.info(spec.name).status is JobStatus.SUCCEEDED
+
+
 @pytest.mark.parametrize("case", [(6, "younger than PFCON_ORPHANS_DAYS"), (8, "older than all records")])
 def test_leftovers_are_kept_if_the_records_may_have_been_lost(
     service: JobService,

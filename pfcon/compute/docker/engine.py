@@ -272,7 +272,9 @@ class DockerEngine(ComputeEngine):
     def jobs(self) -> Mapping[str, str]:
         """See ComputeEngine."""
         found = self._calls.all_labelled(REQUEST_LABEL)
-        return {job_name(each["Names"][0].lstrip("/")): each["Labels"][REQUEST_LABEL] for each in found}
+        return {
+            job_name(each["Names"][0].lstrip("/")): each["Labels"][REQUEST_LABEL] for each in found if each["Names"]
+        }
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if the engine is too old, or has no init for jobs."""
