@@ -20,7 +20,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase
+from pfcon.records import Phase, Record
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
@@ -152,6 +152,29 @@ def test_a_job_that_has_ended_by_its_record_only_is_kept(
     assert context.engine.info(A).status is JobStatus.STARTED
     assert context.storebase.job(A).exists()
     assert f"the engine runs {A}" in caplog.text
+
+
+class LateRemover(Remover):
+    """One before whose first removal a job is posted again."""
+
+    service: JobService | None = None
+
+    def remove(self, record: Record, *, with_data: bool) -> bool:
+        service, self.service = self.service, None
+        if service:
+            posted(service, record.jid, "exec sleep 600")
+        return super().remove(record, with_data=with_data)
+
+
+def test_a_job_that_is_posted_again_at_that_moment_is_kept(service: JobService, context: JobContext) -> None:
+    posted(service, A, "exit 1")
+    assert eventually(lambda: service.status(A, PLUGIN)[0].status is JobStatus.FAILED)
+    age_records(context, 8)
+    remover = LateRemover(context)
+    remover.service = service
+    Retention(context, remover).run_once()
+    assert service.status(A, PLUGIN)[0].status is JobStatus.STARTED
+    assert (context.storebase.job(A).incoming / "a").exists()
 
 
 def test_more_jobs_than_a_batch_are_all_removed(
