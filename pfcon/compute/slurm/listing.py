@@ -55,7 +55,7 @@ class Lister:
         """Return whether a job's script has recorded its start, some moments after Slurm's state has changed."""
         if row.marker in self._started or state.stage_of(row) is Stage.WAITING:
             return row.marker in self._started
-        with contextlib.suppress(Absent):
+        with contextlib.suppress(Absent, OSError):  # a job may change its own directory
             return JobFolder(root, f".{row.marker}", row.marker).run().started_at is not None
         return False
 
@@ -89,7 +89,7 @@ def _read(root: Path, markers: Iterable[str]) -> dict[str, _Known]:
     there = set(os.listdir(root))
     for marker in markers:
         if f".{marker}" in there:
-            with contextlib.suppress(Absent, DamagedJob):
+            with contextlib.suppress(Absent, DamagedJob, OSError):
                 name = JobFolder(root, f".{marker}", marker).spec().name
                 folder = JobFolder.open(root, name)
                 if folder.marker == marker:  # not the probe of ``check``, or a job that has been removed
