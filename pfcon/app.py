@@ -4,14 +4,16 @@ from flask import Flask
 
 from pfcon.api.context import Context
 from pfcon.api.errors import JsonApi
+from pfcon.api.events import Events
 from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.service import AuthToken, Health
-from pfcon.api.slots import TransferSlots
+from pfcon.api.slots import StreamSlots, TransferSlots
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.compute.engines import former_operations_engine, make_engine, operations_engine
 from pfcon.configuration import Settings
 from pfcon.configuration.model import DeleteActive
+from pfcon.events.service import EventService
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds import KINDS
@@ -48,7 +50,16 @@ def create_app(settings: Settings) -> Flask:
     )
     jobs = JobService(context)
     app = Flask("pfcon", static_folder=None)
-    app.extensions["pfcon"] = Context(settings, storebase, jobs, TransferSlots(settings.server.threads), LoginLimit())
+    transfers = TransferSlots(settings.server.threads)
+    app.extensions["pfcon"] = Context(
+        settings,
+        storebase,
+        jobs,
+        EventService(journal, settings.webhook),
+        transfers,
+        StreamSlots(settings.server.threads, transfers),
+        LoginLimit(),
+    )
     _add_resources(app)
     return app
 
@@ -59,6 +70,12 @@ def jobs_of(app: Flask) -> JobService:
     return context.jobs
 
 
+def events_of(app: Flask) -> EventService:
+    """Return the application's EventService."""
+    context: Context = app.extensions["pfcon"]
+    return context.events
+
+
 def _add_resources(app: Flask) -> None:
     api = JsonApi(app, prefix=PREFIX)
     api.add_resource(Health, "/health/")
@@ -67,6 +84,7 @@ def _add_resources(app: Flask) -> None:
     api.add_resource(Job, "/jobs/<string:jid>/")
     api.add_resource(JobFile, "/jobs/<string:jid>/file/")
     api.add_resource(PluginJobFile, "/pluginjobs/<string:jid>/file/")
+    api.add_resource(Events, "/events/")
     api.add_resource(Records, "/records/")
     api.add_resource(RecordsOfJob, "/records/<string:jid>/")
     for kind, jobs in LISTS.items():

@@ -13,10 +13,11 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from pfcon.api.service import MAX_CREDENTIALS
-from pfcon.app import PREFIX, create_app, jobs_of
+from pfcon.app import PREFIX, create_app, events_of, jobs_of
 from pfcon.background import Ticker
 from pfcon.configuration import Settings
 from pfcon.errors import ConfigurationError, PfconError, StorageFull, Unreachable
+from pfcon.events.service import INTERVAL as EVENTS
 from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
 from pfcon.paths import StoreBase
@@ -120,7 +121,8 @@ def _start_worker(worker: Any) -> None:
     _keep_freed_memory()
     sys.setswitchinterval(SWITCH_INTERVAL)
     os.umask(0o022)  # jobs of other users must be able to read staged inputs
-    jobs = jobs_of(worker.wsgi)
+    jobs, events = jobs_of(worker.wsgi), events_of(worker.wsgi)
+    events.feed.is_stopping = lambda: not worker.alive
     try:
         jobs.start()
     except (PfconError, OSError) as error:
@@ -131,6 +133,7 @@ def _start_worker(worker: Any) -> None:
         Ticker("leader", WATCH, jobs.lead),
         *(Ticker(f"watch {watch.name}", WATCH, watch.run) for watch in jobs.engine_watches),
         Ticker("tidy", TIDY, jobs.tidy),
+        Ticker("events", EVENTS, events.run_once),
     ]
 
 

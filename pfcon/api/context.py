@@ -7,9 +7,10 @@ from typing import ParamSpec, TypeVar
 
 from flask import current_app, request
 
-from pfcon.api.slots import TransferSlots
+from pfcon.api.slots import StreamSlots, TransferSlots
 from pfcon.auth import verify_header
 from pfcon.configuration import Settings
+from pfcon.events.service import EventService
 from pfcon.jobs import JobService
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
@@ -25,7 +26,9 @@ class Context:
     settings: Settings
     storebase: StoreBase
     jobs: JobService
+    events: EventService
     transfers: TransferSlots
+    streams: StreamSlots
     logins: LoginLimit
 
 

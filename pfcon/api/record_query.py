@@ -30,25 +30,25 @@ def parse_query(fields: dict[str, list[str]]) -> Query:
         elif name in SINGLE and len(values) > 1:
             reader.faults[name] = "must be given only once"
     query = Query(
-        limit=_optional(reader, "limit", _limit) or LIMIT,
-        statuses=_members(reader, "status", JobStatus),
-        kinds=_members(reader, "kind", JobKind),
-        owner=_optional(reader, "owner", str),
-        image=_optional(reader, "image", str),
-        since=_optional(reader, "since", _moment),
-        until=_optional(reader, "until", _moment),
-        after=_optional(reader, "cursor", decode_cursor),
+        limit=optional(reader, "limit", _limit) or LIMIT,
+        statuses=members(reader, "status", JobStatus),
+        kinds=members(reader, "kind", JobKind),
+        owner=optional(reader, "owner", str),
+        image=optional(reader, "image", str),
+        since=optional(reader, "since", _moment),
+        until=optional(reader, "until", _moment),
+        after=optional(reader, "cursor", decode_cursor),
     )
     reader.finish()
     return query
 
 
-def _optional(reader: FieldReader, name: str, parse: Callable[[str], T]) -> T | None:
+def optional(reader: FieldReader, name: str, parse: Callable[[str], T]) -> T | None:
     """Return a parsed parameter, None without it. An empty one is a fault: it must not mean all records."""
     return reader.checked(name, reader.text(name), parse, None) if reader.texts(name) else None
 
 
-def _members(reader: FieldReader, name: str, kind: type[E]) -> frozenset[E]:
+def members(reader: FieldReader, name: str, kind: type[E]) -> frozenset[E]:
     """Return the values of a parameter that may be repeated, or have several values separated by commas."""
     texts = [text for value in reader.texts(name) for text in value.split(",")]
     if wrong := [text for text in texts if text not in set(kind)]:

@@ -27,7 +27,7 @@ def transfer() -> Iterator[None]:
         yield
     finally:
         current().transfers.release()
-        _wait_for_client(0)
+        wait_for_client(0)
 
 
 @contextmanager
@@ -43,10 +43,10 @@ def incoming_body() -> Iterator[None]:
 def begin_transfer() -> None:
     """Take a slot, and let the connection time out after PFCON_IDLE_TIMEOUT without a byte. Raises Unreachable."""
     current().transfers.acquire()
-    _wait_for_client(current().settings.server.idle_timeout)
+    wait_for_client(current().settings.server.idle_timeout)
 
 
-def _wait_for_client(seconds: float) -> None:
+def wait_for_client(seconds: float) -> None:
     """Set the connection's timeout. 0: never wait, the server sends later (see pfcon.front.buffered_socket)."""
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
@@ -75,7 +75,7 @@ def outputs_response(jid: JobId, *, deliver: bool) -> Response:
         first = next(body, b"")
     except BaseException:
         context.transfers.release()
-        _wait_for_client(0)
+        wait_for_client(0)
         raise
     response = Response(_logged(first, body, jid), mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="{jid}.{suffix}"'

@@ -42,7 +42,7 @@ class ComputeEngine(ABC):
     Then ``info`` returns ``FAILED`` with the message ``time_limit_message`` and the reason ``TIME_LIMIT``.
     """
 
-    log_reads_per_minute: float | None = 20.0
+    log_reads_per_minute: float | None = 10.0
     """How many logs of running jobs may be read for clients, on average; None: as many as they ask for."""
 
     @abstractmethod

@@ -8,17 +8,18 @@ from pfcon.settings import service
 from pfcon.settings.parsing import mode_of
 from pfcon.settings.rules import required
 from pfcon.settings.section import variable, variables
-from pfcon.settings.service import AuthSettings
+from pfcon.settings.service import AuthSettings, WebhookSettings
 from pfcon.settings.variable import Mode, Values, Variable
 
 SECRET_KEY: Variable[str] = variable(AuthSettings, "secret_key")
 SECRET_KEY_PREVIOUS: Variable[str] = variable(AuthSettings, "previous_key")
 PFCON_USER: Variable[str] = variable(AuthSettings, "user")
 PFCON_PASSWORD: Variable[str] = variable(AuthSettings, "password")
-_DISTINCT = {SECRET_KEY.name: 8, SECRET_KEY_PREVIOUS.name: 8, PFCON_PASSWORD.name: 4}
+PFCON_WEBHOOK_SECRET: Variable[str] = variable(WebhookSettings, "secret")
+_KEYS = (SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_WEBHOOK_SECRET)
+_DISTINCT = {**{key.name: 8 for key in _KEYS}, PFCON_PASSWORD.name: 4}
 _MIN_LENGTH = {
-    SECRET_KEY.name: service.SECRET_KEY_LENGTH,
-    SECRET_KEY_PREVIOUS.name: service.SECRET_KEY_LENGTH,
+    **{key.name: service.SECRET_KEY_LENGTH for key in _KEYS},
     PFCON_PASSWORD.name: service.PASSWORD_LENGTH,
 }
 # Compared in lower case, without punctuation and trailing digits.
@@ -76,18 +77,18 @@ _WELL_KNOWN_STORE_KEYS = frozenset({"testing", "minioadmin", "minio123", "chris1
 
 
 def check(values: Values) -> Iterator[str]:
-    """Yield faults of SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_USER and PFCON_PASSWORD; none in development."""
+    """Yield faults of keys, of PFCON_USER and of PFCON_PASSWORD; none in development."""
     if mode_of(values) is not Mode.PRODUCTION:
         return
     yield from required(AuthSettings, values, "production needs one")
-    for secret in (SECRET_KEY, SECRET_KEY_PREVIOUS, PFCON_PASSWORD):
+    for secret in (*_KEYS, PFCON_PASSWORD):
         value = values.get(secret)
         if value is not None and (reason := _weakness(secret, value)):
             yield values.fault(secret, reason)
     password = values.get(PFCON_PASSWORD)
-    others = (PFCON_USER, SECRET_KEY, SECRET_KEY_PREVIOUS)
+    others = (PFCON_USER, *_KEYS)
     if password is not None and password in [values.get(other) for other in others]:
-        yield values.fault(PFCON_PASSWORD, "which is also the user or a secret key")
+        yield values.fault(PFCON_PASSWORD, "which is also the user or a key")
 
 
 def warnings(values: Values, chosen: Chosen) -> list[str]:

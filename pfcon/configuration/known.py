@@ -11,7 +11,7 @@ from pfcon.configuration.model import Settings
 from pfcon.settings.kinds import Kind, listing, one_of
 from pfcon.settings.parsing import APPLICATION_MODE
 from pfcon.settings.section import variable, variables
-from pfcon.settings.service import AuthSettings, ServerSettings
+from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Variable
 from pfcon.storage.description import StorageDescription
 from pfcon.storage.settings import StorageSettings
@@ -21,6 +21,8 @@ CONTAINER_ENV: Variable[str] = replace(variable(ComputeSettings, "engine"), defa
 COMPUTE_VOLUME_TYPE: Variable[str] = variable(ComputeSettings, "volume_type")
 STORAGE_ENV: Variable[str] = variable(StorageSettings, "name")
 PFCON_INNETWORK: Variable[bool] = variable(StorageSettings, "innetwork")
+
+SERVICE = (AuthSettings, ServerSettings, Settings, WebhookSettings)
 
 Group = tuple[Variable[Any], ...]
 
@@ -38,7 +40,7 @@ class KnownSettings:
     def groups(self) -> dict[str, Group]:
         """All variables by the title of their group; each occurs once."""
         found: dict[str, Group] = {
-            "Service": (APPLICATION_MODE, *variables(AuthSettings), *variables(ServerSettings), *variables(Settings)),
+            "Service": (APPLICATION_MODE, *(one for section in SERVICE for one in variables(section))),
             "Storage": (*self._refined(StorageSettings), *variables(UploadLimits)),
         }
         found |= {f"Storage `{storage.name}`": variables(storage.settings) for storage in self.storages}

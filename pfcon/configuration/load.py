@@ -11,7 +11,7 @@ from pfcon.configuration.model import Settings
 from pfcon.errors import ConfigurationError
 from pfcon.settings.parsing import mode_of, parse
 from pfcon.settings.section import build
-from pfcon.settings.service import AuthSettings, ServerSettings
+from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.source import collect, process_environment
 from pfcon.settings.variable import Mode, Values
 from pfcon.storage.settings import StorageSettings
@@ -50,6 +50,7 @@ def _settings(values: Values, chosen: Chosen) -> Settings:
         mode=mode,
         auth=build(AuthSettings, values),
         server=build(ServerSettings, values),
+        webhook=build(WebhookSettings, values),
         storage=build(
             StorageSettings,
             values,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pfcon.compute.settings import ComputeSettings
 from pfcon.settings import kinds
 from pfcon.settings.section import setting
-from pfcon.settings.service import AuthSettings, ServerSettings
+from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Mode
 from pfcon.storage.settings import StorageSettings
 
@@ -27,6 +27,7 @@ class Settings:
     server: ServerSettings
     storage: StorageSettings
     compute: ComputeSettings
+    webhook: WebhookSettings
     delete_active: DeleteActive = setting(
         "PFCON_DELETE_ACTIVE",
         kinds.choice(DeleteActive),

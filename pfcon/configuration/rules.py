@@ -14,6 +14,7 @@ from pfcon.settings.kinds import listing
 from pfcon.settings.parsing import mode_of
 from pfcon.settings.rules import required
 from pfcon.settings.section import variable
+from pfcon.settings.service import WebhookSettings
 from pfcon.settings.variable import Values
 
 PfconRule = Callable[[Values, Chosen, KnownSettings], Iterator[str]]
@@ -30,6 +31,15 @@ def check(values: Values, chosen: Chosen, settings: KnownSettings) -> list[str]:
 
 def _credentials(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
     return credentials.check(values)
+
+
+def _webhook(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
+    """The URL of the webhook and the key of its signatures need each other."""
+    url, secret = variable(WebhookSettings, "url"), variable(WebhookSettings, "secret")
+    if values.missing(secret) and not values.missing(url):
+        yield values.fault(secret, f"{url.name} needs it")
+    if values.missing(url) and not values.missing(secret):
+        yield values.fault(url, f"{secret.name} is for it")
 
 
 def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> Iterator[str]:
@@ -104,6 +114,7 @@ def _labels(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterat
 
 RULES: tuple[PfconRule, ...] = (
     _credentials,
+    _webhook,
     _storage_pair,
     _storage_needs,
     _volume_pair,

@@ -70,6 +70,7 @@ class FrontWorker(ServingWorker):
             self._next_check = now if len(overdue) > EXPIRE_PER_TICK else now + TICK
 
     def _end(self) -> None:
+        self.alive = False  # also when the parent process has died: event streams end then
         now = time.monotonic()
         end = now + self.cfg.graceful_timeout
         self._stop_by = now + STOP_LINGER

@@ -16,13 +16,13 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, inser
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
+from pfcon.records.events import REMOVED, add_change, add_event
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.lease import LEASE, ProcessIdentity, owner_is_alive
 from pfcon.records.live_claims import LiveClaims
 from pfcon.records.places import (
     DROP,
-    HELD_BY,
     HOLD,
     RELEASE,
     RELEASE_ENDED,
@@ -30,6 +30,7 @@ from pfcon.records.places import (
     SETTLE,
     Held,
     Place,
+    settle_ended,
     take_places,
 )
 from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, first_claim, request_id, unsigned
@@ -90,14 +91,7 @@ class Journal:
 
     def renew_lease(self) -> None:
         """Renew the lease of this process; must be called again well within LEASE seconds. Raises NewerSchema, too."""
-        me = ProcessIdentity.current()
-        values = {
-            "id": self.owner,
-            "expires_at": time.time() + LEASE,
-            "host": me.host,
-            "pid": me.pid,
-            "started": me.started,
-        }
+        values = {"id": self.owner, "expires_at": time.time() + LEASE, **vars(ProcessIdentity.current())}
         with translating_errors(), self.database.connected().begin() as connection:
             self.database.check(connection)
             renewed = connection.execute(update(services).where(services.c.id == self.owner).values(values))
@@ -180,6 +174,7 @@ class Journal:
                     raise _LostError
                 if held := take_places(connection, job, wanted):
                     raise _BlockedError(held)  # rolls the first statement back
+                add_event(connection, {**values, **job}, values["status"])
         except _BlockedError as blocked:
             return Blocked(blocked.held)
         return None
@@ -221,6 +216,8 @@ class Journal:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, job_key(record))
+            if done.rowcount:
+                add_change(connection, record, values)
         return bool(done.rowcount)
 
     def begin_again(self, record: Record, claim: str, **values: Any) -> bool:
@@ -243,8 +240,10 @@ class Journal:
     def delete(self, record: Record) -> None:
         """Delete the row of a job, unless its claim has changed, and release its places."""
         with translating_errors(), self._database.begin() as connection:
-            connection.execute(DELETE_ROW, row_key(record))
+            row = connection.execute(DELETE_ROW, row_key(record)).mappings().one_or_none()
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
+            if row and record.phase is not Phase.REMOVED:
+                add_event(connection, row, REMOVED)
 
     def hold(self, request: str) -> None:
         """Record that this process will ask the engine for an attempt. request: a ``request_id``, maybe signed."""
@@ -271,13 +270,12 @@ class Journal:
     def settle_abandoned(self) -> None:
         """``settle`` the attempts that name this process as their holder although it no longer works on them."""
         with translating_errors(), self._database.begin() as connection:
-            requests = connection.execute(HELD_BY, {"of_holder": self.owner}).scalars().all()
-            for request in requests:
-                if first_claim(request) not in self.live:
-                    connection.execute(SETTLE, {"of_request": request})
+            settle_ended(connection, self.owner, lambda request: first_claim(request) in self.live)
 
     def update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
         """Write columns with a statement of ``rows``. Returns False if it does not select the row of the record."""
         with translating_errors(), self._database.begin() as connection:
             done = connection.execute(statement, {**storable(values), **row_key(record)})
+            if done.rowcount:
+                add_change(connection, record, values)
         return bool(done.rowcount)

@@ -11,7 +11,7 @@ there is no holder, or it is dead, the engine's state decides. No place is locke
 conflicting row checks whether its job has ended, and then releases it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,3 +111,13 @@ _OWNER = select(jobs.c.owner).where(
 DROP = update(places).where(_OF_JOB, places.c.holder == _OWNER.scalar_subquery()).values(holder=None)
 RELEASE_ENDED = delete(places).where(_OF_JOB, places.c.holder.is_(None))
 RELEASE_JOBLESS = delete(places).where(~exists().where(jobs.c.jid == places.c.jid, jobs.c.kind == places.c.kind))
+
+
+def settle_ended(connection: Connection, holder: str, works_on: Callable[[str], bool]) -> None:
+    """Clear the holder of the attempts that name a process which no longer works on them.
+
+    works_on: whether the process works on a ``request_id``.
+    """
+    for request in connection.execute(HELD_BY, {"of_holder": holder}).scalars().all():
+        if not works_on(request):
+            connection.execute(SETTLE, {"of_request": request})

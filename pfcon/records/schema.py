@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaD
 from pfcon.records.list_indexes import add_list_indexes
 
 metadata = MetaData()
+NUMBER = BigInteger().with_variant(Integer, "sqlite")  # of events; SQLite's INTEGER PRIMARY KEY needs no index
 
 jobs = Table(
     "jobs",
@@ -86,4 +87,48 @@ leader = Table(  # one row: see leader.py
     Column("holder", String(32), nullable=False),  # the service process that watches all jobs
     Column("beat", BigInteger, nullable=False),
     Column("rounds", Text, nullable=False),  # JSON: the number of rounds, by kind of job
+)
+
+events = Table(  # see events.py
+    "events",
+    metadata,
+    Column("id", NUMBER, primary_key=True, autoincrement=False),  # from event_counter
+    Column("jid", String(128), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("status", String(24), nullable=False),  # a JobStatus, or REMOVED
+    Column("message", Text, nullable=False),
+    Column("reason", String(32)),
+    Column("exit_code", Integer),
+    Column("created_at", Float),  # times in seconds since the epoch, as of jobs
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("at", Float, nullable=False),  # of the event
+    Index("events_by_job", "jid", "kind", "id"),
+)
+
+event_counter = Table(  # one row
+    "event_counter",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("last", BigInteger, nullable=False),  # the number of the newest event
+    Column("deleted", BigInteger, nullable=False),  # events up to this number may have been deleted
+)
+
+webhook = Table(  # one row, once a webhook is configured: see outbox.py
+    "webhook",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("handled", BigInteger, nullable=False),  # up to this event, all are delivered or in webhook_retries
+    Column("owner", String(32)),  # the service process that delivers, or NULL
+)
+
+webhook_retries = Table(
+    "webhook_retries",
+    metadata,
+    Column("event", NUMBER, primary_key=True, autoincrement=False),
+    Column("jid", String(128), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Index("webhook_retries_by_jid", "jid", "event"),
+    Index("webhook_retries_by_time", "next_at"),
 )

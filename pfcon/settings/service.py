@@ -112,3 +112,21 @@ class ServerSettings:
     def port(self) -> int:
         """The port to listen on."""
         return self.address[1]
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Where the ends of jobs are reported to. secret: the key of the signatures."""
+
+    url: str | None = setting(
+        "PFCON_WEBHOOK_URL",
+        kinds.url(),
+        "The end of each job is sent to this URL, with a signature: [events](events.md#webhook).",
+    )
+    secret: str | None = setting(
+        "PFCON_WEBHOOK_SECRET",
+        _KEY,
+        "The key of these signatures.",
+        note="required with `PFCON_WEBHOOK_URL`",
+        secret=True,
+    )

@@ -20,6 +20,7 @@ def server() -> Iterator[LiveServer]:
             "PFCON_MAX_FILES": "1000",
             "PFCON_MAX_RATIO": "100",
             "PFCON_MAX_FORM_BYTES": "200KiB",
+            "TIMELIMIT_MINUTES": "60",
         }
         with LiveServer(storebase, limits) as live:
             yield live

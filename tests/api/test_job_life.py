@@ -5,8 +5,11 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 
+from pfcon.models import JobSpec
+from pfcon.paths import StoreBase
 from pfcon.testing.waiting import eventually
 
 ADDITIONAL = {"created", "started", "finished", "reason", "exit_code", "node", "image_digest", "max_memory_mib"}
@@ -198,3 +201,15 @@ def test_the_log_is_clean_text_and_only_its_end(api: Api) -> None:
     logs = api.wait(jid)["logs"]
     assert len(logs.splitlines()) == 1000
     assert logs.endswith("a\ufffdb\ufffdc\n")
+
+
+@pytest.mark.parametrize(("fields", "minutes"), [({}, 60), ({"time_limit": 5}, 5)])
+def test_a_job_has_the_time_limit_of_its_request_or_the_sites(
+    api: Api, server: LiveServer, fields: dict[str, int], minutes: int
+) -> None:
+    jid = new_jid()
+    answer = api.submit(jid, COPY_ALL, make_zip({"a": "x"}), **fields)
+    assert answer.status_code == 201, answer.text
+    spec = StoreBase(server.storebase).private / "process" / jid / "spec.json"
+    assert JobSpec.from_json(spec.read_text()).resources.time_limit == minutes
+    assert api.wait(jid)["status"] == "finishedSuccessfully"

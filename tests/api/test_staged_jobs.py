@@ -10,6 +10,7 @@ import pytest
 from support.live import COPY_ALL, JOB_FIELDS, Api, LiveServer
 from support.staged import INNETWORK, StagedJob
 
+from pfcon.models import JobSpec
 from pfcon.testing.waiting import eventually
 
 
@@ -244,3 +245,17 @@ def test_a_list_of_no_outputs_is_empty(job: StagedJob) -> None:
     job.plugin("true")
     job.wait("plugin")
     assert job.files().json() == {"job_output_path": job.output_dir, "rel_file_paths": []}
+
+
+def test_a_plugin_job_has_the_time_limit_of_its_request(job: StagedJob) -> None:
+    job.copied()
+    refused = job.plugin(COPY_ALL, time_limit="soon")
+    assert refused.status_code == 400
+    assert refused.json()["message"] == {"time_limit": "must be an integer from 1 to 1000000 minutes, got 'soon'"}
+    posted = job.plugin(COPY_ALL, time_limit=5)
+    assert posted.status_code == 201, posted.text
+    specs = {name: job.key.parent / ".pfcon/process" / name / "spec.json" for name in (job.jid, f"{job.jid}-copy")}
+    limits = {name: JobSpec.from_json(path.read_text()).resources.time_limit for name, path in specs.items()}
+    assert limits == {job.jid: 5, f"{job.jid}-copy": None}
+    assert job.plugin(COPY_ALL, time_limit=6).status_code == 409
+    assert job.wait("plugin")["status"] == "finishedSuccessfully"

@@ -2,7 +2,7 @@
 
 The script, its files and their places are those of Cromwell ("HPC backends" in its manual); the container is this
 machine's own file system in namespaces, with the mounts that the runtime attribute ``pfcon_mounts`` asks for; the
-scheduler's part are a limit of memory and a kill that waits for the end.
+scheduler's part are limits of memory and time, and a kill that waits for the end.
 """
 
 import contextlib
@@ -22,6 +22,8 @@ import psutil
 from .cromwell_task import Task
 
 SIGTERM_CODE = 143  # what Cromwell writes for a task that it kills
+NO_EXIT_CODE = 79  # for one that has ended without an exit code
+SLURM = "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-03-01T01:00:00 DUE TO TIME LIMIT ***\n"
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _CONTAINER = Path(__file__).with_name("container.sh")
 _SCRIPT = """#!/bin/bash
@@ -74,13 +76,17 @@ def bytes_of(memory: Any) -> int | None:
 
 
 class TaskRun:
-    """One run of a task in ``call-<task>/execution`` below the workflow's directory. ``grace``: seconds of a kill."""
+    """One run of a task in ``call-<task>/execution`` below the workflow's directory.
 
-    def __init__(self, task: Task, workflow_root: Path, grace: float) -> None:
+    grace: seconds of a kill. minute: the seconds of a minute of ``pfcon_minutes``.
+    """
+
+    def __init__(self, task: Task, workflow_root: Path, grace: float, minute: float = 60) -> None:
         self.directory = workflow_root / f"call-{task.name}" / "execution"
         self._task = task
         self._grace = grace
         self._limit = bytes_of(task.runtime.get("memory"))
+        self._seconds = int(task.runtime["pfcon_minutes"]) * minute
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -105,9 +111,12 @@ class TaskRun:
             )
 
     def wait(self, aborting: threading.Event) -> int | None:
-        """Wait for the end, keeping an eye on memory; the content of ``rc``, None where there is none."""
+        """Wait for the end, keeping an eye on memory and time; the content of ``rc``, None where there is none."""
         assert self._process
+        end = time.monotonic() + self._seconds
         while self._process.poll() is None:
+            if time.monotonic() > end and not aborting.is_set():
+                self._time_out(self._process)
             if aborting.is_set():
                 self._kill(self._process)
             self._keep_limit()
@@ -118,10 +127,20 @@ class TaskRun:
             return int((self.directory / "rc").read_text())
         return None
 
+    def _time_out(self, task: subprocess.Popen[bytes]) -> None:
+        """End it as Slurm does: it says so on the task's stderr, and there is no ``rc`` until Cromwell writes one."""
+        self._end(task)
+        with open(self.directory / "stderr", "a") as file:
+            file.write(SLURM)
+        (self.directory / "rc").write_text(f"{NO_EXIT_CODE}\n")
+
     def _kill(self, task: subprocess.Popen[bytes]) -> None:
         """End it as Cromwell does: ``rc`` first, then the site's kill command, which waits for the end."""
         with contextlib.suppress(FileExistsError), open(self.directory / "rc", "x") as file:
             file.write(f"{SIGTERM_CODE}\n")
+        self._end(task)
+
+    def _end(self, task: subprocess.Popen[bytes]) -> None:
         for process in self._processes():
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGTERM)

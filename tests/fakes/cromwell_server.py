@@ -24,7 +24,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 class FakeCromwell:
-    """The server; a context manager. ``root``: its backend's directory of executions. lag, grace: seconds.
+    """The server; a context manager. ``root``: its backend's directory of executions. lag, grace, minute: seconds.
 
     ``held``: what is submitted stays so. ``mounting``: whether the site's configuration uses pfcon_mounts.
     ``faults``: codes that the next requests are answered with, unheard; 0 for one that is served.
@@ -33,11 +33,18 @@ class FakeCromwell:
     """
 
     def __init__(
-        self, root: Path, *, lag: float = 0.15, grace: float = 2, backends: tuple[str, ...] = ("pfcon",)
+        self,
+        root: Path,
+        *,
+        lag: float = 0.15,
+        grace: float = 2,
+        backends: tuple[str, ...] = ("pfcon",),
+        minute: float = 60,
     ) -> None:
         self.root = root
         self.lag = lag
         self.grace = grace
+        self.minute = minute
         self.backends = backends
         self.held = False
         self.mounting = True
@@ -117,7 +124,7 @@ class FakeCromwell:
     def _run(self, workflow: Workflow, task: Task) -> None:
         if not self.mounting:
             del task.runtime["pfcon_mounts"]
-        run = TaskRun(task, self.root / workflow.name / workflow.id, self.grace)
+        run = TaskRun(task, self.root / workflow.name / workflow.id, self.grace, self.minute)
         files = {name: str(run.directory / name) for name in ("stdout", "stderr")}
         workflow.call = {"attempt": 1, "shardIndex": -1, "start": now(), "executionStatus": "Running", **files}
         run.start()

@@ -9,6 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+from support.leader import leader_pid, records_of
+
+from pfcon.records.leader import TAKEOVER
 from pfcon.testing.waiting import eventually
 
 from . import machine, processes
@@ -34,6 +38,20 @@ def kill_worker(site: Site, dice: random.Random) -> None:
     """SIGKILL for one of the processes that serve."""
     if found := _workers(site):
         send(dice.choice(found), signal.SIGKILL)
+
+
+def kill_leader(site: Site, dice: random.Random) -> None:
+    """SIGKILL for the process that watches the jobs of all."""
+    if leader := _leader(site):
+        send(leader, signal.SIGKILL)
+
+
+def stop_leader(site: Site, dice: random.Random) -> None:
+    """SIGSTOP for the process that watches the jobs of all, so long that another one may take over; then SIGCONT."""
+    if leader := _leader(site):
+        send(leader, signal.SIGSTOP)
+        time.sleep(dice.uniform(0, 2 * TAKEOVER))
+        send(leader, signal.SIGCONT)
 
 
 def kill_first(site: Site, dice: random.Random) -> None:
@@ -146,6 +164,8 @@ Fault = Callable[[Site, random.Random], None]
 FAULTS: dict[str, Fault] = {
     "kill-service": kill_service,
     "kill-worker": kill_worker,
+    "kill-leader": kill_leader,
+    "stop-leader": stop_leader,
     "kill-first": kill_first,
     "kill-machine": kill_machine,
     "kill-operation": kill_operation,
@@ -180,6 +200,14 @@ def _workers(site: Site) -> list[int]:
     with contextlib.suppress(OSError):
         return site.server.worker_pids
     return []
+
+
+def _leader(site: Site) -> int | None:
+    """The pid of the leader; None if the records do not answer, or none of the processes that serve is it."""
+    with contextlib.suppress(SQLAlchemyError), records_of(site.server) as records:
+        leader = leader_pid(records)
+        return leader if leader in _workers(site) else None
+    return None
 
 
 def _write(clock: Path, text: str) -> None:

@@ -32,3 +32,11 @@ def test_an_object_store_that_goes_away_and_operations_that_are_killed(storage: 
 def test_the_end_of_the_whole_machine(engine: str, storage: str) -> None:
     tally = run(Options(1, seed=13, engine=engine, storage=storage, faults=("kill-machine",), jobs=3))
     assert tally.findings == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["zipfile", "fslink"])
+def test_a_leader_that_is_killed_or_hangs(storage: str) -> None:
+    faults = ("kill-leader", "stop-leader")
+    tally = run(Options(2, seed=13, storage=storage, faults=faults, jobs=3))
+    assert tally.findings == []

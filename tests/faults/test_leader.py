@@ -6,12 +6,11 @@ No client asks for a job here: the tests read the records.
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import sqlalchemy
-from sqlalchemy import create_engine, select
+from sqlalchemy import Engine, select
+from support.leader import leader_pid, records_of
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 
 from pfcon.records.schema import jobs, leader, services
@@ -23,38 +22,12 @@ ZIP = make_zip({"a": "b"})
 TAKEOVER = 30.0  # seconds: at most
 
 
-class Records:
-    """The records of a server, which a test reads beside it."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url)
-
-    def leader(self) -> int | None:
-        """The pid of the leader; None without one that lives."""
-        query = select(services.c.pid).join(leader, leader.c.holder == services.c.id)
-        with self._engine.connect() as connection:
-            return connection.execute(query).scalar()
-
-    def job(self, jid: str) -> tuple[str, str, str]:
-        """Phase, status and log of a job."""
-        query = select(jobs.c.phase, jobs.c.status, jobs.c.logs).where(jobs.c.jid == jid)
-        with self._engine.connect() as connection:
-            phase, status, logs = connection.execute(query).one()
-        return phase, status, logs
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
-
-
-@contextmanager
-def records_of(server: LiveServer) -> Iterator[Records]:
-    url = server.environ.get("PFCON_DATABASE_URL") or f"sqlite:///{server.storebase}/.pfcon/records/records.db"
-    records = Records(url)
-    try:
-        yield records
-    finally:
-        records.close()
+def job(records: Engine, jid: str) -> tuple[str, str, str]:
+    """Phase, status and log of a job."""
+    query = select(jobs.c.phase, jobs.c.status, jobs.c.logs).where(jobs.c.jid == jid)
+    with records.connect() as connection:
+        phase, status, logs = connection.execute(query).one()
+    return phase, status, logs
 
 
 @pytest.fixture(params=DATABASES)
@@ -65,8 +38,8 @@ def environ(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"PFCON_DATABASE_URL": request.getfixturevalue("postgresql")}
 
 
-def has_leader(records: Records, server: LiveServer) -> bool:
-    return records.leader() in server.worker_pids
+def has_leader(records: Engine, server: LiveServer) -> bool:
+    return leader_pid(records) in server.worker_pids
 
 
 def post(server: LiveServer, seconds: int) -> str:
@@ -76,10 +49,10 @@ def post(server: LiveServer, seconds: int) -> str:
     return jid
 
 
-def ends(records: Records, jid: str) -> bool:
+def ends(records: Engine, jid: str) -> bool:
     """Whether the job's end is recorded, with its log, after some time and without any client."""
     ended = ("final", "finishedSuccessfully", "ran\n")
-    return eventually(lambda: records.job(jid) == ended)
+    return eventually(lambda: job(records, jid) == ended)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -92,11 +65,11 @@ def test_without_a_client_ends_are_recorded_also_after_the_leader_was_killed(
         first = post(server, 1)
         assert ends(records, first)
         second = post(server, 3)
-        killed = records.leader()
+        killed = leader_pid(records)
         assert killed
         os.kill(killed, signal.SIGKILL)
         assert ends(records, second)
-        assert records.leader() != killed
+        assert leader_pid(records) != killed
 
 
 def test_one_that_hangs_is_replaced_in_time_and_does_no_harm_when_it_goes_on(
@@ -105,12 +78,12 @@ def test_one_that_hangs_is_replaced_in_time_and_does_no_harm_when_it_goes_on(
     server = start_server(**environ)
     with records_of(server) as records:
         assert eventually(lambda: has_leader(records, server))
-        hanging = records.leader()
+        hanging = leader_pid(records)
         assert hanging
         os.kill(hanging, signal.SIGSTOP)
         try:
             begun = time.monotonic()
-            assert eventually(lambda: records.leader() != hanging)
+            assert eventually(lambda: leader_pid(records) != hanging)
             assert time.monotonic() - begun < TAKEOVER
             jid = new_jid()
             while True:  # the kernel may give a connection to the process that hangs
@@ -124,7 +97,7 @@ def test_one_that_hangs_is_replaced_in_time_and_does_no_harm_when_it_goes_on(
             os.kill(hanging, signal.SIGCONT)
         third = post(server, 1)
         assert ends(records, third)
-        assert records.leader() != hanging
+        assert leader_pid(records) != hanging
 
 
 def test_another_server_takes_over_when_the_whole_first_one_is_killed(
@@ -149,7 +122,7 @@ def test_one_of_another_host_that_was_killed_is_replaced_in_time(
     with records_of(server) as records:
         assert eventually(lambda: has_leader(records, server))
         values = {"id": "f" * 32, "host": "another host", "pid": 1, "started": 1, "expires_at": time.time() + 1e6}
-        with records._engine.begin() as connection:
+        with records.begin() as connection:
             connection.execute(sqlalchemy.insert(services).values(values))
             connection.execute(sqlalchemy.update(leader).values(holder="f" * 32, beat=1))
         begun = time.monotonic()

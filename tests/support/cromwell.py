@@ -20,6 +20,7 @@ from .engines.need import Unavailable, need
 from .settings import compute_settings
 
 MINUTES = 60
+MINUTE = 2.0  # seconds; of time limits
 
 
 def need_namespaces() -> None:
@@ -73,7 +74,7 @@ def fake_server(root: Path, **options: Any) -> FakeCromwell:
 def cromwell_harness(root: Path) -> CromwellHarness:
     """An engine with its server."""
     storebase = StoreBase(root)
-    server = fake_server(root).__enter__()
+    server = fake_server(root, minute=MINUTE).__enter__()
     return harness_at(server, storebase)
 
 
@@ -87,4 +88,5 @@ def harness_at(server: FakeCromwell, storebase: StoreBase) -> CromwellHarness:
         CAPABILITIES["cromwell"],
         make_dead=lambda: engine_at("http://127.0.0.1:1", storebase),
         server=server,
+        minute=server.minute,
     )

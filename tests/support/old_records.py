@@ -4,6 +4,7 @@ from sqlalchemy import Connection, Engine, text
 
 from pfcon.records.database import connect
 from pfcon.records.migrations.versions import v0002
+from pfcon.records.schema import metadata
 from support.journals import Database
 
 OLD_JOB: dict[str, object] = {
@@ -23,6 +24,7 @@ OLD_JOB: dict[str, object] = {
     "with_data": True,
     "changed_at": 1.5e9 + 9,
 }
+OLD_TABLES = {"jobs", "places", "services"}
 LIST_INDEXES = ("jobs_by_created", "jobs_by_auid", "jobs_by_image")
 
 
@@ -30,7 +32,7 @@ def release_before(database: Database) -> Engine:
     """A database as the release before versions has made it, with one job."""
     engine = connect(*database)
     with engine.begin() as connection:
-        for name in ("schema_info", "alembic_version"):
+        for name in ("alembic_version", *(metadata.tables.keys() - OLD_TABLES)):
             connection.execute(text(f"DROP TABLE {name}"))
         for name in LIST_INDEXES:
             connection.execute(text(f"DROP INDEX {name}"))

@@ -32,7 +32,7 @@ LAYERS = [
     ["storage", "compute", "records", "orders"],
     ["configuration"],
     ["operations"],
-    ["jobs"],
+    ["jobs", "events"],
     ["api", "front"],
     ["app", "check", "health", "commands"],
     ["server"],

@@ -97,8 +97,18 @@ def test_the_message_tells_why(end: End, expected: str) -> None:
 def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     end = replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60))
     limit = "stopped at its time limit of 60 minutes"
-    assert why_of(end, SPEC, 60, cancelled="") == Why(limit, reason=TIME_LIMIT)
+    assert message(end) == f"killed by signal SIGTERM; it may have been {limit}"
     assert message(replace(end, code=3)) == f"exit code 3; it may have been {limit}"
+
+
+def test_a_job_that_slurm_has_stopped_at_its_limit_says_so() -> None:
+    stderr = "x\nslurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-03-01T01:00:00 DUE TO TIME LIMIT ***\n"
+    assert state.says_time_limit(stderr)
+    assert not state.says_time_limit(stderr.replace(" DUE TO TIME LIMIT", ""))
+    limit = Why("stopped at its time limit of 60 minutes", reason=TIME_LIMIT)
+    for code in (79, 137, 143):
+        assert why_of(replace(FAILED, code=code), SPEC, 60, cancelled="", timed_out=True) == limit
+    assert why_of(replace(FAILED, code=143), SPEC, 60, cancelled="cancelled", timed_out=True) == Why("cancelled")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ FULL = JobSpec(
         Mount(PurePosixPath("key-chris-jid-42/incoming"), INCOMING, read_only=True),
         Mount(PurePosixPath("home/user/out"), OUTGOING, read_only=False),
     ),
-    resources=Resources(cpu=1500, memory=1025, gpus=2, shm=64, pids=4096),
+    resources=Resources(cpu=1500, memory=1025, gpus=2, shm=64, pids=4096, time_limit=60),
     user=User(1001, 2002),
     labels=(("site", "a"), ("org.chrisproject.pfcon.request", "not to be set by a site")),
     request="5eed",

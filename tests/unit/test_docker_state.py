@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker.state import LOST, START_PATIENCE, is_job, job_info, may_have_note, phase_of
+from pfcon.compute.docker_api.job import TIME_LIMIT_LABEL
 from pfcon.compute.docker_api.phase import Phase
-from pfcon.models import JobStatus
+from pfcon.models import TIME_LIMIT, JobStatus
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
 RECORDED: dict[str, dict[str, Any]] = {
@@ -116,7 +117,18 @@ def test_podman_does_not_and_a_note_is_looked_for() -> None:
 
 def test_a_note_explains_an_end_better_than_its_exit_code() -> None:
     info = info_of(RECORDED["docker"]["stopped"], note="cancelled")
-    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled")
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "cancelled", "")
+    limit = "stopped at its time limit of 1 minute"
+    info = info_of(RECORDED["docker"]["stopped"], note=limit)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, limit, TIME_LIMIT)
+
+
+@pytest.mark.parametrize(("label", "minutes"), [("60", 60), ("", None), ("soon", None), ("-1", None), (None, None)])
+def test_the_time_limit_is_that_of_the_label(label: str | None, minutes: int | None) -> None:
+    inspect = copy.deepcopy(RECORDED["docker"]["running"])
+    assert info_of(inspect).time_limit is None
+    inspect["Config"]["Labels"][TIME_LIMIT_LABEL] = label
+    assert info_of(inspect).time_limit == minutes
 
 
 def test_a_running_job_is_not_asked_for_a_note() -> None:

@@ -13,7 +13,7 @@ from pfcon.configuration import Settings, load
 from pfcon.configuration.known import KnownSettings
 from pfcon.configuration.model import DeleteActive
 from pfcon.errors import ConfigurationError
-from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings
+from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Mode
 from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.swift.description import SwiftSettings
@@ -48,6 +48,7 @@ def test_the_default_development_settings_are_these() -> None:
             header_timeout=20,
             idle_timeout=300,
         ),
+        webhook=WebhookSettings(url=None, secret=None),
         storage=StorageSettings(
             name="zipfile",
             innetwork=False,

@@ -30,6 +30,7 @@ ENGINES: dict[str, dict[str, str]] = {
     "cromwell": {"STOREBASE": "/data", "TIMELIMIT_MINUTES": "60", "CROMWELL_URL": "http://cromwell:8000"},
     "process": {},
 }
+URL = "https://cube.example/hook"
 OPTIONS = {
     "CONTAINER_USER": "1000:1000",
     "SHM_SIZE": "64",
@@ -235,9 +236,9 @@ def test_production_needs_credentials(name: str) -> None:
         ("abcdefghijklmnopqrstuvwxyz0123456789", "well known"),
     ],
 )
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS", "PFCON_WEBHOOK_SECRET"])
 def test_production_refuses_a_weak_secret_key(name: str, value: str, reason: str) -> None:
-    [fault] = faults(PROD | {name: value})
+    [fault] = faults(PROD | ({"PFCON_WEBHOOK_URL": URL} if "WEBHOOK" in name else {}) | {name: value})
     assert fault.startswith(f"{name}: got a value of {len(value)} characters, which")
     assert reason in fault
     assert value not in fault
@@ -275,7 +276,22 @@ def test_production_takes_a_random_hexadecimal_key() -> None:
 def test_production_refuses_a_password_that_is_the_previous_key() -> None:
     key = "9f86d081884c7d659a2feaa0c55ad015"
     [fault] = faults(PROD | {"SECRET_KEY_PREVIOUS": key, "PFCON_PASSWORD": key})
-    assert "also the user or a secret key" in fault
+    assert "also the user or a key" in fault
+
+
+@pytest.mark.parametrize("mode", [DEV, PROD])
+def test_the_url_of_the_webhook_and_its_key_need_each_other(mode: dict[str, str]) -> None:
+    both = {"PFCON_WEBHOOK_URL": URL, "PFCON_WEBHOOK_SECRET": "9f86d081884c7d659a2feaa0c55ad015"}
+    assert faults(mode | both) == []
+    for name, other in itertools.permutations(both):
+        [fault] = faults(mode | {name: both[name]})
+        assert fault.startswith(f"{other}: is not set, {name} ")
+        assert "9f86d" not in fault
+
+
+@pytest.mark.parametrize("url", ["hook.example", "ftp://hook.example/", "https://user:word@hook.example/", "https://"])
+def test_the_webhook_needs_a_url_of_http(url: str) -> None:
+    assert "PFCON_WEBHOOK_URL" in named(DEV | {"PFCON_WEBHOOK_URL": url, "PFCON_WEBHOOK_SECRET": "x"})
 
 
 def test_development_takes_weak_credentials() -> None:

@@ -42,6 +42,7 @@ OURS = (
     *("PFCON_HEADER_TIMEOUT", "PFCON_IDLE_TIMEOUT"),
     *("PFCON_MAX_UPLOAD_BYTES", "PFCON_MAX_UNPACKED_BYTES", "PFCON_MAX_FILES", "PFCON_MAX_RATIO"),
     *("PFCON_MIN_FREE_BYTES", "PFCON_MAX_FORM_BYTES", "PFCON_DATABASE_URL", "PFCON_PIDS_LIMIT"),
+    *("PFCON_WEBHOOK_URL", "PFCON_WEBHOOK_SECRET"),
     *("PFCON_PASSABLE", "PFCON_LOG_BYTES"),
     *("PFCON_DELETE_ACTIVE", "PFCON_ALLOW_PROCESS"),
     *("SWIFT_AUTH_VERSION", "SWIFT_PROJECT_NAME", "SWIFT_REGION_NAME"),
@@ -84,7 +85,7 @@ def test_every_variable_has_one_row_that_says_what_it_accepts() -> None:
 def test_secrets_have_no_value_in_the_table() -> None:
     secrets = [variable for variable in ALL if variable.secret]
     assert {variable.name for variable in secrets} == {
-        *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "PFCON_PASSWORD", "PFCON_DATABASE_URL"),
+        *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "PFCON_PASSWORD", "PFCON_DATABASE_URL", "PFCON_WEBHOOK_SECRET"),
         *("SWIFT_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     }
     for variable in secrets:

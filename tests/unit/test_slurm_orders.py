@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -23,11 +24,12 @@ from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.probe import findings
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import body, header
-from pfcon.models import JobSpec, JobStatus
+from pfcon.models import TIME_LIMIT, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import still_changes
 from pfcon.testing.waiting import PATIENCE, eventually
 
+LIMIT = "stopped at its time limit of 5 minutes"
 STOP = f"stop() {{ {LAUNCHERS[LauncherName.CONTAINER].stop(cast('NodeJob', None))}; }}\n"
 FIRST = ("unshare", "-Urmpf", "--mount-proc")  # of its process ids, as in a container
 DEAF = "trap '' TERM; while :; do echo x >>\"$JOB/beat\"; sleep 0.05; done"
@@ -133,14 +135,24 @@ def test_a_script_that_does_not_obey_is_ended_by_slurm(cluster: Cluster) -> None
     assert cluster.calls("scancel") == ["scancel --batch --signal=TERM 41", "scancel 41"]
 
 
-def test_what_slurm_says_has_ended_is_ordered_to_end_too(cluster: Cluster) -> None:
-    """Its container may have outlived what Slurm knows of it."""
+@pytest.mark.parametrize("obeys", [True, False])
+def test_what_slurm_says_has_ended_is_ordered_to_end_too(cluster: Cluster, *, obeys: bool) -> None:
+    """Its container may have outlived what Slurm knows of it. A script that was killed does not obey."""
     spec = cluster.scheduled()
     folder = cluster.folder(spec)
     folder.path.joinpath("claim").symlink_to("41")
     cluster.answer("rows", f"41|TIMEOUT|0:15|TimeLimit|2026-11-21T08:03:20|pfcon {folder.marker}|\n")
-    assert cluster.harness.engine.info(spec.name).status is JobStatus.FAILED
-    assert folder.path.joinpath(ORDER).read_text() == "end\n"
+    info = cluster.harness.engine.info(spec.name)
+    assert (info.status, info.message) == (JobStatus.STARTED, f"{LIMIT}: being ended")
+    order = folder.path / ORDER
+    assert order.read_text() == "end\n"
+    if obeys:
+        folder.path.joinpath("exit").write_text("143\n")
+    else:
+        os.utime(order, (time.time() - 60,) * 2)
+    info = cluster.harness.engine.info(spec.name)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, LIMIT, TIME_LIMIT)
+    assert order.read_text() == "end\n"
 
 
 def test_what_began_for_one_process_has_begun_for_all(cluster: Cluster) -> None:

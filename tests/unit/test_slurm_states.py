@@ -172,6 +172,13 @@ def test_a_job_whose_script_says_so_has_succeeded(state: str) -> None:
     assert end(state, left=0) == (JobStatus.SUCCEEDED, "")
 
 
+def test_a_job_that_ends_well_because_slurm_stops_it_has_reached_its_limit() -> None:
+    limit = (JobStatus.FAILED, "stopped at its time limit of 60 minutes")
+    assert end("TIMEOUT", left=0, slurm_log=TIME) == limit
+    assert end(left=0, slurm_log=TIME) == limit
+    assert end("TIMEOUT", left=0) == (JobStatus.SUCCEEDED, "")  # before its limit
+
+
 def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
     assert end("COMPLETED") == (JobStatus.SUCCEEDED, "")
     assert end("FAILED", 3) == (JobStatus.FAILED, "exit code 3")

@@ -84,12 +84,13 @@ class CromwellEngine(ComputeEngine):
         """See ComputeEngine. Raises Refused for GPUs, several workers, a user, and other unsupported options."""
         require_possible(spec)
         require_sources(all_mounts(spec), self._storebase.root)
-        source = document(spec, self._root, self._minutes)
+        minutes = min(spec.resources.time_limit or self._minutes, self._minutes)
+        source = document(spec, self._root, minutes)
         with self._storebase_errors(f"start {spec.name}"):
             existing = self._tracker.known(spec.name)
             if existing and (existing.workflow or existing.spec.request != spec.request):
                 raise Conflict(f"a job {spec.name} already exists")
-            claim = existing or self._claims.take(spec, uuid.uuid4().hex, self._minutes)
+            claim = existing or self._claims.take(spec, uuid.uuid4().hex, minutes)
             with claim.submitting() as mine:
                 if not mine or claim.workflow or (existing and self._tracker.workflow(existing, wait=True)):
                     raise Conflict(f"a job {spec.name} already exists")
@@ -141,9 +142,12 @@ class CromwellEngine(ComputeEngine):
             return _info(claim, JobStatus.UNDEFINED, message)
         if end.code is None:
             end = replace(end, code=self._code(workflow))
-        refusal = self._refusal(workflow) if end.code in _REFUSED_CODES else ""
+        refused, lost = end.code in _REFUSED_CODES, state.was_lost(end)
+        stderr = self._stderr(workflow) if refused or lost else ""
+        refusal, late = state.refusal_of(stderr) if refused else "", lost and state.says_time_limit(stderr)
         self._remove_script(workflow)
-        why = state.why_of(end, claim.spec, claim.minutes, cancelled=claim.cancellation(), refusal=refusal)
+        cancelled = claim.cancellation()
+        why = state.why_of(end, claim.spec, claim.minutes, cancelled=cancelled, refusal=refusal, timed_out=late)
         info = _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
         return replace(info, reason=why.reason, details=state.details_of(end, refusal))
 
@@ -164,12 +168,12 @@ class CromwellEngine(ComputeEngine):
             message = "the script of workflow %s, which contains the job's environment, could not be removed: %s"
             _log.warning(message, workflow, fault)
 
-    def _refusal(self, workflow: str) -> str:
+    def _stderr(self, workflow: str) -> str:
+        """Return what the job's script, the container runtime and the scheduler have reported last."""
         try:
-            stderr = self._files.tail(self._log_paths(workflow)[1], ERROR_LINES, ERROR_BYTES)
+            return clean_log(self._files.tail(self._log_paths(workflow)[1], ERROR_LINES, ERROR_BYTES))
         except (Refused, OSError):
             return ""  # the exit code is reported then
-        return state.refusal_of(clean_log(stderr))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. Raises Refused if Cromwell keeps its files outside of storeBase."""

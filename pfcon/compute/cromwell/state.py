@@ -111,11 +111,16 @@ def refusal_of(stderr: str) -> str:
     return next((reason for reason in reversed(said) if reason in REFUSALS), "")
 
 
-def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: str, refusal: str = "") -> Why:
+def says_time_limit(stderr: str) -> bool:
+    """Return whether Slurm reports that a job has reached its time limit. stderr: the task's, without the job's own."""
+    return "DUE TO TIME LIMIT" in stderr
+
+
+def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: str, refusal: str = "", timed_out: bool = False) -> Why:
     """Return why a job has failed; empty after success.
 
     cancelled: the message with which pfcon has cancelled it; ``""`` if it has not. refusal: the result of
-    ``refusal_of``.
+    ``refusal_of``. timed_out: that of ``says_time_limit``.
     """
     status, _ = status_of(end.status)
     if status is not JobStatus.FAILED:
@@ -126,13 +131,13 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: str, refusal: st
         return Why("aborted in Cromwell, not by pfcon")
     if refusal:
         return Why(_refusal_message(refusal, spec))
-    lost, late = _lost(end), _exceeds(end, minutes)
-    if lost and late:
+    lost, late = was_lost(end), _exceeds(end, minutes)
+    if timed_out:
         return stopped(time_limit_message(minutes))
     limit = mib_to_bytes(spec.resources.memory or 0)
     reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
     hint = f"; it may have been {time_limit_message(minutes)}" if late else ""
-    return Why((reason or "Cromwell gives no reason") + hint, lost)
+    return Why((reason or "Cromwell gives no reason") + hint, lost and not late)
 
 
 def details_of(end: End, refusal: str) -> RunDetails:
@@ -145,7 +150,7 @@ def details_of(end: End, refusal: str) -> RunDetails:
     return RunDetails(exit_code=own_exit_code(end.code))
 
 
-def _lost(end: End) -> bool:
+def was_lost(end: End) -> bool:
     """Return whether a job was killed, or lost by its backend."""
     if end.code is not None and (end.code == _NO_EXIT_CODE or was_killed(end.code)):
         return True
@@ -163,7 +168,7 @@ def _refusal_message(refusal: str, spec: JobSpec) -> str:
 
 
 def _exceeds(end: End, minutes: int) -> bool:
-    """Return whether a job may have exceeded its time limit: Cromwell does not get the scheduler's reason."""
+    """Return whether a job existed for longer than its time limit; it may have waited in its scheduler."""
     if not (minutes and end.started_at and end.finished_at):
         return False
     return end.finished_at - end.started_at >= timedelta(minutes=minutes)

@@ -48,6 +48,12 @@ class Canceller:
             self._scancel("--batch", "--signal=TERM", *active)
         return self._ends_in_time(folder, self.grace + _SCRIPT, lambda: bool(self._active(folder)))
 
+    def is_ending(self, folder: JobFolder) -> bool:
+        """Return whether a container that Slurm has started may run longer than its job, which has ended: it is ordered
+        to end, too. Raises Absent, OSError.
+        """
+        return not folder.has("exit") and folder.order_end() and folder.order_age() < self.grace + _ORDER_TIMEOUT
+
     def scancel(self, folder: JobFolder) -> bool:
         """Make Slurm end everything that was submitted for a job; return whether anything was active."""
         active = self._active(folder)

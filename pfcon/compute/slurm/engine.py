@@ -73,8 +73,8 @@ class SlurmEngine(ComputeEngine):
             nodes_folder,
             settings.log_bytes,
         )
-        self._status = StatusReader(commands, queue, site, self._settings.launcher, patience, nodes_folder)
-        self._canceller = Canceller(commands, queue, site, stop_grace)
+        self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
+        self._status = StatusReader(commands, queue, site, canceller, self._settings.launcher, patience, nodes_folder)
         self._images = Images(
             commands,
             storebase.private / IMAGES,

@@ -50,6 +50,7 @@ STALE = 600.0  # seconds after which a directory without a link counts as left b
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no usable file
 _SPEC = 64 * 1024 * 1024  # bytes
+_END = "end\n"  # the content of ``order`` that ends the job
 _PREVENTED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log in which a reason is searched
@@ -204,11 +205,16 @@ class JobFolder:
             return run_of(self.path)
 
     def order_end(self) -> bool:
-        """Order the script to end its container; return whether it is a script that accepts orders."""
+        """Order the script to end its container; return whether it is a script that accepts orders. Idempotent."""
         obeys = self.has(ORDER)
-        if obeys:
-            self.write(ORDER, "end\n")
+        if obeys and self._text(ORDER) != _END:
+            self.write(ORDER, _END)
         return obeys
+
+    def order_age(self) -> float:
+        """Return the seconds since ``order_end``."""
+        with self._absent():
+            return time.time() - (self.path / ORDER).stat().st_mtime
 
     def keep_end(self, status: JobStatus, why: Why, at: datetime, run: RunDetails) -> None:
         """Record the end, because Slurm forgets it. The job's environment is deleted first.

@@ -86,6 +86,11 @@ def evident_state(seen: Seen) -> str:
     return next((state for state, pattern in _EVIDENCE.items() if pattern.search(seen.slurm_log)), "")
 
 
+def has_succeeded(end: Exit | None, slurm_log: str) -> bool:
+    """Return whether the script reports success. A job may end with 0 because Slurm stops it at its time limit."""
+    return end is not None and end.status == 0 and not _EVIDENCE["TIMEOUT"].search(slurm_log)
+
+
 @dataclass(frozen=True)
 class _End:
     """A job that has failed. state: Slurm's, or the one that slurm.log shows. word: job.sh's own. code: exit status."""

@@ -7,7 +7,7 @@ from enum import Enum
 
 from pfcon.compute.interruption import Why
 from pfcon.compute.slurm.parsing import Row
-from pfcon.compute.slurm.reasons import Seen, Site, evident_state, reason_of
+from pfcon.compute.slurm.reasons import Seen, Site, evident_state, has_succeeded, reason_of
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus
 
@@ -93,11 +93,13 @@ def never_run_reason(row: Row) -> str:
 
 
 def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, datetime | None]:
-    """Return status, reason and time of the end. The script's success counts; otherwise Slurm's state comes first."""
+    """Return status, reason and time of the end. The script's success counts, unless Slurm had to stop the job at its
+    time limit; otherwise Slurm's state comes first.
+    """
     row, exit_ = seen.row, seen.exit
     at = exit_.at if exit_ else row.end if row else None
     state = row.state if row else ""
-    if (exit_ and exit_.status == 0) or (not exit_ and state == "COMPLETED"):
+    if has_succeeded(exit_, seen.slurm_log) or (not exit_ and state == "COMPLETED"):
         return JobStatus.SUCCEEDED, Why(""), at
     if not row and not exit_ and not (seen.cancelled or evident_state(seen)):
         return JobStatus.UNDEFINED, Why(""), None

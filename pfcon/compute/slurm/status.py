@@ -7,12 +7,13 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.interruption import Why, stopped
 from pfcon.compute.slurm import state
+from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run
+from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run, has_succeeded
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
@@ -27,6 +28,7 @@ class StatusReader:
     commands: Commands
     queue: Queue
     site: SiteFacts
+    canceller: Canceller
     launcher: LauncherName
     patience: float
     nodes_folder: PurePosixPath
@@ -41,7 +43,7 @@ class StatusReader:
         if end:
             return end
         exit_ = folder.exit()
-        if exit_ and exit_.status == 0:
+        if exit_ and has_succeeded(exit_, folder.text_tail("slurm.log") if exit_.status == 0 else ""):
             return self._keep(
                 folder, spec, JobStatus.SUCCEEDED, Why(""), exit_.at, run=replace(folder.run(), exit_code=0)
             )
@@ -93,6 +95,9 @@ class StatusReader:
         program = LAUNCHERS[self.launcher].program
         where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
+        if status is JobStatus.FAILED and self.canceller.is_ending(folder):
+            message = f"{why.message}: being ended"
+            return JobInfo(spec.name, JobStatus.STARTED, message, spec.image, spec.argv, request=spec.request)
         if status is not JobStatus.UNDEFINED:
             return self._keep(folder, spec, status, why, at, run=self._run(folder, spec, seen, status))
         message = f"Slurm has forgotten job {folder.id}, and its end is unknown (checked: {', '.join(asked)})"

@@ -47,7 +47,7 @@ class SwarmEngine(ComputeEngine):
     """
 
     name = "swarm"
-    log_reads_per_minute = 6.0  # each takes three requests
+    log_reads_per_minute = 3.0  # each takes three requests
 
     def __init__(
         self,

@@ -46,17 +46,19 @@ class EngineWatch:
         self._next = 0.0  # monotonic seconds
 
     def run(self) -> None:
-        """Do a round if this process is the leader, and if it is time. To be called every second.
-
-        Raises Unreachable if the records do not answer.
-        """
+        """Do a round if this process is the leader, and if it is time. To be called every second."""
         if not self._leadership.leads:
             self._jobs = {}
             return
         begun = time.monotonic()
         if begun < self._next or self._outage.waits:
             return
-        listed = self.compare()
+        try:
+            listed = self.compare()
+        except PfconError as error:  # the records do not answer, which ``Watch.lead`` says once
+            log.debug("no round: %s", error)
+            self._next = begun + ROUND
+            return
         took = time.monotonic() - begun
         self._next = begun + (min(LONGEST_ROUND, max(ROUND, EASE * took)) if listed else max(EACH, EASE * took))
 

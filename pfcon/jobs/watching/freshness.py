@@ -9,7 +9,7 @@ from pfcon.token_bucket import Spacing, TokenBucket
 FRESH = 10.0  # seconds after a round of the leader in which the records answer requests
 SPACING = 1.0  # seconds between two requests to the engine for one job
 # Of all processes together. A client that polls few jobs gets the engine's own answer, which may be seconds newer.
-CHECKS_PER_MINUTE, CHECKS_BURST = 6, 60
+CHECKS_PER_MINUTE, CHECKS_BURST = 3, 60
 LOGS_BURST = 10
 SAVED_LOG = 10.0  # seconds between two updates of the log in the record of a running job
 

@@ -9,10 +9,13 @@ FIRST, LONGEST = 2.0, 30.0  # seconds before the next attempt
 
 
 class Outage:
-    """The present outage of one thing, if any. what: for the log, for example "the docker engine"."""
+    """The present outage of one thing, if any.
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    what: for the log, for example "the docker engine". longest: seconds, see ``failed``.
+    """
+
+    def __init__(self, what: str, longest: float = LONGEST) -> None:
+        self._what, self._longest = what, longest
         self._since = 0.0  # monotonic seconds
         self._pause = 0.0
         self._retry_at = 0.0
@@ -23,12 +26,14 @@ class Outage:
         return time.monotonic() < self._retry_at
 
     def failed(self, error: Exception) -> None:
-        """Record that an attempt has failed. The pause before the next one doubles, up to LONGEST."""
+        """Record that an attempt has failed. The pause before the next one doubles, up to ``longest``."""
         now = time.monotonic()
         if not self._pause:
             self._since = now
-            log.warning("%s does not answer; trying again every %.0f s or more often: %s", self._what, LONGEST, error)
-        self._pause = min(LONGEST, self._pause * 2 or FIRST)
+            log.warning(
+                "%s does not answer; trying again every %.0f s or more often: %s", self._what, self._longest, error
+            )
+        self._pause = min(self._longest, self._pause * 2 or FIRST)
         self._retry_at = now + self._pause
 
     def succeeded(self) -> None:

@@ -11,6 +11,8 @@ from pfcon.jobs.watching.outage import Outage
 from pfcon.models import JobKind
 from pfcon.records.leader import Leadership
 
+RECORDS_RETRY = 4.0  # seconds; longest pause between two attempts, so that a leader is found soon
+
 
 class Watch:
     """This process's share in watching the jobs: all of it while it is the leader.
@@ -22,7 +24,7 @@ class Watch:
     def __init__(self, context: JobContext, states: JobStates, freshness: Freshness) -> None:
         self._leadership = Leadership(context.journal)
         self._freshness = freshness
-        self._records = Outage("the database of the records")
+        self._records = Outage("the database of the records", RECORDS_RETRY)
         self.engines: Sequence[EngineWatch] = [
             EngineWatch(kinds, context, states, self._leadership) for kinds in _kinds_by_engine(context)
         ]

@@ -1,6 +1,7 @@
 """The toy engine: jobs are processes of this machine, each with a keeper that outlives the service.
 
-It ignores the image, the labels and the limits of a job, and gives no isolation.
+It ignores the image, the labels and the limits of a job, and gives no isolation. The service stops a job at its time
+limit.
 """
 
 import os
@@ -150,7 +151,10 @@ class ToyEngine(ComputeEngine):
 
 def started(spec: JobSpec) -> JobInfo:
     """What is known of a job that has not ended."""
-    return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
+    limit = spec.resources.time_limit
+    return JobInfo(
+        spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request, time_limit=limit
+    )
 
 
 def refuse(spec: JobSpec) -> None:

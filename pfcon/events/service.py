@@ -1,0 +1,36 @@
+"""EventService: what the HTTP interface and the server's background thread do with events."""
+
+import time
+
+from pfcon.events.feed import Feed
+from pfcon.events.webhook import Webhook
+from pfcon.records import Journal
+from pfcon.records.events import EventLog
+from pfcon.records.outbox import Outbox
+from pfcon.settings.service import WebhookSettings
+
+INTERVAL = 1.0  # seconds between two calls of run_once
+DELETION_INTERVAL = 600.0  # seconds between two deletions of old events
+
+
+class EventService:
+    """The events of one process. May be made before a fork. feed: for streams."""
+
+    def __init__(self, journal: Journal, settings: WebhookSettings) -> None:
+        self._events = EventLog(journal.database)
+        self.feed = Feed(self._events)
+        self._webhook: Webhook | None = None
+        if settings.url is not None and settings.secret is not None:
+            self._webhook = Webhook(settings.url, settings.secret, Outbox(journal, time.time()))
+        self._delete_at = 0.0  # moment of time.monotonic()
+
+    def run_once(self) -> None:
+        """Delete old events, and deliver what is due. To be called about once a second, in a thread of its own.
+
+        A slow endpoint of the webhook delays only this. Raises Unreachable, StorageFull.
+        """
+        if time.monotonic() >= self._delete_at:
+            self._delete_at = time.monotonic() + DELETION_INTERVAL
+            self._events.delete_old(keep_undelivered=self._webhook is not None)
+        if self._webhook is not None:
+            self._webhook.run_once()

@@ -1,0 +1,188 @@
+"""The feed and the text of event streams: polls, memory, gaps, heartbeats and ends."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pfcon.api import event_stream
+from pfcon.api.event_query import EventQuery
+from pfcon.errors import Unreachable
+from pfcon.events import feed as feeding
+from pfcon.events.feed import Feed
+from pfcon.models import JobId, JobKind
+from pfcon.records import Claimed, Journal
+from pfcon.records.database import connect
+from pfcon.records.events import Batch, EventLog
+from pfcon.testing.waiting import eventually
+
+
+class CountingLog(EventLog):
+    """Counts what is read, and fails when it shall."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal.database)
+        self.reads = 0
+        self.fault: Exception | None = None
+
+    def read(self, after: int, limit: int) -> Batch:
+        self.reads += 1
+        if self.fault:
+            raise self.fault
+        return super().read(after, limit)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    engine = connect(None, tmp_path)
+    yield Journal(lambda: engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def log(journal: Journal) -> CountingLog:
+    return CountingLog(journal)
+
+
+@pytest.fixture
+def feed(log: CountingLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+    """A feed that polls often."""
+    monkeypatch.setattr(feeding, "POLL", 0.05)
+    made = Feed(log)
+    yield made
+    made.is_stopping = lambda: True
+    assert eventually(lambda: all(thread.name != "events" for thread in threading.enumerate()))
+
+
+def add(journal: Journal, number: int) -> None:
+    """Events of so many jobs, one for each."""
+    for _ in range(number):
+        assert isinstance(journal.claim(JobId(f"j{time.monotonic_ns()}"), JobKind.PLUGIN, "r"), Claimed)
+
+
+def ids_after(feed: Feed, number: int, count: int) -> list[int]:
+    """The numbers of the next events."""
+    found: list[int] = []
+    while len(found) < count:
+        found += [event.id for event in feed.after(found[-1] if found else number, 10).events]
+    return found
+
+
+def test_all_readers_share_one_poll_and_without_readers_there_is_none(
+    feed: Feed, log: CountingLog, journal: Journal
+) -> None:
+    with feed.reading(), feed.reading(), feed.reading():
+        begun, before = time.monotonic(), log.reads
+        time.sleep(1)
+        assert log.reads - before <= (time.monotonic() - begun) / feeding.POLL + 1
+        add(journal, 2)
+        before = log.reads
+        assert [ids_after(feed, 0, 2) for _ in range(3)] == [[1, 2]] * 3
+        assert log.reads - before < 6  # from memory
+    assert eventually(lambda: all(thread.name != "events" for thread in threading.enumerate()))
+    before = log.reads
+    time.sleep(5 * feeding.POLL)
+    assert log.reads == before
+    add(journal, 1)
+    with feed.reading() as now:
+        assert now.last == 3
+        add(journal, 1)
+        assert ids_after(feed, now.last, 1) == [4]
+
+
+def test_what_is_no_longer_in_memory_comes_from_the_database(
+    feed: Feed, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeding, "RECENT", 5)
+    monkeypatch.setattr(feeding, "BATCH", 3)
+    small = Feed(EventLog(journal.database))
+    add(journal, 2)
+    with small.reading():
+        add(journal, 10)
+        assert ids_after(small, 11, 1) == [12]
+        for start in range(12):
+            assert ids_after(small, start, 12 - start) == list(range(start + 1, 13))
+    assert len(small._recent) == 5
+
+
+def test_a_feed_goes_on_after_the_database_was_away(
+    feed: Feed, log: CountingLog, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    with feed.reading() as now:
+        log.fault = Unreachable("the database is away")
+        before = log.reads
+        assert eventually(lambda: log.reads > before + 3)
+        assert feed.after(now.last, 0.01).events == ()
+        log.fault = None
+        add(journal, 1)
+        assert ids_after(feed, now.last, 1) == [1]
+    assert caplog.text.count("the database is away") == 1
+
+
+def test_a_stream_begins_only_if_the_database_answers(feed: Feed, log: CountingLog) -> None:
+    log.fault = Unreachable("away")
+    with pytest.raises(Unreachable):
+        next(event_stream.stream(feed, EventQuery(None), lambda: False))
+
+
+def test_a_stream_without_events_has_heartbeats_with_its_position_and_ends(
+    feed: Feed, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(event_stream, "DURATION", 1.0)
+    monkeypatch.setattr(event_stream, "WAIT", 0.05)
+    stream = event_stream.stream(feed, EventQuery(None, jids=frozenset({JobId("x")})), lambda: False)
+    assert next(stream) == b"retry: 2000\nid: 0\n\n"
+    add(journal, 3)  # of other jobs: its client need not ask for them again
+    begun = time.monotonic()
+    parts = list(stream)
+    assert 0.9 < time.monotonic() - begun < 5
+    assert 2 <= len(parts) <= 5
+    assert parts[-1] == b": heartbeat\nid: 3\n\n"
+
+
+@pytest.mark.parametrize("who", ["client", "process"])
+def test_a_stream_ends_when_its_client_has_gone_or_the_process_stops(feed: Feed, who: str) -> None:
+    gone = threading.Event()
+    if who == "process":
+        feed.is_stopping = gone.is_set
+    stream = event_stream.stream(feed, EventQuery(None), gone.is_set if who == "client" else lambda: False)
+    next(stream)
+    threading.Timer(0.3, gone.set).start()
+    begun = time.monotonic()
+    assert list(stream) == []
+    assert time.monotonic() - begun < 5
+
+
+def test_a_client_whose_last_event_is_too_old_is_told_and_goes_on_with_what_is_there(
+    feed: Feed, log: CountingLog, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(journal, 10)
+    monkeypatch.setattr("pfcon.records.events.KEPT", 3)
+    log.delete_old(keep_undelivered=False)
+    stream = event_stream.stream(feed, EventQuery(4), lambda: False)
+    assert next(stream) == b"retry: 2000\nid: 4\n\n"
+    reset, *jobs = next(stream).decode().split("\n\n")[:-1]
+    number, name, data = reset.split("\n")
+    assert (number, name) == ("id: 7", "event: reset")
+    assert json.loads(data.removeprefix("data: "))["id"] == 7
+    assert [job.split("\n")[0] for job in jobs] == ["id: 8", "id: 9", "id: 10"]
+    stream.close()
+    kept = event_stream.stream(feed, EventQuery(7), lambda: False)
+    next(kept)
+    assert next(kept).startswith(b"id: 8\nevent: job\n")
+    kept.close()
+    journal.database.engine.dispose()
+
+
+def test_a_stream_ends_when_what_its_client_lacks_can_not_be_read(
+    feed: Feed, log: CountingLog, journal: Journal
+) -> None:
+    add(journal, 3)
+    stream = event_stream.stream(feed, EventQuery(0), lambda: False)
+    next(stream)
+    log.fault = Unreachable("away")
+    assert list(stream) == []
