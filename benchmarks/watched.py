@@ -1,10 +1,11 @@
 """Services with one job after the other on each engine that is here, whose calls are counted."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from support.slurm import slurm_environ
 
 from benchmarks import sdk
 from benchmarks.client import Job
+from benchmarks.cluster import counted_cluster
 from benchmarks.counting import Calls, CountedCommands, CountingRelay
 from benchmarks.faults import Broken, NotHere
 from benchmarks.sections.slurm import cancel_all
@@ -21,20 +23,20 @@ from benchmarks.session import Server, Session
 from pfcon.records.database import connect
 from pfcon.records.schema import jobs
 
-ENGINES = ("docker", "podman", "swarm", "slurm")
 MEMORY = "50"  # MiB of each job
+PODS = 60  # a node takes 110, also from others
 AT_ONCE = 8  # jobs that are submitted, and removed
-_URLS = {"docker": engines.docker_url, "podman": engines.podman_url, "swarm": engines.swarm_url}
 _COLUMNS = (jobs.c.jid, jobs.c.phase, jobs.c.status, jobs.c.logs, jobs.c.finished_at, jobs.c.changed_at)
 
 
 @dataclass
 class WatchedServer:
-    """A server, and the calls of its engine."""
+    """A server, and the calls of its engine. most: active jobs that it should get."""
 
     server: Server
     calls: Calls
     session: Session
+    most: int = 300
 
     def submit(self, scripts: Sequence[str], cpu: str) -> list[str]:
         """Submit a job for each shell script; their jids. cpu: in millicores."""
@@ -73,33 +75,65 @@ class WatchedServer:
 @contextmanager
 def watched_server(session: Session, engine: str) -> Iterator[WatchedServer]:
     """One with the defaults. Raises NotHere without the engine."""
-    with session.fresh(f"watching-{engine}") as directory:
-        if engine == "slurm":
-            environ, commands = _found(slurm_environ), CountedCommands(directory)
-            settings = {**environ, "CONTAINER_ENV": "slurm", "PATH": commands.path}
-            with session.server(directory, settings=settings) as server:
-                try:
-                    yield WatchedServer(server, commands, session)
-                finally:
-                    cancel_all(environ["SLURM_CONF"], server.label)
-            return
-        url = _found(_URLS[engine])
-        if not url.startswith("unix://"):
-            raise NotHere(f"{engine}: only requests to a Unix socket are counted, not those to {url}")
-        with (
-            CountingRelay(url, directory / "engine.sock") as relay,
-            session.server(directory, engine, relay.url) as server,
-        ):
-            try:
-                yield WatchedServer(server, relay, session)
-            finally:
-                if engine == "swarm":
-                    sdk.remove_services(url, server.label)
+    with session.fresh(f"watching-{engine}") as directory, _not_here(), _OPENERS[engine](session, directory) as watched:
+        yield watched
 
 
-def _found(find: Callable[[], Any]) -> Any:
+@contextmanager
+def _on_slurm(session: Session, directory: Path) -> Iterator[WatchedServer]:
+    environ, commands = slurm_environ(), CountedCommands(directory)
+    settings = {**environ, "CONTAINER_ENV": "slurm", "PATH": commands.path}
+    with session.server(directory, settings=settings) as server:
+        try:
+            yield WatchedServer(server, commands, session)
+        finally:
+            cancel_all(environ["SLURM_CONF"], server.label)
+
+
+@contextmanager
+def _on_kubernetes(session: Session, directory: Path) -> Iterator[WatchedServer]:
+    with (
+        counted_cluster(directory) as cluster,
+        session.server(directory, settings=cluster.settings) as server,
+    ):
+        yield WatchedServer(server, cluster.relay, session, most=PODS)
+
+
+@contextmanager
+def _on_socket(session: Session, directory: Path, engine: str, url: str) -> Iterator[WatchedServer]:
+    if not url.startswith("unix://"):
+        raise NotHere(f"only requests to a Unix socket are counted, not those to {url}")
+    with (
+        CountingRelay(url, directory / "engine.sock") as relay,
+        session.server(directory, engine, relay.url) as server,
+    ):
+        yield WatchedServer(server, relay, session)
+
+
+@contextmanager
+def _on_swarm(session: Session, directory: Path) -> Iterator[WatchedServer]:
+    url = engines.swarm_url()
+    with _on_socket(session, directory, "swarm", url) as watched:
+        try:
+            yield watched
+        finally:
+            sdk.remove_services(url, watched.server.label)
+
+
+_OPENERS: Mapping[str, Callable[[Session, Path], AbstractContextManager[WatchedServer]]] = {
+    "docker": lambda session, directory: _on_socket(session, directory, "docker", engines.docker_url()),
+    "podman": lambda session, directory: _on_socket(session, directory, "podman", engines.podman_url()),
+    "swarm": _on_swarm,
+    "slurm": _on_slurm,
+    "kubernetes": _on_kubernetes,
+}
+ENGINES = tuple(_OPENERS)
+
+
+@contextmanager
+def _not_here() -> Iterator[None]:
     try:
-        return find()
+        yield
     except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
         raise NotHere(str(reason)) from None
 

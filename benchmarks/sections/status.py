@@ -64,8 +64,8 @@ def _rows(
         who = f"{engine} job, {clients} clients"
         rows.append(Row(f"finished {who}", _told(finished), target=RATE, figure=_rate(finished)))
         rows.append(Row(f"active {who}", _told(running), f"finished {_rate(finished):.0f}/s", share, SHARE))
-        beside = (f"SDK {_told(bare)}", rate / _rate(bare)) if bare else ("", None)
-        rows.append(Row(f"active {who}", f"{rate:.0f}/s", *beside, RATE, rate))
+        sdk_told, times = (f"SDK {_told(bare)}", rate / _rate(bare)) if bare else ("", None)
+        rows.append(Row(f"active {who}", f"{rate:.0f}/s", sdk_told, times, RATE, rate))
     server.client.delete(active.jid)
     return rows
 

@@ -8,7 +8,7 @@ from benchmarks.report import Row, at_most, ms, percentile
 from benchmarks.watched import WatchedServer, require_all
 
 TARGET = at_most(1, "/s")
-COUNT, QUICK_COUNT = 300, 20
+QUICK_COUNT = 20
 INTERVAL = 5.0  # seconds between two polls of a job
 SETTLE = 20  # seconds of polling that are not counted
 SECONDS, QUICK_SECONDS = 60.0, 20.0
@@ -20,7 +20,7 @@ GOES_ON = "echo a line of the log; exec sleep 3600"
 def measure(watched: WatchedServer, engine: str) -> Row:
     """One row."""
     quick = watched.session.quick
-    count, seconds = (QUICK_COUNT, QUICK_SECONDS) if quick else (COUNT, SECONDS)
+    count, seconds = (QUICK_COUNT, QUICK_SECONDS) if quick else (watched.most, SECONDS)
     jids = watched.submit([GOES_ON] * count, CPU)
     rows = watched.await_rows(lambda rows: _running(rows) == count, START)
     running = _running(require_all([row for row in rows if row["phase"] != "final"], jids, "scheduled"))

@@ -10,7 +10,7 @@ TARGET = at_most(5, " s")
 COUNT, QUICK_COUNT = 30, 5
 LONGEST, QUICK_LONGEST = 60, 15  # seconds that a job takes
 PATIENCE = 300.0  # seconds after which the last job must have ended
-CPU = "100"  # millicores of each job
+CPU = "20"  # millicores of each job
 LAST_LINE = "the last line of the log"
 
 
