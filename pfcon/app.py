@@ -10,18 +10,12 @@ from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import StreamSlots, TransferSlots
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
-from pfcon.compute.engines import former_operations_engine, make_engine, operations_engine
 from pfcon.configuration import Settings
-from pfcon.configuration.model import DeleteActive
 from pfcon.events.service import EventService
 from pfcon.jobs import JobService
-from pfcon.jobs.context import JobContext
-from pfcon.jobs.kinds import KINDS
+from pfcon.jobs.make_context import make_context
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
-from pfcon.records import Journal
-from pfcon.records.database import connect
-from pfcon.storage.storages import make_credentials, make_storage
 
 PREFIX = "/api/v1"
 
@@ -32,22 +26,7 @@ def create_app(settings: Settings) -> Flask:
     Raises ConfigurationError when the engine or the storage is missing.
     """
     storebase = StoreBase(settings.storage.storebase_mount, settings.storage.passable)
-    journal = Journal(lambda: connect(settings.database_url, storebase.private_dir("records")))
-    engine = make_engine(settings.compute, storebase, settings.server.workers)
-    context = JobContext(
-        options=settings.compute,
-        storage_settings=settings.storage,
-        storebase=storebase,
-        kinds=KINDS,
-        journal=journal,
-        storage=make_storage(settings.storage, storebase),
-        engine=engine,
-        operations=operations_engine(settings.compute, storebase, engine),
-        cancel_active=settings.delete_active is DeleteActive.CANCEL,
-        credentials=make_credentials(settings.storage, storebase),
-        former_operations=former_operations_engine(settings.compute, storebase, engine),
-        processes=settings.server.workers,
-    )
+    context = make_context(settings, storebase)
     jobs = JobService(context)
     app = Flask("pfcon", static_folder=None)
     transfers = TransferSlots(settings.server.threads)
@@ -55,7 +34,7 @@ def create_app(settings: Settings) -> Flask:
         settings,
         storebase,
         jobs,
-        EventService(journal, settings.webhook),
+        EventService(context.journal, settings.webhook),
         transfers,
         StreamSlots(settings.server.threads, transfers),
         LoginLimit(),

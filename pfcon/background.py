@@ -33,6 +33,7 @@ class BackgroundPool:
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
         self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
         self._threads = 0
 
@@ -49,11 +50,17 @@ class BackgroundPool:
                 raise
             self._threads += 1
 
+    def wait(self) -> None:
+        """Wait until all work has ended."""
+        with self._ended:
+            self._ended.wait_for(lambda: self._threads == 0)
+
     def _run(self) -> None:
         while True:
             with self._lock:
                 if not self._waiting:
                     self._threads -= 1
+                    self._ended.notify_all()
                     return
                 name, work = self._waiting.popleft()
             try:

@@ -12,11 +12,12 @@ class PfconError(Exception):
     """Base of all errors that reach a client.
 
     message: a text, or for invalid arguments a mapping from request field to text.
-    retryable: whether the same request may succeed later.
+    retryable: whether the same request may succeed later. retry_after: the seconds to wait before that.
     """
 
     status = 500
     retryable = False
+    retry_after = 5
 
     def __init__(self, message: str | Mapping[str, str]) -> None:
         super().__init__(message)
@@ -85,6 +86,12 @@ class TooManyRequests(PfconError):
 
     status = 429
     retryable = True
+
+
+class TooManyJobs(TooManyRequests):
+    """A limit of active jobs is reached; the message states the numbers. The same request may succeed later."""
+
+    retry_after = 30
 
 
 class StorageFull(PfconError):

@@ -125,6 +125,7 @@ def _start_worker(worker: Any) -> None:
     events.feed.is_stopping = lambda: not worker.alive
     try:
         jobs.start()
+        events.start()
     except (PfconError, OSError) as error:
         log.warning("the records or storeBase are unavailable; retrying every %.0f s: %s", TICK, error)
     worker.pfcon_tickers = [

@@ -4,6 +4,7 @@ MINUTE = 60.0  # seconds
 MIB = 1024 * 1024
 NANO_PER_MILLI = 1_000_000
 NANO_PER_SECOND = 1_000_000_000
+DAY = 24 * 3600.0  # seconds
 
 
 def mib_to_bytes(mib: int) -> int:
@@ -34,3 +35,10 @@ def human_bytes(count: int) -> str:
 def human_cores(nanocpus: int) -> str:
     """Format an amount of CPU (10^-9 cores) for a message: ``1.5 cores``."""
     return f"{nanocpus / (1000 * NANO_PER_MILLI):g} cores"
+
+
+def human_age(seconds: float | None) -> str:
+    """Format an age for a message: ``3.5 days``, ``2.0 hours``; None is an unknown one."""
+    if seconds is None:
+        return "unknown age"
+    return f"{seconds / DAY:.1f} days" if seconds >= DAY else f"{seconds / 3600:.1f} hours"

@@ -17,7 +17,6 @@ from pfcon.paths import StoreBase
 log = logging.getLogger(__name__)
 
 TEXT_FIELDS = {"data_file", "entrypoint", "env", "input_dirs", "output_dir", "job_output_path"}
-RETRY_AFTER = 5  # seconds; the header's value for errors that are retryable
 
 
 def error_response(error: Exception) -> Response:
@@ -32,7 +31,7 @@ def error_response(error: Exception) -> Response:
         response = jsonify(message=_message(error))
         response.status_code = error.status
         if error.retryable:
-            response.headers["Retry-After"] = str(RETRY_AFTER)
+            response.headers["Retry-After"] = str(error.retry_after)
         if error.status >= 500:
             log.warning("%s %s: %s", request.method, request.path, error)
         return response

@@ -16,7 +16,7 @@ def text_line(record: Summary) -> str:
     """Return a record as one line. Control characters are escaped: clients choose some of the values."""
     times = (_moment(record.created), _moment(record.finished))
     values = (record.jid, record.kind, record.status, *times, record.owner, record.image)
-    shown = (_printable(value or "-") for value in values)
+    shown = (printable(value or "-") for value in values)
     return "  ".join(value.ljust(width) for value, width in zip(shown, _WIDTHS, strict=True))
 
 
@@ -30,7 +30,8 @@ def _moment(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Escape what is not printable: clients choose some of the values."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 

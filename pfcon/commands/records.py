@@ -1,4 +1,4 @@
-"""``pfcon records``: lists, exports, imports and deletes records. See ``arguments.py`` for its arguments."""
+"""``pfcon records``: lists, exports, imports and deletes records; removes old jobs. See ``arguments.py``."""
 
 import argparse
 import logging
@@ -19,14 +19,21 @@ from pfcon.records.database import has_file, opened
 from pfcon.records.export import export_records
 from pfcon.records.importing import import_records
 from pfcon.records.overview import Selection, count_in_use, list_records, prunable, prune
+from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
-DAY = 24 * 3600.0  # seconds
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Run a command; return the exit status: 0, or 1 if it failed. Errors are printed to standard error."""
-    commands = {"list": _list, "export": _export, "import": _import, "prune": _prune}
+    commands = {
+        "list": _list,
+        "export": _export,
+        "import": _import,
+        "prune": _prune,
+        "orphans": _orphans,
+        "expire": _expire,
+    }
     try:
         commands[arguments.action](settings, arguments)
         sys.stdout.flush()
@@ -79,6 +86,20 @@ def _prune(settings: Settings, arguments: argparse.Namespace) -> None:
                 f"kept {_records(kept)}: a job of the same jid may still use directories of users, until the service "
                 "finds that the engine has ended it"
             )
+
+
+def _orphans(settings: Settings, arguments: argparse.Namespace) -> None:
+    from pfcon.commands.orphans import orphans  # it loads engines and storages, which the other commands do not need
+
+    _directory(settings)
+    orphans(settings, arguments)
+
+
+def _expire(settings: Settings, arguments: argparse.Namespace) -> None:
+    from pfcon.commands.expire import expire  # as above
+
+    _directory(settings)
+    expire(settings, arguments)
 
 
 def _records(number: int) -> str:

@@ -89,8 +89,8 @@ class ComputeEngine(ABC):
     def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """Stop a job, but keep it: soon after, ``info`` returns ``FAILED`` with a message that contains ``message``.
 
-        message: one line. For that of ``time_limit_message``, the reason is ``TIME_LIMIT``. Idempotent: the first
-        message of several calls is kept; no-op for an ended job.
+        message: one line. For that of ``time_limit_message``, the reason is ``TIME_LIMIT``. Idempotent; no-op for an
+        ended job, whose message never changes.
 
         Raises ``Absent`` for a job that does not exist or is not ``mine``. Only the job that was checked is stopped,
         never another job that was created with its name since.

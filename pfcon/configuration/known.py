@@ -8,6 +8,7 @@ from pfcon.compute.description import EngineDescription
 from pfcon.compute.engines import DEFAULT, ENGINES
 from pfcon.compute.settings import ComputeSettings, JobOption, VolumeType
 from pfcon.configuration.model import Settings
+from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.kinds import Kind, listing, one_of
 from pfcon.settings.parsing import APPLICATION_MODE
 from pfcon.settings.section import variable, variables
@@ -41,6 +42,7 @@ class KnownSettings:
         """All variables by the title of their group; each occurs once."""
         found: dict[str, Group] = {
             "Service": (APPLICATION_MODE, *(one for section in SERVICE for one in variables(section))),
+            "Active jobs and retention": (*variables(ActiveLimits), *variables(RetentionSettings)),
             "Storage": (*self._refined(StorageSettings), *variables(UploadLimits)),
         }
         found |= {f"Storage `{storage.name}`": variables(storage.settings) for storage in self.storages}

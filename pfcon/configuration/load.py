@@ -9,6 +9,7 @@ from pfcon.configuration import credentials, rules
 from pfcon.configuration.chosen import Chosen, choose
 from pfcon.configuration.model import Settings
 from pfcon.errors import ConfigurationError
+from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.parsing import mode_of, parse
 from pfcon.settings.section import build
 from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
@@ -51,6 +52,8 @@ def _settings(values: Values, chosen: Chosen) -> Settings:
         auth=build(AuthSettings, values),
         server=build(ServerSettings, values),
         webhook=build(WebhookSettings, values),
+        active=build(ActiveLimits, values),
+        retention=build(RetentionSettings, values),
         storage=build(
             StorageSettings,
             values,

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pfcon.compute.settings import ComputeSettings
 from pfcon.settings import kinds
+from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.section import setting
 from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Mode
@@ -28,6 +29,8 @@ class Settings:
     storage: StorageSettings
     compute: ComputeSettings
     webhook: WebhookSettings
+    active: ActiveLimits
+    retention: RetentionSettings
     delete_active: DeleteActive = setting(
         "PFCON_DELETE_ACTIVE",
         kinds.choice(DeleteActive),

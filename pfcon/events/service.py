@@ -24,6 +24,14 @@ class EventService:
             self._webhook = Webhook(settings.url, settings.secret, Outbox(journal, time.time()))
         self._delete_at = 0.0  # moment of time.monotonic()
 
+    def start(self) -> None:
+        """Prepare this process to serve: from now on, what ends is delivered, also if this process is killed.
+
+        To be called once. Raises Unreachable, StorageFull.
+        """
+        if self._webhook is not None:
+            self._webhook.start()
+
     def run_once(self) -> None:
         """Delete old events, and deliver what is due. To be called about once a second, in a thread of its own.
 

@@ -46,6 +46,10 @@ class Webhook:
         self._resume_at = 0.0  # moment of time.monotonic()
         self._failing = False  # whether the log has it
 
+    def start(self) -> None:
+        """Record that there is a webhook. Raises Unreachable, StorageFull."""
+        self._outbox.create()
+
     def run_once(self) -> None:
         """Deliver what is due, at most about AT_A_TIME events. Raises Unreachable, StorageFull: of the records."""
         if time.monotonic() < self._resume_at or not self._outbox.acquire():

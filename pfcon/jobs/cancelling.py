@@ -96,7 +96,7 @@ class Canceller:
             owned = self._journal.take_over(record, claim)
             if owned is not None:
                 self._context.engine_of(owned.kind).remove(owned.name, job_matcher(self._context, owned))
-                self._scheduler.fail(owned, BY_DELETE_JOB)
+                self._scheduler.fail(owned, BY_DELETE_JOB, ended=True)
 
 
 class ClientCancellation:

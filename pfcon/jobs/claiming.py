@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pfcon.errors import Conflict, PfconError, StorageFull
+from pfcon.errors import Conflict, PfconError, StorageFull, TooManyJobs
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import signed_request
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.polling import polls
-from pfcon.records import Blocked, Claimed, Phase, Place, Record, new_claim
+from pfcon.records import NO_LIMITS, Blocked, Claimed, Phase, Place, Record, TooMany, new_claim
+from pfcon.settings.jobs import ActiveLimits
 from pfcon.units import human_bytes
 
 NEEDED = 1 << 20  # bytes of storeBase that a job needs besides its data: records, orders, an engine's files
@@ -30,18 +31,25 @@ class Claimer:
 
     @contextmanager
     def claimed(
-        self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...] = (), **values: Any
+        self,
+        jid: JobId,
+        kind: JobKind,
+        digest: str,
+        places: tuple[Place, ...] = (),
+        limits: ActiveLimits = NO_LIMITS,
+        **values: Any,
     ) -> Iterator[Claimed | Record]:
         """Become the job's owner and return the claim; or return the record of the same job once it is staged.
 
         The claim is live until the end of the context: a job that is not scheduled then, and not handed over, counts
         as abandoned. Raises Conflict if the jid has a job of that kind for another request, or if ``places`` conflict
-        with those of another job that has not ended; StorageFull, Unreachable. After an error nothing has changed.
+        with those of another job that has not ended; TooManyJobs, StorageFull, Unreachable. After an error nothing has
+        changed.
         """
         claim = values.setdefault("claim", new_claim())
         with self._journal.live.on(claim):
             try:
-                found = self._claim(jid, kind, digest, places, values)
+                found = self._claim(jid, kind, digest, places=places, limits=limits, **values)
             except StorageFull as error:
                 raise StorageFull(f"{error}; {self._room()[1]}") from error
             if isinstance(found, Claimed) and values.get("phase", Phase.STAGING.value) == Phase.STAGING.value:
@@ -67,13 +75,13 @@ class Claimer:
             figures += f", and {human_bytes(must_stay)} must stay free (PFCON_MIN_FREE_BYTES)"
         return free - must_stay, figures
 
-    def _claim(
-        self, jid: JobId, kind: JobKind, digest: str, places: tuple[Place, ...], values: dict[str, Any]
-    ) -> Claimed | Record:
+    def _claim(self, jid: JobId, kind: JobKind, digest: str, **how: Any) -> Claimed | Record:
         recovered = False
         late = None
         for _ in polls(SAME_JOB_WAIT, POLL):
-            while not isinstance(found := self._journal.claim(jid, kind, digest, places, **values), Claimed):
+            while not isinstance(found := self._journal.claim(jid, kind, digest, **how), Claimed):
+                if isinstance(found, TooMany):
+                    raise _too_many(found)
                 if isinstance(found, Blocked):
                     self._keeper.release_ended(found)
                 elif found.interrupted and not (recovered and found.phase is Phase.SCHEDULING):
@@ -112,3 +120,11 @@ class Claimer:
         }
         with self.claimed(jid, kind, message, **values) as found:
             return found.record if isinstance(found, Claimed) else found
+
+
+def _too_many(found: TooMany) -> TooManyJobs:
+    of_whom, name = "", "PFCON_MAX_ACTIVE_JOBS"
+    if found.owner is not None:
+        of_whom, name = f" of user {found.owner!r}", "PFCON_MAX_ACTIVE_JOBS_PER_OWNER"
+    numbers = f"{found.active}, and the limit is {found.limit} ({name})"
+    return TooManyJobs(f"too many active jobs{of_whom}: {numbers}; post this one again once some have ended")

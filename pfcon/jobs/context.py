@@ -11,7 +11,8 @@ from pfcon.compute.signing import Signer
 from pfcon.jobs.environments import Environments
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
-from pfcon.records import Journal, request_id
+from pfcon.records import NO_LIMITS, Journal, request_id
+from pfcon.settings.jobs import NO_RETENTION, ActiveLimits, RetentionSettings
 from pfcon.storage.base import Storage
 from pfcon.storage.credentials import Credentials
 from pfcon.storage.settings import StorageSettings
@@ -27,9 +28,9 @@ class JobContext:
     """The service's storage, journal, storeBase and engines, and the options of jobs.
 
     kinds: what is specific to each kind of job. engine: of plugin jobs. operations: the engine of copy, upload and
-    delete jobs; the same, or one beside the service. former_operations: an engine that may still run operations that
-    were started with another PFCON_OP_IMAGE. credentials: of the storage, for operations.
-    processes: the number of this service's processes.
+    delete jobs; the same, or one beside the service. limits: of active plugin jobs. retention: how long ended jobs
+    are kept. former_operations: an engine that may still run operations that were started with another PFCON_OP_IMAGE.
+    credentials: of the storage, for operations. processes: the number of this service's processes.
     """
 
     options: ComputeSettings
@@ -41,6 +42,8 @@ class JobContext:
     engine: ComputeEngine
     operations: ComputeEngine
     cancel_active: bool
+    limits: ActiveLimits = NO_LIMITS
+    retention: RetentionSettings = NO_RETENTION
     former_operations: ComputeEngine | None = None
     credentials: Credentials | None = None
     processes: int = 1

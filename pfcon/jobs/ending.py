@@ -14,6 +14,8 @@ from pfcon.records.rows import details_row
 
 log = logging.getLogger(__name__)
 
+FAILED = JobStatus.FAILED
+
 
 class Ender:
     """Moves records to FINAL."""
@@ -21,14 +23,16 @@ class Ender:
     def __init__(self, context: JobContext) -> None:
         self._context = context
 
-    def fail(self, record: Record, message: str, status: JobStatus = JobStatus.FAILED, *, reason: str = "") -> bool:
+    def fail(
+        self, record: Record, message: str, status: JobStatus = FAILED, *, reason: str = "", ended: bool = False
+    ) -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
 
-        reason: see JobInfo.
-
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
+        reason: see JobInfo. ended: see ``Journal.move``.
         """
-        return self._finish(record, record.spec, JobInfo(record.name, status, message, reason=reason), "", still=True)
+        end = JobInfo(record.name, status, message, reason=reason)
+        return self._finish(record, record.spec, end, "", still=True, ended=ended)
 
     def end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Record the end that the engine reports. logs: read from the engine if None.

@@ -66,7 +66,7 @@ class Recovery:
             self._context.kinds[record.kind].end_staging(self._context, record)
         else:
             self._remover.remove_from_engine(record)
-        self._scheduler.fail(record, MESSAGE, reason=CANCELLED)
+        self._scheduler.fail(record, MESSAGE, reason=CANCELLED, ended=True)
 
     def _end_staging(self, record: Record) -> None:
         """End a job whose request was lost with its service process: only the client can send it again."""
@@ -77,6 +77,7 @@ class Recovery:
             status=status.value,
             message="the service stopped while it prepared the job, or its database was unavailable; post it again",
             finished_at=datetime.now(UTC).timestamp(),
+            ended=True,
         )
 
     def _schedule(self, record: Record) -> None:
@@ -96,4 +97,4 @@ class Recovery:
         except PfconError as error:
             was_interrupted = record.spec.attempt > 1  # an interrupted operation, which its client may post again
             self._scheduler.fail(record, str(error), JobStatus.UNDEFINED if was_interrupted else JobStatus.FAILED)
-            self._journal.settle(request)
+            self._remover.release_refused(record, request)

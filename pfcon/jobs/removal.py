@@ -154,6 +154,20 @@ class Remover:
         """Remove the record's job from its engine, and no other job of its name. Idempotent. Raises Unreachable."""
         self._context.engine_of(record.kind).remove(record.name, job_matcher(self._context, record))
 
+    def release_refused(self, record: Record, request: str) -> None:
+        """Release the places of an attempt that the engine has refused, so that nothing of it can run any more.
+
+        An earlier owner may have had the job started: it is removed first. If the engine does not answer, the places
+        are only settled. request: a ``request_id``, maybe signed. Raises Unreachable if the records do not answer.
+        """
+        try:
+            self.remove_from_engine(record)
+        except PfconError as error:
+            log.warning("job %s: its directories are released later: %s", record.jid, error)
+            self._journal.settle(request)
+        else:
+            self._journal.release(request)
+
     def remove_earlier(self, claimed: Claimed) -> None:
         """Remove earlier jobs of that kind and jid from the engine, but no job of another service.
 

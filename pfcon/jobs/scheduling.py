@@ -67,10 +67,7 @@ class Scheduler:
             return JobInfo(spec.name, JobStatus.NOT_STARTED, message, spec.image, spec.argv)
         try:
             self._scheduled(record, spec, info)
-        except (
-            Unreachable,
-            StorageFull,
-        ) as error:  # starting it again would run it twice: recovery finds it on the engine
+        except (Unreachable, StorageFull) as error:  # recovery finds it on the engine, and does not start it again
             log.warning("job %s: the engine has it, which will be recorded later: %s", spec.name, error)
         # The image and the command as requested, not as an engine spells them.
         return replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at)
@@ -123,7 +120,7 @@ class Scheduler:
             self._journal.note(record, f"{error}; trying again")
         except PfconError as error:
             self._ender.fail(record, str(error))
-            self._journal.settle(spec.request)
+            self._remover.release_refused(record, spec.request)
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: fetching its image failed", spec.name)
             self._ender.fail(record, "internal error while the image was fetched; see the service's log")

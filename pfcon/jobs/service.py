@@ -19,6 +19,7 @@ from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
+from pfcon.jobs.retention import Retention
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.status import StatusReader
 from pfcon.jobs.watching.engine_watch import EngineWatch
@@ -55,6 +56,7 @@ class JobService:
         states = self._scheduler.states
         self._watch = Watch(context, states, freshness)
         self._statuses = StatusReader(context, states, self._recovery, self._remover.pending_writes, freshness)
+        self._retention = Retention(context, self._remover)
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
@@ -232,8 +234,10 @@ class JobService:
         self._watch.compare_all()
 
     def tidy(self) -> None:
-        """Empty the trash. To be called a few times a minute."""
+        """Empty the trash; if this process is the leader, remove what is too old. To be called a few times a minute."""
         trash.retry()
+        if self._watch.leads:
+            self._retention.run_if_due()
 
     def stop(self) -> None:
         """Let other processes take over this one's unfinished jobs immediately. To be called at its end."""

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, inser
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
+from pfcon.records.active_limits import NO_LIMITS, TooMany
+from pfcon.records.admission import Admission, NotAdmitted
 from pfcon.records.events import REMOVED, add_change, add_event
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
@@ -28,10 +30,8 @@ from pfcon.records.places import (
     RELEASE_ENDED,
     RELEASE_JOBLESS,
     SETTLE,
-    Held,
     Place,
     settle_ended,
-    take_places,
 )
 from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, first_claim, request_id, unsigned
 from pfcon.records.rows import (
@@ -51,18 +51,13 @@ from pfcon.records.rows import (
 )
 from pfcon.records.rows import DELETE as DELETE_ROW
 from pfcon.records.schema import jobs, services
+from pfcon.settings.jobs import ActiveLimits
 
 KEEP_REMOVED = 30 * 24 * 3600.0  # seconds for which the row of a removed job is kept
 
 
 class _LostError(Exception):
     """The row was changed by another process since it was read."""
-
-
-class _BlockedError(Exception):
-    def __init__(self, held: tuple[Held, ...]) -> None:
-        super().__init__()
-        self.held = held
 
 
 class Journal:
@@ -131,22 +126,27 @@ class Journal:
         return record_of(row, owned=row["claim"] in self.live if mine else owner_is_alive(row))
 
     def claim(
-        self, jid: JobId, kind: JobKind, request: str, places: Iterable[Place] = (), **values: Any
-    ) -> Claimed | Record | Blocked:
+        self,
+        jid: JobId,
+        kind: JobKind,
+        request: str,
+        places: Iterable[Place] = (),
+        limits: ActiveLimits = NO_LIMITS,
+        **values: Any,
+    ) -> Claimed | Record | Blocked | TooMany:
         """Become the owner of a new job (Claimed), or return the record of an existing one that prevents it.
 
         A job that has failed or was removed is replaced. Atomic: of several concurrent callers, one gets Claimed.
-        places: the users' directories that the job mounts. Returns Blocked when places of other jobs conflict.
+        places: the users' directories that the job mounts. Returns Blocked when places of other jobs conflict, TooMany
+        when the job would exceed ``limits``.
         values: columns of the new row that differ from ``fresh_row``. A ``claim`` in it must already be in ``live``.
         """
-        wanted = tuple(places)
+        admission = Admission(tuple(places), limits)
         while True:
             fresh = storable({**fresh_row(jid, kind, request, self.owner_with_lease()), **values})
             claimed = record_of(fresh, owned=fresh["owner"] is not None)
             try:
-                if blocked := self._write_claim(INSERT, claimed, fresh, wanted):
-                    return blocked
-                return Claimed(claimed, None)
+                return self._write_claim(INSERT, claimed, fresh, admission) or Claimed(claimed, None)
             except IntegrityError:
                 found = self.get(jid, kind)
             if found is None:
@@ -155,16 +155,15 @@ class Journal:
                 return found
             columns = {key: fresh[key] for key in fresh.keys() - {"jid", "kind"}}
             try:
-                statement = IN_PHASE[found.phase]
-                if blocked := self._write_claim(statement, claimed, {**columns, **row_key(found)}, wanted):
-                    return blocked
-                return Claimed(claimed, found)
+                values_of_row = {**columns, **row_key(found)}
+                refused = self._write_claim(IN_PHASE[found.phase], claimed, values_of_row, admission)
+                return refused or Claimed(claimed, found)
             except _LostError:
                 continue
 
     def _write_claim(
-        self, statement: Insert | Update, claimed: Record, values: dict[str, Any], wanted: tuple[Place, ...]
-    ) -> Blocked | None:
+        self, statement: Insert | Update, claimed: Record, values: dict[str, Any], admission: Admission
+    ) -> Blocked | TooMany | None:
         """Write a row and its places atomically. Raises IntegrityError, and _LostError when the row has changed."""
         request = request_id(claimed.request, claimed.claim)
         job = {"jid": claimed.jid, "kind": claimed.kind.value, "request": request, "holder": self.owner}
@@ -172,11 +171,10 @@ class Journal:
             with translating_errors(), self._database.begin() as connection:
                 if connection.execute(statement, values).rowcount == 0:
                     raise _LostError
-                if held := take_places(connection, job, wanted):
-                    raise _BlockedError(held)  # rolls the first statement back
+                admission.require(connection, job, values["auid"])
                 add_event(connection, {**values, **job}, values["status"])
-        except _BlockedError as blocked:
-            return Blocked(blocked.held)
+        except NotAdmitted as refusal:
+            return refusal.answer
         return None
 
     def take_over(self, record: Record, claim: str) -> Record | None:

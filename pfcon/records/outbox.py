@@ -57,7 +57,7 @@ class Outbox:
         with translating_errors(), self._journal.database.engine.connect() as connection:
             row = connection.execute(_SELECT_OWNER).mappings().one_or_none()
         if row is None:
-            self._create()
+            self.create()
             return self.acquire()
         if row["owner"] == owner:
             return True
@@ -66,7 +66,8 @@ class Outbox:
         self._journal.renew_lease()  # an owner without a lease counts as dead
         return self._write(_TAKE.where(webhook.c.owner.is_not_distinct_from(row["owner"])), new_owner=owner)
 
-    def _create(self) -> None:
+    def create(self) -> None:
+        """Create the row, from which on events are kept until they are delivered. Idempotent."""
         before = select(func.max(events.c.id)).where(events.c.at < self._since).scalar_subquery()
         deleted = select(event_counter.c.deleted).scalar_subquery()
         first = select(literal(ROW), func.coalesce(before, deleted))
@@ -74,7 +75,7 @@ class Outbox:
             with translating_errors(), self._journal.database.engine.begin() as connection:
                 connection.execute(insert(webhook).from_select(["id", "handled"], first))
         except IntegrityError:
-            return  # another process was faster
+            return  # it is there
 
     def next_retry(self, now: float) -> Delivery | None:
         """Return the event whose next attempt is due for the longest time. now: seconds since the epoch."""

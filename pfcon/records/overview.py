@@ -78,7 +78,7 @@ def list_records(database: Engine, selection: Selection) -> Iterator[Summary]:
 def prunable(database: Engine, before: float) -> Iterator[Summary]:
     """Yield the records that ``prune`` deletes, oldest end first. Raises as ``list_records``."""
     with snapshot(database) as connection:
-        for row in stream(connection, select(*_SHOWN).where(_prunable(before)).order_by(_ended_at(jobs), jobs.c.jid)):
+        for row in stream(connection, select(*_SHOWN).where(_prunable(before)).order_by(ended_at(jobs), jobs.c.jid)):
             yield _summary(row._mapping)
 
 
@@ -105,23 +105,24 @@ def count_in_use(database: Engine, before: float) -> int:
 
     Raises as ``list_records``.
     """
-    statement = select(func.count()).select_from(jobs).where(_all_ended(before), _IN_USE)
+    statement = select(func.count()).select_from(jobs).where(all_ended(before), _IN_USE)
     with snapshot(database) as connection:
         number: int = connection.execute(statement).scalar_one()
     return number
 
 
 def _prunable(before: float) -> ColumnElement[bool]:
-    return and_(_all_ended(before), ~_IN_USE)
+    return and_(all_ended(before), ~_IN_USE)
 
 
-def _ended_at(table: FromClause) -> ColumnElement[float]:
+def ended_at(table: FromClause) -> ColumnElement[float]:
+    """Return when a job has ended, in seconds since the epoch."""
     return func.coalesce(table.c.finished_at, table.c.changed_at)  # a job that never ran has no end
 
 
-def _all_ended(before: float) -> ColumnElement[bool]:
-    """Whether all kinds of a record's jid have ended before a moment."""
-    ended = and_(_of_jid.c.phase.in_((Phase.FINAL.value, REMOVED)), before > _ended_at(_of_jid))
+def all_ended(before: float) -> ColumnElement[bool]:
+    """Return whether all kinds of a record's jid have ended, or were removed, before a moment."""
+    ended = and_(_of_jid.c.phase.in_((Phase.FINAL.value, REMOVED)), before > ended_at(_of_jid))
     return ~exists().where(_of_jid.c.jid == jobs.c.jid, ~ended)
 
 

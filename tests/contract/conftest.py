@@ -1,9 +1,11 @@
 """The engines and object stores that contracts are run against."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from support.compute import make_harness
 from support.journals import Database, open_journal
 from support.object_stores import ObjectHarness
@@ -11,6 +13,7 @@ from support.postgresql import own_schema
 
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
+from pfcon.records.database import connect
 from pfcon.testing.compute import Harness, Outcomes, side_by_side
 from pfcon.testing.storebase import temporary_storebase
 
@@ -66,3 +69,33 @@ def journal(database: Database) -> Iterator[Journal]:
     """The journal of a living service process."""
     with open_journal(database) as opened:
         yield opened
+
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+@pytest.fixture(params=[(SQLITE, POSTGRESQL), (POSTGRESQL, SQLITE)], ids="-to-".join)
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Database]]:
+    """Where records come from, and where they go to; both are empty."""
+    with ExitStack() as stack:
+        found: list[Database] = []
+        for name in request.param:
+            directory = tmp_path / name
+            directory.mkdir()
+            found.append((stack.enter_context(own_schema()) if name == POSTGRESQL else None, directory))
+        yield found[0], found[1]
+
+
+@pytest.fixture
+def engines(databases: tuple[Database, Database]) -> Iterator[tuple[Engine, Engine]]:
+    """The same, opened."""
+    source, target = (connect(*database) for database in databases)
+    yield source, target
+    source.dispose()
+    target.dispose()
+
+
+@pytest.fixture
+def target(engines: tuple[Engine, Engine]) -> Engine:
+    """Where records go to."""
+    return engines[1]

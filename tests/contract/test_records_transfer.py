@@ -2,17 +2,14 @@
 
 import json
 import multiprocessing
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from support.journals import Database, open_journal
-from support.postgresql import own_schema
-from support.records import add, changed, exported, imported, job_row, peak_memory, place_row, rows_of, spec_json
+from support.records import add, exported, imported, job_row, peak_memory, place_row, rows_of, spec_json
+from support.transfers import FULL, header, lines_of_three, three
 
 from pfcon.errors import Refused
 from pfcon.jobs.environments import Environments
@@ -22,72 +19,7 @@ from pfcon.records import Claimed, Phase, Place
 from pfcon.records.database import connect
 from pfcon.records.export import export_records
 from pfcon.records.importing import Imported, import_records
-from pfcon.records.reading import exclusive
 from pfcon.records.versions import CURRENT
-
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
-HOSTILE = 'line\nü  "quoted" \\n\t\r\x1b[31m {"places": []} \U0001f600'
-FULL = {
-    "auid": HOSTILE,
-    "image": "i:1",
-    "image_digest": "sha256:" + "a" * 64,
-    "created_at": 1764455000.1234567,
-    "staged_at": 1764455001.1,
-    "started_at": 0.1 + 0.2,
-    "exit_code": -1,
-    "reason": "Cancelled",
-    "node": "n1,n2",
-    "max_memory": 2**40 + 1,
-    "cpu_seconds": 1 / 3,
-    "bytes_in": 2**62,
-    "files_out": 0,
-    "bytes_out": 7,
-    "nfiles": 2**31 - 1,
-    "with_data": False,
-    "notes": "a\nb",
-    "logs": HOSTILE,
-    "message": HOSTILE,
-}
-
-
-@pytest.fixture(params=[(SQLITE, POSTGRESQL), (POSTGRESQL, SQLITE)], ids="-to-".join)
-def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Database]]:
-    """Where records come from, and where they go to; both are empty."""
-    with ExitStack() as stack:
-        found: list[Database] = []
-        for name in request.param:
-            directory = tmp_path / name
-            directory.mkdir()
-            found.append((stack.enter_context(own_schema()) if name == POSTGRESQL else None, directory))
-        yield found[0], found[1]
-
-
-@pytest.fixture
-def engines(databases: tuple[Database, Database]) -> Iterator[tuple[Engine, Engine]]:
-    """The same, opened."""
-    source, target = (connect(*database) for database in databases)
-    yield source, target
-    source.dispose()
-    target.dispose()
-
-
-@pytest.fixture
-def target(engines: tuple[Engine, Engine]) -> Engine:
-    """Where records go to."""
-    return engines[1]
-
-
-def three() -> list[dict[str, Any]]:
-    return [
-        job_row("full", **FULL, spec=spec_json("full")),
-        job_row("a", JobKind.COPY, phase="removed"),
-        job_row("a", phase="scheduled", status="started", finished_at=None, spec=spec_json("a")),
-    ]
-
-
-def lines_of_three(source: Engine) -> list[str]:
-    add(source, three(), [place_row("a", "x"), place_row("a", "y", writable=True)])
-    return exported(source)
 
 
 def test_every_value_of_every_record_arrives(engines: tuple[Engine, Engine]) -> None:
@@ -198,59 +130,6 @@ def test_a_merge_keeps_what_the_database_has(engines: tuple[Engine, Engine]) -> 
     assert imported(target, lines, merge=True) == Imported(0, 3)
 
 
-WRONG: dict[str, Callable[[list[str]], list[str]]] = {
-    "a line is no JSON": lambda lines: [*lines[:-1], lines[-1][:-20] + "\n"],
-    "a line is missing": lambda lines: lines[:-1],
-    "a line is there twice": lambda lines: [changed(lines[0], **header(records=4)), *lines[1:], lines[-1]],
-    "a line is no object": lambda lines: [*lines[:-1], "[]\n"],
-    "the header is missing": lambda lines: lines[1:],
-    "it is empty": lambda lines: [],
-    "the version is none": lambda lines: [changed(lines[0], **header(version="2")), *lines[1:]],
-    "it has a column that is unknown": lambda lines: [*lines[:-1], changed(lines[-1], colour="red")],
-    "a value has another type": lambda lines: [*lines[:-1], changed(lines[-1], nfiles="3")],
-    "a truth is a number": lambda lines: [*lines[:-1], changed(lines[-1], with_data=1)],
-    "a number is a truth": lambda lines: [*lines[:-1], changed(lines[-1], nfiles=True)],
-    "a number is too large": lambda lines: [*lines[:-1], changed(lines[-1], nfiles=2**31)],
-    "a time is infinite": lambda lines: [*lines[:-1], changed(lines[-1], changed_at=1e400)],
-    "a time is beyond the calendar": lambda lines: [*lines[:-1], changed(lines[-1], finished_at=1e300)],
-    "a text is too long": lambda lines: [*lines[:-1], changed(lines[-1], claim="c" * 33)],
-    "a value is missing": lambda lines: [*lines[:-1], changed(lines[-1], claim=None)],
-    "a phase is unknown": lambda lines: [*lines[:-1], changed(lines[-1], phase="lost")],
-    "a kind is unknown": lambda lines: [*lines[:-1], changed(lines[-1], kind="move")],
-    "a status is unknown": lambda lines: [*lines[:-1], changed(lines[-1], status="good")],
-    "a jid is none": lambda lines: [*lines[:-1], changed(lines[-1], jid="../x")],
-    "a jid has a slash": lambda lines: [*lines[:-1], changed(lines[-1], jid="/x")],
-    "a specification is none": lambda lines: [*lines[:-1], changed(lines[-1], spec="{}")],
-    "a place has no path": lambda lines: [*lines[:-1], changed(lines[-1], places=[{"request": "r"}])],
-    "places are none": lambda lines: [*lines[:-1], changed(lines[-1], places=3)],
-}
-
-
-def header(**values: Any) -> dict[str, Any]:
-    return {"pfcon_records": {"version": CURRENT, "records": 3, **values}}
-
-
-@pytest.mark.parametrize("fault", WRONG)
-@pytest.mark.parametrize("merge", [False, True])
-def test_a_wrong_file_changes_nothing(engines: tuple[Engine, Engine], fault: str, merge: bool) -> None:
-    source, target = engines
-    lines = WRONG[fault](lines_of_three(source))
-    if merge and fault == "a line is there twice":  # the second one loses
-        return
-    with pytest.raises(Refused, match=r"^line [1-4]: |use another copy"):
-        imported(target, lines, merge=merge)
-    assert rows_of(target) == ([], [])
-
-
-def test_a_file_of_a_newer_release_is_refused_by_name(engines: tuple[Engine, Engine]) -> None:
-    source, target = engines
-    lines = lines_of_three(source)
-    newer = json.dumps(header(version=CURRENT + 1, pfcon="9.8.7")) + "\n"
-    with pytest.raises(Refused, match=rf"version {CURRENT + 1}, of pfcon 9\.8\.7; .* up to {CURRENT}"):
-        imported(target, [newer, *lines[1:]])
-    assert rows_of(target) == ([], [])
-
-
 def test_columns_that_an_earlier_release_did_not_have_stay_empty(target: Engine) -> None:
     row = job_row("old", logs="done\n")
     old = {name: row[name] for name in row if name not in FULL and name != "owner"} | {"nfiles": 3, "logs": "done\n"}
@@ -282,71 +161,3 @@ def test_environments_that_earlier_releases_recorded_are_left_out_and_their_jobs
     with pytest.raises(Refused, match="post the job again"):
         Environments(storebase).complete(JobSpec.from_json(found["spec"]))
     assert kept["spec"] == operation
-
-
-def _serve(database: Database, ready: Any, end: Any) -> None:
-    with open_journal(database):
-        ready.set()
-        end.wait(60)
-
-
-def test_nothing_is_imported_while_a_service_uses_the_database(
-    databases: tuple[Database, Database], engines: tuple[Engine, Engine]
-) -> None:
-    lines = lines_of_three(engines[0])
-    context = multiprocessing.get_context("spawn")
-    ready, end = context.Event(), context.Event()
-    service = context.Process(target=_serve, args=(databases[1], ready, end))
-    service.start()
-    try:
-        assert ready.wait(60)
-        with pytest.raises(Refused, match="stop the service"):
-            imported(engines[1], lines)
-    finally:
-        end.set()
-        service.join()
-    assert imported(engines[1], lines) == Imported(3, 0)
-
-
-def test_no_other_process_writes_from_the_first_moment_of_an_import_on(
-    databases: tuple[Database, Database], target: Engine
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, end = context.Event(), context.Event()
-    service = context.Process(target=_serve, args=(databases[1], ready, end))
-    try:
-        with exclusive(target):
-            service.start()
-            assert not ready.wait(3)
-        assert ready.wait(60)
-    finally:
-        end.set()
-        service.join()
-
-
-def test_a_service_that_starts_during_an_import_waits_for_its_end(
-    databases: tuple[Database, Database], target: Engine
-) -> None:
-    lines = [json.dumps(header(records=1)) + "\n", json.dumps(_line("old")) + "\n"]
-    context = multiprocessing.get_context("spawn")
-    ready, end = context.Event(), context.Event()
-    service = context.Process(target=_serve, args=(databases[1], ready, end))
-
-    def slow() -> Iterator[bytes]:
-        yield lines[0].encode()
-        service.start()
-        assert not ready.wait(3)
-        yield lines[1].encode()
-
-    try:
-        done = import_records(target, slow(), merge=False, progress=lambda number, total: None)
-        assert done == Imported(1, 0)
-        assert ready.wait(60)
-    finally:
-        end.set()
-        service.join()
-
-
-def _line(jid: str) -> dict[str, Any]:
-    row = job_row(jid, created_at=time.time())
-    return {name: value for name, value in row.items() if name != "owner"}

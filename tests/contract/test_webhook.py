@@ -99,6 +99,20 @@ def test_where_no_webhook_was_configured_before_it_begins_with_new_events(journa
     assert hook.jids == ["before-the-first-call", "new"]
 
 
+def test_what_ends_after_a_start_is_delivered_by_a_later_process(journal: Journal, hook: Endpoint) -> None:
+    settings = WebhookSettings(hook.url, SECRET)
+    end(journal, "old")
+    time.sleep(0.01)
+    EventService(journal, settings).start()
+    EventService(journal, settings).start()
+    end(journal, "new")
+    time.sleep(0.01)
+    later = EventService(journal, settings)
+    later.start()
+    later.run_once()
+    assert hook.jids == ["new"]
+
+
 def test_an_event_that_is_refused_waits_with_later_ones_of_its_jid_and_no_other(
     journal: Journal, hook: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -212,11 +212,16 @@ def test_no_module_but_those_of_the_kinds_compares_kinds_of_jobs(path: Path) -> 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "jobs"], ids=str)
 def test_a_step_of_a_job_imports_no_kind(path: Path) -> None:
-    """It finds the kind in its context, which knows their common type alone. The service joins steps and kinds."""
+    """It finds the kind in its context, which knows their common type alone. The service joins steps and kinds.
+
+    ``make_context`` puts all kinds into the context.
+    """
     found = {name for name in imports(path) if name.startswith("pfcon.jobs.kinds")}
     if path.name == "context.py":
         found.remove("pfcon.jobs.kinds.base")
-    assert not found or path.parts[1] in ("kinds", "service.py", "__init__.py"), f"{path} imports {found}"
+    assert not found or path.parts[1] in ("kinds", "service.py", "make_context.py", "__init__.py"), (
+        f"{path} imports {found}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,22 @@ def test_a_job_that_is_none_is_refused(fields: dict[str, Any], told: str) -> Non
         require_possible(dataclasses.replace(SMALL, **fields), PLAIN)
 
 
+def test_a_time_limit_above_the_deadline_is_refused() -> None:
+    limited = dataclasses.replace(SMALL, resources=Resources(time_limit=60))
+    require_possible(limited, dataclasses.replace(PLAIN, deadline=61))
+    with pytest.raises(Refused, match=r"time_limit: 60 minutes must be less than the 60 .*KUBERNETES_DEADLINE_MINUTES"):
+        require_possible(limited, dataclasses.replace(PLAIN, deadline=60))
+
+
+def test_a_deadline_ends_a_job_and_a_time_limit_its_pods() -> None:
+    options = dataclasses.replace(PLAIN, deadline=120)
+    limited = dataclasses.replace(SMALL, resources=Resources(time_limit=60))
+    for spec, limit in ((SMALL, None), (limited, 3600)):
+        made = job_manifest(spec, "storebase", options, 10)["spec"]
+        assert made["activeDeadlineSeconds"] == 7200
+        assert made["template"]["spec"].get("activeDeadlineSeconds") == limit
+
+
 def test_a_mark_of_storebase_is_mounted_so_that_no_other_directory_does() -> None:
     made = job_manifest(SMALL, "storebase", PLAIN, 10, PurePosixPath(".pfcon-storebase/5f"))
     kubernetes_validate.validate(made, VERSIONS[0], strict=True)

@@ -13,6 +13,7 @@ from pfcon.configuration import Settings, load
 from pfcon.configuration.known import KnownSettings
 from pfcon.configuration.model import DeleteActive
 from pfcon.errors import ConfigurationError
+from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Mode
 from pfcon.storage.objects.s3.description import S3Settings
@@ -49,6 +50,8 @@ def test_the_default_development_settings_are_these() -> None:
             idle_timeout=300,
         ),
         webhook=WebhookSettings(url=None, secret=None),
+        active=ActiveLimits(jobs=0, jobs_of_owner=0),
+        retention=RetentionSettings(days=0, orphans_days=0),
         storage=StorageSettings(
             name="zipfile",
             innetwork=False,

@@ -325,3 +325,13 @@ def test_kubernetes_takes_its_labels(label: str) -> None:
 
 def test_docker_takes_labels_that_kubernetes_refuses() -> None:
     assert faults(DEV | {"JOB_LABELS": "a=two words"}) == []
+
+
+def test_on_kubernetes_a_job_reaches_its_time_limit_before_its_deadline() -> None:
+    limited = engine("kubernetes") | {"TIMELIMIT_MINUTES": "10079"}
+    assert faults(limited) == []
+    [fault] = faults(limited | {"TIMELIMIT_MINUTES": "10080"})
+    assert "got '10080', which must be less than KUBERNETES_DEADLINE_MINUTES (10080)" in fault
+    assert named(limited | {"KUBERNETES_DEADLINE_MINUTES": "60"}) == ["TIMELIMIT_MINUTES"]
+    assert faults(limited | {"KUBERNETES_DEADLINE_MINUTES": "10081"}) == []
+    assert faults(engine("docker") | {"TIMELIMIT_MINUTES": "1000000"}) == []

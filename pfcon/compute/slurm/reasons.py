@@ -33,6 +33,7 @@ _EVIDENCE = {
     "PREEMPTED": re.compile(r"DUE TO PREEMPTION"),
     "CANCELLED": re.compile(r"\bJOB \S+ ON \S+ CANCELLED AT"),
 }
+_STOPPED = ("TIMEOUT", "CANCELLED", "PREEMPTED")
 _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # also by srun, if one worker fails
 # Texts of ch-run, and of a shell whose `exec` in launch.sh fails. For OCI runtimes, see pfcon/compute/words.py.
 _NO_COMMAND = re.compile(r"can't exec(?:ve\(2\))?: .*: No such file|launch\.sh: .*: not found")
@@ -84,6 +85,11 @@ class Site:
 def evident_state(seen: Seen) -> str:
     """Return Slurm's state of the job from its slurm.log, for jobs that Slurm has forgotten; empty if not shown."""
     return next((state for state, pattern in _EVIDENCE.items() if pattern.search(seen.slurm_log)), "")
+
+
+def was_stopped(seen: Seen) -> bool:
+    """Return whether Slurm has stopped the job: what Slurm does not know of it may still run."""
+    return (seen.row.state if seen.row else evident_state(seen)) in _STOPPED
 
 
 def has_succeeded(end: Exit | None, slurm_log: str) -> bool:

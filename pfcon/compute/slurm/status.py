@@ -13,7 +13,7 @@ from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run, has_succeeded
+from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run, has_succeeded, was_stopped
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
@@ -95,7 +95,7 @@ class StatusReader:
         program = LAUNCHERS[self.launcher].program
         where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
-        if status is JobStatus.FAILED and self.canceller.is_ending(folder):
+        if status is JobStatus.FAILED and was_stopped(seen) and self.canceller.is_ending(folder):
             message = f"{why.message}: being ended"
             return JobInfo(spec.name, JobStatus.STARTED, message, spec.image, spec.argv, request=spec.request)
         if status is not JobStatus.UNDEFINED:

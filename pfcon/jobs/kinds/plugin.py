@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +27,7 @@ from pfcon.jobs.reporting import reporter
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import delete_data
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, Resources, User
-from pfcon.records import Claimed, Phase, Record, new_claim
+from pfcon.records import Claimed, Phase, Place, Record, new_claim
 from pfcon.storage.base import Staged, StagingPlan, Upload
 
 log = logging.getLogger(__name__)
@@ -113,8 +114,7 @@ class PluginSubmitter(Submitter):
         digest = request_digest(request, plan.digest)
         taken = self._context.storebase.job(request.jid).is_taken()
         places = places_of(self._context, request)
-        values = {"auid": request.auid, "with_data": not taken}
-        with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
+        with self._claim(request, digest, places, with_data=not taken) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.states.present(claimed))
             record = claimed.record
@@ -145,8 +145,7 @@ class PluginSubmitter(Submitter):
             self._uploads.require_none_active(request.jid)
         user = self._choose_user()
         claim, places = new_claim(), places_of(self._context, request)
-        values: dict[str, Any] = {"claim": claim, "auid": request.auid, "with_data": False}
-        with self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, **values) as claimed:
+        with self._claim(request, digest, places, claim=claim, with_data=False) as claimed:
             if isinstance(claimed, Record):
                 return self._submission(claimed, self._scheduler.states.present(claimed))
             with self._remover.rolling_back(claimed.record, with_data=False):
@@ -154,6 +153,12 @@ class PluginSubmitter(Submitter):
                 self._make_outputs(request, user)
                 spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
                 return self._schedule(claimed.record, spec, Staged(copied.nfiles, copied.nbytes, copied.notes))
+
+    def _claim(
+        self, request: JobRequest, digest: str, places: tuple[Place, ...], **values: Any
+    ) -> AbstractContextManager[Claimed | Record]:
+        limits = self._context.limits
+        return self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, limits, auid=request.auid, **values)
 
     def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it

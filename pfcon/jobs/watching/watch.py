@@ -41,6 +41,11 @@ class Watch:
         self._records.succeeded()
         self._freshness.observe(self._leadership.rounds)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the leader."""
+        return self._leadership.leads
+
     def compare_all(self) -> None:
         """Do one round with all engines now, whoever is the leader. Raises Unreachable if the records do not answer."""
         for engine in self.engines:

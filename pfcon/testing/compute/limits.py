@@ -47,7 +47,7 @@ def test_a_job_below_its_time_limit_is_not_stopped(compute: Harness) -> None:
     assert compute.run(compute.shell("exit 0", resources=Resources(time_limit=60))).status is JobStatus.SUCCEEDED
 
 
-def test_a_job_is_stopped_with_the_first_message(compute: Harness) -> None:
+def test_a_stopped_job_keeps_its_message(compute: Harness) -> None:
     spec = start(compute, "", Resources())
     compute.engine.cancel(spec.name, message=MESSAGE)
     compute.engine.cancel(spec.name)

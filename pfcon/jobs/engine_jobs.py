@@ -1,0 +1,72 @@
+"""What the engines have of a jid, whatever the records say: before anything of it is removed because of its age."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import Absent, Foreign
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.ownership import service_matcher
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An engine and the requests of its jobs by name; None if it can't list them."""
+
+    engine: ComputeEngine
+    requests: Mapping[str, str] | None
+
+    def may_have(self, name: str) -> bool:
+        """Return whether the engine must be asked for a job."""
+        return self.requests is None or name in self.requests
+
+
+class EngineJobs:
+    """The jobs of all engines that this service uses or has used. Methods raise Unreachable if one does not answer.
+
+    may_list: the jobs are listed once, on first use; otherwise the engines are asked for each job anew.
+    """
+
+    def __init__(self, context: JobContext, *, may_list: bool = True) -> None:
+        self._context = context
+        self._may_list = may_list
+
+    @cached_property
+    def listed(self) -> tuple[Listed, ...]:
+        """All engines; each occurs once."""
+        engines = {id(engine): engine for kind in JobKind for engine in self._engines_of(kind)}
+        return tuple(Listed(engine, engine.jobs() if self._may_list else None) for engine in engines.values())
+
+    def _engines_of(self, kind: JobKind) -> Iterator[ComputeEngine]:
+        yield self._context.engine_of(kind)
+        if (former := self._context.kinds[kind].former_engine(self._context)) is not None:
+            yield former
+
+    def active(self, jid: JobId) -> list[str]:
+        """Return the names of the jobs of a jid that have not ended, those of other services included.
+
+        Another service's job of that name may be of this storeBase, from before its key was lost.
+        """
+        found = []
+        for kind in JobKind:
+            name = kind.engine_name(jid)
+            engines = {id(engine) for engine in self._engines_of(kind)}
+            for listed in self.listed:
+                if id(listed.engine) in engines and listed.may_have(name) and self._is_active(listed.engine, name):
+                    found.append(name)
+        return found
+
+    def _is_active(self, engine: ComputeEngine, name: str) -> bool:
+        try:
+            return is_active(engine.info(name, service_matcher(self._context, name)))
+        except Foreign as foreign:
+            return not foreign.ended
+        except Absent:
+            return False
+
+
+def is_active(info: JobInfo) -> bool:
+    """Return whether a job may still run: also if its engine does not know how it ended."""
+    return info.status not in (JobStatus.SUCCEEDED, JobStatus.FAILED)

@@ -1,0 +1,150 @@
+"""Finding orphans: what is left of jobs without a record.
+
+They are jobs of the engines that this service has signed, and directories ``key-<jid>`` of storeBase. A job that was
+removed counts as one without a record, but not on an engine where REMOVE_JOBS keeps the jobs.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import Absent, PfconError
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.engine_jobs import EngineJobs, Listed, is_active
+from pfcon.jobs.ownership import service_matcher
+from pfcon.models import JobId, JobKind, parse_engine_name
+from pfcon.paths import KEY_PREFIX
+from pfcon.records import Phase
+from pfcon.records.ages import Row, begin_of_records, rows_of_jids
+
+T = TypeVar("T")
+BATCH = 500  # orphans whose records are read at a time
+Rows = Mapping[JobKind, Row]
+STOREBASE = "storeBase"
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """What is left of one job: a job of an engine, or the data of a jid.
+
+    kind, engine: None for data. since: when it ended, or its data were changed for the last time, in seconds since the
+    epoch; None if that is not known. active: whether a job that has not ended uses it. proven: whether the records
+    reach back to that time: otherwise they may have been lost, and the job may be no orphan.
+    """
+
+    jid: JobId
+    name: str
+    kind: JobKind | None
+    engine: ComputeEngine | None
+    since: float | None
+    active: bool
+    proven: bool
+
+    @property
+    def where(self) -> str:
+        """The name of the engine, or STOREBASE."""
+        return self.engine.name if self.engine else STOREBASE
+
+    def age(self) -> float | None:
+        """Return the seconds since then."""
+        return None if self.since is None else max(0.0, time.time() - self.since)
+
+
+class OrphanFinder:
+    """Finds orphans. Memory grows with the number of jobs on the engines only. Raises Unreachable, OSError."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self.engine_jobs = EngineJobs(context)
+        self.records_begin = begin_of_records(context.journal.database.engine)
+
+    def find(self) -> Iterator[Orphan]:
+        """Yield the engines' jobs, then data. Between two steps, anything may change."""
+        for listed in self.engine_jobs.listed:
+            for jobs in batches(_signed(self._context, listed)):
+                rows = self._rows({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
+                for name, jid, kind in jobs:
+                    if not self._is_recorded(name, jid, kind, rows) and (found := self._job(listed, name, jid, kind)):
+                        yield found
+        for jids in batches(_jids_with_data(self._context)):
+            rows = self._rows(jids)
+            for jid in jids:
+                if not _is_known(rows.get(jid, {})) and (found := self._data(jid, rows.get(jid, {}))):
+                    yield found
+
+    def _rows(self, jids: Collection[JobId]) -> Mapping[JobId, Rows]:
+        return rows_of_jids(self._context.journal.database.engine, jids)
+
+    def _is_recorded(self, name: str, jid: JobId, kind: JobKind, rows: Mapping[JobId, Rows]) -> bool:
+        own = [rows.get(jid, {}).get(kind), rows.get(JobId(name), {}).get(JobKind.PLUGIN)]  # or a name by other rules
+        kept = not self._context.options.remove_jobs
+        return any(row is not None and (kept or row.phase is not Phase.REMOVED) for row in own)
+
+    def _job(self, listed: Listed, name: str, jid: JobId, kind: JobKind) -> Orphan | None:
+        try:
+            info = listed.engine.info(name, service_matcher(self._context, name))
+        except Absent:  # it was removed just now
+            return None
+        ended = info.finished_at or info.details.started_at
+        since = ended.timestamp() if ended else None
+        return Orphan(jid, name, kind, listed.engine, since, is_active(info), self._proves(since))
+
+    def _data(self, jid: JobId, rows: Rows) -> Orphan | None:
+        job = self._context.storebase.job(jid)
+        since = _last_change(str(job.path))
+        if since is None:
+            return None
+        own = [row.changed_at for row in rows.values() if not row.adopted]  # of removals that have kept the data
+        since = max([since, *own])
+        active = bool(self.engine_jobs.active(jid))
+        return Orphan(jid, job.name, None, None, since, active, bool(own) or self._proves(since))
+
+    def _proves(self, since: float | None) -> bool:
+        return since is not None and self.records_begin is not None and self.records_begin < since
+
+
+def _is_known(rows: Rows) -> bool:
+    return any(row.phase is not Phase.REMOVED for row in rows.values())
+
+
+def _signed(context: JobContext, listed: Listed) -> Iterator[tuple[str, JobId, JobKind]]:
+    """Yield name, jid and kind of an engine's jobs that this service has signed."""
+    for name, request in (listed.requests or {}).items():
+        if context.signer.has_signed(name, request):
+            with suppress(PfconError):  # it is the name of no job
+                yield name, *parse_engine_name(name)
+
+
+def _jids_with_data(context: JobContext) -> Iterator[JobId]:
+    with os.scandir(context.storebase.root) as entries:
+        for entry in entries:
+            if entry.name.startswith(KEY_PREFIX):
+                with suppress(PfconError):
+                    jid = JobId.parse(entry.name.removeprefix(KEY_PREFIX))
+                    if context.storebase.job(jid).name == entry.name:
+                        yield jid
+
+
+def _last_change(path: str) -> float | None:
+    """Return the last change of a directory, or of what is directly in it, but not after now; None if it is missing."""
+    try:
+        found = os.lstat(path)
+        times = [found.st_mtime]
+        if stat.S_ISDIR(found.st_mode):
+            with os.scandir(path) as entries:
+                times += [entry.stat(follow_symlinks=False).st_mtime for entry in islice(entries, 1000)]
+    except FileNotFoundError:
+        return None
+    return min(max(times), time.time())
+
+
+def batches(items: Iterator[T]) -> Iterator[list[T]]:
+    """Yield the items in lists of at most BATCH."""
+    while batch := list(islice(items, BATCH)):
+        yield batch

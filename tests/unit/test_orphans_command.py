@@ -1,0 +1,134 @@
+"""``pfcon records orphans`` as an administrator types it."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.compute import make_harness
+from support.job_context import make_context
+from support.old_jobs import age_data, unrecorded
+from support.records import add, job_row, rows_of
+from support.records_command import run_records
+
+from pfcon.jobs.context import JobContext
+from pfcon.models import JobSpec, JobStatus
+from pfcon.paths import StoreBase
+from pfcon.records.database import connect
+from pfcon.testing.compute.harness import HEARTBEAT, Harness
+from pfcon.units import DAY
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Iterator[Harness]:
+    harness = make_harness("process", storebase.root)
+    yield harness
+    harness.close()
+
+
+@pytest.fixture
+def context(storebase: StoreBase, compute: Harness) -> JobContext:
+    """Of a service whose records begin a year ago."""
+    records = storebase.private_dir("records")
+    engine = connect(None, records)
+    add(engine, [job_row("first", created_at=time.time() - 365 * DAY)])
+    engine.dispose()
+    return make_context(storebase, records, compute.engine)
+
+
+@pytest.fixture
+def ended(context: JobContext, compute: Harness) -> JobSpec:
+    """A job without a record that has ended; its data are 3 days old."""
+    spec = unrecorded(context, compute, "true")
+    compute.wait(spec.name)
+    age_data(context, spec.jid, 3)
+    return spec
+
+
+def run(storebase: StoreBase, *words: str) -> subprocess.CompletedProcess[str]:
+    return run_records(storebase, "orphans", *words)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What it has printed to standard error, without the time of log lines."""
+    assert done.returncode == 0, done.stderr
+    return [line.partition("pfcon.jobs.orphan_removal: ")[2] or line for line in done.stderr.splitlines()]
+
+
+def test_it_only_lists_at_first(storebase: StoreBase, context: JobContext, compute: Harness, ended: JobSpec) -> None:
+    (context.storebase.job(ended.jid).outgoing / "out").write_bytes(b"x" * 5000)
+    age_data(context, ended.jid, 3)
+    done = run(storebase)
+    assert said(done) == ["would remove 2: add --remove to do it"]
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        [ended.name, "plugin", "process", "ended", "0.0", "hours", "-"],
+        [f"key-{ended.jid}", "data", "storeBase", "ended", "3.0", "days", "8.0", "KiB"],
+    ]
+    assert compute.engine.info(ended.name).status is JobStatus.SUCCEEDED
+    assert context.storebase.job(ended.jid).exists()
+
+
+def test_every_removal_is_logged_and_complete_at_the_end(
+    storebase: StoreBase, context: JobContext, ended: JobSpec
+) -> None:
+    done = run(storebase, "--remove")
+    assert said(done) == [
+        f"removed the plugin job {ended.name} without a record (process): 0.0 hours",
+        f"removed the data key-{ended.jid} without a record (storeBase): 3.0 days",
+        "removed 2",
+    ]
+    assert not context.storebase.job(ended.jid).is_taken()
+    assert list(storebase.trash.iterdir()) == []
+    assert run(storebase).stdout == ""
+    rows, _ = rows_of(context.journal.database.engine)
+    assert {(row["jid"], row["phase"]) for row in rows} == {("first", "final"), (ended.jid, "removed")}
+
+
+def test_an_active_job_is_kept_without_its_option(storebase: StoreBase, context: JobContext, compute: Harness) -> None:
+    spec = unrecorded(context, compute, HEARTBEAT)
+    done = run(storebase, "--remove")
+    assert said(done) == ["removed 0", "kept 2, each of which is active; --active stops and removes it"]
+    assert [line.split()[3] for line in done.stdout.splitlines()] == ["ACTIVE", "ACTIVE"]
+    assert compute.engine.info(spec.name).status is JobStatus.STARTED
+    assert said(run(storebase, "--remove", "--active"))[-1] == "removed 2"
+    assert not context.storebase.job(spec.jid).is_taken()
+
+
+def test_what_is_older_than_all_records_is_kept_without_its_option(
+    storebase: StoreBase, context: JobContext, ended: JobSpec
+) -> None:
+    age_data(context, ended.jid, 366)
+    done = run(storebase, "--remove")
+    assert said(done)[1:] == [
+        "removed 1",
+        "kept 1, each of which is older than all records, which may have been lost; --older-than-records removes it",
+    ]
+    assert context.storebase.job(ended.jid).exists()
+    assert said(run(storebase, "--remove", "--older-than-records"))[-1] == "removed 1"
+    assert not context.storebase.job(ended.jid).is_taken()
+
+
+def test_a_new_database_says_that_records_may_be_lost(storebase: StoreBase, compute: Harness) -> None:
+    context = make_context(storebase, storebase.private_dir("records"), compute.engine)
+    unrecorded(context, compute, "true")
+    assert run(storebase).returncode == 1  # there is no database at all
+    context.journal.renew_lease()
+    assert said(run(storebase, "--remove"))[0].startswith("there are no records: if they were lost")
+    assert len(run(storebase).stdout.splitlines()) == 2
+
+
+def test_json_has_an_object_for_each(storebase: StoreBase, ended: JobSpec) -> None:
+    job, data = (json.loads(line) for line in run(storebase, "--json").stdout.splitlines())
+    assert {**job, "since": None} == {
+        "jid": ended.jid,
+        "name": ended.name,
+        "kind": "plugin",
+        "where": "process",
+        "active": False,
+        "since": None,
+        "bytes": None,
+        "kept": None,
+    }
+    assert (data["name"], data["kind"], data["bytes"]) == (f"key-{ended.jid}", "data", 0)
+    assert data["since"].endswith("Z")

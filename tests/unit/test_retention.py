@@ -1,0 +1,252 @@
+"""Ended jobs are removed after the time of the settings, and leftovers: never what an active job uses."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.compute import make_harness
+from support.job_context import make_context
+from support.old_jobs import PLUGIN, age_data, age_records, database_of, ended, posted, unrecorded
+
+from pfcon.compute.base import Mine, anyone
+from pfcon.compute.process.engine import ProcessEngine
+from pfcon.errors import Absent, DamagedJob, Unreachable
+from pfcon.jobs import JobService, retention
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.retention import Retention
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+from pfcon.paths import StoreBase
+from pfcon.records import Phase
+from pfcon.settings.jobs import RetentionSettings
+from pfcon.testing.compute.harness import HEARTBEAT, Harness
+from pfcon.testing.waiting import eventually
+
+A, B, C = JobId("job-a"), JobId("job-b"), JobId("job-c")
+WEEK = RetentionSettings(days=7)
+ORPHANS = RetentionSettings(orphans_days=7)
+
+
+class TroubledEngine(ProcessEngine):
+    """damaged: jobs that it can't read. away: it does not answer."""
+
+    damaged: frozenset[str] = frozenset()
+    away = False
+
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+        if name in self.damaged:
+            raise DamagedJob(f"the records of job {name} are damaged")
+        if self.away:
+            raise Unreachable("the engine is away")
+        return super().info(name, mine)
+
+
+@pytest.fixture
+def compute(storebase: StoreBase) -> Iterator[Harness]:
+    harness = make_harness("process", storebase.root)
+    harness.engine = TroubledEngine(storebase, stop_grace=2)
+    harness.names += [A, B, C]
+    yield harness
+    harness.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def context(
+    request: pytest.FixtureRequest, storebase: StoreBase, tmp_path: Path, compute: Harness
+) -> Iterator[JobContext]:
+    with database_of(request.param, tmp_path) as journal:
+        yield replace(make_context(storebase, tmp_path, compute.engine), journal=journal, retention=WEEK)
+
+
+@pytest.fixture
+def service(context: JobContext) -> JobService:
+    service = JobService(context)
+    service.start()
+    return service
+
+
+def run(context: JobContext, **changes: Any) -> None:
+    context = replace(context, **changes)
+    Retention(context, Remover(context)).run_once()
+
+
+def is_gone(service: JobService, jid: JobId) -> bool:
+    """Whether nothing is left: no answer, no data, no job of the engine."""
+    try:
+        service.records_of(jid)
+    except Absent:
+        context = service._context
+        with pytest.raises(Absent):
+            context.engine.info(jid)
+        return not context.storebase.job(jid).is_taken()
+    return False
+
+
+def test_jobs_that_ended_long_ago_are_removed_with_data_and_each_is_logged(
+    service: JobService, context: JobContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    for jid in (A, B):
+        ended(service, jid)
+    age_records(context, 7.5, A)
+    age_records(context, 6.5, B)
+    with caplog.at_level(logging.INFO, "pfcon.jobs.retention"):
+        run(context)
+    assert is_gone(service, A)
+    assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED
+    assert context.storebase.job(B).exists()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"removed the plugin job of {A}: it ended 7.5 days ago"
+    ]
+
+
+def test_nothing_is_removed_by_default(service: JobService, context: JobContext) -> None:
+    ended(service, A)
+    age_records(context, 10_000)
+    run(context, retention=RetentionSettings())
+    assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_runs_is_kept_however_old_it_is(service: JobService, context: JobContext) -> None:
+    posted(service, A, "exec sleep 600")
+    age_records(context, 1000)
+    run(context)
+    assert service.status(A, PLUGIN)[0].status is JobStatus.STARTED
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED, Phase.REMOVING])
+def test_the_jobs_of_a_jid_are_kept_while_one_of_them_is_active(
+    service: JobService, context: JobContext, phase: Phase
+) -> None:
+    ended(service, A)
+    owner = None if phase is Phase.SCHEDULED else context.journal.owner
+    context.journal.claim(A, JobKind.UPLOAD, "r", phase=phase.value, owner=owner)
+    age_records(context, 1000)
+    run(context)
+    assert {entry.kind for entry in service.records_of(A)} == {PLUGIN, JobKind.UPLOAD}
+    assert context.storebase.job(A).exists()
+
+
+def test_the_jobs_of_a_jid_are_kept_while_one_of_them_is_young(service: JobService, context: JobContext) -> None:
+    ended(service, A)
+    context.journal.claim(A, JobKind.UPLOAD, "r", phase=Phase.FINAL.value, owner=None)
+    age_records(context, 1000, A, "plugin")
+    run(context)
+    assert context.storebase.job(A).exists()
+    age_records(context, 8, A, "upload")
+    run(context)
+    assert is_gone(service, A)
+
+
+def test_a_job_that_has_ended_by_its_record_only_is_kept(
+    service: JobService, context: JobContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    posted(service, A, "exec sleep 600")
+    record = context.journal.get(A, PLUGIN)
+    assert record
+    assert context.journal.move(record, Phase.FINAL, status=JobStatus.UNDEFINED.value)
+    age_records(context, 8)
+    run(context)
+    assert context.engine.info(A).status is JobStatus.STARTED
+    assert context.storebase.job(A).exists()
+    assert f"the engine runs {A}" in caplog.text
+
+
+def test_more_jobs_than_a_batch_are_all_removed(
+    service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    for number in range(7):
+        jid = JobId(f"many-{number}")
+        context.journal.claim(jid, PLUGIN, "r", phase=Phase.FINAL.value, owner=None)
+        context.storebase.job(jid).make()
+    age_records(context, 8)
+    run(context)
+    assert all(is_gone(service, JobId(f"many-{number}")) for number in range(7))
+
+
+def test_a_job_that_can_not_be_read_does_not_keep_others(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    for jid in (A, B, C):
+        ended(service, jid)
+    age_records(context, 8)
+    assert isinstance(compute.engine, TroubledEngine)
+    compute.engine.damaged = frozenset({B})
+    run(context)
+    compute.engine.damaged = frozenset()
+    assert is_gone(service, A)
+    assert is_gone(service, C)
+    assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED
+
+
+def test_nothing_is_removed_while_the_engine_does_not_answer(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    ended(service, A)
+    age_records(context, 8)
+    assert isinstance(compute.engine, TroubledEngine)
+    compute.engine.away = True
+    with pytest.raises(Unreachable):
+        run(context)
+    assert context.storebase.job(A).exists()
+    assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+
+
+def test_the_service_does_that_by_itself(service: JobService, context: JobContext) -> None:
+    ended(service, A)
+    age_records(context, 8)
+    assert eventually(lambda: (service.watch(), is_gone(service, A))[1])
+    ended(service, B)
+    age_records(context, 8, B)
+    service.watch()
+    assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED  # again in an hour
+
+
+def test_leftovers_that_are_old_enough_are_removed(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended(service, A)
+    age_records(context, 100)
+    old, young, runs = (compute.shell("true") for _ in range(3))
+    age_data(context, old.jid, 8)
+    age_data(context, young.jid, 6)
+    active = unrecorded(context, compute, HEARTBEAT)
+    with caplog.at_level(logging.INFO, "pfcon.jobs.orphan_removal"):
+        run(context, retention=ORPHANS)
+    assert not context.storebase.job(old.jid).is_taken()
+    for spec in (young, runs, active):
+        assert context.storebase.job(spec.jid).exists()
+    assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert line == f"removed the data key-{old.jid} without a record (storeBase): 8.0 days"
+
+
+@pytest.mark.parametrize("case", [(6, "younger than PFCON_ORPHANS_DAYS"), (8, "older than all records")])
+def test_leftovers_are_kept_if_the_records_may_have_been_lost(
+    service: JobService,
+    context: JobContext,
+    compute: Harness,
+    caplog: pytest.LogCaptureFixture,
+    case: tuple[float, str],
+) -> None:
+    days, why = case
+    ended(service, A)
+    age_records(context, days)
+    spec = compute.shell("true")
+    age_data(context, spec.jid, 9)
+    run(context, retention=ORPHANS)
+    assert context.storebase.job(spec.jid).exists()
+    assert why in caplog.text
+    age_records(context, 4)
+    run(context, retention=ORPHANS)
+    assert not context.storebase.job(spec.jid).is_taken()
+
+
+def test_leftovers_are_kept_without_any_record(service: JobService, context: JobContext, compute: Harness) -> None:
+    spec = compute.shell("true")
+    age_data(context, spec.jid, 9)
+    run(context, retention=ORPHANS)
+    assert context.storebase.job(spec.jid).exists()
