@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from support import engines
 from support.slurm import slurm_environ
 
@@ -21,7 +21,7 @@ from benchmarks.faults import Broken, NotHere
 from benchmarks.sections.slurm import cancel_all
 from benchmarks.session import Server, Session
 from pfcon.records.database import connect
-from pfcon.records.schema import jobs
+from pfcon.records.schema import jobs, leader, services
 
 MEMORY = "50"  # MiB of each job
 PODS = 60  # a node takes 110, also from others
@@ -31,12 +31,16 @@ _COLUMNS = (jobs.c.jid, jobs.c.phase, jobs.c.status, jobs.c.logs, jobs.c.finishe
 
 @dataclass
 class WatchedServer:
-    """A server, and the calls of its engine. most: active jobs that it should get."""
+    """A server, and the calls of its engine.
+
+    most: active jobs that it should get. has_room: whether others can run beside these.
+    """
 
     server: Server
     calls: Calls
     session: Session
     most: int = 300
+    has_room: bool = True
 
     def submit(self, scripts: Sequence[str], cpu: str) -> list[str]:
         """Submit a job for each shell script; their jids. cpu: in millicores."""
@@ -56,11 +60,20 @@ class WatchedServer:
             list(pool.map(self.server.client.delete, jids))
 
     def rows(self) -> list[dict[str, Any]]:
-        """The records of all jobs, read beside the server: it does not notice that."""
+        """The records of all jobs."""
+        return self._read(select(*_COLUMNS))
+
+    def leader(self) -> int:
+        """The process that watches the jobs."""
+        (row,) = self._read(select(services.c.pid).join(leader, leader.c.holder == services.c.id))
+        return int(row["pid"])
+
+    def _read(self, query: Select[Any]) -> list[dict[str, Any]]:
+        """Read the records beside the server: it does not notice that."""
         database = connect(None, self.server.storebase / ".pfcon" / "records")
         try:
             with database.connect() as connection:
-                return [dict(row) for row in connection.execute(select(*_COLUMNS)).mappings()]
+                return [dict(row) for row in connection.execute(query).mappings()]
         finally:
             database.dispose()
 
@@ -85,7 +98,7 @@ def _on_slurm(session: Session, directory: Path) -> Iterator[WatchedServer]:
     settings = {**environ, "CONTAINER_ENV": "slurm", "PATH": commands.path}
     with session.server(directory, settings=settings) as server:
         try:
-            yield WatchedServer(server, commands, session)
+            yield WatchedServer(server, commands, session, has_room=False)
         finally:
             cancel_all(environ["SLURM_CONF"], server.label)
 
@@ -115,7 +128,7 @@ def _on_swarm(session: Session, directory: Path) -> Iterator[WatchedServer]:
     url = engines.swarm_url()
     with _on_socket(session, directory, "swarm", url) as watched:
         try:
-            yield watched
+            yield replace(watched, has_room=False)
         finally:
             sdk.remove_services(url, watched.server.label)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from benchmarks import sdk
 from benchmarks.apart import run_apart
@@ -19,7 +20,7 @@ GOES_ON = ("sh", "-c", f"{LINES}; exec sleep 3600")
 PATIENCE = 20.0  # seconds for a job to write its log, and for the leader's first rounds
 NOTES = [
     "Kept connections; the load comes from one light process (raw sockets, prepared requests, epoll), which shares "
-    "the cores with the server. `generator`: the share of one core that it took.",
+    "the cores with the server. `generator`: the share of one core that it took. The processor time is the service's.",
     "Both jobs have written 20 lines of log, and are on the same server. Medians of interleaved runs.",
     "SDK: threads over one shared docker.APIClient: inspect_container, then logs(tail=1000), which inspects again.",
 ]
@@ -85,7 +86,10 @@ def _seconds(session: Session) -> float:
 
 
 def _drive(server: Server, jid: str, expected: bytes, clients: int, session: Session) -> Load:
-    return run_apart(drive, server.port, server.client.request(f"jobs/{jid}/"), expected, clients, _seconds(session))
+    request = server.client.request(f"jobs/{jid}/")
+    before = server.cpu()
+    load = run_apart(drive, server.port, request, expected, clients, _seconds(session))
+    return replace(load, server_cpu=server.cpu() - before)
 
 
 def _rate(loads: list[Load]) -> float:
@@ -95,4 +99,5 @@ def _rate(loads: list[Load]) -> float:
 def _told(loads: list[Load]) -> str:
     """The middle one of some runs."""
     load = sorted(loads, key=lambda load: load.rate)[len(loads) // 2]
-    return f"{load.rate:.0f}/s, {load.latencies()}, generator {load.cpu / load.wall:.0%}"
+    own = f", {load.server_cpu / len(load.seconds) * 1e6:.0f} µs of processor time each" if load.server_cpu else ""
+    return f"{load.rate:.0f}/s{own}, {load.latencies()}, generator {load.cpu / load.wall:.0%}"

@@ -25,7 +25,7 @@ def measure(session: Session) -> Table:
                 session.say(f"ends of jobs on {engine}")
                 table.rows.append(ends.measure(watched, engine))
                 session.say(f"calls of {engine}")
-                table.rows.append(calls.measure(watched, engine))
+                table.rows += calls.measure(watched, engine)
         except NotHere as reason:
             table.notes.append(f"{engine} was not measured: {reason}")
     rounds.measure(session, table)
