@@ -74,6 +74,17 @@ def test_a_job_ends_at_its_time_limit_and_the_record_says_so(
     assert (entry.message, entry.reason) == (message, TIME_LIMIT)
 
 
+def test_what_a_job_does_after_its_limit_does_not_change_the_message(context: JobContext) -> None:
+    """It has more than one process only when it is asked to end, and is killed for that before the grace is over."""
+    limited = replace(context, options=replace(context.options, pids=8))
+    script = "trap 'for n in 1 2 3 4 5 6 7 8 9; do sleep 600 & done; wait' TERM; while :; do sleep 0.05; done"
+    submit(limited, script, 1)
+    service = JobService(limited)
+    assert eventually(lambda: service.status(JID, JobKind.PLUGIN)[0].status.final)
+    info, _ = service.status(JID, JobKind.PLUGIN)
+    assert (info.message, info.reason) == ("stopped at its time limit of 1 minute", TIME_LIMIT)
+
+
 def test_without_any_limit_a_job_has_none(context: JobContext) -> None:
     submit(replace(context, options=replace(context.options, timelimit=None)), "exit 0")
     assert limit_of(context) is None

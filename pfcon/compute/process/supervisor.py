@@ -170,9 +170,9 @@ class Supervisor:
         if limit is not None and used > limit:
             used = fair_memory(pids)
         if limit is not None and used > limit:
-            self.state["reason"] = f"out of memory: used more than its limit of {limit // MIB} MiB"
+            self.state.setdefault("reason", f"out of memory: used more than its limit of {limit // MIB} MiB")
         elif most is not None and threads > most:
-            self.state["reason"] = f"more processes and threads than its limit of {most}"
+            self.state.setdefault("reason", f"more processes and threads than its limit of {most}")
         else:
             pause = LONGEST_LOOK if limit is None else (limit - used) / FASTEST_GROWTH
             self.look_at = time.monotonic() + min(max(pause, SHORTEST_LOOK), LONGEST_LOOK)

@@ -41,6 +41,16 @@ def test_a_job_is_stopped_at_its_time_limit_whatever_it_does_with_sigterm(comput
         assert_stopped(compute, spec, info, "stopped at its time limit of 1 minute", TIME_LIMIT)
 
 
+def test_all_workers_are_stopped_at_the_time_limit_of_their_job(compute: Harness) -> None:
+    compute.can.need("workers")
+    compute.can.need("time_limit")
+    spec = start(compute, "", Resources(workers=2, time_limit=1))
+    info = wait(compute, spec)
+    assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, TIME_LIMIT, False)
+    assert info.message == "stopped at its time limit of 1 minute"
+    assert compute.has_stopped(compute.outgoing(spec) / "beat")
+
+
 def test_a_job_below_its_time_limit_is_not_stopped(compute: Harness) -> None:
     info = compute.run(compute.shell("sleep 1; exit 3", resources=Resources(time_limit=60)))
     assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "exit code 3", "")
