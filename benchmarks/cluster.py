@@ -3,8 +3,9 @@
 import json
 import secrets
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ from support.ports import free_port
 from benchmarks.counting import CountingTcpRelay
 from benchmarks.faults import Broken
 
+LOOK = 0.5  # seconds between two looks at the pods
 PATIENCE = 20.0  # seconds for kubectl to listen
 _CLAIMS, _VOLUMES = f"api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims", "api/v1/persistentvolumes"
+_PODS = f"api/v1/namespaces/{NAMESPACE}/pods"
 _JOBS = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 
 
@@ -26,8 +29,34 @@ _JOBS = f"apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 class CountedCluster:
     """relay: through which a service with these settings asks the cluster."""
 
+    cluster: Cluster
+    name: str
     relay: CountingTcpRelay
     settings: dict[str, str]
+
+    @contextmanager
+    def ends(self) -> Iterator[Mapping[str, float]]:
+        """Note when the API server first shows the end of each job's pod, in seconds since the epoch.
+
+        A kubelet reports it seconds after the container's own time of the end. The first look at it is at most LOOK late.
+        """
+        seen: dict[str, float] = {}
+        stopped = threading.Event()
+
+        def look() -> None:
+            while not stopped.wait(LOOK):
+                answer = self.cluster.ask("GET", _PODS, labelSelector=f"pfcon.benchmark={self.name}")[1]
+                for pod in answer["items"]:
+                    if pod["status"].get("phase") in ("Succeeded", "Failed"):
+                        seen.setdefault(pod["metadata"]["labels"]["job-name"], time.time())
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            stopped.set()
+            thread.join()
 
 
 @contextmanager
@@ -53,7 +82,7 @@ def counted_cluster(directory: Path) -> Iterator[CountedCluster]:
                 "COMPUTE_VOLUME_TYPE": "kubernetes_pvc",
                 "VOLUME_NAME": name,
             }
-            yield CountedCluster(relay, settings)
+            yield CountedCluster(cluster, name, relay, settings)
     finally:
         try:
             cluster.ask("DELETE", _JOBS, labelSelector=f"pfcon.benchmark={name}", propagationPolicy="Background")

@@ -1,5 +1,7 @@
 """Services with one job after the other on each engine that is here, whose calls are counted."""
 
+import contextlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, select
 from support import engines
 from support.slurm import slurm_environ
 
@@ -20,20 +21,27 @@ from benchmarks.counting import Calls, CountedCommands, CountingRelay
 from benchmarks.faults import Broken, NotHere
 from benchmarks.sections.slurm import cancel_all
 from benchmarks.session import Server, Session
-from pfcon.records.database import connect
-from pfcon.records.schema import jobs, leader, services
+from pfcon.records.database import FILE_NAME
 
 MEMORY = "50"  # MiB of each job
 PODS = 60  # a node takes 110, also from others
+LOOK = 1.0  # seconds between two looks at the records
+PATIENCE = 30.0  # seconds for a writer of SQLite
 AT_ONCE = 8  # jobs that are submitted, and removed
-_COLUMNS = (jobs.c.jid, jobs.c.phase, jobs.c.status, jobs.c.logs, jobs.c.finished_at, jobs.c.changed_at)
+
+
+@contextmanager
+def nothing_seen() -> Iterator[Mapping[str, float]]:
+    """See WatchedServer.ends."""
+    yield {}
 
 
 @dataclass
 class WatchedServer:
     """A server, and the calls of its engine.
 
-    most: active jobs that it should get. has_room: whether others can run beside these.
+    most: active jobs that it should get. has_room: whether others can run beside these. ends: begins to note when the
+    engine shows the end of each job; without it, the engine's own times are used.
     """
 
     server: Server
@@ -41,6 +49,7 @@ class WatchedServer:
     session: Session
     most: int = 300
     has_room: bool = True
+    ends: Callable[[], AbstractContextManager[Mapping[str, float]]] = nothing_seen
 
     def submit(self, scripts: Sequence[str], cpu: str) -> list[str]:
         """Submit a job for each shell script; their jids. cpu: in millicores."""
@@ -61,27 +70,25 @@ class WatchedServer:
 
     def rows(self) -> list[dict[str, Any]]:
         """The records of all jobs."""
-        return self._read(select(*_COLUMNS))
+        return self._read("SELECT jid, phase, status, logs, finished_at, changed_at FROM jobs")
 
     def leader(self) -> int:
         """The process that watches the jobs."""
-        (row,) = self._read(select(services.c.pid).join(leader, leader.c.holder == services.c.id))
+        (row,) = self._read("SELECT pid FROM services JOIN leader ON leader.holder = services.id")
         return int(row["pid"])
 
-    def _read(self, query: Select[Any]) -> list[dict[str, Any]]:
-        """Read the records beside the server: it does not notice that."""
-        database = connect(None, self.server.storebase / ".pfcon" / "records")
-        try:
-            with database.connect() as connection:
-                return [dict(row) for row in connection.execute(query).mappings()]
-        finally:
-            database.dispose()
+    def _read(self, query: str) -> list[dict[str, Any]]:
+        """Read the records beside the server, which does not notice that."""
+        path = self.server.storebase / ".pfcon" / "records" / FILE_NAME
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=PATIENCE)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query)]
 
     def await_rows(self, enough: Callable[[list[dict[str, Any]]], bool], patience: float) -> list[dict[str, Any]]:
         """Wait until the records are as wanted, or for ``patience`` seconds; the last ones."""
         deadline = time.monotonic() + patience
         while not enough(rows := self.rows()) and time.monotonic() < deadline:
-            time.sleep(0.5)
+            time.sleep(LOOK)
         return rows
 
 
@@ -109,7 +116,7 @@ def _on_kubernetes(session: Session, directory: Path) -> Iterator[WatchedServer]
         counted_cluster(directory) as cluster,
         session.server(directory, settings=cluster.settings) as server,
     ):
-        yield WatchedServer(server, cluster.relay, session, most=PODS)
+        yield WatchedServer(server, cluster.relay, session, most=PODS, ends=cluster.ends)
 
 
 @contextmanager

@@ -19,15 +19,17 @@ def measure(watched: WatchedServer, engine: str, others: int = 0) -> Row:
     quick = watched.session.quick
     count, longest = (QUICK_COUNT, QUICK_LONGEST) if quick else (COUNT, LONGEST)
     rng = random.Random(1)
-    jids = watched.submit([f"sleep {rng.uniform(1, longest):.2f}; echo {LAST_LINE}" for _ in range(count)], CPU)
-    rows = watched.await_rows(
-        lambda rows: all(row["phase"] == "final" for row in rows if row["jid"] in set(jids)), longest + PATIENCE
-    )
+    scripts = [f"sleep {rng.uniform(1, longest):.2f}; echo {LAST_LINE}" for _ in range(count)]
+    with watched.ends() as seen:
+        jids = watched.submit(scripts, CPU)
+        rows = watched.await_rows(
+            lambda rows: all(row["phase"] == "final" for row in rows if row["jid"] in set(jids)), longest + PATIENCE
+        )
     ended = require_all(rows, jids, "final")
     for row in ended:
         if row["status"] != "finishedSuccessfully" or LAST_LINE not in row["logs"]:
             raise Broken(f"a job failed, or its log is not recorded: {row}")
-    lags = [row["changed_at"] - row["finished_at"] for row in ended]
+    lags = [row["changed_at"] - seen.get(row["jid"], row["finished_at"]) for row in ended]
     beside = f" beside {others} that run on" if others else ""
     title = f"{engine}: ends of {count} jobs within {longest} s{beside}, until they are recorded"
     watched.remove(jids)
