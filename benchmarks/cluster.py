@@ -38,7 +38,7 @@ class CountedCluster:
     def ends(self) -> Iterator[Mapping[str, float]]:
         """Note when the API server first shows the end of each job's pod, in seconds since the epoch.
 
-        A kubelet reports it seconds after the container's own time of the end. The first look at it is at most LOOK late.
+        A kubelet reports it seconds after the container's own time of the end. The time is at most LOOK late.
         """
         seen: dict[str, float] = {}
         stopped = threading.Event()
