@@ -132,7 +132,7 @@ def _start_worker(worker: Any) -> None:
         Ticker("lease", TICK, jobs.renew_lease),
         Ticker("recovery", TICK, jobs.recover),
         Ticker("leader", WATCH, jobs.lead),
-        *(Ticker(f"watch {watch.name}", WATCH, watch.run) for watch in jobs.engine_watches),
+        *(Ticker(f"watch {watch.name}", WATCH, watch.tick) for watch in jobs.engine_watches),
         Ticker("tidy", TIDY, jobs.tidy),
         Ticker("events", EVENTS, events.run_once),
     ]

@@ -1,4 +1,4 @@
-"""``pfcon records``: lists, exports, imports and deletes records; removes old jobs. See ``arguments.py``."""
+"""``pfcon records``: lists, moves and deletes records; removes old jobs and leftovers. See also ``arguments.py``."""
 
 import argparse
 import logging

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pfcon.compute.words import plain
+from pfcon.token_bucket import Spacing
 
 _log = logging.getLogger(__name__)
 
@@ -16,6 +17,7 @@ FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions that are raised if a value does not have the expected structure."""
 
 T = TypeVar("T")
+_ENTRIES = Spacing(600.0, most=100)  # of log lines with the same text
 
 
 def reading(what: str, read: Callable[[], T], otherwise: Callable[[str], T]) -> T:
@@ -42,6 +44,13 @@ def utc(text: object) -> datetime | None:
     except FAULTS as fault:
         unread(f"the engine's time {text!r}", fault)
         return None
+
+
+def unread_entry(what: str, fault: Exception) -> None:
+    """Log that an entry of a list can't be read and is left out: once in a while, for lists are read every second."""
+    message = f"{what} can't be read: {plain(f'{type(fault).__name__}: {fault}')}"
+    if _ENTRIES.take(message):
+        _log.warning("%s", message)
 
 
 def unread(what: str, fault: Exception) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pfcon.errors import PfconError
+from pfcon.errors import DamagedJob, PfconError, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -45,12 +45,17 @@ class Ender:
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
 
-    def logs(self, record: Record) -> str:
-        """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job."""
+    def logs(self, record: Record, *, patient: bool = False) -> str:
+        """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job.
+
+        patient: raise Unreachable if the engine does not answer now.
+        """
         try:
             mine = job_matcher(self._context, record)
             return self._context.engine_of(record.kind).logs(record.name, self._context.options.logs_tail, mine)
         except PfconError as error:
+            if patient and isinstance(error, Unreachable) and not isinstance(error, DamagedJob):
+                raise
             log.warning("job %s: its log can't be read: %s", record.name, error)
             return ""
 

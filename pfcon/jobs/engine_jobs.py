@@ -23,6 +23,14 @@ class Listed:
         return self.requests is None or name in self.requests
 
 
+@dataclass(frozen=True)
+class Use:
+    """active: the names of the jobs of a jid that have not ended. last_end: see ``end_of``; of this service's jobs."""
+
+    active: list[str]
+    last_end: float | None
+
+
 class EngineJobs:
     """The jobs of all engines that this service uses or has used. Methods raise Unreachable if one does not answer.
 
@@ -49,22 +57,37 @@ class EngineJobs:
 
         Another service's job of that name may be of this storeBase, from before its key was lost.
         """
-        found = []
+        return self.look(jid).active
+
+    def look(self, jid: JobId) -> Use:
+        """Return what the engines have of a jid. ``active`` has names of other services' jobs, as ``active`` does."""
+        active, last_end = [], None
         for kind in JobKind:
             name = kind.engine_name(jid)
             engines = {id(engine) for engine in self._engines_of(kind)}
             for listed in self.listed:
-                if id(listed.engine) in engines and listed.may_have(name) and self._is_active(listed.engine, name):
-                    found.append(name)
-        return found
+                if id(listed.engine) not in engines or not listed.may_have(name):
+                    continue
+                try:
+                    info = listed.engine.info(name, service_matcher(self._context, name))
+                except Foreign as foreign:
+                    active += [] if foreign.ended else [name]
+                except Absent:
+                    continue
+                else:
+                    active += [name] if is_active(info) else []
+                    last_end = _later(last_end, end_of(info))
+        return Use(active, last_end)
 
-    def _is_active(self, engine: ComputeEngine, name: str) -> bool:
-        try:
-            return is_active(engine.info(name, service_matcher(self._context, name)))
-        except Foreign as foreign:
-            return not foreign.ended
-        except Absent:
-            return False
+
+def _later(one: float | None, other: float | None) -> float | None:
+    return max((time for time in (one, other) if time is not None), default=None)
+
+
+def end_of(info: JobInfo) -> float | None:
+    """Return when a job has ended, or started if that is not known, in seconds since the epoch; None if neither is."""
+    moment = info.finished_at or info.details.started_at
+    return moment.timestamp() if moment else None
 
 
 def is_active(info: JobInfo) -> bool:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, PfconError
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.engine_jobs import EngineJobs, Listed, is_active
+from pfcon.jobs.engine_jobs import EngineJobs, Listed, end_of, is_active
 from pfcon.jobs.ownership import service_matcher
 from pfcon.models import JobId, JobKind, parse_engine_name
 from pfcon.paths import KEY_PREFIX
@@ -33,9 +33,9 @@ STOREBASE = "storeBase"
 class Orphan:
     """What is left of one job: a job of an engine, or the data of a jid.
 
-    kind, engine: None for data. since: when it ended, or its data were changed for the last time, in seconds since the
-    epoch; None if that is not known. active: whether a job that has not ended uses it. proven: whether the records
-    reach back to that time: otherwise they may have been lost, and the job may be no orphan.
+    kind, engine: None for data. since: when it ended, or its data were changed for the last time, whichever is later,
+    in seconds since the epoch; None if that is not known. active: whether a job that has not ended uses it. proven:
+    whether the records reach back to that time: otherwise they may have been lost, and the job may be no orphan.
     """
 
     jid: JobId
@@ -91,8 +91,7 @@ class OrphanFinder:
             info = listed.engine.info(name, service_matcher(self._context, name))
         except Absent:  # it was removed just now
             return None
-        ended = info.finished_at or info.details.started_at
-        since = ended.timestamp() if ended else None
+        since = end_of(info)
         return Orphan(jid, name, kind, listed.engine, since, is_active(info), self._proves(since))
 
     def _data(self, jid: JobId, rows: Rows) -> Orphan | None:
@@ -101,9 +100,9 @@ class OrphanFinder:
         if since is None:
             return None
         own = [row.changed_at for row in rows.values() if not row.adopted]  # of removals that have kept the data
-        since = max([since, *own])
-        active = bool(self.engine_jobs.active(jid))
-        return Orphan(jid, job.name, None, None, since, active, bool(own) or self._proves(since))
+        use = self.engine_jobs.look(jid)
+        since = max([since, *own, use.last_end or 0.0])
+        return Orphan(jid, job.name, None, None, since, bool(use.active), bool(own) or self._proves(since))
 
     def _proves(self, since: float | None) -> bool:
         return since is not None and self.records_begin is not None and self.records_begin < since

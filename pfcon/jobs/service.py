@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 REMOVAL_WAIT = 120.0  # seconds; longest wait of a repeated DELETE for the first one
 REMOVAL_POLL = 0.05  # seconds
-NOTES_IN_MESSAGE = 3
 
 
 class JobService:
@@ -226,7 +225,7 @@ class JobService:
 
     @property
     def engine_watches(self) -> Sequence[EngineWatch]:
-        """One for each engine. Their ``run`` is to be called every second, each in a thread of its own."""
+        """One for each engine. Their ``tick`` is to be called every second, each in a thread of its own."""
         return self._watch.engines
 
     def watch(self) -> None:

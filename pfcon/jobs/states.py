@@ -2,8 +2,10 @@
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pfcon.errors import Absent, PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 
 ABSENCE_GRACE = 10.0  # seconds after scheduling in which an engine may not know the job yet
 FULL = "storeBase is full: the end of the job can't be recorded yet"
+LOG_WAIT = 60.0  # seconds after the end of a job in which its log has to be read before its end is recorded
 KEPT_LOG = 65536  # characters of a running job's log that are recorded, in case it is removed by another program
 
 
@@ -34,23 +37,32 @@ class JobStates:
         info = self._ask(record)
         if info is None:
             return record.info, record.logs
-        return self._take(record, info, self._ender.logs(record) or record.logs)  # the last log that could be read
+        return self._take(record, info, self._read_log(record, info))
 
     def watch(self, record: Record) -> JobInfo:
         """Like ``refresh``, but the log is read only at the end of a job."""
         info = self._ask(record)
         if info is None:
             return record.info
-        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            return self._take(record, info, self._ender.logs(record) or record.logs)[0]
-        return self._take(record, info, record.logs)[0]
+        ended = info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+        return self._take(record, info, self._read_log(record, info) if ended else record.logs)[0]
+
+    def _read_log(self, record: Record, info: JobInfo) -> str:
+        """Return the log of a job; that of the record, which may be older, if it can't be read.
+
+        Raises Unreachable if the job has ended a moment ago: its log is recorded once, so its end waits for the log.
+        """
+        patient = (
+            info.finished_at is not None and abs((datetime.now(UTC) - info.finished_at).total_seconds()) < LOG_WAIT
+        )
+        return self._ender.logs(record, patient=patient) or record.logs
 
     def _ask(self, record: Record) -> JobInfo | None:
         """Return the engine's state of a job; None if the engine may not know the job yet. Raises Unreachable."""
         try:
             return self._context.engine_of(record.kind).info(record.name, job_matcher(self._context, record))
         except Absent:
-            if time.time() - record.changed_at < ABSENCE_GRACE:
+            if abs(time.time() - record.changed_at) < ABSENCE_GRACE:  # the clock of another host may be ahead
                 return None
             reason = "the engine no longer knows the job: it was removed there, not by pfcon"
             return JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True)
@@ -63,7 +75,7 @@ class JobStates:
         details = record.details.updated(info.details)
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            if info.status is JobStatus.FAILED and self._is_cancelled(record):
+            if info.status is JobStatus.FAILED and not info.reason and self._is_cancelled(record):
                 info = replace(info, message=CANCELLED_MESSAGE, reason=CANCELLED, interrupted=False)
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
@@ -95,14 +107,16 @@ class JobStates:
         An error of the records is only logged.
         """
         info = replace(info, status=forward(record, info))
-        kept = logs[-KEPT_LOG:]
-        new = (info.status, info.message, kept, info.details)
+        new = (info.status, info.message, logs[-KEPT_LOG:], info.details)
         if new != (record.status, record.message, record.logs, record.details):
-            try:
-                self._journal.save_status(record, *new)
-            except PfconError as error:
-                log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
+            self._save(record, lambda: self._journal.save_status(record, *new))
         return info
+
+    def _save(self, record: Record, save: Callable[[], bool]) -> None:
+        try:
+            save()  # if another process has recorded a state meanwhile, that one stays: it may be newer
+        except PfconError as error:
+            log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
 
     def recorded(self, record: Record) -> JobInfo:
         """Return the state of a job in SCHEDULED by its record alone, as users see it."""
@@ -111,8 +125,9 @@ class JobStates:
     def read_log(self, record: Record, *, save: bool) -> str:
         """Return the log of a job that runs; that of the record if it can't be read. save: to the record."""
         logs = self._ender.logs(record) or record.logs
-        if save and logs[-KEPT_LOG:] != record.logs:
-            self._record_progress(record, record.info, logs)
+        kept = logs[-KEPT_LOG:]
+        if save and kept != record.logs:
+            self._save(record, lambda: self._journal.save_log(record, kept))
         return logs
 
     def present(self, record: Record) -> JobInfo:

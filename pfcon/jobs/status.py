@@ -62,7 +62,7 @@ class StatusReader:
             return self._unrecorded(jid, kind)
         if record.phase is not Phase.SCHEDULED:
             return _with_notes(self._context, record, record.info, record.logs)
-        if not newest and self._freshness.is_fresh(kind) and not self._limits.may_check(record.claim):
+        if not newest and self._freshness.is_fresh(kind, record.claim) and not self._limits.may_check(record.claim):
             return _with_notes(self._context, record, self._states.recorded(record), self._log(record))
         info, logs = self._states.refresh(record)
         if info.status.final:

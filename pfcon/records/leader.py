@@ -5,8 +5,8 @@ certainly ended, or when the beat has not changed for TAKEOVER seconds by that p
 of two hosts are never compared. For a moment two processes may both believe that they lead, so what the leader does
 must be harmless when it is done twice.
 
-The row also counts the rounds in which the leader has compared the jobs of each kind with their engine: all processes
-know by that how fresh the records are.
+The row also counts the rounds in which the leader has compared the jobs of each kind with their engine, and names the
+jobs whose records may be outdated nevertheless: all processes know by that how fresh the records are.
 """
 
 import json
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -41,6 +42,17 @@ _UPDATE = update(leader).where(
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Round:
+    """The latest round for a kind of jobs. outdated: the claims of jobs whose records may be outdated."""
+
+    count: int
+    outdated: frozenset[str] = frozenset()
+
+
+NO_ROUND = Round(0)
+
+
 class Leadership:
     """This process's part in the election. Thread-safe, except ``hold``, which one thread calls.
 
@@ -51,21 +63,25 @@ class Leadership:
         self._journal = journal
         self._takeover = takeover
         self._lock = threading.Lock()
-        self._completed: set[JobKind] = set()  # rounds that are not in the row yet
+        self._completed: dict[JobKind, frozenset[str]] = {}  # rounds that are not in the row yet
         self._leads_until = 0.0  # monotonic seconds
         self._seen: tuple[str, int] | None = None  # holder and beat
         self._seen_at = 0.0  # monotonic seconds: when they were last seen to change
-        self.rounds: Mapping[JobKind, int] = {}  # as the row had them at the last ``hold``
+        self.rounds: Mapping[JobKind, Round] = {}  # as the row had them at the last ``hold``
 
     @property
     def leads(self) -> bool:
         """Whether this process was the leader at the last ``hold``, which was not too long ago."""
         return time.monotonic() < self._leads_until
 
-    def complete(self, kinds: Iterable[JobKind]) -> None:
-        """Count a round for these kinds of jobs; other processes know of it after the next ``hold``."""
-        with self._lock:
-            self._completed.update(kinds)
+    def complete(self, kinds: Iterable[JobKind], outdated: Iterable[str] = ()) -> None:
+        """Count a round for these kinds of jobs; other processes know of it after the next ``hold``.
+
+        outdated: the claims of jobs whose records may be outdated. No-op if this process is not the leader.
+        """
+        if self.leads:
+            with self._lock:
+                self._completed.update(dict.fromkeys(kinds, frozenset(outdated)))
 
     def hold(self) -> bool:
         """Remain or become the leader if possible, and read the row. To be called every second.
@@ -100,6 +116,9 @@ class Leadership:
     def _led_since(self, asked: float, *, led: bool) -> bool:
         """Another process may take over at TAKEOVER after the last beat; this one stops somewhat earlier."""
         self._leads_until = asked + self._takeover * 2 / 3 if led else 0.0
+        if not led:
+            with self._lock:
+                self._completed = {}  # rounds of a former leader say nothing about the present
         return led
 
     def _renew(self, me: str, state: tuple[str, int]) -> bool:
@@ -111,12 +130,13 @@ class Leadership:
     def _write(self, me: str, state: tuple[str, int]) -> bool:
         """Write a beat and the completed rounds. Returns False if another process has changed the row."""
         with self._lock:
-            completed, self._completed = self._completed, set()
-        rounds = {**self.rounds, **{kind: self.rounds.get(kind, 0) + 1 for kind in completed}}
-        values: dict[str, Any] = {"holder": me, "beat": state[1] + 1, "rounds": json.dumps(rounds)}
+            completed, self._completed = self._completed, {}
+        done = {kind: Round(self.rounds.get(kind, NO_ROUND).count + 1, claims) for kind, claims in completed.items()}
+        rounds = {**self.rounds, **done}
+        values: dict[str, Any] = {"holder": me, "beat": state[1] + 1, "rounds": _text_of(rounds)}
         with translating_errors(), self._journal.database.engine.begin() as connection:
-            done = connection.execute(_UPDATE, {**values, "of_holder": state[0], "of_beat": state[1]})
-        if not done.rowcount:
+            written = connection.execute(_UPDATE, {**values, "of_holder": state[0], "of_beat": state[1]})
+        if not written.rowcount:
             return False
         self.rounds, self._seen, self._seen_at = rounds, (me, state[1] + 1), time.monotonic()
         return True
@@ -126,7 +146,15 @@ class Leadership:
             connection.execute(insert(leader).values(id=_ROW, holder=me, beat=0, rounds="{}"))
 
 
-def _rounds_of(text: str) -> dict[JobKind, int]:
-    """Parse the column ``rounds``; kinds of a newer release are left out."""
+def _text_of(rounds: Mapping[JobKind, Round]) -> str:
+    return json.dumps({kind: [found.count, *sorted(found.outdated)] for kind, found in rounds.items()})
+
+
+def _rounds_of(text: str) -> dict[JobKind, Round]:
+    """Parse the column ``rounds``. Kinds of a newer release are left out; without any if it can't be read."""
     known = {kind.value for kind in JobKind}
-    return {JobKind(name): int(count) for name, count in json.loads(text).items() if name in known}
+    try:
+        found = json.loads(text).items()
+        return {JobKind(name): Round(int(one[0]), frozenset(one[1:])) for name, one in found if name in known}
+    except (ValueError, AttributeError, LookupError, TypeError):
+        return {}

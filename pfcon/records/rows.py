@@ -109,6 +109,9 @@ BEFORE = {
 _NOT_CANCELLED = or_(jobs.c.cancel_request.is_(None), jobs.c.cancel_request != bindparam("of_claim"))
 BEFORE[Phase.SCHEDULING] = BEFORE[Phase.SCHEDULING].where(_NOT_CANCELLED)
 NOTE = {phase: statement.where(_NOT_CANCELLED) for phase, statement in IN_PHASE.items()}
+SAME_STATE = IN_PHASE[Phase.SCHEDULED].where(
+    jobs.c.status == bindparam("of_status"), jobs.c.message == bindparam("of_message")
+)
 SELECT = select(jobs, services.c.expires_at, services.c.host, services.c.pid, services.c.started).outerjoin(
     services, services.c.id == jobs.c.owner
 )

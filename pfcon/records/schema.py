@@ -86,7 +86,7 @@ leader = Table(  # one row: see leader.py
     Column("id", Integer, primary_key=True),
     Column("holder", String(32), nullable=False),  # the service process that watches all jobs
     Column("beat", BigInteger, nullable=False),
-    Column("rounds", Text, nullable=False),  # JSON: the number of rounds, by kind of job
+    Column("rounds", Text, nullable=False),  # JSON: by kind of job, the number of rounds and claims
 )
 
 events = Table(  # see events.py

@@ -33,6 +33,10 @@ def first(journal: Journal) -> Leadership:
     return leadership
 
 
+def counts(leadership: Leadership) -> dict[JobKind, int]:
+    return {kind: found.count for kind, found in leadership.rounds.items()}
+
+
 def change_service(journal: Journal, **values: object) -> None:
     with journal.database.engine.begin() as connection:
         connection.execute(sqlalchemy.update(services).where(services.c.id == journal.owner).values(**values))
@@ -100,13 +104,13 @@ def test_rounds_are_known_to_all_and_continue_with_the_next_leader(
     first.complete([JobKind.PLUGIN, JobKind.COPY])
     first.hold()
     others[0].hold()
-    assert others[0].rounds == {JobKind.PLUGIN: 1, JobKind.COPY: 1}
+    assert counts(others[0]) == {JobKind.PLUGIN: 1, JobKind.COPY: 1}
     journal.end_lease()
     assert others[0].hold()
     others[0].complete([JobKind.PLUGIN])
     others[0].hold()
     others[1].hold()
-    assert others[1].rounds == {JobKind.PLUGIN: 2, JobKind.COPY: 1}
+    assert counts(others[1]) == {JobKind.PLUGIN: 2, JobKind.COPY: 1}
 
 
 def test_rounds_of_one_that_no_longer_leads_are_not_counted(first: Leadership, others: list[Leadership]) -> None:
@@ -120,6 +124,43 @@ def test_rounds_of_one_that_no_longer_leads_are_not_counted(first: Leadership, o
 
 def test_kinds_of_a_newer_release_are_left_out(first: Leadership, others: list[Leadership], journal: Journal) -> None:
     with journal.database.engine.begin() as connection:
-        connection.execute(sqlalchemy.update(leader).values(rounds='{"new": 4, "copy": 2}'))
+        connection.execute(sqlalchemy.update(leader).values(rounds='{"new": [4], "copy": [2]}'))
     others[0].hold()
-    assert others[0].rounds == {JobKind.COPY: 2}
+    assert counts(others[0]) == {JobKind.COPY: 2}
+
+
+@pytest.mark.parametrize("text", ["", "7", "[]", '{"copy": 2}', '{"copy": []}', '{"copy": ["x"]}'])
+def test_rounds_that_cannot_be_read_are_none_and_the_election_goes_on(
+    first: Leadership, others: list[Leadership], journal: Journal, text: str
+) -> None:
+    with journal.database.engine.begin() as connection:
+        connection.execute(sqlalchemy.update(leader).values(rounds=text))
+    assert not others[0].hold()
+    assert others[0].rounds == {}
+    first.complete([JobKind.PLUGIN])
+    assert first.hold()
+    others[0].hold()
+    assert counts(others[0]) == {JobKind.PLUGIN: 1}
+
+
+def test_a_round_that_ends_after_the_leadership_does_not_count_for_the_next_time(
+    first: Leadership, others: list[Leadership], journal: Journal
+) -> None:
+    first.complete([JobKind.PLUGIN])
+    assert not others[0].hold()
+    assert eventually(others[0].hold)
+    assert not first.hold()
+    first.complete([JobKind.PLUGIN])
+    assert eventually(first.hold)
+    assert first.rounds == {}
+
+
+def test_records_that_may_be_outdated_are_named(first: Leadership, others: list[Leadership]) -> None:
+    first.complete([JobKind.PLUGIN], ["c2", "c1"])
+    first.hold()
+    others[0].hold()
+    assert others[0].rounds[JobKind.PLUGIN].outdated == {"c1", "c2"}
+    first.complete([JobKind.PLUGIN])
+    first.hold()
+    others[0].hold()
+    assert others[0].rounds[JobKind.PLUGIN].outdated == set()

@@ -60,7 +60,7 @@ class Site:
         def look() -> bool:
             self.service.lead()
             for watch in self.service.engine_watches:
-                watch.run()
+                watch.tick()
             return until()
 
         return eventually(look)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = "87-fake"
 QUERY_KEYS = {"id", "name", "status", "label", "start", "end", "submission", "page", "pagesize"}
+STATUSES = ("Submitted", "Running", "Aborting", "Aborted", "Succeeded", "Failed")  # that all releases have
 MAX_LABEL = 255
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -128,11 +129,15 @@ def _query(server: "FakeCromwell") -> dict[str, Any]:
     labels = [label.split(":", 1) for label in given.get("label", [])]
     if any(len(label) != 2 for label in labels):
         raise Told(400, "Label values do not match allowed pattern label-key:label-value")
+    if unknown := {status for status in given.get("status", []) if status.lower().capitalize() not in STATUSES}:
+        raise Told(400, f"Unrecognized status values: {', '.join(sorted(unknown))}")
+    statuses = {status.lower() for status in given.get("status", STATUSES)}
     since = given.get("submission", [""])[0]
     found = [
         workflow
         for workflow in server.workflows.values()
         if all(workflow.labels.get(key) == value for key, value in labels)
+        and workflow.status.lower() in statuses
         and workflow.submission >= since.replace("+00:00", "Z")
         and time.monotonic() > workflow.accepted + server.lag
     ]

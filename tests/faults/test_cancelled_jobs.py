@@ -83,6 +83,8 @@ def test_a_copy_job_that_runs_ends_and_is_not_run_again(start_server: StartServe
     data.mkdir(parents=True)
     with (data / "large").open("wb") as file:
         file.truncate(20_000_000_000)
+    for number in range(20_000):  # a file system may copy the large one, which is empty, in no time
+        (data / str(number)).touch()
     job = StagedJob(server)
     assert job.copy().status_code == 201
     assert eventually(lambda: job.get("copy").json()["compute"]["status"] == "started")

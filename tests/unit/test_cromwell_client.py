@@ -45,7 +45,7 @@ def test_workflows_are_found_by_all_of_their_labels(calls: CromwellCalls) -> Non
     first = calls.submit("x", wanted | {"pfcon-claim": "t"}, {})
     for other in ({"pfcon-job": "a.b_C", "pfcon-store": "2"}, {"pfcon-job": "a.b", "pfcon-store": "1"}):
         calls.submit("x", other, {})
-    assert calls.find(wanted, LONG_AGO) == [Found(first, wanted | {"pfcon-claim": "t"})]
+    assert calls.find(wanted, LONG_AGO) == [Found(first, wanted | {"pfcon-claim": "t"}, "Submitted")]
     assert calls.find(wanted, "2099-01-01T00:00:00.000+00:00") == []
 
 

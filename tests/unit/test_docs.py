@@ -36,7 +36,13 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
     **dict.fromkeys(("SHELF_ROOT", "SHELF_KEY"), "tests/toy_storage/pfcon_shelf/description.py"),
     "PIP_NO_INDEX": "Dockerfile",
 }
-FOREIGN = {"JOB_COMPLETION_INDEX", "XDG_RUNTIME_DIR", "RLIMIT_NPROC"}  # Kubernetes', systemd's, setrlimit(2)'s
+FOREIGN = {
+    "JOB_COMPLETION_INDEX",
+    "XDG_RUNTIME_DIR",
+    "RLIMIT_NPROC",
+    "HTTPS_PROXY",
+    "REQUESTS_CA_BUNDLE",
+}  # Kubernetes', systemd's, setrlimit(2)'s, requests'
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,19 @@ from pfcon.compute.process.spec import make_plan
 from pfcon.errors import DamagedJob, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.watching import watched
-from pfcon.models import CANCELLED, TIME_LIMIT, JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType
+from pfcon.jobs.watching.freshness import ReadLimits
+from pfcon.models import (
+    CANCELLED,
+    TIME_LIMIT,
+    JobId,
+    JobInfo,
+    JobKind,
+    JobRequest,
+    JobSpec,
+    JobStatus,
+    PluginType,
+    RunDetails,
+)
 from pfcon.paths import StoreBase
 from pfcon.records import Journal, Phase, Record
 from pfcon.testing.waiting import eventually
@@ -26,7 +38,10 @@ PLUGIN = JobKind.PLUGIN
 
 
 class CountingEngine(ProcessEngine):
-    """Counts the requests. away: whether it answers none of them. unclear: jobs that only ``info`` does not answer."""
+    """Counts the requests. away: whether it answers none of them. unclear: jobs that only ``info`` does not answer.
+
+    unlisted: whether it lists no jobs; hidden: jobs that it does not list.
+    """
 
     def __init__(self, storebase: StoreBase) -> None:
         super().__init__(storebase, stop_grace=2)
@@ -35,6 +50,10 @@ class CountingEngine(ProcessEngine):
         self.away = False
         self.unclear: dict[str, Exception] = {}
         self.unlisted = False
+        self.hidden: set[str] = set()
+        self.list_error: Exception | None = None
+        self.without_logs = False
+        self.clock = 0.0  # seconds by which it is wrong
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         if self.away:
@@ -42,13 +61,35 @@ class CountingEngine(ProcessEngine):
         if name in self.unclear:
             raise self.unclear[name]
         self.infos.append(name)
-        return super().info(name, mine)
+        info = super().info(name, mine)
+        started = info.details.started_at
+        if started is None or not self.clock:
+            return info
+        return replace(info, details=replace(info.details, started_at=started + timedelta(seconds=self.clock)))
 
     def active_jobs(self) -> Mapping[str, str] | None:
         self.lists += 1
         if self.away:
             raise Unreachable("the engine is away")
-        return None if self.unlisted else super().active_jobs()
+        if self.list_error is not None:
+            raise self.list_error
+        listed = super().active_jobs() or {}
+        return None if self.unlisted else {name: text for name, text in listed.items() if name not in self.hidden}
+
+    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
+        if self.without_logs:
+            raise Unreachable("no logs at the moment")
+        return super().logs(name, tail_lines, mine)
+
+
+class Nothing(ReadLimits):
+    """No request may ask the engine while the records are fresh."""
+
+    def may_check(self, claim: str) -> bool:
+        return False
+
+    def may_read_log(self, claim: str, engine: str, per_minute: float | None) -> bool:
+        return False
 
 
 @pytest.fixture
@@ -72,12 +113,6 @@ def service(context: JobContext) -> JobService:
     service.lead()
     service.lead()
     return service
-
-
-@pytest.fixture
-def soon_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that takes half a second is late."""
-    monkeypatch.setattr(watched, "LATE", 0.5)
 
 
 def post(service: JobService, jid: str, script: str = "exec sleep 600", time_limit: int | None = None) -> None:
@@ -108,9 +143,10 @@ def settled(service: JobService, engine: CountingEngine) -> bool:
     return eventually(quiet)
 
 
-def is_fresh(service: JobService) -> bool:
+def is_fresh(service: JobService, jid: str = "") -> bool:
     service.lead()
-    return service._statuses._freshness.is_fresh(PLUGIN)
+    found = service._context.journal.get(JobId(jid), PLUGIN) if jid else None
+    return service._statuses._freshness.is_fresh(PLUGIN, found.claim if found else "")
 
 
 def test_jobs_that_do_not_change_are_not_asked_for(service: JobService, engine: CountingEngine) -> None:
@@ -179,34 +215,90 @@ def test_an_engine_that_is_away_is_said_once_and_caught_up_with(
     warnings = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
     assert len([text for text in warnings if "process engine does not answer" in text]) == 1, warnings
     engine.lists = 0
-    watch.run()  # it waits now, for 30 seconds
+    watch.tick()  # it waits now, for 30 seconds
     assert engine.lists == 0
     engine.away = False
     assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
     assert len([one for one in caplog.records if "answers again" in one.message]) == 1
 
 
-@pytest.mark.usefixtures("soon_late")
 @pytest.mark.parametrize("error", [Unreachable("no answer about it"), DamagedJob("damaged"), ValueError("a bug")])
-def test_a_job_that_cannot_be_checked_keeps_records_from_being_fresh_but_no_other_job_from_its_end(
+def test_a_job_that_cannot_be_checked_is_asked_for_by_requests_and_no_other(
     service: JobService, engine: CountingEngine, context: JobContext, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     post(service, "j1")
     engine.unclear["j1"] = error
     post(service, "j2", "sleep 1")
+    post(service, "j3")
     assert eventually(lambda: (service.watch(), record(context, "j2").phase)[1] is Phase.FINAL)
-    first = service.engine_watches[0]._jobs[record(context, "j1").claim]
-    assert first.outdated_since is not None
-    count = service._watch._leadership.rounds.get(PLUGIN, 0)
-    for _ in range(3):
-        service.watch()
-        service.lead()
-    assert service._watch._leadership.rounds.get(PLUGIN, 0) - count <= 1
+    assert eventually(lambda: (service.watch(), is_fresh(service, "j3") and not is_fresh(service, "j1"))[1])
+    service._statuses._limits = Nothing(1)
+    engine.infos.clear()
+    assert service.status(JobId("j3"), PLUGIN)[0].status is JobStatus.STARTED
+    with pytest.raises(type(error)):
+        service.status(JobId("j1"), PLUGIN)
+    assert engine.infos == []
     assert len([one for one in caplog.records if "job j1" in one.message]) == 1
     engine.unclear.clear()
-    first.check_at = 0
+    service.engine_watches[0]._jobs[record(context, "j1").claim].check_soon()
+    assert eventually(lambda: (service.watch(), is_fresh(service, "j1"))[1])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("generator raised StopIteration"), KeyError("Names")])
+def test_a_list_that_its_engine_cannot_read_is_an_outage_that_is_said_once(
+    service: JobService, engine: CountingEngine, context: JobContext, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    post(service, "j1", "sleep 1")
+    engine.list_error = error
+    for _ in range(3):
+        service.watch()
+    assert service.engine_watches[0]._outage.is_backing_off
+    assert len([one for one in caplog.records if "can't be listed" in one.message]) == 1
+    engine.list_error = None
+    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+
+
+def test_a_job_that_is_not_listed_and_has_not_ended_is_checked_every_two_seconds(
+    service: JobService, engine: CountingEngine, context: JobContext
+) -> None:
+    post(service, "j1")
     assert settled(service, engine)
-    assert eventually(lambda: (service.watch(), is_fresh(service))[1])
+    watched = service.engine_watches[0]._jobs[record(context, "j1").claim]
+    engine.hidden.add("j1")
+    for _ in range(3):
+        assert eventually(lambda: (service.watch(), watched.unlisted_since)[1] is not None)
+        assert eventually(lambda: not watched.checking and watched.check_at > 0)
+        assert watched.check_at - time.monotonic() <= 2
+        watched.check_soon()
+    engine.hidden.clear()
+    assert eventually(lambda: (service.watch(), watched.unlisted_since)[1] is None)
+
+
+def test_an_end_waits_for_a_log_that_cannot_be_read_at_the_moment(
+    service: JobService, engine: CountingEngine, context: JobContext
+) -> None:
+    post(service, "j1", "sleep 1; echo result")
+    engine.without_logs = True
+    assert eventually(lambda: engine.info("j1").status.final)
+    watch = service.engine_watches[0]
+    assert eventually(lambda: (service.watch(), any(one.failures for one in watch._jobs.values()))[1])
+    assert record(context, "j1").phase is Phase.SCHEDULED
+    engine.without_logs = False
+    for one in watch._jobs.values():
+        one.check_soon()
+    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert record(context, "j1").logs == "result\n"
+
+
+def test_an_older_answer_of_the_engine_does_not_replace_a_newer_one(service: JobService, context: JobContext) -> None:
+    post(service, "j1")
+    before = record(context, "j1")
+    older = replace(before, status=JobStatus.NOT_STARTED, message="waiting")
+    assert context.journal.save_status(before, JobStatus.STARTED, "runs", "", RunDetails())
+    assert not context.journal.save_status(older, JobStatus.NOT_STARTED, "waits for another thing", "", RunDetails())
+    assert (record(context, "j1").status, record(context, "j1").message) == (JobStatus.STARTED, "runs")
+    assert context.journal.save_log(older, "its log")
+    assert (record(context, "j1").status, record(context, "j1").logs) == (JobStatus.STARTED, "its log")
 
 
 def test_an_engine_that_cannot_list_jobs_is_asked_for_each(
@@ -225,11 +317,11 @@ def test_an_engine_that_cannot_list_jobs_is_asked_for_each(
 
 def test_only_the_leader_watches(service: JobService, engine: CountingEngine, context: JobContext) -> None:
     post(service, "j1")
-    service.engine_watches[0].run()
+    service.engine_watches[0].tick()
     assert engine.lists == 1
     service.stop()
     service.engine_watches[0]._next = 0
-    service.engine_watches[0].run()
+    service.engine_watches[0].tick()
     assert engine.lists == 1
     assert service.engine_watches[0]._jobs == {}
 
@@ -282,3 +374,33 @@ def test_a_client_that_cancels_is_told_that(service: JobService, context: JobCon
     service.cancel(JobId("j1"), PLUGIN)
     assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
     assert (record(context, "j1").message, record(context, "j1").reason) == ("cancelled", CANCELLED)
+
+
+@pytest.mark.usefixtures("limitless")
+def test_a_clock_of_the_engine_that_is_wrong_does_not_shorten_the_time(
+    service: JobService, engine: CountingEngine, context: JobContext
+) -> None:
+    post(service, "j1", time_limit=60)
+    engine.clock = -61 * 60.0
+    assert settled(service, engine)
+    watched = service.engine_watches[0]._jobs[record(context, "j1").claim]
+    assert watched.stop_at is not None
+    assert watched.stop_at - time.monotonic() > 59 * 60
+
+
+@pytest.mark.usefixtures("limitless")
+def test_a_stop_that_no_thread_can_do_is_tried_again(
+    service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopper = service.engine_watches[0]._stopper
+    stopper._minute = 0.25
+    post(service, "j1", time_limit=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(stopper._stops, "add", _no_thread)
+        assert eventually(lambda: (service.watch(), stopper._tried)[1])
+    stopper._tried.clear()
+    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+
+
+def _no_thread(*_: object) -> None:
+    raise RuntimeError("can't start new thread")

@@ -39,9 +39,18 @@ def context(storebase: StoreBase, compute: Harness) -> JobContext:
 
 @pytest.fixture
 def ended(context: JobContext, compute: Harness) -> JobSpec:
-    """A job without a record that has ended; its data are 3 days old."""
+    """A job without a record that has ended; its data were changed 3 days ago."""
     spec = unrecorded(context, compute, "true")
     compute.wait(spec.name)
+    age_data(context, spec.jid, 3)
+    return spec
+
+
+@pytest.fixture
+def data(context: JobContext, compute: Harness) -> JobSpec:
+    """A job that has left data only, of 3 days ago."""
+    spec = compute.shell("true")
+    (context.storebase.job(spec.jid).outgoing / "out").write_bytes(b"x" * 5000)
     age_data(context, spec.jid, 3)
     return spec
 
@@ -56,33 +65,42 @@ def said(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.partition("pfcon.jobs.orphan_removal: ")[2] or line for line in done.stderr.splitlines()]
 
 
-def test_it_only_lists_at_first(storebase: StoreBase, context: JobContext, compute: Harness, ended: JobSpec) -> None:
-    (context.storebase.job(ended.jid).outgoing / "out").write_bytes(b"x" * 5000)
-    age_data(context, ended.jid, 3)
+def test_it_only_lists_at_first(
+    storebase: StoreBase, context: JobContext, compute: Harness, ended: JobSpec, data: JobSpec
+) -> None:
     done = run(storebase)
-    assert said(done) == ["would remove 2: add --remove to do it"]
-    assert [line.split() for line in done.stdout.splitlines()] == [
-        [ended.name, "plugin", "process", "ended", "0.0", "hours", "-"],
-        [f"key-{ended.jid}", "data", "storeBase", "ended", "3.0", "days", "8.0", "KiB"],
-    ]
+    assert said(done) == ["would remove 3: add --remove to do it"]
+    job, *directories = [line.split() for line in done.stdout.splitlines()]
+    assert job == [ended.name, "plugin", "process", "ended", "0.0", "hours", "-"]
+    assert sorted(directories) == sorted(
+        [
+            [f"key-{data.jid}", "data", "storeBase", "ended", "3.0", "days", "8.0", "KiB"],
+            [f"key-{ended.jid}", "data", "storeBase", "ended", "0.0", "hours", "0", "bytes"],  # as old as its job
+        ]
+    )
     assert compute.engine.info(ended.name).status is JobStatus.SUCCEEDED
     assert context.storebase.job(ended.jid).exists()
 
 
 def test_every_removal_is_logged_and_complete_at_the_end(
-    storebase: StoreBase, context: JobContext, ended: JobSpec
+    storebase: StoreBase, context: JobContext, ended: JobSpec, data: JobSpec
 ) -> None:
     done = run(storebase, "--remove")
-    assert said(done) == [
-        f"removed the plugin job {ended.name} without a record (process): 0.0 hours",
-        f"removed the data key-{ended.jid} without a record (storeBase): 3.0 days",
-        "removed 2",
-    ]
-    assert not context.storebase.job(ended.jid).is_taken()
+    assert sorted(said(done)) == sorted(
+        [
+            f"removed the plugin job {ended.name} without a record (process): 0.0 hours",
+            f"removed the data key-{ended.jid} without a record (storeBase): 3.0 days",  # its job is removed by then
+            f"removed the data key-{data.jid} without a record (storeBase): 3.0 days",
+            "removed 3",
+        ]
+    )
+    for spec in (ended, data):
+        assert not context.storebase.job(spec.jid).is_taken()
     assert list(storebase.trash.iterdir()) == []
     assert run(storebase).stdout == ""
     rows, _ = rows_of(context.journal.database.engine)
-    assert {(row["jid"], row["phase"]) for row in rows} == {("first", "final"), (ended.jid, "removed")}
+    assert {row["phase"] for row in rows if row["jid"] != "first"} == {"removed"}
+    assert {row["jid"] for row in rows} == {"first", ended.jid, data.jid}
 
 
 def test_an_active_job_is_kept_without_its_option(storebase: StoreBase, context: JobContext, compute: Harness) -> None:
@@ -96,17 +114,16 @@ def test_an_active_job_is_kept_without_its_option(storebase: StoreBase, context:
 
 
 def test_what_is_older_than_all_records_is_kept_without_its_option(
-    storebase: StoreBase, context: JobContext, ended: JobSpec
+    storebase: StoreBase, context: JobContext, data: JobSpec
 ) -> None:
-    age_data(context, ended.jid, 366)
-    done = run(storebase, "--remove")
-    assert said(done)[1:] == [
-        "removed 1",
+    age_data(context, data.jid, 366)
+    assert said(run(storebase, "--remove")) == [
+        "removed 0",
         "kept 1, each of which is older than all records, which may have been lost; --older-than-records removes it",
     ]
-    assert context.storebase.job(ended.jid).exists()
+    assert context.storebase.job(data.jid).exists()
     assert said(run(storebase, "--remove", "--older-than-records"))[-1] == "removed 1"
-    assert not context.storebase.job(ended.jid).is_taken()
+    assert not context.storebase.job(data.jid).is_taken()
 
 
 def test_a_new_database_says_that_records_may_be_lost(storebase: StoreBase, compute: Harness) -> None:

@@ -13,6 +13,7 @@ from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
 from pfcon.testing.compute import Harness
 from pfcon.testing.compute.listing import WAITS
+from pfcon.testing.waiting import eventually
 
 
 @pytest.fixture
@@ -77,4 +78,5 @@ def test_a_damaged_job_and_other_files_do_not_affect_the_list_of_others(compute:
     (directory / damaged.name / "state.json").unlink()
     assert set(compute.engine.active_jobs() or ()) == {good.name}
     assert compute.engine.info(good.name).status is JobStatus.STARTED
-    (compute.outgoing(damaged) / "go").touch()  # it can't be removed
+    (compute.outgoing(damaged) / "go").touch()  # it can't be removed, and its supervisor needs the directory
+    assert eventually((directory / damaged.name / "state.json").exists)

@@ -20,7 +20,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase
+from pfcon.records import Phase, Record
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
@@ -154,6 +154,29 @@ def test_a_job_that_has_ended_by_its_record_only_is_kept(
     assert f"the engine runs {A}" in caplog.text
 
 
+class LateRemover(Remover):
+    """One before whose first removal a job is posted again."""
+
+    service: JobService | None = None
+
+    def remove(self, record: Record, *, with_data: bool) -> bool:
+        service, self.service = self.service, None
+        if service:
+            posted(service, record.jid, "exec sleep 600")
+        return super().remove(record, with_data=with_data)
+
+
+def test_a_job_that_is_posted_again_at_that_moment_is_kept(service: JobService, context: JobContext) -> None:
+    posted(service, A, "exit 1")
+    assert eventually(lambda: service.status(A, PLUGIN)[0].status is JobStatus.FAILED)
+    age_records(context, 8)
+    remover = LateRemover(context)
+    remover.service = service
+    Retention(context, remover).run_once()
+    assert service.status(A, PLUGIN)[0].status is JobStatus.STARTED
+    assert (context.storebase.job(A).incoming / "a").exists()
+
+
 def test_more_jobs_than_a_batch_are_all_removed(
     service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +245,19 @@ def test_leftovers_that_are_old_enough_are_removed(
     assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
     (line,) = (record.getMessage() for record in caplog.records)
     assert line == f"removed the data key-{old.jid} without a record (storeBase): 8.0 days"
+
+
+def test_the_data_of_a_job_that_has_ended_just_now_are_kept(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    ended(service, A)
+    age_records(context, 100)
+    spec = unrecorded(context, compute, "true")
+    compute.wait(spec.name)
+    age_data(context, spec.jid, 9)
+    run(context, retention=ORPHANS)
+    assert context.storebase.job(spec.jid).exists()
+    assert compute.engine.info(spec.name).status is JobStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("case", [(6, "younger than PFCON_ORPHANS_DAYS"), (8, "older than all records")])

@@ -122,6 +122,19 @@ class Claims:
             return None
         return Claim(path, JobSpec.from_json(raw["spec"]), raw["token"], raw["created_at"], raw["minutes"])
 
+    def requests(self) -> dict[str, str]:
+        """Return ``JobSpec.request`` of all claims, by name; ``""`` for a damaged one."""
+        found = {}
+        for path in self._directory("jobs").iterdir():
+            try:
+                claim = self.get(path.name)
+            except (ValueError, KeyError, TypeError, NotADirectoryError):
+                found[path.name] = ""
+            else:
+                if claim is not None:
+                    found[path.name] = claim.spec.request
+        return found
+
     def take(self, spec: JobSpec, token: str, minutes: int, workflow: str = "") -> Claim:
         """Claim a name, for an existing or a future workflow. Raises Conflict if the name is taken."""
         if not _is_name(spec.name):

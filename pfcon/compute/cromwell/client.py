@@ -16,10 +16,12 @@ from pfcon.network import explain
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte
-PAGE = 50  # workflows of one answer
+PAGE, ACTIVE_PAGE = 50, 1000  # workflows of one answer; each takes about 700 bytes
 MAX_PAGES = 20
 POOL_SIZE = 64
 _MAX_ANSWER = 8 * 1024 * 1024  # bytes; usual answers have a few KiB
+# Of the statuses in its REST API reference; pfcon submits no workflow ``On Hold``, which some releases do not accept.
+ACTIVE = ("Submitted", "Running", "Aborting")
 _API = "api/workflows/v1"
 
 
@@ -29,6 +31,7 @@ class Found:
 
     id: str
     labels: dict[str, str]
+    status: str
 
 
 class CromwellCalls:
@@ -75,21 +78,29 @@ class CromwellCalls:
         since: submitted at that time (ISO 8601) or later. Workflows of the last second or so may be missing, because
         Cromwell updates the data for its queries only from time to time.
         """
+        found = self._query(labels, [("submission", since)] if since else [], PAGE)
+        return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+    def active(self, labels: dict[str, str]) -> list[Found]:
+        """Return the workflows with all these labels that have not ended, as of a second or so ago."""
+        return [one for _, one in self._query(labels, [("status", status) for status in ACTIVE], ACTIVE_PAGE)]
+
+    def _query(self, labels: dict[str, str], more: list[tuple[str, str]], size: int) -> list[tuple[str, Found]]:
+        """Return the workflows that a query finds, each with the time of its submission. size: of a page."""
         found: list[tuple[str, Found]] = []
         query: list[tuple[str, str]] = [("label", f"{key}:{value}") for key, value in labels.items()]
-        query += [("additionalQueryResultFields", "labels"), ("pagesize", str(PAGE))]
-        query += [("submission", since)] if since else []
+        query += [*more, ("additionalQueryResultFields", "labels"), ("pagesize", str(size))]
         for page in range(1, MAX_PAGES + 1):
             answer = self._ask("GET", f"{_API}/query", params=[*query, ("page", str(page))])
             results = answer.get("results") or []
             for one in results:
                 try:
-                    found.append((str(one.get("submission", "")), Found(str(one["id"]), dict(one.get("labels") or {}))))
+                    found.append((str(one.get("submission", "")), _found(one)))
                 except FAULTS as fault:
                     unread("a workflow that Cromwell has found", fault)
-            if not results or page * PAGE >= _count(answer):
+            if not results or page * size >= _count(answer):
                 break
-        return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
+        return found
 
     def status(self, workflow: str) -> str:
         """Return Cromwell's status of a workflow."""
@@ -132,6 +143,10 @@ class CromwellCalls:
         if 200 <= code < 300 and isinstance(answer, dict):
             return answer
         raise error_of(code, answer, raw)
+
+
+def _found(result: dict[str, Any]) -> Found:
+    return Found(str(result["id"]), dict(result.get("labels") or {}), str(result.get("status") or ""))
 
 
 def _count(answer: dict[str, Any]) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -15,6 +15,7 @@ from pfcon.compute.cromwell.claims import Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
 from pfcon.compute.cromwell.description import CromwellSettings
 from pfcon.compute.cromwell.files import ERROR_BYTES, ERROR_LINES, TaskFiles
+from pfcon.compute.cromwell.listing import Lister
 from pfcon.compute.cromwell.spec import BACKEND, OPTIONS, REFUSALS, document, labels, require_possible
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.log import clean_log
@@ -71,6 +72,7 @@ class CromwellEngine(ComputeEngine):
         self._tracker = Tracker(
             self._claims, self._connection.get, Signer(storebase), root=self._root, minutes=self._minutes, lag=lag
         )
+        self._lister = Lister(self._claims, self._connection.get, self._root)
         self._files = TaskFiles(storebase, self._root)
         self._paths: dict[str, tuple[str, str]] = {}  # of a workflow's stdout and stderr
         with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
@@ -245,6 +247,15 @@ class CromwellEngine(ComputeEngine):
                 self._files.remove(workflow, str(path))
         except (Absent, Refused, NotRemovedError, UnreadableTreeError) as fault:
             _log.warning("the files of workflow %s could not be removed: %s", workflow, fault)
+
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine. The texts are a second or two old, as all that a query finds."""
+        return self._lister.active_jobs()
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        with self._storebase_errors("list jobs"):
+            return self._lister.requests()
 
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if Cromwell has no backend for pfcon."""

@@ -8,7 +8,7 @@ from typing import Any
 from pfcon.compute.docker.spec import job_name
 from pfcon.compute.docker.state import START_PATIENCE
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
-from pfcon.compute.unreadable import FAULTS, labels_of, unread
+from pfcon.compute.unreadable import FAULTS, labels_of, unread_entry
 
 # The values of the filter ``status`` for containers that have not ended. Each engine refuses the words of the other;
 # Podman, up to 5, has none for a container that is being stopped.
@@ -52,10 +52,10 @@ def _by_job(listed: Iterable[Any], read: Callable[[dict[str, Any]], str]) -> Ite
         try:
             yield _name(found), read(found)
         except FAULTS as fault:
-            unread("a container in the container engine's list", fault)
+            unread_entry("a container in the container engine's list", fault)
 
 
 def _name(found: dict[str, Any]) -> str:
     """Return the name of a container's job; the names of links have several slashes."""
-    own = [name.removeprefix("/") for name in found["Names"]]
-    return job_name(next(name for name in own if "/" not in name))
+    own = [name for listed in found["Names"] if "/" not in (name := listed.removeprefix("/"))]
+    return job_name(own[0])

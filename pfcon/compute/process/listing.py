@@ -44,12 +44,15 @@ def requests(root: Path) -> dict[str, str]:
 
 
 def _of_each_job(root: Path, read: Callable[[JobFolder], T]) -> dict[str, T]:
-    """Return what ``read`` returns for each job, by name. A job that is being removed is left out."""
+    """Return what ``read`` returns for each job, by name.
+
+    A job that is being removed is left out, and one whose directory can't be read: a job may change its own.
+    """
     found = {}
     for name in os.listdir(root):
         if not name.startswith("."):
             with (
-                contextlib.suppress(Absent, FileNotFoundError, NotADirectoryError),
+                contextlib.suppress(Absent, OSError),
                 JobFolder(root / name) as job,
             ):
                 found[name] = read(job)

@@ -2,12 +2,13 @@
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.log import clean_log
 from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.slurm import listing
 from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder, sweep
@@ -75,6 +76,7 @@ class SlurmEngine(ComputeEngine):
         )
         self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
         self._status = StatusReader(commands, queue, site, canceller, self._settings.launcher, patience, nodes_folder)
+        self._lister = listing.Lister(queue, patience)
         self._images = Images(
             commands,
             storebase.private / IMAGES,
@@ -172,6 +174,22 @@ class SlurmEngine(ComputeEngine):
                 if not self._canceller.request_end(folder):
                     self._canceller.force_end(folder)
             folder.remove()
+
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine. Shares squeue with ``info``."""
+        return self._list(self._lister.active_jobs)
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine; Slurm is not asked."""
+        return self._list(listing.requests)
+
+    def _list(self, read: Callable[[Path], dict[str, str]]) -> dict[str, str]:
+        with self._storage("list jobs"):
+            try:
+                return read(self._root)
+            except FileNotFoundError:
+                self._require_storebase()
+                return {}  # no job was ever scheduled
 
     def check(self) -> str:
         """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""

@@ -34,6 +34,11 @@ class Queue:
             found = self._find(number, marker)
         return found
 
+    def rows(self) -> list[Row]:
+        """Return all jobs in the queue. Raises Unreachable."""
+        self._refresh(time.monotonic() - self._staleness)
+        return list(self._by_id.values())
+
     def fresh(self, marker: str, number: str | None) -> list[Row]:
         """Return all rows that were submitted for a job, from a new snapshot. Raises Unreachable."""
         self._refresh(time.monotonic())

@@ -1,5 +1,5 @@
 """Watching the jobs that engines have, also those that no client asks for.
 
-One process of all, the leader, compares the records with each engine every few seconds (``engine_watch``) and records
-what has changed (``checks``). All processes answer requests from the records while these are fresh (``freshness``).
+One process of all, the leader, compares the records with each engine every few seconds, and records what has changed
+(``engine_watch``). All processes answer requests from the records while these are fresh (``freshness``).
 """

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from pfcon.models import JobKind
+from pfcon.records.leader import NO_ROUND, Round
 from pfcon.token_bucket import Spacing, TokenBucket
 
 FRESH = 10.0  # seconds after a round of the leader in which the records answer requests
@@ -21,21 +22,22 @@ class Freshness:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[JobKind, tuple[int, float]] = {}  # the count, and when it was first seen (monotonic seconds)
+        self._seen: dict[JobKind, tuple[Round, float]] = {}  # and when it was first seen (monotonic seconds)
 
-    def observe(self, rounds: Mapping[JobKind, int]) -> None:
-        """Take note of the counts of rounds. The first one that is seen may be old: it does not count."""
+    def observe(self, rounds: Mapping[JobKind, Round]) -> None:
+        """Take note of the latest rounds. The first one that is seen may be old: it does not count."""
         now = time.monotonic()
-        for kind, count in rounds.items():
+        for kind, found in rounds.items():
             seen = self._seen.get(kind)
             if seen is None:
-                self._seen[kind] = (count, float("-inf"))
-            elif seen[0] != count:
-                self._seen[kind] = (count, now)
+                self._seen[kind] = (found, float("-inf"))
+            elif seen[0].count != found.count:
+                self._seen[kind] = (found, now)
 
-    def is_fresh(self, kind: JobKind) -> bool:
-        """Whether the records of scheduled jobs of a kind are not older than FRESH."""
-        return time.monotonic() - self._seen.get(kind, (0, float("-inf")))[1] < FRESH
+    def is_fresh(self, kind: JobKind, claim: str = "") -> bool:
+        """Whether the records of scheduled jobs of a kind are fresh, and that of a claim is no exception."""
+        latest, at = self._seen.get(kind, (NO_ROUND, float("-inf")))
+        return time.monotonic() - at < FRESH and claim not in latest.outdated
 
 
 class ReadLimits:

@@ -21,9 +21,14 @@ class Outage:
         self._retry_at = 0.0
 
     @property
-    def waits(self) -> bool:
+    def is_backing_off(self) -> bool:
         """Whether the next attempt has to wait."""
         return time.monotonic() < self._retry_at
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the last attempt has failed."""
+        return self._pause > 0
 
     def failed(self, error: Exception) -> None:
         """Record that an attempt has failed. The pause before the next one doubles, up to ``longest``."""

@@ -18,7 +18,7 @@ from pfcon.units import MINUTE
 log = logging.getLogger(__name__)
 
 REPEAT = 10.0  # seconds between two attempts to stop a job
-STOPS = BackgroundPool(4)  # in the background, because stopping a job may take a minute
+AT_ONCE = 32  # jobs of one engine that are being stopped: each may take a minute, most of it waiting
 _MAX_TRIED = 10_000
 
 
@@ -31,12 +31,14 @@ class Stopper:
         self._states = states
         self._minute = minute
         self._lock = threading.Lock()
+        self._stops = BackgroundPool(AT_ONCE)
         self._tried: dict[str, float] = {}  # claims: when the last attempt has ended; infinite while it runs
 
-    def learn(self, watched: WatchedJob, record: Record, info: JobInfo) -> None:
+    def note_deadline(self, watched: WatchedJob, record: Record, info: JobInfo) -> None:
         """Note when a job has to be stopped, if its engine does not do that: its limit is on the engine's job, too.
 
-        The time is noted once, so that a clock that jumps later does not shorten it.
+        The time is noted once, so that a clock that jumps later does not shorten it. The engine's clock may be wrong: a
+        job has not run for longer than pfcon knows it.
         """
         minutes = info.time_limit or (record.spec.resources.time_limit if record.spec else None)
         if watched.stop_at is not None or minutes is None or info.status is not JobStatus.STARTED:
@@ -44,7 +46,8 @@ class Stopper:
         if self._context.engine_of(record.kind).own_time_limit:
             return
         started = info.details.started_at
-        elapsed = max(0.0, (datetime.now(UTC) - started).total_seconds()) if started else 0.0
+        elapsed = (datetime.now(UTC) - started).total_seconds() if started else 0.0
+        elapsed = max(0.0, min(elapsed, time.time() - record.changed_at))
         watched.limit, watched.stop_at = minutes, time.monotonic() + minutes * self._minute - elapsed
 
     def stop_if_due(self, watched: WatchedJob) -> None:
@@ -55,12 +58,19 @@ class Stopper:
 
         def stop() -> None:
             try:
-                self._stop(watched)
+                self._stop(watched, over=over)
             finally:
-                with self._lock:
-                    self._tried[watched.job.claim] = time.monotonic()
+                self._tried_now(watched.job.claim)
+                watched.check_soon()
 
-        STOPS.add(f"stop {watched.job.jid}", stop)
+        try:
+            self._stops.add(f"stop {watched.job.jid}", stop)
+        except RuntimeError:  # no thread can be started now
+            self._tried_now(watched.job.claim)
+
+    def _tried_now(self, claim: str) -> None:
+        with self._lock:
+            self._tried[claim] = time.monotonic()
 
     def _may_try(self, claim: str) -> bool:
         with self._lock:
@@ -72,7 +82,7 @@ class Stopper:
             self._tried[claim] = float("inf")
             return True
 
-    def _stop(self, watched: WatchedJob) -> None:
+    def _stop(self, watched: WatchedJob, *, over: bool) -> None:
         job = watched.job
         record = self._journal.get(job.jid, job.kind)
         if record is None or record.claim != job.claim or record.phase is not Phase.SCHEDULED:
@@ -80,7 +90,7 @@ class Stopper:
         try:
             if record.to_cancel:
                 self._states.cancel(record)
-            elif watched.limit is not None:
+            elif over and watched.limit is not None:
                 message = time_limit_message(watched.limit)
                 log.info("job %s (%s) is %s", job.jid, job.kind, message)
                 self._states.cancel(record, message)

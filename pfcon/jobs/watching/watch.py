@@ -17,7 +17,7 @@ RECORDS_RETRY = 4.0  # seconds; longest pause between two attempts, so that a le
 class Watch:
     """This process's share in watching the jobs: all of it while it is the leader.
 
-    engines: one for each engine of the service. Call their ``run`` in a thread of its own each, so that an engine that
+    engines: one for each engine of the service. Call their ``tick`` in a thread of its own each, so that an engine that
     does not answer delays no other.
     """
 
@@ -31,7 +31,7 @@ class Watch:
 
     def lead(self) -> None:
         """Take part in the election of the leader, and note how fresh the records are. To be called every second."""
-        if self._records.waits:
+        if self._records.is_backing_off:
             return
         try:
             self._leadership.hold()
@@ -49,7 +49,7 @@ class Watch:
     def compare_all(self) -> None:
         """Do one round with all engines now, whoever is the leader. Raises Unreachable if the records do not answer."""
         for engine in self.engines:
-            engine.compare()
+            engine.run_round()
 
     def resign(self) -> None:
         """Stop watching, because this process is about to exit."""

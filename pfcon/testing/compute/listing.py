@@ -129,24 +129,31 @@ def test_a_job_that_loses_its_supervisor_has_another_text_or_is_not_active(compu
     assert is_gone(compute, spec.name)
 
 
-def test_who_calls_info_only_for_texts_that_change_learns_of_every_end(compute: Harness) -> None:
+def test_who_calls_info_only_for_texts_that_change_learns_of_every_start_and_end(compute: Harness) -> None:
     active(compute)
     scripts = ("exit 0", "exit 3", "sleep 1", "sleep 2; exit 4", "kill -KILL $$")
     specs = [*(compute.shell(script) for script in scripts), compute.spec(["no-such-program-here"])]
     lasting = compute.shell("while :; do sleep 0.1; done")
     for spec in (lasting, *specs):
         compute.engine.schedule(spec)
-    texts: dict[str, str | None] = {spec.name: "" for spec in specs}
     infos: dict[str, JobInfo] = {}
+    texts = dict.fromkeys([spec.name for spec in (lasting, *specs)], "")
     for _ in checks():
         found = active(compute)
-        for name in [name for name in texts if found.get(name) != texts[name] or name not in found]:
-            infos[name] = compute.engine.info(name)
-            texts[name] = found.get(name)
-        if all(info.status.final for info in infos.values()) and len(infos) == len(specs):
+        for name, text in texts.items():
+            if found.get(name, "") != text or name not in found:
+                infos[name], texts[name] = compute.engine.info(name), found.get(name, "")
+        if all(infos[spec.name].status.final for spec in specs) and has_started(compute, infos[lasting.name]):
             break
     assert [infos[spec.name].status for spec in specs] == [compute.wait(spec.name).status for spec in specs]
+    assert infos[lasting.name] == compute.engine.info(lasting.name)
+    assert has_started(compute, infos[lasting.name])
     assert lasting.name in active(compute)
+
+
+def has_started(compute: Harness, info: JobInfo) -> bool:
+    known = info.details.started_at or compute.can.lacks("started_at")
+    return info.status is JobStatus.STARTED and bool(known)
 
 
 def test_what_others_have_made_is_not_listed(compute: Harness) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -118,6 +118,25 @@ class ToyEngine(ComputeEngine):
             job.path.rename(grave)  # frees the name at once
             shutil.rmtree(grave, ignore_errors=True)  # the service removes what is left in the trash
 
+    def active_jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return self._of_each_job(activity)
+
+    def jobs(self) -> Mapping[str, str]:
+        """See ComputeEngine."""
+        return self._of_each_job(lambda job: spec.request if (spec := job.spec()) else None)
+
+    def _of_each_job(self, read: Callable[[Job], str | None]) -> dict[str, str]:
+        """What ``read`` gives for each job, by name, without those for which it gives None. Raises Unreachable."""
+        found = {}
+        with self._storebase_errors():
+            for path in self._storebase.private_dir("toy").iterdir():
+                with suppress(FileNotFoundError), closing(Job(path)) as job:  # it may be removed meanwhile
+                    text = read(job)
+                    if text is not None:
+                        found[path.name] = text
+        return found
+
     def check(self) -> str:
         """See ComputeEngine: looks whether jobs can be written."""
         with self._storebase_errors():
@@ -155,6 +174,16 @@ def started(spec: JobSpec) -> JobInfo:
     return JobInfo(
         spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request, time_limit=limit
     )
+
+
+def activity(job: Job) -> str | None:
+    """A text for the state of a job that has not ended, without changing it; None for others.
+
+    A job whose keeper was killed has another text: ``info`` finds that it has ended.
+    """
+    if job.spec() is None or job.has_ended():
+        return None
+    return f"{job.started_at()} {'lost' if job.lock() else 'kept'}"
 
 
 def refuse(spec: JobSpec) -> None:
