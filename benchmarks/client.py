@@ -22,16 +22,19 @@ Send = Callable[[socket.socket, BinaryIO], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What a POST asks for; ``argv`` is entrypoint and args."""
+    """What a POST asks for; ``argv`` is entrypoint and args. cpu: in millicores. memory: in MiB."""
 
     jid: str
     argv: tuple[str, ...]
     image: str = "local/pfcon-test:1"
     type: str = "ds"
+    cpu: str = LIMITS["cpu_limit"]
+    memory: str = LIMITS["memory_limit"]
 
     def fields(self) -> list[tuple[str, str]]:
         """The form."""
-        fields = {"jid": self.jid, "image": self.image, "type": self.type, "auid": "chris", **LIMITS}
+        limits = {**LIMITS, "cpu_limit": self.cpu, "memory_limit": self.memory}
+        fields = {"jid": self.jid, "image": self.image, "type": self.type, "auid": "chris", **limits}
         return [*fields.items(), ("entrypoint", self.argv[0]), *(("args", arg) for arg in self.argv[1:])]
 
 

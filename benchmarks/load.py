@@ -15,11 +15,15 @@ from benchmarks.report import percentile
 
 @dataclass
 class Load:
-    """What a number of clients got done. ``seconds`` of each request; ``cpu``: CPU seconds of the generator."""
+    """What a number of clients got done. ``seconds`` of each request; ``cpu``: CPU seconds of the generator.
+
+    server_cpu: those of the server, if they were measured.
+    """
 
     seconds: list[float] = field(default_factory=list)
     wall: float = 0.0
     cpu: float = 0.0
+    server_cpu: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -1,5 +1,6 @@
-"""Resident memory of all processes of a server, as the kernel tells it (proc(5), smaps_rollup)."""
+"""Resident memory and processor time of all processes of a server, as the kernel tells them (proc(5))."""
 
+import contextlib
 import os
 import threading
 import time
@@ -36,6 +37,16 @@ def _in_group(pid: int, leader: int) -> bool:
         return os.getpgid(pid) == leader
     except ProcessLookupError:
         return False
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """The processor time that these processes have taken, in seconds (proc_pid_stat(5)); none if one has ended."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b") ")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # user and system
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def look(pids: list[int]) -> Memory:

@@ -12,6 +12,7 @@ SECTIONS = (
     "large",
     "memory",
     "status",
+    "watching",
     "records",
     "submissions",
     "slurm",

@@ -75,3 +75,12 @@ def remove_labelled(url: str, label: str) -> None:
     for found in client.containers(all=True, filters={"label": label}):
         client.remove_container(found["Id"], force=True)
     client.close()
+
+
+def remove_services(url: str, name: str) -> None:
+    """Remove all services of a Swarm whose names contain a text."""
+    client = connect(url)
+    for found in client.services(filters={"name": name}):
+        if name in found["Spec"]["Name"]:
+            client.remove_service(found["ID"])
+    client.close()

@@ -17,7 +17,7 @@ from support.live import LiveServer
 from benchmarks import sdk
 from benchmarks.client import Client, Job
 from benchmarks.faults import Broken, NotHere
-from benchmarks.memory import Memory, MemoryWatch, group, look
+from benchmarks.memory import Memory, MemoryWatch, cpu_seconds, group, look
 from benchmarks.trees import Tree, make_tree
 
 USER = "benchmark"
@@ -55,6 +55,10 @@ class Server:
     def memory(self) -> Memory:
         """Of all its processes now."""
         return look(group(self.leader))
+
+    def cpu(self) -> float:
+        """The processor time that all its processes have taken, in seconds."""
+        return cpu_seconds(group(self.leader))
 
     def watch(self) -> MemoryWatch:
         """A context that looks at it all the time."""

@@ -44,7 +44,7 @@ def measure(session: Session) -> Table:
     except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
         table.notes.append(f"PostgreSQL was not measured: {reason}")
         return table
-    with _own_database(url) as own:
+    with own_database(url) as own:
         _measure_on(session, table, count, own)
     return table
 
@@ -134,7 +134,7 @@ def _execute(database: Engine, statement: str) -> None:
 
 
 @contextmanager
-def _own_database(url: str) -> Iterator[str]:
+def own_database(url: str) -> Iterator[str]:
     """The URL of an empty database beside that of the tests, which is dropped at the end."""
     name = f"pfcon_benchmark_{secrets.token_hex(4)}"
     server = sqlalchemy.create_engine(url)

@@ -1,15 +1,22 @@
 """The arithmetic of the benchmarks' tables; nothing is timed here."""
 
+import os
 import random
+import subprocess
 import sys
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 sys.path.append(str(Path(__file__).parents[2]))  # the benchmarks are not installed
 
+from benchmarks.counting import CountedCommands, CountingTcpRelay
 from benchmarks.report import Row, Table, at_least, at_most, percentile, speed
+from benchmarks.requests import RequestParser, kind_of
 from benchmarks.trees import make_tree, random_pieces, text_pool
 
 
@@ -73,3 +80,75 @@ def test_text_compresses_as_text_does_and_random_data_does_not() -> None:
     assert 0.3 < len(zlib.compress(text)) / len(text) < 0.5
     data = next(random_pieces(rng, [rng.randbytes(2**20)]))
     assert len(zlib.compress(data)) > len(data)
+
+
+def parsed(*pieces: bytes) -> list[str]:
+    found: list[str] = []
+    parser = RequestParser(found.append)
+    for piece in pieces:
+        parser.feed(piece)
+    return found
+
+
+REQUESTS = (
+    b"POST /v1.41/containers/create?name=x HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+    b"PUT /upload HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n4\r\nGET \r\n2;x=y\r\n\r\n\r\n0\r\n\r\n"
+    b"GET /events HTTP/1.1\r\n\r\n"
+)
+LINES = ["POST /v1.41/containers/create?name=x HTTP/1.1", "PUT /upload HTTP/1.1", "GET /events HTTP/1.1"]
+
+
+def test_requests_of_a_kept_connection_are_found_between_their_bodies() -> None:
+    assert parsed(REQUESTS) == LINES
+
+
+def test_requests_are_found_however_their_bytes_arrive() -> None:
+    for size in (1, 7, 64):
+        assert parsed(*(REQUESTS[at : at + size] for at in range(0, len(REQUESTS), size))) == LINES
+
+
+def test_a_request_is_counted_once_its_head_is_complete() -> None:
+    assert parsed(b"GET / HTTP/1.1\r\nHost: x\r\n") == []
+
+
+def test_requests_are_counted_without_their_ids() -> None:
+    assert kind_of(f"GET /v1.41/containers/{'a' * 64}/logs?tail=9 HTTP/1.1") == "GET /containers/*/logs"
+    assert kind_of("GET /services/pfcon-bench-9f-12 HTTP/1.1") == "GET /services/*"
+    assert kind_of("GET /api/v1/pods?labelSelector=x&watch=1 HTTP/1.1") == "GET /api/v1/pods (watch)"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_relay_counts_the_requests_that_it_passes_on() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with CountingTcpRelay(f"tcp://127.0.0.1:{server.server_port}") as relay, requests.Session() as session:
+            for path in ("a", "a", "b?x=1"):
+                assert session.get(f"http://{relay.url}/{path}", timeout=30).text == "ok"
+            counts = relay.counts()
+        server.shutdown()
+    assert counts == {"GET /a": 2, "GET /b": 1}
+
+
+def test_commands_are_counted_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    real.joinpath("squeue").write_text('#!/bin/sh\necho "$# $2"\nexit 3\n')
+    real.joinpath("squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", str(real), prepend=":")
+    commands = CountedCommands(tmp_path)
+    environ = {**os.environ, "PATH": commands.path}
+    done = subprocess.run(["squeue", "--me", "a b"], env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "2 a b\n")
+    assert commands.counts() == {"squeue": 1}
