@@ -9,23 +9,23 @@ from pfcon.configuration import Settings
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.records import Listing
+from pfcon.records.ages import ended_jids
 from pfcon.units import DAY
 
 
 def expire(settings: Settings, arguments: Namespace) -> None:
     """List the jobs that ended long ago, or remove them if ``arguments`` say so. Raises Unreachable, StorageFull."""
     context = context_of(settings)
-    retention = Retention(context, Remover(context))
     before = time.time() - arguments.older_than * DAY
     if arguments.yes:
         with service_process(context):
-            number = retention.remove_ended(before)
+            number = Retention(context, Remover(context)).remove_ended(before)
         print(f"removed {_jobs(number)} with their data", file=sys.stderr)
         return
-    listing, number = Listing(context.journal.database), 0
-    for jid in retention.ended(before):
+    database, number = context.journal.database, 0
+    for jid in ended_jids(database.engine, before):
         number += 1
-        for entry in reversed(listing.of_job(jid)):
+        for entry in reversed(Listing(database).of_job(jid)):
             ended = entry.finished_at.strftime("%Y-%m-%dT%H:%M:%SZ") if entry.finished_at else "-"
             print(f"{jid:24}  {entry.kind.value:6}  {entry.status.value:20}  {ended}")
     days = f"{arguments.older_than:g} days"

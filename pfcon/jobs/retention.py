@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import DamagedJob, PfconError, Unreachable
@@ -18,7 +17,6 @@ from pfcon.units import DAY, human_age
 
 log = logging.getLogger(__name__)
 
-BATCH = 50  # jids that are read at a time
 INTERVAL = 3600.0  # seconds between two runs of a process
 _POOL = BackgroundPool(1)
 
@@ -59,19 +57,12 @@ class Retention:
         ``run_once``.
         """
         number, engine_jobs = 0, EngineJobs(self._context)
-        for jid in self.ended(before):
+        for jid in ended_jids(self._journal.database.engine, before):
             try:
                 number += self._remove_jobs(jid, before, engine_jobs)
             except DamagedJob as error:
                 log.warning("job %s is not removed: %s", jid, error)
         return number
-
-    def ended(self, before: float) -> Iterator[JobId]:
-        """Yield the jids whose jobs have all ended before a moment, in order. Raises Unreachable."""
-        after = ""
-        while jids := ended_jids(self._journal.database.engine, before, after, BATCH):
-            yield from jids
-            after = jids[-1]
 
     def _remove_jobs(self, jid: JobId, before: float, engine_jobs: EngineJobs) -> bool:
         read = [self._journal.get(jid, kind) for kind in JobKind]

@@ -1,17 +1,19 @@
 """What the removal of old jobs and of leftovers asks the records: which jobs ended long ago, and which are recorded."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, tuple_
 
 from pfcon.models import JobId, JobKind
 from pfcon.records.faults import translating_errors
 from pfcon.records.list_indexes import LISTED
-from pfcon.records.overview import all_ended
+from pfcon.records.overview import ended_at
 from pfcon.records.record import Phase
 from pfcon.records.schema import jobs
 
+CHUNK = 500  # records
+_CREATED = (jobs.c.created_at, jobs.c.jid, jobs.c.kind)
 REMOVED = Phase.REMOVED.value
 ADOPTED = ""  # the request in the record of an orphan's removal
 
@@ -25,15 +27,28 @@ class Row:
     adopted: bool
 
 
-def ended_jids(database: Engine, before: float, after: str, limit: int) -> list[JobId]:
-    """Return, in order, the first jids after ``after`` that have ended jobs, and only such that ended before a moment.
+def ended_jids(database: Engine, before: float) -> Iterator[JobId]:
+    """Yield the jids that have ended jobs, and only such that ended before a moment; the oldest ones first.
 
     before: seconds since the epoch. Jobs that were removed do not count. Raises Unreachable, as all functions here do.
+    CHUNK records are read at a time, without a transaction between two steps. An index has all that is read of others
+    than old ones: the end of a job is behind its log in a row.
     """
-    final = (jobs.c.phase == Phase.FINAL.value, jobs.c.jid > after, all_ended(before))
-    statement = select(jobs.c.jid).where(*final).distinct().order_by(jobs.c.jid).limit(limit)
-    with translating_errors(), database.connect() as connection:
-        return [JobId(jid) for jid in connection.execute(statement).scalars()]
+    after = (-1.0, "", "")
+    while True:
+        old = (LISTED, jobs.c.created_at < before, tuple_(*_CREATED) > tuple_(*after))
+        with translating_errors(), database.connect() as connection:
+            chunk = connection.execute(select(*_CREATED).where(*old).order_by(*_CREATED).limit(CHUNK)).all()
+            listed = (LISTED, jobs.c.jid.in_({jid for _, jid, _ in chunk}))
+            rows = connection.execute(select(*_CREATED, jobs.c.phase, ended_at(jobs)).where(*listed)).all()
+        first: dict[str, tuple[float, str, str]] = {}
+        kept = {row.jid for row in rows if row.phase != Phase.FINAL.value or row[-1] >= before}
+        for row in sorted(rows):
+            first.setdefault(row.jid, (row.created_at, row.jid, row.kind))
+        yield from (JobId(row.jid) for row in chunk if row.jid not in kept and first.get(row.jid) == tuple(row))
+        if not chunk:
+            return
+        after = (chunk[-1].created_at, chunk[-1].jid, chunk[-1].kind)
 
 
 def rows_of_jids(database: Engine, jids: Collection[JobId]) -> Mapping[JobId, Mapping[JobKind, Row]]:

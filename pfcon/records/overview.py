@@ -105,14 +105,14 @@ def count_in_use(database: Engine, before: float) -> int:
 
     Raises as ``list_records``.
     """
-    statement = select(func.count()).select_from(jobs).where(all_ended(before), _IN_USE)
+    statement = select(func.count()).select_from(jobs).where(_all_ended(before), _IN_USE)
     with snapshot(database) as connection:
         number: int = connection.execute(statement).scalar_one()
     return number
 
 
 def _prunable(before: float) -> ColumnElement[bool]:
-    return and_(all_ended(before), ~_IN_USE)
+    return and_(_all_ended(before), ~_IN_USE)
 
 
 def ended_at(table: FromClause) -> ColumnElement[float]:
@@ -120,7 +120,7 @@ def ended_at(table: FromClause) -> ColumnElement[float]:
     return func.coalesce(table.c.finished_at, table.c.changed_at)  # a job that never ran has no end
 
 
-def all_ended(before: float) -> ColumnElement[bool]:
+def _all_ended(before: float) -> ColumnElement[bool]:
     """Return whether all kinds of a record's jid have ended, or were removed, before a moment."""
     ended = and_(_of_jid.c.phase.in_((Phase.FINAL.value, REMOVED)), before > ended_at(_of_jid))
     return ~exists().where(_of_jid.c.jid == jobs.c.jid, ~ended)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.fuzzing import REQUESTS, Fuzzed, check_answer, requests
 from werkzeug.test import run_wsgi_app
 
-from pfcon.app import create_app, jobs_of
+from pfcon.app import create_app, events_of, jobs_of
 from pfcon.auth import issue_token
 from pfcon.background import Ticker
 from pfcon.configuration import load
@@ -61,6 +61,7 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
         # Wrong logins are to be looked at: minutes pass between them.
         limit = LoginLimit(itertools.count(step=60).__next__)
         app.extensions["pfcon"] = dataclasses.replace(app.extensions["pfcon"], logins=limit)
+        events_of(app).feed.is_stopping = lambda: True  # so that streams end
         jobs = jobs_of(app)
         jobs.start()
         tickers = [Ticker("lease", TICK, jobs.renew_lease), Ticker("recovery", TICK, jobs.recover)]

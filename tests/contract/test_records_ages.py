@@ -7,7 +7,7 @@ import pytest
 from support.records import add, job_row
 
 from pfcon.models import JobId, JobKind
-from pfcon.records import Claimed, Journal, Phase, Record, new_claim
+from pfcon.records import Claimed, Journal, Phase, Record, ages, new_claim
 from pfcon.records.adoption import adopt
 from pfcon.records.ages import begin_of_records, ended_jids, rows_of_jids
 
@@ -23,25 +23,29 @@ def adopted(journal: Journal, kind: JobKind = PLUGIN) -> Record | None:
     return adopt(journal, JID, kind, claim, with_data=True)
 
 
-def test_jids_are_given_in_order_if_all_their_jobs_have_ended_before(journal: Journal) -> None:
-    old = {"finished_at": NOW - 10 * DAY}
+def test_jids_are_given_oldest_first_if_all_their_jobs_have_ended_before(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = {"created_at": NOW - 11 * DAY}
+    old = {**created, "finished_at": NOW - 10 * DAY}
     add(
         journal.database.engine,
         [
             *(job_row(jid, **old) for jid in ("c", "a", "young", "active", "b")),
-            job_row("a", COPY, **old),
-            job_row("young", COPY, finished_at=NOW),
-            job_row("active", COPY, phase="scheduling", finished_at=None),
+            job_row("a", COPY, **{**old, "created_at": NOW - 10.5 * DAY}),
+            job_row("young", COPY, created_at=NOW - 12 * DAY, finished_at=NOW),
+            job_row("active", COPY, phase="scheduling", finished_at=None, created_at=NOW),
             job_row("removed", phase="removed", **old),
             job_row("b", COPY, phase="removed", **old),
-            job_row("d", finished_at=None, changed_at=NOW - 10 * DAY),
+            job_row("d", finished_at=None, created_at=NOW - 13 * DAY, changed_at=NOW - 10 * DAY),
+            job_row("earlier-release", created_at=0.0, finished_at=NOW - 10 * DAY),
         ],
     )
     engine = journal.database.engine
-    assert ended_jids(engine, NOW - DAY, "", 100) == ["a", "b", "c", "d"]
-    assert ended_jids(engine, NOW - DAY, "", 2) == ["a", "b"]
-    assert ended_jids(engine, NOW - DAY, "b", 2) == ["c", "d"]
-    assert ended_jids(engine, NOW - 11 * DAY, "", 100) == []
+    assert list(ended_jids(engine, NOW - DAY)) == ["earlier-release", "d", "a", "b", "c"]
+    assert list(ended_jids(engine, NOW - 11 * DAY)) == []
+    monkeypatch.setattr(ages, "CHUNK", 1)
+    assert list(ended_jids(engine, NOW - DAY)) == ["earlier-release", "d", "a", "b", "c"]
 
 
 def test_the_records_of_jids_are_found(journal: Journal) -> None:

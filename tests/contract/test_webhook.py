@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import Engine, delete, select, update
 from support.journals import Database, open_journal
 from support.webhooks import SECRET, Endpoint, endpoint
 
+from pfcon.errors import Unreachable
 from pfcon.events import webhook as sending
 from pfcon.events.service import EventService
 from pfcon.events.webhook import Webhook
@@ -310,3 +311,27 @@ def test_without_a_webhook_what_an_earlier_one_has_left_is_deleted_with_its_even
     service = EventService(journal, WebhookSettings(hook.url, SECRET))
     service.run_once()
     assert hook.accepted == [("bad", "copy", "finishedSuccessfully")]
+
+
+def test_while_the_records_do_not_answer_they_are_asked_every_few_seconds(
+    journal: Journal, hook: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pfcon.events.service.PAUSE", 0.3)
+    service = EventService(journal, WebhookSettings(hook.url, SECRET))
+    fault = Unreachable("the database is away")
+
+    class Away:
+        @property
+        def engine(self) -> Engine:
+            raise fault
+
+    database, service._events._database = service._events._database, Away()  # type: ignore[assignment]
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            service.run_once()
+        service.run_once()  # without effect
+        time.sleep(0.3)
+    service._events._database = database
+    end(journal, "j")
+    service.run_once()
+    assert hook.jids == ["j"]

@@ -88,12 +88,23 @@ _RECORD_VALUES = {
         "W" * 300,
     ),
 }
-_record_parameters = st.sampled_from(sorted(_RECORD_VALUES)).flatmap(
-    lambda name: rarely(st.sampled_from(_RECORD_VALUES[name]), quoted).map(f"{name}={{}}".format)
-)
-_record_queries = st.lists(rarely(_record_parameters, quoted, times=20), min_size=1, max_size=4).map(
-    lambda drawn: "?" + "&".join(drawn)
-)
+_EVENT_VALUES = {
+    "jid": JIDS,
+    "kind": ("plugin", "copy,upload", "delete"),
+    "last_event_id": ("0", "1", "17", "9" * 18, "9" * 19, "-1", "1.0"),
+}
+
+
+def _queries(known: dict[str, tuple[str, ...]]) -> st.SearchStrategy[str]:
+    """Queries of a resource whose parameters, with some of their values, are known."""
+    parameters = st.sampled_from(sorted(known)).flatmap(
+        lambda name: rarely(st.sampled_from(known[name]), quoted).map(f"{name}={{}}".format)
+    )
+    drawn = st.lists(rarely(parameters, quoted, times=20), min_size=1, max_size=4)
+    return drawn.map(lambda one: "?" + "&".join(one))
+
+
+_QUERIES = {"/records/": _queries(_RECORD_VALUES), "/events/": _queries(_EVENT_VALUES)}
 
 
 def targets(rule: str) -> st.SearchStrategy[bytes]:
@@ -110,8 +121,7 @@ def targets(rule: str) -> st.SearchStrategy[bytes]:
         ),
         times=2,
     )
-    if rule.endswith("/records/"):
-        queries = _record_queries
+    queries = next((own for end, own in _QUERIES.items() if rule.endswith(end)), queries)
     plain = st.tuples(rarely(paths, bent), rarely(st.just(""), queries, times=1)).map("".join)
     return plain.map(lambda text: text.encode("ascii", "replace"))
 
@@ -275,7 +285,7 @@ def tokens(valid: str) -> st.SearchStrategy[Header | None]:
 
 _NAMES = [
     *(b"Accept", b"Accept-Encoding", b"Cookie", b"Range", b"If-None-Match", b"If-Modified-Since", b"Host", b"Origin"),
-    *(b"X-Forwarded-For", b"X-Forwarded-Proto", b"X-Forwarded-Host", b"Content-Encoding"),
+    *(b"X-Forwarded-For", b"X-Forwarded-Proto", b"X-Forwarded-Host", b"Content-Encoding", b"Last-Event-ID"),
 ]
 _known_values = [
     *((b"Accept", b"text/plain"), (b"Accept", b"text/html"), (b"Range", b"bytes=0-1")),

@@ -80,3 +80,16 @@ def test_a_damaged_job_and_other_files_do_not_affect_the_list_of_others(compute:
     assert compute.engine.info(good.name).status is JobStatus.STARTED
     (compute.outgoing(damaged) / "go").touch()  # it can't be removed, and its supervisor needs the directory
     assert eventually((directory / damaged.name / "state.json").exists)
+
+
+def test_a_job_that_replaces_its_own_files_does_not_affect_the_list_of_others(compute: Harness) -> None:
+    hostile, other = compute.shell("sleep 300"), compute.shell("sleep 300")
+    for spec in (hostile, other):
+        compute.engine.schedule(spec)
+    lock = jobs_directory(compute) / hostile.name / "lock"
+    kept = lock.rename(lock.with_name("kept"))
+    lock.symlink_to(lock)
+    try:
+        assert list(compute.engine.active_jobs() or ()) == [other.name]
+    finally:
+        kept.rename(lock)

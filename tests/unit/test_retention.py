@@ -14,13 +14,13 @@ from support.old_jobs import PLUGIN, age_data, age_records, database_of, ended, 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent, DamagedJob, Unreachable
-from pfcon.jobs import JobService, retention
+from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase, Record
+from pfcon.records import Phase, Record, ages
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
@@ -177,10 +177,10 @@ def test_a_job_that_is_posted_again_at_that_moment_is_kept(service: JobService, 
     assert (context.storebase.job(A).incoming / "a").exists()
 
 
-def test_more_jobs_than_a_batch_are_all_removed(
+def test_more_jobs_than_are_read_at_a_time_are_all_removed(
     service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(ages, "CHUNK", 2)
     for number in range(7):
         jid = JobId(f"many-{number}")
         context.journal.claim(jid, PLUGIN, "r", phase=Phase.FINAL.value, owner=None)
