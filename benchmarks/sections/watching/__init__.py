@@ -12,8 +12,8 @@ NOTES = [
     "ends: the time of the record's change minus the engine's own time of the end, which Slurm has in whole seconds; "
     "on Kubernetes, minus the time at which the API server showed the end, looked for twice a second. No client asks "
     "for anything; each log is in its record, too.",
-    f"round: `EngineWatch.compare` over an engine that only returns texts, of which {rounds.CHANGED} change each time, "
-    "until all checks that it begins have ended.",
+    f"round: `JobService.watch` over an engine that only returns texts, of which {rounds.CHANGED} change each time, "
+    "until all checks that it begins have asked the engine.",
 ]
 
 
