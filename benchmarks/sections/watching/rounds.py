@@ -75,7 +75,7 @@ def _fill(url: str | None, directory: Path, count: int) -> None:
 
 
 def run_rounds(url: str | None, directory: Path, count: int) -> dict[str, Any]:
-    """Seconds and processor time of each round; this process's memory in MiB before the first and after the last one."""
+    """Seconds and processor time of each round; this process's memory in MiB before and after all."""
     names = [JobKind.PLUGIN.engine_name(JobId(f"job-{number}")) for number in range(count)]
     engine = TextEngine(names, CHANGED)
     storebase = StoreBase(directory / "storeBase")
