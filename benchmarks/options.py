@@ -30,8 +30,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         description="Measures pfcon beside unzip, zip -1, cp, find, rm and the bare Docker SDK on this machine, in one "
         "run, and prints Markdown tables. Only ratios hold elsewhere. A target that is missed is told and changes "
         "nothing; a measurement that fails makes the exit status 1.",
-        epilog=f"A full run takes twenty minutes and 30 GB of disk. Sections: {', '.join(SECTIONS)}. On an ext4 "
-        "without a journal wait some minutes before the next run: its figures for many files would be false.",
+        epilog="A full run takes an hour, half of it for `watching`, and 30 GB of disk. "
+        f"Sections: {', '.join(SECTIONS)}. On an ext4 without a journal wait some minutes before the next run: "
+        "its figures for many files would be false.",
     )
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="NAME", help="measure these sections alone")
     parser.add_argument("--quick", action="store_true", help="trees of a tenth of the size, shorter runs: only a hint")

@@ -1,5 +1,6 @@
 """An engine without jobs, whose list has a text for each of very many."""
 
+import threading
 from collections.abc import Iterable, Mapping
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone
@@ -16,6 +17,7 @@ class TextEngine(ComputeEngine):
         self._changed = changed
         self._texts = {name: f"{number:064x} running" for number, name in enumerate(names)}
         self._lists = 0
+        self._lock = threading.Lock()
         self.infos = 0
 
     def active_jobs(self) -> Mapping[str, str]:
@@ -29,7 +31,8 @@ class TextEngine(ComputeEngine):
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:  # noqa: ARG002
         """See ComputeEngine."""
-        self.infos += 1
+        with self._lock:
+            self.infos += 1
         return JobInfo(name, JobStatus.STARTED)
 
     def schedule(self, spec: JobSpec) -> JobInfo:

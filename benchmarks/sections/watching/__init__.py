@@ -10,10 +10,10 @@ NOTES = [
     f"calls: requests that pass a relay in front of the engine's socket, or commands of Slurm, while each job is asked "
     f"for every {calls.INTERVAL:g} s, each time on a new connection. Counted after {calls.SETTLE} s of that.",
     "ends: the time of the record's change minus the engine's own time of the end, which Slurm has in whole seconds; "
-    "on Kubernetes, minus the time at which the API server showed the end, looked for twice a second. No client asks for "
-    "anything; each log is in its record, too.",
-    f"round: `EngineWatch.compare` over an engine that only returns texts, of which {rounds.CHANGED} change each time, "
-    "until all checks that it begins have ended.",
+    "on Kubernetes, minus the time at which the API server showed the end, looked for twice a second. No client asks "
+    "for anything; each log is in its record, too.",
+    f"round: `JobService.watch` over an engine that only returns texts, of which {rounds.CHANGED} change each time, "
+    "until all checks that it begins have asked the engine.",
 ]
 
 

@@ -13,13 +13,13 @@ from support.job_context import make_context
 from support.records import job_row, spec_json
 
 from benchmarks.apart import run_apart
+from benchmarks.faults import Broken
 from benchmarks.memory import look
 from benchmarks.report import Row, Table, at_most, median
 from benchmarks.sections.records import own_database
 from benchmarks.session import Session
 from benchmarks.text_engine import TextEngine
 from pfcon.jobs import JobService
-from pfcon.jobs.watching.engine_watch import EngineWatch
 from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
@@ -54,10 +54,12 @@ def measure(session: Session, table: Table) -> None:
 def _row(name: str, url: str | None, directory: Path, count: int) -> Row:
     _fill(url, directory, count)
     rounds = run_apart(run_rounds, url, directory, count)
-    first, *later = rounds["seconds"]
+    (first, first_cpu), *_ = rounds["seconds"]
+    later, cpu = ([pair[part] for pair in rounds["seconds"][1:]] for part in (0, 1))
     own = (
-        f"{median(later):.2f} s, at most {max(later):.2f} s; the first one of a new leader, which checks every job, "
-        f"{first:.1f} s; {rounds['before']:.0f} → {rounds['after']:.0f} MiB"
+        f"{median(later):.2f} s, at most {max(later):.2f} s, {median(cpu):.2f} s of processor time; the first one of a "
+        f"new leader, which checks every job, {first:.1f} s, {first_cpu:.1f} s of processor time; "
+        f"{rounds['before']:.0f} → {rounds['after']:.0f} MiB"
     )
     return Row(f"{name}: a round over {count} active jobs", own, target=TARGET, figure=median(later))
 
@@ -73,7 +75,7 @@ def _fill(url: str | None, directory: Path, count: int) -> None:
 
 
 def run_rounds(url: str | None, directory: Path, count: int) -> dict[str, Any]:
-    """Seconds of each round, and this process's memory in MiB before the first one and after the last one."""
+    """Seconds and processor time of each round; this process's memory in MiB before and after all."""
     names = [JobKind.PLUGIN.engine_name(JobId(f"job-{number}")) for number in range(count)]
     engine = TextEngine(names, CHANGED)
     storebase = StoreBase(directory / "storeBase")
@@ -82,20 +84,21 @@ def run_rounds(url: str | None, directory: Path, count: int) -> dict[str, Any]:
     database = connect(url, directory)
     service = JobService(replace(context, journal=Journal(lambda: database)))
     service.start()
-    (watch,) = service.engine_watches
     before = look([os.getpid()]).rss
     seconds = []
-    for _ in range(ROUNDS + 1):
-        begun = time.perf_counter()
-        watch.run_round()
-        _await_checks(watch)
-        seconds.append(time.perf_counter() - begun)
-    assert engine.infos == count + ROUNDS * CHANGED, f"{engine.infos} jobs were checked"
+    for number in range(ROUNDS + 1):
+        begun, cpu = time.perf_counter(), time.process_time()
+        service.watch()
+        _await_checks(engine, count + number * CHANGED)
+        seconds.append((time.perf_counter() - begun, time.process_time() - cpu))
     return {"seconds": seconds, "before": before / MIB, "after": look([os.getpid()]).rss / MIB}
 
 
-def _await_checks(watch: EngineWatch) -> None:
+def _await_checks(engine: TextEngine, expected: int) -> None:
     deadline = time.monotonic() + PATIENCE
-    while any(watched.checking for watched in watch._jobs.values()):
-        assert time.monotonic() < deadline, "the checks do not end"
+    while (checked := engine.infos) < expected:
+        if time.monotonic() > deadline:
+            raise Broken(f"{checked} of {expected} checks")
         time.sleep(0.002)
+    if checked > expected:
+        raise Broken(f"{checked} checks, not {expected}")
