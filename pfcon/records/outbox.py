@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -31,6 +32,7 @@ from pfcon.records.lease import owner_is_alive
 from pfcon.records.schema import event_counter, events, services, webhook, webhook_retries
 
 ROW = 1  # the id of the only row
+LONGEST_PAUSE = 300.0  # seconds between two attempts of an event
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,13 @@ class Outbox:
             return  # it is there
 
     def next_retry(self, now: float) -> Delivery | None:
-        """Return the event whose next attempt is due for the longest time. now: seconds since the epoch."""
+        """Return the event whose next attempt is due for the longest time. now: seconds since the epoch.
+
+        One that is further ahead than LONGEST_PAUSE is due, too: the clock was set back since.
+        """
         with translating_errors(), self._journal.database.engine.connect() as connection:
-            row = connection.execute(_NEXT_RETRY, {"now": now}).mappings().one_or_none()
+            moments = {"now": now, "too_late": now + LONGEST_PAUSE}
+            row = connection.execute(_NEXT_RETRY, moments).mappings().one_or_none()
         return Delivery(event_of(row), row["attempts"]) if row else None
 
     def next_new(self) -> Delivery | None:
@@ -144,7 +150,7 @@ _NEXT_RETRY = (
     select(events, webhook_retries.c.attempts)
     .join(webhook_retries, webhook_retries.c.event == events.c.id)
     .where(
-        webhook_retries.c.next_at <= bindparam("now"),
+        or_(webhook_retries.c.next_at <= bindparam("now"), webhook_retries.c.next_at > bindparam("too_late")),
         ~exists().where(_earlier.c.jid == webhook_retries.c.jid, _earlier.c.event < webhook_retries.c.event),
     )
     .order_by(webhook_retries.c.next_at, webhook_retries.c.event)
