@@ -31,12 +31,12 @@ BATCH = 1000  # events that are deleted in one transaction
 
 _KEY = and_(jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"))
 _LAST = (
-    select(events.c.status)
-    .where(events.c.jid == jobs.c.jid, events.c.kind == jobs.c.kind)
+    select(events.c.status, events.c.created_at)
+    .where(and_(events.c.jid == bindparam("of_jid"), events.c.kind == bindparam("of_kind")))
     .order_by(events.c.id.desc())
     .limit(1)
 )
-_SELECT = select(*(jobs.c[name] for name in EVENT), _LAST.scalar_subquery().label("last")).where(_KEY)
+_SELECT = select(*(jobs.c[name] for name in EVENT)).where(_KEY)
 _NEXT = update(event_counter).values(last=event_counter.c.last + 1).returning(event_counter.c.last)
 _INSERT = insert(events)
 _READ = select(events).where(events.c.id > bindparam("after")).order_by(events.c.id)
@@ -53,18 +53,21 @@ def add_event(connection: Connection, job: Mapping[Any, Any], status: str) -> No
 
 
 def add_change(connection: Connection, record: Record, values: Mapping[str, Any]) -> None:
-    """Add the event of an update of a job's row, which the transaction has made, unless the status stays the same.
+    """Add the event of an update of a job's row, which the transaction has made, unless it has been reported already.
 
     record: the row as it was read. values: the columns that were set. To be called last in the transaction.
     """
     phase = values.get("phase")
-    status = REMOVED if phase == REMOVED else values.get("status")
-    if status is None or status == record.status.value:
+    ends = phase == Phase.FINAL.value
+    status = REMOVED if phase == REMOVED else values.get("status", record.status.value if ends else None)
+    if status is None or (status == record.status.value and not ends):
         return
-    if status == JobStatus.UNDEFINED and phase != Phase.FINAL.value:
+    if status == JobStatus.UNDEFINED and not ends:
         return  # the engine does not know the state at this moment
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
-    if row["last"] != status:  # else another process was faster
+    last = connection.execute(_LAST, job_key(record)).one_or_none()
+    # Another process may have been faster. An older release may have claimed the job again, without an event.
+    if last is None or tuple(last) != (status, row["created_at"] or None):
         add_event(connection, row, status)
 
 

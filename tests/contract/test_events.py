@@ -84,6 +84,40 @@ def test_a_state_that_the_engine_does_not_know_at_the_moment_has_no_event(journa
     assert statuses(journal) == ["notStarted", "started", "undefined"]
 
 
+def test_a_job_that_ends_in_a_state_that_was_recorded_before_has_its_end(journal: Journal) -> None:
+    """As an operation that was interrupted too often: its state was unknown before."""
+    record = claimed(journal)
+    journal.move(record, Phase.SCHEDULED, status=JobStatus.STARTED.value)
+    journal.save_status(_read(journal), JobStatus.UNDEFINED, "node lost", "", RunDetails())
+    unknown = _read(journal)
+    assert unknown.status is JobStatus.UNDEFINED
+    assert statuses(journal) == ["notStarted", "started"]
+    assert journal.move(unknown, Phase.FINAL, status=JobStatus.UNDEFINED.value, message="interrupted in 5 runs")
+    assert statuses(journal) == ["notStarted", "started", "undefined"]
+    assert not journal.move(unknown, Phase.FINAL, status=JobStatus.UNDEFINED.value)
+    assert statuses(journal) == ["notStarted", "started", "undefined"]
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.UNDEFINED])
+def test_the_end_of_an_attempt_that_an_earlier_release_has_begun_has_an_event(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, status: JobStatus
+) -> None:
+    """In a rolling restart: the earlier release writes no events."""
+    journal.move(claimed(journal), Phase.FINAL, status=status.value, message="first")
+    with monkeypatch.context() as earlier:
+        earlier.setattr("pfcon.records.journal.add_event", lambda *_: None)
+        journal.move(claimed(journal), Phase.SCHEDULED)
+    journal.move(_read(journal), Phase.FINAL, status=status.value, message="second")
+    ends = [(one.status, one.message) for one in read_all(journal) if one.status == status]
+    assert ends == [(status, "first"), (status, "second")]
+
+
+def _read(journal: Journal) -> Record:
+    found = journal.get(JID, PLUGIN)
+    assert found is not None
+    return found
+
+
 def test_a_change_that_is_not_written_has_no_event(journal: Journal) -> None:
     record = claimed(journal)
     assert journal.move(record, Phase.FINAL, status=JobStatus.SUCCEEDED.value)
