@@ -130,7 +130,7 @@ class EventLog:
         counted = update(event_counter).where(event_counter.c.deleted < upper).values(deleted=upper)
         with translating_errors(), self._database.engine.begin() as connection:
             if keep_undelivered:
-                connection.execute(old.where(~events.c.id.in_(_UNDELIVERED)))
+                connection.execute(old.where(~events.c.id.in_(UNDELIVERED)))
             else:
                 connection.execute(old)
                 connection.execute(delete(webhook_retries).where(webhook_retries.c.event <= upper))
@@ -138,11 +138,12 @@ class EventLog:
 
 
 _waiting = events.alias("waiting")
-_UNDELIVERED = (
+UNDELIVERED = (
     select(_waiting.c.id)
     .where(_waiting.c.status.in_(FINAL), _waiting.c.id > select(webhook.c.handled).scalar_subquery())
     .union_all(select(webhook_retries.c.event))
 )
+"""The numbers of the events that the webhook has not delivered yet; none if there has never been one."""
 
 
 def event_of(row: RowMapping) -> Event:
