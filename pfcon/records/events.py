@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.ages import ADOPTED
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.record import Phase, Record
@@ -64,6 +65,8 @@ def add_change(connection: Connection, record: Record, values: Mapping[str, Any]
         return
     if status == JobStatus.UNDEFINED and not ends:
         return  # the engine does not know the state at this moment
+    if record.request == ADOPTED:
+        return  # clients do not know this job
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
     last = connection.execute(_LAST, job_key(record)).one_or_none()
     # Another process may have been faster. An older release may have claimed the job again, without an event.
@@ -111,21 +114,22 @@ class EventLog:
             counter = connection.execute(_COUNTER).mappings().one()
         return Batch(tuple(map(event_of, rows)), counter["last"], counter["deleted"])
 
-    def delete_old(self, *, keep_undelivered: bool) -> None:
+    def delete_old(self) -> None:
         """Delete events that are older than KEEP, or of which there are KEPT newer ones. Raises StorageFull, too.
 
-        keep_undelivered: not those of ended jobs that the webhook has not delivered yet.
+        Not those of ended jobs that the webhook has not delivered yet, unless no process had one for KEEP.
         """
         with translating_errors(), self._database.engine.connect() as connection:
             counter = connection.execute(_COUNTER).mappings().one()
+            used_at = connection.execute(select(webhook.c.used_at)).scalar()
             young = select(events.c.id).where(events.c.id > counter["deleted"], events.c.at >= time.time() - KEEP)
             first = connection.execute(young.order_by(events.c.id).limit(1)).scalar() or counter["last"] + 1
         end = max(first - 1, counter["last"] - KEPT)
         for upper in (*range(counter["deleted"] + BATCH, end, BATCH), end):
             if upper > counter["deleted"]:
-                self._delete(upper, keep_undelivered)
+                self._delete(upper, keep_undelivered=used_at is not None and used_at >= time.time() - KEEP)
 
-    def _delete(self, upper: int, keep_undelivered: bool) -> None:
+    def _delete(self, upper: int, *, keep_undelivered: bool) -> None:
         old = delete(events).where(events.c.id <= upper)
         counted = update(event_counter).where(event_counter.c.deleted < upper).values(deleted=upper)
         with translating_errors(), self._database.engine.begin() as connection:

@@ -69,13 +69,19 @@ class Outbox:
         return self._write(_TAKE.where(webhook.c.owner.is_not_distinct_from(row["owner"])), new_owner=owner)
 
     def create(self) -> None:
-        """Create the row, from which on events are kept until they are delivered. Idempotent."""
+        """Create the row, from which on events are kept until they are delivered. Idempotent.
+
+        To be called again well within the time for which events are kept: else they are deleted, delivered or not.
+        """
         before = select(func.max(events.c.id)).where(events.c.at < self._since).scalar_subquery()
         deleted = select(event_counter.c.deleted).scalar_subquery()
-        first = select(literal(ROW), func.coalesce(before, deleted))
+        now = time.time()
+        first = select(literal(ROW), func.coalesce(before, deleted), literal(now))
+        if self._write(_USE, now=now):
+            return
         try:
             with translating_errors(), self._journal.database.engine.begin() as connection:
-                connection.execute(insert(webhook).from_select(["id", "handled"], first))
+                connection.execute(insert(webhook).from_select(["id", "handled", "used_at"], first))
         except IntegrityError:
             return  # it is there
 
@@ -144,6 +150,7 @@ def _postpone(connection: Connection, delivery: Delivery, next_at: float) -> Non
 _SELECT_OWNER = select(
     webhook.c.owner, services.c.expires_at, services.c.host, services.c.pid, services.c.started
 ).outerjoin(services, services.c.id == webhook.c.owner)
+_USE = update(webhook).where(webhook.c.id == ROW).values(used_at=bindparam("now"))
 _TAKE = update(webhook).where(webhook.c.id == ROW).values(owner=bindparam("new_owner"))
 _earlier = webhook_retries.alias("earlier")
 _NEXT_RETRY = (

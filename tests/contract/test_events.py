@@ -13,6 +13,7 @@ from support.postgresql import own_schema
 
 from pfcon.models import CANCELLED, JobId, JobKind, JobStatus, RunDetails
 from pfcon.records import Claimed, Journal, Phase, Place, Record, events
+from pfcon.records.adoption import adopt
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.events import KEEP, MESSAGE, Event, EventLog
 from pfcon.records.schema import event_counter
@@ -166,6 +167,21 @@ def test_a_job_that_is_skipped_or_cancelled_or_rolled_back_has_its_end(journal: 
     assert statuses(journal, JobId("refused")) == ["notStarted", "removed"]
 
 
+def test_the_removal_of_what_has_no_record_has_no_events(journal: Journal) -> None:
+    with journal.live.on("c" * 32):
+        journal.renew_lease()
+        orphan = adopt(journal, JID, PLUGIN, "c" * 32, with_data=False)
+        assert orphan is not None
+        journal.move(orphan, Phase.REMOVED, message="removed")
+        in_use = adopt(journal, JobId("other"), PLUGIN, "c" * 32, with_data=False)
+        assert in_use is not None
+        journal.delete(in_use)
+    assert read_all(journal) == ()
+    record = claimed(journal)
+    journal.move(record, Phase.REMOVED)
+    assert statuses(journal) == ["notStarted", "removed"]
+
+
 def test_texts_are_bounded_and_storable(journal: Journal) -> None:
     record = claimed(journal)
     journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value, message="\0é" * MESSAGE)
@@ -242,23 +258,23 @@ def test_old_events_are_deleted_and_readers_are_told_up_to_which(
 ) -> None:
     monkeypatch.setattr("pfcon.records.events.BATCH", 3)
     log = EventLog(journal.database)
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert log.read(0, 0) == events.Batch((), 0, 0)
     for number in range(10):
         claimed(journal, JobId(f"j{number}"))
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert log.read(0, 0).deleted == 0
     with journal.database.engine.begin() as connection:
         connection.execute(update(table).where(table.c.id <= 8).values(at=time.time() - KEEP - 1))
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert [one.id for one in read_all(journal)] == [9, 10]
     assert log.read(0, 0).deleted == 8
     monkeypatch.setattr("pfcon.records.events.KEPT", 1)
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert [one.id for one in read_all(journal)] == [10]
     with journal.database.engine.begin() as connection:
         connection.execute(update(table).values(at=0.0))
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert log.read(0, 10) == events.Batch((), 10, 10)
     claimed(journal)
     assert [one.id for one in read_all(journal)] == [11]

@@ -260,16 +260,41 @@ def test_events_that_were_not_delivered_are_kept(journal: Journal, hook: Endpoin
     with journal.database.engine.begin() as connection:
         connection.execute(update(events).values(at=time.time() - KEEP - 1))
     log = EventLog(journal.database)
-    log.delete_old(keep_undelivered=True)
+    log.delete_old()
     assert [(one.jid, one.status) for one in log.read(0, 100).events] == [
         ("bad", "finishedSuccessfully"),
         ("new", "finishedSuccessfully"),
     ]
     hook.answer = lambda event: 204
     assert runs_until(sender, lambda: hook.has("bad", "new"))
-    end_job(journal, "bad", kind=JobKind.COPY)
-    log.delete_old(keep_undelivered=False)
-    assert runs_until(sender, lambda: ("bad", "copy", "finishedSuccessfully") in hook.accepted)
+    end_job(journal, "later")
+    assert runs_until(sender, lambda: hook.has("later"))
+    _let_pass(journal, KEEP + 1)
+    log.delete_old()
+    assert log.read(0, 100).events == ()
+
+
+def _let_pass(journal: Journal, seconds: float) -> None:
+    """As if all that is recorded were older."""
+    with journal.database.engine.begin() as connection:
+        connection.execute(update(events).values(at=events.c.at - seconds))
+        connection.execute(update(webhook).values(used_at=webhook.c.used_at - seconds))
+
+
+def test_a_process_without_the_setting_keeps_what_another_one_delivers(journal: Journal, hook: Endpoint) -> None:
+    """While the setting is introduced, replica by replica."""
+    hook.answer = lambda event: 404
+    sender = EventService(journal, WebhookSettings(hook.url, SECRET))
+    sender.start()
+    end_job(journal, "bad")
+    sender.run_once()
+    _let_pass(journal, KEEP - 100)
+    sender.start()
+    _let_pass(journal, 200)
+    EventService(journal, WebhookSettings()).run_once()
+    assert [one.jid for one in EventLog(journal.database).read(0, 10).events] == ["bad"]
+    hook.answer = lambda event: 204
+    assert eventually(lambda: bool(sender.run_once() or hook.has("bad")))
 
 
 def test_without_a_webhook_what_an_earlier_one_has_left_is_deleted_with_its_events(
@@ -278,8 +303,7 @@ def test_without_a_webhook_what_an_earlier_one_has_left_is_deleted_with_its_even
     hook.answer = lambda event: 404
     end_job(journal, "bad")
     webhook_of(journal, hook).run_once()
-    with journal.database.engine.begin() as connection:
-        connection.execute(update(events).values(at=0.0))
+    _let_pass(journal, KEEP + 1)
     EventService(journal, WebhookSettings()).run_once()
     assert Outbox(journal, 0.0).waiting() == 0
     hook.answer = lambda event: 204

@@ -162,7 +162,7 @@ def test_a_client_whose_last_event_is_too_old_is_told_and_goes_on_with_what_is_t
 ) -> None:
     add(journal, 10)
     monkeypatch.setattr("pfcon.records.events.KEPT", 3)
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     stream = event_stream.stream(feed, EventQuery(4), lambda: False)
     assert next(stream) == b"retry: 2000\nid: 4\n\n"
     reset, *jobs = next(stream).decode().split("\n\n")[:-1]
