@@ -34,7 +34,7 @@ def stream(feed: Feed, query: EventQuery, client_has_gone: Callable[[], bool]) -
         end, sent = time.monotonic() + DURATION, time.monotonic()
         while not feed.is_stopping() and not client_has_gone() and time.monotonic() < end:
             try:
-                batch = feed.after(position, WAIT)
+                batch = feed.read_after(position, WAIT)
             except PfconError as error:
                 log.info("a stream of events ends early: %s", error)
                 return

@@ -28,8 +28,9 @@ class Events(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         """Return the events of jobs as Server-Sent Events, new ones as they come."""
         context = current()
         query = parse_event_query(request.args.to_dict(flat=False), request.headers.get("Last-Event-ID"))
+        client_has_gone = _client_has_gone()
         context.streams.acquire()
-        body = stream(context.events.feed, query, _client_has_gone())
+        body = stream(context.events.feed, query, client_has_gone)
         try:
             first = next(body)
             wait_for_client(SEND_TIMEOUT)
@@ -49,6 +50,8 @@ def _client_has_gone() -> Callable[[], bool]:
     socket = request.environ.get("gunicorn.socket")
     if socket is None:
         return lambda: False
+    if socket.fileno() < 0:  # closed already
+        return lambda: True
     poller = select.poll()
     poller.register(socket.fileno(), getattr(select, "POLLRDHUP", 0))  # Linux; hang-ups are always reported
     return lambda: bool(poller.poll(0))

@@ -38,7 +38,7 @@ class Feed:
 
     @contextmanager
     def reading(self) -> Iterator[Batch]:
-        """A context in which ``after`` returns new events, with the numbers of the moment. Raises Unreachable."""
+        """A context in which ``read_after`` returns new events, with the numbers of the moment. Raises Unreachable."""
         batch = self._events.read(0, 0)
         with self._changed:
             if self._readers == 0:
@@ -55,7 +55,7 @@ class Feed:
                 self._readers -= 1
                 self._changed.notify_all()
 
-    def after(self, number: int, seconds: float) -> Batch:
+    def read_after(self, number: int, seconds: float) -> Batch:
         """Return at most BATCH events after a number; wait for one at most for some seconds. Raises Unreachable."""
         with self._changed:
             if number >= self._last:

@@ -29,7 +29,7 @@ class EventService:
     def start(self) -> None:
         """Prepare this process to serve: from now on, what ends is delivered, also if this process is killed.
 
-        To be called once. Raises Unreachable, StorageFull.
+        Idempotent. Raises Unreachable, StorageFull.
         """
         if self._webhook is not None:
             self._webhook.start()
@@ -44,7 +44,8 @@ class EventService:
             return
         try:
             if time.monotonic() >= self._delete_at:
-                self._events.delete_old(keep_undelivered=self._webhook is not None)
+                self.start()  # what is not delivered yet is kept
+                self._events.delete_old()
                 self._delete_at = time.monotonic() + DELETION_INTERVAL
             if self._webhook is not None:
                 self._webhook.run_once()

@@ -20,6 +20,16 @@ POSTGRESQL_PATIENCE = {
     "keepalives_interval": 2,  # seconds between probes
     "keepalives_count": 3,
 }
+# A process that is stopped or swapped out within a transaction, or whose host is lost, would hold its locks for good,
+# and all services wait for the one of the events' counter. See "Client Connection Defaults" in PostgreSQL's manual. A
+# statement sets these: PgBouncer refuses them as parameters of a connection.
+POSTGRESQL_SESSION = {
+    "idle_in_transaction_session_timeout": "15s",  # without a statement, until the transaction is rolled back
+    "lock_timeout": "30s",
+    "tcp_keepalives_idle": "5",  # seconds; these three are as those of the client above
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
 FILE_NAME = "records.db"  # of SQLite
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one (SQLite)
 EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -41,6 +51,8 @@ def connect(url: str | None, directory: Path, *, truncate_log: bool = False) -> 
     if url.startswith("postgresql"):
         options["connect_args"] = POSTGRESQL_PATIENCE
     engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
+    if url.startswith("postgresql"):
+        event.listen(engine, "connect", _set_session)
     if sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
     try:
@@ -67,6 +79,18 @@ def opened(url: str | None, directory: Path) -> Iterator[Engine]:
 def has_file(directory: Path) -> bool:
     """Whether SQLite's file exists in a directory. Raises OSError."""
     return (directory / FILE_NAME).is_file()
+
+
+def _set_session(connection: Any, _record: Any) -> None:
+    """Set POSTGRESQL_SESSION, except what the URL sets by its ``options``."""
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config(name, wanted, false) FROM pg_settings"
+        " JOIN unnest(%s::text[], %s::text[]) AS session (name, wanted) USING (name) WHERE source <> 'client'",
+        (list(POSTGRESQL_SESSION), list(POSTGRESQL_SESSION.values())),
+    )
+    cursor.close()
+    connection.commit()
 
 
 def _empty_log(engine: Engine) -> None:

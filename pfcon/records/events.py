@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.ages import ADOPTED
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.record import Phase, Record
@@ -31,12 +32,12 @@ BATCH = 1000  # events that are deleted in one transaction
 
 _KEY = and_(jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"))
 _LAST = (
-    select(events.c.status)
-    .where(events.c.jid == jobs.c.jid, events.c.kind == jobs.c.kind)
+    select(events.c.status, events.c.created_at)
+    .where(and_(events.c.jid == bindparam("of_jid"), events.c.kind == bindparam("of_kind")))
     .order_by(events.c.id.desc())
     .limit(1)
 )
-_SELECT = select(*(jobs.c[name] for name in EVENT), _LAST.scalar_subquery().label("last")).where(_KEY)
+_SELECT = select(*(jobs.c[name] for name in EVENT)).where(_KEY)
 _NEXT = update(event_counter).values(last=event_counter.c.last + 1).returning(event_counter.c.last)
 _INSERT = insert(events)
 _READ = select(events).where(events.c.id > bindparam("after")).order_by(events.c.id)
@@ -53,18 +54,23 @@ def add_event(connection: Connection, job: Mapping[Any, Any], status: str) -> No
 
 
 def add_change(connection: Connection, record: Record, values: Mapping[str, Any]) -> None:
-    """Add the event of an update of a job's row, which the transaction has made, unless the status stays the same.
+    """Add the event of an update of a job's row, which the transaction has made, unless it has been reported already.
 
     record: the row as it was read. values: the columns that were set. To be called last in the transaction.
     """
     phase = values.get("phase")
-    status = REMOVED if phase == REMOVED else values.get("status")
-    if status is None or status == record.status.value:
+    ends = phase == Phase.FINAL.value
+    status = REMOVED if phase == REMOVED else values.get("status", record.status.value if ends else None)
+    if status is None or (status == record.status.value and not ends):
         return
-    if status == JobStatus.UNDEFINED and phase != Phase.FINAL.value:
+    if status == JobStatus.UNDEFINED and not ends:
         return  # the engine does not know the state at this moment
+    if record.request == ADOPTED:
+        return  # clients do not know this job
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
-    if row["last"] != status:  # else another process was faster
+    last = connection.execute(_LAST, job_key(record)).one_or_none()
+    # Another process may have been faster. An older release may have claimed the job again, without an event.
+    if last is None or tuple(last) != (status, row["created_at"] or None):
         add_event(connection, row, status)
 
 
@@ -108,26 +114,27 @@ class EventLog:
             counter = connection.execute(_COUNTER).mappings().one()
         return Batch(tuple(map(event_of, rows)), counter["last"], counter["deleted"])
 
-    def delete_old(self, *, keep_undelivered: bool) -> None:
+    def delete_old(self) -> None:
         """Delete events that are older than KEEP, or of which there are KEPT newer ones. Raises StorageFull, too.
 
-        keep_undelivered: not those of ended jobs that the webhook has not delivered yet.
+        Not those of ended jobs that the webhook has not delivered yet, unless no process had one for KEEP.
         """
         with translating_errors(), self._database.engine.connect() as connection:
             counter = connection.execute(_COUNTER).mappings().one()
+            used_at = connection.execute(select(webhook.c.used_at)).scalar()
             young = select(events.c.id).where(events.c.id > counter["deleted"], events.c.at >= time.time() - KEEP)
             first = connection.execute(young.order_by(events.c.id).limit(1)).scalar() or counter["last"] + 1
         end = max(first - 1, counter["last"] - KEPT)
         for upper in (*range(counter["deleted"] + BATCH, end, BATCH), end):
             if upper > counter["deleted"]:
-                self._delete(upper, keep_undelivered)
+                self._delete(upper, keep_undelivered=used_at is not None and used_at >= time.time() - KEEP)
 
-    def _delete(self, upper: int, keep_undelivered: bool) -> None:
+    def _delete(self, upper: int, *, keep_undelivered: bool) -> None:
         old = delete(events).where(events.c.id <= upper)
         counted = update(event_counter).where(event_counter.c.deleted < upper).values(deleted=upper)
         with translating_errors(), self._database.engine.begin() as connection:
             if keep_undelivered:
-                connection.execute(old.where(~events.c.id.in_(_UNDELIVERED)))
+                connection.execute(old.where(~events.c.id.in_(UNDELIVERED)))
             else:
                 connection.execute(old)
                 connection.execute(delete(webhook_retries).where(webhook_retries.c.event <= upper))
@@ -135,11 +142,12 @@ class EventLog:
 
 
 _waiting = events.alias("waiting")
-_UNDELIVERED = (
+UNDELIVERED = (
     select(_waiting.c.id)
     .where(_waiting.c.status.in_(FINAL), _waiting.c.id > select(webhook.c.handled).scalar_subquery())
     .union_all(select(webhook_retries.c.event))
 )
+"""The numbers of the events that the webhook has not delivered yet; none if there has never been one."""
 
 
 def event_of(row: RowMapping) -> Event:

@@ -1,10 +1,11 @@
 """Reads an export into a database: ``pfcon records import``."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import Connection, Engine, func, insert, select, tuple_
+from sqlalchemy import Connection, Engine, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from pfcon.errors import Refused
@@ -14,7 +15,7 @@ from pfcon.records.lines import Row, parse_header, parse_record
 from pfcon.records.places import RELEASE_JOBLESS
 from pfcon.records.reading import ROWS, exclusive
 from pfcon.records.record import Phase
-from pfcon.records.schema import jobs, places, services
+from pfcon.records.schema import event_counter, jobs, places, services
 
 UNSTAGED = "restored from a backup in which it was still being staged; post it again"
 
@@ -55,7 +56,19 @@ def import_records(
                 f"the file is incomplete: it should have {header.records} records, and has {number}; nothing was "
                 "imported: use another copy of it"
             )
+        _skip_events(connection, header.last_event)
     return Imported(added, number - added)
+
+
+def _skip_events(connection: Connection, last: int) -> None:
+    """Make the next event's number a new one: clients drop events whose number they know.
+
+    last: the number of the newest event at the time of the export. There may have been more since then, if it is a
+    backup, but never a thousand a second: so no records have come to the milliseconds since the epoch.
+    """
+    own: int = connection.execute(select(event_counter.c.last)).scalar_one()
+    last = max(own, last, int(time.time() * 1000))
+    connection.execute(update(event_counter).values(last=last, deleted=last))
 
 
 def _batches(lines: Iterator[bytes]) -> Iterator[list[tuple[Row, list[Row]]]]:

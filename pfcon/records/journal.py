@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.active_limits import NO_LIMITS, TooMany
 from pfcon.records.admission import Admission, NotAdmitted
+from pfcon.records.ages import ADOPTED
 from pfcon.records.events import REMOVED, add_change, add_event
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
@@ -250,7 +251,7 @@ class Journal:
         with translating_errors(), self._database.begin() as connection:
             row = connection.execute(DELETE_ROW, row_key(record)).mappings().one_or_none()
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
-            if row and record.phase is not Phase.REMOVED:
+            if row and record.phase is not Phase.REMOVED and record.request != ADOPTED:
                 add_event(connection, row, REMOVED)
 
     def hold(self, request: str) -> None:

@@ -28,6 +28,7 @@ PLACE_COLUMNS = tuple(column for column in places.c if column.name not in ("id",
 
 # Seconds since the epoch that the calendar has (years 1 to 9999), less a day for time zones and rounding.
 EARLIEST, LATEST = -62_135_510_400, 253_402_214_400
+MAX_EVENT = 1 << 53  # numbers of events are exact in JSON below this one
 
 Row = dict[str, Any]
 
@@ -36,17 +37,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Header:
-    """The first line. version: of the records. records: the number of lines that follow. pfcon: the release."""
+    """The first line. version: of the records. records: the number of lines that follow. pfcon: the release.
+
+    last_event: the number of the newest event, which a database that continues these records must not use again.
+    """
 
     version: int
     records: int
     pfcon: str = ""
     exported_at: str = ""
+    last_event: int = 0
 
 
-def header_line(records: int) -> str:
+def header_line(records: int, last_event: int) -> str:
     """Return the first line of an export that is made now."""
-    header = Header(CURRENT, records, pfcon.__version__, datetime.now(UTC).isoformat(timespec="seconds"))
+    header = Header(CURRENT, records, pfcon.__version__, datetime.now(UTC).isoformat(timespec="seconds"), last_event)
     return json.dumps({NAME: asdict(header)})
 
 
@@ -84,8 +89,11 @@ def parse_header(line: bytes) -> Header:
     """Parse the first line. Raises Refused for one of a newer release, or of another file."""
     try:
         raw = json.loads(line)[NAME]
-        header = Header(raw["version"], raw["records"], str(raw.get("pfcon", "")), str(raw.get("exported_at", "")))
-        if type(header.version) is not int or type(header.records) is not int or header.version < 1:
+        release, exported_at = str(raw.get("pfcon", "")), str(raw.get("exported_at", ""))
+        header = Header(raw["version"], raw["records"], release, exported_at, raw.get("last_event", 0))
+        if any(type(number) is not int for number in (header.version, header.records, header.last_event)):
+            raise ValueError
+        if header.version < 1 or not 0 <= header.last_event < MAX_EVENT:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused("line 1: this file was not made by `pfcon records export`") from None

@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -31,6 +32,7 @@ from pfcon.records.lease import owner_is_alive
 from pfcon.records.schema import event_counter, events, services, webhook, webhook_retries
 
 ROW = 1  # the id of the only row
+LONGEST_PAUSE = 300.0  # seconds between two attempts of an event
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,30 @@ class Outbox:
         return self._write(_TAKE.where(webhook.c.owner.is_not_distinct_from(row["owner"])), new_owner=owner)
 
     def create(self) -> None:
-        """Create the row, from which on events are kept until they are delivered. Idempotent."""
+        """Create the row, from which on events are kept until they are delivered. Idempotent.
+
+        To be called again well within the time for which events are kept: else they are deleted, delivered or not.
+        """
         before = select(func.max(events.c.id)).where(events.c.at < self._since).scalar_subquery()
         deleted = select(event_counter.c.deleted).scalar_subquery()
-        first = select(literal(ROW), func.coalesce(before, deleted))
+        now = time.time()
+        first = select(literal(ROW), func.coalesce(before, deleted), literal(now))
+        if self._write(_USE, now=now):
+            return
         try:
             with translating_errors(), self._journal.database.engine.begin() as connection:
-                connection.execute(insert(webhook).from_select(["id", "handled"], first))
+                connection.execute(insert(webhook).from_select(["id", "handled", "used_at"], first))
         except IntegrityError:
             return  # it is there
 
     def next_retry(self, now: float) -> Delivery | None:
-        """Return the event whose next attempt is due for the longest time. now: seconds since the epoch."""
+        """Return the event whose next attempt is due for the longest time. now: seconds since the epoch.
+
+        One that is further ahead than LONGEST_PAUSE is due, too: the clock was set back since.
+        """
         with translating_errors(), self._journal.database.engine.connect() as connection:
-            row = connection.execute(_NEXT_RETRY, {"now": now}).mappings().one_or_none()
+            moments = {"now": now, "too_late": now + LONGEST_PAUSE}
+            row = connection.execute(_NEXT_RETRY, moments).mappings().one_or_none()
         return Delivery(event_of(row), row["attempts"]) if row else None
 
     def next_new(self) -> Delivery | None:
@@ -138,13 +150,14 @@ def _postpone(connection: Connection, delivery: Delivery, next_at: float) -> Non
 _SELECT_OWNER = select(
     webhook.c.owner, services.c.expires_at, services.c.host, services.c.pid, services.c.started
 ).outerjoin(services, services.c.id == webhook.c.owner)
+_USE = update(webhook).where(webhook.c.id == ROW).values(used_at=bindparam("now"))
 _TAKE = update(webhook).where(webhook.c.id == ROW).values(owner=bindparam("new_owner"))
 _earlier = webhook_retries.alias("earlier")
 _NEXT_RETRY = (
     select(events, webhook_retries.c.attempts)
     .join(webhook_retries, webhook_retries.c.event == events.c.id)
     .where(
-        webhook_retries.c.next_at <= bindparam("now"),
+        or_(webhook_retries.c.next_at <= bindparam("now"), webhook_retries.c.next_at > bindparam("too_late")),
         ~exists().where(_earlier.c.jid == webhook_retries.c.jid, _earlier.c.event < webhook_retries.c.event),
     )
     .order_by(webhook_retries.c.next_at, webhook_retries.c.event)

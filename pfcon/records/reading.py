@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, Executable, Row, text
 
 from pfcon.records.faults import translating_errors
 
+_PATIENT = text("SET LOCAL idle_in_transaction_session_timeout = 0")  # a pipe or a disk may be slow
 ROWS = 50  # that are fetched at a time; a row has a job's log
 
 
@@ -18,6 +19,7 @@ def snapshot(database: Engine) -> Iterator[Connection]:
             connection.exec_driver_sql("BEGIN")  # Python's sqlite3 begins no transaction for SELECT
         else:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            connection.execute(_PATIENT)
         yield connection
 
 
@@ -31,6 +33,7 @@ def exclusive(database: Engine) -> Iterator[Connection]:
         if database.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
+            connection.execute(_PATIENT)
             connection.execute(text("LOCK TABLE jobs, places, services IN SHARE ROW EXCLUSIVE MODE"))
         yield connection
         connection.commit()

@@ -120,6 +120,7 @@ webhook = Table(  # one row, once a webhook is configured: see outbox.py
     Column("id", Integer, primary_key=True),
     Column("handled", BigInteger, nullable=False),  # up to this event, all are delivered or in webhook_retries
     Column("owner", String(32)),  # the service process that delivers, or NULL
+    Column("used_at", Float, nullable=False),  # seconds since the epoch: when a service last had the setting
 )
 
 webhook_retries = Table(

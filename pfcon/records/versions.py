@@ -98,8 +98,9 @@ def _migrate_once(database: Engine) -> None:
         if database.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's sqlite3 begins no transaction for CREATE and ALTER
         else:
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process may migrate for a long time
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
-            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))  # from here on: not for the lock
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
         if version_of(connection) < CURRENT:  # another process may have been faster
             if database.dialect.name == "sqlite" and inspect(connection).has_table("jobs"):
                 _require_room(connection)

@@ -13,6 +13,7 @@ from support.postgresql import own_schema
 
 from pfcon.models import CANCELLED, JobId, JobKind, JobStatus, RunDetails
 from pfcon.records import Claimed, Journal, Phase, Place, Record, events
+from pfcon.records.adoption import adopt
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.events import KEEP, MESSAGE, Event, EventLog
 from pfcon.records.schema import event_counter
@@ -84,6 +85,40 @@ def test_a_state_that_the_engine_does_not_know_at_the_moment_has_no_event(journa
     assert statuses(journal) == ["notStarted", "started", "undefined"]
 
 
+def test_a_job_that_ends_in_a_state_that_was_recorded_before_has_its_end(journal: Journal) -> None:
+    """As an operation that was interrupted too often: its state was unknown before."""
+    record = claimed(journal)
+    journal.move(record, Phase.SCHEDULED, status=JobStatus.STARTED.value)
+    journal.save_status(_read(journal), JobStatus.UNDEFINED, "node lost", "", RunDetails())
+    unknown = _read(journal)
+    assert unknown.status is JobStatus.UNDEFINED
+    assert statuses(journal) == ["notStarted", "started"]
+    assert journal.move(unknown, Phase.FINAL, status=JobStatus.UNDEFINED.value, message="interrupted in 5 runs")
+    assert statuses(journal) == ["notStarted", "started", "undefined"]
+    assert not journal.move(unknown, Phase.FINAL, status=JobStatus.UNDEFINED.value)
+    assert statuses(journal) == ["notStarted", "started", "undefined"]
+
+
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.UNDEFINED])
+def test_the_end_of_an_attempt_that_an_earlier_release_has_begun_has_an_event(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, status: JobStatus
+) -> None:
+    """In a rolling restart: the earlier release writes no events."""
+    journal.move(claimed(journal), Phase.FINAL, status=status.value, message="first")
+    with monkeypatch.context() as earlier:
+        earlier.setattr("pfcon.records.journal.add_event", lambda *_: None)
+        journal.move(claimed(journal), Phase.SCHEDULED)
+    journal.move(_read(journal), Phase.FINAL, status=status.value, message="second")
+    ends = [(one.status, one.message) for one in read_all(journal) if one.status == status]
+    assert ends == [(status, "first"), (status, "second")]
+
+
+def _read(journal: Journal) -> Record:
+    found = journal.get(JID, PLUGIN)
+    assert found is not None
+    return found
+
+
 def test_a_change_that_is_not_written_has_no_event(journal: Journal) -> None:
     record = claimed(journal)
     assert journal.move(record, Phase.FINAL, status=JobStatus.SUCCEEDED.value)
@@ -130,6 +165,21 @@ def test_a_job_that_is_skipped_or_cancelled_or_rolled_back_has_its_end(journal: 
     journal.delete(refused)
     journal.delete(refused)
     assert statuses(journal, JobId("refused")) == ["notStarted", "removed"]
+
+
+def test_the_removal_of_what_has_no_record_has_no_events(journal: Journal) -> None:
+    with journal.live.on("c" * 32):
+        journal.renew_lease()
+        orphan = adopt(journal, JID, PLUGIN, "c" * 32, with_data=False)
+        assert orphan is not None
+        journal.move(orphan, Phase.REMOVED, message="removed")
+        in_use = adopt(journal, JobId("other"), PLUGIN, "c" * 32, with_data=False)
+        assert in_use is not None
+        journal.delete(in_use)
+    assert read_all(journal) == ()
+    record = claimed(journal)
+    journal.move(record, Phase.REMOVED)
+    assert statuses(journal) == ["notStarted", "removed"]
 
 
 def test_texts_are_bounded_and_storable(journal: Journal) -> None:
@@ -208,23 +258,23 @@ def test_old_events_are_deleted_and_readers_are_told_up_to_which(
 ) -> None:
     monkeypatch.setattr("pfcon.records.events.BATCH", 3)
     log = EventLog(journal.database)
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert log.read(0, 0) == events.Batch((), 0, 0)
     for number in range(10):
         claimed(journal, JobId(f"j{number}"))
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert log.read(0, 0).deleted == 0
     with journal.database.engine.begin() as connection:
         connection.execute(update(table).where(table.c.id <= 8).values(at=time.time() - KEEP - 1))
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert [one.id for one in read_all(journal)] == [9, 10]
     assert log.read(0, 0).deleted == 8
     monkeypatch.setattr("pfcon.records.events.KEPT", 1)
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert [one.id for one in read_all(journal)] == [10]
     with journal.database.engine.begin() as connection:
         connection.execute(update(table).values(at=0.0))
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     assert log.read(0, 10) == events.Batch((), 10, 10)
     claimed(journal)
     assert [one.id for one in read_all(journal)] == [11]

@@ -25,6 +25,8 @@ WRONG: dict[str, Callable[[list[str]], list[str]]] = {
     "the header is missing": lambda lines: lines[1:],
     "it is empty": lambda lines: [],
     "the version is none": lambda lines: [changed(lines[0], **header(version="2")), *lines[1:]],
+    "the last event is none": lambda lines: [changed(lines[0], **header(last_event="2")), *lines[1:]],
+    "the last event is too large": lambda lines: [changed(lines[0], **header(last_event=2**53)), *lines[1:]],
     "it has a column that is unknown": lambda lines: [*lines[:-1], changed(lines[-1], colour="red")],
     "a value has another type": lambda lines: [*lines[:-1], changed(lines[-1], nfiles="3")],
     "a truth is a number": lambda lines: [*lines[:-1], changed(lines[-1], with_data=1)],

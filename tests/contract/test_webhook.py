@@ -5,20 +5,19 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, delete, select, update
 from support.journals import Database, open_journal
-from support.webhooks import SECRET, Endpoint, endpoint
+from support.webhooks import SECRET, Endpoint, end_job, endpoint, runs_until, webhook_of
 
 from pfcon.errors import Unreachable
 from pfcon.events import webhook as sending
 from pfcon.events.service import EventService
 from pfcon.events.webhook import Webhook
 from pfcon.models import JobId, JobKind, JobStatus
-from pfcon.records import Claimed, Journal, Phase
+from pfcon.records import Journal, Phase
 from pfcon.records.events import KEEP, EventLog
 from pfcon.records.outbox import Outbox
 from pfcon.records.schema import events, services, webhook
@@ -41,32 +40,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "LONGEST_PAUSE", 0.2)
 
 
-def webhook_of(journal: Journal, hook: Endpoint, since: float = 0.0) -> Webhook:
-    return Webhook(hook.url, SECRET, Outbox(journal, since))
-
-
-def end(journal: Journal, jid: str, status: JobStatus = OK, kind: JobKind = JobKind.PLUGIN, **values: Any) -> None:
-    """Run a job to its end."""
-    found = journal.claim(JobId(jid), kind, "r")
-    assert isinstance(found, Claimed)
-    journal.move(found.record, Phase.SCHEDULED, status=JobStatus.STARTED.value)
-    journal.move(found.record, Phase.FINAL, status=status.value, **values)
-
-
-def runs_until(sender: Webhook, condition: Callable[[], bool]) -> bool:
-    """Whether something happens while the webhook runs."""
-
-    def happens() -> bool:
-        sender.run_once()
-        return condition()
-
-    return eventually(happens)
-
-
 def test_each_final_status_is_sent_once_in_order_and_signed(journal: Journal, hook: Endpoint) -> None:
-    end(journal, "a", OK, message="fine", exit_code=0)
-    end(journal, "b", FAILED, reason="Error", message="é", exit_code=3)
-    end(journal, "b", UNDEFINED, kind=JobKind.COPY)
+    end_job(journal, "a", OK, message="fine", exit_code=0)
+    end_job(journal, "b", FAILED, reason="Error", message="é", exit_code=3)
+    end_job(journal, "b", UNDEFINED, kind=JobKind.COPY)
     sender = webhook_of(journal, hook)
     sender.run_once()
     record = journal.get(JobId("a"), JobKind.PLUGIN)
@@ -88,13 +65,13 @@ def test_each_final_status_is_sent_once_in_order_and_signed(journal: Journal, ho
 
 
 def test_where_no_webhook_was_configured_before_it_begins_with_new_events(journal: Journal, hook: Endpoint) -> None:
-    end(journal, "old")
+    end_job(journal, "old")
     time.sleep(0.01)
     since = time.time()
-    end(journal, "before-the-first-call")
+    end_job(journal, "before-the-first-call")
     sender = webhook_of(journal, hook, since)
     sender.run_once()
-    end(journal, "new")
+    end_job(journal, "new")
     sender.run_once()
     webhook_of(journal, hook, time.time() + 100).run_once()
     assert hook.jids == ["before-the-first-call", "new"]
@@ -102,11 +79,11 @@ def test_where_no_webhook_was_configured_before_it_begins_with_new_events(journa
 
 def test_what_ends_after_a_start_is_delivered_by_a_later_process(journal: Journal, hook: Endpoint) -> None:
     settings = WebhookSettings(hook.url, SECRET)
-    end(journal, "old")
+    end_job(journal, "old")
     time.sleep(0.01)
     EventService(journal, settings).start()
     EventService(journal, settings).start()
-    end(journal, "new")
+    end_job(journal, "new")
     time.sleep(0.01)
     later = EventService(journal, settings)
     later.start()
@@ -120,11 +97,11 @@ def test_an_event_that_is_refused_waits_with_later_ones_of_its_jid_and_no_other(
     caplog.set_level("WARNING", "pfcon.events")
     hook.answer = lambda event: 404 if event["jid"] == "bad" else 204
     sender = webhook_of(journal, hook)
-    end(journal, "bad", FAILED)
-    end(journal, "good-1")
-    end(journal, "bad", OK)
-    end(journal, "bad", OK, kind=JobKind.UPLOAD)
-    end(journal, "good-2")
+    end_job(journal, "bad", FAILED)
+    end_job(journal, "good-1")
+    end_job(journal, "bad", OK)
+    end_job(journal, "bad", OK, kind=JobKind.UPLOAD)
+    end_job(journal, "good-2")
     assert runs_until(sender, lambda: hook.has("good-1", "good-2") and hook.jids.count("bad") > 5)
     assert {call.event["status"] for call in hook.calls if call.event["jid"] == "bad"} == {"finishedWithError"}
     hook.answer = lambda event: 204
@@ -144,7 +121,7 @@ def test_a_failing_endpoint_gets_all_events_when_it_works_again(
 ) -> None:
     hook.answer = lambda event: answer
     for number in range(5):
-        end(journal, f"j{number}")
+        end_job(journal, f"j{number}")
     sender = webhook_of(journal, hook)
     assert runs_until(sender, lambda: len(hook.calls) > 5)
     assert hook.accepted == []
@@ -166,7 +143,7 @@ def test_a_dead_endpoint_is_asked_less_and_less_often(
 
     hook.answer = close
     for number in range(20):
-        end(journal, f"j{number}")
+        end_job(journal, f"j{number}")
     sender = webhook_of(journal, hook)
     assert runs_until(sender, lambda: len(moments) == 6)
     pauses = [later - earlier for earlier, later in itertools.pairwise(moments)]
@@ -176,7 +153,7 @@ def test_a_dead_endpoint_is_asked_less_and_less_often(
 def test_a_slow_endpoint_counts_as_failing_and_gets_the_event_again(
     journal: Journal, hook: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "TIMEOUTS", (0.2, 0.2))
+    monkeypatch.setattr("pfcon.events.sender.TIMEOUT", 0.2)
     slow = [0.6, 0.6]
 
     def answer(_event: object) -> int:
@@ -184,7 +161,7 @@ def test_a_slow_endpoint_counts_as_failing_and_gets_the_event_again(
         return 204
 
     hook.answer = answer
-    end(journal, "j")
+    end_job(journal, "j")
     sender = webhook_of(journal, hook)
     begun = time.monotonic()
     sender.run_once()
@@ -199,12 +176,12 @@ def test_a_slow_endpoint_counts_as_failing_and_gets_the_event_again(
 def test_an_endpoint_that_does_not_listen_gets_all_later(journal: Journal) -> None:
     hook = Endpoint()
     sender = webhook_of(journal, hook)
-    end(journal, "a")
+    end_job(journal, "a")
     sender.run_once()
-    end(journal, "b")
+    end_job(journal, "b")
     sender.run_once()
     with hook.listening():
-        assert runs_until(sender, lambda: hook.jids == ["a", "b"])
+        assert runs_until(sender, lambda: sorted(hook.jids) == ["a", "b"])
 
 
 def _deliver(database: Database, hook_url: str) -> None:
@@ -234,11 +211,11 @@ def test_of_two_processes_one_delivers_and_the_other_takes_over_when_it_is_kille
 
         sender.run_once()
         hook.answer = kill
-        end(journal, "j")
+        end_job(journal, "j")
         assert eventually(lambda: len(hook.calls) == 1)
         child.join()
         hook.answer = lambda _: 204
-        end(journal, "k")
+        end_job(journal, "k")
         assert runs_until(sender, lambda: len(hook.calls) == 3)
         assert hook.jids == ["j", "j", "k"]
         assert hook.calls[0].event == hook.calls[1].event
@@ -253,7 +230,7 @@ def _owner(journal: Journal) -> str | None:
 
 def test_a_process_that_has_lost_the_outbox_records_nothing(journal: Journal, database: Database) -> None:
     outbox = Outbox(journal, 0.0)
-    end(journal, "j")
+    end_job(journal, "j")
     assert outbox.acquire()
     delivery = outbox.next_new()
     assert delivery is not None
@@ -276,38 +253,62 @@ def test_a_process_that_has_lost_the_outbox_records_nothing(journal: Journal, da
 def test_events_that_were_not_delivered_are_kept(journal: Journal, hook: Endpoint) -> None:
     hook.answer = lambda event: 404 if event["jid"] == "bad" else 204
     sender = webhook_of(journal, hook)
-    end(journal, "good")
-    end(journal, "bad")
+    end_job(journal, "good")
+    end_job(journal, "bad")
     sender.run_once()
     sender.run_once()
-    end(journal, "new")
+    end_job(journal, "new")
     with journal.database.engine.begin() as connection:
         connection.execute(update(events).values(at=time.time() - KEEP - 1))
     log = EventLog(journal.database)
-    log.delete_old(keep_undelivered=True)
+    log.delete_old()
     assert [(one.jid, one.status) for one in log.read(0, 100).events] == [
         ("bad", "finishedSuccessfully"),
         ("new", "finishedSuccessfully"),
     ]
     hook.answer = lambda event: 204
     assert runs_until(sender, lambda: hook.has("bad", "new"))
-    end(journal, "bad", kind=JobKind.COPY)
-    log.delete_old(keep_undelivered=False)
-    assert runs_until(sender, lambda: ("bad", "copy", "finishedSuccessfully") in hook.accepted)
+    end_job(journal, "later")
+    assert runs_until(sender, lambda: hook.has("later"))
+    _let_pass(journal, KEEP + 1)
+    log.delete_old()
+    assert log.read(0, 100).events == ()
+
+
+def _let_pass(journal: Journal, seconds: float) -> None:
+    """As if all that is recorded were older."""
+    with journal.database.engine.begin() as connection:
+        connection.execute(update(events).values(at=events.c.at - seconds))
+        connection.execute(update(webhook).values(used_at=webhook.c.used_at - seconds))
+
+
+def test_a_process_without_the_setting_keeps_what_another_one_delivers(journal: Journal, hook: Endpoint) -> None:
+    """While the setting is introduced, replica by replica."""
+    hook.answer = lambda event: 404
+    sender = EventService(journal, WebhookSettings(hook.url, SECRET))
+    sender.start()
+    end_job(journal, "bad")
+    sender.run_once()
+    _let_pass(journal, KEEP - 100)
+    sender.start()
+    _let_pass(journal, 200)
+    EventService(journal, WebhookSettings()).run_once()
+    assert [one.jid for one in EventLog(journal.database).read(0, 10).events] == ["bad"]
+    hook.answer = lambda event: 204
+    assert eventually(lambda: bool(sender.run_once() or hook.has("bad")))
 
 
 def test_without_a_webhook_what_an_earlier_one_has_left_is_deleted_with_its_events(
     journal: Journal, hook: Endpoint
 ) -> None:
     hook.answer = lambda event: 404
-    end(journal, "bad")
+    end_job(journal, "bad")
     webhook_of(journal, hook).run_once()
-    with journal.database.engine.begin() as connection:
-        connection.execute(update(events).values(at=0.0))
+    _let_pass(journal, KEEP + 1)
     EventService(journal, WebhookSettings()).run_once()
     assert Outbox(journal, 0.0).waiting() == 0
     hook.answer = lambda event: 204
-    end(journal, "bad", kind=JobKind.COPY)
+    end_job(journal, "bad", kind=JobKind.COPY)
     service = EventService(journal, WebhookSettings(hook.url, SECRET))
     service.run_once()
     assert hook.accepted == [("bad", "copy", "finishedSuccessfully")]

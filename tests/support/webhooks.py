@@ -9,6 +9,10 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from pfcon.events.webhook import Webhook
+from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records import Claimed, Journal, Phase
+from pfcon.records.outbox import Outbox
 from pfcon.testing.waiting import eventually
 
 from .background import in_background
@@ -38,11 +42,15 @@ class Call(NamedTuple):
 
 
 class Endpoint:
-    """calls: all requests. answer: from an event to a status; None closes the connection without a response."""
+    """calls: all requests. answer: from an event to a status; None closes the connection without a response.
+
+    connections: how many were opened.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
         self.calls: list[Call] = []
+        self.connections = 0
         self.answer: Callable[[dict[str, Any]], int | None] = lambda _: 204
 
     @property
@@ -78,16 +86,25 @@ class Endpoint:
 
 def _handler(endpoint: Endpoint) -> type[socketserver.BaseRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # connections are kept
+
+        def setup(self) -> None:
+            super().setup()
+            endpoint.connections += 1
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = endpoint.answer(json.loads(body))
             endpoint.calls.append(Call(dict(self.headers), body, status))
             if status is None:
+                self.close_connection = True
                 return
+            answer = b"noted" if status == 200 else b""
             self.send_response(status)
             self.send_header("Location", endpoint.url)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -100,3 +117,28 @@ def endpoint() -> Iterator[Endpoint]:
     """An endpoint that listens."""
     with ExitStack() as stack:
         yield stack.enter_context(Endpoint().listening())
+
+
+def webhook_of(journal: Journal, hook: Endpoint, since: float = 0.0) -> Webhook:
+    """The webhook of a process that was started at a moment."""
+    return Webhook(hook.url, SECRET, Outbox(journal, since))
+
+
+def end_job(
+    journal: Journal, jid: str, status: JobStatus = JobStatus.SUCCEEDED, kind: JobKind = JobKind.PLUGIN, **values: Any
+) -> None:
+    """Run a job to its end."""
+    found = journal.claim(JobId(jid), kind, "r")
+    assert isinstance(found, Claimed)
+    journal.move(found.record, Phase.SCHEDULED, status=JobStatus.STARTED.value)
+    journal.move(found.record, Phase.FINAL, status=status.value, **values)
+
+
+def runs_until(sender: Webhook, condition: Callable[[], bool]) -> bool:
+    """Whether something happens while the webhook runs."""
+
+    def happens() -> bool:
+        sender.run_once()
+        return condition()
+
+    return eventually(happens)

@@ -67,7 +67,7 @@ def ids_after(feed: Feed, number: int, count: int) -> list[int]:
     """The numbers of the next events."""
     found: list[int] = []
     while len(found) < count:
-        found += [event.id for event in feed.after(found[-1] if found else number, 10).events]
+        found += [event.id for event in feed.read_after(found[-1] if found else number, 10).events]
     return found
 
 
@@ -115,7 +115,7 @@ def test_a_feed_goes_on_after_the_database_was_away(
         log.fault = Unreachable("the database is away")
         before = log.reads
         assert eventually(lambda: log.reads > before + 3)
-        assert feed.after(now.last, 0.01).events == ()
+        assert feed.read_after(now.last, 0.01).events == ()
         log.fault = None
         add(journal, 1)
         assert ids_after(feed, now.last, 1) == [1]
@@ -162,7 +162,7 @@ def test_a_client_whose_last_event_is_too_old_is_told_and_goes_on_with_what_is_t
 ) -> None:
     add(journal, 10)
     monkeypatch.setattr("pfcon.records.events.KEPT", 3)
-    log.delete_old(keep_undelivered=False)
+    log.delete_old()
     stream = event_stream.stream(feed, EventQuery(4), lambda: False)
     assert next(stream) == b"retry: 2000\nid: 4\n\n"
     reset, *jobs = next(stream).decode().split("\n\n")[:-1]

@@ -39,6 +39,7 @@ def upgrade() -> None:
         Column("id", Integer, primary_key=True),
         Column("handled", BigInteger, nullable=False),
         Column("owner", String(32)),
+        Column("used_at", Float, nullable=False),
     )
     op.create_table(
         "webhook_retries",
