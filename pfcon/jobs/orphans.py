@@ -21,11 +21,11 @@ from pfcon.jobs.ownership import service_matcher
 from pfcon.models import JobId, JobKind, parse_engine_name
 from pfcon.paths import KEY_PREFIX
 from pfcon.records import Phase
-from pfcon.records.ages import Row, begin_of_records, rows_of_jids
+from pfcon.records.ages import RecordState, begin_of_records, states_of_jids
 
 T = TypeVar("T")
 BATCH = 500  # orphans whose records are read at a time
-Rows = Mapping[JobKind, Row]
+States = Mapping[JobKind, RecordState]
 STOREBASE = "storeBase"
 
 
@@ -68,23 +68,24 @@ class OrphanFinder:
         """Yield the engines' jobs, then data. Between two steps, anything may change."""
         for listed in self.engine_jobs.listed:
             for jobs in batches(_signed(self._context, listed)):
-                rows = self._rows({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
+                states = self._states({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
                 for name, jid, kind in jobs:
-                    if not self._is_recorded(name, jid, kind, rows) and (found := self._job(listed, name, jid, kind)):
+                    if not self._is_recorded(name, jid, kind, states) and (found := self._job(listed, name, jid, kind)):
                         yield found
         for jids in batches(_jids_with_data(self._context)):
-            rows = self._rows(jids)
+            states = self._states(jids)
             for jid in jids:
-                if not _is_known(rows.get(jid, {})) and (found := self._data(jid, rows.get(jid, {}))):
+                if not _is_known(states.get(jid, {})) and (found := self._data(jid, states.get(jid, {}))):
                     yield found
 
-    def _rows(self, jids: Collection[JobId]) -> Mapping[JobId, Rows]:
-        return rows_of_jids(self._context.journal.database.engine, jids)
+    def _states(self, jids: Collection[JobId]) -> Mapping[JobId, States]:
+        return states_of_jids(self._context.journal.database.engine, jids)
 
-    def _is_recorded(self, name: str, jid: JobId, kind: JobKind, rows: Mapping[JobId, Rows]) -> bool:
-        own = [rows.get(jid, {}).get(kind), rows.get(JobId(name), {}).get(JobKind.PLUGIN)]  # or a name by other rules
+    def _is_recorded(self, name: str, jid: JobId, kind: JobKind, states: Mapping[JobId, States]) -> bool:
+        # An earlier release may have chosen the name by other rules.
+        own = [states.get(jid, {}).get(kind), states.get(JobId(name), {}).get(JobKind.PLUGIN)]
         kept = not self._context.options.remove_jobs
-        return any(row is not None and (kept or row.phase is not Phase.REMOVED) for row in own)
+        return any(state is not None and (kept or state.phase is not Phase.REMOVED) for state in own)
 
     def _job(self, listed: Listed, name: str, jid: JobId, kind: JobKind) -> Orphan | None:
         try:
@@ -94,12 +95,13 @@ class OrphanFinder:
         since = end_of(info)
         return Orphan(jid, name, kind, listed.engine, since, is_active(info), self._proves(since))
 
-    def _data(self, jid: JobId, rows: Rows) -> Orphan | None:
+    def _data(self, jid: JobId, states: States) -> Orphan | None:
         job = self._context.storebase.job(jid)
         since = _last_change(str(job.path))
         if since is None:
             return None
-        own = [row.changed_at for row in rows.values() if not row.adopted]  # of removals that have kept the data
+        # Jobs that were removed without their data.
+        own = [state.changed_at for state in states.values() if not state.placeholder]
         use = self.engine_jobs.look(jid)
         since = max([since, *own, use.last_end or 0.0])
         return Orphan(jid, job.name, None, None, since, bool(use.active), bool(own) or self._proves(since))
@@ -108,8 +110,8 @@ class OrphanFinder:
         return since is not None and self.records_begin is not None and self.records_begin < since
 
 
-def _is_known(rows: Rows) -> bool:
-    return any(row.phase is not Phase.REMOVED for row in rows.values())
+def _is_known(states: States) -> bool:
+    return any(state.phase is not Phase.REMOVED for state in states.values())
 
 
 def _signed(context: JobContext, listed: Listed) -> Iterator[tuple[str, JobId, JobKind]]:

@@ -74,6 +74,9 @@ class Remover:
         self._journal.release(request_id(record.request, record.attempt))
 
     def _removed(self, record: Record) -> None:
+        if record.is_placeholder:
+            self._journal.delete(record)
+            return
         stopped = self._context.options.remove_jobs  # else it was only cancelled, and may still run for a while
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 

@@ -14,6 +14,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
+from pfcon.records.removals import removing
 from pfcon.units import DAY, human_age
 
 log = logging.getLogger(__name__)
@@ -74,19 +75,21 @@ class Retention:
             after = jids[-1]
 
     def _remove_jobs(self, jid: JobId, before: float, engine_jobs: EngineJobs) -> bool:
-        read = [self._journal.get(jid, kind) for kind in JobKind]
-        records = [record for record in read if record is not None and record.phase is not Phase.REMOVED]
+        found = {kind: self._journal.get(jid, kind) for kind in JobKind}
+        records = [record for record in found.values() if record is not None and record.phase is not Phase.REMOVED]
         if not all(record.phase is Phase.FINAL and _end(record) < before for record in records):
             return False  # it has begun again
         if active := engine_jobs.active(jid):
             log.warning("job %s has ended by its record, and is kept: the engine runs %s", jid, ", ".join(active))
             return False
-        for record in records:  # while the first one is being removed, no POST can begin to use the data
-            if not self._remover.remove(record, with_data=record is records[0]):
-                return False
-            age = human_age(time.time() - _end(record))
-            log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
-        return True
+        with removing(self._journal, jid, found, with_data=True) as removals:
+            for record in removals:
+                self._remover.remove(record, with_data=record.with_data)
+        if removals:
+            for record in records:
+                age = human_age(time.time() - _end(record))
+                log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
+        return bool(removals)
 
     def _remove_orphans(self, oldest: float) -> None:
         finder, remover = OrphanFinder(self._context), OrphanRemover(self._context, self._remover)

@@ -215,7 +215,7 @@ class Journal:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, job_key(record))
-            if done.rowcount:
+            if done.rowcount and not record.is_placeholder:
                 add_change(connection, record, values)
         return bool(done.rowcount)
 
@@ -250,7 +250,7 @@ class Journal:
         with translating_errors(), self._database.begin() as connection:
             row = connection.execute(DELETE_ROW, row_key(record)).mappings().one_or_none()
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
-            if row and record.phase is not Phase.REMOVED:
+            if row and record.phase is not Phase.REMOVED and not record.is_placeholder:
                 add_event(connection, row, REMOVED)
 
     def hold(self, request: str) -> None:

@@ -1,9 +1,12 @@
 """What jobs without a record have left: it is found, and removed unless something may use it."""
 
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from itertools import permutations
+from pathlib import Path, PurePosixPath
 
 import pytest
 from support.compute import make_harness
@@ -12,15 +15,17 @@ from support.old_jobs import PLUGIN, age_data, age_records, ended, posted, unrec
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
-from pfcon.errors import Absent, Unreachable
+from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
-from pfcon.models import JobId, JobKind, JobSpec, JobStatus
+from pfcon.models import CopyRequest, JobId, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase
+from pfcon.records import Phase, Record
+from pfcon.records.events import EventLog
+from pfcon.records.removals import removing
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
@@ -185,6 +190,62 @@ def test_a_link_in_place_of_a_directory_is_removed_and_not_followed(
     assert (tmp_path / "precious/file").exists()
 
 
+def test_data_of_a_job_that_is_posted_during_the_removal_are_kept(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    class SlowRemover(Remover):
+        def remove(self, record: Record, *, with_data: bool) -> bool:
+            time.sleep(0.3)
+            return super().remove(record, with_data=with_data)
+
+    context.storebase.job(JID).make()
+    (orphan,) = found(context)
+    with ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(OrphanRemover(context, SlowRemover(context)).remove, orphan)
+        assert eventually(lambda: context.journal.get(JID, PLUGIN))
+        posted(service, JID, image=compute.image)  # waits for the removal
+        assert removal.result()
+    assert (context.storebase.job(JID).incoming / "a").read_text() == "b"
+    assert eventually(lambda: service.status(JID, PLUGIN)[0].status is JobStatus.SUCCEEDED)
+    assert {kind for kind in JobKind if context.journal.get(JID, kind)} == {PLUGIN}
+
+
+def test_a_removal_makes_no_events_of_jobs_that_never_were(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    context.storebase.job(JID).make()
+    before = EventLog(context.journal.database).read(0, 0).last
+    assert removed(context) == [True]
+    assert EventLog(context.journal.database).read(0, 0).last == before
+    assert not any(context.journal.get(JID, kind) for kind in JobKind)
+
+
+@pytest.mark.parametrize("order", list(permutations(JobKind)), ids=" ".join)
+def test_an_interrupted_removal_is_completed_in_any_order(
+    storebase: StoreBase, tmp_path: Path, order: tuple[JobKind, ...]
+) -> None:
+    context = make_context(storebase, tmp_path, ProcessEngine(storebase), "fslink")
+    service = JobService(context)
+    service.start()
+    (storebase.root / "home/in").mkdir(parents=True)
+    job = storebase.job(JID)
+    job.make()
+    with removing(context.journal, JID, dict.fromkeys(JobKind), with_data=True):
+        pass
+    for kind in order:
+        if context.journal.get(JID, PLUGIN):
+            with pytest.raises(Conflict):
+                service.submit_copy(CopyRequest(JID, (PurePosixPath("home/in"),), PurePosixPath("home/out"), 100, 100))
+            assert job.exists()
+        if record := context.journal.get(JID, kind):  # else that request has completed it
+            service._recovery.recover(record)
+        if kind is PLUGIN:
+            assert not job.is_taken()
+            job.make()  # as a new job does
+    assert job.exists()
+    assert not any(context.journal.get(JID, kind) for kind in JobKind)
+
+
 class AwayEngine(ProcessEngine):
     """One that does not answer when it is to remove something; and that can't list its jobs."""
 
@@ -223,4 +284,26 @@ def test_an_engine_that_can_not_list_its_jobs_is_asked_for_each(storebase: Store
     context = make_context(storebase, tmp_path, harness.engine)
     spec = unrecorded(context, harness, HEARTBEAT)
     assert [(orphan.name, orphan.active) for orphan in OrphanFinder(context).find()] == [(f"key-{spec.jid}", True)]
+    harness.close()
+
+
+def test_data_of_a_job_that_is_posted_before_the_rest_is_removed_are_kept(storebase: StoreBase, tmp_path: Path) -> None:
+    """The engine of plugins answers, that of operations does not."""
+    harness = make_harness("process", storebase.root)
+    operations = AwayEngine(storebase)
+    context = replace(make_context(storebase, tmp_path, harness.engine), operations=operations)
+    service = JobService(context)
+    service.start()
+    storebase.job(JID).make()
+    (orphan,) = OrphanFinder(context).find()
+    operations.away = True
+    with pytest.raises(Unreachable):
+        OrphanRemover(context, Remover(context)).remove(orphan)
+    harness.names.append(JID)
+    posted(service, JID)
+    assert eventually(lambda: service.status(JID, PLUGIN)[0].status is JobStatus.SUCCEEDED)
+    operations.away = False
+    service.recover()
+    assert (storebase.job(JID).incoming / "a").read_text() == "b"
+    assert {kind for kind in JobKind if context.journal.get(JID, kind)} == {PLUGIN}
     harness.close()

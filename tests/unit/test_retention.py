@@ -1,7 +1,7 @@
 """Ended jobs are removed after the time of the settings, and leftovers: never what an active job uses."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase, Record
+from pfcon.records import Phase
+from pfcon.records.events import EventLog
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
@@ -31,10 +32,17 @@ ORPHANS = RetentionSettings(orphans_days=7)
 
 
 class TroubledEngine(ProcessEngine):
-    """damaged: jobs that it can't read. away: it does not answer."""
+    """damaged: jobs that it can't read. away: it does not answer. acts: what is done once when it lists its jobs."""
 
     damaged: frozenset[str] = frozenset()
     away = False
+    acts: Sequence[Callable[[], object]] = ()
+
+    def jobs(self) -> Mapping[str, str]:
+        acts, self.acts = self.acts, ()
+        for act in acts:
+            act()
+        return super().jobs()
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         if name in self.damaged:
@@ -154,27 +162,49 @@ def test_a_job_that_has_ended_by_its_record_only_is_kept(
     assert f"the engine runs {A}" in caplog.text
 
 
-class LateRemover(Remover):
-    """One before whose first removal a job is posted again."""
-
-    service: JobService | None = None
-
-    def remove(self, record: Record, *, with_data: bool) -> bool:
-        service, self.service = self.service, None
-        if service:
-            posted(service, record.jid, "exec sleep 600")
-        return super().remove(record, with_data=with_data)
+def at_the_check(compute: Harness, act: Callable[[], object]) -> None:
+    """Let something happen when the engine is asked for the jobs of a jid, after the records were read."""
+    assert isinstance(compute.engine, TroubledEngine)
+    compute.engine.acts = [act]
 
 
-def test_a_job_that_is_posted_again_at_that_moment_is_kept(service: JobService, context: JobContext) -> None:
+def test_a_job_that_is_posted_again_at_that_moment_is_kept(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
     posted(service, A, "exit 1")
     assert eventually(lambda: service.status(A, PLUGIN)[0].status is JobStatus.FAILED)
     age_records(context, 8)
-    remover = LateRemover(context)
-    remover.service = service
-    Retention(context, remover).run_once()
+    at_the_check(compute, lambda: posted(service, A, "exec sleep 600"))
+    run(context)
     assert service.status(A, PLUGIN)[0].status is JobStatus.STARTED
     assert (context.storebase.job(A).incoming / "a").exists()
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED])
+@pytest.mark.parametrize("kinds", [(PLUGIN, JobKind.UPLOAD), (JobKind.COPY, PLUGIN)], ids=" then ".join)
+def test_data_that_a_new_job_of_another_kind_uses_are_kept(
+    service: JobService, context: JobContext, compute: Harness, kinds: tuple[JobKind, JobKind], phase: Phase
+) -> None:
+    old, new = kinds
+    context.storebase.job(A).make()
+    context.journal.claim(A, old, "r", phase=Phase.FINAL.value, owner=None)
+    age_records(context, 8)
+    owner = None if phase is Phase.SCHEDULED else context.journal.owner
+    at_the_check(compute, lambda: context.journal.claim(A, new, "r", phase=phase.value, owner=owner))
+    run(context)
+    assert context.storebase.job(A).exists()
+    found = {kind: context.journal.get(A, kind) for kind in JobKind}
+    assert {kind: record.phase for kind, record in found.items() if record} == {old: Phase.FINAL, new: phase}
+
+
+def test_nothing_remains_of_kinds_that_a_jid_did_not_have(service: JobService, context: JobContext) -> None:
+    ended(service, A)
+    age_records(context, 8)
+    run(context)
+    assert {kind for kind in JobKind if context.journal.get(A, kind)} == {PLUGIN}
+    events = EventLog(context.journal.database).read(0, 100).events
+    assert [event.status for event in events if event.kind is PLUGIN][-1] == "removed"
+    assert {event.kind for event in events} == {PLUGIN}
 
 
 def test_more_jobs_than_a_batch_are_all_removed(
@@ -221,10 +251,10 @@ def test_nothing_is_removed_while_the_engine_does_not_answer(
 def test_the_service_does_that_by_itself(service: JobService, context: JobContext) -> None:
     ended(service, A)
     age_records(context, 8)
-    assert eventually(lambda: (service.watch(), is_gone(service, A))[1])
+    assert eventually(lambda: (service.lead(), service.tidy(), is_gone(service, A))[-1])
     ended(service, B)
     age_records(context, 8, B)
-    service.watch()
+    service.tidy()
     assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED  # again in an hour
 
 
