@@ -5,7 +5,6 @@ removed counts as one without a record, but not on an engine where REMOVE_JOBS k
 """
 
 import os
-import stat
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
@@ -14,7 +13,8 @@ from itertools import islice
 from typing import TypeVar
 
 from pfcon.compute.base import ComputeEngine
-from pfcon.errors import Absent, PfconError
+from pfcon.errors import Absent, PfconError, Refused
+from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs, Listed, end_of, is_active
 from pfcon.jobs.ownership import service_matcher
@@ -62,7 +62,7 @@ class OrphanFinder:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self.engine_jobs = EngineJobs(context)
-        self.records_begin = begin_of_records(context.journal.database.engine)
+        self.records_begin = _begin(context)
 
     def find(self) -> Iterator[Orphan]:
         """Yield the engines' jobs, then data. Between two steps, anything may change."""
@@ -97,17 +97,25 @@ class OrphanFinder:
 
     def _data(self, jid: JobId, states: States) -> Orphan | None:
         job = self._context.storebase.job(jid)
-        since = _last_change(str(job.path))
+        since = last_change(str(job.path))
         if since is None:
             return None
         # Jobs that were removed without their data.
         own = [state.changed_at for state in states.values() if not state.placeholder]
         use = self.engine_jobs.look(jid)
         since = max([since, *own, use.last_end or 0.0])
-        return Orphan(jid, job.name, None, None, since, bool(use.active), bool(own) or self._proves(since))
+        return Orphan(jid, job.name, None, None, since, bool(use.active), self._proves(since))
 
     def _proves(self, since: float | None) -> bool:
-        return since is not None and self.records_begin is not None and self.records_begin < since
+        return since is not None and self.records_begin is not None and self.records_begin <= since
+
+
+def _begin(context: JobContext) -> float | None:
+    """Return since when each job of this storeBase has had a record; None if that is unknown."""
+    with suppress(Refused):
+        used_since, begin = context.records_in_use.require(), begin_of_records(context.journal.database.engine)
+        return None if begin is None else max(begin, used_since)
+    return None
 
 
 def _is_known(states: States) -> bool:
@@ -130,19 +138,6 @@ def _jids_with_data(context: JobContext) -> Iterator[JobId]:
                     jid = JobId.parse(entry.name.removeprefix(KEY_PREFIX))
                     if context.storebase.job(jid).name == entry.name:
                         yield jid
-
-
-def _last_change(path: str) -> float | None:
-    """Return the last change of a directory, or of what is directly in it, but not after now; None if it is missing."""
-    try:
-        found = os.lstat(path)
-        times = [found.st_mtime]
-        if stat.S_ISDIR(found.st_mode):
-            with os.scandir(path) as entries:
-                times += [entry.stat(follow_symlinks=False).st_mtime for entry in islice(entries, 1000)]
-    except FileNotFoundError:
-        return None
-    return min(max(times), time.time())
 
 
 def batches(items: Iterator[T]) -> Iterator[list[T]]:

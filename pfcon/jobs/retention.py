@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import DamagedJob, PfconError, Unreachable
+from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.orphan_removal import OrphanRemover
@@ -82,6 +83,10 @@ class Retention:
         if active := engine_jobs.active(jid):
             log.warning("job %s has ended by its record, and is kept: the engine runs %s", jid, ", ".join(active))
             return False
+        changed = last_change(str(self._context.storebase.job(jid).path))
+        if changed is not None and changed >= before:  # a service with other records may use them
+            log.info("job %s has ended by its record, and is kept: its data were changed later", jid)
+            return False
         with removing(self._journal, jid, found, with_data=True) as removals:
             for record in removals:
                 self._remover.remove(record, with_data=record.with_data)
@@ -92,6 +97,7 @@ class Retention:
         return bool(removals)
 
     def _remove_orphans(self, oldest: float) -> None:
+        self._context.records_in_use.update()
         finder, remover = OrphanFinder(self._context), OrphanRemover(self._context, self._remover)
         reach = time.time() - oldest
         if finder.records_begin is None or finder.records_begin > reach:

@@ -10,6 +10,7 @@ import pytest
 from support.compute import make_harness
 from support.job_context import make_context
 from support.old_jobs import PLUGIN, age_data, age_records, database_of, ended, posted, unrecorded
+from support.records_command import move_to_another_database
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
@@ -207,6 +208,19 @@ def test_nothing_remains_of_kinds_that_a_jid_did_not_have(service: JobService, c
     assert {event.kind for event in events} == {PLUGIN}
 
 
+def test_data_that_were_changed_after_the_end_are_kept(service: JobService, context: JobContext) -> None:
+    """As by a service with other records, in which the job was posted again."""
+    ended(service, A)
+    age_records(context, 8)
+    age_data(context, A, 6)
+    run(context)
+    assert context.storebase.job(A).exists()
+    assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+    age_data(context, A, 8)
+    run(context)
+    assert is_gone(service, A)
+
+
 def test_more_jobs_than_a_batch_are_all_removed(
     service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +323,20 @@ def test_leftovers_are_kept_if_the_records_may_have_been_lost(
     age_records(context, 4)
     run(context, retention=ORPHANS)
     assert not context.storebase.job(spec.jid).is_taken()
+
+
+def test_leftovers_from_before_a_change_of_the_records_are_kept(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended(service, A)
+    age_records(context, 100)
+    spec = compute.shell("true")
+    age_data(context, spec.jid, 9)
+    move_to_another_database(context.storebase)
+    run(context, retention=ORPHANS)
+    assert context.storebase.job(spec.jid).exists()
+    assert "the records are not those that were last used" in caplog.text
+    assert "the records are younger than PFCON_ORPHANS_DAYS" in caplog.text
 
 
 def test_leftovers_are_kept_without_any_record(service: JobService, context: JobContext, compute: Harness) -> None:
