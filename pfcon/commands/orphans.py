@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pfcon.commands.output import printable
 from pfcon.commands.service_process import context_of, service_process
 from pfcon.configuration import Settings
-from pfcon.errors import DamagedJob, Refused
+from pfcon.errors import PfconError, Refused
 from pfcon.files.size import tree_size
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.orphan_removal import OrphanRemover
@@ -71,8 +71,8 @@ def _reason_to_keep(orphan: Orphan, arguments: Namespace) -> str:
 def _removed(remover: OrphanRemover, orphan: Orphan, arguments: Namespace) -> str:
     try:
         return "" if remover.remove(orphan, active=arguments.active) else CHANGED
-    except DamagedJob as error:
-        return str(error)
+    except (PfconError, OSError) as error:
+        return f"can't be removed now: {error}"
 
 
 def _text(orphan: Orphan, size: int | None, reason: str) -> str:

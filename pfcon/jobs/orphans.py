@@ -17,6 +17,7 @@ from pfcon.errors import Absent, PfconError, Refused
 from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs, Listed, end_of, is_active
+from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.ownership import service_matcher
 from pfcon.models import JobId, JobKind, parse_engine_name
 from pfcon.paths import KEY_PREFIX
@@ -65,17 +66,31 @@ class OrphanFinder:
         self.records_begin = _begin(context)
 
     def find(self) -> Iterator[Orphan]:
-        """Yield the engines' jobs, then data. Between two steps, anything may change."""
+        """Yield the engines' jobs, then data. Between two steps, anything may change.
+
+        What can't be looked up is left out, with a warning in the log; see FailureLimit.
+        """
+        failures = FailureLimit()
         for listed in self.engine_jobs.listed:
             for jobs in batches(_signed(self._context, listed)):
                 states = self._states({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
                 for name, jid, kind in jobs:
-                    if not self._is_recorded(name, jid, kind, states) and (found := self._job(listed, name, jid, kind)):
+                    if self._is_recorded(name, jid, kind, states):
+                        continue
+                    found = None
+                    with failures.allowing(f"job {name} of {listed.engine.name} is left out"):
+                        found = self._job(listed, name, jid, kind)
+                    if found:
                         yield found
         for jids in batches(_jids_with_data(self._context)):
             states = self._states(jids)
             for jid in jids:
-                if not _is_known(states.get(jid, {})) and (found := self._data(jid, states.get(jid, {}))):
+                if _is_known(states.get(jid, {})):
+                    continue
+                found = None
+                with failures.allowing(f"the data of job {jid} are left out"):
+                    found = self._data(jid, states.get(jid, {}))
+                if found:
                     yield found
 
     def _states(self, jids: Collection[JobId]) -> Mapping[JobId, States]:

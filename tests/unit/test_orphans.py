@@ -21,7 +21,7 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
-from pfcon.models import CopyRequest, JobId, JobKind, JobSpec, JobStatus
+from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Phase, Record
 from pfcon.records.events import EventLog
@@ -306,4 +306,31 @@ def test_data_of_a_job_that_is_posted_before_the_rest_is_removed_are_kept(storeb
     service.recover()
     assert (storebase.job(JID).incoming / "a").read_text() == "b"
     assert {kind for kind in JobKind if context.journal.get(JID, kind)} == {PLUGIN}
+    harness.close()
+
+
+def test_an_orphan_that_the_engine_can_not_answer_for_does_not_hide_others(
+    storebase: StoreBase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class ForgetfulEngine(ProcessEngine):
+        unanswered: str | None = None
+
+        def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+            if name == self.unanswered:
+                raise Unreachable("no answer")
+            return super().info(name, mine)
+
+    engine = ForgetfulEngine(storebase)
+    harness = make_harness("process", storebase.root)
+    harness.engine = engine
+    context = make_context(storebase, tmp_path, engine)
+    JobService(context).start()
+    first, second = (unrecorded(context, harness, "true") for _ in range(2))
+    for spec in (first, second):
+        harness.wait(spec.name)
+    engine.unanswered = first.name
+    assert [orphan.name for orphan in OrphanFinder(context).find()] == [second.name, f"key-{second.jid}"]
+    assert f"job {first.name} of process is left out: no answer" in caplog.text
+    assert f"the data of job {first.jid} are left out: no answer" in caplog.text
+    engine.unanswered = None
     harness.close()

@@ -17,11 +17,12 @@ from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent, DamagedJob, Unreachable
 from pfcon.jobs import JobService, retention
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.failures import IN_A_ROW
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase
+from pfcon.records import Phase, Record
 from pfcon.records.events import EventLog
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
@@ -33,23 +34,23 @@ ORPHANS = RetentionSettings(orphans_days=7)
 
 
 class TroubledEngine(ProcessEngine):
-    """damaged: jobs that it can't read. away: it does not answer. acts: what is done once when it lists its jobs."""
+    """damaged, unanswered: jobs that it can't read, or answer for. acts: what is done once when it lists its jobs."""
 
     damaged: frozenset[str] = frozenset()
-    away = False
+    unanswered: frozenset[str] = frozenset()
     acts: Sequence[Callable[[], object]] = ()
 
-    def jobs(self) -> Mapping[str, str]:
+    def jobs(self) -> Mapping[str, str] | None:  # type: ignore[override]
         acts, self.acts = self.acts, ()
         for act in acts:
             act()
-        return super().jobs()
+        return None if self.unanswered else super().jobs()
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         if name in self.damaged:
             raise DamagedJob(f"the records of job {name} are damaged")
-        if self.away:
-            raise Unreachable("the engine is away")
+        if name in self.unanswered:
+            raise Unreachable("no answer")
         return super().info(name, mine)
 
 
@@ -249,17 +250,63 @@ def test_a_job_that_can_not_be_read_does_not_keep_others(
     assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED
 
 
-def test_nothing_is_removed_while_the_engine_does_not_answer(
-    service: JobService, context: JobContext, compute: Harness
+def test_jobs_that_the_engine_can_not_answer_for_do_not_keep_others(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ended(service, A)
+    for jid in (A, B, C):
+        ended(service, jid)
     age_records(context, 8)
     assert isinstance(compute.engine, TroubledEngine)
-    compute.engine.away = True
-    with pytest.raises(Unreachable):
-        run(context)
-    assert context.storebase.job(A).exists()
+    compute.engine.unanswered = frozenset({A})
+    spec = compute.shell("true")
+    age_data(context, spec.jid, 7.5)
+    run(context, retention=RetentionSettings(days=7, orphans_days=7))
+    assert f"job {A} is not removed: no answer" in caplog.text
+    compute.engine.unanswered = frozenset()
+    assert is_gone(service, B)
+    assert is_gone(service, C)
     assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+    assert not context.storebase.job(spec.jid).is_taken()
+
+
+def test_a_job_whose_data_can_not_be_deleted_does_not_keep_others(
+    service: JobService, context: JobContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FailingRemover(Remover):
+        def remove(self, record: Record, *, with_data: bool) -> bool:
+            if record.jid == A and with_data:
+                raise PermissionError("not mine")
+            return super().remove(record, with_data=with_data)
+
+    for jid in (A, B):
+        ended(service, jid)
+    age_records(context, 8)
+    Retention(context, FailingRemover(context)).run_once()
+    assert is_gone(service, B)
+    assert f"job {A} is not removed: not mine" in caplog.text
+    service.recover()
+    assert is_gone(service, A)
+
+
+def test_many_failures_in_a_row_end_a_run_and_the_next_one_goes_on_from_there(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = [JobId(f"many-{number:02}") for number in range(IN_A_ROW + 2)]
+    for jid in many:
+        context.journal.claim(jid, PLUGIN, "r", phase=Phase.FINAL.value, owner=None)
+    age_records(context, 8)
+    assert isinstance(compute.engine, TroubledEngine)
+    compute.engine.unanswered = frozenset(many)
+    cycle = Retention(context, Remover(context))
+    cycle.run_once()
+    assert f"job {many[IN_A_ROW - 1]} is not removed" in caplog.text
+    assert f"job {many[IN_A_ROW]} is not removed" not in caplog.text
+    assert "trying again in an hour: no answer" in caplog.text
+    cycle.run_once()
+    assert f"job {many[-1]} is not removed" in caplog.text
+    compute.engine.unanswered = frozenset()
+    cycle.run_once()
+    assert all(is_gone(service, jid) for jid in many)
 
 
 def test_the_service_does_that_by_itself(service: JobService, context: JobContext) -> None:
