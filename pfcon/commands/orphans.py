@@ -19,7 +19,7 @@ from pfcon.units import DAY, human_age, human_bytes
 
 _WIDTHS = (28, 6, 10, 6, 12, 10, 0)  # of the columns; longer values are not cut off
 ACTIVE = "is active; --active stops and removes it"
-UNPROVEN = "is older than all records, which may have been lost; --older-than-records removes it"
+OLDER_THAN_RECORDS = "is older than all records, which may have been lost; --older-than-records removes it"
 YOUNG = "is not known to be older than {days:g} days; --older-than changes that"
 CHANGED = "is used or recorded now"
 
@@ -39,7 +39,7 @@ def orphans(settings: Settings, arguments: Namespace) -> None:
                 reason = _removed(remover, orphan, arguments)
             removed, kept = removed + (not reason), {**kept, reason: kept.get(reason, 0) + 1} if reason else kept
             print(_json(orphan, size, reason) if arguments.json else _text(orphan, size, reason))
-    for engine in sorted({listed.engine.name for listed in finder.engine_jobs.listed if listed.requests is None}):
+    for engine in sorted({listing.engine.name for listing in finder.engine_jobs.listings if listing.requests is None}):
         _say(f"the engine {engine} can't list its jobs: only data of jobs is listed")
     if finder.records_begin is None:
         _say("there are no records: if they were lost, nothing of this may be an orphan; restore them first")
@@ -61,8 +61,8 @@ def _require_records_in_use(context: JobContext, arguments: Namespace) -> None:
 def _reason_to_keep(orphan: Orphan, arguments: Namespace) -> str:
     if orphan.active and not arguments.active:
         return ACTIVE
-    if not orphan.proven and not arguments.older_than_records:
-        return UNPROVEN
+    if orphan.older_than_records and not arguments.older_than_records:
+        return OLDER_THAN_RECORDS
     if (orphan.age() or 0.0) < arguments.older_than * DAY:
         return YOUNG.format(days=arguments.older_than)
     return ""

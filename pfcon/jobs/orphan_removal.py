@@ -44,8 +44,8 @@ class OrphanRemover:
                 orphan.engine.remove(orphan.name, service_matcher(self._context, orphan.name))
             for record in records:
                 self._remover.remove(record, with_data=record.with_data)
-        what = f"the {orphan.kind.value} job" if orphan.kind else "the data"
-        log.info("removed %s %s without a record (%s): %s", what, orphan.name, orphan.where, human_age(orphan.age()))
+                if record is records[0]:  # the others are placeholders of kinds that may use the data
+                    _log(orphan)
         return True
 
     def _is_removable(self, orphan: Orphan, *, active: bool) -> bool:
@@ -60,3 +60,8 @@ class OrphanRemover:
         except Absent:
             return False
         return active or not is_active(info)
+
+
+def _log(orphan: Orphan) -> None:
+    what = f"the {orphan.kind.value} job" if orphan.kind else "the data"
+    log.info("removed %s %s without a record (%s): %s", what, orphan.name, orphan.where, human_age(orphan.age()))

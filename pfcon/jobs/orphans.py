@@ -16,7 +16,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, PfconError, Refused
 from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.engine_jobs import EngineJobs, Listed, end_of, is_active
+from pfcon.jobs.engine_jobs import EngineJobs, EngineListing, end_of, is_active
 from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.ownership import service_matcher
 from pfcon.models import JobId, JobKind, parse_engine_name
@@ -35,8 +35,9 @@ class Orphan:
     """What is left of one job: a job of an engine, or the data of a jid.
 
     kind, engine: None for data. since: when it ended, or its data were changed for the last time, whichever is later,
-    in seconds since the epoch; None if that is not known. active: whether a job that has not ended uses it. proven:
-    whether the records reach back to that time: otherwise they may have been lost, and the job may be no orphan.
+    in seconds since the epoch; None if that is not known. active: whether a job that has not ended uses it.
+    older_than_records: whether the records do not reach back to that time: they may have been lost, and then it is no
+    orphan.
     """
 
     jid: JobId
@@ -45,7 +46,7 @@ class Orphan:
     engine: ComputeEngine | None
     since: float | None
     active: bool
-    proven: bool
+    older_than_records: bool
 
     @property
     def where(self) -> str:
@@ -71,15 +72,15 @@ class OrphanFinder:
         What can't be looked up is left out, with a warning in the log; see FailureLimit.
         """
         failures = FailureLimit()
-        for listed in self.engine_jobs.listed:
-            for jobs in batches(_signed(self._context, listed)):
+        for listing in self.engine_jobs.listings:
+            for jobs in batches(_signed(self._context, listing)):
                 states = self._states({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
                 for name, jid, kind in jobs:
                     if self._is_recorded(name, jid, kind, states):
                         continue
                     found = None
-                    with failures.allowing(f"job {name} of {listed.engine.name} is left out"):
-                        found = self._job(listed, name, jid, kind)
+                    with failures.allowing(f"job {name} of {listing.engine.name} is left out"):
+                        found = self._job(listing, name, jid, kind)
                     if found:
                         yield found
         for jids in batches(_jids_with_data(self._context)):
@@ -102,13 +103,13 @@ class OrphanFinder:
         kept = not self._context.options.remove_jobs
         return any(state is not None and (kept or state.phase is not Phase.REMOVED) for state in own)
 
-    def _job(self, listed: Listed, name: str, jid: JobId, kind: JobKind) -> Orphan | None:
+    def _job(self, listing: EngineListing, name: str, jid: JobId, kind: JobKind) -> Orphan | None:
         try:
-            info = listed.engine.info(name, service_matcher(self._context, name))
+            info = listing.engine.info(name, service_matcher(self._context, name))
         except Absent:  # it was removed just now
             return None
         since = end_of(info)
-        return Orphan(jid, name, kind, listed.engine, since, is_active(info), self._proves(since))
+        return Orphan(jid, name, kind, listing.engine, since, is_active(info), self._is_older_than_records(since))
 
     def _data(self, jid: JobId, states: States) -> Orphan | None:
         job = self._context.storebase.job(jid)
@@ -119,10 +120,10 @@ class OrphanFinder:
         own = [state.changed_at for state in states.values() if not state.placeholder]
         use = self.engine_jobs.look(jid)
         since = max([since, *own, use.last_end or 0.0])
-        return Orphan(jid, job.name, None, None, since, bool(use.active), self._proves(since))
+        return Orphan(jid, job.name, None, None, since, bool(use.active), self._is_older_than_records(since))
 
-    def _proves(self, since: float | None) -> bool:
-        return since is not None and self.records_begin is not None and self.records_begin <= since
+    def _is_older_than_records(self, since: float | None) -> bool:
+        return since is None or self.records_begin is None or since < self.records_begin
 
 
 def _begin(context: JobContext) -> float | None:
@@ -137,9 +138,9 @@ def _is_known(states: States) -> bool:
     return any(state.phase is not Phase.REMOVED for state in states.values())
 
 
-def _signed(context: JobContext, listed: Listed) -> Iterator[tuple[str, JobId, JobKind]]:
+def _signed(context: JobContext, listing: EngineListing) -> Iterator[tuple[str, JobId, JobKind]]:
     """Yield name, jid and kind of an engine's jobs that this service has signed."""
-    for name, request in (listed.requests or {}).items():
+    for name, request in (listing.requests or {}).items():
         if context.signer.has_signed(name, request):
             with suppress(PfconError):  # it is the name of no job
                 yield name, *parse_engine_name(name)

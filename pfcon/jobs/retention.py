@@ -84,12 +84,11 @@ class Retention:
             log.info("job %s has ended by its record, and is kept: its data were changed later", jid)
             return False
         with removing(self._journal, jid, found, with_data=True) as removals:
-            for record in removals:
-                self._remover.remove(record, with_data=record.with_data)
-        if removals:
-            for record in records:
-                age = human_age(time.time() - _end(record))
-                log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
+            for removal in removals:
+                self._remover.remove(removal, with_data=removal.with_data)
+                if (record := found[removal.kind]) in records and record:
+                    age = human_age(time.time() - _end(record))
+                    log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
         return bool(removals)
 
     def remove_orphans(self, before: float) -> None:
@@ -112,7 +111,7 @@ class Retention:
                     self._remove_orphan(remover, orphan)
 
     def _remove_orphan(self, remover: OrphanRemover, orphan: Orphan) -> None:
-        if not orphan.proven:
+        if orphan.older_than_records:
             log.warning("%s is not removed: it is older than all records, which may have been lost", orphan.name)
         elif orphan.kind is None or self._context.options.remove_jobs:
             remover.remove(orphan)

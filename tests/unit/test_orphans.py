@@ -1,5 +1,6 @@
 """What jobs without a record have left: it is found, and removed unless something may use it."""
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator
@@ -63,8 +64,8 @@ def found(context: JobContext) -> list[Orphan]:
     return [orphan for orphan in every if context.storebase.job(orphan.jid).is_taken() or orphan.kind is None]
 
 
-def told(context: JobContext) -> list[tuple[str, JobKind | None, bool, bool]]:
-    return [(orphan.name, orphan.kind, orphan.active, orphan.proven) for orphan in found(context)]
+def summaries(context: JobContext) -> list[tuple[str, JobKind | None, bool, bool]]:
+    return [(orphan.name, orphan.kind, orphan.active, orphan.older_than_records) for orphan in found(context)]
 
 
 def removed(context: JobContext, *, active: bool = False) -> list[bool]:
@@ -83,7 +84,7 @@ def is_off(compute: Harness, spec: JobSpec) -> bool:
 def test_an_ended_job_and_its_data_are_removed(service: JobService, context: JobContext, compute: Harness) -> None:
     spec = unrecorded(context, compute, "true")
     compute.wait(spec.name)
-    assert told(context) == [(spec.name, PLUGIN, False, True), (f"key-{spec.jid}", None, False, True)]
+    assert summaries(context) == [(spec.name, PLUGIN, False, False), (f"key-{spec.jid}", None, False, False)]
     assert removed(context) == [True, True]
     assert is_off(compute, spec)
     assert not context.storebase.job(spec.jid).is_taken()
@@ -96,7 +97,7 @@ def test_an_active_job_and_its_data_are_kept_unless_that_is_wanted(
     service: JobService, context: JobContext, compute: Harness
 ) -> None:
     spec = unrecorded(context, compute, HEARTBEAT)
-    assert told(context) == [(spec.name, PLUGIN, True, True), (f"key-{spec.jid}", None, True, True)]
+    assert summaries(context) == [(spec.name, PLUGIN, True, False), (f"key-{spec.jid}", None, True, False)]
     assert removed(context) == [False, False]
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert context.storebase.job(spec.jid).exists()
@@ -110,7 +111,7 @@ def test_another_service_s_job_is_no_orphan_and_data_that_it_may_use_are_kept(
     service: JobService, context: JobContext, compute: Harness
 ) -> None:
     spec = unrecorded(context, compute, HEARTBEAT, signed=False)
-    assert told(context) == [(f"key-{spec.jid}", None, True, True)]
+    assert summaries(context) == [(f"key-{spec.jid}", None, True, False)]
     assert removed(context, active=True) == [False]
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert context.storebase.job(spec.jid).exists()
@@ -124,7 +125,7 @@ def test_what_has_a_record_is_no_orphan(service: JobService, context: JobContext
     ended(service, JID, image=compute.image)
     assert found(context) == []
     service.remove(JID, PLUGIN, with_data=False)
-    assert told(context) == [(f"key-{JID}", None, False, True)]
+    assert summaries(context) == [(f"key-{JID}", None, False, False)]
 
 
 def test_where_removed_jobs_are_kept_on_the_engine_they_are_no_orphans(
@@ -133,7 +134,7 @@ def test_where_removed_jobs_are_kept_on_the_engine_they_are_no_orphans(
     keeping = replace(context, options=replace(context.options, remove_jobs=False))
     ended(JobService(keeping), JID, image=compute.image)
     JobService(keeping).remove(JID, PLUGIN, with_data=False)
-    assert told(keeping) == [(f"key-{JID}", None, False, True)]
+    assert summaries(keeping) == [(f"key-{JID}", None, False, False)]
     assert removed(keeping) == [True]
     assert compute.engine.info(JID).status is JobStatus.SUCCEEDED
     spec = unrecorded(context, compute, "true")
@@ -142,20 +143,18 @@ def test_where_removed_jobs_are_kept_on_the_engine_they_are_no_orphans(
     assert is_off(compute, spec)
 
 
-def test_what_is_older_than_all_records_is_not_proven(
-    service: JobService, context: JobContext, compute: Harness
-) -> None:
+def test_what_is_older_than_all_records_says_so(service: JobService, context: JobContext, compute: Harness) -> None:
     spec = compute.shell("true")
     age_data(context, spec.jid, 2)
-    assert told(context) == [(f"key-{spec.jid}", None, False, False)]
+    assert summaries(context) == [(f"key-{spec.jid}", None, False, True)]
     age_records(context, 2)
-    assert told(context) == [(f"key-{spec.jid}", None, False, True)]
+    assert summaries(context) == [(f"key-{spec.jid}", None, False, False)]
 
 
-def test_without_any_record_nothing_is_proven(context: JobContext, compute: Harness) -> None:
+def test_without_any_record_all_is_older_than_the_records(context: JobContext, compute: Harness) -> None:
     spec = unrecorded(context, compute, "true")
     compute.wait(spec.name)
-    assert [proven for *_, proven in told(context)] == [False, False]
+    assert [older for *_, older in summaries(context)] == [True, True]
 
 
 def test_a_job_that_is_posted_after_the_search_is_kept(
@@ -185,7 +184,7 @@ def test_a_link_in_place_of_a_directory_is_removed_and_not_followed(
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").touch()
     (context.storebase.root / "key-link").symlink_to(tmp_path / "precious")
-    assert told(context) == [("key-link", None, False, True)]
+    assert summaries(context) == [("key-link", None, False, False)]
     assert removed(context) == [True]
     assert (tmp_path / "precious/file").exists()
 
@@ -260,19 +259,24 @@ class AwayEngine(ProcessEngine):
         super().remove(name, mine)
 
 
-def test_a_removal_that_the_engine_interrupts_is_completed_later(storebase: StoreBase, tmp_path: Path) -> None:
+def test_a_removal_that_the_engine_interrupts_is_completed_and_logged_later(
+    storebase: StoreBase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = AwayEngine(storebase)
     context = make_context(storebase, tmp_path, engine)
     service = JobService(context)
     service.start()
     storebase.job(JID).make()
+    age_data(context, JID, 3)
     (orphan,) = OrphanFinder(context).find()
     engine.away = True
     with pytest.raises(Unreachable):
         OrphanRemover(context, Remover(context)).remove(orphan)
     assert storebase.job(JID).exists()
     engine.away = False
-    service.recover()
+    with caplog.at_level(logging.INFO, "pfcon.jobs.removal"):
+        service.recover()
+    assert f"removed what was left, without a record, of the plugin job of {JID}: it ended 3.0 days ago" in caplog.text
     assert not storebase.job(JID).is_taken()
     with pytest.raises(Absent):
         service.records_of(JID)

@@ -284,8 +284,10 @@ def test_a_job_whose_data_can_not_be_deleted_does_not_keep_others(
     Retention(context, FailingRemover(context)).run_once()
     assert is_gone(service, B)
     assert f"job {A} is not removed: not mine" in caplog.text
-    service.recover()
+    with caplog.at_level(logging.INFO, "pfcon.jobs.removal"):
+        service.recover()
     assert is_gone(service, A)
+    assert f"removed the plugin job of {A}: it ended 8.0 days ago" in caplog.text
 
 
 def test_many_failures_in_a_row_end_a_run_and_the_next_one_goes_on_from_there(
