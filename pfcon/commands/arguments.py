@@ -6,6 +6,7 @@ from typing import Any
 
 from pfcon.models import JobKind, JobStatus
 
+WEEK = 7.0  # days
 STANDARD = "-"  # as FILE: standard input or output
 REMOVED = "removed"  # what ``records list`` shows as the status of a removed job
 
@@ -36,8 +37,9 @@ itself. The service may run.
 """
 ORPHANS = """\
 List what is left of jobs without a record: this service's jobs on the engine, and directories key-JID of storeBase.
-A line has: name, kind, place, state, age, size, and why it would be kept. With --remove, remove them. What a job uses
-that has not ended is kept, and what is older than all records: they may have been lost. The service may run.
+A line has: name, kind, place, state, age, size, and why it would be kept. With --remove, remove them. What is younger
+than DAYS is kept, what a job uses that has not ended, and what is older than all records: they may have been lost. The
+service may run.
 """
 LIST = """\
 List the records, newest first: jid, kind, status, time of creation, time of the end, owner, image. Times are in UTC;
@@ -78,6 +80,7 @@ def add_records(commands: Any) -> None:
     expiring.add_argument("--yes", action="store_true", help="remove the jobs; without it, only list them")
     orphans = _parser(actions, "orphans", "list and remove what is left of jobs without a record", ORPHANS)
     orphans.add_argument("--remove", action="store_true", help="remove them; without it, only list them")
+    _add_age(orphans, default=WEEK)
     orphans.add_argument("--active", action="store_true", help="also jobs that have not ended: they are stopped")
     orphans.add_argument(
         "--older-than-records",
@@ -92,9 +95,15 @@ def _parser(commands: Any, name: str, summary: str, description: str) -> argpars
     return parser
 
 
-def _add_age(parser: argparse.ArgumentParser) -> None:
+def _add_age(parser: argparse.ArgumentParser, default: float | None = None) -> None:
+    by_default = "" if default is None else f"; the default is {default:g}"
     parser.add_argument(
-        "--older-than", metavar="DAYS", type=_days, required=True, help="days since the end, such as 90 or 0.5"
+        "--older-than",
+        metavar="DAYS",
+        type=_days,
+        required=default is None,
+        default=default,
+        help=f"days since the end, such as 90 or 0.5{by_default}",
     )
 
 

@@ -14,10 +14,14 @@ from pfcon.units import DAY
 
 
 def expire(settings: Settings, arguments: Namespace) -> None:
-    """List the jobs that ended long ago, or remove them if ``arguments`` say so. Raises Unreachable, StorageFull."""
+    """List the jobs that ended long ago, or remove them if ``arguments`` say so.
+
+    Raises Refused, Unreachable, StorageFull, OSError.
+    """
     context = context_of(settings)
     before = time.time() - arguments.older_than * DAY
     if arguments.yes:
+        context.records_in_use.require()
         with service_process(context):
             number = Retention(context, Remover(context)).remove_ended(before)
         print(f"removed {_jobs(number)} with their data", file=sys.stderr)

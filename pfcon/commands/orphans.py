@@ -9,24 +9,27 @@ from datetime import UTC, datetime
 from pfcon.commands.output import printable
 from pfcon.commands.service_process import context_of, service_process
 from pfcon.configuration import Settings
-from pfcon.errors import DamagedJob
+from pfcon.errors import PfconError, Refused
 from pfcon.files.size import tree_size
+from pfcon.jobs.context import JobContext
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
-from pfcon.units import human_age, human_bytes
+from pfcon.units import DAY, human_age, human_bytes
 
 _WIDTHS = (28, 6, 10, 6, 12, 10, 0)  # of the columns; longer values are not cut off
 ACTIVE = "is active; --active stops and removes it"
-UNPROVEN = "is older than all records, which may have been lost; --older-than-records removes it"
+OLDER_THAN_RECORDS = "is older than all records, which may have been lost; --older-than-records removes it"
+YOUNG = "is not known to be older than {days:g} days; --older-than changes that"
 CHANGED = "is used or recorded now"
 
 
 def orphans(settings: Settings, arguments: Namespace) -> None:
-    """List the orphans; remove them if ``arguments`` say so. Raises Unreachable, StorageFull, OSError."""
+    """List the orphans; remove them if ``arguments`` say so. Raises Refused, Unreachable, StorageFull, OSError."""
     context = context_of(settings)
     remover = OrphanRemover(context, Remover(context))
     removed, kept = 0, dict[str, int]()
+    _require_records_in_use(context, arguments)
     with service_process(context) if arguments.remove else nullcontext():
         finder = OrphanFinder(context)
         for orphan in finder.find():
@@ -36,7 +39,7 @@ def orphans(settings: Settings, arguments: Namespace) -> None:
                 reason = _removed(remover, orphan, arguments)
             removed, kept = removed + (not reason), {**kept, reason: kept.get(reason, 0) + 1} if reason else kept
             print(_json(orphan, size, reason) if arguments.json else _text(orphan, size, reason))
-    for engine in sorted({listed.engine.name for listed in finder.engine_jobs.listed if listed.requests is None}):
+    for engine in sorted({listing.engine.name for listing in finder.engine_jobs.listings if listing.requests is None}):
         _say(f"the engine {engine} can't list its jobs: only data of jobs is listed")
     if finder.records_begin is None:
         _say("there are no records: if they were lost, nothing of this may be an orphan; restore them first")
@@ -45,17 +48,31 @@ def orphans(settings: Settings, arguments: Namespace) -> None:
         _say(f"{'kept' if arguments.remove else 'would keep'} {number}, each of which {reason}")
 
 
+def _require_records_in_use(context: JobContext, arguments: Namespace) -> None:
+    """Raise Refused if the service uses other records; when orphans are only listed, say it."""
+    try:
+        context.records_in_use.require()
+    except Refused as refusal:
+        if arguments.remove:
+            raise
+        _say(str(refusal))
+
+
 def _reason_to_keep(orphan: Orphan, arguments: Namespace) -> str:
     if orphan.active and not arguments.active:
         return ACTIVE
-    return "" if orphan.proven or arguments.older_than_records else UNPROVEN
+    if orphan.older_than_records and not arguments.older_than_records:
+        return OLDER_THAN_RECORDS
+    if (orphan.age() or 0.0) < arguments.older_than * DAY:
+        return YOUNG.format(days=arguments.older_than)
+    return ""
 
 
 def _removed(remover: OrphanRemover, orphan: Orphan, arguments: Namespace) -> str:
     try:
         return "" if remover.remove(orphan, active=arguments.active) else CHANGED
-    except DamagedJob as error:
-        return str(error)
+    except (PfconError, OSError) as error:
+        return f"can't be removed now: {error}"
 
 
 def _text(orphan: Orphan, size: int | None, reason: str) -> str:

@@ -12,6 +12,7 @@ from pfcon.jobs.environments import Environments
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import NO_LIMITS, Journal, request_id
+from pfcon.records.in_use import RecordsInUse
 from pfcon.settings.jobs import NO_RETENTION, ActiveLimits, RetentionSettings
 from pfcon.storage.base import Storage
 from pfcon.storage.credentials import Credentials
@@ -52,6 +53,11 @@ class JobContext:
     def environments(self) -> Environments:
         """The files with the environments of jobs that their engine does not have yet."""
         return Environments(self.storebase)
+
+    @cached_property
+    def records_in_use(self) -> RecordsInUse:
+        """The note in storeBase that says which records its service uses."""
+        return RecordsInUse(self.storebase, self.journal.database)
 
     @cached_property
     def signer(self) -> Signer:

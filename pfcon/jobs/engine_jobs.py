@@ -12,7 +12,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 
 
 @dataclass(frozen=True)
-class Listed:
+class EngineListing:
     """An engine and the requests of its jobs by name; None if it can't list them."""
 
     engine: ComputeEngine
@@ -42,10 +42,10 @@ class EngineJobs:
         self._may_list = may_list
 
     @cached_property
-    def listed(self) -> tuple[Listed, ...]:
+    def listings(self) -> tuple[EngineListing, ...]:
         """All engines; each occurs once."""
         engines = {id(engine): engine for kind in JobKind for engine in self._engines_of(kind)}
-        return tuple(Listed(engine, engine.jobs() if self._may_list else None) for engine in engines.values())
+        return tuple(EngineListing(engine, engine.jobs() if self._may_list else None) for engine in engines.values())
 
     def _engines_of(self, kind: JobKind) -> Iterator[ComputeEngine]:
         yield self._context.engine_of(kind)
@@ -65,11 +65,11 @@ class EngineJobs:
         for kind in JobKind:
             name = kind.engine_name(jid)
             engines = {id(engine) for engine in self._engines_of(kind)}
-            for listed in self.listed:
-                if id(listed.engine) not in engines or not listed.may_have(name):
+            for listing in self.listings:
+                if id(listing.engine) not in engines or not listing.may_have(name):
                     continue
                 try:
-                    info = listed.engine.info(name, service_matcher(self._context, name))
+                    info = listing.engine.info(name, service_matcher(self._context, name))
                 except Foreign as foreign:
                     active += [] if foreign.ended else [name]
                 except Absent:

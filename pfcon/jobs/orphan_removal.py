@@ -1,8 +1,6 @@
-"""Removing orphans, each under a record of its own: see ``pfcon.records.adoption``."""
+"""Removing orphans, each with a record for the time of the removal: see ``pfcon.records.removals``."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack
 
 from pfcon.errors import Absent
 from pfcon.jobs.context import JobContext
@@ -11,8 +9,8 @@ from pfcon.jobs.orphans import Orphan
 from pfcon.jobs.ownership import service_matcher
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobKind
-from pfcon.records import Record, new_claim
-from pfcon.records.adoption import adopt
+from pfcon.records import Phase
+from pfcon.records.removals import removing
 from pfcon.units import human_age
 
 log = logging.getLogger(__name__)
@@ -33,16 +31,21 @@ class OrphanRemover:
 
         active: also a job of the engine that has not ended: it is stopped.
         """
-        with ExitStack() as claims:
-            records = list(self._adopt(orphan, claims)) if self._is_removable(orphan, active=active) else []
+        kinds = (orphan.kind,) if orphan.kind else tuple(JobKind)  # all kinds can use the data
+        found = {kind: self._context.journal.get(orphan.jid, kind) for kind in kinds}
+        recorded = any(record is not None and record.phase is not Phase.REMOVED for record in found.values())
+        if recorded or not self._is_removable(orphan, active=active):
+            return False
+        with_data = orphan.kind is None
+        with removing(self._context.journal, orphan.jid, found, with_data=with_data, since=orphan.since) as records:
             if not records:
                 return False
             if orphan.engine is not None:  # also where REMOVE_JOBS keeps jobs that a client deletes
                 orphan.engine.remove(orphan.name, service_matcher(self._context, orphan.name))
             for record in records:
                 self._remover.remove(record, with_data=record.with_data)
-        what = f"the {orphan.kind.value} job" if orphan.kind else "the data"
-        log.info("removed %s %s without a record (%s): %s", what, orphan.name, orphan.where, human_age(orphan.age()))
+                if record is records[0]:  # the others are placeholders of kinds that may use the data
+                    _log(orphan)
         return True
 
     def _is_removable(self, orphan: Orphan, *, active: bool) -> bool:
@@ -58,23 +61,7 @@ class OrphanRemover:
             return False
         return active or not is_active(info)
 
-    def _adopt(self, orphan: Orphan, claims: ExitStack) -> Iterator[Record]:
-        """Yield new records: of the engine's job; or of all kinds, which can use the data. Yields all or none.
 
-        Only the last one deletes the data: it is written when the others are.
-        """
-        kinds = (orphan.kind,) if orphan.kind else tuple(JobKind)
-        found: list[Record] = []
-        for kind in kinds:
-            claim = new_claim()
-            claims.enter_context(self._context.journal.live.on(claim))
-            last = orphan.engine is None and len(found) == len(kinds) - 1
-            record = adopt(self._context.journal, orphan.jid, kind, claim, with_data=last)
-            if record is None:
-                break
-            found.append(record)
-        if len(found) == len(kinds):
-            yield from found
-            return
-        for record in found:  # the jid is in use again
-            self._context.journal.delete(record)
+def _log(orphan: Orphan) -> None:
+    what = f"the {orphan.kind.value} job" if orphan.kind else "the data"
+    log.info("removed %s %s without a record (%s): %s", what, orphan.name, orphan.where, human_age(orphan.age()))

@@ -1,6 +1,7 @@
 """Removing a job from its engine, deleting its data and its record; rolling back submissions that failed."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,7 @@ from pfcon.models import CANCELLED, JobId, JobKind
 from pfcon.records import Claimed, Phase, Record, request_id
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.record import ROLLED_BACK
+from pfcon.units import human_age
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +60,17 @@ class Remover:
             return True
 
     def finish(self, record: Record) -> None:
-        """Complete the removal of a job in REMOVING."""
-        self._finish(record, record.with_data)
-
-    def _finish(self, record: Record, with_data: bool) -> None:
-        self._remove_job(record, with_data)
+        """Complete the removal of a job in REMOVING, and log it: the process that began it could not."""
+        self._remove_job(record, record.with_data)
         if record.ends_cancelled:
             self._keep_cancelled(record)
-        else:
-            self._removed(record)
+            return
+        self._removed(record)
+        ended = (
+            f": it ended {human_age(time.time() - record.finished_at.timestamp())} ago" if record.finished_at else ""
+        )
+        what = "what was left, without a record, of the" if record.is_placeholder else "the"
+        log.info("removed %s %s job of %s%s", what, record.kind.value, record.jid, ended)
 
     def _keep_cancelled(self, record: Record) -> None:
         """Record the end of a cancelled job whose submission was rolled back."""
@@ -74,6 +78,9 @@ class Remover:
         self._journal.release(request_id(record.request, record.attempt))
 
     def _removed(self, record: Record) -> None:
+        if record.is_placeholder:
+            self._journal.delete(record)
+            return
         stopped = self._context.options.remove_jobs  # else it was only cancelled, and may still run for a while
         self._journal.move(record, Phase.REMOVED, ended=stopped, spec="", logs="", message="removed")
 

@@ -2,17 +2,21 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from pfcon.background import BackgroundPool
-from pfcon.errors import DamagedJob, PfconError, Unreachable
+from pfcon.errors import PfconError
+from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs
+from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
+from pfcon.records.removals import removing
 from pfcon.units import DAY, human_age
 
 log = logging.getLogger(__name__)
@@ -29,79 +33,91 @@ class Retention:
         self._journal = context.journal
         self._remover = remover
         self._next = 0.0  # when, in monotonic seconds
+        self._failed: set[JobId] = set()  # in calls of ``remove_ended`` that ended early
 
     def run_if_due(self) -> None:
         """Run in the background, once in INTERVAL."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + INTERVAL
-            _POOL.add("retention", self._run_logged)
-
-    def _run_logged(self) -> None:
-        try:
-            self.run_once()
-        except (PfconError, OSError) as error:
-            log.warning("old jobs can't be removed now; trying again in an hour: %s", error)
+            _POOL.add("retention", self.run_once)
 
     def run_once(self) -> None:
-        """Remove what is too old now. Raises Unreachable if the records or an engine do not answer, OSError."""
+        """Remove what is too old now. Failures are logged."""
         settings = self._context.retention
         if settings.days:
-            self.remove_ended(time.time() - settings.days * DAY)
+            _logged("old jobs", lambda: self.remove_ended(time.time() - settings.days * DAY))
         if settings.orphans_days:
-            self._remove_orphans(settings.orphans_days * DAY)
+            _logged("leftovers", lambda: self.remove_orphans(time.time() - settings.orphans_days * DAY))
 
     def remove_ended(self, before: float) -> int:
         """Remove the jobs that ended before a moment, as ``DELETE`` does; return the number of jids.
 
-        before: seconds since the epoch. The jobs of a jid are removed once all have ended before it. Raises as
-        ``run_once``.
+        before: seconds since the epoch. The jobs of a jid are removed once all have ended before it. A failure is
+        logged, and the rest goes on. Raises the last one of many in a row, see FailureLimit; then the next call leaves
+        out what has failed, so that jobs which can't be removed do not keep others.
         """
-        number, engine_jobs = 0, EngineJobs(self._context)
+        number, engine_jobs, failures = 0, EngineJobs(self._context), FailureLimit()
         for jid in ended_jids(self._journal.database.engine, before):
-            try:
+            if jid in self._failed:
+                continue
+            self._failed.add(jid)
+            with failures.allowing(f"job {jid} is not removed"):
                 number += self._remove_jobs(jid, before, engine_jobs)
-            except DamagedJob as error:
-                log.warning("job %s is not removed: %s", jid, error)
+                self._failed.discard(jid)
+        self._failed.clear()
         return number
 
     def _remove_jobs(self, jid: JobId, before: float, engine_jobs: EngineJobs) -> bool:
-        read = [self._journal.get(jid, kind) for kind in JobKind]
-        records = [record for record in read if record is not None and record.phase is not Phase.REMOVED]
+        found = {kind: self._journal.get(jid, kind) for kind in JobKind}
+        records = [record for record in found.values() if record is not None and record.phase is not Phase.REMOVED]
         if not all(record.phase is Phase.FINAL and _end(record) < before for record in records):
             return False  # it has begun again
         if active := engine_jobs.active(jid):
             log.warning("job %s has ended by its record, and is kept: the engine runs %s", jid, ", ".join(active))
             return False
-        for record in records:  # while the first one is being removed, no POST can begin to use the data
-            if not self._remover.remove(record, with_data=record is records[0]):
-                return False
-            age = human_age(time.time() - _end(record))
-            log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
-        return True
+        changed = last_change(str(self._context.storebase.job(jid).path))
+        if changed is not None and changed >= before:  # a service with other records may use them
+            log.info("job %s has ended by its record, and is kept: its data were changed later", jid)
+            return False
+        with removing(self._journal, jid, found, with_data=True) as removals:
+            for removal in removals:
+                self._remover.remove(removal, with_data=removal.with_data)
+                if (record := found[removal.kind]) in records and record:
+                    age = human_age(time.time() - _end(record))
+                    log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
+        return bool(removals)
 
-    def _remove_orphans(self, oldest: float) -> None:
+    def remove_orphans(self, before: float) -> None:
+        """Remove what is left of jobs without a record since before a moment, in seconds since the epoch.
+
+        Not what is active, or older than all records. Logs failures and raises as ``remove_ended``.
+        """
+        self._context.records_in_use.update()
         finder, remover = OrphanFinder(self._context), OrphanRemover(self._context, self._remover)
-        reach = time.time() - oldest
-        if finder.records_begin is None or finder.records_begin > reach:
+        if finder.records_begin is None or finder.records_begin > before:
             log.warning(
                 "orphans are not removed: the records are younger than PFCON_ORPHANS_DAYS, so these jobs may have had "
                 "records that were lost; pfcon records orphans lists them"
             )
             return
+        failures = FailureLimit()
         for orphan in finder.find():
-            if orphan.since is not None and orphan.since < reach and not orphan.active:
-                self._remove_orphan(remover, orphan)
+            if orphan.since is not None and orphan.since < before and not orphan.active:
+                with failures.allowing(f"{orphan.name} is not removed"):
+                    self._remove_orphan(remover, orphan)
 
     def _remove_orphan(self, remover: OrphanRemover, orphan: Orphan) -> None:
-        if not orphan.proven:
+        if orphan.older_than_records:
             log.warning("%s is not removed: it is older than all records, which may have been lost", orphan.name)
         elif orphan.kind is None or self._context.options.remove_jobs:
-            try:
-                remover.remove(orphan)
-            except Unreachable as error:
-                if not isinstance(error, DamagedJob):
-                    raise
-                log.warning("%s is not removed: %s", orphan.name, error)
+            remover.remove(orphan)
+
+
+def _logged(what: str, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except (PfconError, OSError) as error:
+        log.warning("%s can't be removed now; trying again in an hour: %s", what, error)
 
 
 def _end(record: Record) -> float:

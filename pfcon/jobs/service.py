@@ -205,6 +205,10 @@ class JobService:
     def start(self) -> None:
         """Prepare this process to serve. To be called once. Raises OSError, Unreachable."""
         self._context.journal.renew_lease()
+        try:
+            self._context.records_in_use.update()
+        except OSError as error:  # as on a full disk
+            log.warning("storeBase can't be told which records are used with it; trying again: %s", error)
         trash.delete_leftovers(self._context.storebase)
 
     def require_usable_records(self) -> None:
@@ -237,6 +241,7 @@ class JobService:
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()
+            self._context.records_in_use.update()
 
     def stop(self) -> None:
         """Let other processes take over this one's unfinished jobs immediately. To be called at its end."""

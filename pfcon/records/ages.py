@@ -9,22 +9,21 @@ from pfcon.models import JobId, JobKind
 from pfcon.records.faults import translating_errors
 from pfcon.records.list_indexes import LISTED
 from pfcon.records.overview import ended_at
-from pfcon.records.record import Phase
+from pfcon.records.record import PLACEHOLDER, Phase
 from pfcon.records.schema import jobs
 
 CHUNK = 500  # records
 _CREATED = (jobs.c.created_at, jobs.c.jid, jobs.c.kind)
 REMOVED = Phase.REMOVED.value
-ADOPTED = ""  # the request in the record of an orphan's removal
 
 
 @dataclass(frozen=True)
-class Row:
-    """A record without its contents. changed_at: seconds since the epoch. adopted: see ``adoption``."""
+class RecordState:
+    """A record without its contents. changed_at: seconds since the epoch. placeholder: see ``removals.py``."""
 
     phase: Phase
     changed_at: float
-    adopted: bool
+    placeholder: bool
 
 
 def ended_jids(database: Engine, before: float) -> Iterator[JobId]:
@@ -51,14 +50,14 @@ def ended_jids(database: Engine, before: float) -> Iterator[JobId]:
         after = (chunk[-1].created_at, chunk[-1].jid, chunk[-1].kind)
 
 
-def rows_of_jids(database: Engine, jids: Collection[JobId]) -> Mapping[JobId, Mapping[JobKind, Row]]:
+def states_of_jids(database: Engine, jids: Collection[JobId]) -> Mapping[JobId, Mapping[JobKind, RecordState]]:
     """Return the records of these jids, by jid and kind; jids without any are missing."""
-    found: dict[JobId, dict[JobKind, Row]] = {}
+    found: dict[JobId, dict[JobKind, RecordState]] = {}
     columns = (jobs.c.jid, jobs.c.kind, jobs.c.phase, jobs.c.changed_at, jobs.c.request)
     with translating_errors(), database.connect() as connection:
         for jid, kind, phase, changed_at, request in connection.execute(select(*columns).where(jobs.c.jid.in_(jids))):
-            row = Row(Phase(phase), changed_at, request == ADOPTED)
-            found.setdefault(JobId(jid), {})[JobKind(kind)] = row
+            state = RecordState(Phase(phase), changed_at, request == PLACEHOLDER)
+            found.setdefault(JobId(jid), {})[JobKind(kind)] = state
     return found
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from pfcon.models import JobId, JobKind, JobStatus
-from pfcon.records.ages import ADOPTED
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.record import Phase, Record
@@ -65,7 +64,7 @@ def add_change(connection: Connection, record: Record, values: Mapping[str, Any]
         return
     if status == JobStatus.UNDEFINED and not ends:
         return  # the engine does not know the state at this moment
-    if record.request == ADOPTED:
+    if record.is_placeholder:
         return  # clients do not know this job
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
     last = connection.execute(_LAST, job_key(record)).one_or_none()

@@ -18,7 +18,6 @@ from sqlalchemy.exc import IntegrityError
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.active_limits import NO_LIMITS, TooMany
 from pfcon.records.admission import Admission, NotAdmitted
-from pfcon.records.ages import ADOPTED
 from pfcon.records.events import REMOVED, add_change, add_event
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
@@ -216,7 +215,7 @@ class Journal:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, job_key(record))
-            if done.rowcount:
+            if done.rowcount and not record.is_placeholder:
                 add_change(connection, record, values)
         return bool(done.rowcount)
 
@@ -251,7 +250,7 @@ class Journal:
         with translating_errors(), self._database.begin() as connection:
             row = connection.execute(DELETE_ROW, row_key(record)).mappings().one_or_none()
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
-            if row and record.phase is not Phase.REMOVED and record.request != ADOPTED:
+            if row and record.phase is not Phase.REMOVED and not record.is_placeholder:
                 add_event(connection, row, REMOVED)
 
     def hold(self, request: str) -> None:

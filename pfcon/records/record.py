@@ -23,6 +23,7 @@ class Phase(StrEnum):
 
 OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
 ACTIVE = (Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED)
+PLACEHOLDER = ""  # the ``request`` of a record that exists only while what has no record is removed: see removals.py
 ROLLED_BACK = "rolled-back"  # the ``cancel_request`` of a cancelled job whose submission is being rolled back
 
 
@@ -126,6 +127,11 @@ class Record:
     def ends_cancelled(self) -> bool:
         """Whether what is being removed is a cancelled submission, whose record is kept."""
         return self.phase is Phase.REMOVING and self.cancel_request == ROLLED_BACK
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether there has been no such job: see ``removals.py``."""
+        return self.request == PLACEHOLDER
 
     @property
     def replaceable(self) -> bool:

@@ -70,6 +70,13 @@ versions = Table(  # one row: which releases can use these tables; see versions.
     Column("readable_by", Integer, nullable=False),
 )
 
+records_id = Table(  # one row: see in_use.py
+    "records_id",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("value", String(32), nullable=False),  # of this database; a restored one has it, too
+)
+
 services = Table(
     "services",
     metadata,

@@ -13,9 +13,9 @@ from support.postgresql import own_schema
 
 from pfcon.models import CANCELLED, JobId, JobKind, JobStatus, RunDetails
 from pfcon.records import Claimed, Journal, Phase, Place, Record, events
-from pfcon.records.adoption import adopt
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.events import KEEP, MESSAGE, Event, EventLog
+from pfcon.records.removals import removing
 from pfcon.records.schema import event_counter
 from pfcon.records.schema import events as table
 from pfcon.testing.waiting import eventually
@@ -168,14 +168,12 @@ def test_a_job_that_is_skipped_or_cancelled_or_rolled_back_has_its_end(journal: 
 
 
 def test_the_removal_of_what_has_no_record_has_no_events(journal: Journal) -> None:
-    with journal.live.on("c" * 32):
-        journal.renew_lease()
-        orphan = adopt(journal, JID, PLUGIN, "c" * 32, with_data=False)
-        assert orphan is not None
-        journal.move(orphan, Phase.REMOVED, message="removed")
-        in_use = adopt(journal, JobId("other"), PLUGIN, "c" * 32, with_data=False)
-        assert in_use is not None
-        journal.delete(in_use)
+    with removing(journal, JID, dict.fromkeys(JobKind), with_data=True) as removals:
+        assert removals
+        for removal in removals:
+            assert journal.move(removal, Phase.REMOVED, message="removed")
+    with removing(journal, JobId("other"), {PLUGIN: None}, with_data=False) as (placeholder,):
+        journal.delete(placeholder)
     assert read_all(journal) == ()
     record = claimed(journal)
     journal.move(record, Phase.REMOVED)

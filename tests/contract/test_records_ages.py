@@ -1,26 +1,17 @@
-"""What the removal of old jobs asks the records, and the records of orphans, in both databases."""
+"""What the removal of old jobs asks the records, in both databases."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.records import add, job_row
 
 from pfcon.models import JobId, JobKind
-from pfcon.records import Claimed, Journal, Phase, Record, ages, new_claim
-from pfcon.records.adoption import adopt
-from pfcon.records.ages import begin_of_records, ended_jids, rows_of_jids
+from pfcon.records import Journal, Phase, ages
+from pfcon.records.ages import begin_of_records, ended_jids, states_of_jids
 
 NOW = time.time()
 DAY = 24 * 3600.0
-JID = JobId("j")
 PLUGIN, COPY = JobKind.PLUGIN, JobKind.COPY
-
-
-def adopted(journal: Journal, kind: JobKind = PLUGIN) -> Record | None:
-    claim = new_claim()
-    journal.live.begin(claim)
-    return adopt(journal, JID, kind, claim, with_data=True)
 
 
 def test_jids_are_given_oldest_first_if_all_their_jobs_have_ended_before(
@@ -50,9 +41,12 @@ def test_jids_are_given_oldest_first_if_all_their_jobs_have_ended_before(
 
 def test_the_records_of_jids_are_found(journal: Journal) -> None:
     add(journal.database.engine, [job_row("a"), job_row("a", COPY, phase="removed", changed_at=5.0), job_row("b")])
-    found = rows_of_jids(journal.database.engine, [JobId("a"), JobId("c")])
+    found = states_of_jids(journal.database.engine, [JobId("a"), JobId("c")])
     assert found.keys() == {"a"}
-    assert {kind: row.phase for kind, row in found[JobId("a")].items()} == {PLUGIN: Phase.FINAL, COPY: Phase.REMOVED}
+    assert {kind: state.phase for kind, state in found[JobId("a")].items()} == {
+        PLUGIN: Phase.FINAL,
+        COPY: Phase.REMOVED,
+    }
     assert found[JobId("a")][COPY].changed_at == 5.0
 
 
@@ -66,34 +60,3 @@ def test_records_begin_with_the_oldest_one(journal: Journal, phase: str) -> None
     assert begin_of_records(engine) == NOW - 9
     add(engine, [job_row("earlier-release", phase=phase, created_at=0.0, changed_at=NOW - 20)])
     assert begin_of_records(engine) == NOW - 20
-
-
-def test_what_has_no_record_gets_one_of_its_removal(journal: Journal) -> None:
-    record = adopted(journal)
-    assert record is not None
-    assert record == journal.get(JID, PLUGIN)
-    assert (record.phase, record.with_data, record.owned) == (Phase.REMOVING, True, True)
-    assert adopted(journal) is None
-    assert journal.move(record, Phase.REMOVED)
-    again = adopted(journal)
-    assert again is not None
-    assert again == journal.get(JID, PLUGIN)
-
-
-@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.REMOVED])
-def test_a_record_is_never_replaced(journal: Journal, phase: Phase) -> None:
-    found = journal.claim(JID, PLUGIN, "r", phase=phase.value)
-    assert isinstance(found, Claimed)
-    assert adopted(journal) is None
-    current = journal.get(JID, PLUGIN)
-    assert current is not None
-    assert (current.claim, current.phase) == (found.record.claim, phase)
-
-
-def test_of_a_post_and_a_removal_at_the_same_time_one_wins(journal: Journal) -> None:
-    for number in range(20):
-        jid = JobId(f"j{number}")
-        with ThreadPoolExecutor(2) as pool:
-            removal = pool.submit(adopt, journal, jid, PLUGIN, new_claim(), with_data=True)
-            post = pool.submit(journal.claim, jid, PLUGIN, "r")
-        assert (removal.result() is not None) != isinstance(post.result(), Claimed)

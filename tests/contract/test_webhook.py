@@ -333,6 +333,6 @@ def test_while_the_records_do_not_answer_they_are_asked_every_few_seconds(
         service.run_once()  # without effect
         time.sleep(0.3)
     service._events._database = database
-    end(journal, "j")
+    end_job(journal, "j", OK)
     service.run_once()
     assert hook.jids == ["j"]

@@ -52,11 +52,15 @@ def ended(service: JobService, jid: JobId, script: str = "true", image: str = "n
 
 
 def age_records(context: JobContext, days: float, jid: str = "%", kind: str = "%") -> None:
-    """Let records be that much older."""
+    """Let records be that much older, and the data of their jobs that old."""
     columns = ("changed_at", "created_at", "finished_at")
     older = {name: jobs.c[name] - days * DAY for name in columns}
     with context.journal.database.engine.begin() as connection:
-        connection.execute(sqlalchemy.update(jobs).where(jobs.c.jid.like(jid), jobs.c.kind.like(kind)).values(older))
+        change = sqlalchemy.update(jobs).where(jobs.c.jid.like(jid), jobs.c.kind.like(kind)).values(older)
+        changed = set(connection.execute(change.returning(jobs.c.jid)).scalars())
+    for name in map(JobId, changed):
+        if context.storebase.job(name).exists():
+            age_data(context, name, days)
 
 
 def age_data(context: JobContext, jid: JobId, days: float) -> None:

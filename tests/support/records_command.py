@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pfcon
 from pfcon.paths import StoreBase
+from pfcon.records.database import connect
+from pfcon.records.in_use import RecordsInUse
+from pfcon.records.lazy import LazyDatabase
 from pfcon.testing.waiting import PATIENCE
 
 
@@ -21,3 +24,15 @@ def run_records(storebase: StoreBase, *words: str) -> subprocess.CompletedProces
         check=False,
         timeout=PATIENCE,
     )
+
+
+def use_records(storebase: StoreBase, directory: Path | None = None) -> None:
+    """Note that a service uses them, as its start does. directory: of SQLite's file; the default is storeBase's."""
+    engine = connect(None, directory or storebase.private_dir("records"))
+    RecordsInUse(storebase, LazyDatabase(lambda: engine)).update()
+    engine.dispose()
+
+
+def move_to_another_database(storebase: StoreBase) -> None:
+    """Start a service with another database; the former one stays where it is."""
+    use_records(storebase, storebase.private_dir("elsewhere"))

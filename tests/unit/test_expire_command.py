@@ -1,5 +1,6 @@
 """``pfcon records expire`` as an administrator types it."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from support.records import add, job_row, rows_of
-from support.records_command import run_records
+from support.records_command import move_to_another_database, run_records, use_records
 
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
@@ -30,6 +31,8 @@ def records(storebase: StoreBase) -> Iterator[Engine]:
     add(engine, rows)
     for name in ("long-ago", "now", "runs"):
         (storebase.root / f"key-{name}").mkdir()
+    os.utime(storebase.root / "key-long-ago", (LONG_AGO["finished_at"],) * 2)
+    use_records(storebase)
     yield engine
     engine.dispose()
 
@@ -72,4 +75,12 @@ def test_every_removal_is_logged(storebase: StoreBase, records: Engine) -> None:
 
 def test_the_age_is_required(storebase: StoreBase, records: Engine) -> None:
     assert run_records(storebase, "expire", "--yes").returncode == 2
+    assert len(kept(storebase)) == 3
+
+
+def test_it_refuses_records_that_the_service_does_not_use(storebase: StoreBase, records: Engine) -> None:
+    move_to_another_database(storebase)
+    done = run_records(storebase, "expire", "--older-than", "1", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "these are not the records that the service used last" in done.stderr
     assert len(kept(storebase)) == 3

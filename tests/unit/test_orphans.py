@@ -1,9 +1,13 @@
 """What jobs without a record have left: it is found, and removed unless something may use it."""
 
+import logging
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from itertools import permutations
+from pathlib import Path, PurePosixPath
 
 import pytest
 from support.compute import make_harness
@@ -12,15 +16,17 @@ from support.old_jobs import PLUGIN, age_data, age_records, ended, posted, unrec
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
-from pfcon.errors import Absent, Unreachable
+from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
-from pfcon.models import JobId, JobKind, JobSpec, JobStatus
+from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
-from pfcon.records import Phase
+from pfcon.records import Phase, Record
+from pfcon.records.events import EventLog
+from pfcon.records.removals import removing
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
@@ -58,8 +64,8 @@ def found(context: JobContext) -> list[Orphan]:
     return [orphan for orphan in every if context.storebase.job(orphan.jid).is_taken() or orphan.kind is None]
 
 
-def told(context: JobContext) -> list[tuple[str, JobKind | None, bool, bool]]:
-    return [(orphan.name, orphan.kind, orphan.active, orphan.proven) for orphan in found(context)]
+def summaries(context: JobContext) -> list[tuple[str, JobKind | None, bool, bool]]:
+    return [(orphan.name, orphan.kind, orphan.active, orphan.older_than_records) for orphan in found(context)]
 
 
 def removed(context: JobContext, *, active: bool = False) -> list[bool]:
@@ -78,7 +84,7 @@ def is_off(compute: Harness, spec: JobSpec) -> bool:
 def test_an_ended_job_and_its_data_are_removed(service: JobService, context: JobContext, compute: Harness) -> None:
     spec = unrecorded(context, compute, "true")
     compute.wait(spec.name)
-    assert told(context) == [(spec.name, PLUGIN, False, True), (f"key-{spec.jid}", None, False, True)]
+    assert summaries(context) == [(spec.name, PLUGIN, False, False), (f"key-{spec.jid}", None, False, False)]
     assert removed(context) == [True, True]
     assert is_off(compute, spec)
     assert not context.storebase.job(spec.jid).is_taken()
@@ -91,7 +97,7 @@ def test_an_active_job_and_its_data_are_kept_unless_that_is_wanted(
     service: JobService, context: JobContext, compute: Harness
 ) -> None:
     spec = unrecorded(context, compute, HEARTBEAT)
-    assert told(context) == [(spec.name, PLUGIN, True, True), (f"key-{spec.jid}", None, True, True)]
+    assert summaries(context) == [(spec.name, PLUGIN, True, False), (f"key-{spec.jid}", None, True, False)]
     assert removed(context) == [False, False]
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert context.storebase.job(spec.jid).exists()
@@ -105,7 +111,7 @@ def test_another_service_s_job_is_no_orphan_and_data_that_it_may_use_are_kept(
     service: JobService, context: JobContext, compute: Harness
 ) -> None:
     spec = unrecorded(context, compute, HEARTBEAT, signed=False)
-    assert told(context) == [(f"key-{spec.jid}", None, True, True)]
+    assert summaries(context) == [(f"key-{spec.jid}", None, True, False)]
     assert removed(context, active=True) == [False]
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert context.storebase.job(spec.jid).exists()
@@ -119,7 +125,7 @@ def test_what_has_a_record_is_no_orphan(service: JobService, context: JobContext
     ended(service, JID, image=compute.image)
     assert found(context) == []
     service.remove(JID, PLUGIN, with_data=False)
-    assert told(context) == [(f"key-{JID}", None, False, True)]
+    assert summaries(context) == [(f"key-{JID}", None, False, False)]
 
 
 def test_where_removed_jobs_are_kept_on_the_engine_they_are_no_orphans(
@@ -128,7 +134,7 @@ def test_where_removed_jobs_are_kept_on_the_engine_they_are_no_orphans(
     keeping = replace(context, options=replace(context.options, remove_jobs=False))
     ended(JobService(keeping), JID, image=compute.image)
     JobService(keeping).remove(JID, PLUGIN, with_data=False)
-    assert told(keeping) == [(f"key-{JID}", None, False, True)]
+    assert summaries(keeping) == [(f"key-{JID}", None, False, False)]
     assert removed(keeping) == [True]
     assert compute.engine.info(JID).status is JobStatus.SUCCEEDED
     spec = unrecorded(context, compute, "true")
@@ -137,20 +143,18 @@ def test_where_removed_jobs_are_kept_on_the_engine_they_are_no_orphans(
     assert is_off(compute, spec)
 
 
-def test_what_is_older_than_all_records_is_not_proven(
-    service: JobService, context: JobContext, compute: Harness
-) -> None:
+def test_what_is_older_than_all_records_says_so(service: JobService, context: JobContext, compute: Harness) -> None:
     spec = compute.shell("true")
     age_data(context, spec.jid, 2)
-    assert told(context) == [(f"key-{spec.jid}", None, False, False)]
+    assert summaries(context) == [(f"key-{spec.jid}", None, False, True)]
     age_records(context, 2)
-    assert told(context) == [(f"key-{spec.jid}", None, False, True)]
+    assert summaries(context) == [(f"key-{spec.jid}", None, False, False)]
 
 
-def test_without_any_record_nothing_is_proven(context: JobContext, compute: Harness) -> None:
+def test_without_any_record_all_is_older_than_the_records(context: JobContext, compute: Harness) -> None:
     spec = unrecorded(context, compute, "true")
     compute.wait(spec.name)
-    assert [proven for *_, proven in told(context)] == [False, False]
+    assert [older for *_, older in summaries(context)] == [True, True]
 
 
 def test_a_job_that_is_posted_after_the_search_is_kept(
@@ -180,9 +184,65 @@ def test_a_link_in_place_of_a_directory_is_removed_and_not_followed(
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").touch()
     (context.storebase.root / "key-link").symlink_to(tmp_path / "precious")
-    assert told(context) == [("key-link", None, False, True)]
+    assert summaries(context) == [("key-link", None, False, False)]
     assert removed(context) == [True]
     assert (tmp_path / "precious/file").exists()
+
+
+def test_data_of_a_job_that_is_posted_during_the_removal_are_kept(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    class SlowRemover(Remover):
+        def remove(self, record: Record, *, with_data: bool) -> bool:
+            time.sleep(0.3)
+            return super().remove(record, with_data=with_data)
+
+    context.storebase.job(JID).make()
+    (orphan,) = found(context)
+    with ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(OrphanRemover(context, SlowRemover(context)).remove, orphan)
+        assert eventually(lambda: context.journal.get(JID, PLUGIN))
+        posted(service, JID, image=compute.image)  # waits for the removal
+        assert removal.result()
+    assert (context.storebase.job(JID).incoming / "a").read_text() == "b"
+    assert eventually(lambda: service.status(JID, PLUGIN)[0].status is JobStatus.SUCCEEDED)
+    assert {kind for kind in JobKind if context.journal.get(JID, kind)} == {PLUGIN}
+
+
+def test_a_removal_makes_no_events_of_jobs_that_never_were(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
+    context.storebase.job(JID).make()
+    before = EventLog(context.journal.database).read(0, 0).last
+    assert removed(context) == [True]
+    assert EventLog(context.journal.database).read(0, 0).last == before
+    assert not any(context.journal.get(JID, kind) for kind in JobKind)
+
+
+@pytest.mark.parametrize("order", list(permutations(JobKind)), ids=" ".join)
+def test_an_interrupted_removal_is_completed_in_any_order(
+    storebase: StoreBase, tmp_path: Path, order: tuple[JobKind, ...]
+) -> None:
+    context = make_context(storebase, tmp_path, ProcessEngine(storebase), "fslink")
+    service = JobService(context)
+    service.start()
+    (storebase.root / "home/in").mkdir(parents=True)
+    job = storebase.job(JID)
+    job.make()
+    with removing(context.journal, JID, dict.fromkeys(JobKind), with_data=True):
+        pass
+    for kind in order:
+        if context.journal.get(JID, PLUGIN):
+            with pytest.raises(Conflict):
+                service.submit_copy(CopyRequest(JID, (PurePosixPath("home/in"),), PurePosixPath("home/out"), 100, 100))
+            assert job.exists()
+        if record := context.journal.get(JID, kind):  # else that request has completed it
+            service._recovery.recover(record)
+        if kind is PLUGIN:
+            assert not job.is_taken()
+            job.make()  # as a new job does
+    assert job.exists()
+    assert not any(context.journal.get(JID, kind) for kind in JobKind)
 
 
 class AwayEngine(ProcessEngine):
@@ -199,19 +259,24 @@ class AwayEngine(ProcessEngine):
         super().remove(name, mine)
 
 
-def test_a_removal_that_the_engine_interrupts_is_completed_later(storebase: StoreBase, tmp_path: Path) -> None:
+def test_a_removal_that_the_engine_interrupts_is_completed_and_logged_later(
+    storebase: StoreBase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = AwayEngine(storebase)
     context = make_context(storebase, tmp_path, engine)
     service = JobService(context)
     service.start()
     storebase.job(JID).make()
+    age_data(context, JID, 3)
     (orphan,) = OrphanFinder(context).find()
     engine.away = True
     with pytest.raises(Unreachable):
         OrphanRemover(context, Remover(context)).remove(orphan)
     assert storebase.job(JID).exists()
     engine.away = False
-    service.recover()
+    with caplog.at_level(logging.INFO, "pfcon.jobs.removal"):
+        service.recover()
+    assert f"removed what was left, without a record, of the plugin job of {JID}: it ended 3.0 days ago" in caplog.text
     assert not storebase.job(JID).is_taken()
     with pytest.raises(Absent):
         service.records_of(JID)
@@ -223,4 +288,53 @@ def test_an_engine_that_can_not_list_its_jobs_is_asked_for_each(storebase: Store
     context = make_context(storebase, tmp_path, harness.engine)
     spec = unrecorded(context, harness, HEARTBEAT)
     assert [(orphan.name, orphan.active) for orphan in OrphanFinder(context).find()] == [(f"key-{spec.jid}", True)]
+    harness.close()
+
+
+def test_data_of_a_job_that_is_posted_before_the_rest_is_removed_are_kept(storebase: StoreBase, tmp_path: Path) -> None:
+    """The engine of plugins answers, that of operations does not."""
+    harness = make_harness("process", storebase.root)
+    operations = AwayEngine(storebase)
+    context = replace(make_context(storebase, tmp_path, harness.engine), operations=operations)
+    service = JobService(context)
+    service.start()
+    storebase.job(JID).make()
+    (orphan,) = OrphanFinder(context).find()
+    operations.away = True
+    with pytest.raises(Unreachable):
+        OrphanRemover(context, Remover(context)).remove(orphan)
+    harness.names.append(JID)
+    posted(service, JID)
+    assert eventually(lambda: service.status(JID, PLUGIN)[0].status is JobStatus.SUCCEEDED)
+    operations.away = False
+    service.recover()
+    assert (storebase.job(JID).incoming / "a").read_text() == "b"
+    assert {kind for kind in JobKind if context.journal.get(JID, kind)} == {PLUGIN}
+    harness.close()
+
+
+def test_an_orphan_that_the_engine_can_not_answer_for_does_not_hide_others(
+    storebase: StoreBase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class ForgetfulEngine(ProcessEngine):
+        unanswered: str | None = None
+
+        def info(self, name: str, mine: Mine = anyone) -> JobInfo:
+            if name == self.unanswered:
+                raise Unreachable("no answer")
+            return super().info(name, mine)
+
+    engine = ForgetfulEngine(storebase)
+    harness = make_harness("process", storebase.root)
+    harness.engine = engine
+    context = make_context(storebase, tmp_path, engine)
+    JobService(context).start()
+    first, second = (unrecorded(context, harness, "true") for _ in range(2))
+    for spec in (first, second):
+        harness.wait(spec.name)
+    engine.unanswered = first.name
+    assert [orphan.name for orphan in OrphanFinder(context).find()] == [second.name, f"key-{second.jid}"]
+    assert f"job {first.name} of process is left out: no answer" in caplog.text
+    assert f"the data of job {first.jid} are left out: no answer" in caplog.text
+    engine.unanswered = None
     harness.close()

@@ -10,7 +10,7 @@ from support.compute import make_harness
 from support.job_context import make_context
 from support.old_jobs import age_data, unrecorded
 from support.records import add, job_row, rows_of
-from support.records_command import run_records
+from support.records_command import move_to_another_database, run_records, use_records
 
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobSpec, JobStatus
@@ -34,6 +34,7 @@ def context(storebase: StoreBase, compute: Harness) -> JobContext:
     engine = connect(None, records)
     add(engine, [job_row("first", created_at=time.time() - 365 * DAY)])
     engine.dispose()
+    use_records(storebase)
     return make_context(storebase, records, compute.engine)
 
 
@@ -68,7 +69,7 @@ def said(done: subprocess.CompletedProcess[str]) -> list[str]:
 def test_it_only_lists_at_first(
     storebase: StoreBase, context: JobContext, compute: Harness, ended: JobSpec, data: JobSpec
 ) -> None:
-    done = run(storebase)
+    done = run(storebase, "--older-than", "0")
     assert said(done) == ["would remove 3: add --remove to do it"]
     job, *directories = [line.split() for line in done.stdout.splitlines()]
     assert job == [ended.name, "plugin", "process", "ended", "0.0", "hours", "-"]
@@ -85,7 +86,7 @@ def test_it_only_lists_at_first(
 def test_every_removal_is_logged_and_complete_at_the_end(
     storebase: StoreBase, context: JobContext, ended: JobSpec, data: JobSpec
 ) -> None:
-    done = run(storebase, "--remove")
+    done = run(storebase, "--remove", "--older-than", "0")
     assert sorted(said(done)) == sorted(
         [
             f"removed the plugin job {ended.name} without a record (process): 0.0 hours",
@@ -99,17 +100,16 @@ def test_every_removal_is_logged_and_complete_at_the_end(
     assert list(storebase.trash.iterdir()) == []
     assert run(storebase).stdout == ""
     rows, _ = rows_of(context.journal.database.engine)
-    assert {row["phase"] for row in rows if row["jid"] != "first"} == {"removed"}
-    assert {row["jid"] for row in rows} == {"first", ended.jid, data.jid}
+    assert {row["jid"] for row in rows} == {"first"}
 
 
 def test_an_active_job_is_kept_without_its_option(storebase: StoreBase, context: JobContext, compute: Harness) -> None:
     spec = unrecorded(context, compute, HEARTBEAT)
-    done = run(storebase, "--remove")
+    done = run(storebase, "--remove", "--older-than", "0")
     assert said(done) == ["removed 0", "kept 2, each of which is active; --active stops and removes it"]
     assert [line.split()[3] for line in done.stdout.splitlines()] == ["ACTIVE", "ACTIVE"]
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
-    assert said(run(storebase, "--remove", "--active"))[-1] == "removed 2"
+    assert said(run(storebase, "--remove", "--active", "--older-than", "0"))[-1] == "removed 2"
     assert not context.storebase.job(spec.jid).is_taken()
 
 
@@ -117,7 +117,7 @@ def test_what_is_older_than_all_records_is_kept_without_its_option(
     storebase: StoreBase, context: JobContext, data: JobSpec
 ) -> None:
     age_data(context, data.jid, 366)
-    assert said(run(storebase, "--remove")) == [
+    assert said(run(storebase, "--remove", "--older-than", "0")) == [
         "removed 0",
         "kept 1, each of which is older than all records, which may have been lost; --older-than-records removes it",
     ]
@@ -131,12 +131,18 @@ def test_a_new_database_says_that_records_may_be_lost(storebase: StoreBase, comp
     unrecorded(context, compute, "true")
     assert run(storebase).returncode == 1  # there is no database at all
     context.journal.renew_lease()
-    assert said(run(storebase, "--remove"))[0].startswith("there are no records: if they were lost")
+    refused = run(storebase, "--remove", "--older-than", "0")
+    assert refused.returncode == 1
+    assert "the service has not used these records yet" in refused.stderr
+    use_records(storebase)
+    assert said(run(storebase, "--remove", "--older-than", "0"))[0].startswith(
+        "there are no records: if they were lost"
+    )
     assert len(run(storebase).stdout.splitlines()) == 2
 
 
 def test_json_has_an_object_for_each(storebase: StoreBase, ended: JobSpec) -> None:
-    job, data = (json.loads(line) for line in run(storebase, "--json").stdout.splitlines())
+    job, data = (json.loads(line) for line in run(storebase, "--json", "--older-than", "0").stdout.splitlines())
     assert {**job, "since": None} == {
         "jid": ended.jid,
         "name": ended.name,
@@ -149,3 +155,31 @@ def test_json_has_an_object_for_each(storebase: StoreBase, ended: JobSpec) -> No
     }
     assert (data["name"], data["kind"], data["bytes"]) == (f"key-{ended.jid}", "data", 0)
     assert data["since"].endswith("Z")
+
+
+def test_what_is_younger_than_a_week_is_kept_without_its_option(
+    storebase: StoreBase, context: JobContext, data: JobSpec
+) -> None:
+    young = "is not known to be older than 7 days; --older-than changes that"
+    assert said(run(storebase, "--remove")) == ["removed 0", f"kept 1, each of which {young}"]
+    age_data(context, data.jid, 8)
+    assert said(run(storebase, "--remove"))[-1] == "removed 1"
+
+
+def test_records_that_the_service_does_not_use_remove_nothing(storebase: StoreBase, data: JobSpec) -> None:
+    move_to_another_database(storebase)
+    refused = run(storebase, "--remove", "--older-than", "0", "--older-than-records")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "these are not the records that the service used last" in refused.stderr
+    assert (storebase.root / f"key-{data.jid}").exists()
+    assert "these are not the records" in said(run(storebase))[0]
+
+
+def test_after_a_change_of_the_records_older_data_are_kept(
+    storebase: StoreBase, context: JobContext, data: JobSpec
+) -> None:
+    move_to_another_database(storebase)
+    use_records(storebase)
+    assert said(run(storebase, "--remove", "--older-than", "0"))[1].startswith(
+        "kept 1, each of which is older than all"
+    )

@@ -1,7 +1,7 @@
 """Ended jobs are removed after the time of the settings, and leftovers: never what an active job uses."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,20 @@ import pytest
 from support.compute import make_harness
 from support.job_context import make_context
 from support.old_jobs import PLUGIN, age_data, age_records, database_of, ended, posted, unrecorded
+from support.records_command import move_to_another_database
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent, DamagedJob, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.failures import IN_A_ROW
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Phase, Record, ages
+from pfcon.records.events import EventLog
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
@@ -31,16 +34,23 @@ ORPHANS = RetentionSettings(orphans_days=7)
 
 
 class TroubledEngine(ProcessEngine):
-    """damaged: jobs that it can't read. away: it does not answer."""
+    """damaged, unanswered: jobs that it can't read, or answer for. acts: what is done once when it lists its jobs."""
 
     damaged: frozenset[str] = frozenset()
-    away = False
+    unanswered: frozenset[str] = frozenset()
+    acts: Sequence[Callable[[], object]] = ()
+
+    def jobs(self) -> Mapping[str, str] | None:  # type: ignore[override]
+        acts, self.acts = self.acts, ()
+        for act in acts:
+            act()
+        return None if self.unanswered else super().jobs()
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         if name in self.damaged:
             raise DamagedJob(f"the records of job {name} are damaged")
-        if self.away:
-            raise Unreachable("the engine is away")
+        if name in self.unanswered:
+            raise Unreachable("no answer")
         return super().info(name, mine)
 
 
@@ -154,27 +164,62 @@ def test_a_job_that_has_ended_by_its_record_only_is_kept(
     assert f"the engine runs {A}" in caplog.text
 
 
-class LateRemover(Remover):
-    """One before whose first removal a job is posted again."""
-
-    service: JobService | None = None
-
-    def remove(self, record: Record, *, with_data: bool) -> bool:
-        service, self.service = self.service, None
-        if service:
-            posted(service, record.jid, "exec sleep 600")
-        return super().remove(record, with_data=with_data)
+def at_the_check(compute: Harness, act: Callable[[], object]) -> None:
+    """Let something happen when the engine is asked for the jobs of a jid, after the records were read."""
+    assert isinstance(compute.engine, TroubledEngine)
+    compute.engine.acts = [act]
 
 
-def test_a_job_that_is_posted_again_at_that_moment_is_kept(service: JobService, context: JobContext) -> None:
+def test_a_job_that_is_posted_again_at_that_moment_is_kept(
+    service: JobService, context: JobContext, compute: Harness
+) -> None:
     posted(service, A, "exit 1")
     assert eventually(lambda: service.status(A, PLUGIN)[0].status is JobStatus.FAILED)
     age_records(context, 8)
-    remover = LateRemover(context)
-    remover.service = service
-    Retention(context, remover).run_once()
+    at_the_check(compute, lambda: posted(service, A, "exec sleep 600"))
+    run(context)
     assert service.status(A, PLUGIN)[0].status is JobStatus.STARTED
     assert (context.storebase.job(A).incoming / "a").exists()
+
+
+@pytest.mark.parametrize("phase", [Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED])
+@pytest.mark.parametrize("kinds", [(PLUGIN, JobKind.UPLOAD), (JobKind.COPY, PLUGIN)], ids=" then ".join)
+def test_data_that_a_new_job_of_another_kind_uses_are_kept(
+    service: JobService, context: JobContext, compute: Harness, kinds: tuple[JobKind, JobKind], phase: Phase
+) -> None:
+    old, new = kinds
+    context.storebase.job(A).make()
+    context.journal.claim(A, old, "r", phase=Phase.FINAL.value, owner=None)
+    age_records(context, 8)
+    owner = None if phase is Phase.SCHEDULED else context.journal.owner
+    at_the_check(compute, lambda: context.journal.claim(A, new, "r", phase=phase.value, owner=owner))
+    run(context)
+    assert context.storebase.job(A).exists()
+    found = {kind: context.journal.get(A, kind) for kind in JobKind}
+    assert {kind: record.phase for kind, record in found.items() if record} == {old: Phase.FINAL, new: phase}
+
+
+def test_nothing_remains_of_kinds_that_a_jid_did_not_have(service: JobService, context: JobContext) -> None:
+    ended(service, A)
+    age_records(context, 8)
+    run(context)
+    assert {kind for kind in JobKind if context.journal.get(A, kind)} == {PLUGIN}
+    events = EventLog(context.journal.database).read(0, 100).events
+    assert [event.status for event in events if event.kind is PLUGIN][-1] == "removed"
+    assert {event.kind for event in events} == {PLUGIN}
+
+
+def test_data_that_were_changed_after_the_end_are_kept(service: JobService, context: JobContext) -> None:
+    """As by a service with other records, in which the job was posted again."""
+    ended(service, A)
+    age_records(context, 8)
+    age_data(context, A, 6)
+    run(context)
+    assert context.storebase.job(A).exists()
+    assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+    age_data(context, A, 8)
+    run(context)
+    assert is_gone(service, A)
 
 
 def test_more_jobs_than_are_read_at_a_time_are_all_removed(
@@ -205,26 +250,74 @@ def test_a_job_that_can_not_be_read_does_not_keep_others(
     assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED
 
 
-def test_nothing_is_removed_while_the_engine_does_not_answer(
-    service: JobService, context: JobContext, compute: Harness
+def test_jobs_that_the_engine_can_not_answer_for_do_not_keep_others(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ended(service, A)
+    for jid in (A, B, C):
+        ended(service, jid)
     age_records(context, 8)
     assert isinstance(compute.engine, TroubledEngine)
-    compute.engine.away = True
-    with pytest.raises(Unreachable):
-        run(context)
-    assert context.storebase.job(A).exists()
+    compute.engine.unanswered = frozenset({A})
+    spec = compute.shell("true")
+    age_data(context, spec.jid, 7.5)
+    run(context, retention=RetentionSettings(days=7, orphans_days=7))
+    assert f"job {A} is not removed: no answer" in caplog.text
+    compute.engine.unanswered = frozenset()
+    assert is_gone(service, B)
+    assert is_gone(service, C)
     assert service.status(A, PLUGIN)[0].status is JobStatus.SUCCEEDED
+    assert not context.storebase.job(spec.jid).is_taken()
+
+
+def test_a_job_whose_data_can_not_be_deleted_does_not_keep_others(
+    service: JobService, context: JobContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FailingRemover(Remover):
+        def remove(self, record: Record, *, with_data: bool) -> bool:
+            if record.jid == A and with_data:
+                raise PermissionError("not mine")
+            return super().remove(record, with_data=with_data)
+
+    for jid in (A, B):
+        ended(service, jid)
+    age_records(context, 8)
+    Retention(context, FailingRemover(context)).run_once()
+    assert is_gone(service, B)
+    assert f"job {A} is not removed: not mine" in caplog.text
+    with caplog.at_level(logging.INFO, "pfcon.jobs.removal"):
+        service.recover()
+    assert is_gone(service, A)
+    assert f"removed the plugin job of {A}: it ended 8.0 days ago" in caplog.text
+
+
+def test_many_failures_in_a_row_end_a_run_and_the_next_one_goes_on_from_there(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    many = [JobId(f"many-{number:02}") for number in range(IN_A_ROW + 2)]
+    for jid in many:
+        context.journal.claim(jid, PLUGIN, "r", phase=Phase.FINAL.value, owner=None)
+    age_records(context, 8)
+    assert isinstance(compute.engine, TroubledEngine)
+    compute.engine.unanswered = frozenset(many)
+    cycle = Retention(context, Remover(context))
+    cycle.run_once()
+    assert f"job {many[IN_A_ROW - 1]} is not removed" in caplog.text
+    assert f"job {many[IN_A_ROW]} is not removed" not in caplog.text
+    assert "trying again in an hour: no answer" in caplog.text
+    cycle.run_once()
+    assert f"job {many[-1]} is not removed" in caplog.text
+    compute.engine.unanswered = frozenset()
+    cycle.run_once()
+    assert all(is_gone(service, jid) for jid in many)
 
 
 def test_the_service_does_that_by_itself(service: JobService, context: JobContext) -> None:
     ended(service, A)
     age_records(context, 8)
-    assert eventually(lambda: (service.watch(), is_gone(service, A))[1])
+    assert eventually(lambda: (service.lead(), service.tidy(), is_gone(service, A))[-1])
     ended(service, B)
     age_records(context, 8, B)
-    service.watch()
+    service.tidy()
     assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED  # again in an hour
 
 
@@ -279,6 +372,20 @@ def test_leftovers_are_kept_if_the_records_may_have_been_lost(
     age_records(context, 4)
     run(context, retention=ORPHANS)
     assert not context.storebase.job(spec.jid).is_taken()
+
+
+def test_leftovers_from_before_a_change_of_the_records_are_kept(
+    service: JobService, context: JobContext, compute: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended(service, A)
+    age_records(context, 100)
+    spec = compute.shell("true")
+    age_data(context, spec.jid, 9)
+    move_to_another_database(context.storebase)
+    run(context, retention=ORPHANS)
+    assert context.storebase.job(spec.jid).exists()
+    assert "the records are not those that were last used" in caplog.text
+    assert "the records are younger than PFCON_ORPHANS_DAYS" in caplog.text
 
 
 def test_leftovers_are_kept_without_any_record(service: JobService, context: JobContext, compute: Harness) -> None:

@@ -41,11 +41,18 @@ class UploadSubmitter(Submitter):
                 return self._scheduler.states.present(claimed)
             try:
                 with self._remover.rolling_back(claimed.record, with_data=False):  # a later attempt resumes the upload
+                    self._require_same(plugin)
                     self._remover.remove_earlier(claimed)
                     self._write_order(request)
                     return self._scheduler.begin(claimed.record)
             except FileNotFoundError:
                 raise _no_outputs(request.jid) from None
+
+    def _require_same(self, plugin: Record) -> None:
+        """Raise Conflict if the plugin job has been replaced or removed since it was read."""
+        current = self._journal.get(plugin.jid, JobKind.PLUGIN)
+        if current is None or current.claim != plugin.claim or current.phase in (Phase.REMOVING, Phase.REMOVED):
+            raise Conflict(f"the plugin job of {plugin.jid} was just replaced or removed")
 
     def _write_order(self, request: UploadRequest) -> None:
         storage = self._context.storage_settings

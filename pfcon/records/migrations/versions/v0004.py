@@ -1,4 +1,6 @@
-"""Events of jobs, and what has been delivered of them. Older releases can use these tables, and write no events."""
+"""Events of jobs, what has been delivered of them, and an id of the records. Older releases write no events."""
+
+import uuid
 
 import sqlalchemy
 from alembic import op
@@ -50,3 +52,7 @@ def upgrade() -> None:
     )
     op.create_index("webhook_retries_by_jid", "webhook_retries", ["jid", "event"])
     op.create_index("webhook_retries_by_time", "webhook_retries", ["next_at"])
+    identity = op.create_table(
+        "records_id", Column("id", Integer, primary_key=True), Column("value", String(32), nullable=False)
+    )
+    op.execute(sqlalchemy.insert(identity).values(id=1, value=uuid.uuid4().hex))
