@@ -3,28 +3,31 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from support.compute import make_harness
-from support.job_context import make_context
+from support.job_context import LIMITS, make_context
 from support.old_jobs import PLUGIN, age_data, age_records, database_of, ended, posted, unrecorded
 from support.records_command import move_to_another_database
 
 from pfcon.compute.base import Mine, anyone
 from pfcon.compute.process.engine import ProcessEngine
-from pfcon.errors import Absent, DamagedJob, Unreachable
+from pfcon.errors import Absent, Conflict, DamagedJob, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.failures import IN_A_ROW
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
-from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
 from pfcon.paths import StoreBase
-from pfcon.records import Phase, Record, ages
+from pfcon.records import Claimed, Journal, Phase, Record, ages
+from pfcon.records.database import connect
 from pfcon.records.events import EventLog
+from pfcon.records.removals import removing
 from pfcon.settings.jobs import RetentionSettings
+from pfcon.storage.fslink import FslinkStorage
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
@@ -197,6 +200,47 @@ def test_data_that_a_new_job_of_another_kind_uses_are_kept(
     assert context.storebase.job(A).exists()
     found = {kind: context.journal.get(A, kind) for kind in JobKind}
     assert {kind: record.phase for kind, record in found.items() if record} == {old: Phase.FINAL, new: phase}
+
+
+class LateJournal(Journal):
+    """One in which something happens before an upload job is claimed, after its plugin job was read."""
+
+    act: Callable[[], object] | None = None
+
+    def claim(self, jid: JobId, kind: JobKind, *how: Any, **values: Any) -> Any:
+        act, self.act = self.act, None
+        if act and kind is JobKind.UPLOAD:
+            act()
+        return super().claim(jid, kind, *how, **values)
+
+
+class UploadingStorage(FslinkStorage):
+    """One whose outputs an upload job delivers."""
+
+    requires_upload_job = True
+
+
+def test_an_upload_that_is_posted_while_its_jid_is_removed_is_refused(storebase: StoreBase, tmp_path: Path) -> None:
+    context = make_context(storebase, tmp_path, ProcessEngine(storebase), "fslink")
+    journal = LateJournal(lambda: connect(None, tmp_path))
+    context = replace(context, journal=journal, storage=UploadingStorage(storebase, LIMITS))
+    service = JobService(context)
+    service.start()
+    job = storebase.job(A)
+    job.make()
+    job.outgoing.mkdir()
+    plugin = journal.claim(A, PLUGIN, "r", phase=Phase.FINAL.value, status="finishedSuccessfully", owner=None)
+    assert isinstance(plugin, Claimed)
+
+    def begin_removal() -> None:
+        with removing(journal, A, {kind: journal.get(A, kind) for kind in JobKind}, with_data=True) as removals:
+            (upload,) = (record for record in removals if record.kind is JobKind.UPLOAD)
+            Remover(context).finish(upload)  # of the upload job's placeholder, as another process may do first
+
+    journal.act = begin_removal
+    with pytest.raises(Conflict, match="was just replaced or removed"):
+        service.submit_upload(UploadRequest(A, PurePosixPath("home/out"), 100, 100))
+    assert journal.get(A, JobKind.UPLOAD) is None
 
 
 def test_nothing_remains_of_kinds_that_a_jid_did_not_have(service: JobService, context: JobContext) -> None:
