@@ -2,94 +2,25 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.job_context import make_context
-from support.zips import good_zip, spooled
+from support.watched_service import PLUGIN, CountingEngine, Nothing, is_fresh, post, record, settled
 
-from pfcon.compute.base import Mine, anyone
-from pfcon.compute.process.engine import ProcessEngine
-from pfcon.compute.process.spec import make_plan
 from pfcon.errors import DamagedJob, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.watching.freshness import ReadLimits
 from pfcon.models import (
-    CANCELLED,
-    TIME_LIMIT,
     JobId,
-    JobInfo,
-    JobKind,
-    JobRequest,
-    JobSpec,
     JobStatus,
-    PluginType,
     RunDetails,
 )
 from pfcon.paths import StoreBase
-from pfcon.records import Journal, Phase, Record
+from pfcon.records import Phase
 from pfcon.testing.waiting import eventually
-
-PLUGIN = JobKind.PLUGIN
-
-
-class CountingEngine(ProcessEngine):
-    """Counts the requests. away: whether it answers none of them. unclear: jobs that only ``info`` does not answer.
-
-    unlisted: whether it lists no jobs; hidden: jobs that it does not list.
-    """
-
-    def __init__(self, storebase: StoreBase) -> None:
-        super().__init__(storebase, stop_grace=2)
-        self.infos: list[str] = []
-        self.lists = 0
-        self.away = False
-        self.unclear: dict[str, Exception] = {}
-        self.unlisted = False
-        self.hidden: set[str] = set()
-        self.list_error: Exception | None = None
-        self.without_logs = False
-        self.clock = 0.0  # seconds by which it is wrong
-
-    def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        if self.away:
-            raise Unreachable("the engine is away")
-        if name in self.unclear:
-            raise self.unclear[name]
-        self.infos.append(name)
-        info = super().info(name, mine)
-        started = info.details.started_at
-        if started is None or not self.clock:
-            return info
-        return replace(info, details=replace(info.details, started_at=started + timedelta(seconds=self.clock)))
-
-    def active_jobs(self) -> Mapping[str, str] | None:
-        self.lists += 1
-        if self.away:
-            raise Unreachable("the engine is away")
-        if self.list_error is not None:
-            raise self.list_error
-        listed = super().active_jobs() or {}
-        return None if self.unlisted else {name: text for name, text in listed.items() if name not in self.hidden}
-
-    def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
-        if self.without_logs:
-            raise Unreachable("no logs at the moment")
-        return super().logs(name, tail_lines, mine)
-
-
-class Nothing(ReadLimits):
-    """No request may ask the engine while the records are fresh."""
-
-    def may_check(self, claim: str) -> bool:
-        return False
-
-    def may_read_log(self, claim: str, engine: str, per_minute: float | None) -> bool:
-        return False
 
 
 @pytest.fixture
@@ -113,40 +44,6 @@ def service(context: JobContext) -> JobService:
     service.lead()
     service.lead()
     return service
-
-
-def post(service: JobService, jid: str, script: str = "exec sleep 600", time_limit: int | None = None) -> None:
-    request = JobRequest(
-        *(JobId(jid), "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0), args=(script,), time_limit=time_limit
-    )
-    upload = spooled(good_zip({"a": b"b"}))
-    with upload.file:
-        service.submit(request, upload)
-
-
-def record(context: JobContext, jid: str) -> Record:
-    found = context.journal.get(JobId(jid), PLUGIN)
-    assert found is not None
-    return found
-
-
-def settled(service: JobService, engine: CountingEngine) -> bool:
-    """Do rounds until one asks for no job."""
-
-    def quiet() -> bool:
-        engine.infos.clear()
-        service.watch()
-        return eventually(lambda: not any(one.checking for one in service.engine_watches[0]._jobs.values())) and (
-            not engine.infos
-        )
-
-    return eventually(quiet)
-
-
-def is_fresh(service: JobService, jid: str = "") -> bool:
-    service.lead()
-    found = service._context.journal.get(JobId(jid), PLUGIN) if jid else None
-    return service._statuses._freshness.is_fresh(PLUGIN, found.claim if found else "")
 
 
 def test_jobs_that_do_not_change_are_not_asked_for(service: JobService, engine: CountingEngine) -> None:
@@ -324,83 +221,3 @@ def test_only_the_leader_watches(service: JobService, engine: CountingEngine, co
     service.engine_watches[0].tick()
     assert engine.lists == 1
     assert service.engine_watches[0]._jobs == {}
-
-
-@pytest.fixture
-def limitless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine does not know the time limits of jobs."""
-    monkeypatch.setattr(CountingEngine, "own_time_limit", False)
-    monkeypatch.setattr("pfcon.compute.process.engine.make_plan", _plan_without_limit)
-
-
-def _plan_without_limit(spec: JobSpec, *args: object, **options: object) -> object:
-    return make_plan(replace(spec, resources=replace(spec.resources, time_limit=None)), *args, **options)
-
-
-@pytest.mark.usefixtures("limitless")
-def test_a_job_is_stopped_at_its_time_limit_and_no_other(service: JobService, context: JobContext) -> None:
-    service.engine_watches[0]._stopper._minute = 0.5  # seconds
-    post(service, "j1", time_limit=4)
-    post(service, "j2", time_limit=4000)
-    post(service, "j3")
-    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
-    ended = record(context, "j1")
-    assert (ended.status, ended.message) == (JobStatus.FAILED, "stopped at its time limit of 4 minutes")
-    assert ended.reason == TIME_LIMIT
-    assert ended.finished_at is not None
-    assert ended.details.started_at is not None
-    assert (ended.finished_at - ended.details.started_at).total_seconds() >= 2
-    assert {record(context, jid).phase for jid in ("j2", "j3")} == {Phase.SCHEDULED}
-
-
-@pytest.mark.usefixtures("limitless")
-def test_a_new_leader_counts_the_time_from_the_start_of_the_job(service: JobService, context: JobContext) -> None:
-    post(service, "j1", time_limit=4)
-    time.sleep(2)
-    other = JobService(replace(context, journal=Journal(lambda: context.journal.database.engine)))
-    stopper = other.engine_watches[0]._stopper
-    stopper._minute = 0.75
-    other.watch()
-    watched = other.engine_watches[0]._jobs[record(context, "j1").claim]
-    assert eventually(lambda: watched.stop_at is not None)
-    assert watched.stop_at is not None
-    assert watched.stop_at - time.monotonic() < 1.5
-    assert eventually(lambda: (other.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
-
-
-@pytest.mark.usefixtures("limitless")
-def test_a_client_that_cancels_is_told_that(service: JobService, context: JobContext) -> None:
-    post(service, "j1", time_limit=4000)
-    service.cancel(JobId("j1"), PLUGIN)
-    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
-    assert (record(context, "j1").message, record(context, "j1").reason) == ("cancelled", CANCELLED)
-
-
-@pytest.mark.usefixtures("limitless")
-def test_a_clock_of_the_engine_that_is_wrong_does_not_shorten_the_time(
-    service: JobService, engine: CountingEngine, context: JobContext
-) -> None:
-    post(service, "j1", time_limit=60)
-    engine.clock = -61 * 60.0
-    assert settled(service, engine)
-    watched = service.engine_watches[0]._jobs[record(context, "j1").claim]
-    assert watched.stop_at is not None
-    assert watched.stop_at - time.monotonic() > 59 * 60
-
-
-@pytest.mark.usefixtures("limitless")
-def test_a_stop_that_no_thread_can_do_is_tried_again(
-    service: JobService, context: JobContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stopper = service.engine_watches[0]._stopper
-    stopper._minute = 0.25
-    post(service, "j1", time_limit=1)
-    with monkeypatch.context() as patch:
-        patch.setattr(stopper._stops, "add", _no_thread)
-        assert eventually(lambda: (service.watch(), stopper._tried)[1])
-    stopper._tried.clear()
-    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
-
-
-def _no_thread(*_: object) -> None:
-    raise RuntimeError("can't start new thread")
