@@ -17,7 +17,7 @@ from pfcon.files.faults import MISSING
 from pfcon.files.flags import HANDLE
 from pfcon.files.owned import open_owned_directory
 from pfcon.files.removal import open_forced
-from pfcon.files.unreadable import Unreadable, is_unreadable
+from pfcon.files.unreadable import OutputSurvey, is_unreadable
 from pfcon.files.walk import open_directory
 
 CAPABILITIES = "security.capability"  # xattr(7)
@@ -33,17 +33,17 @@ class PrivilegesLeftError(PfconError):
         super().__init__(f"setuid bits and capabilities may remain on {failed} of the outputs: {failures[0]}")
 
 
-def remove_privileges(root: Path, below: str = "", *, directories: bool, unreadable: Unreadable | None = None) -> int:
+def remove_privileges(root: Path, below: str = "", *, directories: bool, survey: OutputSurvey | None = None) -> int:
     """Remove setuid and setgid bits and capabilities from all files of a tree; return how many files had any.
 
     No symbolic link is followed, and the tree is never left, also when it changes during the call. Hard links to a file
     are affected, too. directories: whether to remove the bits of directories, too; users set the setgid bit on theirs
-    so that new files get their group. unreadable: collects the files and directories that can't be read.
+    so that new files get their group. survey: counts the files, and collects what can't be read.
 
     Continues after a failure and raises PrivilegesLeftError at the end. Raises Absent (see ``open_directory``),
     UnreadableTreeError.
     """
-    removal = _PrivilegeRemoval(open_directory(root, below), directories, unreadable or Unreadable())
+    removal = _PrivilegeRemoval(open_directory(root, below), directories, survey or OutputSurvey())
     try:
         removal.run()
     finally:
@@ -56,9 +56,9 @@ def remove_privileges(root: Path, below: str = "", *, directories: bool, unreada
 class _PrivilegeRemoval:
     """One call of ``remove_privileges``, and its result."""
 
-    def __init__(self, fd: int, directories: bool, unreadable: Unreadable) -> None:
+    def __init__(self, fd: int, directories: bool, survey: OutputSurvey) -> None:
         self.descent = Descent(fd)
-        self.unreadable = unreadable
+        self.survey = survey
         self.directories = directories
         self.changed = 0
         self.failures = Failures()
@@ -68,7 +68,7 @@ class _PrivilegeRemoval:
             self._look()
 
     def _fail_to_enter(self, name: str, fault: OSError) -> None:
-        self.unreadable.add(self.descent.path_of(name))
+        self.survey.unreadable.add(self.descent.path_of(name))
         self._fail(name, fault)
 
     def _look(self) -> None:
@@ -87,13 +87,15 @@ class _PrivilegeRemoval:
                     elif not entry.is_symlink():
                         self._deal_with(here.fd, entry)
                         if is_unreadable(here.fd, entry):
-                            self.unreadable.add(self.descent.path_of(entry.name))
+                            self.survey.unreadable.add(self.descent.path_of(entry.name))
         except OSError as fault:
             self._fail("", fault)
 
     def _deal_with(self, dir_fd: int, entry: "os.DirEntry[str]") -> None:
         try:
-            mode = entry.stat(follow_symlinks=False).st_mode
+            found = entry.stat(follow_symlinks=False)
+            self.survey.add(entry.name, found)
+            mode = found.st_mode
             if mode & _PRIVILEGES or _is_open_device(mode) or _has_capabilities(f"/proc/self/fd/{dir_fd}/{entry.name}"):
                 unlock_name(dir_fd, entry.name)
                 _strip(dir_fd, entry.name)

@@ -5,6 +5,7 @@ For example, ``tempfile.mkstemp`` creates files with the mode 0600.
 
 import os
 import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pfcon.errors import Conflict
@@ -35,6 +36,21 @@ class Unreadable(Failures):
         """Check that everything is readable. Raises Conflict with the summary and a remedy."""
         if self.count:
             raise Conflict(f"{self.summary()}; {_REMEDY}")
+
+
+@dataclass
+class OutputSurvey:
+    """What a walk over the outputs of a job has found. files, size: number and bytes of the regular files."""
+
+    unreadable: Unreadable = field(default_factory=Unreadable)
+    files: int = 0
+    size: int = 0
+
+    def add(self, name: str, found: os.stat_result) -> None:
+        """Count a file, as far as it is an output: ChRIS links are not."""
+        if stat.S_ISREG(found.st_mode) and not name.endswith(LINK_SUFFIX):
+            self.files += 1
+            self.size += found.st_size
 
 
 def is_unreadable_note(note: str) -> bool:

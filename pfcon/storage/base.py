@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pfcon.errors import Absent
 from pfcon.files.privileges import remove_privileges
-from pfcon.files.unreadable import Unreadable, find_unreadable
+from pfcon.files.unreadable import OutputSurvey, Unreadable, find_unreadable
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir
 
@@ -133,15 +133,15 @@ class Storage(ABC):
         """
         return ()
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - some have it in another place
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, survey: OutputSurvey | None = None) -> None:  # noqa: ARG002 - some have it in another place
         """Remove what a job must not leave among its outputs. Called after the job has ended. Idempotent.
 
-        ``unreadable`` collects the outputs that can't be read, also if this raises.
+        survey: counts the outputs, and collects those that can't be read, also if this raises.
 
         Raises PrivilegesLeftError or NotRemovedError if something could not be removed, UnreadableTreeError, OSError.
         """
         with contextlib.suppress(Absent):
-            remove_privileges(job.path, job.outgoing.name, directories=True, unreadable=unreadable)
+            remove_privileges(job.path, job.outgoing.name, directories=True, survey=survey)
 
     @abstractmethod
     def outputs(self, job: JobDir, job_output_path: str | None) -> Outputs:

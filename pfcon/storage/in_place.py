@@ -9,7 +9,7 @@ from pfcon.errors import Absent, InvalidFields, Refused
 from pfcon.files.flags import DIRECTORY
 from pfcon.files.privileges import remove_privileges
 from pfcon.files.removal import remove_link_files
-from pfcon.files.unreadable import Unreadable, find_unreadable
+from pfcon.files.unreadable import OutputSurvey, Unreadable, find_unreadable
 from pfcon.files.walk import FileWalk, open_directory
 from pfcon.models import INCOMING, OUTGOING, InputRequest, Mount, User
 from pfcon.paths import JobDir, StoreBase
@@ -62,14 +62,14 @@ class InPlaceStorage(Storage):
         except Absent:
             raise Refused(f"{path!r} below the storage root is not a directory, or is no longer one") from None
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:  # noqa: ARG002 - they are not the job's
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, survey: OutputSurvey | None = None) -> None:  # noqa: ARG002 - they are not the job's
         """See Storage. Also removes link files that the job wrote: only CUBE may write links, after the job."""
         if output_dir is None:
             return
         below = output_path("output_dir", output_dir)
         with contextlib.suppress(Absent):
             try:
-                remove_privileges(self._root, below, directories=False, unreadable=unreadable)
+                remove_privileges(self._root, below, directories=False, survey=survey)
             finally:
                 remove_link_files(self._root, below)
 

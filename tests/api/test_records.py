@@ -70,6 +70,7 @@ def test_a_record_has_what_a_page_about_jobs_needs_and_nothing_large_or_secret(a
     assert first.keys() == KEYS
     assert (first["kind"], first["status"], first["owner"]) == ("plugin", "finishedSuccessfully", owner)
     assert (first["files_in"], first["bytes_in"]) == (1, 5)
+    assert (first["files_out"], first["bytes_out"]) == (1, 5)
     times = [datetime.fromisoformat(first[name]) for name in ("created", "staged", "finished")]
     assert times == sorted(times)
     for text in ("copied", "hidden", "SECRET", "outgoing"):

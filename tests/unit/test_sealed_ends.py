@@ -9,7 +9,7 @@ from support.job_context import make_context
 
 from pfcon.files.privileges import PrivilegesLeftError
 from pfcon.files.removal import NotRemovedError
-from pfcon.files.unreadable import Unreadable, is_unreadable_note
+from pfcon.files.unreadable import OutputSurvey, is_unreadable_note
 from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -71,9 +71,9 @@ class Stubborn(FilesystemStorage):
 
     fault: Exception
 
-    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, unreadable: Unreadable | None = None) -> None:
-        assert unreadable is not None
-        unreadable.add("secret")
+    def seal_outputs(self, job: JobDir, output_dir: PurePosixPath | None, survey: OutputSurvey | None = None) -> None:
+        assert survey is not None
+        survey.unreadable.add("secret")
         raise self.fault
 
 
@@ -92,4 +92,5 @@ def test_what_stays_is_a_note_of_the_job(context: JobContext, compute: Harness, 
     assert is_unreadable_note(unreadable)
     assert unreadable.endswith(": 'secret'")
     assert "su" in told
+    assert "files_out" not in end.values  # they are not known: not all was seen
     compute.close()

@@ -12,7 +12,7 @@ from pfcon.archive.zip_stream import zip_chunks
 from pfcon.errors import Absent, Conflict
 from pfcon.files.owned import open_owned
 from pfcon.files.privileges import PrivilegesLeftError, remove_privileges
-from pfcon.files.unreadable import Unreadable, find_unreadable, is_unreadable_note
+from pfcon.files.unreadable import OutputSurvey, Unreadable, find_unreadable, is_unreadable_note
 from pfcon.files.walk import FileWalk
 from pfcon.paths import StoreBase
 
@@ -116,14 +116,27 @@ def test_outputs_that_are_closed_as_a_whole_are_unreadable(outputs: Path) -> Non
 
 def test_the_end_of_a_job_finds_the_same_on_its_way(outputs: Path) -> None:
     make_some(outputs)
-    unreadable = Unreadable()
+    survey = OutputSurvey()
 
     def seal() -> None:
         with pytest.raises(PrivilegesLeftError, match="closed"):
-            remove_privileges(outputs, directories=True, unreadable=unreadable)
+            remove_privileges(outputs, directories=True, survey=survey)
 
     as_user(ME, seal)
+    unreadable = survey.unreadable
     assert (unreadable.count, sorted(unreadable.first)) == (3, ["closed", "d/secret", "secret"])
+
+
+def test_the_end_of_a_job_counts_its_files(outputs: Path) -> None:
+    (outputs / "d").mkdir()
+    for name, size in (("a", 5), ("d/b", 70), ("empty", 0)):
+        (outputs / name).write_bytes(bytes(size))
+    (outputs / "a.chrislink").write_text("not an output")
+    (outputs / "link").symlink_to("a")
+    os.mkfifo(outputs / "fifo")
+    survey = OutputSurvey()
+    remove_privileges(outputs, directories=True, survey=survey)
+    assert (survey.files, survey.size) == (3, 75)
 
 
 def test_few_are_named_and_all_are_counted() -> None:

@@ -13,7 +13,7 @@ from pfcon.command import plugin_argv
 from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, PfconError, Refused
 from pfcon.files.removal import NotRemovedError
-from pfcon.files.unreadable import Unreadable
+from pfcon.files.unreadable import OutputSurvey
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion, Kind
@@ -61,25 +61,27 @@ class PluginKind(Kind):
 
     def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
         """See Kind: as its engine reports; notes name the outputs that can't be read or could not be sealed."""
-        unreadable = Unreadable()
-        fault = seal_outputs(context, record.jid, spec, unreadable)
-        first = [unreadable.summary()] if unreadable.count else []  # a message shows few notes
+        survey = OutputSurvey()
+        fault = seal_outputs(context, record.jid, spec, survey)
+        first = [survey.unreadable.summary()] if survey.unreadable.count else []  # a message shows few notes
         last = [fault] if fault else []
-        return Conclusion(info, {"notes": "\n".join((*first, *record.notes, *last))} if first or last else {})
+        values: dict[str, str | int] = {} if fault else {"files_out": survey.files, "bytes_out": survey.size}
+        if first or last:
+            values["notes"] = "\n".join((*first, *record.notes, *last))
+        return Conclusion(info, values)
 
     def after_removal(self, context: JobContext, jid: JobId, spec: JobSpec) -> None:
         """See Kind. Seals its outputs."""
         seal_outputs(context, jid, spec)
 
 
-def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, unreadable: Unreadable | None = None) -> str:
+def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, survey: OutputSurvey | None = None) -> str:
     """Remove what a job must not leave among its outputs. Idempotent.
 
-    Returns one line about what could not be removed; ``""`` if all was removed. unreadable: collects the outputs that
-    can't be read.
+    Returns one line about what could not be removed; ``""`` if all was removed. survey: see ``Storage.seal_outputs``.
     """
     try:
-        context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, unreadable)
+        context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, survey)
     except (PfconError, OSError, NotRemovedError) as error:
         log.warning("job %s: forbidden content remains in its outputs: %s", jid, error)
         return " ".join(f"forbidden content remains in the outputs: {error}".splitlines())
