@@ -155,6 +155,10 @@ class Harness:
 
     def close(self) -> None:
         """Remove every job that a test may have scheduled. Raises AssertionError when one could not be removed."""
+        self.remove_jobs()
+
+    def remove_jobs(self) -> None:
+        """Remove all jobs of ``names``. Raises AssertionError when one could not be removed."""
         with ThreadPoolExecutor(8) as pool:
             faults = [fault for fault in pool.map(self._remove, dict.fromkeys(self.names)) if fault]
         assert not faults, f"jobs left on {self.name}: {faults}"
