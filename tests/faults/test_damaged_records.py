@@ -29,7 +29,7 @@ def test_a_service_does_not_start_on_damaged_records(tmp_path: Path, damage: str
     path.write_bytes(
         {
             "cut off": content[: len(content) // 2 - 100],
-            "overwritten": content[:200] + b"\x07" * 3000 + content[3200:],
+            "overwritten": content[:100] + b"\x07" * 3996 + content[4096:],  # the first page, but for its header
             "texts that are none": content.replace(b'CREATE TABLE "jobs"', b'CREATE TABLE "\xff\xfe\xf0s"'),
             "no database": b"something else" * 1000,
         }[damage]
