@@ -29,7 +29,7 @@ class TextEngine(ComputeEngine):
             self._texts[name] = f"{self._lists:064x} running"
         return dict(self._texts)
 
-    def info(self, name: str, mine: Mine = anyone) -> JobInfo:  # noqa: ARG002
+    def info(self, name: str, mine: Mine = anyone) -> JobInfo:  # noqa: ARG002 - all jobs are whose they are asked for
         """See ComputeEngine."""
         with self._lock:
             self.infos += 1

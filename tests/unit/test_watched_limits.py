@@ -116,10 +116,13 @@ def test_a_stop_that_no_thread_can_do_is_tried_again(
     stopper = service.engine_watches[0]._stopper
     stopper._minute = 0.25
     post(service, "j1", time_limit=1)
+    service.watch()
+    watched = service.engine_watches[0]._jobs[record(context, "j1").claim]
     with monkeypatch.context() as patch:
         patch.setattr(stopper._stops, "add", _no_thread)
-        assert eventually(lambda: (service.watch(), stopper._tried)[1])
-    stopper._tried.clear()
+        assert eventually(lambda: (service.watch(), watched.stop_again_at)[1] > 0)
+        assert not watched.stopping
+    watched.stop_again_at = 0.0
     assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
 
 

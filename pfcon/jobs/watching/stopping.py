@@ -1,7 +1,6 @@
 """Stopping jobs that a client has cancelled, again if the engine did not answer then, and jobs whose time is over."""
 
 import logging
-import threading
 import time
 from datetime import UTC, datetime
 
@@ -17,9 +16,7 @@ from pfcon.units import MINUTE
 
 log = logging.getLogger(__name__)
 
-REPEAT = 10.0  # seconds between two attempts to stop a job
 AT_ONCE = 32  # jobs of one engine that are being stopped: each may take a minute, most of it waiting
-_MAX_TRIED = 10_000
 
 
 class Stopper:
@@ -30,9 +27,7 @@ class Stopper:
         self._journal = context.journal
         self._states = states
         self._minute = minute
-        self._lock = threading.Lock()
         self._stops = BackgroundPool(AT_ONCE)
-        self._tried: dict[str, float] = {}  # claims: when the last attempt has ended; infinite while it runs
 
     def note_deadline(self, watched: WatchedJob, record: Record, info: JobInfo) -> None:
         """Note when a job has to be stopped, if its engine does not do that: its limit is on the engine's job, too.
@@ -52,35 +47,22 @@ class Stopper:
 
     def stop_if_due(self, watched: WatchedJob) -> None:
         """Begin to stop a job if it was cancelled, or its time is over."""
-        over = watched.stop_at is not None and time.monotonic() >= watched.stop_at
-        if not (over or watched.job.cancelled) or not self._may_try(watched.job.claim):
+        now = time.monotonic()
+        over = watched.stop_at is not None and now >= watched.stop_at
+        if not (over or watched.job.cancelled) or watched.stopping or now < watched.stop_again_at:
             return
+        watched.stopping = True
 
         def stop() -> None:
             try:
                 self._stop(watched, over=over)
             finally:
-                self._tried_now(watched.job.claim)
-                watched.check_soon()
+                watched.stop_was_tried()
 
         try:
             self._stops.add(f"stop {watched.job.jid}", stop)
         except RuntimeError:  # no thread can be started now
-            self._tried_now(watched.job.claim)
-
-    def _tried_now(self, claim: str) -> None:
-        with self._lock:
-            self._tried[claim] = time.monotonic()
-
-    def _may_try(self, claim: str) -> bool:
-        with self._lock:
-            now = time.monotonic()
-            if len(self._tried) > _MAX_TRIED:
-                self._tried = {key: at for key, at in self._tried.items() if now - at < REPEAT}
-            if now - self._tried.get(claim, float("-inf")) < REPEAT:
-                return False
-            self._tried[claim] = float("inf")
-            return True
+            watched.stop_was_tried()
 
     def _stop(self, watched: WatchedJob, *, over: bool) -> None:
         job = watched.job

@@ -11,6 +11,7 @@ RECHECK_UNKNOWN = 10.0  # seconds, for one whose state the engine does not know
 RECHECK_UNLISTED = 2.0  # seconds, for one that is not listed and has not ended: it may be about to end
 UNLISTED_SOON = 60.0  # seconds; after that it is checked less often
 FIRST_RETRY, LAST_RETRY = 2.0, 30.0  # seconds between two checks that fail
+REPEAT_STOP = 10.0  # seconds between two attempts to stop a job
 LATE = 1.0  # seconds that a check may take until the record counts as outdated
 
 
@@ -22,7 +23,8 @@ class WatchedJob:
     outdated_since: since when its record may be outdated; None: it is not. check_at: when it is checked at the latest.
     checking: whether a check runs now. failures: successive checks that have failed. unlisted_since: since when the
     engine has not listed it, but not reported its end either. limit: its time limit in minutes, and stop_at: when that
-    is over; None if the engine stops it itself.
+    is over; None if the engine stops it itself. stopping: whether it is being stopped. stop_again_at: before that, no
+    other attempt is made.
     """
 
     job: ScheduledJob
@@ -35,6 +37,8 @@ class WatchedJob:
     unlisted_since: float | None = None
     limit: int | None = None
     stop_at: float | None = None
+    stopping: bool = False
+    stop_again_at: float = 0.0
 
     def is_due(self, listed: str, now: float) -> bool:
         """Whether the job has to be checked. listed: its text now, ``""`` if it is not listed."""
@@ -63,6 +67,11 @@ class WatchedJob:
         """Note a check that has failed."""
         self.failures += 1
         self.check_at = time.monotonic() + min(LAST_RETRY, FIRST_RETRY * 2 ** min(self.failures - 1, 10))
+
+    def stop_was_tried(self) -> None:
+        """Note the end of an attempt to stop the job, which is checked in the next round."""
+        self.stopping, self.stop_again_at = False, time.monotonic() + REPEAT_STOP
+        self.check_soon()
 
     def check_soon(self) -> None:
         """Have the job checked in the next round."""
