@@ -13,7 +13,7 @@ from support.zips import good_zip, spooled
 
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
-from pfcon.models import CANCELLED, JobId, JobKind, JobRequest, JobStatus, PluginType
+from pfcon.models import CANCELLED, TIME_LIMIT, JobId, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
 from pfcon.records import Phase, Record
 from pfcon.records.cancellations import request_cancellation
@@ -38,11 +38,12 @@ class Site:
     context: JobContext
     harness: Harness
 
-    def post(self, script: str) -> JobId:
-        """Start a job that runs a shell script."""
+    def post(self, script: str, time_limit: int | None = None) -> JobId:
+        """Start a job that runs a shell script. time_limit: minutes."""
         jid = JobId(f"pfcon-test-{uuid.uuid4().hex[:12]}")
         self.harness.names.append(str(jid))
-        request = JobRequest(jid, IMAGE, ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0, args=(script,))
+        fixed = (jid, IMAGE, ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0)
+        request = JobRequest(*fixed, args=(script,), time_limit=time_limit)
         upload = spooled(good_zip({"a": b"b"}))
         with upload.file:
             self.service.submit(request, upload)
@@ -112,3 +113,16 @@ def test_a_job_that_a_client_has_cancelled_ends_although_the_engine_did_not_answ
     assert request_cancellation(site.context.journal, site.record(jid))
     assert site.watched(until=lambda: site.record(jid).phase is Phase.FINAL)
     assert (site.record(jid).message, site.record(jid).reason) == ("cancelled", CANCELLED)
+
+
+def test_a_job_is_stopped_at_its_time_limit_on_engines_that_have_none(site: Site) -> None:
+    if site.context.engine.own_time_limit:
+        pytest.skip(f"{site.harness.name} stops jobs itself: the contract's topic of limits has that")
+    (watch,) = site.service.engine_watches
+    watch._stopper._minute = 1.0  # seconds
+    limited, other = site.post("echo begun; exec sleep 600", time_limit=3), site.post("exec sleep 600")
+    assert site.watched(until=lambda: site.record(limited).phase is Phase.FINAL)
+    ended = site.record(limited)
+    assert (ended.message, ended.reason) == ("stopped at its time limit of 3 minutes", TIME_LIMIT)
+    assert "begun" in ended.logs
+    assert site.record(other).phase is Phase.SCHEDULED
