@@ -10,7 +10,7 @@ from support.users import AS_ROOT, as_user
 
 from pfcon.errors import Absent, InvalidFields, PfconError, Refused
 from pfcon.files.removal import NotRemovedError
-from pfcon.files.unreadable import Unreadable
+from pfcon.files.unreadable import OutputSurvey
 from pfcon.models import OUTGOING, CopyRequest, JobId, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.base import ListedOutputs
@@ -233,13 +233,13 @@ def test_a_list_needs_directories_alone(storage: FilesystemStorage, job: JobDir)
     (place / "closed").mkdir(parents=True)
     (place / "secret").touch(0o600)
     (place / "closed").chmod(0o700)
-    unreadable = Unreadable()
+    survey = OutputSurvey()
     found: list[int] = []
 
     def look() -> None:
         with pytest.raises(PfconError, match="closed"):
-            storage.seal_outputs(job, PurePosixPath("out"), unreadable)
+            storage.seal_outputs(job, PurePosixPath("out"), survey)
         found.extend(storage.find_unreadable(job, "/out/", files=files).count for files in (True, False))
 
     as_user(65534, look)
-    assert (unreadable.count, found) == (2, [2, 1])
+    assert (survey.unreadable.count, found) == (2, [2, 1])
