@@ -13,15 +13,19 @@ class PfconError(Exception):
 
     message: a text, or for invalid arguments a mapping from request field to text.
     retryable: whether the same request may succeed later. retry_after: the seconds to wait before that.
+    reason: a code of ``pfcon.reasons``, for a job that ends by this error; ``""`` if there is none. detail: the words of
+    an engine or a registry, for the log of the service.
     """
 
     status = 500
     retryable = False
     retry_after = 5
 
-    def __init__(self, message: str | Mapping[str, str]) -> None:
+    def __init__(self, message: str | Mapping[str, str], *, reason: str = "", detail: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.reason = reason
+        self.detail = detail
 
     def __str__(self) -> str:
         if isinstance(self.message, str):

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from pfcon.compute.signing import is_service_id
 from pfcon.compute.stopping import Stop
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Foreign, Refused
 from pfcon.models import JobInfo, JobSpec, Mount
 from pfcon.paths import StoreBase
+from pfcon.reasons import CANCELLED, Why
 
 Mine = Callable[[str], bool]
 """Returns whether a job is the caller's, by the ``JobSpec.request`` that the engine has kept with it."""
@@ -39,7 +39,7 @@ class ComputeEngine(ABC):
     own_time_limit = False
     """Whether it stops a job at its ``resources.time_limit`` itself; for other engines, the service cancels the job.
 
-    Then ``info`` returns ``FAILED`` with the message ``time_limit_message`` and the reason ``TIME_LIMIT``.
+    Then ``info`` returns ``FAILED`` with the reason ``Reason.TIME_LIMIT``: see ``exits.at_time_limit``.
     """
 
     log_reads_per_minute: float | None = 10.0
@@ -86,11 +86,10 @@ class ComputeEngine(ABC):
         """
 
     @abstractmethod
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
-        """Stop a job, but keep it: soon after, ``info`` returns ``FAILED`` with a message that contains ``message``.
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
+        """Stop a job, but keep it: soon after, ``info`` returns ``FAILED`` for that reason, with its message.
 
-        message: one line. For that of ``time_limit_message``, the reason is ``TIME_LIMIT``. Idempotent; no-op for an
-        ended job, whose message never changes.
+        The engine keeps ``why.note()`` with the job. Idempotent; no-op for an ended job, whose message never changes.
 
         Raises ``Absent`` for a job that does not exist or is not ``mine``. Only the job that was checked is stopped,
         never another job that was created with its name since.

@@ -19,15 +19,16 @@ from pfcon.compute.docker_api.log import LogTail
 from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
+from pfcon.compute.runtimes import CODES, LONGEST, failure_in_log, start_failure
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.compute.words import CANCELLED, start_failure
 from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
+from pfcon.reasons import CANCELLED, SUCCESS, Why
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.docker.client import DockerCalls
@@ -145,28 +146,28 @@ class DockerEngine(ComputeEngine):
             raise maybe_created(fault) from fault
         except PfconError as fault:
             lacking = init.lacking(str(fault), podman=self._calls.podman)
-            message = None if lacking else start_failure(str(fault), spec.image, spec.argv[0])
-            if message is None:
+            why = None if lacking else start_failure(str(fault), spec.image, spec.argv[0])
+            if why is None:
                 self._remove(container)
                 if lacking:
                     raise Refused(lacking) from fault
                 raise
-            return self._keep_failed(spec, container, message)
+            return self._keep_failed(spec, container, why)
         # No inspect: right after a start, an engine needs half as long for that as for the start.
         return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
 
-    def _keep_failed(self, spec: JobSpec, container: str, message: str) -> JobInfo:
+    def _keep_failed(self, spec: JobSpec, container: str, why: Why) -> JobInfo:
         """Return the state of a job whose command can't be run, and note it for later calls of ``info``."""
         found = self._find(spec.name)
         if not found["State"].get("Error"):  # Podman does not keep it
-            self._leave_note(container, message)
-        return state.job_info(spec.name, found, datetime.now(UTC), message)
+            self._leave_note(container, why)
+        return state.job_info(spec.name, found, datetime.now(UTC), why)
 
-    def _leave_note(self, container: str, text: str) -> None:
+    def _leave_note(self, container: str, why: Why) -> None:
         try:
-            notes.leave(self._calls, container, text)
+            notes.leave(self._calls, container, why)
         except PfconError as fault:  # the note is only an explanation: the job is ended without it, too
-            _log.warning("can't leave the note %r in container %s: %s", text, container, fault)
+            _log.warning("can't leave the note %r in container %s: %s", why.message, container, fault)
 
     def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine."""
@@ -176,7 +177,7 @@ class DockerEngine(ComputeEngine):
         """See ComputeEngine. Also raises Absent for a container that is not a job of pfcon's."""
         found = self._find(name, mine)
         note = self._note(found)
-        unstarted = None if note else self._unstarted(found)
+        unstarted = SUCCESS if note else self._unstarted(found)
         return state.job_info(name, found, datetime.now(UTC), note, unstarted)
 
     def _find(self, name: str, mine: Mine = anyone) -> dict[str, Any]:
@@ -196,17 +197,17 @@ class DockerEngine(ComputeEngine):
         self._known[name] = (found["Id"], state.request_of(found))
         return found
 
-    def _note(self, found: dict[str, Any]) -> str | None:
-        return notes.read(self._calls, found["Id"]) if state.may_have_note(found) else None
+    def _note(self, found: dict[str, Any]) -> Why:
+        return notes.read(self._calls, found["Id"]) if state.may_have_note(found) else SUCCESS
 
-    def _unstarted(self, found: dict[str, Any]) -> str | None:
-        """Return why the command could not be run, if an ended container's init reports that; else None."""
-        if state.end_code(found) not in init.CODES:
-            return None
+    def _unstarted(self, found: dict[str, Any]) -> Why:
+        """Return why the command could not be run, if an ended container's log reports that."""
+        if state.end_code(found) not in CODES:
+            return SUCCESS
         log = LogTail()
         with self._calls.ask("GET", "containers", found["Id"], "logs", stdout=1, stderr=1) as answer:
-            log.feed(answer.read(init.LONGEST))
-        return init.start_failure(log.text(2), *state.image_and_command(found))
+            log.feed(answer.read(LONGEST))
+        return failure_in_log(log.text(2), *state.image_and_command(found)) or SUCCESS
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB."""
@@ -234,13 +235,13 @@ class DockerEngine(ComputeEngine):
                 break
         return log.text(tail_lines)
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
         found = self._find(name, mine)
         container = found["Id"]
         if state.job_info(name, found, datetime.now(UTC)).status.final:
             return
-        self._leave_note(container, message)
+        self._leave_note(container, why)
         if found["State"].get("Paused"):  # Podman can't stop a paused container
             with contextlib.suppress(Conflict):
                 self._calls.unpause(container)

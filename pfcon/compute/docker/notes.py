@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pfcon.compute.log import clean_log
 from pfcon.compute.words import plain
 from pfcon.errors import Absent
+from pfcon.reasons import SUCCESS, Why
 
 if TYPE_CHECKING:
     from pfcon.compute.docker.client import DockerCalls
@@ -21,9 +22,9 @@ _FILE = ".pfcon-note"
 _MAX_ARCHIVE = 64 * 1024
 
 
-def leave(calls: "DockerCalls", container: str, text: str) -> None:
+def leave(calls: "DockerCalls", container: str, why: Why) -> None:
     """Write a note to a container, running or not. Raises what DockerCalls raises."""
-    raw = text.encode()
+    raw = why.note().encode()
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         member = tarfile.TarInfo(_FILE)
@@ -32,8 +33,8 @@ def leave(calls: "DockerCalls", container: str, text: str) -> None:
     calls.put_archive(container, archive.getvalue())
 
 
-def read(calls: "DockerCalls", container: str) -> str | None:
-    """Return the note in a container; None if missing or unreadable, for example because a mount's source is missing.
+def read(calls: "DockerCalls", container: str) -> Why:
+    """Return the note in a container; empty if missing or unreadable, for example because a mount's source is missing.
 
     Raises Unreachable. Requests the file's status first, which costs a tenth of its archive.
     """
@@ -43,14 +44,14 @@ def read(calls: "DockerCalls", container: str) -> str | None:
         with calls.ask("GET", "containers", container, "archive", path=f"/{_FILE}") as answer:
             raw = answer.read(_MAX_ARCHIVE)
     except Absent:
-        return None
-    return _text(raw)
+        return SUCCESS
+    return Why.of_note(_text(raw))
 
 
-def _text(raw: bytes) -> str | None:
+def _text(raw: bytes) -> str:
     try:
         with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
             file = tar.extractfile(_FILE)
-            return plain(clean_log(file.read())) if file else None
+            return plain(clean_log(file.read())) if file else ""
     except (tarfile.TarError, KeyError):
-        return None
+        return ""

@@ -7,17 +7,19 @@ from typing import Any
 from pfcon.compute.details import digest_of, own_exit_code
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
-from pfcon.compute.interruption import Why, stopped, was_killed, was_lost
+from pfcon.compute.exits import by_exit_code, out_of_memory_note
+from pfcon.compute.runtimes import start_failure
 from pfcon.compute.unreadable import labels_of, reading
-from pfcon.compute.words import exit_message, plain, start_failure
+from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus, RunDetails
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 _log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
 """A container that has not started this long after its creation never will: ``schedule`` has failed by then."""
 
-LOST = "the container engine does not know how it ended: its machine may have been restarted"
+LOST = explain(Reason.END_UNKNOWN, cause="its machine may have been restarted", interrupted=True)
 
 # State.Status of Docker (Engine API reference, ContainerInspect) and of Podman (podman-ps manual, "status").
 _PHASES = {
@@ -86,11 +88,11 @@ def image_and_command(inspect: dict[str, Any]) -> tuple[str, str]:
 
 
 def job_info(
-    name: str, inspect: dict[str, Any], now: datetime, note: str | None = None, unstarted: str | None = None
+    name: str, inspect: dict[str, Any], now: datetime, note: Why = SUCCESS, unstarted: Why = SUCCESS
 ) -> JobInfo:
-    """Return the state of a job. note: why pfcon has ended it; None if it has not. now: aware.
+    """Return the state of a job. note: why pfcon has ended it, empty if it has not. now: aware.
 
-    unstarted: why its command could not be run, if its init reports that. An answer that can't be read makes the job
+    unstarted: why its command could not be run, if its log reports that. An answer that can't be read makes the job
     ``undefined``.
     """
     return reading(
@@ -100,17 +102,17 @@ def job_info(
     )
 
 
-def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | None, unstarted: str | None) -> JobInfo:
+def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: Why, unstarted: Why) -> JobInfo:
     state = inspect["State"]
     phase = phase_of(inspect)
-    status, why, finished = JobStatus.STARTED, Why(""), None
+    status, why, finished = JobStatus.STARTED, SUCCESS, None
     if phase is Phase.WAITING:
         status, why = _waiting(inspect, now, note)
         finished = time_of(inspect.get("Created")) if status.final else None
     elif phase is Phase.ENDED or (phase is Phase.GOING and time_of(state.get("FinishedAt"))):
         finished = time_of(state.get("FinishedAt"))
-        why = stopped(note) if note else Why(unstarted) if unstarted else _end(inspect)
-        status = JobStatus.FAILED if why.message else JobStatus.SUCCEEDED
+        why = note or unstarted or _end(inspect)
+        status = JobStatus.FAILED if why else JobStatus.SUCCEEDED
     elif phase is not Phase.RUNNING:
         status, why = JobStatus.UNDEFINED, Why(f"the container is {state.get('Status')}")
     elif state["Status"] != "running":
@@ -118,7 +120,7 @@ def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: str | Non
     return JobInfo(
         name=name,
         status=status,
-        message=why.message,
+        message=why.message or (_success_note(inspect) if status is JobStatus.SUCCEEDED else ""),
         image=inspect["Config"].get("Image") or "",
         argv=_argv(inspect),
         finished_at=finished,
@@ -158,19 +160,20 @@ def _start_failed(inspect: dict[str, Any]) -> bool:
     return bool(end_code(inspect) and inspect["State"].get("Error") and not inspect["State"].get("OOMKilled"))
 
 
-def _waiting(inspect: dict[str, Any], now: datetime, note: str | None) -> tuple[JobStatus, Why]:
+def _waiting(inspect: dict[str, Any], now: datetime, note: Why) -> tuple[JobStatus, Why]:
     error = inspect["State"].get("Error")
     if note or error:
-        return JobStatus.FAILED, stopped(note or _start_message(inspect, error))
+        return JobStatus.FAILED, note or _not_started(inspect, error)
     created = time_of(inspect.get("Created"))
     if created and now - created > START_PATIENCE:  # the process that would have started it was killed
-        return JobStatus.FAILED, Why("the container was created, but never started", interrupted=True)
-    return JobStatus.NOT_STARTED, Why("")
+        cause = "the service was stopped before it started the container"
+        return JobStatus.FAILED, explain(Reason.INTERRUPTED, cause=cause, interrupted=True)
+    return JobStatus.NOT_STARTED, SUCCESS
 
 
-def _start_message(inspect: dict[str, Any], error: str) -> str:
+def _not_started(inspect: dict[str, Any], error: str) -> Why:
     known = start_failure(error, *image_and_command(inspect))
-    return known or f"the container could not be started: {plain(error)}"
+    return known or explain(Reason.ENGINE_FAULT, cause=plain(error), detail=plain(error))
 
 
 def _end(inspect: dict[str, Any]) -> Why:
@@ -181,14 +184,22 @@ def _end(inspect: dict[str, Any]) -> Why:
     """
     state = inspect["State"]
     if not time_of(state.get("FinishedAt")):
-        return Why(LOST, interrupted=True)
+        return LOST
     code = int(state.get("ExitCode") or 0)
     oom_killed = bool(state.get("OOMKilled"))
     if code and state.get("Error") and not oom_killed:
-        return Why(_start_message(inspect, state["Error"]))
-    limit = (inspect.get("HostConfig") or {}).get("Memory") or 0
-    interrupted = was_killed(code, oom_killed=oom_killed) or was_lost(code)
-    return Why(exit_message(code, limit, oom_killed=oom_killed), interrupted)
+        return _not_started(inspect, state["Error"])
+    return by_exit_code(code, _memory_limit(inspect), oom_killed=oom_killed)
+
+
+def _success_note(inspect: dict[str, Any]) -> str:
+    """Return what the user of a job that succeeded should know; ``""`` if nothing."""
+    return out_of_memory_note(_memory_limit(inspect)) if inspect["State"].get("OOMKilled") else ""
+
+
+def _memory_limit(inspect: dict[str, Any]) -> int:
+    """Return the memory limit of a container in bytes; 0 for none."""
+    return int((inspect.get("HostConfig") or {}).get("Memory") or 0)
 
 
 def _argv(inspect: dict[str, Any]) -> tuple[str, ...]:

@@ -2,33 +2,12 @@
 
 It reaps orphans and forwards signals. Without it the command would be the first process of the container, which ignores
 signals by default (pid_namespaces(7)). With it, the start succeeds also if the command can't be run: the init then
-writes the reason, as the only line of the log, and ends. The texts are those of tini 0.19 and catatonit 0.1.7.
+writes the reason, as the only line of the log, and ends. See ``runtimes.failure_in_log``.
 """
 
 import re
 
-CODES = frozenset({1, 126, 127})
-"""The exit codes of an init that could not run the command: catatonit has only the first."""
-
-LONGEST = 16 * 1024
-"""Bytes of a log to read, from its beginning: if the log is longer, the command has run."""
-
-_SAID = re.compile(
-    r"\[FATAL tini \(\d+\)\] exec (?s:.*) failed: (.*)|ERROR \(catatonit:\d+\): failed to exec pid1: (.*)"
-)
 _LACKING = re.compile(r"\bdocker-init\b|\bcontainer-init binary\b|\binit binary\b|\bcatatonit\b")
-_NOWHERE = "No such file or directory"
-
-
-def start_failure(log: str, image: str, command: str) -> str | None:
-    """Return why an init could not run the command, by its container's log; None if the command has run."""
-    said = _SAID.fullmatch(log.strip())
-    if said is None:
-        return None
-    reason = said[1] or said[2]
-    if reason == _NOWHERE:
-        return f"no such command in image {image}: {command}"
-    return f"not executable in image {image}: {command}" + ("" if reason == "Permission denied" else f" ({reason})")
 
 
 def lacking(text: str, *, podman: bool) -> str | None:

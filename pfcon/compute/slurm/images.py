@@ -20,7 +20,7 @@ from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
-from pfcon.compute.words import refusal
+from pfcon.compute.registries import refusal
 from pfcon.errors import Refused, Unreachable
 from pfcon.files.locks import locked
 from pfcon.models import INCOMING, OUTGOING

@@ -14,6 +14,7 @@ from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.per_process import PerProcess
+from pfcon.compute.runtimes import LONGEST, failure_in_log
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
@@ -22,10 +23,10 @@ from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, s
 from pfcon.compute.swarm.tasks import container_of, image_and_command
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
+from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.swarm.client import SwarmCalls
@@ -124,9 +125,9 @@ class SwarmEngine(ComputeEngine):
         service, tasks = self._find(name, mine)
         killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
         if not state.end_reason(service):
-            reason = state.failed_worker(tasks, killed, unstarted) or self._why_hopeless(service, tasks)
-            if reason:
-                self._end(name, reason, mine)
+            why = state.failed_worker(tasks, killed, unstarted) or self._why_hopeless(service, tasks)
+            if why:
+                self._end(name, why, mine)
                 service, tasks = self._find(name, mine)
         info = state.job_info(name, service, tasks, killed, unstarted, hostnames=self._hostnames)
         if info.status.final and self._learn_nodes(tasks):
@@ -147,27 +148,27 @@ class SwarmEngine(ComputeEngine):
         own = [task for task in state.own_tasks(tasks) if state.may_be_oom(task)]
         return [task["ID"] for task in own if self._oom_killed(container_of(task))]
 
-    def _unstarted(self, tasks: list[dict[str, Any]]) -> dict[str, str]:
-        """Return why commands could not be run, by the IDs of the tasks whose init reports that."""
+    def _unstarted(self, tasks: list[dict[str, Any]]) -> dict[str, Why]:
+        """Return why commands could not be run, by the IDs of the tasks whose logs report that."""
         found = {}
         for task in filter(state.may_be_unstarted, state.own_tasks(tasks)):
             log = LogTail()
             with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1) as answer:
-                log.feed(answer.read(init.LONGEST))
-            if reason := init.start_failure(log.text(2), *image_and_command(task)):
-                found[task["ID"]] = reason
+                log.feed(answer.read(LONGEST))
+            if why := failure_in_log(log.text(2), *image_and_command(task)):
+                found[task["ID"]] = why
         return found
 
-    def _why_hopeless(self, service: dict[str, Any], tasks: list[dict[str, Any]]) -> str:
-        """Return why a waiting job can never run; ``""`` for others."""
+    def _why_hopeless(self, service: dict[str, Any], tasks: list[dict[str, Any]]) -> Why:
+        """Return why a waiting job can never run; empty for others."""
         if not any(state.waits_for_node(task) for task in state.own_tasks(tasks)):
-            return ""
+            return SUCCESS
         created = time_of(service.get("CreatedAt"))
         if created is None or (datetime.now(UTC) - created).total_seconds() < self._pending_grace:
-            return ""
+            return SUCCESS
         reservations = (service["Spec"]["TaskTemplate"].get("Resources") or {}).get("Reservations") or {}
         reason = nodes.why_never(reservations, self._calls.nodes())
-        return f"no node became able to run it: {reason}" if reason else ""
+        return explain(Reason.UNSCHEDULABLE, cause=reason) if reason else SUCCESS
 
     def _oom_killed(self, container: str) -> bool:
         """Return whether a container ran out of memory; False on other nodes, whose engines can't be asked."""
@@ -220,21 +221,21 @@ class SwarmEngine(ComputeEngine):
                 log.feed(data)
         return log.text(tail_lines)
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, or when its node has not reported that in time."""
-        self._end(name, message, mine)
+        self._end(name, why, mine)
         for _ in polls(self._stop_grace + self._node_patience, _POLL):
             if state.job_info(name, *self._find(name, mine)).status.final:
                 return
 
-    def _end(self, name: str, reason: str, mine: Mine = anyone) -> None:
+    def _end(self, name: str, why: Why, mine: Mine = anyone) -> None:
         """Stop a job's tasks, keep them, and note the reason; no-op for a job that has ended or is being ended."""
         for _ in range(_UPDATE_TRIES):
             service, tasks = self._find(name, mine)
             if state.end_reason(service) or state.job_info(name, service, tasks).status.final:
                 return
             with suppress(Conflict):  # it has changed since it was read: read it again
-                self._calls.update(service, ended_spec(service["Spec"], reason))
+                self._calls.update(service, ended_spec(service["Spec"], why.note()))
                 return
         raise Unreachable(f"job {name} could not be stopped yet, because its service keeps changing; try again")
 

@@ -4,16 +4,17 @@ Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` return them 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from pfcon.compute.details import digest_of, node_names, of_workers, own_exit_code
+from pfcon.compute import runtimes
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.job import REQUEST_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
-from pfcon.compute.interruption import Why, stopped, was_killed, was_lost
+from pfcon.compute.exits import by_exit_code
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.swarm.tasks import (
     WANTED,
@@ -27,14 +28,17 @@ from pfcon.compute.swarm.tasks import (
     state_of,
 )
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
-from pfcon.compute.words import exit_message, plain, start_failure
+from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus, RunDetails
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 _NO_IMAGE = "No such image"
+_NO_IMAGE_HERE = "its machine does not have it, and its registry has not delivered it"
 _NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
 _EXITED = "task: non-zero exit"
 _CONTAINER_MISSING = "No such container"  # it was removed by another program
-_NONE: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, Why] = MappingProxyType({})
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def is_job(service: dict[str, Any], name: str) -> bool:
@@ -66,7 +70,7 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
     """Return a message for users about tasks that can't be read; ``""`` if all can."""
     for task in tasks:
         try:
-            worker = _Worker(task, oom_killed=False, unstarted="")
+            worker = _Worker(task, oom_killed=False, unstarted=SUCCESS)
             int(task.get("Slot") or 0), task["ID"] + task["DesiredState"], container_of(task)
             (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.why()
         except FAULTS as fault:
@@ -74,9 +78,9 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
     return ""
 
 
-def end_reason(service: dict[str, Any]) -> str:
-    """Return why pfcon has ended the job; ``""`` if it has not."""
-    return str(labels_of(service["Spec"]).get(END_LABEL, ""))
+def end_reason(service: dict[str, Any]) -> Why:
+    """Return why pfcon has ended the job; empty if it has not."""
+    return Why.of_note(str(labels_of(service["Spec"]).get(END_LABEL, "")))
 
 
 def waits_for_node(task: dict[str, Any]) -> bool:
@@ -91,17 +95,17 @@ def may_be_oom(task: dict[str, Any]) -> bool:
 
 def may_be_unstarted(task: dict[str, Any]) -> bool:
     """Return whether the task's command may not have been run, which only its log shows."""
-    return state_of(task) == "failed" and exit_code_of(task) in init.CODES
+    return state_of(task) == "failed" and exit_code_of(task) in runtimes.CODES
 
 
 def failed_worker(
-    tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, str] = _NONE
-) -> str:
-    """Return why a worker has failed while others still run; ``""`` if none has."""
+    tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, Why] = _NONE
+) -> Why:
+    """Return why a worker has failed while others still run; empty if none has."""
     workers = _workers(tasks, oom_killed, unstarted)
     if all(worker.ended for worker in workers):
-        return ""
-    return _failure(workers).message
+        return SUCCESS
+    return _failure(workers)
 
 
 def job_info(
@@ -109,9 +113,9 @@ def job_info(
     service: dict[str, Any],
     tasks: list[dict[str, Any]],
     oom_killed: Collection[str] = (),
-    unstarted: Mapping[str, str] = _NONE,
+    unstarted: Mapping[str, Why] = _NONE,
     *,
-    hostnames: Mapping[str, str] = _NONE,
+    hostnames: Mapping[str, str] = _NO_NAMES,
 ) -> JobInfo:
     """Return the state of a job. tasks: all of the service's. oom_killed: IDs of tasks that ran out of memory.
 
@@ -137,12 +141,12 @@ def _job_info(
         return JobInfo(name, JobStatus.UNDEFINED, "its service was scaled to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     reason = end_reason(service)
-    why, finished = Why(""), None
+    why, finished = SUCCESS, None
     if not all(worker.ended for worker in workers) or not begun:
         status, why = _going(workers, reason)
     else:
         why = _ended(workers, reason)
-        status = JobStatus.FAILED if why.message else JobStatus.SUCCEEDED
+        status = JobStatus.FAILED if why else JobStatus.SUCCEEDED
         times = [found for worker in workers if (found := worker.time)]
         finished = max(times, default=time_of(service.get("UpdatedAt")))
     return JobInfo(
@@ -160,7 +164,7 @@ def _job_info(
     )
 
 
-def _details(workers: "list[_Worker]", hostnames: Mapping[str, str], image: object, reason: str) -> RunDetails:
+def _details(workers: "list[_Worker]", hostnames: Mapping[str, str], image: object, reason: Why) -> RunDetails:
     """Return the details of a run. image: with a digest only if the client's name of the image has one.
 
     A task has only the time of its last change: when it started is known as long as no worker has ended.
@@ -187,7 +191,7 @@ class _Worker:
 
     task: dict[str, Any]
     oom_killed: bool
-    unstarted: str
+    unstarted: Why
 
     @property
     def phase(self) -> Phase:
@@ -228,63 +232,70 @@ class _Worker:
         state, error = state_of(self.task), str(self.task["Status"].get("Err") or "")
         image, command = image_and_command(self.task)
         if state == "rejected" and _NO_IMAGE in error:
-            return Why(
-                f"image {image}: its node does not have it and could not fetch it from its registry: "
-                f"check its name, and the node's access ({plain(error)})"
-            )
+            return explain(Reason.IMAGE_FAILED, image=image, cause=_NO_IMAGE_HERE, detail=plain(error))
         if state == "rejected" and _NODE_CHANGED in error:
-            return Why(f"Swarm removed it from its node, which has changed: {plain(error)}", interrupted=True)
+            return explain(Reason.EVICTED, cause="the machine was changed in the Swarm", interrupted=True, detail=error)
         if state == "failed" and error.startswith(_EXITED):
-            return Why(self.unstarted) if self.unstarted else self._by_code()
-        known = init.lacking(error, podman=False) or start_failure(error, image, command)
-        if known:
-            return Why(known)
-        message = ": ".join(part for part in (describe(self.task), plain(error)) if part)
-        return Why(message, state not in ("complete", "failed", "rejected") or _CONTAINER_MISSING in error)
+            return self.unstarted or self._by_code()
+        if state == "complete":
+            return SUCCESS
+        if lacking := init.lacking(error, podman=False):
+            return explain(Reason.ENGINE_SETUP, cause=lacking)
+        if known := runtimes.start_failure(error, image, command):
+            return known
+        return self._by_swarm(state, plain(error))
+
+    def _by_swarm(self, state: str, error: str) -> Why:
+        """Return why Swarm has ended a worker, or could not start it."""
+        if _CONTAINER_MISSING in error:
+            return explain(Reason.REMOVED_OUTSIDE, interrupted=True, detail=error)
+        if state == "orphaned":
+            return explain(Reason.NODE_LOST, interrupted=True, detail=error)
+        if state in ("failed", "rejected"):
+            return explain(Reason.ENGINE_FAULT, cause=error, detail=error)
+        return explain(Reason.EVICTED, cause=describe(self.task), interrupted=True, detail=error)
 
     def _by_code(self) -> Why:
         code = exit_code_of(self.task)
         limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
-        interrupted = was_killed(code, oom_killed=self.oom_killed) or was_lost(code)
-        return Why(exit_message(code, int(limit), oom_killed=self.oom_killed), interrupted)
+        return by_exit_code(code, int(limit), oom_killed=self.oom_killed)
 
 
-def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, str]) -> list[_Worker]:
-    return [_Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], "")) for task in own_tasks(tasks)]
+def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, Why]) -> list[_Worker]:
+    return [_Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], SUCCESS)) for task in own_tasks(tasks)]
 
 
-def _failed(workers: list[_Worker], reason: str = "") -> tuple[_Worker, Why] | None:
+def _failed(workers: list[_Worker], reason: Why = SUCCESS) -> tuple[_Worker, Why] | None:
     """Return the first failed worker, or the one whose failure is ``reason``, and why it failed; None if none has."""
     for number, worker in enumerate(workers, 1):
-        why = worker.why() if worker.ended else Why("")
-        message = _of(number, workers, why.message)
-        if message and reason in ("", message):
-            return worker, Why(message, why.interrupted)
+        why = (worker.why() if worker.ended else SUCCESS).of_worker(number, len(workers))
+        if why and reason.message in ("", why.message):
+            return worker, why
     return None
 
 
-def _failure(workers: list[_Worker], reason: str = "") -> Why:
+def _failure(workers: list[_Worker], reason: Why = SUCCESS) -> Why:
     """Return the failure of the first failed worker, or of the one whose failure is ``reason``."""
     found = _failed(workers, reason)
-    return found[1] if found else Why("")
+    return found[1] if found else SUCCESS
 
 
-def _going(workers: list[_Worker], reason: str) -> tuple[JobStatus, Why]:
+def _going(workers: list[_Worker], reason: Why) -> tuple[JobStatus, Why]:
     """Return status and message of a job that has not ended."""
     if any(worker.phase is Phase.UNKNOWN for worker in workers):
         return JobStatus.UNDEFINED, Why(next(one.progress() for one in workers if one.phase is Phase.UNKNOWN))
     begun = any(worker.phase is not Phase.WAITING for worker in workers)
     status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
     if reason:
-        return status, Why(f"being stopped: {reason}")
+        return status, replace(reason, message=f"being stopped: {reason.message}")
     progress = (_of(number, workers, worker.progress()) for number, worker in enumerate(workers, 1))
-    return status, Why(_failure(workers).message or next(filter(None, progress), ""))
+    return status, _failure(workers) or Why(next(filter(None, progress), ""))
 
 
-def _ended(workers: list[_Worker], reason: str) -> Why:
+def _ended(workers: list[_Worker], reason: Why) -> Why:
     """Return why a job has failed; empty after success. The reason may be the failure of a worker."""
     why = _failure(workers, reason)
-    return stopped(reason)._replace(interrupted=why.interrupted) if reason else why
+    return replace(reason, interrupted=why.interrupted) if reason else why
 
 
 def _of(number: int, workers: list[_Worker], message: str) -> str:

@@ -1,0 +1,80 @@
+"""Why a job has failed, by its exit code and what the engine reports besides. Pure.
+
+Codes are those that shells report (128 + N for signal N), or minus N.
+"""
+
+import signal
+
+from pfcon.reasons import SUCCESS, Reason, Why, explain
+from pfcon.units import MIB
+
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
+_LOST = frozenset({255, -1})
+
+
+def by_exit_code(code: int, limit: int = 0, *, oom_killed: bool = False, certain: bool = False) -> Why:
+    """Return why a job has failed after its start; SUCCESS for the code 0.
+
+    limit: the job's memory limit in bytes, 0 for none. oom_killed: whether the engine reports that it ran out of
+    memory. certain: whether a code above 128 was a signal; otherwise it may be the program's own.
+    """
+    if code == 0:
+        return SUCCESS
+    if oom_killed:
+        return explain(Reason.OUT_OF_MEMORY, limit=limit // MIB)
+    number = -code if code < 0 else code - 128
+    name = signal_name(number)
+    interrupted = was_killed(code) or was_lost(code)
+    if code == -1:
+        return explain(Reason.END_UNKNOWN, interrupted=True)
+    if was_lost(code):
+        return explain(Reason.EXIT_CODE, interrupted=True, or_lost=code)
+    if not name:
+        return explain(Reason.EXIT_CODE, code=code)
+    if number not in _FROM_OUTSIDE:
+        return explain(Reason.SIGNAL, crash=name)
+    if certain or code < 0:
+        return explain(Reason.SIGNAL, interrupted=interrupted, signal=name)
+    return explain(Reason.SIGNAL, interrupted=interrupted, code=code, or_signal=name)
+
+
+def at_time_limit(minutes: int | None) -> Why:
+    """Return why a job failed that was stopped at its time limit; None: the limit is not known."""
+    duration = f"{minutes} minute{'s' * (minutes != 1)}" if minutes is not None else ""
+    return explain(Reason.TIME_LIMIT, duration=duration)
+
+
+def out_of_memory_note(limit: int) -> str:
+    """Return the message of a job that succeeded although a process of it was killed for lack of memory.
+
+    limit: the job's memory limit in bytes, 0 for none.
+    """
+    allowed = f"the limit of {limit // MIB} MiB" if limit else "the machine's memory"
+    return f"the program reports success, but a process of it was killed, because it exceeded {allowed}: check the outputs"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; ``""`` if there is none of that number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return ""
+
+
+def was_killed(code: int, *, oom_killed: bool = False) -> bool:
+    """Return whether a job was ended by a signal from another process. SIGSEGV and SIGABRT are the job's own faults.
+
+    oom_killed: whether the engine reports that the job ran out of memory. If an engine does not report that, any
+    SIGKILL counts, also with a memory limit: it is harmless to repeat an operation that needs more memory than its
+    limit, and that happens only a few times.
+    """
+    return not oom_killed and (-code if code < 0 else code - 128) in _FROM_OUTSIDE
+
+
+def was_lost(code: int) -> bool:
+    """Return whether the code may mean that the runtime knows that a container has ended, but not how.
+
+    That happens if the machine was reset or the runtime was killed while the container ran. Docker 20.10 and CRI-O
+    report 255 then, which can't be distinguished from a job's own 255; that is rare, so 255 counts. Podman reports -1.
+    """
+    return code in _LOST

@@ -1,0 +1,81 @@
+"""Why an image can't be fetched, by the texts of registries and of the programs that fetch images. Pure.
+
+The texts are not part of any API, but for the codes of the OCI distribution specification ("Error Codes"). They are
+those of Docker 20.10 to 28, containerd, CRI-O, Podman, skopeo and umoci, which forward a registry's answer.
+"""
+
+import re
+
+from pfcon.compute.words import plain
+from pfcon.errors import Refused
+from pfcon.reasons import Reason, Why, explain
+
+# The first match counts: a client that got no valid answer may add that the image was not found.
+_TEXTS = (
+    (
+        Reason.INVALID_IMAGE_NAME,
+        r"invalid reference|reference format|repository name must be|couldn't parse image|could not parse|invalid tag"
+        r"|NAME_INVALID|InvalidImageName|failed to apply default image tag",
+    ),
+    (Reason.REGISTRY_LIMIT, r"too ?many ?requests|rate limit|status(?: code)?:? 429"),
+    (
+        Reason.WRONG_ARCHITECTURE,
+        r"no matching manifest for|no image found in .* for architecture|does not match the (?:specified|host's) platform"
+        r"|no match for platform|choosing an image from manifest list",
+    ),
+    (
+        Reason.IMAGE_CORRUPT,
+        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)|failed size validation"
+        r"|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF|DIGEST_INVALID"
+        r"|digest .* did not match|error reading layer|invalid character|unmarshal",
+    ),
+    (Reason.DISK_FULL, r"no space left"),
+    (
+        Reason.IMAGE_NOT_FOUND,
+        r"manifest unknown|MANIFEST_UNKNOWN|manifest for .* not found|name unknown|NAME_UNKNOWN|not found: manifest"
+        r"|repository .* not found|status(?: code)?:? 404|: not found\b",
+    ),
+    (
+        Reason.IMAGE_REFUSED,
+        r"denied|unauthorized|authentication required|no basic auth|forbidden|status(?: code)?:? 40[13]",
+    ),
+    (
+        Reason.REGISTRY_UNREACHABLE,
+        r"connection re(?:fused|set)|no such host|i/o timeout|no route to host|network is unreachable|timed? ?out"
+        r"|deadline exceeded|Client\.Timeout|TLS handshake|server misbehaving|name resolution|\bEOF\b|x509:|tls:"
+        r"|server gave HTTP response to HTTPS client|Service Unavailable|Bad Gateway|status(?: code)?:? 5\d\d"
+        r"|Internal Server Error",
+    ),
+)
+_PATTERNS = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in _TEXTS)
+TEMPORARY = frozenset({Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reason.DISK_FULL})
+"""Reasons that may pass by themselves; after the others, asking again changes nothing."""
+
+_LOG_PREFIX = re.compile(r"time=\"[^\"]*\" level=\w+ msg=", re.ASCII)  # of skopeo
+
+
+def image_failure(image: str, text: str) -> Why:
+    """Return why an image can't be fetched, from the text of the program that has tried."""
+    said = plain(_LOG_PREFIX.sub("", text)).strip('"')
+    searched = without_names(said, image)
+    reason = next((reason for reason, pattern in _PATTERNS if pattern.search(searched)), None)
+    if reason is None:
+        return explain(Reason.IMAGE_FAILED, image=image, cause=said, detail=said)
+    return explain(reason, image=image, detail=said)
+
+
+def refusal(image: str, text: str) -> Refused:
+    """Return the error for an image that can't be fetched: see ``image_failure``."""
+    why = image_failure(image, text)
+    return Refused(why.message, reason=why.reason, detail=why.detail)
+
+
+def without_names(text: str, image: str) -> str:
+    """Return a text without the names of the image and its repository, which may contain any word."""
+    name = image.partition("@")[0]
+    last = name.rpartition("/")[2]
+    repository = name[: len(name) - len(last)] + last.partition(":")[0]
+    path = repository.partition("/")[2] if repository.count("/") else repository
+    for part in sorted({image, name, repository, path} - {""}, key=len, reverse=True):
+        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(part)}(?![A-Za-z0-9])", "IMAGE", text)
+    return text
