@@ -12,11 +12,14 @@ _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
 _LOST = frozenset({255, -1})
 
 
-def by_exit_code(code: int, limit: int = 0, *, oom_killed: bool = False, certain: bool = False) -> Why:
+def by_exit_code(
+    code: int, limit: int = 0, *, oom_killed: bool = False, certain: bool = False, may_be_lost: bool | None = None
+) -> Why:
     """Return why a job has failed after its start; SUCCESS for the code 0.
 
     limit: the job's memory limit in bytes, 0 for none. oom_killed: whether the engine reports that it ran out of
-    memory. certain: whether a code above 128 was a signal; otherwise it may be the program's own.
+    memory. certain: whether a code above 128 was a signal; otherwise it may be the program's own. may_be_lost: whether
+    the engine may not know how the job ended; None: that is ``was_lost(code)``.
     """
     if code == 0:
         return SUCCESS
@@ -24,11 +27,9 @@ def by_exit_code(code: int, limit: int = 0, *, oom_killed: bool = False, certain
         return explain(Reason.OUT_OF_MEMORY, limit=limit // MIB)
     number = -code if code < 0 else code - 128
     name = signal_name(number)
-    interrupted = was_killed(code) or was_lost(code)
-    if code == -1:
-        return explain(Reason.END_UNKNOWN, interrupted=True)
-    if was_lost(code):
-        return explain(Reason.EXIT_CODE, interrupted=True, or_lost=code)
+    interrupted = was_killed(code)
+    if was_lost(code) if may_be_lost is None else may_be_lost:
+        return explain(Reason.EXIT_CODE if code > 0 else Reason.END_UNKNOWN, interrupted=True, or_lost=code)
     if not name:
         return explain(Reason.EXIT_CODE, code=code)
     if number not in _FROM_OUTSIDE:

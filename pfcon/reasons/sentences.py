@@ -44,11 +44,16 @@ _PROGRAM = {
         "more memory.",
     ),
     Reason.TIME_LIMIT: Explanation(
-        ("stopped at its time limit of {duration}", "stopped at its time limit"),
-        "Raise `time_limit` of the job, or the site's `TIMELIMIT_MINUTES`.",
+        (
+            "stopped at its time limit of {duration}",
+            "stopped at the time limit of this site for waiting and running: {site_limit}",
+            "stopped at its time limit",
+        ),
+        "Raise `time_limit` of the job, or the site's `TIMELIMIT_MINUTES`; on Kubernetes, `KUBERNETES_DEADLINE_MINUTES` "
+        "limits the time that a job waits and runs.",
     ),
     Reason.TOO_MANY_PROCESSES: Explanation(
-        ("the job tried to run more than the {limit} processes that it may have",),
+        ("the job needed more than the {limit} processes and threads that it may have", "the job needed too many processes"),
         "Raise `PFCON_PIDS_LIMIT`, or let the program start fewer processes and threads.",
     ),
     Reason.DISK_FULL: Explanation(
@@ -59,12 +64,13 @@ _PROGRAM = {
         (
             "no such command in image {image}: {script} needs an interpreter that is not in the image",
             "no such command in image {image}: {command}",
+            "no such command: {command}",
         ),
         "Correct `selfexec` or `selfpath` of the plugin, or the image. A script's first line must name a program of "
         "the image, and must not end with a carriage return (Windows line ends).",
     ),
     Reason.NOT_EXECUTABLE: Explanation(
-        ("not executable in image {image}: {command}",),
+        ("not executable in image {image}: {command}", "not executable: {command}"),
         "Set the execute permission in the image (`chmod +x`), and check that the command is not a directory.",
     ),
     Reason.WRONG_ARCHITECTURE: Explanation(
@@ -72,6 +78,7 @@ _PROGRAM = {
             "not executable in image {image}: {command} is for another type of processor ({architecture})",
             "not executable in image {image}: {command} is for another type of processor, or a script without #! in "
             "its first line",
+            "not executable: {command} is for another type of processor, or a script without #! in its first line",
             "image {image} is for another type of processor than the machines that run jobs have",
         ),
         "Build the image for the processor of the machines that run jobs, or add `#!` and an interpreter to the script.",

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,10 @@ from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.polling import polls
+from pfcon.reasons import CANCELLED, SUCCESS, Why
 from pfcon.token_bucket import TokenBucket
 from pfcon.units import MINUTE
 
@@ -36,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; until then a kubelet tries four times to fetch an image
+HOPELESS_GRACE = 5.0  # seconds for a job that waits for what can't change by itself, such as an image without a name
 WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
 _PAUSES = (0.1, 1.0)  # seconds between two requests: the first and the longest pause
 _NAME_WAIT = 15.0  # seconds; longest wait for the name of a job that is being deleted
@@ -76,7 +78,7 @@ class KubernetesEngine(ComputeEngine):
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
         self._remove_wait, self._minute = remove_wait, minute
-        self._patience = StuckTimer(stuck_grace)
+        self._patience = StuckTimer(stuck_grace, HOPELESS_GRACE)
         self._lister = Lister(self._connection, self._patience)
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
@@ -143,27 +145,35 @@ class KubernetesEngine(ComputeEngine):
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. The state of an active job may be some seconds old: see Watcher.
 
-        A job that can't start because of a missing image or volume is ended here, after STUCK_GRACE.
+        A job that can't start because of a missing image or volume is ended here, after STUCK_GRACE or HOPELESS_GRACE.
         """
         followed = self._followed(name, mine)
         if followed is not None:
-            info = state.job_info(followed, datetime.now(UTC))
+            info = self._shown(followed)
             asks = state.end_pending(followed) or lost.why_lost(followed) or lost.unmarked(followed)
             if not info.status.final and not asks and not self._overdue(followed):
                 return info
         view = self._view(name, mine)
-        info = state.job_info(view, datetime.now(UTC))
+        info = self._shown(view)
         if state.end_pending(view):  # the process that noted its end could not end it
             self._stop(view)
-        elif reason := lost.why_lost(view):
-            info = self._end(view, reason, once=True)
-        elif reason := self._overdue(view):
-            info = self._end(view, reason)
+        elif why := lost.why_lost(view):
+            info = self._end(view, why, once=True)
+        elif why := self._overdue(view):
+            info = self._end(view, why)
         elif lost.unmarked(view):
             patch = {"metadata": {"annotations": {PODS_ANNOTATION: lost.mark(view)}, "uid": view.uid}}
             self._calls.patch_job(name, patch)
         if info.status.final:
             self._watcher.forget(view.uid)
+        return info
+
+    def _shown(self, view: View) -> JobInfo:
+        """Return the state of a job; one that can't start has the best reason that is known."""
+        info = state.job_info(view, datetime.now(UTC))
+        if stuck := state.stuck(view):
+            why = self._patience.best(view.uid, stuck.why)
+            info = replace(info, message=why.message, reason=why.reason)
         return info
 
     def _followed(self, name: str, mine: Mine) -> View | None:
@@ -183,10 +193,10 @@ class KubernetesEngine(ComputeEngine):
         )
         return views.view_of(job, self._calls.pods_of(name))
 
-    def _overdue(self, view: View) -> str:
-        """Return why a job that can't start has to be ended; ``""`` if it may still start."""
+    def _overdue(self, view: View) -> Why:
+        """Return why a job that can't start has to be ended; empty if it may still start."""
         stuck = state.stuck(view)
-        return self._patience.expired_reason(view.uid, stuck.message if stuck else "")
+        return self._patience.expired(view.uid, stuck.why if stuck else SUCCESS)
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; the logs of several pods follow each other, below the pods' names.
@@ -201,7 +211,7 @@ class KubernetesEngine(ComputeEngine):
             self._texts.put(followed.uid, read_log(self._calls, followed, tail_lines))
         return self._texts.get(followed.uid)
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns immediately; the job is FAILED once its containers have ended."""
         view = self._view(name, mine)
         if state.job_info(view, datetime.now(UTC)).status.final:
@@ -209,7 +219,7 @@ class KubernetesEngine(ComputeEngine):
         if views.note_of(view.job):
             self._stop(view)
         else:
-            self._end(view, message)
+            self._end(view, why)
 
     def _end_lost(self, name: str) -> None:
         """End a job of which a pod is being deleted, before the pod is replaced; never a Job that is not pfcon's."""
@@ -218,22 +228,22 @@ class KubernetesEngine(ComputeEngine):
         mine = request.__eq__
         try:
             followed = self._followed(name, mine)
-            if followed and (reason := lost.why_lost(followed)):
+            if followed and (why := lost.why_lost(followed)):
                 with contextlib.suppress(Conflict):  # it has changed since the event
-                    self._end(followed, reason, once=True, unchanged=True)
+                    self._end(followed, why, once=True, unchanged=True)
                     return
             view = self._view(name, mine)
-            if reason := lost.why_lost(view):
-                self._end(view, reason, once=True)
+            if why := lost.why_lost(view):
+                self._end(view, why, once=True)
         except PfconError as fault:  # it was removed, or the next ``info`` tries again
             _log.info("job %s, a pod of which is being deleted, can't be ended: %s", name, fault)
 
-    def _end(self, view: View, reason: str, *, once: bool = False, unchanged: bool = False) -> JobInfo:
+    def _end(self, view: View, why: Why, *, once: bool = False, unchanged: bool = False) -> JobInfo:
         """End a job, and note the reason on it. once: none of its pods may be replaced.
 
         unchanged: raises Conflict if the Job has changed since ``view``.
         """
-        metadata, note = view.job["metadata"], Note(reason, datetime.now(UTC), lost=once)
+        metadata, note = view.job["metadata"], Note(why, datetime.now(UTC), lost=once)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]

@@ -8,6 +8,7 @@ from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.unreadable import FAULTS, unread_entry
+from pfcon.reasons import SUCCESS
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -54,7 +55,7 @@ class Lister:
         if note := views.note_of(job):
             signs.append(f"noted {(now - note.at) // _AGAIN}")
         stuck = state.stuck(view)
-        if self._patience.expired_reason(view.uid, stuck.message if stuck else ""):
+        if self._patience.expired(view.uid, stuck.why if stuck else SUCCESS):
             signs.append("overdue")
         elif stuck:
             signs.append("")

@@ -7,26 +7,29 @@ fails; Kubernetes 1.20 creates another one immediately, so that pfcon has to end
 from datetime import timedelta
 from typing import Any
 
-from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, time_of
+from pfcon.compute.kubernetes.pod_ends import DELETED
+from pfcon.compute.kubernetes.pods import Pod, Stage
+from pfcon.compute.kubernetes.sight import time_of
 from pfcon.compute.kubernetes.spec import PODS_ANNOTATION
 from pfcon.compute.kubernetes.views import View, at, conditions, has_ended, note_of, unended, wanted, written_down
 from pfcon.compute.unreadable import labels_of
+from pfcon.reasons import SUCCESS, Why
 
 
-def why_lost(view: View) -> str:
-    """Return why a job has to be ended because a pod was deleted, by a drain or by a user; ``""`` if none was.
+def why_lost(view: View) -> Why:
+    """Return why a job has to be ended because a pod was deleted, by a drain or by a user; empty if none was.
 
     Kubernetes 1.20 replaces such a pod immediately. A pod that the controller deletes because the job ends is not lost.
     """
     job = view.job
     ends = has_ended(job) or "FailureTarget" in conditions(job) or note_of(job) or at(view, Stage.FAILED)
     if ends or job["metadata"].get("deletionTimestamp"):
-        return ""
+        return SUCCESS
     written = written_down(view)
     if written is not None and written != {pod.uid for pod in view.pods}:
         return DELETED
     deleted = [pod for pod in unended(view) if pod.deleted_at]
-    return DELETED if any(not _past_deadline(job, pod) for pod in deleted) else ""
+    return DELETED if any(not _past_deadline(job, pod) for pod in deleted) else SUCCESS
 
 
 def _past_deadline(job: dict[str, Any], pod: Pod) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pfcon.compute.details import digest_of, node_names, own_exit_code
-from pfcon.compute.interruption import was_lost
+from pfcon.compute.exits import was_lost
 from pfcon.compute.unreadable import reading, utc
 from pfcon.models import RunDetails
 

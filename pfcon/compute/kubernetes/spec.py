@@ -8,7 +8,7 @@ from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.store_mark import HERE
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources, Secret, User
-from pfcon.units import MINUTE
+from pfcon.units import MIB, MINUTE
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 SERVICE_LABEL = "chrisproject.org/pfcon-service"  # a label: people select by it
@@ -154,6 +154,8 @@ def _container(spec: JobSpec) -> dict[str, Any]:
         "env": [{"name": key, "value": _escape(value)} for key, value in dict(spec.env).items()],
         "resources": _resources(spec.resources),
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        # The message of a failed container is the end of its log: a runtime writes there that a command can't be run.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             *(_mount(mount) for mount in spec.mounts),
             *(_secret_mount(secret) for secret in spec.secrets),
@@ -180,10 +182,10 @@ def container_of(job: dict[str, Any]) -> dict[str, Any]:
     return containers[0]
 
 
-def memory_limit(job: dict[str, Any]) -> str:
-    """Return a Job's memory limit as ``64 MiB``; ``""`` for none. The server returns it as it was sent."""
+def memory_limit(job: dict[str, Any]) -> int:
+    """Return a Job's memory limit in bytes; 0 for none. The server returns it as it was sent. Raises ValueError."""
     text = str(((container_of(job).get("resources") or {}).get("limits") or {}).get("memory", ""))
-    return text.replace("Mi", " MiB")
+    return int(text.removesuffix("Mi")) * MIB if text else 0
 
 
 def _user(user: User | None) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pfcon.compute.details import of_workers
-from pfcon.compute.interruption import Why, stopped
-from pfcon.compute.kubernetes.pods import DELETED, Pod, Stage, time_of
+from pfcon.compute.kubernetes.pod_ends import DELETED
+from pfcon.compute.kubernetes.pods import Pod, Stage
+from pfcon.compute.kubernetes.sight import time_of
 from pfcon.compute.kubernetes.spec import MIN_DEADLINE, argv_of, container_of
 from pfcon.compute.kubernetes.views import (
     Note,
@@ -28,6 +29,7 @@ from pfcon.compute.kubernetes.views import (
 from pfcon.compute.unreadable import reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 _STOP_MARGIN = timedelta(seconds=3)  # added to the grace, for a pod that is Failed while its container is being ended
 _STOP_PATIENCE = timedelta(seconds=60)  # added to the grace, for a pod whose node does not report
@@ -115,7 +117,7 @@ def _ended(info: JobInfo, why: Why, finished_at: datetime | None) -> JobInfo:
 
 def _unreadable(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
     unknown = next(iter(at(view, Stage.UNKNOWN)), None)
-    return replace(info, status=JobStatus.UNDEFINED, message=unknown.message) if unknown else None
+    return replace(info, status=JobStatus.UNDEFINED, message=unknown.why.message) if unknown else None
 
 
 def _started(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
@@ -123,7 +125,8 @@ def _started(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
 
 
 def _not_started(info: JobInfo, view: View, now: datetime) -> JobInfo:
-    return replace(info, status=JobStatus.NOT_STARTED, message=_obstacle(view, now))
+    why = _obstacle(view, now)
+    return replace(info, status=JobStatus.NOT_STARTED, message=why.message, reason=why.reason)
 
 
 _RULES: tuple[Callable[[JobInfo, View, datetime], JobInfo | None], ...] = (  # the first one counts
@@ -155,8 +158,8 @@ def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     """Return the state of a job that pfcon has ended: it runs until its containers have ended, or should have."""
     patience = _grace(view) + _patience(view)
     if end_pending(view) or (any(pod.running or pod.scheduled for pod in view.pods) and now - note.at < patience):
-        return replace(info, message=f"{note.reason}: being ended")
-    return _ended(info, stopped(note.reason)._replace(interrupted=note.lost), note.at)
+        return replace(info, message=f"{note.why.message}: being ended")
+    return _ended(info, replace(note.why, interrupted=note.lost), note.at)
 
 
 def _grace(view: View) -> timedelta:
@@ -184,15 +187,16 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
     reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
-        lasted = timedelta(seconds=seconds)
-        return Why(f"the job exceeded its deadline: it existed for more than {lasted} (KUBERNETES_DEADLINE_MINUTES)")
+        return explain(Reason.TIME_LIMIT, site_limit=str(timedelta(seconds=seconds)))
     first = _first_failed(view)
+    if first and first.why.reason is Reason.TIME_LIMIT:  # of the job, not of this worker
+        return first.why
     if first:
-        named = wanted(view.job) > 1 and not first.reason
-        return Why(f"{first.name}: {first.message}" if named else first.message, first.interrupted, first.reason)
+        number = view.pods.index(first) if first.index is None else first.index
+        return first.why.of_worker(number + 1, wanted(view.job))
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
-        return Why(DELETED, interrupted=True)
-    return Why(plain(text) or reason or "Kubernetes gives no reason")
+        return DELETED
+    return explain(Reason.ENGINE_FAULT, cause=plain(text) or reason, detail=plain(text))
 
 
 def _first_failed(view: View) -> Pod | None:
@@ -204,21 +208,21 @@ def _first_failed(view: View) -> Pod | None:
 
 def _progress(view: View) -> str:
     """Return the message for a job that runs."""
-    troubled = next((pod for pod in view.pods if pod.running and pod.message), None)
+    troubled = next((pod for pod in view.pods if pod.running and pod.why), None)
     if troubled:
-        return troubled.message
+        return troubled.why.message
     begun, workers = sum(pod.started for pod in view.pods), wanted(view.job)
     return f"{begun} of {workers} workers have started" if begun < workers else ""
 
 
-def _obstacle(view: View, now: datetime) -> str:
+def _obstacle(view: View, now: datetime) -> Why:
     """Return why a job has not started yet."""
     for stage in (Stage.STUCK, Stage.WAITING):
         for pod in at(view, stage):
-            return pod.message
+            return pod.why
     if is_late_without_pod(view.job, now):
-        return "Kubernetes has created no pod for it yet; a quota of the namespace may be used up"
-    return ""
+        return Why("Kubernetes has created no pod for it yet; a quota of the namespace may be used up")
+    return SUCCESS
 
 
 def is_late_without_pod(job: dict[str, Any], now: datetime) -> bool:

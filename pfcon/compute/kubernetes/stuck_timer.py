@@ -4,29 +4,42 @@ import threading
 import time
 from collections import OrderedDict
 
+from pfcon.compute.registries import TEMPORARY
+from pfcon.reasons import SUCCESS, Reason, Why
+
 _MAX_JOBS = 10_000
+_CAN_PASS = frozenset({*TEMPORARY, Reason.IMAGE_FAILED, Reason.ENGINE_FAULT, Reason.ENGINE_SETUP})
 
 
 class StuckTimer:
-    """Measures how long a job has been unable to start, and keeps the longest reason: kubelets shorten it later.
+    """Measures how long a job has been unable to start, and keeps its best reason: kubelets replace it by a back-off.
 
     Each process measures from its first check; Kubernetes does not report the time. Thread-safe.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, hopeless: float) -> None:
+        """seconds: until a job is ended. hopeless: until one is ended whose reason can't pass by itself."""
         self._seconds = seconds
-        self._stuck: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._hopeless = min(seconds, hopeless)
+        self._stuck: OrderedDict[str, tuple[float, Why]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def expired_reason(self, uid: str, reason: str) -> str:
-        """Return the reason to end a job that was stuck too long, else ``""``. Empty ``reason``: it is not stuck."""
+    def expired(self, uid: str, why: Why) -> Why:
+        """Return the reason to end a job that was stuck too long, else empty. Empty ``why``: it is not stuck."""
         with self._lock:
-            if not reason:
+            if not why:
                 self._stuck.pop(uid, None)
-                return ""
-            since, known = self._stuck.setdefault(uid, (time.monotonic(), reason))
-            telling = max(known, reason, key=len)
-            self._stuck[uid] = (since, telling)
+                return SUCCESS
+            since, known = self._stuck.setdefault(uid, (time.monotonic(), why))
+            best = known if why.reason is Reason.IMAGE_FAILED and not why.detail else why
+            self._stuck[uid] = (since, best)
             while len(self._stuck) > _MAX_JOBS:
                 self._stuck.popitem(last=False)
-            return telling if time.monotonic() - since > self._seconds else ""
+            patience = self._seconds if best.reason in _CAN_PASS else self._hopeless
+            return best if time.monotonic() - since > patience else SUCCESS
+
+    def best(self, uid: str, why: Why) -> Why:
+        """Return the best reason that is known why a job can't start now. why: the present one."""
+        with self._lock:
+            known = self._stuck.get(uid, (0.0, why))[1]
+        return known if why.reason is Reason.IMAGE_FAILED else why

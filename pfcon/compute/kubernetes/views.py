@@ -15,6 +15,7 @@ from pfcon.compute.kubernetes.spec import (
     memory_limit,
 )
 from pfcon.compute.unreadable import labels_of, reading
+from pfcon.reasons import Why
 
 NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"
 
@@ -26,13 +27,13 @@ class Note:
     lost: one of its pods was deleted; a success after that is that of a replacement.
     """
 
-    reason: str
+    why: Why
     at: datetime
     lost: bool = False
 
     def annotation(self) -> str:
         """Return the annotation's value; ``note_of`` is the inverse."""
-        return json.dumps({"reason": self.reason, "at": self.at.isoformat()} | ({"lost": True} if self.lost else {}))
+        return json.dumps({"reason": self.why.note(), "at": self.at.isoformat()} | ({"lost": True} if self.lost else {}))
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class View:
 
 def view_of(job: dict[str, Any], pods: Sequence[dict[str, Any]]) -> View:
     """Return a Job with its own pods; other ``pods`` may belong to an earlier Job of that name."""
-    uid, limit = job["metadata"]["uid"], reading("the memory limit of a Job", lambda: memory_limit(job), lambda _: "")
+    uid, limit = job["metadata"]["uid"], reading("the memory limit of a Job", lambda: memory_limit(job), lambda _: 0)
     own = [look_at(pod, limit) for pod in pods if uid in owners(pod)]
     grace = reading("the grace of a Job", lambda: _grace(job), lambda _: 0)
     return View(job, tuple(sorted(own, key=lambda pod: (pod.created, pod.name))), grace)
@@ -108,7 +109,7 @@ def note_of(job: dict[str, Any]) -> Note | None:
         if not found:
             return None
         at = datetime.fromisoformat(found["at"]).astimezone(UTC)
-        return Note(str(found["reason"]), at, lost=bool(found.get("lost")))
+        return Note(Why.of_note(str(found["reason"])), at, lost=bool(found.get("lost")))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -26,13 +26,13 @@ from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
 from pfcon.compute.process.spec import make_plan, refuse
 from pfcon.compute.process.state_file import SPARE, SPARE_BYTES, write_file
 from pfcon.compute.unanswered import MaybeCreated
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
 from pfcon.files.locks import wait_for_lock
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.polling import polls
+from pfcon.reasons import CANCELLED, Why
 from pfcon.units import MINUTE
 
 LOG_BYTES = 1024 * 1024
@@ -133,11 +133,11 @@ class ProcessEngine(ComputeEngine):
         with self._storebase_errors(f"read the log of {name}"), self._open(name, mine) as job:
             return clean_log(job.log_tail(tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine: SIGTERM to all processes of the job, then SIGKILL."""
         with self._storebase_errors(f"cancel {name}"), self._open(name, mine) as job:
             if "finished_at" not in job.settle():
-                job.cancel(message)
+                job.cancel(why)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine: SIGKILL, without grace. Raises Unreachable if processes can't be killed."""

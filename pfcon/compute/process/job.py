@@ -23,10 +23,9 @@ from pathlib import Path
 
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.spec import MARKER
-from pfcon.compute.process.state import State, details_of, outcome, was_interrupted
+from pfcon.compute.process.state import State, details_of, outcome
 from pfcon.compute.process.state_file import write_last_state, write_message
 from pfcon.compute.process.supervisor import CANCEL
-from pfcon.compute.words import CANCELLED, stop_reason
 from pfcon.errors import Absent
 from pfcon.files.closing import Closing
 from pfcon.files.faults import is_full
@@ -34,9 +33,10 @@ from pfcon.files.flags import GUARDED
 from pfcon.files.locks import try_lock
 from pfcon.files.small_files import read_small_at
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
-DIED = "its supervisor has ended unexpectedly: it was killed, or the machine was restarted"
+DIED = explain(Reason.INTERRUPTED, cause="its supervisor was killed, or the machine was restarted")
 
 
 class JobFolder(Closing):
@@ -94,20 +94,19 @@ class JobFolder(Closing):
         spec = self.spec()
         state = self.settle()
         ended = state.get("finished_at")
-        status, message = (JobStatus.STARTED, "") if ended is None else outcome(state)
+        status, why = (JobStatus.STARTED, SUCCESS) if ended is None else outcome(state)
         finished_at = None if ended is None else datetime.fromtimestamp(ended, UTC)
-        interrupted = status is JobStatus.FAILED and was_interrupted(state)
         return JobInfo(
             spec.name,
             status,
-            message,
+            why.message,
             spec.image,
             spec.argv,
             finished_at,
             spec.request,
-            interrupted,
+            why.interrupted,
             details_of(state),
-            stop_reason(state.get("reason", "")) if status is JobStatus.FAILED else "",
+            why.reason,
         )
 
     def settle(self) -> State:
@@ -121,7 +120,7 @@ class JobFolder(Closing):
             state = self.state()  # it may have ended between the two checks
             if "finished_at" not in state:
                 self.end_leftovers(state)
-                state = {**state, "reason": DIED, "interrupted": True, "finished_at": time.time()}
+                state = {**state, "reason": DIED.note(), "interrupted": True, "finished_at": time.time()}
                 with contextlib.suppress(OSError):  # the next call writes it
                     write_last_state(self.descriptor, state)
             return state
@@ -140,10 +139,10 @@ class JobFolder(Closing):
         if marker := state.get("marker"):
             kill_marked(marker)
 
-    def cancel(self, message: str) -> None:
-        """Order the supervisor to stop the job, with that message for users."""
-        if message != CANCELLED:
-            write_message(self.descriptor, message)
+    def cancel(self, why: Why) -> None:
+        """Order the supervisor to stop the job for that reason."""
+        if why != CANCELLED:
+            write_message(self.descriptor, why.note())
         self.order(CANCEL)
 
     def order(self, order: bytes) -> None:

@@ -1,14 +1,18 @@
 """Builds the supervisor's input for a job of the process engine. Pure."""
 
+import errno
 import re
 from collections.abc import Mapping
 from typing import TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
-from pfcon.compute.words import time_limit_message
+from pfcon.compute.exits import at_time_limit
+from pfcon.compute.process.start import CANCELLED, FOLDER, MEMORY, PIDS, STOPPED, TIME_LIMIT
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec
 from pfcon.paths import StoreBase
+from pfcon.reasons import CANCELLED as BY_CLIENT
+from pfcon.reasons import Reason, Why, explain
 from pfcon.units import MINUTE, mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
@@ -23,7 +27,9 @@ BASE_ENV = {
 class Plan(TypedDict):
     """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL.
 
-    time_limit: seconds; after that the job is stopped, with the message.
+    time_limit: seconds; after that the job is stopped. reasons: ``Why.note()`` of what the supervisor may end the job for,
+    by the constants of ``start``, and of why it can't be started, by the name of the error: the supervisor imports too
+    little to write sentences.
     """
 
     command: str  # as the client wrote it, for messages
@@ -39,7 +45,7 @@ class Plan(TypedDict):
     marker: str
     log_bytes: int
     time_limit: float | None
-    time_limit_message: str
+    reasons: dict[str, str]
 
 
 def translate(text: str, mounts: Mapping[str, str]) -> str:
@@ -99,5 +105,27 @@ def make_plan(
         marker=marker,
         log_bytes=log_bytes,
         time_limit=None if resources.time_limit is None else resources.time_limit * minute,
-        time_limit_message=time_limit_message(resources.time_limit),
+        reasons={name: why.note() for name, why in _reasons(spec).items()},
     )
+
+
+def _reasons(spec: JobSpec) -> dict[str, Why]:
+    """Return the reasons that a supervisor may have to give: see ``Plan``."""
+    resources, command = spec.resources, spec.argv[0]
+    missing = explain(Reason.COMMAND_NOT_FOUND, command=command)
+    refused = explain(Reason.NOT_EXECUTABLE, command=command)
+    return {
+        MEMORY: explain(Reason.OUT_OF_MEMORY, limit=resources.memory),
+        PIDS: explain(Reason.TOO_MANY_PROCESSES, limit=resources.pids),
+        TIME_LIMIT: at_time_limit(resources.time_limit),
+        CANCELLED: BY_CLIENT,
+        STOPPED: explain(Reason.INTERRUPTED, cause="the service or the machine was stopped"),
+        FOLDER: explain(Reason.OUTPUT_UNWRITABLE, path=str(OUTGOING)),
+        errno.errorcode[errno.ENOENT]: missing,
+        errno.errorcode[errno.ENOTDIR]: missing,
+        errno.errorcode[errno.EACCES]: refused,
+        errno.errorcode[errno.EISDIR]: refused,
+        errno.errorcode[errno.ENOEXEC]: explain(Reason.WRONG_ARCHITECTURE, command=command),
+        errno.errorcode[errno.E2BIG]: explain(Reason.ARGUMENT_TOO_LONG),
+        errno.errorcode[errno.EAGAIN]: explain(Reason.TOO_MANY_PROCESSES),
+    }

@@ -12,6 +12,9 @@ TYPE_CHECKING = False  # importing typing would take time and memory for each jo
 if TYPE_CHECKING:
     from pfcon.compute.process.spec import Plan
 
+# The reasons of a plan: see spec.Plan.
+MEMORY, PIDS, TIME_LIMIT, CANCELLED, STOPPED, FOLDER = "memory", "pids", "time limit", "cancelled", "stopped", "folder"
+
 # prctl(2)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 
@@ -76,12 +79,8 @@ def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
 
 
 def start_fault(fault: OSError, plan: Plan) -> str:
-    """Return why a command could not be started, as a message for users."""
-    command = plan["command"]
+    """Return why a command could not be started, as one of the plan's reasons, or as a message for users."""
     if fault.filename == plan["cwd"] and plan["cwd"]:
-        return f"the job can't enter its directory: {fault.strerror}"
-    if fault.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"no such command: {command}"
-    if fault.errno in (errno.EACCES, errno.ENOEXEC, errno.EISDIR):
-        return f"not executable: {command}"
-    return f"{command} can't be started: {fault.strerror}"
+        return plan["reasons"][FOLDER]
+    name = errno.errorcode.get(fault.errno or 0, "")
+    return plan["reasons"].get(name) or f"{plan['command']} can't be started: {fault.strerror}"

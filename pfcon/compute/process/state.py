@@ -1,17 +1,18 @@
 """Parses the state of a job of the process engine. Pure."""
 
-import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypedDict
 
 from pfcon.compute.details import node_names
-from pfcon.compute.interruption import was_killed
+from pfcon.compute.exits import by_exit_code
 from pfcon.compute.unreadable import reading
 from pfcon.models import JobStatus, RunDetails
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 
 class State(TypedDict, total=False):
-    """``state.json``. status: exit code, negative for a signal. finished_at: Unix time; only a final state has it.
+    """``state.json``. status: exit code, negative for a signal. reason: a ``Why.note()``. finished_at: Unix time; only a final state has it.
 
     interrupted: the job's supervisor was ended, but not by pfcon. started_at: Unix time; only if the command was
     started. node: the host's name. max_memory: bytes, of the largest process. cpu_seconds: of all processes.
@@ -29,13 +30,21 @@ class State(TypedDict, total=False):
     cpu_seconds: float
 
 
-def outcome(state: State) -> tuple[JobStatus, str]:
-    """Return the status and message of a final state."""
+def outcome(state: State) -> tuple[JobStatus, Why]:
+    """Return the status of a final state, and why; after success, the message is only a note."""
+    why = _why(state)
+    message = "; ".join(text for text in (why.message, state.get("note", "")) if text)
+    return (JobStatus.FAILED if why else JobStatus.SUCCEEDED), replace(why, message=message)
+
+
+def _why(state: State) -> Why:
+    """Return why a job has failed; empty after success."""
+    if note := state.get("reason"):
+        return replace(Why.of_note(note), interrupted=state.get("interrupted", False))
     status = state.get("status")
-    reason = state.get("reason") or _exit_message(status)
-    message = "; ".join(text for text in (reason, state.get("note", "")) if text)
-    succeeded = status == 0 and "reason" not in state
-    return (JobStatus.SUCCEEDED if succeeded else JobStatus.FAILED), message
+    if status is None:
+        return explain(Reason.END_UNKNOWN, interrupted=state.get("interrupted", False))
+    return by_exit_code(status, certain=status < 0, may_be_lost=False) if status else SUCCESS
 
 
 def details_of(state: State) -> RunDetails:
@@ -53,25 +62,3 @@ def _details_of(state: State) -> RunDetails:
         max_memory=None if memory is None else int(memory),
         cpu_seconds=None if seconds is None else float(seconds),
     )
-
-
-def was_interrupted(state: State) -> bool:
-    """Return whether a job with that final state neither ended by itself nor was ended by pfcon."""
-    return state.get("interrupted", False) or ("reason" not in state and was_killed(state.get("status", 0)))
-
-
-def _exit_message(status: int | None) -> str:
-    if status is None:
-        return "its end is unknown"
-    if status < 0:
-        return f"killed by {_signal_name(-status)}"
-    if 128 < status <= 128 + max(signal.valid_signals()):
-        return f"exit code {status}: in a shell, this means killed by {_signal_name(status - 128)}"
-    return f"exit code {status}" if status else ""
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"signal {number} ({signal.Signals(number).name})"
-    except ValueError:
-        return f"signal {number}"

@@ -22,7 +22,17 @@ if __name__ == "__main__":  # with -I, only the standard library is on the path
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
 from pfcon.compute.log_writer import KeptLog
-from pfcon.compute.process.start import PR_SET_CHILD_SUBREAPER, become, prctl, start_fault
+from pfcon.compute.process.start import (
+    CANCELLED,
+    MEMORY,
+    PIDS,
+    PR_SET_CHILD_SUBREAPER,
+    STOPPED,
+    TIME_LIMIT,
+    become,
+    prctl,
+    start_fault,
+)
 from pfcon.compute.process.state_file import read_message, write_last_state, write_state
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
@@ -128,7 +138,7 @@ class Supervisor:
             self.execute_orders(os.read(self.control, BLOCK))
         now = time.monotonic()
         if self.limit_at is not None and now >= self.limit_at:
-            self.stop(self.plan["time_limit_message"])
+            self.stop(self.plan["reasons"][TIME_LIMIT])
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_all()
         elif self.look_at is not None and now >= self.look_at:
@@ -140,7 +150,7 @@ class Supervisor:
             self.state.setdefault("reason", "removed")
             self.kill_all()
         elif CANCEL in orders:
-            self.stop(read_message(self.job) or "cancelled")
+            self.stop(read_message(self.job) or self.plan["reasons"][CANCELLED])
 
     def stop(self, reason: str) -> None:
         """Ask all processes to end, for that reason; they are killed at ``kill_at``."""
@@ -150,7 +160,7 @@ class Supervisor:
     def end_from_outside(self) -> None:
         """Ask all processes to end, because of a signal from another program, such as a service manager."""
         if "reason" not in self.state:
-            self.state["reason"] = "its supervisor was ended by SIGTERM: the service or the machine may have stopped"
+            self.state["reason"] = self.plan["reasons"][STOPPED]
             self.state["interrupted"] = True
         self.terminate()
 
@@ -170,9 +180,9 @@ class Supervisor:
         if limit is not None and used > limit:
             used = fair_memory(pids)
         if limit is not None and used > limit:
-            self.state.setdefault("reason", f"out of memory: used more than its limit of {limit // MIB} MiB")
+            self.state.setdefault("reason", self.plan["reasons"][MEMORY])
         elif most is not None and threads > most:
-            self.state.setdefault("reason", f"more processes and threads than its limit of {most}")
+            self.state.setdefault("reason", self.plan["reasons"][PIDS])
         else:
             pause = LONGEST_LOOK if limit is None else (limit - used) / FASTEST_GROWTH
             self.look_at = time.monotonic() + min(max(pause, SHORTEST_LOOK), LONGEST_LOOK)
