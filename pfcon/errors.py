@@ -7,6 +7,8 @@ and contain no secrets.
 
 from collections.abc import Mapping
 
+from pfcon.reasons import Why
+
 
 class PfconError(Exception):
     """Base of all errors that reach a client.
@@ -27,6 +29,11 @@ class PfconError(Exception):
         self.reason = reason
         self.detail = detail
 
+    @property
+    def why(self) -> Why:
+        """Why a job failed that ends by this error."""
+        return Why(str(self), reason=self.reason, detail=self.detail)
+
     def __str__(self) -> str:
         if isinstance(self.message, str):
             return self.message
@@ -37,6 +44,11 @@ class Refused(PfconError):
     """The request is invalid; repeating it unchanged fails again."""
 
     status = 400
+
+
+def refused(why: Why) -> Refused:
+    """Return the error for a job that can't run for that reason."""
+    return Refused(why.message, reason=why.reason, detail=why.detail)
 
 
 class InvalidFields(Refused):

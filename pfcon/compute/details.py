@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from pfcon.compute.interruption import was_lost
+from pfcon.compute.exits import was_lost
 from pfcon.models import RunDetails
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")

@@ -51,7 +51,9 @@ def out_of_memory_note(limit: int) -> str:
     limit: the job's memory limit in bytes, 0 for none.
     """
     allowed = f"the limit of {limit // MIB} MiB" if limit else "the machine's memory"
-    return f"the program reports success, but a process of it was killed, because it exceeded {allowed}: check the outputs"
+    return (
+        f"the program reports success, but a process of it was killed, because it exceeded {allowed}: check the outputs"
+    )
 
 
 def signal_name(number: int) -> str:

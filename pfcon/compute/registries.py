@@ -7,7 +7,7 @@ those of Docker 20.10 to 28, containerd, CRI-O, Podman, skopeo and umoci, which 
 import re
 
 from pfcon.compute.words import plain
-from pfcon.errors import Refused
+from pfcon.errors import Refused, refused
 from pfcon.reasons import Reason, Why, explain
 
 # The first match counts: a client that got no valid answer may add that the image was not found.
@@ -66,8 +66,7 @@ def image_failure(image: str, text: str) -> Why:
 
 def refusal(image: str, text: str) -> Refused:
     """Return the error for an image that can't be fetched: see ``image_failure``."""
-    why = image_failure(image, text)
-    return Refused(why.message, reason=why.reason, detail=why.detail)
+    return refused(image_failure(image, text))
 
 
 def without_names(text: str, image: str) -> str:

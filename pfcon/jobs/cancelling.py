@@ -8,13 +8,14 @@ from pfcon.errors import Absent, Conflict, Foreign, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobStatus
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.polling import polls
+from pfcon.reasons import CANCELLED, Reason, Why
 from pfcon.records import Phase, Record, new_claim
-from pfcon.records.cancellations import MESSAGE, request_cancellation
+from pfcon.records.cancellations import request_cancellation
 from pfcon.records.record import ACTIVE
 
-BY_DELETE_JOB = "cancelled by a delete job"
+BY_DELETE_JOB = Why("cancelled by a delete job", reason=Reason.CANCELLED)
 STOP_WAIT = 120.0  # seconds; longest wait for the end of a cancelled job
 POLL = 0.2  # seconds
 ATTEMPTS = 10  # to cancel a job whose phase changes each time
@@ -143,7 +144,7 @@ class ClientCancellation:
             self._recover(replace(record, cancel_request=record.attempt))
             return False  # unless it has ended now
         elif record.phase is Phase.SCHEDULING:
-            return self._scheduler.fail(record, MESSAGE, reason=CANCELLED)
+            return self._scheduler.fail(record, CANCELLED)
         return True
 
     def cancel_unrecorded(self, jid: JobId, kind: JobKind) -> None:

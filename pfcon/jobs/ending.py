@@ -9,6 +9,7 @@ from pfcon.errors import DamagedJob, PfconError, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.reasons import Why
 from pfcon.records import Phase, Record
 from pfcon.records.rows import details_row
 
@@ -23,15 +24,15 @@ class Ender:
     def __init__(self, context: JobContext) -> None:
         self._context = context
 
-    def fail(
-        self, record: Record, message: str, status: JobStatus = FAILED, *, reason: str = "", ended: bool = False
-    ) -> bool:
+    def fail(self, record: Record, why: Why, status: JobStatus = FAILED, *, ended: bool = False) -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
 
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
-        reason: see JobInfo. ended: see ``Journal.move``.
+        ended: see ``Journal.move``.
         """
-        end = JobInfo(record.name, status, message, reason=reason)
+        if why.detail:
+            log.info("job %s: %s: %s", record.name, why.message, why.detail)
+        end = JobInfo(record.name, status, why.message, reason=why.reason)
         return self._finish(record, record.spec, end, "", still=True, ended=ended)
 
     def end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:

@@ -7,9 +7,9 @@ from pfcon.errors import PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import CANCELLED, JobStatus
+from pfcon.models import JobStatus
+from pfcon.reasons import CANCELLED
 from pfcon.records import Phase, Record, new_claim
-from pfcon.records.cancellations import MESSAGE
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Recovery:
             self._context.kinds[record.kind].end_staging(self._context, record)
         else:
             self._remover.remove_from_engine(record)
-        self._scheduler.fail(record, MESSAGE, reason=CANCELLED, ended=True)
+        self._scheduler.fail(record, CANCELLED, ended=True)
 
     def _end_staging(self, record: Record) -> None:
         """End a job whose request was lost with its service process: only the client can send it again."""
@@ -96,5 +96,5 @@ class Recovery:
             raise
         except PfconError as error:
             was_interrupted = record.spec.attempt > 1  # an interrupted operation, which its client may post again
-            self._scheduler.fail(record, str(error), JobStatus.UNDEFINED if was_interrupted else JobStatus.FAILED)
+            self._scheduler.fail(record, error.why, JobStatus.UNDEFINED if was_interrupted else JobStatus.FAILED)
             self._remover.release_refused(record, request)

@@ -18,7 +18,8 @@ from pfcon.jobs.ownership import (
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.rollbacks import Rollbacks
 from pfcon.jobs.trash import delete_data
-from pfcon.models import CANCELLED, JobId, JobKind
+from pfcon.models import JobId, JobKind
+from pfcon.reasons import Reason
 from pfcon.records import Claimed, Phase, Record, request_id
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.record import ROLLED_BACK
@@ -135,7 +136,7 @@ class Remover:
             current = self._journal.get(record.jid, record.kind)
             ended = current is None or current.to_cancel or current.phase in ENDED
             cancelled = current is not None and current.to_cancel
-            kept = current is not None and current.phase is Phase.FINAL and current.reason == CANCELLED
+            kept = current is not None and current.phase is Phase.FINAL and current.reason == Reason.CANCELLED
             mark = ROLLED_BACK if cancelled else None
             if not kept:
                 moved = self._journal.move(record, Phase.REMOVING, with_data=with_data, cancel_request=mark)

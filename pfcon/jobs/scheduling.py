@@ -15,6 +15,7 @@ from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.states import JobStates, forward
 from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.reasons import Reason, explain
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
@@ -119,11 +120,11 @@ class Scheduler:
         except (Unreachable, StorageFull) as error:
             self._journal.note(record, f"{error}; trying again")
         except PfconError as error:
-            self._ender.fail(record, str(error))
+            self._ender.fail(record, error.why)
             self._remover.release_refused(record, spec.request)
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: fetching its image failed", spec.name)
-            self._ender.fail(record, "internal error while the image was fetched; see the service's log")
+            self._ender.fail(record, explain(Reason.INTERNAL_ERROR))
             self._journal.settle(spec.request)
         else:
             self._scheduled(record, spec, info)

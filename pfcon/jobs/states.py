@@ -12,9 +12,9 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.ending import Ender
 from pfcon.jobs.ownership import job_matcher
 from pfcon.jobs.repetition import run_again
-from pfcon.models import CANCELLED, JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.reasons import CANCELLED, Reason, Why, explain
 from pfcon.records import Phase, Record
-from pfcon.records.cancellations import MESSAGE as CANCELLED_MESSAGE
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ class JobStates:
         except Absent:
             if abs(time.time() - record.changed_at) < ABSENCE_GRACE:  # the clock of another host may be ahead
                 return None
-            reason = "the engine no longer knows the job: it was removed there, not by pfcon"
-            return JobInfo(record.name, JobStatus.FAILED, reason, interrupted=True)
+            why = explain(Reason.REMOVED_OUTSIDE)
+            return JobInfo(record.name, JobStatus.FAILED, why.message, interrupted=True, reason=why.reason)
 
     def _take(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
         """Record a state that the engine reports. Returns it as users see it, with the log."""
@@ -76,7 +76,7 @@ class JobStates:
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
             if info.status is JobStatus.FAILED and not info.reason and self._is_cancelled(record):
-                info = replace(info, message=CANCELLED_MESSAGE, reason=CANCELLED, interrupted=False)
+                info = replace(info, message=CANCELLED.message, reason=CANCELLED.reason, interrupted=False)
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
                     info = run_again(self._context, record, spec, info, logs)
@@ -139,10 +139,10 @@ class JobStates:
         except Unreachable:
             return record.info
 
-    def cancel(self, record: Record, message: str = CANCELLED_MESSAGE) -> None:
-        """Ask the engine to stop a job in SCHEDULED, with a message for its user. Idempotent. Raises Unreachable."""
+    def cancel(self, record: Record, why: Why = CANCELLED) -> None:
+        """Ask the engine to stop a job in SCHEDULED for that reason. Idempotent. Raises Unreachable."""
         with suppress(Absent):  # ``refresh`` records that it was removed
-            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record), message)
+            self._context.engine_of(record.kind).cancel(record.name, job_matcher(self._context, record), why)
 
 
 def forward(record: Record, info: JobInfo) -> JobStatus:

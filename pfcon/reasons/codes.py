@@ -45,3 +45,4 @@ class Reason(StrEnum):
     ENGINE_SETUP = "EngineSetup"
     ENGINE_FAULT = "EngineFault"
     END_UNKNOWN = "EndUnknown"
+    INTERNAL_ERROR = "InternalError"

@@ -53,7 +53,10 @@ _PROGRAM = {
         "limits the time that a job waits and runs.",
     ),
     Reason.TOO_MANY_PROCESSES: Explanation(
-        ("the job needed more than the {limit} processes and threads that it may have", "the job needed too many processes"),
+        (
+            "the job needed more than the {limit} processes and threads that it may have",
+            "the job needed too many processes",
+        ),
         "Raise `PFCON_PIDS_LIMIT`, or let the program start fewer processes and threads.",
     ),
     Reason.DISK_FULL: Explanation(
@@ -190,7 +193,13 @@ _ENGINE = {
         ("it is not known how the job ended: {cause}", "it is not known how the job ended"),
         "The machine or the engine was probably restarted while the job ran. Run it again.",
     ),
+    Reason.INTERNAL_ERROR: Explanation(
+        ("internal error of pfcon: see the log of the service",),
+        "Report the traceback in the log of the service.",
+    ),
 }
 
-EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType({**_PROGRAM, **_IMAGE, **_PLACE, **_ENDED, **_DATA, **_ENGINE})
+EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
+    {**_PROGRAM, **_IMAGE, **_PLACE, **_ENDED, **_DATA, **_ENGINE}
+)
 """All reasons, in the order of the documentation."""

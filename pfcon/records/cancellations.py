@@ -2,12 +2,11 @@
 
 import time
 
-from pfcon.models import CANCELLED, JobStatus
+from pfcon.models import JobStatus
+from pfcon.reasons import CANCELLED
 from pfcon.records.journal import Journal
 from pfcon.records.record import Phase, Record
 from pfcon.records.rows import BEFORE, IN_PHASE
-
-MESSAGE = "cancelled"
 
 
 def request_cancellation(journal: Journal, record: Record) -> bool:
@@ -20,8 +19,8 @@ def end_cancelled(journal: Journal, record: Record) -> bool:
     values = {
         "phase": Phase.FINAL.value,
         "status": JobStatus.FAILED.value,
-        "message": MESSAGE,
-        "reason": CANCELLED,
+        "message": CANCELLED.message,
+        "reason": CANCELLED.reason,
         "cancel_request": None,
         "spec": "",
         "owner": None,

@@ -20,12 +20,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Conflict, Refused
 from pfcon.files.locks import locked
 from pfcon.files.writing import replace_file
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
+from pfcon.reasons import CANCELLED, SUCCESS, Why
 
 REMEMBERED = 31 * 24 * 3600  # seconds that removed jobs are remembered; older workflows are never searched
 STALE = 3600.0  # seconds after which temporary files count as left by a crash
@@ -63,17 +63,17 @@ class Claim:
             return False
         return True
 
-    def cancellation(self) -> str:
-        """Return the message with which the job was cancelled; ``""`` if it was not. Raises OSError."""
+    def cancellation(self) -> Why:
+        """Return why pfcon has stopped the job; empty if it has not. Raises OSError."""
         try:
-            return (self.path / "cancelled").read_text() or CANCELLED
+            return Why.of_note((self.path / "cancelled").read_text()) or CANCELLED
         except FileNotFoundError:
-            return ""
+            return SUCCESS
 
-    def set_cancelled(self, message: str) -> None:
+    def set_cancelled(self, why: Why) -> None:
         """Record that the job is being cancelled, unless that is recorded already. Raises OSError."""
         with contextlib.suppress(FileExistsError), open(self.path / "cancelled", "x") as file:
-            file.write(message)
+            file.write(why.note())
 
     @contextlib.contextmanager
     def submitting(self) -> Iterator[bool]:

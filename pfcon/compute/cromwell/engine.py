@@ -25,13 +25,13 @@ from pfcon.compute.signing import Signer
 from pfcon.compute.sources import require_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import FAULTS, unread
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.files.descent import UnreadableTreeError
 from pfcon.files.removal import NotRemovedError
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.polling import polls
+from pfcon.reasons import CANCELLED, Reason, Why, explain
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ class CromwellEngine(ComputeEngine):
             self._paths[workflow] = paths
         return self._paths[workflow]
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns when Cromwell has accepted the request."""
         with self._storebase_errors(f"cancel {name}"):
             claim = self._tracker.get(name, mine)
@@ -210,7 +210,7 @@ class CromwellEngine(ComputeEngine):
             word = self._tracker.word(claim, workflow)
             if word and state.has_ended(word):
                 return
-            claim.set_cancelled(message)
+            claim.set_cancelled(why)
             self._calls.abort(workflow)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
@@ -290,4 +290,5 @@ def _unlisted_info(claim: Claim) -> JobInfo:
     if time.time() - claim.created_at < LOST:
         return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
     ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)
-    return _info(claim, JobStatus.FAILED, "Cromwell did not receive the job", ended, interrupted=True)
+    why = explain(Reason.INTERRUPTED, cause="Cromwell did not receive the job", interrupted=True)
+    return replace(_info(claim, JobStatus.FAILED, why.message, ended, interrupted=True), reason=why.reason)

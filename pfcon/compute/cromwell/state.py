@@ -3,16 +3,17 @@
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
 from pfcon.compute.details import own_exit_code
-from pfcon.compute.interruption import Why, stopped, was_killed
+from pfcon.compute.exits import at_time_limit, by_exit_code, was_killed
 from pfcon.compute.unreadable import reading, utc
-from pfcon.compute.words import exit_message, plain, time_limit_message
+from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus, RunDetails
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 from pfcon.units import mib_to_bytes
 
 _log = logging.getLogger(__name__)
@@ -116,28 +117,33 @@ def says_time_limit(stderr: str) -> bool:
     return "DUE TO TIME LIMIT" in stderr
 
 
-def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: str, refusal: str = "", timed_out: bool = False) -> Why:
+def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: Why, refusal: str = "", timed_out: bool = False) -> Why:
     """Return why a job has failed; empty after success.
 
-    cancelled: the message with which pfcon has cancelled it; ``""`` if it has not. refusal: the result of
+    cancelled: why pfcon has stopped it; empty if it has not. refusal: the result of
     ``refusal_of``. timed_out: that of ``says_time_limit``.
     """
     status, _ = status_of(end.status)
     if status is not JobStatus.FAILED:
-        return Why("")
+        return SUCCESS
     if cancelled:
-        return stopped(cancelled)
+        return cancelled
     if end.status == "Aborted":
-        return Why("aborted in Cromwell, not by pfcon")
+        return explain(Reason.STOPPED_OUTSIDE, engine="Cromwell")
     if refusal:
-        return Why(_refusal_message(refusal, spec))
+        return _refusal(refusal, spec)
     lost, late = was_lost(end), _exceeds(end, minutes)
     if timed_out:
-        return stopped(time_limit_message(minutes))
-    limit = mib_to_bytes(spec.resources.memory or 0)
-    reason = exit_message(end.code or 0, limit, oom_killed=False) or "; ".join(end.failures)
-    hint = f"; it may have been {time_limit_message(minutes)}" if late else ""
-    return Why((reason or "Cromwell gives no reason") + hint, lost and not late)
+        return at_time_limit(minutes)
+    why = by_exit_code(end.code or 0, mib_to_bytes(spec.resources.memory or 0)) or _by_cromwell(end)
+    hint = f"; it may have been {at_time_limit(minutes).message}" if late else ""
+    return replace(why, message=why.message + hint, interrupted=lost and not late)
+
+
+def _by_cromwell(end: End) -> Why:
+    """Return why a task has failed that has no exit code, or 0."""
+    text = "; ".join(end.failures)
+    return explain(Reason.ENGINE_FAULT, cause=text, detail=text)
 
 
 def details_of(end: End, refusal: str) -> RunDetails:
@@ -157,14 +163,15 @@ def was_lost(end: End) -> bool:
     return any(_ENDED_BY_BACKEND.search(failure) for failure in end.failures)
 
 
-def _refusal_message(refusal: str, spec: JobSpec) -> str:
+def _refusal(refusal: str, spec: JobSpec) -> Why:
     if refusal == NOT_MOUNTED:
-        return (
+        cause = (
             "Cromwell's backend has not mounted the job's directories: its configuration must use pfcon_mounts, "
             "see docs/engines/cromwell.md"
         )
-    reason = {NO_COMMAND: "no such command", NOT_EXECUTABLE: "not executable"}[refusal]
-    return f"{reason} in image {spec.image}: {spec.argv[0] if spec.argv else ''}"
+        return explain(Reason.ENGINE_SETUP, cause=cause)
+    reason = {NO_COMMAND: Reason.COMMAND_NOT_FOUND, NOT_EXECUTABLE: Reason.NOT_EXECUTABLE}[refusal]
+    return explain(reason, image=spec.image, command=next(iter(spec.argv), ""))
 
 
 def _exceeds(end: End, minutes: int) -> bool:

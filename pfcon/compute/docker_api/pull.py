@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pfcon.compute.stopping import Stop
 from pfcon.compute.registries import refusal
+from pfcon.compute.stopping import Stop
 from pfcon.errors import Refused
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import

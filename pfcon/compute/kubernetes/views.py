@@ -33,7 +33,9 @@ class Note:
 
     def annotation(self) -> str:
         """Return the annotation's value; ``note_of`` is the inverse."""
-        return json.dumps({"reason": self.why.note(), "at": self.at.isoformat()} | ({"lost": True} if self.lost else {}))
+        return json.dumps(
+            {"reason": self.why.note(), "at": self.at.isoformat()} | ({"lost": True} if self.lost else {})
+        )
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from pfcon.compute.slurm.status import StatusReader
 from pfcon.compute.slurm.submitter import Submitter
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
-from pfcon.compute.words import CANCELLED
 from pfcon.errors import Absent, Conflict, DamagedJob, ImageMissing, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.paths import PRIVATE_NAME, StoreBase
+from pfcon.reasons import CANCELLED, Why
 
 FOLDER, IMAGES = "slurm", "slurm-images"  # below .pfcon
 LOG_BYTES = 1024 * 1024
@@ -153,14 +153,14 @@ class SlurmEngine(ComputeEngine):
             folder = self._open(name, mine)
             return clean_log(folder.job_log(tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name, mine)
             if self._status.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
                 return  # not if the state is unknown: Slurm may still run it
             if not folder.has("cancel"):
-                folder.write("cancel", message)
+                folder.write("cancel", why.note())
             if not self._canceller.request_end(folder):
                 self._canceller.scancel(folder)
 

@@ -31,18 +31,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from pfcon.compute.interruption import Why
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.reasons import Exit
 from pfcon.compute.slurm.run import run_from, run_of, run_values
-from pfcon.compute.words import CANCELLED, plain
+from pfcon.compute.words import plain
 from pfcon.errors import Absent, DamagedJob
 from pfcon.files.flags import READ
 from pfcon.files.locks import locked
 from pfcon.files.small_files import read_small
 from pfcon.files.writing import replace_file
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
+from pfcon.reasons import CANCELLED, SUCCESS, Why
 
 ORDER, BEGUN = "order", "begun"
 STALE = 600.0  # seconds after which a directory without a link counts as left by a crash
@@ -152,9 +152,9 @@ class JobFolder:
             return os.readlink(self.path / "claim") == _PREVENTED
         return True
 
-    def cancellation(self) -> str:
-        """Return the message with which pfcon has cancelled the job; ``""`` if it has not."""
-        return (plain(self._text("cancel")) or CANCELLED) if self.has("cancel") else ""
+    def cancellation(self) -> Why:
+        """Return why pfcon has stopped the job; empty if it has not."""
+        return (Why.of_note(plain(self._text("cancel"))) or CANCELLED) if self.has("cancel") else SUCCESS
 
     def age(self) -> float:
         """Return the seconds since the job was created."""
@@ -225,7 +225,8 @@ class JobFolder:
             self.order_end()
         for name in _WITH_ENVIRONMENT:
             (self.path / name).unlink(missing_ok=True)
-        end = {"status": status, **why._asdict(), "finished_at": at.timestamp(), **run_values(run)}
+        kept = {"message": why.message, "interrupted": why.interrupted, "reason": why.reason}
+        end = {"status": status, **kept, "finished_at": at.timestamp(), **run_values(run)}
         self.write("end.json", json.dumps(end))
 
     def text_tail(self, name: str) -> str:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pfcon.compute.registries import refusal
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
-from pfcon.compute.registries import refusal
 from pfcon.errors import Refused, Unreachable
 from pfcon.files.locks import locked
 from pfcon.models import INCOMING, OUTGOING

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pfcon.compute.details import own_exit_code
-from pfcon.compute.interruption import Why, stopped, was_killed
+from pfcon.compute.exits import at_time_limit, by_exit_code
+from pfcon.compute.runtimes import CODES, failure_in_log, start_failure
 from pfcon.compute.slurm.parsing import Row
-from pfcon.compute.words import exit_message, plain, start_failure, time_limit_message
+from pfcon.compute.words import plain
 from pfcon.models import JobSpec
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 from pfcon.units import mib_to_bytes
 
 OUTSIDE = 98  # job.sh: the directory does not exist, or belongs to another job
@@ -17,11 +19,11 @@ NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 
 
 _ENDS = {
-    "NODE_FAIL": Why("its node failed", interrupted=True),
-    "PREEMPTED": Why("stopped by Slurm in favour of another job (preempted)", interrupted=True),
-    "BOOT_FAIL": Why("its node did not start", interrupted=True),
-    "DEADLINE": Why("Slurm could not end it before its deadline"),
-    "REVOKED": Why("it was moved to another cluster of the federation", interrupted=True),
+    "NODE_FAIL": explain(Reason.NODE_LOST, interrupted=True),
+    "PREEMPTED": explain(Reason.PREEMPTED, interrupted=True),
+    "BOOT_FAIL": explain(Reason.NODE_LOST, interrupted=True),
+    "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
+    "REVOKED": explain(Reason.STOPPED_OUTSIDE, engine="Slurm", interrupted=True),
 }
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
@@ -35,13 +37,8 @@ _EVIDENCE = {
 }
 _STOPPED = ("TIMEOUT", "CANCELLED", "PREEMPTED")
 _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # also by srun, if one worker fails
-# Texts of ch-run, and of a shell whose `exec` in launch.sh fails. For OCI runtimes, see pfcon/compute/words.py.
-_NO_COMMAND = re.compile(r"can't exec(?:ve\(2\))?: .*: No such file|launch\.sh: .*: not found")
-_NOT_EXECUTABLE = re.compile(
-    r"can't exec(?:ve\(2\))?: .*: (?:Permission denied|Exec format error|Is a directory|Not a directory)"
-    r"|launch\.sh: .*: (?:Permission denied|Exec format error|Is a directory|cannot execute.*)"
-)
 # Words of job.sh in the record of the end.
+_WORKERS_ENDED = "Slurm ended its workers, or could not start them"
 _ABORTED = "aborted"  # workers were ended, or did not start: none of them failed by itself
 _SCRIPT = {
     "no-launcher": "its node has no {program} (SLURM_LAUNCHER={launcher}), or it is not on the PATH",
@@ -62,15 +59,16 @@ class Exit:
 class Seen:
     """Everything known about a job that Slurm does not run.
 
-    cancelled: the message with which pfcon has cancelled it; ``""`` if it has not. slurm_log, launcher_log: the last
-    messages of Slurm on the node, and of the launcher.
+    cancelled: why pfcon has stopped it; empty if it has not. slurm_log, launcher_log: the last
+    messages of Slurm on the node, and of the launcher. log: the job's own, if it is short.
     """
 
     row: Row | None
     exit: Exit | None
-    cancelled: str = ""
+    cancelled: Why = SUCCESS
     slurm_log: str = ""
     launcher_log: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,9 @@ def reason_of(spec: JobSpec, seen: Seen, site: Site) -> Why:
 
 def has_run(spec: JobSpec, seen: Seen) -> bool:
     """Return whether the command was started, unless the launcher reports that in words that pfcon does not know."""
-    return not (seen.exit and seen.exit.word in _SCRIPT) and not _start_failure(seen.launcher_log, spec)
+    if seen.exit and seen.exit.word in _SCRIPT:
+        return False
+    return not start_failure(seen.launcher_log, spec.image, spec.argv[0])
 
 
 def exit_code_of(seen: Seen) -> int | None:
@@ -132,30 +132,30 @@ def exit_code_of(seen: Seen) -> int | None:
 
 def _by_script(end: _End) -> Why | None:
     known = _SCRIPT.get(end.word)
-    return Why(known.format(program=end.site.program, launcher=end.site.launcher)) if known else None
+    if not known:
+        return None
+    return explain(Reason.ENGINE_SETUP, cause=known.format(program=end.site.program, launcher=end.site.launcher))
 
 
 def _out_of_memory(end: _End) -> Why | None:
     if end.state != "OUT_OF_MEMORY":
         return None
-    limit = end.spec.resources.memory
-    exceeded = f"its limit of {limit} MiB" if limit else "the memory that Slurm gave it"
-    return Why(f"out of memory: the job exceeded {exceeded}")
+    return explain(Reason.OUT_OF_MEMORY, limit=end.spec.resources.memory)
 
 
 def _by_pfcon(end: _End) -> Why | None:
-    return stopped(end.seen.cancelled) if end.seen.cancelled else None
+    return end.seen.cancelled or None
 
 
 def _timeout(end: _End) -> Why | None:
-    return stopped(time_limit_message(end.spec.resources.time_limit)) if end.state == "TIMEOUT" else None
+    return at_time_limit(end.spec.resources.time_limit) if end.state == "TIMEOUT" else None
 
 
 def _by_somebody(end: _End) -> Why | None:
     if end.state != "CANCELLED":
         return None
-    by = f" by user {end.seen.row.by}" if end.seen.row and end.seen.row.by else ""
-    return Why(f"cancelled in Slurm{by}, not by pfcon")
+    user = end.seen.row.by if end.seen.row else ""
+    return explain(Reason.STOPPED_OUTSIDE, engine="Slurm", user=user)
 
 
 def _by_cluster(end: _End) -> Why | None:
@@ -166,20 +166,22 @@ def _workers_ended(end: _End) -> Why | None:
     if end.word != _ABORTED:
         return None
     said = end.seen.slurm_log.strip().rpartition("\n")[2]
-    message = "Slurm ended its workers, or could not start them" + (f": {said}" if said else "")
-    return Why(message, interrupted=True)
+    return explain(Reason.INTERRUPTED, cause=_WORKERS_ENDED, interrupted=True, detail=said)
 
 
 def _unreadable(end: _End) -> Why | None:
     row = end.seen.row
     if row is None or not row.unread or end.seen.exit:
         return None
-    return Why(f"Slurm reports the state {row.state}; the rest of its answer can't be read: {plain(row.unread)}")
+    cause = f"Slurm reports the state {row.state}; the rest of its answer can't be read: {plain(row.unread)}"
+    return explain(Reason.END_UNKNOWN, cause=cause)
 
 
 def _not_started(end: _End) -> Why | None:
-    started = _start_failure(end.seen.launcher_log, end.spec)
-    return Why(started) if started else None
+    image, command = end.spec.image, end.spec.argv[0]
+    if known := start_failure(end.seen.launcher_log, image, command):
+        return known
+    return failure_in_log(end.seen.log, image, command) if end.code in CODES else None
 
 
 def _by_exit_code(end: _End) -> Why:
@@ -201,25 +203,18 @@ _RULES: tuple[Callable[[_End], Why | None], ...] = (
 )
 
 
-def _start_failure(text: str, spec: JobSpec) -> str | None:
-    image, command = spec.image, spec.argv[0]
-    if _NO_COMMAND.search(text):
-        return f"no such command in image {image}: {command}"
-    if _NOT_EXECUTABLE.search(text):
-        return f"not executable in image {image}: {command}"
-    return start_failure(text.replace('\\"', '"'), image, command)
-
-
 def _by_code(code: int, spec: JobSpec, site: Site) -> Why:
     if code == -NO_LOG:
-        return Why(
-            f"Slurm could not write the job's log: {site.directory} must exist on the nodes (STOREBASE), and be "
-            "writable for the user who submits jobs"
+        return explain(
+            Reason.ENGINE_SETUP,
+            cause=f"Slurm could not write the job's log: {site.directory} must exist on the nodes (STOREBASE), and be "
+            "writable for the user who submits jobs",
         )
     if code == OUTSIDE:
-        return Why(
-            "the job's script did not find its directory: it ran outside of its container (a node without oci.conf), "
-            "or was started twice"
+        return explain(
+            Reason.ENGINE_SETUP,
+            cause="the job's script did not find its directory: it ran outside of its container (a node without "
+            "oci.conf), or was started twice",
         )
     limit = mib_to_bytes(spec.resources.memory or 0)
-    return Why(exit_message(128 - code if code < 0 else code, limit, oom_killed=False), was_killed(code))
+    return by_exit_code(code, limit, certain=code < 0, may_be_lost=False)

@@ -5,11 +5,11 @@ import re
 from datetime import datetime
 from enum import Enum
 
-from pfcon.compute.interruption import Why
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.reasons import Seen, Site, evident_state, has_succeeded, reason_of
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus
+from pfcon.reasons import SUCCESS, Why
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, dateti
     at = exit_.at if exit_ else row.end if row else None
     state = row.state if row else ""
     if has_succeeded(exit_, seen.slurm_log) or (not exit_ and state == "COMPLETED"):
-        return JobStatus.SUCCEEDED, Why(""), at
+        return JobStatus.SUCCEEDED, SUCCESS, at
     if not row and not exit_ and not (seen.cancelled or evident_state(seen)):
-        return JobStatus.UNDEFINED, Why(""), None
+        return JobStatus.UNDEFINED, SUCCESS, None
     return JobStatus.FAILED, reason_of(spec, seen, site), at

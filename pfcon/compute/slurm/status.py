@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from pfcon.compute.interruption import Why, stopped
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
@@ -19,6 +18,9 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
+from pfcon.reasons import SUCCESS, Reason, Why, explain
+
+_NOT_SUBMITTED = "the service was stopped before it submitted the job; post it again"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class StatusReader:
         exit_ = folder.exit()
         if exit_ and has_succeeded(exit_, folder.text_tail("slurm.log") if exit_.status == 0 else ""):
             return self._keep(
-                folder, spec, JobStatus.SUCCEEDED, Why(""), exit_.at, run=replace(folder.run(), exit_code=0)
+                folder, spec, JobStatus.SUCCEEDED, SUCCESS, exit_.at, run=replace(folder.run(), exit_code=0)
             )
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
@@ -58,7 +60,7 @@ class StatusReader:
         status, message = state.active(row)
         if state.can_never_run(row) and folder.age() > self.patience and folder.prevent_start():
             self.commands.run(["scancel", row.id])
-            why = Why(f"Slurm can't run it: {state.never_run_reason(row)}")
+            why = explain(Reason.UNSCHEDULABLE, cause=state.never_run_reason(row))
             return self._keep(folder, spec, JobStatus.FAILED, why)
         if status is JobStatus.STARTED:
             folder.keep_begun()
@@ -70,9 +72,9 @@ class StatusReader:
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
         if (cancelled := folder.cancellation()) and folder.prevent_start():
-            return self._keep(folder, spec, JobStatus.FAILED, stopped(cancelled))
+            return self._keep(folder, spec, JobStatus.FAILED, cancelled)
         if folder.age() > self.patience + self.commands.timeout and folder.prevent_start():
-            why = Why("it was not submitted to Slurm; post it again", interrupted=True)
+            why = explain(Reason.INTERRUPTED, cause=_NOT_SUBMITTED, interrupted=True)
             return self._keep(folder, spec, JobStatus.FAILED, why)
         return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from pfcon.compute.details import digest_of, node_names, of_workers, own_exit_code
 from pfcon.compute import runtimes
+from pfcon.compute.details import digest_of, node_names, of_workers, own_exit_code
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.job import REQUEST_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of

@@ -21,6 +21,7 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import delete_data, delete_remains
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.progress import Progress, clear_progress
+from pfcon.reasons import Reason, Why, explain
 from pfcon.records import Phase, Record, new_claim
 
 log = logging.getLogger(__name__)
@@ -100,10 +101,10 @@ class Deletion:
         except (Unreachable, StorageFull) as error:
             self._scheduler.set_message(record, f"{error}; trying again")
         except (PfconError, OSError) as error:
-            self._scheduler.fail(record, str(error))
+            self._scheduler.fail(record, error.why if isinstance(error, PfconError) else Why(str(error)))
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
             log.exception("job %s: its deletion failed", record.jid)
-            self._scheduler.fail(record, "internal error; see the service's log")
+            self._scheduler.fail(record, explain(Reason.INTERNAL_ERROR))
 
     def _delete(self, record: Record, spec: JobSpec) -> None:
         job = self._context.storebase.job(record.jid)

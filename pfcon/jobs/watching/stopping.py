@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from pfcon.background import BackgroundPool
-from pfcon.compute.words import time_limit_message
+from pfcon.compute.exits import at_time_limit
 from pfcon.errors import PfconError
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.states import JobStates
@@ -73,8 +73,8 @@ class Stopper:
             if record.to_cancel:
                 self._states.cancel(record)
             elif over and watched.limit is not None:
-                message = time_limit_message(watched.limit)
-                log.info("job %s (%s) is %s", job.jid, job.kind, message)
-                self._states.cancel(record, message)
+                why = at_time_limit(watched.limit)
+                log.info("job %s (%s) is %s", job.jid, job.kind, why.message)
+                self._states.cancel(record, why)
         except PfconError as error:
             log.warning("job %s (%s) can't be stopped now, trying again: %s", job.jid, job.kind, error)
