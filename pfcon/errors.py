@@ -15,8 +15,8 @@ class PfconError(Exception):
 
     message: a text, or for invalid arguments a mapping from request field to text.
     retryable: whether the same request may succeed later. retry_after: the seconds to wait before that.
-    reason: a code of ``pfcon.reasons``, for a job that ends by this error; ``""`` if there is none. detail: the words of
-    an engine or a registry, for the log of the service.
+    reason: a code of ``pfcon.reasons``, for a job that ends by this error; ``""`` if there is none. detail: the words
+    of an engine or a registry, for the log of the service.
     """
 
     status = 500

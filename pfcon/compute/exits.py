@@ -25,18 +25,20 @@ def by_exit_code(
         return SUCCESS
     if oom_killed:
         return explain(Reason.OUT_OF_MEMORY, limit=limit // MIB)
-    number = -code if code < 0 else code - 128
-    name = signal_name(number)
-    interrupted = was_killed(code)
     if was_lost(code) if may_be_lost is None else may_be_lost:
         return explain(Reason.EXIT_CODE if code > 0 else Reason.END_UNKNOWN, interrupted=True, or_lost=code)
-    if not name:
-        return explain(Reason.EXIT_CODE, code=code)
+    return _by_signal(code, certain=certain) or explain(Reason.EXIT_CODE, code=code)
+
+
+def _by_signal(code: int, *, certain: bool) -> Why:
+    number = -code if code < 0 else code - 128
+    if not (name := signal_name(number)):
+        return SUCCESS
     if number not in _FROM_OUTSIDE:
         return explain(Reason.SIGNAL, crash=name)
     if certain or code < 0:
-        return explain(Reason.SIGNAL, interrupted=interrupted, signal=name)
-    return explain(Reason.SIGNAL, interrupted=interrupted, code=code, or_signal=name)
+        return explain(Reason.SIGNAL, interrupted=True, signal=name)
+    return explain(Reason.SIGNAL, interrupted=True, code=code, or_signal=name)
 
 
 def at_time_limit(minutes: int | None) -> Why:
@@ -51,9 +53,7 @@ def out_of_memory_note(limit: int) -> str:
     limit: the job's memory limit in bytes, 0 for none.
     """
     allowed = f"the limit of {limit // MIB} MiB" if limit else "the machine's memory"
-    return (
-        f"the program reports success, but a process of it was killed, because it exceeded {allowed}: check the outputs"
-    )
+    return f"the program reports success, but a process of it was killed, for it exceeded {allowed}: check the outputs"
 
 
 def signal_name(number: int) -> str:

@@ -20,13 +20,13 @@ _TEXTS = (
     (Reason.REGISTRY_LIMIT, r"too ?many ?requests|rate limit|status(?: code)?:? 429"),
     (
         Reason.WRONG_ARCHITECTURE,
-        r"no matching manifest for|no image found in .* for architecture|does not match the (?:specified|host's) platform"
-        r"|no match for platform|choosing an image from manifest list",
+        r"no matching manifest for|no image found in .* for architecture|does not match the (?:specified|host's)"
+        r" platform|no match for platform|choosing an image from manifest list",
     ),
     (
         Reason.IMAGE_CORRUPT,
-        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)|failed size validation"
-        r"|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF|DIGEST_INVALID"
+        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)"
+        r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF|DIGEST_INVALID"
         r"|digest .* did not match|error reading layer|invalid character|unmarshal",
     ),
     (Reason.DISK_FULL, r"no space left"),

@@ -36,7 +36,7 @@ _NOT_STARTED = re.compile(
     rf"exec: \".*\": (?:stat .*: )?(?P<runc>{_ANSWER})"
     rf"|exec(?: user process caused:?)? \"?(?P<script>/\S+)\"?: (?P<exec>{_ANSWER})"
     rf"|exec user process caused:? \"?(?P<old>{_ANSWER})"
-    rf"|exec container process (?:\(missing dynamic library\?\) )?[`'\"]?(?P<crun_file>/[^`'\"]*)[`'\"]?: (?P<crun>{_ANSWER})"
+    rf"|exec container process (?:\(missing dynamic library\?\) )?`(?P<crun_file>/[^`]*)`: (?P<crun>{_ANSWER})"
     rf"|executable file \S+ (?P<crun_path>not found)"
     rf"|open executable: (?P<crun_open>{_ANSWER})"
     rf"|(?P<bare>exists but it is not executable)"

@@ -63,8 +63,8 @@ class JobInfo:
     request: that of the JobSpec; empty for a job of the engine that pfcon did not create.
     interrupted: whether a failed job was ended from outside: by a signal, or with its engine, node or service. False
     when it ended by itself, exceeded a limit of its own, or was cancelled.
-    reason: a code of why the job failed, or can't start now: a ``Reason``, or that of an engine of a site's own; ``""`` if
-    there is none.
+    reason: a code of why the job failed, or can't start now: a ``Reason``, or that of an engine of a site's own; ``""``
+    if there is none.
     created_at: when pfcon has accepted the job, an aware datetime in UTC; engines do not set it.
     time_limit: that of the JobSpec, in minutes, as the engine shows it; None if the job has none, or if the engine
     stops the job itself.

@@ -30,10 +30,10 @@ _PROGRAM = {
         (
             "the program crashed: signal {crash}",
             "killed from outside with signal {signal}: who sent it is not known",
-            "exit code {code}: the program was killed from outside with signal {or_signal}, or returned this code itself",
+            "exit code {code}: the program was killed from outside ({or_signal}), or returned this code itself",
         ),
         "After a crash, report it to the authors of the program. After `SIGKILL` or `SIGTERM`, look who stopped the "
-        "job's processes: an administrator, a restart of the engine or of the machine, or the machine's lack of memory.",
+        "job's processes: an administrator, a restart of the engine or the machine, or the machine's lack of memory.",
     ),
     Reason.OUT_OF_MEMORY: Explanation(
         (
@@ -49,8 +49,8 @@ _PROGRAM = {
             "stopped at the time limit of this site for waiting and running: {site_limit}",
             "stopped at its time limit",
         ),
-        "Raise `time_limit` of the job, or the site's `TIMELIMIT_MINUTES`; on Kubernetes, `KUBERNETES_DEADLINE_MINUTES` "
-        "limits the time that a job waits and runs.",
+        "Raise `time_limit` of the job, or the site's `TIMELIMIT_MINUTES`; on Kubernetes, "
+        "`KUBERNETES_DEADLINE_MINUTES` limits the time that a job waits and runs.",
     ),
     Reason.TOO_MANY_PROCESSES: Explanation(
         (
@@ -84,7 +84,8 @@ _PROGRAM = {
             "not executable: {command} is for another type of processor, or a script without #! in its first line",
             "image {image} is for another type of processor than the machines that run jobs have",
         ),
-        "Build the image for the processor of the machines that run jobs, or add `#!` and an interpreter to the script.",
+        "Build the image for the processor of the machines that run jobs; or add `#!` and an interpreter to the "
+        "script.",
     ),
     Reason.ARGUMENT_TOO_LONG: Explanation(
         ("an argument or a variable of the command is longer than the operating system allows (128 KiB)",),

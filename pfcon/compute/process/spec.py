@@ -27,9 +27,9 @@ BASE_ENV = {
 class Plan(TypedDict):
     """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL.
 
-    time_limit: seconds; after that the job is stopped. reasons: ``Why.note()`` of what the supervisor may end the job for,
-    by the constants of ``start``, and of why it can't be started, by the name of the error: the supervisor imports too
-    little to write sentences.
+    time_limit: seconds; after that the job is stopped. reasons: ``Why.note()`` of all that the supervisor may end the
+    job for, by the constants of ``start``, and of why it can't be started, by the name of the error: the supervisor
+    imports too little to write sentences.
     """
 
     command: str  # as the client wrote it, for messages

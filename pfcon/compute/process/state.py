@@ -12,10 +12,11 @@ from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 
 class State(TypedDict, total=False):
-    """``state.json``. status: exit code, negative for a signal. reason: a ``Why.note()``. finished_at: Unix time; only a final state has it.
+    """``state.json``. status: exit code, negative for a signal. reason: a ``Why.note()``, unless it ended by itself.
 
-    interrupted: the job's supervisor was ended, but not by pfcon. started_at: Unix time; only if the command was
-    started. node: the host's name. max_memory: bytes, of the largest process. cpu_seconds: of all processes.
+    finished_at: Unix time; only a final state has it. interrupted: the job's supervisor was ended, but not by pfcon.
+    started_at: Unix time; only if the command was started. node: the host's name. max_memory: bytes, of the largest
+    process. cpu_seconds: of all processes.
     """
 
     marker: str

@@ -34,6 +34,7 @@ from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 _NO_IMAGE = "No such image"
 _NO_IMAGE_HERE = "its machine does not have it, and its registry has not delivered it"
+_CHANGED = "the machine was changed in the Swarm"
 _NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
 _EXITED = "task: non-zero exit"
 _CONTAINER_MISSING = "No such container"  # it was removed by another program
@@ -234,19 +235,17 @@ class _Worker:
         if state == "rejected" and _NO_IMAGE in error:
             return explain(Reason.IMAGE_FAILED, image=image, cause=_NO_IMAGE_HERE, detail=plain(error))
         if state == "rejected" and _NODE_CHANGED in error:
-            return explain(Reason.EVICTED, cause="the machine was changed in the Swarm", interrupted=True, detail=error)
+            return explain(Reason.EVICTED, cause=_CHANGED, interrupted=True, detail=error)
         if state == "failed" and error.startswith(_EXITED):
             return self.unstarted or self._by_code()
         if state == "complete":
             return SUCCESS
-        if lacking := init.lacking(error, podman=False):
-            return explain(Reason.ENGINE_SETUP, cause=lacking)
-        if known := runtimes.start_failure(error, image, command):
-            return known
-        return self._by_swarm(state, plain(error))
+        return runtimes.start_failure(error, image, command) or self._by_swarm(state, plain(error))
 
     def _by_swarm(self, state: str, error: str) -> Why:
         """Return why Swarm has ended a worker, or could not start it."""
+        if lacking := init.lacking(error, podman=False):
+            return explain(Reason.ENGINE_SETUP, cause=lacking)
         if _CONTAINER_MISSING in error:
             return explain(Reason.REMOVED_OUTSIDE, interrupted=True, detail=error)
         if state == "orphaned":
