@@ -26,8 +26,8 @@ _TEXTS = (
     (
         Reason.IMAGE_CORRUPT,
         r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)"
-        r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF|DIGEST_INVALID"
-        r"|digest .* did not match|error reading layer|invalid character|unmarshal",
+        r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF"
+        r"|DIGEST_INVALID|digest .* did not match|error reading layer|invalid character|unmarshal",
     ),
     (Reason.DISK_FULL, r"no space left"),
     (
