@@ -154,6 +154,13 @@ class ComputeSettings:
         "Number of lines from the end of the log in an answer.",
         default="1000",
     )
+    message_in_log: bool = setting(
+        "PFCON_MESSAGE_IN_LOG",
+        kinds.boolean(),
+        "Whether the log in an answer ends with the message of a job that failed or waits, as `pfcon: ...`: ChRIS "
+        "shows users only the log.",
+        default="true",
+    )
     log_bytes: int = setting(
         "PFCON_LOG_BYTES",
         kinds.size(low=64 * 1024),

@@ -8,14 +8,13 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import foreign_job_error, service_matcher, was_of_this_service
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.recovery import Recovery
+from pfcon.jobs.shown_log import PREFIX, log_with_message
 from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.freshness import Freshness, ReadLimits
 from pfcon.models import JobId, JobInfo, JobKind
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
-
-NOTES_IN_MESSAGE = 3
 
 
 class StatusReader:
@@ -61,13 +60,13 @@ class StatusReader:
         if record is None:
             return self._unrecorded(jid, kind)
         if record.phase is not Phase.SCHEDULED:
-            return _with_notes(self._context, record, record.info, record.logs)
+            return _as_shown(self._context, record, record.info, record.logs)
         if not newest and self._freshness.is_fresh(kind, record.claim) and not self._limits.may_check(record.claim):
-            return _with_notes(self._context, record, self._states.recorded(record), self._log(record))
+            return _as_shown(self._context, record, self._states.recorded(record), self._log(record))
         info, logs = self._states.refresh(record)
         if info.status.final:
             record = self._context.journal.get(jid, kind) or record  # with the notes that were added at its end
-        return _with_notes(self._context, record, info, logs)
+        return _as_shown(self._context, record, info, logs)
 
     def _log(self, record: Record) -> str:
         """Return the log of a job that runs: the engine's, if the engine may be asked for it now."""
@@ -88,12 +87,12 @@ class StatusReader:
             raise Absent(f"there is no {kind.value} job {jid}") from None
 
 
-def _with_notes(context: JobContext, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
-    """Add the record's notes to the message, and above the log unless the log contains them already."""
-    if not record.notes:
-        return info, logs
-    shown = [info.message, *record.notes[:NOTES_IN_MESSAGE]] if info.message else record.notes[:NOTES_IN_MESSAGE]
-    if len(record.notes) > NOTES_IN_MESSAGE:
-        shown = [*shown, f"and {len(record.notes) - NOTES_IN_MESSAGE} more notes in the log"]
-    head = "".join(f"pfcon: {note}\n" for note in record.notes) if context.kinds[record.kind].notes_in_log else ""
-    return replace(info, message="; ".join(shown)), head + logs
+def _as_shown(context: JobContext, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
+    """Add the record's notes to the message, and what the job did not write itself to its log: see ``shown_log``."""
+    kind = context.kinds[record.kind]
+    if kind.notes_in_log:
+        logs = "".join(f"{PREFIX}{note}\n" for note in record.notes) + logs
+    info = replace(info, message=message_with_notes(info, record.notes))
+    if context.options.message_in_log:
+        logs = kind.earlier_logs(context, record) + log_with_message(info, logs)
+    return info, logs

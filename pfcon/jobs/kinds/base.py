@@ -70,6 +70,10 @@ class Kind(ABC):
         """Clean up a job that was removed from its engine before its end was recorded. Idempotent."""
         return
 
+    def earlier_logs(self, context: JobContext, record: Record) -> str:
+        """Return what the answers about this job show above its log, of other jobs of its jid."""
+        return ""
+
     def pending_end(self, jid: JobId, pending: PendingWrites) -> JobInfo | None:
         """Return the end of a job that a full disk has kept from being recorded; None if no such end is pending."""
         return None

@@ -18,6 +18,7 @@ from pfcon.jobs.ownership import service_matcher, signed_request
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.repetition import with_run
 from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.shown_log import earlier_logs
 from pfcon.jobs.trash import delete_data, delete_remains
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.progress import Progress, clear_progress
@@ -55,6 +56,11 @@ class DeleteKind(Operation):
             reason = f"the job's data could not be deleted: {fault}"
             return Conclusion(replace(info, status=JobStatus.FAILED, message=reason))
         return Conclusion(replace(info, message=with_run(spec, progress.message if progress else "")))
+
+    def earlier_logs(self, context: JobContext, record: Record) -> str:
+        """See Kind: why the jobs failed whose data it deletes. ChRIS replaces their log by this one."""
+        found = (context.journal.get(record.jid, kind) for kind in SIBLINGS)
+        return earlier_logs(earlier for earlier in found if earlier is not None)
 
     def pending_end(self, jid: JobId, pending: PendingWrites) -> JobInfo | None:
         """See Kind: the end of a deletion on a full disk."""
