@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import pytest
 import requests
@@ -80,7 +80,7 @@ def test_a_record_has_what_a_page_about_jobs_needs_and_nothing_large_or_secret(a
 def test_pages_are_followed_by_their_cursor(api: Api, owner: str) -> None:
     page = listed(api, owner=owner, limit=2)
     assert jids(page) == ["2", "1"]
-    assert page["next"] == requests.utils.quote(page["next"], safe="")
+    assert page["next"] == quote(page["next"], safe="")
     new = new_jid()
     assert api.submit(new, "true", ZIP, auid=owner).status_code == 201
     page = listed(api, owner=owner, limit=2, cursor=page["next"])
@@ -127,6 +127,13 @@ def test_a_jid_without_a_record_is_absent(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (404, {"message": "there is no record of a job no-such-job"})
 
 
+WRONG_CURSORS: tuple[Any, ...] = (
+    *(None, {}, [], 1, "abc", [1, "a", "copy"], [1.5, "a"], [1.5, "a", "copy", ""], [1.5, 2, "copy"]),
+    *([float("nan"), "a", "copy"], [float("inf"), "a", "copy"], [1.5, "a\0", "copy"], [1.5, "é", "copy"]),
+    *([1.5, "\ud800", "copy"], [True, "a", "copy"], [1.5, "a", ["copy"]], [[1.5], "a", "copy"]),
+)
+
+
 def cursor(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode().rstrip("=")
 
@@ -144,14 +151,7 @@ def cursor(value: Any) -> str:
         *((f"until={text}", "until") for text in ("", "%F0%9F%98%80", "2026-01-31T25:00", "0000-01-01", "2026-13-01")),
         *((f"{name}={text}", name) for name in ("owner", "image") for text in ("", "a%00b", "a&{}=b")),
         *((f"cursor={text}", "cursor") for text in ("", "x", "e30", "W10", "%C3%A9", "A" * 3500, "W" * 399, "%00")),
-        *(
-            (f"cursor={cursor(value)}", "cursor")
-            for value in (
-                *(None, {}, [], 1, "abc", [1, "a", "copy"], [1.5, "a"], [1.5, "a", "copy", ""], [1.5, 2, "copy"]),
-                *([float("nan"), "a", "copy"], [float("inf"), "a", "copy"], [1.5, "a\0", "copy"], [1.5, "é", "copy"]),
-                *([1.5, "\ud800", "copy"], [True, "a", "copy"], [1.5, "a", ["copy"]], [[1.5], "a", "copy"]),
-            )
-        ),
+        *((f"cursor={cursor(value)}", "cursor") for value in WRONG_CURSORS),
         *((f"{name}=1", name) for name in ("Limit", "order", "offset", "jid", "logs", "%C3%A9")),
         ("=1", ""),
         ("limit=2&limit=3", "limit"),

@@ -65,7 +65,7 @@ def test_a_job_goes_through_its_whole_life(job: StagedJob) -> None:
     assert job.delete().status_code == 201
     assert job.wait("delete")["status"] == "finishedSuccessfully"
     assert not job.key.exists()
-    assert (job.server.storebase / job.output_dir / "a.txt").read_text() == "alpha"
+    assert (job.live.storebase / job.output_dir / "a.txt").read_text() == "alpha"
     assert job.wait("plugin")["logs"] == "copied\n"
     for kind in ("copy", "plugin", "upload", "delete"):
         for _ in range(2):
@@ -77,8 +77,8 @@ def test_a_plugin_job_needs_a_copy_job_that_ended_well(job: StagedJob) -> None:
     refused = job.plugin(COPY_ALL)
     assert refused.status_code == 409
     assert "copy job" in refused.json()["message"]
-    (job.server.storebase / job.output_dir).mkdir(parents=True)
-    (job.server.storebase / job.output_dir / "x.chrislink").write_text(job.output_dir)
+    (job.live.storebase / job.output_dir).mkdir(parents=True)
+    (job.live.storebase / job.output_dir / "x.chrislink").write_text(job.output_dir)
     assert job.copied(job.output_dir)["status"] == "finishedWithError"
     again = job.plugin(COPY_ALL, job.output_dir)
     assert again.status_code == 409
@@ -87,7 +87,7 @@ def test_a_plugin_job_needs_a_copy_job_that_ended_well(job: StagedJob) -> None:
 
 
 def test_a_failed_copy_job_tells_why_and_may_be_posted_again(job: StagedJob) -> None:
-    users = job.server.storebase / f"home/bob/{job.jid}"
+    users = job.live.storebase / f"home/bob/{job.jid}"
     users.mkdir()
     (users / "evil.chrislink").write_text("../../etc")
     failed = job.copied(f"home/bob/{job.jid}")
@@ -150,7 +150,7 @@ def test_a_delete_job_cancels_what_runs(job: StagedJob) -> None:
     job.copied()
     job.plugin('while :; do date >> "$1/beat"; sleep 0.05; done')
     assert job.get("plugin").json()["compute"]["status"] == "started"
-    beat = job.server.storebase / job.output_dir / "beat"
+    beat = job.live.storebase / job.output_dir / "beat"
     assert eventually(beat.exists)
     posted = job.delete().json()["compute"]
     assert posted["status"] == "notStarted"
@@ -168,7 +168,7 @@ def test_links_that_a_job_wrote_are_gone_and_those_that_cube_writes_later_stay(j
     job.copied()
     job.plugin('echo home > "$1/mine.chrislink"; echo x > "$1/f"; ln -s /etc "$1/etc"')
     job.wait("plugin")
-    output = job.server.storebase / job.output_dir
+    output = job.live.storebase / job.output_dir
     assert job.files().json()["rel_file_paths"] == ["f"]
     assert not (output / "mine.chrislink").exists()
     (output / "cubes.chrislink").write_text("home/bob")
@@ -213,7 +213,7 @@ def test_the_synchronous_interface_serves_fslink_too(job: StagedJob) -> None:
     assert sorted(listed["rel_file_paths"]) == ["a.txt", "sub/b.txt"]
     assert job.api.delete(f"jobs/{job.jid}/").status_code == 204
     assert not job.key.exists()
-    assert (job.server.storebase / job.output_dir / "a.txt").exists()
+    assert (job.live.storebase / job.output_dir / "a.txt").exists()
 
 
 def test_the_synchronous_interface_wants_inputs_and_outputs(job: StagedJob) -> None:

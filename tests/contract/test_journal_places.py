@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def rows(database: Database) -> int:
 @pytest.mark.parametrize("path", ["home/u/out", "home/u/out/x", "home/u/out/x/y/z", "home/u/out/\u00e9 %_*"])
 @pytest.mark.parametrize("wanted", [reads, writes])
 def test_nothing_is_claimed_at_or_below_what_another_job_may_write_to(
-    journal: Journal, path: str, wanted: type[Place]
+    journal: Journal, path: str, wanted: Callable[[str], Place]
 ) -> None:
     mine = claim(journal, A, writes("home/u/out"))
     found = blocked(journal, B, wanted(path))
@@ -66,7 +66,7 @@ def test_nothing_is_claimed_at_or_below_what_another_job_may_write_to(
 @pytest.mark.parametrize("path", ["home", "home/u", "home/u/out"])
 @pytest.mark.parametrize("there", [reads, writes])
 def test_no_directory_is_written_to_that_holds_what_another_job_mounts(
-    journal: Journal, path: str, there: type[Place]
+    journal: Journal, path: str, there: Callable[[str], Place]
 ) -> None:
     claim(journal, A, there("home/u/out"))
     found = blocked(journal, B, writes(path))

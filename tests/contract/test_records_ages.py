@@ -1,6 +1,7 @@
 """What the removal of old jobs asks the records, in both databases."""
 
 import time
+from typing import Any
 
 import pytest
 from support.records import add, job_row
@@ -18,7 +19,7 @@ def test_jids_are_given_oldest_first_if_all_their_jobs_have_ended_before(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     created = {"created_at": NOW - 11 * DAY}
-    old = {**created, "finished_at": NOW - 10 * DAY}
+    old: dict[str, Any] = {**created, "finished_at": NOW - 10 * DAY}
     add(
         journal.database.engine,
         [

@@ -196,9 +196,14 @@ def test_all_kinds_of_a_jid_are_found_newest_first(journal: Journal, listing: Li
 
 def test_an_entry_has_what_is_known_of_a_job(journal: Journal, listing: Listing) -> None:
     details = RunDetails(datetime.fromtimestamp(BEGAN + 2, UTC), 3, "node-1", "sha256:abc", 5 * 2**20, 1.5)
-    values = {"auid": "chris", "image": "fnndsc/a:1", "status": JobStatus.FAILED.value, "message": "exit code 3"}
-    times = {"created_at": BEGAN, "staged_at": BEGAN + 1, "finished_at": BEGAN + 3}
-    sizes = {"nfiles": 7, "bytes_in": 2**40, "files_out": 8, "bytes_out": 2**41}
+    values: dict[str, Any] = {
+        "auid": "chris",
+        "image": "fnndsc/a:1",
+        "status": JobStatus.FAILED.value,
+        "message": "exit code 3",
+    }
+    times: dict[str, Any] = {"created_at": BEGAN, "staged_at": BEGAN + 1, "finished_at": BEGAN + 3}
+    sizes: dict[str, Any] = {"nfiles": 7, "bytes_in": 2**40, "files_out": 8, "bytes_out": 2**41}
     add(journal, "full", **values, **times, **sizes, **details_row(details))
     (entry,) = listing.page(ALL).entries
     assert (entry.owner, entry.image, entry.status.value, entry.message) == tuple(values.values())
@@ -226,7 +231,8 @@ def test_an_owner_and_an_image_are_compared_exactly_whatever_they_are(
 ) -> None:
     """Also in what is beyond the indexed characters."""
     for number, text in enumerate(ODD):
-        add(journal, f"job-{number}", **{column: text})
+        value: dict[str, Any] = {column: text}
+        add(journal, f"job-{number}", **value)
     for number, text in enumerate(ODD):
         query = replace(ALL, owner=text) if column == "auid" else replace(ALL, image=text)
         same = {f"job-{number}"} | ({"job-6", "job-7"} if "udcff" in ascii(text) else set())  # see ``storable``

@@ -154,7 +154,7 @@ def test_the_records_of_a_jid_that_may_still_use_a_directory_are_kept(engine: En
     [{"phase": "scheduled", "finished_at": None}, {"finished_at": NOW}, {"phase": "removing", "finished_at": 1.0}],
 )
 def test_the_records_of_a_jid_are_pruned_together(engine: Engine, other: dict[str, Any]) -> None:
-    old = {"finished_at": NOW - 10 * DAY, "changed_at": NOW - 10 * DAY}
+    old: dict[str, Any] = {"finished_at": NOW - 10 * DAY, "changed_at": NOW - 10 * DAY}
     add(engine, [job_row("j", JobKind.COPY, **old), job_row("j", **{**old, **other}), job_row("free", **old)])
     assert [record.jid for record in pruned(engine, NOW - DAY)] == ["free"]
     assert [row["kind"] for row in rows_of(engine)[0]] == ["copy", "plugin"]

@@ -163,7 +163,8 @@ class TaskRun:
     def _processes(self) -> list[psutil.Process]:
         assert self._process
         with contextlib.suppress(psutil.Error):
-            return psutil.Process(self._process.pid).children(recursive=True)
+            found: list[psutil.Process] = psutil.Process(self._process.pid).children(recursive=True)
+            return found
         return []
 
     def _keep_limit(self) -> None:

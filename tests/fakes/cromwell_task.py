@@ -28,10 +28,12 @@ def read_task(source: str) -> Task:
         document.typecheck()
     except (WDL.Error.SyntaxError, WDL.Error.ValidationError, WDL.Error.MultipleValidationErrors) as fault:
         raise InvalidWorkflow(str(fault)) from fault
-    calls = document.workflow.body if document.workflow else []
-    if len(calls) != 1 or not isinstance(calls[0], WDL.Call):
+    workflow = document.workflow
+    if workflow is None or len(workflow.body) != 1 or not isinstance(workflow.body[0], WDL.Tree.Call):
         raise InvalidWorkflow("this stand-in runs workflows of one call")
-    task = calls[0].callee
+    task = workflow.body[0].callee
+    if not isinstance(task, WDL.Tree.Task):
+        raise InvalidWorkflow("this stand-in runs workflows that call a task")
     library = WDL.StdLib.Base(document.wdl_version or "draft-2")
     nothing: Any = WDL.Env.Bindings()
     command = "".join(
@@ -39,4 +41,4 @@ def read_task(source: str) -> Task:
     )
     runtime = {key: value.eval(nothing, library).json for key, value in task.runtime.items()}
     # Cromwell takes common indentation off, and blank lines at both ends (StringUtil.normalize).
-    return Task(document.workflow.name, task.name, textwrap.dedent(command).strip("\n"), runtime)
+    return Task(workflow.name, task.name, textwrap.dedent(command).strip("\n"), runtime)

@@ -28,7 +28,7 @@ class Refusal(Exception):
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        self.body: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
         self.body |= {"message": message, "reason": reason, "code": code}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support.ports import free_port
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from pfcon.paths import StoreBase
@@ -75,6 +75,7 @@ class FakeKubernetes:
 
         app = Request.application(self._answer)
         self._server = make_server("127.0.0.1", self.port, app, threaded=True, request_handler=Handler)
+        assert isinstance(self._server, ThreadedWSGIServer)
         self._server.daemon_threads = False  # joined by server_close
         self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._serving.start()

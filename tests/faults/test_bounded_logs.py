@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from support.compute import make_harness
+from support.engines import slurm_cluster
 from support.settings import compute_settings
-from support.slurm import MINUTES, STALENESS, default_mode, slurm_cluster, slurm_settings
+from support.slurm import MINUTES, STALENESS, default_mode, slurm_settings
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.process.engine import ProcessEngine

@@ -91,7 +91,7 @@ class Client:
         self.repeat(post)
         for _ in checks():
             try:
-                info = self.repeat(lambda: self.service.status(jid, kind))[0]
+                info: JobInfo = self.repeat(lambda: self.service.status(jid, kind))[0]
             except Absent:
                 self.repeat(post)
                 continue

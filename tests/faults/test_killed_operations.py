@@ -32,7 +32,7 @@ def server(start_server: StartServer) -> LiveServer:
 
 def trees_are_equal(job: StagedJob) -> bool:
     """Whether what is staged is what the user has."""
-    source, staged = job.server.storebase / job.input_dir, job.key / "incoming"
+    source, staged = job.live.storebase / job.input_dir, job.key / "incoming"
     names = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
     there = {str(path.relative_to(staged)) for path in staged.rglob("*") if path.is_file()}
     return names == there and all((source / name).read_bytes() == (staged / name).read_bytes() for name in names)

@@ -26,6 +26,10 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
+def remove(server: LiveServer, jid: str) -> None:
+    Api(server.url).delete(f"jobs/{jid}/")
+
+
 def records(server: LiveServer, *words: str) -> str:
     """``pfcon records`` with the settings of a server; what it printed."""
     done = subprocess.run(
@@ -63,7 +67,7 @@ def test_a_running_job_goes_on_and_an_ended_one_keeps_its_outputs(
     running, ended = new_jid(), new_jid()
     with ExitStack() as stack:
         for jid in (running, ended):
-            stack.callback(lambda jid=jid: Api(server.url).delete(f"jobs/{jid}/"))
+            stack.callback(remove, server, jid)
         assert submit(api, ended, ENDS).status_code == 201
         assert api.wait(ended)["status"] == "finishedSuccessfully"
         assert submit(api, running, WAITS, secret).status_code == 201

@@ -188,8 +188,8 @@ def test_an_upload_outlives_the_service(job: StagedJob, users: UserObjects, rela
     gate = Gate(relay, job.output_dir, FILES // 2)
     assert job.upload().status_code == 201
     assert eventually(lambda: gate.stopped > 0)
-    job.server.kill()
-    job.server.start()
+    job.live.kill()
+    job.live.start()
     gate.open()
     assert job.wait("upload")["status"] == DONE
     assert users.read(job.output_dir + "/") == files
@@ -223,5 +223,5 @@ def test_a_wrong_key_is_told_and_not_shown(storage: str, start_server: StartServ
     answer = job.api.submit(f"{job.jid}-sync", "true", None, **fields)
     assert answer.status_code == 400
     assert f"input_dirs: Error fetching files from {storage}" in answer.json()["message"]
-    for text in (str(failed), answer.text, job.server.log_path.read_text()):
+    for text in (str(failed), answer.text, job.live.log_path.read_text()):
         assert "nobodys-business" not in text

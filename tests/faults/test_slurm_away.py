@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.engines import IMAGE, slurm_cluster
 from support.slurm import default_mode, job_directory, slurm_engine, slurm_harness
 
+from pfcon.compute.base import ComputeEngine
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.models import JobSpec, JobStatus
@@ -90,8 +92,8 @@ def test_jobs_outlive_twenty_seconds_without_the_controller(cluster: Cluster, co
     impatient = slurm_engine(cluster.conf, compute.storebase.root, timeout=2)  # seconds; each command takes all of it
     running, ending, later = compute.shell(GO_ON), compute.shell(GO_ON), compute.shell("echo later")
     for spec in (running, ending):
-        assert eventually(lambda spec=spec: _is_scheduled(impatient, spec))  # which learns the cluster's settings so
-        assert eventually(lambda name=spec.name: engine.logs(name, 1) == "begun\n")
+        assert eventually(partial(_is_scheduled, impatient, spec))  # which learns the cluster's settings so
+        assert eventually(partial(_has_begun, engine, spec))
     cluster.end("slurmctld", signal.SIGTERM)  # so that it saves what it knows
     back = time.monotonic() + AWAY
     with pytest.raises(Unreachable, match="may have been created"):
@@ -125,7 +127,11 @@ def _is_scheduled(engine: SlurmEngine, spec: JobSpec) -> bool:
     return True
 
 
-def _status(engine: SlurmEngine, name: str) -> JobStatus | None:
+def _has_begun(engine: ComputeEngine, spec: JobSpec) -> bool:
+    return engine.logs(spec.name, 1) == "begun\n"
+
+
+def _status(engine: ComputeEngine, name: str) -> JobStatus | None:
     try:
         return engine.info(name).status
     except Unreachable:

@@ -258,7 +258,7 @@ def test_the_probe_names_what_the_node_lacks(slurm: Slurm) -> None:
 
 
 def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None:
-    assert all(eventually(lambda spec=spec: slurm.state(spec) == "", FORGOTTEN) for spec in slurm.old.values())
+    assert eventually(lambda: all(slurm.state(spec) == "" for spec in slurm.old.values()), FORGOTTEN)
     infos = {script: slurm.harness.engine.info(spec.name) for script, spec in slurm.old.items() if script != "exit 4"}
     assert infos["exit 0"].status is JobStatus.SUCCEEDED
     assert (infos["exit 3"].status, infos["exit 3"].message) == (JobStatus.FAILED, "exit code 3")

@@ -44,7 +44,7 @@ def _claim_and_stop(url: str, results: Connection) -> None:
             return time.time()
 
     with open_journal((url, Path())) as journal:
-        events.time = StoppingClock  # type: ignore[attr-defined]
+        events.time = StoppingClock  # type: ignore[attr-defined,assignment]
         for jid in (STOPPED, AGAIN):
             try:
                 journal.claim(jid, JobKind.PLUGIN, "r")

@@ -77,5 +77,5 @@ def test_a_label_that_no_container_has_is_told_to_who_posts_a_job(make_service: 
 def test_a_volume_that_the_service_s_user_may_not_write_to_ends_it_with_the_reason(make_service: MakeService) -> None:
     service = make_service(user="4242:4242")
     service.create()
-    assert service.client.wait(service.name, timeout=PATIENCE)["StatusCode"] == 2
+    assert service.client.wait(service.name, timeout=int(PATIENCE))["StatusCode"] == 2
     assert f"STOREBASE_MOUNT: got '{STOREBASE}', where this user can't write" in service.log()

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.shell import REPOSITORY, Bash, install, run
@@ -13,7 +14,7 @@ from support.shell import REPOSITORY, Bash, install, run
 def bash() -> Bash:
     """Run a piece of bash in the repository, with all checks on."""
 
-    def call(script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def call(script: str, *arguments: str, **env: Any) -> subprocess.CompletedProcess[str]:
         return run("bash", "-euo", "pipefail", "-c", script, "bash", *arguments, cwd=REPOSITORY, **env)
 
     return call

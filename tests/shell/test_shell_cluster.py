@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,7 +28,7 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 def make(checkout: Path, tmp_path: Path) -> Call:
     """make.sh -O kubernetes with a kubectl that answers as the branches of a shell's ``case`` say, and fails else."""
 
-    def call(branches: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def call(branches: str, *words: str, **env: Any) -> subprocess.CompletedProcess[str]:
         program = tmp_path / "bin/kubectl"
         program.parent.mkdir(exist_ok=True)
         asked = f'echo "$*" >>"{tmp_path}/asked"'
@@ -131,7 +132,7 @@ def cluster(checkout: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_make_runs_the_sample_on_a_cluster_and_unmake_leaves_nothing(
-    checkout: Path, cluster: dict[str, str], tmp_path: Path
+    checkout: Path, cluster: dict[str, Any], tmp_path: Path
 ) -> None:
     """In-network: the operations are Jobs, and the sample's files are where only pods reach them."""
     with tempfile.TemporaryDirectory(prefix="pfcon-cluster-", ignore_cleanup_errors=True) as name:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.engines import docker_url, podman_rootless_url, podman_url, slurm_cluster, swarm_url, swift_python
@@ -36,7 +37,7 @@ def tree(checkout: Path) -> set[str]:
     }
 
 
-def make_and_unmake(checkout: Path, engine: str, storage: str, where: dict[str, str], *more: str) -> None:
+def make_and_unmake(checkout: Path, engine: str, storage: str, where: dict[str, Any], *more: str) -> None:
     """A user's two commands; the sample job runs in between, and nothing is left."""
     if storage in ("swift", "s3"):
         install_swift(checkout, swift_python())

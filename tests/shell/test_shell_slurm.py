@@ -1,6 +1,7 @@
 """make.sh -O slurm: what it refuses, and what unmake.sh ends."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.engines import slurm_cluster
@@ -51,9 +52,9 @@ def test_a_second_make_reuses_the_service_and_unmake_ends_its_jobs_and_keeps_the
     conf = slurm_cluster(default_mode())
     images = tmp_path / "images"
     (images / "local/mine").mkdir(parents=True)
-    where = {"SLURM_CONF": conf, "SLURM_IMAGES": str(images)}
+    where: dict[str, Any] = {"SLURM_CONF": conf, "SLURM_IMAGES": str(images)}
     port = str(free_port())
-    words = [checkout / "make.sh", "-O", "slurm", "-p", port]
+    words: list[str | Path] = [checkout / "make.sh", "-O", "slurm", "-p", port]
     begun = run(*words, "-U", cwd=tmp_path, **where)
     assert begun.returncode == 0, begun.stdout + begun.stderr
     other = run(*words, cwd=tmp_path, **where, SLURM_PARTITION="other")

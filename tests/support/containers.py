@@ -87,7 +87,7 @@ class Container:
         """
         for _ in checks():
             script = f'"$@"; set -- $?; echo {MARK}; exit $1'
-            started = self.client.exec_create(self.name, ["sh", "-c", script, "sh", *words])
+            started = self.client.exec_create(self.name, ["sh", "-c", script, "sh", *words])["Id"]
             output = bytes(self.client.exec_start(started)).decode("utf-8", "replace")
             if output.endswith(f"{MARK}\n"):
                 return int(self.client.exec_inspect(started)["ExitCode"]), output.removesuffix(f"{MARK}\n")
@@ -196,14 +196,10 @@ class ServiceContainer(Container):
         """Show what it does and did, which pytest prints with a failure, and remove it with its volume."""
         with contextlib.suppress(docker.errors.NotFound):
             self.show_stacks()
-        for remove in (
-            lambda: self.client.remove_container(self.name, force=True),
-            lambda: self.client.remove_volume(self.name, force=True),
-        ):
-            try:
-                remove()
-            except docker.errors.NotFound:
-                continue
+        with contextlib.suppress(docker.errors.NotFound):
+            self.client.remove_container(self.name, force=True)
+        with contextlib.suppress(docker.errors.NotFound):
+            self.client.remove_volume(self.name, force=True)
         self.client.close()
 
 

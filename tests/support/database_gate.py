@@ -68,7 +68,7 @@ class Gate:
         if self._must_fail():
             raise OperationalError("away", None, sqlite3.OperationalError("the test's database is away"))
 
-    def _after_commit(self, connection: Any) -> None:
-        self._commit(connection)
+    def _after_commit(self, dbapi_connection: Any) -> None:
+        self._commit(dbapi_connection)
         if self._must_fail():
             raise OperationalError("away", None, sqlite3.OperationalError("the test's database went away"))

@@ -40,7 +40,8 @@ class EventStream:
         return self
 
     def __next__(self) -> Message:
-        name, data, comment = "", [], ""
+        name, comment = "", ""
+        data: list[str] = []
         for line in self._lines:
             if not line:
                 return Message(self.last_id, name, json.loads("\n".join(data)) if data else {}, comment)

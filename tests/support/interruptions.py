@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pfcon.jobs.repetition import RUNS
@@ -97,7 +98,7 @@ def interrupt(
     for _ in range(20):
         job = work.ready_for(kind)
         assert job.post(kind, **_fields(job, kind)).status_code == 201
-        stopped = _await_middle(work, job, kind, lambda job=job: pids(job))
+        stopped = _await_middle(work, job, kind, partial(pids, job))
         if not stopped:
             assert job.wait(kind)["status"] == "finishedSuccessfully"
             continue  # it was faster
@@ -112,11 +113,12 @@ def interrupt(
 
 def _fields(job: StagedJob, kind: str) -> dict[str, object]:
     """What a POST of that kind carries."""
-    return {
+    fields: dict[str, dict[str, object]] = {
         "copy": {"input_dirs": [job.input_dir], "output_dir": job.output_dir},
         "upload": {"job_output_path": job.output_dir},
         "delete": {},
-    }[kind]
+    }
+    return fields[kind]
 
 
 def _await_middle(work: Work, job: StagedJob, kind: str, pids: Callable[[], list[int]]) -> list[int]:

@@ -73,7 +73,8 @@ def stage_zip(files: Mapping[str, bytes | str]) -> tuple[dict[str, str], str]:
             notes = expand(tree, NO_LIMITS, upload.size)
             placed = {path: member for member, path in (*tree.placing().first, *tree.placing().rest)}
     assert placed.keys() == {item.path for item in tree.items}
-    assert all(placed[item.path].path == item.source for item in tree.items if not item.is_dir)
+    files = {path: member.path for path, member in placed.items() if member is not None}
+    assert all(files[item.path] == item.source for item in tree.items if not item.is_dir)
     return {item.path + "/" * item.is_dir: item.source for item in tree.items}, "\n".join(notes)
 
 

@@ -40,7 +40,7 @@ def give_to_its_user(job: JobDir, _user: User | None) -> None:
 @functools.cache
 def _unlimited(url: str) -> list[str]:
     """Controllers of cgroups(7) that it can't use, as make.sh tells its user."""
-    words = [sys.executable, PROBE, "probe", url]
+    words: list[str | Path] = [sys.executable, PROBE, "probe", url]
     told = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=True)
     found = re.search(r"can't limit (.*) of jobs", told.stdout)
     return found[1].split(", ") if found else []

@@ -12,9 +12,8 @@ from sqlalchemy import Engine, insert, select
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.records.export import export_records
 from pfcon.records.importing import Imported, import_records
-from pfcon.records.places import HEAD
 from pfcon.records.rows import fresh_row
-from pfcon.records.schema import jobs, places
+from pfcon.records.schema import HEAD, jobs, places
 
 
 def job_row(jid: str, kind: JobKind = JobKind.PLUGIN, **values: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -83,7 +84,7 @@ class AnyRelay(ABC):
                     client, _ = listener.accept()
                 except OSError:
                     return
-                self._run(lambda client=client: self._serve(client))
+                self._run(partial(self._serve, client))
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError), self._opened(client):  # cut, or nobody there

@@ -17,6 +17,7 @@ class SmallDisk:
     def __init__(self, path: Path, kind: str, mebibytes: int) -> None:
         self.path = path
         path.mkdir()
+        command: list[str | Path]
         if kind == "tmpfs":
             command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "none", path]
         else:

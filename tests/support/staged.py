@@ -27,9 +27,15 @@ class StagedJob:
         self.output_dir = f"home/bob/feeds/{self.jid}/data"
 
     @property
+    def live(self) -> LiveServer:
+        """The server, where it is a process of this machine."""
+        assert isinstance(self.server, LiveServer)
+        return self.server
+
+    @property
     def key(self) -> Path:
         """The job's own directory, where the server's storeBase is a directory of this machine."""
-        return self.server.storebase / f"key-{self.jid}"
+        return self.live.storebase / f"key-{self.jid}"
 
     def post(self, kind: str, **fields: Any) -> requests.Response:
         """POST a job of some kind."""

@@ -108,7 +108,9 @@ class ObjectHarness(StorageHarness):
 
     def make(self, limits: UploadLimits = NO_LIMITS) -> None:
         self.users = UserObjects(self.name, url_of(self.name), limits=limits)
-        self.storage = make_storage(self.users.settings, self.storebase)
+        storage = make_storage(self.users.settings, self.storebase)
+        assert isinstance(storage, ObjectStorage)
+        self.storage = storage
         self.count = 0
 
     def plan(self, files: Mapping[str, bytes], linked: Mapping[str, bytes] | None = None) -> StagingPlan:

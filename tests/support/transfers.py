@@ -9,7 +9,7 @@ from pfcon.records.versions import CURRENT
 from support.records import add, exported, job_row, place_row, spec_json
 
 HOSTILE = 'line\nü  "quoted" \\n\t\r\x1b[31m {"places": []} \U0001f600'
-FULL = {
+FULL: dict[str, Any] = {
     "auid": HOSTILE,
     "image": "i:1",
     "image_digest": "sha256:" + "a" * 64,

@@ -10,7 +10,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as se
 _PR_SET_DUMPABLE = 4
 
 
-def as_user(uid: int, act: Callable[[], None]) -> None:
+def as_user(uid: int, act: Callable[[], object]) -> None:
     """Do something with the rights of a user, in this process.
 
     It stays dumpable, as one is that began as that user: else its own /proc is root's.

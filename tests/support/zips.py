@@ -122,7 +122,7 @@ def unpack_all(content: bytes, target: Path) -> tuple[str, ...]:
 
 def spooled(content: bytes, directory: str | None = None) -> Upload:
     """An upload that waits in an unnamed file. Its user closes ``file``."""
-    file: BinaryIO = tempfile.TemporaryFile(dir=directory)  # type: ignore[assignment] # noqa: SIM115 - the caller's
+    file: BinaryIO = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - the caller's
     file.write(content)
     file.flush()
     return Upload(file, os.fstat(file.fileno()).st_size)

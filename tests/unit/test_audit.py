@@ -4,7 +4,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from test_locks import load
+from support.dev_modules import load
 
 AUDIT = load("audit")
 TODAY = datetime.date(2026, 6, 1)

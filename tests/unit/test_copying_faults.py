@@ -52,6 +52,10 @@ class Growing(FileCopier):
         return super()._cloned(source, target)
 
 
+class AlwaysGrowing(Growing):
+    times = 99
+
+
 @pytest.mark.parametrize("size", [100, BIG])
 def test_a_file_that_changes_once_is_copied_again(job: JobDir, size: int) -> None:
     class Once(TreeCopy):
@@ -66,7 +70,7 @@ def test_a_file_that_changes_once_is_copied_again(job: JobDir, size: int) -> Non
 @pytest.mark.parametrize("size", [100, BIG])
 def test_a_file_that_changes_all_the_time_is_an_error_that_names_it(job: JobDir, size: int) -> None:
     class Always(TreeCopy):
-        copier = type("Always", (Growing,), {"times": 99})
+        copier = AlwaysGrowing
 
     fill(job.storebase.root, "in/log", data=RANDOM[:size])
     with pytest.raises(Refused, match="'in/log' changes while it is copied"):

@@ -57,7 +57,7 @@ def submit_script() -> str:
     source = f"task submit {{\n{declared}\ncommand {{\n{text_of('submit-docker')}\n}}\n}}"
     document = WDL.parse_document(source)
     document.typecheck()
-    env = WDL.Env.Bindings()
+    env: WDL.Env.Bindings[WDL.Value.Base] = WDL.Env.Bindings()
     for key, value in values.items():
         env = env.bind(key, WDL.Value.Int(value) if isinstance(value, int) else WDL.Value.String(str(value)))
     library = WDL.StdLib.Base("draft-2")

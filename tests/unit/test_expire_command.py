@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +16,7 @@ from pfcon.paths import StoreBase
 from pfcon.records.database import connect
 from pfcon.units import DAY
 
-LONG_AGO = {"created_at": 1764455000.5, "finished_at": 1764455061.5}
+LONG_AGO: dict[str, Any] = {"created_at": 1764455000.5, "finished_at": 1764455061.5}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fault_rounds import processes
@@ -21,7 +22,7 @@ from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
 from pfcon.testing.waiting import PATIENCE, eventually
 
 
-def site_of(root: Path, **options: str) -> Site:
+def site_of(root: Path, **options: Any) -> Site:
     return Site(Options(1, 1, **options), root, root, LiveServer(root), small_disk=False)
 
 

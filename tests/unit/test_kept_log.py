@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,10 @@ def test_what_else_lies_there_is_no_log(tmp_path: Path, directory: int) -> None:
     assert log_tail(directory, 10, ALL) == b"a\n"
 
 
+def _last_line_is(directory: int, text: bytes) -> bool:
+    return log_tail(directory, 1, ALL) == text
+
+
 def test_what_is_written_slowly_is_there_at_once(tmp_path: Path, directory: int) -> None:
     head = f"JOB={tmp_path} FIRST={MOST // 2} PART={MOST // 4} BLOCK=16384 BLOCKS=1\n"
     with subprocess.Popen(["sh", "-c", f"{head}{KEEP}\nkeep"], stdin=subprocess.PIPE) as process:
@@ -128,7 +133,7 @@ def test_what_is_written_slowly_is_there_at_once(tmp_path: Path, directory: int)
         for text in (b"one\n", b"two\n"):
             process.stdin.write(text)
             process.stdin.flush()
-            assert eventually(lambda text=text: log_tail(directory, 1, ALL) == text)
+            assert eventually(partial(_last_line_is, directory, text))
         process.stdin.close()
         assert process.wait() == 0
 

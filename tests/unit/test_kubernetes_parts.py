@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from pfcon.compute.kubernetes import stuck_timer
-from pfcon.compute.kubernetes.faults import Expired, error_of, plain, status_text
+from pfcon.compute.kubernetes.faults import Expired, error_of, status_text
 from pfcon.compute.kubernetes.logs import LOG_BYTES, LogCache, Tail, last_part, merge
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.kubernetes.watcher import Follower
+from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 
 Json = dict[str, Any]

@@ -104,11 +104,11 @@ def test_a_cancelled_job_runs_until_its_container_has_had_its_grace() -> None:
         note = note_of(sight["job"])
         assert note
         made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-        age = (note.at - made).total_seconds()
+        age = ((at := note.at) - made).total_seconds()
         assert told(sight, age + 1).status is JobStatus.STARTED
         assert told(sight, age + 1).message == "cancelled: being ended"
     ended = told(sight, age + 6)
-    assert (ended.status, ended.message, ended.finished_at) == (JobStatus.FAILED, "cancelled", note.at)
+    assert (ended.status, ended.message, ended.finished_at) == (JobStatus.FAILED, "cancelled", at)
 
 
 def test_a_note_without_what_should_have_followed_is_noticed() -> None:

@@ -1,27 +1,16 @@
 """The lock files name, by version and hash, all that setup.cfg and the tools ask for."""
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from support.dev_modules import load
 
 ROOT = Path(__file__).parents[2]
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ; (?P<marker>.+?))? \\$", re.MULTILINE)
-
-
-def load(name: str) -> ModuleType:
-    """A module of dev/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"dev_{name}", ROOT / "dev" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 LOCKS = load("locks")

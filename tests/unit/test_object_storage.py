@@ -12,6 +12,7 @@ from pfcon.errors import InvalidFields, Refused, Unreachable
 from pfcon.models import JobId
 from pfcon.paths import JobDir, StoreBase
 from pfcon.storage.object_store import ObjectStorage
+from pfcon.storage.settings import StorageSettings
 from pfcon.storage.storages import make_storage
 from pfcon.storage.upload_lock import upload_lock
 from pfcon.testing.storage import REQUEST
@@ -33,18 +34,24 @@ def job(storebase: StoreBase) -> JobDir:
     return job
 
 
+def storage_of(settings: StorageSettings, job: JobDir) -> ObjectStorage:
+    made = make_storage(settings, job.storebase)
+    assert isinstance(made, ObjectStorage)
+    return made
+
+
 def deliver(storage: ObjectStorage, job: JobDir) -> int:
     return storage.deliver(job, "home/out", lambda text: None).nsent
 
 
 def test_development_makes_the_container_at_its_first_use(users: UserObjects, job: JobDir) -> None:
-    storage = make_storage(users.settings, job.storebase)
+    storage = storage_of(users.settings, job)
     assert deliver(storage, job) == 1
     assert users.read("home/out/") == {"f": b"1"}
 
 
 def test_production_refuses_a_container_that_is_missing_with_its_name(users: UserObjects, job: JobDir) -> None:
-    storage = make_storage(replace(users.settings, create=False), job.storebase)
+    storage = storage_of(replace(users.settings, create=False), job)
     with pytest.raises(Refused, match=users.container):
         storage.check()
     with pytest.raises(Refused, match=users.container):

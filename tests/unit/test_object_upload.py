@@ -236,7 +236,7 @@ def test_what_is_this_service_s_own_is_sent_whatever_its_mode(job: JobDir) -> No
     for path, mode in modes.items():
         os.chown(path, NOBODY, NOBODY)
         path.chmod(mode)
-    as_user(NOBODY, lambda: send(store, job) and None)
+    as_user(NOBODY, lambda: send(store, job))
     assert stored(store) == {f"{PREFIX}/d/secret": b"s"}
 
 
@@ -247,7 +247,7 @@ def test_nothing_is_sent_when_a_file_can_t_be_read(job: JobDir) -> None:
     os.chown(job.path, NOBODY, NOBODY)
     (job.outgoing / "d/secret").chmod(0o600)
     with pytest.raises(Conflict, match=r"1 of the outputs can't be read .*: 'd/secret'; "):
-        as_user(NOBODY, lambda: send(store, job) and None)
+        as_user(NOBODY, lambda: send(store, job))
     assert store.objects == {}
 
 

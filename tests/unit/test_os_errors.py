@@ -48,8 +48,9 @@ def test_while_storebase_is_away_nothing_is_refused_or_absent(storebase: StoreBa
 
 
 def test_every_error_that_reaches_a_client_has_a_status_for_it() -> None:
-    classes = [
+    classes: set[type[PfconError]] = {
         found for found in vars(pfcon.errors).values() if isinstance(found, type) and issubclass(found, PfconError)
-    ]
-    for found in {*classes, UnreadableTreeError} - {PfconError}:
+    }
+    classes.add(UnreadableTreeError)
+    for found in classes - {PfconError}:
         assert 400 <= found.status < 500 or found.status in (503, 507), found

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -59,7 +60,7 @@ def records(root: Path) -> Iterator[Engine]:
     directory.mkdir(parents=True)
     engine = connect(None, directory)
     now = time.time()
-    long_ago = {"created_at": 1764455000.5, "finished_at": 1764455061.5, "auid": "ann", "image": "i:1"}
+    long_ago: dict[str, Any] = {"created_at": 1764455000.5, "finished_at": 1764455061.5, "auid": "ann", "image": "i:1"}
     add(
         engine,
         [

@@ -48,7 +48,7 @@ def line_of(row: dict[str, Any]) -> dict[str, Any]:
 
 def unended(phase: Phase) -> dict[str, Any]:
     spec = spec_json("j", env=(("TOKEN", "s3cret"),))
-    values = {"status": "notStarted", "finished_at": None, "changed_at": 1764455000.5, "logs": "log"}
+    values: dict[str, Any] = {"status": "notStarted", "finished_at": None, "changed_at": 1764455000.5, "logs": "log"}
     return job_row("j", phase=phase.value, spec=spec, **values)
 
 

@@ -120,7 +120,7 @@ def test_a_broken_connection_may_pass(fault: Exception, reason: str) -> None:
 def test_a_certificate_that_is_not_valid_does_not_pass() -> None:
     cause = ssl.SSLCertVerificationError(1, "…")
     cause.verify_message = "self-signed certificate"
-    found = connection_error(raised(botocore.SSLError(endpoint_url="https://s3", error="x"), cause), PLACE)
+    found = connection_error(raised(botocore.SSLError(endpoint_url="https://s3", error=cause), cause), PLACE)
     assert isinstance(found, Refused)
     assert "self-signed certificate" in str(found)
 

@@ -22,7 +22,7 @@ PROD = {
     "PFCON_USER": "cube",
     "PFCON_PASSWORD": "blue-Whale.77x",
 }
-ENGINES: dict[str, dict[str, str]] = {
+NEEDED: dict[str, dict[str, str]] = {
     "docker": {},
     "swarm": {"STOREBASE": "/data"},
     "kubernetes": {"VOLUME_NAME": "pvc"},
@@ -85,7 +85,7 @@ def named(environ: dict[str, str]) -> list[str]:
 
 def engine(name: str) -> dict[str, str]:
     """What an engine needs."""
-    return DEV | {"CONTAINER_ENV": name} | ENGINES[name]
+    return DEV | {"CONTAINER_ENV": name} | NEEDED[name]
 
 
 @pytest.mark.parametrize("name", ENGINE_NAMES)
@@ -93,7 +93,7 @@ def test_an_engine_with_what_it_needs_is_accepted(name: str) -> None:
     assert faults(engine(name)) == []
 
 
-@pytest.mark.parametrize(("name", "needed"), [(name, key) for name in ENGINES for key in ENGINES[name]])
+@pytest.mark.parametrize(("name", "needed"), [(name, key) for name in NEEDED for key in NEEDED[name]])
 def test_an_engine_without_what_it_needs_is_refused(name: str, needed: str) -> None:
     environ = engine(name)
     del environ[needed]

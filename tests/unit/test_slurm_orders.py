@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 
 import pytest
+from fakes.slurm import Cluster
 from support.settings import compute_settings
-from test_slurm_engine import Cluster
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import ORDER

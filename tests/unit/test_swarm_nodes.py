@@ -18,7 +18,7 @@ def node(cores: float, gib: int, availability: str = "active", **gpus: int) -> d
     return {"Description": {"Resources": resources}, "Spec": {"Availability": availability}}
 
 
-def wanted(cores: float = 0, gib: int = 0, **gpus: int) -> dict[str, Any]:
+def wanted(cores: float = 0, gib: int = 0, **gpus: Any) -> dict[str, Any]:
     made: dict[str, Any] = node(cores, gib, **gpus)["Description"]["Resources"]
     return {key: value for key, value in made.items() if value}
 
@@ -60,7 +60,8 @@ def test_a_swarm_whose_nodes_have_not_said_what_they_have_takes_nothing_with_lim
 
 def test_gpus_are_what_is_called_so_and_most_of_one_node_decides() -> None:
     assert gpu_kind(RECORDED) == "gpu"
-    assert gpu_kind([node(1, 1, gpu=1), node(1, 1, **{"NVIDIA-GPU": 4})]) == "NVIDIA-GPU"
+    four: dict[str, Any] = {"NVIDIA-GPU": 4}
+    assert gpu_kind([node(1, 1, gpu=1), node(1, 1, **four)]) == "NVIDIA-GPU"
     assert gpu_kind([node(1, 1, fpga=2)]) == ""
     assert gpu_kind([]) == ""
 

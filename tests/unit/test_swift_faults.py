@@ -1,6 +1,7 @@
 """What Swift's answers mean."""
 
 import socket
+from typing import Any
 
 import pytest
 import requests
@@ -55,7 +56,8 @@ def test_an_absent_object_is_told_from_an_absent_container() -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), ("", 0.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0)])
 def test_the_wait_that_is_asked_for_is_told(text: str, seconds: float) -> None:
-    fault = response_error(answer(503, **{"Retry-After": text}), OBJECT)
+    headers: dict[str, Any] = {"Retry-After": text}
+    fault = response_error(answer(503, **headers), OBJECT)
     assert isinstance(fault, Transient)
     assert fault.retry_after == seconds
 

@@ -1,6 +1,7 @@
 """How parts of Swift's large objects are called, and what manifests say."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_a_manifest_names_every_segment_with_size_and_md5() -> None:
 
 
 def test_a_manifest_that_swift_gives_back_is_read() -> None:
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": "/c/a/b", "bytes": 5, "hash": md5(b"12345"), "content_type": "x"},
         {"name": "/c/a/b", "bytes": 5, "hash": md5(b"12345"), "range": "1-3"},
         {"name": "/d/inner", "bytes": 7, "hash": "e" * 32, "sub_slo": True},

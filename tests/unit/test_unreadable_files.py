@@ -37,9 +37,9 @@ def write(path: Path, owner: int, mode: int, *, directory: bool = False) -> None
     path.chmod(mode)
 
 
-def looked(root: Path, **options: bool) -> Unreadable:
+def looked(root: Path, *, files: bool = True) -> Unreadable:
     results: list[Unreadable] = []
-    as_user(ME, lambda: results.append(find_unreadable(root, **options)))
+    as_user(ME, lambda: results.append(find_unreadable(root, files=files)))
     return results[0]
 
 

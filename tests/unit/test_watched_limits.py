@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.job_context import make_context
 from support.watched_service import PLUGIN, CountingEngine, post, record, settled
 
-from pfcon.compute.process.spec import make_plan
+from pfcon.compute.process.spec import Plan, make_plan
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import (
@@ -54,7 +55,7 @@ def limitless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pfcon.compute.process.engine.make_plan", _plan_without_limit)
 
 
-def _plan_without_limit(spec: JobSpec, *args: object, **options: object) -> object:
+def _plan_without_limit(spec: JobSpec, *args: Any, **options: Any) -> Plan:
     return make_plan(replace(spec, resources=replace(spec.resources, time_limit=None)), *args, **options)
 
 

@@ -8,6 +8,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.zip_oracles import ORACLES, Tree, full_tree, program, seen_by
@@ -18,7 +19,7 @@ from pfcon.errors import InvalidFields
 RECORDED = Path(__file__).parents[1] / "data/zips"
 ALL = "zipfile unzip bsdtar"
 UMLAUTS = "Größe.txt"
-ONLY = {UMLAUTS: b"data"}
+ONLY: Tree = {UMLAUTS: b"data"}
 A_LINK = 0o120777 << 16
 
 
@@ -72,7 +73,7 @@ def member(name: bytes | str, maker: int = 0, attributes: int = 0, data: bytes =
     return RawMember(raw, data, maker=maker, attributes=attributes, **more)  # type: ignore[arg-type]
 
 
-UNIX = {"maker": 3, "attributes": 0o100644 << 16}
+UNIX: dict[str, Any] = {"maker": 3, "attributes": 0o100644 << 16}
 NAME_437 = "it is no UTF-8, and who marks none has code page 437 (APPNOTE D.1)"
 BY_DOS = "the maker's attributes tell folders (APPNOTE 4.4.15)"
 NO_SUCH_NAME = "no file of Windows has such a name"

@@ -99,7 +99,7 @@ def api_client(url: str) -> docker.APIClient:
 
     from ..settings import docker_at
 
-    return docker.APIClient(base_url=url, timeout=PATIENCE, version=ApiCalls(docker_at(url)).api_version)
+    return docker.APIClient(base_url=url, timeout=int(PATIENCE), version=ApiCalls(docker_at(url)).api_version)
 
 
 def client_of(url: str, advice: str) -> docker.APIClient:

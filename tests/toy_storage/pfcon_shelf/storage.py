@@ -5,8 +5,8 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from pfcon.errors import Refused, Unreachable
 from pfcon.files.walk import FileWalk, open_regular
@@ -85,7 +85,7 @@ class ShelfPlan(StagingPlan):
         return self._plan.stage(job, report)
 
 
-def _deliver(output: BinaryIO, place: Path, files: Path) -> bool:
+def _deliver(output: BufferedReader, place: Path, files: Path) -> bool:
     """Copy an output to a path of the users' files. Return False if an equal file exists. Raises Refused, OSError."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _deliver(output: BinaryIO, place: Path, files: Path) -> bool:
     return True
 
 
-def _replace(output: BinaryIO, place: Path) -> None:
+def _replace(output: BufferedReader, place: Path) -> None:
     temporary = place.with_name(f".{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as copy:
@@ -110,7 +110,7 @@ def _replace(output: BinaryIO, place: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _equal(output: BinaryIO, place: Path) -> bool:
+def _equal(output: BufferedReader, place: Path) -> bool:
     with place.open("rb") as existing:
         digests = [hashlib.file_digest(file, "sha256").digest() for file in (output, existing)]
     return digests[0] == digests[1]
