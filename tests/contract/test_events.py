@@ -11,7 +11,8 @@ from sqlalchemy import Connection, event, text, update
 from support.journals import Database, open_journal
 from support.postgresql import own_schema
 
-from pfcon.models import CANCELLED, JobId, JobKind, JobStatus, RunDetails
+from pfcon.models import JobId, JobKind, JobStatus, RunDetails
+from pfcon.reasons import Reason
 from pfcon.records import Claimed, Journal, Phase, Place, Record, events
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.events import KEEP, MESSAGE, Event, EventLog
@@ -160,7 +161,7 @@ def test_a_job_that_is_skipped_or_cancelled_or_rolled_back_has_its_end(journal: 
     journal.move(cancelled, Phase.REMOVING)
     end_cancelled(journal, cancelled)
     assert statuses(journal, JobId("cancelled")) == ["notStarted", "finishedWithError"]
-    assert read_all(journal)[-1].reason == CANCELLED
+    assert read_all(journal)[-1].reason == Reason.CANCELLED
     refused = claimed(journal, JobId("refused"))
     journal.delete(refused)
     journal.delete(refused)

@@ -13,8 +13,9 @@ from support.zips import good_zip, spooled
 
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
-from pfcon.models import CANCELLED, TIME_LIMIT, JobId, JobKind, JobRequest, JobStatus, PluginType
+from pfcon.models import JobId, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.records import Phase, Record
 from pfcon.records.cancellations import request_cancellation
 from pfcon.testing.compute import Harness
@@ -112,7 +113,7 @@ def test_a_job_that_a_client_has_cancelled_ends_although_the_engine_did_not_answ
     assert site.watched(until=lambda: site.record(jid).status is JobStatus.STARTED)
     assert request_cancellation(site.context.journal, site.record(jid))
     assert site.watched(until=lambda: site.record(jid).phase is Phase.FINAL)
-    assert (site.record(jid).message, site.record(jid).reason) == ("cancelled", CANCELLED)
+    assert (site.record(jid).message, site.record(jid).reason) == ("cancelled", Reason.CANCELLED)
 
 
 def test_a_job_is_stopped_at_its_time_limit_on_engines_that_have_none(site: Site) -> None:
@@ -123,6 +124,6 @@ def test_a_job_is_stopped_at_its_time_limit_on_engines_that_have_none(site: Site
     limited, other = site.post("echo begun; exec sleep 600", time_limit=3), site.post("exec sleep 600")
     assert site.watched(until=lambda: site.record(limited).phase is Phase.FINAL)
     ended = site.record(limited)
-    assert (ended.message, ended.reason) == ("stopped at its time limit of 3 minutes", TIME_LIMIT)
+    assert (ended.message, ended.reason) == ("stopped at its time limit of 3 minutes", Reason.TIME_LIMIT)
     assert "begun" in ended.logs
     assert site.record(other).phase is Phase.SCHEDULED

@@ -22,8 +22,9 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import CANCELLED, JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType
 from pfcon.paths import JobDir, StoreBase
+from pfcon.reasons import Reason
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.cancellations import request_cancellation
 from pfcon.records.schema import jobs
@@ -70,7 +71,7 @@ def recorded(context: JobContext) -> Record:
 
 def require_cancelled(service: JobService) -> None:
     info, _ = service.status(JID, PLUGIN)
-    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "cancelled", CANCELLED)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "cancelled", Reason.CANCELLED)
 
 
 def test_while_inputs_are_staged_the_post_is_refused_and_the_record_is_kept(
@@ -270,7 +271,7 @@ def test_a_job_that_an_earlier_release_has_posted_again_is_not_cancelled(
     assert eventually(lambda: service.status(JID, PLUGIN)[0].status.final)
     before = recorded(context)
     submit(service)
-    left = {"reason": CANCELLED, "cancel_request": before.attempt}
+    left = {"reason": Reason.CANCELLED, "cancel_request": before.attempt}
     with context.journal.database.engine.begin() as connection:
         connection.execute(sqlalchemy.update(jobs).values(left))
     service.watch()

@@ -12,7 +12,8 @@ import pytest
 from pfcon.compute.cromwell import state
 from pfcon.compute.cromwell.state import End, end_of, refusal_of, status_of, why_of
 from pfcon.compute.interruption import Why
-from pfcon.models import TIME_LIMIT, JobId, JobKind, JobSpec, JobStatus, Resources
+from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data" / "cromwell"
 SPEC = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("prog", "x"), resources=Resources(memory=64))
@@ -105,7 +106,7 @@ def test_a_job_that_slurm_has_stopped_at_its_limit_says_so() -> None:
     stderr = "x\nslurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-03-01T01:00:00 DUE TO TIME LIMIT ***\n"
     assert state.says_time_limit(stderr)
     assert not state.says_time_limit(stderr.replace(" DUE TO TIME LIMIT", ""))
-    limit = Why("stopped at its time limit of 60 minutes", reason=TIME_LIMIT)
+    limit = Why("stopped at its time limit of 60 minutes", reason=Reason.TIME_LIMIT)
     for code in (79, 137, 143):
         assert why_of(replace(FAILED, code=code), SPEC, 60, cancelled="", timed_out=True) == limit
     assert why_of(replace(FAILED, code=143), SPEC, 60, cancelled="cancelled", timed_out=True) == Why("cancelled")

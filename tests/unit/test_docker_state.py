@@ -12,7 +12,8 @@ import pytest
 from pfcon.compute.docker.state import LOST, START_PATIENCE, is_job, job_info, may_have_note, phase_of
 from pfcon.compute.docker_api.job import TIME_LIMIT_LABEL
 from pfcon.compute.docker_api.phase import Phase
-from pfcon.models import TIME_LIMIT, JobStatus
+from pfcon.models import JobStatus
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
 RECORDED: dict[str, dict[str, Any]] = {
@@ -120,7 +121,7 @@ def test_a_note_explains_an_end_better_than_its_exit_code() -> None:
     assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "cancelled", "")
     limit = "stopped at its time limit of 1 minute"
     info = info_of(RECORDED["docker"]["stopped"], note=limit)
-    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, limit, TIME_LIMIT)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, limit, Reason.TIME_LIMIT)
 
 
 @pytest.mark.parametrize(("label", "minutes"), [("60", 60), ("", None), ("soon", None), ("-1", None), (None, None)])

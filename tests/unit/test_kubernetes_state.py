@@ -12,7 +12,8 @@ from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.spec import TIME_LIMIT_ANNOTATION
 from pfcon.compute.kubernetes.state import end_pending, job_info, stuck
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, has_ended, note_of, view_of
-from pfcon.models import TIME_LIMIT, JobInfo, JobStatus
+from pfcon.models import JobInfo, JobStatus
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").read_text())
@@ -283,11 +284,11 @@ def test_a_pod_that_was_stopped_at_its_time_limit_says_so(workers: int) -> None:
     sight["job"]["spec"]["completions"] = workers
     info = told(sight)
     assert (info.status, info.message) == (JobStatus.FAILED, "stopped at its time limit of 60 minutes")
-    assert (info.reason, info.interrupted) == (TIME_LIMIT, False)
+    assert (info.reason, info.interrupted) == (Reason.TIME_LIMIT, False)
 
 
 @pytest.mark.parametrize(
-    ("message", "reason"), [("cancelled", ""), ("stopped at its time limit of 1 minute", TIME_LIMIT)]
+    ("message", "reason"), [("cancelled", ""), ("stopped at its time limit of 1 minute", Reason.TIME_LIMIT)]
 )
 def test_a_pod_that_pfcon_has_stopped_has_the_message_of_its_job(message: str, reason: str) -> None:
     info = told(ended_note(at_time_limit(deadline=1), message, 1), 90)

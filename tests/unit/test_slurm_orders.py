@@ -24,8 +24,9 @@ from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.probe import findings
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import body, header
-from pfcon.models import TIME_LIMIT, JobSpec, JobStatus
+from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import still_changes
 from pfcon.testing.waiting import PATIENCE, eventually
 
@@ -151,7 +152,7 @@ def test_what_slurm_says_has_ended_is_ordered_to_end_too(cluster: Cluster, *, ob
     else:
         os.utime(order, (time.time() - 60,) * 2)
     info = cluster.harness.engine.info(spec.name)
-    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, LIMIT, TIME_LIMIT)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, LIMIT, Reason.TIME_LIMIT)
     assert order.read_text() == "end\n"
 
 

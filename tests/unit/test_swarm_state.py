@@ -12,7 +12,8 @@ import pytest
 from pfcon.compute.docker_api.job import TIME_LIMIT_LABEL
 from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, may_be_unstarted, own_tasks, waits_for_node
-from pfcon.models import TIME_LIMIT, JobInfo, JobStatus
+from pfcon.models import JobInfo, JobStatus
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
 LIVES: dict[str, dict[str, Any]] = json.loads((DATA / "lives.json").read_text())
@@ -148,7 +149,7 @@ def test_a_job_that_was_stopped_at_its_time_limit_says_so() -> None:
     life["service"]["Spec"]["Labels"] |= {END_LABEL: "stopped at its time limit of 1 minute", TIME_LIMIT_LABEL: "1"}
     info = told(life)
     assert (info.status, info.message) == (JobStatus.FAILED, "stopped at its time limit of 1 minute")
-    assert (info.reason, info.interrupted, info.time_limit) == (TIME_LIMIT, False, 1)
+    assert (info.reason, info.interrupted, info.time_limit) == (Reason.TIME_LIMIT, False, 1)
     assert (told(LIVES["cancelled"]).reason, told(LIVES["cancelled"]).time_limit) == ("", None)
 
 

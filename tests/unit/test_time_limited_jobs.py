@@ -12,8 +12,9 @@ from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Conflict
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
-from pfcon.models import TIME_LIMIT, CopyRequest, JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
+from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.records import Record
 from pfcon.testing.waiting import eventually
 
@@ -67,11 +68,11 @@ def test_a_job_ends_at_its_time_limit_and_the_record_says_so(
     service = JobService(context)
     assert eventually(lambda: service.status(JID, JobKind.PLUGIN)[0].status.final)
     info, logs = service.status(JID, JobKind.PLUGIN)
-    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, message, TIME_LIMIT)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, message, Reason.TIME_LIMIT)
     assert logs == "begun\n"
-    assert (recorded(context).info.message, recorded(context).info.reason) == (message, TIME_LIMIT)
+    assert (recorded(context).info.message, recorded(context).info.reason) == (message, Reason.TIME_LIMIT)
     entry = service.records_of(JID)[0]
-    assert (entry.message, entry.reason) == (message, TIME_LIMIT)
+    assert (entry.message, entry.reason) == (message, Reason.TIME_LIMIT)
 
 
 def test_what_a_job_does_after_its_limit_does_not_change_the_message(context: JobContext) -> None:
@@ -82,7 +83,7 @@ def test_what_a_job_does_after_its_limit_does_not_change_the_message(context: Jo
     service = JobService(limited)
     assert eventually(lambda: service.status(JID, JobKind.PLUGIN)[0].status.final)
     info, _ = service.status(JID, JobKind.PLUGIN)
-    assert (info.message, info.reason) == ("stopped at its time limit of 1 minute", TIME_LIMIT)
+    assert (info.message, info.reason) == ("stopped at its time limit of 1 minute", Reason.TIME_LIMIT)
 
 
 def test_without_any_limit_a_job_has_none(context: JobContext) -> None:

@@ -10,7 +10,8 @@ from pfcon.compute.interruption import stopped
 from pfcon.compute.words import CANCELLED, stop_reason, time_limit_message
 from pfcon.errors import InvalidFields
 from pfcon.jobs.kinds.plugin import request_digest
-from pfcon.models import TIME_LIMIT, JobId, JobKind, JobRequest, JobSpec, Resources
+from pfcon.models import JobId, JobKind, JobRequest, JobSpec, Resources
+from pfcon.reasons import Reason
 
 FIELDS: dict[str, list[str]] = {
     "jid": ["j"],
@@ -91,8 +92,8 @@ def test_earlier_releases_know_the_time_limit_by_its_name_in_records() -> None:
 )
 def test_the_message_names_the_limit_and_gives_the_reason(minutes: int | None, message: str) -> None:
     assert time_limit_message(minutes) == message
-    assert stop_reason(message) == TIME_LIMIT
-    assert stopped(message).reason == TIME_LIMIT
+    assert stop_reason(message) == Reason.TIME_LIMIT
+    assert stopped(message).reason == Reason.TIME_LIMIT
     assert not stopped(message).interrupted
 
 

@@ -13,14 +13,9 @@ from support.watched_service import PLUGIN, CountingEngine, post, record, settle
 from pfcon.compute.process.spec import Plan, make_plan
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
-from pfcon.models import (
-    CANCELLED,
-    TIME_LIMIT,
-    JobId,
-    JobSpec,
-    JobStatus,
-)
+from pfcon.models import JobId, JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.records import Journal, Phase
 from pfcon.testing.waiting import eventually
 
@@ -68,7 +63,7 @@ def test_a_job_is_stopped_at_its_time_limit_and_no_other(service: JobService, co
     assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
     ended = record(context, "j1")
     assert (ended.status, ended.message) == (JobStatus.FAILED, "stopped at its time limit of 4 minutes")
-    assert ended.reason == TIME_LIMIT
+    assert ended.reason == Reason.TIME_LIMIT
     assert ended.finished_at is not None
     assert ended.details.started_at is not None
     assert (ended.finished_at - ended.details.started_at).total_seconds() >= 2
@@ -95,7 +90,7 @@ def test_a_client_that_cancels_is_told_that(service: JobService, context: JobCon
     post(service, "j1", time_limit=4000)
     service.cancel(JobId("j1"), PLUGIN)
     assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
-    assert (record(context, "j1").message, record(context, "j1").reason) == ("cancelled", CANCELLED)
+    assert (record(context, "j1").message, record(context, "j1").reason) == ("cancelled", Reason.CANCELLED)
 
 
 @pytest.mark.usefixtures("limitless")
