@@ -7,6 +7,7 @@ from pfcon.compact import KeyFlags, NameStack
 from pfcon.errors import Refused
 from pfcon.links import Chain, Entry, Lister, Part, StagedItem, input_path, is_at_or_below, read_target
 from pfcon.links.budget import Budget, Notes
+from pfcon.links.missing import missing_note
 from pfcon.models import LINK_SUFFIX
 
 _NAME_MAX, _PATH_MAX = 255, 3500  # bytes of a component, and of a path below the staged root
@@ -68,7 +69,7 @@ class Expansion:
         for root in dict.fromkeys(root and input_path(root) for root in roots):
             entry = self.lister.entry(root)
             if entry is None:
-                self.notes.add(f"input {root!r} does not exist")
+                self.notes.add(missing_note(root))
             else:
                 parts.append(Part(root, None, None if entry.is_dir else entry, real=True))
         yield from self.walk_parts(parts)

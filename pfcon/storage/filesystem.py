@@ -7,6 +7,7 @@ from pfcon.files.descent import UnreadableTreeError
 from pfcon.files.walk import FileWalk
 from pfcon.links import StagedItem
 from pfcon.links.budget import Notes
+from pfcon.links.missing import missing_note
 from pfcon.models import INCOMING, InputRequest, Mount
 from pfcon.paths import JobDir
 from pfcon.storage.attempts import DiskQuota, check_not_staged, staging_attempt
@@ -66,7 +67,7 @@ class FilesystemPlan(StagingPlan):
         if entry is not None:
             items = [StagedItem(self._inputs[0], entry.name, entry.size, is_dir=False)]
         elif self._inputs:
-            notes.add(f"input {self._inputs[0]!r} does not exist")
+            notes.add(missing_note(self._inputs[0]))
         with staging_attempt(job) as (partial, earlier):
             copy = TreeCopy(self._root, partial, earlier, DiskQuota(job.storebase, partial, 0), notes)
             copy.run(iter(items), report)

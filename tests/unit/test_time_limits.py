@@ -9,7 +9,7 @@ from pfcon.api.parsers import parse_job
 from pfcon.compute.interruption import stopped
 from pfcon.compute.words import CANCELLED, stop_reason, time_limit_message
 from pfcon.errors import InvalidFields
-from pfcon.jobs.kinds.plugin import request_digest
+from pfcon.jobs.kinds.digests import request_digest
 from pfcon.models import JobId, JobKind, JobRequest, JobSpec, Resources
 from pfcon.reasons import Reason
 

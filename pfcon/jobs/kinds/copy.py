@@ -1,16 +1,15 @@
 """Copy jobs: fetching a job's inputs in the background."""
 
-import hashlib
-import json
 from dataclasses import replace
 
 from pfcon.errors import Absent, Conflict
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion
+from pfcon.jobs.kinds.digests import copy_digest
 from pfcon.jobs.kinds.operation import Operation
 from pfcon.jobs.kinds.submitter import Submitter
 from pfcon.jobs.trash import delete_data
-from pfcon.models import CopyRequest, InputRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
+from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.orders import CopyOrder, write_order
 from pfcon.progress import Progress
 from pfcon.records import Claimed, Phase, Record
@@ -104,9 +103,3 @@ class CopySubmitter(Submitter):
         if current is None:
             raise Absent(f"the copy job of {name} was removed")
         return current
-
-
-def copy_digest(request: InputRequest) -> str:
-    """Return a hex digest that identifies a copy: its inputs, and its output directory, to which no link may lead."""
-    fields = [[str(path) for path in request.input_dirs], str(request.output_dir)]
-    return hashlib.sha256(json.dumps(fields).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,7 +1,5 @@
 """Plugin jobs: from a client's request to a job on the engine, and the sealing of its outputs."""
 
-import hashlib
-import json
 import logging
 import time
 from contextlib import AbstractContextManager
@@ -18,6 +16,7 @@ from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion, Kind
 from pfcon.jobs.kinds.copy import CopySubmitter
+from pfcon.jobs.kinds.digests import request_digest
 from pfcon.jobs.kinds.submitter import Submitter
 from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.ownership import foreign_job_error, service_matcher, signed_request
@@ -26,7 +25,9 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.reporting import reporter
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.trash import delete_data
-from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, Resources, User
+from pfcon.links.missing import none_exists
+from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources, User
+from pfcon.reasons import Reason, explain
 from pfcon.records import Claimed, Phase, Place, Record, new_claim
 from pfcon.storage.base import Staged, StagingPlan, Upload
 
@@ -131,7 +132,7 @@ class PluginSubmitter(Submitter):
                 user = self._choose_user()
                 staged = self._stage(record, request, plan, user)
                 spec = self._spec(record.jid, request, user, self._signed(request.jid, digest, record.claim))
-                return self._schedule(record, spec, staged)
+                return self._schedule(request, record, spec, staged)
 
     def submit_copied(self, request: JobRequest) -> Submission:
         """Schedule the job on the inputs that a copy job has staged.
@@ -154,7 +155,7 @@ class PluginSubmitter(Submitter):
                 copied = self._copies.require_done(request.jid, copied)
                 self._make_outputs(request, user)
                 spec = self._spec(request.jid, request, user, self._signed(request.jid, digest, claim))
-                return self._schedule(claimed.record, spec, Staged(copied.nfiles, copied.nbytes, copied.notes))
+                return self._schedule(request, claimed.record, spec, Staged(copied.nfiles, copied.nbytes, copied.notes))
 
     def _claim(
         self, request: JobRequest, digest: str, places: tuple[Place, ...], **values: Any
@@ -162,7 +163,8 @@ class PluginSubmitter(Submitter):
         limits = self._context.limits
         return self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, limits, auid=request.auid, **values)
 
-    def _schedule(self, record: Record, spec: JobSpec, staged: Staged) -> Submission:
+    def _schedule(self, request: JobRequest, record: Record, spec: JobSpec, staged: Staged) -> Submission:
+        """Schedule a job, unless it has inputs and none of them exists: such a job ends before it runs."""
         spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it
         values: dict[str, Any] = {
             "spec": spec.to_json(),
@@ -181,6 +183,10 @@ class PluginSubmitter(Submitter):
             notes=tuple(_lines(staged.notes)),
             spec_json=spec.to_json(),
         )
+        if request.type is not PluginType.FS and none_exists(map(str, request.input_dirs), staged.notes):
+            self._scheduler.fail(ready, explain(Reason.INPUT_MISSING, path=str(request.input_dirs[0])))
+            ended = self._journal.get(request.jid, JobKind.PLUGIN)
+            return self._submission(ready, (ended or ready).info)
         return self._submission(ready, self._scheduler.schedule(ready, spec))
 
     def _remove_earlier(self, claimed: Claimed) -> None:
@@ -262,28 +268,6 @@ class PluginSubmitter(Submitter):
     def _submission(self, record: Record, info: JobInfo) -> Submission:
         path = str(self._context.storebase.job(record.jid).incoming)
         return Submission(info, record.nfiles, path, datetime.fromtimestamp(record.changed_at, UTC))
-
-
-def request_digest(request: JobRequest, inputs: str) -> str:
-    """Return a hex digest that identifies a request: what is run, on which data (``inputs``: a plan's digest).
-
-    It does not include values of the environment: a client that repeats its request may send a new user token. It
-    includes the time limit that the client sent, not the site's, which may change between two requests.
-    """
-    time_limit = () if request.time_limit is None else (request.time_limit,)  # without it, as in earlier releases
-    fields = [
-        request.image,
-        request.entrypoint,
-        request.args,
-        sorted(request.args_path_flags),
-        request.type.value,
-        [request.number_of_workers, request.cpu_limit, request.memory_limit, request.gpu_limit, *time_limit],
-        sorted(name for name, _ in request.env),
-        [str(path) for path in request.input_dirs],
-        str(request.output_dir or ""),
-        inputs,
-    ]
-    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def _lines(notes: tuple[str, ...]) -> list[str]:
