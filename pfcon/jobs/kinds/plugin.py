@@ -33,6 +33,8 @@ from pfcon.storage.base import Staged, StagingPlan, Upload
 
 log = logging.getLogger(__name__)
 
+NO_OUTPUTS = "the program wrote no outputs"
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -69,6 +71,8 @@ class PluginKind(Kind):
         values: dict[str, str | int] = {} if fault else {"files_out": survey.files, "bytes_out": survey.size}
         if first or last:
             values["notes"] = "\n".join((*first, *record.notes, *last))
+        if info.status is JobStatus.SUCCEEDED and not (fault or survey.files or first):
+            info = replace(info, message="; ".join(filter(None, (info.message, NO_OUTPUTS))))
         return Conclusion(info, values)
 
     def after_removal(self, context: JobContext, jid: JobId, spec: JobSpec) -> None:
