@@ -135,7 +135,10 @@ class JobService:
         """
         if self._context.storage.in_storebase and job_output_path:
             self._require_own(jid, job_output_path)
-        outputs = self._context.storage.outputs(self._context.storebase.job(jid), job_output_path)
+        job = self._context.storebase.job(jid)
+        if not self._context.storage.in_storebase and not job.exists():
+            raise Absent(f"there is no job {jid}")
+        outputs = self._context.storage.outputs(job, job_output_path)
         self._require_readable(jid, job_output_path, outputs)
         return outputs
 

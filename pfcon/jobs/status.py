@@ -84,7 +84,7 @@ class StatusReader:
         except Absent as found:
             if isinstance(found, Foreign) and not was_of_this_service(self._context, jid, kind):
                 raise foreign_job_error(self._context, name, found) from None
-            raise Absent(f"there is no {kind.value} job {jid}") from None
+            raise Absent(f"there is no {kind.noun} {jid}") from None
 
 
 def _as_shown(context: JobContext, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:

@@ -35,6 +35,11 @@ class JobKind(StrEnum):
     UPLOAD = "upload"
     DELETE = "delete"
 
+    @property
+    def noun(self) -> str:
+        """What messages call it: clients of the synchronous interface know only jobs."""
+        return "job" if self is JobKind.PLUGIN else f"{self.value} job"
+
     def engine_name(self, jid: JobId) -> str:
         """Return the job's name on its engine, unique for jid and kind. ``parse_engine_name`` is the inverse.
 
