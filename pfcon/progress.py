@@ -18,7 +18,7 @@ MAX_NOTES = 1000
 
 @dataclass(frozen=True)
 class Progress:
-    """message: for the user; if ``failed``, the reason. notes: what was left out, and why.
+    """message: for the user; if ``failed``, why, with the code ``reason``. notes: what was left out, and why.
 
     nfiles, nbytes: of all that was copied, uploaded or deleted; 0 before the end.
     """
@@ -28,6 +28,7 @@ class Progress:
     nfiles: int = 0
     notes: tuple[str, ...] = ()
     nbytes: int = 0
+    reason: str = ""
 
 
 def is_progress_file(name: str, kind: JobKind) -> bool:
@@ -52,6 +53,6 @@ def read_progress(job: JobDir, kind: JobKind) -> Progress | None:
     try:
         raw = json.loads(read_small(job.path, f"{kind.value}.progress", MAX_BYTES))
         counted = int(raw["nfiles"]), tuple(map(str, raw["notes"])), int(raw.get("nbytes", 0))
-        return Progress(str(raw["message"]), bool(raw["failed"]), *counted)
+        return Progress(str(raw["message"]), bool(raw["failed"]), *counted, str(raw.get("reason", "")))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

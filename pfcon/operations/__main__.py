@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pfcon.errors import PfconError
+from pfcon.files.faults import is_full
 from pfcon.models import JobId, JobKind
 from pfcon.operations.copy import copy
 from pfcon.operations.delete import delete
 from pfcon.operations.reporter import Reporter
 from pfcon.operations.upload import upload
 from pfcon.paths import KEY_PREFIX, JobDir, StoreBase
+from pfcon.reasons import Reason, Why
 
 OPERATIONS: Mapping[str, Callable[[JobDir, Reporter, Path | None], None]] = {
     "copy": copy,
@@ -45,12 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         OPERATIONS[arguments.operation](job, reporter, arguments.secret)
     except PfconError as error:
-        reporter.failed(str(error))
+        reporter.failed(error.why)
         return 1
     except OSError as error:
-        reporter.failed(f"{error.filename or job.path}: {error.strerror or error}")
+        reporter.failed(_why(error, job))
         return 1
     return 0
+
+
+def _why(error: OSError, job: JobDir) -> Why:
+    message = f"{error.filename or job.path}: {error.strerror or error}"
+    return Why(message, reason=Reason.DISK_FULL if is_full(error) else "")
 
 
 def _job(directory: Path) -> JobDir:

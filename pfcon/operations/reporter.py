@@ -8,6 +8,7 @@ from pfcon.models import JobKind
 from pfcon.paths import JobDir
 from pfcon.polling import polls
 from pfcon.progress import Progress, clear_progress, write_progress
+from pfcon.reasons import Why
 
 INTERVAL = 1.0  # seconds between two reports of progress
 MAX_NOTES_LOGGED = 1000
@@ -64,10 +65,10 @@ class Reporter:
         if last is not None:
             raise last
 
-    def failed(self, reason: str) -> None:
+    def failed(self, why: Why) -> None:
         """Report why the operation failed. If the progress file can't be written, the log still contains the reason."""
-        self.log(reason)
+        self.log(why.message)
         try:
-            self._write_last(Progress(reason, failed=True))
+            self._write_last(Progress(why.message, failed=True, reason=why.reason))
         except OSError as error:
             print(f"the reason can't be recorded: {error}", file=sys.stderr)

@@ -177,7 +177,7 @@ _DATA = {
         "Check the permissions of the directory for the user of jobs (`CONTAINER_USER`).",
     ),
     Reason.STORE_UNREACHABLE: Explanation(
-        ("the storage does not answer: {cause}", "the storage does not answer"),
+        ("the storage is not available: {cause}", "the storage is not available"),
         "Check the object store or file system, and the network: [object stores](storages/object-stores.md).",
     ),
 }

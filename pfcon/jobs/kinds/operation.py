@@ -54,8 +54,9 @@ class Operation(Kind):
         progress = read_progress(context.storebase.job(record.jid), record.kind)
         if info.status is JobStatus.SUCCEEDED:
             return self.conclude_success(context, record, spec, info, progress)
-        reported = progress is not None and progress.failed
-        return Conclusion(replace(info, message=progress.message) if progress and reported else info)
+        if progress is None or not progress.failed:
+            return Conclusion(info)
+        return Conclusion(replace(info, message=progress.message, reason=progress.reason))
 
     def conclude_success(
         self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None

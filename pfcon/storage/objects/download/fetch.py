@@ -37,7 +37,7 @@ def fetch(  # noqa: PLR0917 - the inputs of a StagingPlan
     the object that is the cause if there is one, TooLarge, StorageFull, Unreachable after ``retrying.TIME_LIMIT``
     seconds without success, OSError.
     """
-    notes, retrying = Notes(), Retrying()
+    notes, retrying = Notes(), Retrying(report=report)
     with (
         staging_attempt(job) as (partial, earlier),
         _scratch(job) as scratch,

@@ -40,7 +40,7 @@ def upload(store: ObjectStore, job: JobDir, prefix: str, report: Callable[[str],
     or that the store does not accept, UnreadableTreeError, Unreachable, OSError.
     """
     find_unreadable(job.path, job.outgoing.name).require_none()
-    retrying = Retrying()
+    retrying = Retrying(report=report)
     with FileWalk(job.path, job.outgoing.name) as walk, ExistingObjects(job.path / LISTING) as existing:
         retrying.call(f"listing {prefix!r} in {store.place}", lambda: _list(store, prefix, existing, retrying, report))
         run = _Upload(store, job, prefix, existing, retrying)
