@@ -22,8 +22,9 @@ Rules for paths that clash or can't be followed:
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from pfcon.errors import Refused
+from pfcon.errors import Refused, refused
 from pfcon.links.budget import Notes
+from pfcon.reasons import Reason, Why
 
 LINK_MAX_BYTES = 4096
 
@@ -94,6 +95,11 @@ def input_path(text: str) -> str:
     return "/".join(parts)
 
 
+def refused_link(link: str, target: str, why: str) -> Refused:
+    """Return the error for a link file that must not be followed. CUBE's users know ``Invalid input path``."""
+    return refused(Why(f"Invalid input path: {target}: the link file {link!r} {why}", reason=Reason.LINK_REFUSED))
+
+
 def is_at_or_below(path: str, above: str) -> bool:
     """Return whether ``path`` is ``above`` or below it, by components; every path is below ``""``."""
     return not above or path == above or path.startswith(above + "/")
@@ -106,7 +112,10 @@ def read_target(lister: Lister, path: str, notes: Notes) -> str | None:
         notes.add(f"left out {path!r}: a link file must have at most {LINK_MAX_BYTES} bytes")
         return None
     try:
-        return input_path(raw.decode().strip())
+        target = raw.decode().strip()
+        return input_path(target)
+    except Refused:
+        raise refused_link(path, target, "leads out of the storage") from None
     except UnicodeDecodeError:
         notes.add(f"left out {path!r}: a link file must be UTF-8 text")
         return None

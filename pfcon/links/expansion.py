@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 
 from pfcon.compact import KeyFlags, NameStack
 from pfcon.errors import Refused
-from pfcon.links import Chain, Entry, Lister, Part, StagedItem, input_path, is_at_or_below, read_target
+from pfcon.links import Chain, Entry, Lister, Part, StagedItem, input_path, is_at_or_below, read_target, refused_link
 from pfcon.links.budget import Budget, Notes
 from pfcon.links.missing import missing_note
 from pfcon.models import LINK_SUFFIX
 
 _NAME_MAX, _PATH_MAX = 255, 3500  # bytes of a component, and of a path below the staged root
 _OWN, _OTHER = 1, 2  # marks of a name: it comes from a directory's first part, or from another
+
+
+_OWN_OUTPUTS = "leads to the output directory of the job itself, or to a directory that contains it"
 
 
 class _Level:
@@ -187,7 +190,7 @@ class Expansion:
         if target is None:
             return
         if self.output_dir is not None and is_at_or_below(self.output_dir, target):
-            raise Refused(f"Invalid input path: {target}")
+            raise refused_link(link, target, _OWN_OUTPUTS)
         entry = self.lister.entry(target)
         if entry is None:
             self.notes.add(f"left out {link!r}: its target {target!r} does not exist")

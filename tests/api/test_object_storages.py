@@ -196,9 +196,12 @@ def test_a_missing_input_is_told_and_a_wrong_link_refused(job: StagedJob, users:
     job.plugin('ls "$0"', "home/bob/none", "home/bob/data/a.txt")
     assert "'home/bob/none' does not exist" in job.wait("plugin")["message"]
     users.add({f"home/{job.jid}/evil.chrislink": b"../../etc"})
-    failing = StagedJob(job.server)
+    failing, link = StagedJob(job.server), f"home/{job.jid}/evil.chrislink"
     failed = failing.copied(f"home/{job.jid}")
-    assert (failed["status"], failed["message"]) == ("finishedWithError", "Invalid input path: ../../etc")
+    assert (failed["status"], failed["message"]) == (
+        "finishedWithError",
+        f"Invalid input path: ../../etc: the link file {link!r} leads out of the storage",
+    )
 
 
 def sync(job: StagedJob, *input_dirs: str) -> dict[str, object]:
@@ -229,7 +232,8 @@ def test_the_synchronous_interface_tells_what_could_not_be_fetched(job: StagedJo
     answer = job.api.post("jobs/", sync(job, f"home/{job.jid}"))
     assert answer.status_code == 400
     prefix = f"input_dirs: Error fetching files from {users.storage}"
-    assert answer.json()["message"] == f"{prefix}: Invalid input path: /etc"
+    link = f"the link file 'home/{job.jid}/evil.chrislink' leads out of the storage"
+    assert answer.json()["message"] == f"{prefix}: Invalid input path: /etc: {link}"
     assert not job.key.exists()
 
 

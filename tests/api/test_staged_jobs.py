@@ -92,7 +92,10 @@ def test_a_failed_copy_job_tells_why_and_may_be_posted_again(job: StagedJob) -> 
     (users / "evil.chrislink").write_text("../../etc")
     failed = job.copied(f"home/bob/{job.jid}")
     assert failed["status"] == "finishedWithError"
-    assert failed["message"] == "Invalid input path: ../../etc"
+    assert failed["message"] == (
+        f"Invalid input path: ../../etc: the link file 'home/bob/{job.jid}/evil.chrislink' leads out of the storage"
+    )
+    assert failed["reason"] == "LinkRefused"
     assert "Invalid input path: ../../etc" in failed["logs"]
     (users / "evil.chrislink").unlink()
     (users / "good").write_text("g")

@@ -12,9 +12,11 @@ from pfcon.jobs.trash import delete_data
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.orders import CopyOrder, write_order
 from pfcon.progress import Progress
+from pfcon.reasons import Reason
 from pfcon.records import Claimed, Phase, Record
 
 COPY_SKIPPED = "copySkipped"
+_CAN_PASS = ("", Reason.STORE_UNREACHABLE, Reason.INTERRUPTED, Reason.DISK_FULL, Reason.END_UNKNOWN)
 
 
 class CopyKind(Operation):
@@ -94,7 +96,8 @@ class CopySubmitter(Submitter):
         if not info.status.final:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:
-            raise Conflict(f"the copy job of {name} failed: {info.message}; post it again")
+            advice = "; post it again" if info.reason in _CAN_PASS else ""
+            raise Conflict(f"the copy job of {name} failed: {info.message}{advice}")
         if not self._context.storebase.job(record.jid).is_staged():
             raise Conflict(
                 f"the inputs that the copy job of {name} staged no longer exist; delete the copy job and post it again"
