@@ -93,6 +93,12 @@ class SwarmCalls(ApiCalls):
         with translating_errors(self.where):
             self._client.kill(container)
 
+    def find_in_registry(self, image: str) -> None:
+        """DistributionInspect: ask the registry of an image whether it has the image. Raises what the answer means."""
+        with translating_errors(self.where, verdict=True):
+            find: Callable[[str], Any] = self._client.inspect_distribution
+            find(image)
+
     def nodes(self) -> list[dict[str, Any]]:
         """NodeList."""
         found: list[dict[str, Any]] = self.get("nodes")

@@ -14,13 +14,13 @@ from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.docker_api.settings import DockerSettings
 from pfcon.compute.per_process import PerProcess
-from pfcon.compute.runtimes import LONGEST, failure_in_log
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import listing, nodes, state
+from pfcon.compute.swarm.evidence import out_of_memory, why_unstarted
 from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, service_name, service_spec
-from pfcon.compute.swarm.tasks import container_of, image_and_command
+from pfcon.compute.swarm.tasks import container_of
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
@@ -123,7 +123,7 @@ class SwarmEngine(ComputeEngine):
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Ends a job that waits for nodes that were removed, or one of whose workers has failed."""
         service, tasks = self._find(name, mine)
-        killed, unstarted = self._out_of_memory(tasks), self._unstarted(tasks)
+        killed, unstarted = out_of_memory(self._calls, tasks), why_unstarted(self._calls, tasks)
         if not state.end_reason(service):
             why = state.failed_worker(tasks, killed, unstarted) or self._why_hopeless(service, tasks)
             if why:
@@ -143,22 +143,6 @@ class SwarmEngine(ComputeEngine):
             return True
         return False
 
-    def _out_of_memory(self, tasks: list[dict[str, Any]]) -> list[str]:
-        """Return the IDs of the tasks that ran out of memory, as far as that can be known."""
-        own = [task for task in state.own_tasks(tasks) if state.may_be_oom(task)]
-        return [task["ID"] for task in own if self._oom_killed(container_of(task))]
-
-    def _unstarted(self, tasks: list[dict[str, Any]]) -> dict[str, Why]:
-        """Return why commands could not be run, by the IDs of the tasks whose logs report that."""
-        found = {}
-        for task in filter(state.may_be_unstarted, state.own_tasks(tasks)):
-            log = LogTail()
-            with self._calls.ask("GET", "tasks", task["ID"], "logs", stdout=1, stderr=1) as answer:
-                log.feed(answer.read(LONGEST))
-            if why := failure_in_log(log.text(2), *image_and_command(task)):
-                found[task["ID"]] = why
-        return found
-
     def _why_hopeless(self, service: dict[str, Any], tasks: list[dict[str, Any]]) -> Why:
         """Return why a waiting job can never run; empty for others."""
         if not any(state.waits_for_node(task) for task in state.own_tasks(tasks)):
@@ -169,13 +153,6 @@ class SwarmEngine(ComputeEngine):
         reservations = (service["Spec"]["TaskTemplate"].get("Resources") or {}).get("Reservations") or {}
         reason = nodes.why_never(reservations, self._calls.nodes())
         return explain(Reason.UNSCHEDULABLE, cause=reason) if reason else SUCCESS
-
-    def _oom_killed(self, container: str) -> bool:
-        """Return whether a container ran out of memory; False on other nodes, whose engines can't be asked."""
-        try:
-            return bool(self._calls.inspect(container)["State"].get("OOMKilled"))
-        except Absent:
-            return False
 
     def _find(self, name: str, mine: Mine = anyone) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         try:

@@ -4,40 +4,27 @@ Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` return them 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from pfcon.compute import runtimes
-from pfcon.compute.details import digest_of, node_names, of_workers, own_exit_code
-from pfcon.compute.docker_api import init
+from pfcon.compute.details import digest_of, node_names, of_workers
 from pfcon.compute.docker_api.job import REQUEST_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
-from pfcon.compute.exits import by_exit_code
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.swarm.tasks import (
-    WANTED,
     WITHOUT_NODE,
     container_of,
-    describe,
     exit_code_of,
     has_ended,
-    image_and_command,
-    phase_of,
     state_of,
 )
+from pfcon.compute.swarm.worker import Worker
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
-from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus, RunDetails
-from pfcon.reasons import SUCCESS, Reason, Why, explain
+from pfcon.reasons import SUCCESS, Why
 
-_NO_IMAGE = "No such image"
-_NO_IMAGE_HERE = "its machine does not have it, and its registry has not delivered it"
-_CHANGED = "the machine was changed in the Swarm"
-_NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
-_EXITED = "task: non-zero exit"
-_CONTAINER_MISSING = "No such container"  # it was removed by another program
 _NONE: Mapping[str, Why] = MappingProxyType({})
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
@@ -71,7 +58,7 @@ def unreadable(tasks: list[dict[str, Any]]) -> str:
     """Return a message for users about tasks that can't be read; ``""`` if all can."""
     for task in tasks:
         try:
-            worker = _Worker(task, oom_killed=False, unstarted=SUCCESS)
+            worker = Worker(task, oom_killed=False, unstarted=SUCCESS)
             int(task.get("Slot") or 0), task["ID"] + task["DesiredState"], container_of(task)
             (task["Spec"].get("Placement") or {}).get("Constraints"), worker.time, worker.progress(), worker.why()
         except FAULTS as fault:
@@ -134,7 +121,7 @@ def job_info(
 
 
 def _job_info(
-    name: str, service: dict[str, Any], workers: "list[_Worker]", hostnames: Mapping[str, str], *, begun: bool
+    name: str, service: dict[str, Any], workers: "list[Worker]", hostnames: Mapping[str, str], *, begun: bool
 ) -> JobInfo:
     """begun: whether Swarm has created any tasks."""
     spec = service["Spec"]
@@ -165,7 +152,7 @@ def _job_info(
     )
 
 
-def _details(workers: "list[_Worker]", hostnames: Mapping[str, str], image: object, reason: Why) -> RunDetails:
+def _details(workers: "list[Worker]", hostnames: Mapping[str, str], image: object, reason: Why) -> RunDetails:
     """Return the details of a run. image: with a digest only if the client's name of the image has one.
 
     A task has only the time of its last change: when it started is known as long as no worker has ended.
@@ -186,85 +173,11 @@ def _scaled_to_none(spec: dict[str, Any]) -> bool:
     return ((spec.get("Mode") or {}).get("Replicated") or {}).get("Replicas") == 0
 
 
-@dataclass(frozen=True)
-class _Worker:
-    """One task of a job."""
-
-    task: dict[str, Any]
-    oom_killed: bool
-    unstarted: Why
-
-    @property
-    def phase(self) -> Phase:
-        return phase_of(self.task)
-
-    @property
-    def ended(self) -> bool:
-        return has_ended(self.task)
-
-    @property
-    def time(self) -> datetime | None:
-        return time_of(self.task["Status"].get("Timestamp"))
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether its container exists: the command runs, or has run."""
-        return self.phase in (Phase.RUNNING, Phase.ENDED) and bool(container_of(self.task))
-
-    @property
-    def exit_code(self) -> int | None:
-        """The exit code of the command; None if Swarm does not know it, or the command has not run."""
-        error = str(self.task["Status"].get("Err") or "")
-        known = state_of(self.task) == "failed" and error.startswith(_EXITED) and not self.unstarted
-        return own_exit_code(exit_code_of(self.task)) if known else None
-
-    def progress(self) -> str:
-        """Return the message of a worker that has not ended."""
-        error = self.task["Status"].get("Err")
-        if self.phase is Phase.RUNNING and self.task["DesiredState"] not in WANTED:
-            return "Swarm is stopping it: its node was drained or is down, or the service was changed"
-        return f"{describe(self.task)}: {plain(error)}" if error else describe(self.task)
-
-    def why(self) -> Why:
-        """Return why an ended worker has failed; empty after success.
-
-        A worker that was ended by Swarm's manager, or by a node that is down or shuts down, counts as interrupted.
-        """
-        state, error = state_of(self.task), str(self.task["Status"].get("Err") or "")
-        image, command = image_and_command(self.task)
-        if state == "rejected" and _NO_IMAGE in error:
-            return explain(Reason.IMAGE_FAILED, image=image, cause=_NO_IMAGE_HERE, detail=plain(error))
-        if state == "rejected" and _NODE_CHANGED in error:
-            return explain(Reason.EVICTED, cause=_CHANGED, interrupted=True, detail=error)
-        if state == "failed" and error.startswith(_EXITED):
-            return self.unstarted or self._by_code()
-        if state == "complete":
-            return SUCCESS
-        return runtimes.start_failure(error, image, command) or self._by_swarm(state, plain(error))
-
-    def _by_swarm(self, state: str, error: str) -> Why:
-        """Return why Swarm has ended a worker, or could not start it."""
-        if lacking := init.lacking(error, podman=False):
-            return explain(Reason.ENGINE_SETUP, cause=lacking)
-        if _CONTAINER_MISSING in error:
-            return explain(Reason.REMOVED_OUTSIDE, interrupted=True, detail=error)
-        if state == "orphaned":
-            return explain(Reason.NODE_LOST, interrupted=True, detail=error)
-        if state in ("failed", "rejected"):
-            return explain(Reason.ENGINE_FAULT, cause=error, detail=error)
-        return explain(Reason.EVICTED, cause=describe(self.task), interrupted=True, detail=error)
-
-    def _by_code(self) -> Why:
-        code = exit_code_of(self.task)
-        limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
-        return by_exit_code(code, int(limit), oom_killed=self.oom_killed)
+def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, Why]) -> list[Worker]:
+    return [Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], SUCCESS)) for task in own_tasks(tasks)]
 
 
-def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, Why]) -> list[_Worker]:
-    return [_Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], SUCCESS)) for task in own_tasks(tasks)]
-
-
-def _failed(workers: list[_Worker], reason: Why = SUCCESS) -> tuple[_Worker, Why] | None:
+def _failed(workers: list[Worker], reason: Why = SUCCESS) -> tuple[Worker, Why] | None:
     """Return the first failed worker, or the one whose failure is ``reason``, and why it failed; None if none has."""
     for number, worker in enumerate(workers, 1):
         why = (worker.why() if worker.ended else SUCCESS).of_worker(number, len(workers))
@@ -273,13 +186,13 @@ def _failed(workers: list[_Worker], reason: Why = SUCCESS) -> tuple[_Worker, Why
     return None
 
 
-def _failure(workers: list[_Worker], reason: Why = SUCCESS) -> Why:
+def _failure(workers: list[Worker], reason: Why = SUCCESS) -> Why:
     """Return the failure of the first failed worker, or of the one whose failure is ``reason``."""
     found = _failed(workers, reason)
     return found[1] if found else SUCCESS
 
 
-def _going(workers: list[_Worker], reason: Why) -> tuple[JobStatus, Why]:
+def _going(workers: list[Worker], reason: Why) -> tuple[JobStatus, Why]:
     """Return status and message of a job that has not ended."""
     if any(worker.phase is Phase.UNKNOWN for worker in workers):
         return JobStatus.UNDEFINED, Why(next(one.progress() for one in workers if one.phase is Phase.UNKNOWN))
@@ -291,12 +204,12 @@ def _going(workers: list[_Worker], reason: Why) -> tuple[JobStatus, Why]:
     return status, _failure(workers) or Why(next(filter(None, progress), ""))
 
 
-def _ended(workers: list[_Worker], reason: Why) -> Why:
+def _ended(workers: list[Worker], reason: Why) -> Why:
     """Return why a job has failed; empty after success. The reason may be the failure of a worker."""
     why = _failure(workers, reason)
     return replace(reason, interrupted=why.interrupted) if reason else why
 
 
-def _of(number: int, workers: list[_Worker], message: str) -> str:
+def _of(number: int, workers: list[Worker], message: str) -> str:
     """Return the message about a worker; with its number if the job has several."""
     return f"worker {number} of {len(workers)}: {message}" if message and len(workers) > 1 else message

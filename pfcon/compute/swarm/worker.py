@@ -1,0 +1,111 @@
+"""One worker of a job: why it has failed, and what it waits for, by its task. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pfcon.compute import runtimes
+from pfcon.compute.details import own_exit_code
+from pfcon.compute.docker_api import init
+from pfcon.compute.docker_api.phase import Phase, time_of
+from pfcon.compute.exits import by_exit_code
+from pfcon.compute.swarm.tasks import (
+    WANTED,
+    container_of,
+    describe,
+    exit_code_of,
+    has_ended,
+    image_and_command,
+    phase_of,
+    state_of,
+)
+from pfcon.compute.words import plain
+from pfcon.reasons import SUCCESS, Reason, Why, explain
+
+_NO_IMAGE = "No such image"
+_NO_IMAGE_HERE = "its machine does not have it, and its registry has not delivered it"
+_NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
+_CHANGED = "the machine was changed in the Swarm"
+_EXITED = "task: non-zero exit"
+_CONTAINER_MISSING = "No such container"  # it was removed by another program
+
+
+def lacks_image(task: dict[str, Any]) -> bool:
+    """Return whether the node of a task could not fetch its image; the task does not say why."""
+    return state_of(task) == "rejected" and _NO_IMAGE in str(task["Status"].get("Err") or "")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One task of a job."""
+
+    task: dict[str, Any]
+    oom_killed: bool
+    unstarted: Why
+
+    @property
+    def phase(self) -> Phase:
+        return phase_of(self.task)
+
+    @property
+    def ended(self) -> bool:
+        return has_ended(self.task)
+
+    @property
+    def time(self) -> datetime | None:
+        return time_of(self.task["Status"].get("Timestamp"))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its container exists: the command runs, or has run."""
+        return self.phase in (Phase.RUNNING, Phase.ENDED) and bool(container_of(self.task))
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the command; None if Swarm does not know it, or the command has not run."""
+        error = str(self.task["Status"].get("Err") or "")
+        known = state_of(self.task) == "failed" and error.startswith(_EXITED) and not self.unstarted
+        return own_exit_code(exit_code_of(self.task)) if known else None
+
+    def progress(self) -> str:
+        """Return the message of a worker that has not ended."""
+        error = self.task["Status"].get("Err")
+        if self.phase is Phase.RUNNING and self.task["DesiredState"] not in WANTED:
+            return "Swarm is stopping it: its node was drained or is down, or the service was changed"
+        return f"{describe(self.task)}: {plain(error)}" if error else describe(self.task)
+
+    def why(self) -> Why:
+        """Return why an ended worker has failed; empty after success.
+
+        A worker that was ended by Swarm's manager, or by a node that is down or shuts down, counts as interrupted.
+        """
+        state, error = state_of(self.task), str(self.task["Status"].get("Err") or "")
+        image, command = image_and_command(self.task)
+        if state == "rejected" and _NO_IMAGE in error:
+            return self.unstarted or explain(
+                Reason.IMAGE_FAILED, image=image, cause=_NO_IMAGE_HERE, detail=plain(error)
+            )
+        if state == "rejected" and _NODE_CHANGED in error:
+            return explain(Reason.EVICTED, cause=_CHANGED, interrupted=True, detail=error)
+        if state == "failed" and error.startswith(_EXITED):
+            return self.unstarted or self._by_code()
+        if state == "complete":
+            return SUCCESS
+        return runtimes.start_failure(error, image, command) or self._by_swarm(state, plain(error))
+
+    def _by_swarm(self, state: str, error: str) -> Why:
+        """Return why Swarm has ended a worker, or could not start it."""
+        if lacking := init.lacking(error, podman=False):
+            return explain(Reason.ENGINE_SETUP, cause=lacking)
+        if _CONTAINER_MISSING in error:
+            return explain(Reason.REMOVED_OUTSIDE, interrupted=True, detail=error)
+        if state == "orphaned":
+            return explain(Reason.NODE_LOST, interrupted=True, detail=error)
+        if state in ("failed", "rejected"):
+            return explain(Reason.ENGINE_FAULT, cause=error, detail=error)
+        return explain(Reason.EVICTED, cause=describe(self.task), interrupted=True, detail=error)
+
+    def _by_code(self) -> Why:
+        code = exit_code_of(self.task)
+        limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
+        return by_exit_code(code, int(limit), oom_killed=self.oom_killed)
