@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from pfcon.compute.exits import out_of_memory_note
 from pfcon.compute.kubernetes.pod_ends import end_of
 from pfcon.compute.kubernetes.pod_waits import wait_of
 from pfcon.compute.kubernetes.run import run_of
@@ -70,7 +71,10 @@ _Judged = tuple[Stage, Why]
 
 def _succeeded(sight: Sight) -> _Judged | None:
     well = sight.ended and sight.ended.get("exitCode") == 0 and sight.phase != "Failed"
-    return (Stage.SUCCEEDED, SUCCESS) if sight.phase == "Succeeded" or well else None
+    if not (sight.phase == "Succeeded" or well):
+        return None
+    killed = sight.ended.get("reason") == "OOMKilled"
+    return Stage.SUCCEEDED, Why(out_of_memory_note(sight.limit)) if killed else SUCCESS
 
 
 def _failed(sight: Sight) -> _Judged | None:

@@ -82,7 +82,8 @@ def _completed(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
     complete = conditions(view.job).get("Complete")
     if not complete and len(at(view, Stage.SUCCEEDED)) < wanted(view.job):
         return None
-    return replace(info, status=JobStatus.SUCCEEDED, finished_at=_finished(view, complete))
+    noted = next((pod.why.message for pod in at(view, Stage.SUCCEEDED) if pod.why), "")
+    return replace(info, status=JobStatus.SUCCEEDED, message=noted, finished_at=_finished(view, complete))
 
 
 def _ended_by_pfcon(info: JobInfo, view: View, now: datetime) -> JobInfo | None:

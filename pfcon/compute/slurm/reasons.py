@@ -85,6 +85,11 @@ def evident_state(seen: Seen) -> str:
     return next((state for state, pattern in _EVIDENCE.items() if pattern.search(seen.slurm_log)), "")
 
 
+def ran_out_of_memory(slurm_log: str) -> bool:
+    """Return whether Slurm reports that the kernel has killed a process of the job for its memory."""
+    return bool(_EVIDENCE["OUT_OF_MEMORY"].search(slurm_log))
+
+
 def was_stopped(seen: Seen) -> bool:
     """Return whether Slurm has stopped the job: what Slurm does not know of it may still run."""
     return (seen.row.state if seen.row else evident_state(seen)) in _STOPPED

@@ -5,11 +5,13 @@ import re
 from datetime import datetime
 from enum import Enum
 
+from pfcon.compute.exits import out_of_memory_note
 from pfcon.compute.slurm.parsing import Row
-from pfcon.compute.slurm.reasons import Seen, Site, evident_state, has_succeeded, reason_of
+from pfcon.compute.slurm.reasons import Seen, Site, evident_state, has_succeeded, ran_out_of_memory, reason_of
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus
 from pfcon.reasons import SUCCESS, Why
+from pfcon.units import mib_to_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +94,13 @@ def never_run_reason(row: Row) -> str:
     return f"{text} ({row.reason})" if text else row.reason
 
 
+def success_note(spec: JobSpec, slurm_log: str) -> Why:
+    """Return what the user of a job that succeeded should know; empty if nothing."""
+    if not ran_out_of_memory(slurm_log):
+        return SUCCESS
+    return Why(out_of_memory_note(mib_to_bytes(spec.resources.memory or 0)))
+
+
 def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, datetime | None]:
     """Return status, reason and time of the end. The script's success counts, unless Slurm had to stop the job at its
     time limit; otherwise Slurm's state comes first.
@@ -100,7 +109,7 @@ def ended(spec: JobSpec, seen: Seen, site: Site) -> tuple[JobStatus, Why, dateti
     at = exit_.at if exit_ else row.end if row else None
     state = row.state if row else ""
     if has_succeeded(exit_, seen.slurm_log) or (not exit_ and state == "COMPLETED"):
-        return JobStatus.SUCCEEDED, SUCCESS, at
+        return JobStatus.SUCCEEDED, success_note(spec, seen.slurm_log), at
     if not row and not exit_ and not (seen.cancelled or evident_state(seen)):
         return JobStatus.UNDEFINED, SUCCESS, None
     return JobStatus.FAILED, reason_of(spec, seen, site), at

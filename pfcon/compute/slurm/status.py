@@ -18,7 +18,7 @@ from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
-from pfcon.reasons import SUCCESS, Reason, Why, explain
+from pfcon.reasons import Reason, Why, explain
 
 _NOT_SUBMITTED = "the service was stopped before it submitted the job; post it again"
 
@@ -46,9 +46,8 @@ class StatusReader:
             return end
         exit_ = folder.exit()
         if exit_ and has_succeeded(exit_, folder.text_tail("slurm.log") if exit_.status == 0 else ""):
-            return self._keep(
-                folder, spec, JobStatus.SUCCEEDED, SUCCESS, exit_.at, run=replace(folder.run(), exit_code=0)
-            )
+            note = state.success_note(spec, folder.text_tail("slurm.log"))
+            return self._keep(folder, spec, JobStatus.SUCCEEDED, note, exit_.at, run=replace(folder.run(), exit_code=0))
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
             return self._unsubmitted(folder, spec)

@@ -12,12 +12,14 @@ from pfcon.compute import runtimes
 from pfcon.compute.details import digest_of, node_names, of_workers
 from pfcon.compute.docker_api.job import REQUEST_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
+from pfcon.compute.exits import out_of_memory_note
 from pfcon.compute.swarm.spec import END_LABEL, NAME_LABEL, NOWHERE
 from pfcon.compute.swarm.tasks import (
     WITHOUT_NODE,
     container_of,
     exit_code_of,
     has_ended,
+    memory_limit,
     state_of,
 )
 from pfcon.compute.swarm.worker import Worker
@@ -78,7 +80,7 @@ def waits_for_node(task: dict[str, Any]) -> bool:
 
 def may_be_oom(task: dict[str, Any]) -> bool:
     """Return whether the task may have run out of memory, which only its container shows."""
-    return state_of(task) == "failed" and exit_code_of(task) == 137
+    return state_of(task) in ("failed", "complete") and bool(memory_limit(task) and container_of(task))
 
 
 def may_be_unstarted(task: dict[str, Any]) -> bool:
@@ -135,6 +137,7 @@ def _job_info(
     else:
         why = _ended(workers, reason)
         status = JobStatus.FAILED if why else JobStatus.SUCCEEDED
+        why = why or _success_note(workers)
         times = [found for worker in workers if (found := worker.time)]
         finished = max(times, default=time_of(service.get("UpdatedAt")))
     return JobInfo(
@@ -175,6 +178,12 @@ def _scaled_to_none(spec: dict[str, Any]) -> bool:
 
 def _workers(tasks: list[dict[str, Any]], oom_killed: Collection[str], unstarted: Mapping[str, Why]) -> list[Worker]:
     return [Worker(task, task["ID"] in oom_killed, unstarted.get(task["ID"], SUCCESS)) for task in own_tasks(tasks)]
+
+
+def _success_note(workers: list[Worker]) -> Why:
+    """Return what the user of a job that succeeded should know; empty if nothing."""
+    killed = [worker for worker in workers if worker.oom_killed]
+    return Why(out_of_memory_note(memory_limit(killed[0].task))) if killed else SUCCESS
 
 
 def _failed(workers: list[Worker], reason: Why = SUCCESS) -> tuple[Worker, Why] | None:

@@ -68,6 +68,11 @@ def state_of(task: dict[str, Any]) -> str:
     return str(task["Status"]["State"])
 
 
+def memory_limit(task: dict[str, Any]) -> int:
+    """Return the memory limit of a task in bytes; 0 for none."""
+    return int(((task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0)
+
+
 def exit_code_of(task: dict[str, Any]) -> int:
     """Return the exit code of a task's container; 0 if it has none."""
     return int((task["Status"].get("ContainerStatus") or {}).get("ExitCode") or 0)

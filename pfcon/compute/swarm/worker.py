@@ -16,6 +16,7 @@ from pfcon.compute.swarm.tasks import (
     exit_code_of,
     has_ended,
     image_and_command,
+    memory_limit,
     phase_of,
     state_of,
 )
@@ -107,5 +108,4 @@ class Worker:
 
     def _by_code(self) -> Why:
         code = exit_code_of(self.task)
-        limit = ((self.task["Spec"].get("Resources") or {}).get("Limits") or {}).get("MemoryBytes") or 0
-        return by_exit_code(code, int(limit), oom_killed=self.oom_killed)
+        return by_exit_code(code, memory_limit(self.task), oom_killed=self.oom_killed)
