@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pfcon.compute.details import own_exit_code
 from pfcon.compute.exits import at_time_limit, by_exit_code
-from pfcon.compute.runtimes import CODES, failure_in_log, start_failure
+from pfcon.compute.runtimes import CODES, start_failure
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec
@@ -25,6 +25,9 @@ _ENDS = {
     "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
     "REVOKED": explain(Reason.STOPPED_OUTSIDE, engine="Slurm", interrupted=True),
 }
+_NODES = (_ENDS["NODE_FAIL"], _ENDS["BOOT_FAIL"])
+# An error of crun or runc in its log, as JSON or as text.
+_ERROR = re.compile(r"\"msg\":\"((?:[^\"\\]|\\.)*)\"|\berror\b[:=\s]*(.+)", re.IGNORECASE)
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
     "TIMEOUT": re.compile(r"DUE TO TIME LIMIT"),
@@ -60,7 +63,8 @@ class Seen:
     """Everything known about a job that Slurm does not run.
 
     cancelled: why pfcon has stopped it; empty if it has not. slurm_log, launcher_log: the last
-    messages of Slurm on the node, and of the launcher. log: the job's own, if it is short.
+    messages of Slurm on the node, and of the launcher. own_log: whether the launcher's log has only its messages;
+    otherwise they are in the job's log, and only its last line counts. node: of the job, for messages.
     """
 
     row: Row | None
@@ -68,7 +72,8 @@ class Seen:
     cancelled: Why = SUCCESS
     slurm_log: str = ""
     launcher_log: str = ""
-    log: str = ""
+    own_log: bool = True
+    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def has_run(spec: JobSpec, seen: Seen) -> bool:
     """Return whether the command was started, unless the launcher reports that in words that pfcon does not know."""
     if seen.exit and seen.exit.word in _SCRIPT:
         return False
-    return not start_failure(seen.launcher_log, spec.image, spec.argv[0])
+    return not _start_failure(seen, spec)
 
 
 def exit_code_of(seen: Seen) -> int | None:
@@ -164,7 +169,8 @@ def _by_somebody(end: _End) -> Why | None:
 
 
 def _by_cluster(end: _End) -> Why | None:
-    return _ENDS.get(end.state)
+    why = _ENDS.get(end.state)
+    return explain(why.reason, node=end.seen.node, interrupted=True) if why in _NODES else why
 
 
 def _workers_ended(end: _End) -> Why | None:
@@ -183,10 +189,23 @@ def _unreadable(end: _End) -> Why | None:
 
 
 def _not_started(end: _End) -> Why | None:
-    image, command = end.spec.image, end.spec.argv[0]
-    if known := start_failure(end.seen.launcher_log, image, command):
-        return known
-    return failure_in_log(end.seen.log, image, command) if end.code in CODES else None
+    return _start_failure(end.seen, end.spec)
+
+
+def _start_failure(seen: Seen, spec: JobSpec) -> Why | None:
+    text = seen.launcher_log if seen.own_log else _last_line(seen.launcher_log)
+    return start_failure(text, spec.image, spec.argv[0])
+
+
+def _by_launcher(end: _End) -> Why | None:
+    said = _last_line(end.seen.launcher_log) if end.seen.own_log else ""
+    if end.code not in CODES or not (found := _ERROR.search(said)):
+        return None
+    return explain(Reason.ENGINE_FAULT, cause=plain(found[1] or found[2]), detail=said)
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
 
 
 def _by_exit_code(end: _End) -> Why:
@@ -204,6 +223,7 @@ _RULES: tuple[Callable[[_End], Why | None], ...] = (
     _workers_ended,
     _unreadable,
     _not_started,
+    _by_launcher,
     _by_exit_code,
 )
 

@@ -48,8 +48,8 @@ _NEVER = re.compile(
 _WAITING = {
     "JobHeldUser": "held in Slurm: it waits until somebody releases it (scontrol release)",
     "JobHeldAdmin": "held by an administrator of Slurm: it waits until it is released",
-    "Priority": "waiting for jobs of a higher priority",
-    "Resources": "waiting for resources",
+    "Priority": "waiting for its turn in Slurm",
+    "Resources": "waiting for free processors, memory or nodes",
     "PartitionDown": "waiting: the partition is down",
     "PartitionInactive": "waiting: the partition is inactive",
 }

@@ -90,10 +90,17 @@ class StatusReader:
                     raise
             if row and state.stage_of(row) is not Stage.ENDED:
                 return self._active(folder, spec, row)
+        launcher = LAUNCHERS[self.launcher]
         seen = Seen(
-            row, exit_, folder.cancellation(), folder.text_tail("slurm.log"), folder.text_tail(self._launcher_log)
+            row,
+            exit_,
+            folder.cancellation(),
+            folder.text_tail("slurm.log"),
+            folder.text_tail("launcher.log" if launcher.own_log else "log"),
+            launcher.own_log,
+            folder.run().node or "",
         )
-        program = LAUNCHERS[self.launcher].program
+        program = launcher.program
         where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
         if status is JobStatus.FAILED and was_stopped(seen) and self.canceller.is_ending(folder):
@@ -112,11 +119,6 @@ class StatusReader:
         if status is JobStatus.SUCCEEDED:
             return replace(run, exit_code=0)
         return replace(run, exit_code=exit_code_of(seen) if run.started_at else None)
-
-    @property
-    def _launcher_log(self) -> str:
-        """Return the name of the file in which the launcher reports why it could not start the command."""
-        return "launcher.log" if LAUNCHERS[self.launcher].own_log else "log"
 
     def _has_accounting(self) -> bool:
         try:
