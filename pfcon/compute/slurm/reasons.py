@@ -18,14 +18,12 @@ OUTSIDE = 98  # job.sh: the directory does not exist, or belongs to another job
 NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 
 
+_NODE_LOST = ("NODE_FAIL", "BOOT_FAIL")
 _ENDS = {
-    "NODE_FAIL": explain(Reason.NODE_LOST, interrupted=True),
     "PREEMPTED": explain(Reason.PREEMPTED, interrupted=True),
-    "BOOT_FAIL": explain(Reason.NODE_LOST, interrupted=True),
     "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
     "REVOKED": explain(Reason.STOPPED_OUTSIDE, engine="Slurm", interrupted=True),
 }
-_NODES = (_ENDS["NODE_FAIL"], _ENDS["BOOT_FAIL"])
 # An error of crun or runc in its log, as JSON or as text.
 _ERROR = re.compile(r"\"msg\":\"((?:[^\"\\]|\\.)*)\"|\berror\b[:=\s]*(.+)", re.IGNORECASE)
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
@@ -169,8 +167,9 @@ def _by_somebody(end: _End) -> Why | None:
 
 
 def _by_cluster(end: _End) -> Why | None:
-    why = _ENDS.get(end.state)
-    return explain(why.reason, node=end.seen.node, interrupted=True) if why in _NODES else why
+    if end.state in _NODE_LOST:
+        return explain(Reason.NODE_LOST, node=end.seen.node, interrupted=True)
+    return _ENDS.get(end.state)
 
 
 def _workers_ended(end: _End) -> Why | None:
