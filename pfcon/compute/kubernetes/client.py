@@ -68,6 +68,12 @@ class KubernetesCalls:
         """Return the pods with a Job's name as label, also those of an earlier Job of that name."""
         return [pod for page in self.pages("pods", f"job-name={job}") for pod in page["items"]]
 
+    def events_of(self, uid: str) -> list[Json]:
+        """Return the latest events about an object. Raises Refused without the right to list events."""
+        query: Query = {"fieldSelector": f"involvedObject.uid={uid}", "limit": _PAGE}
+        page = self._json("GET", "/".join(["/api/v1/namespaces", self._namespace, "events"]), query)
+        return [event for event in page.get("items") or [] if isinstance(event, dict)]
+
     def patch_pod(self, name: str, patch: Json) -> None:
         """Change a pod (JSON merge patch)."""
         self._json("PATCH", self._pods(name), body=patch)

@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.listing import Lister
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, pods_with_log, read_log
+from pfcon.compute.kubernetes.obstacles import Obstacles
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
@@ -71,14 +71,14 @@ class KubernetesEngine(ComputeEngine):
         watch_idle: seconds after the last request for which active jobs are watched. minute: the length of a minute of
         time limits, in seconds. Others: see above.
         """
-        self._claim = settings.volume_name
-        self._settings = own
+        self._claim, self._settings = settings.volume_name, own
         self._storebase_mount = storebase_mount
         self._processes = processes
         self._watch_idle = watch_idle
         self._stop_grace = stop_grace
         self._remove_wait, self._minute = remove_wait, minute
         self._patience = StuckTimer(stuck_grace, HOPELESS_GRACE)
+        self._obstacles = Obstacles(lambda: self._calls, self._patience)
         self._lister = Lister(self._connection, self._patience)
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
@@ -149,12 +149,12 @@ class KubernetesEngine(ComputeEngine):
         """
         followed = self._followed(name, mine)
         if followed is not None:
-            info = self._shown(followed)
+            info = self._obstacles.info(followed)
             asks = state.end_pending(followed) or lost.why_lost(followed) or lost.unmarked(followed)
             if not info.status.final and not asks and not self._overdue(followed):
                 return info
         view = self._view(name, mine)
-        info = self._shown(view)
+        info = self._obstacles.info(view)
         if state.end_pending(view):  # the process that noted its end could not end it
             self._stop(view)
         elif why := lost.why_lost(view):
@@ -166,14 +166,6 @@ class KubernetesEngine(ComputeEngine):
             self._calls.patch_job(name, patch)
         if info.status.final:
             self._watcher.forget(view.uid)
-        return info
-
-    def _shown(self, view: View) -> JobInfo:
-        """Return the state of a job; one that can't start has the best reason that is known."""
-        info = state.job_info(view, datetime.now(UTC))
-        if stuck := state.stuck(view):
-            why = self._patience.best(view.uid, stuck.why)
-            info = replace(info, message=why.message, reason=why.reason)
         return info
 
     def _followed(self, name: str, mine: Mine) -> View | None:
@@ -298,4 +290,11 @@ class KubernetesEngine(ComputeEngine):
         version = self._calls.version()
         next(self._calls.pages("jobs", JOB_TYPE_LABEL))
         next(self._calls.pages("pods", JOB_TYPE_LABEL))
-        return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.namespace}"
+        return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.namespace}{self._limits()}"
+
+    def _limits(self) -> str:
+        try:
+            self._calls.events_of("none")
+        except Refused:
+            return "; without the right to list events, messages do not say which quota is used up"
+        return ""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.kubernetes import lost, state, views
+from pfcon.compute.kubernetes.obstacles import ASK_AGAIN
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.unreadable import FAULTS, unread_entry
@@ -60,7 +61,7 @@ class Lister:
         elif stuck:
             signs.append("")
         if not pods:
-            signs.append("no pod" if state.is_late_without_pod(job, now) else "")
+            signs.append(f"no pod {now.timestamp() // ASK_AGAIN}" if state.is_late_without_pod(job, now) else "")
         return signs
 
     def requests(self) -> dict[str, str]:

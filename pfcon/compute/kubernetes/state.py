@@ -33,7 +33,7 @@ from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 _STOP_MARGIN = timedelta(seconds=3)  # added to the grace, for a pod that is Failed while its container is being ended
 _STOP_PATIENCE = timedelta(seconds=60)  # added to the grace, for a pod whose node does not report
-_PODLESS = timedelta(seconds=30)  # after this time the message says that the job has no pod
+_PODLESS = timedelta(seconds=5)  # after this time the message says that the job has no pod
 
 
 def job_info(view: View, now: datetime) -> JobInfo:

@@ -38,6 +38,12 @@ class StuckTimer:
             patience = self._seconds if best.reason in _CAN_PASS else self._hopeless
             return best if time.monotonic() - since > patience else SUCCESS
 
+    def improve(self, uid: str, why: Why) -> None:
+        """Set the reason of a job that can't start to one that was found elsewhere."""
+        with self._lock:
+            if uid in self._stuck:
+                self._stuck[uid] = (self._stuck[uid][0], why)
+
     def best(self, uid: str, why: Why) -> Why:
         """Return the best reason that is known why a job can't start now. why: the present one."""
         with self._lock:
