@@ -16,6 +16,7 @@ ALLOWED = [
     *(("jobs.batch", verb) for verb in ("create", "get", "list", "watch", "patch", "delete")),
     *(("pods", verb) for verb in ("get", "list", "watch", "patch")),
     ("pods/log", "get"),
+    ("events", "list"),
 ]
 REFUSED = [
     *(("jobs.batch", verb) for verb in ("update", "deletecollection")),

@@ -157,6 +157,7 @@ def test_the_role_allows_what_the_engine_does_and_no_more(site: Path) -> None:
         "jobs": looking | {"create", "patch", "delete"},
         "pods": looking | {"patch"},
         "pods/log": {"get"},
+        "events": {"list"},
     }
 
 
