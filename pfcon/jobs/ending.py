@@ -7,6 +7,7 @@ from typing import Any
 
 from pfcon.errors import DamagedJob, PfconError, Unreachable
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.log_hints import with_hint
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import Reason, Why
@@ -45,7 +46,14 @@ class Ender:
         if info.reason in _STOPPED:  # what the job itself reports is a consequence of it
             end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
         logs = self.logs(record) if logs is None else logs
-        return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
+        return self._finish(
+            record,
+            spec,
+            with_hint(end.info, spec, logs),
+            logs,
+            ended=info.status is not JobStatus.UNDEFINED,
+            **end.values,
+        )
 
     def logs(self, record: Record, *, patient: bool = False) -> str:
         """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job.

@@ -38,6 +38,8 @@ _PROGRAM = {
     Reason.OUT_OF_MEMORY: Explanation(
         (
             "out of memory: the job exceeded its limit of {limit} MiB",
+            "exit code {log_code}: the program's log shows a lack of memory; its limit is {log_limit} MiB",
+            "exit code {log_code}: the program's log shows a lack of memory",
             "out of memory: the machine has no memory left",
         ),
         "Raise `memory_limit` of the plugin, or give the job less data at a time; without a limit, use a machine with "
@@ -55,12 +57,18 @@ _PROGRAM = {
     Reason.TOO_MANY_PROCESSES: Explanation(
         (
             "the job needed more than the {limit} processes and threads that it may have",
+            "exit code {log_code}: the program could not start a process or thread; the job may have {log_limit}",
+            "exit code {log_code}: the program could not start a process or thread",
             "the job needed too many processes",
         ),
         "Raise `PFCON_PIDS_LIMIT`, or let the program start fewer processes and threads.",
     ),
     Reason.DISK_FULL: Explanation(
-        ("no space is left on the disk {where}", "no space is left on the disk"),
+        (
+            "no space is left on the disk {where}",
+            "exit code {log_code}: the program found no space on a disk",
+            "no space is left on the disk",
+        ),
         "Delete old jobs, or enlarge the file system: [retention](retention.md).",
     ),
     Reason.COMMAND_NOT_FOUND: Explanation(
