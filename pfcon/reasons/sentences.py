@@ -133,7 +133,11 @@ _IMAGE = {
 }
 _PLACE = {
     Reason.UNSCHEDULABLE: Explanation(
-        ("no machine can run the job now: {cause}", "no machine can run the job now"),
+        (
+            "the machine can't give the job what it requests: {request}",
+            "no machine can run the job now: {cause}",
+            "no machine can run the job now",
+        ),
         "Compare what the job requests (CPU, memory, GPUs, workers) with what the machines have and what is free.",
     ),
     Reason.QUOTA_EXCEEDED: Explanation(

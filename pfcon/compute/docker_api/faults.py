@@ -5,16 +5,34 @@ The texts are not part of any API; the ones recorded in tests/data/docker are re
 
 import re
 
+from pfcon import network
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
-from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
-from pfcon.network import explain
+from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable, refused
+from pfcon.reasons import Reason, explain
 
 _TRANSIENT = re.compile(
     r"no space left|too many open files|temporarily unavailable|cannot allocate memory|connection refused"
     r"|deadline exceeded|timed? ?out|transport is closing|is unavailable|shim.* (?:exited|closed)|resource busy"
     r"|does not have a leader|no such process",
     re.IGNORECASE,
+)
+
+# What a job may request, and the texts of Docker, Podman, runc and crun that refuse it.
+_REQUESTS = (
+    ("cpu_limit is more than its processors", re.compile(r"range of CPUs is from", re.IGNORECASE)),
+    (
+        "cpu_limit is less than the kernel accepts",
+        re.compile(r"cpu\.(?:cfs_quota_us|max|shares|weight)\S* *:? .*invalid argument|CPU cfs quota", re.IGNORECASE),
+    ),
+    (
+        "memory_limit is less than it accepts",
+        re.compile(r"minimum memory limit|memory limit .* too (?:low|small)", re.IGNORECASE),
+    ),
+    (
+        "gpu_limit: it has no GPU that containers can use",
+        re.compile(r"could not select device driver|nvidia-container-cli|unresolvable CDI devices", re.IGNORECASE),
+    ),
 )
 
 
@@ -32,6 +50,8 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
         return Absent(text)
     if status in (408, 429) or status > 500 or (status == 500 and _TRANSIENT.search(text)):
         return Unreachable(f"the container engine can't do that now: {text}")
+    if status in (400, 500) and (request := next((what for what, said in _REQUESTS if said.search(text)), "")):
+        return refused(explain(Reason.UNSCHEDULABLE, request=request, detail=text))
     if status < 500 or verdict:
         return Refused(f"the container engine refuses: {text}")
     return Unreachable(f"the container engine failed: {text}")
@@ -39,7 +59,7 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:
     """Return pfcon's error for a request without a response, from the exception of any library."""
-    found = explain(fault)
+    found = network.explain(fault)
     return NoAnswer(
         f"the container engine at {where} does not answer: {found.reason}",
         may_have_arrived=found.may_have_arrived,
