@@ -58,11 +58,26 @@ add_python() {
     done
 }
 
+# add_unusable ROOT: files that can't be run, each for another reason.
+add_unusable() {
+    local to=$1/opt/unusable
+    mkdir -p "$to/directory"
+    printf 'echo it ran\n' >"$to/no-interpreter-line"
+    printf '#!/bin/sh\r\necho it ran\r\n' >"$to/windows-line-ends"
+    printf '#!/no/such/interpreter\n' >"$to/no-such-interpreter"
+    printf '#!/bin/sh\necho it ran\n' >"$to/no-permission"
+    # The header of a 64-bit program for s390x (elf(5)): no machine that runs these tests has such a processor.
+    printf '\177ELF\002\002\001%09d\000\002\000\026%044d' 0 0 | tr 0 '\000' >"$to/other-processor"
+    chmod 755 "$to"/*
+    chmod 644 "$to/no-permission"
+}
+
 # build ROOT: what the image holds.
 build() {
     mkdir -p "$1"/{bin,etc,root,share,tmp,usr/bin,usr/lib}
     add_busybox "$1"
     add_python "$1"
+    add_unusable "$1"
     printf '%s\n' root:x:0:0:root:/root:/bin/sh nobody:x:65534:65534:nobody:/:/bin/false >"$1/etc/passwd"
     printf '%s\n' root:x:0: nogroup:x:65534: >"$1/etc/group"
     find "$1" -type d -exec chmod 755 {} +
