@@ -25,7 +25,7 @@ _TEXTS = (
     ),
     (
         Reason.IMAGE_CORRUPT,
-        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)"
+        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected|\w+ manifest digest)"
         r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF"
         r"|DIGEST_INVALID|digest .* did not match|error reading layer|invalid character|unmarshal",
     ),
