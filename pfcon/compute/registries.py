@@ -25,7 +25,7 @@ _TEXTS = (
     ),
     (
         Reason.IMAGE_CORRUPT,
-        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)"
+        r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected|\w+ manifest digest)"
         r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF"
         r"|DIGEST_INVALID|digest .* did not match|error reading layer|invalid character|unmarshal",
     ),
@@ -51,6 +51,8 @@ _PATTERNS = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, patte
 TEMPORARY = frozenset({Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reason.DISK_FULL})
 """Reasons that may pass by themselves; after the others, asking again changes nothing."""
 
+# What is before the name of an image that is a single word, such as "denied"; elsewhere that is what a registry says.
+_BEFORE_WORD = r"(?:(?<=[/'\"])|(?<=\bfor )|(?<=\bimage )|(?<=\bimage: ))"
 _LOG_PREFIX = re.compile(r"time=\"[^\"]*\" level=\w+ msg=", re.ASCII)  # of skopeo
 
 
@@ -76,5 +78,6 @@ def without_names(text: str, image: str) -> str:
     repository = name[: len(name) - len(last)] + last.partition(":")[0]
     path = repository.partition("/")[2] if repository.count("/") else repository
     for part in sorted({image, name, repository, path} - {""}, key=len, reverse=True):
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(part)}(?![A-Za-z0-9])", "IMAGE", text)
+        before = r"(?<![A-Za-z0-9])" if re.search("[/:]", part) else _BEFORE_WORD
+        text = re.sub(rf"{before}{re.escape(part)}(?![A-Za-z0-9])", "IMAGE", text)
     return text
