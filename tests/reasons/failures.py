@@ -57,12 +57,28 @@ _UNUSABLE_ON_HOST = {"process": NO_IMAGES}
 _ARG = "x" * 140_000
 
 FAILURES = (
-    Failure("exit code 3", _failed(Reason.EXIT_CODE, r"the program failed with exit code 3", "said it"), "echo said it; exit 3"),
-    Failure("exit code 1", _failed(Reason.EXIT_CODE, r"the program failed with exit code 1", "said it"), "echo said it; exit 1"),
-    Failure("crash", _failed(Reason.SIGNAL, r"the program crashed: signal SIGSEGV", "said it"), "echo said it; kill -SEGV $$"),
+    Failure(
+        "exit code 3",
+        _failed(Reason.EXIT_CODE, r"the program failed with exit code 3", "said it"),
+        "echo said it; exit 3",
+    ),
+    Failure(
+        "exit code 1",
+        _failed(Reason.EXIT_CODE, r"the program failed with exit code 1", "said it"),
+        "echo said it; exit 1",
+    ),
+    Failure(
+        "crash",
+        _failed(Reason.SIGNAL, r"the program crashed: signal SIGSEGV", "said it"),
+        "echo said it; kill -SEGV $$",
+    ),
     Failure(
         "exit code 137",
-        _failed(Reason.SIGNAL, r"exit code 137: the program was killed from outside \(SIGKILL\), or returned this code itself", "said it"),
+        _failed(
+            Reason.SIGNAL,
+            r"exit code 137: the program was killed from outside \(SIGKILL\), or returned this code itself",
+            "said it",
+        ),
         "echo said it; exit 137",
     ),
     Failure(
@@ -74,17 +90,26 @@ FAILURES = (
     ),
     Failure(
         "out of memory in a child, exit code 1",
-        _failed(Reason.OUT_OF_MEMORY, r"(out of memory: the job exceeded|exit code 1: the program's log shows a lack of memory).*", "said it"),
+        _failed(
+            Reason.OUT_OF_MEMORY,
+            r"(out of memory: the job exceeded|exit code 1: the program's log shows a lack of memory).*",
+            "said it",
+        ),
         f"echo said it; {EAT} || exit 1",
         {"memory_limit": LIMIT},
         exceptions={"cromwell": NO_KILL},
     ),
     Failure(
         "out of memory in a child, exit code 0",
-        Expected("", r"the program reports success, but a process of it was killed.*", "said it", "finishedSuccessfully"),
+        Expected(
+            "", r"the program reports success, but a process of it was killed.*", "said it", "finishedSuccessfully"
+        ),
         f"echo said it; {EAT}; echo x > $1/x; exit 0",
         {"memory_limit": LIMIT},
-        exceptions={"cromwell": NO_KILL, "process": Expected(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", "said it")},
+        exceptions={
+            "cromwell": NO_KILL,
+            "process": Expected(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", "said it"),
+        },
     ),
     Failure(
         "no such command",
@@ -110,7 +135,10 @@ FAILURES = (
     ),
     Failure(
         "a script without #!",
-        _failed(Reason.WRONG_ARCHITECTURE, r"not executable in image .* another type of processor, or a script without #! .*"),
+        _failed(
+            Reason.WRONG_ARCHITECTURE,
+            r"not executable in image .* another type of processor, or a script without #! .*",
+        ),
         fields={"entrypoint": [f"{UNUSABLE}/no-interpreter-line"]},
         exceptions=_UNUSABLE_ON_HOST,
     ),
@@ -143,20 +171,43 @@ FAILURES = (
         "echo said it",
     ),
     Failure("cancelled", _failed(Reason.CANCELLED, r"cancelled", "said it"), "echo said it; sleep 600", cancel=True),
-    Failure("time limit", _failed(Reason.TIME_LIMIT, r"stopped at its time limit of 1 minute", "said it"), "echo said it; sleep 600", {"time_limit": 1}),
+    Failure(
+        "time limit",
+        _failed(Reason.TIME_LIMIT, r"stopped at its time limit of 1 minute", "said it"),
+        "echo said it; sleep 600",
+        {"time_limit": 1},
+    ),
     Failure(
         "too many processes",
         _failed(Reason.TOO_MANY_PROCESSES, r".*(processes and threads|start a process or thread).*", "said it"),
         "echo said it; i=0; while [ $i -lt 60 ]; do sleep 20 & i=$((i+1)); done; wait",
     ),
     *(
-        Failure(f"image: {name}", _failed(reason, sentence), registry=name, fields={"entrypoint": ["sh"]}, exceptions=_UNUSABLE_ON_HOST)
+        Failure(
+            f"image: {name}",
+            _failed(reason, sentence),
+            registry=name,
+            fields={"entrypoint": ["sh"]},
+            exceptions=_UNUSABLE_ON_HOST,
+        )
         for name, reason, sentence in (
             ("missing", Reason.IMAGE_NOT_FOUND, r"image \S+ can't be fetched: its registry does not have it"),
             ("no-repository", Reason.IMAGE_NOT_FOUND, r"image \S+ can't be fetched: its registry does not have it"),
-            ("login", Reason.IMAGE_REFUSED, r"image \S+ can't be fetched: its registry denies access, or does not have it"),
-            ("denied", Reason.IMAGE_REFUSED, r"image \S+ can't be fetched: its registry denies access, or does not have it"),
-            ("busy", Reason.REGISTRY_LIMIT, r"image \S+ can't be fetched now: its registry limits the number of downloads"),
+            (
+                "login",
+                Reason.IMAGE_REFUSED,
+                r"image \S+ can't be fetched: its registry denies access, or does not have it",
+            ),
+            (
+                "denied",
+                Reason.IMAGE_REFUSED,
+                r"image \S+ can't be fetched: its registry denies access, or does not have it",
+            ),
+            (
+                "busy",
+                Reason.REGISTRY_LIMIT,
+                r"image \S+ can't be fetched now: its registry limits the number of downloads",
+            ),
             ("broken", Reason.REGISTRY_UNREACHABLE, r"image \S+ can't be fetched: its registry does not answer"),
             ("corrupt-layer", Reason.IMAGE_CORRUPT, r"image \S+ can't be fetched: its registry delivers damaged data"),
             ("short-layer", Reason.IMAGE_CORRUPT, r"image \S+ can't be fetched: its registry delivers damaged data"),

@@ -1,0 +1,33 @@
+"""A live server on each engine, for the suite of reasons."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.kubernetes import CLAIM, NAMESPACE, kubernetes_harness
+from support.live import LiveServer
+from support.serving import serve
+
+ENGINES = ("process", "docker", "podman", "swarm", "kubernetes", "slurm")
+WITH_PIDS = ("process", "docker", "podman", "swarm")  # that have the option
+PIDS = 40
+
+
+@contextmanager
+def server_on(engine: str) -> Iterator[LiveServer]:
+    """A server that takes zips, with an engine; skips where the engine does not answer, and fails in CI."""
+    if engine != "kubernetes":
+        own = {"PFCON_PIDS_LIMIT": str(PIDS)} if engine in WITH_PIDS else {}
+        with serve(engine, "zipfile", **own) as server:
+            yield server
+        return
+    with tempfile.TemporaryDirectory(prefix="pfcon-reasons-", ignore_cleanup_errors=True) as name:
+        harness = kubernetes_harness(engine, Path(name))
+        cluster = {"JOB_NAMESPACE": NAMESPACE, "VOLUME_NAME": CLAIM, "KUBECONFIG": harness.kubeconfig}
+        kind = {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "kubernetes_pvc"}
+        try:
+            with LiveServer(harness.storebase.root, {**kind, **cluster}) as server:
+                yield server
+        finally:
+            harness.close()

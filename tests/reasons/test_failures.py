@@ -1,0 +1,80 @@
+"""Each failure on each engine, over HTTP: the code, the sentence, the log with both, and how soon they can be read."""
+
+import re
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+from support.live import JOB_FIELDS, Api, make_zip, new_jid
+
+from pfcon.testing.waiting import PATIENCE, eventually
+from reasons.bad_registry import BadRegistry
+from reasons.failures import FAILURES, Expected, Failure
+from reasons.matrix import Cell, Matrix
+from reasons.servers import ENGINES
+
+SECONDS = 10.0  # from the end, by the engine's clock, until a client can read why
+POLL = 0.5
+
+CELLS = [
+    pytest.param(
+        engine,
+        failure,
+        id=f"{engine}-{failure.name}",
+        marks=[] if engine == "process" else [pytest.mark.engine(engine)],
+    )
+    for engine in ENGINES
+    for failure in FAILURES
+]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def fields_of(failure: Failure, registry: BadRegistry) -> dict[str, Any]:
+    fields = {**JOB_FIELDS, "args": [failure.script], **failure.fields}
+    if failure.script:
+        fields["entrypoint"], fields["args"] = ["sh", "-c"], [failure.script]
+    elif "args" not in failure.fields:
+        fields["args"] = []
+    if failure.registry:
+        fields["image"] = registry.image(failure.registry)
+    return fields
+
+
+def wait(api: Api, jid: str, *, cancel: bool) -> tuple[dict[str, Any], float]:
+    """Poll as ChRIS does, but more often; return the answer about the end, and when it came."""
+    if cancel:
+        assert eventually(lambda: "said it" in api.get(f"jobs/{jid}/").json()["compute"]["logs"])
+        assert api.post(f"jobs/{jid}/cancel/", {}).status_code == 200
+    deadline = time.monotonic() + 4 * PATIENCE
+    while True:
+        compute: dict[str, Any] = api.get(f"jobs/{jid}/").json()["compute"]
+        if compute["status"] not in ("notStarted", "started"):
+            return compute, time.time()
+        assert time.monotonic() < deadline, compute
+        time.sleep(POLL)
+
+
+@pytest.mark.parametrize(("engine", "failure"), CELLS, indirect=["engine"])
+def test_a_failure(engine: str, failure: Failure, api: Api, registry: BadRegistry, matrix: Matrix) -> None:
+    expected = failure.on(engine)
+    if not isinstance(expected, Expected):
+        pytest.skip(expected)
+    jid = new_jid()
+    answer = api.post("jobs/", {**fields_of(failure, registry), "jid": jid}, make_zip({"a": "b"}))
+    assert answer.status_code == 201, answer.text
+    try:
+        compute, seen_at = wait(api, jid, cancel=failure.cancel)
+    finally:
+        assert api.delete(f"jobs/{jid}/").status_code in (204, 404)
+    finished = compute["finished"]
+    seconds = seen_at - datetime.fromisoformat(finished).timestamp() if finished else None
+    matrix.add(failure.name, engine, Cell(compute["reason"], compute["message"], seconds))
+    assert compute["status"] == expected.status, compute
+    assert compute["reason"] == expected.reason, compute
+    assert re.fullmatch(expected.sentence, compute["message"]), compute["message"]
+    assert expected.says in compute["logs"], compute["logs"]
+    assert compute["logs"].endswith(f"pfcon: {compute['message']}\n")
+    assert compute["logs"].count(compute["message"]) == 1, compute["logs"]
+    assert seconds is None or seconds < SECONDS + POLL
