@@ -89,13 +89,16 @@ def _ended_by_pfcon(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
 
 
 def _failed(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
-    """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not."""
+    """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not.
+
+    Between the two, pods may be deleted already: a job that has failed never starts again.
+    """
     held, failed = conditions(view.job), at(view, Stage.FAILED)
     why = held.get("Failed") or held.get("FailureTarget")
-    known = failed and (why or not all(pod.terminating for pod in failed))
+    known = why or not all(pod.terminating for pod in failed)
     if "Failed" not in held and (not known or any(pod.running for pod in view.pods)):
         return None
-    end, finished = _failure(view, why), _finished(view, held.get("Failed"))
+    end, finished = _failure(view, why), _finished(view, why)
     if finished and any(pod.running for pod in failed) and now - finished < _grace(view) + _STOP_MARGIN:
         return replace(info, message=f"{end.message}: being ended")  # a kubelet before 1.22: see _patience
     return _ended(info, end, finished)
@@ -188,7 +191,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
         return Why(f"the job exceeded its deadline: it existed for more than {lasted} (KUBERNETES_DEADLINE_MINUTES)")
     first = _first_failed(view)
     if first:
-        named = wanted(view.job) > 1 and not first.reason
+        named = wanted(view.job) > 1 and not first.reason and first.message != DELETED  # a pod that may be gone soon
         return Why(f"{first.name}: {first.message}" if named else first.message, first.interrupted, first.reason)
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
         return Why(DELETED, interrupted=True)
