@@ -22,7 +22,7 @@ from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
-from pfcon.records.database import connect
+from pfcon.records.database import UnusableUrl, connect
 from pfcon.records.faults import Damaged
 from pfcon.records.lease import LEASE
 from pfcon.records.versions import MigrationFailed, MigrationFull, NewerSchema
@@ -164,8 +164,8 @@ def _leave() -> None:
 def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
     """Bring the records up to date, and check SQLite's. Other errors than these are only logged.
 
-    Raises Damaged for records that can't be read, NewerSchema for those of a newer release, MigrationFailed or
-    MigrationFull for those of an earlier one that can't be brought up to date.
+    Raises UnusableUrl; Damaged for records that can't be read, NewerSchema for those of a newer release,
+    MigrationFailed or MigrationFull for those of an earlier one that can't be brought up to date.
     """
     try:
         database = connect(settings.database_url, storebase.private_dir("records"), truncate_log=True)
@@ -174,7 +174,7 @@ def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
                 Journal(lambda: database).abandoned()
         finally:
             database.dispose()
-    except (Damaged, NewerSchema, MigrationFailed, MigrationFull):
+    except (UnusableUrl, Damaged, NewerSchema, MigrationFailed, MigrationFull):
         raise
     except (Unreachable, StorageFull) as error:
         log.warning("the records are unavailable: %s", error)
@@ -183,7 +183,8 @@ def _require_sound_records(settings: Settings, storebase: StoreBase) -> None:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Running requests may end first; jobs continue.
 
-    Raises ConfigurationError; for records that can't be used Damaged, NewerSchema, MigrationFailed, MigrationFull.
+    Raises ConfigurationError; for records that can't be used UnusableUrl, Damaged, NewerSchema, MigrationFailed,
+    MigrationFull.
     """
     storebase = StoreBase(settings.storage.storebase_mount)
     try:

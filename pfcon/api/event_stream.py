@@ -50,7 +50,7 @@ def _text(batch: Batch, position: int, query: EventQuery) -> tuple[str, int]:
     """Return the text of the events after a position, and the position after them."""
     text = ""
     if position < batch.deleted:
-        text, position = _reset(batch.deleted, "older events were deleted"), batch.deleted
+        text, position = _reset(batch.deleted, "older events were deleted, or the records were imported"), batch.deleted
     new = [event for event in batch.events if event.id > position]
     text += "".join(map(_job, filter(query.selects, new)))
     return text, new[-1].id if new else position

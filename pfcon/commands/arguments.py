@@ -31,7 +31,7 @@ of active jobs are never deleted, nor those of jobs that may still use a user's 
 storeBase and the jobs on the engine are not deleted: a client's DELETE deletes these. The service may run.
 """
 EXPIRE = """\
-Remove the jobs that ended more than DAYS days ago, as DELETE does: from the engine, with their data and their record.
+Remove the jobs that ended more than DAYS days ago, as DELETE jobs/JID/ does: from the engine, with data and record.
 Without --yes, only list them. The jobs of a jid are removed once all have ended. PFCON_RETENTION_DAYS does the same by
 itself. The service may run.
 """

@@ -18,10 +18,10 @@ from pfcon.jobs.removal import Remover
 from pfcon.units import DAY, human_age, human_bytes
 
 _WIDTHS = (28, 6, 10, 6, 12, 10, 0)  # of the columns; longer values are not cut off
-ACTIVE = "is active; --active stops and removes it"
-OLDER_THAN_RECORDS = "is older than all records, which may have been lost; --older-than-records removes it"
-YOUNG = "is not known to be older than {days:g} days; --older-than changes that"
-CHANGED = "is used or recorded now"
+ACTIVE = "active; --active stops and removes it"
+OLDER_THAN_RECORDS = "older than all records, which may have been lost; --older-than-records removes it"
+YOUNG = "not known to be older than {days:g} days; --older-than changes that"
+CHANGED = "used or recorded now"
 
 
 def orphans(settings: Settings, arguments: Namespace) -> None:
@@ -45,7 +45,7 @@ def orphans(settings: Settings, arguments: Namespace) -> None:
         _say("there are no records: if they were lost, nothing of this may be an orphan; restore them first")
     _say(f"removed {removed}" if arguments.remove else f"would remove {removed}: add --remove to do it")
     for reason, number in kept.items():
-        _say(f"{'kept' if arguments.remove else 'would keep'} {number}, each of which {reason}")
+        _say(f"{'kept' if arguments.remove else 'would keep'} {number}: {reason}")
 
 
 def _require_records_in_use(context: JobContext, arguments: Namespace) -> None:

@@ -80,7 +80,7 @@ def check(values: Values) -> Iterator[str]:
     """Yield faults of keys, of PFCON_USER and of PFCON_PASSWORD; none in development."""
     if mode_of(values) is not Mode.PRODUCTION:
         return
-    yield from required(AuthSettings, values, "production needs one")
+    yield from required(AuthSettings, values, "pfcon needs it")
     for secret in (*_KEYS, PFCON_PASSWORD):
         value = values.get(secret)
         if value is not None and (reason := _weakness(secret, value)):

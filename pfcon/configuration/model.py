@@ -41,7 +41,7 @@ class Settings:
     database_url: str | None = setting(
         "PFCON_DATABASE_URL",
         kinds.database_url(),
-        "The database of the records of jobs.",
+        "The database of the records of jobs: `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`, or SQLite.",
         note="SQLite below storeBase",
         secret=True,
     )

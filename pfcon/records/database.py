@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, ProgrammingError, SQLAlchemyError
 
+from pfcon.errors import Unreachable
 from pfcon.records.faults import translating_errors
 from pfcon.records.versions import bring_up_to_date
 
@@ -31,6 +32,8 @@ POSTGRESQL_SESSION = {
     "tcp_keepalives_count": "3",
 }
 FILE_NAME = "records.db"  # of SQLite
+EXAMPLE = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+ADVICE = "use postgresql+psycopg://, and install pfcon's extra `postgresql` (docs/installation.md)"
 LOCK_TIMEOUT = 30  # seconds that a writer waits for another one (SQLite)
 EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -38,25 +41,30 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
+class UnusableUrl(Unreachable):
+    """PFCON_DATABASE_URL can't be used until an administrator corrects it, or installs what it needs."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"PFCON_DATABASE_URL: {reason}")
+
+
 def connect(url: str | None, directory: Path, *, truncate_log: bool = False) -> Engine:
     """Return an SQLAlchemy engine for the journal, whose tables are brought up to date. Opens a connection.
 
     url: None means SQLite in ``directory``. truncate_log: try to empty SQLite's write-ahead log. Only the start
-    of the service should, because writers wait meanwhile. Raises Unreachable, Damaged, NewerSchema, StorageFull.
+    of the service should, because writers wait meanwhile. Raises Unreachable, UnusableUrl, Damaged, NewerSchema,
+    StorageFull.
     """
     if url is None:
         url = f"sqlite:///{directory / FILE_NAME}"
-    sqlite = make_url(url).get_backend_name() == "sqlite"
-    options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
-    if url.startswith("postgresql"):
-        options["connect_args"] = POSTGRESQL_PATIENCE
-    engine = create_engine(url, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
+    sqlite = url.startswith("sqlite")
+    engine = _make_engine(url, sqlite=sqlite)
     if url.startswith("postgresql"):
         event.listen(engine, "connect", _set_session)
     if sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
     try:
-        with translating_errors():
+        with translating_errors(), _telling_options():
             bring_up_to_date(engine)
         if sqlite and truncate_log:
             _empty_log(engine)
@@ -74,6 +82,35 @@ def opened(url: str | None, directory: Path) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def _make_engine(url: str, *, sqlite: bool) -> Engine:
+    """Return an SQLAlchemy engine, without a connection. Raises UnusableUrl. No message has the URL: it is a secret."""
+    options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
+    if not sqlite:
+        options["connect_args"] = POSTGRESQL_PATIENCE
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: of the port
+        raise UnusableUrl("this is no URL of a database; an example: " + EXAMPLE) from None
+    try:
+        return create_engine(parsed, pool_size=8, max_overflow=120, pool_timeout=LOCK_TIMEOUT, **options)
+    except NoSuchModuleError:
+        raise UnusableUrl(f"SQLAlchemy knows no driver {parsed.get_driver_name()!r}: {ADVICE}") from None
+    except ImportError as error:
+        reason = str(error).partition("\n")[0]
+        raise UnusableUrl(f"its driver {parsed.get_driver_name()} is not installed ({reason}): {ADVICE}") from error
+
+
+@contextmanager
+def _telling_options() -> Iterator[None]:
+    """A context that translates the driver's refusal of the URL's options, before there is a connection."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if error.statement is not None:
+            raise
+        raise UnusableUrl(f"the driver does not accept it: {str(error.orig).strip()}") from error
 
 
 def has_file(directory: Path) -> bool:

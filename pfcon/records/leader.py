@@ -11,6 +11,7 @@ jobs whose records may be outdated nevertheless: all processes know by that how 
 
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -65,6 +66,7 @@ class Leadership:
         self._lock = threading.Lock()
         self._completed: dict[JobKind, frozenset[str]] = {}  # rounds that are not in the row yet
         self._leads_until = 0.0  # monotonic seconds
+        self._has_led = False  # at the last ``hold``; for the log
         self._seen: tuple[str, int] | None = None  # holder and beat
         self._seen_at = 0.0  # monotonic seconds: when they were last seen to change
         self.rounds: Mapping[JobKind, Round] = {}  # as the row had them at the last ``hold``
@@ -104,22 +106,29 @@ class Leadership:
         silent = asked - self._seen_at
         if not (has_certainly_ended(row) or silent >= self._takeover):
             return self._led_since(asked, led=False)
-        taken = self._write(me, state)
-        if taken:
-            log.info("this process now watches the jobs of all services that share these records")
-        return self._led_since(asked, led=taken)
+        return self._led_since(asked, led=self._write(me, state))
 
     def resign(self) -> None:
         """Stop being the leader, because this process is about to exit. Its row says so when its lease ends."""
         self._leads_until = 0.0
+        self._log_change(leads=False)
 
     def _led_since(self, asked: float, *, led: bool) -> bool:
         """Another process may take over at TAKEOVER after the last beat; this one stops somewhat earlier."""
         self._leads_until = asked + self._takeover * 2 / 3 if led else 0.0
+        self._log_change(leads=led)
         if not led:
             with self._lock:
                 self._completed = {}  # rounds of a former leader say nothing about the present
         return led
+
+    def _log_change(self, *, leads: bool) -> None:
+        changed, self._has_led = leads != self._has_led, leads
+        if changed:
+            log.info(
+                "this process (pid %d on %s) %s the jobs of all services that share these records",
+                *(os.getpid(), os.uname().nodename, "now watches" if leads else "no longer watches"),
+            )
 
     def _renew(self, me: str, state: tuple[str, int]) -> bool:
         with self._lock:

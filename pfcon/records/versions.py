@@ -101,11 +101,16 @@ def _migrate_once(database: Engine) -> None:
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # another process may migrate for a long time
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _ADVISORY_LOCK})
             connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
-        if version_of(connection) < CURRENT:  # another process may have been faster
-            if database.dialect.name == "sqlite" and inspect(connection).has_table("jobs"):
+        before = version_of(connection)
+        if before < CURRENT:  # another process may have been faster
+            is_new = not inspect(connection).has_table("jobs")
+            if database.dialect.name == "sqlite" and not is_new:
                 _require_room(connection)
             _migrate(connection)
         connection.commit()
+    if before < CURRENT:
+        made = "made with version" if is_new else f"migrated from version {before} to"
+        log.info("the tables of the records were %s %d", made, CURRENT)
 
 
 def _require_room(connection: Connection) -> None:
@@ -169,6 +174,7 @@ def version_of(connection: Connection) -> int:
 
 
 def _migrate(connection: Connection) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # one line of pfcon's says all; also while it is imported
     from alembic import command
     from alembic.config import Config
 

@@ -34,7 +34,7 @@ class RetentionSettings:
     days: int = setting(
         "PFCON_RETENTION_DAYS",
         _DAYS,
-        "Jobs that ended longer ago are removed with their data, as by `DELETE`. 0 means never.",
+        "Jobs that ended longer ago are removed with their data, as by `DELETE jobs/<jid>/`. 0 means never.",
         default="0",
     )
     orphans_days: int = setting(

@@ -55,9 +55,13 @@ class Variable(Generic[T]):
         return self.default
 
     def fault(self, got: str | None, reason: str = "") -> str:
-        """Return a line for ConfigurationError. got: the variable's text, None if unset. reason: why it is refused."""
+        """Return a line for ConfigurationError. got: the variable's text, None if unset.
+
+        reason: why it is refused; a sentence, or a clause that begins with "which" or "but".
+        """
         shown = "is not set" if got is None else f"got {self._shown(got)}"
-        return f"{self.name}: {shown}{reason and ', ' + reason}; it accepts {self.kind.accepts}"
+        joint = ", " if reason.startswith(("which ", "but ")) else "; "
+        return f"{self.name}: {shown}{reason and joint + reason}; it accepts {self.kind.accepts}"
 
     def _shown(self, got: str) -> str:
         if self.secret:

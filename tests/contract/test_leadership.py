@@ -1,5 +1,7 @@
 """One process of all that share the records leads, also after the leader was killed, hangs, or has a wrong clock."""
 
+import logging
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +49,34 @@ def test_of_many_processes_that_begin_at_once_one_leads(others: list[Leadership]
         for _ in range(5):
             list(pool.map(Leadership.hold, others))
     assert sum(one.leads for one in others) == 1
+
+
+def test_the_log_says_which_process_watches_and_when_it_does_no_longer(
+    journal: Journal, others: list[Leadership], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pfcon.records.leader")
+    me = f"this process (pid {os.getpid()} on {os.uname().nodename})"
+    now, no_longer = (
+        f"{me} {word} the jobs of all services that share" for word in ("now watches", "no longer watches")
+    )
+
+    def said() -> list[str]:
+        found = [line.removesuffix(" these records") for line in caplog.messages]
+        caplog.clear()
+        return found
+
+    first = Leadership(journal, takeover=TAKEOVER)
+    for _ in range(4):
+        first.hold()
+    assert said() == [now]  # of the first one of new records, too, and once
+    change_service(journal, started=1)  # it seems to have ended
+    assert others[0].hold()
+    assert said() == [now]
+    assert not first.hold()
+    assert said() == [no_longer]
+    others[0].resign()
+    others[0].resign()
+    assert said() == [no_longer]
 
 
 def test_while_the_leader_lives_no_other_leads(first: Leadership, others: list[Leadership]) -> None:

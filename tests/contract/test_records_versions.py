@@ -1,5 +1,6 @@
 """Versions of the records: those of an earlier release are brought up to date, those of a newer one are refused."""
 
+import logging
 import multiprocessing
 import shutil
 from collections.abc import Iterator
@@ -90,6 +91,19 @@ def test_a_database_of_the_release_before_versions_opens_with_its_jobs(database:
         assert unended is not None
         assert unended.created_at == OLD_TIME + timedelta(seconds=9)  # its last change
         assert isinstance(journal.claim(JobId("new"), JobKind.PLUGIN, "r"), Claimed)
+
+
+def test_the_log_has_one_line_for_a_migration(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("alembic").setLevel(logging.NOTSET)  # as in a new process
+    connect(*database).dispose()
+    assert caplog.messages == [f"the tables of the records were made with version {CURRENT}"]
+    connect(*database).dispose()
+    assert len(caplog.messages) == 1
+    old = release_before(database)
+    old.dispose()
+    connect(*database).dispose()
+    assert caplog.messages[1:] == [f"the tables of the records were migrated from version 0 to {CURRENT}"]
 
 
 def test_the_release_before_versions_goes_on_beside_this_one(database: Database) -> None:

@@ -52,7 +52,7 @@ def test_pfcon_check_asks_the_storage(shelf: Installed, settings: dict[str, str]
     done = shelf.run("pfcon", "check", **{**settings, "SHELF_KEY": "wrong"})
     assert (done.returncode, "FAILED  storage: SHELF_KEY is not the key" in done.stdout) == (1, True)
     done = shelf.run("pfcon", "check", **{name: value for name, value in settings.items() if name != "SHELF_KEY"})
-    assert "SHELF_KEY: is not set, STORAGE_ENV=shelf needs it" in done.stdout + done.stderr
+    assert "SHELF_KEY: is not set; STORAGE_ENV=shelf needs it" in done.stdout + done.stderr
 
 
 def test_its_copy_and_upload_jobs_get_its_settings_as_files(settings: dict[str, str], tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class HttpRelay:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
+        self._accepted: set[tuple[str, int]] = set()  # addresses of clients
         self._cuts: list[_Cut] = []
         self._spoils = 0
         self._busy_until, self._retry_after = 0.0, b""
@@ -69,9 +70,14 @@ class HttpRelay:
         with self._lock:
             return sum(method in ("", request.method) and containing in request.path for request in self.requests)
 
-    @property
-    def threads(self) -> frozenset[threading.Thread]:
-        """Those of the connections that are open."""
+    def earlier_threads(self) -> frozenset[threading.Thread]:
+        """Those of all connections that were made before this call and are open, also of those not yet accepted then.
+
+        Connections are accepted in their order, so one more shows that all earlier ones are.
+        """
+        with socket.create_connection(self._listener.getsockname(), 60) as last:
+            while last.getsockname() not in self._accepted:
+                time.sleep(0.01)
         with self._lock:
             return frozenset(self._threads)
 
@@ -130,9 +136,10 @@ class HttpRelay:
 
     def _accept(self) -> None:
         while True:
-            client, _ = self._listener.accept()
+            client, address = self._listener.accept()
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._start(partial(self._serve, client))
+            self._accepted.add(address)
 
     @contextlib.contextmanager
     def _side(self, connection: socket.socket) -> Iterator[_Side]:

@@ -168,7 +168,9 @@ def test_a_client_whose_last_event_is_too_old_is_told_and_goes_on_with_what_is_t
     reset, *jobs = next(stream).decode().split("\n\n")[:-1]
     number, name, data = reset.split("\n")
     assert (number, name) == ("id: 7", "event: reset")
-    assert json.loads(data.removeprefix("data: "))["id"] == 7
+    told = json.loads(data.removeprefix("data: "))
+    assert told["id"] == 7
+    assert told["message"].startswith("older events were deleted, or the records were imported: ")
     assert [job.split("\n")[0] for job in jobs] == ["id: 8", "id: 9", "id: 10"]
     stream.close()
     kept = event_stream.stream(feed, EventQuery(7), lambda: False)

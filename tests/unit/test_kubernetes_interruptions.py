@@ -99,6 +99,25 @@ def test_a_job_whose_failed_pod_is_gone_was_interrupted() -> None:
     assert told(sight).interrupted
 
 
+def test_a_job_that_has_failed_stays_so_while_its_pods_are_being_deleted() -> None:
+    """Its controller has decided, and says Failed only when the last pod has gone."""
+    sight = copy.deepcopy(LIVES["workers"][-1])
+    decided = {"type": "FailureTarget", "status": "True", "reason": "PodFailurePolicy"}
+    sight["job"]["status"] = {"conditions": [{**decided, "lastTransitionTime": "2026-11-20T09:40:12Z"}]}
+    first, second = sight["pods"]
+    first["metadata"] |= {"deletionTimestamp": "2026-11-20T09:40:11Z", "deletionGracePeriodSeconds": 30}
+    first["status"] = terminated(exitCode=137, finishedAt="2026-11-20T09:39:50Z")
+    second["metadata"]["deletionTimestamp"] = "2026-11-20T09:40:12Z"
+    second["status"] = terminated(exitCode=137, finishedAt="2026-11-20T09:40:13Z")
+    seen = []
+    for pods in ([first, second], [second], []):
+        sight["pods"] = pods
+        info = told(sight)
+        assert info.finished_at is not None
+        seen.append((info.status, info.message, info.interrupted))
+    assert seen == [(JobStatus.FAILED, DELETED, True)] * 3
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_job_that_pfcon_ended_was_interrupted_only_when_it_had_lost_a_pod(lost: bool) -> None:
     sight = copy.deepcopy(LIVES["cancelled"][-1])

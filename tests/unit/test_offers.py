@@ -76,9 +76,9 @@ def test_an_engine_of_another_package_is_made_with_its_own_settings(storebase: S
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"NOMAD_ADDR": ""}, "NOMAD_ADDR: is not set, CONTAINER_ENV=nomad needs it"),
+        ({"NOMAD_ADDR": ""}, "NOMAD_ADDR: is not set; CONTAINER_ENV=nomad needs it"),
         ({"NOMAD_ADDR": "http://far"}, "NOMAD_ADDR: too far away"),
-        ({"VOLUME_NAME": ""}, "VOLUME_NAME: is not set, COMPUTE_VOLUME_TYPE=nomad_volume needs it"),
+        ({"VOLUME_NAME": ""}, "VOLUME_NAME: is not set; COMPUTE_VOLUME_TYPE=nomad_volume needs it"),
         ({"PFCON_NOMAD_RETRIES": "10"}, "PFCON_NOMAD_RETRIES: got '10'; it accepts a whole number from 0 to 9"),
         ({"PFCON_NOMAD_RETRY": "5"}, "PFCON_NOMAD_RETRY: is not a setting; did you mean PFCON_NOMAD_RETRIES?"),
         ({"JOB_LABELS": "a=b"}, "JOB_LABELS: got 'a=b', but CONTAINER_ENV=nomad has no such option"),

@@ -106,7 +106,7 @@ def test_every_removal_is_logged_and_complete_at_the_end(
 def test_an_active_job_is_kept_without_its_option(storebase: StoreBase, context: JobContext, compute: Harness) -> None:
     spec = unrecorded(context, compute, HEARTBEAT)
     done = run(storebase, "--remove", "--older-than", "0")
-    assert said(done) == ["removed 0", "kept 2, each of which is active; --active stops and removes it"]
+    assert said(done) == ["removed 0", "kept 2: active; --active stops and removes it"]
     assert [line.split()[3] for line in done.stdout.splitlines()] == ["ACTIVE", "ACTIVE"]
     assert compute.engine.info(spec.name).status is JobStatus.STARTED
     assert said(run(storebase, "--remove", "--active", "--older-than", "0"))[-1] == "removed 2"
@@ -119,7 +119,7 @@ def test_what_is_older_than_all_records_is_kept_without_its_option(
     age_data(context, data.jid, 366)
     assert said(run(storebase, "--remove", "--older-than", "0")) == [
         "removed 0",
-        "kept 1, each of which is older than all records, which may have been lost; --older-than-records removes it",
+        "kept 1: older than all records, which may have been lost; --older-than-records removes it",
     ]
     assert context.storebase.job(data.jid).exists()
     assert said(run(storebase, "--remove", "--older-than-records"))[-1] == "removed 1"
@@ -160,8 +160,8 @@ def test_json_has_an_object_for_each(storebase: StoreBase, ended: JobSpec) -> No
 def test_what_is_younger_than_a_week_is_kept_without_its_option(
     storebase: StoreBase, context: JobContext, data: JobSpec
 ) -> None:
-    young = "is not known to be older than 7 days; --older-than changes that"
-    assert said(run(storebase, "--remove")) == ["removed 0", f"kept 1, each of which {young}"]
+    young = "not known to be older than 7 days; --older-than changes that"
+    assert said(run(storebase, "--remove")) == ["removed 0", f"kept 1: {young}"]
     age_data(context, data.jid, 8)
     assert said(run(storebase, "--remove"))[-1] == "removed 1"
 
@@ -180,6 +180,4 @@ def test_after_a_change_of_the_records_older_data_are_kept(
 ) -> None:
     move_to_another_database(storebase)
     use_records(storebase)
-    assert said(run(storebase, "--remove", "--older-than", "0"))[1].startswith(
-        "kept 1, each of which is older than all"
-    )
+    assert said(run(storebase, "--remove", "--older-than", "0"))[1].startswith("kept 1: older than all")

@@ -98,7 +98,7 @@ def test_an_engine_without_what_it_needs_is_refused(name: str, needed: str) -> N
     environ = engine(name)
     del environ[needed]
     [fault] = faults(environ)
-    assert fault.startswith(f"{needed}: is not set, ")
+    assert fault.startswith(f"{needed}: is not set; ")
 
 
 def test_docker_with_a_host_directory_needs_its_path() -> None:
@@ -222,7 +222,7 @@ def test_production_refuses_the_process_engine_unless_it_is_allowed() -> None:
 def test_production_needs_credentials(name: str) -> None:
     assert faults(PROD) == []
     [fault] = faults({key: value for key, value in PROD.items() if key != name})
-    assert fault.startswith(f"{name}: is not set, production needs one")
+    assert fault.startswith(f"{name}: is not set; pfcon needs it in production; it accepts")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_the_url_of_the_webhook_and_its_key_need_each_other(mode: dict[str, str]
     assert faults(mode | both) == []
     for name, other in itertools.permutations(both):
         [fault] = faults(mode | {name: both[name]})
-        assert fault.startswith(f"{other}: is not set, {name} ")
+        assert fault.startswith(f"{other}: is not set; {name} ")
         assert "9f86d" not in fault
 
 

@@ -101,7 +101,7 @@ def test_a_keystone_that_is_down_may_come_back(server: Keystone) -> None:
 def test_without_its_library_the_service_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keystoneauth1", None)
     given = SwiftSettings("http://keystone", USER, PASSWORD, "users", SwiftAuth.V3, PROJECT, "Default", "Default")
-    with pytest.raises(ConfigurationError, match=r"pip install pfcon\[keystone\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[keystone\]'"):
         SwiftStore(given, TIMEOUTS)
 
 

@@ -92,13 +92,16 @@ def _ended_by_pfcon(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
 
 
 def _failed(info: JobInfo, view: View, now: datetime) -> JobInfo | None:
-    """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not."""
+    """Return the state of a failed job. The Job has the reason, FailureTarget first; pods that were ended do not.
+
+    Between the two, pods may be deleted already: a job that has failed never starts again.
+    """
     held, failed = conditions(view.job), at(view, Stage.FAILED)
     why = held.get("Failed") or held.get("FailureTarget")
-    known = failed and (why or not all(pod.terminating for pod in failed))
+    known = why or not all(pod.terminating for pod in failed)
     if "Failed" not in held and (not known or any(pod.running for pod in view.pods)):
         return None
-    end, finished = _failure(view, why), _finished(view, held.get("Failed"))
+    end, finished = _failure(view, why), _finished(view, why)
     if finished and any(pod.running for pod in failed) and now - finished < _grace(view) + _STOP_MARGIN:
         return replace(info, message=f"{end.message}: being ended")  # a kubelet before 1.22: see _patience
     return _ended(info, end, finished)
@@ -190,7 +193,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
         return explain(Reason.TIME_LIMIT, site_limit=str(timedelta(seconds=seconds)))
     first = _first_failed(view)
-    if first and first.why.reason is Reason.TIME_LIMIT:  # of the job, not of this worker
+    if first and (first.why.reason is Reason.TIME_LIMIT or first.why == DELETED):  # of the job; or the pod is gone soon
         return first.why
     if first:
         number = view.pods.index(first) if first.index is None else first.index

@@ -66,7 +66,7 @@ class SwiftSettings:
         "SWIFT_AUTH_VERSION",
         kinds.choice(SwiftAuth),
         "Who issues Swift's tokens: Swift itself (1), or version 2 or 3 of Keystone's API, which needs `pip install "
-        "pfcon[keystone]`; `SWIFT_KEY` is then the password.",
+        "'.[keystone]'`; `SWIFT_KEY` is then the password.",
         default="1",
     )
     project_name: str | None = setting(

@@ -25,7 +25,7 @@ def login_of(settings: SwiftSettings, timeouts: Timeouts) -> Login:
         raise ConfigurationError(
             [
                 f"SWIFT_AUTH_VERSION: got {settings.auth_version.value!r}, which needs the package keystoneauth1; "
-                "install it with `pip install pfcon[keystone]`"
+                "install it with `pip install '.[keystone]'` in pfcon's repository"
             ]
         )
     return lambda: _login_keystone(settings, timeouts)
