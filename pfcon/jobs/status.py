@@ -9,6 +9,7 @@ from pfcon.jobs.ownership import foreign_job_error, service_matcher, was_of_this
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.shown_log import PREFIX, log_with_message, message_with_notes
+from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.freshness import Freshness, ReadLimits
 from pfcon.models import JobId, JobInfo, JobKind
 from pfcon.records import Phase, Record
