@@ -24,7 +24,7 @@ def by_exit_code(
     if code == 0:
         return SUCCESS
     if oom_killed:
-        return explain(Reason.OUT_OF_MEMORY, limit=limit // MIB)
+        return explain(Reason.OUT_OF_MEMORY, limit=limit // MIB or None)
     if was_lost(code) if may_be_lost is None else may_be_lost:
         return explain(Reason.EXIT_CODE if code > 0 else Reason.END_UNKNOWN, interrupted=True, or_lost=code)
     return _by_signal(code, certain=certain) or explain(Reason.EXIT_CODE, code=code)
@@ -32,7 +32,8 @@ def by_exit_code(
 
 def _by_signal(code: int, *, certain: bool) -> Why:
     number = -code if code < 0 else code - 128
-    if not (name := signal_name(number)):
+    name = signal_name(number) or (str(number) if code < 0 else "")
+    if not name:
         return SUCCESS
     if number not in _FROM_OUTSIDE:
         return explain(Reason.SIGNAL, crash=name)
