@@ -23,9 +23,9 @@ from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
-from pfcon.models import JobInfo, JobSpec
+from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
-from pfcon.reasons import CANCELLED, SUCCESS, Why
+from pfcon.reasons import CANCELLED, Why
 from pfcon.token_bucket import TokenBucket
 from pfcon.units import MINUTE
 
@@ -171,9 +171,9 @@ class KubernetesEngine(ComputeEngine):
     def _shown(self, view: View) -> JobInfo:
         """Return the state of a job; one that can't start has the best reason that is known."""
         info = state.job_info(view, datetime.now(UTC))
-        if stuck := state.stuck(view):
-            why = self._patience.best(view.uid, stuck.why)
-            info = replace(info, message=why.message, reason=why.reason)
+        why = self._patience.best(view.uid, state.stuck(view))
+        if why and info.status is JobStatus.NOT_STARTED:
+            return replace(info, message=why.message, reason=why.reason)
         return info
 
     def _followed(self, name: str, mine: Mine) -> View | None:
@@ -195,8 +195,7 @@ class KubernetesEngine(ComputeEngine):
 
     def _overdue(self, view: View) -> Why:
         """Return why a job that can't start has to be ended; empty if it may still start."""
-        stuck = state.stuck(view)
-        return self._patience.expired(view.uid, stuck.why if stuck else SUCCESS)
+        return self._patience.expired(view.uid, state.stuck(view))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; the logs of several pods follow each other, below the pods' names.
