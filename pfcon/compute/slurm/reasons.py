@@ -166,7 +166,8 @@ def _workers_ended(end: _End) -> Why | None:
     if end.word != _ABORTED:
         return None
     said = end.seen.slurm_log.strip().rpartition("\n")[2]
-    return explain(Reason.INTERRUPTED, cause=_WORKERS_ENDED, interrupted=True, detail=said)
+    cause = f"{_WORKERS_ENDED}: {plain(said)}" if said else _WORKERS_ENDED
+    return explain(Reason.INTERRUPTED, cause=cause, interrupted=True)
 
 
 def _unreadable(end: _End) -> Why | None:
