@@ -71,7 +71,7 @@ def _by_cluster(sight: Sight) -> Why | None:
 
 def _with_text(cause: str, text: str) -> str:
     """Return a cause with the cluster's own words, which may name the device or the amount that a machine lacks."""
-    return f"{cause}: {text}" if text else cause
+    return ": ".join(filter(None, (cause, text)))
 
 
 def _disrupted(sight: Sight) -> Why | None:
@@ -110,7 +110,8 @@ def _by_container(sight: Sight) -> Why:
         return explain(Reason.END_UNKNOWN, cause="its machine may have been restarted", interrupted=True)
     code, lost = int(sight.ended.get("exitCode") or 0), is_lost(sight.ended)
     oom_killed = sight.ended.get("reason") == "OOMKilled"
-    return by_exit_code(code, sight.limit, oom_killed=oom_killed, may_be_lost=lost)
+    why = by_exit_code(code, sight.limit, oom_killed=oom_killed, may_be_lost=lost)
+    return why or explain(Reason.END_UNKNOWN, cause=plain(str(sight.status.get("message") or "")), interrupted=lost)
 
 
 # A reason of the cluster counts before the exit code, which is then that of a killed container.
