@@ -21,9 +21,11 @@ NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 _ENDS = {
     "NODE_FAIL": explain(Reason.NODE_LOST, interrupted=True),
     "PREEMPTED": explain(Reason.PREEMPTED, interrupted=True),
-    "BOOT_FAIL": explain(Reason.NODE_LOST, interrupted=True),
+    "BOOT_FAIL": explain(Reason.INTERRUPTED, cause="its machine did not start", interrupted=True),
     "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
-    "REVOKED": explain(Reason.STOPPED_OUTSIDE, engine="Slurm", interrupted=True),
+    "REVOKED": explain(
+        Reason.INTERRUPTED, cause="it was moved to another cluster of the federation", interrupted=True
+    ),
 }
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
