@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.kubernetes import NAMESPACE, KubernetesHarness, kubernetes_harness
 
-from pfcon.compute.kubernetes.pods import DELETED
+from pfcon.compute.kubernetes.pod_ends import DELETED
 from pfcon.models import JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import HEARTBEAT

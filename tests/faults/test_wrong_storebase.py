@@ -12,7 +12,7 @@ from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.engine import DockerEngine
-from pfcon.compute.kubernetes.pods import OTHER_CLAIM
+from pfcon.compute.kubernetes.pod_ends import OTHER_CLAIM
 from pfcon.compute.store_mark import HERE, StoreMark
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobStatus

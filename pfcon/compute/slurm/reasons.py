@@ -23,9 +23,7 @@ _ENDS = {
     "PREEMPTED": explain(Reason.PREEMPTED, interrupted=True),
     "BOOT_FAIL": explain(Reason.INTERRUPTED, cause="its machine did not start", interrupted=True),
     "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
-    "REVOKED": explain(
-        Reason.INTERRUPTED, cause="it was moved to another cluster of the federation", interrupted=True
-    ),
+    "REVOKED": explain(Reason.INTERRUPTED, cause="it was moved to another cluster of the federation", interrupted=True),
 }
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
 _EVIDENCE = {
