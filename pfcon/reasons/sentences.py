@@ -168,7 +168,7 @@ _ENDED = {
 }
 _DATA = {
     Reason.INPUT_MISSING: Explanation(
-        ("none of the job's inputs exists: {path}", "input {path} does not exist"),
+        ("none of the job's inputs exists: {paths}", "input {path} does not exist"),
         "Check that the files of the previous step exist in the storage.",
     ),
     Reason.LINK_REFUSED: Explanation(
