@@ -82,8 +82,7 @@ class KubernetesEngine(ComputeEngine):
         self._lister = Lister(self._connection, self._patience)
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
-        self._texts = LogCache()
-        self._requests = LogCache()  # of the service's own jobs, by name
+        self._texts, self._requests = LogCache(), LogCache()  # the latter: of the service's own jobs, by name
         self._lock = threading.Lock()
         self._connected: tuple[KubernetesCalls, Watcher] | None = None
 
@@ -244,6 +243,7 @@ class KubernetesEngine(ComputeEngine):
         """
         metadata, note = view.job["metadata"], Note(why, datetime.now(UTC), lost=once)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
+        _log.info("job %s is ended: %s %s", metadata["name"], why.message, why.detail)
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
         if once or not any(pod.started or pod.scheduled for pod in view.pods):
