@@ -58,7 +58,7 @@ def delete_pod(cluster: KubernetesHarness, spec: JobSpec) -> None:
 def ended_for_it(cluster: KubernetesHarness, spec: JobSpec) -> None:
     info = cluster.wait(spec.name)
     assert info.status is JobStatus.FAILED
-    assert info.message.endswith(DELETED)
+    assert info.message.endswith(DELETED.message)
     assert cluster.engine.info(spec.name).message == info.message
 
 

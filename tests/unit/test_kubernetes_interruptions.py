@@ -57,6 +57,7 @@ def test_a_recorded_end_that_is_its_own_or_pfcons_is_no_interruption(case: str) 
         (terminated(exitCode=143), True),
         (terminated(exitCode=137), True),
         (terminated(exitCode=134), False),
+        (terminated(exitCode=0), False),  # the cluster calls it failed all the same
         (terminated(exitCode=137, reason="OOMKilled"), False),
         (terminated(exitCode=137, reason="ContainerStatusUnknown"), True),
         (terminated(exitCode=128, reason="StartError", message="x"), False),

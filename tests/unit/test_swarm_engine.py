@@ -18,7 +18,7 @@ from pfcon.compute.swarm.engine import SwarmEngine
 from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobStatus
-from pfcon.reasons import Reason
+from pfcon.reasons import CANCELLED, Reason
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
 LIVES: dict[str, dict[str, Any]] = json.loads((DATA / "lives.json").read_text())
@@ -79,7 +79,7 @@ def test_a_service_that_has_changed_meanwhile_is_cancelled_all_the_same() -> Non
     swarm = Swarm("running", conflicts=3)
     EngineOn(swarm).cancel(NAME)
     assert swarm.updates == 4
-    assert swarm.found["service"]["Spec"]["Labels"][END_LABEL] == "cancelled"
+    assert swarm.found["service"]["Spec"]["Labels"][END_LABEL] == CANCELLED.note()
 
 
 def test_a_service_that_changes_all_the_time_can_be_tried_again_later() -> None:
