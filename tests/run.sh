@@ -8,8 +8,8 @@ Usage: tests/run.sh [--checks] [--rerun] [--fuzz N] [--require "NAME..."|all] [-
                     [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
-the tables of docs/settings.md are current, and pytest. The end of the output names what was skipped and why. The exit
-status is 0 only when all went well.
+the tables of docs/settings.md and docs/reasons.md are current, and pytest. The end of the output names what was skipped
+and why. The exit status is 0 only when all went well.
 
   --checks   all but pytest
   --rerun    run each test that failed once more, alone; one that passes then is named as UNSTABLE and does not count as
@@ -147,5 +147,6 @@ check mypy mypy
 check_scripts
 check_vulnerabilities
 check "tables of docs/settings.md" python -m pfcon.configuration.table --check docs/settings.md
+check "table of docs/reasons.md" python -m pfcon.reasons.page --check docs/reasons.md
 [ -n "$ONLY_CHECKS" ] || check pytest run_pytest "${arguments[@]}"
 report

@@ -27,18 +27,25 @@ def by_exit_code(
         return explain(Reason.OUT_OF_MEMORY, limit=limit // MIB or None)
     if was_lost(code) if may_be_lost is None else may_be_lost:
         return explain(Reason.EXIT_CODE if code > 0 else Reason.END_UNKNOWN, interrupted=True, or_lost=code)
-    return _by_signal(code, certain=certain) or explain(Reason.EXIT_CODE, code=code)
+    return _by_signal(code, limit, certain=certain) or explain(Reason.EXIT_CODE, code=code)
 
 
-def _by_signal(code: int, *, certain: bool) -> Why:
+def _by_signal(code: int, limit: int, *, certain: bool) -> Why:
+    """Return why a job was killed; empty if the code is no signal's.
+
+    Podman 4.3 on cgroups v1, a Swarm for other nodes' containers and some more do not report that a job ran out of
+    memory, so a SIGKILL below a limit may be that.
+    """
     number = -code if code < 0 else code - 128
-    if not (name := signal_name(number)):
+    name = signal_name(number) or (str(number) if code < 0 else "")
+    if not name:
         return SUCCESS
     if number not in _FROM_OUTSIDE:
         return explain(Reason.SIGNAL, crash=name)
+    memory = limit // MIB or None if number == signal.SIGKILL else None
     if certain or code < 0:
-        return explain(Reason.SIGNAL, interrupted=True, signal=name)
-    return explain(Reason.SIGNAL, interrupted=True, code=code, or_signal=name)
+        return explain(Reason.SIGNAL, interrupted=True, signal=name, limit=memory)
+    return explain(Reason.SIGNAL, interrupted=True, code=code, or_signal=name, limit=memory)
 
 
 def at_time_limit(minutes: int | None) -> Why:

@@ -29,7 +29,10 @@ _PROGRAM = {
     Reason.SIGNAL: Explanation(
         (
             "the program crashed: signal {crash}",
+            "killed from outside with signal {signal}, maybe because it exceeded its memory limit of {limit} MiB",
             "killed from outside with signal {signal}: who sent it is not known",
+            "exit code {code}: the program was killed from outside ({or_signal}), maybe because it exceeded its memory "
+            "limit of {limit} MiB, or returned this code itself",
             "exit code {code}: the program was killed from outside ({or_signal}), or returned this code itself",
         ),
         "After a crash, report it to the authors of the program. After `SIGKILL` or `SIGTERM`, look who stopped the "
@@ -177,7 +180,7 @@ _ENDED = {
 }
 _DATA = {
     Reason.INPUT_MISSING: Explanation(
-        ("none of the job's inputs exists: {path}", "input {path} does not exist"),
+        ("none of the job's inputs exists: {paths}", "input {path} does not exist"),
         "Check that the files of the previous step exist in the storage.",
     ),
     Reason.LINK_REFUSED: Explanation(

@@ -170,13 +170,15 @@ class Cluster:
         if indexed:
             variables = spec["containers"][0].setdefault("env", [])
             variables.append({"name": "JOB_COMPLETION_INDEX", "value": str(index)})
+        annotations = {**((template.get("metadata") or {}).get("annotations") or {})}
+        annotations |= {"batch.kubernetes.io/job-completion-index": str(index)} if indexed else {}
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": True}
         pod = {
             "metadata": {
                 "name": f"{name}-{index}-{suffix}" if indexed else f"{name}-{suffix}",
                 "namespace": job["metadata"]["namespace"],
                 "labels": {**((template.get("metadata") or {}).get("labels") or {}), **own},
-                "annotations": {**((template.get("metadata") or {}).get("annotations") or {})},
+                "annotations": annotations,
                 "ownerReferences": [owner],
                 "finalizers": ["batch.kubernetes.io/job-tracking"],
             },

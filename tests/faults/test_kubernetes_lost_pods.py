@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.kubernetes import NAMESPACE, KubernetesHarness, kubernetes_harness
 
-from pfcon.compute.kubernetes.pods import DELETED
+from pfcon.compute.kubernetes.pod_ends import DELETED
 from pfcon.models import JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import HEARTBEAT
@@ -58,7 +58,7 @@ def delete_pod(cluster: KubernetesHarness, spec: JobSpec) -> None:
 def ended_for_it(cluster: KubernetesHarness, spec: JobSpec) -> None:
     info = cluster.wait(spec.name)
     assert info.status is JobStatus.FAILED
-    assert info.message.endswith(DELETED)
+    assert info.message.endswith(DELETED.message)
     assert cluster.engine.info(spec.name).message == info.message
 
 

@@ -12,7 +12,7 @@ from support.kubernetes import NAMESPACE, KubernetesHarness
 from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.engine import DockerEngine
-from pfcon.compute.kubernetes.pods import OTHER_CLAIM
+from pfcon.compute.kubernetes.pod_ends import OTHER_CLAIM
 from pfcon.compute.store_mark import HERE, StoreMark
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import JobStatus
@@ -90,7 +90,7 @@ def test_a_claim_of_another_directory_starts_no_container(kubernetes: Kubernetes
     spec = kubernetes.shell('echo ran; touch "$1"/ran')
     kubernetes.other(volume_name=name).schedule(spec)
     info = kubernetes.wait(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, OTHER_CLAIM)
+    assert (info.status, info.message) == (JobStatus.FAILED, OTHER_CLAIM.message)
     assert kubernetes.engine.logs(spec.name, 5) == ""
     assert not list(tmp_path.rglob("ran"))
     if not kubernetes.fake:

@@ -12,6 +12,7 @@ from pfcon.compute.cromwell.files import TaskFiles
 from pfcon.errors import Absent, Refused, Unreachable
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.waiting import eventually
 
 
@@ -51,7 +52,8 @@ def test_a_job_that_somebody_aborts_in_cromwell_has_failed_and_says_so(compute: 
     assert eventually(lambda: compute.engine.info(spec.name).status is JobStatus.STARTED)
     (workflow,) = compute.server.workflows.values()
     compute.server.abort(workflow)
-    assert compute.wait(spec.name).message == "aborted in Cromwell, not by pfcon"
+    info = compute.wait(spec.name)
+    assert (info.reason, info.message) == (Reason.STOPPED_OUTSIDE, "stopped in Cromwell, not by pfcon")
 
 
 def test_an_exit_code_that_cromwell_does_not_tell_is_read_from_its_file(compute: CromwellHarness) -> None:
@@ -60,7 +62,8 @@ def test_an_exit_code_that_cromwell_does_not_tell_is_read_from_its_file(compute:
     compute.run(spec)
     (workflow,) = compute.server.workflows.values()
     del workflow.call["returnCode"]
-    assert compute.engine.info(spec.name).message == "exit code 3"
+    info = compute.engine.info(spec.name)
+    assert (info.reason, info.message) == (Reason.EXIT_CODE, "the program failed with exit code 3")
     directory_of(compute).joinpath("rc").unlink()
     assert "exited with return code 3" in compute.engine.info(spec.name).message
 
@@ -76,7 +79,7 @@ def test_a_backend_that_mounts_nothing_is_told(compute: CromwellHarness) -> None
     assert compute.server
     compute.server.mounting = False
     info = compute.run(compute.shell("exit 0"))
-    assert info.status is JobStatus.FAILED
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.ENGINE_SETUP)
     assert "must use pfcon_mounts" in info.message
 
 

@@ -21,6 +21,7 @@ from pfcon.configuration import load
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.waiting import eventually
 
 
@@ -139,7 +140,8 @@ def test_a_job_that_never_reached_cromwell_has_failed_in_the_end(compute: Cromwe
     path = claim_path(compute, spec.name) / "job.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"created_at": time.time() - LOST - 1}))
     info = compute.engine.info(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, "Cromwell did not receive the job")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.INTERRUPTED)
+    assert info.message == "interrupted: Cromwell did not receive the job"
     assert info.interrupted
     compute.engine.cancel(spec.name)
     compute.engine.remove(spec.name)

@@ -11,9 +11,8 @@ import pytest
 
 from pfcon.compute.cromwell import state
 from pfcon.compute.cromwell.state import End, end_of, refusal_of, status_of, why_of
-from pfcon.compute.interruption import Why
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
-from pfcon.reasons import Reason
+from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why
 
 DATA = Path(__file__).parents[1] / "data" / "cromwell"
 SPEC = JobSpec("j", JobId("j"), JobKind.PLUGIN, "fnndsc/pl-x", ("prog", "x"), resources=Resources(memory=64))
@@ -26,8 +25,9 @@ def metadata(name: str) -> dict[str, Any]:
     return found
 
 
-def message(end: End, *, cancelled: str = "", refusal: str = "") -> str:
-    return why_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal).message
+def told(end: End, *, cancelled: Why = SUCCESS, refusal: str = "") -> tuple[str, str]:
+    why = why_of(end, SPEC, 60, cancelled=cancelled, refusal=refusal)
+    return why.reason, why.message
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,16 @@ def test_the_last_attempt_is_what_counts() -> None:
     assert end.code == 3
     assert end.finished_at == datetime(2026, 3, 1, 15, 1, 6, 500_000, UTC)
     assert end.started_at == datetime(2026, 3, 1, 15, 1, 1, tzinfo=UTC)
-    assert message(end) == "exit code 3"
+    assert told(end) == (Reason.EXIT_CODE, "the program failed with exit code 3")
     assert state.log_paths(metadata("failed"))[0].endswith("attempt-2/execution/stdout")
 
 
 def test_the_innermost_cause_is_told_where_there_is_no_exit_code() -> None:
     end = end_of(metadata("not-begun"))
     assert end.code is None
-    assert message(end).startswith("Unable to start job. Check the stderr file")
+    reason, message = told(end)
+    assert reason == Reason.ENGINE_FAULT
+    assert message.startswith("the container could not be started: Unable to start job. Check the stderr file")
     assert state.log_paths(metadata("not-begun")) == ("", "")
 
 
@@ -81,25 +83,46 @@ def test_causes_are_told_once_and_a_bounded_number_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "expected"),
+    ("end", "reason", "message"),
     [
-        (replace(FAILED, code=139), "killed by signal SIGSEGV"),
-        (replace(FAILED, code=137), "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"),
-        (replace(FAILED, code=None, failures=("disk full", "and more")), "disk full; and more"),
-        (replace(FAILED, code=None), "Cromwell gives no reason"),
-        (replace(FAILED, code=None, status="Aborted"), "aborted in Cromwell, not by pfcon"),
-        (replace(FAILED, code=0, status="Succeeded"), ""),
+        (replace(FAILED, code=139), Reason.SIGNAL, "the program crashed: signal SIGSEGV"),
+        (
+            replace(FAILED, code=137),
+            Reason.SIGNAL,
+            "exit code 137: the program was killed from outside (SIGKILL), maybe because it exceeded its memory limit "
+            "of 64 MiB, or returned this code itself",
+        ),
+        (replace(FAILED, code=255), Reason.EXIT_CODE, "the program failed with exit code 255"),
+        (
+            replace(FAILED, code=None, failures=("disk full", "and more")),
+            Reason.ENGINE_FAULT,
+            "the container could not be started: disk full; and more",
+        ),
+        (replace(FAILED, code=None), Reason.ENGINE_FAULT, "the container could not be started"),
+        (
+            replace(FAILED, code=None, status="Aborted"),
+            Reason.STOPPED_OUTSIDE,
+            "stopped in Cromwell, not by pfcon",
+        ),
+        (replace(FAILED, code=0, status="Succeeded"), "", ""),
     ],
 )
-def test_the_message_tells_why(end: End, expected: str) -> None:
-    assert message(end) == expected
+def test_the_message_tells_why(end: End, reason: str, message: str) -> None:
+    assert told(end) == (reason, message)
 
 
 def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     end = replace(FAILED, code=143, finished_at=BEGIN + timedelta(minutes=60))
     limit = "stopped at its time limit of 60 minutes"
-    assert message(end) == f"killed by signal SIGTERM; it may have been {limit}"
-    assert message(replace(end, code=3)) == f"exit code 3; it may have been {limit}"
+    assert told(end) == (
+        Reason.SIGNAL,
+        "exit code 143: the program was killed from outside (SIGTERM), or returned this code itself; it may have been "
+        + limit,
+    )
+    assert told(replace(end, code=3)) == (
+        Reason.EXIT_CODE,
+        f"the program failed with exit code 3; it may have been {limit}",
+    )
 
 
 def test_a_job_that_slurm_has_stopped_at_its_limit_says_so() -> None:
@@ -108,8 +131,8 @@ def test_a_job_that_slurm_has_stopped_at_its_limit_says_so() -> None:
     assert not state.says_time_limit(stderr.replace(" DUE TO TIME LIMIT", ""))
     limit = Why("stopped at its time limit of 60 minutes", reason=Reason.TIME_LIMIT)
     for code in (79, 137, 143):
-        assert why_of(replace(FAILED, code=code), SPEC, 60, cancelled="", timed_out=True) == limit
-    assert why_of(replace(FAILED, code=143), SPEC, 60, cancelled="cancelled", timed_out=True) == Why("cancelled")
+        assert why_of(replace(FAILED, code=code), SPEC, 60, cancelled=SUCCESS, timed_out=True) == limit
+    assert why_of(replace(FAILED, code=143), SPEC, 60, cancelled=CANCELLED, timed_out=True) == CANCELLED
 
 
 @pytest.mark.parametrize(
@@ -129,29 +152,34 @@ def test_a_job_that_slurm_has_stopped_at_its_limit_says_so() -> None:
     ],
 )
 def test_a_job_was_interrupted_when_it_was_killed_or_its_backend_lost_it(end: End, interrupted: bool) -> None:
-    assert why_of(end, SPEC, 60, cancelled="").interrupted is interrupted
-    assert not why_of(end, SPEC, 60, cancelled="cancelled").interrupted
+    assert why_of(end, SPEC, 60, cancelled=SUCCESS).interrupted is interrupted
+    assert not why_of(end, SPEC, 60, cancelled=CANCELLED).interrupted
 
 
 @pytest.mark.parametrize("status", ["Aborted", "Failed"])
 def test_a_cancelled_job_says_so(status: str) -> None:
-    assert message(replace(FAILED, status=status), cancelled="cancelled") == "cancelled"
+    assert told(replace(FAILED, status=status), cancelled=CANCELLED) == (Reason.CANCELLED, "cancelled")
 
 
 def test_a_job_that_succeeded_before_it_could_be_cancelled_has_succeeded() -> None:
-    assert message(replace(FAILED, status="Succeeded", code=0), cancelled="cancelled") == ""
+    assert told(replace(FAILED, status="Succeeded", code=0), cancelled=CANCELLED) == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("refusal", "expected"),
+    ("refusal", "reason", "message"),
     [
-        ("no such command", "no such command in image fnndsc/pl-x: prog"),
-        ("not executable", "not executable in image fnndsc/pl-x: prog"),
-        ("not mounted", "Cromwell's backend has not mounted the job's directories"),
+        ("no such command", Reason.COMMAND_NOT_FOUND, "no such command in image fnndsc/pl-x: prog"),
+        ("not executable", Reason.NOT_EXECUTABLE, "not executable in image fnndsc/pl-x: prog"),
+        (
+            "not mounted",
+            Reason.ENGINE_SETUP,
+            "the compute engine is not set up for this job: Cromwell's backend has not mounted the job's directories: "
+            "its configuration must use pfcon_mounts, see docs/engines/cromwell.md",
+        ),
     ],
 )
-def test_what_the_script_refused_is_told(refusal: str, expected: str) -> None:
-    assert message(FAILED, refusal=refusal).startswith(expected)
+def test_what_the_script_refused_is_told(refusal: str, reason: Reason, message: str) -> None:
+    assert told(FAILED, refusal=refusal) == (reason, message)
 
 
 @pytest.mark.parametrize(

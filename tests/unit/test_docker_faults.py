@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker_api.faults import error_of, no_answer
-from pfcon.compute.words import plain, start_failure
+from pfcon.compute.runtimes import start_failure
+from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
 RECORDED: dict[str, dict[str, Any]] = {
@@ -53,26 +55,37 @@ def test_a_refusal_carries_the_engines_reason() -> None:
 
 @ENGINES
 def test_a_command_that_cannot_be_run_is_told_apart(engine: str) -> None:
-    def told(label: str) -> str | None:
-        return start_failure(str(recorded(engine, label)), "img", "cmd")
+    def told(label: str) -> tuple[str, str] | None:
+        why = start_failure(str(recorded(engine, label)), "img", "cmd")
+        return (why.reason, why.message) if why else None
 
-    assert told("start: no command") == told("start: no path") == "no such command in image img: cmd"
-    assert told("start: not executable") == told("start: a directory") == "not executable in image img: cmd"
+    missing = (Reason.COMMAND_NOT_FOUND, "no such command in image img: cmd")
+    assert told("start: no command") == told("start: no path") == missing
+    refused = (Reason.NOT_EXECUTABLE, "not executable in image img: cmd")
+    assert told("start: not executable") == told("start: a directory") == refused
 
 
 @pytest.mark.parametrize(
-    ("text", "begin"),
+    ("text", "reason", "begin"),
     [
         (
             "crun: executable file `x` not found in $PATH: No such file or directory: OCI runtime error",
+            Reason.COMMAND_NOT_FOUND,
             "no such command",
         ),
-        ("crun: open executable: Permission denied: OCI permission denied", "not executable"),
-        ('runc create failed: exec: "/x": exec format error', "not executable"),
+        (
+            "crun: open executable: Permission denied: OCI permission denied",
+            Reason.NOT_EXECUTABLE,
+            "not executable in image img: cmd",
+        ),
+        ('runc create failed: exec: "/x": exec format error', Reason.WRONG_ARCHITECTURE, "not executable"),
     ],
 )
-def test_other_runtimes_texts_are_known(text: str, begin: str) -> None:
-    assert (start_failure(text, "img", "cmd") or "").startswith(begin)
+def test_other_runtimes_texts_are_known(text: str, reason: Reason, begin: str) -> None:
+    why = start_failure(text, "img", "cmd")
+    assert why
+    assert why.reason == reason
+    assert why.message.startswith(begin)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from support.settings import compute_settings
 
 from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker.state import end_code, image_and_command
-from pfcon.compute.docker_api.init import CODES, lacking, missing, missing_of_docker, start_failure
+from pfcon.compute.docker_api.init import lacking, missing, missing_of_docker
+from pfcon.compute.runtimes import CODES, failure_in_log
 from pfcon.errors import Refused
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data"
 TINI = "[FATAL tini (7)] exec {} failed: {}\n"
@@ -22,15 +24,23 @@ CATATONIT = "ERROR (catatonit:6): failed to exec pid1: {}\n"
 
 @pytest.mark.parametrize("log", [TINI.format("cmd", "{}"), TINI.format("a\nb", "{}"), CATATONIT])
 @pytest.mark.parametrize(
-    ("reason", "expected"),
+    ("said", "reason", "expected"),
     [
-        ("No such file or directory", "no such command in image img: cmd"),
-        ("Permission denied", "not executable in image img: cmd"),
-        ("Exec format error", "not executable in image img: cmd (Exec format error)"),
+        ("No such file or directory", Reason.COMMAND_NOT_FOUND, "no such command in image img: cmd"),
+        ("Permission denied", Reason.NOT_EXECUTABLE, "not executable in image img: cmd"),
+        (
+            "Exec format error",
+            Reason.WRONG_ARCHITECTURE,
+            "not executable in image img: cmd is for another type of processor, or a script without #! in its first "
+            "line",
+        ),
+        ("Input/output error", Reason.ENGINE_FAULT, "the container could not be started: Input/output error"),
     ],
 )
-def test_what_an_init_could_not_run_is_told(log: str, reason: str, expected: str) -> None:
-    assert start_failure(log.format(reason), "img", "cmd") == expected
+def test_what_an_init_could_not_run_is_told(log: str, said: str, reason: Reason, expected: str) -> None:
+    why = failure_in_log(log.format(said), "img", "cmd")
+    assert why
+    assert (why.reason, why.message, why.interrupted) == (reason, expected, False)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +53,7 @@ def test_what_an_init_could_not_run_is_told(log: str, reason: str, expected: str
     ],
 )
 def test_a_log_of_a_command_that_ran_tells_nothing(log: str) -> None:
-    assert start_failure(log, "img", "cmd") is None
+    assert failure_in_log(log, "img", "cmd") is None
 
 
 # Docker 20.10; Podman 4.3; Podman 5.

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker_api.pull import Progress
-from pfcon.compute.words import refusal
+from pfcon.compute.registries import refusal
 from pfcon.errors import Refused
+from pfcon.reasons import Reason
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
 
@@ -67,27 +68,42 @@ def test_progress_is_reported_at_most_once_a_second() -> None:
 
 def test_podmans_error_in_the_stream_is_a_refusal_that_names_the_registry_as_the_fault() -> None:
     events = json.loads((DATA / "podman-errors.json").read_text())["pull events"]
-    with pytest.raises(Refused, match=r"image img:1 can't be pulled: its registry can't be reached .*refused"):
+    with pytest.raises(Refused, match=r"^image img:1 can't be fetched: its registry does not answer$") as caught:
         follow(events)
+    assert caught.value.reason == Reason.REGISTRY_UNREACHABLE
+    assert "connection refused" in caught.value.detail
 
 
 def test_dockers_refusal_is_told_in_the_same_words() -> None:
     text = json.loads((DATA / "docker-errors.json").read_text())["pull"]["text"]
-    assert "can't be pulled: its registry can't be reached" in str(refusal("img:1", text))
+    fault = refusal("img:1", text)
+    assert fault.reason == Reason.REGISTRY_UNREACHABLE
+    assert str(fault) == "image img:1 can't be fetched: its registry does not answer"
+    assert "connection refused" in fault.detail
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("text", "reason", "words"),
     [
-        ("manifest for img:1 not found: manifest unknown: manifest unknown", "does not have it"),
+        (
+            "manifest for img:1 not found: manifest unknown: manifest unknown",
+            Reason.IMAGE_NOT_FOUND,
+            "can't be fetched: its registry does not have it",
+        ),
         (
             "pull access denied for img, repository does not exist or may require 'docker login'",
-            "denies access",
+            Reason.IMAGE_REFUSED,
+            "can't be fetched: its registry denies access, or does not have it",
         ),
-        ("toomanyrequests: You have reached your pull rate limit", "toomanyrequests"),
+        (
+            "toomanyrequests: You have reached your pull rate limit",
+            Reason.REGISTRY_LIMIT,
+            "can't be fetched now: its registry limits the number of downloads",
+        ),
+        ("layers from a new age", Reason.IMAGE_FAILED, "can't be fetched: layers from a new age"),
     ],
 )
-def test_the_registrys_reason_is_told(reason: str, words: str) -> None:
-    fault = refusal("img:1", reason)
-    assert words in str(fault)
-    assert reason in str(fault)
+def test_the_registrys_reason_is_told(text: str, reason: Reason, words: str) -> None:
+    fault = refusal("img:1", text)
+    assert (fault.reason, str(fault)) == (reason, f"image img:1 {words}")
+    assert fault.detail == text

@@ -12,8 +12,9 @@ import pytest
 from pfcon.compute.docker.state import LOST, START_PATIENCE, is_job, job_info, may_have_note, phase_of
 from pfcon.compute.docker_api.job import TIME_LIMIT_LABEL
 from pfcon.compute.docker_api.phase import Phase
+from pfcon.compute.exits import at_time_limit
 from pfcon.models import JobStatus
-from pfcon.reasons import Reason
+from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 DATA = Path(__file__).parents[1] / "data" / "docker"
 RECORDED: dict[str, dict[str, Any]] = {
@@ -22,6 +23,7 @@ RECORDED: dict[str, dict[str, Any]] = {
 ENGINES = pytest.mark.parametrize("engine", ["docker", "podman"])
 IMAGE = "local/pfcon-test:1"
 NAME = "pfcon-record"
+KILLED = "exit code 137: the program was killed from outside (SIGKILL), or returned this code itself"
 ZERO = "0001-01-01T00:00:00Z"
 BEGAN, ENDED = "2026-11-29T15:27:17.372522105Z", "2026-11-29T15:27:22.474237205Z"
 # What was told of containers that ran, and of one with an exit code of its own, once the engine, its containers and
@@ -39,27 +41,29 @@ def created(inspect: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(inspect["Created"]).astimezone(UTC)
 
 
-def info_of(inspect: dict[str, Any], note: str | None = None, age: float = 1) -> Any:
+def info_of(inspect: dict[str, Any], note: Why = SUCCESS, age: float = 1) -> Any:
     return job_info("job", inspect, created(inspect) + timedelta(seconds=age), note)
 
 
 @ENGINES
 @pytest.mark.parametrize(
-    ("life", "status", "message"),
+    ("life", "status", "reason", "message"),
     [
-        ("created", JobStatus.NOT_STARTED, ""),
-        ("running", JobStatus.STARTED, ""),
-        ("paused", JobStatus.STARTED, "paused"),
-        ("stopped", JobStatus.FAILED, "killed by signal SIGKILL"),
-        ("exit 0", JobStatus.SUCCEEDED, ""),
-        ("exit 3", JobStatus.FAILED, "exit code 3"),
-        ("exit 127", JobStatus.FAILED, "exit code 127"),
-        ("segfault", JobStatus.FAILED, "killed by signal SIGSEGV"),
+        ("created", JobStatus.NOT_STARTED, "", ""),
+        ("running", JobStatus.STARTED, "", ""),
+        ("paused", JobStatus.STARTED, "", "paused"),
+        ("stopped", JobStatus.FAILED, Reason.SIGNAL, KILLED),
+        ("exit 0", JobStatus.SUCCEEDED, "", ""),
+        ("exit 3", JobStatus.FAILED, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ("exit 127", JobStatus.FAILED, Reason.EXIT_CODE, "the program failed with exit code 127"),
+        ("segfault", JobStatus.FAILED, Reason.SIGNAL, "the program crashed: signal SIGSEGV"),
     ],
 )
-def test_a_recorded_life_is_told_in_plain_words(engine: str, life: str, status: JobStatus, message: str) -> None:
+def test_a_recorded_life_is_told_in_plain_words(
+    engine: str, life: str, status: JobStatus, reason: str, message: str
+) -> None:
     info = info_of(RECORDED[engine][life])
-    assert (info.status, info.message) == (status, message)
+    assert (info.status, info.reason, info.message) == (status, reason, message)
     assert (info.finished_at is not None) == status.final
     assert info.request == "5eed"
     assert info.image.endswith(IMAGE)
@@ -73,38 +77,49 @@ def test_the_command_is_told_as_it_was_given_also_without_arguments(engine: str)
 
 def test_dockers_out_of_memory_names_the_limit() -> None:
     info = info_of(RECORDED["docker"]["out of memory"])
+    assert info.reason == Reason.OUT_OF_MEMORY
     assert info.message == "out of memory: the job exceeded its limit of 64 MiB"
 
 
 def test_podmans_kill_below_a_limit_names_the_probable_reason() -> None:
     info = info_of(RECORDED["podman"]["out of memory"])
-    assert info.message == "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"
+    assert info.reason == Reason.SIGNAL
+    assert info.message == (
+        "exit code 137: the program was killed from outside (SIGKILL), maybe because it exceeded its memory limit of "
+        "64 MiB, or returned this code itself"
+    )
 
 
 def test_out_of_memory_without_a_limit_is_the_machines() -> None:
     inspect = copy.deepcopy(RECORDED["docker"]["out of memory"])
     inspect["HostConfig"]["Memory"] = 0
-    assert info_of(inspect).message == "out of memory: the machine has no memory left"
+    info = info_of(inspect)
+    assert (info.reason, info.message) == (Reason.OUT_OF_MEMORY, "out of memory: the machine has no memory left")
 
 
 def test_a_job_that_survived_the_death_of_a_child_has_succeeded() -> None:
     inspect = copy.deepcopy(RECORDED["docker"]["out of memory"])
     inspect["State"]["ExitCode"] = 0
-    assert info_of(inspect).status is JobStatus.SUCCEEDED
+    info = info_of(inspect)
+    assert (info.status, info.reason) == (JobStatus.SUCCEEDED, "")
+    assert info.message == (
+        "the program reports success, but a process of it was killed, for it exceeded the limit of 64 MiB: check the "
+        "outputs"
+    )
 
 
 @pytest.mark.parametrize(
-    ("life", "message"),
+    ("life", "reason", "message"),
     [
-        ("start: no command", "no such command in image local/pfcon-test:1: nosuch"),
-        ("start: no path", "no such command in image local/pfcon-test:1: /no/such"),
-        ("start: not executable", "not executable in image local/pfcon-test:1: /etc/passwd"),
-        ("start: a directory", "not executable in image local/pfcon-test:1: /etc"),
+        ("start: no command", Reason.COMMAND_NOT_FOUND, "no such command in image local/pfcon-test:1: nosuch"),
+        ("start: no path", Reason.COMMAND_NOT_FOUND, "no such command in image local/pfcon-test:1: /no/such"),
+        ("start: not executable", Reason.NOT_EXECUTABLE, "not executable in image local/pfcon-test:1: /etc/passwd"),
+        ("start: a directory", Reason.NOT_EXECUTABLE, "not executable in image local/pfcon-test:1: /etc"),
     ],
 )
-def test_docker_remembers_why_a_job_could_not_start(life: str, message: str) -> None:
+def test_docker_remembers_why_a_job_could_not_start(life: str, reason: Reason, message: str) -> None:
     info = info_of(RECORDED["docker"][life])
-    assert (info.status, info.message) == (JobStatus.FAILED, message)
+    assert (info.status, info.reason, info.message) == (JobStatus.FAILED, reason, message)
     assert info.finished_at == created(RECORDED["docker"][life])
 
 
@@ -112,15 +127,16 @@ def test_podman_does_not_and_a_note_is_looked_for() -> None:
     inspect = RECORDED["podman"]["start: no command"]
     assert info_of(inspect).status is JobStatus.NOT_STARTED
     assert may_have_note(inspect)
-    info = info_of(inspect, note="no such command")
-    assert (info.status, info.message) == (JobStatus.FAILED, "no such command")
+    why = explain(Reason.COMMAND_NOT_FOUND, command="nosuch")
+    info = info_of(inspect, note=why)
+    assert (info.status, info.reason, info.message) == (JobStatus.FAILED, why.reason, "no such command: nosuch")
 
 
 def test_a_note_explains_an_end_better_than_its_exit_code() -> None:
-    info = info_of(RECORDED["docker"]["stopped"], note="cancelled")
-    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "cancelled", "")
+    info = info_of(RECORDED["docker"]["stopped"], note=CANCELLED)
+    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "cancelled", Reason.CANCELLED)
     limit = "stopped at its time limit of 1 minute"
-    info = info_of(RECORDED["docker"]["stopped"], note=limit)
+    info = info_of(RECORDED["docker"]["stopped"], note=at_time_limit(1))
     assert (info.status, info.message, info.reason) == (JobStatus.FAILED, limit, Reason.TIME_LIMIT)
 
 
@@ -140,7 +156,9 @@ def test_a_container_that_never_starts_does_not_wait_for_ever() -> None:
     inspect = RECORDED["podman"]["created"]
     patience = START_PATIENCE.total_seconds()
     assert info_of(inspect, age=patience - 1).status is JobStatus.NOT_STARTED
-    assert info_of(inspect, age=patience + 1).status is JobStatus.FAILED
+    info = info_of(inspect, age=patience + 1)
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.INTERRUPTED)
+    assert info.message == "interrupted: the service was stopped before it started the container"
 
 
 def test_the_time_of_the_end_is_in_utc_to_the_microsecond() -> None:
@@ -153,7 +171,7 @@ def test_the_time_of_the_end_is_in_utc_to_the_microsecond() -> None:
 def test_an_ended_job_that_is_being_removed_keeps_its_end(status: str) -> None:
     inspect = copy.deepcopy(RECORDED["docker"]["exit 3"])
     inspect["State"]["Status"] = status
-    assert info_of(inspect).message == "exit code 3"
+    assert info_of(inspect).message == "the program failed with exit code 3"
     inspect["State"]["FinishedAt"] = "0001-01-01T00:00:00Z"
     assert info_of(inspect).status is JobStatus.UNDEFINED
 
@@ -200,7 +218,7 @@ def test_a_job_was_interrupted_when_somebody_else_s_signal_ended_it(engine: str,
 
 
 def test_a_job_that_pfcon_ended_was_not_interrupted() -> None:
-    assert not info_of(RECORDED["docker"]["stopped"], note="cancelled").interrupted
+    assert not info_of(RECORDED["docker"]["stopped"], note=CANCELLED).interrupted
 
 
 def test_a_job_without_memory_was_interrupted_only_where_the_engine_does_not_know() -> None:
@@ -214,12 +232,22 @@ def test_a_job_that_can_never_start_was_not_interrupted_one_that_nobody_started_
 
 
 @pytest.mark.parametrize(
-    ("what", "message"),
-    [("docker", "exit code 255"), ("podman", LOST), ("podman 5", LOST), ("no exit file", "exit code -1")],
+    ("what", "reason", "message"),
+    [
+        (
+            "docker",
+            Reason.EXIT_CODE,
+            "exit code 255: the program returned this code, or its machine or engine was restarted while it ran",
+        ),
+        ("podman", Reason.END_UNKNOWN, LOST.message),
+        ("podman 5", Reason.END_UNKNOWN, LOST.message),
+        ("no exit file", Reason.END_UNKNOWN, "it is not known how the job ended"),
+    ],
 )
-def test_a_job_that_ran_when_its_machine_was_reset_was_interrupted(what: str, message: str) -> None:
+def test_a_job_that_ran_when_its_machine_was_reset_was_interrupted(what: str, reason: Reason, message: str) -> None:
     info = info_of(after_reset(what))
-    assert (info.status, info.message, info.interrupted) == (JobStatus.FAILED, message, True)
+    assert (info.status, info.interrupted) == (JobStatus.FAILED, True)
+    assert (info.reason, info.message) == (reason, message)
 
 
 def test_what_ran_before_its_machine_was_reset_does_not_wait_to_be_started() -> None:

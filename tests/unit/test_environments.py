@@ -16,6 +16,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Why
 from pfcon.records import Claimed, Phase, Record
 from pfcon.testing.compute.harness import Harness
 
@@ -75,7 +76,7 @@ def test_what_an_earlier_release_has_recorded_is_gone_from_the_log_of_changes_af
 ) -> None:
     spec = compute.shell(SCRIPT)
     record = waiting(context, spec, recorded=True)
-    assert Scheduler(context, Remover(context)).fail(record, "ended")
+    assert Scheduler(context, Remover(context)).fail(record, Why("ended"))
     context.journal._database.dispose()
     assert make_context(storebase, tmp_path, compute.engine).journal.get(spec.jid, JobKind.PLUGIN)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]

@@ -12,6 +12,7 @@ from pfcon.compute.kubernetes.connection import Connection
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.waiting import eventually
 
 PATCH_POD = f"PATCH /api/v1/namespaces/{NAMESPACE}/pods"
@@ -61,7 +62,8 @@ def test_an_active_job_is_followed_rather_than_asked_for(compute: KubernetesHarn
 
 def test_what_may_not_be_followed_is_asked_for(compute: KubernetesHarness, fake: FakeKubernetes) -> None:
     fake.broken[WATCH_JOBS] = 403
-    assert compute.run(compute.shell("exit 3")).message == "exit code 3"
+    info = compute.run(compute.shell("exit 3"))
+    assert (info.reason, info.message) == (Reason.EXIT_CODE, "the program failed with exit code 3")
 
 
 def test_an_end_is_never_told_of_an_earlier_job_of_the_name(compute: KubernetesHarness) -> None:
@@ -129,9 +131,8 @@ def test_a_worker_that_fails_ends_the_others_and_is_named(compute: KubernetesHar
     script = 'if [ "$JOB_COMPLETION_INDEX" = 1 ]; then exit 5; fi; sleep 600'
     spec = compute.shell(script, resources=Resources(workers=2))
     info = compute.run(spec)
-    assert info.status is JobStatus.FAILED
-    assert info.message.startswith(f"{spec.name}-1-")
-    assert info.message.endswith(": exit code 5")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
+    assert info.message == "worker 2 of 2: the program failed with exit code 5"
 
 
 def test_a_directory_that_is_not_there_is_refused_rather_than_made(compute: KubernetesHarness) -> None:

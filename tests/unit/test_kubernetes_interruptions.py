@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.kubernetes.pods import DELETED
+from pfcon.compute.kubernetes.pod_ends import DELETED
 from pfcon.compute.kubernetes.state import job_info
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, view_of
 from pfcon.models import JobInfo, JobStatus
+from pfcon.reasons import Reason, Why
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").read_text())
@@ -56,6 +57,7 @@ def test_a_recorded_end_that_is_its_own_or_pfcons_is_no_interruption(case: str) 
         (terminated(exitCode=143), True),
         (terminated(exitCode=137), True),
         (terminated(exitCode=134), False),
+        (terminated(exitCode=0), False),  # the cluster calls it failed all the same
         (terminated(exitCode=137, reason="OOMKilled"), False),
         (terminated(exitCode=137, reason="ContainerStatusUnknown"), True),
         (terminated(exitCode=128, reason="StartError", message="x"), False),
@@ -84,13 +86,15 @@ def test_a_job_was_interrupted_when_its_end_was_not_its_own_doing(status: dict[s
 
 def test_a_disruption_is_an_interruption_whatever_the_exit_code() -> None:
     target = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
-    assert told(with_pod({**terminated(exitCode=1), "conditions": [target]})).interrupted
+    info = told(with_pod({**terminated(exitCode=1), "conditions": [target]}))
+    assert info.interrupted
+    assert (info.reason, info.message) == (Reason.EVICTED, "removed from its machine: PreemptionByScheduler")
 
 
 def test_a_pod_that_was_deleted_while_it_ran_was_interrupted() -> None:
     at = {"deletionTimestamp": "2026-11-20T09:40:11Z", "deletionGracePeriodSeconds": 30}
     info = told(with_pod(terminated(exitCode=0, finishedAt="2026-11-20T09:39:50Z"), **at))
-    assert (info.message, info.interrupted) == (DELETED, True)
+    assert (info.message, info.reason, info.interrupted) == (DELETED.message, Reason.EVICTED, True)
 
 
 def test_a_job_whose_failed_pod_is_gone_was_interrupted() -> None:
@@ -115,14 +119,14 @@ def test_a_job_that_has_failed_stays_so_while_its_pods_are_being_deleted() -> No
         info = told(sight)
         assert info.finished_at is not None
         seen.append((info.status, info.message, info.interrupted))
-    assert seen == [(JobStatus.FAILED, DELETED, True)] * 3
+    assert seen == [(JobStatus.FAILED, DELETED.message, True)] * 3
 
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_job_that_pfcon_ended_was_interrupted_only_when_it_had_lost_a_pod(lost: bool) -> None:
     sight = copy.deepcopy(LIVES["cancelled"][-1])
     made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-    note = Note("a reason", made + timedelta(seconds=1), lost=lost)
+    note = Note(Why("a reason"), made + timedelta(seconds=1), lost=lost)
     sight["job"]["metadata"]["annotations"][NOTE_ANNOTATION] = note.annotation()
     info = told(sight)
     assert (info.status, info.message, info.interrupted) == (JobStatus.FAILED, "a reason", lost)

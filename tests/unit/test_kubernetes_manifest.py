@@ -84,8 +84,8 @@ def test_the_schemas_would_tell_of_a_field_that_there_is_not() -> None:
 
 def test_the_command_and_the_limit_can_be_read_back() -> None:
     assert argv_of(manifest("full")) == FULL.argv
-    assert memory_limit(manifest("full")) == "512 MiB"
-    assert memory_limit(manifest("small")) == ""
+    assert memory_limit(manifest("full")) == 512 * 1024 * 1024
+    assert memory_limit(manifest("small")) == 0
 
 
 @pytest.mark.parametrize("name", ["Upper", "under_score", "a.b", "x" * 64, "-a", "a-"])

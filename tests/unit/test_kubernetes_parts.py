@@ -15,8 +15,12 @@ from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.kubernetes.watcher import Follower
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 Json = dict[str, Any]
+NO_ANSWER = explain(Reason.REGISTRY_UNREACHABLE, image="x", detail="the registry is away")
+MISSING = explain(Reason.IMAGE_NOT_FOUND, image="x")
+BACK_OFF = explain(Reason.IMAGE_FAILED, image="x")  # an older kubelet waits, and does not repeat the reason
 
 
 def job(name: str, version: int, *, ended: bool = False) -> Json:
@@ -149,20 +153,58 @@ def test_the_last_texts_are_bounded() -> None:
 
 
 def test_patience_ends_with_the_most_telling_reason(wait: Callable[[float], None]) -> None:
-    found = StuckTimer(1.0)
-    assert found.expired_reason("u", "not found: the registry says no") == ""
-    assert found.expired_reason("u", "not found") == ""
+    found = StuckTimer(100.0, 1.0)
+    assert found.expired("u", NO_ANSWER) == SUCCESS
+    assert found.expired("u", BACK_OFF) == SUCCESS
+    assert (found.best("u", BACK_OFF), found.best("other", BACK_OFF)) == (NO_ANSWER, BACK_OFF)
+    wait(100.1)
+    assert found.expired("u", BACK_OFF) == NO_ANSWER
+    assert found.expired("other", BACK_OFF) == SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("why", "soon"),
+    [
+        (MISSING, True),
+        (explain(Reason.IMAGE_REFUSED, image="x"), True),
+        (explain(Reason.INVALID_IMAGE_NAME, image="x"), True),
+        (NO_ANSWER, False),
+        (explain(Reason.REGISTRY_LIMIT, image="x"), False),
+        (explain(Reason.DISK_FULL), False),
+        (BACK_OFF, False),
+        (explain(Reason.IMAGE_FAILED, image="x", cause="who knows"), False),
+        (explain(Reason.ENGINE_FAULT, cause="who knows"), False),
+        (explain(Reason.ENGINE_SETUP, cause="no volume"), False),
+    ],
+)
+def test_only_what_can_pass_is_waited_for(wait: Callable[[float], None], why: Why, soon: bool) -> None:
+    found = StuckTimer(100.0, 1.0)
+    assert found.expired("u", why) == SUCCESS
     wait(1.1)
-    assert found.expired_reason("u", "not found") == "not found: the registry says no"
-    assert found.expired_reason("other", "not found") == ""
+    assert found.expired("u", why) == (why if soon else SUCCESS)
+    wait(100)
+    assert found.expired("u", why) == why
+
+
+def test_nothing_is_waited_for_longer_than_for_the_rest() -> None:
+    assert StuckTimer(0.0, 5.0)._hopeless == 0.0
+
+
+def test_a_reason_that_has_changed_is_the_best() -> None:
+    found = StuckTimer(100.0, 1.0)
+    found.expired("u", NO_ANSWER)
+    assert found.best("u", MISSING) == MISSING
+    found.expired("u", MISSING)
+    assert found.best("u", BACK_OFF) == MISSING
+    assert found.best("u", SUCCESS) == SUCCESS
 
 
 def test_patience_begins_anew_with_a_job_that_got_on(wait: Callable[[float], None]) -> None:
-    found = StuckTimer(1.0)
-    found.expired_reason("u", "not found")
+    found = StuckTimer(1.0, 1.0)
+    found.expired("u", MISSING)
     wait(1.1)
-    assert found.expired_reason("u", "") == ""
-    assert found.expired_reason("u", "not found") == ""
+    assert found.expired("u", SUCCESS) == SUCCESS
+    assert found.expired("u", MISSING) == SUCCESS
 
 
 @pytest.mark.parametrize(

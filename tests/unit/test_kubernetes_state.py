@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 
+from pfcon.compute.exits import at_time_limit
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.spec import TIME_LIMIT_ANNOTATION
 from pfcon.compute.kubernetes.state import end_pending, job_info, stuck
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, has_ended, note_of, view_of
 from pfcon.models import JobInfo, JobStatus
-from pfcon.reasons import Reason
+from pfcon.reasons import CANCELLED, Reason, Why
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").read_text())
 EXCHANGES = {each["what"]: each for each in map(json.loads, (DATA / "exchanges.jsonl").read_text().splitlines())}
 IMAGE = "local/pfcon-test:1"
-PREPARING = f"its node prepares it: volumes, then image {IMAGE}"
-PAST_DEADLINE = "the job exceeded its deadline: it existed for more than 0:00:06 (KUBERNETES_DEADLINE_MINUTES)"
+PREPARING = f"its machine prepares it on localhost: volumes, then image {IMAGE}"
+PAST_DEADLINE = "stopped at the time limit of this site for waiting and running: 0:00:06"
+NO_CPU = "no machine can run the job now: 0/1 nodes are available: 1 Insufficient cpu."
+NO_VOLUME = "the compute engine is not set up for this job: its volume none (VOLUME_NAME) does not exist"
 Sight = dict[str, Any]
 
 
@@ -35,34 +38,36 @@ def changed(case: str, number: int) -> Sight:
     return copy.deepcopy(LIVES[case][number])
 
 
-def ended_note(sight: Sight, reason: str, age: float) -> Sight:
+def ended_note(sight: Sight, why: Why, age: float) -> Sight:
     made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-    note = Note(reason, made + timedelta(seconds=age))
+    note = Note(why, made + timedelta(seconds=age))
     sight["job"]["metadata"].setdefault("annotations", {})[NOTE_ANNOTATION] = note.annotation()
     return sight
 
 
 @pytest.mark.parametrize(
-    ("case", "number", "status", "message"),
+    ("case", "number", "status", "reason", "message"),
     [
-        ("exit-0", 0, JobStatus.NOT_STARTED, PREPARING),
-        ("exit-0", -1, JobStatus.SUCCEEDED, ""),
-        ("exit-3", -1, JobStatus.FAILED, "exit code 3"),
-        ("segfault", -1, JobStatus.FAILED, "killed by signal SIGSEGV"),
-        ("memory", 1, JobStatus.STARTED, ""),
-        ("memory", -1, JobStatus.FAILED, "out of memory: the job exceeded its limit of 64 MiB"),
-        ("command", -1, JobStatus.FAILED, f"no such command in image {IMAGE}: nosuch"),
-        ("executable", -1, JobStatus.FAILED, f"not executable in image {IMAGE}: /etc/passwd"),
-        ("cpu", -1, JobStatus.NOT_STARTED, "no node can run it yet: 0/1 nodes are available: 1 Insufficient cpu."),
-        ("claim", -1, JobStatus.NOT_STARTED, 'there is no such volume: persistentvolumeclaim "none" not found'),
-        ("workers", -1, JobStatus.SUCCEEDED, ""),
-        ("deadline", 1, JobStatus.FAILED, PAST_DEADLINE),
-        ("deadline", -1, JobStatus.FAILED, PAST_DEADLINE),
+        ("exit-0", 0, JobStatus.NOT_STARTED, "", PREPARING),
+        ("exit-0", -1, JobStatus.SUCCEEDED, "", ""),
+        ("exit-3", -1, JobStatus.FAILED, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ("segfault", -1, JobStatus.FAILED, Reason.SIGNAL, "the program crashed: signal SIGSEGV"),
+        ("memory", 1, JobStatus.STARTED, "", ""),
+        ("memory", -1, JobStatus.FAILED, Reason.OUT_OF_MEMORY, "out of memory: the job exceeded its limit of 64 MiB"),
+        ("command", -1, JobStatus.FAILED, Reason.COMMAND_NOT_FOUND, f"no such command in image {IMAGE}: nosuch"),
+        ("executable", -1, JobStatus.FAILED, Reason.NOT_EXECUTABLE, f"not executable in image {IMAGE}: /etc/passwd"),
+        ("cpu", -1, JobStatus.NOT_STARTED, Reason.UNSCHEDULABLE, NO_CPU),
+        ("claim", -1, JobStatus.NOT_STARTED, Reason.ENGINE_SETUP, NO_VOLUME),
+        ("workers", -1, JobStatus.SUCCEEDED, "", ""),
+        ("deadline", 1, JobStatus.FAILED, Reason.TIME_LIMIT, PAST_DEADLINE),
+        ("deadline", -1, JobStatus.FAILED, Reason.TIME_LIMIT, PAST_DEADLINE),
     ],
 )
-def test_a_recorded_life_is_told_in_plain_words(case: str, number: int, status: JobStatus, message: str) -> None:
+def test_a_recorded_life_is_told_in_plain_words(
+    case: str, number: int, status: JobStatus, reason: str, message: str
+) -> None:
     info = told(LIVES[case][number])
-    assert (info.status, info.message) == (status, message)
+    assert (info.status, info.reason, info.message) == (status, reason, message)
     assert (info.finished_at is not None) == status.final
     assert info.request == "5eed"
     assert info.image == IMAGE
@@ -70,32 +75,39 @@ def test_a_recorded_life_is_told_in_plain_words(case: str, number: int, status: 
 
 def test_a_job_without_a_node_that_it_may_run_on_says_so() -> None:
     info = told(LIVES["selector"][-1])
-    assert info.status is JobStatus.NOT_STARTED
+    assert (info.status, info.reason) == (JobStatus.NOT_STARTED, Reason.UNSCHEDULABLE)
+    assert info.message.startswith("no machine can run the job now: ")
     assert "didn't match" in info.message
 
 
 @pytest.mark.parametrize(
-    ("case", "number", "reason"),
+    ("case", "number", "reason", "message"),
     [
-        ("image", 1, "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: rpc error"),
-        ("image", 2, "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: Back-off pulling image"),
-        ("name-of-image", -1, "image Not An Image can't be fetched: Failed to apply default image tag"),
-        ("claim", -1, "there is no such volume"),
+        (
+            "image",
+            1,
+            Reason.REGISTRY_UNREACHABLE,
+            "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: its registry does not answer",
+        ),
+        ("image", 2, Reason.IMAGE_FAILED, "image 127.0.0.1:1/pfcon/absent:1 can't be fetched"),
+        ("name-of-image", -1, Reason.INVALID_IMAGE_NAME, "Not An Image is not a valid name of an image"),
+        ("claim", -1, Reason.ENGINE_SETUP, NO_VOLUME),
     ],
 )
-def test_a_job_that_cannot_start_by_itself_is_stuck_and_says_why(case: str, number: int, reason: str) -> None:
+def test_a_job_that_cannot_start_by_itself_is_stuck_and_says_why(
+    case: str, number: int, reason: Reason, message: str
+) -> None:
     sight = LIVES[case][number]
     found = stuck(view_of(sight["job"], sight["pods"]))
-    assert found
-    assert found.message.startswith(reason)
+    assert (found.reason, found.message) == (reason, message)
     assert told(sight).status is JobStatus.NOT_STARTED
-    assert told(sight).message == found.message
+    assert (told(sight).reason, told(sight).message) == (reason, message)
 
 
 @pytest.mark.parametrize("case", ["cpu", "selector"])
 def test_a_job_that_waits_for_a_node_is_not_stuck(case: str) -> None:
     sight = LIVES[case][-1]
-    assert stuck(view_of(sight["job"], sight["pods"])) is None
+    assert not stuck(view_of(sight["job"], sight["pods"]))
 
 
 def test_a_cancelled_job_runs_until_its_container_has_had_its_grace() -> None:
@@ -110,10 +122,11 @@ def test_a_cancelled_job_runs_until_its_container_has_had_its_grace() -> None:
         assert told(sight, age + 1).message == "cancelled: being ended"
     ended = told(sight, age + 6)
     assert (ended.status, ended.message, ended.finished_at) == (JobStatus.FAILED, "cancelled", at)
+    assert ended.reason == Reason.CANCELLED
 
 
 def test_a_note_without_what_should_have_followed_is_noticed() -> None:
-    sight = ended_note(changed("memory", 1), "cancelled", 1)
+    sight = ended_note(changed("memory", 1), CANCELLED, 1)
     view = view_of(sight["job"], sight["pods"])
     assert end_pending(view)
     assert told(sight, 600).status is JobStatus.STARTED
@@ -123,14 +136,14 @@ def test_a_note_without_what_should_have_followed_is_noticed() -> None:
 
 
 def test_a_pod_that_a_node_may_be_starting_keeps_a_cancelled_job_from_being_over() -> None:
-    sight = ended_note(changed("exit-0", 0), "cancelled", 1)
+    sight = ended_note(changed("exit-0", 0), CANCELLED, 1)
     sight["job"]["spec"]["activeDeadlineSeconds"] = 1
     assert told(sight, 2).status is JobStatus.STARTED
     assert told(sight, 90).status is JobStatus.FAILED
 
 
 def test_a_job_that_succeeded_before_it_could_be_ended_has_succeeded() -> None:
-    assert told(ended_note(changed("exit-0", -1), "cancelled", 1)).status is JobStatus.SUCCEEDED
+    assert told(ended_note(changed("exit-0", -1), CANCELLED, 1)).status is JobStatus.SUCCEEDED
 
 
 def test_a_job_is_over_when_its_pods_are_though_it_does_not_know_yet() -> None:
@@ -150,7 +163,7 @@ def test_a_pod_that_was_told_to_end_gives_no_reason_its_job_does() -> None:
     pod["metadata"]["deletionTimestamp"] = "2026-11-20T09:39:41Z"
     assert told(sight).status is JobStatus.STARTED
     sight["job"]["status"]["conditions"] = [{**failure, "type": "FailureTarget"}]
-    assert told(sight).message.startswith("the job exceeded its deadline")
+    assert (told(sight).reason, told(sight).message) == (Reason.TIME_LIMIT, PAST_DEADLINE)
 
 
 def test_one_of_two_workers_does_not_make_a_success() -> None:
@@ -166,8 +179,17 @@ def test_the_worker_that_failed_is_named_once_no_other_runs() -> None:
     failed = changed("exit-3", -1)["pods"][0]
     sight["pods"][0]["status"] = failed["status"]
     info = told(sight)
-    assert info.status is JobStatus.FAILED
-    assert info.message == f"{sight['pods'][0]['metadata']['name']}: exit code 3"
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
+    assert info.message == "worker 1 of 2: the program failed with exit code 3"
+
+
+def test_the_worker_that_failed_has_the_number_that_the_server_gives_it() -> None:
+    sight = changed("workers", -1)
+    sight["job"]["status"] = {"active": 1, "failed": 1}
+    sight["pods"][0]["status"] = changed("exit-3", -1)["pods"][0]["status"]
+    for pod, index in zip(sight["pods"], ("1", "0"), strict=True):
+        pod["metadata"].setdefault("annotations", {})["batch.kubernetes.io/job-completion-index"] = index
+    assert told(sight).message == "worker 2 of 2: the program failed with exit code 3"
 
 
 def test_workers_that_wait_for_others_are_told_of() -> None:
@@ -184,37 +206,59 @@ def test_pods_that_an_earlier_job_of_the_name_has_left_are_not_its_own() -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "message"),
+    ("status", "reason", "message"),
     [
         (
-            {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."},
-            "evicted by its node: The node was low on resource: memory.",
+            {"reason": "Evicted", "message": "The node was low on resource: memory."},
+            Reason.EVICTED,
+            "removed from its machine: The node was low on resource: memory.",
         ),
-        ({"phase": "Failed", "reason": "NodeLost"}, "its node was lost"),
-        ({"phase": "Failed", "reason": "Terminated", "message": "x"}, "its node was shut down: x"),
-        ({"phase": "Failed", "reason": "OutOfnvidia.com/gpu", "message": "no"}, "OutOfnvidia.com/gpu: no"),
-        ({"phase": "Failed"}, "its pod failed, and no reason was given"),
+        ({"reason": "Evicted"}, Reason.EVICTED, "removed from its machine: the machine protected itself"),
+        ({"reason": "NodeLost"}, Reason.NODE_LOST, "the machine that ran the job failed: localhost"),
+        (
+            {"reason": "Terminated", "message": "x"},
+            Reason.INTERRUPTED,
+            "interrupted: its machine was shut down: x",
+        ),
+        ({"reason": "Preempting"}, Reason.PREEMPTED, "stopped in favour of another job (preempted)"),
+        (
+            {"reason": "UnexpectedAdmissionError", "message": "no GPU is left"},
+            Reason.EVICTED,
+            "removed from its machine: the machine did not admit it: no GPU is left",
+        ),
+        (
+            {"reason": "OutOfnvidia.com/gpu", "message": "no"},
+            Reason.UNSCHEDULABLE,
+            "no machine can run the job now: its machine has too little nvidia.com/gpu: no",
+        ),
+        (
+            {"reason": "SysctlForbidden", "message": "no"},
+            Reason.ENGINE_FAULT,
+            "the container could not be started: no",
+        ),
+        ({}, Reason.END_UNKNOWN, "it is not known how the job ended"),
+        ({"message": "x"}, Reason.END_UNKNOWN, "it is not known how the job ended: x"),
     ],
 )
-def test_what_a_node_or_the_cluster_did_to_a_pod_is_told(status: dict[str, Any], message: str) -> None:
+def test_what_a_node_or_the_cluster_did_to_a_pod_is_told(status: dict[str, Any], reason: str, message: str) -> None:
     sight = changed("exit-3", -1)
-    sight["pods"][0]["status"] = status
+    sight["pods"][0]["status"] = {"phase": "Failed", **status}
     info = told(sight)
-    assert (info.status, info.message) == (JobStatus.FAILED, message)
+    assert (info.status, info.reason, info.message) == (JobStatus.FAILED, reason, message)
 
 
 def test_a_disruption_is_told_rather_than_the_signal_that_it_sent() -> None:
     sight = changed("exit-3", -1)
     text = "Taint manager: deleting due to NoExecute taint"
     sight["pods"][0]["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True", "message": text}]
-    assert told(sight).message == f"ended by the cluster: {text}"
+    assert (told(sight).reason, told(sight).message) == (Reason.EVICTED, f"removed from its machine: {text}")
 
 
 def test_a_job_whose_failed_pod_is_gone_says_what_may_have_been() -> None:
     sight = changed("exit-3", -1)
     sight["pods"] = []
     info = told(sight)
-    assert info.status is JobStatus.FAILED
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EVICTED)
     assert "removed by the cluster" in info.message
     assert info.finished_at
 
@@ -231,7 +275,7 @@ def test_a_node_that_does_not_answer_is_told_of_while_the_job_runs() -> None:
     sight = changed("memory", 1)
     sight["pods"][0]["status"]["reason"] = "NodeLost"
     assert told(sight).status is JobStatus.STARTED
-    assert told(sight).message == "its node does not answer"
+    assert told(sight).message == "its machine does not answer"
 
 
 def test_a_spoiled_note_is_none() -> None:
@@ -247,7 +291,7 @@ def test_a_spoiled_note_is_none() -> None:
         ("get at once", "pods at once", JobStatus.NOT_STARTED, None),
         ("get running", "pod running", JobStatus.STARTED, ""),
         ("get done", "pod done", JobStatus.SUCCEEDED, ""),
-        ("get failed", "pods failed", JobStatus.FAILED, "exit code 5"),
+        ("get failed", "pods failed", JobStatus.FAILED, "the program failed with exit code 5"),
     ],
 )
 def test_a_server_of_1_34_is_understood_too(job: str, pods: str, status: JobStatus, message: str | None) -> None:
@@ -268,7 +312,7 @@ def test_the_deadline_is_a_week() -> None:
     assert timedelta(minutes=KubernetesSettings().deadline) == timedelta(days=7)
 
 
-def at_time_limit(deadline: int = 3600) -> Sight:
+def past_time_limit(deadline: int = 3600) -> Sight:
     sight = changed("segfault", -1)
     (pod,) = sight["pods"]
     pod["metadata"]["annotations"] = {TIME_LIMIT_ANNOTATION: "60"}
@@ -280,7 +324,7 @@ def at_time_limit(deadline: int = 3600) -> Sight:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_pod_that_was_stopped_at_its_time_limit_says_so(workers: int) -> None:
-    sight = at_time_limit()
+    sight = past_time_limit()
     sight["job"]["spec"]["completions"] = workers
     info = told(sight)
     assert (info.status, info.message) == (JobStatus.FAILED, "stopped at its time limit of 60 minutes")
@@ -288,23 +332,27 @@ def test_a_pod_that_was_stopped_at_its_time_limit_says_so(workers: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "reason"), [("cancelled", ""), ("stopped at its time limit of 1 minute", Reason.TIME_LIMIT)]
+    ("why", "message", "reason"),
+    [
+        (CANCELLED, "cancelled", Reason.CANCELLED),
+        (at_time_limit(1), "stopped at its time limit of 1 minute", Reason.TIME_LIMIT),
+    ],
 )
-def test_a_pod_that_pfcon_has_stopped_has_the_message_of_its_job(message: str, reason: str) -> None:
-    info = told(ended_note(at_time_limit(deadline=1), message, 1), 90)
+def test_a_pod_that_pfcon_has_stopped_has_the_message_of_its_job(why: Why, message: str, reason: Reason) -> None:
+    info = told(ended_note(past_time_limit(deadline=1), why, 1), 90)
     assert (info.message, info.reason) == (message, reason)
 
 
-def test_a_deadline_that_pfcon_has_not_set_is_no_time_limit() -> None:
-    sight = at_time_limit()
+def test_a_deadline_that_pfcon_has_not_set_is_a_time_limit_of_an_unknown_length() -> None:
+    sight = past_time_limit()
     del sight["pods"][0]["metadata"]["annotations"]
     info = told(sight)
-    assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, "", False)
-    assert info.message.startswith("it ran longer than its deadline")
+    assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, Reason.TIME_LIMIT, False)
+    assert info.message == "stopped at its time limit"
 
 
 def test_a_pod_that_an_old_kubelet_reports_before_its_container_has_ended_is_being_ended() -> None:
-    sight = at_time_limit()
+    sight = past_time_limit()
     sight["pods"][0]["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": "2026-11-21T08:30:15Z"}}
     sight["job"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 10
     (condition,) = sight["job"]["status"]["conditions"]

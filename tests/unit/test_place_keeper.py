@@ -17,6 +17,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources
 from pfcon.paths import StoreBase
+from pfcon.reasons import CANCELLED
 from pfcon.records import Phase
 from pfcon.testing.waiting import eventually
 
@@ -112,7 +113,7 @@ def cancel(_: JobService, context: JobContext) -> None:
     """What a delete job does first to a job whose owner asks the engine."""
     record = context.journal.get(A, JobKind.PLUGIN)
     assert record is not None
-    assert Scheduler(context, Remover(context)).fail(record, "cancelled")
+    assert Scheduler(context, Remover(context)).fail(record, CANCELLED)
 
 
 def delete(service: JobService, _: JobContext) -> None:

@@ -19,6 +19,7 @@ from pfcon.compute.process.job import JobFolder
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
 from pfcon.testing.waiting import eventually
 
@@ -63,8 +64,8 @@ def test_a_missing_output_directory_is_told(compute: Harness) -> None:
     spec = compute.spec(["true"])
     compute.outgoing(spec).rmdir()
     info = compute.engine.schedule(spec)
-    assert info.status is JobStatus.FAILED
-    assert "directory" in info.message
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.OUTPUT_UNWRITABLE)
+    assert info.message == "the output directory /share/outgoing can't be written to"
 
 
 def test_a_cpu_limit_binds_to_whole_cores(compute: Harness) -> None:
@@ -117,8 +118,8 @@ def test_memory_that_processes_share_counts_once(compute: Harness) -> None:
 def test_too_many_threads_are_told(compute: Harness) -> None:
     script = "import threading, time\nfor _ in range(30): threading.Thread(target=time.sleep, args=(30,)).start()"
     info = compute.run(compute.spec(["python3", "-c", script], resources=Resources(pids=20)))
-    assert info.status is JobStatus.FAILED
-    assert "limit of 20" in info.message
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.TOO_MANY_PROCESSES)
+    assert info.message == "the job needed more than the 20 processes and threads that it may have"
 
 
 def test_what_a_job_leaves_behind_ends_with_it(compute: Harness) -> None:

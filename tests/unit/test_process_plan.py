@@ -6,10 +6,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pfcon.compute.process.spec import BASE_ENV, MARKER, make_plan, refuse, translate
-from pfcon.compute.process.state import State, outcome, was_interrupted
+from pfcon.compute.process.state import State, outcome
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason, Why
 
 MOUNTS = {"/share/incoming": "/base/key-1/incoming", "/share/outgoing": "/base/key-1/outgoing"}
 STOREBASE = StoreBase(Path("/base"))
@@ -103,23 +104,61 @@ SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"),
+    ("state", "status", "reason", "message"),
     [
-        ({"status": 0}, (SUCCEEDED, "")),
-        ({"status": 0, "note": "log lost"}, (SUCCEEDED, "log lost")),
-        ({"status": 0, "reason": "cancelled"}, (FAILED, "cancelled")),
-        ({"status": 3}, (FAILED, "exit code 3")),
-        ({"status": 128}, (FAILED, "exit code 128")),
-        ({"status": 255}, (FAILED, "exit code 255")),
-        ({"status": 3, "note": "log lost"}, (FAILED, "exit code 3; log lost")),
-        ({"status": -9}, (FAILED, "killed by signal 9 (SIGKILL)")),
-        ({"status": 143}, (FAILED, "exit code 143: in a shell, this means killed by signal 15 (SIGTERM)")),
-        ({"reason": "no such command: x"}, (FAILED, "no such command: x")),
-        ({}, (FAILED, "its end is unknown")),
+        ({"status": 0}, SUCCEEDED, "", ""),
+        ({"status": 0, "note": "log lost"}, SUCCEEDED, "", "log lost"),
+        ({"status": 0, "reason": "Cancelled cancelled"}, FAILED, Reason.CANCELLED, "cancelled"),
+        ({"status": 0, "reason": "cancelled"}, FAILED, Reason.CANCELLED, "cancelled"),  # of an earlier release
+        ({"status": 3}, FAILED, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ({"status": 128}, FAILED, Reason.EXIT_CODE, "the program failed with exit code 128"),
+        ({"status": 255}, FAILED, Reason.EXIT_CODE, "the program failed with exit code 255"),
+        ({"status": 3, "note": "log lost"}, FAILED, Reason.EXIT_CODE, "the program failed with exit code 3; log lost"),
+        ({"status": -9}, FAILED, Reason.SIGNAL, "killed from outside with signal SIGKILL: who sent it is not known"),
+        ({"status": -40}, FAILED, Reason.SIGNAL, "the program crashed: signal 40"),
+        (
+            {"status": 143},
+            FAILED,
+            Reason.SIGNAL,
+            "exit code 143: the program was killed from outside (SIGTERM), or returned this code itself",
+        ),
+        ({"reason": "CommandNotFound no such command: x"}, FAILED, Reason.COMMAND_NOT_FOUND, "no such command: x"),
+        ({"reason": "no such command: x"}, FAILED, "", "no such command: x"),
+        ({}, FAILED, Reason.END_UNKNOWN, "it is not known how the job ended"),
     ],
 )
-def test_a_final_state_is_told_in_words(state: State, expected: tuple[JobStatus, str]) -> None:
-    assert outcome(state) == expected
+def test_a_final_state_is_told_in_words(state: State, status: JobStatus, reason: str, message: str) -> None:
+    found, why = outcome(state)
+    assert (found, why.reason, why.message) == (status, reason, message)
+
+
+def test_the_supervisor_is_given_all_reasons_that_it_may_have_to_tell() -> None:
+    job = spec(resources=Resources(memory=3, pids=9, time_limit=60))
+    reasons = {name: Why.of_note(note) for name, note in make_plan(job, STOREBASE, 7, "m1", euid=0)["reasons"].items()}
+    assert {name: (why.reason, why.message) for name, why in reasons.items()} == {
+        "memory": (Reason.OUT_OF_MEMORY, "out of memory: the job exceeded its limit of 3 MiB"),
+        "pids": (
+            Reason.TOO_MANY_PROCESSES,
+            "the job needed more than the 9 processes and threads that it may have",
+        ),
+        "time limit": (Reason.TIME_LIMIT, "stopped at its time limit of 60 minutes"),
+        "cancelled": (Reason.CANCELLED, "cancelled"),
+        "stopped": (Reason.INTERRUPTED, "interrupted: the service or the machine was stopped"),
+        "folder": (Reason.OUTPUT_UNWRITABLE, "the output directory /share/outgoing can't be written to"),
+        "ENOENT": (Reason.COMMAND_NOT_FOUND, "no such command: prog"),
+        "ENOTDIR": (Reason.COMMAND_NOT_FOUND, "no such command: prog"),
+        "EACCES": (Reason.NOT_EXECUTABLE, "not executable: prog"),
+        "EISDIR": (Reason.NOT_EXECUTABLE, "not executable: prog"),
+        "ENOEXEC": (
+            Reason.WRONG_ARCHITECTURE,
+            "not executable: prog is for another type of processor, or a script without #! in its first line",
+        ),
+        "E2BIG": (
+            Reason.ARGUMENT_TOO_LONG,
+            "an argument or a variable of the command is longer than the operating system allows (128 KiB)",
+        ),
+        "EAGAIN": (Reason.TOO_MANY_PROCESSES, "the job needed too many processes"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -140,4 +179,4 @@ def test_a_final_state_is_told_in_words(state: State, expected: tuple[JobStatus,
     ],
 )
 def test_a_job_that_others_have_ended_was_interrupted(state: State, expected: bool) -> None:
-    assert was_interrupted(state) is expected
+    assert outcome(state)[1].interrupted is expected

@@ -16,6 +16,7 @@ from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
 from pfcon.testing.waiting import eventually
 
@@ -34,8 +35,8 @@ def test_a_killed_supervisor_is_told_and_takes_its_job_with_it(compute: Harness)
     assert eventually((compute.outgoing(spec) / "beat").exists)
     os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGKILL)
     info = compute.wait(spec.name)
-    assert info.status is JobStatus.FAILED
-    assert "supervisor" in info.message
+    assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, Reason.INTERRUPTED, True)
+    assert info.message == "interrupted: its supervisor was killed, or the machine was restarted"
     assert not still_changes(compute.outgoing(spec) / "beat")
     assert compute.engine.info(spec.name) == info
     compute.engine.cancel(spec.name)
@@ -65,7 +66,8 @@ def test_sigterm_to_the_supervisor_ends_the_job_and_is_no_cancellation(compute: 
     os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGTERM)
     info = compute.wait(spec.name)
     assert (info.status, info.interrupted) == (JobStatus.FAILED, True)
-    assert "ended by SIGTERM" in info.message
+    assert info.reason == Reason.INTERRUPTED
+    assert info.message == "interrupted: the service or the machine was stopped"
 
 
 def test_sigterm_to_the_supervisor_of_a_cancelled_job_changes_nothing(compute: Harness) -> None:
@@ -187,7 +189,8 @@ def test_a_full_disk_hides_no_end_of_a_job(storebase: StoreBase) -> None:
         spec = compute.shell('head -c 2000000 /dev/zero > "$1"/big; echo lost; exit 4')
         compute.engine.schedule(spec)
         info = compute.wait(spec.name)
-        assert info.message.startswith("exit code 4; a part of its log is lost")
+        assert info.reason == Reason.EXIT_CODE
+        assert info.message.startswith("the program failed with exit code 4; a part of its log is lost")
         assert compute.storebase.free_bytes() < 65536  # still full but for what the end has given back
         compute.close()
     finally:

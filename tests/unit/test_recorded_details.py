@@ -19,6 +19,7 @@ from pfcon.compute.slurm.run import run_from, run_of, run_values
 from pfcon.compute.swarm import state as swarm
 from pfcon.compute.swarm.tasks import container_of
 from pfcon.models import JobId, JobKind, JobSpec, RunDetails
+from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 DATA = Path(__file__).parents[1] / "data"
 INSPECTS = {name: json.loads((DATA / f"docker/{name}-inspects.json").read_text()) for name in ("docker", "podman")}
@@ -31,7 +32,7 @@ SPEC = JobSpec("7", JobId("7"), JobKind.PLUGIN, "local/x:1", ("prog", "a"))
 each_api = pytest.mark.parametrize("engine", ["docker", "podman"])
 
 
-def of_container(inspect: dict[str, Any], note: str | None = None) -> RunDetails:
+def of_container(inspect: dict[str, Any], note: Why = SUCCESS) -> RunDetails:
     return docker.job_info("job", inspect, datetime.fromisoformat(inspect["Created"]).astimezone(UTC), note).details
 
 
@@ -50,7 +51,7 @@ def test_a_container_that_has_run_has_a_start_and_in_the_end_a_code(engine: str,
 @each_api
 @pytest.mark.parametrize("life", ["created", "start: no command", "start: a directory", "start: not executable"])
 def test_a_container_that_has_not_run_has_no_details(engine: str, life: str) -> None:
-    note = "no such command" if life.startswith("start") else None
+    note = explain(Reason.COMMAND_NOT_FOUND, command="nosuch") if life.startswith("start") else SUCCESS
     assert of_container({**INSPECTS[engine][life], "Image": ID}, note) == RunDetails()
 
 
@@ -64,9 +65,11 @@ def test_the_digest_of_the_manifest_comes_before_the_image_id() -> None:
 def test_what_an_init_reports_is_not_the_exit_code_of_the_command() -> None:
     ended = INSPECTS["docker"]["exit 127"]
     made = datetime.fromisoformat(ended["Created"]).astimezone(UTC)
-    info = docker.job_info("job", ended, made, unstarted="no such command in image x: y")
+    why = explain(Reason.COMMAND_NOT_FOUND, image="x", command="y")
+    info = docker.job_info("job", ended, made, unstarted=why)
     assert (info.message, info.details) == ("no such command in image x: y", RunDetails())
-    assert of_container(ended, note="cancelled").exit_code == 127
+    assert info.reason == Reason.COMMAND_NOT_FOUND
+    assert of_container(ended, note=CANCELLED).exit_code == 127
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_a_pod_has_no_exit_code_that_its_node_has_invented() -> None:
 
 def test_a_job_of_which_a_pod_was_lost_has_no_exit_code() -> None:
     sight = copy.deepcopy(PODS["exit-0"][-1])
-    note = Note("lost", datetime.now(UTC), lost=True)
+    note = Note(Why("lost"), datetime.now(UTC), lost=True)
     sight["job"]["metadata"].setdefault("annotations", {})[NOTE_ANNOTATION] = note.annotation()
     assert of_pods(sight).exit_code is None
 

@@ -16,6 +16,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import CANCELLED
 from pfcon.records import Claimed, Phase, Record
 from pfcon.testing.compute.harness import Harness
 
@@ -85,7 +86,7 @@ def test_who_is_late_takes_a_job_back_that_was_ended_meanwhile(
             assert context.journal.move(record, Phase.REMOVING)
             assert context.journal.move(record, Phase.REMOVED, spec="")
         else:
-            assert scheduler.fail(record, "cancelled")
+            assert scheduler.fail(record, CANCELLED)
 
     assert isinstance(context.engine, SlowEngine)
     context.engine.meanwhile = end
@@ -125,6 +126,6 @@ def test_a_job_that_the_engine_has_just_taken_is_not_ended_as_one_that_it_does_n
     scheduler = Scheduler(context, Remover(context))
     record, spec = claimed(context, compute.shell("true"))
     scheduler.schedule(record, spec)
-    assert not scheduler.fail(record, "cancelled")
+    assert not scheduler.fail(record, CANCELLED)
     compute.wait(spec.name)
     compute.close()

@@ -14,6 +14,7 @@ from pfcon.compute.slurm.folder import STALE
 from pfcon.errors import Absent, Conflict, DamagedJob, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 
 
 @pytest.fixture
@@ -98,7 +99,8 @@ def test_what_was_never_submitted_ends_and_can_never_begin(cluster: Cluster) -> 
         cluster.harness.engine.schedule(spec)
     assert cluster.harness.engine.info(spec.name).status is JobStatus.NOT_STARTED
     info = cluster.engine(patience=-100).info(spec.name)  # more than the time of a command ago
-    assert (info.status, info.message) == (JobStatus.FAILED, "it was not submitted to Slurm; post it again")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.INTERRUPTED)
+    assert info.message == "interrupted: the service was stopped before it submitted the job; post it again"
     assert info.interrupted
     assert os.readlink(cluster.folder(spec).path / "claim") == "pfcon"
 
@@ -120,7 +122,8 @@ def test_the_accounting_database_is_asked_where_the_site_has_it(cluster: Cluster
     spec = cluster.scheduled()
     cluster.answer("rows", "")
     info = cluster.harness.engine.info(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, "its node failed")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.NODE_LOST)
+    assert info.message == "the machine that ran the job failed"
     assert info.finished_at is not None
     assert info.finished_at.isoformat() == "2026-11-21T08:03:20+00:00"
     cluster.answer("away", "")

@@ -14,6 +14,7 @@ from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused
+from pfcon.reasons import Reason
 from pfcon.testing.waiting import PATIENCE
 
 # Stands for skopeo and umoci: an unpacked image of 64 KiB. What it was asked for is in `calls`.
@@ -106,8 +107,10 @@ def test_tls_is_left_out_on_loopback_alone(tmp_path: Path) -> None:
 
 def test_an_image_that_cannot_be_had_is_told_with_the_reason_and_leaves_nothing(tmp_path: Path) -> None:
     cache = images(tmp_path)
-    with pytest.raises(Refused, match=r"absent:1 can't be pulled: its registry does not have it"):
+    with pytest.raises(Refused, match=r"absent:1 can't be fetched: its registry does not have it$") as caught:
         cache.prepare(ImageName.parse("local/absent:1"), lambda _: None, Stop())
+    assert caught.value.reason == Reason.IMAGE_NOT_FOUND
+    assert "manifest unknown" in caught.value.detail
     assert [path.suffix for path in cache.cache.iterdir()] == [".lock"]
 
 
@@ -127,8 +130,9 @@ def test_a_tool_that_is_not_installed_or_does_not_end_is_the_end_of_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, timeout: float, reason: str
 ) -> None:
     monkeypatch.setattr("pfcon.compute.slurm.images.FETCH_TIMEOUT", timeout)
-    with pytest.raises(Refused, match=f"image local/{image}:1 can't be pulled: {reason}"):
+    with pytest.raises(Refused, match=f"image local/{image}:1 can't be fetched: {reason}") as caught:
         images(tmp_path).prepare(ImageName.parse(f"local/{image}:1"), lambda _: None, Stop())
+    assert caught.value.reason == Reason.IMAGE_FAILED
 
 
 def test_a_site_s_bundle_is_used_where_it_is(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.interruption import Why
+from pfcon.compute.exits import at_time_limit
 from pfcon.compute.slurm import parsing
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.reasons import Exit, Seen, Site
 from pfcon.compute.slurm.state import Stage, active, ended, stage_of
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
+from pfcon.reasons import CANCELLED as BY_PFCON
+from pfcon.reasons import Reason, Why, explain
 
 QUEUE = """\
 2|FAILED|768|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa1|
@@ -98,9 +100,13 @@ def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
     row = Row("6", "FAILED", unread="6|FAILED|three|")
     assert ended(SPEC, Seen(row, None), SITE)[:2] == (
         JobStatus.FAILED,
-        Why("Slurm reports the state FAILED; the rest of its answer can't be read: 6|FAILED|three|"),
+        Why(
+            "it is not known how the job ended: Slurm reports the state FAILED; the rest of its answer can't be read: "
+            "6|FAILED|three|",
+            reason=Reason.END_UNKNOWN,
+        ),
     )
-    assert ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == Why("exit code 3")
+    assert ended(SPEC, Seen(row, Exit(3, "", AT)), SITE)[1] == explain(Reason.EXIT_CODE, code=3)
 
 
 def test_the_accounting_database_s_odd_code_is_told_of() -> None:
@@ -181,54 +187,114 @@ def test_a_job_that_ends_well_because_slurm_stops_it_has_reached_its_limit() -> 
 
 def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
     assert end("COMPLETED") == (JobStatus.SUCCEEDED, "")
-    assert end("FAILED", 3) == (JobStatus.FAILED, "exit code 3")
+    assert end("FAILED", 3) == (JobStatus.FAILED, "the program failed with exit code 3")
 
 
 @pytest.mark.parametrize(
-    ("seen", "message"),
+    ("seen", "reason", "message"),
     [
-        ({"state": "FAILED", "code": 3, "left": 3}, "exit code 3"),
-        ({"left": 3}, "exit code 3"),
-        ({"state": "FAILED", "left": 139}, "killed by signal SIGSEGV"),
-        ({"state": "OUT_OF_MEMORY", "left": 137}, "out of memory: the job exceeded its limit of 300 MiB"),
-        ({"left": 137, "slurm_log": OOM}, "out of memory"),
-        ({"state": "FAILED", "code": -9, "slurm_log": OVER}, "out of memory"),
-        ({"left": 137}, "probably out of memory: the job's limit is 300 MiB"),
-        ({"state": "TIMEOUT", "left": 143}, "stopped at its time limit of 60 minutes"),
-        ({"left": 143, "slurm_log": TIME}, "stopped at its time limit"),
-        ({"state": "CANCELLED", "code": -15}, "cancelled in Slurm, not by pfcon"),
-        ({"state": "CANCELLED", "by": "2001"}, "cancelled in Slurm by user 2001, not by pfcon"),
-        ({"slurm_log": CANCELLED}, "cancelled in Slurm"),
-        ({"left": 137, "word": "aborted", "slurm_log": STEP + CANCELLED}, "cancelled in Slurm"),
-        ({"state": "FAILED", "left": 125, "word": "aborted", "slurm_log": STEP}, "cancelled in Slurm"),
-        ({"state": "FAILED", "left": 125, "word": "aborted", "cancelled": "cancelled"}, "cancelled"),
-        ({"state": "FAILED", "left": 3, "slurm_log": STEP}, "exit code 3"),
-        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, "stopped at its time limit"),
-        ({"left": 125, "word": "aborted", "slurm_log": NO_STEP}, "could not start them: srun: error: Unable to create"),
-        ({"left": 125, "word": "aborted"}, "Slurm ended its workers, or could not start them"),
-        ({"state": "FAILED", "left": 137, "cancelled": "cancelled"}, "cancelled"),
-        ({"cancelled": "cancelled"}, "cancelled"),
-        ({"state": "NODE_FAIL"}, "its node failed"),
-        ({"state": "PREEMPTED"}, "preempted"),
-        ({"state": "BOOT_FAIL"}, "its node did not start"),
-        ({"state": "DEADLINE"}, "deadline"),
-        ({"state": "FAILED", "code": -53}, "could not write the job's log: /store/.pfcon/slurm must exist"),
-        ({"state": "FAILED", "code": 98}, "outside of its container"),
-        ({"left": 125, "word": "no-launcher"}, "its node has no crun (SLURM_LAUNCHER=crun)"),
-        ({"left": 125, "word": "no-temporary"}, "temporary directory"),
-        ({"left": 1, "launcher_log": "executable file `prog` not found in $PATH"}, "no such command in image"),
-        ({"left": 1, "launcher_log": r"exec: \"prog\": permission denied"}, "not executable in image local/x:1: prog"),
-        ({"left": 1, "launcher_log": "the path `prog` exists but it is not executable"}, "not executable in image"),
-        ({"left": 1, "launcher_log": "ch-run[1]: error: can't execve(2): prog: No such file"}, "no such command"),
-        ({"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: No such file"}, "no such command"),
-        ({"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: Permission denied"}, "not executable"),
-        ({"left": 127, "launcher_log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"}, "no such command"),
+        ({"state": "FAILED", "code": 3, "left": 3}, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ({"left": 3}, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ({"left": 255}, Reason.EXIT_CODE, "the program failed with exit code 255"),
+        ({"state": "FAILED", "left": 139}, Reason.SIGNAL, "the program crashed: signal SIGSEGV"),
+        ({"state": "OUT_OF_MEMORY", "left": 137}, Reason.OUT_OF_MEMORY, "the job exceeded its limit of 300 MiB"),
+        ({"left": 137, "slurm_log": OOM}, Reason.OUT_OF_MEMORY, "out of memory"),
+        ({"state": "FAILED", "code": -9, "slurm_log": OVER}, Reason.OUT_OF_MEMORY, "out of memory"),
+        ({"left": 137}, Reason.SIGNAL, "maybe because it exceeded its memory limit of 300 MiB, or returned this code"),
+        ({"state": "FAILED", "code": -9}, Reason.SIGNAL, "signal SIGKILL, maybe because it exceeded its memory limit"),
+        ({"state": "FAILED", "code": -15}, Reason.SIGNAL, "signal SIGTERM: who sent it is not known"),
+        ({"state": "TIMEOUT", "left": 143}, Reason.TIME_LIMIT, "stopped at its time limit of 60 minutes"),
+        ({"left": 143, "slurm_log": TIME}, Reason.TIME_LIMIT, "stopped at its time limit of 60 minutes"),
+        ({"state": "CANCELLED", "code": -15}, Reason.STOPPED_OUTSIDE, "stopped in Slurm, not by pfcon"),
+        (
+            {"state": "CANCELLED", "by": "2001"},
+            Reason.STOPPED_OUTSIDE,
+            "stopped in Slurm by user 2001, not by pfcon",
+        ),
+        ({"slurm_log": CANCELLED}, Reason.STOPPED_OUTSIDE, "stopped in Slurm, not by pfcon"),
+        ({"left": 137, "word": "aborted", "slurm_log": STEP + CANCELLED}, Reason.STOPPED_OUTSIDE, "stopped in Slurm"),
+        ({"state": "FAILED", "left": 125, "word": "aborted", "slurm_log": STEP}, Reason.STOPPED_OUTSIDE, "in Slurm"),
+        ({"state": "FAILED", "left": 125, "word": "aborted", "cancelled": BY_PFCON}, Reason.CANCELLED, "cancelled"),
+        ({"state": "FAILED", "left": 3, "slurm_log": STEP}, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ({"left": 125, "word": "aborted", "slurm_log": STEP + TIME}, Reason.TIME_LIMIT, "stopped at its time limit"),
+        (
+            {"left": 125, "word": "aborted", "slurm_log": NO_STEP},
+            Reason.INTERRUPTED,
+            "Slurm ended its workers, or could not start them: srun: error: Unable to create step for job 7: More "
+            "processors requested than permitted",
+        ),
+        (
+            {"left": 125, "word": "aborted"},
+            Reason.INTERRUPTED,
+            "interrupted: Slurm ended its workers, or could not start them",
+        ),
+        ({"state": "FAILED", "left": 137, "cancelled": BY_PFCON}, Reason.CANCELLED, "cancelled"),
+        ({"cancelled": BY_PFCON}, Reason.CANCELLED, "cancelled"),
+        ({"cancelled": at_time_limit(1)}, Reason.TIME_LIMIT, "stopped at its time limit of 1 minute"),
+        ({"state": "NODE_FAIL"}, Reason.NODE_LOST, "the machine that ran the job failed"),
+        ({"state": "PREEMPTED"}, Reason.PREEMPTED, "stopped in favour of another job (preempted)"),
+        ({"state": "BOOT_FAIL"}, Reason.INTERRUPTED, "interrupted: its machine did not start"),
+        ({"state": "DEADLINE"}, Reason.UNSCHEDULABLE, "Slurm can't end it before its deadline"),
+        ({"state": "REVOKED"}, Reason.INTERRUPTED, "it was moved to another cluster of the federation"),
+        (
+            {"state": "FAILED", "code": -53},
+            Reason.ENGINE_SETUP,
+            "could not write the job's log: /store/.pfcon/slurm must exist",
+        ),
+        ({"state": "FAILED", "code": 98}, Reason.ENGINE_SETUP, "outside of its container"),
+        ({"left": 125, "word": "no-launcher"}, Reason.ENGINE_SETUP, "its node has no crun (SLURM_LAUNCHER=crun)"),
+        ({"left": 125, "word": "no-temporary"}, Reason.ENGINE_SETUP, "temporary directory"),
+        (
+            {"left": 1, "launcher_log": "executable file `prog` not found in $PATH"},
+            Reason.COMMAND_NOT_FOUND,
+            "no such command in image local/x:1: prog",
+        ),
+        (
+            {"left": 1, "launcher_log": r"exec: \"prog\": permission denied"},
+            Reason.NOT_EXECUTABLE,
+            "not executable in image local/x:1: prog",
+        ),
+        (
+            {"left": 1, "launcher_log": "the path `prog` exists but it is not executable"},
+            Reason.NOT_EXECUTABLE,
+            "not executable in image local/x:1: prog",
+        ),
+        (
+            {"left": 1, "launcher_log": "ch-run[1]: error: can't execve(2): prog: No such file"},
+            Reason.COMMAND_NOT_FOUND,
+            "no such command in image local/x:1: prog",
+        ),
+        (
+            {"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: No such file or directory"},
+            Reason.COMMAND_NOT_FOUND,
+            "no such command in image local/x:1: prog",
+        ),
+        (
+            {"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: Permission denied"},
+            Reason.NOT_EXECUTABLE,
+            "not executable in image local/x:1: prog",
+        ),
+        (
+            {"left": 127, "launcher_log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"},
+            Reason.COMMAND_NOT_FOUND,
+            "no such command in image local/x:1: prog",
+        ),
+        (
+            {"left": 1, "log": "exec /usr/bin/prog: no such file or directory\n"},
+            Reason.COMMAND_NOT_FOUND,
+            "no such command in image local/x:1: /usr/bin/prog needs an interpreter that is not in the image",
+        ),
+        (
+            {"left": 3, "log": "exec /usr/bin/prog: no such file or directory\n"},
+            Reason.EXIT_CODE,
+            "the program failed with exit code 3",
+        ),
     ],
 )
-def test_a_failed_job_says_why(seen: dict[str, Any], message: str) -> None:
-    status, told = end(**seen)
-    assert status is JobStatus.FAILED
-    assert message in told
+def test_a_failed_job_says_why(seen: dict[str, Any], reason: Reason, message: str) -> None:
+    status, why = end_of(**{"state": "", "code": 0, "left": None, "word": "", **seen})
+    assert (status, why.reason) == (JobStatus.FAILED, reason), why.message
+    assert message in why.message
 
 
 def test_what_nobody_tells_of_is_undefined() -> None:
@@ -249,8 +315,8 @@ def test_messages_name_directories_as_nodes_see_them() -> None:
         ({"left": 143}, True),
         ({"state": "FAILED", "code": -9}, True),
         ({"state": "FAILED", "code": -15}, True),
-        ({"state": "FAILED", "left": 137, "cancelled": "cancelled"}, False),
-        ({"left": 125, "word": "aborted", "cancelled": "cancelled"}, False),
+        ({"state": "FAILED", "left": 137, "cancelled": BY_PFCON}, False),
+        ({"left": 125, "word": "aborted", "cancelled": BY_PFCON}, False),
         ({"state": "CANCELLED", "code": -15, "by": "2001"}, False),
         ({"left": 137, "slurm_log": CANCELLED}, False),
         ({"state": "OUT_OF_MEMORY", "left": 137}, False),

@@ -18,6 +18,7 @@ from pfcon.compute.swarm.engine import SwarmEngine
 from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobStatus
+from pfcon.reasons import CANCELLED, Reason
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
 LIVES: dict[str, dict[str, Any]] = json.loads((DATA / "lives.json").read_text())
@@ -78,7 +79,7 @@ def test_a_service_that_has_changed_meanwhile_is_cancelled_all_the_same() -> Non
     swarm = Swarm("running", conflicts=3)
     EngineOn(swarm).cancel(NAME)
     assert swarm.updates == 4
-    assert swarm.found["service"]["Spec"]["Labels"][END_LABEL] == "cancelled"
+    assert swarm.found["service"]["Spec"]["Labels"][END_LABEL] == CANCELLED.note()
 
 
 def test_a_service_that_changes_all_the_time_can_be_tried_again_later() -> None:
@@ -104,11 +105,13 @@ def test_the_failure_of_a_worker_ends_the_others_once_and_is_the_reason() -> Non
     last["DesiredState"] = "running"
     for _ in range(2):
         info = EngineOn(swarm).info(NAME)
-        assert (info.status, info.message) == (JobStatus.STARTED, "being stopped: worker 1 of 3: exit code 3")
+        assert info.status is JobStatus.STARTED
+        assert info.message == "being stopped: worker 1 of 3: the program failed with exit code 3"
     assert swarm.updates == 1
     last["Status"] |= {"State": "shutdown"}
     info = EngineOn(swarm).info(NAME)
-    assert (info.status, info.message) == (JobStatus.FAILED, "worker 1 of 3: exit code 3")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
+    assert info.message == "worker 1 of 3: the program failed with exit code 3"
 
 
 def test_the_name_of_a_node_is_requested_once_at_the_end_of_a_job() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from pfcon.compute.docker_api.job import TIME_LIMIT_LABEL
+from pfcon.compute.exits import by_exit_code
 from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.compute.swarm.state import is_job, job_info, may_be_oom, may_be_unstarted, own_tasks, waits_for_node
 from pfcon.models import JobInfo, JobStatus
-from pfcon.reasons import Reason
+from pfcon.reasons import CANCELLED, Reason, explain
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
 LIVES: dict[str, dict[str, Any]] = json.loads((DATA / "lives.json").read_text())
@@ -34,26 +35,32 @@ def changed(name: str, worker: int = 0, **status: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "message"),
+    ("name", "status", "reason", "message"),
     [
-        ("no room", JobStatus.NOT_STARTED, "no suitable node (insufficient resources on 1 node)"),
-        ("running", JobStatus.STARTED, ""),
-        ("workers", JobStatus.SUCCEEDED, ""),
-        ("exit 0", JobStatus.SUCCEEDED, ""),
-        ("exit 3", JobStatus.FAILED, "exit code 3"),
-        ("exit 127", JobStatus.FAILED, "exit code 127"),
-        ("segfault", JobStatus.FAILED, "killed by signal SIGSEGV"),
-        ("no command", JobStatus.FAILED, f"no such command in image {IMAGE}: nosuch"),
-        ("not executable", JobStatus.FAILED, f"not executable in image {IMAGE}: /etc/passwd"),
-        ("no image", JobStatus.FAILED, "No such image: localhost:1/none:1"),
-        ("no mount", JobStatus.FAILED, "bind source path does not exist: /nonexistent/in"),
-        ("cancelled", JobStatus.FAILED, "cancelled"),
-        ("cancelled without a node", JobStatus.FAILED, "cancelled"),
+        ("no room", JobStatus.NOT_STARTED, "", "no suitable node (insufficient resources on 1 node)"),
+        ("running", JobStatus.STARTED, "", ""),
+        ("workers", JobStatus.SUCCEEDED, "", ""),
+        ("exit 0", JobStatus.SUCCEEDED, "", ""),
+        ("exit 3", JobStatus.FAILED, Reason.EXIT_CODE, "the program failed with exit code 3"),
+        ("exit 127", JobStatus.FAILED, Reason.EXIT_CODE, "the program failed with exit code 127"),
+        ("segfault", JobStatus.FAILED, Reason.SIGNAL, "the program crashed: signal SIGSEGV"),
+        ("no command", JobStatus.FAILED, Reason.COMMAND_NOT_FOUND, f"no such command in image {IMAGE}: nosuch"),
+        ("not executable", JobStatus.FAILED, Reason.NOT_EXECUTABLE, f"not executable in image {IMAGE}: /etc/passwd"),
+        (
+            "no image",
+            JobStatus.FAILED,
+            Reason.IMAGE_FAILED,
+            "image localhost:1/none:1 can't be fetched: its machine does not have it, and its registry has not "
+            "delivered it",
+        ),
+        ("no mount", JobStatus.FAILED, Reason.ENGINE_FAULT, "bind source path does not exist: /nonexistent/in"),
+        ("cancelled", JobStatus.FAILED, Reason.CANCELLED, "cancelled"),
+        ("cancelled without a node", JobStatus.FAILED, Reason.CANCELLED, "cancelled"),
     ],
 )
-def test_a_recorded_life_is_told_in_plain_words(name: str, status: JobStatus, message: str) -> None:
+def test_a_recorded_life_is_told_in_plain_words(name: str, status: JobStatus, reason: str, message: str) -> None:
     info = told(LIVES[name])
-    assert info.status is status
+    assert (info.status, info.reason) == (status, reason)
     assert message in info.message
     assert bool(info.message) == bool(message)
     assert (info.finished_at is not None) == status.final
@@ -65,14 +72,15 @@ def test_what_an_init_says_comes_before_its_exit_code() -> None:
     (task,) = own_tasks(life["tasks"])
     assert may_be_unstarted(task)
     assert not may_be_unstarted(own_tasks(LIVES["exit 3"]["tasks"])[0])
-    said = {task["ID"]: "no such command in image x: y"}
-    assert job_info("job", life["service"], life["tasks"], unstarted=said).message == said[task["ID"]]
+    said = {task["ID"]: explain(Reason.COMMAND_NOT_FOUND, image="x", command="y")}
+    info = job_info("job", life["service"], life["tasks"], unstarted=said)
+    assert (info.reason, info.message) == (Reason.COMMAND_NOT_FOUND, "no such command in image x: y")
 
 
 def test_a_node_without_an_init_is_named() -> None:
     error = 'exec: "docker-init": executable file not found in $PATH'
     info = told(changed("no command", Err=error))
-    assert info.status is JobStatus.FAILED
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.ENGINE_SETUP)
     assert "no docker-init" in info.message
 
 
@@ -86,40 +94,49 @@ def test_out_of_memory_is_certain_where_the_container_says_so_and_probable_elsew
     life = LIVES["out of memory"]
     assert [may_be_oom(task) for task in life["tasks"]] == [True]
     assert not may_be_oom(LIVES["exit 3"]["tasks"][0])
-    assert told(life, oom=True).message == "out of memory: the job exceeded its limit of 64 MiB"
-    assert told(life).message == "killed by signal SIGKILL, probably out of memory: the job's limit is 64 MiB"
+    info = told(life, oom=True)
+    assert (info.reason, info.message) == (
+        Reason.OUT_OF_MEMORY,
+        "out of memory: the job exceeded its limit of 64 MiB",
+    )
+    info = told(life)
+    assert info.reason == Reason.SIGNAL
+    assert info.message == (
+        "exit code 137: the program was killed from outside (SIGKILL), maybe because it exceeded its memory limit of "
+        "64 MiB, or returned this code itself"
+    )
 
 
 @pytest.mark.parametrize(
-    ("state", "status", "words"),
+    ("state", "status", "reason", "words"),
     [
-        ("new", JobStatus.NOT_STARTED, "waiting for a node"),
-        ("allocated", JobStatus.NOT_STARTED, "waiting for a node"),
-        ("pending", JobStatus.NOT_STARTED, "waiting for a node"),
-        ("assigned", JobStatus.NOT_STARTED, "waiting"),
-        ("accepted", JobStatus.NOT_STARTED, "waiting"),
-        ("preparing", JobStatus.NOT_STARTED, "fetches the image"),
-        ("ready", JobStatus.NOT_STARTED, "starting"),
-        ("starting", JobStatus.NOT_STARTED, "starting"),
-        ("running", JobStatus.STARTED, ""),
-        ("complete", JobStatus.SUCCEEDED, ""),
-        ("failed", JobStatus.FAILED, "could not be run"),
-        ("rejected", JobStatus.FAILED, "rejected"),
-        ("shutdown", JobStatus.FAILED, "drained"),
-        ("orphaned", JobStatus.FAILED, "down for too long"),
-        ("remove", JobStatus.FAILED, "removed"),
+        ("new", JobStatus.NOT_STARTED, "", "waiting for a node"),
+        ("allocated", JobStatus.NOT_STARTED, "", "waiting for a node"),
+        ("pending", JobStatus.NOT_STARTED, "", "waiting for a node"),
+        ("assigned", JobStatus.NOT_STARTED, "", "waiting"),
+        ("accepted", JobStatus.NOT_STARTED, "", "waiting"),
+        ("preparing", JobStatus.NOT_STARTED, "", "fetches the image"),
+        ("ready", JobStatus.NOT_STARTED, "", "starting"),
+        ("starting", JobStatus.NOT_STARTED, "", "starting"),
+        ("running", JobStatus.STARTED, "", ""),
+        ("complete", JobStatus.SUCCEEDED, "", ""),
+        ("failed", JobStatus.FAILED, Reason.ENGINE_FAULT, "could not be started"),
+        ("rejected", JobStatus.FAILED, Reason.ENGINE_FAULT, "could not be started"),
+        ("shutdown", JobStatus.FAILED, Reason.EVICTED, "drained"),
+        ("orphaned", JobStatus.FAILED, Reason.NODE_LOST, "the machine that ran the job failed"),
+        ("remove", JobStatus.FAILED, Reason.EVICTED, "removed"),
     ],
 )
-def test_every_state_of_a_task_has_a_meaning(state: str, status: JobStatus, words: str) -> None:
+def test_every_state_of_a_task_has_a_meaning(state: str, status: JobStatus, reason: str, words: str) -> None:
     info = told(changed("running", State=state))
-    assert info.status is status
+    assert (info.status, info.reason) == (status, reason)
     assert words in info.message
 
 
 def test_a_task_that_swarm_took_off_a_changed_node_is_not_blamed_on_the_node() -> None:
     info = told(changed("running", State="rejected", Err="assigned node no longer meets constraints"))
-    assert info.status is JobStatus.FAILED
-    assert info.message.startswith("Swarm removed it from its node, which has changed")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EVICTED)
+    assert info.message == "removed from its machine: the machine was changed in the Swarm"
 
 
 def test_an_unknown_state_is_undefined_and_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -150,7 +167,10 @@ def test_a_job_that_was_stopped_at_its_time_limit_says_so() -> None:
     info = told(life)
     assert (info.status, info.message) == (JobStatus.FAILED, "stopped at its time limit of 1 minute")
     assert (info.reason, info.interrupted, info.time_limit) == (Reason.TIME_LIMIT, False, 1)
-    assert (told(LIVES["cancelled"]).reason, told(LIVES["cancelled"]).time_limit) == ("", None)
+    assert told(LIVES["cancelled"]).reason == Reason.CANCELLED  # its note is that of an earlier release
+    assert told(LIVES["cancelled"]).time_limit is None
+    life["service"]["Spec"]["Labels"][END_LABEL] = CANCELLED.note()
+    assert (told(life).reason, told(life).message) == (Reason.CANCELLED, "cancelled")
 
 
 def test_a_cancelled_job_that_still_runs_is_being_stopped() -> None:
@@ -174,7 +194,8 @@ def test_a_waiting_task_that_is_no_longer_wanted_does_not_wait() -> None:
 def test_of_several_workers_the_one_that_failed_is_named() -> None:
     failed = {"State": "failed", "Err": "task: non-zero exit (3)", "ContainerStatus": {"ExitCode": 3}}
     info = told(changed("workers", 1, **failed))
-    assert (info.status, info.message) == (JobStatus.FAILED, "worker 2 of 3: exit code 3")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
+    assert info.message == "worker 2 of 3: the program failed with exit code 3"
 
 
 def test_a_job_goes_on_while_one_of_its_workers_does() -> None:
@@ -241,8 +262,17 @@ def test_a_job_that_pfcon_ended_was_not_interrupted(name: str) -> None:
 def test_of_workers_that_pfcon_ended_the_one_that_failed_counts(code: int, interrupted: bool) -> None:
     life = changed("workers", 1, **exited(code))
     own_tasks(life["tasks"])[0]["Status"]["State"] = "shutdown"
-    reason = "exit code 3" if code == 3 else "killed by signal SIGKILL"
-    life["service"]["Spec"]["Labels"][END_LABEL] = f"worker 2 of 3: {reason}"
+    why = by_exit_code(code).of_worker(2, 3)
+    life["service"]["Spec"]["Labels"][END_LABEL] = why.note()
     info = told(life)
-    assert info.message == f"worker 2 of 3: {reason}"
+    assert (info.reason, info.message) == (why.reason, why.message)
+    assert info.message.startswith("worker 2 of 3: ")
     assert info.interrupted is interrupted
+
+
+def test_a_job_one_of_whose_workers_was_killed_was_not_interrupted_while_it_runs() -> None:
+    life = changed("workers", 1, **exited(137))
+    own_tasks(life["tasks"])[0]["Status"]["State"] = "running"
+    info = told(life)
+    assert (info.status, info.interrupted) == (JobStatus.STARTED, False)
+    assert info.message.startswith("worker 2 of 3: exit code 137")

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from pfcon.api.parsers import parse_job
-from pfcon.compute.interruption import stopped
-from pfcon.compute.words import CANCELLED, stop_reason, time_limit_message
+from pfcon.compute.exits import at_time_limit
 from pfcon.errors import InvalidFields
 from pfcon.jobs.kinds.digests import request_digest
 from pfcon.models import JobId, JobKind, JobRequest, JobSpec, Resources
-from pfcon.reasons import Reason
+from pfcon.reasons import Reason, Why
 
 FIELDS: dict[str, list[str]] = {
     "jid": ["j"],
@@ -91,12 +90,12 @@ def test_earlier_releases_know_the_time_limit_by_its_name_in_records() -> None:
     ],
 )
 def test_the_message_names_the_limit_and_gives_the_reason(minutes: int | None, message: str) -> None:
-    assert time_limit_message(minutes) == message
-    assert stop_reason(message) == Reason.TIME_LIMIT
-    assert stopped(message).reason == Reason.TIME_LIMIT
-    assert not stopped(message).interrupted
+    why = at_time_limit(minutes)
+    assert (why.message, why.reason, why.interrupted) == (message, Reason.TIME_LIMIT, False)
+    assert Why.of_note(why.note()) == why
+    assert Why.of_note(message) == why  # as an earlier release has noted it
 
 
-@pytest.mark.parametrize("message", [CANCELLED, "", "stopped at its time limit of an hour", "exit code 1"])
+@pytest.mark.parametrize("message", ["", "exit code 1", "worker 1 of 2: stopped at its time limit of 1 minute"])
 def test_another_message_gives_no_reason(message: str) -> None:
-    assert stop_reason(message) == ""
+    assert Why.of_note(message) == Why(message)

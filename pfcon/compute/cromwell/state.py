@@ -135,7 +135,8 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: Why, refusal: st
     lost, late = was_lost(end), _exceeds(end, minutes)
     if timed_out:
         return at_time_limit(minutes)
-    why = by_exit_code(end.code or 0, mib_to_bytes(spec.resources.memory or 0)) or _by_cromwell(end)
+    limit = mib_to_bytes(spec.resources.memory or 0)
+    why = by_exit_code(end.code or 0, limit, may_be_lost=False) or _by_cromwell(end)
     hint = f"; it may have been {at_time_limit(minutes).message}" if late else ""
     return replace(why, message=why.message + hint, interrupted=lost and not late)
 

@@ -25,7 +25,7 @@ from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec
 from pfcon.polling import polls
-from pfcon.reasons import CANCELLED, SUCCESS, Why
+from pfcon.reasons import CANCELLED, Why
 from pfcon.token_bucket import TokenBucket
 from pfcon.units import MINUTE
 
@@ -82,8 +82,7 @@ class KubernetesEngine(ComputeEngine):
         self._lister = Lister(self._connection, self._patience)
         self._mark = StoreMark(storebase_mount)
         self._reads = TokenBucket(READS_PER_MINUTE / processes, BURST / processes)
-        self._texts = LogCache()
-        self._requests = LogCache()  # of the service's own jobs, by name
+        self._texts, self._requests = LogCache(), LogCache()  # the latter: of the service's own jobs, by name
         self._lock = threading.Lock()
         self._connected: tuple[KubernetesCalls, Watcher] | None = None
 
@@ -187,8 +186,7 @@ class KubernetesEngine(ComputeEngine):
 
     def _overdue(self, view: View) -> Why:
         """Return why a job that can't start has to be ended; empty if it may still start."""
-        stuck = state.stuck(view)
-        return self._patience.expired(view.uid, stuck.why if stuck else SUCCESS)
+        return self._patience.expired(view.uid, state.stuck(view))
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. At most 1 MiB; the logs of several pods follow each other, below the pods' names.
@@ -237,6 +235,7 @@ class KubernetesEngine(ComputeEngine):
         """
         metadata, note = view.job["metadata"], Note(why, datetime.now(UTC), lost=once)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
+        _log.info("job %s is ended: %s %s", metadata["name"], why.message, why.detail)
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
         if once or not any(pod.started or pod.scheduled for pod in view.pods):

@@ -9,7 +9,6 @@ from pfcon.compute.kubernetes.obstacles import ASK_AGAIN
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.unreadable import FAULTS, unread_entry
-from pfcon.reasons import SUCCESS
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -55,10 +54,10 @@ class Lister:
             signs.append("unfinished")
         if note := views.note_of(job):
             signs.append(f"noted {(now - note.at) // _AGAIN}")
-        stuck = state.stuck(view)
-        if self._patience.expired(view.uid, stuck.why if stuck else SUCCESS):
+        why = state.stuck(view)
+        if self._patience.expired(view.uid, why):
             signs.append("overdue")
-        elif stuck:
+        elif why:
             signs.append("")
         if not pods:
             signs.append(f"no pod {now.timestamp() // ASK_AGAIN}" if state.is_late_without_pod(job, now) else "")

@@ -14,9 +14,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.kubernetes import state
+from pfcon.compute.kubernetes.pods import Stage
 from pfcon.compute.kubernetes.spec import container_of
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
-from pfcon.compute.kubernetes.views import View
+from pfcon.compute.kubernetes.views import View, at
 from pfcon.compute.registries import image_failure
 from pfcon.compute.unreadable import reading
 from pfcon.compute.words import plain
@@ -55,9 +56,9 @@ class Obstacles:
             return info
         why = SUCCESS
         if stuck := state.stuck(view):
-            why = self._patience.best(view.uid, stuck.why)
+            why = self._patience.best(view.uid, stuck)
             if why.reason is Reason.IMAGE_FAILED and not why.detail:  # a kubelet that waits before it tries again
-                why = self._by_events(stuck.uid, view) or why
+                why = self._by_events(at(view, Stage.STUCK)[0].uid, view) or why
                 self._patience.improve(view.uid, why)
         elif state.is_late_without_pod(view.job, now) and not view.pods:
             why = self._by_events(view.uid, view)

@@ -60,13 +60,18 @@ def _by_cluster(sight: Sight) -> Why | None:
     if known is None:
         lacking = named.removeprefix(_OUT_OF_RESOURCE) if named.startswith(_OUT_OF_RESOURCE) else ""
         if lacking:
-            return explain(Reason.UNSCHEDULABLE, cause=f"its machine has too little {lacking}", interrupted=True)
+            cause = _with_text(f"its machine has too little {lacking}", text)
+            return explain(Reason.UNSCHEDULABLE, cause=cause, interrupted=True)
         return explain(Reason.ENGINE_FAULT, cause=text or named, detail=text)
     reason, cause = known
     own = reason is Reason.TIME_LIMIT or (reason is Reason.EVICTED and bool(_OWN_LIMIT.search(text)))
-    if named == "Evicted" and text:
-        cause = text
+    cause = text if named == "Evicted" and text else _with_text(cause, text)
     return explain(reason, cause=cause, node=sight.node, interrupted=not own, detail=text)
+
+
+def _with_text(cause: str, text: str) -> str:
+    """Return a cause with the cluster's own words, which may name the device or the amount that a machine lacks."""
+    return ": ".join(filter(None, (cause, text)))
 
 
 def _disrupted(sight: Sight) -> Why | None:
@@ -105,7 +110,8 @@ def _by_container(sight: Sight) -> Why:
         return explain(Reason.END_UNKNOWN, cause="its machine may have been restarted", interrupted=True)
     code, lost = int(sight.ended.get("exitCode") or 0), is_lost(sight.ended)
     oom_killed = sight.ended.get("reason") == "OOMKilled"
-    return by_exit_code(code, sight.limit, oom_killed=oom_killed, may_be_lost=lost)
+    why = by_exit_code(code, sight.limit, oom_killed=oom_killed, may_be_lost=lost)
+    return why or explain(Reason.END_UNKNOWN, cause=plain(str(sight.status.get("message") or "")), interrupted=lost)
 
 
 # A reason of the cluster counts before the exit code, which is then that of a killed container.

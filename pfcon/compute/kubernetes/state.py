@@ -144,11 +144,11 @@ _RULES: tuple[Callable[[JobInfo, View, datetime], JobInfo | None], ...] = (  # t
 )
 
 
-def stuck(view: View) -> Pod | None:
-    """Return a pod that can't start unless something outside of it changes; None if any worker of the job runs."""
+def stuck(view: View) -> Why:
+    """Return why a pod can't start unless something outside of it changes; empty if any worker of the job runs."""
     if has_ended(view.job) or note_of(view.job) or any(pod.running for pod in view.pods):
-        return None
-    return next(iter(at(view, Stage.STUCK)), None)
+        return SUCCESS
+    return next((pod.why for pod in at(view, Stage.STUCK)), SUCCESS)
 
 
 def end_pending(view: View) -> bool:

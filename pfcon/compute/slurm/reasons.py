@@ -18,11 +18,11 @@ OUTSIDE = 98  # job.sh: the directory does not exist, or belongs to another job
 NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 
 
-_NODE_LOST = ("NODE_FAIL", "BOOT_FAIL")
 _ENDS = {
     "PREEMPTED": explain(Reason.PREEMPTED, interrupted=True),
+    "BOOT_FAIL": explain(Reason.INTERRUPTED, cause="its machine did not start", interrupted=True),
     "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
-    "REVOKED": explain(Reason.STOPPED_OUTSIDE, engine="Slurm", interrupted=True),
+    "REVOKED": explain(Reason.INTERRUPTED, cause="it was moved to another cluster of the federation", interrupted=True),
 }
 # An error of crun or runc in its log, as JSON or as text.
 _ERROR = re.compile(r"\"msg\":\"((?:[^\"\\]|\\.)*)\"|\berror\b[:=\s]*(.+)", re.IGNORECASE)
@@ -167,7 +167,7 @@ def _by_somebody(end: _End) -> Why | None:
 
 
 def _by_cluster(end: _End) -> Why | None:
-    if end.state in _NODE_LOST:
+    if end.state == "NODE_FAIL":
         return explain(Reason.NODE_LOST, node=end.seen.node, interrupted=True)
     return _ENDS.get(end.state)
 
@@ -176,7 +176,8 @@ def _workers_ended(end: _End) -> Why | None:
     if end.word != _ABORTED:
         return None
     said = end.seen.slurm_log.strip().rpartition("\n")[2]
-    return explain(Reason.INTERRUPTED, cause=_WORKERS_ENDED, interrupted=True, detail=said)
+    cause = f"{_WORKERS_ENDED}: {plain(said)}" if said else _WORKERS_ENDED
+    return explain(Reason.INTERRUPTED, cause=cause, interrupted=True)
 
 
 def _unreadable(end: _End) -> Why | None:

@@ -28,7 +28,6 @@ from pfcon.models import JobInfo, JobStatus, RunDetails
 from pfcon.reasons import SUCCESS, Why
 
 _NONE: Mapping[str, Why] = MappingProxyType({})
-_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def is_job(service: dict[str, Any], name: str) -> bool:
@@ -105,7 +104,7 @@ def job_info(
     oom_killed: Collection[str] = (),
     unstarted: Mapping[str, Why] = _NONE,
     *,
-    hostnames: Mapping[str, str] = _NO_NAMES,
+    hostnames: Mapping[str, str] = MappingProxyType({}),
 ) -> JobInfo:
     """Return the state of a job. tasks: all of the service's. oom_killed: IDs of tasks that ran out of memory.
 
@@ -209,16 +208,11 @@ def _going(workers: list[Worker], reason: Why) -> tuple[JobStatus, Why]:
     status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
     if reason:
         return status, replace(reason, message=f"being stopped: {reason.message}")
-    progress = (_of(number, workers, worker.progress()) for number, worker in enumerate(workers, 1))
-    return status, _failure(workers) or Why(next(filter(None, progress), ""))
+    progress = (Why(worker.progress()).of_worker(number, len(workers)) for number, worker in enumerate(workers, 1))
+    return status, replace(_failure(workers), interrupted=False) or next(filter(None, progress), SUCCESS)
 
 
 def _ended(workers: list[Worker], reason: Why) -> Why:
     """Return why a job has failed; empty after success. The reason may be the failure of a worker."""
     why = _failure(workers, reason)
     return replace(reason, interrupted=why.interrupted) if reason else why
-
-
-def _of(number: int, workers: list[Worker], message: str) -> str:
-    """Return the message about a worker; with its number if the job has several."""
-    return f"worker {number} of {len(workers)}: {message}" if message and len(workers) > 1 else message

@@ -92,12 +92,12 @@ class Worker:
             return self.unstarted or self._by_code()
         if state == "complete":
             return SUCCESS
+        if lacking := init.lacking(error, podman=False):
+            return explain(Reason.ENGINE_SETUP, cause=lacking)
         return runtimes.start_failure(error, image, command) or self._by_swarm(state, plain(error))
 
     def _by_swarm(self, state: str, error: str) -> Why:
         """Return why Swarm has ended a worker, or could not start it."""
-        if lacking := init.lacking(error, podman=False):
-            return explain(Reason.ENGINE_SETUP, cause=lacking)
         if _CONTAINER_MISSING in error:
             return explain(Reason.REMOVED_OUTSIDE, interrupted=True, detail=error)
         if state == "orphaned":

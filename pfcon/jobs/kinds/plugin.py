@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from pfcon.command import plugin_argv
@@ -33,6 +35,7 @@ from pfcon.storage.base import Staged, StagingPlan, Upload
 
 log = logging.getLogger(__name__)
 
+_MAX_LISTED = 3
 NO_OUTPUTS = "the program wrote no outputs"
 
 
@@ -188,7 +191,7 @@ class PluginSubmitter(Submitter):
             spec_json=spec.to_json(),
         )
         if request.type is not PluginType.FS and none_exists(map(str, request.input_dirs), staged.notes):
-            self._scheduler.fail(ready, explain(Reason.INPUT_MISSING, path=str(request.input_dirs[0])))
+            self._scheduler.fail(ready, explain(Reason.INPUT_MISSING, paths=_listed(request.input_dirs)))
             ended = self._journal.get(request.jid, JobKind.PLUGIN)
             return self._submission(ready, (ended or ready).info)
         return self._submission(ready, self._scheduler.schedule(ready, spec))
@@ -277,6 +280,12 @@ class PluginSubmitter(Submitter):
 def _lines(notes: tuple[str, ...]) -> list[str]:
     """Return each note as one line: a name may contain a line break."""
     return [" ".join(note.splitlines()) for note in notes]
+
+
+def _listed(paths: Sequence[PurePosixPath]) -> str:
+    """Return the first three paths as a text."""
+    more = f" and {len(paths) - _MAX_LISTED} others" if len(paths) > _MAX_LISTED else ""
+    return ", ".join(repr(str(path)) for path in paths[:_MAX_LISTED]) + more
 
 
 def _deleted(jid: JobId) -> Conflict:

@@ -19,11 +19,11 @@ from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine, requir
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import clean_log
 from pfcon.compute.unanswered import MaybeCreated
-from pfcon.compute.words import CANCELLED, stop_reason
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails, parse_engine_name
 from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
+from pfcon.reasons import CANCELLED, Why
 from pfcon_toy.job import CANCEL, REMOVE, Job
 from pfcon_toy.keeper import CONFLICT
 
@@ -80,15 +80,14 @@ class ToyEngine(ComputeEngine):
             info = replace(info, details=details)
             if end is None:
                 return info
-            status = JobStatus.FAILED if end.message else JobStatus.SUCCEEDED
-            finished_at = datetime.fromtimestamp(end.finished_at, UTC)
+            why = end.why
             return replace(
                 info,
-                status=status,
-                message=end.message,
-                finished_at=finished_at,
-                interrupted=end.interrupted,
-                reason=stop_reason(end.message),
+                status=JobStatus.FAILED if why else JobStatus.SUCCEEDED,
+                message=why.message,
+                finished_at=datetime.fromtimestamp(end.finished_at, UTC),
+                interrupted=why.interrupted,
+                reason=why.reason,
             )
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
@@ -96,11 +95,11 @@ class ToyEngine(ComputeEngine):
         with self._open(name, mine) as (job, _):
             return clean_log(log_tail(job.descriptor, tail_lines, LOG_BYTES))
 
-    def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
+    def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine."""
         with self._open(name, mine) as (job, _):
             if job.end() is None:
-                job.order(CANCEL, message)
+                job.order(CANCEL, why.note())
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Raises Unreachable when processes can't be killed."""

@@ -5,7 +5,7 @@
     spec.json   the JobSpec without its environment, which may hold a user's token
     log         what the job has written; it goes on in ``log.<n>`` (pfcon.compute.kept_log)
     started     when the command started, as Unix time
-    cancel      an order to the keeper, with the message for the user; ``remove`` is another
+    cancel      an order to the keeper, with the reason; ``remove`` is another
     end.json    how the job has ended
 """
 
@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pfcon.compute.words import CANCELLED
 from pfcon.files.small_files import read_small_at, write_small
 from pfcon.models import JobSpec
+from pfcon.reasons import CANCELLED, Reason, Why, explain
 
 CANCEL, REMOVE = "cancel", "remove"
 MARKER = "PFCON_TOY_JOB"  # a variable in the environment of every process of a job: the job's directory
@@ -31,15 +31,20 @@ _MOST = 64 * 1024 * 1024  # bytes of a file that is read
 
 
 class End(NamedTuple):
-    """How a job has ended. message: why it failed, empty if it succeeded. finished_at: Unix time.
+    """How a job has ended. note: ``Why.note`` of why it failed, empty if it succeeded. finished_at: Unix time.
 
     exit_code: of the command, 128 + N for signal N; None if it is not known, or if the command was not started.
     """
 
-    message: str
+    note: str
     interrupted: bool
     finished_at: float
     exit_code: int | None = None
+
+    @property
+    def why(self) -> Why:
+        """Why the job failed; empty if it succeeded."""
+        return replace(Why.of_note(self.note), interrupted=self.interrupted)
 
 
 class Job:
@@ -119,7 +124,8 @@ class Job:
         end = self.recorded_end()
         if end is None:
             kill_marked(f"{MARKER}={self.path}")
-            end = End("its keeper was killed, or the machine was restarted", True, time.time())
+            why = explain(Reason.INTERRUPTED, cause="its keeper was killed, or the machine was restarted")
+            end = End(why.note(), True, time.time())
             with contextlib.suppress(OSError):  # a full disk: the next look tries again
                 self.write_end(end)
         return end
@@ -137,9 +143,9 @@ class Job:
             finally:
                 os.close(file)
 
-    def cancellation(self) -> str:
-        """The message with which the job was cancelled."""
-        return self._read(CANCEL) or CANCELLED
+    def cancellation(self) -> Why:
+        """Why the job was cancelled."""
+        return Why.of_note(self._read(CANCEL)) or CANCELLED
 
     def has(self, order: str) -> bool:
         """Whether an order was given."""

@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 
 from pfcon.compute.base import all_mounts
-from pfcon.compute.interruption import Why, was_killed
+from pfcon.compute.exits import by_exit_code
 from pfcon.compute.log_writer import KeptLog
-from pfcon.compute.words import exit_message
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason, Why, explain
 from pfcon_toy.job import CANCEL, MARKER, REMOVE, End, Job
 
 CONFLICT = 3  # exit status: the name has a job already
@@ -47,7 +47,7 @@ class Keeper:
         try:
             command = self._start(job_output)
         except OSError as fault:
-            return Why(start_fault(fault, self._spec.argv[0]))
+            return start_fault(fault, self._spec.argv[0])
         finally:
             os.close(job_output)
         with contextlib.suppress(OSError):  # a full disk: the time is not known then
@@ -92,9 +92,8 @@ class Keeper:
                 os.kill(child, signal.SIGKILL)
             signal.sigtimedwait({signal.SIGCHLD}, LOOK)
         if kill_at is not None or self._job.has(REMOVE):
-            return Why(self._job.cancellation())
-        code = self.exit_code or 0
-        return Why(exit_message(code, 0, oom_killed=False), was_killed(code))
+            return self._job.cancellation()
+        return by_exit_code(self.exit_code or 0, may_be_lost=False)
 
     def _reap(self, command: int) -> bool:
         """Take note of children that have ended; whether any are left."""
@@ -128,20 +127,22 @@ def prctl(option: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def start_fault(fault: OSError, command: str) -> str:
-    """Why a command could not be started, for its user."""
-    if fault.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"no such command: {command}"
-    if fault.errno in (errno.EACCES, errno.ENOEXEC):
-        return f"not executable: {command}"
-    return f"{command} can't be started: {fault.strerror}"
+def start_fault(fault: OSError, command: str) -> Why:
+    """Why a command could not be started."""
+    reasons = {
+        errno.ENOENT: Reason.COMMAND_NOT_FOUND,
+        errno.ENOTDIR: Reason.COMMAND_NOT_FOUND,
+        errno.EACCES: Reason.NOT_EXECUTABLE,
+        errno.ENOEXEC: Reason.WRONG_ARCHITECTURE,
+    }
+    return explain(reasons.get(fault.errno or 0, Reason.ENGINE_FAULT), command=command, cause=fault.strerror)
 
 
 def finish(job: Job, why: Why, exit_code: int | None) -> None:
     """Write down how the job has ended; on a full disk again and again, until it has room or the job is removed."""
     while True:
         try:
-            return job.write_end(End(why.message, why.interrupted, finished_at=time.time(), exit_code=exit_code))
+            return job.write_end(End(why.note(), why.interrupted, finished_at=time.time(), exit_code=exit_code))
         except OSError:
             if job.has(REMOVE):
                 return None
