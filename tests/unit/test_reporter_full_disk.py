@@ -11,6 +11,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.operations.reporter import Reporter
 from pfcon.paths import JobDir, StoreBase
 from pfcon.progress import Progress, read_progress, write_progress
+from pfcon.reasons import Why
 
 LONG = "x" * 200_000  # no directory or inode has room for it
 
@@ -38,11 +39,11 @@ def test_an_end_that_can_not_be_written_down_is_a_good_end(job: JobDir) -> None:
 def test_what_an_operation_says_last_waits_for_room(disk: SmallDisk, job: JobDir) -> None:
     room = threading.Timer(1, disk.empty)
     room.start()
-    Reporter(job, JobKind.UPLOAD, patience=120).failed(LONG)
+    Reporter(job, JobKind.UPLOAD, patience=120).failed(Why(LONG))
     room.join()
     assert read_progress(job, JobKind.UPLOAD) == Progress(LONG, failed=True)
 
 
 def test_a_reason_that_can_not_be_written_down_is_in_the_log(job: JobDir, capsys: pytest.CaptureFixture[str]) -> None:
-    Reporter(job, JobKind.UPLOAD, patience=0).failed(LONG)
+    Reporter(job, JobKind.UPLOAD, patience=0).failed(Why(LONG))
     assert LONG in capsys.readouterr().out

@@ -136,7 +136,7 @@ def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
     ("state", "reason", "status", "message"),
     [
         ("PENDING", "", JobStatus.NOT_STARTED, ""),
-        ("PENDING", "Resources", JobStatus.NOT_STARTED, "waiting for resources"),
+        ("PENDING", "Resources", JobStatus.NOT_STARTED, "waiting for free processors, memory or nodes"),
         ("PENDING", "QOSGrpCpuLimit", JobStatus.NOT_STARTED, "waiting: QOSGrpCpuLimit"),
         ("PENDING", "JobHeldAdmin", JobStatus.NOT_STARTED, "held by an administrator"),
         ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, "no node has what it requests (BadConstraints)"),
