@@ -50,7 +50,33 @@ def test_a_recorded_refusal_becomes_our_error(engine: str, label: str, error: ty
 
 
 def test_a_refusal_carries_the_engines_reason() -> None:
-    assert "Minimum memory limit allowed is 6MB" in str(recorded("docker", "create: memory"))
+    refused = recorded("docker", "create: memory")
+    assert str(refused) == (
+        "the machine can't give the job what it requests: memory_limit: the least that it accepts is 6MB"
+    )
+    assert refused.reason == Reason.UNSCHEDULABLE
+    assert "Minimum memory limit allowed is 6MB" in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available", "cpu_limit: it has 2 processors"),
+        (
+            "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container "
+            "process: error during container init: error setting cgroup config for procHooks process: failed to write "
+            '"100": write /sys/fs/cgroup/cpu/docker/1f/cpu.cfs_quota_us: invalid argument: unknown',
+            "cpu_limit is less than its kernel accepts",
+        ),
+        (
+            'could not select device driver "" with capabilities: [[gpu]]',
+            "gpu_limit: it has no GPU that containers can use",
+        ),
+    ],
+)
+def test_a_request_that_a_machine_can_not_fulfil_is_named(text: str, request_: str) -> None:
+    error = error_of(500, text, verdict=True)
+    assert str(error) == f"the machine can't give the job what it requests: {request_}"
 
 
 @ENGINES

@@ -174,7 +174,7 @@ def test_an_object_whose_bytes_are_never_its_own_is_refused_by_its_name(job: Job
 
 
 def test_a_store_that_does_not_come_back_is_unreachable(job: JobDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "Retrying", lambda: retrying.Retrying(0.3))
+    monkeypatch.setattr(fetching, "Retrying", lambda report: retrying.Retrying(0.3, report))
     store = Troubled(10_000)
 
     def break_off_once_the_other_is_there() -> None:

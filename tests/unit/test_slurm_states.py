@@ -260,22 +260,22 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
             "not executable in image local/x:1: prog",
         ),
         (
-            {"left": 1, "launcher_log": "ch-run[1]: error: can't execve(2): prog: No such file"},
+            {"left": 1, "log": "ch-run[1]: error: can't execve(2): prog: No such file"},
             Reason.COMMAND_NOT_FOUND,
             "no such command in image local/x:1: prog",
         ),
         (
-            {"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: No such file or directory"},
+            {"left": 49, "log": "ch-run[1]: error: can't exec: prog: No such file or directory"},
             Reason.COMMAND_NOT_FOUND,
             "no such command in image local/x:1: prog",
         ),
         (
-            {"left": 49, "launcher_log": "ch-run[1]: error: can't exec: prog: Permission denied"},
+            {"left": 49, "log": "ch-run[1]: error: can't exec: prog: Permission denied"},
             Reason.NOT_EXECUTABLE,
             "not executable in image local/x:1: prog",
         ),
         (
-            {"left": 127, "launcher_log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"},
+            {"left": 127, "log": "/run/pfcon/launch.sh: exec: line 5: prog: not found"},
             Reason.COMMAND_NOT_FOUND,
             "no such command in image local/x:1: prog",
         ),

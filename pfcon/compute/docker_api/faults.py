@@ -20,14 +20,17 @@ _TRANSIENT = re.compile(
 
 # What a job may request, and the texts of Docker, Podman, runc and crun that refuse it.
 _REQUESTS = (
-    ("cpu_limit is more than its processors", re.compile(r"range of CPUs is from", re.IGNORECASE)),
     (
-        "cpu_limit is less than the kernel accepts",
+        "cpu_limit: it has {0} processors",
+        re.compile(r"range of CPUs is from \S+ to ([0-9]+)", re.IGNORECASE),
+    ),
+    (
+        "cpu_limit is less than its kernel accepts",
         re.compile(r"cpu\.(?:cfs_quota_us|max|shares|weight)\S* *:? .*invalid argument|CPU cfs quota", re.IGNORECASE),
     ),
     (
-        "memory_limit is less than it accepts",
-        re.compile(r"minimum memory limit|memory limit .* too (?:low|small)", re.IGNORECASE),
+        "memory_limit: the least that it accepts is {0}",
+        re.compile(r"minimum memory limit allowed is ([0-9]+ ?\w*B)", re.IGNORECASE),
     ),
     (
         "gpu_limit: it has no GPU that containers can use",
@@ -50,11 +53,17 @@ def error_of(status: int, text: str, *, verdict: bool = False) -> PfconError:
         return Absent(text)
     if status in (408, 429) or status > 500 or (status == 500 and _TRANSIENT.search(text)):
         return Unreachable(f"the container engine can't do that now: {text}")
-    if status in (400, 500) and (request := next((what for what, said in _REQUESTS if said.search(text)), "")):
+    if status in (400, 500) and (request := next(filter(None, (_request(text, *known) for known in _REQUESTS)), "")):
         return refused(explain(Reason.UNSCHEDULABLE, request=request, detail=text))
     if status < 500 or verdict:
         return Refused(f"the container engine refuses: {text}")
     return Unreachable(f"the container engine failed: {text}")
+
+
+def _request(text: str, request: str, said: "re.Pattern[str]") -> str:
+    """Return a request with the numbers of the text that refuses it; ``""`` for another text."""
+    found = said.search(text)
+    return request.format(*found.groups()) if found else ""
 
 
 def no_answer(where: str, fault: BaseException) -> NoAnswer:

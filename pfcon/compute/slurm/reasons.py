@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pfcon.compute.details import own_exit_code
 from pfcon.compute.exits import at_time_limit, by_exit_code
-from pfcon.compute.runtimes import CODES, start_failure
+from pfcon.compute.runtimes import CODES, failure_in_log, start_failure
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec
@@ -24,6 +24,7 @@ _ENDS = {
     "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
     "REVOKED": explain(Reason.INTERRUPTED, cause="it was moved to another cluster of the federation", interrupted=True),
 }
+_CODES = CODES | {49}  # of Charliecloud: ch-run(1), "Exit status"
 # An error of crun or runc in its log, as JSON or as text.
 _ERROR = re.compile(r"\"msg\":\"((?:[^\"\\]|\\.)*)\"|\berror\b[:=\s]*(.+)", re.IGNORECASE)
 # Texts of slurmstepd in the job's slurm.log; they contain the reason also after Slurm has forgotten the job.
@@ -61,8 +62,8 @@ class Seen:
     """Everything known about a job that Slurm does not run.
 
     cancelled: why pfcon has stopped it; empty if it has not. slurm_log, launcher_log: the last
-    messages of Slurm on the node, and of the launcher. own_log: whether the launcher's log has only its messages;
-    otherwise they are in the job's log, and only its last line counts. node: of the job, for messages.
+    messages of Slurm on the node, and of the launcher; empty if the launcher writes to the job's log. log: the end of
+    that. node: of the job, for messages.
     """
 
     row: Row | None
@@ -70,7 +71,7 @@ class Seen:
     cancelled: Why = SUCCESS
     slurm_log: str = ""
     launcher_log: str = ""
-    own_log: bool = True
+    log: str = ""
     node: str = ""
 
 
@@ -189,17 +190,18 @@ def _unreadable(end: _End) -> Why | None:
 
 
 def _not_started(end: _End) -> Why | None:
-    return _start_failure(end.seen, end.spec)
+    return _start_failure(end.seen, end.spec) if end.code in _CODES else None
 
 
 def _start_failure(seen: Seen, spec: JobSpec) -> Why | None:
-    text = seen.launcher_log if seen.own_log else _last_line(seen.launcher_log)
-    return start_failure(text, spec.image, spec.argv[0])
+    """Return why the command could not be run, as its launcher reports it, or as the last line of its log does."""
+    known = start_failure(seen.launcher_log or _last_line(seen.log), spec.image, spec.argv[0])
+    return known or failure_in_log(seen.log, spec.image, spec.argv[0])
 
 
 def _by_launcher(end: _End) -> Why | None:
-    said = _last_line(end.seen.launcher_log) if end.seen.own_log else ""
-    if end.code not in CODES or not (found := _ERROR.search(said)):
+    said = _last_line(end.seen.launcher_log)
+    if end.code not in _CODES or not (found := _ERROR.search(said)):
         return None
     return explain(Reason.ENGINE_FAULT, cause=plain(found[1] or found[2]), detail=said)
 

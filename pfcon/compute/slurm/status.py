@@ -96,8 +96,8 @@ class StatusReader:
             exit_,
             folder.cancellation(),
             folder.text_tail("slurm.log"),
-            folder.text_tail("launcher.log" if launcher.own_log else "log"),
-            launcher.own_log,
+            folder.text_tail("launcher.log") if launcher.own_log else "",
+            folder.text_tail("log"),
             folder.run().node or "",
         )
         program = launcher.program
