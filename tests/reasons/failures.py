@@ -5,7 +5,6 @@ One row is one failure. It is the same on every engine, but for those that ``exc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from pfcon.reasons import Reason
@@ -13,7 +12,6 @@ from pfcon.reasons import Reason
 UNUSABLE = "/opt/unusable"  # of the tests' image: see tests/engines/image.sh
 LIMIT = 64  # MiB of memory
 EAT = "python3 -c 'import time; x = bytearray(400 << 20); time.sleep(60)'"  # more memory than LIMIT
-PIDS = 20
 
 
 @dataclass(frozen=True)
@@ -40,77 +38,91 @@ class Failure:
     fields: Mapping[str, Any] = field(default_factory=dict)
     registry: str = ""
     cancel: bool = False
-    exceptions: Mapping[str, Expected | str] = MappingProxyType({})
+    exceptions: Mapping[str, Expected | str] = field(default_factory=dict)
 
     def on(self, engine: str) -> Expected | str:
         """Return what is expected on an engine, or why the engine can't show it."""
         return self.exceptions.get(engine, self.exceptions.get(engine.partition("-")[0], self.expected))
 
 
+NO_IMAGES = "the process engine runs programs of its own host"
+ON_HOST = {"process": NO_IMAGES}
+SAYS = "said it"
+LACK = rf"(out of memory: the job exceeded its limit of {LIMIT} MiB|exit code 1: .* shows a lack of memory.*)"
+CAN_T = r"image \S+ can't be fetched"
+
+
 def _failed(reason: Reason, sentence: str, says: str = "") -> Expected:
     return Expected(reason, sentence, says)
 
 
-NO_IMAGES = "the process engine runs programs of its own host"
-NO_KILL = "Cromwell's backend and not Cromwell limits memory"
-_UNUSABLE_ON_HOST = {"process": NO_IMAGES}
-_ARG = "x" * 140_000
+def _succeeded(sentence: str) -> Expected:
+    return Expected("", sentence, SAYS, "finishedSuccessfully")
 
-FAILURES = (
-    Failure(
-        "exit code 3",
-        _failed(Reason.EXIT_CODE, r"the program failed with exit code 3", "said it"),
-        "echo said it; exit 3",
+
+def _ran(name: str, script: str, reason: Reason, sentence: str, **more: Any) -> Failure:
+    """A program that says something, and then fails."""
+    return Failure(name, _failed(reason, sentence, SAYS), f"echo {SAYS}; {script}", **more)
+
+
+def _unusable(name: str, file: str, reason: Reason, sentence: str) -> Failure:
+    """A file of the image that can't be run."""
+    expected = _failed(reason, sentence)
+    return Failure(name, expected, fields={"entrypoint": [f"{UNUSABLE}/{file}"]}, exceptions=ON_HOST)
+
+
+def _unfetched(repository: str, reason: Reason, sentence: str) -> Failure:
+    """An image of BadRegistry."""
+    expected = _failed(reason, sentence)
+    fields = {"entrypoint": ["sh"]}
+    return Failure(f"image: {repository}", expected, fields=fields, registry=repository, exceptions=ON_HOST)
+
+
+PROGRAMS = (
+    _ran("exit code 3", "exit 3", Reason.EXIT_CODE, r"the program failed with exit code 3"),
+    _ran("exit code 1", "exit 1", Reason.EXIT_CODE, r"the program failed with exit code 1"),
+    _ran("a crash", "kill -SEGV $$", Reason.SIGNAL, r"the program crashed: signal SIGSEGV"),
+    _ran(
+        "exit code 143",
+        "exit 143",
+        Reason.SIGNAL,
+        r"exit code 143: the program was killed from outside \(SIGTERM\), or returned this code itself",
     ),
-    Failure(
-        "exit code 1",
-        _failed(Reason.EXIT_CODE, r"the program failed with exit code 1", "said it"),
-        "echo said it; exit 1",
-    ),
-    Failure(
-        "crash",
-        _failed(Reason.SIGNAL, r"the program crashed: signal SIGSEGV", "said it"),
-        "echo said it; kill -SEGV $$",
-    ),
-    Failure(
-        "exit code 137",
-        _failed(
-            Reason.SIGNAL,
-            r"exit code 137: the program was killed from outside \(SIGKILL\), or returned this code itself",
-            "said it",
-        ),
-        "echo said it; exit 137",
-    ),
-    Failure(
+    _ran("cancelled", "sleep 600", Reason.CANCELLED, r"cancelled", cancel=True),
+    _ran("time limit", "sleep 600", Reason.TIME_LIMIT, r"stopped at .* limit of 1 minute", fields={"time_limit": 1}),
+    Failure("no outputs", _succeeded(r"the program wrote no outputs"), f"echo {SAYS}"),
+)
+LIMITS = (
+    _ran(
         "out of memory",
-        _failed(Reason.OUT_OF_MEMORY, rf"out of memory: the job exceeded its limit of {LIMIT} MiB", "said it"),
-        f"echo said it; exec {EAT}",
-        {"memory_limit": LIMIT},
-        exceptions={"cromwell": NO_KILL},
+        f"exec {EAT}",
+        Reason.OUT_OF_MEMORY,
+        rf"out of memory: the job exceeded its limit of {LIMIT} MiB",
+        fields={"memory_limit": LIMIT},
     ),
-    Failure(
+    _ran(
         "out of memory in a child, exit code 1",
-        _failed(
-            Reason.OUT_OF_MEMORY,
-            r"(out of memory: the job exceeded|exit code 1: the program's log shows a lack of memory).*",
-            "said it",
-        ),
-        f"echo said it; {EAT} || exit 1",
-        {"memory_limit": LIMIT},
-        exceptions={"cromwell": NO_KILL},
+        f"{EAT} || exit 1",
+        Reason.OUT_OF_MEMORY,
+        LACK,
+        fields={"memory_limit": LIMIT},
     ),
     Failure(
         "out of memory in a child, exit code 0",
-        Expected(
-            "", r"the program reports success, but a process of it was killed.*", "said it", "finishedSuccessfully"
-        ),
-        f"echo said it; {EAT}; echo x > $1/x; exit 0",
+        _succeeded(r"the program reports success, but a process of it was killed.*"),
+        f'echo {SAYS}; {EAT}; echo x >"$1"/x; exit 0',
         {"memory_limit": LIMIT},
-        exceptions={
-            "cromwell": NO_KILL,
-            "process": Expected(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", "said it"),
-        },
+        exceptions={"process": _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS)},
     ),
+    _ran(
+        "too many processes",
+        "python3 -c 'import os, time; [os.fork() or time.sleep(20) for _ in range(100)]; time.sleep(9)'",
+        Reason.TOO_MANY_PROCESSES,
+        r".*(processes and threads|start a process or thread).*",
+        exceptions=dict.fromkeys(("kubernetes", "slurm"), "the number of processes is limited by its nodes"),
+    ),
+)
+COMMANDS = (
     Failure(
         "no such command",
         _failed(Reason.COMMAND_NOT_FOUND, r"no such command.*: no-such-command"),
@@ -121,109 +133,57 @@ FAILURES = (
         _failed(Reason.COMMAND_NOT_FOUND, r"no such command.*: /no/such/command"),
         fields={"entrypoint": ["/no/such/command"]},
     ),
-    Failure(
-        "a directory as command",
-        _failed(Reason.NOT_EXECUTABLE, rf"not executable in image \S+: {UNUSABLE}/directory"),
-        fields={"entrypoint": [f"{UNUSABLE}/directory"]},
-        exceptions=_UNUSABLE_ON_HOST,
+    _unusable("a directory", "directory", Reason.NOT_EXECUTABLE, rf"not executable in image \S+: {UNUSABLE}/directory"),
+    _unusable(
+        "no permission",
+        "no-permission",
+        Reason.NOT_EXECUTABLE,
+        r"not executable in image .*/no-permission",
     ),
-    Failure(
-        "no permission to execute",
-        _failed(Reason.NOT_EXECUTABLE, rf"not executable in image \S+: {UNUSABLE}/no-permission"),
-        fields={"entrypoint": [f"{UNUSABLE}/no-permission"]},
-        exceptions=_UNUSABLE_ON_HOST,
+    _unusable(
+        "a script without #!", "no-interpreter-line", Reason.WRONG_ARCHITECTURE, r"not executable in .* without #! .*"
     ),
-    Failure(
-        "a script without #!",
-        _failed(
-            Reason.WRONG_ARCHITECTURE,
-            r"not executable in image .* another type of processor, or a script without #! .*",
-        ),
-        fields={"entrypoint": [f"{UNUSABLE}/no-interpreter-line"]},
-        exceptions=_UNUSABLE_ON_HOST,
+    _unusable(
+        "another processor", "other-processor", Reason.WRONG_ARCHITECTURE, r"not executable in .* type of processor.*"
     ),
-    Failure(
-        "a program for another processor",
-        _failed(Reason.WRONG_ARCHITECTURE, r"not executable in image .* another type of processor.*"),
-        fields={"entrypoint": [f"{UNUSABLE}/other-processor"]},
-        exceptions=_UNUSABLE_ON_HOST,
+    _unusable(
+        "no such interpreter",
+        "no-such-interpreter",
+        Reason.COMMAND_NOT_FOUND,
+        r"no such command .*such-interpreter.*",
     ),
-    Failure(
-        "a missing interpreter",
-        _failed(Reason.COMMAND_NOT_FOUND, r"no such command in image .*no-such-interpreter.*"),
-        fields={"entrypoint": [f"{UNUSABLE}/no-such-interpreter"]},
-        exceptions=_UNUSABLE_ON_HOST,
-    ),
-    Failure(
-        "Windows line ends",
-        _failed(Reason.COMMAND_NOT_FOUND, r"no such command in image .*windows-line-ends.*"),
-        fields={"entrypoint": [f"{UNUSABLE}/windows-line-ends"]},
-        exceptions=_UNUSABLE_ON_HOST,
+    _unusable(
+        "Windows line ends", "windows-line-ends", Reason.COMMAND_NOT_FOUND, r"no such command .*windows-line-ends.*"
     ),
     Failure(
         "an argument above 128 KiB",
-        _failed(Reason.ARGUMENT_TOO_LONG, r"an argument or a variable of the command is longer than .*128 KiB\)"),
-        fields={"entrypoint": ["sh", "-c"], "args": ["exit 0", _ARG]},
+        _failed(Reason.ARGUMENT_TOO_LONG, r"an argument or a variable of the command is longer .*128 KiB\)"),
+        fields={"entrypoint": ["sh", "-c"], "args": ["exit 0", "x" * 140_000]},
     ),
-    Failure(
-        "no outputs",
-        Expected("", r"the program wrote no outputs", "said it", "finishedSuccessfully"),
-        "echo said it",
-    ),
-    Failure("cancelled", _failed(Reason.CANCELLED, r"cancelled", "said it"), "echo said it; sleep 600", cancel=True),
-    Failure(
-        "time limit",
-        _failed(Reason.TIME_LIMIT, r"stopped at its time limit of 1 minute", "said it"),
-        "echo said it; sleep 600",
-        {"time_limit": 1},
-    ),
-    Failure(
-        "too many processes",
-        _failed(Reason.TOO_MANY_PROCESSES, r".*(processes and threads|start a process or thread).*", "said it"),
-        "echo said it; i=0; while [ $i -lt 60 ]; do sleep 20 & i=$((i+1)); done; wait",
-    ),
-    *(
-        Failure(
-            f"image: {name}",
-            _failed(reason, sentence),
-            registry=name,
-            fields={"entrypoint": ["sh"]},
-            exceptions=_UNUSABLE_ON_HOST,
-        )
-        for name, reason, sentence in (
-            ("missing", Reason.IMAGE_NOT_FOUND, r"image \S+ can't be fetched: its registry does not have it"),
-            ("no-repository", Reason.IMAGE_NOT_FOUND, r"image \S+ can't be fetched: its registry does not have it"),
-            (
-                "login",
-                Reason.IMAGE_REFUSED,
-                r"image \S+ can't be fetched: its registry denies access, or does not have it",
-            ),
-            (
-                "denied",
-                Reason.IMAGE_REFUSED,
-                r"image \S+ can't be fetched: its registry denies access, or does not have it",
-            ),
-            (
-                "busy",
-                Reason.REGISTRY_LIMIT,
-                r"image \S+ can't be fetched now: its registry limits the number of downloads",
-            ),
-            ("broken", Reason.REGISTRY_UNREACHABLE, r"image \S+ can't be fetched: its registry does not answer"),
-            ("corrupt-layer", Reason.IMAGE_CORRUPT, r"image \S+ can't be fetched: its registry delivers damaged data"),
-            ("short-layer", Reason.IMAGE_CORRUPT, r"image \S+ can't be fetched: its registry delivers damaged data"),
-            ("other-platform", Reason.WRONG_ARCHITECTURE, r"image \S+ is for another type of processor.*"),
-        )
-    ),
+)
+IMAGES = (
+    _unfetched("missing", Reason.IMAGE_NOT_FOUND, rf"{CAN_T}: its registry does not have it"),
+    _unfetched("no-repository", Reason.IMAGE_NOT_FOUND, rf"{CAN_T}: its registry does not have it"),
+    _unfetched("login", Reason.IMAGE_REFUSED, rf"{CAN_T}: its registry denies access, or does not have it"),
+    _unfetched("denied", Reason.IMAGE_REFUSED, rf"{CAN_T}: its registry denies access, or does not have it"),
+    _unfetched("busy", Reason.REGISTRY_LIMIT, rf"{CAN_T} now: its registry limits the number of downloads"),
+    _unfetched("broken", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
+    _unfetched("away", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
+    _unfetched("corrupt-manifest", Reason.IMAGE_CORRUPT, rf"{CAN_T}: its registry delivers damaged data"),
+    _unfetched("corrupt-layer", Reason.IMAGE_CORRUPT, rf"{CAN_T}: its registry delivers damaged data"),
+    _unfetched("not-gzip", Reason.IMAGE_CORRUPT, rf"{CAN_T}: its registry delivers damaged data"),
+    _unfetched("other-platform", Reason.WRONG_ARCHITECTURE, r"image \S+ is for another type of processor.*"),
     Failure(
         "image: no registry",
-        _failed(Reason.REGISTRY_UNREACHABLE, r"image \S+ can't be fetched: its registry does not answer"),
+        _failed(Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
         fields={"image": "127.0.0.1:1/pfcon/absent:1", "entrypoint": ["sh"]},
-        exceptions=_UNUSABLE_ON_HOST,
+        exceptions=ON_HOST,
     ),
     Failure(
         "image: bad name",
         _failed(Reason.INVALID_IMAGE_NAME, r"\S+ is not a valid name of an image"),
         fields={"image": "Not:An:Image", "entrypoint": ["sh"]},
-        exceptions=_UNUSABLE_ON_HOST,
+        exceptions=ON_HOST,
     ),
 )
+FAILURES = (*PROGRAMS, *LIMITS, *COMMANDS, *IMAGES)
