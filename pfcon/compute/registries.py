@@ -5,6 +5,7 @@ those of Docker 20.10 to 28, containerd, CRI-O, Podman, skopeo and umoci, which 
 """
 
 import re
+from urllib.parse import unquote
 
 from pfcon.compute.words import plain
 from pfcon.errors import Refused, refused
@@ -23,13 +24,13 @@ _TEXTS = (
         r"no matching manifest for|no image found in .* for architecture|does not match the (?:specified|host's)"
         r" platform|no match for platform|choosing an image from manifest list",
     ),
+    (Reason.DISK_FULL, r"no space left"),
     (
         Reason.IMAGE_CORRUPT,
         r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected)"
         r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF"
         r"|DIGEST_INVALID|digest .* did not match|error reading layer|invalid character|unmarshal",
     ),
-    (Reason.DISK_FULL, r"no space left"),
     (
         Reason.IMAGE_NOT_FOUND,
         r"manifest unknown|MANIFEST_UNKNOWN|manifest for .* not found|name unknown|NAME_UNKNOWN|not found: manifest"
@@ -48,8 +49,10 @@ _TEXTS = (
     ),
 )
 _PATTERNS = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in _TEXTS)
-TEMPORARY = frozenset({Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reason.DISK_FULL})
-"""Reasons that may pass by themselves; after the others, asking again changes nothing."""
+TEMPORARY = frozenset(
+    {Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reason.DISK_FULL, Reason.IMAGE_CORRUPT}
+)
+"""Reasons that may pass by themselves: a broken connection may damage data. Otherwise asking again changes nothing."""
 
 _LOG_PREFIX = re.compile(r"time=\"[^\"]*\" level=\w+ msg=", re.ASCII)  # of skopeo
 
@@ -70,11 +73,15 @@ def refusal(image: str, text: str) -> Refused:
 
 
 def without_names(text: str, image: str) -> str:
-    """Return a text without the names of the image and its repository, which may contain any word."""
+    """Return a text without the names of the image, its registry, repository and tag, which may contain any word."""
     name = image.partition("@")[0]
-    last = name.rpartition("/")[2]
-    repository = name[: len(name) - len(last)] + last.partition(":")[0]
-    path = repository.partition("/")[2] if repository.count("/") else repository
-    for part in sorted({image, name, repository, path} - {""}, key=len, reverse=True):
+    first, slash, _ = name.partition("/")
+    host = first if slash and ("." in first or ":" in first or first == "localhost") else ""
+    tag = name.rpartition("/")[2].partition(":")[2]
+    repository = name.removesuffix(f":{tag}")
+    path = repository.removeprefix(f"{host}/")
+    parts = {image, name, repository, path, host, f"manifest {tag}" if tag else ""}
+    text = unquote(text)  # names are also in addresses
+    for part in sorted(parts - {""}, key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(part)}(?![A-Za-z0-9])", "IMAGE", text)
     return text
