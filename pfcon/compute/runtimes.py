@@ -23,7 +23,7 @@ _ANSWERS: Mapping[str, Reason] = MappingProxyType(
     {
         r"argument list too long": Reason.ARGUMENT_TOO_LONG,
         r"exec format error|cannot execute binary file": Reason.WRONG_ARCHITECTURE,
-        r"(?:executable file )?not found|no such file(?: or directory)?|required file not found": Reason.COMMAND_NOT_FOUND,
+        r"(?:executable file |required file )?not found|no such file(?: or directory)?": Reason.COMMAND_NOT_FOUND,
         r"permission denied|is a directory|not a directory|exists but it is not executable": Reason.NOT_EXECUTABLE,
         r"resource temporarily unavailable": Reason.TOO_MANY_PROCESSES,
         r"no space left on device": Reason.DISK_FULL,
