@@ -18,7 +18,7 @@ _TEXTS = (
         r"invalid reference|reference format|repository name must be|couldn't parse image|could not parse|invalid tag"
         r"|NAME_INVALID|InvalidImageName|failed to apply default image tag",
     ),
-    (Reason.REGISTRY_LIMIT, r"too ?many ?requests|rate limit|status(?: code)?:? 429"),
+    (Reason.REGISTRY_LIMIT, r"too ?many ?requests|rate limit|status ?(?:code)?:? 429"),
     (
         Reason.WRONG_ARCHITECTURE,
         r"no matching manifest for|no image found in .* for architecture|does not match the (?:specified|host's)"
@@ -34,17 +34,17 @@ _TEXTS = (
     (
         Reason.IMAGE_NOT_FOUND,
         r"manifest unknown|MANIFEST_UNKNOWN|manifest for .* not found|name unknown|NAME_UNKNOWN|not found: manifest"
-        r"|repository .* not found|status(?: code)?:? 404|: not found\b",
+        r"|repository .* not found|status ?(?:code)?:? 404|404 Not Found|: not found\b",
     ),
     (
         Reason.IMAGE_REFUSED,
-        r"denied|unauthorized|authentication required|no basic auth|forbidden|status(?: code)?:? 40[13]",
+        r"denied|unauthorized|authentication required|no basic auth|forbidden|status ?(?:code)?:? 40[13]",
     ),
     (
         Reason.REGISTRY_UNREACHABLE,
         r"connection re(?:fused|set)|no such host|i/o timeout|no route to host|network is unreachable|timed? ?out"
         r"|deadline exceeded|Client\.Timeout|TLS handshake|server misbehaving|name resolution|\bEOF\b|x509:|tls:"
-        r"|server gave HTTP response to HTTPS client|Service Unavailable|Bad Gateway|status(?: code)?:? 5\d\d"
+        r"|server gave HTTP response to HTTPS client|Service Unavailable|Bad Gateway|status ?(?:code)?:? 5\d\d"
         r"|Internal Server Error",
     ),
 )
