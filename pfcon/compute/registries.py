@@ -49,9 +49,7 @@ _TEXTS = (
     ),
 )
 _PATTERNS = tuple((reason, re.compile(pattern, re.IGNORECASE)) for reason, pattern in _TEXTS)
-TEMPORARY = frozenset(
-    {Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reason.DISK_FULL, Reason.IMAGE_CORRUPT}
-)
+TEMPORARY = frozenset({Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reason.DISK_FULL, Reason.IMAGE_CORRUPT})
 """Reasons that may pass by themselves: a broken connection may damage data. Otherwise asking again changes nothing."""
 
 _LOG_PREFIX = re.compile(r"time=\"[^\"]*\" level=\w+ msg=", re.ASCII)  # of skopeo
