@@ -104,9 +104,9 @@ STARTS = [
     (f"{LAUNCH}5: exec: prog: not found", MISSING),
     (f"{LAUNCH}5: exec: /etc/passwd: Permission denied", REFUSED),
     (f"{LAUNCH}exec: line 5: prog: not found", MISSING),  # busybox
-    # an init that Docker forwards
-    ("fork/exec /opt/prog: no space left on device", None),
     # other faults
+    ("fork/exec /usr/bin/runc: resource temporarily unavailable", None),  # of the engine
+    ("fork/exec /usr/bin/containerd-shim-runc-v2: no such file or directory", None),
     ('could not select device driver "" with capabilities: [[gpu]]', None),
     ('error mounting "/srv/x" to rootfs at "/share/incoming": stat /srv/x: no such file or directory: ' + PODMAN, None),
     ('chdir to cwd ("/w") set in config.json failed: permission denied: OCI permission denied', None),
@@ -173,7 +173,6 @@ def test_the_only_line_of_a_log_is_a_reason(log: str, expected: Told, end: str) 
     [
         "begun\n{}\n",
         "{}\nended\n",
-        "{}\n{}\n",
         "sh: {}\nTraceback (most recent call last):\n",
         "\n".join(["a line of a program"] * 2000) + "\n{}\n",
     ],
@@ -198,6 +197,7 @@ def test_a_program_that_prints_such_a_line_among_others_has_run(log: str, expect
         "exec prog: no such file or directory\n",  # a name without directories is no text of runc's
         "could not exec /opt/prog: permission denied\n",
         "exec /opt/prog: connection refused\n",
+        "exec /opt/prog: permission denied\nexec /opt/prog: permission denied\n",
         "x" * LONGEST,
     ],
 )
