@@ -1,4 +1,4 @@
-"""The log of a job as clients see it: with its message at the end, and that of a delete job with those of other jobs."""
+"""The log of a job as clients see it: its message at the end, and those of other jobs above that of a delete job."""
 
 from dataclasses import replace
 from typing import Any
