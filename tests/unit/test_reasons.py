@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ each_reason = pytest.mark.parametrize("reason", list(Reason))
 each_sentence = pytest.mark.parametrize(("reason", "sentence"), SENTENCES, ids=[text for _, text in SENTENCES])
 
 
-def filled(sentence: str) -> dict[str, str | int]:
+def filled(sentence: str) -> dict[str, Any]:
     return {field: SAMPLES[field] for field in fields_of(sentence)}
 
 
@@ -110,7 +111,7 @@ def test_what_only_the_engine_knows_is_kept() -> None:
     ],
 )
 def test_a_reason_without_the_fields_of_any_sentence_is_a_fault_of_the_code(
-    reason: Reason, values: dict[str, str]
+    reason: Reason, values: dict[str, Any]
 ) -> None:
     with pytest.raises(LookupError, match=reason):
         explain(reason, **values)
