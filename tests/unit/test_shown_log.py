@@ -1,6 +1,7 @@
 """The log of a job as clients see it: its message at the end, and those of other jobs above that of a delete job."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pfcon.jobs.shown_log import (
     log_with_message,
     message_with_notes,
 )
+from pfcon.jobs.status import _as_shown
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.reasons import CANCELLED, Reason, explain
 from pfcon.records import Phase, Record
@@ -116,6 +118,28 @@ def test_the_message_at_another_place_does_not_count(logs: str) -> None:
 def test_a_message_has_the_first_notes(message: str, notes: tuple[str, ...], shown: str) -> None:
     assert NOTES_IN_MESSAGE == 3
     assert message_with_notes(info(FAILED, message), notes) == shown
+
+
+def told_of(record: Record, *, in_log: bool = True, notes_in_log: bool = True) -> tuple[str, str]:
+    """The message and the log that clients get."""
+    kind = SimpleNamespace(notes_in_log=notes_in_log, earlier_logs=lambda context, record: "earlier\n")
+    context: Any = SimpleNamespace(kinds={record.kind: kind}, options=SimpleNamespace(message_in_log=in_log))
+    told, logs = _as_shown(context, record, record.info, record.logs)
+    return told.message, logs
+
+
+def test_a_note_is_in_the_log_once() -> None:
+    done = ended(JobKind.PLUGIN, SUCCEEDED, "", "one\n", notes=("no input a",))
+    assert told_of(done) == ("no input a", f"earlier\n{PREFIX}no input a\none\n")
+    failed = replace(done, status=FAILED, message=MESSAGE)
+    assert told_of(failed) == (f"{MESSAGE}; no input a", f"earlier\n{PREFIX}no input a\none\n{PREFIX}{MESSAGE}\n")
+    copy = replace(failed, kind=JobKind.COPY, logs=f"{PREFIX}no input a\n")
+    assert told_of(copy, notes_in_log=False)[1] == f"earlier\n{PREFIX}no input a\n{PREFIX}{MESSAGE}\n"
+
+
+def test_a_site_may_want_the_log_without_messages_but_not_without_notes() -> None:
+    failed = ended(JobKind.PLUGIN, FAILED, MESSAGE, "one\n", notes=("no input a",))
+    assert told_of(failed, in_log=False) == (f"{MESSAGE}; no input a", f"{PREFIX}no input a\none\n")
 
 
 # The log of a delete job
