@@ -9,13 +9,16 @@ from pfcon.errors import DamagedJob, PfconError, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.reasons import Why
+from pfcon.reasons import Reason, Why
 from pfcon.records import Phase, Record
 from pfcon.records.rows import details_row
 
 log = logging.getLogger(__name__)
 
 FAILED = JobStatus.FAILED
+
+STOPPED = frozenset({Reason.CANCELLED, Reason.TIME_LIMIT})
+"""The reasons of jobs that pfcon has stopped."""
 
 
 class Ender:
@@ -41,7 +44,7 @@ class Ender:
         Returns False if the record has changed since it was read.
         """
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
-        if info.reason:  # what the job itself reports is a consequence of it
+        if info.reason in STOPPED:  # what the job itself reports is a consequence of it
             end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
         logs = self.logs(record) if logs is None else logs
         return self._finish(record, spec, end.info, logs, ended=info.status is not JobStatus.UNDEFINED, **end.values)
