@@ -109,7 +109,7 @@ def test_a_deadline_is_told_as_such(kubernetes: KubernetesHarness) -> None:
     assert status == 200
     info = kubernetes.wait(spec.name)
     assert info.status is JobStatus.FAILED
-    assert "exceeded its deadline" in info.message
+    assert "at the time limit of this site" in info.message
     assert "0:00:02" in info.message
 
 

@@ -142,7 +142,7 @@ def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm, workers: int, part
     assert eventually(lambda: slurm.harness.engine.logs(spec.name, 9) == "begun\n" * workers)
     slurm_command(slurm.conf, "scancel", slurm.number(spec) + part)
     info = slurm.harness.wait(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled in Slurm, not by pfcon")
+    assert (info.status, info.message) == (JobStatus.FAILED, "stopped in Slurm, not by pfcon")
 
 
 def test_workers_that_slurm_does_not_start_are_told_in_its_words(slurm: Slurm) -> None:
