@@ -24,25 +24,28 @@ _ANSWERS: Mapping[str, Reason] = MappingProxyType(
         r"argument list too long": Reason.ARGUMENT_TOO_LONG,
         r"exec format error|cannot execute binary file": Reason.WRONG_ARCHITECTURE,
         r"(?:executable file |required file )?not found|no such file(?: or directory)?": Reason.COMMAND_NOT_FOUND,
-        r"permission denied|is a directory|not a directory|exists but it is not executable": Reason.NOT_EXECUTABLE,
+        r"permission denied|operation not permitted|is a directory|not a directory|exists but it is not executable": (
+            Reason.NOT_EXECUTABLE
+        ),
         r"resource temporarily unavailable": Reason.TOO_MANY_PROCESSES,
         r"no space left on device": Reason.DISK_FULL,
     }
 )
 _ANSWER = "|".join(_ANSWERS)
 
-# A runtime that could not start the container. Podman adds a guess of its own at the end.
+# A runtime that could not start the container. Podman adds a guess of its own at the end. After "fork/exec" comes a
+# program of the engine's, which could not be started either.
 _NOT_STARTED = re.compile(
     rf"exec: \".*\": (?:stat .*: )?(?P<runc>{_ANSWER})"
-    rf"|exec(?: user process caused:?)? \"?(?P<script>/\S+)\"?: (?P<exec>{_ANSWER})"
+    rf"|(?<!/)exec(?: user process caused:?)? \"?(?P<script>/\S+)\"?: (?P<exec>{_ANSWER})"
     rf"|exec user process caused:? \"?(?P<old>{_ANSWER})"
     rf"|exec container process (?:\(missing dynamic library\?\) )?`(?P<crun_file>/[^`]*)`: (?P<crun>{_ANSWER})"
     rf"|executable file \S+ (?P<crun_path>not found)"
     rf"|open executable: (?P<crun_open>{_ANSWER})"
     rf"|(?P<bare>exists but it is not executable)"
-    rf"|can't exec(?:ve\(2\))?: .*: (?P<charliecloud>{_ANSWER})"
+    rf"|can't exec(?:ve\(2\))?(?: user command)?: (?:.*: )?(?P<charliecloud>{_ANSWER})"
     rf"|launch\.sh: (?:line \d+: |\d+: )?.*: (?P<shell>{_ANSWER}|cannot execute)"
-    rf"|FATAL: +(?:stat|exec) \S+(?: failed)?: (?P<apptainer>{_ANSWER})",
+    rf"|FATAL: +(?:(?:stat|exec) \S+(?: failed)?|\"[^\"]*\"): (?P<apptainer>{_ANSWER})",
     re.IGNORECASE,
 )
 # The only line of a log, of an init or runtime that could not run the command in a container that it had started.

@@ -17,7 +17,9 @@ from pfcon.records.rows import details_row
 log = logging.getLogger(__name__)
 
 FAILED = JobStatus.FAILED
-_STOPPED = (Reason.CANCELLED, Reason.TIME_LIMIT)
+
+STOPPED = frozenset({Reason.CANCELLED, Reason.TIME_LIMIT})
+"""The reasons of jobs that pfcon has stopped."""
 
 
 class Ender:
@@ -43,7 +45,7 @@ class Ender:
         Returns False if the record has changed since it was read.
         """
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
-        if info.reason in _STOPPED:  # what the job itself reports is a consequence of it
+        if info.reason in STOPPED:  # what the job itself reports is a consequence of it
             end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
         logs = self.logs(record) if logs is None else logs
         return self._finish(

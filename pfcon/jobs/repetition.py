@@ -38,7 +38,9 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     request = signed_request(context, spec.name, record.request, claim)
     fresh = operation_spec(context, record.jid, record.kind, request, spec.resources)
     again = replace(fresh, name=spec.name, attempt=spec.attempt + 1)
-    message = f"interrupted: {info.message}; it will run again (run {again.attempt} of {RUNS})"
+    message = (
+        f"interrupted: {info.message.removeprefix('interrupted: ')}; it will run again (run {again.attempt} of {RUNS})"
+    )
     try:
         values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
         context.journal.begin_again(record, claim, **values)
@@ -46,7 +48,7 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
         log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
         message += " once storeBase has free space"
     details = replace(info.details, exit_code=None)  # that of the last run, not of the job
-    return replace(info, status=JobStatus.STARTED, message=message, finished_at=None, details=details)
+    return replace(info, status=JobStatus.STARTED, message=message, reason="", finished_at=None, details=details)
 
 
 def with_run(spec: JobSpec, message: str) -> str:

@@ -48,8 +48,9 @@ def earlier_logs(records: Iterable[Record]) -> str:
 def _earlier(record: Record, longest: int) -> str:
     how = "failed" if record.status.failed else "succeeded"
     message = message_with_notes(record.info, record.notes)
-    head = f"{PREFIX}the {record.kind.value} job {how}" + (f": {message}" if message else "") + "\n"
-    rest = max(0, longest - len(head))
+    head = f"{PREFIX}the {record.kind.value} job {how}" + (f": {message}" if message else "")
+    head = (head if len(head) < longest else f"{head[: longest - 2]}…") + "\n"
+    rest = max(0, longest - len(head) - 1)  # and the end of the last line
     tail = record.logs[-rest:] if rest else ""
     if len(tail) < len(record.logs):
         tail = tail.partition("\n")[2]  # whole lines

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pfcon.errors import Absent, PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.ending import Ender
+from pfcon.jobs.ending import STOPPED, Ender
 from pfcon.jobs.ownership import job_matcher
 from pfcon.jobs.repetition import run_again
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -75,7 +75,7 @@ class JobStates:
         details = record.details.updated(info.details)
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            if info.status is JobStatus.FAILED and not info.reason and self._is_cancelled(record):
+            if info.status is JobStatus.FAILED and info.reason not in STOPPED and self._is_cancelled(record):
                 info = replace(info, message=CANCELLED.message, reason=CANCELLED.reason, interrupted=False)
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):

@@ -88,11 +88,13 @@ class StatusReader:
 
 
 def _as_shown(context: JobContext, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
-    """Add the record's notes to the message, and what the job did not write itself to its log: see ``shown_log``."""
+    """Add the record's notes to the message, and what the job did not write itself to its log: see ``shown_log``.
+
+    The log has each note once: here above it, or where the job wrote it.
+    """
     kind = context.kinds[record.kind]
     if kind.notes_in_log:
         logs = "".join(f"{PREFIX}{note}\n" for note in record.notes) + logs
-    info = replace(info, message=message_with_notes(info, record.notes))
     if context.options.message_in_log:
         logs = kind.earlier_logs(context, record) + log_with_message(info, logs)
-    return info, logs
+    return replace(info, message=message_with_notes(info, record.notes)), logs

@@ -85,7 +85,8 @@ _PROGRAM = {
     ),
     Reason.NOT_EXECUTABLE: Explanation(
         ("not executable in image {image}: {command}", "not executable: {command}"),
-        "Set the execute permission in the image (`chmod +x`), and check that the command is not a directory.",
+        "Set the execute permission in the image (`chmod +x`), and check that the command is not a directory and has "
+        "no file capabilities (`getcap`): jobs have none.",
     ),
     Reason.WRONG_ARCHITECTURE: Explanation(
         (

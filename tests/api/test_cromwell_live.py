@@ -36,7 +36,8 @@ def test_a_failed_job_tells_why_and_may_be_posted_again(api: Api) -> None:
     jid = new_jid()
     assert api.submit(jid, "echo oh; exit 5", make_zip({"a": "x"})).status_code == 201
     found = api.wait(jid)
-    assert (found["status"], found["logs"]) == ("finishedWithError", "oh\n")
+    logs = "oh\npfcon: the program failed with exit code 5\n"
+    assert (found["status"], found["logs"]) == ("finishedWithError", logs)
     assert "exit code 5" in found["message"]
     assert api.submit(jid, "echo oh; exit 5", make_zip({"a": "x"})).status_code == 201
     assert api.wait(jid)["status"] == "finishedWithError"

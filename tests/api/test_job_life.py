@@ -62,8 +62,8 @@ def test_a_failing_job_tells_why_and_keeps_log_and_outputs(api: Api) -> None:
     api.submit(jid, 'echo partial > "$1/part"; echo oh no >&2; exit 7', ZIP)
     ended = api.wait(jid)
     assert ended["status"] == "finishedWithError"
-    assert "exit code 7" in ended["message"]
-    assert ended["logs"] == "oh no\n"
+    assert (ended["reason"], ended["message"]) == ("ExitCode", "the program failed with exit code 7")
+    assert ended["logs"] == f"oh no\npfcon: {ended['message']}\n"
     assert api.unzip(jid) == {"part": b"partial\n"}
 
 

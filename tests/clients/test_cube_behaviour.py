@@ -96,7 +96,8 @@ def test_a_plugin_that_fails_keeps_its_outputs_and_its_log(fslink: LiveServer) -
     cube = Cube(fslink)
     instance = Instance('echo half >"$1/half.txt"; echo why >&2; exit 3', [upload(fslink)])
     compute, names = cube.run(instance)
-    assert (compute["status"], compute["logs"], names) == ("finishedWithError", "why\n", {"half.txt"})
+    logs = f"why\npfcon: {compute['message']}\n"
+    assert (compute["status"], compute["logs"], names) == ("finishedWithError", logs, {"half.txt"})
     assert "exit code 3" in compute["message"]
     cube.clean_up(instance)
 

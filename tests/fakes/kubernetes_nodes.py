@@ -9,6 +9,7 @@ from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Absent, PfconError
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 
 from .kubernetes_objects import Json, cores, now
 
@@ -17,6 +18,11 @@ _EXPANSION = re.compile(r"\$\$|\$\(([^)]*)\)")
 _OCI = (
     'failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: "{}": {}: unknown'
 )
+_UNSTARTED: dict[str, str] = {
+    Reason.COMMAND_NOT_FOUND: "executable file not found in $PATH",
+    Reason.NOT_EXECUTABLE: "permission denied",
+    Reason.WRONG_ARCHITECTURE: "exec format error",
+}
 
 
 def unplaceable(pod: Json, claims: set[str]) -> str:
@@ -149,15 +155,12 @@ def _ending(info: JobInfo, pod: Json) -> tuple[int, str, str]:
     if info.status is JobStatus.SUCCEEDED:
         return 0, "Completed", ""
     command = pod["spec"]["containers"][0]["command"][0].replace("$$", "$")
-    if "out of memory" in info.message:
+    if info.reason == Reason.OUT_OF_MEMORY:
         return 137, "OOMKilled", ""
-    if "no such command" in info.message:
-        return 128, "StartError", _OCI.format(command, "executable file not found in $PATH")
-    if "not executable" in info.message:
-        return 128, "StartError", _OCI.format(command, "permission denied")
-    code = re.search(r"exit code (\d+)", info.message)
-    killed = re.search(r"killed by signal (\d+)", info.message)
-    return (int(code[1]) if code else 128 + int(killed[1]) if killed else 137), "Error", ""
+    if said := _UNSTARTED.get(info.reason):
+        return 128, "StartError", _OCI.format(command, said)
+    code = info.details.exit_code
+    return (137 if code is None else code), "Error", ""
 
 
 def end(pod: Json, code: int, reason: str, message: str) -> None:

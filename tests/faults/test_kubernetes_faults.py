@@ -109,7 +109,7 @@ def test_a_deadline_is_told_as_such(kubernetes: KubernetesHarness) -> None:
     assert status == 200
     info = kubernetes.wait(spec.name)
     assert info.status is JobStatus.FAILED
-    assert "exceeded its deadline" in info.message
+    assert "at the time limit of this site" in info.message
     assert "0:00:02" in info.message
 
 
@@ -192,5 +192,5 @@ def test_while_the_server_is_away_nothing_is_known_and_afterwards_all(
         relay.restore()
         assert eventually(lambda: engine.info(spec.name).status.final)
         info = engine.info(spec.name)
-        assert (info.status, info.message) == (JobStatus.FAILED, "exit code 3")
+        assert (info.status, info.message) == (JobStatus.FAILED, "the program failed with exit code 3")
         assert engine.logs(spec.name, 5) == "done\n"

@@ -142,7 +142,7 @@ def test_a_job_cancelled_in_slurm_is_told_apart(slurm: Slurm, workers: int, part
     assert eventually(lambda: slurm.harness.engine.logs(spec.name, 9) == "begun\n" * workers)
     slurm_command(slurm.conf, "scancel", slurm.number(spec) + part)
     info = slurm.harness.wait(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, "cancelled in Slurm, not by pfcon")
+    assert (info.status, info.message) == (JobStatus.FAILED, "stopped in Slurm, not by pfcon")
 
 
 def test_workers_that_slurm_does_not_start_are_told_in_its_words(slurm: Slurm) -> None:
@@ -243,7 +243,7 @@ def test_a_directory_within_a_read_only_one_can_be_written_to(slurm: Slurm, laun
     )
     engine = slurm.engine(launcher=launcher)
     engine.schedule(spec)
-    assert slurm.harness.wait(spec.name).message == "exit code 5", engine.logs(spec.name, 9)
+    assert slurm.harness.wait(spec.name).message == "the program failed with exit code 5", engine.logs(spec.name, 9)
     assert slurm.harness.outgoing(spec).parent.joinpath("made").exists()
     assert not slurm.harness.storebase.root.joinpath(str(spec.jid)).exists()
 
@@ -261,7 +261,8 @@ def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None
     assert eventually(lambda: all(slurm.state(spec) == "" for spec in slurm.old.values()), FORGOTTEN)
     infos = {script: slurm.harness.engine.info(spec.name) for script, spec in slurm.old.items() if script != "exit 4"}
     assert infos["exit 0"].status is JobStatus.SUCCEEDED
-    assert (infos["exit 3"].status, infos["exit 3"].message) == (JobStatus.FAILED, "exit code 3")
+    assert infos["exit 3"].status is JobStatus.FAILED
+    assert infos["exit 3"].message == "the program failed with exit code 3"
     assert all(info.finished_at for info in infos.values())
     lost = slurm.old["exit 4"]
     slurm.folder(lost).joinpath("exit").unlink()

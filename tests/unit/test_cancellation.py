@@ -1,5 +1,7 @@
 """Cancelling a job while its inputs are staged, and when the process that stages them dies."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -258,7 +260,18 @@ def test_a_job_that_has_failed_by_itself_keeps_its_reason(service: JobService, c
     submit(service, "exit 3")
     assert eventually(lambda: context.engine.info(JID).status.final)
     info, _ = service.cancel(JID, PLUGIN)
-    assert (info.status, info.message, info.reason) == (JobStatus.FAILED, "exit code 3", "")
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
+    assert info.message == "the program failed with exit code 3"
+
+
+def test_a_cancelled_job_whose_engine_has_lost_the_note_was_cancelled(service: JobService, context: JobContext) -> None:
+    SlowStorage.end.set()
+    submit(service, "echo $PPID; exec sleep 600")
+    assert eventually(lambda: context.engine.logs(JID, 1).strip() != "")
+    assert request_cancellation(context.journal, recorded(context))
+    os.kill(int(context.engine.logs(JID, 1)), signal.SIGKILL)
+    assert eventually(lambda: service.status(JID, PLUGIN)[0].status.final)
+    require_cancelled(service)
 
 
 def test_a_job_that_an_earlier_release_has_posted_again_is_not_cancelled(

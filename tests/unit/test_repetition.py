@@ -27,6 +27,7 @@ from pfcon.models import (
 )
 from pfcon.paths import StoreBase
 from pfcon.progress import Progress, write_progress
+from pfcon.reasons import Reason
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.schema import jobs
 from pfcon.testing.waiting import eventually
@@ -99,7 +100,9 @@ def test_an_operation_that_is_killed_runs_again_and_ends_well(service: JobServic
         f"copied 1 files, 5 bytes (run 3 of {RUNS}, because it was interrupted)",
     )
     assert {info.status for info in before} <= {JobStatus.STARTED}
-    assert any("interrupted: killed by signal 9 (SIGKILL); it will run again" in info.message for info in before)
+    killed = "interrupted: killed from outside with signal SIGKILL: who sent it is not known; it will run again"
+    assert any(killed in info.message for info in before)
+    assert {info.reason for info in before} == {""}
     assert engine.scheduled == 3
 
 
@@ -145,13 +148,15 @@ def test_a_failure_that_the_operation_has_told_stays_one(
     (storebase.root / "go").touch()
     end, _ = end_of(service, COPY)
     assert (end.status, end.message, engine.scheduled) == (JobStatus.FAILED, "no such store", 1)
+    assert end.reason == ""
 
 
 def test_an_operation_that_ends_by_itself_without_a_word_has_failed(service: JobService, engine: DeadlyEngine) -> None:
     engine.script, engine.times = "exit 1", RUNS
     service.submit_copy(REQUEST)
     end, _ = end_of(service, COPY)
-    assert (end.status, end.message, engine.scheduled) == (JobStatus.FAILED, "exit code 1", 1)
+    assert (end.status, end.reason, engine.scheduled) == (JobStatus.FAILED, Reason.EXIT_CODE, 1)
+    assert end.message == "the program failed with exit code 1"
 
 
 def test_what_is_told_of_an_earlier_deletion_is_no_reason_of_the_next_one(
@@ -184,7 +189,8 @@ def test_a_plugin_job_is_never_run_twice(service: JobService, engine: DeadlyEngi
     with upload.file:
         zips.submit(request, upload)
     end, _ = end_of(zips, PLUGIN)
-    assert (end.status, end.message) == (JobStatus.FAILED, "killed by signal 9 (SIGKILL)")
+    assert (end.status, end.reason) == (JobStatus.FAILED, Reason.SIGNAL)
+    assert end.message == "killed from outside with signal SIGKILL: who sent it is not known"
     assert engine.scheduled == 1
 
 

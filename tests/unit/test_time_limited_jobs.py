@@ -69,7 +69,8 @@ def test_a_job_ends_at_its_time_limit_and_the_record_says_so(
     assert eventually(lambda: service.status(JID, JobKind.PLUGIN)[0].status.final)
     info, logs = service.status(JID, JobKind.PLUGIN)
     assert (info.status, info.message, info.reason) == (JobStatus.FAILED, message, Reason.TIME_LIMIT)
-    assert logs == "begun\n"
+    assert logs == f"begun\npfcon: {message}\n"
+    assert recorded(context).logs == "begun\n"
     assert (recorded(context).info.message, recorded(context).info.reason) == (message, Reason.TIME_LIMIT)
     entry = service.records_of(JID)[0]
     assert (entry.message, entry.reason) == (message, Reason.TIME_LIMIT)

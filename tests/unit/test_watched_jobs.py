@@ -16,6 +16,7 @@ from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobStatus, PluginType
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.records import Journal, Phase
 from pfcon.records.schema import jobs
 from pfcon.testing.waiting import eventually
@@ -98,8 +99,9 @@ def test_a_job_that_was_removed_outside_keeps_the_log_that_was_served(
     after_the_grace(context)
     for _ in range(2):
         info, logs = service.status(JID, PLUGIN)
-        assert (info.status, logs) == (JobStatus.FAILED, "begun\n")
+        assert (info.status, info.reason) == (JobStatus.FAILED, Reason.REMOVED_OUTSIDE)
         assert "no longer knows" in info.message
+        assert logs == f"begun\npfcon: {info.message}\n"
 
 
 def test_a_job_that_has_started_is_never_told_as_not_started(

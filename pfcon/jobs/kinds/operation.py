@@ -50,7 +50,10 @@ class Operation(Kind):
         return progress is None or not progress.failed
 
     def conclude(self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo) -> Conclusion:
-        """See Kind: as the operation reports; for one that has succeeded, see ``conclude_success``."""
+        """See Kind: as the operation reports; for one that has succeeded, see ``conclude_success``.
+
+        The code is that of the engine unless the operation reports its failure itself: its exit code says less.
+        """
         progress = read_progress(context.storebase.job(record.jid), record.kind)
         if info.status is JobStatus.SUCCEEDED:
             return self.conclude_success(context, record, spec, info, progress)

@@ -10,6 +10,7 @@ import pytest
 
 from pfcon.errors import Absent, Conflict, Unreachable
 from pfcon.models import INCOMING, JobSpec, JobStatus
+from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
@@ -49,13 +50,13 @@ def test_schedule_does_not_wait_for_the_end(compute: Harness) -> None:
 
 def test_a_failing_job_tells_its_exit_code(compute: Harness) -> None:
     info = compute.run(compute.shell("exit 3"))
-    assert info.status is JobStatus.FAILED
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
     assert "exit code 3" in info.message
 
 
 def test_a_command_that_does_not_exist_is_named(compute: Harness) -> None:
     info = compute.run(compute.spec(["no-such-program-here", "x"]))
-    assert info.status is JobStatus.FAILED
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.COMMAND_NOT_FOUND)
     assert "no such command" in info.message
     assert "no-such-program-here" in info.message
 
@@ -64,7 +65,7 @@ def test_a_file_that_is_not_executable_is_named(compute: Harness) -> None:
     spec = compute.spec([f"{INCOMING}/plain.txt"])
     compute.incoming(spec).joinpath("plain.txt").write_text("text")
     info = compute.run(spec)
-    assert info.status is JobStatus.FAILED
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.NOT_EXECUTABLE)
     assert "not executable" in info.message
     assert f"{INCOMING}/plain.txt" in info.message
 
