@@ -132,7 +132,7 @@ def test_while_a_kubelet_waits_the_reason_that_it_gave_before_is_told(engine: Ku
     refused(sight, 0, "rpc error: manifest unknown")
     engine._overdue(view_of(sight["job"], sight["pods"]))
     refused(sight, 0, f'Back-off pulling image "{IMAGE}"')
-    info = engine._shown(view_of(sight["job"], sight["pods"]))
+    info = engine._obstacles.info(view_of(sight["job"], sight["pods"]))
     assert (info.status, info.reason) == (JobStatus.NOT_STARTED, Reason.IMAGE_NOT_FOUND)
     assert info.message == f"image {IMAGE} can't be fetched: its registry does not have it"
 
@@ -142,6 +142,6 @@ def test_a_worker_that_cannot_start_does_not_hide_the_failure_of_another_one(eng
     sight["job"]["status"] = {"active": 1, "failed": 1}
     sight["pods"][0]["status"] = changed("exit-3", -1)["pods"][0]["status"]
     refused(sight, 1, "rpc error: manifest unknown")
-    info = engine._shown(view_of(sight["job"], sight["pods"]))
+    info = engine._obstacles.info(view_of(sight["job"], sight["pods"]))
     assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
     assert info.message == "worker 1 of 2: the program failed with exit code 3"
