@@ -2,12 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from support.job_context import make_context
 from support.watched_service import PLUGIN, CountingEngine, Nothing, is_fresh, post, record, settled
 
 from pfcon.errors import DamagedJob, Unreachable
@@ -18,32 +15,8 @@ from pfcon.models import (
     JobStatus,
     RunDetails,
 )
-from pfcon.paths import StoreBase
 from pfcon.records import Phase
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def engine(storebase: StoreBase) -> Iterator[CountingEngine]:
-    engine = CountingEngine(storebase)
-    yield engine
-    engine.away = False
-    for name in engine.jobs() or ():
-        engine.remove(name)
-
-
-@pytest.fixture
-def context(storebase: StoreBase, tmp_path: Path, engine: CountingEngine) -> JobContext:
-    return make_context(storebase, tmp_path, engine)
-
-
-@pytest.fixture
-def service(context: JobContext) -> JobService:
-    service = JobService(context)
-    service.start()
-    service.lead()
-    service.lead()
-    return service
 
 
 def test_jobs_that_do_not_change_are_not_asked_for(service: JobService, engine: CountingEngine) -> None:

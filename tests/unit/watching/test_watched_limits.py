@@ -1,13 +1,10 @@
 """Time limits of jobs on an engine that has none of its own: the leader stops them."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.job_context import make_context
 from support.watched_service import PLUGIN, CountingEngine, post, record, settled
 
 from pfcon.compute.process.spec import Plan, make_plan
@@ -20,32 +17,8 @@ from pfcon.models import (
     JobSpec,
     JobStatus,
 )
-from pfcon.paths import StoreBase
 from pfcon.records import Journal, Phase
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def engine(storebase: StoreBase) -> Iterator[CountingEngine]:
-    engine = CountingEngine(storebase)
-    yield engine
-    engine.away = False
-    for name in engine.jobs() or ():
-        engine.remove(name)
-
-
-@pytest.fixture
-def context(storebase: StoreBase, tmp_path: Path, engine: CountingEngine) -> JobContext:
-    return make_context(storebase, tmp_path, engine)
-
-
-@pytest.fixture
-def service(context: JobContext) -> JobService:
-    service = JobService(context)
-    service.start()
-    service.lead()
-    service.lead()
-    return service
 
 
 @pytest.fixture
