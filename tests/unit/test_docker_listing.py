@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 from support.compute import make_harness
 from support.engines import api_client, docker_url, podman_url
-from support.settings import compute_settings, docker_at
 
 from pfcon.compute import unreadable
 from pfcon.compute.docker import listing
-from pfcon.compute.docker.client import DockerCalls
-from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker.spec import container_name, create_body, job_name
 from pfcon.compute.docker.state import START_PATIENCE
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
@@ -91,43 +88,6 @@ def test_the_name_of_a_job_is_found_from_that_of_its_container(name: str) -> Non
 def test_only_the_list_of_active_jobs_is_limited_to_states() -> None:
     filters = [json.loads(str(listing.query(active=active, podman=True)["filters"])) for active in (True, False)]
     assert [set(found) for found in filters] == [{"label", "status"}, {"label"}]
-
-
-class CountingCalls(DockerCalls):
-    """Counts its requests."""
-
-    requests = 0
-
-    def ask(self, method: str, *path: str, **query: Any) -> Any:
-        self.requests += 1
-        return super().ask(method, *path, **query)
-
-
-class CountingEngine(DockerEngine):
-    """An engine with such calls."""
-
-    def _connect(self) -> CountingCalls:
-        return CountingCalls(self._own)
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_a_list_takes_one_request_for_any_number_of_jobs(name: str, storebase: StoreBase) -> None:
-    compute = make_harness(name, storebase.root)
-    settings = compute_settings(storebase=PurePosixPath(storebase.root), own=docker_at(URLS[name]()))
-    engine = CountingEngine(settings, settings.own, storebase.root)
-    calls = engine._connect()
-    engine._connection._made = calls
-    try:
-        for number in range(4):
-            compute.start_lasting(request=f"digest.{number}")
-            before = calls.requests
-            assert set(compute.names) <= set(engine.active_jobs())
-            assert calls.requests == before + 1
-            assert set(compute.names) <= set(engine.jobs())
-            assert calls.requests == before + 2
-    finally:
-        calls._client.close()
-        compute.close()
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -3,10 +3,8 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
-from support.compute import make_harness
 from support.job_context import make_context
 from support.old_jobs import age_data, unrecorded
 from support.records import add, job_row, rows_of
@@ -18,13 +16,6 @@ from pfcon.paths import StoreBase
 from pfcon.records.database import connect
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.units import DAY
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 @pytest.fixture

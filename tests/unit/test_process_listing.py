@@ -1,11 +1,10 @@
 """The lists of all jobs of the process engine, which are read from the jobs' directories."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import jobs_directory, make_harness
+from support.compute import jobs_directory
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Unreachable
@@ -14,13 +13,6 @@ from pfcon.paths import StoreBase
 from pfcon.testing.compute import Harness
 from pfcon.testing.compute.listing import WAITS
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 def times(directory: Path) -> dict[str, int]:

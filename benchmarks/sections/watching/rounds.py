@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import insert
 from support import engines
 from support.job_context import make_context
 from support.records import job_row, spec_json
 
 from benchmarks.apart import run_apart
-from benchmarks.faults import Broken
+from benchmarks.faults import Broken, NotHere, finding
 from benchmarks.memory import look
 from benchmarks.report import Row, Table, at_most, median
 from benchmarks.sections.records import own_database
@@ -42,8 +41,9 @@ def measure(session: Session, table: Table) -> None:
         session.say(f"SQLite: rounds over {count} jobs")
         table.rows.append(_row("SQLite", None, directory, count))
     try:
-        url = engines.postgresql_url()
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
+        with finding():
+            url = engines.postgresql_url()
+    except NotHere as reason:
         table.notes.append(f"PostgreSQL was not measured: {reason}")
         return
     with session.fresh("rounds") as directory, own_database(url) as own:
