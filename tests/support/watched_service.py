@@ -44,11 +44,11 @@ class CountingEngine(ProcessEngine):
         self.clock = 0.0  # seconds by which it is wrong
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        if self.away:
-            raise Unreachable("the engine is away")
         if name in self.unclear:
             raise self.unclear[name]
         self.infos.append(name)
+        if self.away:
+            raise Unreachable("the engine is away")
         info = super().info(name, mine)
         started = info.details.started_at
         if started is None or not self.clock:

@@ -10,24 +10,16 @@ import pytest
 from support.compute import make_harness
 from support.engines import api_client, docker_url, podman_url
 
-from pfcon.compute import unreadable
 from pfcon.compute.docker import listing
 from pfcon.compute.docker.spec import container_name, create_body, job_name
 from pfcon.compute.docker.state import START_PATIENCE
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
-from pfcon.token_bucket import Spacing
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 URLS = {"docker": docker_url, "podman": podman_url}
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in URLS]
-
-
-@pytest.fixture
-def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No entry was logged yet."""
-    monkeypatch.setattr(unreadable, "_ENTRIES", Spacing(600))
 
 
 def container(name: str, state: str = "running", age: timedelta = timedelta(0), **changes: Any) -> dict[str, Any]:
@@ -50,7 +42,6 @@ def test_a_container_that_was_not_started_in_time_is_left_out() -> None:
     assert not listing.active_jobs([container("a", "created", START_PATIENCE + second)], NOW)
 
 
-@pytest.mark.usefixtures("unlogged")
 def test_a_container_that_can_not_be_read_does_not_affect_others(caplog: pytest.LogCaptureFixture) -> None:
     odd = [None, {}, container("x", Names=None), container("y", "created", Created="today"), container("b")]
     with caplog.at_level(logging.WARNING):
@@ -64,7 +55,6 @@ def test_a_container_without_a_name_of_its_own_does_not_affect_others(names: lis
     assert list(listing.active_jobs(listed, NOW)) == ["b"]
 
 
-@pytest.mark.usefixtures("unlogged")
 def test_an_entry_that_can_not_be_read_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         listing.active_jobs([None], NOW)

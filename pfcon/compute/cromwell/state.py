@@ -1,6 +1,5 @@
 """Translates Cromwell's answers to a JobInfo. Pure."""
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from typing import Any
 from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
 from pfcon.compute.details import own_exit_code
 from pfcon.compute.interruption import Why, stopped, was_killed
-from pfcon.compute.unreadable import reading, utc
+from pfcon.compute.unreadable import note, reading, utc
 from pfcon.compute.words import exit_message, plain, time_limit_message
 from pfcon.models import JobSpec, JobStatus, RunDetails
 from pfcon.units import mib_to_bytes
-
-_log = logging.getLogger(__name__)
 
 # REST API reference, "Workflow Status"; ``WorkflowState`` in Cromwell's source.
 _STATUSES = {
@@ -41,7 +38,7 @@ _ENDED_BY_BACKEND = re.compile(r"aborted from outside Cromwell|compute backend t
 def status_of(text: str) -> tuple[JobStatus, str]:
     """Return pfcon's status for Cromwell's, and a message; log a warning for a status that is not documented."""
     if text not in _STATUSES:
-        _log.warning("Cromwell reports the unknown status %r", text)
+        note(f"Cromwell reports the unknown status {text!r}")
     return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell reports the unknown status {plain(text)}"))
 
 

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
 STUCK_GRACE = 120.0  # seconds; until then a kubelet tries four times to fetch an image
-WATCH_IDLE = 150.0  # seconds; the service asks for each active job more often
+WATCH_IDLE = 150.0  # seconds; the leader asks every two
 _PAUSES = (0.1, 1.0)  # seconds between two requests: the first and the longest pause
 _NAME_WAIT = 15.0  # seconds; longest wait for the name of a job that is being deleted
 REMOVE_WAIT = 90.0  # seconds after the grace; longest wait for the removal of pods

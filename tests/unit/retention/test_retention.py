@@ -127,4 +127,4 @@ def test_the_service_does_that_by_itself(service: JobService, context: JobContex
     ended(service, B)
     age_records(context, 8, B)
     service.tidy()
-    assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED  # again in an hour
+    assert not eventually(lambda: is_gone(service, B), 1)  # again in an hour
