@@ -215,7 +215,7 @@ class Journal:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, job_key(record))
-            if done.rowcount and not record.is_placeholder:
+            if done.rowcount:
                 add_change(connection, record, values)
         return bool(done.rowcount)
 

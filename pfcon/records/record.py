@@ -53,6 +53,8 @@ class Record:
 
     created_at: None in rows of releases that did not record it. nfiles, nbytes: of the staged inputs.
     cancel_request: the ``attempt`` that a client has cancelled, or ROLLED_BACK.
+    was_removed: whether the job was in REMOVED before its removal began again. Only ``removing`` knows that: no column
+    has it, so when another process completes the removal, clients may see that the job was removed once more.
     """
 
     jid: JobId
@@ -75,6 +77,7 @@ class Record:
     nbytes: int = 0
     reason: str = ""
     cancel_request: str = ""
+    was_removed: bool = False
 
     @cached_property
     def spec(self) -> JobSpec | None:
