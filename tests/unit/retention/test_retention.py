@@ -6,11 +6,13 @@ import pytest
 from support.old_jobs import PLUGIN, age_data, age_records, ended, posted
 from support.retention import A, B, is_gone, run
 
+from pfcon.errors import Absent
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records import Phase, ages
 from pfcon.records.events import EventLog
+from pfcon.records.removals import removing
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.waiting import eventually
 
@@ -92,6 +94,19 @@ def test_nothing_remains_of_kinds_that_a_jid_did_not_have(service: JobService, c
     events = EventLog(context.journal.database).read(0, 100).events
     assert [event.status for event in events if event.kind is PLUGIN][-1] == "removed"
     assert {event.kind for event in events} == {PLUGIN}
+
+
+def test_clients_do_not_see_kinds_that_a_jid_did_not_have_while_it_is_removed(
+    service: JobService, context: JobContext
+) -> None:
+    ended(service, A)
+    found = {kind: context.journal.get(A, kind) for kind in JobKind}
+    with removing(context.journal, A, found, with_data=True) as removals:
+        assert len(removals) == len(JobKind)
+        assert {entry.kind for entry in service.records_of(A)} == {PLUGIN}
+        assert service.status(A, PLUGIN)[0].message == "being removed"
+        with pytest.raises(Absent):
+            service.status(A, JobKind.UPLOAD)
 
 
 def test_data_that_were_changed_after_the_end_are_kept(service: JobService, context: JobContext) -> None:
