@@ -46,6 +46,25 @@ def test_without_jobs_the_engine_is_not_asked(service: JobService, engine: Count
     assert engine.lists == 0
 
 
+def test_only_records_from_before_the_first_round_are_outdated_at_once(
+    service: JobService, engine: CountingEngine, context: JobContext
+) -> None:
+    watch = service.engine_watches[0]
+    service.watch()
+    post(service, "j1")
+    assert eventually(lambda: record(context, "j1").phase is Phase.SCHEDULED)
+    engine.unclear["j1"] = Unreachable("no answer")
+
+    def outdated_since() -> float | None:
+        service.watch()
+        return next(iter(watch._jobs.values())).outdated_since
+
+    assert (outdated_since() or 0.0) > 0.0
+    service.stop()
+    watch.tick()
+    assert outdated_since() == float("-inf")
+
+
 def test_the_records_are_fresh_after_a_round_and_answer_then(
     service: JobService, engine: CountingEngine, context: JobContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
