@@ -16,7 +16,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, PfconError, Refused
 from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.engine_jobs import EngineJobs, EngineListing, end_of, is_active
+from pfcon.jobs.engine_jobs import EngineJobs, EngineListing, end_of
 from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.ownership import service_matcher
 from pfcon.models import JobId, JobKind, parse_engine_name
@@ -109,7 +109,8 @@ class OrphanFinder:
         except Absent:  # it was removed just now
             return None
         since = end_of(info)
-        return Orphan(jid, name, kind, listing.engine, since, is_active(info), self._is_older_than_records(since))
+        active = not info.status.ended
+        return Orphan(jid, name, kind, listing.engine, since, active, self._is_older_than_records(since))
 
     def _data(self, jid: JobId, states: States) -> Orphan | None:
         job = self._context.storebase.job(jid)
