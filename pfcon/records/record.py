@@ -17,7 +17,7 @@ class Phase(StrEnum):
     SCHEDULING = "scheduling"  # the owner asks the engine to run the job, or fetches the image
     SCHEDULED = "scheduled"  # the engine has the job; it has no owner
     FINAL = "final"  # the job has ended; the row does not change any more
-    REMOVING = "removing"  # a client asked for its removal
+    REMOVING = "removing"  # it is being removed: for a client, or because of its age
     REMOVED = "removed"  # nothing of it is left on the engine and in storeBase
 
 
