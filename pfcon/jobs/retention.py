@@ -12,12 +12,12 @@ from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
-from pfcon.jobs.removal import Remover
+from pfcon.jobs.removal import Remover, log_removed
 from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
 from pfcon.records.removals import removing
-from pfcon.units import DAY, human_age
+from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,7 @@ class Retention:
             for removal in removals:
                 self._remover.remove(removal, with_data=removal.with_data)
                 if (record := found[removal.kind]) in records and record:
-                    age = human_age(time.time() - _end(record))
-                    log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
+                    log_removed(record, _end(record))
         return bool(removals)
 
     def remove_orphans(self, before: float) -> None:

@@ -24,7 +24,7 @@ def test_jobs_that_ended_long_ago_are_removed_with_data_and_each_is_logged(
         ended(service, jid)
     age_records(context, 7.5, A)
     age_records(context, 6.5, B)
-    with caplog.at_level(logging.INFO, "pfcon.jobs.retention"):
+    with caplog.at_level(logging.INFO, "pfcon.jobs.removal"):
         run(context)
     assert is_gone(service, A)
     assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED
