@@ -16,8 +16,8 @@ from pfcon.records.scheduled import ScheduledJob, scheduled_jobs
 
 log = logging.getLogger(__name__)
 
-ROUND, LONGEST_ROUND = 2.0, 3.0  # seconds between the beginnings of two rounds
-LOAD_FACTOR = 2  # a round takes at most half of the time: a slow engine is asked less often
+ROUND, LONGEST_ROUND = 2.0, 3.0  # seconds between the beginnings of two rounds: the longest keeps the records fresh
+LOAD_FACTOR = 2  # a slow engine is asked at most half of the time, until LONGEST_ROUND is reached
 ROUND_OF_EACH = 20.0  # seconds between two rounds if the engine can't list its jobs, so that each is asked for
 MAX_OUTDATED = 50  # claims that are named in the records; with more, a round does not count
 
