@@ -21,7 +21,7 @@ from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 3600.0  # seconds between two runs of a process
+INTERVAL = 3600.0  # seconds from the end of a run to the next one of a process
 _POOL = BackgroundPool(1)
 
 
@@ -33,13 +33,26 @@ class Retention:
         self._journal = context.journal
         self._remover = remover
         self._next = 0.0  # when, in monotonic seconds
+        self._running = False
         self._failed: set[JobId] = set()  # in calls of ``remove_ended`` that ended early
 
     def run_if_due(self) -> None:
-        """Run in the background, once in INTERVAL."""
-        if time.monotonic() >= self._next:
+        """Run in the background, INTERVAL after the end of the last run. One thread calls this."""
+        if self._running or time.monotonic() < self._next:
+            return
+        self._running = True
+        try:
+            _POOL.add("retention", self._run)
+        except RuntimeError:
+            self._running = False
+            raise
+
+    def _run(self) -> None:
+        try:
+            self.run_once()
+        finally:
             self._next = time.monotonic() + INTERVAL
-            _POOL.add("retention", self.run_once)
+            self._running = False
 
     def run_once(self) -> None:
         """Remove what is too old now. Failures are logged."""

@@ -1,6 +1,7 @@
 """Ended jobs are removed after the time of the settings: never what an active job uses."""
 
 import logging
+import threading
 
 import pytest
 from support.old_jobs import PLUGIN, age_data, age_records, ended, posted
@@ -9,6 +10,8 @@ from support.retention import A, B, is_gone, run
 from pfcon.errors import Absent
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.retention import _POOL, Retention
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records import Phase, ages
 from pfcon.records.events import EventLog
@@ -32,6 +35,28 @@ def test_jobs_that_ended_long_ago_are_removed_with_data_and_each_is_logged(
     assert [record.getMessage() for record in caplog.records] == [
         f"removed the plugin job of {A}: it ended 7.5 days ago"
     ]
+
+
+def test_runs_that_take_longer_than_their_interval_do_not_pile_up(
+    context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention, begun, may_end = Retention(context, Remover(context)), list[int](), threading.Event()
+
+    def run_once() -> None:
+        begun.append(1)
+        may_end.wait(10)
+
+    monkeypatch.setattr(retention, "run_once", run_once)
+    monkeypatch.setattr("pfcon.jobs.retention.INTERVAL", 0.0)
+    for _ in range(3):
+        retention.run_if_due()
+    assert eventually(lambda: begun)
+    may_end.set()
+    _POOL.wait()
+    assert len(begun) == 1
+    retention.run_if_due()
+    _POOL.wait()
+    assert len(begun) == 2
 
 
 def test_nothing_is_removed_by_default(service: JobService, context: JobContext) -> None:
