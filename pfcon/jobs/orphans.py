@@ -73,7 +73,7 @@ class OrphanFinder:
         """
         failures = FailureLimit()
         for listing in self.engine_jobs.listings:
-            for jobs in batches(_signed(self._context, listing)):
+            for jobs in _batches(_signed(self._context, listing)):
                 states = self._states({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
                 for name, jid, kind in jobs:
                     if self._is_recorded(name, jid, kind, states):
@@ -83,7 +83,7 @@ class OrphanFinder:
                         found = self._job(listing, name, jid, kind)
                     if found:
                         yield found
-        for jids in batches(_jids_with_data(self._context)):
+        for jids in _batches(_jids_with_data(self._context)):
             states = self._states(jids)
             for jid in jids:
                 if _is_known(states.get(jid, {})):
@@ -157,7 +157,7 @@ def _jids_with_data(context: JobContext) -> Iterator[JobId]:
                         yield jid
 
 
-def batches(items: Iterator[T]) -> Iterator[list[T]]:
+def _batches(items: Iterator[T]) -> Iterator[list[T]]:
     """Yield the items in lists of at most BATCH."""
     while batch := list(islice(items, BATCH)):
         yield batch
