@@ -111,7 +111,7 @@ class JobStates:
             self._save(record, lambda: self._journal.save_status(record, *new))
         return info
 
-    def _save(self, record: Record, save: Callable[[], bool]) -> None:
+    def _save(self, record: Record, save: Callable[[], None]) -> None:
         try:
             save()  # if another process has recorded a state meanwhile, that one stays: it may be newer
         except PfconError as error:

@@ -183,10 +183,10 @@ def test_an_older_answer_of_the_engine_does_not_replace_a_newer_one(service: Job
     post(service, "j1")
     before = record(context, "j1")
     older = replace(before, status=JobStatus.NOT_STARTED, message="waiting")
-    assert context.journal.save_status(before, JobStatus.STARTED, "runs", "", RunDetails())
-    assert not context.journal.save_status(older, JobStatus.NOT_STARTED, "waits for another thing", "", RunDetails())
+    context.journal.save_status(before, JobStatus.STARTED, "runs", "", RunDetails())
+    context.journal.save_status(older, JobStatus.NOT_STARTED, "waits for another thing", "", RunDetails())
     assert (record(context, "j1").status, record(context, "j1").message) == (JobStatus.STARTED, "runs")
-    assert context.journal.save_log(older, "its log")
+    context.journal.save_log(older, "its log")
     assert (record(context, "j1").status, record(context, "j1").logs) == (JobStatus.STARTED, "its log")
 
 
