@@ -188,7 +188,7 @@ def test_a_round_that_ends_after_the_leadership_does_not_count_for_the_next_time
     assert eventually(lambda: leads(others[0]))
     assert not leads(first)
     first.complete([JobKind.PLUGIN], [])
-    assert eventually(first.hold)
+    assert eventually(lambda: leads(first))
     assert first.rounds == {}
 
 
