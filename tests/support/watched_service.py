@@ -95,12 +95,18 @@ def record(context: JobContext, jid: str) -> Record:
     return found
 
 
+def watch(service: JobService) -> None:
+    """Do one round with all engines now, whether or not the service leads. Checks go on in the background."""
+    for engine in service.engine_watches:
+        engine.run_round()
+
+
 def settled(service: JobService, engine: CountingEngine) -> bool:
     """Do rounds until one asks for no job."""
 
     def quiet() -> bool:
         engine.infos.clear()
-        service.watch()
+        watch(service)
         return eventually(lambda: not any(one.checking for one in service.engine_watches[0]._jobs.values())) and (
             not engine.infos
         )

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from support import engines
 from support.job_context import make_context
 from support.records import job_row, spec_json
+from support.watched_service import watch
 
 from benchmarks.apart import run_apart
 from benchmarks.faults import Broken, NotHere, finding
@@ -88,7 +89,7 @@ def run_rounds(url: str | None, directory: Path, count: int) -> dict[str, Any]:
     seconds = []
     for number in range(ROUNDS + 1):
         begun, cpu = time.perf_counter(), time.process_time()
-        service.watch()
+        watch(service)
         _await_checks(engine, count + number * CHANGED)
         seconds.append((time.perf_counter() - begun, time.process_time() - cpu))
     return {"seconds": seconds, "before": before / MIB, "after": look([os.getpid()]).rss / MIB}

@@ -44,7 +44,7 @@ def status_of(text: str) -> tuple[JobStatus, str]:
 
 def has_ended(text: str) -> bool:
     """Return whether a status of Cromwell is final."""
-    return status_of(text)[0] in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+    return status_of(text)[0].ended
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ class SlurmEngine(ComputeEngine):
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name, mine)
-            if self._status.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            if self._status.info(folder).status.ended:
                 return  # not if the state is unknown: Slurm may still run it
             if not folder.has("cancel"):
                 folder.write("cancel", message)

@@ -1,16 +1,21 @@
 """Ended jobs are removed after the time of the settings: never what an active job uses."""
 
 import logging
+import threading
 
 import pytest
 from support.old_jobs import PLUGIN, age_data, age_records, ended, posted
 from support.retention import A, B, is_gone, run
 
+from pfcon.errors import Absent
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
+from pfcon.jobs.removal import Remover
+from pfcon.jobs.retention import _POOL, Retention
 from pfcon.models import JobId, JobKind, JobStatus
 from pfcon.records import Phase, ages
 from pfcon.records.events import EventLog
+from pfcon.records.removals import removing
 from pfcon.settings.jobs import RetentionSettings
 from pfcon.testing.waiting import eventually
 
@@ -22,7 +27,7 @@ def test_jobs_that_ended_long_ago_are_removed_with_data_and_each_is_logged(
         ended(service, jid)
     age_records(context, 7.5, A)
     age_records(context, 6.5, B)
-    with caplog.at_level(logging.INFO, "pfcon.jobs.retention"):
+    with caplog.at_level(logging.INFO, "pfcon.jobs.removal"):
         run(context)
     assert is_gone(service, A)
     assert service.status(B, PLUGIN)[0].status is JobStatus.SUCCEEDED
@@ -30,6 +35,28 @@ def test_jobs_that_ended_long_ago_are_removed_with_data_and_each_is_logged(
     assert [record.getMessage() for record in caplog.records] == [
         f"removed the plugin job of {A}: it ended 7.5 days ago"
     ]
+
+
+def test_runs_that_take_longer_than_their_interval_do_not_pile_up(
+    context: JobContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention, begun, may_end = Retention(context, Remover(context)), list[int](), threading.Event()
+
+    def run_once() -> None:
+        begun.append(1)
+        may_end.wait(10)
+
+    monkeypatch.setattr(retention, "run_once", run_once)
+    monkeypatch.setattr("pfcon.jobs.retention.INTERVAL", 0.0)
+    for _ in range(3):
+        retention.run_if_due()
+    assert eventually(lambda: begun)
+    may_end.set()
+    _POOL.wait()
+    assert len(begun) == 1
+    retention.run_if_due()
+    _POOL.wait()
+    assert len(begun) == 2
 
 
 def test_nothing_is_removed_by_default(service: JobService, context: JobContext) -> None:
@@ -92,6 +119,19 @@ def test_nothing_remains_of_kinds_that_a_jid_did_not_have(service: JobService, c
     events = EventLog(context.journal.database).read(0, 100).events
     assert [event.status for event in events if event.kind is PLUGIN][-1] == "removed"
     assert {event.kind for event in events} == {PLUGIN}
+
+
+def test_clients_do_not_see_kinds_that_a_jid_did_not_have_while_it_is_removed(
+    service: JobService, context: JobContext
+) -> None:
+    ended(service, A)
+    found = {kind: context.journal.get(A, kind) for kind in JobKind}
+    with removing(context.journal, A, found, with_data=True) as removals:
+        assert len(removals) == len(JobKind)
+        assert {entry.kind for entry in service.records_of(A)} == {PLUGIN}
+        assert service.status(A, PLUGIN)[0].message == "being removed"
+        with pytest.raises(Absent):
+            service.status(A, JobKind.UPLOAD)
 
 
 def test_data_that_were_changed_after_the_end_are_kept(service: JobService, context: JobContext) -> None:
