@@ -76,7 +76,9 @@ def removed(context: JobContext, *, active: bool = False) -> list[bool]:
 
 
 def await_start(compute: Harness, spec: JobSpec) -> JobInfo:
+    """Wait until a job runs, and for a moment until the engine knows since when: not all of them report that."""
     assert eventually(lambda: compute.engine.info(spec.name).status is JobStatus.STARTED)
+    eventually(lambda: compute.engine.info(spec.name).details.started_at, 2)
     return compute.engine.info(spec.name)
 
 
