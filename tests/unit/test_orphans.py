@@ -26,7 +26,7 @@ from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
 
 JID = JobId(f"pfcon-test-{uuid.uuid4().hex[:12]}")  # several runs use one engine
-REAL = ("docker", "podman", "swarm", "kubernetes", "cromwell")
+REAL = ("docker", "podman", "swarm", "cromwell")  # a real Kubernetes has one storeBase for all tests
 ENGINES = [
     "process",
     "fake-kubernetes",
