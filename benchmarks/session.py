@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest  # only because engines are found as the tests find them
 from support import engines
 from support.live import LiveServer
 
 from benchmarks import sdk
 from benchmarks.client import Client, Job
-from benchmarks.faults import Broken, NotHere
+from benchmarks.faults import Broken, NotHere, finding
 from benchmarks.memory import Memory, MemoryWatch, cpu_seconds, group, look
 from benchmarks.trees import Tree, make_tree
 
@@ -163,8 +162,9 @@ class Session:
         reasons = []
         for name in [self.engine] if self.engine else ["docker", "podman"]:
             try:
-                return name, engines.docker_url() if name == "docker" else engines.podman_url()
-            except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
+                with finding():
+                    return name, engines.docker_url() if name == "docker" else engines.podman_url()
+            except NotHere as reason:
                 reasons.append(str(reason))
         raise (Broken if self.engine else NotHere)("; ".join(reasons))
 

@@ -7,6 +7,8 @@ from pfcon.compute.base import ComputeEngine, Mine, anyone
 from pfcon.compute.words import CANCELLED
 from pfcon.models import JobInfo, JobSpec, JobStatus
 
+UNUSED = "rounds of the leader ask only for lists and states"
+
 
 class TextEngine(ComputeEngine):
     """All jobs run. changed: how many texts are others in each list. infos: the calls of ``info``."""
@@ -37,20 +39,20 @@ class TextEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """Not used, as everything that follows."""
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """Not used."""
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     def cancel(self, name: str, mine: Mine = anyone, message: str = CANCELLED) -> None:
         """Not used."""
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """Not used."""
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)
 
     def check(self) -> str:
         """Not used."""
-        raise NotImplementedError
+        raise NotImplementedError(UNUSED)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from support import engines
 from support.slurm import slurm_environ
 
@@ -18,7 +17,7 @@ from benchmarks import sdk
 from benchmarks.client import Job
 from benchmarks.cluster import counted_cluster
 from benchmarks.counting import Calls, CountedCommands, CountingRelay
-from benchmarks.faults import Broken, NotHere
+from benchmarks.faults import Broken, NotHere, finding
 from benchmarks.sections.slurm import cancel_all
 from benchmarks.session import Server, Session
 from pfcon.records.database import FILE_NAME
@@ -95,7 +94,7 @@ class WatchedServer:
 @contextmanager
 def watched_server(session: Session, engine: str) -> Iterator[WatchedServer]:
     """One with the defaults. Raises NotHere without the engine."""
-    with session.fresh(f"watching-{engine}") as directory, _not_here(), _OPENERS[engine](session, directory) as watched:
+    with session.fresh(f"watching-{engine}") as directory, finding(), _OPENERS[engine](session, directory) as watched:
         yield watched
 
 
@@ -148,14 +147,6 @@ _OPENERS: Mapping[str, Callable[[Session, Path], AbstractContextManager[WatchedS
     "kubernetes": _on_kubernetes,
 }
 ENGINES = tuple(_OPENERS)
-
-
-@contextmanager
-def _not_here() -> Iterator[None]:
-    try:
-        yield
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
-        raise NotHere(str(reason)) from None
 
 
 def require_all(rows: Sequence[dict[str, Any]], jids: Sequence[str], phase: str) -> list[dict[str, Any]]:

@@ -82,9 +82,11 @@ class Ticker:
         self._interval = interval
         self._thread = run_in_background(name, self._run)
 
-    def stop(self) -> None:
-        """Stop after the present call of ``work``; does not wait for its end."""
+    def stop(self, *, wait: bool = False) -> None:
+        """Stop after the present call of ``work``. wait: return when that has ended."""
         self._stop.set()
+        if wait:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):

@@ -16,7 +16,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from pfcon.token_bucket import Bucket
 
 SOURCE_RATE, SOURCE_BURST = 2.0, 10.0  # of one source: wrong logins per second, and the size of a burst
 SHARED_RATE, SHARED_BURST = 10.0, 50.0  # of all sources together that have not logged in before
@@ -24,27 +25,6 @@ RETRY_RATE, RETRY_BURST = 1.0, 3.0  # of attempts that were postponed and are re
 WAIT = 5.0  # seconds after which a postponed attempt may be repeated
 _MAX_SOURCES = 4096  # of known and of unknown sources each
 _MAX_POSTPONED = 32_768  # attempts: half a minute of 1,000 per second, about 5 MB
-
-
-@dataclass
-class _TokenBucket:
-    """A token bucket; a token is one attempt."""
-
-    rate: float  # tokens per second
-    most: float
-    left: float
-    seen: float  # the clock's seconds at the last update
-
-    def has_token(self, now: float) -> bool:
-        self.left = min(self.most, self.left + (now - self.seen) * self.rate)
-        self.seen = now
-        return self.left >= 1
-
-    def take(self) -> None:
-        self.left -= 1
-
-    def refund(self) -> None:
-        self.left = min(self.most, self.left + 1)
 
 
 class LoginLimit:
@@ -58,10 +38,10 @@ class LoginLimit:
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
         now = clock()
-        self._shared = _TokenBucket(SHARED_RATE, SHARED_BURST, SHARED_BURST, now)
-        self._retries = _TokenBucket(RETRY_RATE, RETRY_BURST, RETRY_BURST, now)
-        self._unknown: OrderedDict[str, _TokenBucket] = OrderedDict()
-        self._known: OrderedDict[str, _TokenBucket] = OrderedDict()  # sources that have logged in before
+        self._shared = Bucket(SHARED_RATE, SHARED_BURST, now)
+        self._retries = Bucket(RETRY_RATE, RETRY_BURST, now)
+        self._unknown: OrderedDict[str, Bucket] = OrderedDict()
+        self._known: OrderedDict[str, Bucket] = OrderedDict()  # sources that have logged in before
         self._postponed: OrderedDict[bytes, float] = OrderedDict()  # HMAC of an attempt: when it was first postponed
 
     def attempt(self, address: str, user: str, password: str, is_right: Callable[[], bool]) -> bool | None:
@@ -82,7 +62,7 @@ class LoginLimit:
             self._remember(source)
         return True
 
-    def _take(self, source: str, user: str, password: str) -> list[_TokenBucket]:
+    def _take(self, source: str, user: str, password: str) -> list[Bucket]:
         """Take a token from each bucket of the attempt; return the buckets, or [] when it is over the limit."""
         now = self._clock()
         needed = [self._bucket(source, now)]
@@ -95,9 +75,9 @@ class LoginLimit:
             bucket.take()
         return needed
 
-    def _bucket(self, source: str, now: float) -> _TokenBucket:
+    def _bucket(self, source: str, now: float) -> Bucket:
         sources = self._known if source in self._known else self._unknown
-        found = sources.pop(source, None) or _TokenBucket(SOURCE_RATE, SOURCE_BURST, SOURCE_BURST, now)
+        found = sources.pop(source, None) or Bucket(SOURCE_RATE, SOURCE_BURST, now)
         sources[source] = found
         if len(sources) > _MAX_SOURCES:
             sources.popitem(last=False)

@@ -3,25 +3,49 @@
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Bucket:
+    """A token bucket, full at first. Not thread-safe. now: monotonic seconds of the caller's clock."""
+
+    rate: float  # tokens per second
+    most: float
+    seen: float  # seconds at the last update
+    left: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = self.most
+
+    def has_token(self, now: float) -> bool:
+        """Return whether something may be done now."""
+        self.left = min(self.most, self.left + (now - self.seen) * self.rate)
+        self.seen = now
+        return self.left >= 1
+
+    def take(self, count: int = 1) -> None:
+        """Take tokens, also more than are left: they are missing later."""
+        self.left -= count
+
+    def refund(self) -> None:
+        """Put a token back."""
+        self.left = min(self.most, self.left + 1)
 
 
 class TokenBucket:
     """Limits a rate: ``per_minute`` on average, ``burst`` at the same time. Thread-safe."""
 
     def __init__(self, per_minute: float, burst: float) -> None:
-        self._rate, self._burst = per_minute / 60, max(1.0, burst)
-        self._tokens, self._at = self._burst, time.monotonic()
+        self._bucket = Bucket(per_minute / 60, max(1.0, burst), time.monotonic())
         self._lock = threading.Lock()
 
     def take(self, count: int = 1) -> bool:
         """Return whether ``count`` things may be done now, together; more than the bucket holds delay later ones."""
         with self._lock:
-            now = time.monotonic()
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-            self._at = now
-            if self._tokens < 1:
+            if not self._bucket.has_token(time.monotonic()):
                 return False
-            self._tokens -= count
+            self._bucket.take(count)
             return True
 
 

@@ -3,10 +3,19 @@
 import pytest
 from hypothesis import settings
 
+from pfcon.compute import unreadable
+from pfcon.token_bucket import Spacing
+
 settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
 settings.load_profile("tests")
 
 collect_ignore = ["toy_engine", "toy_storage"]  # packages of their own, whose tests contract/test_toy_*.py runs
+
+
+@pytest.fixture(autouse=True)
+def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No warning about an engine's answer was logged yet: they are not repeated."""
+    monkeypatch.setattr(unreadable, "_LINES", Spacing(600.0))
 
 
 def pytest_configure(config: pytest.Config) -> None:

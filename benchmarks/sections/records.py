@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 from support import engines
 
 from benchmarks.client import Client
-from benchmarks.faults import Broken
+from benchmarks.faults import Broken, NotHere, finding
 from benchmarks.report import Row, Table, at_most, median, ms
 from benchmarks.session import Session
 from pfcon.records.database import connect
@@ -40,8 +39,9 @@ def measure(session: Session) -> Table:
     table = Table(f"Pages of {count} records", notes=list(NOTES))
     _measure_on(session, table, count, None)
     try:
-        url = engines.postgresql_url()
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
+        with finding():
+            url = engines.postgresql_url()
+    except NotHere as reason:
         table.notes.append(f"PostgreSQL was not measured: {reason}")
         return table
     with own_database(url) as own:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from support.slurm import slurm_environ
 
 from benchmarks.apart import run_apart
-from benchmarks.faults import Broken, NotHere
+from benchmarks.faults import Broken, finding
 from benchmarks.report import Row, Table, at_least, median
 from benchmarks.session import Server, Session
 
@@ -26,10 +25,8 @@ NOTES = [
 
 def measure(session: Session) -> Table:
     """One client, and eight at once. Raises NotHere without a cluster."""
-    try:
+    with finding():
         environ = slurm_environ()
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
-        raise NotHere(str(reason)) from None
     conf = environ["SLURM_CONF"]
     table = Table("Submissions to Slurm", notes=list(NOTES))
     rounds, size = (2, 20) if session.quick else (4, 50)

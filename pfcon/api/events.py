@@ -33,7 +33,8 @@ class Events(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         body = stream(context.events.feed, query, client_has_gone)
         try:
             first = next(body)
-            wait_for_client(SEND_TIMEOUT)
+            if not client_has_gone():
+                wait_for_client(SEND_TIMEOUT)
         except BaseException:
             body.close()
             context.streams.release()

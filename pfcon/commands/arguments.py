@@ -28,7 +28,8 @@ unless you add --merge. Exports of earlier releases are accepted.
 PRUNE = """\
 Delete the records of jobs that ended, or were removed, more than DAYS days ago. Without --yes, only list them. Records
 of active jobs are never deleted, nor those of jobs that may still use a user's directory. The data of jobs in
-storeBase and the jobs on the engine are not deleted: a client's DELETE deletes these. The service may run.
+storeBase and the jobs on the engine are not deleted: a client's DELETE and `pfcon records expire` delete these. The
+service may run.
 """
 EXPIRE = """\
 Remove the jobs that ended more than DAYS days ago, as DELETE jobs/JID/ does: from the engine, with data and record.
@@ -80,7 +81,7 @@ def add_records(commands: Any) -> None:
     expiring.add_argument("--yes", action="store_true", help="remove the jobs; without it, only list them")
     orphans = _parser(actions, "orphans", "list and remove what is left of jobs without a record", ORPHANS)
     orphans.add_argument("--remove", action="store_true", help="remove them; without it, only list them")
-    _add_age(orphans, default=WEEK)
+    _add_age(orphans, "the end, or the last change of data", default=WEEK)
     orphans.add_argument("--active", action="store_true", help="also jobs that have not ended: they are stopped")
     orphans.add_argument(
         "--older-than-records",
@@ -95,7 +96,7 @@ def _parser(commands: Any, name: str, summary: str, description: str) -> argpars
     return parser
 
 
-def _add_age(parser: argparse.ArgumentParser, default: float | None = None) -> None:
+def _add_age(parser: argparse.ArgumentParser, moment: str = "the end", default: float | None = None) -> None:
     by_default = "" if default is None else f"; the default is {default:g}"
     parser.add_argument(
         "--older-than",
@@ -103,7 +104,7 @@ def _add_age(parser: argparse.ArgumentParser, default: float | None = None) -> N
         type=_days,
         required=default is None,
         default=default,
-        help=f"days since the end, such as 90 or 0.5{by_default}",
+        help=f"days since {moment}, such as 90 or 0.5{by_default}",
     )
 
 

@@ -29,7 +29,7 @@ def orphans(settings: Settings, arguments: Namespace) -> None:
     context = context_of(settings)
     remover = OrphanRemover(context, Remover(context))
     removed, kept = 0, dict[str, int]()
-    _require_records_in_use(context, arguments)
+    in_use = _require_records_in_use(context, arguments)
     with service_process(context) if arguments.remove else nullcontext():
         finder = OrphanFinder(context)
         for orphan in finder.find():
@@ -41,21 +41,23 @@ def orphans(settings: Settings, arguments: Namespace) -> None:
             print(_json(orphan, size, reason) if arguments.json else _text(orphan, size, reason))
     for engine in sorted({listing.engine.name for listing in finder.engine_jobs.listings if listing.requests is None}):
         _say(f"the engine {engine} can't list its jobs: only data of jobs is listed")
-    if finder.records_begin is None:
+    if in_use and finder.records_begin is None:
         _say("there are no records: if they were lost, nothing of this may be an orphan; restore them first")
     _say(f"removed {removed}" if arguments.remove else f"would remove {removed}: add --remove to do it")
     for reason, number in kept.items():
         _say(f"{'kept' if arguments.remove else 'would keep'} {number}: {reason}")
 
 
-def _require_records_in_use(context: JobContext, arguments: Namespace) -> None:
-    """Raise Refused if the service uses other records; when orphans are only listed, say it."""
+def _require_records_in_use(context: JobContext, arguments: Namespace) -> bool:
+    """Raise Refused if the service uses other records; when orphans are only listed, say it and return False."""
     try:
         context.records_in_use.require()
     except Refused as refusal:
         if arguments.remove:
             raise
         _say(str(refusal))
+        return False
+    return True
 
 
 def _reason_to_keep(orphan: Orphan, arguments: Namespace) -> str:

@@ -29,5 +29,5 @@ def service_process(context: JobContext) -> Iterator[None]:
         yield
         REMOVALS.wait()
     finally:
-        ticker.stop()
+        ticker.stop(wait=True)  # a renewal after the end would bring the lease back
         journal.end_lease()

@@ -1,6 +1,7 @@
 """Parts of an engine's answers that can't be read: the format of answers changes from release to release.
 
-Such a part makes its own job ``undefined``, with a message, and is logged. Other jobs are not affected.
+Such a part makes its own job ``undefined``, with a message, and is logged: each text once in a while, because the
+leader asks every few seconds. Other jobs are not affected.
 """
 
 import logging
@@ -17,7 +18,7 @@ FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions that are raised if a value does not have the expected structure."""
 
 T = TypeVar("T")
-_ENTRIES = Spacing(600.0, most=100)  # of log lines with the same text
+_LINES = Spacing(600.0, most=1000)  # of log lines with the same text
 
 
 def reading(what: str, read: Callable[[], T], otherwise: Callable[[str], T]) -> T:
@@ -46,15 +47,14 @@ def utc(text: object) -> datetime | None:
         return None
 
 
-def unread_entry(what: str, fault: Exception) -> None:
-    """Log that an entry of a list can't be read and is left out: once in a while, for lists are read every second."""
-    message = f"{what} can't be read: {plain(f'{type(fault).__name__}: {fault}')}"
-    if _ENTRIES.take(message):
-        _log.warning("%s", message)
-
-
 def unread(what: str, fault: Exception) -> str:
     """Return the message for users; log it with the place where the fault was raised."""
     message = f"{what} can't be read: {plain(f'{type(fault).__name__}: {fault}')}"
-    _log.warning("%s", message, exc_info=fault)
+    note(message, fault)
     return message
+
+
+def note(message: str, fault: Exception | None = None) -> None:
+    """Log a warning about an engine's answer, unless the same was logged some minutes ago."""
+    if _LINES.take(message):
+        _log.warning("%s", message, exc_info=fault)

@@ -18,7 +18,15 @@ def last_change(path: str) -> float | None:
         times = [found.st_mtime]
         if stat.S_ISDIR(found.st_mode):
             with os.scandir(path) as entries:
-                times += [entry.stat(follow_symlinks=False).st_mtime for entry in islice(entries, MOST)]
+                times += [changed for entry in islice(entries, MOST) if (changed := _changed(entry)) is not None]
     except FileNotFoundError:
         return None
     return min(max(times), time.time())
+
+
+def _changed(entry: "os.DirEntry[str]") -> float | None:
+    """Return the last change of an entry; None if it was deleted since it was listed, which changes its directory."""
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return None

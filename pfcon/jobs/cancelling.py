@@ -8,7 +8,7 @@ from pfcon.errors import Absent, Conflict, Foreign, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+from pfcon.models import JobId, JobKind
 from pfcon.polling import polls
 from pfcon.reasons import CANCELLED, Reason, Why
 from pfcon.records import Phase, Record, new_claim
@@ -53,7 +53,7 @@ class Canceller:
         """
         name, engine = kind.engine_name(jid), self._context.engine_of(kind)
         try:
-            return not _has_ended(engine.info(name, service_matcher(self._context, name)))
+            return not engine.info(name, service_matcher(self._context, name)).status.ended
         except Foreign as found:
             recorded = any(self._journal.get(jid, other) for other in self._kinds)
             if found.ended or recorded or not self._context.storebase.job(jid).is_taken():
@@ -151,8 +151,3 @@ class ClientCancellation:
         """Cancel a job of this service whose record is lost. Raises Absent, Foreign, Unreachable."""
         name = kind.engine_name(jid)
         self._context.engine_of(kind).cancel(name, service_matcher(self._context, name))
-
-
-def _has_ended(info: JobInfo) -> bool:
-    """Return whether a job has ended; False also if the engine does not know how it ended."""
-    return info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)

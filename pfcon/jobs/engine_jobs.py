@@ -8,7 +8,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, Foreign
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import service_matcher
-from pfcon.models import JobId, JobInfo, JobKind, JobStatus
+from pfcon.models import JobId, JobInfo, JobKind
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class EngineJobs:
                 except Absent:
                     continue
                 else:
-                    active += [name] if is_active(info) else []
+                    active += [] if info.status.ended else [name]
                     last_end = _later(last_end, end_of(info))
         return Use(active, last_end)
 
@@ -88,8 +88,3 @@ def end_of(info: JobInfo) -> float | None:
     """Return when a job has ended, or started if that is not known, in seconds since the epoch; None if neither is."""
     moment = info.finished_at or info.details.started_at
     return moment.timestamp() if moment else None
-
-
-def is_active(info: JobInfo) -> bool:
-    """Return whether a job may still run: also if its engine does not know how it ended."""
-    return info.status not in (JobStatus.SUCCEEDED, JobStatus.FAILED)

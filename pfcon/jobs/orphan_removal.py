@@ -4,7 +4,7 @@ import logging
 
 from pfcon.errors import Absent
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.engine_jobs import EngineJobs, is_active
+from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.orphans import Orphan
 from pfcon.jobs.ownership import service_matcher
 from pfcon.jobs.removal import Remover
@@ -59,7 +59,7 @@ class OrphanRemover:
             info = orphan.engine.info(orphan.name, service_matcher(self._context, orphan.name))
         except Absent:
             return False
-        return active or not is_active(info)
+        return active or info.status.ended
 
 
 def _log(orphan: Orphan) -> None:

@@ -16,7 +16,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, PfconError, Refused
 from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
-from pfcon.jobs.engine_jobs import EngineJobs, EngineListing, end_of, is_active
+from pfcon.jobs.engine_jobs import EngineJobs, EngineListing, end_of
 from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.ownership import service_matcher
 from pfcon.models import JobId, JobKind, parse_engine_name
@@ -73,7 +73,7 @@ class OrphanFinder:
         """
         failures = FailureLimit()
         for listing in self.engine_jobs.listings:
-            for jobs in batches(_signed(self._context, listing)):
+            for jobs in _batches(_signed(self._context, listing)):
                 states = self._states({jid for _, jid, _ in jobs} | {JobId(name) for name, _, _ in jobs})
                 for name, jid, kind in jobs:
                     if self._is_recorded(name, jid, kind, states):
@@ -83,7 +83,7 @@ class OrphanFinder:
                         found = self._job(listing, name, jid, kind)
                     if found:
                         yield found
-        for jids in batches(_jids_with_data(self._context)):
+        for jids in _batches(_jids_with_data(self._context)):
             states = self._states(jids)
             for jid in jids:
                 if _is_known(states.get(jid, {})):
@@ -109,7 +109,8 @@ class OrphanFinder:
         except Absent:  # it was removed just now
             return None
         since = end_of(info)
-        return Orphan(jid, name, kind, listing.engine, since, is_active(info), self._is_older_than_records(since))
+        active = not info.status.ended
+        return Orphan(jid, name, kind, listing.engine, since, active, self._is_older_than_records(since))
 
     def _data(self, jid: JobId, states: States) -> Orphan | None:
         job = self._context.storebase.job(jid)
@@ -156,7 +157,7 @@ def _jids_with_data(context: JobContext) -> Iterator[JobId]:
                         yield jid
 
 
-def batches(items: Iterator[T]) -> Iterator[list[T]]:
+def _batches(items: Iterator[T]) -> Iterator[list[T]]:
     """Yield the items in lists of at most BATCH."""
     while batch := list(islice(items, BATCH)):
         yield batch

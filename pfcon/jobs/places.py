@@ -81,7 +81,7 @@ class PlaceKeeper:
             )
         except Absent:
             return True
-        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        if info.status.ended:
             return True
         if info.status is JobStatus.UNDEFINED or not self._context.options.remove_jobs:
             return False  # its state is unknown; or it was cancelled, and ends soon

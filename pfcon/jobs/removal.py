@@ -23,6 +23,7 @@ from pfcon.reasons import Reason
 from pfcon.records import Claimed, Phase, Record, request_id
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.record import ROLLED_BACK
+from pfcon.records.removals import MESSAGE
 from pfcon.units import human_age
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Remover:
         with self._journal.live.on(record.claim):  # after the context, recovery completes the rest
             try:
                 if record.phase is not Phase.REMOVING and not self._journal.move(
-                    record, Phase.REMOVING, message="being removed", with_data=with_data, cancel_request=None
+                    record, Phase.REMOVING, message=MESSAGE, with_data=with_data, cancel_request=None
                 ):
                     return False
             except StorageFull as error:
@@ -67,11 +68,7 @@ class Remover:
             self._keep_cancelled(record)
             return
         self._removed(record)
-        ended = (
-            f": it ended {human_age(time.time() - record.finished_at.timestamp())} ago" if record.finished_at else ""
-        )
-        what = "what was left, without a record, of the" if record.is_placeholder else "the"
-        log.info("removed %s %s job of %s%s", what, record.kind.value, record.jid, ended)
+        log_removed(record, record.finished_at.timestamp() if record.finished_at else None)
 
     def _keep_cancelled(self, record: Record) -> None:
         """Record the end of a cancelled job whose submission was rolled back."""
@@ -224,3 +221,10 @@ class Remover:
             self._context.engine_of(kind).cancel(name, mine)  # the engine keeps the job, although its data are deleted
         except Absent:
             log.debug("job %s: nothing to cancel", name)
+
+
+def log_removed(record: Record, end: float | None) -> None:
+    """Log a removal that no client asked this process for. end: of the job, in seconds since the epoch."""
+    ended = "" if end is None else f": it ended {human_age(time.time() - end)} ago"
+    what = "what was left, without a record, of the" if record.is_placeholder else "the"
+    log.info("removed %s %s job of %s%s", what, record.kind.value, record.jid, ended)

@@ -12,16 +12,16 @@ from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.failures import FailureLimit
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
-from pfcon.jobs.removal import Remover
+from pfcon.jobs.removal import Remover, log_removed
 from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
 from pfcon.records.removals import removing
-from pfcon.units import DAY, human_age
+from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 3600.0  # seconds between two runs of a process
+INTERVAL = 3600.0  # seconds from the end of a run to the next one of a process
 _POOL = BackgroundPool(1)
 
 
@@ -33,13 +33,26 @@ class Retention:
         self._journal = context.journal
         self._remover = remover
         self._next = 0.0  # when, in monotonic seconds
+        self._running = False
         self._failed: set[JobId] = set()  # in calls of ``remove_ended`` that ended early
 
     def run_if_due(self) -> None:
-        """Run in the background, once in INTERVAL."""
-        if time.monotonic() >= self._next:
+        """Run in the background, INTERVAL after the end of the last run. One thread calls this."""
+        if self._running or time.monotonic() < self._next:
+            return
+        self._running = True
+        try:
+            _POOL.add("retention", self._run)
+        except RuntimeError:
+            self._running = False
+            raise
+
+    def _run(self) -> None:
+        try:
+            self.run_once()
+        finally:
             self._next = time.monotonic() + INTERVAL
-            _POOL.add("retention", self.run_once)
+            self._running = False
 
     def run_once(self) -> None:
         """Remove what is too old now. Failures are logged."""
@@ -83,8 +96,7 @@ class Retention:
             for removal in removals:
                 self._remover.remove(removal, with_data=removal.with_data)
                 if (record := found[removal.kind]) in records and record:
-                    age = human_age(time.time() - _end(record))
-                    log.info("removed the %s job of %s: it ended %s ago", record.kind.value, jid, age)
+                    log_removed(record, _end(record))
         return bool(removals)
 
     def remove_orphans(self, before: float) -> None:

@@ -235,12 +235,11 @@ class JobService:
         """One for each engine. Their ``tick`` is to be called every second, each in a thread of its own."""
         return self._watch.engines
 
-    def watch(self) -> None:
-        """Compare the records of all jobs with their engines now. Checks go on in the background."""
-        self._watch.compare_all()
-
     def tidy(self) -> None:
-        """Empty the trash; if this process is the leader, remove what is too old. To be called a few times a minute."""
+        """Empty the trash; if this process is the leader, remove what is too old, and note the records in use.
+
+        To be called a few times a minute.
+        """
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()

@@ -44,8 +44,7 @@ class JobStates:
         info = self._ask(record)
         if info is None:
             return record.info
-        ended = info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
-        return self._take(record, info, self._read_log(record, info) if ended else record.logs)[0]
+        return self._take(record, info, self._read_log(record, info) if info.status.ended else record.logs)[0]
 
     def _read_log(self, record: Record, info: JobInfo) -> str:
         """Return the log of a job; that of the record, which may be older, if it can't be read.
@@ -74,7 +73,7 @@ class JobStates:
             raise LookupError(f"job {record.jid} is scheduled, but its record has no specification")
         details = record.details.updated(info.details)
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
-        if info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        if info.status.ended:
             if info.status is JobStatus.FAILED and info.reason not in STOPPED and self._is_cancelled(record):
                 info = replace(info, message=CANCELLED.message, reason=CANCELLED.reason, interrupted=False)
             try:
@@ -112,7 +111,7 @@ class JobStates:
             self._save(record, lambda: self._journal.save_status(record, *new))
         return info
 
-    def _save(self, record: Record, save: Callable[[], bool]) -> None:
+    def _save(self, record: Record, save: Callable[[], None]) -> None:
         try:
             save()  # if another process has recorded a state meanwhile, that one stays: it may be newer
         except PfconError as error:

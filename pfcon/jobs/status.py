@@ -57,7 +57,7 @@ class StatusReader:
         if ended := self._context.kinds[kind].pending_end(jid, self._pending_writes):
             return ended, ""
         record = self.record(jid, kind)
-        if record is None:
+        if record is None or record.is_placeholder:
             return self._unrecorded(jid, kind)
         if record.phase is not Phase.SCHEDULED:
             return _as_shown(self._context, record, record.info, record.logs)

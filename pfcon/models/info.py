@@ -22,6 +22,11 @@ class JobStatus(StrEnum):
         return self not in (JobStatus.NOT_STARTED, JobStatus.STARTED)
 
     @property
+    def ended(self) -> bool:
+        """Whether the job has certainly ended: unlike ``final``, not UNDEFINED, of which the engine cannot say that."""
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+
+    @property
     def failed(self) -> bool:
         """Whether a job in this status may be posted again."""
         return self in (JobStatus.FAILED, JobStatus.UNDEFINED)

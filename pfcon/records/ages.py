@@ -8,13 +8,12 @@ from sqlalchemy import Engine, func, select, tuple_
 from pfcon.models import JobId, JobKind
 from pfcon.records.faults import translating_errors
 from pfcon.records.list_indexes import LISTED
-from pfcon.records.overview import ended_at
+from pfcon.records.overview import REMOVED, ended_at
 from pfcon.records.record import PLACEHOLDER, Phase
 from pfcon.records.schema import jobs
 
 CHUNK = 500  # records
 _CREATED = (jobs.c.created_at, jobs.c.jid, jobs.c.kind)
-REMOVED = Phase.REMOVED.value
 
 
 @dataclass(frozen=True)

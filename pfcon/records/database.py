@@ -59,10 +59,8 @@ def connect(url: str | None, directory: Path, *, truncate_log: bool = False) -> 
         url = f"sqlite:///{directory / FILE_NAME}"
     sqlite = url.startswith("sqlite")
     engine = _make_engine(url, sqlite=sqlite)
-    if url.startswith("postgresql"):
-        event.listen(engine, "connect", _set_session)
-    if sqlite:
-        event.listen(engine, "connect", _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS))
+    set_up = _sqlite_pragmas(_file_system(directory) in NETWORK_FILE_SYSTEMS) if sqlite else _set_session
+    event.listen(engine, "connect", set_up)
     try:
         with translating_errors(), _telling_options():
             bring_up_to_date(engine)
@@ -86,9 +84,8 @@ def opened(url: str | None, directory: Path) -> Iterator[Engine]:
 
 def _make_engine(url: str, *, sqlite: bool) -> Engine:
     """Return an SQLAlchemy engine, without a connection. Raises UnusableUrl. No message has the URL: it is a secret."""
-    options: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
-    if not sqlite:
-        options["connect_args"] = POSTGRESQL_PATIENCE
+    connect_args = {"timeout": LOCK_TIMEOUT} if sqlite else POSTGRESQL_PATIENCE
+    options: dict[str, Any] = {"connect_args": connect_args, "pool_pre_ping": not sqlite}
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: of the port

@@ -57,6 +57,8 @@ def add_change(connection: Connection, record: Record, values: Mapping[str, Any]
 
     record: the row as it was read. values: the columns that were set. To be called last in the transaction.
     """
+    if record.is_placeholder or record.was_removed:
+        return  # clients do not know this job, or know that it was removed
     phase = values.get("phase")
     ends = phase == Phase.FINAL.value
     status = REMOVED if phase == REMOVED else values.get("status", record.status.value if ends else None)
@@ -64,8 +66,6 @@ def add_change(connection: Connection, record: Record, values: Mapping[str, Any]
         return
     if status == JobStatus.UNDEFINED and not ends:
         return  # the engine does not know the state at this moment
-    if record.is_placeholder:
-        return  # clients do not know this job
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
     last = connection.execute(_LAST, job_key(record)).one_or_none()
     # Another process may have been faster. An older release may have claimed the job again, without an event.

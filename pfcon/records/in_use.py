@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Note:
-    """id: of the records. event: the number of their newest event. since: when their use began, see ``update``."""
+    """id: of the records. event: the number of their newest event. since: when their use began, see ``require``."""
 
     id: str
     event: int
@@ -43,11 +43,8 @@ class RecordsInUse:
         self._storebase = storebase
         self._database = database
 
-    def update(self) -> float:
-        """Note that the service uses these records; return since when they have known all jobs of this storeBase.
-
-        In seconds since the epoch; 0.0 if no other records were in use before. To be called by the service alone.
-        """
+    def update(self) -> None:
+        """Note that the service uses these records. To be called by the service alone."""
         note, found = self._read(), self._found()  # in this order: other processes write newer events
         since = note.since if note else 0.0
         if note and not _continues(note, found):
@@ -60,10 +57,12 @@ class RecordsInUse:
         if new != note:
             self._storebase.private.mkdir(mode=0o700, exist_ok=True)
             replace_file(self._storebase.private, NAME, json.dumps(asdict(new)).encode())
-        return since
 
     def require(self) -> float:
-        """Return what ``update`` returns. Raises Refused if the service uses other records, or newer ones."""
+        """Return since when these records have known all jobs of this storeBase, in seconds since the epoch.
+
+        0.0 if no other records were in use before. Raises Refused if the service uses other records, or newer ones.
+        """
         note, found = self._read(), self._found()
         if note is None:
             raise Refused("the service has not used these records yet: start it with them first")

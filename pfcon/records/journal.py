@@ -215,7 +215,7 @@ class Journal:
                 connection.execute(SETTLE, {"of_request": unsigned(settled)})
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, job_key(record))
-            if done.rowcount and not record.is_placeholder:
+            if done.rowcount:
                 add_change(connection, record, values)
         return bool(done.rowcount)
 
@@ -231,19 +231,19 @@ class Journal:
         """Write a message for users. Returns False if the claim is lost, the job is in another phase, or cancelled."""
         return self.update(NOTE[record.phase], record, {"message": message})
 
-    def save_status(self, record: Record, status: JobStatus, message: str, logs: str, details: RunDetails) -> bool:
+    def save_status(self, record: Record, status: JobStatus, message: str, logs: str, details: RunDetails) -> None:
         """Write what the engine reports for a job that has not ended.
 
-        Returns False if the job has ended, or somebody has recorded another state since ``record`` was read, which may
-        be a newer one.
+        No-op if the job has ended, or somebody has recorded another state since ``record`` was read, which may be a
+        newer one.
         """
         values = {"status": status.value, "message": message, "logs": logs, **details_row(details)}
         seen = {"of_status": record.status.value, "of_message": record.message}
-        return self.update(SAME_STATE, record, {**values, **seen})
+        self.update(SAME_STATE, record, {**values, **seen})
 
-    def save_log(self, record: Record, logs: str) -> bool:
-        """Write the log of a job that has not ended. Returns False if it has."""
-        return self.update(IN_PHASE[Phase.SCHEDULED], record, {"logs": logs})
+    def save_log(self, record: Record, logs: str) -> None:
+        """Write the log of a job. No-op if it has ended."""
+        self.update(IN_PHASE[Phase.SCHEDULED], record, {"logs": logs})
 
     def delete(self, record: Record) -> None:
         """Delete the row of a job, unless its claim has changed, and release its places."""

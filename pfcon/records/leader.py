@@ -76,7 +76,7 @@ class Leadership:
         """Whether this process was the leader at the last ``hold``, which was not too long ago."""
         return time.monotonic() < self._leads_until
 
-    def complete(self, kinds: Iterable[JobKind], outdated: Iterable[str] = ()) -> None:
+    def complete(self, kinds: Iterable[JobKind], outdated: Iterable[str]) -> None:
         """Count a round for these kinds of jobs; other processes know of it after the next ``hold``.
 
         outdated: the claims of jobs whose records may be outdated. No-op if this process is not the leader.
@@ -85,10 +85,10 @@ class Leadership:
             with self._lock:
                 self._completed.update(dict.fromkeys(kinds, frozenset(outdated)))
 
-    def hold(self) -> bool:
+    def hold(self) -> None:
         """Remain or become the leader if possible, and read the row. To be called every second.
 
-        Returns whether this process is the leader. Raises Unreachable, StorageFull.
+        Raises Unreachable, StorageFull.
         """
         asked = time.monotonic()
         me = self._journal.owner_with_lease()
@@ -96,31 +96,34 @@ class Leadership:
             row = connection.execute(_SELECT).mappings().one_or_none()
         if row is None:
             self._insert(me)
-            return self._led_since(asked, led=False)  # the next call reads the row
+            self._note(asked, leads=False)  # the next call reads the row
+            return
         state = (str(row["holder"]), int(row["beat"]))
         if state != self._seen:
             self._seen, self._seen_at = state, asked
         self.rounds = _rounds_of(row["rounds"])
         if row["holder"] == me:
-            return self._led_since(asked, led=self._renew(me, state))
-        silent = asked - self._seen_at
-        if not (has_certainly_ended(row) or silent >= self._takeover):
-            return self._led_since(asked, led=False)
-        return self._led_since(asked, led=self._write(me, state))
+            leads = self._renew(me, state)
+        else:
+            silent = asked - self._seen_at
+            leads = (has_certainly_ended(row) or silent >= self._takeover) and self._write(me, state)
+        self._note(asked, leads=leads)
 
     def resign(self) -> None:
         """Stop being the leader, because this process is about to exit. Its row says so when its lease ends."""
         self._leads_until = 0.0
         self._log_change(leads=False)
 
-    def _led_since(self, asked: float, *, led: bool) -> bool:
-        """Another process may take over at TAKEOVER after the last beat; this one stops somewhat earlier."""
-        self._leads_until = asked + self._takeover * 2 / 3 if led else 0.0
-        self._log_change(leads=led)
-        if not led:
+    def _note(self, asked: float, *, leads: bool) -> None:
+        """Note whether this process leads since it asked.
+
+        Another process may take over at TAKEOVER after the last beat; this one stops somewhat earlier.
+        """
+        self._leads_until = asked + self._takeover * 2 / 3 if leads else 0.0
+        self._log_change(leads=leads)
+        if not leads:
             with self._lock:
                 self._completed = {}  # rounds of a former leader say nothing about the present
-        return led
 
     def _log_change(self, *, leads: bool) -> None:
         changed, self._has_led = leads != self._has_led, leads

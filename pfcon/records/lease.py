@@ -33,13 +33,15 @@ class ProcessIdentity:
         The lease counts only for processes of other hosts. On this host proc(5) is read, because a busy machine may
         delay the renewal of a lease.
         """
-        if self.host == "" or self.host != _this_host():
-            return expires_at > time.time()
-        return _started(self.pid) == self.started
+        return not self.has_certainly_ended() if self._is_local else expires_at > time.time()
 
     def has_certainly_ended(self) -> bool:
         """Whether it was a process of this host that does not exist any more. Compares no clocks."""
-        return self.host != "" and self.host == _this_host() and _started(self.pid) != self.started
+        return self._is_local and _started(self.pid) != self.started
+
+    @property
+    def _is_local(self) -> bool:
+        return self.host != "" and self.host == _this_host()
 
 
 def has_certainly_ended(row: Mapping[Any, Any]) -> bool:

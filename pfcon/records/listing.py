@@ -15,7 +15,7 @@ from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.list_indexes import HEAD, LISTED, list_head
-from pfcon.records.record import Phase
+from pfcon.records.record import PLACEHOLDER, Phase
 from pfcon.records.rows import details_of, moment, storable
 from pfcon.records.schema import jobs
 
@@ -81,7 +81,7 @@ class Page:
 
 
 class Listing:
-    """Reads lists of the records that are not removed. Thread-safe. Methods raise Unreachable."""
+    """Reads lists of the records that are not removed, and no placeholders. Thread-safe. Methods raise Unreachable."""
 
     def __init__(self, database: LazyDatabase) -> None:
         self._database = database
@@ -109,7 +109,9 @@ _COLUMNS = (
     *(jobs.c[name] for name in vars(RunDetails())),
 )
 _HALF_A_MICROSECOND = 0.5e-6  # clients see times that are rounded to microseconds, and send these back
-_NEWEST_FIRST = select(*_COLUMNS).where(LISTED).order_by(*(column.desc() for column in _KEY))
+_NEWEST_FIRST = (
+    select(*_COLUMNS).where(LISTED, jobs.c.request != PLACEHOLDER).order_by(*(column.desc() for column in _KEY))
+)
 
 
 def page_statement(query: Query) -> Select[Any]:

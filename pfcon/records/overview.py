@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Engine, FromClause, and_, delete, exists, 
 
 from pfcon.records.faults import translating_errors
 from pfcon.records.reading import snapshot, stream
-from pfcon.records.record import Phase
+from pfcon.records.record import PLACEHOLDER, Phase
 from pfcon.records.rows import moment
 from pfcon.records.schema import jobs, places
 
@@ -55,12 +55,14 @@ class Selection:
 
 
 def list_records(database: Engine, selection: Selection) -> Iterator[Summary]:
-    """Yield the records, newest first, as they are at one moment. Memory does not grow with their number.
+    """Yield the records, newest first, as they are at one moment, without placeholders. Raises Unreachable.
 
-    Raises Unreachable.
+    Memory does not grow with their number.
     """
-    statement = select(*_SHOWN).order_by(
-        func.coalesce(func.nullif(jobs.c.created_at, 0), jobs.c.changed_at).desc(), jobs.c.jid, jobs.c.kind
+    statement = (
+        select(*_SHOWN)
+        .where(jobs.c.request != PLACEHOLDER)
+        .order_by(func.coalesce(func.nullif(jobs.c.created_at, 0), jobs.c.changed_at).desc(), jobs.c.jid, jobs.c.kind)
     )
     if selection.status == REMOVED:
         statement = statement.where(jobs.c.phase == REMOVED)

@@ -17,7 +17,7 @@ class Phase(StrEnum):
     SCHEDULING = "scheduling"  # the owner asks the engine to run the job, or fetches the image
     SCHEDULED = "scheduled"  # the engine has the job; it has no owner
     FINAL = "final"  # the job has ended; the row does not change any more
-    REMOVING = "removing"  # a client asked for its removal
+    REMOVING = "removing"  # it is being removed: for a client, or because of its age
     REMOVED = "removed"  # nothing of it is left on the engine and in storeBase
 
 
@@ -53,6 +53,8 @@ class Record:
 
     created_at: None in rows of releases that did not record it. nfiles, nbytes: of the staged inputs.
     cancel_request: the ``attempt`` that a client has cancelled, or ROLLED_BACK.
+    was_removed: whether the job was in REMOVED before its removal began again. Only ``removing`` knows that: no column
+    has it, so when another process completes the removal, clients may see that the job was removed once more.
     """
 
     jid: JobId
@@ -75,6 +77,7 @@ class Record:
     nbytes: int = 0
     reason: str = ""
     cancel_request: str = ""
+    was_removed: bool = False
 
     @cached_property
     def spec(self) -> JobSpec | None:

@@ -63,8 +63,17 @@ def _removal(jid: JobId, kind: JobKind, before: Record | None, values: dict[str,
         ended = {"status": JobStatus.UNDEFINED.value, "finished_at": since}
         row = {**fresh_row(jid, kind, PLACEHOLDER, values["owner"]), **ended, **values}
         return None, row, record_of(row, owned=True)
-    changed = {"message": MESSAGE, "with_data": values["with_data"], "changed_at": values["changed_at"]}
-    return before, {**values, "cancel_request": None}, replace(before, phase=Phase.REMOVING, owned=True, **changed)
+    after = replace(
+        before,
+        phase=Phase.REMOVING,
+        owned=True,
+        message=MESSAGE,
+        with_data=values["with_data"],
+        changed_at=values["changed_at"],
+        cancel_request="",
+        was_removed=before.phase is Phase.REMOVED,
+    )
+    return before, {**values, "cancel_request": None}, after
 
 
 def _write(database: Engine, removals: list[_Removal]) -> bool:

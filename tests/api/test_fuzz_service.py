@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
-from support.fuzzing import REQUESTS, Fuzzed, Header, check_answer, rarely, raw, requests
+from support.fuzzed_texts import rarely, raw
+from support.fuzzing import REQUESTS, Fuzzed, Header, check_answer, requests
 from support.live import Api, LiveServer
 
 from pfcon.app import create_app

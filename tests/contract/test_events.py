@@ -40,6 +40,17 @@ def statuses(journal: Journal, jid: JobId = JID) -> list[str]:
     return [found.status for found in read_all(journal) if found.jid == jid]
 
 
+def test_a_job_that_is_removed_again_when_its_event_is_deleted_has_no_other_one(journal: Journal) -> None:
+    record = claimed(journal)
+    journal.move(record, Phase.FINAL, status=JobStatus.SUCCEEDED.value)
+    journal.move(record, Phase.REMOVED)
+    with journal.database.engine.begin() as connection:
+        connection.execute(table.delete())
+    with removing(journal, JID, {PLUGIN: journal.get(JID, PLUGIN)}, with_data=True) as removals:
+        assert [journal.move(removal, Phase.REMOVED) for removal in removals] == [True]
+    assert statuses(journal) == []
+
+
 def test_each_change_of_a_status_has_one_event(journal: Journal) -> None:
     record = claimed(journal)
     journal.move(record, Phase.SCHEDULING, spec="")

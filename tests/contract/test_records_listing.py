@@ -15,6 +15,7 @@ from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records import Claimed, Entry, Journal, Listing, Phase, Position, Query, Record
 from pfcon.records.database import connect
 from pfcon.records.listing import page_statement
+from pfcon.records.removals import removing
 from pfcon.records.rows import details_row
 from pfcon.records.schema import jobs
 
@@ -183,6 +184,13 @@ def test_a_removed_job_is_not_listed_and_one_that_is_being_removed_is(journal: J
     assert [entry.jid for entry in listing.page(ALL).entries] == ["removing"]
     assert listing.of_job(JobId("removed")) == ()
     assert [entry.jid for entry in listing.of_job(JobId("removing"))] == ["removing"]
+
+
+def test_what_had_no_record_is_not_listed_while_it_is_removed(journal: Journal, listing: Listing) -> None:
+    with removing(journal, JobId("left"), dict.fromkeys(JobKind), with_data=True) as removals:
+        assert len(removals) == len(JobKind)
+        assert listing.page(ALL).entries == ()
+        assert listing.of_job(JobId("left")) == ()
 
 
 def test_all_kinds_of_a_jid_are_found_newest_first(journal: Journal, listing: Listing) -> None:

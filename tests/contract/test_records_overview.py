@@ -16,6 +16,7 @@ from pfcon.models import JobKind
 from pfcon.records import Phase
 from pfcon.records.database import connect
 from pfcon.records.overview import BATCH, Selection, Summary, count_in_use, list_records, prunable, prune
+from pfcon.records.record import PLACEHOLDER
 
 NOW = time.time()
 DAY = 24 * 3600.0
@@ -77,6 +78,11 @@ def test_records_are_listed_newest_first(engine: Engine) -> None:
 def test_a_selection_lists_only_what_it_names(engine: Engine, selection: Selection, found: list[str]) -> None:
     some(engine)
     assert names(engine, selection) == found
+
+
+def test_a_placeholder_is_not_listed(engine: Engine) -> None:
+    add(engine, [job_row("left", phase=Phase.REMOVING.value, request=PLACEHOLDER)])
+    assert names(engine) == []
 
 
 def test_a_listed_record_has_its_times_and_no_log(engine: Engine) -> None:

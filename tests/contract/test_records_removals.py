@@ -7,6 +7,7 @@ import pytest
 
 from pfcon.models import JobId, JobKind
 from pfcon.records import Claimed, Journal, Phase, Record
+from pfcon.records.record import ROLLED_BACK
 from pfcon.records.removals import removing
 
 JID = JobId("j")
@@ -17,14 +18,16 @@ def read(journal: Journal, jid: JobId = JID) -> Mapping[JobKind, Record | None]:
     return {kind: journal.get(jid, kind) for kind in JobKind}
 
 
-def claimed(journal: Journal, kind: JobKind, phase: Phase, jid: JobId = JID) -> Record:
-    found = journal.claim(jid, kind, "r", phase=phase.value, owner=None)
+def claimed(
+    journal: Journal, kind: JobKind, phase: Phase, jid: JobId = JID, cancel_request: str | None = None
+) -> Record:
+    found = journal.claim(jid, kind, "r", phase=phase.value, owner=None, cancel_request=cancel_request)
     assert isinstance(found, Claimed)
     return found.record
 
 
 def test_every_kind_is_in_removal_and_the_plugin_s_record_alone_deletes_data(journal: Journal) -> None:
-    copy = claimed(journal, COPY, Phase.FINAL)
+    copy = claimed(journal, COPY, Phase.FINAL, cancel_request=ROLLED_BACK)
     with removing(journal, JID, read(journal), with_data=True, since=5.0) as removals:
         assert [record.kind for record in removals] == [PLUGIN, COPY, UPLOAD, DELETE]
         assert {record.kind for record in removals if record.with_data} == {PLUGIN}

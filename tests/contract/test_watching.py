@@ -93,7 +93,7 @@ def test_records_are_fresh_and_answer_while_a_job_runs_and_when_it_has_ended(
     monkeypatch.setattr(limits, "may_check", lambda _: False)
     jid = site.post('until [ -e "$1/end" ]; do sleep 0.2; done')
     fresh = site.service._statuses._freshness.is_fresh
-    assert site.watched(until=lambda: fresh(PLUGIN) and site.record(jid).status is JobStatus.STARTED)
+    assert site.watched(until=lambda: fresh(PLUGIN, "") and site.record(jid).status is JobStatus.STARTED)
     monkeypatch.setattr(site.service._scheduler.states, "refresh", None)  # no request may ask the engine
     assert site.service.status(jid, PLUGIN)[0].status is JobStatus.STARTED
     (site.context.storebase.job(jid).outgoing / "end").write_text("")

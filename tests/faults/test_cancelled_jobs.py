@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.cromwell import fake_server
 from support.engines import docker_url
-from support.live import COPY_ALL, Api, StartServer, make_zip, new_jid
+from support.kubernetes import KubernetesHarness, kubernetes_server
+from support.live import COPY_ALL, Api, LiveServer, StartServer, make_zip, new_jid
 from support.relay import Relay
 from support.slurm import slurm_environ
 from support.staged import INNETWORK, StagedJob
 
+from pfcon.paths import StoreBase
 from pfcon.testing.waiting import eventually
 
 ENGINES = ["process", *(pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman", "swarm"))]
@@ -34,10 +37,8 @@ def state(api: Api, jid: str, jobs: str = "jobs") -> dict[str, str]:
     return compute
 
 
-@pytest.mark.parametrize("engine", [*ENGINES, pytest.param("slurm", marks=pytest.mark.engine("slurm"))])
-def test_a_running_job_ends_and_keeps_its_log_and_outputs(engine: str, start_server: StartServer) -> None:
-    server = start_server(engine, **(slurm_environ() if engine == "slurm" else {}))
-    api, jid = Api(server.url), new_jid()
+def check_running(api: Api, jid: str) -> None:
+    """Cancel a job that runs: it keeps its log and outputs, and another request changes nothing."""
     assert api.submit(jid, LONG, ZIP).status_code == 201
     assert eventually(lambda: "begun" in state(api, jid)["logs"])
     answer = cancel(api, jid)
@@ -50,6 +51,27 @@ def test_a_running_job_ends_and_keeps_its_log_and_outputs(engine: str, start_ser
     assert (again.status_code, again.json()["compute"]) == (200, state(api, jid))
     assert api.delete(f"jobs/{jid}/").status_code == 204
     assert cancel(api, jid).status_code == 404
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, pytest.param("slurm", marks=pytest.mark.engine("slurm"))])
+def test_a_running_job_ends_and_keeps_its_log_and_outputs(engine: str, start_server: StartServer) -> None:
+    server = start_server(engine, **(slurm_environ() if engine == "slurm" else {}))
+    check_running(Api(server.url), new_jid())
+
+
+def test_a_job_on_kubernetes_ends_and_keeps_its_log_and_outputs(kubernetes: KubernetesHarness) -> None:
+    jid = new_jid()
+    kubernetes.names.append(jid)
+    with kubernetes_server(kubernetes) as server:
+        check_running(Api(server.url), jid)
+
+
+@pytest.mark.engine("cromwell")
+def test_a_job_on_cromwell_ends_and_keeps_its_log_and_outputs(storebase: StoreBase) -> None:
+    with fake_server(storebase.root) as cromwell:
+        environ = {"CONTAINER_ENV": "cromwell", "CROMWELL_URL": cromwell.url, "TIMELIMIT_MINUTES": "60"}
+        with LiveServer(storebase.root, environ) as server:
+            check_running(Api(server.url), new_jid())
 
 
 def test_an_ended_job_and_an_unknown_one_are_left_as_they_are(start_server: StartServer) -> None:

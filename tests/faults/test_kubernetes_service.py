@@ -6,20 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 from support.engines import op_image
-from support.kubernetes import CLAIM, NAMESPACE, KubernetesHarness
+from support.kubernetes import NAMESPACE, KubernetesHarness, kubernetes_server
 from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 from support.staged import INNETWORK, StagedJob
 from support.user_objects import OBJECT_STORES, UserObjects, seen_from_containers, url_of
 
 DONE = "finishedSuccessfully"
 SECRETS = f"api/v1/namespaces/{NAMESPACE}/secrets"
-
-
-def server(kubernetes: KubernetesHarness, **environ: str) -> LiveServer:
-    """The claim's root is the service's storeBase."""
-    cluster = {"JOB_NAMESPACE": NAMESPACE, "VOLUME_NAME": CLAIM, "KUBECONFIG": kubernetes.kubeconfig}
-    kind = {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "kubernetes_pvc"}
-    return LiveServer(kubernetes.storebase.root, {**kind, **cluster, **environ})
 
 
 @pytest.fixture(params=OBJECT_STORES)
@@ -52,7 +45,7 @@ def staged(kubernetes: KubernetesHarness, service: LiveServer, input_dir: str = 
 
 
 def test_a_zip_goes_in_a_job_runs_in_a_pod_and_its_outputs_come_back(kubernetes: KubernetesHarness) -> None:
-    with server(kubernetes) as service:
+    with kubernetes_server(kubernetes) as service:
         api, jid = Api(service.url), new_jid()
         kubernetes.names.append(jid)
         answer = api.submit(jid, COPY_ALL, make_zip({"a.txt": "alpha"}))
@@ -76,7 +69,7 @@ def test_operations_run_in_pods_that_see_the_claim(kubernetes: KubernetesHarness
     data.mkdir(parents=True)
     (data / "a b.txt").write_text("alpha")
     image = op_image("kubernetes")
-    with server(kubernetes, **INNETWORK, PFCON_OP_IMAGE=image) as service:
+    with kubernetes_server(kubernetes, **INNETWORK, PFCON_OP_IMAGE=image) as service:
         job = staged(kubernetes, service, f"{home}/data")
         copied = job.copied()
         assert copied["status"] == "finishedSuccessfully", copied
@@ -94,7 +87,10 @@ def test_operations_run_in_pods_that_see_the_claim(kubernetes: KubernetesHarness
 @pytest.mark.parametrize("kubernetes", ["kubernetes"], indirect=True)
 def test_copies_and_uploads_mount_the_secret_of_their_store(kubernetes: KubernetesHarness, users: UserObjects) -> None:
     environ = {**users.environ, "PFCON_OP_IMAGE": op_image("kubernetes")}
-    with secret(kubernetes, f"pfcon-{users.storage}", users.address), server(kubernetes, **environ) as service:
+    with (
+        secret(kubernetes, f"pfcon-{users.storage}", users.address),
+        kubernetes_server(kubernetes, **environ) as service,
+    ):
         job = staged(kubernetes, service)
         copied = job.copied()
         assert copied["status"] == DONE, copied
@@ -118,7 +114,7 @@ def test_copies_and_uploads_mount_the_secret_of_their_store(kubernetes: Kubernet
 @pytest.mark.parametrize("users", ["swift"], indirect=True)
 def test_a_secret_that_there_is_not_is_told(kubernetes: KubernetesHarness, users: UserObjects) -> None:
     kubernetes.cluster.ask("DELETE", f"{SECRETS}/pfcon-swift")
-    with server(kubernetes, **users.environ, PFCON_OP_IMAGE=op_image("kubernetes")) as service:
+    with kubernetes_server(kubernetes, **users.environ, PFCON_OP_IMAGE=op_image("kubernetes")) as service:
         told = staged(kubernetes, service).copied()
     assert told["status"] == "finishedWithError"
     assert "no credentials of swift in /share/secrets/swift" in told["message"]

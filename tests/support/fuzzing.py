@@ -8,19 +8,16 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, quote_from_bytes
 
 import jwt
 from flask import Flask
 from hypothesis import strategies as st
 
-from .live import PASSWORD, USER, make_zip
+from .fuzzed_bodies import bodies
+from .fuzzed_texts import JIDS, quoted, rarely, raw
+from .live import USER
 
 REQUESTS = int(os.environ.get("PFCON_TEST_FUZZ") or 2000)  # of all fuzzing tests together
-JIDS = ("fuzz-1", "fuzz-2", "fuzz-3", "fuzz-3-copy")
-BOUNDARY = b"fuzz-boundary"
-GOOD_ZIP = make_zip({"a.txt": "alpha", "dir/b.txt": "beta", "l.chrislink": "dir"})
 
 Header = tuple[bytes, bytes]
 
@@ -33,39 +30,6 @@ class Fuzzed:
     target: bytes
     headers: tuple[Header, ...]
     body: bytes
-
-
-def rarely(usual: st.SearchStrategy[Any], odd: st.SearchStrategy[Any], times: int = 9) -> st.SearchStrategy[Any]:
-    """``usual`` so many times as often as ``odd``."""
-    return st.integers(0, times).flatmap(lambda drawn: odd if drawn == times else usual)
-
-
-hostile_texts = st.sampled_from(
-    [
-        *("", " ", "\0", "a\0b", "\n", "..", "../..", "/", "//", "a/../b", ".pfcon", ".pfcon/records", "key-fuzz-1"),
-        *(
-            "n" * 300,
-            "n/" * 1500,
-            "é" * 200,
-            "\ud800",
-            "\udc80\udcff",
-            "\u202e",
-            "\ufeff",
-            "\U0001f600" * 64,
-            "%00",
-            "%s%n",
-        ),
-        *("-1", "0", "1e9", "9" * 30, "NaN", "true", "'; DROP TABLE jobs; --", "${HOME}", "$(id)", "<b>", "a=b", "="),
-        *("home/in/l.chrislink", "home/in/a.txt", "home/in/loop", "home/in/loop/loop/x", "home/in/a.txt/x"),
-    ]
-)
-texts = st.one_of(hostile_texts, st.text(max_size=40))
-raw = st.one_of(texts.map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=60))
-quoted = st.one_of(
-    raw.map(quote_from_bytes),
-    raw.map(lambda value: quote_from_bytes(value, safe="/")),
-    st.sampled_from(["%", "%zz", "%u0041", "+"]),
-)
 
 
 def _jid() -> st.SearchStrategy[str]:
@@ -143,118 +107,6 @@ def _bend(path: str, text: str, place: int) -> str:
 
 _odd_methods = st.sampled_from(["GET", "POST", "DELETE", "PUT", "PATCH", "TRACE", "OPTIONS", "X"])
 
-_paths = rarely(st.sampled_from(["home/in", "home/out", "home/in/a.txt"]), texts)
-FIELDS: dict[str, st.SearchStrategy[str]] = {
-    "jid": rarely(st.sampled_from(JIDS), texts),
-    "image": rarely(st.just("local/any:1"), texts),
-    "args": texts,
-    "args_path_flags": texts,
-    "type": rarely(st.sampled_from(["ds", "fs", "ts"]), texts),
-    "auid": rarely(st.just("chris"), texts),
-    "number_of_workers": rarely(st.just("1"), texts),
-    "cpu_limit": rarely(st.just("1000"), texts),
-    "memory_limit": rarely(st.just("300"), texts),
-    "gpu_limit": rarely(st.just("0"), texts),
-    "time_limit": rarely(st.just("60"), texts),
-    "env": st.one_of(st.just("A=b"), texts, texts.map("X={}".format)),
-    "input_dirs": _paths,
-    "output_dir": _paths,
-    "job_output_path": _paths,
-}
-_commands = rarely(  # nothing that changes anything
-    st.sampled_from([("true",), ("true",), ("sh", "-c", "exit 3"), ("no-such-program",)]),
-    texts.map(lambda text: ("/nonexistent/" + text,)),
-)
-
-
-@st.composite
-def forms(draw: st.DrawFn) -> list[tuple[str, str]]:
-    """Fields of a job: all that are needed, but for a few that are left out, come twice, or are unknown."""
-    pairs = [("entrypoint", word) for word in draw(_commands)]
-    for name, values in FIELDS.items():
-        times = draw(rarely(st.just(1), st.integers(0, 3), times=15))
-        pairs += [(name, draw(values)) for _ in range(times)]
-    if draw(st.integers(0, 9)) == 0:
-        pairs.append((draw(texts), draw(texts)))
-    return pairs
-
-
-def _urlencoded(pairs: list[tuple[str, str]]) -> bytes:
-    return "&".join(
-        f"{quote(name.encode('utf-8', 'surrogatepass'))}={quote(value.encode('utf-8', 'surrogatepass'))}"
-        for name, value in pairs
-    ).encode()
-
-
-def _multipart(pairs: list[tuple[str, str]], upload: bytes | None) -> bytes:
-    parts = [(name, b"", value.encode("utf-8", "surrogatepass")) for name, value in pairs]
-    if upload is not None:
-        parts.append(("data_file", b'; filename="in.zip"\r\nContent-Type: application/zip', upload))
-    body = b""
-    for name, more, value in parts:
-        disposition = b'Content-Disposition: form-data; name="' + name.encode("utf-8", "surrogatepass") + b'"' + more
-        body += b"--" + BOUNDARY + b"\r\n" + disposition + b"\r\n\r\n" + value + b"\r\n"
-    return body + b"--" + BOUNDARY + b"--\r\n"
-
-
-_uploads = st.one_of(
-    st.none(),
-    st.just(GOOD_ZIP),
-    st.just(GOOD_ZIP),
-    st.binary(max_size=200),
-    st.tuples(st.integers(0, len(GOOD_ZIP) - 1), st.binary(min_size=1, max_size=4)).map(
-        lambda drawn: GOOD_ZIP[: drawn[0]] + drawn[1] + GOOD_ZIP[drawn[0] + len(drawn[1]) :]
-    ),
-)
-_json = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=6,
-)
-_credentials = st.fixed_dictionaries(
-    {},
-    optional={
-        "pfcon_user": rarely(st.just(USER), _json, times=3),
-        "pfcon_password": rarely(st.just(PASSWORD), _json, times=3),
-    },
-)
-_deep = st.sampled_from([b"[" * 60_000, b'{"a":' * 10_000, b"[" * 30_000 + b"]" * 30_000, b"9" * 5000, b'"\\ud800"'])
-_multipart_type = b"multipart/form-data; boundary=" + BOUNDARY
-_form_bodies = st.one_of(
-    forms().map(lambda pairs: (b"application/x-www-form-urlencoded", _urlencoded(pairs))),
-    st.tuples(forms(), _uploads).map(lambda drawn: (_multipart_type, _multipart(*drawn))),
-    st.tuples(forms(), _uploads).map(lambda drawn: (_multipart_type, _multipart(*drawn))),
-)
-_json_bodies = st.one_of(
-    st.one_of(_json, _credentials).map(lambda value: json.dumps(value).encode()),
-    _credentials.map(lambda value: json.dumps(value).encode()),
-    _deep,
-    raw,
-).map(lambda body: (b"application/json", body))
-_odd_types = [
-    *(b"application/x-www-form-urlencoded", _multipart_type, b"multipart/form-data", b"application/json; charset=\xff"),
-    *(
-        b'multipart/form-data; boundary=\xff"',
-        b"text/plain; charset=\xff",
-        b"multipart/form-data; boundary=" + b"b" * 300,
-    ),
-]
-_odd_bodies = st.tuples(st.one_of(st.sampled_from(_odd_types), raw), raw)
-
-
-def _bodies(rule: str, method: str) -> st.SearchStrategy[tuple[bytes, bytes]]:
-    """A Content-Type and a body, such as the route reads, mostly; cut off now and then."""
-    any_body = st.one_of(_form_bodies, _json_bodies, _odd_bodies)
-    if method != "POST":
-        return rarely(st.just((b"", b"")), any_body)
-    whole = rarely(_json_bodies if "auth-token" in rule else _form_bodies, any_body)
-    cut = st.tuples(whole, st.integers(0, 10_000)).map(lambda drawn: (drawn[0][0], _cut(drawn[0][1], drawn[1])))
-    return rarely(whole, cut)
-
-
-def _cut(body: bytes, place: int) -> bytes:
-    return body[: place % (len(body) + 1)]
-
 
 def tokens(valid: str) -> st.SearchStrategy[Header | None]:
     """An ``Authorization`` header, mostly a valid one."""
@@ -313,7 +165,7 @@ def requests(app: Flask, token: str) -> st.SearchStrategy[Fuzzed]:
 
     def for_route(rule: str, method: str) -> st.SearchStrategy[Fuzzed]:
         methods = rarely(st.just(method), _odd_methods, times=20)
-        return st.builds(build, methods, targets(rule), authorizations, _bodies(rule, method), headers)
+        return st.builds(build, methods, targets(rule), authorizations, bodies(rule, method), headers)
 
     known = {pair: for_route(*pair) for pair in routes(app)}
     return st.sampled_from(routes(app)).flatmap(known.__getitem__)

@@ -30,6 +30,7 @@ from pfcon.testing.waiting import PATIENCE
 from .capabilities import CAPABILITIES
 from .engines import IMAGE, kubernetes_cluster
 from .foreign import COMMAND, FORGED
+from .live import LiveServer
 from .settings import compute_settings
 
 NAMESPACE = os.environ.get("PFCON_TEST_KUBERNETES_NAMESPACE", "pfcon-test")
@@ -237,3 +238,10 @@ def make_engine(
         minute=MINUTE,
         remove_wait=3 * PATIENCE,  # an old kubelet lets pods go once a minute, one after the other
     )
+
+
+def kubernetes_server(kubernetes: KubernetesHarness, **environ: str) -> LiveServer:
+    """A server that uses the cluster; the claim's root is its storeBase."""
+    cluster = {"JOB_NAMESPACE": NAMESPACE, "VOLUME_NAME": CLAIM, "KUBECONFIG": kubernetes.kubeconfig}
+    kind = {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "kubernetes_pvc"}
+    return LiveServer(kubernetes.storebase.root, {**kind, **cluster, **environ})

@@ -44,11 +44,11 @@ class CountingEngine(ProcessEngine):
         self.clock = 0.0  # seconds by which it is wrong
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
-        if self.away:
-            raise Unreachable("the engine is away")
         if name in self.unclear:
             raise self.unclear[name]
         self.infos.append(name)
+        if self.away:
+            raise Unreachable("the engine is away")
         info = super().info(name, mine)
         started = info.details.started_at
         if started is None or not self.clock:
@@ -95,12 +95,18 @@ def record(context: JobContext, jid: str) -> Record:
     return found
 
 
+def watch(service: JobService) -> None:
+    """Do one round with all engines now, whether or not the service leads. Checks go on in the background."""
+    for engine in service.engine_watches:
+        engine.run_round()
+
+
 def settled(service: JobService, engine: CountingEngine) -> bool:
     """Do rounds until one asks for no job."""
 
     def quiet() -> bool:
         engine.infos.clear()
-        service.watch()
+        watch(service)
         return eventually(lambda: not any(one.checking for one in service.engine_watches[0]._jobs.values())) and (
             not engine.infos
         )

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy
 from support.job_context import make_context
 from support.slow_staging import SlowPlan, SlowStorage
+from support.watched_service import watch
 from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
@@ -108,7 +109,7 @@ def test_after_the_last_report_of_staging_it_is_cancelled_on_its_engine(
     record = context.journal.get(JID, PLUGIN)
     assert record is not None
     assert request_cancellation(context.journal, record)
-    assert eventually(lambda: (service.watch(), service.status(JID, PLUGIN)[0].status.final)[1])
+    assert eventually(lambda: (watch(service), service.status(JID, PLUGIN)[0].status.final)[1])
     require_cancelled(service)
 
 
@@ -287,7 +288,7 @@ def test_a_job_that_an_earlier_release_has_posted_again_is_not_cancelled(
     left = {"reason": Reason.CANCELLED, "cancel_request": before.attempt}
     with context.journal.database.engine.begin() as connection:
         connection.execute(sqlalchemy.update(jobs).values(left))
-    service.watch()
+    watch(service)
     service.recover()
     assert recorded(context).phase is Phase.SCHEDULED
     assert not recorded(context).to_cancel

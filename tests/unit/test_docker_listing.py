@@ -9,28 +9,17 @@ from typing import Any
 import pytest
 from support.compute import make_harness
 from support.engines import api_client, docker_url, podman_url
-from support.settings import compute_settings, docker_at
 
-from pfcon.compute import unreadable
 from pfcon.compute.docker import listing
-from pfcon.compute.docker.client import DockerCalls
-from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker.spec import container_name, create_body, job_name
 from pfcon.compute.docker.state import START_PATIENCE
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
-from pfcon.token_bucket import Spacing
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 URLS = {"docker": docker_url, "podman": podman_url}
 ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in URLS]
-
-
-@pytest.fixture
-def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No entry was logged yet."""
-    monkeypatch.setattr(unreadable, "_ENTRIES", Spacing(600))
 
 
 def container(name: str, state: str = "running", age: timedelta = timedelta(0), **changes: Any) -> dict[str, Any]:
@@ -53,7 +42,6 @@ def test_a_container_that_was_not_started_in_time_is_left_out() -> None:
     assert not listing.active_jobs([container("a", "created", START_PATIENCE + second)], NOW)
 
 
-@pytest.mark.usefixtures("unlogged")
 def test_a_container_that_can_not_be_read_does_not_affect_others(caplog: pytest.LogCaptureFixture) -> None:
     odd = [None, {}, container("x", Names=None), container("y", "created", Created="today"), container("b")]
     with caplog.at_level(logging.WARNING):
@@ -67,7 +55,6 @@ def test_a_container_without_a_name_of_its_own_does_not_affect_others(names: lis
     assert list(listing.active_jobs(listed, NOW)) == ["b"]
 
 
-@pytest.mark.usefixtures("unlogged")
 def test_an_entry_that_can_not_be_read_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         listing.active_jobs([None], NOW)
@@ -91,43 +78,6 @@ def test_the_name_of_a_job_is_found_from_that_of_its_container(name: str) -> Non
 def test_only_the_list_of_active_jobs_is_limited_to_states() -> None:
     filters = [json.loads(str(listing.query(active=active, podman=True)["filters"])) for active in (True, False)]
     assert [set(found) for found in filters] == [{"label", "status"}, {"label"}]
-
-
-class CountingCalls(DockerCalls):
-    """Counts its requests."""
-
-    requests = 0
-
-    def ask(self, method: str, *path: str, **query: Any) -> Any:
-        self.requests += 1
-        return super().ask(method, *path, **query)
-
-
-class CountingEngine(DockerEngine):
-    """An engine with such calls."""
-
-    def _connect(self) -> CountingCalls:
-        return CountingCalls(self._own)
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_a_list_takes_one_request_for_any_number_of_jobs(name: str, storebase: StoreBase) -> None:
-    compute = make_harness(name, storebase.root)
-    settings = compute_settings(storebase=PurePosixPath(storebase.root), own=docker_at(URLS[name]()))
-    engine = CountingEngine(settings, settings.own, storebase.root)
-    calls = engine._connect()
-    engine._connection._made = calls
-    try:
-        for number in range(4):
-            compute.start_lasting(request=f"digest.{number}")
-            before = calls.requests
-            assert set(compute.names) <= set(engine.active_jobs())
-            assert calls.requests == before + 1
-            assert set(compute.names) <= set(engine.jobs())
-            assert calls.requests == before + 2
-    finally:
-        calls._client.close()
-        compute.close()
 
 
 @pytest.mark.parametrize("name", ENGINES)

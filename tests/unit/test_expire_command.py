@@ -58,7 +58,7 @@ def test_it_only_lists_at_first(storebase: StoreBase, records: Engine) -> None:
 def test_every_removal_is_logged(storebase: StoreBase, records: Engine) -> None:
     done = run_records(storebase, "expire", "--older-than", "1", "--yes")
     lines = done.stderr.splitlines()
-    assert [line.partition("pfcon.jobs.retention: ")[2].partition(":")[0] for line in lines[:-1]] == [
+    assert [line.partition("pfcon.jobs.removal: ")[2].partition(":")[0] for line in lines[:-1]] == [
         "removed the plugin job of long-ago",
         "removed the copy job of long-ago",
     ]

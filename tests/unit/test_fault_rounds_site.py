@@ -27,13 +27,6 @@ def site_of(root: Path, **options: Any) -> Site:
 
 
 @pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
 def other(tmp_path: Path) -> Iterator[Harness]:
     harness = make_harness("process", tmp_path)
     yield harness

@@ -1,12 +1,10 @@
 """Which jobs on an engine a service answers for: those of its records, and those that it has signed."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from support.compute import make_harness
 from support.job_context import make_context
 
 from pfcon.errors import Absent, Foreign
@@ -16,13 +14,6 @@ from pfcon.models import JobId, JobKind, JobSpec, JobStatus
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase
 from pfcon.testing.compute.harness import Harness
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 @pytest.fixture

@@ -1,21 +1,20 @@
 """Which ends of a Kubernetes job were not its own doing, by what real API servers answered."""
 
 import copy
-import json
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from support import kubernetes_lives
+from support.kubernetes_lives import LIVES
 
 from pfcon.compute.kubernetes.pod_ends import DELETED
-from pfcon.compute.kubernetes.state import job_info
-from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, view_of
-from pfcon.models import JobInfo, JobStatus
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note
+from pfcon.models import JobStatus
 from pfcon.reasons import Reason, Why
 
-DATA = Path(__file__).parents[1] / "data" / "kubernetes"
-LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").read_text())
+told = partial(kubernetes_lives.told, age=600)
 LOW = "The node was low on resource: memory. Container job was using 5Mi, which exceeds its request of 0. "
 # What the kubelet's eviction manager says (pkg/kubelet/eviction/helpers.go).
 SHARED_MEMORY = 'Usage of EmptyDir volume "shm" exceeds the limit "64Mi". '
@@ -25,11 +24,6 @@ ALL_DISKS = "Pod ephemeral local storage usage exceeds the total limit of contai
 
 def evicted(message: str) -> dict[str, Any]:
     return {"phase": "Failed", "reason": "Evicted", "message": message}
-
-
-def told(sight: dict[str, Any], age: float = 600) -> JobInfo:
-    made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-    return job_info(view_of(sight["job"], sight["pods"]), made.astimezone(UTC) + timedelta(seconds=age))
 
 
 def terminated(**state: Any) -> dict[str, Any]:

@@ -1,48 +1,25 @@
 """What is told of a job by what real API servers answered about it and its pods."""
 
-import copy
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.kubernetes_lives import LIVES, changed, ended_note, told
 
-from pfcon.compute.exits import at_time_limit
-from pfcon.compute.kubernetes.description import KubernetesSettings
-from pfcon.compute.kubernetes.spec import TIME_LIMIT_ANNOTATION
-from pfcon.compute.kubernetes.state import end_pending, job_info, stuck
-from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, has_ended, note_of, view_of
-from pfcon.models import JobInfo, JobStatus
-from pfcon.reasons import CANCELLED, Reason, Why
+from pfcon.compute.kubernetes.state import end_pending, stuck
+from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, has_ended, note_of, view_of
+from pfcon.models import JobStatus
+from pfcon.reasons import CANCELLED, Reason
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
-LIVES: dict[str, list[dict[str, Any]]] = json.loads((DATA / "lives-1.20.json").read_text())
 EXCHANGES = {each["what"]: each for each in map(json.loads, (DATA / "exchanges.jsonl").read_text().splitlines())}
 IMAGE = "local/pfcon-test:1"
 PREPARING = f"its machine prepares it on localhost: volumes, then image {IMAGE}"
 PAST_DEADLINE = "stopped at the time limit of this site for waiting and running: 0:00:06"
 NO_CPU = "no machine can run the job now: 0/1 nodes are available: 1 Insufficient cpu."
 NO_VOLUME = "the compute engine is not set up for this job: its volume none (VOLUME_NAME) does not exist"
-Sight = dict[str, Any]
-
-
-def told(sight: Sight, age: float = 1) -> JobInfo:
-    """age: seconds since the Job was made."""
-    made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-    return job_info(view_of(sight["job"], sight["pods"]), made.astimezone(UTC) + timedelta(seconds=age))
-
-
-def changed(case: str, number: int) -> Sight:
-    """A recorded sight that a test may change."""
-    return copy.deepcopy(LIVES[case][number])
-
-
-def ended_note(sight: Sight, why: Why, age: float) -> Sight:
-    made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-    note = Note(why, made + timedelta(seconds=age))
-    sight["job"]["metadata"].setdefault("annotations", {})[NOTE_ANNOTATION] = note.annotation()
-    return sight
 
 
 @pytest.mark.parametrize(
@@ -306,59 +283,3 @@ def test_success_is_not_told_by_a_criterion_alone() -> None:
     job = EXCHANGES["get right after delete"]["body"]
     assert not has_ended(job)
     assert not told({"job": job, "pods": []}).status.final
-
-
-def test_the_deadline_is_a_week() -> None:
-    assert timedelta(minutes=KubernetesSettings().deadline) == timedelta(days=7)
-
-
-def past_time_limit(deadline: int = 3600) -> Sight:
-    sight = changed("segfault", -1)
-    (pod,) = sight["pods"]
-    pod["metadata"]["annotations"] = {TIME_LIMIT_ANNOTATION: "60"}
-    pod["spec"]["activeDeadlineSeconds"] = deadline
-    text = "Pod was active on the node longer than the specified deadline"
-    pod["status"] |= {"phase": "Failed", "reason": "DeadlineExceeded", "message": text}
-    return sight
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_pod_that_was_stopped_at_its_time_limit_says_so(workers: int) -> None:
-    sight = past_time_limit()
-    sight["job"]["spec"]["completions"] = workers
-    info = told(sight)
-    assert (info.status, info.message) == (JobStatus.FAILED, "stopped at its time limit of 60 minutes")
-    assert (info.reason, info.interrupted) == (Reason.TIME_LIMIT, False)
-
-
-@pytest.mark.parametrize(
-    ("why", "message", "reason"),
-    [
-        (CANCELLED, "cancelled", Reason.CANCELLED),
-        (at_time_limit(1), "stopped at its time limit of 1 minute", Reason.TIME_LIMIT),
-    ],
-)
-def test_a_pod_that_pfcon_has_stopped_has_the_message_of_its_job(why: Why, message: str, reason: Reason) -> None:
-    info = told(ended_note(past_time_limit(deadline=1), why, 1), 90)
-    assert (info.message, info.reason) == (message, reason)
-
-
-def test_a_deadline_that_pfcon_has_not_set_is_a_time_limit_of_an_unknown_length() -> None:
-    sight = past_time_limit()
-    del sight["pods"][0]["metadata"]["annotations"]
-    info = told(sight)
-    assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, Reason.TIME_LIMIT, False)
-    assert info.message == "stopped at its time limit"
-
-
-def test_a_pod_that_an_old_kubelet_reports_before_its_container_has_ended_is_being_ended() -> None:
-    sight = past_time_limit()
-    sight["pods"][0]["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": "2026-11-21T08:30:15Z"}}
-    sight["job"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 10
-    (condition,) = sight["job"]["status"]["conditions"]
-    made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"])
-    failed = datetime.fromisoformat(condition["lastTransitionTime"]) - made
-    for seconds, status in ((0, JobStatus.STARTED), (12, JobStatus.STARTED), (14, JobStatus.FAILED)):
-        info = told(sight, failed.total_seconds() + seconds)
-        assert (info.status, info.finished_at is not None) == (status, status.final)
-        assert info.message.startswith("stopped at its time limit of 60 minutes")

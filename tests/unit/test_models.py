@@ -33,6 +33,11 @@ def test_a_bad_jid_is_refused_with_the_rule(text: str) -> None:
         JobId.parse(text)
 
 
+def test_a_job_whose_end_is_not_known_has_a_final_status_and_may_run() -> None:
+    final = {status for status in JobStatus if status.final}
+    assert final - {status for status in JobStatus if status.ended} == {JobStatus.UNDEFINED}
+
+
 def test_kinds_have_their_own_names_on_an_engine() -> None:
     names = [kind.engine_name(JobId("j")) for kind in JobKind]
     assert names == ["j", "j-copy", "j-upload", "j-delete"]

@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import jobs_directory, make_harness
+from support.compute import jobs_directory
 
 import pfcon
 from pfcon.compute.log import tail
@@ -18,19 +17,11 @@ from pfcon.compute.process.engine import LOG_BYTES, ProcessEngine
 from pfcon.compute.process.job import JobFolder
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources, User
-from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
 from pfcon.testing.waiting import eventually
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a job another user")
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 def output(compute: Harness, spec: JobSpec) -> str:

@@ -1,11 +1,11 @@
 """The lists of all jobs of the process engine, which are read from the jobs' directories."""
 
+import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compute import jobs_directory, make_harness
+from support.compute import jobs_directory
 
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.errors import Unreachable
@@ -14,13 +14,6 @@ from pfcon.paths import StoreBase
 from pfcon.testing.compute import Harness
 from pfcon.testing.compute.listing import WAITS
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 def times(directory: Path) -> dict[str, int]:
@@ -80,6 +73,17 @@ def test_a_damaged_job_and_other_files_do_not_affect_the_list_of_others(compute:
     assert compute.engine.info(good.name).status is JobStatus.STARTED
     (compute.outgoing(damaged) / "go").touch()  # it can't be removed, and its supervisor needs the directory
     assert eventually((directory / damaged.name / "state.json").exists)
+
+
+@pytest.mark.parametrize("reason", [None, 3, ["x"]])
+def test_a_state_whose_reason_is_no_text_counts_as_lost(compute: Harness, reason: object) -> None:
+    spec = compute.shell("exit 3")
+    compute.run(spec)
+    path = jobs_directory(compute) / spec.name / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "reason": reason}))
+    info = compute.engine.info(spec.name)
+    assert info.status is JobStatus.FAILED
+    assert "its supervisor has ended unexpectedly" in info.message
 
 
 def test_a_job_that_replaces_its_own_files_does_not_affect_the_list_of_others(compute: Harness) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import HEARTBEAT, Harness, still_changes
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 def test_a_killed_supervisor_is_told_and_takes_its_job_with_it(compute: Harness) -> None:

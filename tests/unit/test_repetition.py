@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import sqlalchemy
 from support.job_context import make_context
+from support.watched_service import watch
 from support.zips import good_zip, spooled
 
 from pfcon.compute.process.engine import ProcessEngine
@@ -113,7 +114,7 @@ def test_an_operation_that_is_killed_while_nobody_asks_runs_again(
     service.submit_copy(REQUEST)
 
     def ended() -> bool:
-        service.watch()
+        watch(service)
         service.recover()
         return record_of(context, COPY).phase is Phase.FINAL
 

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support.settings_faults import DEV, PROD
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.docker.description import DockerEngineSettings
@@ -21,12 +22,6 @@ from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.settings import StorageSettings
 
 ALL = KnownSettings().variables
-DEV = {"APPLICATION_MODE": "development"}
-PROD = {
-    "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",
-    "PFCON_USER": "cube",
-    "PFCON_PASSWORD": "blue-Whale.77x",
-}
 
 
 def faults(environ: dict[str, str]) -> list[str]:

@@ -3,18 +3,13 @@
 from pathlib import Path
 
 import pytest
+from support.settings_faults import DEV, PROD
 
 from pfcon.configuration import load
 from pfcon.configuration.known import KnownSettings
 from pfcon.errors import ConfigurationError
 
 ALL = KnownSettings().variables
-DEV = {"APPLICATION_MODE": "development"}
-PROD = {
-    "SECRET_KEY": "mT3vX9qLr7Wz1KfB5nHs8YdJ2cGp4RaE",
-    "PFCON_USER": "cube",
-    "PFCON_PASSWORD": "blue-Whale.77x",
-}
 
 
 def faults(environ: dict[str, str]) -> list[str]:

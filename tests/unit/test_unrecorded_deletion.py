@@ -1,11 +1,10 @@
 """A delete job of what has no record: that says nothing of what the engine runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.compute import make_harness
 from support.job_context import make_context
 
 from pfcon.compute.base import Mine, anyone
@@ -19,13 +18,6 @@ from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
 from pfcon.testing.compute.harness import HEARTBEAT, Harness
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness("process", storebase.root)
-    yield harness
-    harness.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from support.job_context import make_context
+from support.watched_service import watch
 from support.zips import good_zip, spooled
 
 from pfcon.compute.base import Mine, anyone
@@ -83,7 +84,7 @@ def test_an_end_is_recorded_that_nobody_asks_for_and_the_engine_forgets(
     service: JobService, context: JobContext, engine: HesitantEngine
 ) -> None:
     posted(service, "echo done")
-    assert eventually(lambda: (service.watch(), phase(context))[1] is Phase.FINAL)
+    assert eventually(lambda: (watch(service), phase(context))[1] is Phase.FINAL)
     engine.remove(JID)
     info, logs = service.status(JID, PLUGIN)
     assert (info.status, logs) == (JobStatus.SUCCEEDED, "done\n")
@@ -126,7 +127,7 @@ def test_a_job_with_damaged_records_does_not_keep_others_from_being_watched(
         posted(service, "sleep 1" if jid == between else "sleep 60", jid)
     engine.damaged.update(damaged)
     try:
-        assert eventually(lambda: (service.watch(), phase(context, between))[1] is Phase.FINAL)
+        assert eventually(lambda: (watch(service), phase(context, between))[1] is Phase.FINAL)
         assert {phase(context, jid) for jid in damaged} == {Phase.SCHEDULED}
     finally:
         engine.damaged.clear()

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import insert
 from support import engines
 from support.job_context import make_context
 from support.records import job_row, spec_json
+from support.watched_service import watch
 
 from benchmarks.apart import run_apart
-from benchmarks.faults import Broken
+from benchmarks.faults import Broken, NotHere, finding
 from benchmarks.memory import look
 from benchmarks.report import Row, Table, at_most, median
 from benchmarks.sections.records import own_database
@@ -42,8 +42,9 @@ def measure(session: Session, table: Table) -> None:
         session.say(f"SQLite: rounds over {count} jobs")
         table.rows.append(_row("SQLite", None, directory, count))
     try:
-        url = engines.postgresql_url()
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # how the tests' finders say no
+        with finding():
+            url = engines.postgresql_url()
+    except NotHere as reason:
         table.notes.append(f"PostgreSQL was not measured: {reason}")
         return
     with session.fresh("rounds") as directory, own_database(url) as own:
@@ -88,7 +89,7 @@ def run_rounds(url: str | None, directory: Path, count: int) -> dict[str, Any]:
     seconds = []
     for number in range(ROUNDS + 1):
         begun, cpu = time.perf_counter(), time.process_time()
-        service.watch()
+        watch(service)
         _await_checks(engine, count + number * CHANGED)
         seconds.append((time.perf_counter() - begun, time.process_time() - cpu))
     return {"seconds": seconds, "before": before / MIB, "after": look([os.getpid()]).rss / MIB}

@@ -1,6 +1,5 @@
 """Translates Cromwell's answers to a JobInfo. Pure."""
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,13 +9,11 @@ from typing import Any
 from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
 from pfcon.compute.details import own_exit_code
 from pfcon.compute.exits import at_time_limit, by_exit_code, was_killed
-from pfcon.compute.unreadable import reading, utc
+from pfcon.compute.unreadable import note, reading, utc
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus, RunDetails
 from pfcon.reasons import SUCCESS, Reason, Why, explain
 from pfcon.units import mib_to_bytes
-
-_log = logging.getLogger(__name__)
 
 # REST API reference, "Workflow Status"; ``WorkflowState`` in Cromwell's source.
 _STATUSES = {
@@ -42,13 +39,13 @@ _ENDED_BY_BACKEND = re.compile(r"aborted from outside Cromwell|compute backend t
 def status_of(text: str) -> tuple[JobStatus, str]:
     """Return pfcon's status for Cromwell's, and a message; log a warning for a status that is not documented."""
     if text not in _STATUSES:
-        _log.warning("Cromwell reports the unknown status %r", text)
+        note(f"Cromwell reports the unknown status {text!r}")
     return _STATUSES.get(text, (JobStatus.UNDEFINED, f"Cromwell reports the unknown status {plain(text)}"))
 
 
 def has_ended(text: str) -> bool:
     """Return whether a status of Cromwell is final."""
-    return status_of(text)[0] in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+    return status_of(text)[0].ended
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pfcon.compute.base import Mine, anyone, require_mine
+from pfcon.compute.cromwell import state
 from pfcon.compute.cromwell.claims import REMEMBERED, Claim, Claims
 from pfcon.compute.cromwell.client import CromwellCalls
 from pfcon.compute.cromwell.spec import CLAIM_LABEL, NAME_LABEL, REQUEST_LABEL, STORE_LABEL, store_id
@@ -72,8 +73,14 @@ class Tracker:
         claim = self.known(name)
         if claim is None:
             raise Absent(f"there is no job {name} in Cromwell")
-        require_mine(name, claim.spec.request, mine, service=claim.spec.service)
+        spec = claim.spec
+        require_mine(name, spec.request, mine, service=spec.service, ended=lambda: self._has_ended(claim))
         return claim
+
+    def _has_ended(self, claim: Claim) -> bool:
+        with contextlib.suppress(Absent):  # Cromwell has forgotten it
+            return state.has_ended(self.word(claim, claim.workflow))
+        return False
 
     def workflow(self, claim: Claim, *, wait: bool = False) -> str:
         """Return the id of a job's workflow; ``""`` if it does not exist yet.

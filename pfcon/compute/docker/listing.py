@@ -8,7 +8,7 @@ from typing import Any
 from pfcon.compute.docker.spec import job_name
 from pfcon.compute.docker.state import START_PATIENCE
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
-from pfcon.compute.unreadable import FAULTS, labels_of, unread_entry
+from pfcon.compute.unreadable import FAULTS, labels_of, unread
 
 # The values of the filter ``status`` for containers that have not ended. Each engine refuses the words of the other;
 # Podman, up to 5, has none for a container that is being stopped.
@@ -52,7 +52,7 @@ def _by_job(listed: Iterable[Any], read: Callable[[dict[str, Any]], str]) -> Ite
         try:
             yield _name(found), read(found)
         except FAULTS as fault:
-            unread_entry("a container in the container engine's list", fault)
+            unread("a container in the container engine's list", fault)
 
 
 def _name(found: dict[str, Any]) -> str:

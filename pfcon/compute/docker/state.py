@@ -1,9 +1,9 @@
 """Translates a Docker API's inspect answer to a JobInfo. Pure."""
 
-import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from pfcon.compute import unreadable
 from pfcon.compute.details import digest_of, own_exit_code
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
@@ -13,8 +13,6 @@ from pfcon.compute.unreadable import labels_of, reading
 from pfcon.compute.words import plain
 from pfcon.models import JobInfo, JobStatus, RunDetails
 from pfcon.reasons import SUCCESS, Reason, Why, explain
-
-_log = logging.getLogger(__name__)
 
 START_PATIENCE = timedelta(seconds=90)
 """A container that has not started this long after its creation never will: ``schedule`` has failed by then."""
@@ -47,7 +45,7 @@ def phase_of(inspect: dict[str, Any]) -> Phase:
     if phase is Phase.WAITING and time_of(inspect["State"].get("StartedAt")):
         phase = Phase.ENDED
     if phase is Phase.UNKNOWN:
-        _log.warning("container %s is in the unknown state %r", inspect.get("Name"), status)
+        unreadable.note(f"container {inspect.get('Name')} is in the unknown state {status!r}")
     return phase
 
 

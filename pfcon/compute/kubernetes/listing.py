@@ -8,7 +8,7 @@ from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.obstacles import ASK_AGAIN
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
-from pfcon.compute.unreadable import FAULTS, unread_entry
+from pfcon.compute.unreadable import FAULTS, unread
 
 if TYPE_CHECKING:  # the official client takes half a second to import
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -42,7 +42,7 @@ class Lister:
                 else:
                     found[name] = steady[uid] = versions
             except FAULTS as fault:  # ``info`` reports it
-                unread_entry("a Job in the list of Kubernetes", fault)
+                unread("a Job in the list of Kubernetes", fault)
         self._steady = steady
         return found
 

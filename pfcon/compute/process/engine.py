@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
+from pfcon.compute.listed import listed
 from pfcon.compute.log import clean_log
 from pfcon.compute.process import listing, supervisor
 from pfcon.compute.process.job import JobFolder
@@ -169,12 +170,7 @@ class ProcessEngine(ComputeEngine):
 
     def _list(self, read: Callable[[Path], dict[str, str]]) -> dict[str, str]:
         with self._storebase_errors("list jobs"):
-            try:
-                return read(self._root)
-            except FileNotFoundError:
-                if not self._storebase.is_available():
-                    raise
-                return {}  # no job was ever scheduled
+            return listed(read, self._root, self._storebase)
 
     def check(self) -> str:
         """See ComputeEngine: checks whether jobs can be written."""

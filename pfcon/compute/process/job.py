@@ -87,7 +87,7 @@ class JobFolder(Closing):
             state: State = json.loads(self._read("state.json", STATE_BYTES))
         except (ValueError, RecursionError):
             return {}
-        return state if isinstance(state, dict) else {}
+        return state if isinstance(state, dict) and isinstance(state.get("reason", ""), str) else {}
 
     def info(self) -> JobInfo:
         """Return the state of the job."""

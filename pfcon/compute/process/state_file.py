@@ -16,9 +16,8 @@ MESSAGE, MESSAGE_BYTES = "cancel", 4096  # why the engine stops the job, for use
 
 
 def write_message(job: int, message: str) -> None:
-    """Write why the engine stops the job, unless another message exists already. Raises OSError."""
-    if MESSAGE not in os.listdir(job):
-        write_file(job, MESSAGE, message, durable=False)
+    """Write why the engine stops the job. The supervisor keeps the first message that it reads. Raises OSError."""
+    write_file(job, MESSAGE, message, durable=False)
 
 
 def read_message(job: int) -> str:

@@ -48,9 +48,10 @@ class Canceller:
             self._scancel("--batch", "--signal=TERM", *active)
         return self._ends_in_time(folder, self.grace + _SCRIPT, lambda: bool(self._active(folder)))
 
-    def is_ending(self, folder: JobFolder) -> bool:
-        """Return whether a container that Slurm has started may run longer than its job, which has ended: it is ordered
-        to end, too. Raises Absent, OSError.
+    def end_container(self, folder: JobFolder) -> bool:
+        """Order the container of a job that has ended to end, too: Slurm has started it, and it may run longer.
+
+        Returns whether it may still run. Idempotent. Raises Absent, OSError.
         """
         return not folder.has("exit") and folder.order_end() and folder.order_age() < self.grace + _ORDER_TIMEOUT
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
+from pfcon.compute.listed import listed
 from pfcon.compute.log import clean_log
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.slurm import listing
@@ -157,7 +158,7 @@ class SlurmEngine(ComputeEngine):
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or Slurm ends it."""
         with self._storage(f"cancel {name}"):
             folder = self._open(name, mine)
-            if self._status.info(folder).status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+            if self._status.info(folder).status.ended:
                 return  # not if the state is unknown: Slurm may still run it
             if not folder.has("cancel"):
                 folder.write("cancel", why.note())
@@ -185,11 +186,7 @@ class SlurmEngine(ComputeEngine):
 
     def _list(self, read: Callable[[Path], dict[str, str]]) -> dict[str, str]:
         with self._storage("list jobs"):
-            try:
-                return read(self._root)
-            except FileNotFoundError:
-                self._require_storebase()
-                return {}  # no job was ever scheduled
+            return listed(read, self._root, self._storebase)
 
     def check(self) -> str:
         """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""

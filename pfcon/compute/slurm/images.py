@@ -23,6 +23,7 @@ from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused, Unreachable
 from pfcon.files.locks import locked
+from pfcon.files.size import tree_size
 from pfcon.models import INCOMING, OUTGOING
 
 FETCH_TIMEOUT = 3600.0  # seconds for fetching or unpacking an image
@@ -139,7 +140,7 @@ class Images:
         for lock in self.cache.glob("*.lock"):
             directory = lock.with_suffix("")
             if directory.is_dir():
-                found.append((lock.stat().st_mtime, directory, size_of(directory)))
+                found.append((lock.stat().st_mtime, directory, tree_size(directory) or 0))
         total = sum(size for _, _, size in found)
         for used, directory, size in sorted(found):
             if total <= self.limit:
@@ -191,13 +192,3 @@ def _complete(rootfs: Path) -> None:
             continue
         file.parent.mkdir(exist_ok=True)
         file.touch()
-
-
-def size_of(directory: Path) -> int:
-    """Return the bytes on disk of a tree."""
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-    return total

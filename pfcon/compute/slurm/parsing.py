@@ -3,13 +3,13 @@
 Their JSON is not used: its structure changes from release to release, and ``squeue --json`` of 22.05 ignores filters.
 """
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pfcon.compute.slurm.spec import COMMENT
+from pfcon.compute.unreadable import note
 
 QUEUE_COMMAND = (
     *("squeue", "--me", "--noheader", "--states=all"),
@@ -17,7 +17,6 @@ QUEUE_COMMAND = (
 )
 CONFIG_COMMAND = ("scontrol", "show", "config")
 _CORE_DUMPED = 0x80
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def queue_rows(text: str) -> Iterator[Row]:
 
 
 def _unread(line: str) -> str:
-    _log.warning("Slurm's answer has a line that can't be read: %r", line)
+    note(f"Slurm's answer has a line that can't be read: {line!r}")
     return line
 
 

@@ -1,6 +1,5 @@
 """The stage and the end of a Slurm job. Pure."""
 
-import logging
 import re
 from datetime import datetime
 from enum import Enum
@@ -8,12 +7,11 @@ from enum import Enum
 from pfcon.compute.exits import out_of_memory_note
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.reasons import Seen, Site, evident_state, has_succeeded, ran_out_of_memory, reason_of
+from pfcon.compute.unreadable import note
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus
 from pfcon.reasons import SUCCESS, Why
 from pfcon.units import mib_to_bytes
-
-_log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
@@ -59,7 +57,7 @@ def stage_of(row: Row) -> Stage:
     """Return the stage of a job; log a warning for a state that is not in the manual."""
     stage = _STAGES.get(row.state, Stage.UNKNOWN)
     if stage is Stage.UNKNOWN and row.state:
-        _log.warning("Slurm job %s is in the unknown state %r", row.id, row.state)
+        note(f"Slurm job {row.id} is in the unknown state {row.state!r}")
     return stage
 
 

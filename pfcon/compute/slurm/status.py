@@ -103,7 +103,7 @@ class StatusReader:
         program = launcher.program
         where = Site(self.launcher, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
-        if status is JobStatus.FAILED and was_stopped(seen) and self.canceller.is_ending(folder):
+        if status is JobStatus.FAILED and was_stopped(seen) and self.canceller.end_container(folder):
             message = f"{why.message}: being ended"
             return JobInfo(spec.name, JobStatus.STARTED, message, spec.image, spec.argv, request=spec.request)
         if status is not JobStatus.UNDEFINED:

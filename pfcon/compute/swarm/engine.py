@@ -176,7 +176,7 @@ class SwarmEngine(ComputeEngine):
     def _has_ended(self, name: str, service: dict[str, Any]) -> bool:
         """Return whether a service's job has ended, also if it is another service's job. Changes nothing."""
         info = state.job_info(name, service, self._calls.tasks(service=service["ID"]))
-        return info.status in (JobStatus.SUCCEEDED, JobStatus.FAILED)
+        return info.status.ended
 
     def logs(self, name: str, tail_lines: int, mine: Mine = anyone) -> str:
         """See ComputeEngine. The logs of several workers follow each other, each under a heading."""

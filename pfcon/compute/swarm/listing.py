@@ -9,7 +9,7 @@ from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.swarm.spec import NAME_LABEL
 from pfcon.compute.swarm.state import own_tasks, request_of, waits_for_node
 from pfcon.compute.swarm.tasks import WANTED, has_ended, state_of
-from pfcon.compute.unreadable import FAULTS, labels_of, unread_entry
+from pfcon.compute.unreadable import FAULTS, labels_of, unread
 
 JOBS: Mapping[str, list[str]] = MappingProxyType({"label": [NAME_LABEL]})
 """The filters of a list of all jobs: of their tasks, or of their services."""
@@ -30,7 +30,7 @@ def active_jobs(tasks: Iterable[Any], now: datetime, pending_grace: timedelta) -
         try:
             by_job.setdefault(str(task["Spec"]["ContainerSpec"]["Labels"][NAME_LABEL]), []).append(task)
         except FAULTS as fault:
-            unread_entry("a task in Swarm's list", fault)
+            unread("a task in Swarm's list", fault)
     texts = {name: _text(own_tasks(found), now, pending_grace) for name, found in by_job.items()}
     return {name: text for name, text in texts.items() if text}
 

@@ -3,12 +3,10 @@
 Tasks are as ``GET /tasks`` returns them (Docker Engine API reference).
 """
 
-import logging
 from typing import Any
 
 from pfcon.compute.docker_api.phase import Phase
-
-_log = logging.getLogger(__name__)
+from pfcon.compute.unreadable import note
 
 # Status.State of a task (Docker manual, "Swarm task states"): the phase, and the message for users.
 _STATES = {
@@ -52,7 +50,7 @@ def phase_of(task: dict[str, Any]) -> Phase:
     """Return the phase of a task; log a warning for a state that is not documented."""
     state = state_of(task)
     if state not in _STATES:
-        _log.warning("task %s is in the unknown state %r", task.get("ID"), state)
+        note(f"task {task.get('ID')} of the Swarm is in the unknown state {state!r}")
         return Phase.UNKNOWN
     return _STATES[state][0]
 

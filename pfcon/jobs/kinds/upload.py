@@ -5,7 +5,7 @@ import hashlib
 from pfcon.errors import Conflict
 from pfcon.jobs.kinds.operation import Operation
 from pfcon.jobs.kinds.submitter import Submitter
-from pfcon.models import JobId, JobInfo, JobKind, JobStatus, UploadRequest
+from pfcon.models import JobId, JobInfo, JobKind, UploadRequest
 from pfcon.orders import UploadOrder, write_order
 from pfcon.progress import Progress
 from pfcon.records import Phase, Record
@@ -64,7 +64,7 @@ class UploadSubmitter(Submitter):
         if plugin is None or plugin.phase in (Phase.REMOVING, Phase.REMOVED):
             raise Conflict(f"the outputs of {jid} need a plugin job first; there is none with this jid")
         info = self._scheduler.states.refresh(plugin)[0] if plugin.phase is Phase.SCHEDULED else plugin.info
-        if info.status not in (JobStatus.SUCCEEDED, JobStatus.FAILED):
+        if not info.status.ended:
             raise Conflict(f"the plugin job of {jid} has not ended yet: {info.message or info.status}")
         return plugin
 

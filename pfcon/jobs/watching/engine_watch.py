@@ -16,8 +16,8 @@ from pfcon.records.scheduled import ScheduledJob, scheduled_jobs
 
 log = logging.getLogger(__name__)
 
-ROUND, LONGEST_ROUND = 2.0, 3.0  # seconds between the beginnings of two rounds
-LOAD_FACTOR = 2  # a round takes at most half of the time: a slow engine is asked less often
+ROUND, LONGEST_ROUND = 2.0, 3.0  # seconds between the beginnings of two rounds: the longest keeps the records fresh
+LOAD_FACTOR = 2  # a slow engine is asked at most half of the time, until LONGEST_ROUND is reached
 ROUND_OF_EACH = 20.0  # seconds between two rounds if the engine can't list its jobs, so that each is asked for
 MAX_OUTDATED = 50  # claims that are named in the records; with more, a round does not count
 
@@ -40,12 +40,13 @@ class EngineWatch:
         self._checker = Checker(context, states, self._stopper)
         self._outage = Outage(f"the {self._engine.name} engine")
         self._jobs: dict[str, WatchedJob] = {}  # by claim
+        self._is_new = True  # whether this process has done no round since it is the leader
         self._next = 0.0  # monotonic seconds
 
     def tick(self) -> None:
         """Do a round if this process is the leader, and if it is time. To be called every second."""
         if not self._leadership.leads:
-            self._jobs = {}
+            self._jobs, self._is_new = {}, True
             return
         begun = time.monotonic()
         if begun < self._next or self._outage.is_backing_off:
@@ -97,16 +98,15 @@ class EngineWatch:
 
     def _follow(self, scheduled: list[ScheduledJob]) -> None:
         """Remember exactly these jobs. Records from before this process was the leader count as outdated."""
-        first = not self._jobs
         known, jobs = self._jobs, {}
         for job in scheduled:
             found = known.get(job.claim)
             if found is None:
                 name = job.kind.engine_name(job.jid)  # the first check corrects it
-                found = WatchedJob(job, name, outdated_since=float("-inf") if first else time.monotonic())
+                found = WatchedJob(job, name, outdated_since=float("-inf") if self._is_new else time.monotonic())
             found.job = job
             jobs[job.claim] = found
-        self._jobs = jobs
+        self._jobs, self._is_new = jobs, False
 
     def _check_each(self) -> None:
         """Check all jobs, one after the other, until the engine does not answer."""

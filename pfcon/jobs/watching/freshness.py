@@ -34,7 +34,7 @@ class Freshness:
             elif seen[0].count != found.count:
                 self._seen[kind] = (found, now)
 
-    def is_fresh(self, kind: JobKind, claim: str = "") -> bool:
+    def is_fresh(self, kind: JobKind, claim: str) -> bool:
         """Whether the records of scheduled jobs of a kind are fresh, and that of a claim is no exception."""
         latest, at = self._seen.get(kind, (NO_ROUND, float("-inf")))
         return time.monotonic() - at < FRESH and claim not in latest.outdated

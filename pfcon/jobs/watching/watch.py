@@ -46,11 +46,6 @@ class Watch:
         """Whether this process is the leader."""
         return self._leadership.leads
 
-    def compare_all(self) -> None:
-        """Do one round with all engines now, whoever is the leader. Raises Unreachable if the records do not answer."""
-        for engine in self.engines:
-            engine.run_round()
-
     def resign(self) -> None:
         """Stop watching, because this process is about to exit."""
         self._leadership.resign()

@@ -71,8 +71,4 @@ class WatchedJob:
     def stop_was_tried(self) -> None:
         """Note the end of an attempt to stop the job, which is checked in the next round."""
         self.stopping, self.stop_again_at = False, time.monotonic() + REPEAT_STOP
-        self.check_soon()
-
-    def check_soon(self) -> None:
-        """Have the job checked in the next round."""
         self.check_at = 0.0

@@ -52,10 +52,13 @@ def is_gone(compute: Harness, name: str) -> bool:
 
 
 def test_a_job_that_runs_is_active_with_a_text_that_does_not_change(compute: Harness) -> None:
-    spec, text = start_steady(compute)
-    assert text
-    assert compute.engine.info(spec.name).status is JobStatus.STARTED
+    spec, _ = start_steady(compute)
+    assert compute.engine.info(spec.name).status is JobStatus.STARTED  # an engine may note something on the job then
     assert eventually(lambda: is_steady(compute, spec.name))
+    text = active(compute)[spec.name]
+    assert text
+    time.sleep(3 * STEADY)
+    assert active(compute)[spec.name] == text
 
 
 def test_a_job_that_has_ended_is_not_active(compute: Harness) -> None:

@@ -1,37 +1,20 @@
 """The lists of all jobs of Kubernetes: what they cost the API server, and for which jobs ``info`` has to act."""
 
 import time
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 from fakes.kubernetes_server import FakeKubernetes
-from support.compute import make_harness
 from support.kubernetes import NAMESPACE, STUCK_GRACE, KubernetesHarness
 
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.errors import Unreachable
 from pfcon.models import JobSpec, JobStatus
-from pfcon.paths import StoreBase
 from pfcon.testing.waiting import eventually
 
 JOBS = f"GET /apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 PODS = f"GET /api/v1/namespaces/{NAMESPACE}/pods"
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[KubernetesHarness]:
-    harness = make_harness("fake-kubernetes", storebase.root)
-    assert isinstance(harness, KubernetesHarness)
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def fake(compute: KubernetesHarness) -> FakeKubernetes:
-    assert compute.fake
-    return compute.fake
 
 
 @pytest.fixture

@@ -1,36 +1,19 @@
 """The kubernetes engine beyond the contract: whom it asks, and what it makes of requests that fail half-way."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakes.kubernetes_server import FakeKubernetes
-from support.compute import make_harness
 from support.kubernetes import NAMESPACE, KubernetesHarness
 
 from pfcon.compute.kubernetes.connection import Connection
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus, Resources
-from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 from pfcon.testing.waiting import eventually
 
 PATCH_POD = f"PATCH /api/v1/namespaces/{NAMESPACE}/pods"
 WATCH_JOBS = f"GET /apis/batch/v1/namespaces/{NAMESPACE}/jobs?"
-
-
-@pytest.fixture
-def compute(storebase: StoreBase) -> Iterator[KubernetesHarness]:
-    harness = make_harness("fake-kubernetes", storebase.root)
-    assert isinstance(harness, KubernetesHarness)
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def fake(compute: KubernetesHarness) -> FakeKubernetes:
-    assert compute.fake
-    return compute.fake
 
 
 def running(compute: KubernetesHarness, script: str = "echo begun; sleep 600") -> JobSpec:

@@ -1,20 +1,13 @@
 """Events that the endpoint of the webhook never accepts, and an endpoint that is down: what waits for what."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
-from support.webhooks import Endpoint, end_job, endpoint, runs_until, webhook_of
+from support.webhooks import Endpoint, end_job, runs_until, webhook_of
 
 from pfcon.events import webhook as sending
 from pfcon.records import Journal
 from pfcon.records.outbox import LONGEST_PAUSE, Outbox
-
-
-@pytest.fixture
-def hook() -> Iterator[Endpoint]:
-    with endpoint() as listening:
-        yield listening
 
 
 @pytest.mark.parametrize("answer", [400, 500, None])

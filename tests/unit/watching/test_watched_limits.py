@@ -1,46 +1,19 @@
 """Time limits of jobs on an engine that has none of its own: the leader stops them."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.job_context import make_context
-from support.watched_service import PLUGIN, CountingEngine, post, record, settled
+from support.watched_service import PLUGIN, CountingEngine, post, record, settled, watch
 
 from pfcon.compute.process.spec import Plan, make_plan
 from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobSpec, JobStatus
-from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 from pfcon.records import Journal, Phase
 from pfcon.testing.waiting import eventually
-
-
-@pytest.fixture
-def engine(storebase: StoreBase) -> Iterator[CountingEngine]:
-    engine = CountingEngine(storebase)
-    yield engine
-    engine.away = False
-    for name in engine.jobs() or ():
-        engine.remove(name)
-
-
-@pytest.fixture
-def context(storebase: StoreBase, tmp_path: Path, engine: CountingEngine) -> JobContext:
-    return make_context(storebase, tmp_path, engine)
-
-
-@pytest.fixture
-def service(context: JobContext) -> JobService:
-    service = JobService(context)
-    service.start()
-    service.lead()
-    service.lead()
-    return service
 
 
 @pytest.fixture
@@ -60,7 +33,7 @@ def test_a_job_is_stopped_at_its_time_limit_and_no_other(service: JobService, co
     post(service, "j1", time_limit=4)
     post(service, "j2", time_limit=4000)
     post(service, "j3")
-    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert eventually(lambda: (watch(service), record(context, "j1").phase)[1] is Phase.FINAL)
     ended = record(context, "j1")
     assert (ended.status, ended.message) == (JobStatus.FAILED, "stopped at its time limit of 4 minutes")
     assert ended.reason == Reason.TIME_LIMIT
@@ -77,19 +50,19 @@ def test_a_new_leader_counts_the_time_from_the_start_of_the_job(service: JobServ
     other = JobService(replace(context, journal=Journal(lambda: context.journal.database.engine)))
     stopper = other.engine_watches[0]._stopper
     stopper._minute = 0.75
-    other.watch()
+    watch(other)
     watched = other.engine_watches[0]._jobs[record(context, "j1").claim]
     assert eventually(lambda: watched.stop_at is not None)
     assert watched.stop_at is not None
     assert watched.stop_at - time.monotonic() < 1.5
-    assert eventually(lambda: (other.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert eventually(lambda: (watch(other), record(context, "j1").phase)[1] is Phase.FINAL)
 
 
 @pytest.mark.usefixtures("limitless")
 def test_a_client_that_cancels_is_told_that(service: JobService, context: JobContext) -> None:
     post(service, "j1", time_limit=4000)
     service.cancel(JobId("j1"), PLUGIN)
-    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert eventually(lambda: (watch(service), record(context, "j1").phase)[1] is Phase.FINAL)
     assert (record(context, "j1").message, record(context, "j1").reason) == ("cancelled", Reason.CANCELLED)
 
 
@@ -112,14 +85,14 @@ def test_a_stop_that_no_thread_can_do_is_tried_again(
     stopper = service.engine_watches[0]._stopper
     stopper._minute = 0.25
     post(service, "j1", time_limit=1)
-    service.watch()
+    watch(service)
     watched = service.engine_watches[0]._jobs[record(context, "j1").claim]
     with monkeypatch.context() as patch:
         patch.setattr(stopper._stops, "add", _no_thread)
-        assert eventually(lambda: (service.watch(), watched.stop_again_at)[1] > 0)
+        assert eventually(lambda: (watch(service), watched.stop_again_at)[1] > 0)
         assert not watched.stopping
     watched.stop_again_at = 0.0
-    assert eventually(lambda: (service.watch(), record(context, "j1").phase)[1] is Phase.FINAL)
+    assert eventually(lambda: (watch(service), record(context, "j1").phase)[1] is Phase.FINAL)
 
 
 def _no_thread(*_: object) -> None:
