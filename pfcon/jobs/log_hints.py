@@ -25,6 +25,14 @@ _HINTS = (
             re.MULTILINE,
         ),
     ),
+    (
+        Reason.WRONG_ARCHITECTURE,  # an init process gives to a shell what the kernel can't execute
+        re.compile(
+            r"^(?:\S+: )?(?P<command>/\S+): (?:line )?\d+: [^\n]{0,80}?\bELF\b"
+            r"|^(?:.{0,80}: )?(?P<named>[^\s:]+): (?:Exec format error|cannot execute binary file)",
+            re.MULTILINE,
+        ),
+    ),
 )
 
 
@@ -34,9 +42,14 @@ def with_hint(info: JobInfo, spec: JobSpec, logs: str) -> JobInfo:
     if info.status is not JobStatus.FAILED or info.reason != Reason.EXIT_CODE or code is None:
         return info
     end = "\n".join(logs.rstrip().splitlines()[-_LINES:])
-    reason = next((reason for reason, pattern in _HINTS if pattern.search(end)), None)
-    if reason is None:
+    reason, match = next(
+        ((reason, match) for reason, pattern in _HINTS if (match := pattern.search(end))), (None, None)
+    )
+    if reason is None or match is None:
         return info
-    limits = {Reason.TOO_MANY_PROCESSES: spec.resources.pids, Reason.OUT_OF_MEMORY: spec.resources.memory}
-    why = explain(reason, log_code=code, log_limit=limits.get(reason))
+    if reason is Reason.WRONG_ARCHITECTURE:
+        why = explain(reason, image=spec.image, command=next(filter(None, match.groups())))
+    else:
+        limits = {Reason.TOO_MANY_PROCESSES: spec.resources.pids, Reason.OUT_OF_MEMORY: spec.resources.memory}
+        why = explain(reason, log_code=code, log_limit=limits.get(reason))
     return replace(info, message=why.message, reason=why.reason)

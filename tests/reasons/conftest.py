@@ -7,16 +7,9 @@ from support.live import Api
 
 from reasons.bad_registry import BadRegistry
 from reasons.matrix import Matrix
-from reasons.servers import server_on
+from reasons.servers import registry_of, server_on
 
 MATRIX = pytest.StashKey[Matrix]()
-
-
-@pytest.fixture(scope="session")
-def registry() -> Iterator[BadRegistry]:
-    """A registry that fails by the name of the repository."""
-    with BadRegistry() as registry:
-        yield registry
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +24,13 @@ def api(engine: str) -> Iterator[Api]:
     """A client of a server on the engine."""
     with server_on(engine) as server:
         yield Api(server.url)
+
+
+@pytest.fixture(scope="session")
+def registry(engine: str) -> Iterator[BadRegistry]:
+    """A registry that fails by the name of the repository, on the loopback of the engine."""
+    with registry_of(engine) as registry:
+        yield registry
 
 
 @pytest.fixture(scope="session")

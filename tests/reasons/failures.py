@@ -5,6 +5,7 @@ One row is one failure. It is the same on every engine, but for those that ``exc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pfcon.reasons import Reason
@@ -65,17 +66,29 @@ def _ran(name: str, script: str, reason: Reason, sentence: str, **more: Any) -> 
     return Failure(name, _failed(reason, sentence, SAYS), f"echo {SAYS}; {script}", **more)
 
 
-def _unusable(name: str, file: str, reason: Reason, sentence: str) -> Failure:
+def _unusable(
+    name: str, file: str, reason: Reason, sentence: str, exceptions: Mapping[str, str] = MappingProxyType({})
+) -> Failure:
     """A file of the image that can't be run."""
     expected = _failed(reason, sentence)
-    return Failure(name, expected, fields={"entrypoint": [f"{UNUSABLE}/{file}"]}, exceptions=ON_HOST)
+    fields = {"entrypoint": [f"{UNUSABLE}/{file}"]}
+    return Failure(name, expected, fields=fields, exceptions={**ON_HOST, **exceptions})
 
 
-def _unfetched(repository: str, reason: Reason, sentence: str) -> Failure:
+def _unfetched(
+    repository: str, reason: Reason, sentence: str, exceptions: Mapping[str, Expected] = MappingProxyType({})
+) -> Failure:
     """An image of BadRegistry."""
-    expected = _failed(reason, sentence)
-    fields = {"entrypoint": ["sh"]}
-    return Failure(f"image: {repository}", expected, fields=fields, registry=repository, exceptions=ON_HOST)
+    expected, fields = _failed(reason, sentence), {"entrypoint": ["sh"]}
+    besides: Mapping[str, Expected | str] = {**ON_HOST, **exceptions}
+    return Failure(f"image: {repository}", expected, fields=fields, registry=repository, exceptions=besides)
+
+
+DAMAGED = rf"{CAN_T}: its registry delivers damaged data"
+# A node of a Swarm tells nobody why it could not download an image that its registry has.
+UNKNOWN_TO_SWARM = {
+    "swarm": _failed(Reason.IMAGE_FAILED, rf"{CAN_T}: its registry has it, but its machine could not download it")
+}
 
 
 PROGRAMS = (
@@ -141,7 +154,11 @@ COMMANDS = (
         r"not executable in image .*/no-permission",
     ),
     _unusable(
-        "a script without #!", "no-interpreter-line", Reason.WRONG_ARCHITECTURE, r"not executable in .* without #! .*"
+        "a script without #!",
+        "no-interpreter-line",
+        Reason.WRONG_ARCHITECTURE,
+        r"not executable in .* without #! .*",
+        dict.fromkeys(("docker", "podman", "swarm"), "their init process gives it to a shell, which runs it"),
     ),
     _unusable(
         "another processor", "other-processor", Reason.WRONG_ARCHITECTURE, r"not executable in .* type of processor.*"
@@ -169,20 +186,14 @@ IMAGES = (
     _unfetched("busy", Reason.REGISTRY_LIMIT, rf"{CAN_T} now: its registry limits the number of downloads"),
     _unfetched("broken", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
     _unfetched("away", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
-    _unfetched("corrupt-manifest", Reason.IMAGE_CORRUPT, rf"{CAN_T}: its registry delivers damaged data"),
-    _unfetched("corrupt-layer", Reason.IMAGE_CORRUPT, rf"{CAN_T}: its registry delivers damaged data"),
-    _unfetched("not-gzip", Reason.IMAGE_CORRUPT, rf"{CAN_T}: its registry delivers damaged data"),
+    _unfetched("corrupt-manifest", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
+    _unfetched("corrupt-layer", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
+    _unfetched("not-gzip", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
     _unfetched("other-platform", Reason.WRONG_ARCHITECTURE, r"image \S+ is for another type of processor.*"),
     Failure(
         "image: no registry",
         _failed(Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
         fields={"image": "127.0.0.1:1/pfcon/absent:1", "entrypoint": ["sh"]},
-        exceptions=ON_HOST,
-    ),
-    Failure(
-        "image: bad name",
-        _failed(Reason.INVALID_IMAGE_NAME, r"\S+ is not a valid name of an image"),
-        fields={"image": "Not:An:Image", "entrypoint": ["sh"]},
         exceptions=ON_HOST,
     ),
 )

@@ -1,13 +1,17 @@
-"""A live server on each engine, for the suite of reasons."""
+"""A live server on each engine, and a registry that the engine reaches, for the suite of reasons."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.engines import swarm_url
 from support.kubernetes import CLAIM, NAMESPACE, kubernetes_harness
 from support.live import LiveServer
+from support.namespace import listener_pid, make_in
 from support.serving import serve
+
+from reasons.bad_registry import BadRegistry
 
 ENGINES = ("process", "docker", "podman", "swarm", "kubernetes", "slurm")
 WITH_PIDS = ("process", "docker", "podman", "swarm")  # that have the option
@@ -31,3 +35,10 @@ def server_on(engine: str) -> Iterator[LiveServer]:
                 yield server
         finally:
             harness.close()
+
+
+def registry_of(engine: str) -> BadRegistry:
+    """The registry. The tests' Swarm has a network of its own."""
+    if engine != "swarm":
+        return BadRegistry()
+    return make_in(listener_pid(swarm_url().removeprefix("unix://")), BadRegistry)

@@ -17,17 +17,9 @@ from reasons.servers import ENGINES
 SECONDS = 10.0  # from the end, by the engine's clock, until a client can read why
 POLL = 0.5
 
-CELLS = [
-    pytest.param(
-        engine,
-        failure,
-        id=f"{engine}-{failure.name}",
-        marks=[] if engine == "process" else [pytest.mark.engine(engine)],
-    )
-    for engine in ENGINES
-    for failure in FAILURES
+ON_ENGINES = [
+    pytest.param(engine, marks=[] if engine == "process" else [pytest.mark.engine(engine)]) for engine in ENGINES
 ]
-
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -56,7 +48,8 @@ def wait(api: Api, jid: str, *, cancel: bool) -> tuple[dict[str, Any], float]:
         time.sleep(POLL)
 
 
-@pytest.mark.parametrize(("engine", "failure"), CELLS, indirect=["engine"])
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+@pytest.mark.parametrize("engine", ON_ENGINES, indirect=True)
 def test_a_failure(engine: str, failure: Failure, api: Api, registry: BadRegistry, matrix: Matrix) -> None:
     expected = failure.on(engine)
     if not isinstance(expected, Expected):

@@ -1,16 +1,20 @@
-"""A port of this machine's loopback that leads to a port of another network namespace, for root on Linux."""
+"""Ports in another network namespace, for root on Linux: a way to one, and servers that listen there."""
 
 import contextlib
 import ctypes
 import os
 import socket
+import struct
 import threading
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
 from .readable import readable
 
 CLONE_NEWNET = 0x40000000  # sched.h
 READ = 64 * 1024
+T = TypeVar("T")
 IDLE_SECONDS = 60
 
 
@@ -41,8 +45,7 @@ class Door:
         os.close(self._namespace)
 
     def _accept(self) -> None:
-        if ctypes.CDLL(None, use_errno=True).setns(self._namespace, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
+        _move_to(self._namespace)
         while True:
             try:
                 here, _ = self._listener.accept()
@@ -69,3 +72,41 @@ def _pass_on(here: socket.socket, there: socket.socket) -> None:
                 else:
                     reading.discard(source)
                     others[source].shutdown(socket.SHUT_WR)
+
+
+def listener_pid(path: str) -> int:
+    """Return the ID of the process that listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[0])
+
+
+def make_in(pid: int, make: Callable[[], T]) -> T:
+    """Return what ``make`` makes in the network of a process: a socket stays in the network in which it was made."""
+    made: list[T] = []
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+            try:
+                _move_to(namespace)
+            finally:
+                os.close(namespace)
+            made.append(make())
+        except Exception as fault:  # noqa: BLE001 - raised below
+            faults.append(fault)
+
+    thread = threading.Thread(target=run)  # setns(2) moves this thread alone
+    thread.start()
+    thread.join()
+    for fault in faults:
+        raise fault
+    return made[0]
+
+
+def _move_to(namespace: int) -> None:
+    """Move the calling thread. Raises OSError."""
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")

@@ -93,11 +93,14 @@ class SwarmCalls(ApiCalls):
         with translating_errors(self.where):
             self._client.kill(container)
 
-    def find_in_registry(self, image: str) -> None:
-        """DistributionInspect: ask the registry of an image whether it has the image. Raises what the answer means."""
+    def platforms(self, image: str) -> list[dict[str, Any]]:
+        """DistributionInspect: ask the registry of an image for what platforms it has the image.
+
+        Raises what the registry's answer means.
+        """
         with translating_errors(self.where, verdict=True):
-            find: Callable[[str], Any] = self._client.inspect_distribution
-            find(image)
+            ask: Callable[[str], dict[str, Any]] = self._client.inspect_distribution
+            return ask(image).get("Platforms") or []
 
     def nodes(self) -> list[dict[str, Any]]:
         """NodeList."""

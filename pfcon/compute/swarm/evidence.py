@@ -9,10 +9,14 @@ from pfcon.compute.swarm import state
 from pfcon.compute.swarm.tasks import container_of, image_and_command
 from pfcon.compute.swarm.worker import lacks_image
 from pfcon.errors import Absent, PfconError
-from pfcon.reasons import SUCCESS, Why
+from pfcon.reasons import Reason, Why, explain
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.swarm.client import SwarmCalls
+
+_BROKEN_OFF = "its registry has it, but its machine could not download it"
+# uname(2) to Go's GOARCH, as in Swarm's own filter (manager/scheduler/filter.go).
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "armv6l": "arm", "i386": "386", "i686": "386"}
 
 Tasks = list[dict[str, Any]]
 
@@ -41,14 +45,24 @@ def why_unstarted(calls: "SwarmCalls", tasks: Tasks) -> dict[str, Why]:
         if why := failure_in_log(log.text(2), *image_and_command(task)):
             found[task["ID"]] = why
     for task in filter(lacks_image, state.own_tasks(tasks)):
-        found[task["ID"]] = _image_failure(calls, image_and_command(task)[0])
+        found[task["ID"]] = _image_failure(calls, task)
     return found
 
 
-def _image_failure(calls: "SwarmCalls", image: str) -> Why:
-    """Return why nodes can't fetch an image, as the manager finds out; empty if it finds nothing wrong."""
+def _image_failure(calls: "SwarmCalls", task: dict[str, Any]) -> Why:
+    """Return why the node of a task can't fetch its image, as far as the manager finds out."""
+    image = image_and_command(task)[0]
     try:
-        calls.find_in_registry(image)
+        offered = calls.platforms(image)
     except PfconError as fault:
         return image_failure(image, str(fault))
-    return SUCCESS
+    nodes = [node["Description"]["Platform"] for node in calls.nodes() if node["ID"] == task.get("NodeID")]
+    if nodes and offered and not any(_runs(nodes[0], platform) for platform in offered):
+        return explain(Reason.WRONG_ARCHITECTURE, image=image, detail=f"{nodes[0]} is not among {offered}")
+    return explain(Reason.IMAGE_FAILED, image=image, cause=_BROKEN_OFF)
+
+
+def _runs(node: dict[str, Any], image: dict[str, Any]) -> bool:
+    """Return whether the platform of a node is that of an image. Nodes use the kernel's names of processors."""
+    architecture = node["Architecture"]
+    return (node["OS"], _ARCHITECTURES.get(architecture, architecture)) == (image.get("os"), image.get("architecture"))
