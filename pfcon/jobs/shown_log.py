@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pfcon.models import JobInfo, JobStatus
 from pfcon.records import Record
 
+NO_OUTPUTS = "the program wrote no outputs"  # the message of a success; it is no fault, so the log does not have it
 NOTES_IN_MESSAGE = 3
 PREFIX = "pfcon: "  # of lines that the job did not write
 LONGEST_EARLIER = 1500  # characters of the earlier jobs' logs in that of a delete job: CUBE keeps the last 1800 of all
@@ -27,9 +28,10 @@ def log_with_message(info: JobInfo, logs: str) -> str:
     Not while a job runs, whose message is its progress, and not if its own last line is the message.
     """
     last = logs.rstrip("\n").rpartition("\n")[2]
-    if not info.message or info.status is JobStatus.STARTED or last.removeprefix(PREFIX) == info.message:
+    said = "" if info.status is JobStatus.STARTED or info.message == NO_OUTPUTS else info.message
+    if not said or last.removeprefix(PREFIX) == said:
         return logs
-    return f"{_ended(logs)}{PREFIX}{info.message}\n"
+    return f"{_ended(logs)}{PREFIX}{said}\n"
 
 
 def earlier_logs(records: Iterable[Record]) -> str:

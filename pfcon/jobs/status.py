@@ -11,7 +11,7 @@ from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.shown_log import PREFIX, log_with_message, message_with_notes
 from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.freshness import Freshness, ReadLimits
-from pfcon.models import JobId, JobInfo, JobKind
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
@@ -96,5 +96,7 @@ def _as_shown(context: JobContext, record: Record, info: JobInfo, logs: str) -> 
     if kind.notes_in_log:
         logs = "".join(f"{PREFIX}{note}\n" for note in record.notes) + logs
     if context.options.message_in_log:
-        logs = kind.earlier_logs(context, record) + log_with_message(info, logs)
+        if kind.notes_in_log or info.status is not JobStatus.SUCCEEDED:
+            logs = log_with_message(info, logs)
+        logs = kind.earlier_logs(context, record) + logs
     return replace(info, message=message_with_notes(info, record.notes)), logs

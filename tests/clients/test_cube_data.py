@@ -92,16 +92,13 @@ def test_an_input_that_is_missing_is_told_by_the_copy_and_by_the_plugin(fslink: 
 
 
 @pytest.mark.parametrize("filesystem", ["process"], indirect=True)
-def test_an_input_that_is_missing_is_told_where_nothing_is_copied(filesystem: LiveServer) -> None:
+def test_a_job_whose_only_input_is_missing_ends_before_it_runs(filesystem: LiveServer) -> None:
     cube = Cube(filesystem)
     missing = f"home/chris/uploads/{new_jid()}"
-    instance = Instance('ls "$0" >"$1/names"', [missing])
-    compute, names = cube.run(instance)
-    assert (compute["status"], names) == (DONE, {"names"})
-    assert (filesystem.storebase / instance.output_dir / "names").read_text() == ""
-    assert f"'{missing}' does not exist" in compute["message"]
-    assert f"'{missing}' does not exist" in compute["logs"]
-    cube.clean_up(instance)
+    compute, names = cube.run(Instance('ls "$0" >"$1/names"', [missing]))
+    assert (compute["status"], compute["reason"], names) == ("finishedWithError", "InputMissing", set())
+    assert compute["message"] == f"none of the job's inputs exists: '{missing}'"
+    assert compute["logs"] == f"pfcon: {compute['message']}\n"
 
 
 def test_a_log_of_any_bytes_is_text_that_cubes_database_takes(fslink: LiveServer) -> None:

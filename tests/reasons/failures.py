@@ -4,7 +4,7 @@ One row is one failure. It is the same on every engine, but for those that ``exc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,12 +17,16 @@ EAT = "python3 -c 'import time; x = bytearray(400 << 20); time.sleep(60)'"  # mo
 
 @dataclass(frozen=True)
 class Expected:
-    """reason: the code. sentence: a regular expression for the whole message. says: what the log contains besides."""
+    """reason: the code. sentence: a regular expression for the whole message. says: what the log contains besides.
+
+    in_log: whether the log ends with the sentence.
+    """
 
     reason: str
     sentence: str
     says: str = ""
     status: str = "finishedWithError"
+    in_log: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ PROGRAMS = (
     ),
     _ran("cancelled", "sleep 600", Reason.CANCELLED, r"cancelled", cancel=True),
     _ran("time limit", "sleep 600", Reason.TIME_LIMIT, r"stopped at .* limit of 1 minute", fields={"time_limit": 1}),
-    Failure("no outputs", _succeeded(r"the program wrote no outputs"), f"echo {SAYS}"),
+    Failure("no outputs", replace(_succeeded(r"the program wrote no outputs"), in_log=False), f"echo {SAYS}"),
 )
 LIMITS = (
     _ran(

@@ -87,7 +87,7 @@ def test_an_end_is_recorded_that_nobody_asks_for_and_the_engine_forgets(
     assert eventually(lambda: (watch(service), phase(context))[1] is Phase.FINAL)
     engine.remove(JID)
     info, logs = service.status(JID, PLUGIN)
-    assert (info.status, logs) == (JobStatus.SUCCEEDED, "done\npfcon: the program wrote no outputs\n")
+    assert (info.status, logs) == (JobStatus.SUCCEEDED, "done\n")
 
 
 def test_a_job_that_was_removed_outside_keeps_the_log_that_was_served(

@@ -26,6 +26,7 @@ from pfcon.jobs.places import places_of
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.reporting import reporter
 from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.shown_log import NO_OUTPUTS
 from pfcon.jobs.trash import delete_data
 from pfcon.links.missing import none_exists
 from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources, User
@@ -36,7 +37,6 @@ from pfcon.storage.base import Staged, StagingPlan, Upload
 log = logging.getLogger(__name__)
 
 _MAX_LISTED = 3
-NO_OUTPUTS = "the program wrote no outputs"
 
 
 @dataclass(frozen=True)
@@ -173,24 +173,20 @@ class PluginSubmitter(Submitter):
     def _schedule(self, request: JobRequest, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         """Schedule a job, unless it has inputs and none of them exists: such a job ends before it runs."""
         spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it
+        lacks_inputs = request.type is not PluginType.FS and none_exists(map(str, request.input_dirs), staged.notes)
+        notes = () if lacks_inputs else tuple(_lines(staged.notes))  # its message names the inputs
         values: dict[str, Any] = {
             "spec": spec.to_json(),
             "nfiles": staged.nfiles,
             "bytes_in": staged.nbytes,
             "staged_at": time.time(),
             "image": spec.image,
-            "notes": "\n".join(_lines(staged.notes)),
+            "notes": "\n".join(notes),
         }
         if not self._journal.move(record, Phase.SCHEDULING, message="asking the engine", **values):
             raise _deleted(record.jid)
-        ready = replace(
-            record,
-            phase=Phase.SCHEDULING,
-            nfiles=staged.nfiles,
-            notes=tuple(_lines(staged.notes)),
-            spec_json=spec.to_json(),
-        )
-        if request.type is not PluginType.FS and none_exists(map(str, request.input_dirs), staged.notes):
+        ready = replace(record, phase=Phase.SCHEDULING, nfiles=staged.nfiles, notes=notes, spec_json=spec.to_json())
+        if lacks_inputs:
             self._scheduler.fail(ready, explain(Reason.INPUT_MISSING, paths=_listed(request.input_dirs)))
             ended = self._journal.get(request.jid, JobKind.PLUGIN)
             return self._submission(ready, (ended or ready).info)
