@@ -106,9 +106,10 @@ class JobStates:
         An error of the records is only logged.
         """
         info = replace(info, status=forward(record, info))
-        new = (info.status, info.message, logs[-KEPT_LOG:], info.details)
-        if new != (record.status, record.message, record.logs, record.details):
-            self._save(record, lambda: self._journal.save_status(record, *new))
+        kept = logs[-KEPT_LOG:]
+        new = (info.status, info.message, info.reason, info.details, kept)
+        if new != (record.status, record.message, record.reason, record.details, record.logs):
+            self._save(record, lambda: self._journal.save_status(record, info, kept))
         return info
 
     def _save(self, record: Record, save: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from pfcon.models import JobId, JobKind, JobStatus, RunDetails
+from pfcon.models import JobId, JobInfo, JobKind
 from pfcon.records.active_limits import NO_LIMITS, TooMany
 from pfcon.records.admission import Admission, NotAdmitted
 from pfcon.records.events import REMOVED, add_change, add_event
@@ -33,7 +33,7 @@ from pfcon.records.places import (
     Place,
     settle_ended,
 )
-from pfcon.records.record import OWNED, Blocked, Claimed, Phase, Record, first_claim, request_id, unsigned
+from pfcon.records.record import OWNED, WITH_REASON, Blocked, Claimed, Phase, Record, first_claim, request_id, unsigned
 from pfcon.records.rows import (
     BEFORE,
     IN_PHASE,
@@ -204,6 +204,8 @@ class Journal:
         settled: a request to ``settle``, too. ended: nothing of the job can run any more, so its places are released.
         """
         values.update(phase=phase.value, changed_at=time.time())
+        if phase in WITH_REASON:
+            values.setdefault("reason", None)  # of an earlier attempt
         if phase not in OWNED:
             values["owner"] = None
         elif phase is Phase.REMOVING:
@@ -231,13 +233,14 @@ class Journal:
         """Write a message for users. Returns False if the claim is lost, the job is in another phase, or cancelled."""
         return self.update(NOTE[record.phase], record, {"message": message})
 
-    def save_status(self, record: Record, status: JobStatus, message: str, logs: str, details: RunDetails) -> None:
-        """Write what the engine reports for a job that has not ended.
+    def save_status(self, record: Record, info: JobInfo, logs: str) -> None:
+        """Write what the engine reports for a job that has not ended: status, message, reason, details, and the log.
 
         No-op if the job has ended, or somebody has recorded another state since ``record`` was read, which may be a
         newer one.
         """
-        values = {"status": status.value, "message": message, "logs": logs, **details_row(details)}
+        values = {"status": info.status.value, "message": info.message, "reason": info.reason or None, "logs": logs}
+        values.update(details_row(info.details))
         seen = {"of_status": record.status.value, "of_message": record.message}
         self.update(SAME_STATE, record, {**values, **seen})
 

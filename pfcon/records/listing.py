@@ -15,7 +15,7 @@ from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.list_indexes import HEAD, LISTED, list_head
-from pfcon.records.record import PLACEHOLDER, Phase
+from pfcon.records.record import PLACEHOLDER, WITH_REASON, Phase
 from pfcon.records.rows import details_of, moment, storable
 from pfcon.records.schema import jobs
 
@@ -149,7 +149,7 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
         claim=row["claim"],
         status=JobStatus(row["status"]),
         message=row["message"],
-        reason=(row["reason"] or "") if row["phase"] == Phase.FINAL.value else "",
+        reason=(row["reason"] or "") if Phase(row["phase"]) in WITH_REASON else "",
         image=row["image"],
         owner=row["auid"],
         created_at=moment(row["created_at"] or None),

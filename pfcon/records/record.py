@@ -22,6 +22,7 @@ class Phase(StrEnum):
 
 
 OWNED = (Phase.STAGING, Phase.SCHEDULING, Phase.REMOVING)
+WITH_REASON = (Phase.SCHEDULED, Phase.FINAL)  # in other phases the row may have that of an earlier attempt
 ACTIVE = (Phase.STAGING, Phase.SCHEDULING, Phase.SCHEDULED)
 PLACEHOLDER = ""  # the ``request`` of a record that exists only while what has no record is removed: see removals.py
 ROLLED_BACK = "rolled-back"  # the ``cancel_request`` of a cancelled job whose submission is being rolled back
@@ -108,7 +109,7 @@ class Record:
             request=self.request,
             created_at=self.created_at,
             details=self.details,
-            reason=self.reason if self.phase is Phase.FINAL and self.status.failed else "",
+            reason=self.reason if self.phase in WITH_REASON and self.status is not JobStatus.SUCCEEDED else "",
         )
 
     @property

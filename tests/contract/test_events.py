@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, text, update
 from support.journals import Database, open_journal
 from support.postgresql import own_schema
 
-from pfcon.models import JobId, JobKind, JobStatus, RunDetails
+from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.reasons import Reason
 from pfcon.records import Claimed, Journal, Phase, Place, Record, events
 from pfcon.records.cancellations import end_cancelled
@@ -59,7 +59,7 @@ def test_each_change_of_a_status_has_one_event(journal: Journal) -> None:
     for number in range(3):
         current = journal.get(JID, PLUGIN)
         assert current is not None
-        journal.save_status(current, JobStatus.STARTED, "", f"log {number}", RunDetails())
+        journal.save_status(current, JobInfo("j", JobStatus.STARTED, ""), f"log {number}")
     journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value, message="exit 3", reason="Error", exit_code=3)
     journal.move(record, Phase.REMOVING, message="being removed")
     journal.move(record, Phase.REMOVED, message="removed")
@@ -81,7 +81,7 @@ def test_two_processes_that_see_the_same_change_write_one_event(journal: Journal
     before = journal.get(JID, PLUGIN)
     assert before is not None
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: journal.save_status(before, JobStatus.STARTED, "", str(n), RunDetails()), range(16)))
+        list(pool.map(lambda n: journal.save_status(before, JobInfo("j", JobStatus.STARTED, ""), str(n)), range(16)))
     assert statuses(journal) == ["notStarted", "started"]
 
 
@@ -91,7 +91,7 @@ def test_a_state_that_the_engine_does_not_know_at_the_moment_has_no_event(journa
     for status in (JobStatus.UNDEFINED, JobStatus.STARTED):
         current = journal.get(JID, PLUGIN)
         assert current is not None
-        journal.save_status(current, status, "", "", RunDetails())
+        journal.save_status(current, JobInfo("j", status, ""), "")
     assert statuses(journal) == ["notStarted", "started"]
     journal.move(record, Phase.FINAL, status=JobStatus.UNDEFINED.value)
     assert statuses(journal) == ["notStarted", "started", "undefined"]
@@ -101,7 +101,7 @@ def test_a_job_that_ends_in_a_state_that_was_recorded_before_has_its_end(journal
     """As an operation that was interrupted too often: its state was unknown before."""
     record = claimed(journal)
     journal.move(record, Phase.SCHEDULED, status=JobStatus.STARTED.value)
-    journal.save_status(_read(journal), JobStatus.UNDEFINED, "node lost", "", RunDetails())
+    journal.save_status(_read(journal), JobInfo("j", JobStatus.UNDEFINED, "node lost"), "")
     unknown = _read(journal)
     assert unknown.status is JobStatus.UNDEFINED
     assert statuses(journal) == ["notStarted", "started"]
@@ -135,7 +135,7 @@ def test_a_change_that_is_not_written_has_no_event(journal: Journal) -> None:
     record = claimed(journal)
     assert journal.move(record, Phase.FINAL, status=JobStatus.SUCCEEDED.value)
     assert not journal.move(record, Phase.FINAL, status=JobStatus.FAILED.value)
-    journal.save_status(record, JobStatus.STARTED, "", "", RunDetails())
+    journal.save_status(record, JobInfo("j", JobStatus.STARTED, ""), "")
     assert isinstance(journal.claim(JID, PLUGIN, "r1"), Record)
     assert statuses(journal) == ["notStarted", "finishedSuccessfully"]
 

@@ -5,9 +5,11 @@ One row is one failure. It is the same on every engine, but for those that ``exc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pfcon.compute.registries import TEMPORARY
 from pfcon.reasons import Reason
 
 UNUSABLE = "/opt/unusable"  # of the tests' image: see tests/engines/image.sh
@@ -82,9 +84,10 @@ def _unusable(
 def _unfetched(
     repository: str, reason: Reason, sentence: str, exceptions: Mapping[str, Expected] = MappingProxyType({})
 ) -> Failure:
-    """An image of BadRegistry."""
+    """An image of BadRegistry. Kubernetes waits for what may pass."""
     expected, fields = _failed(reason, sentence), {"entrypoint": ["sh"]}
-    besides: Mapping[str, Expected | str] = {**ON_HOST, **exceptions}
+    waits = {"kubernetes": replace(expected, status="notStarted")} if reason in TEMPORARY else {}
+    besides: Mapping[str, Expected | str] = {**ON_HOST, **waits, **exceptions}
     return Failure(f"image: {repository}", expected, fields=fields, registry=repository, exceptions=besides)
 
 
@@ -109,6 +112,11 @@ PROGRAMS = (
     _ran("time limit", "sleep 600", Reason.TIME_LIMIT, r"stopped at .* limit of 1 minute", fields={"time_limit": 1}),
     Failure("no outputs", replace(_succeeded(r"the program wrote no outputs"), in_log=False), f"echo {SAYS}"),
 )
+# Podman learns of a lack of memory from the cgroup of version 2; with version 1 its answer is always "no".
+_CGROUPS_2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+KILLED = rf"exit code 137: .* \(SIGKILL\), maybe because it exceeded its memory limit of {LIMIT} MiB, .*"
+KILLED_ON_PODMAN = {} if _CGROUPS_2 else {"podman": _failed(Reason.SIGNAL, KILLED, SAYS)}
+UNKNOWN_TO_PODMAN = {} if _CGROUPS_2 else {"podman": "Podman does not know it with cgroups of version 1"}
 LIMITS = (
     _ran(
         "out of memory",
@@ -116,6 +124,7 @@ LIMITS = (
         Reason.OUT_OF_MEMORY,
         rf"out of memory: the job exceeded its limit of {LIMIT} MiB",
         fields={"memory_limit": LIMIT},
+        exceptions=KILLED_ON_PODMAN,
     ),
     _ran(
         "out of memory in a child, exit code 1",
@@ -129,7 +138,10 @@ LIMITS = (
         _succeeded(r"the program reports success, but a process of it was killed.*"),
         f'echo {SAYS}; {EAT}; echo x >"$1"/x; exit 0',
         {"memory_limit": LIMIT},
-        exceptions={"process": _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS)},
+        exceptions={
+            "process": _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS),
+            **UNKNOWN_TO_PODMAN,
+        },
     ),
     _ran(
         "too many processes",
@@ -182,6 +194,7 @@ COMMANDS = (
         fields={"entrypoint": ["sh", "-c"], "args": ["exit 0", "x" * 140_000]},
     ),
 )
+NO_REGISTRY = _failed(Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer")
 IMAGES = (
     _unfetched("missing", Reason.IMAGE_NOT_FOUND, rf"{CAN_T}: its registry does not have it"),
     _unfetched("no-repository", Reason.IMAGE_NOT_FOUND, rf"{CAN_T}: its registry does not have it"),
@@ -196,9 +209,9 @@ IMAGES = (
     _unfetched("other-platform", Reason.WRONG_ARCHITECTURE, r"image \S+ is for another type of processor.*"),
     Failure(
         "image: no registry",
-        _failed(Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
+        NO_REGISTRY,
         fields={"image": "127.0.0.1:1/pfcon/absent:1", "entrypoint": ["sh"]},
-        exceptions=ON_HOST,
+        exceptions={**ON_HOST, "kubernetes": replace(NO_REGISTRY, status="notStarted")},
     ),
 )
 FAILURES = (*PROGRAMS, *LIMITS, *COMMANDS, *IMAGES)

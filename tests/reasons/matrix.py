@@ -2,52 +2,60 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import pytest
+
+PROPERTY = "reasons"  # of a test's report: failure, engine, and the fields of a Cell; so it comes from all processes
 WRITE_TO = "PFCON_REASONS_MATRIX"  # a variable: the file to which the suite writes the table
 
 
-@dataclass(frozen=True)
-class Cell:
-    """reason, message: as a client gets them. seconds: from the end, by the engine's clock, to the answer."""
+class Cell(NamedTuple):
+    """status, reason, message: as a client gets them. seconds: from the end, by the engine's clock, to the answer."""
 
+    status: str
     reason: str
     message: str
     seconds: float | None
 
 
-@dataclass
-class Matrix:
-    """The cells by the names of failure and engine."""
-
-    cells: dict[str, dict[str, Cell]] = field(default_factory=dict)
-
-    def add(self, failure: str, engine: str, cell: Cell) -> None:
-        """Add what was read."""
-        self.cells.setdefault(failure, {})[engine] = cell
-
-    def lines(self) -> Iterator[str]:
-        """A row for each failure and message, with the engines that gave it and the longest time."""
-        yield "| failure | reason | message | engines | seconds |"
-        yield "|---|---|---|---|---|"
-        for failure, cells in self.cells.items():
-            for (reason, message), engines in _by_text(cells).items():
-                times = [cells[engine].seconds for engine in engines]
-                known = [seconds for seconds in times if seconds is not None]
-                longest = f"{max(known):.1f}" if known else ""
-                yield f"| {failure} | `{reason}` | {_escaped(message)} | {', '.join(engines)} | {longest} |"
-
-    def write(self) -> None:
-        """Write the table to the file that WRITE_TO names, if it does."""
-        if name := os.environ.get(WRITE_TO):
-            Path(name).write_text("\n".join(self.lines()) + "\n")
+Cells = Mapping[str, Mapping[str, Cell]]  # by the names of failure and engine
 
 
-def _by_text(cells: Mapping[str, Cell]) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
+def show(terminal: pytest.TerminalReporter) -> None:
+    """Print the table of all tests of the suite that were run, and write it to the file that WRITE_TO names."""
+    cells: dict[str, dict[str, Cell]] = {}
+    for reports in terminal.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == PROPERTY:
+                    failure, engine, *fields = value
+                    cells.setdefault(failure, {})[engine] = Cell(*fields)
+    if not cells:
+        return
+    for line in lines(cells):
+        terminal.write_line(line)
+    if path := os.environ.get(WRITE_TO):
+        Path(path).write_text("\n".join(lines(cells)) + "\n")
+
+
+def lines(cells: Cells) -> Iterator[str]:
+    """Return a table in Markdown: a row for each failure and message, with its engines and the longest time."""
+    yield "| Failure | Code | What the user reads | Engines | Seconds |"
+    yield "| --- | --- | --- | --- | --- |"
+    for failure, found in cells.items():
+        for (status, reason, message), engines in _by_text(found).items():
+            times = [cell.seconds for engine in engines if (cell := found[engine]).seconds is not None]
+            longest = f"{max(filter(None, times), default=0.0):.1f}" if times else status
+            code = f"`{reason}`" if reason else ""
+            yield f"| {failure} | {code} | {_escaped(message)} | {', '.join(engines)} | {longest} |"
+
+
+def _by_text(cells: Mapping[str, Cell]) -> dict[tuple[str, str, str], list[str]]:
+    found: dict[tuple[str, str, str], list[str]] = {}
     for engine, cell in sorted(cells.items()):
-        found.setdefault((cell.reason, cell.message), []).append(engine)
+        found.setdefault(cell[:3], []).append(engine)
     return found
 
 

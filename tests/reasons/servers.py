@@ -13,7 +13,6 @@ from support.serving import serve
 
 from reasons.bad_registry import BadRegistry
 
-ENGINES = ("process", "docker", "podman", "swarm", "kubernetes", "slurm")
 WITH_PIDS = ("process", "docker", "podman", "swarm")  # that have the option
 PIDS = 40
 

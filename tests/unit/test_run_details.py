@@ -156,7 +156,7 @@ def test_an_operation_that_runs_again_has_none_of_the_details_of_its_last_run(co
     claimed = context.journal.claim(JID, JobKind.COPY, "r")
     assert isinstance(claimed, Claimed)
     assert context.journal.move(claimed.record, Phase.SCHEDULED)
-    context.journal.save_status(claimed.record, JobStatus.STARTED, "", "", ALL)
+    context.journal.save_status(claimed.record, JobInfo("j", JobStatus.STARTED, "", details=ALL), "")
     before = context.journal.get(JID, JobKind.COPY)
     assert before is not None
     assert before.details == ALL

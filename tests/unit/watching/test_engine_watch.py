@@ -12,8 +12,8 @@ from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.models import (
     JobId,
+    JobInfo,
     JobStatus,
-    RunDetails,
 )
 from pfcon.records import Phase
 from pfcon.testing.waiting import eventually
@@ -183,8 +183,8 @@ def test_an_older_answer_of_the_engine_does_not_replace_a_newer_one(service: Job
     post(service, "j1")
     before = record(context, "j1")
     older = replace(before, status=JobStatus.NOT_STARTED, message="waiting")
-    context.journal.save_status(before, JobStatus.STARTED, "runs", "", RunDetails())
-    context.journal.save_status(older, JobStatus.NOT_STARTED, "waits for another thing", "", RunDetails())
+    context.journal.save_status(before, JobInfo("j", JobStatus.STARTED, "runs"), "")
+    context.journal.save_status(older, JobInfo("j", JobStatus.NOT_STARTED, "waits for another thing"), "")
     assert (record(context, "j1").status, record(context, "j1").message) == (JobStatus.STARTED, "runs")
     context.journal.save_log(older, "its log")
     assert (record(context, "j1").status, record(context, "j1").logs) == (JobStatus.STARTED, "its log")
