@@ -1,6 +1,7 @@
 """One server for each engine, one registry that misbehaves, and the matrix of all answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.live import Api
@@ -22,6 +23,15 @@ def api(engine: str) -> Iterator[Api]:
     """A client of a server on the engine."""
     with server_on(engine) as server:
         yield Api(server.url)
+
+
+@pytest.fixture(scope="module")
+def remove(api: Api) -> Iterator[Callable[[str], None]]:
+    """Deletes a job while the next ones run: a kubelet takes half a minute for a pod."""
+    answers = []
+    with ThreadPoolExecutor(16) as pool:
+        yield lambda jid: answers.append(pool.submit(api.delete, f"jobs/{jid}/"))
+    assert {answer.result().status_code for answer in answers} <= {204, 404}
 
 
 @pytest.fixture(scope="module")

@@ -208,6 +208,13 @@ IMAGES = (
     _unfetched("not-gzip", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
     _unfetched("other-platform", Reason.WRONG_ARCHITECTURE, r"image \S+ is for another type of processor.*"),
     Failure(
+        "image: stalled",
+        Expected("", r"pulling image \S+: 0 of 1 layers; no data since [\d:]+ UTC", status="notStarted"),
+        fields={"entrypoint": ["sh"]},
+        registry="stalled",
+        exceptions={**ON_HOST, **dict.fromkeys(("swarm", "kubernetes", "slurm"), "it does not report how far it is")},
+    ),
+    Failure(
         "image: no registry",
         NO_REGISTRY,
         fields={"image": "127.0.0.1:1/pfcon/absent:1", "entrypoint": ["sh"]},

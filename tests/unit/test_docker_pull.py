@@ -1,12 +1,13 @@
 """Progress and failures of fetching an image."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pfcon.compute.docker_api.pull import Progress
+from pfcon.compute.docker_api.pull import SILENCE, Progress
 from pfcon.compute.registries import refusal
 from pfcon.errors import Refused
 from pfcon.reasons import Reason
@@ -64,6 +65,19 @@ def test_progress_counts_the_layers_that_are_there_and_never_falls_back() -> Non
 
 def test_progress_is_reported_at_most_once_a_second() -> None:
     assert len(follow(EVENTS, seconds_each=0.01)) == 1
+
+
+def test_a_pull_from_which_nothing_comes_says_since_when() -> None:
+    texts: list[str] = []
+    clock = Clock()
+    progress = Progress("img:1", texts.append, clock)
+    progress.take(layer(1, "Downloading"))
+    for _ in range(4):
+        clock.now += SILENCE / 2
+        progress.look()
+    assert re.fullmatch(r"pulling image img:1: 0 of 1 layers; no data since \d\d:\d\d:\d\d UTC", texts.pop())
+    progress.take(layer(1, "Downloading"))
+    assert texts == ["pulling image img:1: 0 of 1 layers", "pulling image img:1: 0 of 1 layers"]
 
 
 def test_podmans_error_in_the_stream_is_a_refusal_that_names_the_registry_as_the_fault() -> None:
