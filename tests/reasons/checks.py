@@ -16,6 +16,7 @@ from pfcon.testing.waiting import PATIENCE, eventually
 from reasons.bad_registry import BadRegistry
 from reasons.failures import FAILURES, Expected, Failure
 from reasons.matrix import PROPERTY, Cell
+from reasons.servers import Site
 
 SECONDS = 10.0  # from the end, by the engine's clock, until a client can read why
 POLL = 0.5
@@ -50,28 +51,22 @@ def wait(api: Api, jid: str, expected: Expected, *, cancel: bool) -> tuple[dict[
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_a_failure(
-    engine: str,
-    failure: Failure,
-    api: Api,
-    remove: Callable[[str], None],
-    registry: BadRegistry,
-    record_property: Callable[[str, object], None],
-) -> None:
-    expected = failure.on(engine)
+def test_a_failure(failure: Failure, site: Site, record_property: Callable[[str, object], None]) -> None:
+    expected = failure.on(site.engine)
     if not isinstance(expected, Expected):
         pytest.skip(expected)
     jid = new_jid()
-    answer = api.post("jobs/", {**fields_of(failure, registry), "jid": jid}, make_zip({"a": "b"}))
+    answer = site.api.post("jobs/", {**fields_of(failure, site.registry), "jid": jid}, make_zip({"a": "b"}))
     assert answer.status_code == 201, answer.text
     try:
-        compute, seen_at = wait(api, jid, expected, cancel=failure.cancel)
+        compute, seen_at = wait(site.api, jid, expected, cancel=failure.cancel)
     finally:
-        remove(jid)
+        site.remove(jid)
     finished = compute["finished"]
     seconds = seen_at - datetime.fromisoformat(finished).timestamp() if finished else None
-    message = compute["message"].replace(registry.host, "REGISTRY")
-    record_property(PROPERTY, [failure.name, engine, *Cell(compute["status"], compute["reason"], message, seconds)])
+    message = compute["message"].replace(site.registry.host, "REGISTRY")
+    cell = Cell(compute["status"], compute["reason"], message, seconds)
+    record_property(PROPERTY, [failure.name, site.engine, *cell])
     assert compute["status"] == expected.status, compute
     assert compute["reason"] == expected.reason, compute
     assert re.fullmatch(expected.sentence, compute["message"]), compute["message"]
