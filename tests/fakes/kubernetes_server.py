@@ -140,6 +140,8 @@ class FakeKubernetes:
                 return self._of_kind(request, namespace, "jobs", rest)
             if kind == "pods":
                 return self._of_kind(request, namespace, "pods", rest)
+            if kind == "events":  # this cluster has none
+                return _json({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": []})
         raise Refusal(404, "NotFound", "the server could not find the requested resource")
 
     def _of_kind(self, request: Request, namespace: str, kind: Kind, rest: list[str]) -> Response:

@@ -114,7 +114,8 @@ class Life:
             self.find(Verdict.WRONG, f"{resource}: {said}{' although it was killed' * (self.jid in self.site.killed)}")
             return False
         log_is_lost = self.site.was_full and "log is lost" in compute["message"]  # and the message says so
-        if not compute["logs"].endswith("done\n") and not log_is_lost:
+        log = compute["logs"].removesuffix(f"pfcon: {message}\n")
+        if not log.endswith("done\n") and not log_is_lost:
             self.find(Verdict.LOST, f"{resource}: its log is {compute['logs'][-200:]!r}")
         return True
 

@@ -11,6 +11,7 @@ from support.tcp_relay import TcpRelay
 from pfcon.compute.kubernetes.engine import KubernetesEngine
 from pfcon.errors import Absent, Conflict, Refused, Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
+from pfcon.reasons import Reason
 from pfcon.testing.waiting import eventually
 
 OUTAGE = {"fake-kubernetes": 3.0, "kubernetes": 20.0}  # seconds
@@ -77,7 +78,9 @@ def test_a_claim_that_there_is_not_ends_the_job_with_the_reason(kubernetes: Kube
     kubernetes.other(volume_name="no-such-claim").schedule(spec)
     info = kubernetes.wait(spec.name)
     assert info.status is JobStatus.FAILED
-    assert 'persistentvolumeclaim "no-such-claim" not found' in info.message
+    setup = "its volume no-such-claim (VOLUME_NAME) does not exist"
+    assert info.message == f"the compute engine is not set up for this job: {setup}"
+    assert info.reason == Reason.ENGINE_SETUP
     assert pods_go(kubernetes, spec)
 
 
