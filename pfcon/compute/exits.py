@@ -9,6 +9,13 @@ from pfcon.reasons import SUCCESS, Reason, Why, explain
 from pfcon.units import MIB
 
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM})
+# Of the program's own faults: signal(7), "Core" and the standard's "program error" signals.
+_CRASHES = frozenset(
+    {
+        *(signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL),
+        *(signal.SIGSYS, signal.SIGTRAP),
+    }
+)
 _LOST = frozenset({255, -1})
 
 
@@ -40,18 +47,24 @@ def _by_signal(code: int, limit: int, *, certain: bool) -> Why:
     name = signal_name(number) or (str(number) if code < 0 else "")
     if not name:
         return SUCCESS
-    if number not in _FROM_OUTSIDE:
+    if number in _CRASHES:
         return explain(Reason.SIGNAL, crash=name)
+    outside = number in _FROM_OUTSIDE
     memory = limit // MIB or None if number == signal.SIGKILL else None
     if certain or code < 0:
-        return explain(Reason.SIGNAL, interrupted=True, signal=name, limit=memory)
-    return explain(Reason.SIGNAL, interrupted=True, code=code, or_signal=name, limit=memory)
+        return explain(Reason.SIGNAL, interrupted=outside, signal=name, limit=memory)
+    return explain(Reason.SIGNAL, interrupted=outside, code=code, or_signal=name, limit=memory)
 
 
 def at_time_limit(minutes: int | None) -> Why:
     """Return why a job failed that was stopped at its time limit; None: the limit is not known."""
-    duration = f"{minutes} minute{'s' * (minutes != 1)}" if minutes is not None else ""
-    return explain(Reason.TIME_LIMIT, duration=duration)
+    return explain(Reason.TIME_LIMIT, duration="" if minutes is None else duration_text(60 * minutes))
+
+
+def duration_text(seconds: int) -> str:
+    """Return a duration as users read it: in minutes if it is a whole number of these."""
+    number, unit = (seconds, "second") if seconds % 60 else (seconds // 60, "minute")
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def out_of_memory_note(limit: int) -> str:
@@ -59,7 +72,7 @@ def out_of_memory_note(limit: int) -> str:
 
     limit: the job's memory limit in bytes, 0 for none.
     """
-    allowed = f"the limit of {limit // MIB} MiB" if limit else "the machine's memory"
+    allowed = f"the limit of {limit // MIB} MiB" if limit else "the memory that it gets"
     return f"the program reports success, but a process of it was killed, for it exceeded {allowed}: check the outputs"
 
 

@@ -23,8 +23,10 @@ _ANSWERS: Mapping[str, Reason] = MappingProxyType(
     {
         r"argument list too long": Reason.ARGUMENT_TOO_LONG,
         r"exec format error|cannot execute binary file": Reason.WRONG_ARCHITECTURE,
-        r"(?:executable file |required file )?not found|no such file(?: or directory)?": Reason.COMMAND_NOT_FOUND,
-        r"permission denied|operation not permitted|is a directory|not a directory|exists but it is not executable": (
+        r"(?:executable file |required file )?not found|no such file(?: or directory)?|not a directory": (
+            Reason.COMMAND_NOT_FOUND
+        ),
+        r"permission denied|operation not permitted|is a directory|exists but it is not executable": (
             Reason.NOT_EXECUTABLE
         ),
         r"resource temporarily unavailable": Reason.TOO_MANY_PROCESSES,

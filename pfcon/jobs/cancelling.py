@@ -10,12 +10,12 @@ from pfcon.jobs.ownership import foreign_job_error, job_matcher, service_matcher
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobId, JobKind
 from pfcon.polling import polls
-from pfcon.reasons import CANCELLED, Reason, Why
+from pfcon.reasons import CANCELLED, Reason, explain
 from pfcon.records import Phase, Record, new_claim
 from pfcon.records.cancellations import request_cancellation
 from pfcon.records.record import ACTIVE
 
-BY_DELETE_JOB = Why("cancelled by a delete job", reason=Reason.CANCELLED)
+BY_DELETE_JOB = explain(Reason.CANCELLED, by="delete job")
 STOP_WAIT = 120.0  # seconds; longest wait for the end of a cancelled job
 POLL = 0.2  # seconds
 ATTEMPTS = 10  # to cancel a job whose phase changes each time

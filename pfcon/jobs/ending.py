@@ -44,6 +44,8 @@ class Ender:
 
         Returns False if the record has changed since it was read.
         """
+        if info.detail:
+            log.info("job %s: %s: %s", record.name, info.message, info.detail)
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
         if info.reason in STOPPED:  # what the job itself reports is a consequence of it
             end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))

@@ -131,7 +131,7 @@ class Fetches:
 
     def _update(self, fetch: _Fetch, text: str, job: Waiting) -> None:
         try:
-            wanted = self._note(job[0], text or f"pulling image {job[1].image}")
+            wanted = self._note(job[0], text or f"fetching image {job[1].image}")
         except Exception as error:  # noqa: BLE001 - the records may not be available; the next check tries again
             log.warning("job %s: its progress can't be recorded: %s", job[1].name, error)
             return

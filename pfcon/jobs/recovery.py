@@ -8,10 +8,12 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobStatus
-from pfcon.reasons import CANCELLED
+from pfcon.reasons import CANCELLED, Reason, explain
 from pfcon.records import Phase, Record, new_claim
 
 log = logging.getLogger(__name__)
+
+_LOST = explain(Reason.INTERRUPTED, cause="pfcon or its database was stopped while it prepared the job; run it again")
 
 
 class Recovery:
@@ -75,7 +77,8 @@ class Recovery:
             record,
             Phase.FINAL,
             status=status.value,
-            message="the service stopped while it prepared the job, or its database was unavailable; post it again",
+            message=_LOST.message,
+            reason=_LOST.reason,
             finished_at=datetime.now(UTC).timestamp(),
             ended=True,
         )

@@ -30,7 +30,7 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     """
     end_on_former_engine(context, record)  # it may still run on that one: two runs in parallel would conflict
     if spec.attempt >= RUNS:
-        message = f"interrupted in each of its {RUNS} runs, the last time: {info.message}; post it again to continue it"
+        message = f"interrupted in each of its {RUNS} runs, the last time: {info.message}; run it again to continue it"
         return replace(info, status=JobStatus.UNDEFINED, message=message)
     if not context.signer.has_signed(spec.name, spec.request):  # of an earlier release: only its record identifies it
         context.engine_of(record.kind).remove(spec.name, job_matcher(context, record))

@@ -113,7 +113,7 @@ class Scheduler:
         try:
             if fault is not None:
                 raise fault
-            if not self._journal.note(record, "asking the engine"):
+            if not self._journal.note(record, "giving the job to the compute engine"):
                 self._journal.settle(spec.request)
                 return  # deleted by another request; another job may have the name now
             info = self._ask_engine(spec)

@@ -24,7 +24,7 @@ from typing import NamedTuple, Protocol
 
 from pfcon.errors import Refused, refused
 from pfcon.links.budget import Notes
-from pfcon.reasons import Reason, Why
+from pfcon.reasons import Reason, explain
 
 LINK_MAX_BYTES = 4096
 
@@ -97,7 +97,7 @@ def input_path(text: str) -> str:
 
 def refused_link(link: str, target: str, why: str) -> Refused:
     """Return the error for a link file that must not be followed. CUBE's users know ``Invalid input path``."""
-    return refused(Why(f"Invalid input path: {target}: the link file {link!r} {why}", reason=Reason.LINK_REFUSED))
+    return refused(explain(Reason.LINK_REFUSED, path=target, link=repr(link), cause=why))
 
 
 def is_at_or_below(path: str, above: str) -> bool:

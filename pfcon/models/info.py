@@ -1,7 +1,7 @@
 """The state of a job, as an engine reports it and clients see it."""
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -71,6 +71,7 @@ class JobInfo:
     reason: a code of why the job failed, or can't start now: a ``Reason``, or that of an engine of a site's own; ``""``
     if there is none.
     created_at: when pfcon has accepted the job, an aware datetime in UTC; engines do not set it.
+    detail: the words of the engine about the reason, for the service's log.
     time_limit: that of the JobSpec, in minutes, as the engine shows it; None if the job has none, or if the engine
     stops the job itself.
     """
@@ -87,6 +88,7 @@ class JobInfo:
     reason: str = ""
     created_at: datetime | None = None
     time_limit: int | None = None
+    detail: str = field(default="", compare=False)
 
     @property
     def cmd(self) -> str:

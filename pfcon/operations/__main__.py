@@ -13,7 +13,7 @@ from pfcon.operations.delete import delete
 from pfcon.operations.reporter import Reporter
 from pfcon.operations.upload import upload
 from pfcon.paths import KEY_PREFIX, JobDir, StoreBase
-from pfcon.reasons import Reason, Why
+from pfcon.reasons import Reason, Why, explain
 
 OPERATIONS: Mapping[str, Callable[[JobDir, Reporter, Path | None], None]] = {
     "copy": copy,
@@ -56,8 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _why(error: OSError, job: JobDir) -> Why:
-    message = f"{error.filename or job.path}: {error.strerror or error}"
-    return Why(message, reason=Reason.DISK_FULL if is_full(error) else "")
+    where = str(error.filename or job.path)
+    if is_full(error):
+        return explain(Reason.DISK_FULL, where=where, detail=str(error))
+    return Why(f"{where}: {error.strerror or error}")
 
 
 def _job(directory: Path) -> JobDir:

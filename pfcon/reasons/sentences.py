@@ -24,38 +24,42 @@ _PROGRAM = {
             "the program failed with exit code {code}",
             "exit code {or_lost}: the program returned this code, or its machine or engine was restarted while it ran",
         ),
-        "Read the end of the job's log: the program itself reports an error.",
+        "Read the end of the job's log: the program itself reports an error. With 255 and nothing in the log, run "
+        "the job again.",
     ),
     Reason.SIGNAL: Explanation(
         (
             "the program crashed: signal {crash}",
-            "killed from outside with signal {signal}, maybe because it exceeded its memory limit of {limit} MiB",
-            "killed from outside with signal {signal}: who sent it is not known",
-            "exit code {code}: the program was killed from outside ({or_signal}), maybe because it exceeded its memory "
+            "the program was ended by signal {signal}, maybe because it exceeded its memory limit of {limit} MiB",
+            "the program was ended by signal {signal}; it is not known who sent it",
+            "exit code {code}: the program was ended by signal {or_signal}, maybe because it exceeded its memory "
             "limit of {limit} MiB, or returned this code itself",
-            "exit code {code}: the program was killed from outside ({or_signal}), or returned this code itself",
+            "exit code {code}: the program was ended by signal {or_signal}, or returned this code itself",
         ),
-        "After a crash, report it to the authors of the program. After `SIGKILL` or `SIGTERM`, look who stopped the "
-        "job's processes: an administrator, a restart of the engine or the machine, or the machine's lack of memory.",
+        "If the message names a memory limit, raise `memory_limit` of the job first. After a crash, report it to the "
+        "authors of the program. After `SIGKILL` or `SIGTERM`, look who stopped the job's processes: an "
+        "administrator, a restart of the engine or the machine, or the machine's lack of memory.",
     ),
     Reason.OUT_OF_MEMORY: Explanation(
         (
             "out of memory: the job exceeded its limit of {limit} MiB",
             "exit code {log_code}: the program's log shows a lack of memory; its limit is {log_limit} MiB",
             "exit code {log_code}: the program's log shows a lack of memory",
-            "out of memory: the machine has no memory left",
+            "out of memory: the job needed more memory than it gets",
         ),
-        "Raise `memory_limit` of the plugin, or give the job less data at a time; without a limit, use a machine with "
-        "more memory.",
+        "Raise `memory_limit` of the job, or give it less data at a time. Without `memory_limit`, the limit may be "
+        "that of the machine, Slurm's `DefMemPerNode` or `DefMemPerCPU`, or a `LimitRange` of the namespace.",
     ),
     Reason.TIME_LIMIT: Explanation(
         (
             "stopped at its time limit of {duration}",
             "stopped at the time limit of this site for waiting and running: {site_limit}",
+            "stopped by {engine} at the job's deadline",
             "stopped at its time limit",
         ),
-        "Raise `time_limit` of the job, or the site's `TIMELIMIT_MINUTES`; on Kubernetes, "
-        "`KUBERNETES_DEADLINE_MINUTES` limits the time that a job waits and runs.",
+        "Raise `time_limit` of the job up to the site's `TIMELIMIT_MINUTES`, or that one: [time "
+        "limits](engines/README.md#time-limits). On Kubernetes, `KUBERNETES_DEADLINE_MINUTES` limits the time that a "
+        "job waits and runs.",
     ),
     Reason.TOO_MANY_PROCESSES: Explanation(
         (
@@ -64,20 +68,25 @@ _PROGRAM = {
             "exit code {log_code}: the program could not start a process or thread",
             "the job needed too many processes",
         ),
-        "Raise `PFCON_PIDS_LIMIT`, or let the program start fewer processes and threads.",
+        "Let the program start fewer processes and threads, or raise the limit: `PFCON_PIDS_LIMIT` with Docker, "
+        "Podman, Swarm and the process engine, `podPidsLimit` of the kubelets on Kubernetes, that of the machines "
+        "with Slurm and Cromwell.",
     ),
     Reason.DISK_FULL: Explanation(
         (
-            "no space is left on the disk {where}",
+            "image {image} can't be fetched: no space is left on the disk for images",
+            "no space is left on the disk: {where}",
             "exit code {log_code}: the program found no space on a disk",
             "no space is left on the disk",
         ),
-        "Delete old jobs, or enlarge the file system: [retention](retention.md).",
+        "The disk is that of storeBase (delete old jobs: [retention](retention.md)), that of the engine's images and "
+        "containers (`docker system df`, the image cache of a kubelet or of Slurm), or the job's `/tmp`.",
     ),
     Reason.COMMAND_NOT_FOUND: Explanation(
         (
             "no such command in image {image}: {script} needs an interpreter that is not in the image",
             "no such command in image {image}: {command}",
+            "no such command: {script} needs an interpreter that is not on the machine",
             "no such command: {command}",
         ),
         "Correct `selfexec` or `selfpath` of the plugin, or the image. A script's first line must name a program of "
@@ -111,8 +120,8 @@ _IMAGE = {
     ),
     Reason.IMAGE_REFUSED: Explanation(
         ("image {image} can't be fetched: its registry denies access, or does not have it",),
-        "Log in to the registry on the machines that run jobs; on Kubernetes set `IMAGE_PULL_SECRETS`; with Slurm use "
-        "`skopeo login`. Many registries answer the same for an image that does not exist.",
+        "Log in to the registry on the machines that run jobs; on Kubernetes set `IMAGE_PULL_SECRETS`; with Slurm "
+        "use `skopeo login`. Many registries answer the same for an image that does not exist.",
     ),
     Reason.INVALID_IMAGE_NAME: Explanation(
         ("{image} is not a valid name of an image",),
@@ -124,11 +133,12 @@ _IMAGE = {
     ),
     Reason.IMAGE_FAILED: Explanation(
         ("image {image} can't be fetched: {cause}", "image {image} can't be fetched"),
-        "The text is the engine's own. Fetch the image by hand on a machine that runs jobs.",
+        "A text may be the engine's own. Fetch the image by hand on a machine that runs jobs.",
     ),
     Reason.REGISTRY_UNREACHABLE: Explanation(
-        ("image {image} can't be fetched: its registry does not answer",),
-        "Check the registry, and the network and name resolution of the machines that run jobs.",
+        ("image {image} can't be fetched: its registry can't be reached, or answers with an error",),
+        "Check the registry and its certificate, and the network, proxy and name resolution of the machines that run "
+        "jobs.",
     ),
     Reason.REGISTRY_LIMIT: Explanation(
         ("image {image} can't be fetched now: its registry limits the number of downloads",),
@@ -139,6 +149,7 @@ _PLACE = {
     Reason.UNSCHEDULABLE: Explanation(
         (
             "the machine can't give the job what it requests: {request}",
+            "no machine can ever run the job: {never}",
             "no machine can run the job now: {cause}",
             "no machine can run the job now",
         ),
@@ -158,17 +169,20 @@ _PLACE = {
     ),
     Reason.PREEMPTED: Explanation(
         ("stopped in favour of another job (preempted)",),
-        "Run the job again, or with a higher priority.",
+        "Run the job again; on Slurm, with another `SLURM_QOS` or `SLURM_PARTITION`.",
     ),
 }
 _ENDED = {
-    Reason.CANCELLED: Explanation(("cancelled",), "Somebody has cancelled the job by pfcon. Nothing is wrong."),
+    Reason.CANCELLED: Explanation(
+        ("cancelled by a {by}", "cancelled"),
+        "ChRIS or a user has cancelled the job (`cancel/`, or a delete job). Nothing is wrong.",
+    ),
     Reason.STOPPED_OUTSIDE: Explanation(
         (
             "stopped in {engine} by user {user}, not by pfcon",
             "stopped in {engine}, not by pfcon",
         ),
-        "Ask who administers the engine.",
+        "Ask the engine's administrators who stopped the job, and why.",
     ),
     Reason.REMOVED_OUTSIDE: Explanation(
         ("the engine no longer knows the job: it was removed there, not by pfcon",),
@@ -181,15 +195,15 @@ _ENDED = {
 }
 _DATA = {
     Reason.INPUT_MISSING: Explanation(
-        ("none of the job's inputs exists: {paths}", "input {path} does not exist"),
+        ("none of the job's inputs exists: {paths}",),
         "Check that the files of the previous step exist in the storage.",
     ),
     Reason.LINK_REFUSED: Explanation(
-        ("the link file {path} can't be followed: {cause}",),
+        ("Invalid input path: {path}: the link file {link} {cause}",),
         "Let ChRIS write the link again; a link may only lead to files of users below the storage root.",
     ),
     Reason.OUTPUT_UNWRITABLE: Explanation(
-        ("the output directory {path} can't be written to",),
+        ("the output directory {path} can't be used",),
         "Check the permissions of the directory for the user of jobs (`CONTAINER_USER`).",
     ),
     Reason.STORE_UNREACHABLE: Explanation(
@@ -203,8 +217,12 @@ _ENGINE = {
         "Set up what the text names; `pfcon check` finds most of it.",
     ),
     Reason.ENGINE_FAULT: Explanation(
-        ("the container could not be started: {cause}", "the container could not be started"),
-        "The text is the engine's own. Look at the log of the engine and of the machine.",
+        (
+            "the compute engine ended the job: {ended}",
+            "the container could not be started: {cause}",
+            "the container could not be started",
+        ),
+        "A text may be the engine's own. Look at the log of the engine and of the machine.",
     ),
     Reason.END_UNKNOWN: Explanation(
         ("it is not known how the job ended: {cause}", "it is not known how the job ended"),

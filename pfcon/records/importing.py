@@ -17,7 +17,7 @@ from pfcon.records.reading import ROWS, exclusive
 from pfcon.records.record import Phase
 from pfcon.records.schema import event_counter, jobs, places, services
 
-UNSTAGED = "restored from a backup in which it was still being staged; post it again"
+UNSTAGED = "restored from a backup in which it was still being staged; run it again"
 
 
 @dataclass(frozen=True)

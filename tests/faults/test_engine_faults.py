@@ -25,10 +25,13 @@ def test_a_post_does_not_wait_for_an_image_and_its_refusal_is_the_job_s_end(
     answer = api.submit(jid, COPY_ALL, ZIP, image="127.0.0.1:1/no/image:1")
     assert answer.status_code == 201
     compute = answer.json()["compute"]
-    assert (compute["status"], compute["message"]) == ("notStarted", "pulling image 127.0.0.1:1/no/image:1")
+    assert (compute["status"], compute["message"]) == ("notStarted", "fetching image 127.0.0.1:1/no/image:1")
     ended = api.wait(jid)
     assert ended["status"] == "finishedWithError"
-    assert ended["message"] == "image 127.0.0.1:1/no/image:1 can't be fetched: its registry does not answer"
+    assert (
+        ended["message"]
+        == "image 127.0.0.1:1/no/image:1 can't be fetched: its registry can't be reached, or answers with an error"
+    )
     assert ended["reason"] == "RegistryUnreachable"
     assert api.delete(f"jobs/{jid}/").status_code == 204
 

@@ -77,7 +77,7 @@ def message_of(api: Api, jid: str) -> str:
 
 def has_progress(api: Api, jid: str, image: str) -> bool:
     """Whether some layers are told to be there, and not all."""
-    told = re.fullmatch(rf"pulling image {re.escape(image)}: (\d+) of (\d+) layers", message_of(api, jid))
+    told = re.fullmatch(rf"fetching image {re.escape(image)}: (\d+) of (\d+) layers", message_of(api, jid))
     return told is not None and 0 < int(told[1]) < int(told[2])
 
 
@@ -99,7 +99,7 @@ def test_a_post_answers_at_once_and_the_job_runs_when_its_image_has_come(
     answer = api.submit(jid, RUN, ZIP, image=image)
     assert answer.status_code == 201, answer.text
     compute = answer.json()["compute"]
-    assert (compute["status"], compute["message"]) == ("notStarted", f"pulling image {image}")
+    assert (compute["status"], compute["message"]) == ("notStarted", f"fetching image {image}")
     assert eventually(lambda: has_progress(api, jid, image))
     assert requests.get(server.url + "health/", timeout=PATIENCE).json() == {"health": "OK"}
     assert message_of(api, jid).startswith("pulling")  # still: nobody waited for it
@@ -176,7 +176,7 @@ def test_a_registry_lost_during_a_pull_is_the_job_s_end_and_a_later_post_succeed
     if engine == "docker":  # Podman gets the configuration before the first layer
         assert eventually(lambda: has_progress(api, jid, image))
     time.sleep(0.5)
-    assert message_of(api, jid).startswith(f"pulling image {image}")
+    assert message_of(api, jid).startswith(f"fetching image {image}")
     relay.cut()
     ended = api.wait(jid)
     assert ended["status"] == "finishedWithError"

@@ -33,7 +33,7 @@ def test_an_oci_layout_is_unpacked_once_and_then_runs(slurm: Harness) -> None:
     engine = slurm.engine
     told: list[str] = []
     spec = slurm.shell("cat /etc/passwd", image="local/pfcon-test:layout")
-    with pytest.raises(ImageMissing, match="preparing image local/pfcon-test:layout"):
+    with pytest.raises(ImageMissing, match="fetching image local/pfcon-test:layout"):
         engine.schedule(spec)
     first, second = (threading.Thread(target=engine.prepare, args=(spec, told.append, Stop())) for _ in range(2))
     for thread in (first, second):

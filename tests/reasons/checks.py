@@ -23,7 +23,7 @@ POLL = 0.5
 
 
 def fields_of(failure: Failure, registry: BadRegistry) -> dict[str, Any]:
-    fields = {**JOB_FIELDS, "args": [failure.script], **failure.fields}
+    fields = {**JOB_FIELDS, "cpu_limit": 100, "args": [failure.script], **failure.fields}
     if failure.script:
         fields["entrypoint"], fields["args"] = ["sh", "-c"], [failure.script]
     elif "args" not in failure.fields:

@@ -106,7 +106,7 @@ PROGRAMS = (
         "exit code 143",
         "exit 143",
         Reason.SIGNAL,
-        r"exit code 143: the program was killed from outside \(SIGTERM\), or returned this code itself",
+        r"exit code 143: the program was ended by signal SIGTERM, or returned this code itself",
     ),
     _ran("cancelled", "sleep 600", Reason.CANCELLED, r"cancelled", cancel=True),
     _ran("time limit", "sleep 600", Reason.TIME_LIMIT, r"stopped at .* limit of 1 minute", fields={"time_limit": 1}),
@@ -194,22 +194,26 @@ COMMANDS = (
         fields={"entrypoint": ["sh", "-c"], "args": ["exit 0", "x" * 140_000]},
     ),
 )
-NO_REGISTRY = _failed(Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer")
+NO_REGISTRY = _failed(Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry can't be reached, or answers with an error")
 IMAGES = (
     _unfetched("missing", Reason.IMAGE_NOT_FOUND, rf"{CAN_T}: its registry does not have it"),
     _unfetched("no-repository", Reason.IMAGE_NOT_FOUND, rf"{CAN_T}: its registry does not have it"),
     _unfetched("login", Reason.IMAGE_REFUSED, rf"{CAN_T}: its registry denies access, or does not have it"),
     _unfetched("denied", Reason.IMAGE_REFUSED, rf"{CAN_T}: its registry denies access, or does not have it"),
     _unfetched("busy", Reason.REGISTRY_LIMIT, rf"{CAN_T} now: its registry limits the number of downloads"),
-    _unfetched("broken", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
-    _unfetched("away", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry does not answer"),
+    _unfetched(
+        "broken", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry can't be reached, or answers with an error"
+    ),
+    _unfetched(
+        "away", Reason.REGISTRY_UNREACHABLE, rf"{CAN_T}: its registry can't be reached, or answers with an error"
+    ),
     _unfetched("corrupt-manifest", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
     _unfetched("corrupt-layer", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
     _unfetched("not-gzip", Reason.IMAGE_CORRUPT, DAMAGED, UNKNOWN_TO_SWARM),
     _unfetched("other-platform", Reason.WRONG_ARCHITECTURE, r"image \S+ is for another type of processor.*"),
     Failure(
         "image: stalled",
-        Expected("", r"pulling image \S+: 0 of 1 layers; no data since [\d:]+ UTC", status="notStarted"),
+        Expected("", r"fetching image \S+: 0 of 1 layers; no data since [\d:]+ UTC", status="notStarted"),
         fields={"entrypoint": ["sh"]},
         registry="stalled",
         exceptions={**ON_HOST, **dict.fromkeys(("swarm", "kubernetes", "slurm"), "it does not report how far it is")},

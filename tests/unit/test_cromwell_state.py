@@ -89,7 +89,7 @@ def test_causes_are_told_once_and_a_bounded_number_of_them() -> None:
         (
             replace(FAILED, code=137),
             Reason.SIGNAL,
-            "exit code 137: the program was killed from outside (SIGKILL), maybe because it exceeded its memory limit "
+            "exit code 137: the program was ended by signal SIGKILL, maybe because it exceeded its memory limit "
             "of 64 MiB, or returned this code itself",
         ),
         (replace(FAILED, code=255), Reason.EXIT_CODE, "the program failed with exit code 255"),
@@ -116,7 +116,7 @@ def test_a_job_that_ran_as_long_as_it_may_is_told_its_limit() -> None:
     limit = "stopped at its time limit of 60 minutes"
     assert told(end) == (
         Reason.SIGNAL,
-        "exit code 143: the program was killed from outside (SIGTERM), or returned this code itself; it may have been "
+        "exit code 143: the program was ended by signal SIGTERM, or returned this code itself; it may have been "
         + limit,
     )
     assert told(replace(end, code=3)) == (

@@ -54,12 +54,12 @@ EVENTS = [
 
 def test_progress_counts_the_layers_that_are_there_and_never_falls_back() -> None:
     assert follow(EVENTS) == [
-        "pulling image img:1",
-        "pulling image img:1: 0 of 1 layers",
-        "pulling image img:1: 0 of 2 layers",
-        "pulling image img:1: 1 of 3 layers",
-        "pulling image img:1: 2 of 3 layers",
-        "pulling image img:1: 3 of 3 layers",
+        "fetching image img:1",
+        "fetching image img:1: 0 of 1 layers",
+        "fetching image img:1: 0 of 2 layers",
+        "fetching image img:1: 1 of 3 layers",
+        "fetching image img:1: 2 of 3 layers",
+        "fetching image img:1: 3 of 3 layers",
     ]
 
 
@@ -75,14 +75,16 @@ def test_a_pull_from_which_nothing_comes_says_since_when() -> None:
     for _ in range(4):
         clock.now += SILENCE / 2
         progress.look()
-    assert re.fullmatch(r"pulling image img:1: 0 of 1 layers; no data since \d\d:\d\d:\d\d UTC", texts.pop())
+    assert re.fullmatch(r"fetching image img:1: 0 of 1 layers; no data since \d\d:\d\d:\d\d UTC", texts.pop())
     progress.take(layer(1, "Downloading"))
-    assert texts == ["pulling image img:1: 0 of 1 layers", "pulling image img:1: 0 of 1 layers"]
+    assert texts == ["fetching image img:1: 0 of 1 layers", "fetching image img:1: 0 of 1 layers"]
 
 
 def test_podmans_error_in_the_stream_is_a_refusal_that_names_the_registry_as_the_fault() -> None:
     events = json.loads((DATA / "podman-errors.json").read_text())["pull events"]
-    with pytest.raises(Refused, match=r"^image img:1 can't be fetched: its registry does not answer$") as caught:
+    with pytest.raises(
+        Refused, match=r"^image img:1 can't be fetched: its registry can't be reached, or answers with an error$"
+    ) as caught:
         follow(events)
     assert caught.value.reason == Reason.REGISTRY_UNREACHABLE
     assert "connection refused" in caught.value.detail
@@ -92,7 +94,7 @@ def test_dockers_refusal_is_told_in_the_same_words() -> None:
     text = json.loads((DATA / "docker-errors.json").read_text())["pull"]["text"]
     fault = refusal("img:1", text)
     assert fault.reason == Reason.REGISTRY_UNREACHABLE
-    assert str(fault) == "image img:1 can't be fetched: its registry does not answer"
+    assert str(fault) == "image img:1 can't be fetched: its registry can't be reached, or answers with an error"
     assert "connection refused" in fault.detail
 
 

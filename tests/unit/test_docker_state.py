@@ -23,7 +23,7 @@ RECORDED: dict[str, dict[str, Any]] = {
 ENGINES = pytest.mark.parametrize("engine", ["docker", "podman"])
 IMAGE = "local/pfcon-test:1"
 NAME = "pfcon-record"
-KILLED = "exit code 137: the program was killed from outside (SIGKILL), or returned this code itself"
+KILLED = "exit code 137: the program was ended by signal SIGKILL, or returned this code itself"
 ZERO = "0001-01-01T00:00:00Z"
 BEGAN, ENDED = "2026-11-29T15:27:17.372522105Z", "2026-11-29T15:27:22.474237205Z"
 # What was told of containers that ran, and of one with an exit code of its own, once the engine, its containers and
@@ -85,7 +85,7 @@ def test_podmans_kill_below_a_limit_names_the_probable_reason() -> None:
     info = info_of(RECORDED["podman"]["out of memory"])
     assert info.reason == Reason.SIGNAL
     assert info.message == (
-        "exit code 137: the program was killed from outside (SIGKILL), maybe because it exceeded its memory limit of "
+        "exit code 137: the program was ended by signal SIGKILL, maybe because it exceeded its memory limit of "
         "64 MiB, or returned this code itself"
     )
 
@@ -94,7 +94,10 @@ def test_out_of_memory_without_a_limit_is_the_machines() -> None:
     inspect = copy.deepcopy(RECORDED["docker"]["out of memory"])
     inspect["HostConfig"]["Memory"] = 0
     info = info_of(inspect)
-    assert (info.reason, info.message) == (Reason.OUT_OF_MEMORY, "out of memory: the machine has no memory left")
+    assert (info.reason, info.message) == (
+        Reason.OUT_OF_MEMORY,
+        "out of memory: the job needed more memory than it gets",
+    )
 
 
 def test_a_job_that_survived_the_death_of_a_child_has_succeeded() -> None:

@@ -23,7 +23,7 @@ class HangingRegistry:
 
     def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         self.fetching.append(spec.image)
-        report(f"pulling image {spec.image}")
+        report(f"fetching image {spec.image}")
         ended = threading.Event()
         if not spec.image.startswith("good"):
             with stop.interrupting(ended.set):

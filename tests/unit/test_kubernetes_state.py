@@ -64,7 +64,7 @@ def test_a_job_without_a_node_that_it_may_run_on_says_so() -> None:
             "image",
             1,
             Reason.REGISTRY_UNREACHABLE,
-            "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: its registry does not answer",
+            "image 127.0.0.1:1/pfcon/absent:1 can't be fetched: its registry can't be reached, or answers with an error",
         ),
         ("image", 2, Reason.IMAGE_FAILED, "image 127.0.0.1:1/pfcon/absent:1 can't be fetched"),
         ("name-of-image", -1, Reason.INVALID_IMAGE_NAME, "Not An Image is not a valid name of an image"),

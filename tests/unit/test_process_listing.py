@@ -83,7 +83,7 @@ def test_a_state_whose_reason_is_no_text_counts_as_lost(compute: Harness, reason
     path.write_text(json.dumps({**json.loads(path.read_text()), "reason": reason}))
     info = compute.engine.info(spec.name)
     assert info.status is JobStatus.FAILED
-    assert "its supervisor was killed" in info.message
+    assert "the program of pfcon that runs the job was killed" in info.message
 
 
 def test_a_job_that_replaces_its_own_files_does_not_affect_the_list_of_others(compute: Harness) -> None:

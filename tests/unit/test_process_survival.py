@@ -28,7 +28,9 @@ def test_a_killed_supervisor_is_told_and_takes_its_job_with_it(compute: Harness)
     os.kill(read_number(compute.outgoing(spec) / "parent"), signal.SIGKILL)
     info = compute.wait(spec.name)
     assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, Reason.INTERRUPTED, True)
-    assert info.message == "interrupted: its supervisor was killed, or the machine was restarted"
+    assert (
+        info.message == "interrupted: the program of pfcon that runs the job was killed, or the machine was restarted"
+    )
     assert not still_changes(compute.outgoing(spec) / "beat")
     assert compute.engine.info(spec.name) == info
     compute.engine.cancel(spec.name)

@@ -101,7 +101,7 @@ def test_an_operation_that_is_killed_runs_again_and_ends_well(service: JobServic
         f"copied 1 files, 5 bytes (run 3 of {RUNS}, because it was interrupted)",
     )
     assert {info.status for info in before} <= {JobStatus.STARTED}
-    killed = "interrupted: killed from outside with signal SIGKILL: who sent it is not known; it will run again"
+    killed = "interrupted: the program was ended by signal SIGKILL; it is not known who sent it; it will run again"
     assert any(killed in info.message for info in before)
     assert {info.reason for info in before} == {""}
     assert engine.scheduled == 3
@@ -191,7 +191,7 @@ def test_a_plugin_job_is_never_run_twice(service: JobService, engine: DeadlyEngi
         zips.submit(request, upload)
     end, _ = end_of(zips, PLUGIN)
     assert (end.status, end.reason) == (JobStatus.FAILED, Reason.SIGNAL)
-    assert end.message == "killed from outside with signal SIGKILL: who sent it is not known"
+    assert end.message == "the program was ended by signal SIGKILL; it is not known who sent it"
     assert engine.scheduled == 1
 
 

@@ -100,7 +100,7 @@ def test_what_was_never_submitted_ends_and_can_never_begin(cluster: Cluster) -> 
     assert cluster.harness.engine.info(spec.name).status is JobStatus.NOT_STARTED
     info = cluster.engine(patience=-100).info(spec.name)  # more than the time of a command ago
     assert (info.status, info.reason) == (JobStatus.FAILED, Reason.INTERRUPTED)
-    assert info.message == "interrupted: the service was stopped before it submitted the job; post it again"
+    assert info.message == "interrupted: the service was stopped before it submitted the job; run it again"
     assert info.interrupted
     assert os.readlink(cluster.folder(spec).path / "claim") == "pfcon"
 

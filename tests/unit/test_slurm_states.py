@@ -15,7 +15,7 @@ from pfcon.compute.slurm.reasons import Exit, Seen, Site
 from pfcon.compute.slurm.state import Stage, active, ended, stage_of
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 from pfcon.reasons import CANCELLED as BY_PFCON
-from pfcon.reasons import Reason, Why, explain
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 QUEUE = """\
 2|FAILED|768|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa1|
@@ -88,11 +88,9 @@ def test_a_line_that_cannot_be_read_is_one_job_s_alone(caplog: pytest.LogCapture
     assert torn
     assert coded
     assert dated
-    status, message = active(torn)
-    assert status is JobStatus.UNDEFINED
-    assert message == "Slurm's answer about the job can't be read: 5|RUNNING"
+    assert active(torn) == (JobStatus.UNDEFINED, Why("Slurm's answer about the job can't be read: 5|RUNNING"))
     assert stage_of(coded) is Stage.ENDED
-    assert active(dated) == (JobStatus.STARTED, "")
+    assert active(dated) == (JobStatus.STARTED, SUCCESS)
     assert "6|FAILED|three" in caplog.text
 
 
@@ -132,26 +130,38 @@ def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
     assert parsing.facts("") == parsing.Facts("of an unknown version", "", 30, 300, accounting=False)
 
 
+NEVER = "no machine can ever run the job: "
+
+
 @pytest.mark.parametrize(
-    ("state", "reason", "status", "message"),
+    ("state", "named", "status", "message", "reason"),
     [
-        ("PENDING", "", JobStatus.NOT_STARTED, ""),
-        ("PENDING", "Resources", JobStatus.NOT_STARTED, "waiting for free processors, memory or nodes"),
-        ("PENDING", "QOSGrpCpuLimit", JobStatus.NOT_STARTED, "waiting: QOSGrpCpuLimit"),
-        ("PENDING", "JobHeldAdmin", JobStatus.NOT_STARTED, "held by an administrator"),
-        ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, "no node has what it requests (BadConstraints)"),
-        ("PENDING", "AssocMaxCpuPerJobLimit", JobStatus.NOT_STARTED, "can't run: AssocMaxCpuPerJobLimit"),
-        ("CONFIGURING", "", JobStatus.NOT_STARTED, ""),
-        ("RUNNING", "", JobStatus.STARTED, ""),
-        ("COMPLETING", "", JobStatus.STARTED, ""),
-        ("SUSPENDED", "", JobStatus.STARTED, "suspended"),
+        ("PENDING", "", JobStatus.NOT_STARTED, "", ""),
+        (
+            "PENDING",
+            "Resources",
+            JobStatus.NOT_STARTED,
+            "no machine can run the job now: too few free",
+            "Unschedulable",
+        ),
+        ("PENDING", "QOSGrpCpuLimit", JobStatus.NOT_STARTED, "a quota is used up: QOSGrpCpuLimit", "QuotaExceeded"),
+        ("PENDING", "JobHeldAdmin", JobStatus.NOT_STARTED, "held by an administrator", ""),
+        ("PENDING", "BeginTime", JobStatus.NOT_STARTED, "waiting: BeginTime", ""),
+        ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, f"{NEVER}no machine has what it", "Unschedulable"),
+        ("PENDING", "AssocMaxCpuPerJobLimit", JobStatus.NOT_STARTED, f"{NEVER}AssocMaxCpuPerJob", "Unschedulable"),
+        ("CONFIGURING", "", JobStatus.NOT_STARTED, "", ""),
+        ("RUNNING", "", JobStatus.STARTED, "", ""),
+        ("COMPLETING", "", JobStatus.STARTED, "", ""),
+        ("SUSPENDED", "", JobStatus.STARTED, "suspended", ""),
     ],
 )
-def test_a_job_that_goes_on_says_what_it_waits_for(state: str, reason: str, status: JobStatus, message: str) -> None:
-    found, told = active(Row("7", state, reason=reason))
-    assert found is status
-    assert message in told
-    assert bool(message) == bool(told)
+def test_a_job_that_goes_on_says_what_it_waits_for(
+    state: str, named: str, status: JobStatus, message: str, reason: str
+) -> None:
+    found, why = active(Row("7", state, reason=named))
+    assert (found, why.reason) == (status, reason)
+    assert why.message.startswith(message)
+    assert bool(message) == bool(why)
 
 
 def test_an_unknown_state_is_undefined_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -145,9 +145,9 @@ def test_gpus_are_given_out_and_a_job_waits_for_them_and_says_so(compute: Harnes
 @pytest.mark.parametrize(
     ("resources", "words"),
     [
-        (Resources(cpu=10**9), "cpu_limit: no node of this Swarm has 1e.06 cores; the largest has"),
-        (Resources(memory=2**30), "memory_limit: no node of this Swarm has 1024.0 TiB"),
-        (Resources(gpus=3), "gpu_limit: no node of this Swarm has 3 × gpu; the largest has 2 × gpu"),
+        (Resources(cpu=10**9), "cpu_limit: no machine of this Swarm has 1e.06 cores; the largest has"),
+        (Resources(memory=2**30), "memory_limit: no machine of this Swarm has 1024.0 TiB"),
+        (Resources(gpus=3), "gpu_limit: no machine of this Swarm has 3 × gpu; the largest has 2 × gpu"),
     ],
 )
 def test_what_no_node_could_ever_run_is_refused_at_once(compute: Harness, resources: Resources, words: str) -> None:
@@ -167,7 +167,7 @@ def test_a_job_that_waits_for_what_the_nodes_no_longer_have_ends_after_a_grace(c
         impatient.info(spec.name, f"not {spec.request}".__eq__)
     assert compute.engine.info(spec.name).status is JobStatus.NOT_STARTED
     assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
-    message = "no node became able to run it: gpu_limit: no node of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    message = "no node became able to run it: gpu_limit: no machine of this Swarm has 3 × gpu; the largest has 2 × gpu"
     assert compute.engine.info(spec.name).message == message
 
 

@@ -36,11 +36,11 @@ def test_what_fits_on_one_node_may_run(reservations: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("reservations", "reason"),
     [
-        (wanted(9), "cpu_limit: no node of this Swarm has 9 cores; the largest has 8 cores"),
-        (wanted(1, 9), "memory_limit: no node of this Swarm has 9.0 GiB; the largest has 8.0 GiB"),
-        (wanted(gpu=2), "gpu_limit: no node of this Swarm has 2 × gpu; the largest has 1 × gpu"),
-        (wanted(4, 6), "no node of this Swarm has all of: 4 cores, 6.0 GiB"),
-        (wanted(4, 0, gpu=1), "no node of this Swarm has all of: 4 cores, 1 × gpu"),
+        (wanted(9), "cpu_limit: no machine of this Swarm has 9 cores; the largest has 8 cores"),
+        (wanted(1, 9), "memory_limit: no machine of this Swarm has 9.0 GiB; the largest has 8.0 GiB"),
+        (wanted(gpu=2), "gpu_limit: no machine of this Swarm has 2 × gpu; the largest has 1 × gpu"),
+        (wanted(4, 6), "no machine of this Swarm has all of: 4 cores, 6.0 GiB"),
+        (wanted(4, 0, gpu=1), "no machine of this Swarm has all of: 4 cores, 1 × gpu"),
     ],
 )
 def test_what_fits_on_none_is_told_with_the_largest(reservations: dict[str, Any], reason: str) -> None:

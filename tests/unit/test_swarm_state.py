@@ -102,7 +102,7 @@ def test_out_of_memory_is_certain_where_the_container_says_so_and_probable_elsew
     info = told(life)
     assert info.reason == Reason.SIGNAL
     assert info.message == (
-        "exit code 137: the program was killed from outside (SIGKILL), maybe because it exceeded its memory limit of "
+        "exit code 137: the program was ended by signal SIGKILL, maybe because it exceeded its memory limit of "
         "64 MiB, or returned this code itself"
     )
 
@@ -110,9 +110,9 @@ def test_out_of_memory_is_certain_where_the_container_says_so_and_probable_elsew
 @pytest.mark.parametrize(
     ("state", "status", "reason", "words"),
     [
-        ("new", JobStatus.NOT_STARTED, "", "waiting for a node"),
-        ("allocated", JobStatus.NOT_STARTED, "", "waiting for a node"),
-        ("pending", JobStatus.NOT_STARTED, "", "waiting for a node"),
+        ("new", JobStatus.NOT_STARTED, "", "waiting for a machine"),
+        ("allocated", JobStatus.NOT_STARTED, "", "waiting for a machine"),
+        ("pending", JobStatus.NOT_STARTED, "", "waiting for a machine"),
         ("assigned", JobStatus.NOT_STARTED, "", "waiting"),
         ("accepted", JobStatus.NOT_STARTED, "", "waiting"),
         ("preparing", JobStatus.NOT_STARTED, "", "fetches the image"),

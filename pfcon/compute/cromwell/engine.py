@@ -151,7 +151,7 @@ class CromwellEngine(ComputeEngine):
         cancelled = claim.cancellation()
         why = state.why_of(end, claim.spec, claim.minutes, cancelled=cancelled, refusal=refusal, timed_out=late)
         info = _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
-        return replace(info, reason=why.reason, details=state.details_of(end, refusal))
+        return replace(info, reason=why.reason, detail=why.detail, details=state.details_of(end, refusal))
 
     def _code(self, workflow: str) -> int | None:
         """Return the exit code from the task's own file, because Cromwell's metadata may lack it; None if missing."""

@@ -141,7 +141,7 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: Why, refusal: st
 def _by_cromwell(end: End) -> Why:
     """Return why a task has failed that has no exit code, or 0."""
     text = "; ".join(end.failures)
-    return explain(Reason.ENGINE_FAULT, cause=text, detail=text)
+    return explain(Reason.ENGINE_FAULT, ended=text, detail=text)
 
 
 def details_of(end: End, refusal: str) -> RunDetails:
@@ -163,11 +163,7 @@ def was_lost(end: End) -> bool:
 
 def _refusal(refusal: str, spec: JobSpec) -> Why:
     if refusal == NOT_MOUNTED:
-        cause = (
-            "Cromwell's backend has not mounted the job's directories: its configuration must use pfcon_mounts, "
-            "see docs/engines/cromwell.md"
-        )
-        return explain(Reason.ENGINE_SETUP, cause=cause)
+        return explain(Reason.ENGINE_SETUP, cause="Cromwell does not mount the job's directories (pfcon_mounts)")
     reason = {NO_COMMAND: Reason.COMMAND_NOT_FOUND, NOT_EXECUTABLE: Reason.NOT_EXECUTABLE}[refusal]
     return explain(reason, image=spec.image, command=next(iter(spec.argv), ""))
 

@@ -25,10 +25,10 @@ from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable, refused
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
-from pfcon.reasons import CANCELLED, SUCCESS, Why
+from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.docker.client import DockerCalls
@@ -90,7 +90,7 @@ class DockerEngine(ComputeEngine):
         except Absent as fault:
             if "image" not in str(fault).lower():
                 raise Refused(str(fault)) from fault
-            raise ImageMissing(f"pulling image {spec.image}") from fault
+            raise ImageMissing(f"fetching image {spec.image}") from fault
         return self._start(spec, container)
 
     def _create_or_find(self, spec: JobSpec, body: dict[str, Any]) -> str:
@@ -114,7 +114,7 @@ class DockerEngine(ComputeEngine):
             raise
         except Refused as fault:
             if lacking := init.lacking(str(fault), podman=self._calls.podman):
-                raise Refused(lacking) from fault
+                raise refused(explain(Reason.ENGINE_SETUP, cause=lacking)) from fault
             raise
 
     def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
@@ -150,7 +150,7 @@ class DockerEngine(ComputeEngine):
             if why is None:
                 self._remove(container)
                 if lacking:
-                    raise Refused(lacking) from fault
+                    raise refused(explain(Reason.ENGINE_SETUP, cause=lacking)) from fault
                 raise
             return self._keep_failed(spec, container, why)
         # No inspect: right after a start, an engine needs half as long for that as for the start.

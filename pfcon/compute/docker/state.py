@@ -130,6 +130,7 @@ def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: Why, unst
             lambda _: RunDetails(),
         ),
         reason=why.reason,
+        detail=why.detail,
         time_limit=time_limit_of(labels_of(inspect["Config"])),
     )
 

@@ -18,10 +18,7 @@ def lacking(text: str, *, podman: bool) -> str | None:
 def missing(*, podman: bool) -> str:
     """Return a message about what is missing on the engine's machine, and why it is needed."""
     program, package = ("catatonit", "catatonit") if podman else ("docker-init", "tini")
-    return (
-        f"the container engine's machine has no {program} (Debian package: {package}); without it, a job would not "
-        "reap its orphans, and would ignore signals to itself"
-    )
+    return f"the container engine's machine has no {program} (Debian package: {package}), which runs each job"
 
 
 def missing_of_docker(info: dict[str, object]) -> bool:

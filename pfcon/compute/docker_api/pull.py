@@ -57,7 +57,7 @@ class Progress:
                 self._report_layers(f"; no data since {self._heard_at:%H:%M:%S} UTC")
 
     def _report_layers(self, rest: str = "") -> None:
-        text = f"pulling image {self._image}"
+        text = f"fetching image {self._image}"
         if self._layers:
             text += f": {sum(self._layers.values())} of {len(self._layers)} layers"
         text += rest

@@ -14,11 +14,11 @@ from pfcon.reasons import Reason, Why, explain
 
 OTHER_CLAIM = explain(
     Reason.ENGINE_SETUP,
-    cause="the claim that jobs mount (VOLUME_NAME) is not the storeBase that this service sees (STOREBASE_MOUNT)",
+    cause="the volume that jobs mount (VOLUME_NAME) is not the storeBase that this service sees (STOREBASE_MOUNT)",
 )
 DELETED = explain(
     Reason.EVICTED,
-    cause="its pod was removed by the cluster or by a user, for example because its machine was drained or lost",
+    cause="Kubernetes or one of its users removed the job, for example because the machine was drained or lost",
     interrupted=True,
 )
 
@@ -62,7 +62,7 @@ def _by_cluster(sight: Sight) -> Why | None:
         if lacking:
             cause = _with_text(f"its machine has too little {lacking}", text)
             return explain(Reason.UNSCHEDULABLE, cause=cause, interrupted=True)
-        return explain(Reason.ENGINE_FAULT, cause=text or named, detail=text)
+        return explain(Reason.ENGINE_FAULT, ended=text or named, detail=text)
     reason, cause = known
     own = reason is Reason.TIME_LIMIT or (reason is Reason.EVICTED and bool(_OWN_LIMIT.search(text)))
     cause = text if named == "Evicted" and text else _with_text(cause, text)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pfcon.compute.details import of_workers
+from pfcon.compute.exits import duration_text
 from pfcon.compute.kubernetes.pod_ends import DELETED
 from pfcon.compute.kubernetes.pods import Pod, Stage
 from pfcon.compute.kubernetes.sight import time_of
@@ -115,6 +116,7 @@ def _ended(info: JobInfo, why: Why, finished_at: datetime | None) -> JobInfo:
         message=why.message,
         interrupted=why.interrupted,
         reason=why.reason,
+        detail=why.detail,
         finished_at=finished_at,
     )
 
@@ -191,7 +193,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
     reason, text = (str((condition or {}).get(key) or "") for key in ("reason", "message"))
     if reason == "DeadlineExceeded":
         seconds = int(view.job["spec"].get("activeDeadlineSeconds") or 0)
-        return explain(Reason.TIME_LIMIT, site_limit=str(timedelta(seconds=seconds)))
+        return explain(Reason.TIME_LIMIT, site_limit=duration_text(seconds))
     first = _first_failed(view)
     if first and (first.why.reason is Reason.TIME_LIMIT or first.why == DELETED):  # of the job; or the pod is gone soon
         return first.why
@@ -200,7 +202,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
         return first.why.of_worker(number + 1, wanted(view.job))
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
         return DELETED
-    return explain(Reason.ENGINE_FAULT, cause=plain(text) or reason, detail=plain(text))
+    return explain(Reason.ENGINE_FAULT, ended=plain(text) or reason, detail=plain(text))
 
 
 def _first_failed(view: View) -> Pod | None:
@@ -225,7 +227,7 @@ def _obstacle(view: View, now: datetime) -> Why:
         for pod in at(view, stage):
             return pod.why
     if is_late_without_pod(view.job, now):
-        return Why("Kubernetes has created no pod for it yet; a quota of the namespace may be used up")
+        return Why("waiting for Kubernetes to start it; maybe a quota of the namespace is used up")
     return SUCCESS
 
 

@@ -36,7 +36,9 @@ from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
-DIED = explain(Reason.INTERRUPTED, cause="its supervisor was killed, or the machine was restarted")
+DIED = explain(
+    Reason.INTERRUPTED, cause="the machine was restarted, or the program of pfcon that runs the job was killed"
+)
 
 
 class JobFolder(Closing):

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.exits import at_time_limit
-from pfcon.compute.process.start import CANCELLED, FOLDER, MEMORY, PIDS, STOPPED, TIME_LIMIT
+from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, STOPPED, TIME_LIMIT
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec
 from pfcon.paths import StoreBase
@@ -122,9 +122,11 @@ def _reasons(spec: JobSpec) -> dict[str, Why]:
         STOPPED: explain(Reason.INTERRUPTED, cause="the service or the machine was stopped"),
         FOLDER: explain(Reason.OUTPUT_UNWRITABLE, path=str(OUTGOING)),
         errno.errorcode[errno.ENOENT]: missing,
+        INTERPRETER: explain(Reason.COMMAND_NOT_FOUND, script=command),
         errno.errorcode[errno.ENOTDIR]: missing,
         errno.errorcode[errno.EACCES]: refused,
         errno.errorcode[errno.EISDIR]: refused,
+        errno.errorcode[errno.EPERM]: refused,
         errno.errorcode[errno.ENOEXEC]: explain(Reason.WRONG_ARCHITECTURE, command=command),
         errno.errorcode[errno.E2BIG]: explain(Reason.ARGUMENT_TOO_LONG),
         errno.errorcode[errno.EAGAIN]: explain(Reason.TOO_MANY_PROCESSES),

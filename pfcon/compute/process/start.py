@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # The reasons of a plan: see spec.Plan.
 MEMORY, PIDS, TIME_LIMIT, CANCELLED, STOPPED, FOLDER = "memory", "pids", "time limit", "cancelled", "stopped", "folder"
+INTERPRETER = "interpreter"
 
 # prctl(2)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
@@ -83,4 +84,6 @@ def start_fault(fault: OSError, plan: Plan) -> str:
     if fault.filename == plan["cwd"] and plan["cwd"]:
         return plan["reasons"][FOLDER]
     name = errno.errorcode.get(fault.errno or 0, "")
+    if isinstance(fault, FileNotFoundError) and "/" in plan["command"] and os.path.lexists(plan["command"]):
+        name = INTERPRETER  # execve(2): "pathname ... or a script or ELF interpreter does not exist"
     return plan["reasons"].get(name) or f"{plan['command']} can't be started: {fault.strerror}"

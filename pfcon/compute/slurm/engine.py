@@ -108,7 +108,7 @@ class SlurmEngine(ComputeEngine):
                 raise Conflict(f"a job {spec.name} already exists on slurm")
             image = self._images.find(ImageName.parse(spec.image))
             if image is None:
-                raise ImageMissing(f"preparing image {spec.image}")
+                raise ImageMissing(f"fetching image {spec.image}")
             if folder:
                 self._submitter.resume(folder, spec, image)
             else:

@@ -79,10 +79,10 @@ class Probe:
                 found = f"{row.state} {row.reason}".strip() if row else "forgotten"
                 raise Refused(
                     f"the probe job {number} wrote nothing to {nodes_path} ({found}): this directory must exist on "
-                    "the nodes (STOREBASE), and be writable for the user who submits jobs"
+                    "the machines (STOREBASE), and be writable for the user who submits jobs"
                 )
             if row and state.can_never_run(row):
-                raise Refused(f"Slurm can't run the probe job: {state.never_run_reason(row)}")
+                raise Refused(f"Slurm can't run the probe job: {state.never_runs(row).message} ({row.reason})")
         why = row.reason if row else ""
         raise Unreachable(f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm gives no reason'}")
 

@@ -21,7 +21,7 @@ NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 _ENDS = {
     "PREEMPTED": explain(Reason.PREEMPTED, interrupted=True),
     "BOOT_FAIL": explain(Reason.INTERRUPTED, cause="its machine did not start", interrupted=True),
-    "DEADLINE": explain(Reason.UNSCHEDULABLE, cause="Slurm can't end it before its deadline"),
+    "DEADLINE": explain(Reason.TIME_LIMIT, engine="Slurm"),
     "REVOKED": explain(Reason.INTERRUPTED, cause="it was moved to another cluster of the federation", interrupted=True),
 }
 _CODES = CODES | {49}  # of Charliecloud: ch-run(1), "Exit status"
@@ -43,8 +43,8 @@ _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # also by srun,
 _WORKERS_ENDED = "Slurm ended its workers, or could not start them"
 _ABORTED = "aborted"  # workers were ended, or did not start: none of them failed by itself
 _SCRIPT = {
-    "no-launcher": "its node has no {program} (SLURM_LAUNCHER={launcher}), or it is not on the PATH",
-    "no-temporary": "no temporary directory could be created on its node (TMPDIR)",
+    "no-launcher": "its machine has no {program} (SLURM_LAUNCHER={launcher}), or it is not on the PATH",
+    "no-temporary": "no temporary directory could be created on its machine (TMPDIR)",
 }
 
 
@@ -234,14 +234,13 @@ def _by_code(code: int, spec: JobSpec, site: Site) -> Why:
     if code == -NO_LOG:
         return explain(
             Reason.ENGINE_SETUP,
-            cause=f"Slurm could not write the job's log: {site.directory} must exist on the nodes (STOREBASE), and be "
-            "writable for the user who submits jobs",
+            cause=f"Slurm could not write the job's log: {site.directory} must exist on the machines (STOREBASE), and "
+            "be writable for the user who submits jobs",
         )
     if code == OUTSIDE:
         return explain(
             Reason.ENGINE_SETUP,
-            cause="the job's script did not find its directory: it ran outside of its container (a node without "
-            "oci.conf), or was started twice",
+            cause="the job's directories are not mounted: its machine has no oci.conf, or Slurm started it twice",
         )
     limit = mib_to_bytes(spec.resources.memory or 0)
     return by_exit_code(code, limit, certain=code < 0, may_be_lost=False)

@@ -10,7 +10,7 @@ from pfcon.compute.slurm.reasons import Seen, Site, evident_state, has_succeeded
 from pfcon.compute.unreadable import note
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus
-from pfcon.reasons import SUCCESS, Why
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 from pfcon.units import mib_to_bytes
 
 
@@ -43,11 +43,11 @@ _NEVER = re.compile(
     r"BadConstraints|PartitionConfig|PartitionNodeLimit|PartitionTimeLimit|DependencyNeverSatisfied|InvalidAccount"
     r"|InvalidQOS|AccountNotAllowed|QOSNotAllowed|AccountingPolicy|launch failed requeued held|\w+PerJobLimit"
 )
+_LIMITS = ("Assoc", "QOS")  # of an account, or of a quality of service, as AssocGrpCpuLimit
 _WAITING = {
     "JobHeldUser": "held in Slurm: it waits until somebody releases it (scontrol release)",
     "JobHeldAdmin": "held by an administrator of Slurm: it waits until it is released",
     "Priority": "waiting for its turn in Slurm",
-    "Resources": "waiting for free processors, memory or nodes",
     "PartitionDown": "waiting: the partition is down",
     "PartitionInactive": "waiting: the partition is inactive",
 }
@@ -61,18 +61,25 @@ def stage_of(row: Row) -> Stage:
     return stage
 
 
-def active(row: Row) -> tuple[JobStatus, str]:
-    """Return the status and message of a job that has not ended."""
+def active(row: Row) -> tuple[JobStatus, Why]:
+    """Return the status of a job that has not ended, and what it waits for."""
     stage = stage_of(row)
     if not row.state:
-        return JobStatus.UNDEFINED, f"Slurm's answer about the job can't be read: {plain(row.unread)}"
+        return JobStatus.UNDEFINED, Why(f"Slurm's answer about the job can't be read: {plain(row.unread)}")
     if stage is Stage.UNKNOWN:
-        return JobStatus.UNDEFINED, f"Slurm reports the state {row.state}, which pfcon does not know"
+        return JobStatus.UNDEFINED, Why(f"Slurm reports the state {row.state}, which pfcon does not know")
     if stage is Stage.RUNNING:
-        return JobStatus.STARTED, "" if row.state in ("RUNNING", "COMPLETING") else row.state.lower()
-    if can_never_run(row):
-        return JobStatus.NOT_STARTED, f"Slurm reports that it can't run: {never_run_reason(row)}"
-    return JobStatus.NOT_STARTED, _WAITING.get(row.reason, f"waiting: {row.reason}" if row.reason else "")
+        return JobStatus.STARTED, SUCCESS if row.state in ("RUNNING", "COMPLETING") else Why(row.state.lower())
+    return JobStatus.NOT_STARTED, never_runs(row) if can_never_run(row) else _wait_of(row.reason)
+
+
+def _wait_of(named: str) -> Why:
+    """Return what a job waits for. named: Slurm's code."""
+    if named == "Resources":
+        return explain(Reason.UNSCHEDULABLE, cause="too few free processors, machines or too little memory")
+    if named.startswith(_LIMITS):
+        return explain(Reason.QUOTA_EXCEEDED, cause=f"{named} in Slurm", detail=named)
+    return Why(_WAITING.get(named, f"waiting: {named}" if named else ""))
 
 
 def can_never_run(row: Row) -> bool:
@@ -80,16 +87,15 @@ def can_never_run(row: Row) -> bool:
     return stage_of(row) is Stage.WAITING and bool(_NEVER.search(row.reason))
 
 
-def never_run_reason(row: Row) -> str:
-    """Return why, as a message for users with Slurm's own reason."""
+def never_runs(row: Row) -> Why:
+    """Return why a job can't run unless the cluster or the job is changed."""
     known = {
         "PartitionTimeLimit": "the partition allows less time",
-        "BadConstraints": "no node has what it requests",
-        "PartitionConfig": "it requests more than the partition's nodes have",
-        "PartitionNodeLimit": "it requests more nodes than the partition allows",
+        "BadConstraints": "no machine has what it requests",
+        "PartitionConfig": "it requests more than the machines of the partition have",
+        "PartitionNodeLimit": "it requests more machines than the partition allows",
     }
-    text = known.get(row.reason)
-    return f"{text} ({row.reason})" if text else row.reason
+    return explain(Reason.UNSCHEDULABLE, never=known.get(row.reason, f"{row.reason} in Slurm"), detail=row.reason)
 
 
 def success_note(spec: JobSpec, slurm_log: str) -> Why:

@@ -20,7 +20,7 @@ from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import Reason, Why, explain
 
-_NOT_SUBMITTED = "the service was stopped before it submitted the job; post it again"
+_NOT_SUBMITTED = "the service was stopped before it submitted the job; run it again"
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,25 @@ class StatusReader:
         return self._active(folder, spec, row)
 
     def _active(self, folder: JobFolder, spec: JobSpec, row: Row) -> JobInfo:
-        status, message = state.active(row)
+        status, why = state.active(row)
         if state.can_never_run(row) and folder.age() > self.patience and folder.prevent_start():
             self.commands.run(["scancel", row.id])
-            why = explain(Reason.UNSCHEDULABLE, cause=state.never_run_reason(row))
-            return self._keep(folder, spec, JobStatus.FAILED, why)
+            return self._keep(folder, spec, JobStatus.FAILED, state.never_runs(row))
         if status is JobStatus.STARTED:
             folder.keep_begun()
         elif status is JobStatus.NOT_STARTED and folder.begun():
             status = JobStatus.STARTED  # another process had a newer answer of Slurm; or the job was queued again
         details = folder.run() if status is JobStatus.STARTED else RunDetails()
-        return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request, details=details)
+        return JobInfo(
+            spec.name,
+            status,
+            why.message,
+            spec.image,
+            spec.argv,
+            request=spec.request,
+            details=details,
+            reason=why.reason,
+        )
 
     def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
@@ -141,7 +149,7 @@ class StatusReader:
     ) -> JobInfo:
         at = at or datetime.fromtimestamp(time.time(), UTC)
         folder.keep_end(status, why, at, run)
-        kept = folder.end(spec)
-        return kept or JobInfo(
+        kept = folder.end(spec) or JobInfo(
             spec.name, status, why.message, spec.image, spec.argv, at, spec.request, why.interrupted, reason=why.reason
         )
+        return replace(kept, detail=why.detail)

@@ -23,7 +23,7 @@ from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, s
 from pfcon.compute.swarm.tasks import container_of
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
-from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable
+from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable, refused
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
 from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
@@ -103,18 +103,19 @@ class SwarmEngine(ComputeEngine):
         self._hostnames = nodes.hostnames(known)
         kind = nodes.gpu_kind(known) if spec.resources.gpus else ""
         if spec.resources.gpus and not kind:
-            raise Refused("gpu_limit: no node of this Swarm offers GPUs (node-generic-resources of its dockerd)")
+            never = "gpu_limit: no machine of this Swarm offers GPUs (node-generic-resources of its dockerd)"
+            raise refused(explain(Reason.UNSCHEDULABLE, never=never))
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
         made = service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
         if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], known):
-            raise Refused(reason)
+            raise refused(explain(Reason.UNSCHEDULABLE, never=reason))
         return made
 
     def _image_user(self, spec: JobSpec) -> str:
         try:
             return self._calls.image_user(spec.image)
         except Absent as fault:
-            raise ImageMissing(f"pulling image {spec.image}") from fault
+            raise ImageMissing(f"fetching image {spec.image}") from fault
 
     def prepare(self, spec: JobSpec, report: Callable[[str], None], stop: Stop) -> None:
         """See ComputeEngine. Fetches the image to the manager's own node."""
@@ -152,7 +153,7 @@ class SwarmEngine(ComputeEngine):
             return SUCCESS
         reservations = (service["Spec"]["TaskTemplate"].get("Resources") or {}).get("Reservations") or {}
         reason = nodes.why_never(reservations, self._calls.nodes())
-        return explain(Reason.UNSCHEDULABLE, cause=reason) if reason else SUCCESS
+        return explain(Reason.UNSCHEDULABLE, never=reason) if reason else SUCCESS
 
     def _find(self, name: str, mine: Mine = anyone) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         try:

@@ -46,8 +46,8 @@ def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
         if amount > most[kind]:
             field = _FIELDS.get(kind, "gpu_limit")
             largest = _amount(kind, most[kind])
-            return f"{field}: no node of this Swarm has {_amount(kind, amount)}; the largest has {largest}"
-    return "no node of this Swarm has all of: " + ", ".join(_amount(kind, amount) for kind, amount in wanted.items())
+            return f"{field}: no machine of this Swarm has {_amount(kind, amount)}; the largest has {largest}"
+    return "no machine of this Swarm has all of: " + ", ".join(_amount(kind, amount) for kind, amount in wanted.items())
 
 
 def hostnames(nodes: list[dict[str, Any]]) -> dict[str, str]:

@@ -150,6 +150,7 @@ def _job_info(
         interrupted=why.interrupted,
         details=_details(workers, hostnames, container["Image"], reason),
         reason=why.reason,
+        detail=why.detail,
         time_limit=time_limit_of(labels_of(spec)),
     )
 

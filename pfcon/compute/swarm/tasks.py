@@ -10,20 +10,20 @@ from pfcon.compute.unreadable import note
 
 # Status.State of a task (Docker manual, "Swarm task states"): the phase, and the message for users.
 _STATES = {
-    "new": (Phase.WAITING, "waiting for a node"),
-    "allocated": (Phase.WAITING, "waiting for a node"),
-    "pending": (Phase.WAITING, "waiting for a node"),
-    "assigned": (Phase.WAITING, "waiting for its node to accept it"),
-    "accepted": (Phase.WAITING, "waiting for its node to accept it"),
-    "preparing": (Phase.WAITING, "its node prepares it, and fetches the image if needed"),
+    "new": (Phase.WAITING, "waiting for a machine"),
+    "allocated": (Phase.WAITING, "waiting for a machine"),
+    "pending": (Phase.WAITING, "waiting for a machine"),
+    "assigned": (Phase.WAITING, "waiting for its machine to accept it"),
+    "accepted": (Phase.WAITING, "waiting for its machine to accept it"),
+    "preparing": (Phase.WAITING, "its machine prepares it, and fetches the image if needed"),
     "ready": (Phase.WAITING, "starting"),
     "starting": (Phase.WAITING, "starting"),
     "running": (Phase.RUNNING, ""),
     "complete": (Phase.ENDED, ""),
     "failed": (Phase.ENDED, "it could not be run"),
-    "rejected": (Phase.ENDED, "its node rejected it"),
-    "shutdown": (Phase.ENDED, "Swarm stopped it: its node was drained or down, or the service was changed"),
-    "orphaned": (Phase.ENDED, "its node was down for too long"),
+    "rejected": (Phase.ENDED, "its machine rejected it"),
+    "shutdown": (Phase.ENDED, "the machine was drained or failed, or somebody changed the job in Swarm"),
+    "orphaned": (Phase.ENDED, "its machine was down for too long"),
     "remove": (Phase.ENDED, "it is being removed"),
 }
 WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet

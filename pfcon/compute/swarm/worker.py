@@ -72,7 +72,7 @@ class Worker:
         """Return the message of a worker that has not ended."""
         error = self.task["Status"].get("Err")
         if self.phase is Phase.RUNNING and self.task["DesiredState"] not in WANTED:
-            return "Swarm is stopping it: its node was drained or is down, or the service was changed"
+            return "Swarm stops it: the machine was drained or failed, or somebody changed the job in Swarm"
         return f"{describe(self.task)}: {plain(error)}" if error else describe(self.task)
 
     def why(self) -> Why:
@@ -103,7 +103,8 @@ class Worker:
         if state == "orphaned":
             return explain(Reason.NODE_LOST, interrupted=True, detail=error)
         if state in ("failed", "rejected"):
-            return explain(Reason.ENGINE_FAULT, cause=error, detail=error)
+            ended, cause = (error, "") if self.has_begun else ("", error)
+            return explain(Reason.ENGINE_FAULT, ended=ended, cause=cause, detail=error)
         return explain(Reason.EVICTED, cause=describe(self.task), interrupted=True, detail=error)
 
     def _by_code(self) -> Why:

@@ -38,7 +38,7 @@ class CopyKind(Operation):
         """See Operation. The job has failed if its inputs are missing now."""
         if context.storebase.job(record.jid).is_staged():
             return super().conclude_success(context, record, spec, info, progress)
-        lost = "the copy job succeeded, but its inputs no longer exist; post it again"
+        lost = "the copy job succeeded, but its inputs no longer exist; run it again"
         return Conclusion(replace(info, status=JobStatus.FAILED, message=lost))
 
 
@@ -96,7 +96,7 @@ class CopySubmitter(Submitter):
         if not info.status.final:
             raise Conflict(f"the copy job of {name} has not ended yet: {info.message or info.status}")
         if info.status.failed:
-            advice = "; post it again" if info.reason in _CAN_PASS else ""
+            advice = "; run it again" if info.reason in _CAN_PASS else ""
             raise Conflict(f"the copy job of {name} failed: {info.message}{advice}")
         if not self._context.storebase.job(record.jid).is_staged():
             raise Conflict(

@@ -183,7 +183,7 @@ class PluginSubmitter(Submitter):
             "image": spec.image,
             "notes": "\n".join(notes),
         }
-        if not self._journal.move(record, Phase.SCHEDULING, message="asking the engine", **values):
+        if not self._journal.move(record, Phase.SCHEDULING, message="giving the job to the compute engine", **values):
             raise _deleted(record.jid)
         ready = replace(record, phase=Phase.SCHEDULING, nfiles=staged.nfiles, notes=notes, spec_json=spec.to_json())
         if lacks_inputs:
