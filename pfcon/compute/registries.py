@@ -38,7 +38,8 @@ _TEXTS = (
     ),
     (
         Reason.IMAGE_REFUSED,
-        r"denied|unauthorized|authentication required|no basic auth|forbidden|status ?(?:code)?:? 40[13]",
+        r"(?<!permission )denied|unauthorized|authentication required|no basic auth|forbidden"
+        r"|status ?(?:code)?:? 40[13]",
     ),
     (
         Reason.REGISTRY_UNREACHABLE,
@@ -55,12 +56,16 @@ TEMPORARY = frozenset({Reason.REGISTRY_UNREACHABLE, Reason.REGISTRY_LIMIT, Reaso
 # What is before the name of an image that is a single word, such as "denied"; elsewhere that is what a registry says.
 _BEFORE_WORD = r"(?:(?<=[/'\"])|(?<=\bfor )|(?<=\bimage )|(?<=\bimage: ))"
 _LOG_PREFIX = re.compile(r"time=\"[^\"]*\" level=\w+ msg=", re.ASCII)  # of skopeo
+# What may be a secret in an address: a user with a password, and the signature of a layer's address.
+_SECRETS = re.compile(r"(https?://)[^/\s\"@]+@|(?<=\w)\?[\w%.~-]+=[^\s\"]*")
+_LONGEST = 16 * 1024  # characters of a text that are searched
 
 
 def image_failure(image: str, text: str) -> Why:
     """Return why an image can't be fetched, from the text of the program that has tried."""
-    said = plain(_LOG_PREFIX.sub("", text)).strip('"')
-    searched = without_names(said, image)
+    text = _SECRETS.sub(r"\1", _LOG_PREFIX.sub("", text))
+    said = plain(text).strip('"')
+    searched = without_names(" ".join(text[:_LONGEST].split()), image)
     reason = next((reason for reason, pattern in _PATTERNS if pattern.search(searched)), None)
     if reason is None:
         return explain(Reason.IMAGE_FAILED, image=image, cause=said, detail=said)

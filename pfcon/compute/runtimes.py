@@ -18,6 +18,8 @@ CODES = frozenset({1, 126, 127, 128, 255})
 LONGEST = 16 * 1024
 """Bytes of a log to read, from its beginning: if the log is longer, the command has run."""
 
+_PART = 2048  # characters of a long text, from its begin and its end, that are searched
+
 # What the kernel answers to execve(2), in the words of C, Go and shells; the first match counts.
 _ANSWERS: Mapping[str, Reason] = MappingProxyType(
     {
@@ -38,15 +40,15 @@ _ANSWER = "|".join(_ANSWERS)
 # A runtime that could not start the container. Podman adds a guess of its own at the end. After "fork/exec" comes a
 # program of the engine's, which could not be started either.
 _NOT_STARTED = re.compile(
-    rf"exec: \".*\": (?:stat .*: )?(?P<runc>{_ANSWER})"
+    rf"exec: \"[^\"\n]*\": (?:stat [^:\n]*: )?(?P<runc>{_ANSWER})"
     rf"|(?<!/)exec(?: user process caused:?)? \"?(?P<script>/\S+)\"?: (?P<exec>{_ANSWER})"
     rf"|exec user process caused:? \"?(?P<old>{_ANSWER})"
     rf"|exec container process (?:\(missing dynamic library\?\) )?`(?P<crun_file>/[^`]*)`: (?P<crun>{_ANSWER})"
     rf"|executable file \S+ (?P<crun_path>not found)"
     rf"|open executable: (?P<crun_open>{_ANSWER})"
     rf"|(?P<bare>exists but it is not executable)"
-    rf"|can't exec(?:ve\(2\))?(?: user command)?: (?:.*: )?(?P<charliecloud>{_ANSWER})"
-    rf"|launch\.sh: (?:line \d+: |\d+: )?.*: (?P<shell>{_ANSWER}|cannot execute)"
+    rf"|can't exec(?:ve\(2\))?(?: user command)?: (?:[^\n]{{0,300}}: )?(?P<charliecloud>{_ANSWER})"
+    rf"|launch\.sh: (?:line \d+: |\d+: )?[^\n]{{0,300}}: (?P<shell>{_ANSWER}|cannot execute)"
     rf"|FATAL: +(?:(?:stat|exec) \S+(?: failed)?|\"[^\"]*\"): (?P<apptainer>{_ANSWER})",
     re.IGNORECASE,
 )
@@ -64,6 +66,7 @@ _FILES = frozenset({"script", "crun_file"})  # groups of a file that the runtime
 
 def start_failure(text: str, image: str, command: str) -> Why | None:
     """Return why a runtime could not start a command; None for other texts, and other reasons."""
+    text = text if len(text) <= 2 * _PART else text[:_PART] + text[-_PART:]
     found = _NOT_STARTED.search(text.replace('\\"', '"'))
     return _why(found, image, command) if found else None
 

@@ -28,16 +28,16 @@ class Ender:
     def __init__(self, context: JobContext) -> None:
         self._context = context
 
-    def fail(self, record: Record, why: Why, status: JobStatus = FAILED, *, ended: bool = False) -> bool:
+    def fail(self, record: Record, why: Why, status: JobStatus = FAILED, *, ended: bool = False, **values: Any) -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
 
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
-        ended: see ``Journal.move``.
+        ended: see ``Journal.move``. values: further columns to write.
         """
         if why.detail:
             log.info("job %s: %s: %s", record.name, why.message, why.detail)
         end = JobInfo(record.name, status, why.message, reason=why.reason)
-        return self._finish(record, record.spec, end, "", still=True, ended=ended)
+        return self._finish(record, record.spec, end, "", still=True, ended=ended, **values)
 
     def end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
         """Record the end that the engine reports. logs: read from the engine if None.

@@ -1,27 +1,36 @@
 """What the log of a failed job says about a limit that it has met: engines report only its exit code. Pure."""
 
 import re
+import signal
 from dataclasses import replace
 
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import Reason, explain
 
-_LINES = 30  # from the end of a log, in which a hint counts
+_ABORTED = 128 + signal.SIGABRT  # what C++ does with an exception that nobody catches
+_LINES = 10  # from the end of a log, in which a hint counts
 _HINTS = (
     (
         Reason.TOO_MANY_PROCESSES,
         re.compile(
-            r"can't start new thread|(?:fork|clone|pthread_create).{0,80}(?:Resource temporarily unavailable|EAGAIN)"
-            r"|Cannot fork|can't fork|BlockingIOError: \[Errno 11\] Resource temporarily unavailable",
+            r"can't start new thread|Thread creation failed|Cannot fork|can't fork"
+            r"|(?:fork|clone|pthread_create).{0,80}(?:Resource temporarily unavailable|EAGAIN)"
+            r"|(?:BlockingIOError: \[Errno 11\]|std::system_error'?.{0,40}) Resource temporarily unavailable",
             re.IGNORECASE,
         ),
     ),
-    (Reason.DISK_FULL, re.compile(r"No space left on device|Disk quota exceeded|\[Errno 28\]", re.IGNORECASE)),
+    (
+        Reason.DISK_FULL,
+        re.compile(  # not PyTorch's, which is about shared memory
+            r"^(?!.*/torch_).*(?:No space left on device|Disk quota exceeded|\[Errno 28\])",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+    ),
     (
         Reason.OUT_OF_MEMORY,
         re.compile(
             r"^MemoryError|^Killed\b|: Killed\b|Cannot allocate memory|std::bad_alloc|java\.lang\.OutOfMemoryError"
-            r"|Out of memory",
+            r"|Unable to allocate \d|(?i:^|error[^\n]{0,80}\b)Out of memory\b(?! warn)",
             re.MULTILINE,
         ),
     ),
@@ -39,7 +48,9 @@ _HINTS = (
 def with_hint(info: JobInfo, spec: JobSpec, logs: str) -> JobInfo:
     """Return the state of a job; one that failed with an exit code has the reason that its log shows, if any."""
     code = info.details.exit_code
-    if info.status is not JobStatus.FAILED or info.reason != Reason.EXIT_CODE or code is None:
+    if info.status is not JobStatus.FAILED or code is None:
+        return info
+    if info.reason != Reason.EXIT_CODE and (info.reason, code) != (Reason.SIGNAL, _ABORTED):
         return info
     end = "\n".join(logs.rstrip().splitlines()[-_LINES:])
     reason, match = next(

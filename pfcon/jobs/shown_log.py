@@ -28,7 +28,7 @@ def log_with_message(info: JobInfo, logs: str) -> str:
     Not while a job runs, whose message is its progress, and not if its own last line is the message.
     """
     last = logs.rstrip("\n").rpartition("\n")[2]
-    said = "" if info.status is JobStatus.STARTED or info.message == NO_OUTPUTS else info.message
+    said = "" if info.status is JobStatus.STARTED or info.message == NO_OUTPUTS else " ".join(info.message.split("\n"))
     if not said or last.removeprefix(PREFIX) == said:
         return logs
     return f"{_ended(logs)}{PREFIX}{said}\n"

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pfcon.compute.registries import TEMPORARY
 from pfcon.reasons import Reason
 
 UNUSABLE = "/opt/unusable"  # of the tests' image: see tests/engines/image.sh
@@ -81,12 +80,15 @@ def _unusable(
     return Failure(name, expected, fields=fields, exceptions={**ON_HOST, **exceptions})
 
 
+MAY_PASS = ("busy", "broken", "away", "corrupt-manifest", "corrupt-layer", "not-gzip")  # Kubernetes tries again
+
+
 def _unfetched(
     repository: str, reason: Reason, sentence: str, exceptions: Mapping[str, Expected] = MappingProxyType({})
 ) -> Failure:
     """An image of BadRegistry. Kubernetes waits for what may pass."""
     expected, fields = _failed(reason, sentence), {"entrypoint": ["sh"]}
-    waits = {"kubernetes": replace(expected, status="notStarted")} if reason in TEMPORARY else {}
+    waits = {"kubernetes": replace(expected, status="notStarted")} if repository in MAY_PASS else {}
     besides: Mapping[str, Expected | str] = {**ON_HOST, **waits, **exceptions}
     return Failure(f"image: {repository}", expected, fields=fields, registry=repository, exceptions=besides)
 

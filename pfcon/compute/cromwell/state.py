@@ -133,7 +133,10 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: Why, refusal: st
     if timed_out:
         return at_time_limit(minutes)
     limit = mib_to_bytes(spec.resources.memory or 0)
-    why = by_exit_code(end.code or 0, limit, may_be_lost=False) or _by_cromwell(end)
+    if end.code == _NO_EXIT_CODE:
+        why = explain(Reason.END_UNKNOWN, cause="Cromwell's backend lost it")
+    else:
+        why = by_exit_code(end.code or 0, limit, may_be_lost=False) or _by_cromwell(end)
     hint = f"; it may have been {at_time_limit(minutes).message}" if late else ""
     return replace(why, message=why.message + hint, interrupted=lost and not late)
 

@@ -69,7 +69,7 @@ class KubernetesCalls:
         return [pod for page in self.pages("pods", f"job-name={job}") for pod in page["items"]]
 
     def events_of(self, uid: str) -> list[Json]:
-        """Return the latest events about an object. Raises Refused without the right to list events."""
+        """Return events about an object, at most 500. Raises Refused without the right to list events."""
         query: Query = {"fieldSelector": f"involvedObject.uid={uid}", "limit": _PAGE}
         page = self._json("GET", "/".join(["/api/v1/namespaces", self._namespace, "events"]), query)
         return [event for event in page.get("items") or [] if isinstance(event, dict)]

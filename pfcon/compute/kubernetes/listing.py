@@ -1,11 +1,11 @@
 """Lists jobs: the active ones from what the Watcher follows, without a request for that."""
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.kubernetes import lost, state, views
-from pfcon.compute.kubernetes.obstacles import ASK_AGAIN
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.unreadable import FAULTS, unread
@@ -60,7 +60,7 @@ class Lister:
         elif why:
             signs.append("")
         if not pods:
-            signs.append(f"no pod {now.timestamp() // ASK_AGAIN}" if state.is_late_without_pod(job, now) else "")
+            signs.append(_without_pod(job, now) if state.is_late_without_pod(job, now) else "")
         return signs
 
     def requests(self) -> dict[str, str]:
@@ -77,3 +77,8 @@ def _versions(job: Json, pods: Pods) -> str:
 
 def _version(item: Json) -> str:
     return str(item["metadata"].get("resourceVersion"))
+
+
+def _without_pod(job: dict[str, Any], now: datetime) -> str:
+    """Return a sign that changes each time the job has become twice as old: then its events are listed again."""
+    return f"no pod {int(math.log2(state.age(job, now).total_seconds()))}"

@@ -233,5 +233,10 @@ def _obstacle(view: View, now: datetime) -> Why:
 
 def is_late_without_pod(job: dict[str, Any], now: datetime) -> bool:
     """Return whether a job that has no pod should have one by now."""
+    return age(job, now) > _PODLESS and not job["spec"].get("suspend")
+
+
+def age(job: dict[str, Any], now: datetime) -> timedelta:
+    """Return the time since a Job was made; 0 if that is not known."""
     created = time_of(job["metadata"].get("creationTimestamp"))
-    return bool(created and now - created > _PODLESS)
+    return now - created if created else timedelta()

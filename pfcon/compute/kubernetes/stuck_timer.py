@@ -32,6 +32,8 @@ class StuckTimer:
                 return SUCCESS
             since, known = self._stuck.setdefault(uid, (time.monotonic(), why))
             best = known if why.reason is Reason.IMAGE_FAILED and not why.detail else why
+            if best.reason not in _CAN_PASS and known.reason in _CAN_PASS:
+                since = time.monotonic()  # it could pass until now
             self._stuck[uid] = (since, best)
             while len(self._stuck) > _MAX_JOBS:
                 self._stuck.popitem(last=False)

@@ -121,6 +121,10 @@ class Supervisor:
         self.kill_all()
         self.copy_output()
 
+    def reason(self, name: str) -> str:
+        """Return a reason of the plan, which a service of an earlier release may have written without it."""
+        return self.plan.get("reasons", {}).get(name, name)
+
     def turn(self) -> None:
         """Wait for the next event, and handle it."""
         times = [moment for moment in (self.kill_at, self.look_at, self.limit_at) if moment is not None]
@@ -138,7 +142,7 @@ class Supervisor:
             self.execute_orders(os.read(self.control, BLOCK))
         now = time.monotonic()
         if self.limit_at is not None and now >= self.limit_at:
-            self.stop(self.plan["reasons"][TIME_LIMIT])
+            self.stop(self.reason(TIME_LIMIT))
         if self.kill_at is not None and now >= self.kill_at:
             self.kill_all()
         elif self.look_at is not None and now >= self.look_at:
@@ -150,7 +154,7 @@ class Supervisor:
             self.state.setdefault("reason", "removed")
             self.kill_all()
         elif CANCEL in orders:
-            self.stop(read_message(self.job) or self.plan["reasons"][CANCELLED])
+            self.stop(read_message(self.job) or self.reason(CANCELLED))
 
     def stop(self, reason: str) -> None:
         """Ask all processes to end, for that reason; they are killed at ``kill_at``."""
@@ -160,7 +164,7 @@ class Supervisor:
     def end_from_outside(self) -> None:
         """Ask all processes to end, because of a signal from another program, such as a service manager."""
         if "reason" not in self.state:
-            self.state["reason"] = self.plan["reasons"][STOPPED]
+            self.state["reason"] = self.reason(STOPPED)
             self.state["interrupted"] = True
         self.terminate()
 
@@ -180,9 +184,9 @@ class Supervisor:
         if limit is not None and used > limit:
             used = fair_memory(pids)
         if limit is not None and used > limit:
-            self.state.setdefault("reason", self.plan["reasons"][MEMORY])
+            self.state.setdefault("reason", self.reason(MEMORY))
         elif most is not None and threads > most:
-            self.state.setdefault("reason", self.plan["reasons"][PIDS])
+            self.state.setdefault("reason", self.reason(PIDS))
         else:
             pause = LONGEST_LOOK if limit is None else (limit - used) / FASTEST_GROWTH
             self.look_at = time.monotonic() + min(max(pause, SHORTEST_LOOK), LONGEST_LOOK)

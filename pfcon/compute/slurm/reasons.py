@@ -131,7 +131,8 @@ def has_run(spec: JobSpec, seen: Seen) -> bool:
     """Return whether the command was started, unless the launcher reports that in words that pfcon does not know."""
     if seen.exit and seen.exit.word in _SCRIPT:
         return False
-    return not _start_failure(seen, spec)
+    code = seen.exit.status if seen.exit else seen.row.code if seen.row else 0
+    return code not in _CODES or not _start_failure(seen, spec)
 
 
 def exit_code_of(seen: Seen) -> int | None:
@@ -194,8 +195,9 @@ def _not_started(end: _End) -> Why | None:
 
 
 def _start_failure(seen: Seen, spec: JobSpec) -> Why | None:
-    """Return why the command could not be run, as its launcher reports it, or as the last line of its log does."""
-    known = start_failure(seen.launcher_log or _last_line(seen.log), spec.image, spec.argv[0])
+    """Return why the command could not be run, as its launcher reports it, or as the only line of its log does."""
+    said = seen.launcher_log or (seen.log if "\n" not in seen.log.strip() else "")  # of a program, or of its launcher
+    known = start_failure(said, spec.image, spec.argv[0])
     return known or failure_in_log(seen.log, spec.image, spec.argv[0])
 
 

@@ -8,8 +8,9 @@ from pfcon.compute.runtimes import LONGEST, failure_in_log
 from pfcon.compute.swarm import state
 from pfcon.compute.swarm.tasks import container_of, image_and_command
 from pfcon.compute.swarm.worker import lacks_image
+from pfcon.compute.unreadable import reading
 from pfcon.errors import Absent, PfconError
-from pfcon.reasons import Reason, Why, explain
+from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
     from pfcon.compute.swarm.client import SwarmCalls
@@ -44,8 +45,10 @@ def why_unstarted(calls: "SwarmCalls", tasks: Tasks) -> dict[str, Why]:
             log.feed(answer.read(LONGEST))
         if why := failure_in_log(log.text(2), *image_and_command(task)):
             found[task["ID"]] = why
-    for task in filter(lacks_image, state.own_tasks(tasks)):
-        found[task["ID"]] = _image_failure(calls, task)
+    lacking = [task for task in state.own_tasks(tasks) if lacks_image(task)]
+    if lacking:  # all workers have the same image
+        why = reading("a node or an image of the Swarm", lambda: _image_failure(calls, lacking[0]), lambda _: SUCCESS)
+        found.update({task["ID"]: why for task in lacking})
     return found
 
 
@@ -56,10 +59,18 @@ def _image_failure(calls: "SwarmCalls", task: dict[str, Any]) -> Why:
         offered = calls.platforms(image)
     except PfconError as fault:
         return image_failure(image, str(fault))
-    nodes = [node["Description"]["Platform"] for node in calls.nodes() if node["ID"] == task.get("NodeID")]
+    nodes = [node["Description"]["Platform"] for node in _nodes(calls) if node["ID"] == task.get("NodeID")]
     if nodes and offered and not any(_runs(nodes[0], platform) for platform in offered):
         return explain(Reason.WRONG_ARCHITECTURE, image=image, detail=f"{nodes[0]} is not among {offered}")
     return explain(Reason.IMAGE_FAILED, image=image, cause=_BROKEN_OFF)
+
+
+def _nodes(calls: "SwarmCalls") -> list[dict[str, Any]]:
+    """Return the nodes of the Swarm; none if they can't be listed: then no platform is known."""
+    try:
+        return calls.nodes()
+    except PfconError:
+        return []
 
 
 def _runs(node: dict[str, Any], image: dict[str, Any]) -> bool:

@@ -173,24 +173,28 @@ class PluginSubmitter(Submitter):
     def _schedule(self, request: JobRequest, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         """Schedule a job, unless it has inputs and none of them exists: such a job ends before it runs."""
         spec = self._context.environments.keep(spec, record.claim)  # deleted once no record names it
-        lacks_inputs = request.type is not PluginType.FS and none_exists(map(str, request.input_dirs), staged.notes)
-        notes = () if lacks_inputs else tuple(_lines(staged.notes))  # its message names the inputs
+        notes = tuple(_lines(staged.notes))
         values: dict[str, Any] = {
-            "spec": spec.to_json(),
             "nfiles": staged.nfiles,
             "bytes_in": staged.nbytes,
             "staged_at": time.time(),
             "image": spec.image,
-            "notes": "\n".join(notes),
         }
+        if request.type is not PluginType.FS and none_exists(map(str, request.input_dirs), staged.notes):
+            return self._end_without_inputs(replace(record, spec_json=spec.to_json()), request, values)
+        values.update(spec=spec.to_json(), notes="\n".join(notes))
         if not self._journal.move(record, Phase.SCHEDULING, message="giving the job to the compute engine", **values):
             raise _deleted(record.jid)
         ready = replace(record, phase=Phase.SCHEDULING, nfiles=staged.nfiles, notes=notes, spec_json=spec.to_json())
-        if lacks_inputs:
-            self._scheduler.fail(ready, explain(Reason.INPUT_MISSING, paths=_listed(request.input_dirs)))
-            ended = self._journal.get(request.jid, JobKind.PLUGIN)
-            return self._submission(ready, (ended or ready).info)
         return self._submission(ready, self._scheduler.schedule(ready, spec))
+
+    def _end_without_inputs(self, record: Record, request: JobRequest, values: dict[str, Any]) -> Submission:
+        """End a job none of whose inputs exists, before it runs. Its message names them."""
+        why = explain(Reason.INPUT_MISSING, paths=_listed(request.input_dirs))
+        if not self._scheduler.fail(record, why, ended=True, **values):
+            raise _deleted(record.jid)
+        ended = self._journal.get(request.jid, JobKind.PLUGIN)
+        return self._submission(record, (ended or record).info)
 
     def _remove_earlier(self, claimed: Claimed) -> None:
         """Remove an earlier job of that jid from the engine, and its data from storeBase.
