@@ -86,4 +86,5 @@ def _why(found: "re.Match[str]", image: str, command: str) -> Why:
     if reason is None:
         return explain(Reason.ENGINE_FAULT, cause=plain(answer), detail=found[0])
     script = file if reason is Reason.COMMAND_NOT_FOUND else None
-    return explain(reason, image=image, command=command, script=script, detail=found[0])
+    of = None if reason is Reason.DISK_FULL else image  # it was fetched: that is another disk
+    return explain(reason, image=of, command=command, script=script, detail=found[0])

@@ -35,7 +35,8 @@ class Failure:
     """script: of ``sh -c``. fields: of the request, instead. registry: the repository of BadRegistry to run.
 
     exceptions: what is expected on some engines, by name; a text is the reason why the engine can't show the failure.
-    cancel: whether a client cancels the job once it runs.
+    cancel: whether a client cancels the job once it runs. late: engines that report the end of the job before that of
+    its program, which has a grace of 10 seconds.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Failure:
     fields: Mapping[str, Any] = field(default_factory=dict)
     registry: str = ""
     cancel: bool = False
+    late: frozenset[str] = frozenset()
     exceptions: Mapping[str, Expected | str] = field(default_factory=dict)
 
     def on(self, engine: str) -> Expected | str:
@@ -111,7 +113,14 @@ PROGRAMS = (
         r"exit code 143: the program was ended by signal SIGTERM, or returned this code itself",
     ),
     _ran("cancelled", "sleep 600", Reason.CANCELLED, r"cancelled", cancel=True),
-    _ran("time limit", "sleep 600", Reason.TIME_LIMIT, r"stopped at .* limit of 1 minute", fields={"time_limit": 1}),
+    _ran(
+        "time limit",
+        "sleep 600",
+        Reason.TIME_LIMIT,
+        r"stopped at its time limit of 1 minute",
+        fields={"time_limit": 1},
+        late=frozenset({"kubernetes"}),
+    ),
     Failure("no outputs", replace(_succeeded(r"the program wrote no outputs"), in_log=False), f"echo {SAYS}"),
 )
 # Podman learns of a lack of memory from the cgroup of version 2; with version 1 its answer is always "no".
