@@ -30,7 +30,8 @@ _HINTS = (
         Reason.OUT_OF_MEMORY,
         re.compile(
             r"^MemoryError|^Killed\b|: Killed\b|Cannot allocate memory|std::bad_alloc|java\.lang\.OutOfMemoryError"
-            r"|Unable to allocate \d|(?i:^|error[^\n]{0,80}\b)Out of memory\b(?! warn)",
+            r"|Unable to allocate \d|(?i:^(?!.*cuda).{0,200}error.{0,80}\bout of memory\b|^out of memory\b)(?! warn)"
+            r"|^\S+: line \d+: +\d+ Killed\b",
             re.MULTILINE,
         ),
     ),

@@ -186,6 +186,15 @@ def test_only_what_can_pass_is_waited_for(wait: Callable[[float], None], why: Wh
     assert found.expired("u", why) == why
 
 
+def test_what_could_pass_until_now_is_not_hopeless_for_all_that_time(wait: Callable[[float], None]) -> None:
+    found = StuckTimer(100.0, 1.0)
+    found.expired("u", NO_ANSWER)
+    wait(40)
+    assert found.expired("u", MISSING) == SUCCESS  # a registry that starts again may say that once
+    wait(1.1)
+    assert found.expired("u", MISSING) == MISSING
+
+
 def test_nothing_is_waited_for_longer_than_for_the_rest() -> None:
     assert StuckTimer(0.0, 5.0)._hopeless == 0.0
 
