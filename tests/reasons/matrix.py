@@ -34,22 +34,23 @@ def show(terminal: pytest.TerminalReporter) -> None:
                     cells.setdefault(failure, {})[engine] = Cell(*fields)
     if not cells:
         return
-    for line in lines(cells):
+    for line in lines(cells, seconds=True):
         terminal.write_line(line)
     if path := os.environ.get(WRITE_TO):
         Path(path).write_text("\n".join(lines(cells)) + "\n")
 
 
-def lines(cells: Cells) -> Iterator[str]:
-    """Return a table in Markdown: a row for each failure and message, with its engines and the longest time."""
-    yield "| Failure | Code | What the user reads | Engines | Seconds |"
-    yield "| --- | --- | --- | --- | --- |"
+def lines(cells: Cells, *, seconds: bool = False) -> Iterator[str]:
+    """Yield a table in Markdown: a row for each failure and message. seconds: with the longest time."""
+    yield "| Failure | Code | What the user reads | Engines |" + " Seconds |" * seconds
+    yield "| --- | --- | --- | --- |" + " --- |" * seconds
     for failure, found in cells.items():
         for (status, reason, message), engines in _by_text(found).items():
             times = [cell.seconds for engine in engines if (cell := found[engine]).seconds is not None]
-            longest = f"{max(filter(None, times), default=0.0):.1f}" if times else status
+            longest = f" {max(filter(None, times), default=0.0):.1f} |" if times else f" {status} |"
             code = f"`{reason}`" if reason else ""
-            yield f"| {failure} | {code} | {_escaped(message)} | {', '.join(engines)} | {longest} |"
+            waits = " (it waits)" if status == "notStarted" else ""
+            yield f"| {failure}{waits} | {code} | {_escaped(message)} | {', '.join(engines)} |" + longest * seconds
 
 
 def _by_text(cells: Mapping[str, Cell]) -> dict[tuple[str, str, str], list[str]]:

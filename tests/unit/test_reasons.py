@@ -240,4 +240,4 @@ def test_the_command_runs_by_its_name_without_a_warning(document: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "pfcon.reasons.page", "--check", str(document)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{document}: stale")
+    assert done.stderr.startswith(f"{document}: outdated")

@@ -140,7 +140,7 @@ def test_the_command_runs_by_its_name_without_a_warning(readme: Path) -> None:
     command = [sys.executable, "-W", "error", "-m", "pfcon.configuration.table", "--check", str(readme)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{readme}: stale")
+    assert done.stderr.startswith(f"{readme}: outdated")
 
 
 def test_importing_the_settings_imports_no_third_party_library() -> None:
