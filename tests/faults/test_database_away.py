@@ -95,7 +95,7 @@ class Client:
             except Absent:
                 self.repeat(post)
                 continue
-            if info.status.failed and "post it again" in info.message:
+            if info.status.failed and "run it again" in info.message:
                 self.repeat(post)
             elif info.status.final:
                 return info

@@ -43,7 +43,7 @@ def check_copy(job: StagedJob, ended: dict[str, str]) -> None:
     if ended["status"] == "finishedSuccessfully":
         assert trees_are_equal(job)
     else:
-        assert (ended["status"], "post it again" in ended["message"]) == ("undefined", True), ended
+        assert (ended["status"], "run it again" in ended["message"]) == ("undefined", True), ended
         assert not (job.key / "incoming").exists()
     assert job.wait("copy") == ended
 

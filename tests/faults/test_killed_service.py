@@ -116,7 +116,7 @@ def test_a_half_staged_job_is_reported_failed_and_its_data_removed(start_server:
         if compute["status"] != "finishedSuccessfully":
             break
     assert compute["status"] == "finishedWithError"
-    assert "post it again" in compute["message"]
+    assert "run it again" in compute["message"]
     assert not (server.storebase / f"key-{jid}").exists()
     finish(api, jid)
 

@@ -56,7 +56,7 @@ def test_a_job_whose_process_was_killed_alone_is_told_and_can_be_completed(
             break
     else:
         pytest.fail("all kills came after the staging: the test shows nothing")
-    assert "post it again" in ended["message"]
+    assert "run it again" in ended["message"]
     assert not (server.storebase / f"key-{jid}").exists()
     assert api.submit(jid, "echo ran", FILES).status_code == 201
     assert api.wait(jid)["logs"] == "ran\n"

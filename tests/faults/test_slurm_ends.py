@@ -225,7 +225,7 @@ def test_a_job_never_runs_on_the_host(slurm: Slurm, launcher: str) -> None:
     folder.joinpath("id").write_text(output.strip())
     info = engine.info(spec.name)
     assert info.status is JobStatus.FAILED
-    assert ("outside of its container" if launcher == "container" else "has no crun") in info.message
+    assert ("directories are not mounted" if launcher == "container" else "has no crun") in info.message
     assert not slurm.harness.outgoing(spec).joinpath("ran").exists()
     assert not Path("/tmp/pfcon-ran-on-the-host").exists()
 

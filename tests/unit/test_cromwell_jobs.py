@@ -80,7 +80,7 @@ def test_a_backend_that_mounts_nothing_is_told(compute: CromwellHarness) -> None
     compute.server.mounting = False
     info = compute.run(compute.shell("exit 0"))
     assert (info.status, info.reason) == (JobStatus.FAILED, Reason.ENGINE_SETUP)
-    assert "must use pfcon_mounts" in info.message
+    assert "does not mount the job's directories" in info.message
 
 
 def test_what_the_surroundings_of_a_job_say_comes_after_its_own_log(compute: CromwellHarness) -> None:

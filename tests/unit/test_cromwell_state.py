@@ -68,7 +68,7 @@ def test_the_innermost_cause_is_told_where_there_is_no_exit_code() -> None:
     assert end.code is None
     reason, message = told(end)
     assert reason == Reason.ENGINE_FAULT
-    assert message.startswith("the container could not be started: Unable to start job. Check the stderr file")
+    assert message.startswith("the compute engine ended the job: Unable to start job. Check the stderr file")
     assert state.log_paths(metadata("not-begun")) == ("", "")
 
 
@@ -96,7 +96,7 @@ def test_causes_are_told_once_and_a_bounded_number_of_them() -> None:
         (
             replace(FAILED, code=None, failures=("disk full", "and more")),
             Reason.ENGINE_FAULT,
-            "the container could not be started: disk full; and more",
+            "the compute engine ended the job: disk full; and more",
         ),
         (replace(FAILED, code=None), Reason.ENGINE_FAULT, "the container could not be started"),
         (
@@ -173,8 +173,8 @@ def test_a_job_that_succeeded_before_it_could_be_cancelled_has_succeeded() -> No
         (
             "not mounted",
             Reason.ENGINE_SETUP,
-            "the compute engine is not set up for this job: Cromwell's backend has not mounted the job's directories: "
-            "its configuration must use pfcon_mounts, see docs/engines/cromwell.md",
+            "the compute engine is not set up for this job: Cromwell does not mount the job's directories "
+            "(pfcon_mounts)",
         ),
     ],
 )

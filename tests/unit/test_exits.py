@@ -20,13 +20,13 @@ LIMIT = {"limit": 64 * MIB}
 KNOWN: dict[str, Any] = {"may_be_lost": False}
 ITSELF = "or returned this code itself"
 MEMORY = "maybe because it exceeded its memory limit of 64 MiB"
-UNKNOWN_SENDER = "who sent it is not known"
+UNKNOWN_SENDER = "it is not known who sent it"
 LOST = "exit code 255: the program returned this code, or its machine or engine was restarted while it ran"
 EXCEEDED = "out of memory: the job exceeded its limit of 64 MiB"
 
 
-def outside(code: int, name: str) -> str:
-    return f"exit code {code}: the program was killed from outside ({name})"
+def ended_by(code: int, name: str) -> str:
+    return f"exit code {code}: the program was ended by signal {name}"
 
 
 @pytest.mark.parametrize(
@@ -38,22 +38,22 @@ def outside(code: int, name: str) -> str:
         (126, {}, Reason.EXIT_CODE, "the program failed with exit code 126", False),
         (127, {}, Reason.EXIT_CODE, "the program failed with exit code 127", False),
         (128, {}, Reason.EXIT_CODE, "the program failed with exit code 128", False),
-        (129, {}, Reason.SIGNAL, "the program crashed: signal SIGHUP", False),
+        (129, {}, Reason.SIGNAL, f"{ended_by(129, 'SIGHUP')}, {ITSELF}", False),
         (134, {}, Reason.SIGNAL, "the program crashed: signal SIGABRT", False),
-        (137, {}, Reason.SIGNAL, f"{outside(137, 'SIGKILL')}, {ITSELF}", True),
-        (137, LIMIT, Reason.SIGNAL, f"{outside(137, 'SIGKILL')}, {MEMORY}, {ITSELF}", True),
+        (137, {}, Reason.SIGNAL, f"{ended_by(137, 'SIGKILL')}, {ITSELF}", True),
+        (137, LIMIT, Reason.SIGNAL, f"{ended_by(137, 'SIGKILL')}, {MEMORY}, {ITSELF}", True),
         (
             137,
             {"certain": True},
             Reason.SIGNAL,
-            f"killed from outside with signal SIGKILL: {UNKNOWN_SENDER}",
+            f"the program was ended by signal SIGKILL; {UNKNOWN_SENDER}",
             True,
         ),
         (
             137,
             {"certain": True, **LIMIT},
             Reason.SIGNAL,
-            f"killed from outside with signal SIGKILL, {MEMORY}",
+            f"the program was ended by signal SIGKILL, {MEMORY}",
             True,
         ),
         (137, {"oom_killed": True, **LIMIT}, Reason.OUT_OF_MEMORY, EXCEEDED, False),
@@ -68,13 +68,13 @@ def outside(code: int, name: str) -> str:
         (255, {"oom_killed": True, **LIMIT}, Reason.OUT_OF_MEMORY, EXCEEDED, False),
         (139, {}, Reason.SIGNAL, "the program crashed: signal SIGSEGV", False),
         (139, LIMIT, Reason.SIGNAL, "the program crashed: signal SIGSEGV", False),
-        (143, {}, Reason.SIGNAL, f"{outside(143, 'SIGTERM')}, {ITSELF}", True),
-        (143, LIMIT, Reason.SIGNAL, f"{outside(143, 'SIGTERM')}, {ITSELF}", True),
+        (143, {}, Reason.SIGNAL, f"{ended_by(143, 'SIGTERM')}, {ITSELF}", True),
+        (143, LIMIT, Reason.SIGNAL, f"{ended_by(143, 'SIGTERM')}, {ITSELF}", True),
         (
             143,
             {"certain": True, **LIMIT},
             Reason.SIGNAL,
-            f"killed from outside with signal SIGTERM: {UNKNOWN_SENDER}",
+            f"the program was ended by signal SIGTERM; {UNKNOWN_SENDER}",
             True,
         ),
         (200, {}, Reason.EXIT_CODE, "the program failed with exit code 200", False),
@@ -83,12 +83,12 @@ def outside(code: int, name: str) -> str:
         (255, {"may_be_lost": True}, Reason.EXIT_CODE, LOST, True),
         (255, KNOWN, Reason.EXIT_CODE, "the program failed with exit code 255", False),
         (-1, {}, Reason.END_UNKNOWN, "it is not known how the job ended", True),
-        (-1, KNOWN, Reason.SIGNAL, "the program crashed: signal SIGHUP", False),
-        (-9, {}, Reason.SIGNAL, f"killed from outside with signal SIGKILL: {UNKNOWN_SENDER}", True),
-        (-9, LIMIT, Reason.SIGNAL, f"killed from outside with signal SIGKILL, {MEMORY}", True),
+        (-1, KNOWN, Reason.SIGNAL, f"the program was ended by signal SIGHUP; {UNKNOWN_SENDER}", False),
+        (-9, {}, Reason.SIGNAL, f"the program was ended by signal SIGKILL; {UNKNOWN_SENDER}", True),
+        (-9, LIMIT, Reason.SIGNAL, f"the program was ended by signal SIGKILL, {MEMORY}", True),
         (-11, KNOWN, Reason.SIGNAL, "the program crashed: signal SIGSEGV", False),
-        (-15, KNOWN, Reason.SIGNAL, f"killed from outside with signal SIGTERM: {UNKNOWN_SENDER}", True),
-        (-40, KNOWN, Reason.SIGNAL, "the program crashed: signal 40", False),
+        (-15, KNOWN, Reason.SIGNAL, f"the program was ended by signal SIGTERM; {UNKNOWN_SENDER}", True),
+        (-40, KNOWN, Reason.SIGNAL, f"the program was ended by signal 40; {UNKNOWN_SENDER}", False),
     ],
 )
 def test_an_exit_code_is_told_with_what_the_engine_knows(
@@ -131,7 +131,7 @@ def test_a_time_limit_is_named(minutes: int | None, message: str) -> None:
 
 def test_a_success_may_have_a_note_about_memory() -> None:
     assert "exceeded the limit of 64 MiB" in out_of_memory_note(64 * MIB)
-    assert "exceeded the machine's memory" in out_of_memory_note(0)
+    assert "exceeded the memory that it gets" in out_of_memory_note(0)
 
 
 def test_a_signal_has_a_name_if_there_is_one() -> None:

@@ -56,7 +56,7 @@ def test_a_missing_output_directory_is_told(compute: Harness) -> None:
     compute.outgoing(spec).rmdir()
     info = compute.engine.schedule(spec)
     assert (info.status, info.reason) == (JobStatus.FAILED, Reason.OUTPUT_UNWRITABLE)
-    assert info.message == "the output directory /share/outgoing can't be written to"
+    assert info.message == "the output directory /share/outgoing can't be used"
 
 
 def test_a_cpu_limit_binds_to_whole_cores(compute: Harness) -> None:

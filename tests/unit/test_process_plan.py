@@ -115,7 +115,7 @@ SUCCEEDED, FAILED = JobStatus.SUCCEEDED, JobStatus.FAILED
         ({"status": 255}, FAILED, Reason.EXIT_CODE, "the program failed with exit code 255"),
         ({"status": 3, "note": "log lost"}, FAILED, Reason.EXIT_CODE, "the program failed with exit code 3; log lost"),
         ({"status": -9}, FAILED, Reason.SIGNAL, "the program was ended by signal SIGKILL; it is not known who sent it"),
-        ({"status": -40}, FAILED, Reason.SIGNAL, "the program crashed: signal 40"),
+        ({"status": -40}, FAILED, Reason.SIGNAL, "the program was ended by signal 40; it is not known who sent it"),
         (
             {"status": 143},
             FAILED,
@@ -144,10 +144,15 @@ def test_the_supervisor_is_given_all_reasons_that_it_may_have_to_tell() -> None:
         "time limit": (Reason.TIME_LIMIT, "stopped at its time limit of 60 minutes"),
         "cancelled": (Reason.CANCELLED, "cancelled"),
         "stopped": (Reason.INTERRUPTED, "interrupted: the service or the machine was stopped"),
-        "folder": (Reason.OUTPUT_UNWRITABLE, "the output directory /share/outgoing can't be written to"),
+        "folder": (Reason.OUTPUT_UNWRITABLE, "the output directory /share/outgoing can't be used"),
         "ENOENT": (Reason.COMMAND_NOT_FOUND, "no such command: prog"),
         "ENOTDIR": (Reason.COMMAND_NOT_FOUND, "no such command: prog"),
+        "interpreter": (
+            Reason.COMMAND_NOT_FOUND,
+            "no such command: prog needs an interpreter that is not on the machine",
+        ),
         "EACCES": (Reason.NOT_EXECUTABLE, "not executable: prog"),
+        "EPERM": (Reason.NOT_EXECUTABLE, "not executable: prog"),
         "EISDIR": (Reason.NOT_EXECUTABLE, "not executable: prog"),
         "ENOEXEC": (
             Reason.WRONG_ARCHITECTURE,

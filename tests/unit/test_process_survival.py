@@ -29,7 +29,7 @@ def test_a_killed_supervisor_is_told_and_takes_its_job_with_it(compute: Harness)
     info = compute.wait(spec.name)
     assert (info.status, info.reason, info.interrupted) == (JobStatus.FAILED, Reason.INTERRUPTED, True)
     assert (
-        info.message == "interrupted: the program of pfcon that runs the job was killed, or the machine was restarted"
+        info.message == "interrupted: the machine was restarted, or the program of pfcon that runs the job was killed"
     )
     assert not still_changes(compute.outgoing(spec) / "beat")
     assert compute.engine.info(spec.name) == info

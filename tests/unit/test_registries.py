@@ -143,11 +143,13 @@ MESSAGES = {
     Reason.IMAGE_NOT_FOUND: f"image {IMAGE} can't be fetched: its registry does not have it",
     Reason.IMAGE_REFUSED: f"image {IMAGE} can't be fetched: its registry denies access, or does not have it",
     Reason.REGISTRY_LIMIT: f"image {IMAGE} can't be fetched now: its registry limits the number of downloads",
-    Reason.REGISTRY_UNREACHABLE: f"image {IMAGE} can't be fetched: its registry can't be reached, or answers with an error",
+    Reason.REGISTRY_UNREACHABLE: (
+        f"image {IMAGE} can't be fetched: its registry can't be reached, or answers with an error"
+    ),
     Reason.IMAGE_CORRUPT: f"image {IMAGE} can't be fetched: its registry delivers damaged data",
     Reason.WRONG_ARCHITECTURE: f"image {IMAGE} is for another type of processor than the machines that run jobs have",
     Reason.INVALID_IMAGE_NAME: f"{IMAGE} is not a valid name of an image",
-    Reason.DISK_FULL: "no space is left on the disk",
+    Reason.DISK_FULL: f"image {IMAGE} can't be fetched: no space is left on the disk for images",
 }
 CASES = [(reason, text) for reason, texts in TABLE.items() for text in texts]
 # Names with the words of all reasons.

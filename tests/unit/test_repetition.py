@@ -130,7 +130,7 @@ def test_an_operation_that_is_always_killed_is_undefined_in_the_end_and_can_be_p
     end, before = end_of(service, COPY)
     assert end.status is JobStatus.UNDEFINED
     assert f"interrupted in each of its {RUNS} runs" in end.message
-    assert "post it again" in end.message
+    assert "run it again" in end.message
     assert not any(info.status.final for info in before)
     assert engine.scheduled == RUNS
     assert record_of(context, COPY).phase is Phase.FINAL

@@ -54,7 +54,7 @@ STARTS = [
     (f'{SHIM}{RUNC}exec: "/no/such": stat /no/such: no such file or directory: unknown', MISSING),
     (f'{SHIM}{RUNC}exec: "/etc/passwd": permission denied: unknown', REFUSED),
     (f'{SHIM}{RUNC}exec: "/etc": is a directory: unknown', REFUSED),
-    (f'{SHIM}{RUNC}exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory: unknown', REFUSED),
+    (f'{SHIM}{RUNC}exec: "/etc/passwd/x": stat /etc/passwd/x: not a directory: unknown', MISSING),
     (f'{SHIM}{RUNC}exec: "/opt/prog": operation not permitted: unknown', REFUSED),
     (f'{SHIM}{RUNC}exec: "/opt/prog": exec format error: unknown', WRONG),
     (f"{SHIM}{RUNC}exec /opt/prog.sh: exec format error: unknown", WRONG),

@@ -1,6 +1,5 @@
 """What Slurm prints, and what that and a job's own records mean for its user. Recorded on Slurm 22.05.8."""
 
-import logging
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,12 +9,11 @@ import pytest
 from pfcon.compute.exits import at_time_limit
 from pfcon.compute.slurm import parsing
 from pfcon.compute.slurm.parsing import Row
-from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.reasons import Exit, Seen, Site
-from pfcon.compute.slurm.state import Stage, active, ended, stage_of
+from pfcon.compute.slurm.state import ended
 from pfcon.models import JobId, JobKind, JobSpec, JobStatus, Resources
 from pfcon.reasons import CANCELLED as BY_PFCON
-from pfcon.reasons import SUCCESS, Reason, Why, explain
+from pfcon.reasons import Reason, Why, explain
 
 QUEUE = """\
 2|FAILED|768|NonZeroExitCode|2026-11-21T08:03:20|pfcon 5fa1|
@@ -41,13 +39,6 @@ QUEUE_24 = """\
 85|FAILED|0:9|RaisedSignal:9(Killed)|2026-11-29T11:29:00|pfcon 5fa3|
 86|FAILED|0:11|RaisedSignal:11(Segmentation fault)|2026-11-29T11:29:00|pfcon 5fa4|
 87|RUNNING|0:0|None|2026-11-29T11:29:59|pfcon 5fa5|
-"""
-# Lines that can't be read.
-ODD = """\
-5|RUNNING
-6|FAILED|three|None|2026-11-21T08:03:20|pfcon 66|
-7|RUNNING|0:0|None|some day|pfcon 77|
-6|torn
 """
 AT = datetime(2026, 11, 21, 8, 3, 20, tzinfo=UTC)
 SPEC = JobSpec(
@@ -80,18 +71,6 @@ def test_the_exit_codes_of_newer_releases_are_read_too() -> None:
     assert found["84"] == Row("84", "FAILED", 3, "NonZeroExitCode", AT, "5fa2")
     assert {number: row.code for number, row in found.items()} == {"83": 0, "84": 3, "85": -9, "86": -11, "87": 0}
     assert not any(row.unread for row in found.values())
-
-
-def test_a_line_that_cannot_be_read_is_one_job_s_alone(caplog: pytest.LogCaptureFixture) -> None:
-    queue = Queue(lambda: parsing.queue_rows(ODD), staleness=60)
-    torn, coded, dated = (queue.row(number, "") for number in ("5", "6", "7"))
-    assert torn
-    assert coded
-    assert dated
-    assert active(torn) == (JobStatus.UNDEFINED, Why("Slurm's answer about the job can't be read: 5|RUNNING"))
-    assert stage_of(coded) is Stage.ENDED
-    assert active(dated) == (JobStatus.STARTED, SUCCESS)
-    assert "6|FAILED|three" in caplog.text
 
 
 def test_an_end_whose_code_cannot_be_read_is_a_failure_all_the_same() -> None:
@@ -128,46 +107,6 @@ def test_the_accounting_database_tells_who_cancelled() -> None:
 def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
     assert parsing.facts(CONFIG) == parsing.Facts("22.05.8", "hospital", 5, 20, accounting=True)
     assert parsing.facts("") == parsing.Facts("of an unknown version", "", 30, 300, accounting=False)
-
-
-NEVER = "no machine can ever run the job: "
-
-
-@pytest.mark.parametrize(
-    ("state", "named", "status", "message", "reason"),
-    [
-        ("PENDING", "", JobStatus.NOT_STARTED, "", ""),
-        (
-            "PENDING",
-            "Resources",
-            JobStatus.NOT_STARTED,
-            "no machine can run the job now: too few free",
-            "Unschedulable",
-        ),
-        ("PENDING", "QOSGrpCpuLimit", JobStatus.NOT_STARTED, "a quota is used up: QOSGrpCpuLimit", "QuotaExceeded"),
-        ("PENDING", "JobHeldAdmin", JobStatus.NOT_STARTED, "held by an administrator", ""),
-        ("PENDING", "BeginTime", JobStatus.NOT_STARTED, "waiting: BeginTime", ""),
-        ("PENDING", "BadConstraints", JobStatus.NOT_STARTED, f"{NEVER}no machine has what it", "Unschedulable"),
-        ("PENDING", "AssocMaxCpuPerJobLimit", JobStatus.NOT_STARTED, f"{NEVER}AssocMaxCpuPerJob", "Unschedulable"),
-        ("CONFIGURING", "", JobStatus.NOT_STARTED, "", ""),
-        ("RUNNING", "", JobStatus.STARTED, "", ""),
-        ("COMPLETING", "", JobStatus.STARTED, "", ""),
-        ("SUSPENDED", "", JobStatus.STARTED, "suspended", ""),
-    ],
-)
-def test_a_job_that_goes_on_says_what_it_waits_for(
-    state: str, named: str, status: JobStatus, message: str, reason: str
-) -> None:
-    found, why = active(Row("7", state, reason=named))
-    assert (found, why.reason) == (status, reason)
-    assert why.message.startswith(message)
-    assert bool(message) == bool(why)
-
-
-def test_an_unknown_state_is_undefined_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        assert active(Row("7", "DREAMING"))[0] is JobStatus.UNDEFINED
-    assert "DREAMING" in caplog.text
 
 
 def end(state: str = "", code: int = 0, left: int | None = None, word: str = "", **seen: Any) -> tuple[JobStatus, str]:
@@ -212,7 +151,7 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"state": "FAILED", "code": -9, "slurm_log": OVER}, Reason.OUT_OF_MEMORY, "out of memory"),
         ({"left": 137}, Reason.SIGNAL, "maybe because it exceeded its memory limit of 300 MiB, or returned this code"),
         ({"state": "FAILED", "code": -9}, Reason.SIGNAL, "signal SIGKILL, maybe because it exceeded its memory limit"),
-        ({"state": "FAILED", "code": -15}, Reason.SIGNAL, "signal SIGTERM: who sent it is not known"),
+        ({"state": "FAILED", "code": -15}, Reason.SIGNAL, "signal SIGTERM; it is not known who sent it"),
         ({"state": "TIMEOUT", "left": 143}, Reason.TIME_LIMIT, "stopped at its time limit of 60 minutes"),
         ({"left": 143, "slurm_log": TIME}, Reason.TIME_LIMIT, "stopped at its time limit of 60 minutes"),
         ({"state": "CANCELLED", "code": -15}, Reason.STOPPED_OUTSIDE, "stopped in Slurm, not by pfcon"),
@@ -244,15 +183,15 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
         ({"state": "NODE_FAIL"}, Reason.NODE_LOST, "the machine that ran the job failed"),
         ({"state": "PREEMPTED"}, Reason.PREEMPTED, "stopped in favour of another job (preempted)"),
         ({"state": "BOOT_FAIL"}, Reason.INTERRUPTED, "interrupted: its machine did not start"),
-        ({"state": "DEADLINE"}, Reason.UNSCHEDULABLE, "Slurm can't end it before its deadline"),
+        ({"state": "DEADLINE"}, Reason.TIME_LIMIT, "stopped by Slurm at the job's deadline"),
         ({"state": "REVOKED"}, Reason.INTERRUPTED, "it was moved to another cluster of the federation"),
         (
             {"state": "FAILED", "code": -53},
             Reason.ENGINE_SETUP,
             "could not write the job's log: /store/.pfcon/slurm must exist",
         ),
-        ({"state": "FAILED", "code": 98}, Reason.ENGINE_SETUP, "outside of its container"),
-        ({"left": 125, "word": "no-launcher"}, Reason.ENGINE_SETUP, "its node has no crun (SLURM_LAUNCHER=crun)"),
+        ({"state": "FAILED", "code": 98}, Reason.ENGINE_SETUP, "directories are not mounted"),
+        ({"left": 125, "word": "no-launcher"}, Reason.ENGINE_SETUP, "its machine has no crun (SLURM_LAUNCHER=crun)"),
         ({"left": 125, "word": "no-temporary"}, Reason.ENGINE_SETUP, "temporary directory"),
         (
             {"left": 1, "launcher_log": "executable file `prog` not found in $PATH"},

@@ -181,7 +181,7 @@ def test_a_cancelled_job_that_still_runs_is_being_stopped() -> None:
 def test_a_running_task_that_swarm_wants_to_end_is_told() -> None:
     info = told(changed("running", desired="shutdown"))
     assert info.status is JobStatus.STARTED
-    assert "Swarm is stopping it" in info.message
+    assert "Swarm stops it" in info.message
 
 
 def test_a_waiting_task_that_is_no_longer_wanted_does_not_wait() -> None:
