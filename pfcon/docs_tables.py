@@ -1,4 +1,4 @@
-"""Generated tables of the documentation: the parts of a page between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``."""
+"""Generated tables of the documentation, between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` of a page."""
 
 import argparse
 import sys

@@ -97,7 +97,7 @@ def input_path(text: str) -> str:
 
 def refused_link(link: str, target: str, why: str) -> Refused:
     """Return the error for a link file that must not be followed. CUBE's users know ``Invalid input path``."""
-    return refused(explain(Reason.LINK_REFUSED, path=target, link=repr(link), cause=why))
+    return refused(explain(Reason.LINK_REFUSED, path=target or "''", link=repr(link), cause=why))
 
 
 def is_at_or_below(path: str, above: str) -> bool:

@@ -104,7 +104,7 @@ def test_the_end_of_the_log_tells_that_a_command_was_not_run(code: int, log: str
         (
             {"reason": "CreateContainerError"},
             Reason.ENGINE_FAULT,
-            "the container could not be started: CreateContainerError",
+            "the container could not be started",
         ),
     ],
 )

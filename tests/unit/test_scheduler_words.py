@@ -2,12 +2,12 @@
 
 import pytest
 
-from pfcon.compute.kubernetes.pod_waits import lack
+from pfcon.compute.kubernetes.scheduler_words import lack
 
 VICTIMS = " preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
-TAINT = "a machine that takes this kind of job (taints)"
-LABELS = "a machine with the labels that this site asks for (node selector)"
-CLOSED = "a machine that is not closed for maintenance"
+TAINT = "machines are reserved for other jobs, or not ready (taints)"
+LABELS = "machines do not have the labels that this site asks for (node selector)"
+CLOSED = "machines are closed for maintenance"
 PORTS = "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports."
 
 
@@ -20,9 +20,9 @@ PORTS = "0/3 nodes are available: 3 node(s) didn't have free ports for the reque
             "too little free CPU and memory",
         ),
         ("0/2 nodes are available: 2 Insufficient ephemeral-storage.", "too little free disk"),
-        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "too little free GPUs"),
+        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "too few free GPUs"),
         ("0/2 nodes are available: 2 Insufficient example.com/fpga.", "too little free example.com/fpga"),
-        ("0/2 nodes are available: 2 Too many pods.", "0/2 nodes are available: 2 Too many pods."),
+        ("0/2 nodes are available: 2 Too many pods.", "too few free places for jobs"),
     ],
 )
 def test_scarce_resources_are_named_in_plain_words(text: str, expected: str) -> None:
@@ -56,7 +56,7 @@ def test_all_causes_are_told_once() -> None:
         "0/9 nodes are available: 1 node(s) were unschedulable, 2 node(s) had untolerated taint {a: }, 1 node(s) had "
         "untolerated taint {b: }, 2 Insufficient memory, 3 node(s) didn't match Pod's node affinity/selector."
     )
-    assert lack(text) == ", or ".join(["too little free memory", TAINT, LABELS, CLOSED])
+    assert lack(text) == "; ".join(["too little free memory", TAINT, LABELS, CLOSED])
 
 
 def test_the_words_about_preemption_are_no_cause() -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from pfcon.compute.kubernetes.pod_ends import OTHER_CLAIM
+from pfcon.compute.kubernetes.scheduler_words import lack
 from pfcon.compute.kubernetes.sight import Sight
 from pfcon.compute.kubernetes.spec import MARK_MOUNT
 from pfcon.compute.registries import image_failure
@@ -25,19 +26,6 @@ _NO_IMAGE = {
 _NO_CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreStartHookError"}
 _PREPARING = {"ContainerCreating", "PodInitializing"}
 _BACK_OFF = re.compile(r"Back-off pulling image \"[^\"]*\"(?:: )?")
-_INSUFFICIENT = re.compile(r"\bInsufficient ([\w./-]+\w)")
-_RESOURCES = {
-    "cpu": "CPU",
-    "memory": "memory",
-    "ephemeral-storage": "disk",
-    "pods": "room for another job",
-    "nvidia.com/gpu": "GPUs",
-}
-_FILTERS = {  # words of the scheduler
-    "taint": "a machine that takes this kind of job (taints)",
-    "affinity": "a machine with the labels that this site asks for (node selector)",
-    "unschedulable": "a machine that is not closed for maintenance",
-}
 _NO_CLAIM = re.compile(r"persistentvolumeclaim \"([^\"]*)\" (?:not found|is being deleted)")
 
 
@@ -48,7 +36,7 @@ def wait_of(sight: Sight) -> tuple[bool, Why]:
     if named in _NO_IMAGE:
         return True, _image_failure(sight, named, text)
     if named in _NO_CONTAINER:
-        return True, OTHER_CLAIM if MARK_MOUNT in text else _start_failure(sight, text)
+        return True, OTHER_CLAIM if MARK_MOUNT in text else _start_failure(sight, named, text)
     if named in _PREPARING:
         on = f" on {sight.node}" if sight.node else ""
         return False, Why(f"its machine prepares it{on}: volumes, then image {sight.image}")
@@ -65,22 +53,10 @@ def _image_failure(sight: Sight, named: str, text: str) -> Why:
     return image_failure(sight.image, said) if said else explain(Reason.IMAGE_FAILED, image=sight.image)
 
 
-def _start_failure(sight: Sight, text: str) -> Why:
+def _start_failure(sight: Sight, named: str, text: str) -> Why:
     """Return why a container can't be created. Some runtimes look for the command already then."""
     known = start_failure(text, sight.image, sight.command)
-    return known or explain(Reason.ENGINE_FAULT, cause=text, detail=text)
-
-
-def lack(text: str) -> str:
-    """Return what the machines lack, from the scheduler's message; its first sentence if that is not known.
-
-    The words are those of the plugins of kube-scheduler (pkg/scheduler/framework/plugins), releases 1.20 to 1.36.
-    """
-    text = text.partition(" preemption:")[0]
-    scarce = list(dict.fromkeys(_RESOURCES.get(name, name) for name in _INSUFFICIENT.findall(text)))
-    causes = [f"too little free {' and '.join(scarce)}"] if scarce else []
-    causes += [cause for word, cause in _FILTERS.items() if word in text]
-    return ", or ".join(causes) or text
+    return known or explain(Reason.ENGINE_FAULT, cause=text, detail=text or named)
 
 
 def _unscheduled(sight: Sight) -> tuple[bool, Why]:

@@ -100,7 +100,7 @@ class CopySubmitter(Submitter):
             raise Conflict(f"the copy job of {name} failed: {info.message}{advice}")
         if not self._context.storebase.job(record.jid).is_staged():
             raise Conflict(
-                f"the inputs that the copy job of {name} staged no longer exist; delete the copy job and post it again"
+                f"the inputs that the copy job of {name} staged no longer exist; delete the copy job and run it again"
             )
         current = self._journal.get(record.jid, JobKind.COPY)  # ``present`` may have updated it
         if current is None:
