@@ -6,7 +6,7 @@ from pfcon.compute.kubernetes.scheduler_words import lack
 
 VICTIMS = " preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
 TAINT = "machines are reserved for other jobs, or not ready (taints)"
-LABELS = "machines do not have the labels that this site asks for (node selector)"
+LABELS = "machines do not have the labels that jobs ask for (node selector)"
 CLOSED = "machines are closed for maintenance"
 PORTS = "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports."
 

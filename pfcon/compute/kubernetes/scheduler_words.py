@@ -13,7 +13,7 @@ _CAUSES = (
     (r"Too many pods", "too few free places for jobs"),
     (r"\btaint", "machines are reserved for other jobs, or not ready (taints)"),
     (r"volume node affinity|exceed max volume", "machines can't reach the job's volume"),
-    (r"(?<!volume )node affinity|node selector", "machines do not have the labels that this site asks for (node selector)"),
+    (r"(?<!volume )node affinity|node selector", "machines do not have the labels that jobs ask for (node selector)"),
     (r"unschedulable", "machines are closed for maintenance"),
 )
 
