@@ -125,7 +125,7 @@ PROGRAMS = (
 )
 # Podman learns of a lack of memory from the cgroup of version 2; with version 1 its answer is always "no".
 _CGROUPS_2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
-KILLED = rf"exit code 137: .* \(SIGKILL\), maybe because it exceeded its memory limit of {LIMIT} MiB, .*"
+KILLED = rf"exit code 137: .* SIGKILL, maybe because it exceeded its memory limit of {LIMIT} MiB, .*"
 KILLED_ON_PODMAN = {} if _CGROUPS_2 else {"podman": _failed(Reason.SIGNAL, KILLED, SAYS)}
 UNKNOWN_TO_PODMAN = {} if _CGROUPS_2 else {"podman": "Podman does not know it with cgroups of version 1"}
 LIMITS = (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 PROPERTY = "reasons"  # of a test's report: failure, engine, and the fields of a Cell; so it comes from all processes
-WRITE_TO = "PFCON_REASONS_MATRIX"  # a variable: the file to which the suite writes the table
+WRITE_TO = "PFCON_TEST_REASONS"  # a variable: the file to which the suite writes the table
 
 
 class Cell(NamedTuple):
