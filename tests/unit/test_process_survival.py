@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -205,3 +206,13 @@ def test_what_a_kill_has_left_is_removed_without_a_restart(compute: Harness) -> 
     with pytest.raises(Absent):
         engine.info("unknown")
     assert [path.name for path in jobs.iterdir()] == [".tmp-young"]
+
+
+def test_a_supervisor_whose_directory_is_deleted_ends_with_its_command(compute: Harness, tmp_path: Path) -> None:
+    spec = compute.shell(f"echo $PPID >{tmp_path}/parent; while [ ! -e {tmp_path}/go ]; do sleep 0.1; done")
+    compute.engine.schedule(spec)
+    assert eventually((tmp_path / "parent").exists)
+    supervisor = Path("/proc", str(read_number(tmp_path / "parent")))
+    shutil.rmtree(jobs_directory(compute) / spec.name)
+    (tmp_path / "go").touch()
+    assert eventually(lambda: not (supervisor / "exe").exists())

@@ -75,3 +75,11 @@ def write_last_state(job: int, state: State) -> None:
     finally:
         os.close(file)
     os.rename(SPARE, "state.json", src_dir_fd=job, dst_dir_fd=job)
+
+
+def was_deleted(directory: int) -> bool:
+    """Return whether an open directory has been deleted."""
+    try:
+        return os.fstat(directory).st_nlink == 0
+    except OSError as fault:
+        return fault.errno == errno.ESTALE  # on NFS

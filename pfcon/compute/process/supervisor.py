@@ -33,7 +33,7 @@ from pfcon.compute.process.start import (
     prctl,
     start_fault,
 )
-from pfcon.compute.process.state_file import read_message, write_last_state, write_state
+from pfcon.compute.process.state_file import read_message, was_deleted, write_last_state, write_state
 from pfcon.compute.process.tree import descendants, fair_memory, send, usage
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
@@ -239,7 +239,7 @@ class Supervisor:
             self.state["note"] = f"a part of its log is lost: {fault.strerror}"
 
     def finish(self) -> None:
-        """Write the final state; on a full disk, retry until it is written or the job is removed."""
+        """Write the final state; on a full disk, retry until it is written, or the job or its directory is removed."""
         if "started_at" in self.state:
             self.note_usage()
         self.state["finished_at"] = time.time()
@@ -248,6 +248,8 @@ class Supervisor:
                 write_last_state(self.job, self.state)
                 return
             except OSError:
+                if was_deleted(self.job):
+                    return
                 if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
                     return
 
