@@ -14,6 +14,10 @@ from pfcon.reasons.sentences import EXPLANATIONS, Explanation
 _FIELD = re.compile(r"\{(\w+)\}")
 _NAMES = {  # of fields that are not named for readers
     "or_lost": "code",
+    "log_code": "code",
+    "log_limit": "limit",
+    "never": "cause",
+    "ended": "cause",
     "or_signal": "signal",
     "crash": "signal",
     "site_limit": "duration",
