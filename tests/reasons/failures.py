@@ -236,4 +236,22 @@ IMAGES = (
         exceptions={**ON_HOST, "kubernetes": replace(NO_REGISTRY, status="notStarted")},
     ),
 )
-FAILURES = (*PROGRAMS, *LIMITS, *COMMANDS, *IMAGES)
+ONE_WORKER = dict.fromkeys(("process", "docker", "podman"), "it runs a job with one worker")
+PLACES = (
+    _ran(
+        "workers that fail",
+        "exit 3",
+        Reason.EXIT_CODE,
+        r"worker [123] of 3: the program failed with exit code 3",
+        fields={"number_of_workers": 3},
+        exceptions=ONE_WORKER,
+    ),
+    Failure(
+        "more CPU than any machine has",
+        Expected(Reason.UNSCHEDULABLE, r"no machine can run the job now: too little free CPU", status="notStarted"),
+        "exit 0",
+        {"cpu_limit": 64_000},
+        exceptions=dict.fromkeys(("process", "docker", "podman", "swarm", "slurm"), "it refuses the request"),
+    ),
+)
+FAILURES = (*PROGRAMS, *LIMITS, *COMMANDS, *IMAGES, *PLACES)

@@ -37,6 +37,8 @@ _EVIDENCE = {
     "PREEMPTED": re.compile(r"DUE TO PREEMPTION"),
     "CANCELLED": re.compile(r"\bJOB \S+ ON \S+ CANCELLED AT"),
 }
+# What srun says of tasks that have failed: the number of the first one, and the exit code.
+_TASK = re.compile(r"^srun: error: \S+ tasks? (\d+)[\d,-]*: Exited with exit code (\d+)", re.MULTILINE)
 _STOPPED = ("TIMEOUT", "CANCELLED", "PREEMPTED")
 _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # also by srun, if one worker fails
 # Words of job.sh in the record of the end.
@@ -191,7 +193,8 @@ def _unreadable(end: _End) -> Why | None:
 
 
 def _not_started(end: _End) -> Why | None:
-    return _start_failure(end.seen, end.spec) if end.code in _CODES else None
+    why = _start_failure(end.seen, end.spec) if end.code in _CODES else None
+    return _of_worker(why, end) if why else None
 
 
 def _start_failure(seen: Seen, spec: JobSpec) -> Why | None:
@@ -205,7 +208,7 @@ def _by_launcher(end: _End) -> Why | None:
     said = _last_line(end.seen.launcher_log)
     if end.code not in _CODES or not (found := _ERROR.search(said)):
         return None
-    return explain(Reason.ENGINE_FAULT, cause=plain(found[1] or found[2]), detail=said)
+    return _of_worker(explain(Reason.ENGINE_FAULT, cause=plain(found[1] or found[2]), detail=said), end)
 
 
 def _last_line(text: str) -> str:
@@ -213,7 +216,15 @@ def _last_line(text: str) -> str:
 
 
 def _by_exit_code(end: _End) -> Why:
-    return _by_code(end.code, end.spec, end.site)
+    return _of_worker(_by_code(end.code, end.spec, end.site), end)
+
+
+def _of_worker(why: Why, end: _End) -> Why:
+    """Return a reason as that of the worker that has ended with the job's exit code, if srun names it."""
+    for first, code in _TASK.findall(end.seen.slurm_log):
+        if int(code) == end.code:
+            return why.of_worker(int(first) + 1, end.spec.resources.workers)
+    return why
 
 
 # The first reason counts: the job's own script before Slurm, and Slurm before exit codes.
