@@ -102,7 +102,7 @@ def test_a_post_answers_at_once_and_the_job_runs_when_its_image_has_come(
     assert (compute["status"], compute["message"]) == ("notStarted", f"fetching image {image}")
     assert eventually(lambda: has_progress(api, jid, image))
     assert requests.get(server.url + "health/", timeout=PATIENCE).json() == {"health": "OK"}
-    assert message_of(api, jid).startswith("pulling")  # still: nobody waited for it
+    assert message_of(api, jid).startswith("fetching")  # still: nobody waited for it
     relay.hurry()
     assert_ran_once(api, jid)
 

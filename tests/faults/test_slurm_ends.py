@@ -168,7 +168,7 @@ def test_a_job_larger_than_any_node_ends_with_the_reason(slurm: Slurm) -> None:
     spec = slurm.harness.spec(["true"], resources=Resources(cpu=64_000))
     engine.schedule(spec)
     assert eventually(lambda: engine.info(spec.name).status is JobStatus.FAILED)
-    assert "it requests more than the partition's nodes have (PartitionConfig)" in engine.info(spec.name).message
+    assert "it requests more than the machines of the partition have" in engine.info(spec.name).message
     assert slurm.state(spec) == "CANCELLED"
 
 
