@@ -11,7 +11,7 @@ from .lives import Life
 from .schedule import Ending
 from .tally import Verdict
 
-NOT_STAGED = "service stopped"  # said of a job whose POST was cut off; it asks for another POST
+NOT_STAGED = "while it prepared the job"  # said of a job whose POST was cut off; it asks for another POST
 POSTS = 20
 
 

@@ -251,7 +251,14 @@ PLACES = (
         Expected(Reason.UNSCHEDULABLE, r"no machine can run the job now: too little free CPU", status="notStarted"),
         "exit 0",
         {"cpu_limit": 64_000},
-        exceptions=dict.fromkeys(("process", "docker", "podman", "swarm", "slurm"), "it refuses the request"),
+        exceptions={
+            **dict.fromkeys(("process", "docker", "podman", "swarm"), "it refuses the request"),
+            "slurm": Expected(
+                Reason.UNSCHEDULABLE,
+                r"no machine can ever run the job: it requests more than the machines of the partition have",
+                status="notStarted",
+            ),
+        },
     ),
 )
 FAILURES = (*PROGRAMS, *LIMITS, *COMMANDS, *IMAGES, *PLACES)
