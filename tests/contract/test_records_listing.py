@@ -221,14 +221,6 @@ def test_an_entry_has_what_is_known_of_a_job(journal: Journal, listing: Listing)
     assert entry.details == details
 
 
-@pytest.mark.parametrize("phase", [Phase.SCHEDULED, Phase.FINAL])
-def test_a_reason_is_shown_once_the_job_has_ended(journal: Journal, listing: Listing, phase: Phase) -> None:
-    """Before that it is a request: to cancel the job, for example."""
-    add(journal, "job", phase=phase, reason="Cancelled")
-    (entry,) = listing.page(ALL).entries
-    assert entry.reason == ("Cancelled" if phase is Phase.FINAL else "")
-
-
 LONG = "n" * 199
 ODD = ["", LONG, LONG + "n", LONG + "nn", LONG + "no", "é" * 5000, "n\udcff", "n\\udcff", "%", "_", "'; --", "N", "n"]
 

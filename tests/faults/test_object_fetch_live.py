@@ -92,7 +92,7 @@ def test_what_a_store_that_stays_away_has_given_stays_for_the_next_try(
     inputs: ObjectInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs.fill()
-    monkeypatch.setattr(fetching, "Retrying", lambda: retrying.Retrying(1))
+    monkeypatch.setattr(fetching, "Retrying", lambda report: retrying.Retrying(1, report))
     inputs.once("in/d1/10", lambda: inputs.relay.busy(600))
     with pytest.raises(Unreachable, match=f"'{inputs.objects.container}' .*gave up after 1 s without progress"):
         inputs.stage()

@@ -75,7 +75,7 @@ def test_a_cancelled_job_ends_and_keeps_its_log(taking_zips: Deployment) -> None
     assert eventually(lambda: compute()["logs"] == "begun\n"), compute()
     assert api.post("deletejobs/", {"jid": jid}).status_code == 201
     assert eventually(lambda: compute()["status"] == "finishedWithError"), compute()
-    assert compute()["logs"] == "begun\n"
+    assert compute()["logs"] == "begun\npfcon: cancelled\n"
     assert eventually(lambda: compute("delete")["status"] == "finishedSuccessfully"), compute("delete")
     assert not (taking_zips.storebase / f"key-{jid}").exists()
     for kind in ("plugin", "delete"):

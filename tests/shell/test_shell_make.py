@@ -124,7 +124,7 @@ def test_a_failed_sample_is_the_exit_status_and_shows_the_jobs_log(checkout: Pat
     done = make(checkout)
     assert done.returncode == 1
     assert "| it broke" in done.stdout
-    assert "finishedWithError: exit code 3" in done.stderr
+    assert "finishedWithError: the program failed with exit code 3" in done.stderr
     assert not list((checkout / "CHRIS_REMOTE_FS").glob("key-*"))
 
 

@@ -78,7 +78,7 @@ def test_a_name_that_swarm_does_not_take_works_all_the_same(compute: Harness, na
     spec = dataclasses.replace(spec, name=name.format(spec.name))
     compute.names.append(spec.name)
     info = compute.run(spec)
-    assert (info.name, info.message) == (spec.name, "exit code 3")
+    assert (info.name, info.message) == (spec.name, "the program failed with exit code 3")
     assert compute.engine.logs(spec.name, 10) == "named\n"
     with pytest.raises(Conflict, match=r"job .* exists"):
         compute.engine.schedule(spec)
@@ -167,7 +167,9 @@ def test_a_job_that_waits_for_what_the_nodes_no_longer_have_ends_after_a_grace(c
         impatient.info(spec.name, f"not {spec.request}".__eq__)
     assert compute.engine.info(spec.name).status is JobStatus.NOT_STARTED
     assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
-    message = "no node became able to run it: gpu_limit: no machine of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    message = (
+        "no machine can ever run the job: gpu_limit: no machine of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    )
     assert compute.engine.info(spec.name).message == message
 
 
