@@ -167,8 +167,8 @@ def test_a_job_that_waits_for_what_the_nodes_no_longer_have_ends_after_a_grace(c
         impatient.info(spec.name, f"not {spec.request}".__eq__)
     assert compute.engine.info(spec.name).status is JobStatus.NOT_STARTED
     assert eventually(lambda: impatient.info(spec.name).status is JobStatus.FAILED)
-    message = (
-        "no machine can ever run the job: gpu_limit: no machine of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    never = "gpu_limit: no machine of this Swarm has 3 × gpu; the largest has 2 × gpu"
+    assert compute.engine.info(spec.name).message == f"no machine can ever run the job: {never}"
     )
     assert compute.engine.info(spec.name).message == message
 
