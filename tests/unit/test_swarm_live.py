@@ -16,6 +16,7 @@ from pfcon.compute.swarm.spec import NAME_LABEL, service_name, service_spec
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused
 from pfcon.models import JobSpec, JobStatus, Resources, User
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
 
@@ -123,7 +124,7 @@ def schedule_waiting(compute: Harness) -> JobSpec:
     """A job for which there is no GPU left."""
     spec = compute.shell("exit 0", resources=Resources(gpus=1))
     compute.engine.schedule(spec)
-    assert eventually(lambda: "insufficient resources" in compute.engine.info(spec.name).message)
+    assert eventually(lambda: compute.engine.info(spec.name).reason == Reason.UNSCHEDULABLE)
     assert compute.engine.info(spec.name).status is JobStatus.NOT_STARTED
     assert compute.engine.logs(spec.name, 10) == ""
     return spec
@@ -161,7 +162,7 @@ def test_what_no_node_could_ever_run_is_refused_at_once(compute: Harness, resour
 def test_a_job_that_waits_for_what_the_nodes_no_longer_have_ends_after_a_grace(compute: Harness) -> None:
     spec = compute.shell("exit 0", resources=Resources(gpus=3))
     create_only(compute, spec)
-    assert eventually(lambda: "insufficient resources" in compute.engine.info(spec.name).message)
+    assert eventually(lambda: compute.engine.info(spec.name).reason == Reason.UNSCHEDULABLE)
     impatient = other_worker(compute, pending_grace=0)
     with pytest.raises(Absent):  # a job of somebody else's is not ended
         impatient.info(spec.name, f"not {spec.request}".__eq__)

@@ -37,7 +37,7 @@ def changed(name: str, worker: int = 0, **status: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "status", "reason", "message"),
     [
-        ("no room", JobStatus.NOT_STARTED, "", "no suitable node (insufficient resources on 1 node)"),
+        ("no room", JobStatus.NOT_STARTED, Reason.UNSCHEDULABLE, "no machine can run the job now: too little free CPU"),
         ("running", JobStatus.STARTED, "", ""),
         ("workers", JobStatus.SUCCEEDED, "", ""),
         ("exit 0", JobStatus.SUCCEEDED, "", ""),

@@ -204,12 +204,12 @@ def _failure(workers: list[Worker], reason: Why = SUCCESS) -> Why:
 def _going(workers: list[Worker], reason: Why) -> tuple[JobStatus, Why]:
     """Return status and message of a job that has not ended."""
     if any(worker.phase is Phase.UNKNOWN for worker in workers):
-        return JobStatus.UNDEFINED, Why(next(one.progress() for one in workers if one.phase is Phase.UNKNOWN))
+        return JobStatus.UNDEFINED, next(one.progress() for one in workers if one.phase is Phase.UNKNOWN)
     begun = any(worker.phase is not Phase.WAITING for worker in workers)
     status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
     if reason:
         return status, replace(reason, message=f"being stopped: {reason.message}")
-    progress = (Why(worker.progress()).of_worker(number, len(workers)) for number, worker in enumerate(workers, 1))
+    progress = (worker.progress().of_worker(number, len(workers)) for number, worker in enumerate(workers, 1))
     return status, replace(_failure(workers), interrupted=False) or next(filter(None, progress), SUCCESS)
 
 

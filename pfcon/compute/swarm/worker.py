@@ -9,8 +9,10 @@ from pfcon.compute.details import own_exit_code
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.exits import by_exit_code
+from pfcon.compute.swarm.scheduler_words import lack
 from pfcon.compute.swarm.tasks import (
     WANTED,
+    WITHOUT_NODE,
     container_of,
     describe,
     exit_code_of,
@@ -68,12 +70,14 @@ class Worker:
         known = state_of(self.task) == "failed" and error.startswith(_EXITED) and not self.unstarted
         return own_exit_code(exit_code_of(self.task)) if known else None
 
-    def progress(self) -> str:
-        """Return the message of a worker that has not ended."""
-        error = self.task["Status"].get("Err")
+    def progress(self) -> Why:
+        """Return what a worker that has not ended does, or waits for."""
+        error = plain(str(self.task["Status"].get("Err") or ""))
         if self.phase is Phase.RUNNING and self.task["DesiredState"] not in WANTED:
-            return "Swarm stops it: the machine was drained or failed, or somebody changed the job in Swarm"
-        return f"{describe(self.task)}: {plain(error)}" if error else describe(self.task)
+            return Why("Swarm stops it: the machine was drained or failed, or somebody changed the job in Swarm")
+        if error and state_of(self.task) in WITHOUT_NODE:
+            return explain(Reason.UNSCHEDULABLE, cause=lack(error), detail=error)
+        return Why(": ".join(filter(None, (describe(self.task), error))))
 
     def why(self) -> Why:
         """Return why an ended worker has failed; empty after success.
