@@ -19,5 +19,5 @@ def finding() -> Iterator[None]:
     """Run the tests' finders of engines, which skip or fail a test. Raises NotHere with what they say."""
     try:
         yield
-    except (pytest.skip.Exception, pytest.fail.Exception) as reason:
+    except (pytest.skip.Exception, pytest.fail.Exception) as reason:  # finders of tests skip where an engine is missing
         raise NotHere(str(reason)) from None

@@ -56,6 +56,11 @@ def _by_signal(code: int, limit: int, *, certain: bool) -> Why:
     return explain(Reason.SIGNAL, interrupted=outside, code=code, or_signal=name, limit=memory)
 
 
+def by_engine(text: str) -> Why:
+    """Return why a job failed that the engine has ended for a reason that pfcon does not know. text: the engine's."""
+    return explain(Reason.ENGINE_FAULT, ended=text or "it gives no reason", detail=text)
+
+
 def at_time_limit(minutes: int | None) -> Why:
     """Return why a job failed that was stopped at its time limit; None: the limit is not known."""
     return explain(Reason.TIME_LIMIT, duration="" if minutes is None else duration_text(60 * minutes))

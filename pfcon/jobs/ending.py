@@ -34,9 +34,7 @@ class Ender:
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
         ended: see ``Journal.move``. values: further columns to write.
         """
-        if why.detail:
-            log.info("job %s: %s: %s", record.name, why.message, why.detail)
-        end = JobInfo(record.name, status, why.message, reason=why.reason)
+        end = JobInfo(record.name, status).because(why)
         return self._finish(record, record.spec, end, "", still=True, ended=ended, **values)
 
     def end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:
@@ -44,8 +42,6 @@ class Ender:
 
         Returns False if the record has changed since it was read.
         """
-        if info.detail:
-            log.info("job %s: %s: %s", record.name, info.message, info.detail)
         end = self._context.kinds[record.kind].conclude(self._context, record, spec, info)
         if info.reason in STOPPED:  # what the job itself reports is a consequence of it
             end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
@@ -88,6 +84,8 @@ class Ender:
             **values,
         )
         if moved:
+            if info.detail:
+                log.info("job %s: %s: %s", record.name, info.message, info.detail)
             self.delete_environment(spec)
         return moved
 

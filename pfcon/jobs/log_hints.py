@@ -2,7 +2,6 @@
 
 import re
 import signal
-from dataclasses import replace
 
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import Reason, explain
@@ -64,4 +63,4 @@ def with_hint(info: JobInfo, spec: JobSpec, logs: str) -> JobInfo:
     else:
         limits = {Reason.TOO_MANY_PROCESSES: spec.resources.pids, Reason.OUT_OF_MEMORY: spec.resources.memory}
         why = explain(reason, log_code=code, log_limit=limits.get(reason))
-    return replace(info, message=why.message, reason=why.reason)
+    return info.because(why)

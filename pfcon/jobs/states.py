@@ -63,8 +63,7 @@ class JobStates:
         except Absent:
             if abs(time.time() - record.changed_at) < ABSENCE_GRACE:  # the clock of another host may be ahead
                 return None
-            why = explain(Reason.REMOVED_OUTSIDE)
-            return JobInfo(record.name, JobStatus.FAILED, why.message, interrupted=True, reason=why.reason)
+            return JobInfo(record.name, JobStatus.FAILED).because(explain(Reason.REMOVED_OUTSIDE, interrupted=True))
 
     def _take(self, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:
         """Record a state that the engine reports. Returns it as users see it, with the log."""
@@ -75,7 +74,7 @@ class JobStates:
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status.ended:
             if info.status is JobStatus.FAILED and info.reason not in STOPPED and self._is_cancelled(record):
-                info = replace(info, message=CANCELLED.message, reason=CANCELLED.reason, interrupted=False)
+                info = info.because(CANCELLED)
             try:
                 if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
                     info = run_again(self._context, record, spec, info, logs)

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pfcon.reasons import Why
+
 
 class JobStatus(StrEnum):
     """The status of a job in responses to clients."""
@@ -89,6 +91,10 @@ class JobInfo:
     created_at: datetime | None = None
     time_limit: int | None = None
     detail: str = field(default="", compare=False)
+
+    def because(self, why: Why) -> "JobInfo":
+        """Return this state with its reason."""
+        return replace(self, message=why.message, interrupted=why.interrupted, reason=why.reason, detail=why.detail)
 
     @property
     def cmd(self) -> str:

@@ -12,12 +12,15 @@ WRITE_TO = "PFCON_TEST_REASONS"  # a variable: the file to which the suite write
 
 
 class Cell(NamedTuple):
-    """status, reason, message: as a client gets them. seconds: from the end, by the engine's clock, to the answer."""
+    """status, reason, message: as a client gets them.
+
+    seconds: from the end, by the engine's clock, to the answer; from the POST if the job never started.
+    """
 
     status: str
     reason: str
     message: str
-    seconds: float | None
+    seconds: float
 
 
 Cells = Mapping[str, Mapping[str, Cell]]  # by the names of failure and engine
@@ -46,8 +49,7 @@ def lines(cells: Cells, *, seconds: bool = False) -> Iterator[str]:
     yield "| --- | --- | --- | --- |" + " --- |" * seconds
     for failure, found in cells.items():
         for (status, reason, message), engines in _by_text(found).items():
-            times = [cell.seconds for engine in engines if (cell := found[engine]).seconds is not None]
-            longest = f" {max(filter(None, times), default=0.0):.1f} |" if times else f" {status} |"
+            longest = f" {max(found[engine].seconds for engine in engines):.1f} |"
             code = f"`{reason}`" if reason else ""
             waits = " (it waits)" if status == "notStarted" else ""
             yield f"| {failure}{waits} | {code} | {_escaped(message)} | {', '.join(engines)} |" + longest * seconds

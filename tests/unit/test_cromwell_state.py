@@ -98,7 +98,7 @@ def test_causes_are_told_once_and_a_bounded_number_of_them() -> None:
             Reason.ENGINE_FAULT,
             "the compute engine ended the job: disk full; and more",
         ),
-        (replace(FAILED, code=None), Reason.ENGINE_FAULT, "the container could not be started"),
+        (replace(FAILED, code=None), Reason.ENGINE_FAULT, "the compute engine ended the job: it gives no reason"),
         (
             replace(FAILED, code=None, status="Aborted"),
             Reason.STOPPED_OUTSIDE,

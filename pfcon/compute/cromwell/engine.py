@@ -150,8 +150,8 @@ class CromwellEngine(ComputeEngine):
         self._remove_script(workflow)
         cancelled = claim.cancellation()
         why = state.why_of(end, claim.spec, claim.minutes, cancelled=cancelled, refusal=refusal, timed_out=late)
-        info = _info(claim, state.status_of(end.status)[0], why.message, end.finished_at, interrupted=why.interrupted)
-        return replace(info, reason=why.reason, detail=why.detail, details=state.details_of(end, refusal))
+        info = _info(claim, state.status_of(end.status)[0], finished_at=end.finished_at).because(why)
+        return replace(info, details=state.details_of(end, refusal))
 
     def _code(self, workflow: str) -> int | None:
         """Return the exit code from the task's own file, because Cromwell's metadata may lack it; None if missing."""
@@ -278,11 +278,9 @@ class CromwellEngine(ComputeEngine):
             raise Unreachable(f"the cromwell engine can't {action}: {fault.strerror or fault}") from fault
 
 
-def _info(
-    claim: Claim, status: JobStatus, message: str, finished_at: datetime | None = None, *, interrupted: bool = False
-) -> JobInfo:
+def _info(claim: Claim, status: JobStatus, message: str = "", finished_at: datetime | None = None) -> JobInfo:
     spec = claim.spec
-    return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request, interrupted)
+    return JobInfo(spec.name, status, message, spec.image, spec.argv, finished_at, spec.request)
 
 
 def _unlisted_info(claim: Claim) -> JobInfo:
@@ -291,4 +289,4 @@ def _unlisted_info(claim: Claim) -> JobInfo:
         return _info(claim, JobStatus.NOT_STARTED, "being submitted to Cromwell")
     ended = datetime.fromtimestamp(claim.created_at + LOST, UTC)
     why = explain(Reason.INTERRUPTED, cause="Cromwell did not receive the job", interrupted=True)
-    return replace(_info(claim, JobStatus.FAILED, why.message, ended, interrupted=True), reason=why.reason)
+    return _info(claim, JobStatus.FAILED, finished_at=ended).because(why)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
 from pfcon.compute.details import own_exit_code
-from pfcon.compute.exits import at_time_limit, by_exit_code, was_killed
+from pfcon.compute.exits import at_time_limit, by_engine, by_exit_code, was_killed
 from pfcon.compute.unreadable import note, reading, utc
 from pfcon.compute.words import plain
 from pfcon.models import JobSpec, JobStatus, RunDetails
@@ -143,8 +143,7 @@ def why_of(end: End, spec: JobSpec, minutes: int, *, cancelled: Why, refusal: st
 
 def _by_cromwell(end: End) -> Why:
     """Return why a task has failed that has no exit code, or 0."""
-    text = "; ".join(end.failures)
-    return explain(Reason.ENGINE_FAULT, ended=text, detail=text)
+    return by_engine("; ".join(end.failures))
 
 
 def details_of(end: End, refusal: str) -> RunDetails:

@@ -8,7 +8,6 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,7 @@ class Obstacles:
                 self._patience.improve(view.uid, why)
         elif state.is_late_without_pod(view.job, now) and not view.pods:
             why = self._by_events(view.uid, view)
-        return replace(info, message=why.message, reason=why.reason) if why else info
+        return info.because(why) if why else info
 
     def _by_events(self, uid: str, view: View) -> Why:
         """Return what the events of an object say; empty if nothing, or if they can't be listed."""

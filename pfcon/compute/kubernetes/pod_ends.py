@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from pfcon.compute.exits import at_time_limit, by_exit_code
+from pfcon.compute.exits import at_time_limit, by_engine, by_exit_code
 from pfcon.compute.kubernetes.run import NO_RECORD, NOT_STARTED, is_lost
 from pfcon.compute.kubernetes.sight import Sight, time_of
 from pfcon.compute.kubernetes.spec import MARK_MOUNT, MIN_DEADLINE, TIME_LIMIT_ANNOTATION
@@ -62,7 +62,7 @@ def _by_cluster(sight: Sight) -> Why | None:
         if lacking:
             cause = _with_text(f"its machine has too little {lacking}", text)
             return explain(Reason.UNSCHEDULABLE, cause=cause, interrupted=True)
-        return explain(Reason.ENGINE_FAULT, ended=text or named, detail=text)
+        return by_engine(text or named)
     reason, cause = known
     own = reason is Reason.TIME_LIMIT or (reason is Reason.EVICTED and bool(_OWN_LIMIT.search(text)))
     cause = text if named == "Evicted" and text else _with_text(cause, text)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pfcon.compute.details import of_workers
-from pfcon.compute.exits import duration_text
+from pfcon.compute.exits import by_engine, duration_text
 from pfcon.compute.kubernetes.pod_ends import DELETED
 from pfcon.compute.kubernetes.pods import Pod, Stage
 from pfcon.compute.kubernetes.sight import time_of
@@ -132,7 +132,7 @@ def _started(info: JobInfo, view: View, _now: datetime) -> JobInfo | None:
 
 def _not_started(info: JobInfo, view: View, now: datetime) -> JobInfo:
     why = _obstacle(view, now)
-    return replace(info, status=JobStatus.NOT_STARTED, message=why.message, reason=why.reason)
+    return replace(info, status=JobStatus.NOT_STARTED).because(why)
 
 
 _RULES: tuple[Callable[[JobInfo, View, datetime], JobInfo | None], ...] = (  # the first one counts
@@ -202,7 +202,7 @@ def _failure(view: View, condition: dict[str, Any] | None) -> Why:
         return first.why.of_worker(number + 1, wanted(view.job))
     if reason in ("BackoffLimitExceeded", "PodFailurePolicy"):
         return DELETED
-    return explain(Reason.ENGINE_FAULT, ended=plain(text) or reason, detail=plain(text))
+    return by_engine(plain(text) or reason)
 
 
 def _first_failed(view: View) -> Pod | None:

@@ -149,7 +149,5 @@ class StatusReader:
     ) -> JobInfo:
         at = at or datetime.fromtimestamp(time.time(), UTC)
         folder.keep_end(status, why, at, run)
-        kept = folder.end(spec) or JobInfo(
-            spec.name, status, why.message, spec.image, spec.argv, at, spec.request, why.interrupted, reason=why.reason
-        )
-        return replace(kept, detail=why.detail)
+        ended = JobInfo(spec.name, status, "", spec.image, spec.argv, at, spec.request)
+        return replace(folder.end(spec) or ended.because(why), detail=why.detail)

@@ -8,7 +8,7 @@ from pfcon.compute import runtimes
 from pfcon.compute.details import own_exit_code
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.phase import Phase, time_of
-from pfcon.compute.exits import by_exit_code
+from pfcon.compute.exits import by_engine, by_exit_code
 from pfcon.compute.swarm.scheduler_words import lack
 from pfcon.compute.swarm.tasks import (
     WANTED,
@@ -107,8 +107,7 @@ class Worker:
         if state == "orphaned":
             return explain(Reason.NODE_LOST, interrupted=True, detail=error)
         if state in ("failed", "rejected"):
-            ended, cause = (error, "") if self.has_begun else ("", error)
-            return explain(Reason.ENGINE_FAULT, ended=ended, cause=cause, detail=error)
+            return by_engine(error) if self.has_begun else explain(Reason.ENGINE_FAULT, cause=error, detail=error)
         return explain(Reason.EVICTED, cause=describe(self.task), interrupted=True, detail=error)
 
     def _by_code(self) -> Why:
