@@ -169,7 +169,8 @@ class Cluster:
         spec = copy.deepcopy(template["spec"])
         if indexed:
             variables = spec["containers"][0].setdefault("env", [])
-            variables.append({"name": "JOB_COMPLETION_INDEX", "value": str(index)})
+            if all(variable["name"] != "JOB_COMPLETION_INDEX" for variable in variables):
+                variables.append({"name": "JOB_COMPLETION_INDEX", "value": str(index)})
         annotations = {**((template.get("metadata") or {}).get("annotations") or {})}
         annotations |= {"batch.kubernetes.io/job-completion-index": str(index)} if indexed else {}
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": True}

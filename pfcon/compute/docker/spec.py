@@ -6,6 +6,7 @@ from typing import Any
 
 from pfcon.compute.base import all_mounts
 from pfcon.compute.docker_api.job import bind_mount, labels, require_runnable, user_text
+from pfcon.compute.workers import worker_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Resources
 from pfcon.units import mib_to_bytes, millicores_to_nanocpus
@@ -46,7 +47,7 @@ def create_body(spec: JobSpec, root: PurePosixPath, image_user: str = "") -> dic
         "Image": spec.image,
         "Entrypoint": [spec.argv[0]],
         "Cmd": list(spec.argv[1:]),
-        "Env": [f"{key}={value}" for key, value in spec.env],
+        "Env": [f"{key}={value}" for key, value in worker_env(spec, 0)],
         "User": user_text(spec.user, image_user),
         "Labels": labels(spec),
         "Tty": False,

@@ -8,6 +8,7 @@ from typing import TypedDict
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.exits import at_time_limit
 from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, STOPPED, TIME_LIMIT
+from pfcon.compute.workers import worker_env
 from pfcon.errors import Refused
 from pfcon.models import OUTGOING, JobSpec
 from pfcon.paths import StoreBase
@@ -88,7 +89,7 @@ def make_plan(
     minute: the length of a minute of the time limit, in seconds; tests use a shorter one.
     """
     mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
-    env = BASE_ENV | {key: translate(value, mounts) for key, value in spec.env} | {MARKER: marker}
+    env = BASE_ENV | {key: translate(value, mounts) for key, value in worker_env(spec, 0)} | {MARKER: marker}
     resources = spec.resources
     user = spec.user if euid == 0 else None  # otherwise it is the service's own: ``refuse`` has checked that
     return Plan(

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from pfcon.compute.base import all_mounts, require_passable
+from pfcon.compute.workers import worker_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
@@ -66,7 +67,7 @@ class NodeJob:
             directory=directory,
             rootfs=image.rootfs,
             argv=spec.argv,
-            env={"PATH": DEFAULT_PATH, **dict(image.env), **dict(spec.env)},
+            env={"PATH": DEFAULT_PATH, **dict(image.env), **dict(worker_env(spec, 0))},
             cwd=image.cwd,
             binds=tuple(Bind(root / mount.source, mount.target, mount.read_only) for mount in all_mounts(spec)),
             uid=user[0],

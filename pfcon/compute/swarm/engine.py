@@ -23,6 +23,7 @@ from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, s
 from pfcon.compute.swarm.tasks import container_of
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
+from pfcon.compute.workers import headed
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable, refused
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
@@ -188,7 +189,7 @@ class SwarmEngine(ComputeEngine):
         parts = [
             self._read_log(worker, max(1, tail_lines // count), LOG_BYTES // count - _HEADING) for worker in workers
         ]
-        return "".join(f"== worker {number} ==\n{part.rstrip()}\n" for number, part in enumerate(parts, 1) if part)
+        return headed(parts)
 
     def _read_log(self, task: dict[str, Any], tail_lines: int, limit: int) -> str:
         log = LogTail(limit)
