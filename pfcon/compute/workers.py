@@ -5,12 +5,16 @@
 ("Indexed Job for Parallel Processing"); if the job's ``env`` has that name, the job's value stays, as in Kubernetes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 from pfcon.models import JobSpec
 
 WORKER, WORKERS = "PFCON_WORKER", "PFCON_WORKERS"
 INDEX = "JOB_COMPLETION_INDEX"
+ReadLog = Callable[[int, int], str]
+"""Returns the end of a worker's log: at most so many lines, and so many bytes."""
+
+_HEADING = 100  # bytes, at most
 NAMES = frozenset({WORKER, WORKERS, INDEX})
 
 
@@ -30,6 +34,11 @@ def worker_env(spec: JobSpec, number: int | str) -> tuple[tuple[str, str], ...]:
     return (*own_env(spec), *numbers, (WORKERS, str(spec.resources.workers)))
 
 
-def headed(logs: Iterable[str]) -> str:
-    """Return the logs of several workers as one text, each under a heading with its number, from 1."""
-    return "".join(f"== worker {number} ==\n{log.rstrip()}\n" for number, log in enumerate(logs, 1) if log)
+def headed(logs: Sequence[ReadLog], lines: int, limit: int) -> str:
+    """Return the ends of the logs of several workers, each under a heading with its number, from 1.
+
+    lines, limit: of the whole text, the limit in bytes.
+    """
+    count = max(1, len(logs))
+    parts = [read(max(1, lines // count), limit // count - _HEADING) for read in logs]
+    return "".join(f"== worker {number} ==\n{part.rstrip()}\n" for number, part in enumerate(parts, 1) if part)

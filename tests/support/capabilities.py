@@ -8,7 +8,6 @@ from pfcon.testing.compute.capabilities import Capabilities
 _KEPT_BY_ENGINE = "the engine itself keeps its jobs"
 _OWN_DIRECTORIES = "names are directories of pfcon's own"
 _ONE_MACHINE = "a Docker engine runs all jobs on its own machine"
-_ONE_CONTAINER = "a Docker engine runs a job as one container"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
 _SLURM = Capabilities(
     unique_names="Slurm has no unique names",
@@ -20,10 +19,9 @@ _SLURM = Capabilities(
     image_digest="Slurm runs an unpacked image, which has no digest",
 )
 CAPABILITIES = {
-    "docker": Capabilities(workers=_ONE_CONTAINER, keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
+    "docker": Capabilities(keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
     "podman": Capabilities(
         endless_lines="Podman's log tail leaves out a line that it had to store in pieces",
-        workers=_ONE_CONTAINER,
         keeper=_KEPT_BY_ENGINE,
         node=_ONE_MACHINE,
     ),
