@@ -78,7 +78,7 @@ CAPABILITIES = {
         images="process runs programs of its own host and ignores the image",
         image_digest="process ignores the image",
         asks_for_images="process ignores the image",
-        workers="process runs one process for a job",
+        hostnames="the workers of process are processes of one machine",
         shm="process shares its host's /dev/shm",
         labels="process has nothing to label",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",

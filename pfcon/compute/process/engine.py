@@ -85,7 +85,7 @@ class ProcessEngine(ComputeEngine):
         return self._storebase.private / "process"
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Raises Refused for GPUs, several workers, and another user if pfcon is not root."""
+        """See ComputeEngine. Raises Refused for GPUs, and for another user if pfcon is not root."""
         refuse(spec, os.geteuid(), os.getegid())
         if not _is_name(spec.name):
             raise Refused(f"{spec.name!r} can't be the name of a job")
