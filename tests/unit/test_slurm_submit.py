@@ -119,7 +119,13 @@ def test_a_percent_sign_in_storebase_is_no_pattern() -> None:
 
 def test_the_bundle_gives_exactly_the_environment_of_image_and_job() -> None:
     process = json.loads(LAUNCHERS[LauncherName.CRUN].files(placed(spec()))["config.json"])["process"]
-    assert process["env"] == ["PATH=/opt/bin:/bin", *(f"{key}={value}" for key, value in ENV)]
+    own = [f"{key}={value}" for key, value in ENV]
+    assert process["env"] == [
+        "PATH=/opt/bin:/bin",
+        *own,
+        "PFCON_WORKERS=1",
+        "PFCON_WORKER",
+    ]  # the last one stands for more
     assert process["capabilities"]["bounding"] == []
 
 

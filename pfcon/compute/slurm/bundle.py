@@ -5,6 +5,7 @@ from typing import Any
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 
 HOSTNAME = "job"  # followed by the worker's number
+OF_WORKER = "PFCON_WORKER"  # without a value: it stands for the variables that are known on the node
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _MASKED = (
     *("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"),
@@ -29,7 +30,7 @@ def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
             "terminal": False,
             "user": {"uid": 0, "gid": 0, "umask": 0o022},
             "args": list(job.argv),
-            "env": [f"{key}={value}" for key, value in job.env.items()],
+            "env": [*(f"{key}={value}" for key, value in job.env.items()), *([] if first else [OF_WORKER])],
             "cwd": job.cwd,
             "capabilities": {name: [] for name in _SETS},
             "noNewPrivileges": True,

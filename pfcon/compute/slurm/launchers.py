@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from pfcon.compute.slurm.bundle import HOSTNAME, config
+from pfcon.compute.slurm.bundle import HOSTNAME, OF_WORKER, config
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.errors import Refused
@@ -57,6 +57,14 @@ _END_ORPHANS = """\
     done
 } 2>/dev/null &
 """
+# The bundle's variables end with a word that stands for the lines of the file `worker`; see job.sh.
+_OWN_CONFIG = f"""\
+mark='"{OF_WORKER}"], "cwd":'
+own=$(sed 's/[\\"]/\\&/g; s/.*/"&"/; $!s/$/,/' "$2/worker") || exit 125
+printf '%s\\n' "${{json%%"$mark"*}}$own], \\"cwd\\":${{json#*"$mark"}}" >"$2/config.json" || exit 125
+"""
+# Before the job's own variables, of which one may have the name of the loop's.
+_ADD_WORKER = 'while IFS= read -r line; do export "$line"; done <"$2/worker"\n'
 _WAIT = """\
 [ -z "$stopping" ] || kill -TERM "$child"
 while :; do
@@ -130,9 +138,10 @@ def _oci(job: NodeJob, options: str, run_options: str = "", beside: str = "") ->
     config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
     # This pattern can't match within a string of the JSON text: there, quotes are escaped.
     hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
+    before = f"mount -t proc proc /proc || exit 125\njson=$(sed '{hostname}' {config_json}) || exit 125\n{_OWN_CONFIG}"
     return _first(
         job,
-        f"mount -t proc proc /proc || exit 125\nsed '{hostname}' {config_json} >\"$2/config.json\" || exit 125\n",
+        before,
         f'exec "$1" --log {log} {options} --root "$2/oci" run {run_options}--bundle "$2" "{job.container}-$3"\n',
         beside=beside,
     )
@@ -151,7 +160,7 @@ def _charliecloud(job: NodeJob) -> str:
     return _first(
         job,
         f'hostname "{HOSTNAME}-$3" 2>/dev/null || :\nset -e\n{inner}set +e\n',
-        f'{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n',
+        f'{_ADD_WORKER}{_exports(env)}exec "$1" {words} {_quoted(*job.argv)}\n',
         unshare=f"env -i {_UNSHARE} --uts",
     )
 
@@ -163,7 +172,8 @@ def _apptainer(job: NodeJob) -> str:
     binds = [word for bind in job.binds for word in ("--bind", _colons(bind))]
     options = ["--containall", "--cleanenv", "--no-home", "--no-privs", "--pwd", job.cwd, *binds]
     options += ["--nv"] if job.gpus else []
-    return f'{_exports(env)}exec "$1" exec {_quoted(*options, str(job.rootfs), *job.argv)}\n'
+    add = 'while IFS= read -r line; do export "APPTAINERENV_$line" "SINGULARITYENV_$line"; done <"$2/worker"\n'
+    return f'{add}{_exports(env)}exec "$1" exec {_quoted(*options, str(job.rootfs), *job.argv)}\n'
 
 
 def _podman(job: NodeJob) -> str:
@@ -176,9 +186,9 @@ def _podman(job: NodeJob) -> str:
     options += [f"--workdir={job.cwd}", *binds, *(["--device=nvidia.com/gpu=all"] if job.gpus else [])]
     # --env-file reads one variable from each line, so values with several lines are refused.
     env = "".join(f"{line}\n" for line in _lines("podman", job.env))
-    own = f'--name="{job.container}-$3" --env-file="$2/env"'
+    own, add = f'--name="{job.container}-$3" --env-file="$2/env"', 'cat "$2/worker" >>"$2/env"\n'
     words = _quoted(*options, "--entrypoint=", "--rootfs", str(job.rootfs), *job.argv)
-    return f'(umask 077 && cat >"$2/env") <<\'PFCON_END\'\n{env}PFCON_END\nexec "$1" run {own} {words}\n'
+    return f'(umask 077 && cat >"$2/env") <<\'PFCON_END\'\n{env}PFCON_END\n{add}exec "$1" run {own} {words}\n'
 
 
 def _podman_stop(job: NodeJob) -> str:
@@ -194,14 +204,16 @@ def _enroot(job: NodeJob) -> str:
     data = _quoted(str(job.rootfs.parent))
     words = _quoted(*(word for mount in mounts for word in ("--mount", mount)), "--root", job.rootfs.name, *job.argv)
     return (
-        f"cat >\"$2/start.conf\" <<'PFCON_END'\nenviron() {{\n    cat <<'PFCON_ENV'\n{text}\nPFCON_ENV\n}}\nPFCON_END\n"
+        f"cat >\"$2/start.conf\" <<'PFCON_END'\nenviron() {{\n    cat <<'PFCON_ENV'\n{text}\nPFCON_END\n"
+        '{ cat "$2/worker"; printf \'PFCON_ENV\\n}\\n\'; } >>"$2/start.conf"\n'
         f'ENROOT_DATA_PATH={data} exec "$1" start --conf "$2/start.conf" {words}\n'
     )
 
 
 def _container(job: NodeJob) -> str:
     """Slurm's own containers: the script itself runs in the container (Slurm, "Containers Guide"), with its shell."""
-    return f"{_again('env -i', INSIDE)}{_exports(job.env)}cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
+    run = f"cd {_quoted(job.cwd)} && exec {_quoted(*job.argv)}\n"
+    return f"{_again('env -i', INSIDE)}{_ADD_WORKER}{_exports(job.env)}{run}"
 
 
 def _container_stop(_: NodeJob) -> str:
