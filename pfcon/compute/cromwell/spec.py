@@ -41,7 +41,7 @@ def require_possible(spec: JobSpec) -> None:
     if resources.workers != 1:
         raise Refused(
             f"number_of_workers: Cromwell runs a job with one worker, not {resources.workers}; "
-            "several workers need swarm, kubernetes or slurm"
+            "several workers need another engine"
         )
     if resources.gpus:
         raise Refused(f"gpu_limit: pfcon can't request GPUs from Cromwell, but {resources.gpus} were requested")
