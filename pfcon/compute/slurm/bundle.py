@@ -6,6 +6,19 @@ from pfcon.compute.slurm.node_job import Bind, NodeJob
 
 HOSTNAME = "job"  # followed by the worker's number
 OF_WORKER = "PFCON_WORKER"  # without a value: it stands for the variables that are known on the node
+# Shell commands that write a worker's own config.json: "$json" with the variables of the file `worker` (see job.sh).
+# With PMIx the worker sees the directory of its server, too, in a mount after all others. The marks can't be within a
+# string of the JSON text: there, quotes are escaped.
+OWN_CONFIG = r"""escaped=$(sed 's/[\"]/\\&/g' "$2/worker") || exit 125
+variables=$(printf '%s\n' "$escaped" | sed 's/.*/"&"/; $!s/$/,/')
+mount=$(printf '%s\n' "$escaped" | sed -n 's/^PMIX_SERVER_TMPDIR=//p')
+options='"options": ["rbind", "nosuid", "nodev"]'
+mount=${mount:+", {\"destination\": \"$mount\", \"source\": \"$mount\", $options}"}
+mark='"PFCON_WORKER"], "cwd":'
+begin=${json%%"$mark"*} rest=${json#*"$mark"}
+mark='], "linux":'
+printf '%s\n' "$begin$variables], \"cwd\":${rest%%"$mark"*}$mount$mark${rest#*"$mark"}" >"$2/config.json" || exit 125
+"""
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _MASKED = (
     *("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"),

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from pfcon.compute.slurm.bundle import HOSTNAME, OF_WORKER, config
+from pfcon.compute.slurm.bundle import HOSTNAME, OWN_CONFIG, config
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.errors import Refused
@@ -56,12 +56,6 @@ _END_ORPHANS = """\
         sleep 0.1
     done
 } 2>/dev/null &
-"""
-# The bundle's variables end with a word that stands for the lines of the file `worker`; see job.sh.
-_OWN_CONFIG = f"""\
-mark='"{OF_WORKER}"], "cwd":'
-own=$(sed 's/[\\"]/\\&/g; s/.*/"&"/; $!s/$/,/' "$2/worker") || exit 125
-printf '%s\\n' "${{json%%"$mark"*}}$own], \\"cwd\\":${{json#*"$mark"}}" >"$2/config.json" || exit 125
 """
 # Before the job's own variables, of which one may have the name of the loop's.
 _ADD_WORKER = 'while IFS= read -r line; do export "$line"; done <"$2/worker"\n'
@@ -138,7 +132,7 @@ def _oci(job: NodeJob, options: str, run_options: str = "", beside: str = "") ->
     config_json, log = _quoted(f"{job.directory}/config.json"), _quoted(f"{job.directory}/launcher.log")
     # This pattern can't match within a string of the JSON text: there, quotes are escaped.
     hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
-    before = f"mount -t proc proc /proc || exit 125\njson=$(sed '{hostname}' {config_json}) || exit 125\n{_OWN_CONFIG}"
+    before = f"mount -t proc proc /proc || exit 125\njson=$(sed '{hostname}' {config_json}) || exit 125\n{OWN_CONFIG}"
     return _first(
         job,
         before,

@@ -101,6 +101,13 @@ class SlurmSettings:
         default="crun",
         exclusive=True,
     )
+    mpi: str = setting(
+        "SLURM_MPI",
+        kinds.text("a name that `srun --mpi=list` shows", r"[a-z0-9_]+"),
+        "How `srun` connects the workers of a job to each other, e.g. `pmix`.",
+        default="none",
+        exclusive=True,
+    )
     prefix: tuple[str, ...] = setting(
         "SLURM_PREFIX",
         kinds.arguments("arguments, quoted as in a shell"),
