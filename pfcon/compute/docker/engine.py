@@ -1,4 +1,4 @@
-"""The docker engine: one container for each job, on Docker or on Podman's service of the same API."""
+"""The docker engine: one container for each worker of a job, on Docker or on Podman's service of the same API."""
 
 import contextlib
 import logging

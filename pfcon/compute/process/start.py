@@ -81,7 +81,9 @@ def become(plan: Plan, job: int, log: int, supervisor: int, worker: int) -> None
         os._exit(1)
     argv = [word.encode("utf-8", "surrogateescape") for word in plan["argv"]]
     env = {key.encode(): value.encode("utf-8", "surrogateescape") for key, value in plan["env"].items()}
-    env |= {name.encode(): str(worker).encode() for name in plan["numbers"]}
+    env |= {
+        name.encode(): str(worker).encode() for name in plan.get("numbers", ())
+    }  # not in a plan of an earlier release
     execute(argv, env)
 
 

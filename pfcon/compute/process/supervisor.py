@@ -81,7 +81,7 @@ class Supervisor:
         if self.plan["uid"] is not None:
             os.fchown(write_log, self.plan["uid"], -1)  # needed for opening /dev/stderr again
         reason = ""
-        for worker in range(self.plan["workers"]):
+        for worker in range(self.plan.get("workers", 1)):
             pid, reason = launch(self.plan, self.job, write_log, worker)
             if reason:
                 break
@@ -207,7 +207,7 @@ class Supervisor:
         if "status" in self.state or (status == 0 and self.workers):
             return
         self.state["status"] = status
-        if self.plan["workers"] > 1:
+        if self.plan.get("workers", 1) > 1:
             self.state["worker"], self.state["workers"] = worker, self.plan["workers"]
         if self.workers:
             self.terminate()
