@@ -24,6 +24,7 @@ BASES = {  # pages whose paths are another package's
 
 OTHERS = {  # variables that are no settings of pfcon, and the file that reads them
     **dict.fromkeys(("PFCON_IMAGE",), "make.sh"),
+    "PFCON_WORKER": "pfcon/compute/workers.py",
     **dict.fromkeys(("PFCON_PORT", "DOCKER_SOCKET", "DOCKER_GROUP"), "swarm/development.yml"),
     **dict.fromkeys(("PFCON_SECRETS",), "swarm/production.yml"),
     **dict.fromkeys(("DATABASE_NODE", "POSTGRES_IMAGE"), "swarm/postgresql.yml"),
@@ -38,11 +39,12 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
 }
 FOREIGN = {
     "JOB_COMPLETION_INDEX",
+    *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_JOB_NODELIST", "SLURM_JOB_ID"),
     "XDG_RUNTIME_DIR",
     "RLIMIT_NPROC",
     "HTTPS_PROXY",
     "REQUESTS_CA_BUNDLE",
-}  # Kubernetes', systemd's, setrlimit(2)'s, requests'
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests'
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],
