@@ -3,12 +3,11 @@
 import pytest
 
 from pfcon.testing.compute import CONTRACT, Check, Outcomes
-
-LAUNCHERS = ["crun", "runc", "charliecloud", "container"]
+from support.slurm import launchers
 
 
 @pytest.mark.engine("slurm")
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("outcomes", [f"slurm-cgroup-{launcher}" for launcher in LAUNCHERS], indirect=True)
+@pytest.mark.parametrize("outcomes", [f"slurm-cgroup-{launcher}" for launcher in launchers("cgroup")], indirect=True)
 def test_the_contract_holds(outcomes: Outcomes, check: Check) -> None:
     outcomes[check].result()

@@ -15,6 +15,7 @@ from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import require_possible
 from pfcon.compute.slurm.parsing import queue_command, queue_rows
 from pfcon.compute.slurm.probe import Probe, probe_spec
@@ -76,7 +77,9 @@ class SlurmEngine(ComputeEngine):
             settings.log_bytes,
         )
         self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
-        self._status = StatusReader(commands, queue, site, canceller, self._settings.launcher, patience, nodes_folder)
+        self._status = StatusReader(
+            commands, queue, site, canceller, launcher_of(self._settings), patience, nodes_folder
+        )
         self._lister = listing.Lister(queue, patience)
         self._images = Images(
             commands,

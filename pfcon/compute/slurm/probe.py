@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import PACKAGES, Commands
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
@@ -42,7 +42,7 @@ class Probe:
     def run(self, folder: JobFolder, nodes_path: PurePosixPath) -> str:
         """Run the probe and return the name of its node. Raises Refused with all that is missing, Unreachable."""
         lacking = self._missing_here()
-        launcher = LAUNCHERS[self.settings.launcher]
+        launcher = launcher_of(self.settings)
         job = NodeJob.of(
             probe_spec(), folder.marker, Image(nodes_path), directory=nodes_path, root=nodes_path, user=self.user
         )
