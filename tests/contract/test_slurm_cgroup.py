@@ -1,9 +1,9 @@
 """All of the compute contract on a Slurm with cgroups, with each launcher that is tried."""
 
 import pytest
+from support.slurm import launchers
 
 from pfcon.testing.compute import CONTRACT, Check, Outcomes
-from support.slurm import launchers
 
 
 @pytest.mark.engine("slurm")

@@ -1,9 +1,9 @@
 """All of the compute contract on a Slurm without cgroups; runc is tried with them, where it is the odd one."""
 
 import pytest
+from support.slurm import launchers
 
 from pfcon.testing.compute import CONTRACT, Check, Outcomes
-from support.slurm import launchers
 
 
 @pytest.mark.engine("slurm")
