@@ -9,7 +9,7 @@ import pytest
 from pfcon.compute.slurm.launchers import launcher_of, require_launcher
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
-from pfcon.compute.slurm.template import Template, template
+from pfcon.compute.slurm.template import PLACES, Template, template
 from pfcon.errors import ConfigurationError, Refused
 
 SHOW = "printf '<%s>\\n'"  # prints its arguments, one on each line
@@ -110,6 +110,13 @@ def test_a_template_that_can_run_no_job_is_refused_with_the_reason(text: str, wh
     assert f"SLURM_LAUNCHER_COMMAND: {why}" in str(caught.value).replace("{roofts {command}: ", "") or why in str(
         caught.value
     )
+
+
+def test_the_page_describes_every_place() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/engines/slurm.md").read_text(encoding="utf-8")
+    for names, meaning in PLACES.items():
+        row = ", ".join(f"`{{{name.strip()}}}`" for name in names.split(","))
+        assert f"| {row} | {meaning} |" in page
 
 
 def test_one_setting_without_the_other_is_refused() -> None:

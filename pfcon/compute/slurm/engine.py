@@ -198,7 +198,7 @@ class SlurmEngine(ComputeEngine):
             self._storebase.private_dir(FOLDER)
             folder = JobFolder.prepare(self._root, probe_spec())
             try:
-                probe = Probe(self._commands, self._queue, self._settings, self._site.user())
+                probe = Probe(self._commands, self._queue, self._settings, self._site.user(), facts.cgroups)
                 node = probe.run(folder, self._nodes(FOLDER) / folder.path.name)
             finally:
                 shutil.rmtree(folder.path, ignore_errors=True)

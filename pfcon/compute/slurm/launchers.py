@@ -69,7 +69,8 @@ class Launcher:
     launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gpus: whether jobs can use
     GPUs. tried: whether the tests run it; the others were written from their manuals. bundle: whether it reads
     config.json. own_log: whether it writes its errors to launcher.log instead of the job's log. first: whether it runs
-    below process 1 of the job, in that one's user namespace.
+    below process 1 of the job, in that one's user namespace. leaves: whether its processes leave those of the batch
+    script, so that Slurm finds them by cgroups only.
     """
 
     name: LauncherName
@@ -82,6 +83,7 @@ class Launcher:
     bundle: bool = False
     own_log: bool = False
     first: bool = False
+    leaves: bool = False
 
     def files(self, job: NodeJob) -> dict[str, str]:
         """Return the launcher's files in a job's directory, by name. Raises Refused for a job that it can't run."""
@@ -184,7 +186,7 @@ _KNOWN = (
     Launcher(LauncherName.CHARLIECLOUD, "ch-run", "charliecloud-runtime", _charliecloud, tried=True, first=True),
     Launcher(LauncherName.APPTAINER, "apptainer", "apptainer", _apptainer, tried=True, gpus=True, first=True),
     Launcher(LauncherName.SINGULARITY, "singularity", "", _apptainer, gpus=True, first=True),
-    Launcher(LauncherName.PODMAN, "podman", "podman", _podman, _podman_stop, tried=True, gpus=True),
+    Launcher(LauncherName.PODMAN, "podman", "podman", _podman, _podman_stop, tried=True, gpus=True, leaves=True),
     Launcher(LauncherName.ENROOT, "enroot", "", _enroot, gpus=True),
     Launcher(LauncherName.CONTAINER, "", "", _container, _container_stop, tried=True, bundle=True),
 )
