@@ -83,7 +83,7 @@ def test_what_is_made_is_a_proper_script(name: str) -> None:
     subprocess.run(["sh", "-n"], input=goldens()[name].encode(), check=True)
 
 
-@pytest.mark.parametrize("launcher", list(LauncherName))
+@pytest.mark.parametrize("launcher", list(LAUNCHERS))
 def test_no_option_of_sbatch_holds_anything_of_the_command_or_its_environment(launcher: LauncherName) -> None:
     text = " ".join(words(SlurmSettings(launcher=launcher)))
     assert "prog" not in text
@@ -136,7 +136,7 @@ def test_gpus_are_refused_by_launchers_that_cannot_give_them(launcher: LauncherN
         LAUNCHERS[launcher].files(placed(spec(resources=Resources(gpus=1))))
 
 
-@pytest.mark.parametrize("launcher", [LauncherName.PODMAN, LauncherName.ENROOT])
+@pytest.mark.parametrize("launcher", [LauncherName.ENROOT])
 def test_values_of_several_lines_are_refused_where_a_launcher_would_cut_them(launcher: LauncherName) -> None:
     with pytest.raises(Refused, match="LINES"):
         LAUNCHERS[launcher].files(placed(spec(env=(("LINES", "one\ntwo"),))))
@@ -173,6 +173,15 @@ def test_a_worker_s_own_bundle_has_what_the_file_of_its_node_has(server: str, tm
     own = [{"destination": server, "source": server, "options": ["rbind", "nosuid", "nodev"]}] if server else []
     assert after.pop("mounts") == [*before.pop("mounts"), *own]
     assert after == before
+
+
+def test_the_script_of_variables_has_those_of_the_worker_whatever_their_values_are(tmp_path: Path) -> None:
+    value = 'it\'s "a" $HOME `id` \\\\ = b'
+    (tmp_path / "worker").write_text(f"PFCON_WORKER=1\nPMIX_A={value}\n")
+    launch = LAUNCHERS[LauncherName.APPTAINER].files(placed(spec()))["launch.sh"]
+    (line,) = (line for line in launch.splitlines() if line.startswith("sed ") and "env.sh" in line)
+    run = f'set -- "" {tmp_path}\n{line}\n. {tmp_path}/env.sh\nprintf "%s" "$PFCON_WORKER $PMIX_A"'
+    assert subprocess.run(["sh", "-c", run], check=True, capture_output=True, text=True).stdout == f"1 {value}"
 
 
 def test_slurm_s_own_containers_have_one_worker() -> None:

@@ -28,14 +28,15 @@ _READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 _NO_DEVICES = ["nosuid", "nodev"]
 
 
-def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
+def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
     """Return the configuration of a container without capabilities, whose root is the submitting user.
 
     The image is shared by all its jobs and read-only. Each job has its own /tmp, /var/tmp and /run, in memory. The
     network is the node's.
 
     first: whether the container has its own pid namespace, in which its command is process 1; otherwise it uses that of
-    the process that starts the runtime, whose /proc must show this namespace.
+    the process that starts the runtime, whose /proc must show this namespace. completed: whether ``OWN_CONFIG`` is run
+    on the node.
     """
     return {
         "ociVersion": "1.0.2",
@@ -43,7 +44,7 @@ def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
             "terminal": False,
             "user": {"uid": 0, "gid": 0, "umask": 0o022},
             "args": list(job.argv),
-            "env": [*(f"{key}={value}" for key, value in job.env.items()), *([] if first else [OF_WORKER])],
+            "env": [*(f"{key}={value}" for key, value in job.env.items()), *([OF_WORKER] if completed else [])],
             "cwd": job.cwd,
             "capabilities": {name: [] for name in _SETS},
             "noNewPrivileges": True,

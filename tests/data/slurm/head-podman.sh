@@ -12,4 +12,4 @@ BLOCKS=16
 MPI=none
 NUMBERS='PFCON_WORKER JOB_COMPLETION_INDEX'
 KEPT=''
-stop() { "$PROGRAM" rm --force --time=0 "pfcon-5f-${SLURM_PROCID:-0}"; }
+stop() { "$PROGRAM" rm --force --time=0 "pfcon-5f-${SLURM_PROCID:-0}" >/dev/null; }

@@ -18,7 +18,7 @@ begin=${json%%"$mark"*} rest=${json#*"$mark"}
 mark='], "linux":'
 printf '%s\n' "$begin$variables], \"cwd\":${rest%%"$mark"*}$mount$mark${rest#*"$mark"}" >"$2/config.json" || exit 125
 run() {
-exec "$1" --log /store/.pfcon/slurm/.5f/launcher.log --rootless=true --root "$2/oci" run --bundle "$2" "pfcon-5f-$3"
+exec "$1" --log=/store/.pfcon/slurm/.5f/launcher.log --rootless=true --root="$2"/oci run --bundle="$2" "pfcon-5f-$3"
 }
 run "$@" &
 child=$!
