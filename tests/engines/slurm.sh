@@ -113,7 +113,7 @@ JobAcctGatherFrequency=1
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-DefMemPerCPU=64
+DefMemPerCPU=128
 AccountingStorageType=$accounting
 MinJobAge=10
 KillWait=5
