@@ -27,7 +27,9 @@ ENGINES = [
     pytest.param("podman-rootless", marks=pytest.mark.engine("podman-rootless")),
     pytest.param("swarm", marks=pytest.mark.engine("swarm")),
 ]  # Slurm's turn is in test_slurm_cgroup and test_slurm_plain: its jobs wait for whole seconds
-OBJECT_STORES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3", "ceph-swift", "ceph-s3")]
+OBJECT_STORES = [
+    pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3", "ceph-swift", "ceph-s3")
+]
 
 
 @pytest.fixture(params=ENGINES)

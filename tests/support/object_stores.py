@@ -80,7 +80,7 @@ class ObjectHarness:
 
     def put_large(self, name: str, parts: list[bytes]) -> None:
         """Store an object in parts."""
-        upload = self.store.large_upload(name, len(parts[0]))
+        upload = self.store.large_upload(name, len(parts[0]), len(parts))
         for number, data in enumerate(parts):
             upload.send(number, self.source(data))
         upload.finish([Part(len(data), md5(data)) for data in parts])

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pfcon.storage.objects.http import md5_of
@@ -96,3 +96,31 @@ def manifest_entries(entries: Sequence[dict[str, Any]]) -> Iterator[ManifestEntr
             yield ManifestEntry(container, name, Part(int(entry["bytes"]), ""), nested=True)
         else:
             yield ManifestEntry(container, name, Part(int(entry["bytes"]), md5_of(entry["hash"])), nested=False)
+
+
+def attempts_of(stored: Mapping[StoredPart, Part]) -> dict[str, dict[int, Part]]:
+    """Return the stored parts of an object by the id of their upload attempt, then by their number from 0."""
+    attempts: dict[str, dict[int, Part]] = {}
+    for which, part in stored.items():
+        attempts.setdefault(which.upload, {})[which.number] = part
+    return attempts
+
+
+def attempts_with(etag: str, size: int, attempts: Mapping[str, Mapping[int, Part]]) -> dict[str, tuple[Part, ...]]:
+    """Return the attempts whose first parts are a large object of that ETag and size (bytes), and these parts.
+
+    It tells what an object consists of where the store returns no manifest.
+    """
+    found = {}
+    for upload, parts in attempts.items():
+        digest, left = hashlib.md5(usedforsecurity=False), size
+        for number in range(len(parts)):
+            part = parts.get(number)
+            if part is None or part.size > left:
+                break
+            digest.update(part.md5.encode())
+            left -= part.size
+            if not left and digest.hexdigest() == etag:
+                found[upload] = tuple(parts[each] for each in range(number + 1))
+                break
+    return found
