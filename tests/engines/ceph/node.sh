@@ -52,6 +52,8 @@ osd data = $DIRECTORY/osd
 rgw frontends = beast endpoint=127.0.0.1:$RADOSGW_PORT
 rgw data = $DIRECTORY/radosgw
 rgw enable usage log = false
+# 1000 by default, later 5000: with less, tests need fewer objects to meet a page that is shorter than asked for.
+rgw max listing results = 100
 END_OF_FILE
 }
 

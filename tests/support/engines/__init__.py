@@ -18,7 +18,7 @@ PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
 PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
 PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
 PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests;
-                                       the word ``all`` stands for every name
+                                       the word ``all`` stands for every name, but for ``ceph-swift`` and ``ceph-s3``
 """
 
 from .clusters import kubernetes_cluster, slurm_cluster
