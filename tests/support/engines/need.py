@@ -8,7 +8,7 @@ import pytest
 from pfcon.testing.waiting import checks
 
 INSISTENCE = 30.0  # seconds
-ONLY_NAMED = {"ceph-swift", "ceph-s3"}  # not required by the word "all": tests/engines/all.sh does not start them by itself
+ONLY_NAMED = {"ceph-swift", "ceph-s3"}  # not of the word "all": tests/engines/all.sh starts them only by name
 _KNOWN: dict[tuple[object, ...], "str | Unavailable"] = {}
 
 

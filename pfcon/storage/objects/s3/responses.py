@@ -11,6 +11,7 @@ from pfcon.storage.objects.store import Described, Listed, Part
 PART_SIZE = "pfcon-part-size"  # metadata of an object that pfcon has sent in parts
 _IN_PARTS = re.compile(r"([0-9a-f]{32})-(\d{1,5})")
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_LARGE_OF_SWIFT = {"x-object-meta-static-large-object", "x-object-manifest"}
 _WITHOUT_MD5 = ("aws:kms", "aws:kms:dsse")
 
 Response = Mapping[str, Any]  # of a method of boto3's client
@@ -75,8 +76,17 @@ def described(name: str, response: Response) -> Described:
 
 
 def is_opaque(response: Response) -> bool:
-    """Return whether the object's encryption gives it an ETag that is not an MD5 (Amazon's "Object", ``ETag``)."""
-    return response.get("ServerSideEncryption") in _WITHOUT_MD5 or bool(response.get("SSECustomerAlgorithm"))
+    """Return whether the object has an ETag that is not an MD5.
+
+    Because of its encryption (Amazon's "Object", ``ETag``); or it is a large object that was made with Swift's API:
+    radosgw's headers tell.
+    """
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return (
+        response.get("ServerSideEncryption") in _WITHOUT_MD5
+        or bool(response.get("SSECustomerAlgorithm"))
+        or not _LARGE_OF_SWIFT.isdisjoint(headers)
+    )
 
 
 def parse_multipart_etag(etag: str) -> tuple[str, int]:
