@@ -10,6 +10,7 @@ from test_object_store_large import *  # noqa: F403
 from test_object_store_large import FIRST, PART_SIZE, SECOND, described_parts
 
 from pfcon.errors import Refused
+from pfcon.storage.objects.checksums import verifiable
 
 SIZE = PART_SIZE["swift"]
 
@@ -68,6 +69,26 @@ def test_nothing_is_gone_on_with_when_the_parts_of_the_present_version_are_not_k
     containers[objects.container]["large"] = StoredObject(b"[]", [StoredObject(b"of others")])
     assert objects.but().store.large_upload("large", SIZE, 3).uploaded_parts() == {}
     assert objects.read("large") == b"of others"
+
+
+def test_a_large_object_of_the_swift_command_is_verified(server: Radosgw, objects: ObjectHarness) -> None:
+    segments = [StoredObject(data) for data in FIRST["swift"]]
+    older = [StoredObject(data) for data in SECOND["swift"]]
+    server.containers[f"{objects.container}_segments"] = {
+        f"large/slo/{mtime}/201000/100000/{number:08}": segment
+        for mtime, found in (("1796043890.0", older), ("1796043891.5", segments))
+        for number, segment in enumerate(found)
+    }
+    server.containers[objects.container]["large"] = StoredObject(b"[]", segments)
+    assert list(objects.store.describe("large").parts) == described_parts(FIRST["swift"])
+
+
+def test_a_large_object_whose_segments_are_elsewhere_has_no_parts(server: Radosgw, objects: ObjectHarness) -> None:
+    server.containers[objects.container]["large"] = StoredObject(b"[]", [StoredObject(b"12345")])
+    for _ in range(2):
+        found = objects.store.describe("large")
+        assert (found.size, found.parts, verifiable(found)) == (5, (), False)
+        server.containers[f"{objects.container}_segments"] = {}
 
 
 def test_only_a_large_object_is_asked_for_its_size_when_it_is_listed(server: Radosgw, objects: ObjectHarness) -> None:

@@ -9,13 +9,14 @@ import hashlib
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pfcon.storage.objects.http import md5_of
 from pfcon.storage.objects.store import Part
 
 SUFFIX = "_segments"
+CLIENT_SEGMENTS = "/slo/"  # after an object's name: segments of python-swiftclient, which has the same SUFFIX
 _MARK = ".pieces"
 _PART = re.compile(r"([0-9a-f]{32})/(\d{8})")
 _LONGEST = 900  # bytes of an object's name that its parts repeat, so that theirs stay below Swift's limit of 1024
@@ -103,6 +104,15 @@ def attempts_of(stored: Mapping[StoredPart, Part]) -> dict[str, dict[int, Part]]
     attempts: dict[str, dict[int, Part]] = {}
     for which, part in stored.items():
         attempts.setdefault(which.upload, {})[which.number] = part
+    return attempts
+
+
+def attempts_by_directory(segments: Iterable[tuple[str, Part]]) -> dict[str, dict[int, Part]]:
+    """Return segments, which are sorted by name, by the directories in their names, then by their places in these."""
+    attempts: dict[str, dict[int, Part]] = {}
+    for name, part in segments:
+        parts = attempts.setdefault(name.rpartition("/")[0], {})
+        parts[len(parts)] = part
     return attempts
 
 

@@ -26,7 +26,14 @@ from pfcon.storage.objects.store import (
 from pfcon.storage.objects.swift.container import SwiftContainer
 from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.objects.swift.faults import NoContainer, RequestTarget
-from pfcon.storage.objects.swift.large_objects import attempts_of, attempts_with, manifest_entries, segments_container
+from pfcon.storage.objects.swift.large_objects import (
+    CLIENT_SEGMENTS,
+    attempts_by_directory,
+    attempts_of,
+    attempts_with,
+    manifest_entries,
+    segments_container,
+)
 from pfcon.storage.objects.swift.login import login_of
 from pfcon.storage.objects.swift.responses import (
     Row,
@@ -161,16 +168,22 @@ class SwiftStore(ObjectStore):
         return with_parts(described(name, headers, self.place), parts)
 
     def _without_manifest(self, found: Described) -> Described:
-        """Return an object with its parts if pfcon has stored it: their MD5s make its ETag."""
+        """Return an object with its parts, if some of pfcon's or python-swiftclient's have MD5s that make its ETag."""
         try:
-            attempts = attempts_of(stored(self._parts, found.name))
+            for attempts in self._attempts(found.name):
+                for parts in attempts_with(found.etag, found.size, attempts).values():
+                    return with_parts(found, parts)
         except NoContainer:
-            attempts = {}
-        for parts in attempts_with(found.etag, found.size, attempts).values():
-            return with_parts(found, parts)
+            pass
         if described(found.name, self._objects.head(found.name), self.place) != found:
             raise Transient(f"{found.name!r} was replaced while it was read")
         return found
+
+    def _attempts(self, name: str) -> Iterator[dict[str, dict[int, Part]]]:
+        """Yield the stored parts of an object by their attempts: first pfcon's, then python-swiftclient's."""
+        yield attempts_of(stored(self._parts, name))
+        rows = (row for page in self._parts.rows(name + CLIENT_SEGMENTS) for row in page)
+        yield attempts_by_directory((row["name"], Part(int(row["bytes"]), md5_of(row["hash"]))) for row in rows)
 
     def _leaf_parts(self, container: SwiftContainer, entries: list[Row], levels: int) -> Iterator[Part]:
         for entry in manifest_entries(entries):
