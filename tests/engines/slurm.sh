@@ -5,9 +5,16 @@
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
 PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo)
 PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo)
+if [ "$GENERATION" = today ]; then
+    PACKAGES+=(apptainer podman catatonit)
+    PROGRAMS+=(apptainer podman catatonit)
+fi
+COMMANDS=(sbatch squeue scancel scontrol sacct sinfo srun skopeo umoci)
 HOME_DIR=$ENGINES_DIR/slurm
 IMAGES=$HOME_DIR/images
 CGROUPS=/sys/fs/cgroup
@@ -171,7 +178,8 @@ start() {
         await "slurmd-$name" ready "$name"
         export_line "PFCON_TEST_SLURM_${name^^}" "$HOME_DIR/$name/slurm.conf"
     done
-    say "started $(SLURM_CONF=$HOME_DIR/plain/slurm.conf sinfo --version) with: ${clusters[*]}"
+    say "started $(SLURM_CONF=$HOME_DIR/${clusters[0]}/slurm.conf sinfo --version) with: ${clusters[*]}"
+    [ "$GENERATION" = machine ] || DAEMON=munged export_commands "${COMMANDS[@]}"
     export_line PFCON_TEST_SLURM_IMAGES "$IMAGES"
 }
 
