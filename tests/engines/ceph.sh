@@ -1,50 +1,28 @@
 #!/usr/bin/env bash
 # Ceph's radosgw, which speaks Swift and S3, on a free port of loopback: a Ceph of one node (ceph/node.sh). As root.
-# README.md in this directory tells how to use it. PFCON_TREE: the directory of another Debian, whose Ceph it is then.
+# README.md in this directory tells how to use it.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
 PACKAGES=(ceph-mon ceph-osd radosgw ceph-common)
 PROGRAMS=(ceph-mon ceph-osd radosgw radosgw-admin ceph)
 HOME_DIR=$ENGINES_DIR/ceph
 URL_FILE=$ENGINES_DIR/ceph.url
 
-# enter: set ENTER to the words that run a command in PFCON_TREE, which sees the machine's /tmp and network; none without it.
-# The command replaces them, so that the pid stays.
-enter() {
-    # shellcheck disable=SC2016 # the shell that it starts expands them
-    local pivot='set -e
-        tree=$1; shift
-        mount --bind "$tree" "$tree"
-        mount -t proc proc "$tree/proc"
-        mount --rbind /sys "$tree/sys"
-        mount --rbind /dev "$tree/dev"
-        mount --bind /tmp "$tree/tmp"
-        mount -t tmpfs run "$tree/run" -o mode=755
-        mkdir -p "$tree/oldroot"
-        cd "$tree"
-        pivot_root . oldroot
-        umount -l /oldroot
-        cd /
-        exec "$@"'
-    ENTER=()
-    [ -z "${PFCON_TREE:-}" ] || ENTER=(unshare --mount --propagation private sh -c "$pivot" enter "$PFCON_TREE")
-}
-
-enter
-
-# complete: whether the programs are installed there.
+# complete: whether the programs are installed.
 complete() {
-    # shellcheck disable=SC2016 # the shell that it starts expands it
-    "${ENTER[@]}" sh -c 'for program; do command -v "$program" >/dev/null || exit; done' sh "${PROGRAMS[@]}"
+    local program
+    for program in "${PROGRAMS[@]}"; do
+        type -P "$program" >/dev/null || return 1
+    done
 }
 
 install() {
     if complete; then
         say "Ceph is there"
-    elif [ -n "${PFCON_TREE:-}" ]; then
-        "${ENTER[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${PACKAGES[@]}" >&2
     else
         install_packages "${PACKAGES[@]}"
     fi
@@ -91,11 +69,10 @@ start() {
     port=$HELD_PORT
     rm -rf -- "$HOME_DIR"
     mkdir -p "$HOME_DIR"
-    cp -- "$REPOSITORY/tests/engines/ceph/node.sh" "$HOME_DIR/" # a tree does not see the repository
-    in_background ceph "${ENTER[@]}" bash "$HOME_DIR/node.sh" "$HOME_DIR" "$mon_port" "$port"
+    in_background ceph bash "$REPOSITORY/tests/engines/ceph/node.sh" "$HOME_DIR" "$mon_port" "$port"
     await ceph test -e "$HOME_DIR/up"
     echo "http://127.0.0.1:$port" >"$URL_FILE"
-    say "started radosgw on 127.0.0.1:$port: $("${ENTER[@]}" radosgw --version)"
+    say "started radosgw on 127.0.0.1:$port: $(radosgw --version)"
     tell "http://127.0.0.1:$port"
 }
 

@@ -34,7 +34,6 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
     "PFCON_CI_TURN": ".ci/run",
     "DOCKERD_OPTIONS": "tests/engines/docker.sh",
     **dict.fromkeys(("PFCON_KUBERNETES_PORT", "PFCON_KUBERNETES_CACHE"), "tests/engines/kubernetes.sh"),
-    "PFCON_TREE": "tests/engines/ceph.sh",
     "TOY_GRACE": "tests/toy_engine/pfcon_toy/description.py",
     **dict.fromkeys(("SHELF_ROOT", "SHELF_KEY"), "tests/toy_storage/pfcon_shelf/description.py"),
     "PIP_NO_INDEX": "Dockerfile",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A Ceph of one node: node.sh DIRECTORY MON_PORT RADOSGW_PORT. ceph.sh starts it, maybe in another file system, so it needs
-# no other file of the repository. It makes the cluster in DIRECTORY, starts a monitor, an OSD on a file and a radosgw, all
-# on loopback, makes the user of the tests, creates DIRECTORY/up, and stays. Its daemons end with it.
+# A Ceph of one node: node.sh DIRECTORY MON_PORT RADOSGW_PORT; ceph.sh starts it. It makes the cluster in DIRECTORY, starts
+# a monitor, an OSD on a file and a radosgw, all on loopback, makes the user of the tests, creates DIRECTORY/up, and stays.
+# Its daemons end with it.
 set -euo pipefail
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 DIRECTORY=$1 MON_PORT=$2 RADOSGW_PORT=$3
