@@ -173,14 +173,14 @@ class SwiftContainer:
         except ObjectAbsent:  # about the container: a proxy has cached that it does not exist
             raise Transient(f"{self.place} is new, and some servers of Swift do not know it yet") from None
 
-    def put_manifest(self, name: str, manifest: bytes, etag: str = "") -> str:
-        """Create a static large object, and return its ETag; ``""`` if the store refuses the one that was sent (422).
+    def put_manifest(self, name: str, manifest: bytes, etag: str = "") -> str | None:
+        """Create a static large object, and return its ETag, ``""`` if unknown; None if ``etag`` was refused (422).
 
         Swift verifies the ETag and every segment before it responds; radosgw only that they exist with their sizes.
         Raises Refused if a segment is missing.
         """
 
-        def send(url: str, token: str, *, http_conn: Any) -> str:  # noqa: ARG001 - the connection has it
+        def send(url: str, token: str, *, http_conn: Any) -> str | None:  # noqa: ARG001 - the connection has it
             parsed, connection = http_conn
             path = f"{parsed.path}/{quote(self.name)}/{quote(name)}?multipart-manifest=put&heartbeat=on"
             headers = {"X-Auth-Token": token, "Accept": "application/json", **({"ETag": etag} if etag else {})}
@@ -188,7 +188,7 @@ class SwiftContainer:
             response = connection.getresponse()
             text = response.read()
             if response.status == UNPROCESSABLE and etag:
-                return ""
+                return None
             if not 200 <= response.status < 300:
                 raise ClientException.from_response(response, "manifest", text)
             return (etag_of_result(text) or response.getheader("ETag") or "").strip('"')

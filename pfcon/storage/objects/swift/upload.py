@@ -49,7 +49,7 @@ class SwiftLargeUpload(LargeUpload):
         """See LargeUpload."""
         names = [self._part(number) for number in range(len(parts))]
         content = manifest(self._parts.name, names, parts)
-        if not self._objects.put_manifest(self._name, content, etag_of(parts)):
+        if self._objects.put_manifest(self._name, content, etag_of(parts)) is None:
             self._finish_without_etag(content, parts)
         drop_parts(self._parts, self._name, keep=set(names))
 
@@ -86,7 +86,8 @@ class SwiftLargeUpload(LargeUpload):
         for number, part in enumerate(parts):
             if there.get(StoredPart(self._begin()[0], number)) != part:
                 raise Refused(f"{self._name!r} in {self._objects.place}: part {number} is not stored as it was sent")
-        if self._objects.put_manifest(self._name, content) != etag_of(parts):
+        etag = self._objects.put_manifest(self._name, content)
+        if (etag or self._objects.head(self._name).get("etag", "").strip('"')) != etag_of(parts):
             raise Transient(f"{self._name!r} in {self._objects.place}: {NOT_WHAT_WAS_SENT}")
 
     def _used(self, attempts: dict[str, dict[int, Part]]) -> set[str]:
