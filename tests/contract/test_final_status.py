@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -53,10 +55,14 @@ class FullJournal(Journal):
 
     full = False
 
-    def move(self, record: Record, phase: Phase, **values: object) -> bool:  # type: ignore[override]
+    def move(self, record: Record, phase: Phase, **values: Any) -> bool:
         if self.full and phase is Phase.FINAL:
             raise StorageFull("the database of pfcon's records is full")
-        return super().move(record, phase, **values)  # type: ignore[arg-type]
+        return super().move(record, phase, **values)
+
+
+def connected(engine: sqlalchemy.Engine) -> sqlalchemy.Engine:
+    return engine
 
 
 @pytest.fixture
@@ -73,7 +79,7 @@ def contexts(
     """Those of two service processes with the same records."""
     opened = [connect(*database) for _ in range(2)]
     context = make_context(storebase, tmp_path, engine)
-    yield [replace(context, journal=FullJournal(lambda one=one: one)) for one in opened]
+    yield [replace(context, journal=FullJournal(partial(connected, one))) for one in opened]
     for one in opened:
         one.dispose()
 

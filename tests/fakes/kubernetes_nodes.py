@@ -11,6 +11,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Mount, Res
 from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 
+from .kubernetes_generations import Generation
 from .kubernetes_objects import Json, cores, now
 
 CORES = 8
@@ -48,8 +49,9 @@ class Node:
     ``hollow``: it says that pods run, and runs none. ``elsewhere``: directories of claims that hold something else.
     """
 
-    def __init__(self, storebase: StoreBase, images: set[str], tools: str) -> None:
+    def __init__(self, storebase: StoreBase, images: set[str], tools: str, generation: Generation) -> None:
         """``tools``: a directory for PATH, in which ``hostname`` tells the pod's."""
+        self._generation = generation
         self.images = images
         self.hollow = False
         self.elsewhere: dict[str, Path] = {}
@@ -69,13 +71,13 @@ class Node:
             _tell(pod, {"waiting": waiting})
             return
         if odd := self._misses(pod):
-            end(pod, 128, "StartError", odd)
+            end(pod, *self._generation.start_error, odd)
             return
         try:
             if not self.hollow:
                 self._processes.schedule(self._spec(pod))
         except PfconError as fault:
-            end(pod, 128, "StartError", str(fault))
+            end(pod, *self._generation.start_error, str(fault))
             return
         pod["status"]["phase"] = "Running"
         _tell(pod, {"running": {"startedAt": now()}})
@@ -103,7 +105,7 @@ class Node:
             return
         info = self._processes.info(pod["metadata"]["name"])
         if info.status.final:
-            end(pod, *_ending(info, pod))
+            end(pod, *_ending(info, pod, self._generation))
 
     def stop(self, pod: Json) -> None:
         """Ask a pod's processes to end; what is not running has ended."""
@@ -150,7 +152,7 @@ def _expand(text: str) -> str:
     return _EXPANSION.sub(lambda found: "$" if found[0] == "$$" else found[0], text)
 
 
-def _ending(info: JobInfo, pod: Json) -> tuple[int, str, str]:
+def _ending(info: JobInfo, pod: Json, generation: Generation) -> tuple[int, str, str]:
     """Exit code, reason and message of a container whose process ended so."""
     if info.status is JobStatus.SUCCEEDED:
         return 0, "Completed", ""
@@ -158,7 +160,7 @@ def _ending(info: JobInfo, pod: Json) -> tuple[int, str, str]:
     if info.reason == Reason.OUT_OF_MEMORY:
         return 137, "OOMKilled", ""
     if said := _UNSTARTED.get(info.reason):
-        return 128, "StartError", _OCI.format(command, said)
+        return *generation.start_error, _OCI.format(command, said)
     code = info.details.exit_code
     return (137 if code is None else code), "Error", ""
 
@@ -170,6 +172,12 @@ def end(pod: Json, code: int, reason: str, message: str) -> None:
     ended = {"exitCode": code, "reason": reason, "startedAt": _started_at(pod) or now(), "finishedAt": at}
     _tell(pod, {"terminated": {**ended, **({"message": message} if message else {})}})
     pod["status"]["phase"] = "Failed" if code or pod["status"].get("reason") else "Succeeded"
+
+
+def turn_back(pod: Json) -> None:
+    """Say of a pod that could not start, and is to end, that its container is being created."""
+    if _state(pod) == "waiting":
+        _tell(pod, {"waiting": {"reason": "ContainerCreating"}})
 
 
 def _state(pod: Json) -> str:
