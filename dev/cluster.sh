@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # pfcon on the cluster that kubectl reaches, for make.sh and unmake.sh to source.
-# The current directory is the repository. Needs dev/options.sh, dev/processes.sh, dev/service.sh and dev/image.sh.
+# The current directory is the repository. Needs dev/options.sh, dev/processes.sh, dev/service.sh, dev/image.sh and dev/rollout.sh.
 
 NAMESPACE=pfcon-dev
 CLUSTER_STATE=$STATE_DIR/cluster.state
@@ -8,7 +8,6 @@ FORWARD_STATE=$STATE_DIR/forward.state
 FORWARD_LOG=$STATE_DIR/forward.log
 SITE=$STATE_DIR/kubernetes
 ANSWER_SECONDS=60
-ROLLOUT_SECONDS=300
 FORWARD_SECONDS=180
 OWNER_LABEL=chrisproject.org/make # on all that make.sh makes; its value names this clone
 CONTEXT="" # of kubectl's configuration
@@ -145,12 +144,7 @@ apply() {
     site >"$SITE/kustomization.yaml"
     printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' "$NAMESPACE" >"$SITE/namespace.yaml"
     kube apply -k "$SITE" || return
-    if ! kube -n "$NAMESPACE" rollout status deployment/pfcon --timeout="${ROLLOUT_SECONDS}s"; then
-        echo "pfcon is not ready; what the cluster says of it:" >&2
-        kube -n "$NAMESPACE" describe pods -l app.kubernetes.io/component=service | sed -n '/^Events:/,$p' >&2
-        kube -n "$NAMESPACE" logs deployment/pfcon --tail=30 >&2
-        return 1
-    fi
+    wait_rollout
 }
 
 # forward: have the port of this machine's loopback that leads to the service, until unmake.sh.

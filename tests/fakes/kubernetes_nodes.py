@@ -126,7 +126,7 @@ class Node:
     def _spec(self, pod: Json) -> JobSpec:
         container, context = pod["spec"]["containers"][0], pod["spec"].get("securityContext") or {}
         env = {entry["name"]: _expand(entry["value"]) for entry in container.get("env") or []}
-        if "JOB_COMPLETION_INDEX" in env:
+        if "JOB_COMPLETION_INDEX" in env or not self._generation.indexed:  # one of several workers, or it may be one
             path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
             env |= {"HOSTNAME": pod["metadata"]["name"], "PATH": f"{self._tools}:{path}"}
         memory = (container.get("resources") or {}).get("limits", {}).get("memory")

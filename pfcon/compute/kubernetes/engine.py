@@ -233,12 +233,13 @@ class KubernetesEngine(ComputeEngine):
 
         unchanged: raises Conflict if the Job has changed since ``view``.
         """
-        metadata, note = view.job["metadata"], Note(why, datetime.now(UTC), lost=once)
+        metadata, idle = view.job["metadata"], not any(pod.started or pod.scheduled for pod in view.pods)
+        note = Note(why, datetime.now(UTC), lost=once, idle=idle)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         _log.info("job %s is ended: %s %s", metadata["name"], why.message, why.detail)
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
-        if once or not any(pod.started or pod.scheduled for pod in view.pods):
+        if once or idle:
             patch["spec"] = {"activeDeadlineSeconds": MIN_DEADLINE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.end_pending(ended):
