@@ -36,8 +36,9 @@ def unplaceable(pod: Json, claims: set[str]) -> str:
     limits = (spec["containers"][0].get("resources") or {}).get("limits") or {}
     if cores(limits.get("cpu", "0")) > CORES:
         return "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes …"
-    if "nvidia.com/gpu" in limits:
-        return "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    for resource in limits:
+        if resource.endswith("/gpu"):
+            return f"0/1 nodes are available: 1 Insufficient {resource}."
     if spec.get("nodeSelector"):
         return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
     return ""
@@ -84,12 +85,10 @@ class Node:
 
     def _misses(self, pod: Json) -> str:
         """What a runtime says of a mount within one that is read-only and lacks the place for it; empty without any."""
-        claims = {
-            v["name"]: v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["spec"].get("volumes") or []
-        }
+        roots = {volume["name"]: self._root_of(volume) for volume in pod["spec"].get("volumes") or []}
         mounts = pod["spec"]["containers"][0].get("volumeMounts") or []
         for outer in mounts:
-            root = self.elsewhere.get(claims.get(outer["name"]) or "", self.storebase.root)
+            root = roots[outer["name"]]
             for inner in mounts:
                 within = inner["mountPath"].removeprefix(outer["mountPath"] + "/")
                 if within == inner["mountPath"] or not outer.get("readOnly"):
@@ -98,6 +97,12 @@ class Node:
                     place = inner["mountPath"]
                     return f'error mounting "/x" to rootfs at "{place}": mkdir /rootfs{place}: read-only file system'
         return ""
+
+    def _root_of(self, volume: Json) -> Path:
+        """The directory that a volume holds."""
+        if path := (volume.get("hostPath") or {}).get("path"):
+            return Path(path)
+        return self.elsewhere.get(volume.get("persistentVolumeClaim", {}).get("claimName"), self.storebase.root)
 
     def look(self, pod: Json) -> None:
         """Take over how a running pod has ended, where it has."""

@@ -104,6 +104,7 @@ def kubernetes_settings(kubeconfig: str, **overrides: Any) -> ComputeSettings:
         node_selector=overrides.pop("node_selector", ()),
         image_pull_secrets=(),
         kubeconfig=kubeconfig,
+        **{key: overrides.pop(key) for key in ("gpu_resource",) if key in overrides},
     )
     fields = {"engine": "kubernetes", "volume_type": "kubernetes_pvc", "volume_name": CLAIM}
     return compute_settings(**{**fields, **overrides}, own=cluster)
@@ -227,14 +228,14 @@ def _notes(job: dict[str, Any]) -> set[str]:
 
 
 def make_engine(
-    kubeconfig: str, storebase: StoreBase, processes: int = 1, stuck_grace: float = STUCK_GRACE, **overrides: Any
+    kubeconfig: str, seen: StoreBase, processes: int = 1, stuck_grace: float = STUCK_GRACE, **overrides: Any
 ) -> KubernetesEngine:
-    """An engine of little patience."""
+    """An engine of little patience. seen: storeBase as the service sees it."""
     settings = kubernetes_settings(kubeconfig, **overrides)
     return KubernetesEngine(
         settings,
         settings.own,
-        storebase.root,
+        seen.root,
         processes,
         stop_grace=2,
         stuck_grace=stuck_grace,

@@ -31,6 +31,7 @@ OPTIONS = {
     "JOB_LABELS": "a=b",
     "NODE_SELECTOR": "a=b",
     "KUBERNETES_DEADLINE_MINUTES": "20160",
+    "KUBERNETES_GPU_RESOURCE": "amd.com/gpu",
     "IMAGE_PULL_SECRETS": "one",
     "DOCKER_HOST": "tcp://docker:2375",
     "DOCKER_TLS_VERIFY": "1",
@@ -89,14 +90,14 @@ def test_docker_with_a_host_directory_needs_its_path() -> None:
 def test_an_engine_takes_its_own_volume_types_and_no_others(name: str, kind: str) -> None:
     allowed = {
         "docker": {"docker_local_volume", "host"},
-        "kubernetes": {"kubernetes_pvc"},
+        "kubernetes": {"kubernetes_pvc", "host"},
     }.get(name, {"host"})
     found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
     assert found == ([] if kind in allowed else ["COMPUTE_VOLUME_TYPE"])
 
 
 def test_a_refused_volume_type_hides_no_missing_name() -> None:
-    assert named(DEV | {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "host"}) == [
+    assert named(DEV | {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "docker_local_volume"}) == [
         "COMPUTE_VOLUME_TYPE",
         "VOLUME_NAME",
     ]

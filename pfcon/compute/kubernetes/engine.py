@@ -18,6 +18,7 @@ from pfcon.compute.kubernetes.obstacles import Obstacles
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
+from pfcon.compute.kubernetes.volume import storebase_volume
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
@@ -71,7 +72,7 @@ class KubernetesEngine(ComputeEngine):
         watch_idle: seconds after the last request for which active jobs are watched. minute: the length of a minute of
         time limits, in seconds. Others: see above.
         """
-        self._claim, self._settings = settings.volume_name, own
+        self._compute, self._settings = settings, own
         self._storebase_mount = storebase_mount
         self._processes = processes
         self._watch_idle = watch_idle
@@ -112,10 +113,9 @@ class KubernetesEngine(ComputeEngine):
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
         require_possible(spec, self._settings)
         require_sources(spec.mounts, self._storebase_mount)  # the cluster mounts secrets itself
-        if not self._claim:
-            raise Refused("VOLUME_NAME is not set: it must be the PersistentVolumeClaim of storeBase")
         mark, minute = self._mark.source(), self._minute
-        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, mark, minute=minute)
+        volume = storebase_volume(self._compute)
+        manifest = job_manifest(spec, volume, self._settings, self._stop_grace, mark, minute=minute)
         last: Conflict | None = None
         for _ in polls(_NAME_WAIT, *_PAUSES):
             try:
