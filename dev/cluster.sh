@@ -33,7 +33,7 @@ find_cluster() {
     if ! type -P kubectl >/dev/null; then
         echo "There is no kubectl: install it (https://kubernetes.io/docs/tasks/tools), or take another -O." >&2
         return 1
-    elif ! kubectl version --client 2>/dev/null | grep -q '^Kustomize Version: v\([5-9]\|[1-9][0-9]\)'; then
+    elif ! kubectl version --client 2>/dev/null | grep -Eq '^Kustomize Version: v([5-9]|[1-9][0-9])'; then
         echo "$(type -P kubectl) is too old: it has to be 1.27 or newer, with kustomize 5." >&2
         return 1
     elif ! CONTEXT=$(kubectl config current-context 2>/dev/null); then
@@ -154,7 +154,7 @@ forward() {
         "$PYTHON_PATH" dev/probe.py health "$(service_url)" && return
         end_noted "$FORWARD_STATE" "$STOP_SECONDS" "kubectl port-forward"
     fi
-    setsid nohup kubectl --context="$CONTEXT" -n "$NAMESPACE" port-forward --address=127.0.0.1 service/pfcon \
+    detached kubectl --context="$CONTEXT" -n "$NAMESPACE" port-forward --address=127.0.0.1 service/pfcon \
         "$PORT:5005" >"$FORWARD_LOG" 2>&1 </dev/null &
     pid=$!
     note_process "$FORWARD_STATE" "$pid"
@@ -176,7 +176,7 @@ run_cluster_sample() {
         return
     fi
     inner=$(kube -n "$NAMESPACE" get deployment pfcon -o jsonpath='{..containers[0].ports[0].containerPort}')
-    tar -cf - sample | kube -n "$NAMESPACE" exec -i deployment/pfcon -- python -W ignore -c "$unpack" || return
+    COPYFILE_DISABLE=1 tar -cf - sample | kube -n "$NAMESPACE" exec -i deployment/pfcon -- python -W ignore -c "$unpack" || return
     kube -n "$NAMESPACE" exec deployment/pfcon -- python /tmp/sample/run_job.py "${words[@]}" \
         --url "http://127.0.0.1:$inner/api/v1/" --storebase /var/local/storeBase
 }
@@ -206,7 +206,7 @@ make_on_cluster() {
     noted_pid "$FORWARD_STATE" >/dev/null || need_free_port
     step "image"
     bring_image
-    step "applying kubernetes/overlays/development with: $(components | paste -sd ' ')"
+    step "applying kubernetes/overlays/development with: $(components | paste -sd ' ' -)"
     apply
     step "the way to pfcon"
     forward
