@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
-from pfcon.compute.settings import HOST, KUBERNETES_PVC, MAX_TIME_LIMIT, ComputeSettings, JobOption
+from pfcon.compute.settings import HOST, KUBERNETES_PVC, MAX_TIME_LIMIT, ComputeSettings, JobOption, node_selector
 from pfcon.settings import kinds
 from pfcon.settings.section import setting, variable
 from pfcon.settings.variable import Mode, Values
@@ -28,9 +28,7 @@ class KubernetesSettings:
         "Namespace of the Kubernetes Jobs.",
         default="default",
     )
-    node_selector: tuple[tuple[str, str], ...] = setting(
-        "NODE_SELECTOR", kinds.pairs(), "Labels of the nodes that run jobs.", unset=(), exclusive=True
-    )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     image_pull_secrets: tuple[str, ...] = setting(
         "IMAGE_PULL_SECRETS",
         kinds.names("names of secrets, separated by commas", _OBJECT_NAME),
