@@ -118,7 +118,7 @@ class Cluster:
         elif told and state == "waiting":
             pod["status"]["reason"] = "DeadlineExceeded"
             end(pod, 137, "Error", "")
-        elif state != "terminated" and not (self.paused and state == "waiting") and self._steps.due(pod):
+        elif state in ("", "waiting") and not (self.paused and state == "waiting") and self._steps.due(pod):
             self._place(pod, state)
         if pod["status"] != before:
             self.objects.tell("pods", "MODIFIED", pod)

@@ -174,7 +174,8 @@ def test_these_engines_have_these_options() -> None:
     assert found["SHM_SIZE"] == {docker, swarm, kubernetes}
     assert found["JOB_LABELS"] == {docker, swarm, kubernetes}
     assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
-    assert found["IMAGE_PULL_SECRETS"] == found["NODE_SELECTOR"] == {kubernetes}
+    assert found["IMAGE_PULL_SECRETS"] == {kubernetes}
+    assert found["NODE_SELECTOR"] == {swarm, kubernetes}
     assert found["DOCKER_HOST"] == {docker, swarm}
 
 
@@ -250,3 +251,9 @@ def test_on_kubernetes_a_job_reaches_its_time_limit_before_its_deadline() -> Non
     assert named(limited | {"KUBERNETES_DEADLINE_MINUTES": "60"}) == ["TIMELIMIT_MINUTES"]
     assert faults(limited | {"KUBERNETES_DEADLINE_MINUTES": "10081"}) == []
     assert faults(engine("docker") | {"TIMELIMIT_MINUTES": "1000000"}) == []
+
+
+@pytest.mark.parametrize(("selector", "accepted"), [("disk=ssd,site.zone=a", True), ("a/b=c", False), ("disk=", False)])
+def test_the_labels_of_a_swarms_nodes_are_those_that_a_constraint_may_have(selector: str, accepted: bool) -> None:
+    found = faults(engine("swarm") | {"NODE_SELECTOR": selector})
+    assert [fault.partition(":")[0] for fault in found] == ([] if accepted else ["NODE_SELECTOR"])
