@@ -30,6 +30,8 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
     "SWIFT_IMAGE": "swarm/swift.yml",
     "S3_IMAGE": "swarm/s3.yml",
     "PFCON_ENGINES_DIR": "tests/engines/lib.sh",
+    **dict.fromkeys(("PFCON_TREES", "PFCON_TREE_SUITE"), "tests/engines/generation.sh"),
+    "PFCON_CI_TURN": ".ci/run",
     "DOCKERD_OPTIONS": "tests/engines/docker.sh",
     **dict.fromkeys(("PFCON_KUBERNETES_PORT", "PFCON_KUBERNETES_CACHE"), "tests/engines/kubernetes.sh"),
     "TOY_GRACE": "tests/toy_engine/pfcon_toy/description.py",

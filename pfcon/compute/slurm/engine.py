@@ -15,6 +15,7 @@ from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder, sweep
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import require_possible
 from pfcon.compute.slurm.parsing import queue_command, queue_rows
 from pfcon.compute.slurm.probe import Probe, probe_spec
@@ -76,7 +77,9 @@ class SlurmEngine(ComputeEngine):
             settings.log_bytes,
         )
         self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
-        self._status = StatusReader(commands, queue, site, canceller, self._settings.launcher, patience, nodes_folder)
+        self._status = StatusReader(
+            commands, queue, site, canceller, launcher_of(self._settings), patience, nodes_folder
+        )
         self._lister = listing.Lister(queue, patience)
         self._images = Images(
             commands,
@@ -195,7 +198,7 @@ class SlurmEngine(ComputeEngine):
             self._storebase.private_dir(FOLDER)
             folder = JobFolder.prepare(self._root, probe_spec())
             try:
-                probe = Probe(self._commands, self._queue, self._settings, self._site.user())
+                probe = Probe(self._commands, self._queue, self._settings, self._site.user(), facts.cgroups)
                 node = probe.run(folder, self._nodes(FOLDER) / folder.path.name)
             finally:
                 shutil.rmtree(folder.path, ignore_errors=True)

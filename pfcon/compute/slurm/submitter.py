@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import ORDER, JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
@@ -84,7 +84,7 @@ class Submitter:
         """Write the files of a job's directory; return the command that submits it, and its script."""
         directory = self.nodes_folder / folder.path.name
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
-        launcher = LAUNCHERS[self.settings.launcher]
+        launcher = launcher_of(self.settings)
         texts = launcher.files(job)
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)
