@@ -159,6 +159,17 @@ def cores(quantity: str) -> float:
     return int(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
 
 
+def merge(item: Json, patch: Json) -> None:
+    """JSON merge patch (RFC 7386)."""
+    for key, value in patch.items():
+        if value is None:
+            item.pop(key, None)
+        elif isinstance(value, dict):
+            merge(item.setdefault(key, {}), value)
+        else:
+            item[key] = value
+
+
 class Event(NamedTuple):
     """What a watch tells."""
 

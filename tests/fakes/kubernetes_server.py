@@ -18,7 +18,7 @@ from pfcon.paths import StoreBase
 from .kubernetes_cluster import Cluster
 from .kubernetes_generations import TODAY, Generation
 from .kubernetes_nodes import state_of
-from .kubernetes_objects import Json, Kind, Refusal, check_job, now, selects
+from .kubernetes_objects import Json, Kind, Refusal, check_job, merge, now, selects
 
 KINDS = {"jobs": "Job", "pods": "Pod"}
 API = {"jobs": "batch/v1", "pods": "v1"}
@@ -173,7 +173,7 @@ class FakeKubernetes:
                     f'Operation cannot be fulfilled on {kind} "{rest[0]}": the object has been modified; please apply …'
                 )
                 raise Refusal(409, "Conflict", text)
-            _merge(item, patch)
+            merge(item, patch)
             objects.tell(kind, "MODIFIED", item)
         elif request.method == "DELETE" and kind == "pods":
             self.cluster.delete_pod(item)
@@ -289,17 +289,6 @@ def _notify(condition: threading.Condition) -> Callable[[], None]:
 
 def _typed(kind: Kind, item: Json) -> Json:
     return {"kind": KINDS[kind], "apiVersion": API[kind], **copy.deepcopy(item)}
-
-
-def _merge(item: Json, patch: Json) -> None:
-    """JSON merge patch (RFC 7386)."""
-    for key, value in patch.items():
-        if value is None:
-            item.pop(key, None)
-        elif isinstance(value, dict):
-            _merge(item.setdefault(key, {}), value)
-        else:
-            item[key] = value
 
 
 def _json(body: Json, status: int = 200) -> Response:
