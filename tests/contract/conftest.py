@@ -22,6 +22,7 @@ ENGINES = [
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("docker", marks=pytest.mark.engine("docker")),
     "fake-kubernetes",
+    "fake-kubernetes-1.20",
     pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
     pytest.param("podman-rootless", marks=pytest.mark.engine("podman-rootless")),

@@ -44,7 +44,8 @@ FOREIGN = {
     "RLIMIT_NPROC",
     "HTTPS_PROXY",
     "REQUESTS_CA_BUNDLE",
-}  # Kubernetes', systemd's, setrlimit(2)'s, requests'
+    "DOCKER_CONFIG",
+}  # Kubernetes', systemd's, setrlimit(2)'s, requests', Docker's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],
