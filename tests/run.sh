@@ -16,7 +16,8 @@ and why. The exit status is 0 only when all went well.
              failed. At most 20 tests
   --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
              operations_image pfconclient4 cromwell zip unzip 7z bsdtar skopeo umoci", some of these, or all
-             what has to be there: without it, the tests that need it fail rather than being skipped
+             what has to be there: without it, the tests that need it fail rather than being skipped. "ceph-swift
+             ceph-s3", Ceph's radosgw, count only by name
   --live kubernetes
              nothing but the tests that need a Kubernetes, on the cluster of KUBECONFIG; tests/engines/README.md tells
              what has to be there first

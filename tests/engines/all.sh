@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Every engine, store and database of the tests at once: `all.sh install|start|stop`, or a few: `all.sh start docker swift`.
+# Every engine, store and database of the tests at once, but for Ceph: `all.sh install|start|stop`, or a few:
+# `all.sh start docker swift`.
 # README.md in this directory tells what each is. `start` prints lines for `eval`.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 # In the order in which they need each other.
-ORDER=(docker podman podman_rootless swarm postgresql registry swift kubectl slurm image kubernetes operations_image)
+ORDER=(docker podman podman_rootless swarm postgresql registry swift ceph kubectl slurm image kubernetes operations_image)
+ONLY_NAMED=" ceph " # not among "every one": it is heavy, and most machines lack its packages
 
 # timed COMMAND NAME: call the script of that name, and say how long it took.
 timed() {
@@ -48,7 +50,11 @@ case ${1:-} in
         exit 2 ;;
 esac
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=("${ORDER[@]}")
+if [ ${#names[@]} -eq 0 ]; then
+    for name in "${ORDER[@]}"; do
+        [ "$1" != stop ] && [[ $ONLY_NAMED == *" $name "* ]] || names+=("$name")
+    done
+fi
 for name in "${names[@]}"; do
     [[ " ${ORDER[*]} " == *" $name "* ]] || die "there is no $name; names: ${ORDER[*]}"
 done

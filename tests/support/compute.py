@@ -73,7 +73,7 @@ def make_harness(name: str, root: Path) -> Harness:
 
         _, mode, launcher = name.split("-")
         return slurm_harness(root, mode, launcher)
-    if name in ("kubernetes", "fake-kubernetes"):
+    if name == "kubernetes" or name.startswith("fake-kubernetes"):
         from .kubernetes import kubernetes_harness
 
         return kubernetes_harness(name, root)

@@ -46,7 +46,8 @@ FOREIGN = {
     "RLIMIT_NPROC",
     "HTTPS_PROXY",
     "REQUESTS_CA_BUNDLE",
-}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests'
+    "DOCKER_CONFIG",
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],
