@@ -28,13 +28,14 @@ _TEXTS = (
     (
         Reason.IMAGE_CORRUPT,
         r"verification failed|digest (?:mismatch|did not match)|does not match (?:digest|expected|\w+ manifest digest)"
+        r"|does not match config's DiffID"
         r"|failed size validation|unexpected commit digest|invalid tar header|archive/tar|gzip: |flate: |unexpected EOF"
         r"|DIGEST_INVALID|digest .* did not match|error reading layer|invalid character|unmarshal",
     ),
     (
         Reason.IMAGE_NOT_FOUND,
         r"manifest unknown|MANIFEST_UNKNOWN|manifest for .* not found|name unknown|NAME_UNKNOWN|not found: manifest"
-        r"|repository .* not found|status ?(?:code)?:? 404|404 Not Found|: not found\b",
+        r"|repository .* not found|repository name not known|status ?(?:code)?:? 404|404 Not Found|: not found\b",
     ),
     (
         Reason.IMAGE_REFUSED,

@@ -86,7 +86,7 @@ case $GENERATION in
     machine) ;;
     today)
         ENGINES_DIR=${PFCON_ENGINES_DIR:-/tmp/pfcon-engines-today}
-        if [ -z "${PFCON_IN_TREE:-}" ]; then
+        if [ -z "${PFCON_IN_TREE:-}" ] && [[ ${1:-} =~ ^(install|start|stop)$ ]]; then
             enter_tree "$@"
             exit
         fi ;;

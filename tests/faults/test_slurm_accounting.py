@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from support.engines import slurm_cluster
-from support.slurm import TODAY, job_directory, slurm_command, slurm_engine, slurm_harness
+from support.generation import TODAY
+from support.slurm import job_directory, slurm_command, slurm_engine, slurm_harness
 
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase

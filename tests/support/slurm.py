@@ -24,11 +24,11 @@ from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
 from .engines import IMAGE, slurm_cluster
+from .generation import TODAY
 from .settings import compute_settings
 
 MINUTES = 10
 SCRIPTS = ("/slurm_script", "/slurm/startup")  # as slurmd calls a job's batch script, also in its own container
-TODAY = os.environ.get("GENERATION") == "today"  # tests/engines/generation.sh
 STALENESS = 0.1  # seconds; a test asks all the time
 
 

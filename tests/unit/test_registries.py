@@ -31,6 +31,7 @@ NOT_FOUND = [
     f"rpc error: code = NotFound desc = {KUBELET}{REFERENCE}: {IMAGE}: not found",  # containerd
     f"rpc error: code = Unknown desc = {READING}manifest unknown",  # CRI-O
     f"{SOURCE}{READING}manifest unknown",  # Podman
+    f"{SOURCE}{READING}repository name not known to registry",  # skopeo 1.18
     f"{SOURCE}{READING}name unknown: repository fnndsc/pl-x not found",
     f'time="2026-03-01T00:00:00Z" level=fatal msg="Error parsing image name \\"docker://{IMAGE}\\": {READING}manifest '
     'unknown"',  # skopeo
@@ -92,6 +93,7 @@ AWAY = [
 ]
 DAMAGED = [
     f"filesystem layer verification failed for digest {DIGEST}",  # Docker
+    f'writing blob: layer 0 (blob "{DIGEST}"/""/"{DIGEST}") does not match config\'s DiffID "{OTHER_DIGEST}"',  # Podman 5
     f'{KUBELET}failed commit on ref "layer-{DIGEST}": unexpected commit digest {OTHER_DIGEST}, expected {DIGEST}: '
     "failed precondition",  # containerd
     f'{KUBELET}failed commit on ref "layer-{DIGEST}": "layer-{DIGEST}" failed size validation: 5 != 7: failed '
