@@ -93,7 +93,7 @@ AWAY = [
 ]
 DAMAGED = [
     f"filesystem layer verification failed for digest {DIGEST}",  # Docker
-    f'writing blob: layer 0 (blob "{DIGEST}"/""/"{DIGEST}") does not match config\'s DiffID "{OTHER_DIGEST}"',  # Podman 5
+    f'writing blob: layer 0 (blob "{DIGEST}"/""/"{DIGEST}") does not match config\'s DiffID "{DIGEST}"',  # Podman 5
     f'{KUBELET}failed commit on ref "layer-{DIGEST}": unexpected commit digest {OTHER_DIGEST}, expected {DIGEST}: '
     "failed precondition",  # containerd
     f'{KUBELET}failed commit on ref "layer-{DIGEST}": "layer-{DIGEST}" failed size validation: 5 != 7: failed '
