@@ -3,6 +3,7 @@
 # sources this.
 
 DATABASE_DIR=$HOME_DIR/database
+# shellcheck disable=SC2034 # slurm.sh reads it
 ACCOUNTING_PACKAGES=(slurmdbd slurm-wlm-mysql-plugin mariadb-server)
 
 # start_database: a MariaDB for slurmdbd alone, which anybody of this machine may use as root.
