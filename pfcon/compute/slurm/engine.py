@@ -49,12 +49,14 @@ class SlurmEngine(FolderEngine):
         nodes_folder = self._nodes(self.name)
         self._submitter = Submitter(
             commands,
+            self._root,
+            settings.timelimit or 1,
+            self.folder_type,
+            "Slurm",
             queue,
             site,
             own,
-            settings.timelimit or 1,
             stop_grace,
-            self._root,
             self._nodes_root,
             nodes_folder,
             settings.log_bytes,

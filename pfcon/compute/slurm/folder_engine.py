@@ -14,7 +14,7 @@ from pfcon.compute.listed import listed
 from pfcon.compute.log import clean_log
 from pfcon.compute.slurm import folders
 from pfcon.compute.slurm.commands import Commands
-from pfcon.compute.slurm.folder import JobFolder, sweep
+from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
 from pfcon.compute.slurm.node_job import Image, require_possible
@@ -47,7 +47,7 @@ class FolderEngine(ComputeEngine):
         images = f"{self.name}-images"
         self._images = Images(tools, storebase.private / images, self._nodes(images), site, cache, self._images_in_use)
         with contextlib.suppress(OSError):  # ``check`` reports a storeBase that is missing
-            sweep(self._root)
+            folders.sweep(self._root)
 
     @abstractmethod
     def _user(self) -> tuple[int, int]:

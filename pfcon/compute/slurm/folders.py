@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import NamedTuple
 
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.errors import Absent, DamagedJob
+
+STALE = 600.0  # seconds after which a directory without a link counts as left by a crash
 
 
 class Known(NamedTuple):
@@ -48,3 +51,17 @@ def read_known(root: Path, markers: Iterable[str]) -> dict[str, Known]:
                 if folder.marker == marker:  # not the probe of ``check``, or a job that has been removed
                     found[marker] = Known(name, time.time() - folder.age())
     return found
+
+
+def sweep(root: Path) -> None:
+    """Remove directories that crashes have left: no name links to them. Raises OSError."""
+    linked, found = set(), []
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                linked.add(os.readlink(entry.path))
+            elif entry.is_dir() and time.time() - entry.stat().st_mtime > STALE:
+                found.append(entry.name)
+    for name in found:
+        if name not in linked:
+            shutil.rmtree(root / name, ignore_errors=True)
