@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 # In the order in which they need each other.
-ORDER=(docker podman podman_rootless swarm postgresql registry swift kubectl slurm image kubernetes operations_image)
+ORDER=(docker podman podman_rootless swarm postgresql registry swift kubectl slurm htcondor image kubernetes operations_image)
 
 # timed COMMAND NAME: call the script of that name, and say how long it took.
 timed() {
@@ -48,7 +48,12 @@ case ${1:-} in
         exit 2 ;;
 esac
 names=("${@:2}")
-[ ${#names[@]} -gt 0 ] || names=("${ORDER[@]}")
+if [ ${#names[@]} -eq 0 ]; then
+    for name in "${ORDER[@]}"; do
+        # Debian 12 has no HTCondor: README.md tells what PFCON_TREE is.
+        [ "$name" = htcondor ] && [ -z "${PFCON_TREE:-}" ] && ! type -P condor_master >/dev/null || names+=("$name")
+    done
+fi
 for name in "${names[@]}"; do
     [[ " ${ORDER[*]} " == *" $name "* ]] || die "there is no $name; names: ${ORDER[*]}"
 done

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pfcon.compute.htcondor.commands import NOT_IN_QUEUE, Commands, where
+from pfcon.compute.htcondor.commands import Commands, had_left, where
 from pfcon.compute.htcondor.parsing import Row
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
@@ -61,7 +61,7 @@ class Canceller:
         try:
             self.commands.run(["condor_rm", *where(self.settings), f"{row.id}.0"])
         except Unreachable as fault:
-            if NOT_IN_QUEUE not in str(fault) and "not found" not in str(fault):  # it has ended since the query
+            if not had_left(fault):
                 raise
 
     def _ends_in_time(self, folder: JobFolder, seconds: float) -> bool:

@@ -9,7 +9,7 @@ from pfcon.compute.commands import NO_COMMAND, SSH_FAULT, CommandRunner
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.compute.words import plain
-from pfcon.errors import ConfigurationError, Refused
+from pfcon.errors import ConfigurationError, Refused, Unreachable
 
 PACKAGE = "condor"
 TOOLS = ("condor_submit", "condor_q", "condor_rm", "condor_history", "condor_status")
@@ -28,7 +28,7 @@ _AWAY = re.compile(
 )
 _LABEL = re.compile(r"^(?:condor_\w+: )?(?:ERROR|Error|WARNING): ?|^condor_\w+: ", re.MULTILINE)
 _ADVICE = "Extra Info:"  # of condor_q: general advice follows
-NOT_IN_QUEUE = "Couldn't find/remove all jobs"  # condor_rm
+_NOT_IN_QUEUE = re.compile(r"couldn't find/remove|already (?:marked for removal|completed)|not found", re.IGNORECASE)
 
 
 class Commands(CommandRunner):
@@ -51,6 +51,11 @@ def where(settings: HTCondorSettings) -> list[str]:
     """Return the arguments of each command that name the pool and the schedd."""
     words = ["-pool", settings.pool] if settings.pool else []
     return [*words, *(["-name", settings.schedd] if settings.schedd else [])]
+
+
+def had_left(fault: Unreachable) -> bool:
+    """Return whether condor_rm has failed because the job has ended, or is being removed."""
+    return bool(_NOT_IN_QUEUE.search(str(fault)))
 
 
 def require_tools(prefix: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import SUCCESS, Reason, Why, explain
 
-LONG_WAIT = 30.0  # seconds after which a waiting job is analysed
+LONG_WAIT = 10.0  # seconds after which a waiting job is analysed
 _NOT_SUBMITTED = "the service was stopped before it submitted the job; run it again"
 _NEAR = timedelta(seconds=10)  # before the time limit: a job that succeeds then may have been stopped
 
