@@ -159,7 +159,9 @@ LIMITS = (
         "python3 -c 'import os, time; [os.fork() or time.sleep(20) for _ in range(100)]; time.sleep(9)'",
         Reason.TOO_MANY_PROCESSES,
         r".*(processes and threads|start a process or thread).*",
-        exceptions=dict.fromkeys(("kubernetes", "slurm"), "the number of processes is limited by its nodes"),
+        exceptions=dict.fromkeys(
+            ("kubernetes", "slurm", "htcondor"), "the number of processes is limited by its nodes"
+        ),
     ),
 )
 COMMANDS = (
@@ -253,6 +255,11 @@ PLACES = (
         {"cpu_limit": 64_000},
         exceptions={
             **dict.fromkeys(("process", "docker", "podman", "swarm"), "it refuses the request"),
+            "htcondor": Expected(
+                Reason.UNSCHEDULABLE,
+                r"no machine can run the job now: no machine of the pool has 64 processors, at most 8",
+                status="notStarted",
+            ),
             "slurm": Expected(
                 Reason.UNSCHEDULABLE,
                 r"no machine can ever run the job: it requests more than the machines of the partition have",

@@ -61,6 +61,13 @@ def htcondor_engine(
     )
 
 
+def htcondor_environ() -> dict[str, str]:
+    """What a service gets to use the pool; skips or fails the test where it does not answer."""
+    prefix = shlex.join(htcondor_prefix(htcondor_pool()))
+    images = os.environ["PFCON_TEST_SLURM_IMAGES"]
+    return {"HTCONDOR_PREFIX": prefix, "HTCONDOR_IMAGES": images, "TIMELIMIT_MINUTES": str(MINUTES)}
+
+
 def htcondor_harness(root: Path, launcher: str = "crun") -> Harness:
     """The engine on the pool; skips or fails the test where it does not answer."""
     conf = htcondor_pool()
