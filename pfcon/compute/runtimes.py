@@ -1,6 +1,6 @@
 """Why a command could not be run, by the texts of container runtimes, inits and shells. Pure.
 
-The texts are not part of any API. They are those of runc 1.0 to 1.3 and crun 1.8 to 1.21 (as Docker, Podman and
+The texts are not part of any API. They are those of runc 1.0 to 1.3 and crun 1.8 to 1.28 (as Docker, Podman and
 kubelets forward them, or as they write them to the container's log), of the inits tini 0.19 and catatonit 0.1.7, of
 Charliecloud's ch-run, of Apptainer and of bash and dash. tests/data has recorded ones.
 """
@@ -28,9 +28,8 @@ _ANSWERS: Mapping[str, Reason] = MappingProxyType(
         r"(?:executable file |required file )?not found|no such file(?: or directory)?|not a directory": (
             Reason.COMMAND_NOT_FOUND
         ),
-        r"permission denied|operation not permitted|is a directory|exists but it is not executable": (
-            Reason.NOT_EXECUTABLE
-        ),
+        r"permission denied|operation not permitted|is a directory|exists but it is not executable"
+        r"|is not a regular file": Reason.NOT_EXECUTABLE,
         r"resource temporarily unavailable": Reason.TOO_MANY_PROCESSES,
         r"no space left on device": Reason.DISK_FULL,
     }
@@ -46,6 +45,7 @@ _NOT_STARTED = re.compile(
     rf"|exec container process (?:\(missing dynamic library\?\) )?`(?P<crun_file>/[^`]*)`: (?P<crun>{_ANSWER})"
     rf"|executable file \S+ (?P<crun_path>not found)"
     rf"|open executable: (?P<crun_open>{_ANSWER})"
+    rf"|the path `[^`\n]*` (?P<irregular>is not a regular file)"
     rf"|(?P<bare>exists but it is not executable)"
     rf"|can't exec(?:ve\(2\))?(?: user command)?: (?:[^\n]{{0,300}}: )?(?P<charliecloud>{_ANSWER})"
     rf"|launch\.sh: (?:line \d+: |\d+: )?[^\n]{{0,300}}: (?P<shell>{_ANSWER}|cannot execute)"

@@ -150,7 +150,9 @@ LIMITS = (
         f'echo {SAYS}; {EAT}; echo x >"$1"/x; exit 0',
         {"memory_limit": LIMIT},
         exceptions={
-            "process": _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS),
+            **dict.fromkeys(
+                ("process", "htcondor"), _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS)
+            ),
             **UNKNOWN_TO_PODMAN,
         },
     ),
@@ -229,7 +231,10 @@ IMAGES = (
         Expected("", r"fetching image \S+: 0 of 1 layers; no data since [\d:]+ UTC", status="notStarted"),
         fields={"entrypoint": ["sh"]},
         registry="stalled",
-        exceptions={**ON_HOST, **dict.fromkeys(("swarm", "kubernetes", "slurm"), "it does not report how far it is")},
+        exceptions={
+            **ON_HOST,
+            **dict.fromkeys(("swarm", "kubernetes", "slurm", "htcondor"), "it does not report how far it is"),
+        },
     ),
     Failure(
         "image: no registry",
@@ -238,7 +243,7 @@ IMAGES = (
         exceptions={**ON_HOST, "kubernetes": replace(NO_REGISTRY, status="notStarted")},
     ),
 )
-ONE_WORKER = dict.fromkeys(("process", "docker", "podman"), "it runs a job with one worker")
+ONE_WORKER = dict.fromkeys(("process", "docker", "podman", "htcondor"), "it runs a job with one worker")
 PLACES = (
     _ran(
         "workers that fail",

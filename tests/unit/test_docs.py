@@ -30,6 +30,7 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
     "SWIFT_IMAGE": "swarm/swift.yml",
     "S3_IMAGE": "swarm/s3.yml",
     "PFCON_ENGINES_DIR": "tests/engines/lib.sh",
+    "PFCON_TREE": "tests/engines/htcondor.sh",
     "DOCKERD_OPTIONS": "tests/engines/docker.sh",
     **dict.fromkeys(("PFCON_KUBERNETES_PORT", "PFCON_KUBERNETES_CACHE"), "tests/engines/kubernetes.sh"),
     "TOY_GRACE": "tests/toy_engine/pfcon_toy/description.py",
@@ -42,7 +43,9 @@ FOREIGN = {
     "RLIMIT_NPROC",
     "HTTPS_PROXY",
     "REQUESTS_CA_BUNDLE",
-}  # Kubernetes', systemd's, setrlimit(2)'s, requests'
+    *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
+    *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY"),
+}  # Kubernetes', systemd's, setrlimit(2)'s, requests', HTCondor's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

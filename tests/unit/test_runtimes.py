@@ -73,6 +73,7 @@ STARTS = [
     (f"crun: executable file `prog` not found in $PATH: No such file or directory: {PODMAN}", MISSING),
     ("crun: executable file `prog` not found: No such file or directory", MISSING),
     ("crun: open executable: Permission denied: OCI permission denied", REFUSED),
+    ("the path `/opt/unusable/directory` is not a regular file: Operation not permitted", REFUSED),
     ("crun: the path `/etc/passwd` exists but it is not executable: OCI permission denied", REFUSED),
     ("exec container process `/opt/prog`: Exec format error", WRONG),
     ("exec container process (missing dynamic library?) `/opt/prog.sh`: No such file or directory", NO_INTERPRETER),
