@@ -84,6 +84,11 @@ def test_a_cancelled_job_is_no_job_that_somebody_else_has_removed() -> None:
     assert reason_of(SPEC, row, replace(NOTHING, cancelled=CANCELLED), SITE) == CANCELLED
 
 
+def test_a_job_that_was_removed_from_the_queue_after_its_end_was_not_stopped_by_that() -> None:
+    row = Row("1", "3", starts=1, code=-11, remove_reason="via condor_rm (by user chris)", completed=True)
+    assert reason_of(SPEC, row, NOTHING, SITE).message == "the program crashed: signal SIGSEGV"
+
+
 def test_a_second_run_of_a_job_is_an_interruption() -> None:
     why = reason_of(SPEC, Row("1", "4", code=98), NOTHING, SITE)
     assert (why.reason, why.interrupted) == (Reason.INTERRUPTED, True)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 _ATTRIBUTES = (
     *("ClusterId", "ProcId", "JobStatus", MARKER, "NumJobStarts", "RemoteHost", "LastRemoteHost", "HoldReasonCode"),
     *("HoldReasonSubCode", "HoldReason", "RemoveReason", "VacateReason", "ExitCode", "ExitBySignal", "ExitSignal"),
-    *("EnteredCurrentStatus", "QDate"),
+    *("EnteredCurrentStatus", "QDate", "CompletionDate"),
 )
 
 
@@ -27,7 +27,7 @@ class Row:
 
     starts: how often it has run; the schedd may count a run only after it has ended. code: an exit code, or minus the
     signal; None before its end. hold: HoldReasonCode, and the subcode. unread: as in ``QueuedJob``. queued: since when
-    it is in the queue; since: in its state; both None if unknown.
+    it is in the queue; since: in its state; both None if unknown. completed: it has ended by itself, even if it was removed from the queue later.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Row:
     queued: datetime | None = None
     since: datetime | None = None
     unread: str = ""
+    completed: bool = False
 
 
 def queue_command(settings: HTCondorSettings) -> list[str]:
@@ -98,6 +99,7 @@ def _row(number: str, ad: dict[str, Any]) -> Row:
         vacate_reason=_of(ad, "VacateReason", str) or "",
         queued=_time(ad, "QDate"),
         since=_time(ad, "EnteredCurrentStatus"),
+        completed=bool(_of(ad, "CompletionDate", int)),
     )
 
 

@@ -68,7 +68,7 @@ def _timeout(end: _End) -> Why | None:
 
 
 def _removed(end: _End) -> Why | None:
-    if end.row.state != REMOVED:
+    if end.row.state != REMOVED or end.row.completed:
         return None
     user = _USER.search(end.row.remove_reason)
     if user or not end.row.remove_reason:
@@ -106,7 +106,7 @@ def _queued_again(end: _End) -> Why | None:
 def _script_lost(end: _End) -> Why | None:
     """The script has not written its end: it was killed, or was run a second time, in which it does nothing."""
     code = end.row.code
-    if end.row.state != COMPLETED or end.seen.exit or code is None:
+    if not (end.row.state == COMPLETED or end.row.completed) or end.seen.exit or code is None:
         return None
     if code == OUTSIDE:
         return explain(Reason.INTERRUPTED, cause=_AGAIN, interrupted=True)
