@@ -45,7 +45,7 @@ check() {
 # check_scripts: shellcheck on all shell scripts, where it is installed.
 check_scripts() {
     if type -P shellcheck >/dev/null; then
-        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/faults.sh tests/engines/*.sh pfcon/compute/slurm/*.sh tests/engines/kubernetes/*.sh tests/fakes/*.sh .ci/run
+        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/faults.sh tests/engines/*.sh pfcon/compute/slurm/*.sh pfcon/compute/htcondor/*.sh tests/engines/kubernetes/*.sh tests/fakes/*.sh .ci/run
     else
         SKIPPED+=("shellcheck: it is not installed (Debian: apt install shellcheck)")
     fi

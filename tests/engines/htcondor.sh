@@ -160,8 +160,25 @@ start() {
     fi
 }
 
+# below PID: print the ids of all processes that a process has started, and those have.
+below() {
+    local child
+    for child in $(pgrep -P "$1"); do
+        echo "$child $(started "$child")"
+        below "$child"
+    done
+}
+
+# stop: end the daemons fast, and the jobs with them; one that does not end, for it was stopped, is killed.
 stop() {
-    stop_ours condor_master TERM
+    local pid when all=''
+    if pid=$(our_pid condor_master); then
+        all=$(below "$pid")
+    fi
+    stop_ours condor_master QUIT
+    while read -r pid when; do
+        [ -z "$when" ] || [ "$(started "$pid")" != "$when" ] || kill -KILL "$pid"
+    done <<<"$all"
     rm -rf -- "$HOME_DIR"
 }
 

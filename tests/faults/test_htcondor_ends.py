@@ -135,6 +135,7 @@ def test_the_end_of_a_job_that_has_left_the_queue_is_in_the_history(pool: Pool) 
     spec = pool.harness.start_lasting()
     end_script(spec)
     assert eventually(lambda: pool.state(spec) == "4")
+    pool.call("condor_rm", spec)  # it is still there, as removed
     pool.call("condor_rm", spec, "-forcex")
     assert eventually(lambda: pool.state(spec) == "")
     assert eventually(lambda: engine.info(spec.name).status.ended)

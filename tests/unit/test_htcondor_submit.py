@@ -99,7 +99,7 @@ def test_the_script_takes_its_id_from_htcondor_and_passes_on_the_gpus() -> None:
     )
     text = script(job, PLAIN, SPEC.resources, 10, 1024 * 1024)
     assert text.startswith("#!/bin/sh\n")
-    head = text.partition("stop()")[0] + 'echo "$SLURM_JOB_ID"; env'
+    head = text.partition("case $(readlink")[0] + 'echo "$SLURM_JOB_ID"; env'
     environ = {"PFCON_HTCONDOR_ID": "17", "CUDA_VISIBLE_DEVICES": "0,1", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(["sh", "-c", head], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[0] == "17"

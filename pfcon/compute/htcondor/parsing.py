@@ -27,7 +27,8 @@ class Row:
 
     starts: how often it has run; the schedd may count a run only after it has ended. code: an exit code, or minus the
     signal; None before its end. hold: HoldReasonCode, and the subcode. unread: as in ``QueuedJob``. queued: since when
-    it is in the queue; since: in its state; both None if unknown. completed: it has ended by itself, even if it was removed from the queue later.
+    it is in the queue; since: in its state; both None if unknown. completed: it has ended by itself, even if it was
+    removed from the queue later.
     """
 
     id: str

@@ -1,7 +1,9 @@
 """Builds the submit description of a job (condor_submit(1)), and its script. Pure, but for the script's fixed part."""
 
+import functools
 import json
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import PurePosixPath
 
 from pfcon.compute.htcondor.commands import where
@@ -10,7 +12,7 @@ from pfcon.compute.htcondor.parsing import MARKER
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
-from pfcon.compute.slurm.spec import cores
+from pfcon.compute.slurm.spec import body, cores
 from pfcon.compute.slurm.spec import script as batch_script
 from pfcon.models import JobSpec, Resources
 
@@ -18,15 +20,6 @@ JOB_TYPE = "org.chrisproject.job_type"  # the label with the kind of a job
 KILL_MARGIN = 5  # seconds in addition to the grace, before HTCondor kills a job itself
 MEMORY_SUBCODE = 102  # of a job that used more memory than it requested, also in HTCondor's own policy
 _IN_QUEUE = 900  # seconds for which an ended job stays in the queue; then it is in the history
-_FIRST = "#!/bin/sh\n"
-# The variables that job.sh has from Slurm, and the GPUs that a job may use, for launchers that clear the environment.
-_NODE = """\
-SLURM_JOB_ID=$PFCON_HTCONDOR_ID SLURM_PROCID=0
-for name in CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES; do
-    eval "given=\\${$name-}"
-    [ -z "$given" ] || export "APPTAINERENV_$name=$given" "SINGULARITYENV_$name=$given"
-done
-"""
 
 
 def submit_words(settings: HTCondorSettings) -> list[str]:
@@ -104,7 +97,14 @@ def script(job: NodeJob, settings: HTCondorSettings, resources: Resources, grace
     """Return the script of a job, which is that of Slurm with HTCondor's id. grace: seconds, log_bytes: bytes."""
     own = SlurmSettings(launcher=LauncherName(settings.launcher.value))
     text = batch_script(job, own, resources, grace, log_bytes=log_bytes)
-    return _FIRST + _NODE + text.removeprefix(_FIRST)
+    fixed = body("job.sh")
+    return text.removesuffix(fixed) + node_body() + fixed
+
+
+@functools.cache
+def node_body() -> str:
+    """Return what the script of a job does before it is as on Slurm."""
+    return files(__package__).joinpath("node.sh").read_text(encoding="utf-8")
 
 
 def _literal(text: str) -> str:
