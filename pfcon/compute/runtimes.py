@@ -49,7 +49,7 @@ _NOT_STARTED = re.compile(
     rf"|(?P<bare>exists but it is not executable)"
     rf"|can't exec(?:ve\(2\))?(?: user command)?: (?:[^\n]{{0,300}}: )?(?P<charliecloud>{_ANSWER})"
     rf"|launch\.sh: (?:line \d+: |\d+: )?[^\n]{{0,300}}: (?P<shell>{_ANSWER}|cannot execute)"
-    rf"|FATAL: +(?:(?:stat|exec) \S+(?: failed)?|\"[^\"]*\"): (?P<apptainer>{_ANSWER})",
+    rf"|FATAL: +(?:(?:(?:stat|exec) \S+(?: failed)?|\"[^\"]*\"): )?(?P<apptainer>{_ANSWER})",
     re.IGNORECASE,
 )
 # The only line of a log, of an init or runtime that could not run the command in a container that it had started.

@@ -50,8 +50,8 @@ esac
 names=("${@:2}")
 if [ ${#names[@]} -eq 0 ]; then
     for name in "${ORDER[@]}"; do
-        # Debian 12 has no HTCondor: README.md tells what PFCON_TREE is.
-        [ "$name" = htcondor ] && [ -z "${PFCON_TREE:-}" ] && ! type -P condor_master >/dev/null || names+=("$name")
+        # Debian 12 has no HTCondor.
+        [ "$name" = htcondor ] && [ "${GENERATION:-machine}" = machine ] && ! type -P condor_master >/dev/null || names+=("$name")
     done
 fi
 for name in "${names[@]}"; do

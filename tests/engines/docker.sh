@@ -4,8 +4,12 @@
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
 URL=${PFCON_TEST_DOCKER:-unix:///var/run/docker.sock}
+[ "$GENERATION" = machine ] || URL=unix://$ENGINES_DIR/docker.sock
+BRIDGE=pfcon-today # of the second engine: the first one's is docker0
 
 install() {
     if type -P dockerd >/dev/null; then
@@ -13,11 +17,22 @@ install() {
     else
         install_packages docker.io iptables
     fi
+    [ "$GENERATION" = machine ] || return 0
     if docker compose version >/dev/null 2>&1 || type -P docker-compose >/dev/null; then
         say "docker compose is there"
     else
         install_packages docker-compose
     fi
+}
+
+# beside_another: set options to what a second engine on this machine needs: its own directories, a bridge that exists
+# (with --bridge none it would delete the first one's), and no rules of iptables. Its jobs reach loopback only.
+beside_another() {
+    options=(--data-root "$ENGINES_DIR/docker" --exec-root "$ENGINES_DIR/docker-run" --pidfile "$ENGINES_DIR/dockerd.id"
+        --bridge "$BRIDGE" --iptables=false --ip6tables=false --ip-masq=false)
+    ip link show "$BRIDGE" >/dev/null 2>&1 || ip link add "$BRIDGE" type bridge
+    ip address replace 10.99.0.1/16 dev "$BRIDGE"
+    ip link set "$BRIDGE" up
 }
 
 start() {
@@ -26,7 +41,7 @@ start() {
         say "$(api probe "$URL") answers at $URL already"
     else
         type -P dockerd >/dev/null || die "there is no dockerd; \`${0##*/} install\` installs it"
-        read -r -a options <<<"${DOCKERD_OPTIONS:-}"
+        if [ "$GENERATION" = machine ]; then read -r -a options <<<"${DOCKERD_OPTIONS:-}"; else beside_another; fi
         in_background dockerd dockerd --host "$URL" "${options[@]}"
         await dockerd api probe "$URL"
         say "started $(api probe "$URL") at $URL"
@@ -36,6 +51,7 @@ start() {
 
 stop() {
     stop_ours dockerd TERM
+    [ "$GENERATION" = machine ] || ip link delete "$BRIDGE" 2>/dev/null || true
 }
 
 dispatch "$@"

@@ -1,70 +1,30 @@
 #!/usr/bin/env bash
-# A personal pool of HTCondor on this one machine, without systemd. README.md tells how to use it.
-# PFCON_TREE: the directory of another Debian system that has HTCondor, crun and charliecloud; without it, this one's are
-# used. root may not submit jobs: the pool, its jobs and its commands run in a user namespace in which root's files belong
-# to www-data.
+# A personal pool of HTCondor on this one machine, without systemd. README.md tells how to use it. Debian 12 has no
+# HTCondor: GENERATION=today starts that of a newer one. root may not submit jobs: the pool, its jobs and its commands
+# run in a user namespace in which root's files belong to www-data.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
-PACKAGES=(condor crun charliecloud-runtime umoci skopeo)
-PROGRAMS=(condor_master condor_submit condor_q crun ch-run umoci skopeo unshare)
+PACKAGES=(condor crun charliecloud-runtime umoci skopeo procps)
+PROGRAMS=(condor_master condor_submit condor_q crun ch-run umoci skopeo pgrep)
 HOME_DIR=$ENGINES_DIR/htcondor
 CONF=$HOME_DIR/condor_config
 ENTER=$HOME_DIR/enter
 OWNER=www-data # a user of every Debian; HTCondor lets neither root nor condor submit
-TREE=${PFCON_TREE:-}
-
-# in_tree COMMAND...: run a command where HTCondor is installed.
-in_tree() {
-    [ -x "$ENTER.root" ] || write_entrances
-    "$ENTER.root" "$@"
-}
-
-# write_entrances: write the scripts that run a command in the tree, as root (enter.root) and as the pool's user (enter).
-# The tree is entered by pivot_root: in a chroot, the kernel refuses user namespaces. crun refuses cgroups v1 whose
-# companion v2 owns a controller: jobs don't see that one.
-write_entrances() {
-    mkdir -p "$HOME_DIR"
-    chmod 755 "$ENGINES_DIR" "$HOME_DIR"
-    cat >"$ENTER.root" <<END
-#!/bin/sh
-PFCON_TREE='$TREE' exec unshare -m --propagation private sh -c '
-    set -e
-    if [ -n "\$PFCON_TREE" ]; then
-        mount --bind "\$PFCON_TREE" "\$PFCON_TREE"
-        cd "\$PFCON_TREE"
-        mount -t proc proc proc
-        mount --rbind /sys sys
-        mount --rbind /dev dev
-        mount --bind /tmp tmp
-        mount -t tmpfs run run -o mode=755
-        mkdir -p oldroot
-        pivot_root . oldroot
-        umount -l /oldroot
-    fi
-    if grep -qs . /sys/fs/cgroup/unified/cgroup.controllers; then umount /sys/fs/cgroup/unified; fi
-    cd /
-    PATH=/usr/sbin:/usr/bin:/sbin:/bin exec "\$@"
-' sh "\$@"
-END
-    cat >"$ENTER" <<END
-#!/bin/sh
-# shellcheck disable=SC2016
-exec '$ENTER.root' sh -c '
-    user=\$(id -u $OWNER) group=\$(id -g $OWNER)
-    exec unshare --user --map-user="\$user" --map-group="\$group" "\$@"
-' sh "\$@"
-END
-    chmod 755 "$ENTER" "$ENTER.root"
-}
+PATH=$PATH:/usr/sbin
+if [ "$GENERATION" = today ]; then
+    PACKAGES+=(apptainer)
+    PROGRAMS+=(apptainer)
+fi
 
 # missing: print the programs that are not installed.
 missing() {
     local program
     for program in "${PROGRAMS[@]}"; do
-        # shellcheck disable=SC2016 # the inner shell expands it
-        in_tree sh -c 'command -v "$0"' "$program" >/dev/null || echo "$program"
+        type -P "$program" >/dev/null || echo "$program"
     done
 }
 
@@ -72,9 +32,29 @@ install() {
     if [ -z "$(missing)" ]; then
         say "HTCondor and the launchers are there"
     else
-        [ -z "$TREE" ] || die "$TREE lacks: $(missing | tr '\n' ' ')"
         install_packages "${PACKAGES[@]}"
     fi
+}
+
+# start_master: run the pool's first daemon, which starts the others. crun refuses cgroups v1 whose companion v2 owns a
+# controller: jobs don't see that one.
+start_master() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    in_background condor_master unshare -m --propagation private sh -c '
+        if grep -qs . /sys/fs/cgroup/unified/cgroup.controllers; then umount /sys/fs/cgroup/unified; fi
+        cd /
+        exec unshare --user --map-user="$0" --map-group="$1" env CONDOR_CONFIG="$2" condor_master -f
+    ' "$(id -u "$OWNER")" "$(id -g "$OWNER")" "$CONF"
+}
+
+# write_entrance: write the script that runs a command where the pool is, as its user.
+write_entrance() {
+    cat >"$ENTER" <<END
+#!/bin/sh
+exec nsenter --target $(our_pid condor_master) --mount --user --preserve-credentials --wd=/ -- \
+    env PATH=/usr/sbin:/usr/bin:/sbin:/bin "\$@"
+END
+    chmod 755 "$ENTER"
 }
 
 # configure: write condor_config: all daemons behind one port of loopback, short intervals, more processors than there are.
@@ -144,12 +124,12 @@ ready() {
 
 start() {
     [ "$(id -u)" -eq 0 ] || die "the pool's namespaces are root's: it has to be started by root"
-    write_entrances
     [ -z "$(missing)" ] || die "missing: $(missing | tr '\n' ' '); \`${0##*/} install\` installs it"
+    mkdir -p "$HOME_DIR"
+    chmod 755 "$ENGINES_DIR" "$HOME_DIR"
     [ -f "$CONF" ] || configure
-    if ! our_pid condor_master >/dev/null; then
-        in_background condor_master "$ENTER" env CONDOR_CONFIG="$CONF" condor_master -f
-    fi
+    our_pid condor_master >/dev/null || start_master
+    write_entrance
     await condor_master ready
     say "started $(condor condor_version | head -n 1)"
     export_line PFCON_TEST_HTCONDOR "$CONF"

@@ -4,14 +4,25 @@
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
 URL=${PFCON_TEST_PODMAN:-unix://$ENGINES_DIR/podman.sock}
+OPTIONS=() # of podman, before its command
+PACKAGES=(podman runc catatonit)
+PROGRAMS=(podman runc catatonit)
+if [ "$GENERATION" = today ]; then
+    URL=unix://$ENGINES_DIR/podman.sock
+    PACKAGES+=(nftables) # netavark(7), which is Podman 5's, sets its rules by it
+    PROGRAMS+=(nft)
+    OPTIONS=(--root "$ENGINES_DIR/podman" --runroot "$ENGINES_DIR/podman-run")
+fi
 
 install() {
-    if type -P podman runc catatonit >/dev/null; then
+    if type -P "${PROGRAMS[@]}" >/dev/null; then
         say "podman is there"
     else
-        install_packages podman runc catatonit
+        install_packages "${PACKAGES[@]}"
     fi
 }
 
@@ -24,6 +35,8 @@ default_ulimits = ["nofile=16384:16384", "nproc=16384:16384"]
 cgroup_manager = "cgroupfs"
 runtime = "runc"
 END
+    # Beside the machine's own networks.
+    [ "$GENERATION" = machine ] || printf '[network]\ndefault_subnet = "10.98.0.0/16"\n'
 }
 
 # configure_registries: print containers-registries.conf(5) that lets Podman pull from loopback without TLS, as Docker
@@ -46,7 +59,8 @@ start() {
         configure_registries >"$ENGINES_DIR/registries.conf"
         cd "$ENGINES_DIR" # where a job runs out of memory, conmon leaves a file `oom` in its working directory
         CONTAINERS_CONF=$ENGINES_DIR/containers.conf CONTAINERS_REGISTRIES_CONF=$ENGINES_DIR/registries.conf \
-            in_background podman podman system service -t 0 "$URL"
+            PODMAN_IGNORE_CGROUPSV1_WARNING=1 \
+            in_background podman podman "${OPTIONS[@]}" system service -t 0 "$URL"
         await podman api probe "$URL"
         chmod 660 "${URL#unix://}" # as systemd's podman.socket has it: a container that is not root gets in by its group
         say "started $(api probe "$URL") at $URL"

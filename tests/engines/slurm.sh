@@ -1,18 +1,32 @@
 #!/usr/bin/env bash
-# Two clusters of Slurm, each of this one machine, from Debian's packages and without systemd. README.md tells how to
+# Three clusters of Slurm, each of this one machine, from Debian's packages and without systemd. README.md tells how to
 # use them. `plain` follows jobs' processes and polls their memory; `cgroup`, where the kernel lets it, uses cgroups v1.
+# `accounted` is plain, with a database of accounting (slurm_accounting.sh).
 # munge(7) comes with a key and a socket of its own. PFCON_SLURM_CLUSTERS: which of them, separated by blanks.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
 PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo)
 PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo)
+COMMANDS=(sbatch squeue scancel scontrol sacct sinfo srun skopeo umoci)
 HOME_DIR=$ENGINES_DIR/slurm
 IMAGES=$HOME_DIR/images
 CGROUPS=/sys/fs/cgroup
 NODE=$(hostname -s)
 PATH=$PATH:/usr/sbin
+# shellcheck source=tests/engines/slurm_accounting.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/slurm_accounting.sh"
+if [ "$GENERATION" = today ]; then
+    # Without accounting: slurmdbd of Debian 13 and of sid fails with MariaDB 11.8.9 ("Number of columns in result").
+    PACKAGES+=(apptainer podman catatonit)
+    PROGRAMS+=(apptainer podman catatonit)
+else
+    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}")
+    PROGRAMS+=(slurmdbd mariadbd)
+fi
 
 # missing: print the programs that are not installed.
 missing() {
@@ -55,7 +69,7 @@ start_munge() {
 
 # configure NAME: write a cluster's slurm.conf(5), cgroup.conf(5) and oci.conf(5).
 configure() {
-    local directory=$HOME_DIR/$1 memory tracking controller_port node_port
+    local directory=$HOME_DIR/$1 memory tracking controller_port node_port accounting=accounting_storage/none
     hold_port python3 "$REPOSITORY/dev/probe.py"
     controller_port=$HELD_PORT
     hold_port python3 "$REPOSITORY/dev/probe.py"
@@ -70,6 +84,10 @@ JobAcctGatherParams=OverMemoryKill"
 TaskPlugin=task/cgroup
 JobAcctGatherType=jobacct_gather/cgroup"
     fi
+    [ "$1" != accounted ] || accounting="accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=$ACCOUNTING_PORT
+AccountingStoragePass=$HOME_DIR/munge/socket"
     mkdir -p "$directory"/{state,spool}
     # More processors than there are, or jobs would wait for each other; waits of seconds, not of minutes; and patience
     # with daemons of a busy machine. (Slurm's commands try for MessageTimeout, too, while nothing listens.)
@@ -95,8 +113,8 @@ JobAcctGatherFrequency=1
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
-DefMemPerCPU=64
-AccountingStorageType=accounting_storage/none
+DefMemPerCPU=128
+AccountingStorageType=$accounting
 MinJobAge=10
 KillWait=5
 MessageTimeout=30
@@ -121,7 +139,7 @@ RunTimeKill="$crun kill -a $id KILL"
 RunTimeDelete="$crun delete --force $id"
 RunTimeRun="exec $crun run --bundle %b $id"
 END
-    [ "$1" = plain ] || return 0
+    [ "$1" != cgroup ] || return 0
     crun="crun --rootless=true --root=/tmp/pfcon-oci-$1-%u"
     cat >"$directory/oci.conf" <<END
 # As in Slurm's "Containers Guide": its kill names no signal, and its run leaves a shell in between.
@@ -150,7 +168,11 @@ ready() {
 
 # start_cluster NAME: start what does not run of it, without waiting.
 start_cluster() {
-    [ -f "$HOME_DIR/$1/slurm.conf" ] || configure "$1"
+    if [ ! -f "$HOME_DIR/$1/slurm.conf" ]; then
+        configure "$1"
+        [ "$1" != accounted ] ||
+            SLURM_CONF=$HOME_DIR/$1/slurm.conf sacctmgr -i add cluster "pfcon-$1" >&2
+    fi
     if ! our_pid "slurmctld-$1" >/dev/null; then
         in_background "slurmctld-$1" slurmctld -D -f "$HOME_DIR/$1/slurm.conf"
     fi
@@ -159,11 +181,12 @@ start_cluster() {
 
 start() {
     local name clusters
-    read -r -a clusters <<<"${PFCON_SLURM_CLUSTERS:-plain$(! has_cgroups || echo " cgroup")}"
+    read -r -a clusters <<<"${PFCON_SLURM_CLUSTERS:-plain$(! has_cgroups || echo " cgroup")$([ "$GENERATION" = today ] || echo " accounted")}"
     [ "$(id -u)" -eq 0 ] || die "slurmd runs jobs as their users: it has to be started by root"
     [ -z "$(missing)" ] || die "missing: $(missing | tr '\n' ' '); \`${0##*/} install\` installs it"
     mkdir -p "$IMAGES"
     start_munge
+    [[ " ${clusters[*]} " != *" accounted "* ]] || start_accounting
     for name in "${clusters[@]}"; do
         start_cluster "$name"
     done
@@ -171,7 +194,8 @@ start() {
         await "slurmd-$name" ready "$name"
         export_line "PFCON_TEST_SLURM_${name^^}" "$HOME_DIR/$name/slurm.conf"
     done
-    say "started $(SLURM_CONF=$HOME_DIR/plain/slurm.conf sinfo --version) with: ${clusters[*]}"
+    say "started $(SLURM_CONF=$HOME_DIR/${clusters[0]}/slurm.conf sinfo --version) with: ${clusters[*]}"
+    [ "$GENERATION" = machine ] || DAEMON=munged export_commands "${COMMANDS[@]}"
     export_line PFCON_TEST_SLURM_IMAGES "$IMAGES"
 }
 
@@ -190,8 +214,11 @@ stop_cluster() {
 }
 
 stop() {
-    [ ! -f "$HOME_DIR/cgroup/slurm.conf" ] || stop_cluster cgroup
-    [ ! -f "$HOME_DIR/plain/slurm.conf" ] || stop_cluster plain
+    local name
+    for name in accounted cgroup plain; do
+        [ ! -f "$HOME_DIR/$name/slurm.conf" ] || stop_cluster "$name"
+    done
+    stop_accounting
     stop_ours munged TERM
     rm -rf -- "$HOME_DIR"
 }

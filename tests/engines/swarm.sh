@@ -8,8 +8,11 @@
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/engines/generation.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
 URL=${PFCON_TEST_SWARM:-unix://$ENGINES_DIR/swarm.sock}
+[ "$GENERATION" = machine ] || URL=unix://$ENGINES_DIR/swarm.sock
 HOME_DIR=$ENGINES_DIR/swarm
 # Without a history of tasks: whoever relies on one finds out (Docker Engine API reference, SwarmInit). A minute
 # (nanoseconds) between a node's signs of life: a busy one that misses some loses its tasks.

@@ -109,7 +109,7 @@ def test_jobs_outlive_the_schedd(pool: Pool, compute: Harness) -> None:
     for spec in (running, ending):
         engine.schedule(spec)
         assert eventually(lambda spec=spec: begun(compute, spec))  # type: ignore[misc]
-    # The schedd writes a start to its disk with the next submission only; if it is killed before, it runs the job again.
+    # The schedd writes a start to its disk with the next submission; if it is killed before, it runs the job again.
     assert compute.run(compute.shell("exit 0")).status is JobStatus.SUCCEEDED
     schedd = pool.schedd()
     assert schedd

@@ -250,8 +250,11 @@ def test_a_directory_within_a_read_only_one_can_be_written_to(slurm: Slurm, laun
 
 def test_the_probe_names_what_the_node_lacks(slurm: Slurm) -> None:
     assert "runs jobs with crun" in slurm.engine().check()
-    with pytest.raises(Refused, match="has no apptainer"):
-        slurm.engine(launcher="apptainer").check()
+    with pytest.raises(Refused, match="has no singularity"):
+        slurm.engine(launcher="singularity").check()
+    if default_mode() == "plain":
+        with pytest.raises(Refused, match="SLURM_LAUNCHER=podman needs ProctrackType=proctrack/cgroup"):
+            slurm.engine(launcher="podman").check()
     with pytest.raises(Refused, match="invalid partition"):
         slurm.engine(partition="nowhere").check()
     assert not leftovers("pfcon-check")

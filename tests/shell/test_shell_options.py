@@ -12,7 +12,8 @@ from pfcon.compute.engines import ENGINES
 from pfcon.storage.storages import STORAGES
 
 SCRIPTS = ["make.sh", "unmake.sh"]
-ENGINE_SCRIPTS = sorted(path.name for path in (REPOSITORY / "tests/engines").glob("*.sh") if path.name != "lib.sh")
+SOURCED = ("lib.sh", "generation.sh", "inside.sh")  # parts of the others
+ENGINE_SCRIPTS = sorted(path.name for path in (REPOSITORY / "tests/engines").glob("*.sh") if path.name not in SOURCED)
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 

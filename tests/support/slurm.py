@@ -28,7 +28,18 @@ from .settings import compute_settings
 
 MINUTES = 10
 SCRIPTS = ("/slurm_script", "/slurm/startup")  # as slurmd calls a job's batch script, also in its own container
+TODAY = os.environ.get("GENERATION") == "today"  # tests/engines/generation.sh
 STALENESS = 0.1  # seconds; a test asks all the time
+
+
+def launchers(mode: str) -> list[str]:
+    """The launchers that the contract runs with on a cluster; some only where today's packages are.
+
+    podman's processes leave the batch script's, so that a cluster without cgroups does not know their memory.
+    """
+    if mode == "plain":
+        return ["crun", "charliecloud", "container", *(["apptainer"] if TODAY else [])]
+    return ["crun", "runc", "charliecloud", "container", *(["podman"] if TODAY else [])]
 
 
 def default_mode() -> str:

@@ -30,6 +30,7 @@ AccountingStorageType   = accounting_storage/slurmdbd
 ClusterName             = hospital
 KillWait                = 5 sec
 MinJobAge               = 20 sec
+ProctrackType           = proctrack/linuxproc
 SLURM_VERSION           = 22.05.8
 """
 # Recorded on Slurm 24.11.5: CODE:SIGNAL.
@@ -105,8 +106,8 @@ def test_the_accounting_database_tells_who_cancelled() -> None:
 
 
 def test_the_cluster_s_settings_are_read_and_have_slurm_s_defaults() -> None:
-    assert parsing.facts(CONFIG) == parsing.Facts("22.05.8", "hospital", 5, 20, accounting=True)
-    assert parsing.facts("") == parsing.Facts("of an unknown version", "", 30, 300, accounting=False)
+    assert parsing.facts(CONFIG) == parsing.Facts("22.05.8", "hospital", 5, 20, accounting=True, cgroups=False)
+    assert parsing.facts("") == parsing.Facts("of an unknown version", "", 30, 300, accounting=False, cgroups=True)
 
 
 def end(state: str = "", code: int = 0, left: int | None = None, word: str = "", **seen: Any) -> tuple[JobStatus, str]:

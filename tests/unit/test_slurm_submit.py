@@ -82,7 +82,7 @@ def test_what_is_made_is_a_proper_script(name: str) -> None:
     subprocess.run(["sh", "-n"], input=goldens()[name].encode(), check=True)
 
 
-@pytest.mark.parametrize("launcher", list(LauncherName))
+@pytest.mark.parametrize("launcher", list(LAUNCHERS))
 def test_no_option_of_sbatch_holds_anything_of_the_command_or_its_environment(launcher: LauncherName) -> None:
     text = " ".join(words(SlurmSettings(launcher=launcher)))
     assert "prog" not in text
@@ -129,7 +129,7 @@ def test_gpus_are_refused_by_launchers_that_cannot_give_them(launcher: LauncherN
         LAUNCHERS[launcher].files(placed(spec(resources=Resources(gpus=1))))
 
 
-@pytest.mark.parametrize("launcher", [LauncherName.PODMAN, LauncherName.ENROOT])
+@pytest.mark.parametrize("launcher", [LauncherName.ENROOT])
 def test_values_of_several_lines_are_refused_where_a_launcher_would_cut_them(launcher: LauncherName) -> None:
     with pytest.raises(Refused, match="LINES"):
         LAUNCHERS[launcher].files(placed(spec(env=(("LINES", "one\ntwo"),))))

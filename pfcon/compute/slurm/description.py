@@ -9,7 +9,9 @@ from pfcon.compute.slurm.settings import SlurmSettings
 def _make(context: EngineContext[SlurmSettings]) -> ComputeEngine:
     from pfcon.compute.slurm.commands import require_tools
     from pfcon.compute.slurm.engine import SlurmEngine
+    from pfcon.compute.slurm.launchers import require_launcher
 
+    require_launcher(context.own)
     require_tools(context.own.prefix)
     return SlurmEngine(context.compute, context.own, context.storebase)
 

@@ -8,6 +8,7 @@ from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.folder_engine import FolderEngine
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.listing import Lister
 from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.slurm.parsing import queue_command, queue_rows
@@ -62,7 +63,7 @@ class SlurmEngine(FolderEngine):
             settings.log_bytes,
         )
         self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
-        self._status = StatusReader(commands, queue, site, canceller, own.launcher, patience, nodes_folder)
+        self._status = StatusReader(commands, queue, site, canceller, launcher_of(own), patience, nodes_folder)
         self._lister = Lister(queue, patience)
 
     def _user(self) -> tuple[int, int]:
@@ -95,7 +96,7 @@ class SlurmEngine(FolderEngine):
             self._storebase.private_dir(self.name)
             folder = JobFolder.prepare(self._root, probe_spec())
             try:
-                probe = Probe(self._commands, self._queue, self._settings, self._site.user())
+                probe = Probe(self._commands, self._queue, self._settings, self._site.user(), facts.cgroups)
                 node = probe.run(folder, self._nodes(self.name) / folder.path.name)
             finally:
                 shutil.rmtree(folder.path, ignore_errors=True)

@@ -33,12 +33,13 @@ class Bind:
 class NodeJob:
     """A job with the paths of its node.
 
-    marker: a unique name. directory: the job's own directory, with its script and records. uid, gid: of the user who
-    submits jobs; a container's root is that user.
+    marker: a unique, random name. image: as the job names it. directory: the job's own directory, with its script and
+    records. uid, gid: of the user who submits jobs; a container's root is that user.
     """
 
     marker: str
     directory: PurePosixPath
+    image: str
     rootfs: PurePosixPath
     argv: tuple[str, ...]
     env: dict[str, str] = field(repr=False)  # may contain a user's token
@@ -64,6 +65,7 @@ class NodeJob:
         return cls(
             marker=marker,
             directory=directory,
+            image=spec.image,
             rootfs=image.rootfs,
             argv=spec.argv,
             env={"PATH": DEFAULT_PATH, **dict(image.env), **dict(spec.env)},

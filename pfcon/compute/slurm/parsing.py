@@ -39,13 +39,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Facts:
-    """From ``scontrol show config``. kill_wait, min_job_age: seconds. accounting: whether sacct can be used."""
+    """From ``scontrol show config``. kill_wait, min_job_age: seconds. accounting: whether sacct can be used.
+
+    cgroups: whether Slurm follows a job's processes by cgroups (ProctrackType, slurm.conf(5)), wherever they go.
+    """
 
     version: str
     cluster: str
     kill_wait: int
     min_job_age: int
     accounting: bool
+    cgroups: bool
 
 
 def queue_command() -> list[str]:
@@ -121,6 +125,7 @@ def facts(text: str) -> Facts:
         kill_wait=_seconds(found.get("KillWait", ""), 30),
         min_job_age=_seconds(found.get("MinJobAge", ""), 300),
         accounting=found.get("AccountingStorageType", "").strip() not in ("", "accounting_storage/none", "(null)"),
+        cgroups=found.get("ProctrackType", "proctrack/cgroup").strip() == "proctrack/cgroup",
     )
 
 

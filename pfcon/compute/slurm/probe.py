@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import PACKAGES, Commands
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
@@ -24,6 +24,7 @@ _LACKS = {
     "temporary": "a directory for temporary files (TMPDIR)",
     "oci.conf": "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
 }
+_LEAVES = "without it, Slurm neither limits nor ends what this launcher starts"
 # What an oci.conf(5) of Slurm's "Containers Guide" may run, and why it does not run pfcon's jobs.
 _LINK = "which refuses a bundle whose rootfs is a link"
 _MOUNTS = "which ignores the mounts of a job's bundle"
@@ -32,17 +33,20 @@ _UNFIT = {"runc": _LINK, "nvidia-container-runtime": _LINK}
 
 @dataclass(frozen=True)
 class Probe:
-    """Runs a probe job. user: uid and gid of the user who submits jobs."""
+    """Runs a probe job. user: uid and gid of the user who submits jobs. cgroups: see ``Facts``."""
 
     commands: Commands
     queue: Queue
     settings: SlurmSettings
     user: tuple[int, int]
+    cgroups: bool
 
     def run(self, folder: JobFolder, nodes_path: PurePosixPath) -> str:
         """Run the probe and return the name of its node. Raises Refused with all that is missing, Unreachable."""
         lacking = missing_tools(self.commands, self.settings.images)
-        launcher = LAUNCHERS[self.settings.launcher]
+        launcher = launcher_of(self.settings)
+        if launcher.leaves and not self.cgroups:
+            lacking.append(f"SLURM_LAUNCHER={launcher.name} needs ProctrackType=proctrack/cgroup: {_LEAVES}")
         job = NodeJob.of(
             probe_spec(), folder.marker, Image(nodes_path), directory=nodes_path, root=nodes_path, user=self.user
         )

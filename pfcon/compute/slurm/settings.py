@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.slurm.template import Template
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
 from pfcon.settings.section import setting
@@ -29,6 +30,7 @@ class LauncherName(StrEnum):
     PODMAN = "podman"
     ENROOT = "enroot"
     CONTAINER = "container"
+    COMMAND = "command"
 
 
 def sbatch_options() -> Kind[tuple[str, ...]]:
@@ -46,6 +48,13 @@ def sbatch_options() -> Kind[tuple[str, ...]]:
     return Kind(
         "long options, --NAME or --NAME=VALUE, except those that pfcon sets (such as --output or --export)", parse
     )
+
+
+def launcher_command() -> Kind[Template]:
+    """Return the kind of a setting with the command line of a launcher; ``require_launcher`` checks its places."""
+    words = kinds.arguments("")
+
+    return Kind("a command line, quoted as in a shell", lambda value: Template(words.parse(value)))
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,14 @@ class SlurmSettings:
         "SLURM_LAUNCHER",
         kinds.choice(LauncherName),
         "Program that runs a job's container on its node; with `container`, Slurm itself runs it, with the nodes' "
-        "oci.conf.",
+        "oci.conf; with `command`, it is SLURM_LAUNCHER_COMMAND.",
         default="crun",
+        exclusive=True,
+    )
+    command: Template | None = setting(
+        "SLURM_LAUNCHER_COMMAND",
+        launcher_command(),
+        "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own).",
         exclusive=True,
     )
     prefix: tuple[str, ...] = setting(

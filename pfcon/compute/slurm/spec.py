@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import PurePosixPath
 
-from pfcon.compute.slurm.launchers import INSIDE, LAUNCHERS
+from pfcon.compute.slurm.launchers import INSIDE, launcher_of
 from pfcon.compute.slurm.node_job import DEFAULT_PATH, NodeJob
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.models import JobSpec, Resources
@@ -74,7 +74,7 @@ def script(
 
     grace: seconds between SIGTERM and SIGKILL. log_bytes: the size limit of the job's log.
     """
-    launcher = LAUNCHERS[settings.launcher]
+    launcher = launcher_of(settings)
     directory = job.directory if launcher.program else INSIDE
     head = {
         "JOB": str(directory),

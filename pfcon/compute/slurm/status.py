@@ -9,11 +9,10 @@ from pfcon.compute.slurm import state
 from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import Launcher
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run, has_succeeded, was_stopped
-from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
@@ -31,7 +30,7 @@ class StatusReader:
     queue: Queue
     site: SiteFacts
     canceller: Canceller
-    launcher: LauncherName
+    launcher: Launcher
     patience: float
     nodes_folder: PurePosixPath
 
@@ -98,7 +97,7 @@ class StatusReader:
                     raise
             if row and state.stage_of(row) is not Stage.ENDED:
                 return self._active(folder, spec, row)
-        launcher = LAUNCHERS[self.launcher]
+        launcher = self.launcher
         seen = Seen(
             row,
             exit_,
@@ -109,7 +108,7 @@ class StatusReader:
             folder.run().node or "",
         )
         program = launcher.program
-        where = Site(self.launcher, program, str(self.nodes_folder))
+        where = Site(launcher.name, program, str(self.nodes_folder))
         status, why, at = state.ended(spec, seen, where)
         if status is JobStatus.FAILED and was_stopped(seen) and self.canceller.end_container(folder):
             message = f"{why.message}: being ended"

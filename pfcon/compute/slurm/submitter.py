@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.folder import ORDER, JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
@@ -36,7 +36,7 @@ class Submitter(Submission):
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
         directory = self.nodes_folder / folder.path.name
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
-        launcher = LAUNCHERS[self.settings.launcher]
+        launcher = launcher_of(self.settings)
         texts = launcher.files(job)
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)

@@ -9,4 +9,4 @@ FIRST=33554432
 PART=16777216
 BLOCK=65536
 BLOCKS=16
-stop() { "$PROGRAM" rm --force --time=0 "pfcon-5f-${SLURM_PROCID:-0}"; }
+stop() { "$PROGRAM" rm --force --time=0 "pfcon-5f-${SLURM_PROCID:-0}" >/dev/null; }

@@ -23,7 +23,7 @@ export PATH=/opt/bin:/bin
 export TOKEN='it'"'"'s "quoted" $HOME `id`'
 export FOREIGN='Größe 日本'
 export EMPTY=''
-exec "$1" --uid=0 --gid=0 --private-tmp --unset-env=USER --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing '--cd=/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'
+exec "$1" --unset-env=USER --uid=0 --gid=0 --private-tmp --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing --cd='/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'
 }
 run "$@" &
 child=$!

@@ -9,7 +9,7 @@ read -r launcher _ </proc/self/stat && echo "$launcher" >"$2/launcher" || exit 1
 mount -t proc proc /proc || exit 125
 sed 's/"hostname": "job"/"hostname": "job-'"$3"'"/' /store/.pfcon/slurm/.5f/config.json >"$2/config.json" || exit 125
 run() {
-exec "$1" --log /store/.pfcon/slurm/.5f/launcher.log --rootless=true --root "$2/oci" run --bundle "$2" "pfcon-5f-$3"
+exec "$1" --log=/store/.pfcon/slurm/.5f/launcher.log --rootless=true --root="$2"/oci run --bundle="$2" "pfcon-5f-$3"
 }
 run "$@" &
 child=$!
