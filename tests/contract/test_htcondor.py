@@ -4,7 +4,7 @@ import pytest
 
 from pfcon.testing.compute import CONTRACT, Check, Outcomes
 
-LAUNCHERS = ["crun", "charliecloud"]
+LAUNCHERS = ["crun", "charliecloud", "apptainer"]
 
 
 @pytest.mark.engine("htcondor")

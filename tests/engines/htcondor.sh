@@ -51,8 +51,8 @@ start_master() {
 write_entrance() {
     cat >"$ENTER" <<END
 #!/bin/sh
-exec nsenter --target $(our_pid condor_master) --mount --user --preserve-credentials --wd=/ -- \
-    env PATH=/usr/sbin:/usr/bin:/sbin:/bin "\$@"
+exec nsenter --target $(our_pid condor_master) --mount --user --preserve-credentials -- \
+    env --chdir=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin "\$@"
 END
     chmod 755 "$ENTER"
 }
