@@ -20,6 +20,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Conflict, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase
+from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.compute.outside import processes_of
 from pfcon.testing.waiting import eventually
@@ -102,15 +103,13 @@ def status(engine: ComputeEngine, spec: JobSpec) -> JobStatus | None:
         return None
 
 
-def test_jobs_outlive_the_schedd(pool: Pool, compute: Harness) -> None:
+def test_no_job_is_lost_or_run_twice_when_the_schedd_dies(pool: Pool, compute: Harness) -> None:
     engine = compute.engine
     running, ending, later = compute.shell(GO_ON), compute.shell(GO_ON), compute.shell("echo later")
     removed = compute.start_lasting()
     for spec in (running, ending):
         engine.schedule(spec)
         assert eventually(lambda spec=spec: begun(compute, spec))  # type: ignore[misc]
-    # The schedd writes a start to its disk with the next submission; if it is killed before, it runs the job again.
-    assert compute.run(compute.shell("exit 0")).status is JobStatus.SUCCEEDED
     schedd = pool.schedd()
     assert schedd
     schedd.send_signal(signal.SIGSTOP)  # it does not answer
@@ -135,6 +134,7 @@ def test_jobs_outlive_the_schedd(pool: Pool, compute: Harness) -> None:
     assert compute.wait(later.name).status is JobStatus.SUCCEEDED
     time.sleep(2)
     compute.outgoing(running).joinpath("go").touch()
+    # HTCondor decides whether the run goes on: a shadow that can't tell the schedd of the job ends it.
     info = compute.wait(running.name)
-    assert (info.status, info.message) == (JobStatus.SUCCEEDED, "")
+    assert info.status is JobStatus.SUCCEEDED or (info.reason == Reason.INTERRUPTED and info.interrupted), info
     assert compute.outgoing(running).joinpath("runs").read_text() == "run\n"
