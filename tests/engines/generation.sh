@@ -75,7 +75,10 @@ enter_tree() {
     done
     in_tree env PFCON_IN_TREE=yes PFCON_ENGINES_DIR="$ENGINES_DIR" PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         bash "$REPOSITORY/tests/engines/${0##*/}" "$@" || return
-    [ "${1:-}" != start ] || export_line GENERATION "$GENERATION"
+    [ "${1:-}" = start ] || return 0
+    export_line GENERATION "$GENERATION"
+    export_line PFCON_TREES "${TREE%/*}"
+    export_line PFCON_TREE_SUITE "$TREE_SUITE"
 }
 
 TREE_DIRECTORIES=(/tmp)

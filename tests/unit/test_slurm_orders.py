@@ -186,7 +186,8 @@ def test_a_check_names_what_an_oci_conf_runs() -> None:
     [
         ('RunTimeRun="crun --rootless=true --root=/run/user/%U/ run --bundle %b %n.%u.%j.%s.%t"', []),
         ('RunTimeRun="runc --rootless=true --root=/run/user/%U/ run %n.%u.%j.%s.%t -b %b"', ["crun runc"]),
-        ('RunTimeCreate="/usr/sbin/runc create %n.%u.%j.%s.%t -b %b"', ["crun runc"]),
+        ('RunTimeCreate="/usr/sbin/runc create %n.%u.%j.%s.%t -b %b"', ["crun runc", "create"]),
+        ('RunTimeCreate="crun --rootless=true create --bundle %b %n.%u.%j.%s.%t"', ["create"]),
         ('RunTimeRun="env -i PATH=/bin USER=u ch-run -w %r -- %@"', ["crun ch-run"]),
         ('RunTimeRun="/usr/local/bin/enroot start %r %@"', ["crun enroot"]),
         (None, ["oci.conf"]),
@@ -200,4 +201,4 @@ def test_the_probe_reads_the_oci_conf_of_its_node(tmp_path: Path, conf: str | No
     text = header({"JOB": str(tmp_path), "PROGRAM": ""}) + f"PATH={tmp_path}:$PATH\n" + body("probe.sh")
     subprocess.run(["/bin/sh"], input=text.encode(), check=True, timeout=PATIENCE)
     found = (tmp_path / "found").read_text().splitlines()
-    assert [line for line in found if line.startswith(("oci", "crun"))] == said
+    assert [line for line in found if line.startswith(("oci", "crun", "create"))] == said

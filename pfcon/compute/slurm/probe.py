@@ -22,6 +22,8 @@ _LACKS = {
     "init": "catatonit, which podman needs as an init for jobs (Debian package: catatonit)",
     "namespaces": "user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, see sysctl)",
     "temporary": "a directory for temporary files (TMPDIR)",
+    "create": "oci.conf with RunTimeRun (SLURM_LAUNCHER=container): its oci.conf has RunTimeCreate, with which jobs "
+    "did not end on Slurm 24.11, and their machine was drained (Kill task failed)",
     "oci.conf": "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
 }
 _LEAVES = "without it, Slurm neither limits nor ends what this launcher starts"

@@ -20,6 +20,7 @@
             ! grep -qiE "^[[:space:]]*RunTime(Run|Create)[[:space:]]*=.*[/\" ]${known}[[:space:]]" "${conf%/*}/oci.conf" ||
                 echo "crun $known"
         done
+        ! grep -qiE "^[[:space:]]*RunTimeCreate[[:space:]]*=" "${conf%/*}/oci.conf" || echo "create"
     fi
     directory=$(mktemp -d "${TMPDIR:-/tmp}/pfcon.XXXXXX") && rmdir "$directory" || echo "temporary"
     echo "node $(uname -n)"
