@@ -2,14 +2,16 @@
 
 import subprocess
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from pfcon.compute.htcondor.settings import HTCondorSettings, LauncherName, submit_lines
-from pfcon.compute.htcondor.spec import script, submit_description, submit_words
+from pfcon.compute.htcondor.spec import submit_description, submit_words, with_gpu_variables
 from pfcon.compute.htcondor.submitter import require_runnable
+from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.node_job import Image, NodeJob
+from pfcon.compute.slurm.settings import LauncherName as SlurmLauncher
 from pfcon.errors import Refused
 from pfcon.models import JobId, JobKind, JobSpec, Resources
 
@@ -93,19 +95,25 @@ def test_a_path_is_one_argument_of_which_nothing_is_replaced() -> None:
     assert found["output"] == found["error"] == "/sto re/it's/$(DOLLAR)(x)\"/.5f/htcondor.log"
 
 
-def test_the_script_takes_its_id_from_htcondor_and_passes_on_the_gpus() -> None:
+def test_apptainer_is_told_which_gpus_the_job_may_use(tmp_path: Path) -> None:
     job = NodeJob.of(
         SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
     )
-    text = script(job, PLAIN, SPEC.resources, 10, 1024 * 1024)
-    assert text.startswith("#!/bin/sh\n")
-    head = text.partition("case $(readlink")[0] + 'echo "$SLURM_JOB_ID"; env'
-    environ = {"PFCON_HTCONDOR_ID": "17", "CUDA_VISIBLE_DEVICES": "0,1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(["sh", "-c", head], env=environ, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == "17"
-    assert {"APPTAINERENV_CUDA_VISIBLE_DEVICES=0,1", "SINGULARITYENV_CUDA_VISIBLE_DEVICES=0,1"} <= {
-        *done.stdout.splitlines()
-    }
+    text = with_gpu_variables(LAUNCHERS[SlurmLauncher.APPTAINER].files(job)["launch.sh"], job)
+    written = text[text.index("(umask 077") : text.index("run() {")]
+    environ = {"CUDA_VISIBLE_DEVICES": "0,GPU-1", "PATH": "/usr/bin:/bin"}
+    command = ["sh", "-c", f'{written}cat "$2/env.sh"', "sh", "program", str(tmp_path)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "export CUDA_VISIBLE_DEVICES='0,GPU-1'"
+    assert "export TOKEN=secret-token" in done.stdout
+
+
+def test_launchers_without_a_script_for_the_environment_stay_as_they_are() -> None:
+    job = NodeJob.of(
+        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
+    )
+    text = LAUNCHERS[SlurmLauncher.CRUN].files(job)["launch.sh"]
+    assert with_gpu_variables(text, job) == text
 
 
 def test_several_workers_are_refused() -> None:

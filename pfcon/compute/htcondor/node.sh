@@ -7,12 +7,6 @@
 SLURM_JOB_ID=$PFCON_HTCONDOR_ID SLURM_PROCID=0
 script=$$ interval=5 # seconds
 
-# The GPUs that a job may use, for launchers that clear the environment.
-for name in CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES; do
-    eval "given=\${$name-}"
-    [ -z "$given" ] || export "APPTAINERENV_$name=$given" "SINGULARITYENV_$name=$given"
-done
-
 # watch: show that the script lives, and end it if pfcon orders that, or has deleted the job.
 watch() {
     beat=0

@@ -20,6 +20,13 @@ JOB_TYPE = "org.chrisproject.job_type"  # the label with the kind of a job
 KILL_MARGIN = 5  # seconds in addition to the grace, before HTCondor kills a job itself
 MEMORY_SUBCODE = 102  # of a job that used more memory than it requested, also in HTCondor's own policy
 _IN_QUEUE = 900  # seconds for which an ended job stays in the queue; then it is in the history
+# Which GPUs a job may use: HTCondor sets these variables on the node.
+_GPU_VARIABLES = """\
+for name in CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES; do
+    eval "given=\\${$name-}"
+    [ -z "$given" ] || echo "export $name='$given'" >>"$2/env.sh"
+done
+"""
 
 
 def submit_words(settings: HTCondorSettings) -> list[str]:
@@ -99,6 +106,15 @@ def script(job: NodeJob, settings: HTCondorSettings, resources: Resources, grace
     text = batch_script(job, own, resources, grace, log_bytes=log_bytes)
     fixed = body("job.sh")
     return text.removesuffix(fixed) + node_body() + fixed
+
+
+def with_gpu_variables(launch: str, job: NodeJob) -> str:
+    """Return launch.sh with the variables of GPUs for its job, if its launcher has a script for the environment.
+
+    The line that ends this script there has the random marker, so that nothing of the job can contain it.
+    """
+    end = f"\nEND_{job.marker}\n"
+    return launch.replace(end, end + _GPU_VARIABLES, 1) if '>"$2/env.sh"' in launch else launch
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
-from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time
+from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time, with_gpu_variables
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.node_job import Image, NodeJob
@@ -42,6 +42,7 @@ class Submitter(Submission):
             texts = LAUNCHERS[LauncherName(self.settings.launcher.value)].files(job)
         except Refused as fault:
             raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
+        texts["launch.sh"] = with_gpu_variables(texts["launch.sh"], job)
         texts["job.sh"] = script(job, self.settings, spec.resources, self.stop_grace, self.log_bytes)
         texts["spec.json"] = replace(spec, env=()).to_json()
         folder.write_all(texts)
