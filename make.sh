@@ -9,6 +9,7 @@ Usage: ./make.sh [OPTION]...
 Makes a virtual environment in .venv, installs pfcon there, starts it in development mode on this machine's
 loopback address and runs a sample job through it, from its inputs to the list of its outputs.
 It needs Python 3.11 or newer; it needs no root and no container registry. The exit status is that of the sample job.
+On macOS it takes -O kubernetes alone: pfcon itself needs Linux, which is in the pods.
 
   -O ENGINE  docker, podman, swarm (a Docker that manages a Swarm of this machine alone) or process. Default: Docker
              if it answers, else Podman, else process, which runs jobs on this machine without isolation.
@@ -58,6 +59,8 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/store.sh"
 # shellcheck source=dev/image.sh
 . "$REPOSITORY/dev/image.sh"
+# shellcheck source=dev/rollout.sh
+. "$REPOSITORY/dev/rollout.sh"
 # shellcheck source=dev/cluster.sh
 . "$REPOSITORY/dev/cluster.sh"
 
@@ -137,7 +140,7 @@ run_sample() {
         DOCKER_HOST=$ENGINE_URL PYTHON=$PYTHON_PATH sample/image.sh "$ENGINE" || return
     fi
     step "sample job"
-    env "${STORE_ENV[@]}" .venv/bin/python sample/run_job.py --url "$(service_url)" --user "$USER_NAME" \
+    env ${STORE_ENV[@]+"${STORE_ENV[@]}"} .venv/bin/python sample/run_job.py --url "$(service_url)" --user "$USER_NAME" \
         --password "$PASSWORD" --engine "$ENGINE" --storage "$STORAGE" --storebase "$STOREBASE_DIR"
 }
 
@@ -160,6 +163,7 @@ END
 }
 
 parse_options "$@"
+need_linux
 cd -- "$REPOSITORY"
 if [[ $ENGINE == kubernetes || $ENGINE == openshift ]]; then
     need_mountable "$STOREBASE_DIR"

@@ -38,6 +38,8 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/store.sh"
 # shellcheck source=dev/image.sh
 . "$REPOSITORY/dev/image.sh"
+# shellcheck source=dev/rollout.sh
+. "$REPOSITORY/dev/rollout.sh"
 # shellcheck source=dev/cluster.sh
 . "$REPOSITORY/dev/cluster.sh"
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # pfcon on the cluster that kubectl reaches, for make.sh and unmake.sh to source.
-# The current directory is the repository. Needs dev/options.sh, dev/processes.sh, dev/service.sh and dev/image.sh.
+# The current directory is the repository. Needs dev/options.sh, dev/processes.sh, dev/service.sh, dev/image.sh and dev/rollout.sh.
 
 NAMESPACE=pfcon-dev
 CLUSTER_STATE=$STATE_DIR/cluster.state
@@ -8,7 +8,6 @@ FORWARD_STATE=$STATE_DIR/forward.state
 FORWARD_LOG=$STATE_DIR/forward.log
 SITE=$STATE_DIR/kubernetes
 ANSWER_SECONDS=60
-ROLLOUT_SECONDS=300
 FORWARD_SECONDS=180
 OWNER_LABEL=chrisproject.org/make # on all that make.sh makes; its value names this clone
 CONTEXT="" # of kubectl's configuration
@@ -34,7 +33,7 @@ find_cluster() {
     if ! type -P kubectl >/dev/null; then
         echo "There is no kubectl: install it (https://kubernetes.io/docs/tasks/tools), or take another -O." >&2
         return 1
-    elif ! kubectl version --client 2>/dev/null | grep -q '^Kustomize Version: v\([5-9]\|[1-9][0-9]\)'; then
+    elif ! kubectl version --client 2>/dev/null | grep -Eq '^Kustomize Version: v([5-9]|[1-9][0-9])'; then
         echo "$(type -P kubectl) is too old: it has to be 1.27 or newer, with kustomize 5." >&2
         return 1
     elif ! CONTEXT=$(kubectl config current-context 2>/dev/null); then
@@ -145,12 +144,7 @@ apply() {
     site >"$SITE/kustomization.yaml"
     printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' "$NAMESPACE" >"$SITE/namespace.yaml"
     kube apply -k "$SITE" || return
-    if ! kube -n "$NAMESPACE" rollout status deployment/pfcon --timeout="${ROLLOUT_SECONDS}s"; then
-        echo "pfcon is not ready; what the cluster says of it:" >&2
-        kube -n "$NAMESPACE" describe pods -l app.kubernetes.io/component=service | sed -n '/^Events:/,$p' >&2
-        kube -n "$NAMESPACE" logs deployment/pfcon --tail=30 >&2
-        return 1
-    fi
+    wait_rollout
 }
 
 # forward: have the port of this machine's loopback that leads to the service, until unmake.sh.
@@ -160,7 +154,7 @@ forward() {
         "$PYTHON_PATH" dev/probe.py health "$(service_url)" && return
         end_noted "$FORWARD_STATE" "$STOP_SECONDS" "kubectl port-forward"
     fi
-    setsid nohup kubectl --context="$CONTEXT" -n "$NAMESPACE" port-forward --address=127.0.0.1 service/pfcon \
+    detached kubectl --context="$CONTEXT" -n "$NAMESPACE" port-forward --address=127.0.0.1 service/pfcon \
         "$PORT:5005" >"$FORWARD_LOG" 2>&1 </dev/null &
     pid=$!
     note_process "$FORWARD_STATE" "$pid"
@@ -182,7 +176,7 @@ run_cluster_sample() {
         return
     fi
     inner=$(kube -n "$NAMESPACE" get deployment pfcon -o jsonpath='{..containers[0].ports[0].containerPort}')
-    tar -cf - sample | kube -n "$NAMESPACE" exec -i deployment/pfcon -- python -W ignore -c "$unpack" || return
+    COPYFILE_DISABLE=1 tar -cf - sample | kube -n "$NAMESPACE" exec -i deployment/pfcon -- python -W ignore -c "$unpack" || return
     kube -n "$NAMESPACE" exec deployment/pfcon -- python /tmp/sample/run_job.py "${words[@]}" \
         --url "http://127.0.0.1:$inner/api/v1/" --storebase /var/local/storeBase
 }
@@ -212,7 +206,7 @@ make_on_cluster() {
     noted_pid "$FORWARD_STATE" >/dev/null || need_free_port
     step "image"
     bring_image
-    step "applying kubernetes/overlays/development with: $(components | paste -sd ' ')"
+    step "applying kubernetes/overlays/development with: $(components | paste -sd ' ' -)"
     apply
     step "the way to pfcon"
     forward

@@ -34,7 +34,7 @@ image_tool() {
         kind-*) echo kind ;;
         *minikube.k8s.io/name*) echo minikube ;;
         *+k3s*) echo k3s ;;
-        *'"containerRuntimeVersion":"docker:'*) echo docker ;; # the nodes' images are Docker's own
+        docker-desktop,* | *'"containerRuntimeVersion":"docker:'*) echo docker ;; # the nodes' images are Docker's own
     esac
 }
 

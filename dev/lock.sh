@@ -47,7 +47,7 @@ compile() {
         cp "$file" "$WORK/$name.lock" # the versions to keep
     fi
     .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-        --no-annotate --no-header "${OPTIONS[@]}" "$@" --output-file "$WORK/$name.lock" "$WORK/$name.in" >/dev/null
+        --no-annotate --no-header ${OPTIONS[@]+"${OPTIONS[@]}"} "$@" --output-file "$WORK/$name.lock" "$WORK/$name.in" >/dev/null
     { echo "# Made by dev/lock.sh; not to be edited." && cat "$WORK/$name.lock"; } >"$WORK/new"
     cat "$WORK/new" >"$file"
 }

@@ -66,7 +66,35 @@ need_port() {
 # need_storebase DIR: make it absolute, as the caller's working directory has it; it need not exist.
 need_storebase() {
     [ -n "$1" ] || refuse "-S: it needs a directory"
-    STOREBASE_DIR=$(realpath -m -- "$1")
+    STOREBASE_DIR=$(absolute "$1")
+}
+
+# absolute PATH: print it absolute, without links, as far as it exists. There is no realpath(1) on every system.
+absolute() {
+    local rest=$1/ part path="" there
+    [[ $1 == /* ]] || rest=$PWD/$rest
+    while [ -n "$rest" ]; do
+        part=${rest%%/*}
+        rest=${rest#*/}
+        case $part in
+            "" | .) ;;
+            ..) path=${path%/*} ;;
+            *)
+                path=$path/$part
+                there=$(cd -P -- "$path" 2>/dev/null && pwd -P) && path=${there%/} ;;
+        esac
+    done
+    printf '%s\n' "${path:-/}"
+}
+
+# need_linux: refuse what starts pfcon on this machine when that is no Linux.
+need_linux() {
+    local system
+    system=$(uname -s)
+    if [ "$system" != Linux ] && [[ $ENGINE != kubernetes && $ENGINE != openshift ]]; then
+        refuse "pfcon itself needs Linux: on $system, take -O kubernetes (the Kubernetes of Docker Desktop, kind or" \
+            "minikube), or run this in a virtual machine with Linux"
+    fi
 }
 
 # need_mountable DIR: refuse a storeBase that engines can't mount parts of, or that a line of text can't hold.

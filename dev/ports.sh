@@ -6,9 +6,6 @@ HELD_PORT="" # the last one; or, where hold_port failed, who has it
 # hold_port PYTHON PROBE [PORT]: reserve that port, or a free one, and set HELD_PORT. PROBE is the path of dev/probe.py.
 # Held until this shell ends. Fails when the port is taken.
 hold_port() {
-    local answer
-    exec {answer}< <(exec "$1" "$2" hold "${@:3}" 2>&1)
-    IFS= read -r HELD_PORT <&"$answer" || HELD_PORT="an unknown process"
-    exec {answer}<&-
+    IFS= read -r HELD_PORT < <(exec "$1" "$2" hold "${@:3}" 2>&1) || HELD_PORT="an unknown process"
     [[ $HELD_PORT =~ ^[0-9]+$ ]]
 }

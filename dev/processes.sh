@@ -1,6 +1,17 @@
 # shellcheck shell=bash
 # Processes that a script starts and a later one ends, known again by a note in a file; for other scripts to source.
 
+PROC=/proc # of Linux; elsewhere ps(1) answers
+
+# detached COMMAND...: become that command, as the leader of a new session that no hangup ends. For `detached ... &`: the
+# pid of the job is then the command's. There is no setsid(1) outside of Linux. Needs PYTHON_PATH.
+detached() {
+    exec "$PYTHON_PATH" -c 'import os, signal, sys
+os.setsid()
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+}
+
 # note_get FILE KEY: print what note_process wrote down; nothing when there is no note.
 note_get() {
     [ ! -f "$1" ] || sed -n "s/^$2=//p" "$1"
@@ -23,10 +34,16 @@ noted_pid() {
     echo "$pid"
 }
 
-# process_started PID: print when the kernel started that process (proc_pid_stat(5), field 22); nothing when it ended.
+# process_started PID: print when the kernel started that process (proc_pid_stat(5), field 22; or lstart of ps(1));
+# nothing when it ended.
 process_started() {
     local stat fields
-    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    if [ ! -r "$PROC/self/stat" ]; then
+        read -r stat fields <<<"$(LC_ALL=C ps -o stat= -o lstart= -p "$1" 2>/dev/null)" || true
+        [[ $stat == Z* ]] || printf '%s' "${fields:+$fields$'\n'}"
+        return 0
+    fi
+    stat=$(cat "$PROC/$1/stat" 2>/dev/null) || return 0
     read -r -a fields <<<"${stat##*) }" # from the third field on: the second, a name, may hold blanks
     [ "${fields[0]}" = Z ] || echo "${fields[19]}"
 }

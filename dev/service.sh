@@ -36,7 +36,7 @@ service_url() {
 start_service() {
     local pid container_env=() notes=() storebase=$STOREBASE_DIR
     if [ "$ENGINE" = slurm ]; then
-        mapfile -t notes < <(slurm_notes)
+        read_lines notes < <(slurm_notes)
     elif [ "$ENGINE" != process ]; then
         container_env=(DOCKER_HOST="$ENGINE_URL" JOB_LABELS="$(job_label "$storebase")")
         # Outputs have to belong to whom the service runs as; in a rootless engine, root is that user.
@@ -46,15 +46,15 @@ start_service() {
             container_env+=(PFCON_PASSABLE=true) # the engine is another user's, who has to pass
         fi
     fi
-    env -u DOCKER_HOST -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH \
+    detached env -u DOCKER_HOST -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH \
         APPLICATION_MODE=development PFCON_USER=$USER_NAME PFCON_PASSWORD=$PASSWORD \
         PFCON_INNETWORK="$INNETWORK" STORAGE_ENV="$STORAGE" \
         CONTAINER_ENV="$ENGINE" COMPUTE_VOLUME_TYPE=host STOREBASE_MOUNT="$storebase" STOREBASE="$storebase" \
-        PFCON_GRACEFUL_TIMEOUT=10 "${container_env[@]}" "${STORE_ENV[@]}" \
-        setsid nohup .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >"$LOG" 2>&1 </dev/null &
+        PFCON_GRACEFUL_TIMEOUT=10 ${container_env[@]+"${container_env[@]}"} ${STORE_ENV[@]+"${STORE_ENV[@]}"} \
+        .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >"$LOG" 2>&1 </dev/null &
     pid=$!
     note_process "$STATE" "$pid" "port=$PORT" "engine=$ENGINE" "url=$ENGINE_URL" "storebase=$STOREBASE_DIR" \
-        "storage=$STORAGE" "store=$STORE_URL" "${notes[@]}"
+        "storage=$STORAGE" "store=$STORE_URL" ${notes[@]+"${notes[@]}"}
     if ! wait_until "$pid" "$START_SECONDS" pfcon .venv/bin/python dev/probe.py health "$(service_url)"; then
         echo "the end of its log, $PWD/$LOG:" >&2
         tail -n 30 "$LOG" >&2
@@ -70,13 +70,22 @@ stop_service() {
     end_noted "$STATE" "$STOP_SECONDS" pfcon
 }
 
+# read_lines NAME: set the array of that name to the lines of the standard input. bash 3.2 has no mapfile.
+read_lines() {
+    local line
+    eval "$1=()"
+    # shellcheck disable=SC2034 # eval uses the line
+    while IFS= read -r line; do
+        eval "$1+=(\"\$line\")"
+    done
+}
+
 # process_jobs STOREBASE: print the pids of the process engine's supervisors of jobs there.
 process_jobs() {
     local file words
-    for file in /proc/[0-9]*/cmdline; do
-        words=()
-        mapfile -d '' words 2>/dev/null <"$file" || continue # it may have ended
-        if [[ ${words[*]} == *"/compute/process/supervisor.py $1/"* ]]; then
+    for file in "$PROC"/[0-9]*/cmdline; do
+        words=$({ tr '\0' ' ' <"$file"; } 2>/dev/null) || continue # it may have ended
+        if [[ $words == *"/compute/process/supervisor.py $1/"* ]]; then
             file=${file%/cmdline}
             echo "${file##*/}"
         fi
@@ -87,22 +96,22 @@ process_jobs() {
 # Their working directory is that of the outputs: of the job's own, or in-network of the user's.
 stray_processes() {
     local directory
-    for directory in /proc/[0-9]*; do
+    for directory in "$PROC"/[0-9]*; do
         [[ $(readlink "$directory/cwd" 2>/dev/null) == "$1"/* ]] || continue
-        ! grep -qz '^PFCON_JOB=' "$directory/environ" 2>/dev/null || echo "${directory##*/}"
+        ! { tr '\0' '\n' <"$directory/environ"; } 2>/dev/null | grep -q '^PFCON_JOB=' || echo "${directory##*/}"
     done
 }
 
 # end_process_jobs STOREBASE: end the jobs of the process engine there, which outlive the service.
 end_process_jobs() {
     local pids=()
-    mapfile -t pids < <(process_jobs "$1")
+    read_lines pids < <(process_jobs "$1")
     if [ ${#pids[@]} -gt 0 ]; then
         kill -TERM "${pids[@]}" 2>/dev/null || true
         wait_for_end "$JOB_SECONDS" "${pids[@]}" || kill -KILL "${pids[@]}" 2>/dev/null || true
         echo "ended ${#pids[@]} running job(s)"
     fi
-    mapfile -t pids < <(stray_processes "$1")
+    read_lines pids < <(stray_processes "$1")
     [ ${#pids[@]} -eq 0 ] || kill -KILL "${pids[@]}" 2>/dev/null || true
 }
 

@@ -30,9 +30,9 @@ find_slurm() {
 
 # slurm_variables: print what pfcon is told of Slurm, in one line.
 slurm_variables() {
-    local name words=()
+    local name words=() quote="'"
     for name in $(compgen -e SLURM_) TIMELIMIT_MINUTES; do
-        words+=("$name=${!name@Q}")
+        words+=("$name='${!name//$quote/$quote\\$quote$quote}'")
     done
     echo "${words[*]}"
 }

@@ -49,7 +49,7 @@ start_swift() {
         hold_port .venv/bin/python dev/probe.py
     fi
     port=$HELD_PORT
-    setsid nohup "$STORE_VENV/bin/python" dev/swift_server.py "$STATE_DIR/swift" --port "$port" \
+    detached "$STORE_VENV/bin/python" dev/swift_server.py "$STATE_DIR/swift" --port "$port" \
         >"$STORE_LOG" 2>&1 </dev/null &
     pid=$!
     note_process "$STORE_STATE" "$pid" "port=$port"

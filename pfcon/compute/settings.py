@@ -17,6 +17,14 @@ MAX_TIME_LIMIT = 10**6  # minutes
 _MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
 
 
+_LABELS = kinds.pairs()
+
+
+def node_selector() -> Any:
+    """Return the field of an engine's section for NODE_SELECTOR, which several engines have."""
+    return setting("NODE_SELECTOR", _LABELS, "Labels of the nodes that run jobs.", unset=(), exclusive=True)
+
+
 class JobOption(StrEnum):
     """Options of jobs that not every engine supports, or that some engine requires; each is named like its variable."""
 

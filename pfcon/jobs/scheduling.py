@@ -70,6 +70,8 @@ class Scheduler:
             self._scheduled(record, spec, info)
         except (Unreachable, StorageFull) as error:  # recovery finds it on the engine, and does not start it again
             log.warning("job %s: the engine has it, which will be recorded later: %s", spec.name, error)
+            if info.status.final:  # told only once it is recorded: an engine may turn back
+                info = JobInfo(spec.name, JobStatus.STARTED, "its state is not recorded yet", request=info.request)
         # The image and the command as requested, not as an engine spells them.
         return replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at)
 

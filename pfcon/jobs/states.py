@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pfcon.errors import Absent, PfconError, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ending import STOPPED, Ender
+from pfcon.jobs.kept_ends import KeptEnds
 from pfcon.jobs.ownership import job_matcher
 from pfcon.jobs.repetition import run_again
 from pfcon.models import JobInfo, JobSpec, JobStatus
@@ -31,20 +32,36 @@ class JobStates:
         self._context = context
         self._journal = context.journal
         self._ender = ender
+        self._kept_ends = KeptEnds()
 
     def refresh(self, record: Record) -> tuple[JobInfo, str]:
-        """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable."""
-        info = self._ask(record)
-        if info is None:
-            return record.info, record.logs
-        return self._take(record, info, self._read_log(record, info))
+        """Ask the engine for the state and the log of a job in SCHEDULED; record its end. Raises Unreachable.
+
+        What clients were told as the end stays, whatever the engine says now: see ``KeptEnds``. So does an end that
+        another process has recorded while the engine was asked.
+        """
+        found = self._find(record, with_log=True)
+        return found if found[0].status.ended else self._recorded_end(record) or found
 
     def watch(self, record: Record) -> JobInfo:
         """Like ``refresh``, but the log is read only at the end of a job."""
+        return self._find(record, with_log=False)[0]
+
+    def _find(self, record: Record, *, with_log: bool) -> tuple[JobInfo, str]:
+        kept = self._kept_ends.get(record)
+        if kept is not None:
+            return self._take(record, *kept)
         info = self._ask(record)
         if info is None:
-            return record.info
-        return self._take(record, info, self._read_log(record, info) if info.status.ended else record.logs)[0]
+            return record.info, record.logs
+        return self._take(record, info, self._read_log(record, info) if with_log or info.status.ended else record.logs)
+
+    def _recorded_end(self, record: Record) -> tuple[JobInfo, str] | None:
+        """Return the end of a job, if one was recorded since the record was read."""
+        current = self._journal.get(record.jid, record.kind)
+        if current is None or current.phase is not Phase.FINAL or current.attempt != record.attempt:
+            return None
+        return current.info, current.logs
 
     def _read_log(self, record: Record, info: JobInfo) -> str:
         """Return the log of a job; that of the record, which may be older, if it can't be read.
@@ -70,6 +87,7 @@ class JobStates:
         spec = record.spec
         if spec is None:
             raise LookupError(f"job {record.jid} is scheduled, but its record has no specification")
+        reported = info
         details = record.details.updated(info.details)
         info = replace(info, image=spec.image, argv=spec.argv, created_at=record.created_at, details=details)
         if info.status.ended:
@@ -81,12 +99,15 @@ class JobStates:
                     if not info.status.final:
                         return info, logs
                 self._ender.end(record, spec, info, logs)
-            except StorageFull as error:  # the engine keeps the end, and clients get it from the engine
+            except StorageFull as error:  # clients are told of the end, and may free space
                 log.warning("job %s: its end can't be recorded yet: %s", record.name, error)
+                self._kept_ends.keep(record, reported, logs)
                 return self._unrecorded_end(record, spec, info), logs
-            ended = self._journal.get(record.jid, record.kind)
-            if ended is not None and ended.phase is Phase.FINAL:
-                return ended.info, ended.logs
+            self._kept_ends.discard(record)
+            current = self._journal.get(record.jid, record.kind)
+            if current is not None and current.phase is not Phase.REMOVED:  # unless another process was faster: the end
+                return current.info, current.logs
+            return info, logs
         info = self._record_progress(record, info, logs)
         return self._context.kinds[record.kind].present(self._context, record, info), logs
 

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from pfcon.errors import Absent, Foreign, StorageFull
+from pfcon.jobs.adoption import adopt_end
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import foreign_job_error, service_matcher, was_of_this_service
 from pfcon.jobs.pending_writes import PendingWrites
@@ -76,15 +77,21 @@ class StatusReader:
         return self._states.read_log(record, save=self._limits.may_save_log(record.claim))
 
     def _unrecorded(self, jid: JobId, kind: JobKind) -> tuple[JobInfo, str]:
-        """Return the state and the log of a job without a record: this service's records may have been lost."""
+        """Return the state and the log of a job without a record: this service's records may have been lost.
+
+        Its end is recorded, so that it stays.
+        """
         name = kind.engine_name(jid)
         try:
             engine, ours = self._context.engine_of(kind), service_matcher(self._context, name)
-            return engine.info(name, ours), engine.logs(name, self._context.options.logs_tail, ours)
+            info, logs = engine.info(name, ours), engine.logs(name, self._context.options.logs_tail, ours)
         except Absent as found:
             if isinstance(found, Foreign) and not was_of_this_service(self._context, jid, kind):
                 raise foreign_job_error(self._context, name, found) from None
             raise Absent(f"there is no {kind.noun} {jid}") from None
+        if info.status.ended and self._context.journal.get(jid, kind) is None:
+            adopt_end(self._context, jid, kind, info, logs)
+        return info, logs
 
 
 def _as_shown(context: JobContext, record: Record, info: JobInfo, logs: str) -> tuple[JobInfo, str]:

@@ -22,12 +22,15 @@ ENGINES = [
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("docker", marks=pytest.mark.engine("docker")),
     "fake-kubernetes",
+    "fake-kubernetes-1.20",
     pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes")),
     pytest.param("podman", marks=pytest.mark.engine("podman")),
     pytest.param("podman-rootless", marks=pytest.mark.engine("podman-rootless")),
     pytest.param("swarm", marks=pytest.mark.engine("swarm")),
 ]  # Slurm's turn is in test_slurm_cgroup and test_slurm_plain: its jobs wait for whole seconds
-OBJECT_STORES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3")]
+OBJECT_STORES = [
+    pytest.param(name, marks=pytest.mark.engine(name)) for name in ("swift", "s3", "ceph-swift", "ceph-s3")
+]
 
 
 @pytest.fixture(params=ENGINES)
@@ -48,7 +51,7 @@ def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
 @pytest.fixture(params=OBJECT_STORES)
 def objects(request: pytest.FixtureRequest) -> Iterator[ObjectHarness]:
     """An object store with an empty container of its own."""
-    harness = ObjectHarness(request.param)
+    harness = ObjectHarness(request.param.removeprefix("ceph-"), ceph=request.param.startswith("ceph-"))
     harness.store.create_container()
     yield harness
     harness.close()

@@ -4,6 +4,7 @@
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.object_stores import ObjectHarness, md5
@@ -66,6 +67,15 @@ def test_a_listing_has_every_name_once_and_in_order_whatever_its_pages(objects: 
     assert objects.names(limit=limit) == names
     assert objects.names("a", limit=limit) == ["a", "a/1", "a/2", "ab"]
     assert objects.names("a/", limit=limit) == ["a/1", "a/2"]
+
+
+def test_a_listing_has_every_name_when_the_store_gives_fewer_at_a_time(objects: ObjectHarness) -> None:
+    names = [f"in/{number:03}" for number in range(230)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: objects.put(name, b"1"), names))
+    for limit in (0, 5000):
+        assert objects.names("in/", limit=limit) == names
+        assert objects.names("in/", delimited=True, limit=limit) == names
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 100])

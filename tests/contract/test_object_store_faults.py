@@ -30,7 +30,7 @@ def listing(objects: ObjectHarness) -> object:
 
 
 def sending(objects: ObjectHarness) -> object:
-    return objects.store.large_upload("some", 5 * MIB).send(0, objects.source(b"12345"))
+    return objects.store.large_upload("some", 5 * MIB, 1).send(0, objects.source(b"12345"))
 
 
 REQUESTS: dict[str, Callable[[ObjectHarness], object]] = {
@@ -140,7 +140,7 @@ def test_what_is_spoilt_on_its_way_is_told_and_may_be_sent_again(relayed: tuple[
     with pytest.raises(Transient, match="the data were corrupted in transit"):
         objects.put("small", small)
     objects.put("small", small)
-    upload = objects.store.large_upload("large", 5 * MIB)
+    upload = objects.store.large_upload("large", 5 * MIB, len(parts))
     upload.uploaded_parts()
     relay.spoil()
     with pytest.raises(Transient, match="the data were corrupted in transit"):

@@ -26,7 +26,7 @@ def verify(described: Described, data: bytes) -> None:
 
 
 def test_a_large_object_is_sent_by_many_threads_and_appears_whole(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("dir/large file", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("dir/large file", PART_SIZE[objects.kind], 3)
     with ThreadPoolExecutor(4) as pool:
         sent = [
             pool.submit(upload.send, number, objects.source(data)) for number, data in enumerate(FIRST[objects.kind])
@@ -65,24 +65,24 @@ def test_a_large_object_is_listed_with_its_size_and_the_etag_that_downloads_take
 
 
 def test_a_half_done_upload_is_gone_on_with(objects: ObjectHarness) -> None:
-    begun = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    begun = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     assert begun.uploaded_parts() == {}
     for number in (0, 2):
         begun.send(number, objects.source(FIRST[objects.kind][number]))
-    upload = objects.but().store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.but().store.large_upload("large", PART_SIZE[objects.kind], 3)
     wanted = described_parts(FIRST[objects.kind])
     assert upload.uploaded_parts() == {0: wanted[0], 2: wanted[2]}
     upload.send(1, objects.source(FIRST[objects.kind][1]))
     upload.finish(wanted)
     assert objects.read("large") == b"".join(FIRST[objects.kind])
-    assert objects.but().store.large_upload("large", PART_SIZE[objects.kind]).uploaded_parts() == {}
+    assert objects.but().store.large_upload("large", PART_SIZE[objects.kind], 3).uploaded_parts() == {}
 
 
 def test_a_part_that_is_sent_again_replaces_the_one_that_was_there(objects: ObjectHarness) -> None:
-    begun = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    begun = objects.store.large_upload("large", PART_SIZE[objects.kind], 4)
     begun.send(0, objects.source(SECOND[objects.kind][0]))
     begun.send(3, objects.source(SECOND[objects.kind][2]))  # of a file that was longer
-    upload = objects.but().store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.but().store.large_upload("large", PART_SIZE[objects.kind], 3)
     for number, data in enumerate(FIRST[objects.kind]):
         upload.send(number, objects.source(data))
     upload.finish(described_parts(FIRST[objects.kind]))
@@ -93,16 +93,18 @@ def test_a_part_that_is_sent_again_replaces_the_one_that_was_there(objects: Obje
 def test_uploads_of_names_that_begin_alike_are_not_mixed_up(objects: ObjectHarness) -> None:
     names = ["large", "large/below", "large+", "large/.pieces"]
     for number, name in enumerate(names):
-        objects.store.large_upload(name, PART_SIZE[objects.kind]).send(number, objects.source(FIRST[objects.kind][2]))
+        objects.store.large_upload(name, PART_SIZE[objects.kind], 4).send(
+            number, objects.source(FIRST[objects.kind][2])
+        )
     wanted = described_parts(FIRST[objects.kind])[2]
     for number, name in enumerate(names):
-        upload = objects.but().store.large_upload(name, PART_SIZE[objects.kind])
+        upload = objects.but().store.large_upload(name, PART_SIZE[objects.kind], 4)
         assert upload.uploaded_parts() == {number: wanted}
         upload.abandon()
 
 
 def test_an_abandoned_upload_leaves_nothing(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     upload.send(0, objects.source(FIRST[objects.kind][0]))
     upload.abandon()
     upload.abandon()
@@ -113,7 +115,7 @@ def test_an_abandoned_upload_leaves_nothing(objects: ObjectHarness) -> None:
 
 def test_an_object_stays_what_it_is_until_the_next_is_finished(objects: ObjectHarness) -> None:
     objects.put_large("large", FIRST[objects.kind])
-    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     assert upload.uploaded_parts() == {}
     for number, data in enumerate(SECOND[objects.kind]):
         upload.send(number, objects.source(data))
@@ -124,7 +126,7 @@ def test_an_object_stays_what_it_is_until_the_next_is_finished(objects: ObjectHa
 
 def test_abandoning_the_next_version_leaves_the_present_one(objects: ObjectHarness) -> None:
     objects.put_large("large", FIRST[objects.kind])
-    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     upload.send(0, objects.source(SECOND[objects.kind][0]))
     upload.abandon()
     assert objects.read("large") == b"".join(FIRST[objects.kind])
@@ -148,16 +150,16 @@ def test_a_large_object_that_is_replaced_leaves_no_parts(objects: ObjectHarness,
 
 
 def test_a_sent_part_is_told_with_its_md5_as_a_later_try_finds_it(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     data = FIRST[objects.kind][0]
     assert upload.send(0, objects.source(data)) == md5(data)
-    later = objects.but().store.large_upload("large", PART_SIZE[objects.kind])
+    later = objects.but().store.large_upload("large", PART_SIZE[objects.kind], 3)
     assert later.uploaded_parts() == {0: Part(len(data), md5(data))}
     upload.abandon()
 
 
 def test_an_object_does_not_appear_without_all_its_parts(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     upload.send(0, objects.source(FIRST[objects.kind][0]))
     upload.send(1, objects.source(SECOND[objects.kind][1]))
     for wrong in (described_parts(FIRST[objects.kind]), described_parts(FIRST[objects.kind][:2])):
@@ -168,7 +170,7 @@ def test_an_object_does_not_appear_without_all_its_parts(objects: ObjectHarness)
 
 
 def test_an_upload_may_be_finished_twice(objects: ObjectHarness) -> None:
-    upload = objects.store.large_upload("large", PART_SIZE[objects.kind])
+    upload = objects.store.large_upload("large", PART_SIZE[objects.kind], 3)
     for number, data in enumerate(FIRST[objects.kind]):
         upload.send(number, objects.source(data))
     upload.finish(described_parts(FIRST[objects.kind]))

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Every engine, store and database of the tests at once: `all.sh install|start|stop`, or a few: `all.sh start docker swift`.
+# Every engine, store and database of the tests at once, but for Ceph: `all.sh install|start|stop`, or a few:
+# `all.sh start docker swift`.
 # README.md in this directory tells what each is. `start` prints lines for `eval`.
 set -euo pipefail
 # shellcheck source=tests/engines/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 # In the order in which they need each other.
-ORDER=(docker podman podman_rootless swarm postgresql registry swift kubectl slurm htcondor image kubernetes operations_image)
+ORDER=(docker podman podman_rootless swarm postgresql registry swift ceph kubectl slurm htcondor image kubernetes operations_image)
+ONLY_NAMED=" ceph htcondor " # not among "every one": they are heavy, or most machines lack their packages
 
 # timed COMMAND NAME: call the script of that name, and say how long it took.
 timed() {
@@ -50,8 +52,7 @@ esac
 names=("${@:2}")
 if [ ${#names[@]} -eq 0 ]; then
     for name in "${ORDER[@]}"; do
-        # Debian 12 has no HTCondor.
-        [ "$name" = htcondor ] && [ "${GENERATION:-machine}" = machine ] && ! type -P condor_master >/dev/null || names+=("$name")
+        [ "$1" != stop ] && [[ $ONLY_NAMED == *" $name "* ]] || names+=("$name")
     done
 fi
 for name in "${names[@]}"; do

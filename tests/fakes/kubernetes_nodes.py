@@ -11,6 +11,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Mount, Res
 from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 
+from .kubernetes_generations import Generation
 from .kubernetes_objects import Json, cores, now
 
 CORES = 8
@@ -35,8 +36,9 @@ def unplaceable(pod: Json, claims: set[str]) -> str:
     limits = (spec["containers"][0].get("resources") or {}).get("limits") or {}
     if cores(limits.get("cpu", "0")) > CORES:
         return "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes …"
-    if "nvidia.com/gpu" in limits:
-        return "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    for resource in limits:
+        if resource.endswith("/gpu"):
+            return f"0/1 nodes are available: 1 Insufficient {resource}."
     if spec.get("nodeSelector"):
         return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
     return ""
@@ -48,8 +50,9 @@ class Node:
     ``hollow``: it says that pods run, and runs none. ``elsewhere``: directories of claims that hold something else.
     """
 
-    def __init__(self, storebase: StoreBase, images: set[str], tools: str) -> None:
+    def __init__(self, storebase: StoreBase, images: set[str], tools: str, generation: Generation) -> None:
         """``tools``: a directory for PATH, in which ``hostname`` tells the pod's."""
+        self._generation = generation
         self.images = images
         self.hollow = False
         self.elsewhere: dict[str, Path] = {}
@@ -69,25 +72,23 @@ class Node:
             _tell(pod, {"waiting": waiting})
             return
         if odd := self._misses(pod):
-            end(pod, 128, "StartError", odd)
+            end(pod, *self._generation.start_error, odd)
             return
         try:
             if not self.hollow:
                 self._processes.schedule(self._spec(pod))
         except PfconError as fault:
-            end(pod, 128, "StartError", str(fault))
+            end(pod, *self._generation.start_error, str(fault))
             return
         pod["status"]["phase"] = "Running"
         _tell(pod, {"running": {"startedAt": now()}})
 
     def _misses(self, pod: Json) -> str:
         """What a runtime says of a mount within one that is read-only and lacks the place for it; empty without any."""
-        claims = {
-            v["name"]: v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["spec"].get("volumes") or []
-        }
+        roots = {volume["name"]: self._root_of(volume) for volume in pod["spec"].get("volumes") or []}
         mounts = pod["spec"]["containers"][0].get("volumeMounts") or []
         for outer in mounts:
-            root = self.elsewhere.get(claims.get(outer["name"]) or "", self.storebase.root)
+            root = roots[outer["name"]]
             for inner in mounts:
                 within = inner["mountPath"].removeprefix(outer["mountPath"] + "/")
                 if within == inner["mountPath"] or not outer.get("readOnly"):
@@ -97,13 +98,19 @@ class Node:
                     return f'error mounting "/x" to rootfs at "{place}": mkdir /rootfs{place}: read-only file system'
         return ""
 
+    def _root_of(self, volume: Json) -> Path:
+        """The directory that a volume holds."""
+        if path := (volume.get("hostPath") or {}).get("path"):
+            return Path(path)
+        return self.elsewhere.get(volume.get("persistentVolumeClaim", {}).get("claimName"), self.storebase.root)
+
     def look(self, pod: Json) -> None:
         """Take over how a running pod has ended, where it has."""
         if self.hollow:
             return
         info = self._processes.info(pod["metadata"]["name"])
         if info.status.final:
-            end(pod, *_ending(info, pod))
+            end(pod, *_ending(info, pod, self._generation))
 
     def stop(self, pod: Json) -> None:
         """Ask a pod's processes to end; what is not running has ended."""
@@ -124,7 +131,7 @@ class Node:
     def _spec(self, pod: Json) -> JobSpec:
         container, context = pod["spec"]["containers"][0], pod["spec"].get("securityContext") or {}
         env = {entry["name"]: _expand(entry["value"]) for entry in container.get("env") or []}
-        if "JOB_COMPLETION_INDEX" in env:
+        if "JOB_COMPLETION_INDEX" in env or not self._generation.indexed:  # one of several workers, or it may be one
             path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
             env |= {"HOSTNAME": pod["metadata"]["name"], "PATH": f"{self._tools}:{path}"}
         memory = (container.get("resources") or {}).get("limits", {}).get("memory")
@@ -150,7 +157,7 @@ def _expand(text: str) -> str:
     return _EXPANSION.sub(lambda found: "$" if found[0] == "$$" else found[0], text)
 
 
-def _ending(info: JobInfo, pod: Json) -> tuple[int, str, str]:
+def _ending(info: JobInfo, pod: Json, generation: Generation) -> tuple[int, str, str]:
     """Exit code, reason and message of a container whose process ended so."""
     if info.status is JobStatus.SUCCEEDED:
         return 0, "Completed", ""
@@ -158,7 +165,7 @@ def _ending(info: JobInfo, pod: Json) -> tuple[int, str, str]:
     if info.reason == Reason.OUT_OF_MEMORY:
         return 137, "OOMKilled", ""
     if said := _UNSTARTED.get(info.reason):
-        return 128, "StartError", _OCI.format(command, said)
+        return *generation.start_error, _OCI.format(command, said)
     code = info.details.exit_code
     return (137 if code is None else code), "Error", ""
 
@@ -170,6 +177,12 @@ def end(pod: Json, code: int, reason: str, message: str) -> None:
     ended = {"exitCode": code, "reason": reason, "startedAt": _started_at(pod) or now(), "finishedAt": at}
     _tell(pod, {"terminated": {**ended, **({"message": message} if message else {})}})
     pod["status"]["phase"] = "Failed" if code or pod["status"].get("reason") else "Succeeded"
+
+
+def turn_back(pod: Json) -> None:
+    """Say of a pod that could not start, and is to end, that its container is being created."""
+    if _state(pod) == "waiting":
+        _tell(pod, {"waiting": {"reason": "ContainerCreating"}})
 
 
 def _state(pod: Json) -> str:

@@ -6,6 +6,7 @@ Its answers are those recorded on a real server (tests/data/kubernetes/exchanges
 import copy
 import re
 import threading
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -15,7 +16,7 @@ import kubernetes_validate
 Json = dict[str, Any]
 Kind = Literal["jobs", "pods"]
 
-VERSION = "1.34"
+STEP = 0.12  # seconds between two steps of a pod, or of what a Job tells of its pods
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _QUANTITY = re.compile(r"[+-]?[0-9.]+(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
@@ -53,8 +54,35 @@ def selects(selector: str, labels: dict[str, str]) -> bool:
     return True
 
 
-def check_job(job: Json) -> None:
-    """Refuse what a server refuses under strict field validation."""
+class Steps:
+    """When objects have made their last step, by uid or another key."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def since(self, key: str) -> float:
+        """When a key was first seen, or last restarted; monotonic seconds."""
+        return self._since.setdefault(key, time.monotonic())
+
+    def restart(self, key: str) -> None:
+        """Count from now."""
+        self._since[key] = time.monotonic()
+
+    def delay(self, uid: str, seconds: float) -> None:
+        """Put an object's next step off."""
+        self._since[uid] = time.monotonic() + seconds
+
+    def due(self, item: Json) -> bool:
+        """Whether it is time for an object's next step, which is then made."""
+        uid = item["metadata"]["uid"]
+        if time.monotonic() - self.since(uid) < STEP:
+            return False
+        self.restart(uid)
+        return True
+
+
+def check_job(job: Json, schema: str) -> None:
+    """Refuse what a server refuses under strict field validation. schema: the release."""
     pod = job["spec"].get("template", {}).get("spec", {})
     for container in pod.get("containers") or []:
         for quantity in (container.get("resources", {}).get("limits") or {}).values():
@@ -63,7 +91,7 @@ def check_job(job: Json) -> None:
                     400, "BadRequest", 'Job in version "v1" cannot be handled as a Job: quantities must match'
                 )
     try:
-        kubernetes_validate.validate(job, VERSION, strict=True)
+        kubernetes_validate.validate(job, schema, strict=True)
     except kubernetes_validate.ValidationError as fault:
         field = re.search(r"'(\w+)' was unexpected", fault.message)
         if field or "is not of type" in fault.message:
@@ -129,6 +157,17 @@ def _container_faults(at: str, container: Json, volumes: set[str], before: list[
 def cores(quantity: str) -> float:
     """A quantity of cpu as cores."""
     return int(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+
+
+def merge(item: Json, patch: Json) -> None:
+    """JSON merge patch (RFC 7386)."""
+    for key, value in patch.items():
+        if value is None:
+            item.pop(key, None)
+        elif isinstance(value, dict):
+            merge(item.setdefault(key, {}), value)
+        else:
+            item[key] = value
 
 
 class Event(NamedTuple):

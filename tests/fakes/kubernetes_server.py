@@ -16,8 +16,9 @@ from werkzeug.wrappers import Request, Response
 from pfcon.paths import StoreBase
 
 from .kubernetes_cluster import Cluster
+from .kubernetes_generations import TODAY, Generation
 from .kubernetes_nodes import state_of
-from .kubernetes_objects import VERSION, Json, Kind, Refusal, check_job, now, selects
+from .kubernetes_objects import Json, Kind, Refusal, check_job, merge, now, selects
 
 KINDS = {"jobs": "Job", "pods": "Pod"}
 API = {"jobs": "batch/v1", "pods": "v1"}
@@ -34,9 +35,15 @@ class FakeKubernetes:
     ``broken``: beginnings of such, and the codes that they are answered with, unheard.
     """
 
-    def __init__(self, storebase: StoreBase, *, claim: str, namespace: str, image: str) -> None:
+    def __init__(
+        self, storebase: StoreBase, *, claim: str, namespace: str, image: str, generation: Generation = TODAY
+    ) -> None:
         self.cluster = Cluster(
-            storebase, claims={claim, "data"}, namespaces={namespace, "default"}, images={image, "localhost/busybox:1"}
+            storebase,
+            claims={claim, "data"},
+            namespaces={namespace, "default"},
+            images={image, "localhost/busybox:1"},
+            generation=generation,
         )
         self.requests: list[str] = []
         self.broken: dict[str, int] = {}
@@ -127,7 +134,8 @@ class FakeKubernetes:
     def _route(self, request: Request) -> Response:
         parts = request.path.strip("/").split("/")
         if parts == ["version"]:
-            return _json({"major": "1", "minor": VERSION.split(".")[1], "gitVersion": f"v{VERSION}.9"})
+            release = self.cluster.generation
+            return _json({"major": "1", "minor": str(release.minor), "gitVersion": f"v{release.version}.2"})
         parts = parts[parts.index("namespaces") + 1 :] if "namespaces" in parts else [""]
         namespace, kind, rest = parts[0], (parts[1:2] or [""])[0], parts[2:]
         with self.cluster.objects.changed:
@@ -153,8 +161,8 @@ class FakeKubernetes:
                 return self._watch(request, kind)
             return self._list(request, namespace, kind)
         item = objects.get(kind, namespace, rest[0])
-        if rest[1:] == ["log"]:
-            return self._log(item, request)
+        if rest[1:]:
+            return self._part(item, request, rest[1])
         if request.method == "PATCH":
             patch = request.get_json(force=True)
             if patch.get("metadata", {}).get("uid", item["metadata"]["uid"]) != item["metadata"]["uid"]:
@@ -165,7 +173,7 @@ class FakeKubernetes:
                     f'Operation cannot be fulfilled on {kind} "{rest[0]}": the object has been modified; please apply …'
                 )
                 raise Refusal(409, "Conflict", text)
-            _merge(item, patch)
+            merge(item, patch)
             objects.tell(kind, "MODIFIED", item)
         elif request.method == "DELETE" and kind == "pods":
             self.cluster.delete_pod(item)
@@ -177,10 +185,9 @@ class FakeKubernetes:
         if namespace not in self.cluster.namespaces:
             raise Refusal(404, "NotFound", f'namespaces "{namespace}" not found')
         job = request.get_json(force=True)
-        check_job(job)
+        self.cluster.generation.known(job)
+        check_job(job, self.cluster.generation.schema)
         job["metadata"]["namespace"] = namespace
-        if self.cluster.replaces:
-            job["spec"].pop("podFailurePolicy", None)
         if not request.args.get("dryRun"):
             self.cluster.objects.add("jobs", job)
         job["status"] = {}
@@ -217,6 +224,14 @@ class FakeKubernetes:
         if policy == "Background":
             return _json({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
         return _json(_typed("jobs", job))
+
+    def _part(self, pod: Json, request: Request, part: str) -> Response:
+        if part == "log":
+            return self._log(pod, request)
+        if part == "eviction" and request.method == "POST":
+            self.cluster.evict_pod(pod)
+            return _json({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, 201)
+        raise Refusal(404, "NotFound", "the server could not find the requested resource")
 
     def _log(self, pod: Json, request: Request) -> Response:
         name, container = pod["metadata"]["name"], pod["spec"]["containers"][0]["name"]
@@ -274,17 +289,6 @@ def _notify(condition: threading.Condition) -> Callable[[], None]:
 
 def _typed(kind: Kind, item: Json) -> Json:
     return {"kind": KINDS[kind], "apiVersion": API[kind], **copy.deepcopy(item)}
-
-
-def _merge(item: Json, patch: Json) -> None:
-    """JSON merge patch (RFC 7386)."""
-    for key, value in patch.items():
-        if value is None:
-            item.pop(key, None)
-        elif isinstance(value, dict):
-            _merge(item.setdefault(key, {}), value)
-        else:
-            item[key] = value
 
 
 def _json(body: Json, status: int = 200) -> Response:

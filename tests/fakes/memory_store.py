@@ -150,7 +150,7 @@ class MemoryStore(ObjectStore):
             raise Transient(f"{name!r} in {self.place}: the data were corrupted in transit")
         return data
 
-    def large_upload(self, name: str, part_size: int) -> LargeUpload:
+    def large_upload(self, name: str, part_size: int, count: int) -> LargeUpload:
         return _MemoryUpload(self, name, part_size)
 
     def delete(self, name: str) -> None:

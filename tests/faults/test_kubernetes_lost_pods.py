@@ -16,7 +16,7 @@ from pfcon.testing.waiting import eventually
 
 EACH = [
     "fake-kubernetes",
-    "fake-kubernetes 1.20",
+    "fake-kubernetes-1.20",
     pytest.param("kubernetes", marks=pytest.mark.engine("kubernetes")),
 ]
 COUNTED = f'echo x >>"$1"/begun; {HEARTBEAT}'
@@ -25,11 +25,7 @@ COUNTED = f'echo x >>"$1"/begun; {HEARTBEAT}'
 @pytest.fixture(params=EACH)
 def cluster(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[KubernetesHarness]:
     """A cluster, real or not."""
-    name, _, version = request.param.partition(" ")
-    harness = kubernetes_harness(name, storebase.root)
-    if version:
-        assert harness.fake
-        harness.fake.cluster.replaces = True
+    harness = kubernetes_harness(request.param, storebase.root)
     yield harness
     harness.close()
 

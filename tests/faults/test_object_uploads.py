@@ -126,7 +126,9 @@ def test_a_killed_upload_of_a_large_file_goes_on_with_its_parts(
     assert job.upload().status_code == 201
     name = f"{job.output_dir}/large"
     store = users.harness.store
-    assert eventually(lambda: gate.stopped > 0 and len(store.large_upload(name, PART_SIZE).uploaded_parts()) == 2)
+    assert eventually(
+        lambda: gate.stopped > 0 and len(store.large_upload(name, PART_SIZE, parts).uploaded_parts()) == 2
+    )
     assert users.names(job.output_dir) == []
     assert job.kill_operation()
     gate.open()

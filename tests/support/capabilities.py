@@ -30,6 +30,19 @@ _HTCONDOR = replace(
     image_digest="HTCondor runs an unpacked image, which has no digest",
     workers="the htcondor engine runs a job as one job of HTCondor",
 )
+_FAKE_CLUSTER = Capabilities(
+    no_capabilities="the fake's pods are processes of the user who runs the test",
+    read_only_inputs="the fake's pods are processes, without mounts",
+    own_root="the fake's pods are processes, without mounts",
+    mounts="the fake's pods are processes, without mounts",
+    asks_for_images=_KUBELET,
+    prepare=_KUBELET,
+    pids="a kubelet limits the processes of a pod",
+    orphans="the fake's pods are processes of this machine, whose first process takes its time",
+    shm="the fake's pods share their host's /dev/shm",
+    image_digest="the fake's pods ignore the image",
+    user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
+)
 CAPABILITIES = {
     "docker": Capabilities(workers=_ONE_CONTAINER, keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
     "podman": Capabilities(
@@ -73,19 +86,8 @@ CAPABILITIES = {
         _SLURM, no_capabilities="Charliecloud gives a job's root those of a user namespace of its own"
     ),
     "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
-    "fake-kubernetes": Capabilities(
-        no_capabilities="the fake's pods are processes of the user who runs the test",
-        read_only_inputs="the fake's pods are processes, without mounts",
-        own_root="the fake's pods are processes, without mounts",
-        mounts="the fake's pods are processes, without mounts",
-        asks_for_images=_KUBELET,
-        prepare=_KUBELET,
-        pids="a kubelet limits the processes of a pod",
-        orphans="the fake's pods are processes of this machine, whose first process takes its time",
-        shm="the fake's pods share their host's /dev/shm",
-        image_digest="the fake's pods ignore the image",
-        user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
-    ),
+    "fake-kubernetes": _FAKE_CLUSTER,
+    "fake-kubernetes-1.20": _FAKE_CLUSTER,
     "process": Capabilities(
         foreign_jobs=_OWN_DIRECTORIES,
         no_capabilities="process runs jobs as its own user, with all that this user may do",

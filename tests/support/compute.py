@@ -77,7 +77,7 @@ def make_harness(name: str, root: Path) -> Harness:
         from .htcondor import htcondor_harness
 
         return htcondor_harness(root, name.removeprefix("htcondor-"))
-    if name in ("kubernetes", "fake-kubernetes"):
+    if name == "kubernetes" or name.startswith("fake-kubernetes"):
         from .kubernetes import kubernetes_harness
 
         return kubernetes_harness(name, root)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from fakes.kubernetes_generations import TODAY, Generation
 from fakes.kubernetes_server import FakeKubernetes
 
 from pfcon.compute.base import ComputeEngine
@@ -103,6 +104,7 @@ def kubernetes_settings(kubeconfig: str, **overrides: Any) -> ComputeSettings:
         node_selector=overrides.pop("node_selector", ()),
         image_pull_secrets=(),
         kubeconfig=kubeconfig,
+        **{key: overrides.pop(key) for key in ("gpu_resource",) if key in overrides},
     )
     fields = {"engine": "kubernetes", "volume_type": "kubernetes_pvc", "volume_name": CLAIM}
     return compute_settings(**{**fields, **overrides}, own=cluster)
@@ -140,6 +142,7 @@ class KubernetesHarness(Harness):
 def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
     """The harness of ``kubernetes``, a real cluster, or of ``fake-kubernetes``, one of its own.
 
+    A fake is today's release, or that of a name like ``fake-kubernetes-1.20``.
     root: storeBase of the fake. That of the real one is shared by all tests.
     """
     fake = None
@@ -148,7 +151,9 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
         storebase = StoreBase(Path(shared))
     else:
         storebase = StoreBase(root)
-        fake = FakeKubernetes(storebase, claim=CLAIM, namespace=NAMESPACE, image=IMAGE)
+        version = name.removeprefix("fake-kubernetes").removeprefix("-")
+        generation = Generation(version) if version else TODAY
+        fake = FakeKubernetes(storebase, claim=CLAIM, namespace=NAMESPACE, image=IMAGE, generation=generation)
         fake.__enter__()
         kubeconfig = fake.kubeconfig(root / "kubeconfig")
     (root / "dead.json").write_text(DEAD)
@@ -170,7 +175,7 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
         kill_outside=kill_processes if fake else _kill_on_this_machine,
         end_keeper=cluster.delete_pod,
         # Its kubelets report a pod as Failed, then end its containers.
-        reports_end_early=fake is None and cluster.minor < 22,
+        reports_end_early=cluster.minor < 22,
         kubeconfig=kubeconfig,
         fake=fake,
         minute=MINUTE,
@@ -223,14 +228,14 @@ def _notes(job: dict[str, Any]) -> set[str]:
 
 
 def make_engine(
-    kubeconfig: str, storebase: StoreBase, processes: int = 1, stuck_grace: float = STUCK_GRACE, **overrides: Any
+    kubeconfig: str, seen: StoreBase, processes: int = 1, stuck_grace: float = STUCK_GRACE, **overrides: Any
 ) -> KubernetesEngine:
-    """An engine of little patience."""
+    """An engine of little patience. seen: storeBase as the service sees it."""
     settings = kubernetes_settings(kubeconfig, **overrides)
     return KubernetesEngine(
         settings,
         settings.own,
-        storebase.root,
+        seen.root,
         processes,
         stop_grace=2,
         stuck_grace=stuck_grace,

@@ -19,7 +19,7 @@ from pfcon.storage.objects.store import ObjectStore, Part, Source
 from pfcon.storage.objects.swift.description import SwiftSettings
 from pfcon.storage.objects.swift.store import SwiftStore
 from pfcon.testing.waiting import PATIENCE
-from support.engines import s3_url, swift_python, swift_url
+from support.engines import ceph_s3_url, ceph_swift_url, s3_url, swift_python, swift_url
 from support.ports import free_port
 
 from .readable import readable
@@ -36,18 +36,27 @@ def md5(data: bytes) -> str:
 
 @dataclass
 class ObjectHarness:
-    """A store on a container of its own. ``kind``: swift or s3. ``url``: Swift's auth URL, or S3's endpoint."""
+    """A store on a container of its own. ``kind``: swift or s3. ``url``: Swift's auth URL, or S3's endpoint.
+
+    ``ceph``: radosgw's, not OpenStack Swift's.
+    """
 
     kind: str
     url: str = ""
     container: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:12]}")
     key: str = field(default=SWIFT_KEY, repr=False)
     timeouts: Timeouts = PATIENT
+    ceph: bool = False
     _files: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
-        self.url = self.url or (swift_url() if self.kind == "swift" else s3_url())
+        self.url = self.url or self._found_url()
         self.store: ObjectStore = self._make()
+
+    def _found_url(self) -> str:
+        if self.ceph:
+            return ceph_swift_url() if self.kind == "swift" else ceph_s3_url()
+        return swift_url() if self.kind == "swift" else s3_url()
 
     def _make(self) -> ObjectStore:
         if self.kind == "swift":
@@ -71,7 +80,7 @@ class ObjectHarness:
 
     def put_large(self, name: str, parts: list[bytes]) -> None:
         """Store an object in parts."""
-        upload = self.store.large_upload(name, len(parts[0]))
+        upload = self.store.large_upload(name, len(parts[0]), len(parts))
         for number, data in enumerate(parts):
             upload.send(number, self.source(data))
         upload.finish([Part(len(data), md5(data)) for data in parts])
@@ -101,7 +110,8 @@ class ObjectHarness:
 
 def client_of(harness: ObjectHarness) -> Any:
     """A client of S3's own, whatever the harness talks to, for what the seam has no words for."""
-    settings = S3Settings(s3_url(), SWIFT_USER, SWIFT_KEY, "us-east-1", harness.container)
+    url = ceph_s3_url() if harness.ceph else s3_url()
+    settings = S3Settings(url, SWIFT_USER, SWIFT_KEY, "us-east-1", harness.container)
     return make_client(settings, PATIENT)
 
 

@@ -80,13 +80,13 @@ class Nothing(ReadLimits):
         return False
 
 
-def post(service: JobService, jid: str, script: str = "exec sleep 600", time_limit: int | None = None) -> None:
+def post(service: JobService, jid: str, script: str = "exec sleep 600", time_limit: int | None = None) -> JobInfo:
     request = JobRequest(
         *(JobId(jid), "none", ("sh", "-c"), PluginType.DS, "u", 1, 1000, 300, 0), args=(script,), time_limit=time_limit
     )
     upload = spooled(good_zip({"a": b"b"}))
     with upload.file:
-        service.submit(request, upload)
+        return service.submit(request, upload).info
 
 
 def record(context: JobContext, jid: str) -> Record:

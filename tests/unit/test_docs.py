@@ -46,7 +46,8 @@ FOREIGN = {
     "REQUESTS_CA_BUNDLE",
     *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
     *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY"),
-}  # Kubernetes', systemd's, setrlimit(2)'s, requests', HTCondor's
+    "DOCKER_CONFIG",
+}  # Kubernetes', systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from fakes.kubernetes_generations import RECORDED
 from fakes.kubernetes_server import FakeKubernetes
 from support.kubernetes import Cluster
 
@@ -27,7 +28,9 @@ SAID_OTHERWISE = re.compile(r"dry run: (unknown|env |backoffLimit str|memory|res
 def fake() -> Iterator[FakeKubernetes]:
     with tempfile.TemporaryDirectory(prefix="pfcon-test-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
-        with FakeKubernetes(StoreBase(Path(name)), claim="data", namespace="default", image="none:1") as fake:
+        with FakeKubernetes(
+            StoreBase(Path(name)), claim="data", namespace="default", image="none:1", generation=RECORDED
+        ) as fake:
             fake.kubeconfig(Path(name, "kubeconfig"))
             (Path(name) / "runs/rec").mkdir(parents=True)
             yield fake

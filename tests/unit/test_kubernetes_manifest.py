@@ -7,9 +7,11 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+from support.settings import compute_settings
 
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.spec import MARK_MOUNT, argv_of, job_manifest, memory_limit, require_possible
+from pfcon.compute.kubernetes.volume import storebase_volume
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, Secret, User
 
@@ -18,6 +20,7 @@ VERSIONS = ["1.29", "1.34", "1.37"]
 KEY = PurePosixPath("key-chris-jid-42")
 PLAIN = KubernetesSettings(namespace="default", node_selector=(), image_pull_secrets=())
 
+CLAIM = storebase_volume(compute_settings(volume_type="kubernetes_pvc", volume_name="storebase"))
 SMALL = JobSpec(
     name="chris-jid-42",
     jid=JobId("chris-jid-42"),
@@ -61,7 +64,7 @@ CASES = {"small": (SMALL, PLAIN), "full": (FULL, FULL_OPTIONS), "copy": (COPY, P
 
 def manifest(name: str) -> dict[str, Any]:
     spec, options = CASES[name]
-    return job_manifest(spec, "storebase", options, 10)
+    return job_manifest(spec, CLAIM, options, 10)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -123,13 +126,13 @@ def test_a_deadline_ends_a_job_and_a_time_limit_its_pods() -> None:
     options = dataclasses.replace(PLAIN, deadline=120)
     limited = dataclasses.replace(SMALL, resources=Resources(time_limit=60))
     for spec, limit in ((SMALL, None), (limited, 3600)):
-        made = job_manifest(spec, "storebase", options, 10)["spec"]
+        made = job_manifest(spec, CLAIM, options, 10)["spec"]
         assert made["activeDeadlineSeconds"] == 7200
         assert made["template"]["spec"].get("activeDeadlineSeconds") == limit
 
 
 def test_a_mark_of_storebase_is_mounted_so_that_no_other_directory_does() -> None:
-    made = job_manifest(SMALL, "storebase", PLAIN, 10, PurePosixPath(".pfcon-storebase/5f"))
+    made = job_manifest(SMALL, CLAIM, PLAIN, 10, PurePosixPath(".pfcon-storebase/5f"))
     kubernetes_validate.validate(made, VERSIONS[0], strict=True)
     pod = made["spec"]["template"]["spec"]
     marks = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"].startswith("/.pfcon")]
@@ -144,3 +147,24 @@ def test_no_worker_gets_a_second_pod() -> None:
     """A policy for failed pods implies podReplacementPolicy: Failed, which the schemas before 1.28 do not know."""
     spec = manifest("full")["spec"]
     assert (spec["backoffLimit"], [rule["action"] for rule in spec["podFailurePolicy"]["rules"]]) == (0, ["FailJob"])
+
+
+def test_storebase_may_be_a_directory_of_the_nodes() -> None:
+    volume = storebase_volume(compute_settings(volume_type="host", storebase=PurePosixPath("/srv/store")))
+    made = job_manifest(SMALL, volume, PLAIN, 10)
+    kubernetes_validate.validate(made, VERSIONS[0], strict=True)
+    volumes = made["spec"]["template"]["spec"]["volumes"]
+    assert volumes == [{"name": "storebase", "hostPath": {"path": "/srv/store"}}]
+
+
+@pytest.mark.parametrize(("kind", "needed"), [("host", "STOREBASE"), ("kubernetes_pvc", "VOLUME_NAME")])
+def test_a_volume_without_its_setting_is_refused(kind: str, needed: str) -> None:
+    with pytest.raises(Refused, match=f"{needed} is not set"):
+        storebase_volume(compute_settings(volume_type=kind, storebase=None, volume_name=None))
+
+
+def test_gpus_have_the_name_that_the_site_gives_them() -> None:
+    options = dataclasses.replace(PLAIN, gpu_resource="amd.com/gpu")
+    spec = dataclasses.replace(SMALL, resources=Resources(gpus=2))
+    made = job_manifest(spec, CLAIM, options, 10)["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert made == {"limits": {"amd.com/gpu": "2"}, "requests": {"amd.com/gpu": "2"}}

@@ -31,7 +31,9 @@ def add_running_jobs(fake: FakeKubernetes, count: int) -> list[str]:
         for name in names:
             mount = Mount(PurePosixPath("key"), OUTGOING, read_only=False)
             spec = JobSpec(name, JobId(name), JobKind.PLUGIN, IMAGE, ("sleep", "600"), mounts=(mount,))
-            fake.cluster.objects.add("jobs", job_manifest(spec, CLAIM, options, 2))
+            fake.cluster.objects.add(
+                "jobs", job_manifest(spec, {"persistentVolumeClaim": {"claimName": CLAIM}}, options, 2)
+            )
     pods = fake.cluster.objects.kept["pods"]
     assert eventually(lambda: sum(pod["status"]["phase"] == "Running" for pod in list(pods.values())) == count)
     fake.cluster.tick = 1.0

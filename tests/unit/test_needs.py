@@ -15,6 +15,18 @@ def test_what_is_missing_and_not_required_skips(monkeypatch: pytest.MonkeyPatch,
         need("swarm", nowhere)
 
 
+@pytest.mark.parametrize("required", ["all", "swift s3"])
+def test_what_no_run_starts_by_itself_is_required_only_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, required: str
+) -> None:
+    monkeypatch.setenv("PFCON_TEST_REQUIRE", required)
+    with pytest.raises(pytest.skip.Exception, match="it is not here"):
+        need("ceph-swift", nowhere)
+    monkeypatch.setenv("PFCON_TEST_REQUIRE", f"{required} ceph-swift")
+    with pytest.raises(pytest.fail.Exception, match="asks for ceph-swift, but it is not here"):
+        need("ceph-swift", nowhere)
+
+
 @pytest.mark.parametrize("required", ["swarm", "docker swarm", "all"])
 def test_what_is_missing_and_required_fails(monkeypatch: pytest.MonkeyPatch, required: str) -> None:
     monkeypatch.setenv("PFCON_TEST_REQUIRE", required)

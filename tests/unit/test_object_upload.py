@@ -122,7 +122,7 @@ class Broken(SmallParts):
         self.left = left
         self.kept: dict[str, BrokenUpload] = {}
 
-    def large_upload(self, name: str, part_size: int) -> LargeUpload:
+    def large_upload(self, name: str, part_size: int, count: int) -> LargeUpload:
         return self.kept.setdefault(name, BrokenUpload(self, name))
 
 
@@ -193,7 +193,7 @@ class Writing(SmallParts):
         self.touch()
         raise Transient("the checksum does not match")
 
-    def large_upload(self, name: str, part_size: int) -> LargeUpload:
+    def large_upload(self, name: str, part_size: int, count: int) -> LargeUpload:
         return WritingUpload(self)
 
 

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 from support.object_stores import md5
 
-from pfcon.storage.objects.s3.responses import described, equal_parts, is_opaque, parse_multipart_etag, rows
+from pfcon.storage.objects.s3.responses import (
+    PART_SIZE,
+    below,
+    described,
+    equal_parts,
+    is_opaque,
+    parse_multipart_etag,
+    rows,
+    told_parts,
+    xml_text,
+)
 from pfcon.storage.objects.store import Described, Listed, Part
 
 MD5 = md5(b"12345")
@@ -93,3 +103,46 @@ def test_a_page_has_objects_and_prefixes_in_the_order_of_their_bytes() -> None:
         Listed("é", 2, "y"),
         Listed("𝄞/", None),
     ]
+
+
+@pytest.mark.parametrize("header", ["x-object-manifest", "x-object-meta-static-large-object"])
+def test_an_etag_of_a_large_object_of_swift_is_no_md5(header: str) -> None:
+    response = head(ResponseMetadata={"HTTPHeaders": {header: "True", "etag": MD5}})
+    assert described("n", response).md5 == ""
+    assert described("n", head(ResponseMetadata={"HTTPHeaders": {"etag": MD5}})).md5 == MD5
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "noted", "wanted"),
+    [
+        (25, 3, "10", (10, 10, 5)),
+        (30, 3, "10", (10, 10, 10)),
+        (7, 1, "10", (7,)),
+        (31, 3, "10", ()),
+        (20, 3, "10", ()),
+        (25, 3, "ten", ()),
+        (25, 3, "", ()),
+    ],
+)
+def test_parts_follow_from_the_noted_size_where_it_fits(
+    size: int, count: int, noted: str, wanted: tuple[int, ...]
+) -> None:
+    response = head(Metadata={PART_SIZE: noted} if noted else {})
+    assert told_parts(size, count, response) == tuple(Part(each, "") for each in wanted)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "wanted"),
+    [("a/b", "a/b"), ("a\nb\t\r", "a\nb\t\r"), ("a\x01/b\x01", "a"), ("\x1f", ""), ("é\x7f", "é\x7f")],
+)
+def test_a_prefix_is_cut_before_what_xml_can_not_have(prefix: str, wanted: str) -> None:
+    assert xml_text(prefix) == wanted
+
+
+def test_a_listing_is_made_from_that_of_a_shorter_prefix() -> None:
+    names = [["a", "a\x01/1"], ["a\x01/b/2", "a\x01/b/3"], ["a\x01/b/4", "a\x01/c", "b"]]
+    pages = [[Listed(name, 1) for name in page] for page in names]
+    found = [[row.name for row in page] for page in below("a\x01/", pages, delimited=False)]
+    assert found == [["a\x01/1"], ["a\x01/b/2", "a\x01/b/3"], ["a\x01/b/4", "a\x01/c"]]
+    grouped = [row for page in below("a\x01/", pages, delimited=True) for row in page]
+    assert grouped == [Listed("a\x01/1", 1), Listed("a\x01/b/", None), Listed("a\x01/c", 1)]

@@ -21,6 +21,8 @@ PORTS = "0/3 nodes are available: 3 node(s) didn't have free ports for the reque
         ),
         ("0/2 nodes are available: 2 Insufficient ephemeral-storage.", "too little free disk"),
         ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "too few free GPUs"),
+        ("0/2 nodes are available: 2 Insufficient amd.com/gpu.", "too few free GPUs"),
+        ("0/2 nodes are available: 2 Insufficient gpu.intel.com/i915.", "too few free GPUs"),
         ("0/2 nodes are available: 2 Insufficient example.com/fpga.", "too little free example.com/fpga"),
         ("0/2 nodes are available: 2 Too many pods.", "too few free places for jobs"),
     ],

@@ -51,7 +51,7 @@ def test_containers_services_and_jobs_are_labelled_with_it() -> None:
     labels = docker_api.labels(spec())
     assert labels[docker_api.SERVICE_LABEL] == ID
     assert swarm.service_spec(spec(), ROOT, stop_grace=1)["Labels"].items() >= labels.items()
-    manifest = job_manifest(spec(), "claim", KubernetesSettings(), 1)
+    manifest = job_manifest(spec(), {"hostPath": {"path": "/srv"}}, KubernetesSettings(), 1)
     assert manifest["metadata"]["labels"][SERVICE_LABEL] == ID
     assert manifest["spec"]["template"]["metadata"]["labels"][SERVICE_LABEL] == ID
     assert wdl.labels(spec(), ROOT, "token")[wdl.SERVICE_LABEL] == ID

@@ -32,6 +32,7 @@ OPTIONS = {
     "JOB_LABELS": "a=b",
     "NODE_SELECTOR": "a=b",
     "KUBERNETES_DEADLINE_MINUTES": "20160",
+    "KUBERNETES_GPU_RESOURCE": "amd.com/gpu",
     "IMAGE_PULL_SECRETS": "one",
     "DOCKER_HOST": "tcp://docker:2375",
     "DOCKER_TLS_VERIFY": "1",
@@ -102,14 +103,14 @@ def test_docker_with_a_host_directory_needs_its_path() -> None:
 def test_an_engine_takes_its_own_volume_types_and_no_others(name: str, kind: str) -> None:
     allowed = {
         "docker": {"docker_local_volume", "host"},
-        "kubernetes": {"kubernetes_pvc"},
+        "kubernetes": {"kubernetes_pvc", "host"},
     }.get(name, {"host"})
     found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
     assert found == ([] if kind in allowed else ["COMPUTE_VOLUME_TYPE"])
 
 
 def test_a_refused_volume_type_hides_no_missing_name() -> None:
-    assert named(DEV | {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "host"}) == [
+    assert named(DEV | {"CONTAINER_ENV": "kubernetes", "COMPUTE_VOLUME_TYPE": "docker_local_volume"}) == [
         "COMPUTE_VOLUME_TYPE",
         "VOLUME_NAME",
     ]
@@ -186,7 +187,8 @@ def test_these_engines_have_these_options() -> None:
     assert found["SHM_SIZE"] == {docker, swarm, kubernetes}
     assert found["JOB_LABELS"] == {docker, swarm, kubernetes, htcondor}
     assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
-    assert found["IMAGE_PULL_SECRETS"] == found["NODE_SELECTOR"] == {kubernetes}
+    assert found["IMAGE_PULL_SECRETS"] == {kubernetes}
+    assert found["NODE_SELECTOR"] == {swarm, kubernetes}
     assert found["DOCKER_HOST"] == {docker, swarm}
 
 
@@ -262,3 +264,9 @@ def test_on_kubernetes_a_job_reaches_its_time_limit_before_its_deadline() -> Non
     assert named(limited | {"KUBERNETES_DEADLINE_MINUTES": "60"}) == ["TIMELIMIT_MINUTES"]
     assert faults(limited | {"KUBERNETES_DEADLINE_MINUTES": "10081"}) == []
     assert faults(engine("docker") | {"TIMELIMIT_MINUTES": "1000000"}) == []
+
+
+@pytest.mark.parametrize(("selector", "accepted"), [("disk=ssd,site.zone=a", True), ("a/b=c", False), ("disk=", False)])
+def test_the_labels_of_a_swarms_nodes_are_those_that_a_constraint_may_have(selector: str, accepted: bool) -> None:
+    found = faults(engine("swarm") | {"NODE_SELECTOR": selector})
+    assert [fault.partition(":")[0] for fault in found] == ([] if accepted else ["NODE_SELECTOR"])

@@ -97,3 +97,12 @@ def test_names_that_differ_in_case_or_in_their_ends_stay_different() -> None:
 def test_what_no_swarm_can_run_is_refused(changes: dict[str, Any], word: str) -> None:
     with pytest.raises(Refused, match=word):
         require_possible(dataclasses.replace(SMALL, **changes))
+
+
+def test_the_labels_of_nodes_are_constraints() -> None:
+    selector = (("disk", "ssd"), ("site.zone", "a"))
+    service = service_spec(SMALL, ROOT, stop_grace=10, node_selector=selector)
+    assert service["TaskTemplate"]["Placement"] == {
+        "Constraints": ["node.labels.disk==ssd", "node.labels.site.zone==a"]
+    }
+    assert "Placement" not in service_spec(SMALL, ROOT, stop_grace=10)["TaskTemplate"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pfcon.compute.swarm.nodes import gpu_kind, why_never
+from pfcon.compute.swarm.nodes import gpu_kind, having, why_never, why_nowhere
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "swarm" / "nodes.json").read_text())
 GIB = 1 << 30
@@ -69,3 +69,29 @@ def test_gpus_are_what_is_called_so_and_most_of_one_node_decides() -> None:
 def test_gpus_that_are_named_one_by_one_are_counted() -> None:
     assert why_never(wanted(gpu=2), RECORDED) == ""
     assert "the largest has 2 × gpu" in why_never(wanted(gpu=3), RECORDED)
+
+
+def labelled(cores: float, **labels: str) -> dict[str, Any]:
+    made = node(cores, 8)
+    made["Spec"]["Labels"] = labels
+    return made
+
+
+SSD = {"Placement": {"Constraints": ["node.labels.disk==ssd", "node.role==worker"]}}
+
+
+def test_only_nodes_with_the_labels_that_jobs_ask_for_count() -> None:
+    fast, slow, bare = labelled(2, disk="SSD", zone="a"), labelled(64, disk="hdd"), node(64, 8)
+    assert having([fast, slow, bare], SSD["Placement"]["Constraints"]) == [fast]
+    assert having([fast, slow, bare], []) == [fast, slow, bare]
+    task = {**SSD, "Resources": {"Reservations": wanted(4)}}
+    assert why_nowhere(task, [fast, slow]) == "cpu_limit: no machine of this Swarm has 4 cores; the largest has 2 cores"
+    assert why_nowhere({"Resources": {"Reservations": wanted(4)}}, [fast, slow]) == ""
+    assert why_nowhere(SSD, [fast, slow]) == ""
+
+
+def test_labels_that_no_node_has_are_told() -> None:
+    task = {"Placement": {"Constraints": ["node.labels.disk==ssd", "node.labels.zone==a"]}}
+    said = "no machine of this Swarm has the labels disk=ssd, zone=a (NODE_SELECTOR)"
+    assert why_nowhere(task, [node(1, 1), labelled(1, disk="ssd")]) == said
+    assert why_nowhere(task, []) == why_nowhere({}, [])

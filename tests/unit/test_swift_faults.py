@@ -10,7 +10,7 @@ from swiftclient.exceptions import ClientException
 
 from pfcon.errors import Refused
 from pfcon.storage.objects.store import Changed, ObjectAbsent, Transient
-from pfcon.storage.objects.swift.container import raise_for_result
+from pfcon.storage.objects.swift.container import etag_of_result
 from pfcon.storage.objects.swift.faults import NoContainer, RequestTarget, connection_error, response_error
 
 PLACE = "container 'users' of http://swift:8080/auth/v1.0"
@@ -98,14 +98,14 @@ def test_a_broken_connection_may_pass(fault: Exception, reason: str) -> None:
     [b"", b"  \n ", b'   {"Response Status": "201 Created", "Errors": []}', b'{"Response Status": "202 Accepted"}'],
 )
 def test_a_manifest_that_was_taken_raises_nothing(text: bytes) -> None:
-    raise_for_result(text)
+    etag_of_result(text)
 
 
 def test_a_manifest_that_was_not_taken_tells_why() -> None:
     errors = b'[["/c/one", "404 Not Found"], ["/c/two", "Etag Mismatch"]]'
     text = b'  {"Response Status": "400 Bad Request", "Errors": %b}' % errors
     with pytest.raises(ClientException) as caught:
-        raise_for_result(text)
+        etag_of_result(text)
     fault = response_error(caught.value, OBJECT)
     assert isinstance(fault, Refused)
     assert "/c/one 404 Not Found; /c/two Etag Mismatch" in str(fault)
@@ -113,5 +113,5 @@ def test_a_manifest_that_was_not_taken_tells_why() -> None:
 
 def test_a_manifest_whose_segments_do_not_answer_may_pass() -> None:
     with pytest.raises(ClientException) as caught:
-        raise_for_result(b'{"Response Status": "503 Service Unavailable", "Errors": []}')
+        etag_of_result(b'{"Response Status": "503 Service Unavailable", "Errors": []}')
     assert isinstance(response_error(caught.value, OBJECT), Transient)

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from support.object_stores import md5
 
 from pfcon.storage.objects.store import Limits, Part
+from pfcon.storage.objects.swift.container import is_last
 from pfcon.storage.objects.swift.large_objects import (
     ManifestEntry,
     StoredPart,
+    attempts_of,
+    attempts_with,
     etag_of,
     manifest,
     manifest_entries,
@@ -19,7 +22,7 @@ from pfcon.storage.objects.swift.large_objects import (
     parts_prefix,
     stored_part,
 )
-from pfcon.storage.objects.swift.responses import limits_of, listed
+from pfcon.storage.objects.swift.responses import limits_of, listed, shows_manifest
 
 UPLOAD = "0123456789abcdef" * 2
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=1024).filter(
@@ -88,3 +91,33 @@ def test_a_cluster_that_tells_nothing_has_the_defaults_of_swift() -> None:
 def test_a_large_object_is_listed_with_the_etag_that_downloads_take() -> None:
     row = {"name": "n", "bytes": 5, "hash": "a" * 32, "slo_etag": f'"{"b" * 32}"', "content_type": "x"}
     assert listed(row).etag == "b" * 32
+
+
+def test_an_object_is_known_by_the_md5s_of_the_first_parts_of_an_attempt() -> None:
+    data = {"a": [b"12345", b"67", b"of a longer file"], "b": [b"12345", b"other"], "c": [b"12345", b"67"]}
+    parts = {each: [Part(len(part), md5(part)) for part in data[each]] for each in data}
+    stored = {StoredPart(each, n): part for each in data for n, part in enumerate(parts[each])}
+    del stored[StoredPart("b", 0)]
+    attempts = attempts_of(stored)
+    assert attempts["b"] == {1: parts["b"][1]}
+    wanted = tuple(parts["c"])
+    assert attempts_with(etag_of(wanted), 7, attempts) == {"a": wanted, "c": wanted}
+    assert attempts_with(etag_of(wanted), 8, attempts) == {}
+    assert attempts_with(etag_of(parts["b"]), 10, attempts) == {}
+
+
+def test_a_row_with_bytes_and_the_etag_of_none_is_that_of_a_manifest() -> None:
+    empty = md5(b"")
+    assert shows_manifest({"name": "n", "hash": empty, "bytes": 319})
+    assert not shows_manifest({"name": "n", "hash": empty, "bytes": 0})
+    assert not shows_manifest({"name": "n", "hash": md5(b"12345"), "bytes": 5})
+    assert not shows_manifest({"name": "n", "hash": empty, "bytes": 5, "slo_etag": empty})
+    assert not shows_manifest({"subdir": "n/"})
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "last"),
+    [(0, 10, True), (9, 10, True), (10, 10, False), (1000, 5000, False), (1024, 5000, False), (1001, 5000, True)],
+)
+def test_a_page_is_the_last_if_it_is_not_full_and_not_of_a_round_size(found: int, asked: int, last: bool) -> None:
+    assert is_last(found, asked) == last

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
-from pfcon.compute.settings import KUBERNETES_PVC, MAX_TIME_LIMIT, ComputeSettings, JobOption
+from pfcon.compute.settings import HOST, KUBERNETES_PVC, MAX_TIME_LIMIT, ComputeSettings, JobOption, node_selector
 from pfcon.settings import kinds
 from pfcon.settings.section import setting, variable
 from pfcon.settings.variable import Mode, Values
@@ -28,9 +28,7 @@ class KubernetesSettings:
         "Namespace of the Kubernetes Jobs.",
         default="default",
     )
-    node_selector: tuple[tuple[str, str], ...] = setting(
-        "NODE_SELECTOR", kinds.pairs(), "Labels of the nodes that run jobs.", unset=(), exclusive=True
-    )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     image_pull_secrets: tuple[str, ...] = setting(
         "IMAGE_PULL_SECRETS",
         kinds.names("names of secrets, separated by commas", _OBJECT_NAME),
@@ -43,6 +41,13 @@ class KubernetesSettings:
         kinds.number(2, MAX_TIME_LIMIT, "minutes"),
         "Time after which Kubernetes ends a job of any kind, also one that waits for a node; its log is lost then.",
         default=str(7 * 24 * 60),
+        exclusive=True,
+    )
+    gpu_resource: str = setting(
+        "KUBERNETES_GPU_RESOURCE",
+        kinds.text("the name of a resource, such as amd.com/gpu", rf"{_OBJECT_NAME}/{_LABEL_NAME}"),
+        "Name under which the nodes have their GPUs.",
+        default="nvidia.com/gpu",
         exclusive=True,
     )
     kubeconfig: str | None = setting(
@@ -85,7 +90,7 @@ KUBERNETES = EngineDescription(
     title="a Kubernetes or OpenShift cluster, one Job for each job",
     make=_make,
     settings=KubernetesSettings,
-    volume_types=(KUBERNETES_PVC,),
+    volume_types=(KUBERNETES_PVC, HOST),
     aliases=("openshift",),
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
     rules=_rules,

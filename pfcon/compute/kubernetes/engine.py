@@ -18,6 +18,7 @@ from pfcon.compute.kubernetes.obstacles import Obstacles
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
+from pfcon.compute.kubernetes.volume import storebase_volume
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
@@ -71,7 +72,7 @@ class KubernetesEngine(ComputeEngine):
         watch_idle: seconds after the last request for which active jobs are watched. minute: the length of a minute of
         time limits, in seconds. Others: see above.
         """
-        self._claim, self._settings = settings.volume_name, own
+        self._compute, self._settings = settings, own
         self._storebase_mount = storebase_mount
         self._processes = processes
         self._watch_idle = watch_idle
@@ -112,10 +113,9 @@ class KubernetesEngine(ComputeEngine):
         """See ComputeEngine. Waits some seconds for a job of that name that is being deleted."""
         require_possible(spec, self._settings)
         require_sources(spec.mounts, self._storebase_mount)  # the cluster mounts secrets itself
-        if not self._claim:
-            raise Refused("VOLUME_NAME is not set: it must be the PersistentVolumeClaim of storeBase")
         mark, minute = self._mark.source(), self._minute
-        manifest = job_manifest(spec, self._claim, self._settings, self._stop_grace, mark, minute=minute)
+        volume = storebase_volume(self._compute)
+        manifest = job_manifest(spec, volume, self._settings, self._stop_grace, mark, minute=minute)
         last: Conflict | None = None
         for _ in polls(_NAME_WAIT, *_PAUSES):
             try:
@@ -233,12 +233,13 @@ class KubernetesEngine(ComputeEngine):
 
         unchanged: raises Conflict if the Job has changed since ``view``.
         """
-        metadata, note = view.job["metadata"], Note(why, datetime.now(UTC), lost=once)
+        metadata, idle = view.job["metadata"], not any(pod.started or pod.scheduled for pod in view.pods)
+        note = Note(why, datetime.now(UTC), lost=once, idle=idle)
         patch: dict[str, Any] = {"metadata": {"annotations": {NOTE_ANNOTATION: note.annotation()}, "uid": view.uid}}
         _log.info("job %s is ended: %s %s", metadata["name"], why.message, why.detail)
         if unchanged:
             patch["metadata"]["resourceVersion"] = metadata["resourceVersion"]
-        if once or not any(pod.started or pod.scheduled for pod in view.pods):
+        if once or idle:
             patch["spec"] = {"activeDeadlineSeconds": MIN_DEADLINE}
         ended = View(self._calls.patch_job(metadata["name"], patch), view.pods, view.grace)
         if state.end_pending(ended):

@@ -14,7 +14,8 @@ from pfcon.reasons import Reason, Why, explain
 
 OTHER_CLAIM = explain(
     Reason.ENGINE_SETUP,
-    cause="the volume that jobs mount (VOLUME_NAME) is not the storeBase that this service sees (STOREBASE_MOUNT)",
+    cause="the volume that jobs mount (VOLUME_NAME or STOREBASE) is not the storeBase that this service sees "
+    "(STOREBASE_MOUNT)",
 )
 DELETED = explain(
     Reason.EVICTED,

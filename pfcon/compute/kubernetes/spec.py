@@ -55,7 +55,7 @@ def require_possible(spec: JobSpec, options: KubernetesSettings) -> None:
 
 def job_manifest(
     spec: JobSpec,
-    claim: str,
+    volume: dict[str, Any],
     options: KubernetesSettings,
     grace: int,
     mark: PurePosixPath | None = None,
@@ -64,8 +64,8 @@ def job_manifest(
 ) -> dict[str, Any]:
     """Return the body for creating a job (Kubernetes API reference, Job v1 batch).
 
-    claim: the PersistentVolumeClaim of storeBase. grace: seconds between SIGTERM and SIGKILL. mark: of a StoreMark,
-    which the claim must contain. minute: the length of a minute of time limits, in seconds.
+    volume: see ``storebase_volume``. grace: seconds between SIGTERM and SIGKILL. mark: of a StoreMark, which the volume
+    must contain. minute: the length of a minute of time limits, in seconds.
 
     A secret of the job is a Secret that the site has created; it is mounted by reference, so that this service needs no
     permission to read or write Secrets.
@@ -73,7 +73,7 @@ def job_manifest(
     own = {JOB_TYPE_LABEL: spec.kind.value, **({SERVICE_LABEL: spec.service} if spec.service else {})}
     labels = {**dict(spec.labels), **own}
     workers, limit = spec.resources.workers, spec.resources.time_limit
-    pod = _marked(_pod(spec, claim, options, grace), mark)
+    pod = _marked(_pod(spec, volume, options, grace), mark)
     metadata: dict[str, Any] = {"labels": labels}
     if limit is not None:  # of the pod, which is kept with its log; the Job's deadline would delete it
         pod["activeDeadlineSeconds"] = max(MIN_DEADLINE + 1, round(limit * minute))
@@ -106,7 +106,7 @@ def job_manifest(
     }
 
 
-def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> dict[str, Any]:
+def _pod(spec: JobSpec, volume: dict[str, Any], options: KubernetesSettings, grace: int) -> dict[str, Any]:
     """Return the pod of a worker.
 
     Its first process is the pod's own, which reaps orphans; as first process, the command would ignore signals to
@@ -120,8 +120,8 @@ def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> 
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {**_user(spec.user), "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_container(spec)],
-        "volumes": _volumes(spec, claim),
+        "containers": [_container(spec, options.gpu_resource)],
+        "volumes": _volumes(spec, volume),
     }
     if options.node_selector:
         pod["nodeSelector"] = dict(options.node_selector)
@@ -131,7 +131,7 @@ def _pod(spec: JobSpec, claim: str, options: KubernetesSettings, grace: int) -> 
 
 
 def _marked(pod: dict[str, Any], mark: PurePosixPath | None) -> dict[str, Any]:
-    """Return a pod whose container can be created only if the claim contains the mark.
+    """Return a pod whose container can be created only if the volume of storeBase contains the mark.
 
     Kubelets create a missing subPath. In an empty, read-only mount there is no mount point for another mount (runc;
     crun creates the mount point before it makes the mount read-only).
@@ -144,7 +144,7 @@ def _marked(pod: dict[str, Any], mark: PurePosixPath | None) -> dict[str, Any]:
     return pod
 
 
-def _container(spec: JobSpec) -> dict[str, Any]:
+def _container(spec: JobSpec, gpu_resource: str) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": spec.image,
@@ -152,7 +152,7 @@ def _container(spec: JobSpec) -> dict[str, Any]:
         "command": [_escape(spec.argv[0])],
         "args": [_escape(word) for word in spec.argv[1:]],
         "env": [{"name": key, "value": _escape(value)} for key, value in dict(spec.env).items()],
-        "resources": _resources(spec.resources),
+        "resources": _resources(spec.resources, gpu_resource),
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         # The message of a failed container is the end of its log: a runtime writes there that a command can't be run.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -198,7 +198,7 @@ def _user(user: User | None) -> dict[str, Any]:
     return context
 
 
-def _resources(resources: Resources) -> dict[str, Any]:
+def _resources(resources: Resources, gpu_resource: str) -> dict[str, Any]:
     """Return limits, and requests equal to them, so that the node has what the job may use.
 
     Used memory can't be reclaimed, so with smaller requests a node may run out of memory. The cpu could be shared, but
@@ -210,7 +210,7 @@ def _resources(resources: Resources) -> dict[str, Any]:
     if resources.memory is not None:
         limits["memory"] = f"{resources.memory}Mi"
     if resources.gpus:
-        limits["nvidia.com/gpu"] = str(resources.gpus)
+        limits[gpu_resource] = str(resources.gpus)
     return {"limits": limits, "requests": dict(limits)} if limits else {}
 
 
@@ -232,8 +232,8 @@ def _secret_volume(secret: Secret) -> dict[str, Any]:
     return {"name": f"secret-{secret.name}", "secret": source}
 
 
-def _volumes(spec: JobSpec, claim: str) -> list[dict[str, Any]]:
-    volumes: list[dict[str, Any]] = [{"name": _STOREBASE, "persistentVolumeClaim": {"claimName": claim}}]
+def _volumes(spec: JobSpec, volume: dict[str, Any]) -> list[dict[str, Any]]:
+    volumes: list[dict[str, Any]] = [{"name": _STOREBASE, **volume}]
     volumes += [_secret_volume(secret) for secret in spec.secrets]
     if spec.resources.shm:
         volumes.append({"name": _SHM, "emptyDir": {"medium": "Memory", "sizeLimit": f"{spec.resources.shm}Mi"}})

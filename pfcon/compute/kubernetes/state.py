@@ -163,7 +163,8 @@ def end_pending(view: View) -> bool:
 def _noted(info: JobInfo, view: View, note: Note, now: datetime) -> JobInfo:
     """Return the state of a job that pfcon has ended: it runs until its containers have ended, or should have."""
     patience = _grace(view) + _patience(view)
-    if end_pending(view) or (any(pod.running or pod.scheduled for pod in view.pods) and now - note.at < patience):
+    unfinished = any(pod.running or (pod.scheduled and not note.idle) for pod in view.pods)
+    if end_pending(view) or (unfinished and now - note.at < patience):
         return replace(info, message=f"{note.why.message}: being ended")
     return _ended(info, replace(note.why, interrupted=note.lost), note.at)
 

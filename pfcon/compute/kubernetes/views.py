@@ -24,18 +24,19 @@ NOTE_ANNOTATION = "chrisproject.org/pfcon-ended"
 class Note:
     """Why and when pfcon ended a job: an annotation of the Job. ``at`` is aware.
 
-    lost: one of its pods was deleted; a success after that is that of a replacement.
+    lost: one of its pods was deleted; a success after that is that of a replacement. idle: no container had started or
+    was being started, so nothing has to end. While the pod ends, a kubelet of 1.36 says that it creates the container.
     """
 
     why: Why
     at: datetime
     lost: bool = False
+    idle: bool = False
 
     def annotation(self) -> str:
         """Return the annotation's value; ``note_of`` is the inverse."""
-        return json.dumps(
-            {"reason": self.why.note(), "at": self.at.isoformat()} | ({"lost": True} if self.lost else {})
-        )
+        flags = {name: True for name in ("lost", "idle") if getattr(self, name)}
+        return json.dumps({"reason": self.why.note(), "at": self.at.isoformat(), **flags})
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def note_of(job: dict[str, Any]) -> Note | None:
         if not found:
             return None
         at = datetime.fromisoformat(found["at"]).astimezone(UTC)
-        return Note(Why.of_note(str(found["reason"])), at, lost=bool(found.get("lost")))
+        return Note(Why.of_note(str(found["reason"])), at, lost=bool(found.get("lost")), idle=bool(found.get("idle")))
     except (ValueError, KeyError, TypeError):
         return None
 

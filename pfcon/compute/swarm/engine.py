@@ -59,14 +59,18 @@ class SwarmEngine(ComputeEngine):
         stop_grace: int = STOP_GRACE,
         pending_grace: float = PENDING_GRACE,
         node_patience: float = NODE_PATIENCE,
+        node_selector: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """storebase_mount: the path of storeBase in this process. Times are in seconds. Does not connect."""
+        """storebase_mount: the path of storeBase in this process. Times are in seconds. node_selector: labels of the
+        nodes that run jobs. Does not connect.
+        """
         self._settings = settings
         self._api = api
         self._storebase_mount = storebase_mount
         self._stop_grace = stop_grace
         self._pending_grace = pending_grace
         self._node_patience = node_patience
+        self._node_selector = node_selector
         self._connection = PerProcess(self._connect)
         self._hostnames: dict[str, str] = {}  # of the nodes, by their IDs, when they were last requested
 
@@ -106,8 +110,15 @@ class SwarmEngine(ComputeEngine):
             never = "gpu_limit: no machine of this Swarm offers GPUs (node-generic-resources of its dockerd)"
             raise refused(explain(Reason.UNSCHEDULABLE, never=never))
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
-        made = service_spec(spec, self._storebase(), stop_grace=self._stop_grace, image_user=user, gpu_kind=kind)
-        if reason := nodes.why_never(made["TaskTemplate"]["Resources"]["Reservations"], known):
+        made = service_spec(
+            spec,
+            self._storebase(),
+            stop_grace=self._stop_grace,
+            image_user=user,
+            gpu_kind=kind,
+            node_selector=self._node_selector,
+        )
+        if reason := nodes.why_nowhere(made["TaskTemplate"], known):
             raise refused(explain(Reason.UNSCHEDULABLE, never=reason))
         return made
 
@@ -151,8 +162,7 @@ class SwarmEngine(ComputeEngine):
         created = time_of(service.get("CreatedAt"))
         if created is None or (datetime.now(UTC) - created).total_seconds() < self._pending_grace:
             return SUCCESS
-        reservations = (service["Spec"]["TaskTemplate"].get("Resources") or {}).get("Reservations") or {}
-        reason = nodes.why_never(reservations, self._calls.nodes())
+        reason = nodes.why_nowhere(service["Spec"]["TaskTemplate"], self._calls.nodes())
         return explain(Reason.UNSCHEDULABLE, never=reason) if reason else SUCCESS
 
     def _find(self, name: str, mine: Mine = anyone) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from pfcon.compute.swarm.spec import NODE_LABEL
 from pfcon.compute.unreadable import reading
 from pfcon.units import human_bytes, human_cores
 
@@ -48,6 +49,33 @@ def why_never(reservations: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
             largest = _amount(kind, most[kind])
             return f"{field}: no machine of this Swarm has {_amount(kind, amount)}; the largest has {largest}"
     return "no machine of this Swarm has all of: " + ", ".join(_amount(kind, amount) for kind, amount in wanted.items())
+
+
+def having(nodes: list[dict[str, Any]], constraints: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the nodes that have the labels of placement constraints (``node.labels.KEY==VALUE``); others are ignored.
+
+    Swarm compares values without regard to case. A node that can't be read counts as having them.
+    """
+    pairs = [one.removeprefix(NODE_LABEL).partition("==") for one in constraints if one.startswith(NODE_LABEL)]
+
+    def fits(node: dict[str, Any]) -> bool:
+        def read() -> bool:
+            labels = (node.get("Spec") or {}).get("Labels") or {}
+            return all(str(labels.get(key, "")).lower() == value.lower() for key, _, value in pairs)
+
+        return reading("the labels of a node of the Swarm", read, lambda _: True)
+
+    return [node for node in nodes if fits(node)]
+
+
+def why_nowhere(task: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
+    """Return why no node could run a task with this TaskSpec; ``""`` if one could: see ``why_never``."""
+    constraints = (task.get("Placement") or {}).get("Constraints") or []
+    able = having(nodes, constraints)
+    if nodes and not able:
+        labels = ", ".join(one.removeprefix(NODE_LABEL).replace("==", "=") for one in constraints)
+        return f"no machine of this Swarm has the labels {labels} (NODE_SELECTOR)"
+    return why_never((task.get("Resources") or {}).get("Reservations") or {}, able)
 
 
 def hostnames(nodes: list[dict[str, Any]]) -> dict[str, str]:

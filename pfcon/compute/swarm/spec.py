@@ -16,6 +16,8 @@ NAME_LABEL = "org.chrisproject.pfcon.name"
 """The job's name; the service's name may differ, see ``service_name``."""
 END_LABEL = "org.chrisproject.pfcon.end"
 """Why pfcon has ended the job."""
+NODE_LABEL = "node.labels."
+"""The beginning of a placement constraint on a label of nodes."""
 NOWHERE = "node.id==pfcon-ended"
 """A placement constraint that no node meets."""
 
@@ -46,12 +48,19 @@ def require_possible(spec: JobSpec) -> None:
 
 
 def service_spec(
-    spec: JobSpec, root: PurePosixPath, *, stop_grace: int, image_user: str = "", gpu_kind: str = ""
+    spec: JobSpec,
+    root: PurePosixPath,
+    *,
+    stop_grace: int,
+    image_user: str = "",
+    gpu_kind: str = "",
+    node_selector: tuple[tuple[str, str], ...] = (),
 ) -> dict[str, Any]:
     """Return the body of ``POST /services/create`` (Docker Engine API reference, ServiceSpec).
 
     root: the path of storeBase on the nodes. stop_grace: seconds between SIGTERM and SIGKILL. image_user: as in
-    ``docker_api.job.user_text``. gpu_kind: the nodes' name for their GPUs, for a job that needs some.
+    ``docker_api.job.user_text``. gpu_kind: the nodes' name for their GPUs, for a job that needs some. node_selector:
+    labels of the nodes that may run it.
     """
     return {
         "Name": service_name(spec.name),
@@ -74,6 +83,7 @@ def service_spec(
             # Never restarted, so the attempts mean nothing, but for them Swarm keeps an ended task in its history
             # whatever the cluster's task-history-limit is.
             "RestartPolicy": {"Condition": "none", "MaxAttempts": 1},
+            **_placement(node_selector),
         },
         "Mode": {"Replicated": {"Replicas": spec.resources.workers}},
         # For ``ended_spec``: all tasks are stopped at the same time.
@@ -91,6 +101,11 @@ def ended_spec(spec: dict[str, Any], reason: str) -> dict[str, Any]:
     changed["Labels"][END_LABEL] = reason
     changed["TaskTemplate"]["Placement"] = {"Constraints": [NOWHERE]}
     return changed
+
+
+def _placement(node_selector: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    constraints = [f"{NODE_LABEL}{key}=={value}" for key, value in node_selector]
+    return {"Placement": {"Constraints": constraints}} if constraints else {}
 
 
 def _literal(text: str) -> str:

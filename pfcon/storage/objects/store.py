@@ -180,8 +180,8 @@ class ObjectStore(ABC):
         """
 
     @abstractmethod
-    def large_upload(self, name: str, part_size: int) -> LargeUpload:
-        """Begin a multipart upload with parts of that size (bytes), or resume an earlier attempt.
+    def large_upload(self, name: str, part_size: int, count: int) -> LargeUpload:
+        """Begin a multipart upload of ``count`` parts of that size (bytes), or resume an earlier attempt.
 
         Raises Refused if the store has no large objects.
         """

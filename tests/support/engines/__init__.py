@@ -15,22 +15,25 @@ PFCON_TEST_HTCONDOR                    condor_config of a pool of this machine
 PFCON_TEST_HTCONDOR_PREFIX             words before each of its commands, as HTCONDOR_PREFIX; root can't submit jobs
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
 PFCON_TEST_S3                          URL of an S3 service, which knows the same
+PFCON_TEST_CEPH_SWIFT, PFCON_TEST_CEPH_S3   the same two of a radosgw
 PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
 PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
 PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
 PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests;
-                                       the word ``all`` stands for every name
+                                       the word ``all`` stands for every name, but for ``ceph-swift`` and ``ceph-s3``
 """
 
 from .clusters import htcondor_pool, kubernetes_cluster, slurm_cluster
 from .docker_api import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .images import op_image, registry, registry_host
 from .programs import client4, kubectl
-from .stores import postgresql_url, s3_url, swift_python, swift_url
+from .stores import ceph_s3_url, ceph_swift_url, postgresql_url, s3_url, swift_python, swift_url
 
 __all__ = [
     "IMAGE",
     "api_client",
+    "ceph_s3_url",
+    "ceph_swift_url",
     "client4",
     "docker_url",
     "htcondor_pool",

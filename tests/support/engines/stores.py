@@ -9,12 +9,22 @@ from .need import Unanswered, Unavailable, need
 
 def swift_url() -> str:
     """Auth URL of a Swift; skips or fails the test where there is none."""
-    return need("swift", _find_store, "PFCON_TEST_SWIFT", "Swift")
+    return need("swift", _find_store, "PFCON_TEST_SWIFT", "Swift", "swift.sh")
 
 
 def s3_url() -> str:
     """Endpoint URL of an S3 service; skips or fails the test where there is none."""
-    return need("s3", _find_store, "PFCON_TEST_S3", "S3")
+    return need("s3", _find_store, "PFCON_TEST_S3", "S3", "swift.sh")
+
+
+def ceph_swift_url() -> str:
+    """Swift's auth URL of a radosgw; skips or fails the test where there is none."""
+    return need("ceph-swift", _find_store, "PFCON_TEST_CEPH_SWIFT", "Swift of Ceph", "ceph.sh")
+
+
+def ceph_s3_url() -> str:
+    """S3's endpoint URL of a radosgw; skips or fails the test where there is none."""
+    return need("ceph-s3", _find_store, "PFCON_TEST_CEPH_S3", "S3 of Ceph", "ceph.sh")
 
 
 def swift_python() -> str:
@@ -45,9 +55,9 @@ def _own_schema(url: str, schema: str) -> str:
     return own.render_as_string(hide_password=False)
 
 
-def _find_store(variable: str, what: str) -> str:
+def _find_store(variable: str, what: str, script: str) -> str:
     """The URL that the variable holds, where a store answers with anything at all."""
-    advice = f"no {what}; start one (tests/engines/swift.sh) and set {variable} to its URL"
+    advice = f"no {what}; start one (tests/engines/{script}) and set {variable} to its URL"
     url = os.environ.get(variable)
     if not url:
         raise Unavailable(advice)

@@ -9,12 +9,15 @@ from pfcon.storage.objects.http import Timeouts, extent, quiet_request_logs, ran
 from pfcon.storage.objects.s3.bucket import Bucket
 from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.s3.responses import (
+    below,
     content_md5,
     described,
     equal_parts,
     is_opaque,
     parse_multipart_etag,
     rows,
+    told_parts,
+    xml_text,
 )
 from pfcon.storage.objects.s3.upload import S3LargeUpload
 from pfcon.storage.objects.source import SourceReader
@@ -72,7 +75,13 @@ class S3Store(ObjectStore):
         if limit:
             arguments["MaxKeys"] = limit
         while True:
-            page = self._bucket.call("list_objects_v2", **arguments)
+            try:
+                page = self._bucket.call("list_objects_v2", **arguments)
+            except Transient:
+                if (shorter := xml_text(prefix)) == prefix:
+                    raise
+                yield from below(prefix, self.pages(shorter, limit=limit), delimited=delimited)
+                return
             yield rows(page)
             if not page.get("IsTruncated"):
                 return
@@ -86,7 +95,7 @@ class S3Store(ObjectStore):
         if not count:
             return found
         try:
-            parts = self._parts(found, count)
+            parts = self._parts(found, count) or told_parts(found.size, count, response)
         except Changed:
             raise Transient(f"{name!r} was replaced while it was read") from None
         known = parts and not is_opaque(response)
@@ -112,9 +121,9 @@ class S3Store(ObjectStore):
         contents = SourceReader(source) if source.size else b""
         self._bucket.call("put_object", name, Body=contents, ContentLength=source.size, ContentMD5=content_md5(md5))
 
-    def large_upload(self, name: str, part_size: int) -> S3LargeUpload:  # noqa: ARG002 - each part is stored with its size
+    def large_upload(self, name: str, part_size: int, count: int) -> S3LargeUpload:
         """See ObjectStore."""
-        return S3LargeUpload(self._bucket, name)
+        return S3LargeUpload(self._bucket, name, part_size, count)
 
     def delete(self, name: str) -> None:
         """See ObjectStore."""

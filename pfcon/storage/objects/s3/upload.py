@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 from pfcon.storage.objects.http import md5_of
 from pfcon.storage.objects.s3.bucket import Bucket
 from pfcon.storage.objects.s3.faults import NoUpload
-from pfcon.storage.objects.s3.responses import content_md5, plain_etag
+from pfcon.storage.objects.s3.responses import PART_SIZE, content_md5, plain_etag
 from pfcon.storage.objects.source import SourceReader, source_md5
 from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
 
@@ -34,11 +34,16 @@ class _Begun:
 
 
 class S3LargeUpload(LargeUpload):
-    """See LargeUpload. Of unfinished uploads of that name, the one with the most parts is resumed."""
+    """See LargeUpload. Of unfinished uploads of that name, the one with the most parts is resumed.
 
-    def __init__(self, bucket: Bucket, name: str) -> None:
+    One with parts that the object will not have, of a longer file, is not: radosgw completes an upload only with all
+    its parts (400 InvalidPart).
+    """
+
+    def __init__(self, bucket: Bucket, name: str, part_size: int, count: int) -> None:
         self._bucket = bucket
         self._name = name
+        self._part_size, self._count = part_size, count
         self._lock = Lock()
         self._begun: _Begun | None = None
 
@@ -86,21 +91,24 @@ class S3LargeUpload(LargeUpload):
     def _begin(self) -> _Begun:
         with self._lock:
             if self._begun is None:
-                self._begun = self._unfinished() or _Begun(
-                    self._bucket.call("create_multipart_upload", self._name)["UploadId"]
-                )
+                attempts = self._unfinished()
+                usable = [upload for upload, parts in attempts.items() if max(parts, default=0) < self._count]
+                upload = max(usable, key=lambda each: len(attempts[each])) if usable else self._create()
+                others = tuple(other for other in attempts if other != upload)
+                self._begun = _Begun(upload, attempts.get(upload, {}), others)
             return self._begun
 
-    def _unfinished(self) -> _Begun | None:
-        """Return the unfinished upload to resume; None if there is none."""
+    def _create(self) -> str:
+        metadata = {PART_SIZE: str(self._part_size)}
+        return str(self._bucket.call("create_multipart_upload", self._name, Metadata=metadata)["UploadId"])
+
+    def _unfinished(self) -> dict[str, dict[int, Part]]:
+        """Return the parts of all unfinished uploads of this name, by their ids and their numbers from 0."""
         attempts: dict[str, dict[int, Part]] = {}
         for upload in self._uploads():
             with suppress(NoUpload):
                 attempts[upload] = dict(self._stored_parts(upload))
-        if not attempts:
-            return None
-        best = max(attempts, key=lambda upload: len(attempts[upload]))
-        return _Begun(best, attempts[best], tuple(upload for upload in attempts if upload != best))
+        return attempts
 
     def _uploads(self) -> Iterator[str]:
         """Yield the ids of unfinished uploads of this name; S3 lists those of all names that begin with it."""

@@ -9,13 +9,14 @@ import hashlib
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pfcon.storage.objects.http import md5_of
 from pfcon.storage.objects.store import Part
 
 SUFFIX = "_segments"
+CLIENT_SEGMENTS = "/slo/"  # after an object's name: segments of python-swiftclient, which has the same SUFFIX
 _MARK = ".pieces"
 _PART = re.compile(r"([0-9a-f]{32})/(\d{8})")
 _LONGEST = 900  # bytes of an object's name that its parts repeat, so that theirs stay below Swift's limit of 1024
@@ -96,3 +97,40 @@ def manifest_entries(entries: Sequence[dict[str, Any]]) -> Iterator[ManifestEntr
             yield ManifestEntry(container, name, Part(int(entry["bytes"]), ""), nested=True)
         else:
             yield ManifestEntry(container, name, Part(int(entry["bytes"]), md5_of(entry["hash"])), nested=False)
+
+
+def attempts_of(stored: Mapping[StoredPart, Part]) -> dict[str, dict[int, Part]]:
+    """Return the stored parts of an object by the id of their upload attempt, then by their number from 0."""
+    attempts: dict[str, dict[int, Part]] = {}
+    for which, part in stored.items():
+        attempts.setdefault(which.upload, {})[which.number] = part
+    return attempts
+
+
+def attempts_by_directory(segments: Iterable[tuple[str, Part]]) -> dict[str, dict[int, Part]]:
+    """Return segments, which are sorted by name, by the directories in their names, then by their places in these."""
+    attempts: dict[str, dict[int, Part]] = {}
+    for name, part in segments:
+        parts = attempts.setdefault(name.rpartition("/")[0], {})
+        parts[len(parts)] = part
+    return attempts
+
+
+def attempts_with(etag: str, size: int, attempts: Mapping[str, Mapping[int, Part]]) -> dict[str, tuple[Part, ...]]:
+    """Return the attempts whose first parts are a large object of that ETag and size (bytes), and these parts.
+
+    It tells what an object consists of where the store returns no manifest.
+    """
+    found = {}
+    for upload, parts in attempts.items():
+        digest, left = hashlib.md5(usedforsecurity=False), size
+        for number in range(len(parts)):
+            part = parts.get(number)
+            if part is None or part.size > left:
+                break
+            digest.update(part.md5.encode())
+            left -= part.size
+            if not left and digest.hexdigest() == etag:
+                found[upload] = tuple(parts[each] for each in range(number + 1))
+                break
+    return found

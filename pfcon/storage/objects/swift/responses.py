@@ -29,6 +29,14 @@ def is_static(headers: Mapping[str, str]) -> bool:
     return headers.get("x-static-large-object", "").lower() == "true"
 
 
+def shows_manifest(row: Row) -> bool:
+    """Return whether a row of a listing has the size of a large object's manifest, instead of the object's.
+
+    radosgw lists static large objects so, with the ETag of an empty object.
+    """
+    return row.get("hash") == EMPTY and int(row["bytes"]) > 0 and "slo_etag" not in row
+
+
 def listed(row: Row) -> Listed:
     """Return a row of a listing.
 

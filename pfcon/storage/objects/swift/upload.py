@@ -5,12 +5,15 @@ from collections.abc import Set
 from contextlib import suppress
 from threading import Lock
 
+from pfcon.errors import Refused
 from pfcon.storage.objects.http import md5_of, not_utf8
-from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source
+from pfcon.storage.objects.store import LargeUpload, ObjectAbsent, Part, Source, Transient
 from pfcon.storage.objects.swift.container import SwiftContainer
-from pfcon.storage.objects.swift.faults import NoContainer
+from pfcon.storage.objects.swift.faults import NOT_WHAT_WAS_SENT, NoContainer
 from pfcon.storage.objects.swift.large_objects import (
     StoredPart,
+    attempts_of,
+    attempts_with,
     etag_of,
     manifest,
     manifest_entries,
@@ -18,7 +21,7 @@ from pfcon.storage.objects.swift.large_objects import (
     parts_prefix,
     stored_part,
 )
-from pfcon.storage.objects.swift.responses import is_static
+from pfcon.storage.objects.swift.responses import described, is_static
 
 
 class SwiftLargeUpload(LargeUpload):
@@ -45,7 +48,9 @@ class SwiftLargeUpload(LargeUpload):
     def finish(self, parts: list[Part]) -> None:
         """See LargeUpload."""
         names = [self._part(number) for number in range(len(parts))]
-        self._objects.put_manifest(self._name, manifest(self._parts.name, names, parts), etag_of(parts))
+        content = manifest(self._parts.name, names, parts)
+        if self._objects.put_manifest(self._name, content, etag_of(parts)) is None:
+            self._finish_without_etag(content, parts)
         drop_parts(self._parts, self._name, keep=set(names))
 
     def abandon(self) -> None:
@@ -62,25 +67,44 @@ class SwiftLargeUpload(LargeUpload):
             if self._begun is None:
                 attempts: dict[str, dict[int, Part]] = {}
                 try:
-                    for found, part in stored(self._parts, self._name).items():
-                        attempts.setdefault(found.upload, {})[found.number] = part
+                    attempts = attempts_of(stored(self._parts, self._name))
                 except NoContainer:
                     self._objects.check()  # raises for a missing container, before one for its parts is made
                     self._parts.create()
-                for used in self._used() if attempts else ():
+                for used in self._used(attempts) if attempts else ():
                     attempts.pop(used, None)
                 upload = max(attempts, key=lambda each: len(attempts[each]), default=secrets.token_hex(16))
                 self._begun = upload, attempts.get(upload, {})
             return self._begun
 
-    def _used(self) -> set[str]:
-        """Return the ids of the attempts whose parts the current version of the object consists of."""
+    def _finish_without_etag(self, content: bytes, parts: list[Part]) -> None:
+        """Create the object where the store refuses the ETag of a manifest: radosgw does, whatever it is.
+
+        radosgw does not verify the parts' ETags in the manifest either, so they are verified first.
+        """
+        there = stored(self._parts, self._name)
+        for number, part in enumerate(parts):
+            if there.get(StoredPart(self._begin()[0], number)) != part:
+                raise Refused(f"{self._name!r} in {self._objects.place}: part {number} is not stored as it was sent")
+        etag = self._objects.put_manifest(self._name, content)
+        if (etag or self._objects.head(self._name).get("etag", "").strip('"')) != etag_of(parts):
+            raise Transient(f"{self._name!r} in {self._objects.place}: {NOT_WHAT_WAS_SENT}")
+
+    def _used(self, attempts: dict[str, dict[int, Part]]) -> set[str]:
+        """Return the ids of the attempts whose parts the current version of the object consists of.
+
+        All of them if the store returns no manifest, and none of them is known to be that version.
+        """
         try:
-            if not is_static(self._objects.head(self._name)):
+            headers = self._objects.head(self._name)
+            if not is_static(headers):
                 return set()
             _, entries = self._objects.manifest(self._name)
         except ObjectAbsent:
             return set()
+        if entries is None:
+            now = described(self._name, headers, self._objects.place)
+            return set(attempts_with(now.etag, now.size, attempts)) or set(attempts)
         ours = (
             stored_part(self._name, entry.name)
             for entry in manifest_entries(entries)

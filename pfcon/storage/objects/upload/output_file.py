@@ -82,7 +82,8 @@ class Sender:
 
     def begin(self, file: OutputFile, part_size: int) -> "FileInParts":
         """Begin the multipart upload of a large file, or resume that of an earlier attempt. part_size: bytes."""
-        upload = self.request(file, lambda: self._store.large_upload(file.name, part_size))
+        count = len(list(part_ranges(file.size, part_size)))
+        upload = self.request(file, lambda: self._store.large_upload(file.name, part_size, count))
         return FileInParts(self, file, part_size, upload, self.request(file, upload.uploaded_parts))
 
     def md5(self, source: Source) -> str:
