@@ -52,8 +52,9 @@ class ComputeEngine(ABC):
         On return the engine has the job: it runs, waits, or has ended already (for a command that does not exist, it is
         ``FAILED`` with that message, immediately or soon after). A job of the same name and the same ``request`` that
         was created but never started, because of a crash, is started now. Several workers run at the same time; if one
-        fails, the others are ended, and the job has failed for that worker's reason. The command is not the first
-        process of its container: orphans that it leaves are reaped, and signals to itself have their usual effect.
+        fails, the others are ended, and the job has failed for that worker's reason. Each worker, also the only one,
+        has the variables of ``workers.worker_env``. The command is not the first process of its container: orphans that
+        it leaves are reaped, and signals to itself have their usual effect.
 
         Raises ``Conflict`` if a job of that name exists, which is not changed; ``ImageMissing`` if ``prepare`` has to
         be called first; ``Refused`` if the engine can never run such a job. After each of these, the engine has created

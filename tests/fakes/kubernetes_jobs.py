@@ -183,7 +183,8 @@ class JobController:
         annotations = {**((template.get("metadata") or {}).get("annotations") or {})}
         if indexed:
             variables = spec["containers"][0].setdefault("env", [])
-            variables.append({"name": "JOB_COMPLETION_INDEX", "value": str(index)})
+            if all(variable["name"] != "JOB_COMPLETION_INDEX" for variable in variables):
+                variables.append({"name": "JOB_COMPLETION_INDEX", "value": str(index)})
             annotations |= {INDEX: str(index)}
             own |= {INDEX: str(index)} if self._generation.counts_ready else {}
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": True}

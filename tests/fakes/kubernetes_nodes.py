@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pfcon.compute.process.engine import ProcessEngine
+from pfcon.compute.process.spec import Plan
+from pfcon.compute.workers import NAMES
 from pfcon.errors import Absent, PfconError
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Mount, Resources, User
 from pfcon.paths import StoreBase
@@ -15,6 +17,8 @@ from .kubernetes_generations import Generation
 from .kubernetes_objects import Json, cores, now
 
 CORES = 8
+_INDEX = "batch.kubernetes.io/job-completion-index"
+_ANNOTATION = re.compile(r"metadata\.annotations\['([^']+)'\]")
 _EXPANSION = re.compile(r"\$\$|\$\(([^)]*)\)")
 _OCI = (
     'failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: "{}": {}: unknown'
@@ -44,6 +48,16 @@ def unplaceable(pod: Json, claims: set[str]) -> str:
     return ""
 
 
+class _Pods(ProcessEngine):
+    """Runs each pod as a job of one worker, whose variables are those of the pod alone."""
+
+    def _plan(self, spec: JobSpec, marker: str) -> Plan:
+        plan = super()._plan(spec, marker)
+        own = dict(spec.env)
+        plan["env"] = {key: own.get(key, value) for key, value in plan["env"].items() if key in own or key not in NAMES}
+        return plan
+
+
 class Node:
     """Runs pods. ``storebase``: what every claim holds. ``images``: what it has.
 
@@ -58,7 +72,7 @@ class Node:
         self.elsewhere: dict[str, Path] = {}
         self.storebase = storebase
         self._tools = tools
-        self._processes = ProcessEngine(storebase, stop_grace=2)
+        self._processes = _Pods(storebase, stop_grace=2)
 
     def start(self, pod: Json) -> None:
         """Begin a pod, as a kubelet does with one that it was given."""
@@ -130,8 +144,9 @@ class Node:
 
     def _spec(self, pod: Json) -> JobSpec:
         container, context = pod["spec"]["containers"][0], pod["spec"].get("securityContext") or {}
-        env = {entry["name"]: _expand(entry["value"]) for entry in container.get("env") or []}
-        if "JOB_COMPLETION_INDEX" in env or not self._generation.indexed:  # one of several workers, or it may be one
+        env = {entry["name"]: _value(entry, pod) for entry in container.get("env") or []}
+        numbered = _INDEX in (pod["metadata"].get("annotations") or {})
+        if numbered or not self._generation.indexed:  # one of several workers, or it may be one
             path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
             env |= {"HOSTNAME": pod["metadata"]["name"], "PATH": f"{self._tools}:{path}"}
         memory = (container.get("resources") or {}).get("limits", {}).get("memory")
@@ -150,6 +165,15 @@ class Node:
             resources=Resources(memory=int(memory.removesuffix("Mi")) if memory else None),
             user=User(context["runAsUser"], context.get("runAsGroup")) if "runAsUser" in context else None,
         )
+
+
+def _value(entry: Json, pod: Json) -> str:
+    """The value of a variable of a container; an annotation that a pod does not have is empty there."""
+    if "valueFrom" not in entry:
+        return _expand(entry["value"])
+    found = _ANNOTATION.fullmatch(entry["valueFrom"]["fieldRef"]["fieldPath"])
+    assert found, f"the fake knows no other field than an annotation: {entry}"
+    return str((pod["metadata"].get("annotations") or {}).get(found[1], ""))
 
 
 def _expand(text: str) -> str:

@@ -243,7 +243,6 @@ IMAGES = (
         exceptions={**ON_HOST, "kubernetes": replace(NO_REGISTRY, status="notStarted")},
     ),
 )
-ONE_WORKER = dict.fromkeys(("process", "docker", "podman", "htcondor"), "it runs a job with one worker")
 PLACES = (
     _ran(
         "workers that fail",
@@ -251,7 +250,7 @@ PLACES = (
         Reason.EXIT_CODE,
         r"worker [123] of 3: the program failed with exit code 3",
         fields={"number_of_workers": 3},
-        exceptions=ONE_WORKER,
+        exceptions={"htcondor": "it runs a job with one worker"},
     ),
     Failure(
         "more CPU than any machine has",

@@ -8,7 +8,6 @@ from pfcon.testing.compute.capabilities import Capabilities
 _KEPT_BY_ENGINE = "the engine itself keeps its jobs"
 _OWN_DIRECTORIES = "names are directories of pfcon's own"
 _ONE_MACHINE = "a Docker engine runs all jobs on its own machine"
-_ONE_CONTAINER = "a Docker engine runs a job as one container"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
 _SLURM = Capabilities(
     unique_names="Slurm has no unique names",
@@ -44,10 +43,9 @@ _FAKE_CLUSTER = Capabilities(
     user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
 )
 CAPABILITIES = {
-    "docker": Capabilities(workers=_ONE_CONTAINER, keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
+    "docker": Capabilities(keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
     "podman": Capabilities(
         endless_lines="Podman's log tail leaves out a line that it had to store in pieces",
-        workers=_ONE_CONTAINER,
         keeper=_KEPT_BY_ENGINE,
         node=_ONE_MACHINE,
     ),
@@ -97,7 +95,7 @@ CAPABILITIES = {
         images="process runs programs of its own host and ignores the image",
         image_digest="process ignores the image",
         asks_for_images="process ignores the image",
-        workers="process runs one process for a job",
+        hostnames="the workers of process are processes of one machine",
         shm="process shares its host's /dev/shm",
         labels="process has nothing to label",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",

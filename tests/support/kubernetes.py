@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ CLAIM = os.environ.get("PFCON_TEST_KUBERNETES_CLAIM", "pfcon-test")
 STUCK_GRACE = 4.0  # seconds
 WATCH_IDLE = 2.0  # seconds
 MINUTE = 3.0  # seconds; of time limits
+_NO_INDEXES = "Kubernetes before 1.21 does not number the workers of a Job"
 DEAD = """{"apiVersion": "v1", "kind": "Config", "current-context": "x",
  "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "x", "user": {}}],
  "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}"""
@@ -167,7 +168,7 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
         storebase,
         IMAGE,
         name,
-        CAPABILITIES[name],
+        CAPABILITIES[name] if cluster.minor >= 21 else replace(CAPABILITIES[name], numbers=_NO_INDEXES),
         make_dead=lambda: at(str(root / "dead.json")),
         labels_of=cluster.labels,
         prepare_job=_let_pass if fake else None,

@@ -9,6 +9,7 @@ import pytest
 from pfcon.compute.docker.spec import (
     container_name,
     create_body,
+    job_name,
     lacks_gpus,
     require_possible,
 )
@@ -90,9 +91,25 @@ def test_malformed_names_of_images_are_refused(image: str) -> None:
         require_possible(dataclasses.replace(SMALL, image=image))
 
 
-def test_several_workers_are_refused_and_an_engine_for_them_is_named() -> None:
-    with pytest.raises(Refused, match=r"number_of_workers.*kubernetes"):
-        require_possible(dataclasses.replace(SMALL, resources=Resources(workers=2)))
+def test_a_job_without_a_worker_is_refused() -> None:
+    with pytest.raises(Refused, match="number_of_workers"):
+        require_possible(dataclasses.replace(SMALL, resources=Resources(workers=0)))
+
+
+def test_the_containers_of_several_workers_have_numbers_that_no_job_can_have_in_its_name() -> None:
+    assert [container_name("ab", worker) for worker in range(3)] == ["ab", "ab..worker-1", "ab..worker-2"]
+    for name in ("ab", "a", "x..worker-1"):
+        assert [job_name(container_name(name, worker)) for worker in (1, 12)] == [name, name]
+    with pytest.raises(Refused):
+        JobId.parse(container_name("ab", 1))
+
+
+def test_only_several_workers_have_more_labels_and_each_has_its_number() -> None:
+    three = dataclasses.replace(SMALL, resources=Resources(workers=3))
+    assert create_body(SMALL, ROOT)["Labels"].keys() < create_body(three, ROOT)["Labels"].keys()
+    bodies = [create_body(three, ROOT, worker=worker) for worker in range(3)]
+    assert [body.pop("Env")[0] for body in bodies] == ["PFCON_WORKER=0", "PFCON_WORKER=1", "PFCON_WORKER=2"]
+    assert bodies[0] == bodies[1] == bodies[2]
 
 
 @pytest.mark.parametrize("argv", [(), ("",)])

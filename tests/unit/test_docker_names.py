@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 from support.settings import compute_settings
 
-from pfcon.compute.docker import engine as docker_engine
+from pfcon.compute.docker import containers
 from pfcon.compute.docker.engine import DockerEngine
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
 from pfcon.errors import Absent, Conflict
@@ -60,7 +60,7 @@ def created(request: str) -> dict[str, Any]:
 @pytest.fixture
 def schedule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Calls], JobStatus]:
     """Ask for the job of SPEC at an engine."""
-    monkeypatch.setattr(docker_engine, "_NAME_WAIT", 1.0)
+    monkeypatch.setattr(containers, "_NAME_WAIT", 1.0)
 
     def ask(calls: Calls) -> JobStatus:
         monkeypatch.setattr(DockerEngine, "_calls", calls)

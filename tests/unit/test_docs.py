@@ -24,6 +24,7 @@ BASES = {  # pages whose paths are another package's
 
 OTHERS = {  # variables that are no settings of pfcon, and the file that reads them
     **dict.fromkeys(("PFCON_IMAGE",), "make.sh"),
+    "PFCON_WORKER": "pfcon/compute/workers.py",
     **dict.fromkeys(("PFCON_PORT", "DOCKER_SOCKET", "DOCKER_GROUP"), "swarm/development.yml"),
     **dict.fromkeys(("PFCON_SECRETS",), "swarm/production.yml"),
     **dict.fromkeys(("DATABASE_NODE", "POSTGRES_IMAGE"), "swarm/postgresql.yml"),
@@ -40,6 +41,7 @@ OTHERS = {  # variables that are no settings of pfcon, and the file that reads t
 }
 FOREIGN = {
     "JOB_COMPLETION_INDEX",
+    *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_JOB_NODELIST", "SLURM_JOB_ID"),
     "XDG_RUNTIME_DIR",
     "RLIMIT_NPROC",
     "HTTPS_PROXY",
@@ -47,7 +49,7 @@ FOREIGN = {
     *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
     *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY"),
     "DOCKER_CONFIG",
-}  # Kubernetes', systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

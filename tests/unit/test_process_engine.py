@@ -138,7 +138,7 @@ def test_a_cancelled_job_has_time_to_clean_up(compute: Harness) -> None:
     ("overrides", "named"),
     [
         ({"resources": Resources(gpus=1)}, "gpu_limit"),
-        ({"resources": Resources(workers=2)}, "number_of_workers"),
+        ({"resources": Resources(workers=0)}, "number_of_workers"),
         ({"env": (("A=B", "x"),)}, "env"),
         ({"env": (("A", "x\0y"),)}, "character"),
         ({"name": "../out"}, "name"),

@@ -62,7 +62,8 @@ def test_a_plan_has_real_directories_in_words_and_environment() -> None:
     job = spec(argv=("prog", "/share/incoming"), env=(("OUT", "/share/outgoing"), ("LANG", "C")))
     plan = make_plan(job, STOREBASE, 7, "m1", euid=0)
     assert plan["argv"] == ["prog", "/base/key-1/incoming"]
-    assert plan["env"] == BASE_ENV | {"OUT": "/base/key-1/outgoing", "LANG": "C", MARKER: "m1"}
+    own = {"OUT": "/base/key-1/outgoing", "LANG": "C", MARKER: "m1"}
+    assert plan["env"] == BASE_ENV | own | {"PFCON_WORKER": "0", "PFCON_WORKERS": "1", "JOB_COMPLETION_INDEX": "0"}
     assert plan["cwd"] == "/base/key-1/outgoing"
     assert plan["grace"] == 7
     assert json.loads(json.dumps(plan)) == plan

@@ -44,6 +44,8 @@ OPTIONS = {
     "SLURM_GPU_GRES": "gpu:a100",
     "SLURM_OPTIONS": "--exclusive",
     "SLURM_LAUNCHER": "apptainer",
+    "SLURM_LAUNCHER_COMMAND": "oci run --bundle={bundle} {name}",
+    "SLURM_MPI": "pmix_v4",
     "SLURM_PREFIX": "ssh login1",
     "SLURM_TIMEOUT": "10",
     "SLURM_IMAGES": "/images",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pfcon.compute.slurm.bundle import OWN_CONFIG
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.node_job import Image, NodeJob, require_possible
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
@@ -119,7 +120,13 @@ def test_a_percent_sign_in_storebase_is_no_pattern() -> None:
 
 def test_the_bundle_gives_exactly_the_environment_of_image_and_job() -> None:
     process = json.loads(LAUNCHERS[LauncherName.CRUN].files(placed(spec()))["config.json"])["process"]
-    assert process["env"] == ["PATH=/opt/bin:/bin", *(f"{key}={value}" for key, value in ENV)]
+    own = [f"{key}={value}" for key, value in ENV]
+    assert process["env"] == [
+        "PATH=/opt/bin:/bin",
+        *own,
+        "PFCON_WORKERS=1",
+        "PFCON_WORKER",
+    ]  # the last one stands for more
     assert process["capabilities"]["bounding"] == []
 
 
@@ -140,6 +147,41 @@ def test_names_that_a_shell_has_not_are_refused_where_a_shell_sets_them() -> Non
     assert "a.b=1" in LAUNCHERS[LauncherName.CRUN].files(job)["config.json"]
     with pytest.raises(Refused, match=r"a\.b"):
         LAUNCHERS[LauncherName.CHARLIECLOUD].files(job)
+
+
+def test_a_variable_of_the_job_is_not_replaced_by_one_of_the_worker() -> None:
+    job = placed(
+        spec(env=(("PFCON_WORKER", "7"), ("JOB_COMPLETION_INDEX", "8"), ("SLURM_PROCID", "9"), ("PMIX_a", "")))
+    )
+    assert job.env["JOB_COMPLETION_INDEX"] == "8"
+    assert "PFCON_WORKER" not in job.env  # job.sh adds it
+    head = script(job, SlurmSettings(), Resources(), 8)
+    assert "\nNUMBERS=PFCON_WORKER\nKEPT=SLURM_PROCID\n" in head
+
+
+@pytest.mark.parametrize("server", ["", '/sp ool/"pmix"\\1'])
+def test_a_worker_s_own_bundle_has_what_the_file_of_its_node_has(server: str, tmp_path: Path) -> None:
+    """The mark of the variables, and what ends the mounts, are among the job's own words, too."""
+    words = ("prog", 'PFCON_WORKER"], "cwd":', "PFCON_WORKER", '], "linux":')
+    text = LAUNCHERS[LauncherName.CRUN].files(placed(spec(argv=words)))["config.json"]
+    lines = ["PFCON_WORKER=1", 'X="a\\b"', *([f"PMIX_SERVER_TMPDIR={server}"] if server else [])]
+    (tmp_path / "worker").write_text("".join(f"{line}\n" for line in lines))
+    command = ["sh", "-c", f"json=$1\nset -- '' \"$2\"\n{OWN_CONFIG}", "sh", text, str(tmp_path)]
+    subprocess.run(command, check=True)
+    before, after = json.loads(text), json.loads((tmp_path / "config.json").read_text())
+    assert after["process"].pop("env") == [*before["process"].pop("env")[:-1], *lines]
+    own = [{"destination": server, "source": server, "options": ["rbind", "nosuid", "nodev"]}] if server else []
+    assert after.pop("mounts") == [*before.pop("mounts"), *own]
+    assert after == before
+
+
+def test_the_script_of_variables_has_those_of_the_worker_whatever_their_values_are(tmp_path: Path) -> None:
+    value = 'it\'s "a" $HOME `id` \\\\ = b'
+    (tmp_path / "worker").write_text(f"PFCON_WORKER=1\nPMIX_A={value}\n")
+    launch = LAUNCHERS[LauncherName.APPTAINER].files(placed(spec()))["launch.sh"]
+    (line,) = (line for line in launch.splitlines() if line.startswith("sed ") and "env.sh" in line)
+    run = f'set -- "" {tmp_path}\n{line}\n. {tmp_path}/env.sh\nprintf "%s" "$PFCON_WORKER $PMIX_A"'
+    assert subprocess.run(["sh", "-c", run], check=True, capture_output=True, text=True).stdout == f"1 {value}"
 
 
 def test_slurm_s_own_containers_have_one_worker() -> None:

@@ -45,6 +45,7 @@ def ran(text: str, tmp_path: Path, placed: NodeJob | None = None) -> list[str]:
     """What launch.sh prints as worker 1, with its program as in job.sh."""
     launcher = launcher_of(settings(text))
     files = launcher.files(placed or job())
+    (tmp_path / "worker").write_text("PFCON_WORKER=1\n")
     script = tmp_path / "launch.sh"
     script.write_text(files["launch.sh"])
     words = ["sh", str(script), f"/usr/bin/{launcher.program}", str(tmp_path), "1"]

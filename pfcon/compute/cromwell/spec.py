@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.base import all_mounts
 from pfcon.compute.cromwell.quoting import NEWLINE, shell_word, wdl_string
+from pfcon.compute.workers import own_env, worker_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount
 from pfcon.units import millicores_to_cores
@@ -40,7 +41,7 @@ def require_possible(spec: JobSpec) -> None:
     if resources.workers != 1:
         raise Refused(
             f"number_of_workers: Cromwell runs a job with one worker, not {resources.workers}; "
-            "several workers need swarm, kubernetes or slurm"
+            "several workers need another engine"
         )
     if resources.gpus:
         raise Refused(f"gpu_limit: pfcon can't request GPUs from Cromwell, but {resources.gpus} were requested")
@@ -102,7 +103,9 @@ def command(spec: JobSpec) -> str:
     """
     path = dict(spec.env).get("PATH")
     search = f"PATH={shell_word(path)}; " if path is not None else ""
-    variables = " ".join(shell_word(f"{key}={value}") for key, value in spec.env)
+    own = own_env(spec)
+    variables = " ".join(shell_word(f"{key}={value}") for key, value in own)
+    of_worker = " ".join(f"{key}={value}" for key, value in worker_env(spec, 0)[len(own) :])  # names and numbers
     start = f'env -- {variables} "$@"' if variables else '"$@"'
     targets = [shell_word(str(mount.target)) for mount in all_mounts(spec)]
     return "\n".join(
@@ -122,6 +125,7 @@ def command(spec: JobSpec) -> str:
             ";;",
             f'*) ({search}command -v -- "$1") >/dev/null || {_refuse(NO_COMMAND)} ;;',
             "esac",
+            f"export {of_worker}",
             f"exec {start} </dev/null 2>&1",
         ]
     )

@@ -1,1 +1,1 @@
-"""The docker engine: one container for each job, on Docker or on Podman's service of the same API."""
+"""The docker engine: one container for each worker of a job, on Docker or on Podman's service of the same API."""

@@ -90,6 +90,10 @@ class DockerCalls(ApiCalls):
         """ContainerList of pfcon's containers; active: without those that have ended."""
         return self.get_list("containers", "json", **listing.query(active=active, podman=self.podman))
 
+    def containers_of(self, name: str) -> Sequence[Any]:
+        """ContainerList of the containers of one job that has several workers."""
+        return self.get_list("containers", "json", **listing.query_of_job(name))
+
     def labelled(self, label: str) -> list[dict[str, Any]]:
         """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
         with translating_errors(self.where):

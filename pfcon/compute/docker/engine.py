@@ -1,21 +1,22 @@
-"""The docker engine: one container for each job, on Docker or on Podman's service of the same API."""
+"""The docker engine: one container for each worker of a job, on Docker or on Podman's service of the same API."""
 
 import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
-from pfcon.compute.docker import limits, listing, notes, state
+from pfcon.compute.docker import containers, limits, listing, notes, several, state
 from pfcon.compute.docker.description import DockerEngineSettings
 from pfcon.compute.docker.root import find_root, require_same
 from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
-from pfcon.compute.docker_api.job import needs_image_user
-from pfcon.compute.docker_api.log import LogTail
+from pfcon.compute.docker_api.job import REQUEST_LABEL, needs_image_user
+from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.per_process import PerProcess
@@ -25,9 +26,10 @@ from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.store_mark import StoreMark
 from pfcon.compute.unanswered import NoAnswer, maybe_created
-from pfcon.errors import Absent, Conflict, ImageMissing, PfconError, Refused, Unreachable, refused
+from pfcon.compute.unreadable import labels_of
+from pfcon.compute.workers import headed
+from pfcon.errors import Absent, Foreign, ImageMissing, PfconError, Refused, refused
 from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.polling import polls
 from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
@@ -36,10 +38,6 @@ if TYPE_CHECKING:  # the SDK takes 0.2 s to import
 _log = logging.getLogger(__name__)
 
 STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL
-_START_POLLS = 40  # while another thread may be between create and start: at least two seconds
-_NAME_WAIT = 30.0  # seconds; longest time that an engine reserves a name before it has created the container
-_REMOVE_WAIT = 60.0  # seconds; longest wait for a removal that another process has begun
-_POLL = 0.05  # seconds
 _WHOLE_LOG = 256 * 1024 * 1024  # bytes, about a second; see _read_log
 _READ = 256 * 1024  # bytes
 _CHECK_VALID = 600.0  # seconds for which a check of what the engine mounts is valid
@@ -49,8 +47,8 @@ _MAX_KNOWN = 10_000
 class DockerEngine(ComputeEngine):
     """Runs jobs as containers.
 
-    A job is a container of its name with pfcon's labels. Other containers are never changed: for ``info``, ``logs``,
-    ``cancel`` and ``remove`` they are absent, for ``schedule`` a conflict.
+    A job is a container of its name with pfcon's labels, and one more for each further worker. Other containers are
+    never changed: for ``info``, ``logs``, ``cancel`` and ``remove`` they are absent, for ``schedule`` a conflict.
     """
 
     name = "docker"
@@ -85,74 +83,47 @@ class DockerEngine(ComputeEngine):
         self._calls.require_new_enough()
         try:
             image_user = self._calls.image_user(spec.image) if needs_image_user(spec.user) else ""
-            body = create_body(spec, self._storebase(spec.image), image_user)
-            container = self._create_or_find(spec, body)
+            root = self._storebase(spec.image)
+            bodies = [create_body(spec, root, image_user, worker) for worker in range(spec.resources.workers)]
+            first = containers.create_first(self._calls, spec, bodies[0])
+            others = self._create_others(spec, first, bodies)
         except Absent as fault:
             if "image" not in str(fault).lower():
                 raise Refused(str(fault)) from fault
             raise ImageMissing(f"fetching image {spec.image}") from fault
-        return self._start(spec, container)
+        return self._start(spec, first, others)
 
-    def _create_or_find(self, spec: JobSpec, body: dict[str, Any]) -> str:
-        """Return the Id of a container to start: a new one, or one that was not started because of a crash."""
-        last: Conflict | None = None
-        for _ in polls(_NAME_WAIT, _POLL):
-            try:
-                return self._create(container_name(spec.name), body)
-            except Conflict as conflict:
-                if found := self._find_unstarted(spec, conflict):
-                    return found
-                last = conflict
-        raise Conflict(f"the engine reserves the name of job {spec.name}, but has no such container") from last
-
-    def _create(self, name: str, body: dict[str, Any]) -> str:
+    def _create_others(self, spec: JobSpec, first: str, bodies: list[dict[str, Any]]) -> list[str]:
+        """Return the Ids of the further containers that have to be started. If one can't be made, all are removed."""
+        others: list[str] = []
         try:
-            return self._calls.create(name, body)
+            for worker, body in enumerate(bodies[1:], 1):
+                others.append(containers.create_other(self._calls, spec, worker, body))
         except NoAnswer as fault:
-            if fault.may_have_arrived:
-                raise maybe_created(fault) from fault
+            raise maybe_created(fault) from fault
+        except PfconError:
+            containers.remove_all(self._calls, first, others)
             raise
-        except Refused as fault:
-            if lacking := init.lacking(str(fault), podman=self._calls.podman):
-                raise refused(explain(Reason.ENGINE_SETUP, cause=lacking)) from fault
-            raise
+        return others
 
-    def _find_unstarted(self, spec: JobSpec, conflict: Conflict) -> str:
-        """Return the Id of a job that was created but not started, because of a crash; ``""`` while the engine has only
-        reserved the name for a container that it is creating. Raises Conflict for any other container.
-
-        Waits for a moment, because another thread may be about to start it.
-        """
-        name = container_name(spec.name)
-        for _ in range(_START_POLLS):
-            try:
-                found = self._calls.inspect(name)
-            except Absent:
-                return ""
-            if not state.is_job(found, name):
-                raise Conflict(f"another container has the name {name}") from conflict
-            waits = state.phase_of(found) is Phase.WAITING and not found["State"].get("Error")
-            if not waits or state.request_of(found) != spec.request or self._note(found):
-                raise Conflict(f"a job {spec.name} already exists") from conflict
-            time.sleep(_POLL)
-        return str(found["Id"])
-
-    def _start(self, spec: JobSpec, container: str) -> JobInfo:
+    def _start(self, spec: JobSpec, first: str, others: list[str]) -> JobInfo:
+        """Start a job's containers, the first one last. others: ``""`` for one that has been started."""
         try:
-            if spec.resources.gpus and lacks_gpus(self._calls.inspect(container)):
-                raise Refused("gpu_limit: this container engine can't give GPUs to jobs")
-            self._calls.start(container)
+            for container in filter(None, [*others, first]):
+                if spec.resources.gpus and lacks_gpus(self._calls.inspect(container)):
+                    raise Refused("gpu_limit: this container engine can't give GPUs to jobs")
+                self._calls.start(container)
         except NoAnswer as fault:
             raise maybe_created(fault) from fault
         except PfconError as fault:
             lacking = init.lacking(str(fault), podman=self._calls.podman)
             why = None if lacking else start_failure(str(fault), spec.image, spec.argv[0])
             if why is None:
-                self._remove(container)
+                containers.remove_all(self._calls, first, others)
                 if lacking:
                     raise refused(explain(Reason.ENGINE_SETUP, cause=lacking)) from fault
                 raise
-            return self._keep_failed(spec, container, why)
+            return self._keep_failed(spec, first, why)
         # No inspect: right after a start, an engine needs half as long for that as for the start.
         return JobInfo(spec.name, JobStatus.STARTED, image=spec.image, argv=spec.argv, request=spec.request)
 
@@ -161,6 +132,8 @@ class DockerEngine(ComputeEngine):
         found = self._find(spec.name)
         if not found["State"].get("Error"):  # Podman does not keep it
             self._leave_note(container, why)
+        if spec.resources.workers > 1:
+            return self._info_of_several(spec.name, found)
         return state.job_info(spec.name, found, datetime.now(UTC), why)
 
     def _leave_note(self, container: str, why: Why) -> None:
@@ -176,9 +149,27 @@ class DockerEngine(ComputeEngine):
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. Also raises Absent for a container that is not a job of pfcon's."""
         found = self._find(name, mine)
+        if state.workers_of(found) > 1:
+            return self._info_of_several(name, found)
         note = self._note(found)
         unstarted = SUCCESS if note else self._unstarted(found)
         return state.job_info(name, found, datetime.now(UTC), note, unstarted)
+
+    def _info_of_several(self, name: str, first: dict[str, Any]) -> JobInfo:
+        """Return the state of a job with several workers; end the others if one has failed."""
+        found, note, (info, why) = self._look(name, first)
+        if not why:
+            return info
+        if not note:
+            self._leave_note(first["Id"], why)
+        containers.stop(self._calls, found.running, self._stop_grace)
+        return self._look(name, self._find(name))[2][0]
+
+    def _look(self, name: str, first: dict[str, Any]) -> tuple[several.Containers, Why, tuple[JobInfo, Why]]:
+        """Return the containers of a job with several workers, its note, and what ``several.Containers.look`` does."""
+        found = several.Containers(name, first, containers.others_of(self._calls, name, first))
+        note = SUCCESS if found.all_run else notes.read(self._calls, first["Id"])
+        return found, note, found.look(datetime.now(UTC), note, self._unstarted)
 
     def _find(self, name: str, mine: Mine = anyone) -> dict[str, Any]:
         container = container_name(name)
@@ -192,9 +183,10 @@ class DockerEngine(ComputeEngine):
             service=state.service_of(found),
             ended=lambda: state.phase_of(found) is Phase.ENDED,
         )
-        if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()
-        self._known[name] = (found["Id"], state.request_of(found))
+        if state.workers_of(found) == 1:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[name] = (found["Id"], state.request_of(found))
         return found
 
     def _note(self, found: dict[str, Any]) -> Why:
@@ -216,18 +208,27 @@ class DockerEngine(ComputeEngine):
             with contextlib.suppress(Absent):
                 return self._read_log(container, tail_lines)
             self._known.pop(name, None)
-        return self._read_log(self._find(name, mine)["Id"], tail_lines)
+        found = self._find(name, mine)
+        if state.workers_of(found) == 1:
+            return self._read_log(found["Id"], tail_lines)
+        every = [found, *containers.others_of(self._calls, name, found)]
+        return headed([partial(self._log_of_worker, one) for one in every], tail_lines, LOG_BYTES)
 
-    def _read_log(self, container: str, tail_lines: int) -> str:
+    def _log_of_worker(self, found: dict[str, Any] | None, tail_lines: int, limit: int) -> str:
+        with contextlib.suppress(Absent):
+            return self._read_log(found["Id"], tail_lines, limit) if found else ""
+        return ""
+
+    def _read_log(self, container: str, tail_lines: int, limit: int = LOG_BYTES) -> str:
         """Return the last lines of a log.
 
         The whole log is requested, unless it is very long: with a number of lines, Podman 4.3 loses text of lines that
         were written in parts.
         """
         wanted = ["all", str(tail_lines)] if self._calls.podman else [str(tail_lines)]
-        log = LogTail()
+        log = LogTail(limit)
         for tail in wanted:
-            log = LogTail()
+            log = LogTail(limit)
             with self._calls.ask("GET", "containers", container, "logs", stdout=1, stderr=1, tail=tail) as answer:
                 while (tail != "all" or log.seen < _WHOLE_LOG) and (data := answer.read(_READ)):
                     log.feed(data)
@@ -237,37 +238,30 @@ class DockerEngine(ComputeEngine):
 
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""
-        found = self._find(name, mine)
-        container = found["Id"]
-        if state.job_info(name, found, datetime.now(UTC)).status.final:
-            return
-        self._leave_note(container, why)
-        if found["State"].get("Paused"):  # Podman can't stop a paused container
-            with contextlib.suppress(Conflict):
-                self._calls.unpause(container)
-        self._calls.stop(container, self._stop_grace)
+        first = self._find(name, mine)
+        if state.workers_of(first) == 1:
+            info, found = state.job_info(name, first, datetime.now(UTC)), [first]
+        else:
+            every, _, (info, _) = self._look(name, first)
+            found = every.running
+        if not info.status.final:
+            self._leave_note(first["Id"], why)
+            containers.stop(self._calls, found, self._stop_grace)
 
     def remove(self, name: str, mine: Mine = anyone) -> None:
         """See ComputeEngine. Does not change a container that is not a job of pfcon's."""
         try:
-            found = self._find(name, mine)
-        except Absent:
+            first = self._find(name, mine)
+        except Foreign:
             return
-        self._remove(found["Id"])
+        except Absent:  # somebody may have removed the first of several containers
+            for found in self._calls.containers_of(name):
+                if mine(str(labels_of(found).get(REQUEST_LABEL, ""))):
+                    containers.remove(self._calls, found["Id"])
+            return
+        others = containers.others_of(self._calls, name, first)
+        containers.remove_all(self._calls, first["Id"], [other["Id"] for other in others if other])
         self._known.pop(name, None)
-
-    def _remove(self, container: str) -> None:
-        """Remove a container; if another process is removing it, wait for that."""
-        last: Conflict | None = None
-        for _ in polls(_REMOVE_WAIT, _POLL):
-            try:
-                self._calls.remove(container)
-                return
-            except Absent:
-                return
-            except Conflict as fault:
-                last = fault
-        raise Unreachable(f"the container engine has not removed the job in time: {last}") from last
 
     def active_jobs(self) -> Mapping[str, str]:
         """See ComputeEngine."""

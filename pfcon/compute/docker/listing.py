@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from pfcon.compute.docker.spec import job_name
+from pfcon.compute.docker.spec import JOB_LABEL, job_name
 from pfcon.compute.docker.state import START_PATIENCE
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
 from pfcon.compute.unreadable import FAULTS, labels_of, unread
@@ -24,13 +24,21 @@ def query(*, active: bool, podman: bool) -> dict[str, str | int]:
     return {"all": 1, "filters": json.dumps(filters)}
 
 
+def query_of_job(name: str) -> dict[str, str | int]:
+    """Return the query of a list of the containers of one job that has several workers."""
+    return {"all": 1, "filters": json.dumps({"label": [f"{JOB_LABEL}={name}"]})}
+
+
 def active_jobs(listed: Iterable[Any], now: datetime) -> dict[str, str]:
-    """Return the jobs that have not ended, by name, each with a text for its state. now: aware.
+    """Return the jobs that have not ended, by name, each with a text for the state of its containers. now: aware.
 
     A container that has not been started in START_PATIENCE is left out: it has failed.
     """
-    texts = _by_job(listed, lambda found: _text(found, now))
-    return {name: text for name, text in texts if text}
+    texts: dict[str, list[str]] = {}
+    for name, text in _by_job(listed, lambda found: _text(found, now)):
+        if text:
+            texts.setdefault(name, []).append(text)
+    return {name: "; ".join(sorted(found)) for name, found in texts.items()}
 
 
 def requests(listed: Iterable[Any]) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Translates a Docker API's inspect answer to a JobInfo. Pure."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 from pfcon.compute import unreadable
 from pfcon.compute.details import digest_of, own_exit_code
+from pfcon.compute.docker.spec import WORKERS_LABEL
 from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL, SERVICE_LABEL, time_limit_of
 from pfcon.compute.docker_api.phase import Phase, time_of
 from pfcon.compute.exits import by_exit_code, out_of_memory_note
@@ -57,6 +59,12 @@ def is_job(inspect: dict[str, Any], name: str) -> bool:
     labels = labels_of(inspect["Config"])
     own_name: str = inspect["Name"]
     return own_name.removeprefix("/") == name and (REQUEST_LABEL in labels or JOB_TYPE_LABEL in labels)
+
+
+def workers_of(inspect: dict[str, Any]) -> int:
+    """Return the number of workers of a container's job."""
+    text = str(labels_of(inspect["Config"]).get(WORKERS_LABEL, ""))
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,5}", text) else 1
 
 
 def request_of(inspect: dict[str, Any]) -> str:

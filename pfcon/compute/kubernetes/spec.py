@@ -6,6 +6,7 @@ from typing import Any
 
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.store_mark import HERE
+from pfcon.compute.workers import WORKER, WORKERS, own_env, worker_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources, Secret, User
 from pfcon.units import MIB, MINUTE
@@ -24,6 +25,7 @@ KEPT = 24 * 3600  # seconds that Kubernetes keeps an ended job
 _NAME_LENGTH = 63
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _STOREBASE, _SHM = "storebase", "shm"
+_INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"  # "Downward API"; of an Indexed Job's pod
 _MARK = "/.pfcon"
 MARK_MOUNT = f"{_MARK}/{HERE}"
 
@@ -151,7 +153,7 @@ def _container(spec: JobSpec, gpu_resource: str) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",  # also for :latest, as with every other engine
         "command": [_escape(spec.argv[0])],
         "args": [_escape(word) for word in spec.argv[1:]],
-        "env": [{"name": key, "value": _escape(value)} for key, value in dict(spec.env).items()],
+        "env": _env(spec),
         "resources": _resources(spec.resources, gpu_resource),
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         # The message of a failed container is the end of its log: a runtime writes there that a command can't be run.
@@ -162,6 +164,19 @@ def _container(spec: JobSpec, gpu_resource: str) -> dict[str, Any]:
             *([{"name": _SHM, "mountPath": "/dev/shm"}] if spec.resources.shm else []),  # noqa: S108 - the device
         ],
     }
+
+
+def _env(spec: JobSpec) -> list[dict[str, Any]]:
+    """Return the variables of a worker. The pods of several workers have the same template: the number of each is an
+    annotation, from which the server makes JOB_COMPLETION_INDEX itself. Before 1.21 there is none: it is empty.
+    """
+    several = spec.resources.workers > 1
+    variables = dict(own_env(spec) if several else worker_env(spec, 0))
+    env: list[dict[str, Any]] = [{"name": key, "value": _escape(value)} for key, value in variables.items()]
+    if several:
+        env.append({"name": WORKER, "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}})
+        env.append({"name": WORKERS, "value": str(spec.resources.workers)})
+    return env
 
 
 def _escape(text: str) -> str:

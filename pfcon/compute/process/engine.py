@@ -24,7 +24,7 @@ from pfcon.compute.log import clean_log
 from pfcon.compute.process import listing, supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
-from pfcon.compute.process.spec import make_plan, refuse
+from pfcon.compute.process.spec import Plan, make_plan, refuse
 from pfcon.compute.process.state_file import SPARE, SPARE_BYTES, write_file
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
@@ -85,7 +85,7 @@ class ProcessEngine(ComputeEngine):
         return self._storebase.private / "process"
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Raises Refused for GPUs, several workers, and another user if pfcon is not root."""
+        """See ComputeEngine. Raises Refused for GPUs, and for another user if pfcon is not root."""
         refuse(spec, os.geteuid(), os.getegid())
         if not _is_name(spec.name):
             raise Refused(f"{spec.name!r} can't be the name of a job")
@@ -99,20 +99,12 @@ class ProcessEngine(ComputeEngine):
     def _start(self, spec: JobSpec) -> None:
         marker = uuid.uuid4().hex
         directory = self._root / f"{TEMPORARY}{marker}"
-        plan = make_plan(
-            spec,
-            self._storebase,
-            self._stop_grace,
-            marker,
-            os.geteuid(),
-            log_bytes=self._log_bytes,
-            minute=self._minute,
-        )
+        plan = json.dumps(self._plan(spec, marker))
         directory.mkdir(mode=0o700)
         try:
             lock = lay_out(directory, spec, marker)
             try:
-                status = spawn(directory, self._root / spec.name, lock, json.dumps(plan))
+                status = spawn(directory, self._root / spec.name, lock, plan)
             finally:
                 os.close(lock)  # the supervisor has its own descriptor of the same lock
             if status == supervisor.CONFLICT:
@@ -123,6 +115,10 @@ class ProcessEngine(ComputeEngine):
                 raise Unreachable(f"the supervisor of job {spec.name} could not be started: {reason}")
         finally:
             shutil.rmtree(directory, ignore_errors=True)  # it was renamed, or the start has failed
+
+    def _plan(self, spec: JobSpec, marker: str) -> Plan:
+        grace, minute = self._stop_grace, self._minute
+        return make_plan(spec, self._storebase, grace, marker, os.geteuid(), log_bytes=self._log_bytes, minute=minute)
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine: a few small files are read."""

@@ -3,13 +3,15 @@
 import errno
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.exits import at_time_limit
 from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, STOPPED, TIME_LIMIT
+from pfcon.compute.workers import number_variables, worker_env
 from pfcon.errors import Refused
-from pfcon.models import OUTGOING, JobSpec
+from pfcon.models import OUTGOING, JobSpec, Resources
 from pfcon.paths import StoreBase
 from pfcon.reasons import CANCELLED as BY_CLIENT
 from pfcon.reasons import Reason, Why, explain
@@ -27,6 +29,7 @@ BASE_ENV = {
 class Plan(TypedDict):
     """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL.
 
+    memory, pids: of all workers together. cores: of each. numbers: the variables with the number of each of several.
     time_limit: seconds; after that the job is stopped. reasons: ``Why.note()`` of all that the supervisor may end the
     job for, by the constants of ``start``, and of why it can't be started, by the name of the error: the supervisor
     imports too little to write sentences.
@@ -44,6 +47,8 @@ class Plan(TypedDict):
     grace: float
     marker: str
     log_bytes: int
+    workers: int
+    numbers: list[str]
     time_limit: float | None
     reasons: dict[str, str]
 
@@ -63,8 +68,8 @@ def refuse(spec: JobSpec, euid: int, egid: int) -> None:
     """Raise Refused if this engine, running as that user and group, can't run the job."""
     if spec.resources.gpus:
         raise Refused(f"gpu_limit: the process engine can't reserve GPUs, but {spec.resources.gpus} were requested")
-    if spec.resources.workers != 1:
-        raise Refused(f"number_of_workers: the process engine runs a job with one worker, not {spec.resources.workers}")
+    if spec.resources.workers < 1:
+        raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
     if not spec.argv:
         raise Refused("the command is empty")
     user = spec.user
@@ -88,30 +93,38 @@ def make_plan(
     minute: the length of a minute of the time limit, in seconds; tests use a shorter one.
     """
     mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
-    env = BASE_ENV | {key: translate(value, mounts) for key, value in spec.env} | {MARKER: marker}
-    resources = spec.resources
+    env = BASE_ENV | {key: translate(value, mounts) for key, value in worker_env(spec, 0)} | {MARKER: marker}
+    resources, limits = spec.resources, _of_all(spec.resources)
     user = spec.user if euid == 0 else None  # otherwise it is the service's own: ``refuse`` has checked that
     return Plan(
         command=spec.argv[0],
         argv=[translate(word, mounts) for word in spec.argv],
         env=env,
         cwd=mounts.get(str(OUTGOING)),
-        memory=None if resources.memory is None else mib_to_bytes(resources.memory),
-        pids=resources.pids,
+        memory=None if limits.memory is None else mib_to_bytes(limits.memory),
+        pids=limits.pids,
         cores=None if resources.cpu is None else millicores_to_cores(resources.cpu),
         uid=user.uid if user else None,
         gid=user.gid if user else None,
         grace=grace,
         marker=marker,
         log_bytes=log_bytes,
+        workers=resources.workers,
+        numbers=[*number_variables(spec)] if resources.workers > 1 else [],
         time_limit=None if resources.time_limit is None else resources.time_limit * minute,
         reasons={name: why.note() for name, why in _reasons(spec).items()},
     )
 
 
+def _of_all(resources: Resources) -> Resources:
+    """Return the limits of all workers together: the supervisor does not know which of them a process belongs to."""
+    memory, pids, workers = resources.memory, resources.pids, resources.workers
+    return replace(resources, memory=memory and memory * workers, pids=pids and pids * workers)
+
+
 def _reasons(spec: JobSpec) -> dict[str, Why]:
     """Return the reasons that a supervisor may have to give: see ``Plan``."""
-    resources, command = spec.resources, spec.argv[0]
+    resources, command = _of_all(spec.resources), spec.argv[0]
     missing = explain(Reason.COMMAND_NOT_FOUND, command=command)
     refused = explain(Reason.NOT_EXECUTABLE, command=command)
     return {

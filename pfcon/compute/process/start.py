@@ -34,7 +34,29 @@ def limit_cores(cores: int) -> None:
     os.sched_setaffinity(0, {allowed[(first + number) % len(allowed)] for number in range(min(cores, len(allowed)))})
 
 
-def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
+def launch(plan: Plan, job: int, log: int, worker: int) -> tuple[int, str]:
+    """Start the job's command for one worker, from 0; return its process id, and why it can't be run, ``""`` if it can.
+
+    job: its directory. log: what the command writes to. Raises OSError if no process can be created.
+    """
+    read_end, write_end = os.pipe()
+    me = os.getpid()
+    pid = os.fork()
+    if not pid:
+        try:
+            become(plan, job, log, me, worker)
+        except BaseException as fault:  # noqa: BLE001 - the child must not continue with the supervisor's code
+            text = start_fault(fault, plan) if isinstance(fault, OSError) else repr(fault)
+            os.write(write_end, text.encode("utf-8", "replace")[:4096])
+        finally:
+            os._exit(127)
+    os.close(write_end)
+    reason = os.read(read_end, 4096).decode("utf-8", "replace")
+    os.close(read_end)
+    return pid, reason
+
+
+def become(plan: Plan, job: int, log: int, supervisor: int, worker: int) -> None:
     """Turn a new child process into the job's command. Raises OSError."""
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -59,6 +81,9 @@ def become(plan: Plan, job: int, log: int, supervisor: int) -> None:
         os._exit(1)
     argv = [word.encode("utf-8", "surrogateescape") for word in plan["argv"]]
     env = {key.encode(): value.encode("utf-8", "surrogateescape") for key, value in plan["env"].items()}
+    env |= {
+        name.encode(): str(worker).encode() for name in plan.get("numbers", ())
+    }  # not in a plan of an earlier release
     execute(argv, env)
 
 

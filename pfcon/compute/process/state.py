@@ -16,11 +16,14 @@ class State(TypedDict, total=False):
 
     finished_at: Unix time; only a final state has it. interrupted: the job's supervisor was ended, but not by pfcon.
     started_at: Unix time; only if the command was started. node: the host's name. max_memory: bytes, of the largest
-    process. cpu_seconds: of all processes.
+    process. cpu_seconds: of all processes. worker: the number, from 0, of the one of several workers whose status it
+    is. workers: how many there are.
     """
 
     marker: str
     status: int
+    worker: int
+    workers: int
     reason: str
     note: str
     interrupted: bool
@@ -45,7 +48,8 @@ def _why(state: State) -> Why:
     status = state.get("status")
     if status is None:
         return explain(Reason.END_UNKNOWN, interrupted=state.get("interrupted", False))
-    return by_exit_code(status, certain=status < 0, may_be_lost=False) if status else SUCCESS
+    why = by_exit_code(status, certain=status < 0, may_be_lost=False) if status else SUCCESS
+    return why.of_worker(state.get("worker", 0) + 1, state.get("workers", 1))
 
 
 def details_of(state: State) -> RunDetails:

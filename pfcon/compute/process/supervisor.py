@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import select
 import signal
 import sys
@@ -29,12 +28,11 @@ from pfcon.compute.process.start import (
     PR_SET_CHILD_SUBREAPER,
     STOPPED,
     TIME_LIMIT,
-    become,
+    launch,
     prctl,
-    start_fault,
 )
 from pfcon.compute.process.state_file import read_message, was_deleted, write_last_state, write_state
-from pfcon.compute.process.tree import descendants, fair_memory, send, usage
+from pfcon.compute.process.tree import descendants, fair_memory, send, total_usage, usage
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
 if TYPE_CHECKING:
@@ -51,16 +49,15 @@ MIB = 1024 * 1024
 FASTEST_GROWTH = 1024 * MIB  # bytes per second: determines how soon a job near its memory limit is checked again
 SHORTEST_LOOK, LONGEST_LOOK = 0.02, 0.5  # seconds between two checks of a job's resources
 BLOCK = 64 * 1024
-FORK_KIB = 1024  # memory that a child may use in addition to this process before it executes the command
 
 
 class Supervisor:
-    """Starts one command, monitors it and all its descendants, and records its end."""
+    """Starts the command of each worker, monitors them and all their descendants, and records the end."""
 
     def __init__(self, plan: Plan, job: int, control: int) -> None:
         self.plan, self.job, self.control = plan, job, control
         self.state: State = {"marker": plan["marker"]}
-        self.main = 0  # the command
+        self.workers: dict[int, int] = {}  # that run, by the process id of their command: their numbers
         self.ended = False
         self.kill_at: float | None = None  # monotonic seconds
         self.limit_at: float | None = None  # the end of the job's time limit
@@ -77,34 +74,28 @@ class Supervisor:
             signal.signal(number, signal.SIG_IGN)
 
     def start(self) -> bool:
-        """Start the command; if that fails, the reason is in the state."""
+        """Start the command of each worker; if that fails, the reason is in the state."""
         # A pipe, not the file itself: `> /dev/stderr` in a script would empty the file.
         self.output, write_log = os.pipe()
         os.set_blocking(self.output, False)
         if self.plan["uid"] is not None:
             os.fchown(write_log, self.plan["uid"], -1)  # needed for opening /dev/stderr again
-        read_end, write_end = os.pipe()
-        me = os.getpid()
-        self.main = os.fork()
-        if not self.main:
-            try:
-                become(self.plan, self.job, write_log, me)
-            except BaseException as fault:  # noqa: BLE001 - the child must not continue with the supervisor's code
-                text = start_fault(fault, self.plan) if isinstance(fault, OSError) else repr(fault)
-                os.write(write_end, text.encode("utf-8", "replace")[:4096])
-            finally:
-                os._exit(127)
+        reason = ""
+        for worker in range(self.plan.get("workers", 1)):
+            pid, reason = launch(self.plan, self.job, write_log, worker)
+            if reason:
+                break
+            self.workers[pid] = worker
         os.close(write_log)
-        os.close(write_end)
-        reason = os.read(read_end, 4096).decode("utf-8", "replace")
-        os.close(read_end)
         if reason:
             self.state["reason"] = reason
-        else:
-            if self.plan["time_limit"] is not None:
-                self.limit_at = time.monotonic() + self.plan["time_limit"]
-            self.note_start()
-        return not reason
+            self.kill_all()  # the workers before it
+            self.state.pop("status", None)  # theirs
+            return False
+        if self.plan["time_limit"] is not None:
+            self.limit_at = time.monotonic() + self.plan["time_limit"]
+        self.note_start()
+        return True
 
     def note_start(self) -> None:
         """Record when and where the command started; on a full disk, only the final state has it."""
@@ -156,14 +147,19 @@ class Supervisor:
         elif CANCEL in orders:
             self.stop(read_message(self.job) or self.reason(CANCELLED))
 
+    def blame(self, reason: str) -> None:
+        """Record why the job is ended, unless it has a reason already, which may be a worker that has failed."""
+        if "status" not in self.state:
+            self.state.setdefault("reason", reason)
+
     def stop(self, reason: str) -> None:
         """Ask all processes to end, for that reason; they are killed at ``kill_at``."""
-        self.state.setdefault("reason", reason)
+        self.blame(reason)
         self.terminate()
 
     def end_from_outside(self) -> None:
         """Ask all processes to end, because of a signal from another program, such as a service manager."""
-        if "reason" not in self.state:
+        if not self.state.keys() & {"reason", "status"}:
             self.state["reason"] = self.reason(STOPPED)
             self.state["interrupted"] = True
         self.terminate()
@@ -184,9 +180,9 @@ class Supervisor:
         if limit is not None and used > limit:
             used = fair_memory(pids)
         if limit is not None and used > limit:
-            self.state.setdefault("reason", self.reason(MEMORY))
+            self.blame(self.reason(MEMORY))
         elif most is not None and threads > most:
-            self.state.setdefault("reason", self.reason(PIDS))
+            self.blame(self.reason(PIDS))
         else:
             pause = LONGEST_LOOK if limit is None else (limit - used) / FASTEST_GROWTH
             self.look_at = time.monotonic() + min(max(pause, SHORTEST_LOOK), LONGEST_LOOK)
@@ -202,9 +198,19 @@ class Supervisor:
                 return False
             if not pid:
                 return True
-            if pid == self.main:
-                self.ended = True
-                self.state.setdefault("status", os.waitstatus_to_exitcode(status))
+            if pid in self.workers:
+                self.note_end(self.workers.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def note_end(self, worker: int, status: int) -> None:
+        """Record the end of a worker: the first that fails is the job's, and ends the others."""
+        self.ended = not self.workers
+        if "status" in self.state or (status == 0 and self.workers):
+            return
+        self.state["status"] = status
+        if self.plan.get("workers", 1) > 1:
+            self.state["worker"], self.state["workers"] = worker, self.plan["workers"]
+        if self.workers:
+            self.terminate()
 
     def kill_all(self) -> None:
         """Kill every process of the job, and return when none exists any more."""
@@ -241,7 +247,9 @@ class Supervisor:
     def finish(self) -> None:
         """Write the final state; on a full disk, retry until it is written, or the job or its directory is removed."""
         if "started_at" in self.state:
-            self.note_usage()
+            memory, self.state["cpu_seconds"] = total_usage()
+            if memory:
+                self.state["max_memory"] = memory
         self.state["finished_at"] = time.time()
         while True:
             try:
@@ -252,16 +260,6 @@ class Supervisor:
                     return
                 if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
                     return
-
-    def note_usage(self) -> None:
-        """Record what all processes of the job have used: all were reaped, by this process or by their own parents.
-
-        The memory of a process includes that of its beginning as a copy of this one: a smaller value is not known.
-        """
-        used, own = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)
-        self.state["cpu_seconds"] = round(used.ru_utime + used.ru_stime, 3)
-        if used.ru_maxrss > own.ru_maxrss + FORK_KIB:
-            self.state["max_memory"] = used.ru_maxrss * 1024
 
 
 def main(directory: str, final: str, lock: str) -> int:

@@ -5,6 +5,20 @@ from typing import Any
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 
 HOSTNAME = "job"  # followed by the worker's number
+OF_WORKER = "PFCON_WORKER"  # without a value: it stands for the variables that are known on the node
+# Shell commands that write a worker's own config.json: "$json" with the variables of the file `worker` (see job.sh).
+# With PMIx the worker sees the directory of its server, too, in a mount after all others. The marks can't be within a
+# string of the JSON text: there, quotes are escaped.
+OWN_CONFIG = r"""escaped=$(sed 's/[\"]/\\&/g' "$2/worker") || exit 125
+variables=$(printf '%s\n' "$escaped" | sed 's/.*/"&"/; $!s/$/,/')
+mount=$(printf '%s\n' "$escaped" | sed -n 's/^PMIX_SERVER_TMPDIR=//p')
+options='"options": ["rbind", "nosuid", "nodev"]'
+mount=${mount:+", {\"destination\": \"$mount\", \"source\": \"$mount\", $options}"}
+mark='"PFCON_WORKER"], "cwd":'
+begin=${json%%"$mark"*} rest=${json#*"$mark"}
+mark='], "linux":'
+printf '%s\n' "$begin$variables], \"cwd\":${rest%%"$mark"*}$mount$mark${rest#*"$mark"}" >"$2/config.json" || exit 125
+"""
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _MASKED = (
     *("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats"),
@@ -14,14 +28,15 @@ _READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 _NO_DEVICES = ["nosuid", "nodev"]
 
 
-def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
+def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
     """Return the configuration of a container without capabilities, whose root is the submitting user.
 
     The image is shared by all its jobs and read-only. Each job has its own /tmp, /var/tmp and /run, in memory. The
     network is the node's.
 
     first: whether the container has its own pid namespace, in which its command is process 1; otherwise it uses that of
-    the process that starts the runtime, whose /proc must show this namespace.
+    the process that starts the runtime, whose /proc must show this namespace. completed: whether ``OWN_CONFIG`` is run
+    on the node.
     """
     return {
         "ociVersion": "1.0.2",
@@ -29,7 +44,7 @@ def config(job: NodeJob, *, first: bool) -> dict[str, Any]:
             "terminal": False,
             "user": {"uid": 0, "gid": 0, "umask": 0o022},
             "args": list(job.argv),
-            "env": [f"{key}={value}" for key, value in job.env.items()],
+            "env": [*(f"{key}={value}" for key, value in job.env.items()), *([OF_WORKER] if completed else [])],
             "cwd": job.cwd,
             "capabilities": {name: [] for name in _SETS},
             "noNewPrivileges": True,

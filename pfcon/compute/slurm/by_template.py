@@ -9,12 +9,18 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from pfcon.compute.slurm.bundle import HOSTNAME
+from pfcon.compute.slurm.bundle import HOSTNAME, OWN_CONFIG
 from pfcon.compute.slurm.first_process import UNSHARE, as_first
 from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.template import Template
 from pfcon.errors import Refused
 
+# What each worker knows of itself is in the file `worker` of its node, one variable in each line; see job.sh. The loop
+# is before the job's own variables, of which one may have the name of the loop's.
+ADD_WORKER = 'while IFS= read -r line; do export "$line"; done <"$2/worker"\n'
+_ADD_TO_FILE = 'cat "$2/worker" >>"$2/env" || exit 125\n'
+_ADD_TO_SCRIPT = r"""sed "s/'/'\\\\''/g; s/=\(.*\)/='\1'/; s/^/export /" "$2/worker" >>"$2/env.sh" || exit 125
+"""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -72,7 +78,7 @@ def _run(job: NodeJob, template: Template) -> str:
     ]
     words = template.shell(values, mounts, shlex.join(job.argv), gpus=bool(job.gpus))
     given = template.places & {"bundle", "env_file", "env_script"}
-    return f'{"" if given else exports(job.env)}exec "$1" {words}\n'
+    return f'{"" if given else ADD_WORKER + exports(job.env)}exec "$1" {words}\n'
 
 
 def _prepared(job: NodeJob, template: Template) -> str:
@@ -82,11 +88,11 @@ def _prepared(job: NodeJob, template: Template) -> str:
         # Each worker has its own bundle, because it has its own hostname. This pattern can't match within a string of
         # the JSON text: there, quotes are escaped.
         hostname = f's/"hostname": "{HOSTNAME}"/"hostname": "{HOSTNAME}-\'"$3"\'"/'
-        found += f"sed '{hostname}' {shlex.quote(f'{job.directory}/config.json')} >\"$2/config.json\" || exit 125\n"
+        found += f"json=$(sed '{hostname}' {shlex.quote(f'{job.directory}/config.json')}) || exit 125\n{OWN_CONFIG}"
     if "env_file" in places:
-        found += _file(job, "env", "".join(f"{line}\n" for line in env_lines(job)))
+        found += _file(job, "env", "".join(f"{line}\n" for line in env_lines(job))) + _ADD_TO_FILE
     if "env_script" in places:
-        found += _file(job, "env.sh", exports(job.env))
+        found += _file(job, "env.sh", exports(job.env)) + _ADD_TO_SCRIPT
     return found
 
 

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, stop() are in the text that pfcon puts before
+# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, MPI, NUMBERS, KEPT, stop() are in the text that pfcon puts before
 # The batch script of a job, on its node. It creates in the job's directory:
 #   claim   a dangling link, whose target is the id of the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and sometimes a word: no-launcher, no-temporary, aborted
@@ -89,9 +89,28 @@ await() {
     done
 } 2>/dev/null
 
+# tell: write to the file `worker` what the worker knows of itself, one variable in each line; launch.sh adds them. It has
+# its number, and what Slurm tells a task: srun(1), "OUTPUT ENVIRONMENT VARIABLES". A variable of the job itself stays.
+tell() {
+    for name in $NUMBERS; do
+        echo "$name=${SLURM_PROCID:-0}"
+    done
+    env | while IFS= read -r line; do
+        name=${line%%=*}
+        case " $KEPT " in *" $name "*) continue ;; esac
+        case $name in
+            SLURM_PROCID | SLURM_NTASKS | SLURM_LOCALID | SLURM_NODEID | SLURM_JOB_NODELIST | SLURM_JOB_ID | PMIX_* | \
+                SLURM_JOBID | SLURM_NODELIST | SLURM_STEP_ID) # these are for Open MPI 4
+                printf '%s\n' "$line"
+                ;;
+        esac
+    done
+}
+
 # supervise: run the container of one worker; returns its exit status.
 supervise() {
     [ -z "$stopping" ] || return 143
+    tell >"$TEMPORARY/worker"
     ln -s -n -- "${SLURMD_NODENAME:-$node}" "$JOB/node.${SLURM_PROCID:-0}" 2>/dev/null
     /bin/sh "$JOB/launch.sh" "$PROGRAM" "$TEMPORARY" "${SLURM_PROCID:-0}" </dev/null &
     child=$!
@@ -103,7 +122,7 @@ spread() {
     margin=10
     [ -z "$stopping" ] || return 143
     exec 3<>"$TEMPORARY/go"
-    srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --mpi=none \
+    srun --ntasks="$TASKS" --cpus-per-task="$CORES" --kill-on-bad-exit=1 --mpi="$MPI" \
         /bin/sh "$JOB/job.sh" worker 2>>"$JOB/slurm.log" <"$TEMPORARY/go" 3>&- &
     child=$!
     ended "$child" && return # otherwise srun's own status is the highest one of all workers

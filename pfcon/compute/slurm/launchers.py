@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.bundle import HOSTNAME, config
-from pfcon.compute.slurm.by_template import below_first, by_template, env_lines, exports
+from pfcon.compute.slurm.by_template import ADD_WORKER, below_first, by_template, env_lines, exports
 from pfcon.compute.slurm.first_process import END_ORPHANS, UNSHARE, run_again
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
@@ -95,7 +95,7 @@ class Launcher:
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
             own = replace(job, uid=0, gid=0) if self.first else job if self.program else _inside(job)
-            files["config.json"] = json.dumps(config(own, first=not self.first))
+            files["config.json"] = json.dumps(config(own, first=not self.first, completed=bool(self.program)))
         return files
 
 
@@ -160,14 +160,16 @@ def _enroot(job: NodeJob) -> str:
         [*(word for mount in mounts for word in ("--mount", mount)), "--root", job.rootfs.name, *job.argv]
     )
     return (
-        f"cat >\"$2/start.conf\" <<'PFCON_END'\nenviron() {{\n    cat <<'PFCON_ENV'\n{text}\nPFCON_ENV\n}}\nPFCON_END\n"
+        f"cat >\"$2/start.conf\" <<'PFCON_END'\nenviron() {{\n    cat <<'PFCON_ENV'\n{text}\nPFCON_END\n"
+        '{ cat "$2/worker"; printf \'PFCON_ENV\\n}\\n\'; } >>"$2/start.conf"\n'
         f'ENROOT_DATA_PATH={data} exec "$1" start --conf "$2/start.conf" {words}\n'
     )
 
 
 def _container(job: NodeJob) -> str:
     """Slurm's own containers: the script itself runs in the container (Slurm, "Containers Guide"), with its shell."""
-    return f"{run_again('env -i', INSIDE)}{exports(job.env)}cd {shlex.quote(job.cwd)} && exec {shlex.join(job.argv)}\n"
+    run = f"cd {shlex.quote(job.cwd)} && exec {shlex.join(job.argv)}\n"
+    return f"{run_again('env -i', INSIDE)}{ADD_WORKER}{exports(job.env)}{run}"
 
 
 def _container_stop(_: NodeJob) -> str:

@@ -1,13 +1,16 @@
 """A job with the paths of its node, from which the files for launchers and Slurm are built. Pure."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Self
 
 from pfcon.compute.base import all_mounts, require_passable
+from pfcon.compute.workers import INDEX, NAMES, WORKER, WORKERS, own_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
+_OF_SLURM = re.compile(r"(?:SLURM|PMIX)_[A-Z0-9_]+")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -68,7 +71,7 @@ class NodeJob:
             image=spec.image,
             rootfs=image.rootfs,
             argv=spec.argv,
-            env={"PATH": DEFAULT_PATH, **dict(image.env), **dict(spec.env)},
+            env={"PATH": DEFAULT_PATH, **_env(spec, image)},
             cwd=image.cwd,
             binds=tuple(Bind(root / mount.source, mount.target, mount.read_only) for mount in all_mounts(spec)),
             uid=user[0],
@@ -78,9 +81,25 @@ class NodeJob:
         )
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """The variables with a worker's number, which are added on its node, as Slurm's own are: see job.sh."""
+        return (WORKER,) if INDEX in self.env else (WORKER, INDEX)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The variables of the job that would otherwise be Slurm's."""
+        return tuple(key for key in self.env if _OF_SLURM.fullmatch(key))
+
+    @property
     def container(self) -> str:
         """Return the container's name on its node."""
         return f"pfcon-{self.marker}"
+
+
+def _env(spec: JobSpec, image: Image) -> dict[str, str]:
+    """Return the variables that all workers share."""
+    own = {key: value for key, value in image.env if key not in NAMES}
+    return {**own, **dict(own_env(spec)), WORKERS: str(spec.resources.workers)}
 
 
 def require_possible(spec: JobSpec, user: tuple[int, int]) -> None:

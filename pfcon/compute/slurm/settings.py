@@ -116,6 +116,13 @@ class SlurmSettings:
         "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own).",
         exclusive=True,
     )
+    mpi: str = setting(
+        "SLURM_MPI",
+        kinds.text("a name that `srun --mpi=list` shows", r"[a-z0-9_]+"),
+        "How `srun` connects the workers of a job to each other, e.g. `pmix`.",
+        default="none",
+        exclusive=True,
+    )
     prefix: tuple[str, ...] = setting(
         "SLURM_PREFIX",
         kinds.arguments("arguments, quoted as in a shell"),

@@ -86,6 +86,9 @@ def script(
         "PART": str(log_bytes // 4),
         "BLOCK": str(min(_BLOCK, log_bytes // 4)),
         "BLOCKS": str(min(_BLOCKS, max(1, log_bytes // 4 // _BLOCK))),
+        "MPI": settings.mpi,
+        "NUMBERS": " ".join(job.numbers),
+        "KEPT": " ".join(job.kept),
     }
     return f"{header(head)}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, s
 from pfcon.compute.swarm.tasks import container_of
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
+from pfcon.compute.workers import headed
 from pfcon.errors import Absent, Conflict, ImageMissing, Refused, Unreachable, refused
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.polling import polls
@@ -37,7 +39,6 @@ NODE_PATIENCE = 60.0  # seconds after the grace; by then a node should have stop
 _UPDATE_TRIES = 10
 _POLL = 0.1  # seconds
 _READ = 256 * 1024  # bytes
-_HEADING = 100  # bytes, at most
 
 
 class SwarmEngine(ComputeEngine):
@@ -194,11 +195,7 @@ class SwarmEngine(ComputeEngine):
         workers = state.own_tasks(self._find(name, mine)[1])
         if len(workers) == 1:
             return self._read_log(workers[0], tail_lines, LOG_BYTES)
-        count = max(1, len(workers))
-        parts = [
-            self._read_log(worker, max(1, tail_lines // count), LOG_BYTES // count - _HEADING) for worker in workers
-        ]
-        return "".join(f"== worker {number} ==\n{part.rstrip()}\n" for number, part in enumerate(parts, 1) if part)
+        return headed([partial(self._read_log, worker) for worker in workers], tail_lines, LOG_BYTES)
 
     def _read_log(self, task: dict[str, Any], tail_lines: int, limit: int) -> str:
         log = LogTail(limit)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pfcon.compute.base import all_mounts
 from pfcon.compute.docker_api.job import bind_mount, labels, require_runnable, user_text
+from pfcon.compute.workers import WORKERS, number_variables, own_env, worker_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount, Resources
 from pfcon.units import NANO_PER_SECOND, mib_to_bytes, millicores_to_nanocpus
@@ -70,7 +71,7 @@ def service_spec(
                 "Image": spec.image,
                 "Command": [spec.argv[0]],
                 "Args": list(spec.argv[1:]),
-                "Env": [_literal(f"{key}={value}") for key, value in spec.env],
+                "Env": _env(spec),
                 "User": user_text(spec.user, image_user),
                 "Labels": {**labels(spec), NAME_LABEL: spec.name},
                 "Mounts": _mounts(spec, root),
@@ -101,6 +102,16 @@ def ended_spec(spec: dict[str, Any], reason: str) -> dict[str, Any]:
     changed["Labels"][END_LABEL] = reason
     changed["TaskTemplate"]["Placement"] = {"Constraints": [NOWHERE]}
     return changed
+
+
+def _env(spec: JobSpec) -> list[str]:
+    """Return the variables of all workers. Swarm numbers a service's tasks from 1: Task.Slot of its templates."""
+    workers = spec.resources.workers
+    if workers == 1:
+        return [_literal(f"{key}={value}") for key, value in worker_env(spec, 0)]
+    number = "".join(f'{{{{if eq .Task.Slot "{slot}"}}}}{slot - 1}{{{{end}}}}' for slot in range(1, workers + 1))
+    own = [_literal(f"{key}={value}") for key, value in own_env(spec)]
+    return [*own, *(f"{name}={number}" for name in number_variables(spec)), f"{WORKERS}={workers}"]
 
 
 def _placement(node_selector: tuple[tuple[str, str], ...]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Services and tasks are as ``GET /services/{id}`` and ``GET /tasks`` return them 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +23,7 @@ from pfcon.compute.swarm.tasks import (
 )
 from pfcon.compute.swarm.worker import Worker
 from pfcon.compute.unreadable import FAULTS, labels_of, reading, unread
+from pfcon.compute.worker_states import failure, first_failed, going, why_ended
 from pfcon.models import JobInfo, JobStatus, RunDetails
 from pfcon.reasons import SUCCESS, Why
 
@@ -94,7 +94,7 @@ def failed_worker(
     workers = _workers(tasks, oom_killed, unstarted)
     if all(worker.ended for worker in workers):
         return SUCCESS
-    return _failure(workers)
+    return failure([worker.state for worker in workers])
 
 
 def job_info(
@@ -130,11 +130,12 @@ def _job_info(
         return JobInfo(name, JobStatus.UNDEFINED, "its service was scaled to zero", request=request_of(spec))
     container = spec["TaskTemplate"]["ContainerSpec"]
     reason = end_reason(service)
+    states = [worker.state for worker in workers]
     why, finished = SUCCESS, None
     if not all(worker.ended for worker in workers) or not begun:
-        status, why = _going(workers, reason)
+        status, why = going(states, reason)
     else:
-        why = _ended(workers, reason)
+        why = why_ended(states, reason)
         status = JobStatus.FAILED if why else JobStatus.SUCCEEDED
         why = why or _success_note(workers)
         times = [found for worker in workers if (found := worker.time)]
@@ -167,8 +168,8 @@ def _details(workers: "list[Worker]", hostnames: Mapping[str, str], image: objec
     runs.append(RunDetails(node=nodes, image_digest=digest_of(image) if any(w.has_begun for w in workers) else None))
     code = None
     if workers and len(ended) == len(workers):
-        failed = _failed(workers, reason)
-        code = failed[0].exit_code if failed else (0 if not reason else None)
+        failed = first_failed([worker.state for worker in workers], reason)
+        code = workers[failed[0]].exit_code if failed else (0 if not reason else None)
     return of_workers(runs, code)
 
 
@@ -184,36 +185,3 @@ def _success_note(workers: list[Worker]) -> Why:
     """Return what the user of a job that succeeded should know; empty if nothing."""
     killed = [worker for worker in workers if worker.oom_killed]
     return Why(out_of_memory_note(memory_limit(killed[0].task))) if killed else SUCCESS
-
-
-def _failed(workers: list[Worker], reason: Why = SUCCESS) -> tuple[Worker, Why] | None:
-    """Return the first failed worker, or the one whose failure is ``reason``, and why it failed; None if none has."""
-    for number, worker in enumerate(workers, 1):
-        why = (worker.why() if worker.ended else SUCCESS).of_worker(number, len(workers))
-        if why and reason.message in ("", why.message):
-            return worker, why
-    return None
-
-
-def _failure(workers: list[Worker], reason: Why = SUCCESS) -> Why:
-    """Return the failure of the first failed worker, or of the one whose failure is ``reason``."""
-    found = _failed(workers, reason)
-    return found[1] if found else SUCCESS
-
-
-def _going(workers: list[Worker], reason: Why) -> tuple[JobStatus, Why]:
-    """Return status and message of a job that has not ended."""
-    if any(worker.phase is Phase.UNKNOWN for worker in workers):
-        return JobStatus.UNDEFINED, next(one.progress() for one in workers if one.phase is Phase.UNKNOWN)
-    begun = any(worker.phase is not Phase.WAITING for worker in workers)
-    status = JobStatus.STARTED if begun else JobStatus.NOT_STARTED
-    if reason:
-        return status, replace(reason, message=f"being stopped: {reason.message}")
-    progress = (worker.progress().of_worker(number, len(workers)) for number, worker in enumerate(workers, 1))
-    return status, replace(_failure(workers), interrupted=False) or next(filter(None, progress), SUCCESS)
-
-
-def _ended(workers: list[Worker], reason: Why) -> Why:
-    """Return why a job has failed; empty after success. The reason may be the failure of a worker."""
-    why = _failure(workers, reason)
-    return replace(reason, interrupted=why.interrupted) if reason else why

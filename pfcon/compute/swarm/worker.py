@@ -23,6 +23,8 @@ from pfcon.compute.swarm.tasks import (
     state_of,
 )
 from pfcon.compute.words import plain
+from pfcon.compute.worker_states import WorkerState
+from pfcon.models import JobStatus
 from pfcon.reasons import SUCCESS, Reason, Why, explain
 
 _NO_IMAGE = "No such image"
@@ -30,6 +32,7 @@ _NO_IMAGE_HERE = "its machine does not have it, and its registry has not deliver
 _NODE_CHANGED = "no longer meets constraints"  # from Swarm's manager, for a task that may have run
 _CHANGED = "the machine was changed in the Swarm"
 _EXITED = "task: non-zero exit"
+_STATUSES = {Phase.WAITING: JobStatus.NOT_STARTED, Phase.UNKNOWN: JobStatus.UNDEFINED}
 _CONTAINER_MISSING = "No such container"  # it was removed by another program
 
 
@@ -69,6 +72,14 @@ class Worker:
         error = str(self.task["Status"].get("Err") or "")
         known = state_of(self.task) == "failed" and error.startswith(_EXITED) and not self.unstarted
         return own_exit_code(exit_code_of(self.task)) if known else None
+
+    @property
+    def state(self) -> WorkerState:
+        """Its status, and why it failed or what it waits for."""
+        if self.ended:
+            why = self.why()
+            return WorkerState(JobStatus.FAILED if why else JobStatus.SUCCEEDED, why)
+        return WorkerState(_STATUSES.get(self.phase, JobStatus.STARTED), self.progress())
 
     def progress(self) -> Why:
         """Return what a worker that has not ended does, or waits for."""

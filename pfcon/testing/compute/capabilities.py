@@ -20,6 +20,8 @@ class Capabilities(Abilities):
     # Options of a job
     user: str = ""  # a job runs as the user and the group of its spec
     workers: str = ""  # several workers; an engine without this ability raises Refused
+    numbers: str = ""  # each of several workers knows its number
+    hostnames: str = ""  # each of several workers has a host name of its own
     shm: str = ""  # the size of /dev/shm
     memory: str = ""  # a limit of memory
     pids: str = ""  # a limit of processes

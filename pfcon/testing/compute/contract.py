@@ -17,13 +17,14 @@ from pfcon.testing.compute import (
     names,
     needs,
     order,
+    workers,
 )
 from pfcon.testing.compute.harness import Harness
 
 Check = Callable[[Harness], None]
 Outcomes = dict[Check, Future[None]]
 
-TOPICS = (life, jobs, needs, confinement, init, interruptions, limits, names, order, details, listing)
+TOPICS = (life, jobs, needs, workers, confinement, init, interruptions, limits, names, order, details, listing)
 CONTRACT: list[Check] = [getattr(topic, name) for topic in TOPICS for name in topic.__all__]
 """Each check is a test function that takes a Harness."""
 

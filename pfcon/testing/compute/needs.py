@@ -1,4 +1,4 @@
-"""The compute contract: what a job may use, and the image and the workers that it requests."""
+"""The compute contract: what a job may use, and the image that it requests."""
 
 import os
 
@@ -6,13 +6,11 @@ import pytest
 
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, ImageMissing, Refused
-from pfcon.models import JobSpec, JobStatus, Resources
+from pfcon.models import JobStatus, Resources
 from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import Harness
-from pfcon.testing.waiting import eventually
 
 NOWHERE = "127.0.0.1:1/pfcon/absent:1"  # a registry that does not exist
-BEAT = 'while :; do echo x >> "$1"/beat-$(hostname); sleep 0.05; done'
 
 
 def test_a_job_above_its_memory_limit_fails_and_the_limit_is_reported(compute: Harness) -> None:
@@ -43,67 +41,6 @@ def test_a_job_that_forks_above_its_limit_fails(compute: Harness) -> None:
     )
     info = compute.run(compute.spec(["python3", "-c", fork], resources=Resources(pids=20)))
     assert info.status is JobStatus.FAILED
-
-
-def test_several_workers_are_refused_and_leave_nothing_where_a_job_has_one(compute: Harness) -> None:
-    if not compute.can.lacks("workers"):
-        pytest.skip(f"{compute.name} runs several workers")
-    spec = compute.spec(["true"], resources=Resources(workers=2))
-    with pytest.raises(Refused, match="worker"):
-        compute.engine.schedule(spec)
-    with pytest.raises(Absent):
-        compute.engine.info(spec.name)
-
-
-def test_several_workers_all_run(compute: Harness) -> None:
-    compute.can.need("workers")
-    spec = compute.shell('touch "$1"/worker-$(hostname); echo worked', resources=Resources(workers=3))
-    assert compute.run(spec).status is JobStatus.SUCCEEDED
-    assert len(list(compute.outgoing(spec).glob("worker-*"))) == 3
-    assert compute.engine.logs(spec.name, 30).count("worked") == 3
-
-
-def test_a_job_fails_when_one_of_its_workers_does(compute: Harness) -> None:
-    compute.can.need("workers")
-    spec = compute.shell('mkdir "$1"/first && exit 3; exit 0', resources=Resources(workers=3))
-    info = compute.run(spec)
-    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
-    assert "exit code 3" in info.message
-
-
-def start_three_workers(compute: Harness) -> JobSpec:
-    compute.can.need("workers")
-    spec = compute.shell(BEAT, resources=Resources(workers=3))
-    compute.engine.schedule(spec)
-    assert eventually(lambda: len(list(compute.outgoing(spec).glob("beat-*"))) == 3)
-    return spec
-
-
-def assert_all_workers_stopped(compute: Harness, spec: JobSpec) -> None:
-    assert not [path.name for path in compute.outgoing(spec).glob("beat-*") if not compute.has_stopped(path)]
-
-
-def test_a_worker_that_fails_ends_the_others_and_is_the_reason(compute: Harness) -> None:
-    compute.can.need("workers")
-    one_fails = 'mkdir "$1"/first && { until [ -e "$1"/beat-* ]; do sleep 0.05; done; exit 3; }'
-    spec = compute.shell(f"{one_fails}; {BEAT}", resources=Resources(workers=2))
-    info = compute.run(spec)
-    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
-    assert "exit code 3" in info.message
-    assert_all_workers_stopped(compute, spec)
-
-
-def test_cancel_ends_all_workers(compute: Harness) -> None:
-    spec = start_three_workers(compute)
-    compute.engine.cancel(spec.name)
-    assert compute.wait(spec.name).status is JobStatus.FAILED
-    assert_all_workers_stopped(compute, spec)
-
-
-def test_remove_ends_all_workers(compute: Harness) -> None:
-    spec = start_three_workers(compute)
-    compute.engine.remove(spec.name)
-    assert_all_workers_stopped(compute, spec)
 
 
 def test_an_absent_image_is_reported_and_leaves_nothing(compute: Harness) -> None:

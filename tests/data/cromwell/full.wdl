@@ -22,6 +22,7 @@ case "$1" in
 ;;
 *) (PATH='/opt/my tools:/bin'; command -v -- "$1") >/dev/null || pfcon_refuse 'no such command' 127 ;;
 esac
+export PFCON_WORKER=0 JOB_COMPLETION_INDEX=0 PFCON_WORKERS=1
 exec env -- A=b=c EMPTY= 'PATH=/opt/my tools:/bin' HOME=/tmp "$@" </dev/null 2>&1
   >>>
   runtime {

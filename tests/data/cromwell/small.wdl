@@ -20,6 +20,7 @@ case "$1" in
 ;;
 *) (command -v -- "$1") >/dev/null || pfcon_refuse 'no such command' 127 ;;
 esac
+export PFCON_WORKER=0 JOB_COMPLETION_INDEX=0 PFCON_WORKERS=1
 exec "$@" </dev/null 2>&1
   >>>
   runtime {

@@ -9,4 +9,7 @@ FIRST=33554432
 PART=16777216
 BLOCK=65536
 BLOCKS=16
+MPI=none
+NUMBERS='PFCON_WORKER JOB_COMPLETION_INDEX'
+KEPT=''
 stop() { kill -KILL "$child"; "$PROGRAM" --rootless=true --root "$TEMPORARY/oci" delete --force "pfcon-5f-${SLURM_PROCID:-0}"; }

@@ -12,7 +12,9 @@ export PATH=/opt/bin:/bin
 export TOKEN='it'"'"'s "quoted" $HOME `id`'
 export FOREIGN='Größe 日本'
 export EMPTY=''
+export PFCON_WORKERS=1
 END_5f
+sed "s/'/'\\\\''/g; s/=\(.*\)/='\1'/; s/^/export /" "$2/worker" >>"$2/env.sh" || exit 125
 run() {
 exec "$1" --silent exec --containall --userns --no-privs --no-home --no-eval --uts --hostname="job-$3" --workdir="$2" --pwd='/work dir' --bind="$2/env.sh":/.singularity.d/env/99-job.sh:ro --bind=/store/key-7/incoming:/share/incoming:ro --bind=/store/key-7/outgoing:/share/outgoing:rw /store/.pfcon/slurm-images/ab/rootfs prog --name 'a b'
 }

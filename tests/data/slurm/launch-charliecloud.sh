@@ -18,11 +18,13 @@ for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,n
 done
 set +e
 run() {
+while IFS= read -r line; do export "$line"; done <"$2/worker"
 export USER=root
 export PATH=/opt/bin:/bin
 export TOKEN='it'"'"'s "quoted" $HOME `id`'
 export FOREIGN='Größe 日本'
 export EMPTY=''
+export PFCON_WORKERS=1
 exec "$1" --unset-env=USER --uid=0 --gid=0 --private-tmp --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing --cd='/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'
 }
 run "$@" &

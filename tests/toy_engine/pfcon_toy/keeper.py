@@ -19,6 +19,7 @@ from pathlib import Path
 from pfcon.compute.base import all_mounts
 from pfcon.compute.exits import by_exit_code
 from pfcon.compute.log_writer import KeptLog
+from pfcon.compute.workers import worker_env
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.reasons import Reason, Why, explain
@@ -60,7 +61,7 @@ class Keeper:
         return why
 
     def _start(self, output: int) -> "subprocess.Popen[bytes]":
-        env = BASE_ENV | dict(self._spec.env) | {MARKER: str(self._job.path)}
+        env = BASE_ENV | dict(worker_env(self._spec, 0)) | {MARKER: str(self._job.path)}
         return subprocess.Popen(
             [self._translate(word) for word in self._spec.argv],
             cwd=self._cwd,
