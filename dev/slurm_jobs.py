@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands, require_tools
-from pfcon.compute.slurm.engine import FOLDER
+from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.parsing import queue_command, queue_rows
 from pfcon.compute.slurm.queue import Queue
@@ -37,7 +37,7 @@ def probe(commands: Commands) -> str:
 
 def remove(commands: Commands, storebase: StoreBase) -> Iterator[str]:
     """End all jobs of a storeBase, without grace; gives their names. Raises Unreachable when Slurm does not answer."""
-    root = storebase.private / FOLDER
+    root = storebase.private / SlurmEngine.name
     queue = Queue(lambda: queue_rows(commands.run(queue_command())), staleness=0)
     canceller = Canceller(commands, queue, SiteFacts(commands), grace=0)
     for link in sorted(root.iterdir()) if root.is_dir() else ():

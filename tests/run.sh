@@ -17,7 +17,7 @@ and why. The exit status is 0 only when all went well.
   --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
              operations_image pfconclient4 cromwell zip unzip 7z bsdtar skopeo umoci", some of these, or all
              what has to be there: without it, the tests that need it fail rather than being skipped. "ceph-swift
-             ceph-s3", Ceph's radosgw, count only by name
+             ceph-s3", Ceph's radosgw, and "htcondor" count only by name
   --live kubernetes
              nothing but the tests that need a Kubernetes, on the cluster of KUBECONFIG; tests/engines/README.md tells
              what has to be there first
@@ -46,7 +46,7 @@ check() {
 # check_scripts: shellcheck on all shell scripts, where it is installed.
 check_scripts() {
     if type -P shellcheck >/dev/null; then
-        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/faults.sh tests/engines/*.sh pfcon/compute/slurm/*.sh tests/engines/kubernetes/*.sh tests/fakes/*.sh .ci/run
+        check shellcheck shellcheck -x make.sh unmake.sh dev/*.sh sample/*.sh tests/run.sh tests/faults.sh tests/engines/*.sh pfcon/compute/slurm/*.sh pfcon/compute/htcondor/*.sh tests/engines/kubernetes/*.sh tests/fakes/*.sh .ci/run
     else
         SKIPPED+=("shellcheck: it is not installed (Debian: apt install shellcheck)")
     fi

@@ -6,6 +6,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.compute.cromwell.description import CROMWELL
 from pfcon.compute.description import EngineContext, EngineDescription
 from pfcon.compute.docker.description import DOCKER
+from pfcon.compute.htcondor.description import HTCONDOR
 from pfcon.compute.kubernetes.description import KUBERNETES
 from pfcon.compute.process.description import PROCESS, ProcessSettings
 from pfcon.compute.settings import ComputeSettings
@@ -19,7 +20,7 @@ ENGINES: Catalog[EngineDescription[Any]] = Catalog(
     variable="CONTAINER_ENV",
     group="pfcon.compute",
     expected=EngineDescription,
-    built_in=(DOCKER, SWARM, KUBERNETES, SLURM, CROMWELL, PROCESS),
+    built_in=(DOCKER, SWARM, KUBERNETES, SLURM, HTCONDOR, CROMWELL, PROCESS),
 )
 
 

@@ -34,8 +34,8 @@ _TEXTS = (
     ),
     (
         Reason.IMAGE_NOT_FOUND,
-        r"manifest unknown|MANIFEST_UNKNOWN|manifest for .* not found|name unknown|NAME_UNKNOWN|not found: manifest"
-        r"|repository .* not found|repository name not known|status ?(?:code)?:? 404|404 Not Found|: not found\b",
+        r"manifest unknown|MANIFEST_UNKNOWN|manifest for .* not found|name (?:unknown|not known)|NAME_UNKNOWN"
+        r"|not found: manifest|repository .* not found|status ?(?:code)?:? 404|404 Not Found|: not found\b",
     ),
     (
         Reason.IMAGE_REFUSED,

@@ -28,9 +28,8 @@ _ANSWERS: Mapping[str, Reason] = MappingProxyType(
         r"(?:executable file |required file )?not found|no such file(?: or directory)?|not a directory": (
             Reason.COMMAND_NOT_FOUND
         ),
-        r"permission denied|operation not permitted|is a directory|(?:not executable|not a regular file)$": (
-            Reason.NOT_EXECUTABLE
-        ),
+        r"permission denied|operation not permitted|is a directory|exists but it is not executable"
+        r"|is not a regular file": Reason.NOT_EXECUTABLE,
         r"resource temporarily unavailable": Reason.TOO_MANY_PROCESSES,
         r"no space left on device": Reason.DISK_FULL,
     }
@@ -46,7 +45,8 @@ _NOT_STARTED = re.compile(
     rf"|exec container process (?:\(missing dynamic library\?\) )?`(?P<crun_file>/[^`]*)`: (?P<crun>{_ANSWER})"
     rf"|executable file \S+ (?P<crun_path>not found)"
     rf"|open executable: (?P<crun_open>{_ANSWER})"
-    rf"|(?P<bare>exists but it is not executable|the path `[^`]*` is not a regular file)"
+    rf"|the path `[^`\n]*` (?P<irregular>is not a regular file)"
+    rf"|(?P<bare>exists but it is not executable)"
     rf"|can't exec(?:ve\(2\))?(?: user command)?: (?:[^\n]{{0,300}}: )?(?P<charliecloud>{_ANSWER})"
     rf"|launch\.sh: (?:line \d+: |\d+: )?[^\n]{{0,300}}: (?P<shell>{_ANSWER}|cannot execute)"
     rf"|FATAL: +(?:(?:(?:stat|exec) \S+(?: failed)?|\"[^\"]*\"): )?(?P<apptainer>{_ANSWER})",

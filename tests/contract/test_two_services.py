@@ -22,6 +22,7 @@ OWN_NAMES = [
     pytest.param("cromwell", marks=pytest.mark.engine("cromwell")),
     pytest.param("slurm-cgroup-crun", marks=pytest.mark.engine("slurm")),
     pytest.param("slurm-plain-crun", marks=pytest.mark.engine("slurm")),
+    pytest.param("htcondor-crun", marks=pytest.mark.engine("htcondor")),
 ]
 
 

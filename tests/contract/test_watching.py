@@ -27,6 +27,7 @@ ENGINES = [
     "fake-kubernetes",
     *(pytest.param(name, marks=pytest.mark.engine(name)) for name in REAL),
     pytest.param("slurm-plain-crun", marks=pytest.mark.engine("slurm")),
+    pytest.param("htcondor-crun", marks=pytest.mark.engine("htcondor")),
 ]
 PLUGIN = JobKind.PLUGIN
 

@@ -152,7 +152,9 @@ LIMITS = (
         f'echo {SAYS}; {EAT}; echo x >"$1"/x; exit 0',
         {"memory_limit": LIMIT},
         exceptions={
-            "process": _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS),
+            **dict.fromkeys(
+                ("process", "htcondor"), _failed(Reason.OUT_OF_MEMORY, rf"out of memory: .* {LIMIT} MiB", SAYS)
+            ),
             **UNKNOWN_TO_PODMAN,
         },
     ),
@@ -161,7 +163,9 @@ LIMITS = (
         "python3 -c 'import os, time; [os.fork() or time.sleep(20) for _ in range(100)]; time.sleep(9)'",
         Reason.TOO_MANY_PROCESSES,
         r".*(processes and threads|start a process or thread).*",
-        exceptions=dict.fromkeys(("kubernetes", "slurm"), "the number of processes is limited by its nodes"),
+        exceptions=dict.fromkeys(
+            ("kubernetes", "slurm", "htcondor"), "the number of processes is limited by its nodes"
+        ),
     ),
 )
 COMMANDS = (
@@ -229,7 +233,10 @@ IMAGES = (
         Expected("", r"fetching image \S+: 0 of 1 layers; no data since [\d:]+ UTC", status="notStarted"),
         fields={"entrypoint": ["sh"]},
         registry="stalled",
-        exceptions={**ON_HOST, **dict.fromkeys(("swarm", "kubernetes", "slurm"), "it does not report how far it is")},
+        exceptions={
+            **ON_HOST,
+            **dict.fromkeys(("swarm", "kubernetes", "slurm", "htcondor"), "it does not report how far it is"),
+        },
     ),
     Failure(
         "image: no registry",
@@ -245,6 +252,7 @@ PLACES = (
         Reason.EXIT_CODE,
         r"worker [123] of 3: the program failed with exit code 3",
         fields={"number_of_workers": 3},
+        exceptions={"htcondor": "it runs a job with one worker"},
     ),
     Failure(
         "more CPU than any machine has",
@@ -253,6 +261,11 @@ PLACES = (
         {"cpu_limit": 64_000},
         exceptions={
             **dict.fromkeys(("process", "docker", "podman", "swarm"), "it refuses the request"),
+            "htcondor": Expected(
+                Reason.UNSCHEDULABLE,
+                r"no machine can run the job now: no machine of the pool has 64 processors, at most 8",
+                status="notStarted",
+            ),
             "slurm": "Slurm 24.11 refuses the request"
             if TODAY
             else Expected(

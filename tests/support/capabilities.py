@@ -18,6 +18,17 @@ _SLURM = Capabilities(
     pids="a node of Slurm limits the processes of its users",
     image_digest="Slurm runs an unpacked image, which has no digest",
 )
+_HTCONDOR = replace(
+    _SLURM,
+    unique_names="HTCondor has no unique names",
+    user="HTCondor runs jobs as the user who submits them",
+    mounts="a service on HTCondor runs as the same user",
+    labels="",
+    shm="a node of HTCondor decides on /dev/shm",
+    pids="a node of HTCondor limits the processes of its users",
+    image_digest="HTCondor runs an unpacked image, which has no digest",
+    workers="the htcondor engine runs a job as one job of HTCondor",
+)
 _FAKE_CLUSTER = Capabilities(
     no_capabilities="the fake's pods are processes of the user who runs the test",
     read_only_inputs="the fake's pods are processes, without mounts",
@@ -63,6 +74,10 @@ CAPABILITIES = {
     ),
     "kubernetes": Capabilities(
         asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
+    ),
+    "htcondor": _HTCONDOR,
+    "htcondor-charliecloud": replace(
+        _HTCONDOR, no_capabilities="Charliecloud gives a job's root those of a user namespace of its own"
     ),
     "slurm": _SLURM,
     "slurm-charliecloud": replace(

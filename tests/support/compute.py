@@ -73,6 +73,10 @@ def make_harness(name: str, root: Path) -> Harness:
 
         _, mode, launcher = name.split("-")
         return slurm_harness(root, mode, launcher)
+    if name.startswith("htcondor-"):
+        from .htcondor import htcondor_harness
+
+        return htcondor_harness(root, name.removeprefix("htcondor-"))
     if name == "kubernetes" or name.startswith("fake-kubernetes"):
         from .kubernetes import kubernetes_harness
 

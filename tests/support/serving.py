@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.engines import docker_url, podman_url, swarm_url
+from support.htcondor import htcondor_environ
 from support.live import LiveServer
 from support.slurm import slurm_environ
 
@@ -19,6 +20,8 @@ def serve(engine: str, storage: str, **settings: str) -> Iterator[LiveServer]:
     environ = {"CONTAINER_ENV": engine, "STORAGE_ENV": storage, "PFCON_INNETWORK": innetwork, **settings}
     if engine == "slurm":
         environ = {**slurm_environ(), **environ}
+    elif engine == "htcondor":
+        environ = {**htcondor_environ(), **environ}
     elif engine != "process":
         environ["DOCKER_HOST"] = URLS[engine]()
     with tempfile.TemporaryDirectory(prefix="pfcon-client-", ignore_cleanup_errors=True) as name:

@@ -46,8 +46,10 @@ FOREIGN = {
     "RLIMIT_NPROC",
     "HTTPS_PROXY",
     "REQUESTS_CA_BUNDLE",
+    *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
+    *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY"),
     "DOCKER_CONFIG",
-}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

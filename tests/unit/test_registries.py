@@ -33,6 +33,7 @@ NOT_FOUND = [
     f"{SOURCE}{READING}manifest unknown",  # Podman
     f"{SOURCE}{READING}repository name not known to registry",  # skopeo 1.18
     f"{SOURCE}{READING}name unknown: repository fnndsc/pl-x not found",
+    f"{SOURCE}{READING}repository name not known to registry",  # skopeo 1.18
     f'time="2026-03-01T00:00:00Z" level=fatal msg="Error parsing image name \\"docker://{IMAGE}\\": {READING}manifest '
     'unknown"',  # skopeo
     '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"1"}}]}',

@@ -20,6 +20,7 @@ NEEDED: dict[str, dict[str, str]] = {
     "swarm": {"STOREBASE": "/data"},
     "kubernetes": {"VOLUME_NAME": "pvc"},
     "slurm": {"STOREBASE": "/data", "TIMELIMIT_MINUTES": "60"},
+    "htcondor": {"STOREBASE": "/data", "TIMELIMIT_MINUTES": "60"},
     "cromwell": {"STOREBASE": "/data", "TIMELIMIT_MINUTES": "60", "CROMWELL_URL": "http://cromwell:8000"},
     "process": {},
 }
@@ -49,6 +50,18 @@ OPTIONS = {
     "SLURM_TIMEOUT": "10",
     "SLURM_IMAGES": "/images",
     "SLURM_CACHE_BYTES": "1 TiB",
+    "HTCONDOR_POOL": "cm.example.org:9618",
+    "HTCONDOR_SCHEDD": "submit1.example.org",
+    "HTCONDOR_REQUIREMENTS": 'HasBrain && Machine != "old"',
+    "HTCONDOR_RANK": "Memory",
+    "HTCONDOR_ACCOUNTING_GROUP": "group_chris.brain",
+    "HTCONDOR_CONCURRENCY_LIMITS": "licence:2,matlab",
+    "HTCONDOR_SUBMIT": "nice_user=true",
+    "HTCONDOR_LAUNCHER": "apptainer",
+    "HTCONDOR_PREFIX": "ssh submit1",
+    "HTCONDOR_TIMEOUT": "10",
+    "HTCONDOR_IMAGES": "/images",
+    "HTCONDOR_CACHE_BYTES": "1 TiB",
 }
 SWIFT = {
     "SWIFT_AUTH_URL": "http://swift:8080/auth/v1.0",
@@ -171,10 +184,10 @@ def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_al
 
 
 def test_these_engines_have_these_options() -> None:
-    docker, swarm, kubernetes, process = "docker", "swarm", "kubernetes", "process"
+    docker, swarm, kubernetes, process, htcondor = "docker", "swarm", "kubernetes", "process", "htcondor"
     found = {option: set(engines) for option, engines in options().items()}
     assert found["SHM_SIZE"] == {docker, swarm, kubernetes}
-    assert found["JOB_LABELS"] == {docker, swarm, kubernetes}
+    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, htcondor}
     assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
     assert found["IMAGE_PULL_SECRETS"] == {kubernetes}
     assert found["NODE_SELECTOR"] == {swarm, kubernetes}

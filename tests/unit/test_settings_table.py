@@ -52,6 +52,9 @@ OURS = (
     *("SLURM_PARTITION", "SLURM_ACCOUNT", "SLURM_QOS", "SLURM_CONSTRAINT", "SLURM_GPU_GRES", "SLURM_OPTIONS"),
     *("SLURM_LAUNCHER", "SLURM_LAUNCHER_COMMAND", "SLURM_MPI", "SLURM_PREFIX", "SLURM_TIMEOUT", "SLURM_IMAGES"),
     "SLURM_CACHE_BYTES",
+    *("HTCONDOR_POOL", "HTCONDOR_SCHEDD", "HTCONDOR_REQUIREMENTS", "HTCONDOR_RANK", "HTCONDOR_ACCOUNTING_GROUP"),
+    *("HTCONDOR_CONCURRENCY_LIMITS", "HTCONDOR_SUBMIT", "HTCONDOR_LAUNCHER", "HTCONDOR_PREFIX", "HTCONDOR_TIMEOUT"),
+    *("HTCONDOR_IMAGES", "HTCONDOR_CACHE_BYTES"),
 )
 DOCUMENT = "# Title\n<!-- settings:begin -->\nstale content\n<!-- settings:end -->\nmore\n"
 
@@ -98,8 +101,8 @@ def test_secrets_have_no_value_in_the_table() -> None:
 
 def test_the_options_table_marks_the_engines_that_have_an_option() -> None:
     rows = table.options_markdown().splitlines()
-    assert rows[0] == "| Option | docker | swarm | kubernetes | slurm | cromwell | process |"
-    assert "| `SHM_SIZE` | yes | yes | yes |  |  |  |" in rows
+    assert rows[0] == "| Option | docker | swarm | kubernetes | slurm | htcondor | cromwell | process |"
+    assert "| `SHM_SIZE` | yes | yes | yes |  |  |  |  |" in rows
 
 
 def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:

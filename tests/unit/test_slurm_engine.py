@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fakes.slurm import Cluster
 
-from pfcon.compute.slurm.folder import STALE
+from pfcon.compute.slurm.folders import STALE
 from pfcon.errors import Absent, Conflict, DamagedJob, Refused, Unreachable
 from pfcon.models import JobSpec, JobStatus
 from pfcon.paths import StoreBase

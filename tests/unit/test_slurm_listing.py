@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.listing import Lister, requests
+from pfcon.compute.slurm.folders import requests
+from pfcon.compute.slurm.listing import Lister
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.queue import Queue
 from pfcon.models import JobId, JobKind, JobSpec

@@ -45,7 +45,6 @@ from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import CANCELLED, SUCCESS, Why
 
 ORDER, BEGUN = "order", "begun"
-STALE = 600.0  # seconds after which a directory without a link counts as left by a crash
 # If Slurm starts the container, a job can write to its own records: links in its directory are not followed.
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no usable file
@@ -59,6 +58,8 @@ _TEXT = 16 * 1024  # bytes of a log in which a reason is searched
 class JobFolder:
     """``path``: the directory, as this service sees it. Every method raises Absent if it is missing, and OSError."""
 
+    engine, end_command = "slurm", "scancel"  # for messages; ``engine`` is also the name below .pfcon
+
     def __init__(self, root: Path, name: str, marker: str) -> None:
         self.link = root / name
         self.marker = marker
@@ -68,11 +69,11 @@ class JobFolder:
     def open(cls, root: Path, name: str) -> Self:
         """Return the directory of the job with that name. Raises Absent."""
         if not name or name.startswith(".") or "/" in name or "\0" in name:
-            raise Absent(f"there is no job {name} on slurm")
+            raise Absent(f"there is no job {name} on {cls.engine}")
         try:
             return cls(root, name, os.readlink(root / name).removeprefix("."))
         except FileNotFoundError:
-            raise Absent(f"there is no job {name} on slurm") from None
+            raise Absent(f"there is no job {name} on {cls.engine}") from None
 
     @classmethod
     def prepare(cls, root: Path, spec: JobSpec) -> Self:
@@ -116,8 +117,8 @@ class JobFolder:
             except (ValueError, KeyError, TypeError, RecursionError):
                 # Not Absent: ``remove`` would return while the job runs.
                 raise DamagedJob(
-                    f"the records of job {self.link.name} on slurm are damaged, and it may still run: end it with"
-                    f" scancel, then delete .pfcon/slurm/{self.link.name} in storeBase"
+                    f"the records of job {self.link.name} on {self.engine} are damaged, and it may still run: end it"
+                    f" with {self.end_command}, then delete .pfcon/{self.engine}/{self.link.name} in storeBase"
                 ) from None
 
     @property
@@ -283,18 +284,4 @@ class JobFolder:
         try:
             yield
         except FileNotFoundError:
-            raise Absent(f"there is no job {self.link.name} on slurm") from None
-
-
-def sweep(root: Path) -> None:
-    """Remove directories that crashes have left: no name links to them. Raises OSError."""
-    linked, found = set(), []
-    with os.scandir(root) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                linked.add(os.readlink(entry.path))
-            elif entry.is_dir() and time.time() - entry.stat().st_mtime > STALE:
-                found.append(entry.name)
-    for name in found:
-        if name not in linked:
-            shutil.rmtree(root / name, ignore_errors=True)
+            raise Absent(f"there is no job {self.link.name} on {self.engine}") from None

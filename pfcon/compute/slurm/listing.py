@@ -1,25 +1,16 @@
 """Lists jobs: the active ones from one answer of squeue, whose rows have the markers of the jobs' directories."""
 
 import contextlib
-import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.folders import Known, read_known
 from pfcon.compute.slurm.parsing import Row
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.state import Stage
-from pfcon.errors import Absent, DamagedJob
-
-
-class _Known(NamedTuple):
-    """What does not change in a job's directory: the job's name, and when the job was created, as Unix time."""
-
-    name: str
-    created_at: float
+from pfcon.errors import Absent
 
 
 class Lister:
@@ -28,7 +19,7 @@ class Lister:
     def __init__(self, queue: Queue, patience: float) -> None:
         self._queue = queue
         self._patience = patience
-        self._known: dict[str, _Known] = {}  # by marker, of the jobs that are in Slurm's queue
+        self._known: dict[str, Known] = {}  # by marker, of the jobs that are in Slurm's queue
         self._started: set[str] = set()  # the markers of those whose command has started
 
     def active_jobs(self, root: Path) -> dict[str, str]:
@@ -42,7 +33,7 @@ class Lister:
         known = self._known
         unknown = {row.marker for row in rows}.difference(known)
         if unknown:
-            known = known | _read(root, unknown)
+            known = known | read_known(root, unknown)
         rows = [row for row in rows if row.marker in known]
         self._known = {row.marker: known[row.marker] for row in rows}
         self._started = {row.marker for row in rows if self._has_started(row, root)}
@@ -63,35 +54,3 @@ class Lister:
         late = state.can_never_run(row) and time.time() - created_at > self._patience
         words = [row.id, row.state, row.reason, "late" if late else "", "started" * (row.marker in self._started)]
         return " ".join(filter(None, words))
-
-
-def requests(root: Path) -> dict[str, str]:
-    """Return ``JobSpec.request`` of each job, by name; ``""`` for a damaged one. Raises OSError."""
-    found = {}
-    with os.scandir(root) as entries:
-        names = [entry.name for entry in entries if entry.is_symlink()]
-    for name in names:
-        with contextlib.suppress(Absent):
-            found[name] = _request(JobFolder.open(root, name))
-    return found
-
-
-def _request(folder: JobFolder) -> str:
-    try:
-        return folder.spec().request
-    except DamagedJob:
-        return ""
-
-
-def _read(root: Path, markers: Iterable[str]) -> dict[str, _Known]:
-    """Read the directories of jobs, by marker. Left out are missing and damaged ones, and those without a name."""
-    found = {}
-    there = set(os.listdir(root))
-    for marker in markers:
-        if f".{marker}" in there:
-            with contextlib.suppress(Absent, DamagedJob, OSError):
-                name = JobFolder(root, f".{marker}", marker).spec().name
-                folder = JobFolder.open(root, name)
-                if folder.marker == marker:  # not the probe of ``check``, or a job that has been removed
-                    found[marker] = _Known(name, time.time() - folder.age())
-    return found

@@ -1,7 +1,7 @@
 """A job that reports what is missing on its node: for ``pfcon check``."""
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.commands import PACKAGES, Commands
@@ -45,7 +45,7 @@ class Probe:
 
     def run(self, folder: JobFolder, nodes_path: PurePosixPath) -> str:
         """Run the probe and return the name of its node. Raises Refused with all that is missing, Unreachable."""
-        lacking = self._missing_here()
+        lacking = missing_tools(self.commands, self.settings.images)
         launcher = launcher_of(self.settings)
         if launcher.leaves and not self.cgroups:
             lacking.append(f"SLURM_LAUNCHER={launcher.name} needs ProctrackType=proctrack/cgroup: {_LEAVES}")
@@ -64,16 +64,6 @@ class Probe:
             raise Refused("; ".join(lacking))
         return node
 
-    def _missing_here(self) -> list[str]:
-        """Return the missing tools for fetching and unpacking images; a site with its own images needs none."""
-        lacking = []
-        for tool in () if self.settings.images else ("skopeo", "umoci"):
-            try:
-                self.commands.run([tool, "--version"])
-            except (Refused, Unreachable):
-                lacking.append(f"{tool}, which is needed for images, can't be run (Debian package: {PACKAGES[tool]})")
-        return lacking
-
     def _wait(self, folder: JobFolder, number: str, nodes_path: PurePosixPath) -> str:
         row = None
         for _ in polls(WAIT, _POLL):
@@ -91,6 +81,17 @@ class Probe:
                 raise Refused(f"Slurm can't run the probe job: {state.never_runs(row).message} ({row.reason})")
         why = row.reason if row else ""
         raise Unreachable(f"the probe job {number} did not run within {WAIT:.0f} s: {why or 'Slurm gives no reason'}")
+
+
+def missing_tools(commands: Commands, images: Path | None) -> list[str]:
+    """Return the missing tools for fetching and unpacking images; a site with its own images needs none."""
+    lacking = []
+    for tool in () if images else ("skopeo", "umoci"):
+        try:
+            commands.run([tool, "--version"])
+        except (Refused, Unreachable):
+            lacking.append(f"{tool}, which is needed for images, can't be run (Debian package: {PACKAGES[tool]})")
+    return lacking
 
 
 def probe_spec() -> JobSpec:

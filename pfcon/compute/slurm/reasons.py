@@ -45,7 +45,7 @@ _STEP_CANCELLED = re.compile(r"\bSTEP \S+ ON \S+ CANCELLED AT")  # also by srun,
 _WORKERS_ENDED = "Slurm ended its workers, or could not start them"
 _ABORTED = "aborted"  # workers were ended, or did not start: none of them failed by itself
 _SCRIPT = {
-    "no-launcher": "its machine has no {program} (SLURM_LAUNCHER={launcher}), or it is not on the PATH",
+    "no-launcher": "its machine has no {program} ({variable}={launcher}), or it is not on the PATH",
     "no-temporary": "no temporary directory could be created on its machine (TMPDIR)",
 }
 
@@ -79,11 +79,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Site:
-    """Names for messages. directory: the path of the job's directory on the nodes."""
+    """Names for messages. directory: the path of the jobs' directories on the nodes. variable: names the launcher."""
 
     launcher: str
     program: str
     directory: str
+    variable: str = "SLURM_LAUNCHER"
 
 
 def evident_state(seen: Seen) -> str:
@@ -143,10 +144,13 @@ def exit_code_of(seen: Seen) -> int | None:
 
 
 def _by_script(end: _End) -> Why | None:
-    known = _SCRIPT.get(end.word)
-    if not known:
-        return None
-    return explain(Reason.ENGINE_SETUP, cause=known.format(program=end.site.program, launcher=end.site.launcher))
+    return script_failure(end.seen, end.site)
+
+
+def script_failure(seen: Seen, site: Site) -> Why | None:
+    """Return why the job's script could not run its launcher; None if it could."""
+    known = _SCRIPT.get(seen.exit.word if seen.exit else "")
+    return explain(Reason.ENGINE_SETUP, cause=known.format(**vars(site))) if known else None
 
 
 def _out_of_memory(end: _End) -> Why | None:

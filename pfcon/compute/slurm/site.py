@@ -1,13 +1,11 @@
 """Facts about a cluster that are cached for some minutes: its settings, and the user who submits."""
 
-import os
 import threading
 import time
 
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.parsing import CONFIG_COMMAND, Facts, facts
-from pfcon.compute.words import plain
-from pfcon.errors import Unreachable
+from pfcon.compute.slurm.submitting_user import SubmittingUser
 
 _KEPT = 600.0  # seconds
 
@@ -20,20 +18,11 @@ class SiteFacts:
         self._lock = threading.Lock()
         self._facts: Facts | None = None
         self._until = 0.0  # monotonic seconds
-        self._user: tuple[int, int] | None = None
+        self._user = SubmittingUser(commands, "SLURM_PREFIX")
 
     def user(self) -> tuple[int, int]:
         """Return uid and gid of the user who submits; they are the same on all hosts of a cluster."""
-        if self._user is None:
-            if self._commands.remote:
-                said = [self._commands.run(["id", option]).strip() for option in ("-u", "-g")]
-                if not all(text.isascii() and text.isdigit() for text in said):
-                    printed = plain(" ".join(said))
-                    raise Unreachable(f"SLURM_PREFIX: `id -u` and `id -g` do not print numbers there: {printed}")
-                self._user = (int(said[0]), int(said[1]))
-            else:
-                self._user = (os.geteuid(), os.getegid())
-        return self._user
+        return self._user.ids()
 
     def facts(self) -> Facts:
         """Return the cluster's settings."""

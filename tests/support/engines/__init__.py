@@ -10,7 +10,9 @@ PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
 PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopback, without TLS
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
 PFCON_TEST_SLURM_CGROUP, PFCON_TEST_SLURM_PLAIN   slurm.conf of a cluster of this machine, with and without cgroups
-PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES has it
+PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES and HTCONDOR_IMAGES have it
+PFCON_TEST_HTCONDOR                    condor_config of a pool of this machine
+PFCON_TEST_HTCONDOR_PREFIX             words before each of its commands, as HTCONDOR_PREFIX; root can't submit jobs
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
 PFCON_TEST_S3                          URL of an S3 service, which knows the same
 PFCON_TEST_CEPH_SWIFT, PFCON_TEST_CEPH_S3   the same two of a radosgw
@@ -21,7 +23,7 @@ PFCON_TEST_REQUIRE                     names separated by blanks: one of these t
                                        the word ``all`` stands for every name, but for ``ceph-swift`` and ``ceph-s3``
 """
 
-from .clusters import kubernetes_cluster, slurm_cluster
+from .clusters import htcondor_pool, kubernetes_cluster, slurm_cluster
 from .docker_api import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .images import op_image, registry, registry_host
 from .programs import client4, kubectl
@@ -34,6 +36,7 @@ __all__ = [
     "ceph_swift_url",
     "client4",
     "docker_url",
+    "htcondor_pool",
     "kubectl",
     "kubernetes_cluster",
     "op_image",

@@ -1,6 +1,7 @@
-"""Clusters whose nodes hold the test image: Kubernetes and Slurm."""
+"""Clusters whose nodes hold the test image: Kubernetes, Slurm and HTCondor."""
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def kubernetes_cluster() -> tuple[str, str]:
 def slurm_cluster(mode: str) -> str:
     """The slurm.conf of a cluster, ``cgroup`` or ``plain``; skips or fails the test where there is none."""
     return need("slurm", _find_slurm, mode)
+
+
+def htcondor_pool() -> str:
+    """The condor_config of a pool; skips or fails the test where there is none."""
+    return need("htcondor", _find_htcondor)
 
 
 def find_kubernetes() -> str:
@@ -49,8 +55,7 @@ def _find_slurm(mode: str) -> str:
     conf, images = os.environ.get(name), os.environ.get("PFCON_TEST_SLURM_IMAGES")
     if not conf or not images:
         raise Unavailable(f"{advice} and set {name} and PFCON_TEST_SLURM_IMAGES")
-    if not Path(images, IMAGE.replace(":", "/")).is_dir():
-        raise Unavailable(f"PFCON_TEST_SLURM_IMAGES={images} does not hold {IMAGE}; {advice}")
+    _require_image(images, advice)
     environ = {**os.environ, "SLURM_CONF": conf}
     words = ["sinfo", "-h"]
     try:
@@ -60,3 +65,25 @@ def _find_slurm(mode: str) -> str:
     if done.returncode:
         raise Unanswered(f"{advice} ({conf}: {done.stderr.strip()})")
     return conf
+
+
+def _find_htcondor() -> str:
+    advice = "no HTCondor; start it (tests/engines/htcondor.sh, then image.sh)"
+    conf, images = os.environ.get("PFCON_TEST_HTCONDOR"), os.environ.get("PFCON_TEST_SLURM_IMAGES")
+    if not conf or not images:
+        raise Unavailable(f"{advice} and set PFCON_TEST_HTCONDOR and PFCON_TEST_SLURM_IMAGES")
+    _require_image(images, advice)
+    prefix = shlex.split(os.environ.get("PFCON_TEST_HTCONDOR_PREFIX", ""))
+    words = [*prefix, "env", f"CONDOR_CONFIG={conf}", "condor_q"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        raise Unanswered(f"{advice} ({conf}: {fault})") from fault
+    if done.returncode:
+        raise Unanswered(f"{advice} ({conf}: {done.stderr.strip()})")
+    return conf
+
+
+def _require_image(images: str, advice: str) -> None:
+    if not Path(images, IMAGE.replace(":", "/")).is_dir():
+        raise Unavailable(f"PFCON_TEST_SLURM_IMAGES={images} does not hold {IMAGE}; {advice}")

@@ -8,7 +8,11 @@ import pytest
 from pfcon.testing.waiting import checks
 
 INSISTENCE = 30.0  # seconds
-ONLY_NAMED = {"ceph-swift", "ceph-s3"}  # not of the word "all": tests/engines/all.sh starts them only by name
+ONLY_NAMED = {
+    "ceph-swift",
+    "ceph-s3",
+    "htcondor",
+}  # not of the word "all": tests/engines/all.sh starts them only by name
 _KNOWN: dict[tuple[object, ...], "str | Unavailable"] = {}
 
 

@@ -1,0 +1,124 @@
+"""The htcondor engine: each job is a job of the vanilla universe, and a directory below storeBase, as on Slurm."""
+
+import shutil
+from pathlib import Path
+
+from pfcon.compute.htcondor.analysis import Analyst
+from pfcon.compute.htcondor.cancelling import Canceller
+from pfcon.compute.htcondor.commands import Commands
+from pfcon.compute.htcondor.folder import HTCondorFolder
+from pfcon.compute.htcondor.listing import Lister
+from pfcon.compute.htcondor.parsing import ads, queue_command, rows
+from pfcon.compute.htcondor.probe import Probe
+from pfcon.compute.htcondor.queue import Queue
+from pfcon.compute.htcondor.settings import HTCondorSettings
+from pfcon.compute.htcondor.status import StatusReader
+from pfcon.compute.htcondor.submitter import Submitter, require_runnable
+from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.slurm.commands import Commands as ImageTools
+from pfcon.compute.slurm.folder import JobFolder
+from pfcon.compute.slurm.folder_engine import FolderEngine
+from pfcon.compute.slurm.node_job import Image
+from pfcon.compute.slurm.probe import missing_tools, probe_spec
+from pfcon.compute.slurm.submitting_user import SubmittingUser
+from pfcon.models import JobInfo, JobSpec
+from pfcon.paths import StoreBase
+
+STALENESS = 1.0  # seconds for which one answer of condor_q is used
+PATIENCE = 60.0  # seconds before a job is ended that could not be started, or was not received
+STOP_GRACE = 10  # seconds between SIGTERM and SIGKILL; ``remove``: none
+
+
+class HTCondorEngine(FolderEngine):
+    """Runs jobs in a pool, as the user who submits, in containers that ``HTCONDOR_LAUNCHER`` runs."""
+
+    name = "htcondor"
+    folder_type = HTCondorFolder
+
+    def __init__(
+        self,
+        settings: ComputeSettings,
+        own: HTCondorSettings,
+        storebase: StoreBase,
+        *,
+        staleness: float = STALENESS,
+        patience: float = PATIENCE,
+        stop_grace: int = STOP_GRACE,
+    ) -> None:
+        """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Runs no command."""
+        self._tools = ImageTools(own.prefix, own.timeout)
+        super().__init__(storebase, settings.storebase, self._tools, own.images, own.cache)
+        self._settings = own
+        self._commands = commands = Commands(own.prefix, own.timeout)
+        self._queue = queue = Queue(lambda: rows(commands.run(queue_command(own))), staleness)
+        self._submitting_user = user = SubmittingUser(commands, "HTCONDOR_PREFIX")
+        nodes_folder = self._nodes(self.name)
+        self._submitter = Submitter(
+            commands,
+            self._root,
+            settings.timelimit or 1,
+            self.folder_type,
+            "HTCondor",
+            queue,
+            user,
+            own,
+            stop_grace,
+            self._nodes_root,
+            nodes_folder,
+            settings.log_bytes,
+        )
+        self._canceller = canceller = Canceller(commands, queue, own, stop_grace)
+        analyst = Analyst(commands, own)
+        self._status = StatusReader(commands, queue, own, canceller, analyst, patience, nodes_folder)
+        self._lister = Lister(queue, patience)
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. A refusal has HTCondor's own text; several workers are refused."""
+        require_runnable(spec, self._settings)
+        return super().schedule(spec)
+
+    def _user(self) -> tuple[int, int]:
+        return self._submitting_user.ids()
+
+    def _start(self, spec: JobSpec, image: Image) -> None:
+        self._submitter.start(spec, image)
+
+    def _resume(self, folder: JobFolder, spec: JobSpec, image: Image) -> None:
+        self._submitter.resume(folder, spec, image)
+
+    def _state(self, folder: JobFolder) -> JobInfo:
+        return self._status.info(folder)
+
+    def _request_end(self, folder: JobFolder) -> None:
+        self._canceller.request_end(folder)
+
+    def _force_end(self, folder: JobFolder) -> None:
+        self._canceller.force_end(folder)
+
+    def _list_active(self, root: Path) -> dict[str, str]:
+        return self._lister.active_jobs(root)
+
+    def check(self) -> str:
+        """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""
+        with self._storage("run jobs"):
+            version = self._version()
+            self._storebase.private_dir(self.name)
+            folder = HTCondorFolder.prepare(self._root, probe_spec())
+            try:
+                probe = Probe(self._commands, self._queue, self._settings, self._canceller)
+                lacking = missing_tools(self._tools, self._settings.images)
+                node = probe.run(folder, self._nodes(self.name) / folder.path.name, lacking)
+            finally:
+                shutil.rmtree(folder.path, ignore_errors=True)
+        return f"HTCondor {version}; {node} runs jobs with {self._settings.launcher}"
+
+    def _version(self) -> str:
+        """Return the version and the name of the schedd that has the jobs. Raises Unreachable."""
+        pool = ["-pool", self._settings.pool] if self._settings.pool else []
+        words = ["condor_status", *pool, "-schedd", "-json", "-attributes", "Name,CondorVersion"]
+        found = ads(self._commands.run(words))
+        named = [ad for ad in found if self._settings.schedd in (None, ad.get("Name"))]
+        if not named:
+            return "of an unknown version"
+        words = str(named[0].get("CondorVersion", "")).split()  # $CondorVersion: 23.9.6 2026-07-12 PackageID: ... $
+        return f"{words[1] if len(words) > 1 else 'of an unknown version'} ({named[0].get('Name')})"

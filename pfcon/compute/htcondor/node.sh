@@ -1,0 +1,41 @@
+# shellcheck shell=sh disable=SC2154,SC2034 # JOB is in the text that pfcon puts before this, job.sh comes after it
+# What the script of an HTCondor job does before it is as on Slurm. It takes its id from HTCondor, and watches pfcon's
+# orders in the job's directory, for a schedd that was restarted may have lost a running job: it runs the job again then,
+# and can't end the first run. In the directory are:
+#   alive       a number that changes every few seconds while a script runs; a second run waits until the first has ended
+#   cancel, now, end.json   each ends the job, see pfcon/compute/slurm/folder.py
+SLURM_JOB_ID=$PFCON_HTCONDOR_ID SLURM_PROCID=0
+script=$$ interval=5 # seconds
+
+# watch: show that the script lives, and end it if pfcon orders that, or has deleted the job.
+watch() {
+    beat=0
+    while kill -0 "$script"; do
+        beat=$((beat + 1))
+        if [ -e "$JOB/cancel" ] || [ -e "$JOB/now" ] || [ -e "$JOB/end.json" ] || [ ! -d "$JOB" ]; then
+            kill -TERM "$script"
+            return
+        fi
+        echo "$beat" >"$JOB/alive"
+        sleep "$interval"
+    done
+} 2>/dev/null
+
+# wait_for_first: wait until the first run has written its end, or has shown no life for a minute.
+wait_for_first() {
+    last='' silent=0
+    while [ ! -e "$JOB/exit" ] && [ "$silent" -lt 12 ] && [ -d "$JOB" ]; do
+        sleep "$interval"
+        beat=''
+        read -r beat 2>/dev/null <"$JOB/alive"
+        silent=$((silent + 1))
+        [ "$beat" = "$last" ] || silent=0
+        last=$beat
+    done
+}
+
+case $(readlink "$JOB/claim") in
+    '') watch </dev/null >/dev/null 2>&1 & ;;
+    pfcon) ;; # which has prevented the start
+    *) wait_for_first ;;
+esac

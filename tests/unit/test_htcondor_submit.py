@@ -1,0 +1,156 @@
+"""What HTCondor is told of a job."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from pfcon.compute.htcondor.settings import HTCondorSettings, LauncherName, submit_lines
+from pfcon.compute.htcondor.spec import submit_description, submit_words, with_gpu_variables
+from pfcon.compute.htcondor.submitter import require_runnable
+from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.node_job import Image, NodeJob
+from pfcon.compute.slurm.settings import LauncherName as SlurmLauncher
+from pfcon.errors import Refused
+from pfcon.models import JobId, JobKind, JobSpec, Resources
+
+PLAIN = HTCondorSettings()
+SPEC = JobSpec(
+    "chris-7",
+    JobId("chris-7"),
+    JobKind.PLUGIN,
+    "local/pl-test:1",
+    ("prog", "secret-word"),
+    env=(("TOKEN", "secret-token"),),
+    labels=(("site", 'a "b" \\ $(c)'), ("org.example/it's", "x\ny")),
+    service="abc",
+    resources=Resources(cpu=1500, memory=100, time_limit=3),
+)
+DIRECTORY = PurePosixPath("/store/.pfcon/htcondor/.5f")
+
+
+def commands(
+    spec: JobSpec = SPEC, settings: HTCondorSettings = PLAIN, directory: PurePosixPath = DIRECTORY
+) -> dict[str, str]:
+    """The submit description by the names of its commands."""
+    *lines, last = submit_description(spec, directory, "5f", settings).splitlines()
+    assert last == "queue"
+    return dict(line.split(" = ", 1) for line in lines)
+
+
+def test_a_job_requests_what_it_may_use() -> None:
+    found = commands()
+    assert [found[f"request_{name}"] for name in ("cpus", "memory")] == ["2", "100"]
+    assert found["allowed_job_duration"] == "180"
+    assert "request_gpus" not in found
+    assert commands(replace(SPEC, resources=Resources(gpus=2)))["request_gpus"] == "2"
+
+
+def test_a_job_without_a_memory_limit_is_not_held_for_its_memory() -> None:
+    assert "ResidentSetSize" in commands()["periodic_hold"]
+    assert not {"request_memory", "periodic_hold"} & commands(replace(SPEC, resources=Resources())).keys()
+
+
+def test_a_job_that_has_run_matches_no_machine_again() -> None:
+    once = "(MY.NumJobStarts ?: 0) == 0"
+    assert commands()["requirements"] == once
+    settings = replace(PLAIN, requirements="HasA || HasB")
+    assert commands(settings=settings)["requirements"] == f"(HasA || HasB) && {once}"
+
+
+def test_nothing_of_the_command_or_the_environment_is_in_the_submit_description() -> None:
+    assert "secret" not in submit_description(SPEC, DIRECTORY, "5f", PLAIN)
+
+
+def test_the_settings_of_the_site_are_in_the_submit_description() -> None:
+    settings = HTCondorSettings(
+        pool="cm.example.org:9618",
+        schedd="submit1",
+        rank="Memory",
+        accounting_group="group_chris.brain",
+        limits="licence:2",
+        lines=("nice_user = true", '+Project = "brain"'),
+    )
+    found = commands(settings=settings)
+    assert [found[name] for name in ("rank", "accounting_group", "concurrency_limits", "nice_user", "+Project")] == [
+        *("Memory", "group_chris.brain", "licence:2", "true", '"brain"'),
+    ]
+    assert submit_words(settings) == [
+        *("condor_submit", "-pool", "cm.example.org:9618", "-name", "submit1", "-terse"),
+    ]
+
+
+def test_labels_are_a_record_whose_texts_are_quoted() -> None:
+    assert commands()["MY.PfconLabels"] == (
+        '[ \'org.chrisproject.job_type\' = "plugin"; \'site\' = "a \\"b\\" \\\\ $(DOLLAR)(c)"; '
+        "'org.example/it\\'s' = \"x\\ny\" ]"
+    )
+
+
+def test_a_path_is_one_argument_of_which_nothing_is_replaced() -> None:
+    odd = PurePosixPath("/sto re/it's/$(x)\"/.5f")
+    found = commands(directory=odd)
+    assert found["arguments"] == "\"'/sto re/it''s/$(DOLLAR)(x)\"\"/.5f/job.sh'\""
+    assert found["output"] == found["error"] == "/sto re/it's/$(DOLLAR)(x)\"/.5f/htcondor.log"
+
+
+def test_apptainer_is_told_which_gpus_the_job_may_use(tmp_path: Path) -> None:
+    job = NodeJob.of(
+        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
+    )
+    text = with_gpu_variables(LAUNCHERS[SlurmLauncher.APPTAINER].files(job)["launch.sh"], job)
+    written = text[text.index("(umask 077") : text.index("run() {")]
+    (tmp_path / "worker").write_text("PFCON_WORKER=0\n")
+    environ = {"CUDA_VISIBLE_DEVICES": "0,GPU-1", "PATH": "/usr/bin:/bin"}
+    command = ["sh", "-c", f'{written}cat "$2/env.sh"', "sh", "program", str(tmp_path)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert {"export CUDA_VISIBLE_DEVICES='0,GPU-1'", "export TOKEN=secret-token"} <= {*done.stdout.splitlines()}
+
+
+def test_launchers_without_a_script_for_the_environment_stay_as_they_are() -> None:
+    job = NodeJob.of(
+        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
+    )
+    text = LAUNCHERS[SlurmLauncher.CRUN].files(job)["launch.sh"]
+    assert with_gpu_variables(text, job) == text
+
+
+def test_several_workers_are_refused() -> None:
+    with pytest.raises(Refused, match="number_of_workers: the htcondor engine runs one worker, not 2"):
+        require_runnable(replace(SPEC, resources=Resources(workers=2)), PLAIN)
+
+
+def test_gpus_are_for_launchers_that_pass_them_on() -> None:
+    wanted = replace(SPEC, resources=Resources(gpus=1))
+    with pytest.raises(Refused, match="HTCONDOR_LAUNCHER=podman can't give GPUs to jobs; these can: apptainer, sing"):
+        require_runnable(wanted, replace(PLAIN, launcher=LauncherName.PODMAN))
+    require_runnable(wanted, replace(PLAIN, launcher=LauncherName.APPTAINER))
+
+
+@pytest.mark.parametrize(
+    "value", ["nice_user=true", "'+Project = \"a b\"'", "MY.Project=1 'job_ad_information_attrs = x'"]
+)
+def test_commands_of_the_site_are_accepted(value: str) -> None:
+    submit_lines().parse(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "queue",
+            "queue = 2",
+            "output = x",
+            "Output=x",
+            "'periodic_remove = true'",
+            "+PfconMarker=1",
+            "MY.PfconJob=1",
+        ),
+        *("a.b = 1", "x = $(y)", "x", "'if defined x'", "x == 1", "'x = 1\nqueue'", "'x = '"),
+    ],
+)
+def test_commands_that_pfcon_sets_and_other_words_are_not(value: str) -> None:
+    quoted = value if value.startswith("'") else f"'{value}'"
+    with pytest.raises(ValueError):  # noqa: PT011 - a kind raises no other
+        submit_lines().parse(quoted)
