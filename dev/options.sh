@@ -21,7 +21,7 @@ refuse() {
 need_engine() {
     case $1 in
         docker | podman | swarm | kubernetes | openshift | slurm | process) ENGINE=$1 ;;
-        cromwell)
+        cromwell | htcondor)
             refuse "-O $1: this script starts pfcon with $ENGINES only; for $1 see docs/engines/$1.md" ;;
         *) refuse "-O $1: unknown; it accepts $ENGINES" ;;
     esac
