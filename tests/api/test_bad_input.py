@@ -188,8 +188,8 @@ def test_an_upload_above_the_limit_is_refused_with_the_number(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("untouched")
-def test_more_workers_than_the_engine_has_are_refused(api: Api) -> None:
-    refused(api.submit(new_jid(), COPY_ALL, GOOD, number_of_workers=2), 400, "number_of_workers")
+def test_what_the_engine_can_t_give_is_refused(api: Api) -> None:
+    refused(api.submit(new_jid(), COPY_ALL, GOOD, gpu_limit=1), 400, "gpu_limit")
 
 
 def _post_cut_off(server: LiveServer, api: Api, keep: float, announce: int) -> bytes:

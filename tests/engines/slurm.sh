@@ -88,7 +88,8 @@ JobAcctGatherType=jobacct_gather/cgroup"
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=$ACCOUNTING_PORT
 AccountingStoragePass=$HOME_DIR/munge/socket"
-    mkdir -p "$directory"/{state,spool}
+    mkdir -p "$directory"/{state,spool,oci}
+    chmod 1777 "$directory/oci" # users' jobs write there
     # More processors than there are, or jobs would wait for each other; waits of seconds, not of minutes; and patience
     # with daemons of a busy machine. (Slurm's commands try for MessageTimeout, too, while nothing listens.)
     cat >"$directory/slurm.conf" <<END
@@ -131,7 +132,7 @@ ConstrainRAMSpace=yes
 ConstrainSwapSpace=no
 END
     # A root of each cluster's own: all of them count jobs from 1.
-    local crun="crun --rootless=true --cgroup-manager=disabled --root=/tmp/pfcon-oci-$1-%u" id=%n.%u.%j.%s.%t
+    local crun="crun --rootless=true --cgroup-manager=disabled --root=$directory/oci/%u" id=%n.%u.%j.%s.%t
     # `exec`, or the shell in between dies of the first signal; an answer to a query that fails, or jobs' logs tell of it.
     cat >"$directory/oci.conf" <<END
 RunTimeQuery="$crun state $id 2>/dev/null || echo '{}'"
@@ -140,7 +141,7 @@ RunTimeDelete="$crun delete --force $id"
 RunTimeRun="exec $crun run --bundle %b $id"
 END
     [ "$1" != cgroup ] || return 0
-    crun="crun --rootless=true --root=/tmp/pfcon-oci-$1-%u"
+    crun="crun --rootless=true --root=$directory/oci/%u"
     cat >"$directory/oci.conf" <<END
 # As in Slurm's "Containers Guide": its kill names no signal, and its run leaves a shell in between.
 RunTimeQuery="$crun state $id"
