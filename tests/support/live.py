@@ -180,29 +180,35 @@ def await_end(get: Callable[[], requests.Response], timeout: float) -> dict[str,
     raise AssertionError(f"the job has not ended in {timeout} s: {answer.status_code} {answer.text}")
 
 
+def _request(method: str, url: str, **options: Any) -> requests.Response:
+    """One request on loopback, without the environment's proxies: threads read it while pytest writes to it."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, **options)
+
+
 class Api:
     """Requests as a logged-in client."""
 
     def __init__(self, url: str, password: str = PASSWORD) -> None:
         self.url = url
         credentials = {"pfcon_user": USER, "pfcon_password": password}
-        answer = requests.post(url + "auth-token/", json=credentials, timeout=PATIENCE)
+        answer = _request("POST", url + "auth-token/", json=credentials, timeout=PATIENCE)
         self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """GET below /api/v1/."""
-        return requests.get(self.url + path, headers=self.headers, timeout=300, **options)
+        return _request("GET", self.url + path, headers=self.headers, timeout=300, **options)
 
     def delete(self, path: str) -> requests.Response:
         """DELETE below /api/v1/."""
-        return requests.delete(self.url + path, headers=self.headers, timeout=300)
+        return _request("DELETE", self.url + path, headers=self.headers, timeout=300)
 
     def post(self, path: str, fields: Mapping[str, Any], data_file: Any = None, **options: Any) -> requests.Response:
         """POST a form, multipart when there is a ``data_file``, as both clients do."""
         files = None if data_file is None else {"data_file": data_file}
-        return requests.post(
-            self.url + path, data=fields, files=files, headers=self.headers, **{"timeout": 300, **options}
-        )
+        options = {"timeout": 300, **options}
+        return _request("POST", self.url + path, data=fields, files=files, headers=self.headers, **options)
 
     def submit(self, jid: str, script: str, data_file: Any, **fields: Any) -> requests.Response:
         """POST a job that runs a shell script; ``$0`` is the input directory, ``$1`` the output directory."""
