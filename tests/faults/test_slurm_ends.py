@@ -248,18 +248,6 @@ def test_a_directory_within_a_read_only_one_can_be_written_to(slurm: Slurm, laun
     assert not slurm.harness.storebase.root.joinpath(str(spec.jid)).exists()
 
 
-def test_the_probe_names_what_the_node_lacks(slurm: Slurm) -> None:
-    assert "runs jobs with crun" in slurm.engine().check()
-    with pytest.raises(Refused, match="has no enroot"):
-        slurm.engine(launcher="enroot").check()
-    if default_mode() == "plain":
-        with pytest.raises(Refused, match="SLURM_LAUNCHER=podman needs ProctrackType=proctrack/cgroup"):
-            slurm.engine(launcher="podman").check()
-    with pytest.raises(Refused, match="invalid partition"):
-        slurm.engine(partition="nowhere").check()
-    assert not leftovers("pfcon-check")
-
-
 def test_an_ended_job_is_known_when_slurm_has_forgotten_it(slurm: Slurm) -> None:
     assert eventually(lambda: all(slurm.state(spec) == "" for spec in slurm.old.values()), FORGOTTEN)
     infos = {script: slurm.harness.engine.info(spec.name) for script, spec in slurm.old.items() if script != "exit 4"}

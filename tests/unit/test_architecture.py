@@ -71,8 +71,10 @@ KNOWS_KINDS = (
 NODE_SIDE = {
     *(
         "commands",
+        "ends",
         "folder",
         "folder_engine",
+        "folder_lister",
         "folders",
         "launchers",
         "node_job",

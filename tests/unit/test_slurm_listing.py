@@ -24,7 +24,7 @@ class Site:
         self.root = root
         self.rows: list[Row] = []
         self.asked = 0
-        self.lister = Lister(Queue(self._answer, staleness=0), PATIENCE)
+        self.lister = Lister(Queue(self._answer, staleness=0).rows, PATIENCE)
 
     def _answer(self) -> list[Row]:
         self.asked += 1
@@ -108,7 +108,7 @@ def test_the_text_of_a_job_that_can_never_run_changes_once_info_would_end_it(sit
     before = site.active()
     for name in ("a", "b"):
         os.utime(JobFolder.open(site.root, name).path / "spec.json", (1, 1))
-    after = Lister(site.lister._queue, PATIENCE).active_jobs(site.root)
+    after = Lister(site.lister._rows, PATIENCE).active_jobs(site.root)
     assert after["a"] != before["a"]
     assert after["b"] == before["b"]
 

@@ -70,7 +70,7 @@ class HTCondorEngine(FolderEngine):
         self._canceller = canceller = Canceller(commands, queue, own, stop_grace)
         analyst = Analyst(commands, own)
         self._status = StatusReader(commands, queue, own, canceller, analyst, patience, nodes_folder)
-        self._lister = Lister(queue, patience)
+        self._lister = Lister(queue.rows, patience)
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A refusal has HTCondor's own text; several workers are refused."""

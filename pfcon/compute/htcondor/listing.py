@@ -1,59 +1,32 @@
-"""Lists the active jobs from one answer of condor_q, whose rows have the markers of the jobs' directories."""
+"""Lists the active jobs from one answer of condor_q."""
 
-import contextlib
 import time
-from pathlib import Path
 
 from pfcon.compute.htcondor import state
 from pfcon.compute.htcondor.folder import HTCondorFolder
 from pfcon.compute.htcondor.parsing import Row
-from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.state import Stage
 from pfcon.compute.htcondor.status import waits_long
-from pfcon.compute.slurm.folders import Known, read_known
-from pfcon.errors import Absent
+from pfcon.compute.slurm.folder_lister import FolderLister
 
 
-class Lister:
-    """Lists active jobs. Thread-safe. patience: seconds after which ``info`` ends a job that can't be started."""
+class Lister(FolderLister[Row]):
+    """See FolderLister."""
 
-    def __init__(self, queue: Queue, patience: float) -> None:
-        self._queue = queue
-        self._patience = patience
-        self._known: dict[str, Known] = {}  # by marker, of the jobs in the queue
-        self._started: set[str] = set()  # the markers of those whose command has started
+    folder_type = HTCondorFolder
 
-    def active_jobs(self, root: Path) -> dict[str, str]:
-        """Return the jobs that have not ended, by name, each with a text for its state.
+    def has_ended(self, row: Row) -> bool:
+        """See FolderLister."""
+        return state.stage_of(row) is Stage.ENDED
 
-        The directory of each job is read once, and until its command has started. A row without directory belongs to
-        another storeBase. Raises Unreachable, and OSError if ``root`` can't be read.
-        """
-        rows = [row for row in self._queue.rows() if row.marker and state.stage_of(row) is not Stage.ENDED]
-        known = self._known
-        unknown = {row.marker for row in rows}.difference(known)
-        if unknown:
-            known = known | read_known(root, unknown)
-        rows = [row for row in rows if row.marker in known]
-        self._known = {row.marker: known[row.marker] for row in rows}
-        self._started = {row.marker for row in rows if self._has_started(row, root)}
-        texts: dict[str, list[str]] = {}
-        for row in rows:
-            texts.setdefault(known[row.marker].name, []).append(self._text(row, known[row.marker].created_at))
-        return {name: "; ".join(parts) for name, parts in texts.items()}
+    def waits(self, row: Row) -> bool:
+        """See FolderLister."""
+        return state.stage_of(row) is Stage.WAITING
 
-    def _has_started(self, row: Row, root: Path) -> bool:
-        """Return whether a job's script has recorded its start, some moments before HTCondor's state changes."""
-        if row.marker in self._started or state.stage_of(row) is Stage.WAITING:
-            return row.marker in self._started
-        with contextlib.suppress(Absent, OSError):  # a job may change its own directory
-            return HTCondorFolder(root, f".{row.marker}", row.marker).run().started_at is not None
-        return False
-
-    def _text(self, row: Row, created_at: float) -> str:
-        """Return the text of a job; that of one that waits long changes every minute, as its reason may."""
+    def text(self, row: Row, created_at: float, *, started: bool) -> str:
+        """See FolderLister. The text of a job that waits long changes every minute, as its reason may."""
         now = time.time()
         late = state.can_never_run(row) and now - created_at > self._patience
-        waits = row.state == state.IDLE and waits_long(row)
-        words = [row.id, row.state, str(row.hold[0] or ""), "late" * late, "started" * (row.marker in self._started)]
-        return " ".join(filter(None, [*words, f"waits {now // 60:.0f}" if waits else ""]))
+        long = row.state == state.IDLE and waits_long(row)
+        words = [row.id, row.state, str(row.hold[0] or ""), "late" * late, "started" * started]
+        return " ".join(filter(None, [*words, f"waits {now // 60:.0f}" if long else ""]))

@@ -64,7 +64,7 @@ class SlurmEngine(FolderEngine):
         )
         self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
         self._status = StatusReader(commands, queue, site, canceller, launcher_of(own), patience, nodes_folder)
-        self._lister = Lister(queue, patience)
+        self._lister = Lister(queue.rows, patience)
 
     def _user(self) -> tuple[int, int]:
         return self._site.user()

@@ -67,7 +67,7 @@ class Launcher:
     """program: searched on the node's PATH; empty if Slurm starts the container. package: its Debian package.
 
     launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gpus: whether jobs can use
-    GPUs. tried: whether the tests run it; the others were written from their manuals. bundle: whether it reads
+    GPUs. bundle: whether it reads
     config.json. own_log: whether it writes its errors to launcher.log instead of the job's log. first: whether it runs
     below process 1 of the job, in that one's user namespace. leaves: whether its processes leave those of the batch
     script, so that Slurm finds them by cgroups only.
@@ -79,7 +79,6 @@ class Launcher:
     launch: Callable[[NodeJob], str]
     stop: Callable[[NodeJob], str] = lambda _: _KILL_CHILD
     gpus: bool = False
-    tried: bool = False
     bundle: bool = False
     own_log: bool = False
     first: bool = False
@@ -183,14 +182,14 @@ def _inside(job: NodeJob) -> NodeJob:
 
 
 _KNOWN = (
-    Launcher(LauncherName.CRUN, "crun", "crun", _crun, tried=True, bundle=True, own_log=True, first=True),
-    Launcher(LauncherName.RUNC, "runc", "runc", _runc, _runc_stop, tried=True, bundle=True, own_log=True, first=True),
-    Launcher(LauncherName.CHARLIECLOUD, "ch-run", "charliecloud-runtime", _charliecloud, tried=True, first=True),
-    Launcher(LauncherName.APPTAINER, "apptainer", "apptainer", _apptainer, tried=True, gpus=True, first=True),
+    Launcher(LauncherName.CRUN, "crun", "crun", _crun, bundle=True, own_log=True, first=True),
+    Launcher(LauncherName.RUNC, "runc", "runc", _runc, _runc_stop, bundle=True, own_log=True, first=True),
+    Launcher(LauncherName.CHARLIECLOUD, "ch-run", "charliecloud-runtime", _charliecloud, first=True),
+    Launcher(LauncherName.APPTAINER, "apptainer", "apptainer", _apptainer, gpus=True, first=True),
     Launcher(LauncherName.SINGULARITY, "singularity", "", _apptainer, gpus=True, first=True),
-    Launcher(LauncherName.PODMAN, "podman", "podman", _podman, _podman_stop, tried=True, gpus=True, leaves=True),
+    Launcher(LauncherName.PODMAN, "podman", "podman", _podman, _podman_stop, gpus=True, leaves=True),
     Launcher(LauncherName.ENROOT, "enroot", "", _enroot, gpus=True),
-    Launcher(LauncherName.CONTAINER, "", "", _container, _container_stop, tried=True, bundle=True),
+    Launcher(LauncherName.CONTAINER, "", "", _container, _container_stop, bundle=True),
 )
 LAUNCHERS = {launcher.name: launcher for launcher in _KNOWN}
 """The launchers that need no template of the site's."""

@@ -1,25 +1,21 @@
 """Finds the state of a job: in Slurm's queue, the job's own records, and Slurm's accounting, in this order."""
 
-import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm import state
 from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.ends import keep_end, run_of, unsubmitted
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import Launcher
 from pfcon.compute.slurm.parsing import Row, accounting_command, accounting_row
 from pfcon.compute.slurm.queue import Queue
-from pfcon.compute.slurm.reasons import Seen, Site, exit_code_of, has_run, has_succeeded, was_stopped
+from pfcon.compute.slurm.reasons import Seen, Site, has_run, has_succeeded, was_stopped
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.state import Stage
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
-from pfcon.reasons import Reason, Why, explain
-
-_NOT_SUBMITTED = "the service was stopped before it submitted the job; run it again"
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,10 @@ class StatusReader:
         exit_ = folder.exit()
         if exit_ and has_succeeded(exit_, folder.text_tail("slurm.log") if exit_.status == 0 else ""):
             note = state.success_note(spec, folder.text_tail("slurm.log"))
-            return self._keep(folder, spec, JobStatus.SUCCEEDED, note, exit_.at, run=replace(folder.run(), exit_code=0))
+            return keep_end(folder, spec, JobStatus.SUCCEEDED, note, exit_.at, run=replace(folder.run(), exit_code=0))
         row = self.queue.row(folder.id, folder.marker)
         if row is None and folder.id is None:
-            return self._unsubmitted(folder, spec)
+            return unsubmitted(folder, spec, self.patience + self.commands.timeout)
         if row is None or state.stage_of(row) is Stage.ENDED or (exit_ and not row.state):
             return self._ended(folder, spec, row)
         return self._active(folder, spec, row)
@@ -58,7 +54,7 @@ class StatusReader:
         status, why = state.active(row)
         if state.can_never_run(row) and folder.age() > self.patience and folder.prevent_start():
             self.commands.run(["scancel", row.id])
-            return self._keep(folder, spec, JobStatus.FAILED, state.never_runs(row))
+            return keep_end(folder, spec, JobStatus.FAILED, state.never_runs(row))
         if status is JobStatus.STARTED:
             folder.keep_begun()
         elif status is JobStatus.NOT_STARTED and folder.begun():
@@ -74,15 +70,6 @@ class StatusReader:
             details=details,
             reason=why.reason,
         )
-
-    def _unsubmitted(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
-        """Return the state of a job that is being submitted, or whose submission was interrupted or not answered."""
-        if (cancelled := folder.cancellation()) and folder.prevent_start():
-            return self._keep(folder, spec, JobStatus.FAILED, cancelled)
-        if folder.age() > self.patience + self.commands.timeout and folder.prevent_start():
-            why = explain(Reason.INTERRUPTED, cause=_NOT_SUBMITTED, interrupted=True)
-            return self._keep(folder, spec, JobStatus.FAILED, why)
-        return JobInfo(spec.name, JobStatus.NOT_STARTED, "being submitted", spec.image, spec.argv, request=spec.request)
 
     def _ended(self, folder: JobFolder, spec: JobSpec, row: Row | None) -> JobInfo:
         """Return the state of a job that Slurm does not run; ``row``: its entry in Slurm's queue, if still there."""
@@ -114,18 +101,14 @@ class StatusReader:
             message = f"{why.message}: being ended"
             return JobInfo(spec.name, JobStatus.STARTED, message, spec.image, spec.argv, request=spec.request)
         if status is not JobStatus.UNDEFINED:
-            return self._keep(folder, spec, status, why, at, run=self._run(folder, spec, seen, status))
+            return keep_end(folder, spec, status, why, at, run=self._run(folder, spec, seen, status))
         message = f"Slurm has forgotten job {folder.id}, and its end is unknown (checked: {', '.join(asked)})"
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     def _run(self, folder: JobFolder, spec: JobSpec, seen: Seen, status: JobStatus) -> RunDetails:
         """Return the details of a job that has ended; empty if its command was not started."""
-        if not has_run(spec, seen):
-            return RunDetails()
-        run = folder.run()
-        if status is JobStatus.SUCCEEDED:
-            return replace(run, exit_code=0)
-        return replace(run, exit_code=exit_code_of(seen) if run.started_at else None)
+        run = run_of(folder, spec, seen)
+        return replace(run, exit_code=0) if status is JobStatus.SUCCEEDED and has_run(spec, seen) else run
 
     def _has_accounting(self) -> bool:
         try:
@@ -135,18 +118,3 @@ class StatusReader:
 
     def _accounted(self, number: str) -> Row | None:
         return accounting_row(number, self.commands.run(accounting_command(number)))
-
-    def _keep(
-        self,
-        folder: JobFolder,
-        spec: JobSpec,
-        status: JobStatus,
-        why: Why,
-        at: datetime | None = None,
-        *,
-        run: RunDetails = RunDetails(),
-    ) -> JobInfo:
-        at = at or datetime.fromtimestamp(time.time(), UTC)
-        folder.keep_end(status, why, at, run)
-        ended = JobInfo(spec.name, status, "", spec.image, spec.argv, at, spec.request)
-        return replace(folder.end(spec) or ended.because(why), detail=why.detail)

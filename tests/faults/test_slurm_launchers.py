@@ -1,10 +1,11 @@
-"""A launcher of the site's own, SLURM_LAUNCHER_COMMAND, on a real cluster."""
+"""A launcher of the site's own, SLURM_LAUNCHER_COMMAND, on a real cluster; and what `pfcon check` says of launchers."""
 
 import pytest
 from support.engines import slurm_cluster
-from support.slurm import default_mode, slurm_engine, slurm_harness
+from support.slurm import default_mode, leftovers, slurm_engine, slurm_harness
 
 from pfcon.compute.slurm.template import template
+from pfcon.errors import Refused
 from pfcon.models import JobStatus
 from pfcon.paths import StoreBase
 
@@ -29,3 +30,16 @@ def test_its_jobs_have_their_files_variables_and_status(storebase: StoreBase) ->
     assert (info.message, log) == ("the program failed with exit code 3", "staged\n")
     assert harness.outgoing(spec).joinpath("made").read_text() == "$(id) b\n"
     harness.close()
+
+
+def test_the_probe_names_what_the_node_lacks(storebase: StoreBase) -> None:
+    conf = slurm_cluster(default_mode())
+    assert "runs jobs with crun" in slurm_engine(conf, storebase.root).check()
+    with pytest.raises(Refused, match="has no enroot"):
+        slurm_engine(conf, storebase.root, launcher="enroot").check()
+    if default_mode() == "plain":
+        with pytest.raises(Refused, match="SLURM_LAUNCHER=podman needs ProctrackType=proctrack/cgroup"):
+            slurm_engine(conf, storebase.root, launcher="podman").check()
+    with pytest.raises(Refused, match="invalid partition"):
+        slurm_engine(conf, storebase.root, partition="nowhere").check()
+    assert not leftovers("pfcon-check")
