@@ -1,14 +1,17 @@
 """The command line: ``pfcon serve``, ``check``, ``health`` and ``records``; ``python -m pfcon`` is the same."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pfcon import __version__
 from pfcon.commands.arguments import add_records
 from pfcon.errors import ConfigurationError, StorageFull, Unreachable
+
+if TYPE_CHECKING:
+    from pfcon.configuration import Settings
 
 USAGE_ERROR = 2
 
@@ -57,6 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _log_as(settings: "Settings") -> None:
+    """Set up the log. Raises ConfigurationError."""
+    from pfcon.service_log.setup import set_up
+
+    log = settings.log
+    try:
+        set_up(level=log.level, form=log.form, audit=log.audit)
+    except OSError as fault:
+        raise ConfigurationError([f"PFCON_AUDIT_FILE: {log.audit} can't be written: {fault.strerror}"]) from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 (failed) or 2 (invalid settings or arguments)."""
     arguments = _parser().parse_args(argv)
@@ -67,11 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["PFCON_BIND"] = arguments.bind
     try:
         settings = load(environ)
-        logging.basicConfig(
-            level=logging.INFO if settings.production else logging.DEBUG,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
-        logging.getLogger("urllib3").setLevel(logging.INFO)  # at DEBUG it logs a line for each request
+        _log_as(settings)
         if arguments.command == "check":
             from pfcon.check import run_checks
 

@@ -6,6 +6,7 @@ from pfcon.api.context import Context
 from pfcon.api.errors import JsonApi
 from pfcon.api.events import Events
 from pfcon.api.records import Records, RecordsOfJob
+from pfcon.api.request_log import RequestLog
 from pfcon.api.service import AuthToken, Health
 from pfcon.api.slots import StreamSlots, TransferSlots
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
@@ -39,6 +40,7 @@ def create_app(settings: Settings) -> Flask:
         StreamSlots(settings.server.threads, transfers),
         LoginLimit(),
     )
+    RequestLog(app)
     _add_resources(app)
     return app
 

@@ -89,10 +89,16 @@ class Ticker:
             self._thread.join()
 
     def _run(self) -> None:
+        failing = ""
         while not self._stop.wait(self._interval):
             try:
                 self._work()
+                if failing:
+                    log.info("%s works again", self._thread.name)
+                failing = ""
             except PfconError as error:
-                log.warning("%s failed, and will be retried: %s", self._thread.name, error)
+                if str(error) != failing:  # else every few seconds, for as long as a database is away
+                    log.warning("%s failed, and will be retried: %s", self._thread.name, error)
+                failing = str(error)
             except Exception:  # no error may end the thread: the database may be unreachable for a minute
                 log.exception("periodic work failed")

@@ -12,12 +12,15 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from pfcon import __version__
 from pfcon.api.service import MAX_CREDENTIALS
 from pfcon.app import PREFIX, create_app, events_of, jobs_of
 from pfcon.background import Ticker
 from pfcon.configuration import Settings
+from pfcon.configuration.shown import shown_settings
 from pfcon.errors import ConfigurationError, PfconError, StorageFull, Unreachable
 from pfcon.events.service import INTERVAL as EVENTS
+from pfcon.front.log import GunicornLog
 from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
 from pfcon.paths import StoreBase
@@ -26,6 +29,7 @@ from pfcon.records.database import UnusableUrl, connect
 from pfcon.records.faults import Damaged
 from pfcon.records.lease import LEASE
 from pfcon.records.versions import MigrationFailed, MigrationFull, NewerSchema
+from pfcon.service_log import write
 from pfcon.units import MIB
 
 log = logging.getLogger(__name__)
@@ -69,11 +73,13 @@ class Server(BaseApplication):
             "graceful_timeout": server.graceful_timeout,
             "backlog": BACKLOG,
             "preload_app": True,
-            "accesslog": None if self._settings.production else "-",
+            "accesslog": None,  # pfcon.api.request_log has the requests
+            "logger_class": GunicornLog,
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - a heartbeat file
             "control_socket_disable": True,
             "proc_name": "pfcon",
             "when_ready": _share_memory,
+            "on_exit": _log_stop,
             "post_worker_init": _start_worker,
             "worker_exit": _stop_worker,
         }
@@ -99,6 +105,10 @@ def _share_memory(_server: Any) -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def _log_stop(_server: Any) -> None:
+    write(log, logging.INFO, "pfcon stops", version=__version__)
 
 
 def _keep_freed_memory() -> None:
@@ -194,4 +204,5 @@ def serve(settings: Settings) -> None:
             [f"STOREBASE_MOUNT: got {str(storebase.root)!r}, where this user can't write: {error.strerror}"]
         ) from None
     _require_sound_records(settings, storebase)
+    write(log, logging.INFO, "pfcon starts", version=__version__, **shown_settings(settings))
     Server(settings).run()

@@ -10,6 +10,7 @@ from flask_restful import Api
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from pfcon.api.request_log import note_failure
 from pfcon.errors import PfconError
 from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
@@ -24,7 +25,7 @@ def error_response(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _http_response(error)
     if isinstance(error, OSError):
-        log.warning("%s %s: %s", request.method, request.path, error)
+        note_failure(str(error))
         error = from_os_error(error, _storebase())
     if isinstance(error, PfconError):
         error = or_unreachable(error, _storebase())
@@ -32,10 +33,10 @@ def error_response(error: Exception) -> Response:
         response.status_code = error.status
         if error.retryable:
             response.headers["Retry-After"] = str(error.retry_after)
-        if error.status >= 500:
-            log.warning("%s %s: %s", request.method, request.path, error)
+        note_failure(str(error))
         return response
     log.error("%s %s failed", request.method, request.path, exc_info=error)
+    note_failure(type(error).__name__)
     response = jsonify(message="Internal server error; see the service's log.")
     response.status_code = 500
     return response
@@ -43,6 +44,7 @@ def error_response(error: Exception) -> Response:
 
 def _http_response(error: HTTPException) -> Response:
     """Return the response for an error or a redirection of the framework, with a JSON body in both cases."""
+    note_failure(error.description or "")
     if error.response is not None:  # a response that was raised as an exception
         return error.response  # type: ignore[return-value]  # werkzeug types it as its own Response
     if isinstance(error, RequestRedirect):

@@ -8,6 +8,7 @@ from flask_restful import Resource
 
 from pfcon.api.context import current
 from pfcon.api.forms import read_body
+from pfcon.api.request_log import note_refused_login
 from pfcon.auth import is_right, issue_token
 from pfcon.errors import InvalidFields, Refused, TooLarge, TooManyRequests, UnsupportedContent
 
@@ -44,6 +45,8 @@ class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         auth = current().settings.auth
         address = request.remote_addr or ""
         right = current().logins.attempt(address, user, password, lambda: is_right(auth, user, password))
+        if not right:
+            note_refused_login()
         if right is None:
             raise TooManyRequests(
                 "too many failed logins from this address; try again later with the right credentials"

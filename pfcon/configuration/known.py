@@ -10,6 +10,7 @@ from pfcon.compute.settings import ComputeSettings, JobOption, VolumeType
 from pfcon.configuration.model import Settings
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.kinds import Kind, listing, one_of
+from pfcon.settings.log import LogSettings
 from pfcon.settings.parsing import APPLICATION_MODE
 from pfcon.settings.section import variable, variables
 from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
@@ -23,7 +24,7 @@ COMPUTE_VOLUME_TYPE: Variable[str] = variable(ComputeSettings, "volume_type")
 STORAGE_ENV: Variable[str] = variable(StorageSettings, "name")
 PFCON_INNETWORK: Variable[bool] = variable(StorageSettings, "innetwork")
 
-SERVICE = (AuthSettings, ServerSettings, Settings, WebhookSettings)
+SERVICE = (AuthSettings, ServerSettings, Settings, WebhookSettings, LogSettings)
 
 Group = tuple[Variable[Any], ...]
 

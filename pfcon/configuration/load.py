@@ -10,6 +10,7 @@ from pfcon.configuration.chosen import Chosen, choose
 from pfcon.configuration.model import Settings
 from pfcon.errors import ConfigurationError
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
+from pfcon.settings.log import LogSettings
 from pfcon.settings.parsing import mode_of, parse
 from pfcon.settings.section import build
 from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
@@ -54,6 +55,7 @@ def _settings(values: Values, chosen: Chosen) -> Settings:
         webhook=build(WebhookSettings, values),
         active=build(ActiveLimits, values),
         retention=build(RetentionSettings, values),
+        log=build(LogSettings, values),
         storage=build(
             StorageSettings,
             values,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pfcon.compute.settings import ComputeSettings
 from pfcon.settings import kinds
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
+from pfcon.settings.log import LogSettings
 from pfcon.settings.section import setting
 from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Mode
@@ -31,6 +32,7 @@ class Settings:
     webhook: WebhookSettings
     active: ActiveLimits
     retention: RetentionSettings
+    log: LogSettings
     delete_active: DeleteActive = setting(
         "PFCON_DELETE_ACTIVE",
         kinds.choice(DeleteActive),

@@ -36,12 +36,12 @@ def message_of(fault: BaseException) -> str:
     return str(fault)[:LONGEST]
 
 
-def error_answer(status: HTTPStatus, message: str) -> bytes:
+def error_answer(status: HTTPStatus, message: str, request_id: str) -> bytes:
     """Return a complete HTTP response, with ``Connection: close``."""
     body = json.dumps({"message": message}).encode() + b"\n"
     retry = "Retry-After: 5\r\n" if status is HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        f"{retry}Content-Length: {len(body)}\r\n\r\n"
+        f"{retry}X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

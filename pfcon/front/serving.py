@@ -7,10 +7,11 @@ from typing import Any
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
-from pfcon.front.answers import error_answer, message_of, status_of
+from pfcon.front.answers import message_of, status_of
 from pfcon.front.bodies import BufferedBody, StreamedBody
 from pfcon.front.connection import Connection
 from pfcon.front.options import FrontOptions
+from pfcon.front.refusals import refusal
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +45,14 @@ class ServingWorker(ThreadWorker):
             return False
         return keep
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Send a JSON response for an error that gunicorn raised. Called in threads."""
         status = status_of(exc)
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s %s failed", getattr(req, "method", None), getattr(req, "path", None), exc_info=exc)
         try:
             client.settimeout(0.0)
-            client.sendall(error_answer(status, message_of(exc)))
+            client.sendall(refusal(status, message_of(exc), client_text(addr)))
             client.flush()
         except OSError as fault:
             log.debug("a client closed its connection before the response: %s", fault)
@@ -59,4 +60,9 @@ class ServingWorker(ThreadWorker):
 
 def address(connection: Connection) -> str:
     """Return the client's address for the log."""
-    return str(connection.client[0]) if isinstance(connection.client, tuple) and connection.client else "a client"
+    return client_text(connection.client)
+
+
+def client_text(client: Any) -> str:
+    """Return the address of a peer, as socket.accept has returned it, for the log."""
+    return str(client[0]) if isinstance(client, tuple) and client else "a client"

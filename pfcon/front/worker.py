@@ -12,12 +12,13 @@ from typing import Any
 
 from gunicorn.http import errors
 
-from pfcon.front.answers import error_answer, message_of, status_of
+from pfcon.front.answers import message_of, status_of
 from pfcon.front.bodies import BufferedBody
 from pfcon.front.collecting import BodyTooLarge
 from pfcon.front.connection import CONTINUE, Connection, State
 from pfcon.front.connection_table import ConnectionTable
 from pfcon.front.options import LINGER, LINGER_BYTES, READ_SIZE, STOP_LINGER
+from pfcon.front.refusals import refusal
 from pfcon.front.serving import ServingWorker, address
 
 log = logging.getLogger(__name__)
@@ -184,7 +185,6 @@ class FrontWorker(ServingWorker):
             text = "the request's body has more bytes than allowed"
             self._refuse(connection, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
         except (errors.ParseException, BlockingIOError) as fault:
-            log.info("invalid request from %s: %s", address(connection), message_of(fault))
             self._refuse(connection, status_of(fault), message_of(fault))
         except StopIteration:
             self._drop(connection)
@@ -224,7 +224,7 @@ class FrontWorker(ServingWorker):
 
     def _try_to_send_error(self, connection: Connection, status: HTTPStatus, message: str) -> None:
         try:
-            connection.sock.sendall(error_answer(status, message))
+            connection.sock.sendall(refusal(status, message, address(connection)))
             connection.sock.flush()
         except OSError as fault:
             log.debug("a client closed its connection before the response: %s", fault)

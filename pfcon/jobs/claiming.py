@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from pfcon.errors import Conflict, PfconError, StorageFull, TooManyJobs
@@ -9,7 +10,7 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import signed_request
 from pfcon.jobs.places import PlaceKeeper
-from pfcon.models import CopyRequest, JobId, JobKind, JobStatus, Resources, UploadRequest
+from pfcon.models import CopyRequest, DataPaths, JobId, JobKind, JobStatus, Resources, UploadRequest
 from pfcon.polling import polls
 from pfcon.records import NO_LIMITS, Blocked, Claimed, Phase, Place, Record, TooMany, new_claim
 from pfcon.settings.jobs import ActiveLimits
@@ -106,7 +107,7 @@ class Claimer:
         claim = new_claim()
         signed = signed_request(self._context, kind.engine_name(request.jid), digest, claim)
         limits = Resources(cpu=request.cpu_limit, memory=request.memory_limit)
-        spec = operation_spec(self._context, request.jid, kind, signed, limits)
+        spec = replace(operation_spec(self._context, request.jid, kind, signed, limits), paths=_paths_of(request))
         with self.claimed(request.jid, kind, digest, claim=claim, spec=spec.to_json(), message=message) as claimed:
             yield claimed
 
@@ -120,6 +121,12 @@ class Claimer:
         }
         with self.claimed(jid, kind, message, **values) as found:
             return found.record if isinstance(found, Claimed) else found
+
+
+def _paths_of(request: CopyRequest | UploadRequest) -> DataPaths:
+    if isinstance(request, CopyRequest):
+        return DataPaths(tuple(map(str, request.input_dirs)), str(request.output_dir))
+    return DataPaths(output=str(request.job_output_path))
 
 
 def _too_many(found: TooMany) -> TooManyJobs:

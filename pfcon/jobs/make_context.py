@@ -3,6 +3,7 @@
 from pfcon.compute.engines import former_operations_engine, make_engine, operations_engine
 from pfcon.configuration import Settings
 from pfcon.configuration.model import DeleteActive
+from pfcon.jobs.change_log import log_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds import KINDS
 from pfcon.paths import StoreBase
@@ -22,7 +23,7 @@ def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
         storage_settings=settings.storage,
         storebase=storebase,
         kinds=KINDS,
-        journal=Journal(lambda: connect(settings.database_url, storebase.private_dir("records"))),
+        journal=Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), tell=log_change),
         storage=make_storage(settings.storage, storebase),
         engine=engine,
         operations=operations_engine(settings.compute, storebase, engine),

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import pfcon
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobKind, JobSpec, Mount, Resources, Secret, User
+from pfcon.service_log import current_request_id
 
 ROOT = PurePosixPath("/share/storebase")  # path of storeBase in an operation
 SECRETS = PurePosixPath("/share/secrets")  # path of the storage's ``secrets`` in an operation
@@ -40,6 +41,7 @@ def operation_spec(context: JobContext, jid: JobId, kind: JobKind, request: str,
         request=request,
         secrets=secrets,
         service=context.signer.service_id(),
+        request_id=current_request_id(),
     )
 
 

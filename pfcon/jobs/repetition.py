@@ -37,7 +37,7 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
     claim = new_claim()
     request = signed_request(context, spec.name, record.request, claim)
     fresh = operation_spec(context, record.jid, record.kind, request, spec.resources)
-    again = replace(fresh, name=spec.name, attempt=spec.attempt + 1)
+    again = replace(fresh, name=spec.name, attempt=spec.attempt + 1, request_id=spec.request_id, paths=spec.paths)
     message = (
         f"interrupted: {info.message.removeprefix('interrupted: ')}; it will run again (run {again.attempt} of {RUNS})"
     )

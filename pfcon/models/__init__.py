@@ -3,7 +3,7 @@
 from pfcon.models.identity import JID_MAX_LENGTH, JobId, JobKind, parse_engine_name
 from pfcon.models.info import JobInfo, JobStatus, RunDetails
 from pfcon.models.requests import CopyRequest, InputRequest, JobRequest, PluginType, UploadRequest
-from pfcon.models.spec import INCOMING, LINK_SUFFIX, OUTGOING, JobSpec, Mount, Resources, Secret, User
+from pfcon.models.spec import INCOMING, LINK_SUFFIX, OUTGOING, DataPaths, JobSpec, Mount, Resources, Secret, User
 
 __all__ = [
     "INCOMING",
@@ -11,6 +11,7 @@ __all__ = [
     "LINK_SUFFIX",
     "OUTGOING",
     "CopyRequest",
+    "DataPaths",
     "InputRequest",
     "JobId",
     "JobInfo",

@@ -60,6 +60,14 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class DataPaths:
+    """The paths of a job's request in the storage, relative to its root; for the log. output: ``""`` if it has none."""
+
+    inputs: tuple[str, ...] = ()
+    output: str = ""
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """Everything that an engine needs to run a job. Immutable.
 
@@ -67,7 +75,8 @@ class JobSpec:
     an engine stores it with the job and returns it in ``JobInfo.request``.
     env_file: name of the file where the service stores ``env`` while the job waits; engines get ``env`` itself.
     attempt: number of this run of an operation, from 1; pfcon runs an interrupted operation again.
-    service: id of the service that creates the job; engines show it to administrators.
+    service: id of the service that creates the job; engines show it to administrators. request_id: of the HTTP
+    request that has made the job, which is in the log, too.
     """
 
     name: str
@@ -85,6 +94,8 @@ class JobSpec:
     env_file: str = ""
     attempt: int = 1
     service: str = ""
+    request_id: str = ""
+    paths: DataPaths = DataPaths()
 
     @property
     def outputs(self) -> PurePosixPath | None:
@@ -117,6 +128,8 @@ class JobSpec:
             env_file=raw.get("env_file", ""),
             attempt=raw.get("attempt", 1),
             service=raw.get("service", ""),
+            request_id=raw.get("request_id", ""),
+            paths=DataPaths(tuple(raw["paths"]["inputs"]), raw["paths"]["output"]) if "paths" in raw else DataPaths(),
         )
 
 

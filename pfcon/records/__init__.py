@@ -1,6 +1,7 @@
 """The journal: the database records of all jobs."""
 
 from pfcon.records.active_limits import NO_LIMITS, TooMany
+from pfcon.records.changes import Change
 from pfcon.records.journal import Journal
 from pfcon.records.listing import Entry, Listing, Page, Position, Query
 from pfcon.records.places import Held, Place
@@ -9,6 +10,7 @@ from pfcon.records.record import Blocked, Claimed, Phase, Record, new_claim, req
 __all__ = [
     "NO_LIMITS",
     "Blocked",
+    "Change",
     "Claimed",
     "Entry",
     "Held",

@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
 
 from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.records.changes import Change, change_of
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
 from pfcon.records.record import Phase, Record
-from pfcon.records.rows import EVENT, job_key, moment
+from pfcon.records.rows import EVENT, TOLD, job_key, moment
 from pfcon.records.schema import event_counter, events, jobs, webhook, webhook_retries
 
 REMOVED = Phase.REMOVED.value
@@ -36,41 +37,45 @@ _LAST = (
     .order_by(events.c.id.desc())
     .limit(1)
 )
-_SELECT = select(*(jobs.c[name] for name in EVENT)).where(_KEY)
+_SELECT = select(*(jobs.c[name] for name in TOLD)).where(_KEY)
 _NEXT = update(event_counter).values(last=event_counter.c.last + 1).returning(event_counter.c.last)
 _INSERT = insert(events)
 _READ = select(events).where(events.c.id > bindparam("after")).order_by(events.c.id)
 _COUNTER = select(event_counter)
 
 
-def add_event(connection: Connection, job: Mapping[Any, Any], status: str) -> None:
-    """Add an event to a transaction, as its last statement. job: has EVENT."""
+def add_event(connection: Connection, job: Mapping[Any, Any], status: str) -> Change:
+    """Add an event to a transaction, as its last statement. job: has TOLD. Returns the change for the log."""
     values = {name: job[name] for name in EVENT}
     values.update(status=status, message=values["message"][:MESSAGE], created_at=values["created_at"] or None)
     values.update(reason=values["reason"] if status in FINAL else None)
     number = connection.execute(_NEXT).scalar_one()
     connection.execute(_INSERT, {**values, "id": number, "at": time.time()})
+    return change_of(job, status, values["reason"] or "")
 
 
-def add_change(connection: Connection, record: Record, values: Mapping[str, Any]) -> None:
+def add_change(connection: Connection, record: Record, values: Mapping[str, Any]) -> list[Change]:
     """Add the event of an update of a job's row, which the transaction has made, unless it has been reported already.
+    Returns the change for the log, if it is one.
 
     record: the row as it was read. values: the columns that were set. To be called last in the transaction.
     """
     if record.is_placeholder or record.was_removed:
-        return  # clients do not know this job, or know that it was removed
+        return []  # clients do not know this job, or know that it was removed
     phase = values.get("phase")
     ends = phase == Phase.FINAL.value
     status = REMOVED if phase == REMOVED else values.get("status", record.status.value if ends else None)
     if status is None or (status == record.status.value and not ends):
-        return
+        return []
     if status == JobStatus.UNDEFINED and not ends:
-        return  # the engine does not know the state at this moment
+        return []  # the engine does not know the state at this moment
     row = connection.execute(_SELECT, job_key(record)).mappings().one()
     last = connection.execute(_LAST, job_key(record)).one_or_none()
     # Another process may have been faster. An older release may have claimed the job again, without an event.
     if last is None or tuple(last) != (status, row["created_at"] or None):
-        add_event(connection, row, status)
+        spec = row["spec"] or record.spec_json  # a removal clears the column
+        return [add_event(connection, {**row, "spec": spec}, status)]
+    return []
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from pfcon.errors import StorageFull, Unreachable
+from pfcon.records.outage import OUTAGE
 
 _FULL = ("disk is full", "no space left on device")  # messages of SQLite, and of PostgreSQL by strerror(3)
 _DAMAGED = ("malformed", "is not a database", "unsupported file format")  # messages of SQLite
@@ -24,13 +25,15 @@ class Damaged(Unreachable):
 
 @contextmanager
 def translating_errors() -> Iterator[None]:
-    """A context that translates SQLAlchemy's errors: to StorageFull, Damaged, or else Unreachable."""
+    """A context that translates SQLAlchemy's errors: to StorageFull, Damaged, or else Unreachable. Logs an outage."""
     try:
         yield
+        OUTAGE.succeeded()
     except (IntegrityError, ProgrammingError, DataError):
         raise  # the statement is wrong, not the database
     except (DBAPIError, TimeoutError) as error:
         reason = (str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines() or [""])[0]
+        OUTAGE.failed(reason)
         if any(text in reason.lower() for text in _FULL):
             raise StorageFull(f"the database of pfcon's records is full: {reason}") from error
         if any(text in reason.lower() for text in _DAMAGED):

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from pfcon.models import JobId, JobInfo, JobKind
 from pfcon.records.active_limits import NO_LIMITS, TooMany
 from pfcon.records.admission import Admission, NotAdmitted
+from pfcon.records.changes import Tell, ignore, telling
 from pfcon.records.events import REMOVED, add_change, add_event
 from pfcon.records.faults import translating_errors
 from pfcon.records.lazy import LazyDatabase
@@ -67,11 +68,13 @@ class Journal:
     The object represents the calling process as an owner. It may be made before a fork: each process is a separate
     owner, and ``connect`` is called on first use.
     live: the claims that this process works on. Add a claim before it is written; remove it when the work has ended.
+    tell: is called with each change of a job that this process has recorded.
     """
 
-    def __init__(self, connect: Callable[[], Engine]) -> None:
+    def __init__(self, connect: Callable[[], Engine], tell: Tell = ignore) -> None:
         self.database = LazyDatabase(connect)
         self._id = uuid.uuid4()
+        self._tell = tell
         self._leased = ""  # the owner whose lease this process has written
         self.live = LiveClaims()
 
@@ -169,11 +172,11 @@ class Journal:
         request = request_id(claimed.request, claimed.claim)
         job = {"jid": claimed.jid, "kind": claimed.kind.value, "request": request, "holder": self.owner}
         try:
-            with translating_errors(), self._database.begin() as connection:
+            with telling(self._database, self._tell) as (connection, changes):
                 if connection.execute(statement, values).rowcount == 0:
                     raise _LostError
                 admission.require(connection, job, values["auid"])
-                add_event(connection, {**values, **job}, values["status"])
+                changes.append(add_event(connection, {**values, **job}, values["status"]))
         except NotAdmitted as refusal:
             return refusal.answer
         return None
@@ -210,7 +213,7 @@ class Journal:
             values["owner"] = None
         elif phase is Phase.REMOVING:
             values["owner"] = self.owner_with_lease()
-        with translating_errors(), self._database.begin() as connection:
+        with telling(self._database, self._tell) as (connection, changes):
             statement = IN_PHASE[record.phase] if still else BEFORE[phase]
             done = connection.execute(statement, {**storable(values), **row_key(record)})
             if done.rowcount and settled:
@@ -218,7 +221,7 @@ class Journal:
             if done.rowcount and ended:
                 connection.execute(RELEASE_ENDED, job_key(record))
             if done.rowcount:
-                add_change(connection, record, values)
+                changes.extend(add_change(connection, record, values))
         return bool(done.rowcount)
 
     def begin_again(self, record: Record, claim: str, **values: Any) -> bool:
@@ -250,11 +253,11 @@ class Journal:
 
     def delete(self, record: Record) -> None:
         """Delete the row of a job, unless its claim has changed, and release its places."""
-        with translating_errors(), self._database.begin() as connection:
+        with telling(self._database, self._tell) as (connection, changes):
             row = connection.execute(DELETE_ROW, row_key(record)).mappings().one_or_none()
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
             if row and record.phase is not Phase.REMOVED and not record.is_placeholder:
-                add_event(connection, row, REMOVED)
+                changes.append(add_event(connection, row, REMOVED))
 
     def hold(self, request: str) -> None:
         """Record that this process will ask the engine for an attempt. request: a ``request_id``, maybe signed."""
@@ -285,8 +288,8 @@ class Journal:
 
     def update(self, statement: Update, record: Record, values: dict[str, Any]) -> bool:
         """Write columns with a statement of ``rows``. Returns False if it does not select the row of the record."""
-        with translating_errors(), self._database.begin() as connection:
+        with telling(self._database, self._tell) as (connection, changes):
             done = connection.execute(statement, {**storable(values), **row_key(record)})
             if done.rowcount:
-                add_change(connection, record, values)
+                changes.extend(add_change(connection, record, values))
         return bool(done.rowcount)

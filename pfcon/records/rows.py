@@ -52,6 +52,8 @@ DETAILS = ("auid", "image", "staged_at", "bytes_in", "files_out", "bytes_out", "
 """Columns that have no value before it is known."""
 EVENT = ("jid", "kind", "message", "reason", "exit_code", "created_at", "started_at", "finished_at")
 """Columns that an event of a job has, too."""
+TOLD = (*EVENT, "auid", "image", "image_digest", "node", "staged_at", "bytes_in", "bytes_out", "spec")
+"""Columns that the log tells of a change."""
 
 MAX_NODES = 100_000  # characters of the names of a job's nodes
 _POSSIBLE: Mapping[str, Callable[[Any], bool]] = {
@@ -98,7 +100,7 @@ _SAME_CLAIM = and_(
     jobs.c.jid == bindparam("of_jid"), jobs.c.kind == bindparam("of_kind"), jobs.c.claim == bindparam("of_claim")
 )
 INSERT = insert(jobs)
-DELETE = delete(jobs).where(_SAME_CLAIM).returning(*(jobs.c[name] for name in EVENT))
+DELETE = delete(jobs).where(_SAME_CLAIM).returning(*(jobs.c[name] for name in TOLD))
 UPDATE = update(jobs).where(_SAME_CLAIM)
 IN_PHASE = {phase: UPDATE.where(jobs.c.phase == phase.value) for phase in Phase}
 BEFORE = {

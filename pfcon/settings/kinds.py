@@ -173,6 +173,12 @@ def local_directory() -> Kind[Path]:
     return Kind(plain.accepts, lambda value: Path(plain.parse(value)))
 
 
+def local_file() -> Kind[Path]:
+    """An absolute path of a file of this machine."""
+    plain = directory()
+    return Kind("an absolute path of a file, without '..'", lambda value: Path(plain.parse(value)))
+
+
 def local_path() -> Kind[Path]:
     """A path of a directory of this machine, absolute or relative."""
     plain = text("a directory")

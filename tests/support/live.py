@@ -20,6 +20,7 @@ import requests
 from pfcon.testing.waiting import PATIENCE, checks, eventually
 
 from .ports import free_port
+from .unlogged import UNLOGGED, secrets_in
 
 USER, PASSWORD = "pfcon", "pfcon1234"  # development mode's
 JOB_FIELDS: dict[str, Any] = {
@@ -31,6 +32,7 @@ JOB_FIELDS: dict[str, Any] = {
     "cpu_limit": 1000,
     "memory_limit": 300,
     "gpu_limit": 0,
+    "env": [f"PFCON_TEST_UNLOGGED={UNLOGGED}"],
 }
 COPY_ALL = 'cp -r "$0"/. "$1"; echo copied'  # a plugin: $0 is its input directory, $1 its output directory
 
@@ -146,8 +148,11 @@ class LiveServer:
     ) -> None:
         if self.process is not None:
             self.kill()
+        text = self.log_path.read_text(errors="replace")
         if self.shows_log:
-            print(f"--- end of {self.log_path}\n{self.log_path.read_text()[-4000:]}")
+            print(f"--- end of {self.log_path}\n{text[-4000:]}")
+        if kind is None:
+            assert not (found := secrets_in(text, self._environ())), f"{self.log_path} has {found}"
 
 
 def _runs(group: int) -> bool:

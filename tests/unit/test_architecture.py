@@ -27,7 +27,7 @@ LAYERS = [
     ["docs_tables"],
     ["reasons"],
     ["errors", "units", "network", "compact", "polling", "token_bucket", "workers"],
-    ["models", "background", "__init__"],
+    ["models", "background", "service_log", "__init__"],
     ["files"],
     ["paths", "command", "settings", "links"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "spelling"],

@@ -11,6 +11,7 @@ from pfcon.models import JobSpec, Mount, User
 JOB_TYPE_LABEL = "org.chrisproject.job_type"
 REQUEST_LABEL = "org.chrisproject.pfcon.request"
 SERVICE_LABEL = "org.chrisproject.pfcon.service"
+REQUEST_ID_LABEL = "org.chrisproject.pfcon.request-id"  # of the HTTP request; in pfcon's log, too
 TIME_LIMIT_LABEL = "org.chrisproject.pfcon.time-limit"
 """The job's time limit in minutes, at which the service stops it, also if its record is lost."""
 
@@ -37,6 +38,8 @@ def labels(spec: JobSpec) -> dict[str, str]:
     own = {JOB_TYPE_LABEL: spec.kind.value, REQUEST_LABEL: spec.request}
     if spec.service:
         own[SERVICE_LABEL] = spec.service
+    if spec.request_id:
+        own[REQUEST_ID_LABEL] = spec.request_id
     if spec.resources.time_limit is not None:
         own[TIME_LIMIT_LABEL] = str(spec.resources.time_limit)
     return {**dict(spec.labels), **own}

@@ -13,6 +13,7 @@ from pfcon.units import MIB, MINUTE
 
 JOB_TYPE_LABEL = "chrisproject.org/job-type"
 SERVICE_LABEL = "chrisproject.org/pfcon-service"  # a label: people select by it
+REQUEST_ID_LABEL = "chrisproject.org/request-id"  # of the HTTP request that has made the job; in pfcon's log, too
 REQUEST_ANNOTATION = "chrisproject.org/pfcon-request"
 TIME_LIMIT_ANNOTATION = "chrisproject.org/pfcon-time-limit"  # of pods; in minutes
 PODS_ANNOTATION = "chrisproject.org/pfcon-pods"  # uids of a job's pods, if the server may create others
@@ -72,7 +73,8 @@ def job_manifest(
     A secret of the job is a Secret that the site has created; it is mounted by reference, so that this service needs no
     permission to read or write Secrets.
     """
-    own = {JOB_TYPE_LABEL: spec.kind.value, **({SERVICE_LABEL: spec.service} if spec.service else {})}
+    found = {JOB_TYPE_LABEL: spec.kind.value, SERVICE_LABEL: spec.service, REQUEST_ID_LABEL: spec.request_id}
+    own = {name: value for name, value in found.items() if value}
     labels = {**dict(spec.labels), **own}
     workers, limit = spec.resources.workers, spec.resources.time_limit
     pod = _marked(_pod(spec, volume, options, grace), mark)

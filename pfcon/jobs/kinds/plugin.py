@@ -29,9 +29,10 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.jobs.shown_log import NO_OUTPUTS
 from pfcon.jobs.trash import delete_data
 from pfcon.links.missing import none_exists
-from pfcon.models import JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources, User
+from pfcon.models import DataPaths, JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources, User
 from pfcon.reasons import Reason, explain
 from pfcon.records import Claimed, Phase, Place, Record, new_claim
+from pfcon.service_log import current_request_id
 from pfcon.storage.base import Staged, StagingPlan, Upload
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,8 @@ class PluginSubmitter(Submitter):
         self, request: JobRequest, digest: str, places: tuple[Place, ...], **values: Any
     ) -> AbstractContextManager[Claimed | Record]:
         limits = self._context.limits
-        return self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, limits, auid=request.auid, **values)
+        values.update(auid=request.auid, image=request.image)
+        return self._claimer.claimed(request.jid, JobKind.PLUGIN, digest, places, limits, **values)
 
     def _schedule(self, request: JobRequest, record: Record, spec: JobSpec, staged: Staged) -> Submission:
         """Schedule a job, unless it has inputs and none of them exists: such a job ends before it runs."""
@@ -270,6 +272,8 @@ class PluginSubmitter(Submitter):
             labels=options.labels,
             request=request_key,
             service=self._context.signer.service_id(),
+            request_id=current_request_id(),
+            paths=DataPaths(tuple(map(str, request.input_dirs)), str(request.output_dir or "")),
         )
 
     def _submission(self, record: Record, info: JobInfo) -> Submission:

@@ -1,0 +1,69 @@
+"""Logs requests: each that was refused or has failed, and with PFCON_LOG_LEVEL=debug all of them."""
+
+import logging
+import time
+
+from flask import Flask, Response, g, request
+
+from pfcon.service_log import accepted_or_new, current_request_id, set_request_id
+from pfcon.service_log.limited import LimitedLog
+from pfcon.service_log.request_id import HEADER
+
+log = logging.getLogger(__name__)
+
+LONGEST = 500  # characters of an error in a line
+
+
+class RequestLog:
+    """Gives each request of an application its id, and writes its line. Limits the lines of refused requests."""
+
+    def __init__(self, app: Flask) -> None:
+        self._refused, self._failed = LimitedLog(log), LimitedLog(log)
+        app.before_request(self._begin)
+        app.after_request(self._end)
+
+    def _begin(self) -> None:
+        set_request_id(accepted_or_new(request.headers.get(HEADER)))
+        g.pfcon_begun = time.monotonic()
+
+    def _end(self, response: Response) -> Response:
+        if begun := g.pop("pfcon_begun", None):
+            response.headers[HEADER] = current_request_id()
+            self._write(response.status_code, time.monotonic() - begun)
+        return response
+
+    def _write(self, status: int, seconds: float) -> None:
+        level, text = _kind_of(status)
+        (self._failed if status >= 500 else self._refused).write(
+            level,
+            text,
+            method=request.method,
+            path=request.path,
+            status=status,
+            error=g.get("pfcon_failure", "")[:LONGEST],
+            address=request.remote_addr,
+            agent=request.headers.get("User-Agent", "")[:100],
+            ms=round(seconds * 1000),
+        )
+
+
+def note_failure(error: str) -> None:
+    """Remember why this request was refused or has failed; the first reason stays, which is the most exact one."""
+    if "pfcon_failure" not in g:
+        g.pfcon_failure = error
+
+
+def note_refused_login() -> None:
+    """Remember that this request's credentials were wrong, or not looked at because there were too many."""
+    g.pfcon_login_refused = True
+
+
+def _kind_of(status: int) -> tuple[int, str]:
+    """Return the level and the text of a request's line."""
+    if status >= 500:
+        return logging.WARNING, "request failed"
+    if status == 401:
+        return logging.WARNING, "token refused"
+    if g.get("pfcon_login_refused", False):
+        return logging.WARNING, "login refused"
+    return (logging.INFO, "request refused") if status >= 400 else (logging.DEBUG, "request")

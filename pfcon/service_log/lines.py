@@ -1,0 +1,101 @@
+"""Lines of the log: a short text and fields, as text (``name=value``) or as a JSON object."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pfcon.service_log.request_id import current_request_id
+
+_FIELDS = "pfcon_fields"  # the attribute of a LogRecord
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BARE = re.compile(r"[^\s\"=\\]+")
+LONGEST = 4000  # characters of a value in a text line
+
+
+def write(log: logging.Logger, level: int, text: str, /, **fields: Any) -> None:
+    """Write a line. text: without values, so that lines of a kind can be searched. fields: those that are None or
+    empty texts are left out; datetimes are written in UTC.
+    """
+    if log.isEnabledFor(level):
+        known = {name: _plain(value) for name, value in fields.items() if value is not None and value != ""}
+        log.log(level, "%s", text, extra={_FIELDS: known})
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
+    """Return the fields of a line, with the id of the request that its thread serves."""
+    found: dict[str, Any] = dict(getattr(record, _FIELDS, {}))
+    if (current := current_request_id()) and "request_id" not in found:
+        found["request_id"] = current
+    return found
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-30T16:52:01.123Z INFO pfcon.jobs: job started jid=chris-jid-1``. Only a traceback has several lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        pairs = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
+        line = f"{_moment(record)} {record.levelname} {record.name}: {_one_line(record.getMessage())}{pairs}"
+        return "\n".join(filter(None, (line, _traceback(self, record))))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object for each line: time, level, logger, message, the fields, and maybe traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See logging.Formatter."""
+        line = {
+            "time": _moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "pid": record.process,
+            **{name if name not in _TAKEN else f"job_{name}": value for name, value in fields_of(record).items()},
+        }
+        if trace := _traceback(self, record):
+            line["traceback"] = trace
+        return json.dumps(line, default=str)
+
+
+_TAKEN = {"time", "level", "logger", "message", "pid", "traceback"}
+
+
+def _moment(record: logging.LogRecord) -> str:
+    return utc(datetime.fromtimestamp(record.created, UTC))
+
+
+def utc(moment: datetime) -> str:
+    """Return a moment as text, in UTC, with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return utc(value)
+    return value if isinstance(value, str | int | float | bool | list | dict) else str(value)
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value, default=str, separators=(",", ":"))
+    text = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+    if _BARE.fullmatch(text) and not _CONTROL.search(text):
+        return text
+    return _one_line(json.dumps(text, ensure_ascii=False))
+
+
+def _one_line(text: str) -> str:
+    """Return a text without control characters: a client must not be able to write lines of its own."""
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    parts = []
+    if record.exc_info:
+        parts.append(formatter.formatException(record.exc_info))
+    if record.stack_info:
+        parts.append(formatter.formatStack(record.stack_info))
+    return "\n".join(parts)

@@ -1,0 +1,112 @@
+"""The log of a live service: what has happened can be read in it, and no secret."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from support.live import PASSWORD, USER, Api, LiveServer, make_zip
+from support.unlogged import UNLOGGED, secrets_in
+
+from pfcon.testing.waiting import PATIENCE, eventually
+
+Lines = list[dict[str, Any]]
+
+
+@pytest.fixture
+def logged() -> Iterator[LiveServer]:
+    """A server that logs as in production, as JSON, with its audit lines in a file."""
+    with tempfile.TemporaryDirectory(prefix="pfcon-api-", ignore_cleanup_errors=True) as name:
+        storebase = Path(name, "storeBase")
+        storebase.mkdir()
+        settings = {"PFCON_LOG_FORMAT": "json", "PFCON_LOG_LEVEL": "info", "PFCON_AUDIT_FILE": f"{name}/audit.log"}
+        with LiveServer(storebase, settings) as live:
+            yield live
+
+
+def lines(path: Path, **wanted: object) -> Lines:
+    """The lines of a log that have these values."""
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return [line for line in found if wanted.items() <= line.items()]
+
+
+def test_what_happens_to_jobs_is_logged_once_and_audited(logged: LiveServer) -> None:
+    """A job that succeeds, one that fails and is deleted: each change, with the id of the request that made it."""
+    api = Api(logged.url)
+    api.headers["X-Request-ID"] = "feed-7"
+    assert api.submit("good", 'cp -r "$0"/. "$1"', make_zip({"a": b"x"})).headers["X-Request-ID"] == "feed-7"
+    assert api.submit("bad", "exit 3", make_zip({"a": b"x"})).ok
+    assert api.wait("good")["status"] == "finishedSuccessfully"
+    assert api.wait("bad")["status"] == "finishedWithError"
+    api.headers["X-Request-ID"] = "cleaner"
+    assert api.delete("jobs/bad/").ok
+    log = logged.log_path
+    assert eventually(lambda: lines(log, message="job", jid="bad", status="removed"))
+    ended = lines(log, message="job", jid="bad", status="finishedWithError")
+    assert len(ended) == 1
+    assert (ended[0]["reason"], ended[0]["exit_code"], ended[0]["owner"]) == ("ExitCode", 3, "chris")
+    assert ended[0]["detail"] == "the program failed with exit code 3"
+    assert ended[0]["created"] <= ended[0]["staged"] <= ended[0]["started"] <= ended[0]["finished"]
+    assert {line["request_id"] for line in lines(log, message="job")} == {"feed-7"}
+    assert lines(log, message="job", jid="bad", status="removed")[0]["by_request_id"] == "cleaner"
+    audit = Path(logged.environ["PFCON_AUDIT_FILE"])
+    assert [(line["jid"], line["status"]) for line in lines(audit)] == [
+        ("good", "finishedSuccessfully"),
+        ("bad", "finishedWithError"),
+    ]
+    assert lines(audit)[0]["mounted_inputs"] == ["key-good/incoming"]
+    assert not lines(log, message="audit")
+    assert not secrets_in(audit.read_text(), logged._environ())
+
+
+def test_refused_requests_are_logged_without_what_they_sent(logged: LiveServer) -> None:
+    """Logins, tokens, bad input, what is no HTTP at all: one line each, with the address and the answered id."""
+    login = requests.post(
+        logged.url + "auth-token/", json={"pfcon_user": USER, "pfcon_password": "my-other-password"}, timeout=PATIENCE
+    )
+    token = requests.get(logged.url + "jobs/x/", headers={"Authorization": "Bearer my-token"}, timeout=PATIENCE)
+    absent = Api(logged.url).get("jobs/x/")
+    large = requests.post(logged.url + "auth-token/", data=b"x" * 100_000, timeout=PATIENCE)
+    log = logged.log_path
+    for answer, text in (
+        (login, "login refused"),
+        (token, "token refused"),
+        (absent, "request refused"),
+        (large, "request refused"),
+    ):
+        [line] = lines(log, request_id=answer.headers["X-Request-ID"])
+        assert (line["message"], line["status"]) == (text, answer.status_code)
+        assert line["address"] == "127.0.0.1"
+        assert line["error"]
+    for secret in ("my-other-password", "my-token"):
+        assert secret not in log.read_text()
+
+
+def test_start_and_stop_are_logged(logged: LiveServer) -> None:
+    """With the settings that differ from their defaults, and no secret."""
+    logged.stop()
+    [start], [stop] = (lines(logged.log_path, message=text) for text in ("pfcon starts", "pfcon stops"))
+    assert start["PFCON_BIND"] == f"127.0.0.1:{logged.port}"
+    assert start["CONTAINER_ENV"] == "process"
+    assert not {"PFCON_PASSWORD", "SECRET_KEY"} & start.keys()
+    assert stop["time"] >= start["time"]
+
+
+@pytest.mark.parametrize(
+    "leak", ["password=" + PASSWORD + "-of-site", "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3MDAwMDB9.c2lnbmF0dXJl", UNLOGGED]
+)
+def test_the_search_for_secrets_finds_them(leak: str) -> None:
+    """What each test with a LiveServer does at its end."""
+    assert secrets_in(f"INFO pfcon: {leak}", {"PFCON_PASSWORD": PASSWORD + "-of-site"})
+
+
+def test_an_audit_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """At the start, by the setting's name."""
+    storebase = tmp_path / "storeBase"
+    storebase.mkdir()
+    server = LiveServer(storebase, {"PFCON_AUDIT_FILE": str(tmp_path / "missing/audit.log")})
+    with pytest.raises(AssertionError, match=r"PFCON_AUDIT_FILE: .*/missing/audit.log can't be written: No such file"):
+        server.start()
