@@ -108,7 +108,7 @@ def _share_memory(_server: Any) -> None:
 
 
 def _log_stop(_server: Any) -> None:
-    write(log, logging.INFO, "pfcon stops", version=__version__)
+    write(log, logging.INFO, "service stops", version=__version__)
 
 
 def _keep_freed_memory() -> None:
@@ -204,5 +204,5 @@ def serve(settings: Settings) -> None:
             [f"STOREBASE_MOUNT: got {str(storebase.root)!r}, where this user can't write: {error.strerror}"]
         ) from None
     _require_sound_records(settings, storebase)
-    write(log, logging.INFO, "pfcon starts", version=__version__, **shown_settings(settings))
+    write(log, logging.INFO, "service starts", version=__version__, **shown_settings(settings))
     Server(settings).run()

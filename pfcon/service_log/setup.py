@@ -10,20 +10,20 @@ from pfcon.service_log.lines import JsonFormatter, TextFormatter
 AUDIT = "pfcon.audit"
 """The logger of the audit lines: see ``docs/log.md``."""
 
-_QUIET = ("urllib3", "botocore", "boto3", "s3transfer", "kubernetes")  # at DEBUG they log headers and bodies: secrets
-
 
 def set_up(*, level: str, form: str, audit: Path | None = None) -> None:
     """Log to standard error. level: a name of Python's logging. form: ``text`` or ``json``.
+
+    Only pfcon itself logs at DEBUG: the libraries' lines of that level have headers and bodies, so also secrets.
 
     audit: a file for the lines of AUDIT, always as JSON, opened again when it was renamed (logrotate). Without it they
     are in the log. Raises OSError if it can't be opened.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.INFO)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(number, logging.INFO), handlers=[handler], force=True)
+    logging.getLogger("pfcon").setLevel(number)
     logger = logging.getLogger(AUDIT)
     logger.setLevel(logging.INFO)
     for old in list(logger.handlers):

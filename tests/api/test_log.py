@@ -88,7 +88,7 @@ def test_refused_requests_are_logged_without_what_they_sent(logged: LiveServer) 
 def test_start_and_stop_are_logged(logged: LiveServer) -> None:
     """With the settings that differ from their defaults, and no secret."""
     logged.stop()
-    [start], [stop] = (lines(logged.log_path, message=text) for text in ("pfcon starts", "pfcon stops"))
+    [start], [stop] = (lines(logged.log_path, message=text) for text in ("service starts", "service stops"))
     assert start["PFCON_BIND"] == f"127.0.0.1:{logged.port}"
     assert start["CONTAINER_ENV"] == "process"
     assert not {"PFCON_PASSWORD", "SECRET_KEY"} & start.keys()

@@ -48,7 +48,7 @@ def test_the_default_development_settings_are_these() -> None:
         webhook=WebhookSettings(url=None, secret=None),
         active=ActiveLimits(jobs=0, jobs_of_owner=0),
         retention=RetentionSettings(days=0, orphans_days=0),
-        log=LogSettings(form=LogForm.TEXT, level=LogLevel.INFO, audit=None),
+        log=LogSettings(form=LogForm.TEXT, level=LogLevel.DEBUG, audit=None),
         storage=StorageSettings(
             name="zipfile",
             innetwork=False,
