@@ -1,4 +1,4 @@
-"""The command line: ``pfcon serve``, ``check``, ``health`` and ``records``; ``python -m pfcon`` is the same."""
+"""The command line: ``pfcon serve`` and the other commands; ``python -m pfcon`` is the same."""
 
 import argparse
 import os
@@ -56,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Check whether the service on this host, at the address in PFCON_BIND, is healthy; the exit status "
         "is 1 if it is not. For the health checks of containers.",
     )
+    commands.add_parser(
+        "ready",
+        help="show which parts of the service on this host work",
+        description="Ask the service on this host, at the address in PFCON_BIND, which of its parts work: records, "
+        "storeBase, storage, engine, and the process that watches the jobs. Prints one line for each; the exit status "
+        "is 1 if one does not work. For the health checks of containers.",
+    )
     add_records(commands)
     return parser
 
@@ -71,6 +78,43 @@ def _log_as(settings: "Settings") -> None:
         raise ConfigurationError([f"PFCON_AUDIT_FILE: {log.audit} can't be written: {fault.strerror}"]) from None
 
 
+def _serve(settings: "Settings", _arguments: argparse.Namespace) -> int:
+    from pfcon.server import serve
+
+    serve(settings)
+    return 0
+
+
+def _check(settings: "Settings", _arguments: argparse.Namespace) -> int:
+    from pfcon.check import run_checks
+
+    return 0 if run_checks(settings) else 1
+
+
+def _health(settings: "Settings", _arguments: argparse.Namespace) -> int:
+    from pfcon.health import ask
+
+    print(ask(settings.server))
+    return 0
+
+
+def _ready(settings: "Settings", _arguments: argparse.Namespace) -> int:
+    from pfcon.health import ask_parts
+
+    ready, lines = ask_parts(settings.server)
+    print(*lines, sep="\n")
+    return 0 if ready else 1
+
+
+def _records(settings: "Settings", arguments: argparse.Namespace) -> int:
+    from pfcon.commands.records import run
+
+    return run(settings, arguments)
+
+
+_COMMANDS = {"serve": _serve, "check": _check, "health": _health, "ready": _ready, "records": _records}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 (failed) or 2 (invalid settings or arguments)."""
     arguments = _parser().parse_args(argv)
@@ -82,29 +126,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load(environ)
         _log_as(settings)
-        if arguments.command == "check":
-            from pfcon.check import run_checks
-
-            return 0 if run_checks(settings) else 1
-        if arguments.command == "health":
-            from pfcon.health import ask
-
-            print(ask(settings.server))
-            return 0
-        if arguments.command == "records":
-            from pfcon.commands.records import run
-
-            return run(settings, arguments)
-        from pfcon.server import serve
-
-        serve(settings)
+        return _COMMANDS[arguments.command](settings, arguments)
     except (Unreachable, StorageFull) as error:
         print(error, file=sys.stderr)
         return 1
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
-    return 0
 
 
 if __name__ == "__main__":

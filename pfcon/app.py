@@ -7,7 +7,7 @@ from pfcon.api.errors import JsonApi
 from pfcon.api.events import Events
 from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.request_log import RequestLog
-from pfcon.api.service import AuthToken, Health
+from pfcon.api.service import AuthToken, Health, Ready
 from pfcon.api.slots import StreamSlots, TransferSlots
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
@@ -60,6 +60,7 @@ def events_of(app: Flask) -> EventService:
 def _add_resources(app: Flask) -> None:
     api = JsonApi(app, prefix=PREFIX)
     api.add_resource(Health, "/health/")
+    api.add_resource(Ready, "/ready/")
     api.add_resource(AuthToken, "/auth-token/")
     api.add_resource(JobList, "/jobs/")
     api.add_resource(Job, "/jobs/<string:jid>/")

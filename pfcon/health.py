@@ -1,29 +1,60 @@
-"""``pfcon health``: checks the service on this host, for the health check of a container."""
+"""``pfcon health`` and ``pfcon ready``: ask the service on this host, for the health checks of containers."""
 
 import http.client
 import json
+from typing import Any
 
 from pfcon.errors import Unreachable
 from pfcon.settings.service import ServerSettings
 
-TIMEOUT = 4.0  # seconds; less than the timeout of the Dockerfile's health check for the whole command
+TIMEOUT = 8.0  # seconds; less than the timeout of the Dockerfile's health check, and more than that of a part's probe
 PATH = "/api/v1/health/"
+READY_PATH = "/api/v1/ready/"
+_LONGEST = 64 * 1024  # bytes of an answer
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the address to connect to when the service listens on all
 
 
 def ask(server: ServerSettings) -> str:
     """Return a line for the user when the service is healthy. Raises Unreachable with the reason otherwise."""
-    host = _EVERYWHERE.get(server.host, server.host)
-    where = f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}"
-    connection = http.client.HTTPConnection(host, server.port, timeout=TIMEOUT)
+    status, reply = _get(server, PATH)
+    if status != http.client.OK or reply != {"health": "OK"}:
+        raise Unreachable(f"pfcon at {_where(server)} is not healthy: {status} {str(reply)[:200]}")
+    return f"pfcon answers at {_where(server)}"
+
+
+def ask_parts(server: ServerSettings) -> tuple[bool, list[str]]:
+    """Return whether all parts of the service work, and a line for each. Raises Unreachable when it does not answer."""
+    status, reply = _get(server, READY_PATH)
+    if status not in (http.client.OK, http.client.SERVICE_UNAVAILABLE) or not _are_parts(reply):
+        raise Unreachable(f"pfcon at {_where(server)} has no state of its parts: {status} {str(reply)[:200]}")
+    lines = [
+        f"{'ok    ' if part['ok'] else 'FAILED'}  {name}: {part['message']} ({part['ms']} ms)"
+        for name, part in reply.items()
+    ]
+    return status == http.client.OK, lines
+
+
+def _are_parts(reply: Any) -> bool:
+    keys = {"ok", "ms", "message"}
+    return isinstance(reply, dict) and all(isinstance(part, dict) and keys <= part.keys() for part in reply.values())
+
+
+def _where(server: ServerSettings) -> str:
+    host = _host(server)
+    return f"[{host}]:{server.port}" if ":" in host else f"{host}:{server.port}"
+
+
+def _host(server: ServerSettings) -> str:
+    return _EVERYWHERE.get(server.host, server.host)
+
+
+def _get(server: ServerSettings, path: str) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(_host(server), server.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", PATH)
+        connection.request("GET", path)
         answer = connection.getresponse()
-        reply = json.loads(answer.read(1000))
+        return answer.status, json.loads(answer.read(_LONGEST))
     except (OSError, http.client.HTTPException, ValueError) as fault:
-        raise Unreachable(f"pfcon does not answer at {where}: {fault or type(fault).__name__}") from fault
+        raise Unreachable(f"pfcon does not answer at {_where(server)}: {fault or type(fault).__name__}") from fault
     finally:
         connection.close()
-    if answer.status != http.client.OK or reply != {"health": "OK"}:
-        raise Unreachable(f"pfcon at {where} is not healthy: {answer.status} {str(reply)[:200]}")
-    return f"pfcon answers at {where}"

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 LONGEST = 500  # characters of an error in a line
 
 
+_READY = "ready"  # its 503 is an answer; the parts' changes are logged
+
+
 class RequestLog:
     """Gives each request of an application its id, and writes its line. Limits the lines of refused requests."""
 
@@ -60,10 +63,10 @@ def note_refused_login() -> None:
 
 def _kind_of(status: int) -> tuple[int, str]:
     """Return the level and the text of a request's line."""
-    if status >= 500:
+    if status >= 500 and request.endpoint != _READY:
         return logging.WARNING, "request failed"
     if status == 401:
         return logging.WARNING, "token refused"
     if g.get("pfcon_login_refused", False):
         return logging.WARNING, "login refused"
-    return (logging.INFO, "request refused") if status >= 400 else (logging.DEBUG, "request")
+    return (logging.INFO, "request refused") if 400 <= status < 500 else (logging.DEBUG, "request")

@@ -1,6 +1,7 @@
-"""The resources that need no token: health and login."""
+"""The resources that need no token: health, readiness and login."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from flask import request
@@ -25,6 +26,16 @@ class Health(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         """
         current().jobs.require_usable_records()
         return {"health": "OK"}
+
+
+class Ready(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``ready/``"""
+
+    def get(self) -> tuple[dict[str, Any], int]:
+        """Return for each part of the service whether it works; 503 if one does not."""
+        states = current().jobs.readiness()
+        ready = all(state.ok for state in states.values())
+        return {name: asdict(state) for name, state in states.items()}, 200 if ready else 503
 
 
 class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types

@@ -122,6 +122,13 @@ class ComputeEngine(ABC):
         """
         return None
 
+    def require_answer(self) -> None:
+        """Raise Unreachable or Refused if the engine can't be used now. Asked every ten seconds, so it starts no job.
+
+        By default, the jobs are listed.
+        """
+        self.active_jobs()
+
     @abstractmethod
     def check(self) -> str:
         """Check that the engine answers; return one line that says what answered."""

@@ -17,6 +17,7 @@ from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.places import PlaceKeeper
+from pfcon.jobs.readiness import PartState, make_readiness
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
@@ -54,6 +55,7 @@ class JobService:
         freshness = Freshness()
         states = self._scheduler.states
         self._watch = Watch(context, states, freshness)
+        self._readiness = make_readiness(context, self._watch)
         self._statuses = StatusReader(context, states, self._recovery, self._remover.pending_writes, freshness)
         self._retention = Retention(context, self._remover)
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
@@ -64,6 +66,10 @@ class JobService:
     def takes_upload(self) -> bool:
         """Whether a ``POST`` contains a zip with the inputs."""
         return self._context.storage.takes_upload
+
+    def readiness(self) -> dict[str, PartState]:
+        """Return for each part of the service whether it works now. See Readiness.states."""
+        return self._readiness.states()
 
     def server_info(self) -> dict[str, str | bool]:
         """Return the server information for clients of the synchronous interface."""

@@ -76,6 +76,16 @@ class Leadership:
         """Whether this process was the leader at the last ``hold``, which was not too long ago."""
         return time.monotonic() < self._leads_until
 
+    @property
+    def silence(self) -> float | None:
+        """Seconds since a leader was last seen to be at work, by this process's own clock; None: never yet."""
+        return None if self._seen is None else time.monotonic() - self._seen_at
+
+    @property
+    def takeover(self) -> float:
+        """Seconds without a beat after which another process takes over."""
+        return self._takeover
+
     def complete(self, kinds: Iterable[JobKind], outdated: Iterable[str]) -> None:
         """Count a round for these kinds of jobs; other processes know of it after the next ``hold``.
 

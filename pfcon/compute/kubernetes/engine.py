@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pfcon.compute.base import ComputeEngine, Mine, anyone, require_mine
 from pfcon.compute.kubernetes import lost, state, views
+from pfcon.compute.kubernetes.checking import check
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.listing import Lister
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, pods_with_log, read_log
@@ -31,7 +32,8 @@ from pfcon.token_bucket import TokenBucket
 from pfcon.units import MINUTE
 
 if TYPE_CHECKING:  # the official client takes half a second to import
-    from pfcon.compute.kubernetes.client import KubernetesCalls
+    from pfcon.compute.kubernetes.checking import check
+from pfcon.compute.kubernetes.client import KubernetesCalls
     from pfcon.compute.kubernetes.watcher import Watcher
 
 _log = logging.getLogger(__name__)
@@ -285,16 +287,10 @@ class KubernetesEngine(ComputeEngine):
         """See ComputeEngine."""
         return self._lister.requests()
 
-    def check(self) -> str:
-        """See ComputeEngine. Also lists Jobs, to detect missing permissions."""
-        version = self._calls.version()
-        next(self._calls.pages("jobs", JOB_TYPE_LABEL))
-        next(self._calls.pages("pods", JOB_TYPE_LABEL))
-        return f"Kubernetes {version} at {self._calls.where}, namespace {self._settings.namespace}{self._limits()}"
+    def require_answer(self) -> None:
+        """See ComputeEngine. A list would come from the watches, which notice an outage later."""
+        self._calls.version()
 
-    def _limits(self) -> str:
-        try:
-            self._calls.events_of("none")
-        except Refused:
-            return "; without the right to list events, messages do not say which quota is used up"
-        return ""
+    def check(self) -> str:
+        """See ComputeEngine."""
+        return check(self._calls, self._settings.namespace)

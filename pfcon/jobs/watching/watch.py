@@ -46,6 +46,16 @@ class Watch:
         """Whether this process is the leader."""
         return self._leadership.leads
 
+    @property
+    def keeper_silence(self) -> float | None:
+        """Seconds since the process that watches all jobs was last seen to be at work; None: not seen yet."""
+        return self._leadership.silence
+
+    @property
+    def patience(self) -> float:
+        """Seconds of silence after which another process takes over."""
+        return self._leadership.takeover
+
     def resign(self) -> None:
         """Stop watching, because this process is about to exit."""
         self._leadership.resign()
