@@ -16,7 +16,7 @@ from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.listing import Lister
 from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, pods_with_log, read_log
 from pfcon.compute.kubernetes.obstacles import Obstacles
-from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL, MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
+from pfcon.compute.kubernetes.spec import MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.kubernetes.volume import storebase_volume
@@ -32,8 +32,7 @@ from pfcon.token_bucket import TokenBucket
 from pfcon.units import MINUTE
 
 if TYPE_CHECKING:  # the official client takes half a second to import
-    from pfcon.compute.kubernetes.checking import check
-from pfcon.compute.kubernetes.client import KubernetesCalls
+    from pfcon.compute.kubernetes.client import KubernetesCalls
     from pfcon.compute.kubernetes.watcher import Watcher
 
 _log = logging.getLogger(__name__)
