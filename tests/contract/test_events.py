@@ -17,6 +17,7 @@ from pfcon.records import Claimed, Journal, Phase, Place, Record, events
 from pfcon.records.cancellations import end_cancelled
 from pfcon.records.events import KEEP, MESSAGE, Event, EventLog
 from pfcon.records.removals import removing
+from pfcon.records.rows import TOLD
 from pfcon.records.schema import event_counter
 from pfcon.records.schema import events as table
 from pfcon.testing.waiting import eventually
@@ -221,7 +222,7 @@ def test_a_reader_does_not_skip_the_event_of_a_transaction_that_commits_late() -
     """With a sequence, the second one would get number 2 and commit first."""
     with own_schema() as url, open_journal((url, Path())) as journal, ThreadPoolExecutor(1) as pool:
         late = journal.database.engine.connect()
-        job = {**dict.fromkeys(("reason", "exit_code", "created_at", "started_at", "finished_at")), "message": ""}
+        job = {**dict.fromkeys(TOLD), "message": ""}
         events.add_event(late, {**job, "jid": "late", "kind": "plugin"}, "started")
         second = pool.submit(claimed, journal, JobId("second"))
         waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%counter%'")

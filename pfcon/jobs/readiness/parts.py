@@ -33,11 +33,15 @@ def _records(context: JobContext) -> str:
 
 
 def _storebase(context: JobContext) -> str:
-    """Write to storeBase, as each job does. Raises StorageFull, OSError."""
-    with tempfile.TemporaryFile(dir=context.storebase.spool) as file:
-        file.write(b"pfcon")
-        file.flush()
-    free, must_stay = context.storebase.free_bytes(), context.storage_settings.limits.free_bytes
+    """Write to storeBase, as each job does. Raises StorageFull, Unreachable."""
+    try:
+        with tempfile.TemporaryFile(dir=context.storebase.spool) as file:
+            file.write(b"pfcon")
+            file.flush()
+        free = context.storebase.free_bytes()
+    except OSError as fault:
+        raise Unreachable(f"can't be written: {fault.strerror}") from fault
+    must_stay = context.storage_settings.limits.free_bytes
     if free <= must_stay:
         raise StorageFull(f"{human_bytes(free)} free, and {human_bytes(must_stay)} must stay free")
     return f"writable, {human_bytes(free)} free"
