@@ -1,5 +1,6 @@
-"""``pfcon health``, which is what a container's health check runs."""
+"""``pfcon health`` and ``pfcon ready``, which a container's health check runs."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,7 +10,7 @@ from support.background import in_background
 
 from pfcon.__main__ import main
 from pfcon.errors import Unreachable
-from pfcon.health import PATH, ask
+from pfcon.health import PATH, READY_PATH, ask
 from pfcon.settings.service import ServerSettings
 
 
@@ -23,7 +24,7 @@ def service(status: int, body: bytes) -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path == PATH else 404)
+            self.send_response(status if self.path in (PATH, READY_PATH) else 404)
             self.end_headers()
             self.wfile.write(body)
 
@@ -66,3 +67,34 @@ def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         assert main(["health"]) == 0
     assert main(["health"]) == 1
     assert "does not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "parts", "exit_status", "told"),
+    [
+        (200, {"records": {"ok": True, "ms": 3, "message": "the database answers"}}, 0, "ok      records: "),
+        (
+            503,
+            {"engine": {"ok": False, "ms": 9, "message": "docker is away"}},
+            1,
+            "FAILED  engine: docker is away (9 ms)",
+        ),
+        (503, {"message": "a proxy is in between"}, 1, "has no state of its parts: 503"),
+        (404, {}, 1, "has no state of its parts: 404"),
+    ],
+)
+def test_each_part_has_a_line_and_the_exit_status_tells(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    parts: dict[str, object],
+    exit_status: int,
+    told: str,
+) -> None:
+    monkeypatch.setenv("APPLICATION_MODE", "development")
+    monkeypatch.setenv("CONTAINER_ENV", "process")
+    with service(status, json.dumps(parts).encode()) as port:
+        monkeypatch.setenv("PFCON_BIND", f"127.0.0.1:{port}")
+        assert main(["ready"]) == exit_status
+    shown = capsys.readouterr()
+    assert told in shown.out + shown.err
