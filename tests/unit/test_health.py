@@ -70,7 +70,7 @@ def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("status", "parts", "exit_status", "told"),
+    "case",
     [
         (200, {"records": {"ok": True, "ms": 3, "message": "the database answers"}}, 0, "ok      records: "),
         (
@@ -86,11 +86,9 @@ def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 def test_each_part_has_a_line_and_the_exit_status_tells(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    status: int,
-    parts: dict[str, object],
-    exit_status: int,
-    told: str,
+    case: tuple[int, dict[str, object], int, str],
 ) -> None:
+    status, parts, exit_status, told = case
     monkeypatch.setenv("APPLICATION_MODE", "development")
     monkeypatch.setenv("CONTAINER_ENV", "process")
     with service(status, json.dumps(parts).encode()) as port:
