@@ -252,7 +252,6 @@ PLACES = (
         Reason.EXIT_CODE,
         r"worker [123] of 3: the program failed with exit code 3",
         fields={"number_of_workers": 3},
-        exceptions={"htcondor": "it runs a job with one worker"},
     ),
     Failure(
         "more CPU than any machine has",

@@ -27,7 +27,6 @@ _HTCONDOR = replace(
     shm="a node of HTCondor decides on /dev/shm",
     pids="a node of HTCondor limits the processes of its users",
     image_digest="HTCondor runs an unpacked image, which has no digest",
-    workers="the htcondor engine runs a job as one job of HTCondor",
 )
 _FAKE_CLUSTER = Capabilities(
     no_capabilities="the fake's pods are processes of the user who runs the test",

@@ -116,9 +116,15 @@ def test_launchers_without_a_script_for_the_environment_stay_as_they_are() -> No
     assert with_gpu_variables(text, job) == text
 
 
-def test_several_workers_are_refused() -> None:
-    with pytest.raises(Refused, match="number_of_workers: the htcondor engine runs one worker, not 2"):
-        require_runnable(replace(SPEC, resources=Resources(workers=2)), PLAIN)
+def test_each_of_several_workers_is_a_job_of_one_cluster_with_a_directory_of_its_own() -> None:
+    several = replace(SPEC, resources=Resources(cpu=1500, memory=100, workers=3))
+    *lines, last = submit_description(several, DIRECTORY, "5f", PLAIN).splitlines()
+    assert last == "queue 3"
+    found = dict(line.split(" = ", 1) for line in lines)
+    assert found["arguments"] == f"\"'{DIRECTORY}/worker.$(ProcId)/job.sh'\""
+    assert found["output"] == found["error"] == f"{DIRECTORY}/worker.$(ProcId)/htcondor.log"
+    assert found["environment"] == '"PFCON_HTCONDOR_ID=$(ClusterId) PFCON_HTCONDOR_WORKER=$(ProcId)"'
+    assert (found["request_cpus"], found["request_memory"]) == ("2", "100")  # each worker's
 
 
 def test_gpus_are_for_launchers_that_pass_them_on() -> None:

@@ -56,8 +56,8 @@ class Machine:
 
 
 def analyze_command(settings: HTCondorSettings, number: str) -> list[str]:
-    """Return the command that analyses one job."""
-    return ["condor_q", *where(settings), "-better-analyze", f"{number}.0"]
+    """Return the command that analyses one job, by ``Row.id``."""
+    return ["condor_q", *where(settings), "-better-analyze", number]
 
 
 def machines_command(settings: HTCondorSettings) -> list[str]:

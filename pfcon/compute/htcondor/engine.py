@@ -73,7 +73,7 @@ class HTCondorEngine(FolderEngine):
         self._lister = Lister(queue.rows, patience)
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. A refusal has HTCondor's own text; several workers are refused."""
+        """See ComputeEngine. A refusal has HTCondor's own text."""
         require_runnable(spec, self._settings)
         return super().schedule(spec)
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from pfcon.compute.htcondor.folder import WORKER, WorkerFolder
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time, with_gpu_variables
@@ -16,7 +17,7 @@ from pfcon.compute.slurm.submitting_user import SubmittingUser
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
-_NUMBER = re.compile(r"(\d+)\.0 - \1\.0")  # condor_submit -terse
+_NUMBER = re.compile(r"(\d+)\.0 - \1\.\d+")  # condor_submit -terse
 _GPUS = frozenset({"apptainer", "singularity"})  # they pass on which GPUs a job may use
 
 
@@ -37,6 +38,16 @@ class Submitter(Submission):
 
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
         directory = self.nodes_folder / folder.path.name
+        if spec.resources.workers == 1:
+            self._write(folder, spec, image, directory)
+        for number in range(spec.resources.workers) if spec.resources.workers > 1 else ():
+            self._write(WorkerFolder.make(folder, number), spec, image, directory / f"{WORKER}{number}")
+        folder.write_all({"spec.json": replace(spec, env=()).to_json()})
+        description = submit_description(spec, directory, folder.marker, self.settings)
+        return submit_words(self.settings), vacate_time(self.stop_grace) + description
+
+    def _write(self, folder: JobFolder, spec: JobSpec, image: Image, directory: PurePosixPath) -> None:
+        """Write the files that run a worker. directory: of the worker, on the nodes."""
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.user.ids())
         try:
             texts = LAUNCHERS[LauncherName(self.settings.launcher.value)].files(job)
@@ -44,10 +55,7 @@ class Submitter(Submission):
             raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
         texts["launch.sh"] = with_gpu_variables(texts["launch.sh"], job)
         texts["job.sh"] = script(job, self.settings, spec.resources, self.stop_grace, self.log_bytes)
-        texts["spec.json"] = replace(spec, env=()).to_json()
         folder.write_all(texts)
-        description = submit_description(spec, directory, folder.marker, self.settings)
-        return submit_words(self.settings), vacate_time(self.stop_grace) + description
 
     def _number(self, output: str) -> str:
         found = _NUMBER.search(output)
@@ -55,13 +63,11 @@ class Submitter(Submission):
 
     def _submitted(self, folder: JobFolder) -> str:
         found = self.queue.fresh(folder.marker, None)
-        return found[0].id if found else ""
+        return found[0].id.partition(".")[0] if found else ""
 
 
 def require_runnable(spec: JobSpec, settings: HTCondorSettings) -> None:
     """Raise Refused for a job that can't be run in this way."""
-    if spec.resources.workers > 1:
-        raise Refused(f"number_of_workers: the htcondor engine runs one worker, not {spec.resources.workers}")
     if spec.resources.gpus and settings.launcher not in _GPUS:
         able = ", ".join(sorted(_GPUS))
         raise Refused(f"gpu_limit: HTCONDOR_LAUNCHER={settings.launcher} can't give GPUs to jobs; these can: {able}")
