@@ -6,7 +6,7 @@ from pathlib import Path
 from reasons.failures import FAILURES, Expected
 
 PAGE = Path(__file__).parents[2] / "docs" / "reasons-on-engines.md"
-ENGINES = ("docker", "kubernetes", "podman", "process", "slurm", "swarm")
+ENGINES = ("docker", "htcondor", "kubernetes", "podman", "process", "slurm", "swarm")
 BY_NAME = {failure.name: failure for failure in FAILURES}
 ON_OTHER_MACHINES = {("podman", "out of memory"), ("podman", "out of memory in a child, exit code 0")}  # cgroups 2
 
