@@ -15,7 +15,8 @@ import psutil
 
 from pfcon.compute.htcondor.engine import HTCondorEngine
 from pfcon.compute.htcondor.parsing import MARKER
-from pfcon.compute.htcondor.settings import HTCondorSettings, LauncherName
+from pfcon.compute.htcondor.settings import HTCondorSettings
+from pfcon.compute.slurm.settings import LauncherName
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness, Untouched

@@ -6,14 +6,16 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.htcondor.settings import HTCondorSettings, LauncherName, submit_lines
+from pfcon.compute.htcondor.settings import HTCondorSettings, submit_lines
 from pfcon.compute.htcondor.spec import submit_description, submit_words, with_gpu_variables
 from pfcon.compute.htcondor.submitter import require_runnable
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import LAUNCHERS, launcher_of, require_launcher
 from pfcon.compute.slurm.node_job import Image, NodeJob
-from pfcon.compute.slurm.settings import LauncherName as SlurmLauncher
-from pfcon.errors import Refused
+from pfcon.compute.slurm.settings import LauncherName
+from pfcon.compute.slurm.template import Template
+from pfcon.errors import ConfigurationError, Refused
 from pfcon.models import JobId, JobKind, JobSpec, Resources
+from pfcon.settings.section import variable
 
 PLAIN = HTCondorSettings()
 SPEC = JobSpec(
@@ -99,7 +101,7 @@ def test_apptainer_is_told_which_gpus_the_job_may_use(tmp_path: Path) -> None:
     job = NodeJob.of(
         SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
     )
-    text = with_gpu_variables(LAUNCHERS[SlurmLauncher.APPTAINER].files(job)["launch.sh"], job)
+    text = with_gpu_variables(LAUNCHERS[LauncherName.APPTAINER].files(job)["launch.sh"], job)
     written = text[text.index("(umask 077") : text.index("run() {")]
     (tmp_path / "worker").write_text("PFCON_WORKER=0\n")
     environ = {"CUDA_VISIBLE_DEVICES": "0,GPU-1", "PATH": "/usr/bin:/bin"}
@@ -112,7 +114,7 @@ def test_launchers_without_a_script_for_the_environment_stay_as_they_are() -> No
     job = NodeJob.of(
         SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
     )
-    text = LAUNCHERS[SlurmLauncher.CRUN].files(job)["launch.sh"]
+    text = LAUNCHERS[LauncherName.CRUN].files(job)["launch.sh"]
     assert with_gpu_variables(text, job) == text
 
 
@@ -160,3 +162,26 @@ def test_commands_that_pfcon_sets_and_other_words_are_not(value: str) -> None:
     quoted = value if value.startswith("'") else f"'{value}'"
     with pytest.raises(ValueError):  # noqa: PT011 - a kind raises no other
         submit_lines().parse(quoted)
+
+
+def test_a_site_s_own_launcher_is_a_template_as_on_slurm() -> None:
+    template = Template(("/opt/run", "{source}:{target}", "{rootfs}", "{command}"))
+    settings = replace(PLAIN, launcher=LauncherName.COMMAND, command=template)
+    launcher = launcher_of(settings.node_side)
+    assert (launcher.name, launcher.program) == ("command", "/opt/run")
+
+
+def test_a_launcher_without_its_template_is_refused_by_the_names_of_these_settings() -> None:
+    with pytest.raises(ConfigurationError, match="HTCONDOR_LAUNCHER=command needs HTCONDOR_LAUNCHER_COMMAND"):
+        require_launcher(replace(PLAIN, launcher=LauncherName.COMMAND).node_side, "HTCONDOR_LAUNCHER")
+    unused = replace(PLAIN, command=Template(("run",)))
+    with pytest.raises(ConfigurationError, match="_COMMAND is set, so HTCONDOR_LAUNCHER must be `command`"):
+        require_launcher(unused.node_side, "HTCONDOR_LAUNCHER")
+
+
+def test_slurm_s_own_containers_are_no_launcher_here() -> None:
+    kind = variable(HTCondorSettings, "launcher").kind
+    assert kind.parse("command") is LauncherName.COMMAND
+    assert "container" not in kind.accepts
+    with pytest.raises(ValueError):  # noqa: PT011 - a kind raises no other
+        kind.parse("container")

@@ -58,6 +58,7 @@ OPTIONS = {
     "HTCONDOR_CONCURRENCY_LIMITS": "licence:2,matlab",
     "HTCONDOR_SUBMIT": "nice_user=true",
     "HTCONDOR_LAUNCHER": "apptainer",
+    "HTCONDOR_LAUNCHER_COMMAND": "oci run --bundle={bundle} {name}",
     "HTCONDOR_PREFIX": "ssh submit1",
     "HTCONDOR_TIMEOUT": "10",
     "HTCONDOR_IMAGES": "/images",

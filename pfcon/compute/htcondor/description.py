@@ -9,7 +9,9 @@ from pfcon.compute.settings import HOST, JobOption
 def _make(context: EngineContext[HTCondorSettings]) -> ComputeEngine:
     from pfcon.compute.htcondor.commands import require_tools
     from pfcon.compute.htcondor.engine import HTCondorEngine
+    from pfcon.compute.slurm.launchers import require_launcher
 
+    require_launcher(context.own.node_side, "HTCONDOR_LAUNCHER")
     require_tools(context.own.prefix)
     return HTCondorEngine(context.compute, context.own, context.storebase)
 

@@ -2,9 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.slurm.settings import (
+    CACHE,
+    IMAGES,
+    LAUNCHER,
+    LAUNCHER_COMMAND,
+    LauncherName,
+    SlurmSettings,
+    launcher_command,
+)
+from pfcon.compute.slurm.template import Template
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
 from pfcon.settings.section import setting
@@ -24,18 +33,6 @@ _OWN_COMMANDS = frozenset(
 )
 _COMMAND = re.compile(r"(\+|MY\.)?([A-Za-z_][A-Za-z0-9_.]*) *=(?!=) *\S.*")
 _OWN_ATTRIBUTES = re.compile(r"pfcon", re.IGNORECASE)
-
-
-class LauncherName(StrEnum):
-    """HTCONDOR_LAUNCHER: the program that runs the container of a job on its node."""
-
-    CRUN = "crun"
-    RUNC = "runc"
-    CHARLIECLOUD = "charliecloud"
-    APPTAINER = "apptainer"
-    SINGULARITY = "singularity"
-    PODMAN = "podman"
-    ENROOT = "enroot"
 
 
 def expression() -> Kind[str]:
@@ -123,10 +120,13 @@ class HTCondorSettings:
     )
     launcher: LauncherName = setting(
         "HTCONDOR_LAUNCHER",
-        kinds.choice(LauncherName),
-        "Program that runs a job's container on its node.",
+        kinds.choice(LauncherName, without=frozenset({LauncherName.CONTAINER})),
+        f"{LAUNCHER}; with `command`, it is HTCONDOR_LAUNCHER_COMMAND.",
         default="crun",
         exclusive=True,
+    )
+    command: Template | None = setting(
+        "HTCONDOR_LAUNCHER_COMMAND", launcher_command(), LAUNCHER_COMMAND, exclusive=True
     )
     prefix: tuple[str, ...] = setting(
         "HTCONDOR_PREFIX",
@@ -143,17 +143,10 @@ class HTCondorSettings:
         default="30",
         exclusive=True,
     )
-    images: Path | None = setting(
-        "HTCONDOR_IMAGES",
-        kinds.local_directory(),
-        "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
-        "layout or a bundle.",
-        exclusive=True,
-    )
-    cache: int = setting(
-        "HTCONDOR_CACHE_BYTES",
-        kinds.size(),
-        "Largest total size of unpacked images below storeBase; the least recently used ones are removed first.",
-        default="256 GiB",
-        exclusive=True,
-    )
+    images: Path | None = setting("HTCONDOR_IMAGES", kinds.local_directory(), IMAGES, exclusive=True)
+    cache: int = setting("HTCONDOR_CACHE_BYTES", kinds.size(), CACHE, default="256 GiB", exclusive=True)
+
+    @property
+    def node_side(self) -> SlurmSettings:
+        """The settings of the node side, which is Slurm's."""
+        return SlurmSettings(launcher=self.launcher, command=self.command)

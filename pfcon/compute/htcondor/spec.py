@@ -12,7 +12,6 @@ from pfcon.compute.htcondor.folder import LOG, WORKER
 from pfcon.compute.htcondor.parsing import MARKER
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.slurm.node_job import NodeJob
-from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import body, cores
 from pfcon.compute.slurm.spec import script as batch_script
 from pfcon.models import JobSpec, Resources
@@ -108,9 +107,8 @@ def script(job: NodeJob, settings: HTCondorSettings, resources: Resources, grace
 
     grace: seconds. log_bytes: the size limit of all workers' logs.
     """
-    own = SlurmSettings(launcher=LauncherName(settings.launcher.value))
     each = max(_SMALLEST_LOG, log_bytes // resources.workers)
-    text = batch_script(job, own, replace(resources, workers=1), grace, log_bytes=each)
+    text = batch_script(job, settings.node_side, replace(resources, workers=1), grace, log_bytes=each)
     fixed = body("job.sh")
     return text.removesuffix(fixed) + node_body() + fixed
 

@@ -18,9 +18,8 @@ from pfcon.compute.htcondor.state import Stage
 from pfcon.compute.htcondor.workers import reason_of_job
 from pfcon.compute.slurm.ends import keep_end, run_of, unsubmitted
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.reasons import Exit, Seen
-from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.spec import cores
 from pfcon.compute.worker_states import WorkerState, job_of
 from pfcon.errors import Unreachable
@@ -120,7 +119,7 @@ class StatusReader:
             checked = f"condor_q, condor_history, {directory}/exit"
             message = f"HTCondor has forgotten job {folder.id}, and its end is unknown (checked: {checked})"
             return JobInfo(spec.name, JobStatus.UNDEFINED, message, spec.image, spec.argv, request=spec.request)
-        launcher = LAUNCHERS[LauncherName(self.settings.launcher.value)]
+        launcher = launcher_of(self.settings.node_side)
         seen = Seen(
             None,
             exit_,

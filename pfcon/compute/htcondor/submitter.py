@@ -9,9 +9,8 @@ from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time, with_gpu_variables
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
-from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.submission import Submission
 from pfcon.compute.slurm.submitting_user import SubmittingUser
 from pfcon.errors import Refused
@@ -50,7 +49,7 @@ class Submitter(Submission):
         """Write the files that run a worker. directory: of the worker, on the nodes."""
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.user.ids())
         try:
-            texts = LAUNCHERS[LauncherName(self.settings.launcher.value)].files(job)
+            texts = launcher_of(self.settings.node_side).files(job)
         except Refused as fault:
             raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
         texts["launch.sh"] = with_gpu_variables(texts["launch.sh"], job)

@@ -195,18 +195,21 @@ LAUNCHERS = {launcher.name: launcher for launcher in _KNOWN}
 """The launchers that need no template of the site's."""
 
 
-def require_launcher(settings: SlurmSettings) -> None:
-    """Raise ConfigurationError if the template of the site's own launcher is missing, unused, or can't run a job."""
+def require_launcher(settings: SlurmSettings, variable: str = "SLURM_LAUNCHER") -> None:
+    """Raise ConfigurationError if the template of the site's own launcher is missing, unused, or can't run a job.
+
+    variable: names the launcher, for messages.
+    """
     own = settings.launcher is LauncherName.COMMAND
     if own and settings.command is None:
-        raise ConfigurationError(["SLURM_LAUNCHER=command needs SLURM_LAUNCHER_COMMAND"])
+        raise ConfigurationError([f"{variable}=command needs {variable}_COMMAND"])
     if settings.command is not None and not own:
-        raise ConfigurationError(["SLURM_LAUNCHER_COMMAND is set, so SLURM_LAUNCHER must be `command`"])
+        raise ConfigurationError([f"{variable}_COMMAND is set, so {variable} must be `command`"])
     try:
         if settings.command is not None:
             settings.command.check()
     except ValueError as fault:
-        raise ConfigurationError([f"SLURM_LAUNCHER_COMMAND: {fault}"]) from fault
+        raise ConfigurationError([f"{variable}_COMMAND: {fault}"]) from fault
 
 
 def launcher_of(settings: SlurmSettings) -> Launcher:

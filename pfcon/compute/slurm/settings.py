@@ -19,8 +19,20 @@ _OWN_SBATCH_OPTIONS = (
 )
 
 
+# What settings of both engines whose jobs have directories mean.
+LAUNCHER = "Program that runs a job's container on its node"
+LAUNCHER_COMMAND = (
+    "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own)."
+)
+IMAGES = (
+    "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
+    "layout or a bundle."
+)
+CACHE = "Largest total size of unpacked images below storeBase; the least recently used ones are removed first."
+
+
 class LauncherName(StrEnum):
-    """SLURM_LAUNCHER: the program that runs the container of a Slurm job on its node."""
+    """SLURM_LAUNCHER and HTCONDOR_LAUNCHER: the program that runs the container of a job on its node."""
 
     CRUN = "crun"
     RUNC = "runc"
@@ -105,15 +117,15 @@ class SlurmSettings:
     launcher: LauncherName = setting(
         "SLURM_LAUNCHER",
         kinds.choice(LauncherName),
-        "Program that runs a job's container on its node; with `container`, Slurm itself runs it, with the nodes' "
-        "oci.conf; with `command`, it is SLURM_LAUNCHER_COMMAND.",
+        f"{LAUNCHER}; with `container`, Slurm itself runs it, with the nodes' oci.conf; with `command`, it is "
+        "SLURM_LAUNCHER_COMMAND.",
         default="crun",
         exclusive=True,
     )
     command: Template | None = setting(
         "SLURM_LAUNCHER_COMMAND",
         launcher_command(),
-        "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own).",
+        LAUNCHER_COMMAND,
         exclusive=True,
     )
     mpi: str = setting(
@@ -141,14 +153,13 @@ class SlurmSettings:
     images: Path | None = setting(
         "SLURM_IMAGES",
         kinds.local_directory(),
-        "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
-        "layout or a bundle.",
+        IMAGES,
         exclusive=True,
     )
     cache: int = setting(
         "SLURM_CACHE_BYTES",
         kinds.size(),
-        "Largest total size of unpacked images below storeBase; the least recently used ones are removed first.",
+        CACHE,
         default="256 GiB",
         exclusive=True,
     )
