@@ -18,9 +18,7 @@ COMMAND = (
 
 def test_the_workers_of_its_jobs_have_their_files_variables_and_status(storebase: StoreBase) -> None:
     harness = htcondor_harness(storebase.root)
-    harness.engine = htcondor_engine(
-        htcondor_pool(), storebase.root, launcher="command", command=template(COMMAND)
-    )
+    harness.engine = htcondor_engine(htcondor_pool(), storebase.root, launcher="command", command=template(COMMAND))
     script = 'cat "$2"/in.txt; echo "$WORD $PFCON_WORKER" >"$1/made-$PFCON_WORKER"; [ "$PFCON_WORKER" -eq 0 ] || exit 3'
     spec = harness.shell(script, "/share/incoming", env=(("WORD", "$(id) b"),), resources=Resources(workers=2))
     harness.incoming(spec).joinpath("in.txt").write_text("staged\n")

@@ -50,12 +50,6 @@ class Canceller:
         if not folder.has("end.json"):
             self.leave_queue(folder)  # a job that is held, or was put back in the queue, would stay in it for ever
 
-    def end_workers(self, folder: JobFolder) -> None:
-        """End those of several workers that have not ended, without waiting for it. Raises as ``request_end``."""
-        for worker in workers_of(folder):
-            worker.prevent_start()
-        self.leave_queue(folder)
-
     def leave_queue(self, folder: JobFolder) -> None:
         """Remove everything that was submitted for a job from the queue; what runs is ended. Idempotent."""
         self.remove(*self.queue.fresh(folder.marker, None))

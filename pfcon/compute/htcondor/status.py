@@ -24,7 +24,7 @@ from pfcon.compute.slurm.spec import cores
 from pfcon.compute.worker_states import WorkerState, job_of
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
-from pfcon.reasons import SUCCESS
+from pfcon.reasons import SUCCESS, Why
 
 LONG_WAIT = 10.0  # seconds after which a waiting job is analysed
 _NEAR = timedelta(seconds=10)  # before the time limit: a job that succeeds then may have been stopped
@@ -58,8 +58,16 @@ class StatusReader:
         if job.status.ended:
             return keep_end(folder, spec, job.status, WorkerState.of(job).why, job.finished_at, run=job.details)
         if why:
-            self.canceller.end_workers(folder)
+            self._end_others(folder, spec, why)
         return job
+
+    def _end_others(self, folder: JobFolder, spec: JobSpec, why: Why) -> None:
+        """End those of several workers that have not ended, without waiting for it. why: the job fails."""
+        waiting = [worker for worker in workers_of(folder) if worker.prevent_start()]
+        self.canceller.leave_queue(folder)
+        for worker in waiting:
+            if not worker.end(spec):  # HTCondor need not know it any more
+                keep_end(worker, spec, JobStatus.FAILED, why)
 
     def _worker(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
         """Return the state of a worker, like a job's. folder: of the worker."""
