@@ -155,6 +155,13 @@ def test_commands_of_the_site_are_accepted(value: str) -> None:
             "+PfconMarker=1",
             "MY.PfconJob=1",
         ),
+        *(
+            "universe=container",
+            "container_image=/x.sif",
+            "Docker_Image=x",
+            "+SingularityImage=1",
+            "MY.WantContainer=1",
+        ),
         *("a.b = 1", "x = $(y)", "x", "'if defined x'", "x == 1", "'x = 1\nqueue'", "'x = '"),
     ],
 )

@@ -18,7 +18,7 @@ def _make(context: EngineContext[HTCondorSettings]) -> ComputeEngine:
 
 HTCONDOR = EngineDescription(
     name="htcondor",
-    title="an HTCondor pool, one job of the vanilla universe for each job",
+    title="an HTCondor pool, a job of the vanilla universe for each worker of a job",
     make=_make,
     settings=HTCondorSettings,
     volume_types=(HOST,),

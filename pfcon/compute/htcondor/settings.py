@@ -23,16 +23,18 @@ _LINE = r"[^\x00-\x1f\x7f]+"
 _OWN_COMMANDS = frozenset(
     {
         *("allowed_execute_duration", "allowed_job_duration", "arguments", "batch_name", "concurrency_limits"),
-        *("container_image", "cron_day_of_month", "docker_image", "environment", "env", "error", "executable"),
+        *("cron_day_of_month", "environment", "env", "error", "executable"),
         *("getenv", "hold", "initialdir", "input", "job_max_vacate_time", "kill_sig", "leave_in_queue", "log"),
         *("max_retries", "notification", "on_exit_hold", "on_exit_remove", "output", "periodic_hold"),
         *("periodic_release", "periodic_remove", "queue", "rank", "remove_kill_sig", "request_cpus", "request_gpus"),
         *("request_memory", "requirements", "should_transfer_files", "transfer_executable", "universe"),
-        *("accounting_group", "want_graceful_removal", "want_container"),
+        *("accounting_group", "want_graceful_removal"),
     }
 )
 _COMMAND = re.compile(r"(\+|MY\.)?([A-Za-z_][A-Za-z0-9_.]*) *=(?!=) *\S.*")
 _OWN_ATTRIBUTES = re.compile(r"pfcon", re.IGNORECASE)
+# The container universe and the docker universe: a job's script runs on its machine, and starts the container.
+_UNIVERSES = re.compile(r"(?:want_?)?(?:container|docker|singularity)|transfer_container|want_?(?:sif|sandbox)", re.I)
 
 
 def expression() -> Kind[str]:
@@ -52,15 +54,15 @@ def submit_lines() -> Kind[tuple[str, ...]]:
                 raise ValueError
             attribute, name = command[1], command[2]
             if attribute:
-                if _OWN_ATTRIBUTES.match(name):
+                if _OWN_ATTRIBUTES.match(name) or _UNIVERSES.match(name):
                     raise ValueError
-            elif name.lower() in _OWN_COMMANDS or "." in name:
+            elif _UNIVERSES.match(name) or name.lower() in _OWN_COMMANDS or "." in name:
                 raise ValueError
         return found
 
     return Kind(
         "commands of a submit description, each as one argument, NAME = VALUE or +ATTRIBUTE = VALUE, without $, except "
-        "those that pfcon sets (such as output or periodic_hold)",
+        "those that pfcon sets (such as output or periodic_hold) and those of containers",
         parse,
     )
 
