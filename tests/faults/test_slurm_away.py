@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import IMAGE, slurm_cluster
-from support.slurm import default_mode, job_directory, slurm_engine, slurm_harness
+from support.slurm import as_user, default_mode, job_directory, slurm_engine, slurm_harness
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.slurm.engine import SlurmEngine
@@ -168,9 +168,8 @@ def test_an_ordinary_user_s_jobs_run_with_no_more_than_that_user_may(storebase: 
     if os.geteuid() != 0:
         pytest.skip("to be another user takes root")
     os.chown(storebase.root, OTHER, OTHER)
-    prefix = ("setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "env", f"SLURM_CONF={conf}")
     harness = slurm_harness(storebase.root, launcher=launcher)
-    harness.engine = slurm_engine(conf, storebase.root, prefix=prefix, launcher=launcher)
+    harness.engine = slurm_engine(conf, storebase.root, prefix=as_user(conf, OTHER), launcher=launcher)
     with acting_as(OTHER):
         spec = harness.shell('cat "$2"/in.txt; id -u; touch "$1"/made; echo x >"$2"/in.txt', "/share/incoming")
         harness.incoming(spec).joinpath("in.txt").write_text("staged\n")

@@ -58,6 +58,13 @@ def slurm_settings(conf: str, **overrides: Any) -> SlurmSettings:
     return SlurmSettings(**values)
 
 
+def as_user(conf: str, number: int) -> tuple[str, ...]:
+    """Words before Slurm's commands, for an ordinary user. number: uid and gid. Only root may enter the tree."""
+    enter = os.environ.get("PFCON_TEST_ENTER")
+    become = ("setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups")
+    return (*([enter] if enter else []), *become, "env", f"SLURM_CONF={conf}")
+
+
 def slurm_engine(
     conf: str, root: Path, *, minutes: int = MINUTES, patience: float = 60, stop_grace: int = 1, **overrides: Any
 ) -> SlurmEngine:

@@ -65,6 +65,7 @@ def running(tmp_path: Path, words: list[str], launch: str) -> Iterator[Path]:
     values = {"JOB": str(tmp_path), "PROGRAM": "", "GRACE": "1", "TASKS": "1", "CORES": "1"}
     values |= {"FIRST": "4096", "PART": "2048", "BLOCK": "2048", "BLOCKS": "1", "NUMBERS": "PFCON_WORKER", "KEPT": ""}
     (tmp_path / "script").write_text(header(values) + STOP + body("job.sh"))
+    (tmp_path / "job.sh").touch()
     (tmp_path / "launch.sh").write_text(f"export JOB={tmp_path}\n{launch}\n")
     (tmp_path / ORDER).write_text("go\n")
     environ = {**os.environ, "SLURM_JOB_ID": "41"}

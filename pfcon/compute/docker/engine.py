@@ -130,7 +130,7 @@ class DockerEngine(ComputeEngine):
     def _keep_failed(self, spec: JobSpec, container: str, why: Why) -> JobInfo:
         """Return the state of a job whose command can't be run, and note it for later calls of ``info``."""
         found = self._find(spec.name)
-        if not found["State"].get("Error"):  # Podman does not keep it
+        if not state.start_error(found):  # Podman does not keep it
             self._leave_note(container, why)
         if spec.resources.workers > 1:
             return self._info_of_several(spec.name, found)

@@ -214,6 +214,11 @@ if [ "${1-}" = worker ]; then
     kill -KILL "$listener" 2>/dev/null
     finish_worker "$status" ${stopping:+aborted}
 fi
+if [ -d "$JOB" ] && [ ! -e "$JOB/job.sh" ]; then # Slurm 24.11 creates the directory of --output if it does not exist
+    rm -f -- "$JOB/slurm.log"
+    rmdir -- "$JOB"
+    exit 97
+fi
 ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # claimed, or removed; or this runs outside of its container
 [ -n "$PROGRAM" ] || obey </dev/null >/dev/null 2>&1 &
 [ -z "$PROGRAM" ] || PROGRAM=$(command -v "$PROGRAM") || finish 125 no-launcher

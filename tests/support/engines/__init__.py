@@ -11,6 +11,7 @@ PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopbac
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
 PFCON_TEST_SLURM_CGROUP, PFCON_TEST_SLURM_PLAIN   slurm.conf of a cluster of this machine, with and without cgroups
 PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES and HTCONDOR_IMAGES have it
+PFCON_TEST_ENTER                       what runs a command in the tree of Slurm's commands, if they have one; as root
 PFCON_TEST_HTCONDOR                    condor_config of a pool of this machine
 PFCON_TEST_HTCONDOR_PREFIX             words before each of its commands, as HTCONDOR_PREFIX; root can't submit jobs
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
