@@ -24,15 +24,16 @@ if [ "$GENERATION" = today ]; then
     PACKAGES+=(apptainer podman catatonit)
     PROGRAMS+=(apptainer podman catatonit)
 else
-    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}")
-    PROGRAMS+=(slurmdbd mariadbd)
+    # The PMIx plugin of Debian 12 looks for a name of its library that only the development package has.
+    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}" libpmix-dev)
+    PROGRAMS+=(slurmdbd mariadbd "/usr/lib/$(uname -m)-linux-gnu/pmix2/lib/libpmix.so")
 fi
 
 # missing: print the programs that are not installed.
 missing() {
     local program
     for program in "${PROGRAMS[@]}"; do
-        type -P "$program" >/dev/null || echo "$program"
+        type -P "$program" >/dev/null || [[ $program == /* && -e $program ]] || echo "$program"
     done
 }
 
