@@ -51,7 +51,8 @@ def test_its_jobs_have_its_files_and_variables_and_their_inputs(
     storebase: StoreBase, image: str, mode: str, launcher: str
 ) -> None:
     harness = slurm_harness(storebase.root, mode, launcher)
-    spec = harness.shell('cat "$2/in.txt"; echo "$GREETING, $PATH"; cp /opt/unusable/no-permission "$1"', "/share/incoming", image=image)
+    script = 'cat "$2/in.txt"; echo "$GREETING, $PATH"; cp /opt/unusable/no-permission "$1"'
+    spec = harness.shell(script, "/share/incoming", image=image)
     harness.incoming(spec).joinpath("in.txt").write_text("staged\n")
     told: list[str] = []
     with pytest.raises(ImageMissing):

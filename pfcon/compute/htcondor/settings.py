@@ -147,7 +147,7 @@ class HTCondorSettings:
         "HTCONDOR_IMAGES",
         kinds.local_directory(),
         "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
-        "layout or a bundle.",
+        "layout or a bundle, NAME/TAG.sif a SIF file.",
         exclusive=True,
     )
     cache: int = setting(
