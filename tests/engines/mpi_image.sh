@@ -21,7 +21,7 @@ install() {
 
 # library: print the path of Open MPI's library; fails when there is none.
 library() {
-    dpkg-query -L "${PACKAGES[@]}" 2>/dev/null | grep -m 1 '/libmpi\.so\.[0-9]*$'
+    dpkg-query -L "${PACKAGES[@]}" 2>/dev/null | grep '/libmpi\.so\.[0-9]*$'
 }
 
 # files: print the paths of Open MPI, its plugins, PMIx's, and all libraries that they need.
