@@ -9,9 +9,10 @@ set -euo pipefail
 # shellcheck source=tests/engines/generation.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
-PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo)
-PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo)
-COMMANDS=(sbatch squeue scancel scontrol sacct sinfo srun skopeo umoci)
+PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo
+    squashfs-tools)
+PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo unsquashfs)
+COMMANDS=(sbatch squeue scancel scontrol sacct sinfo srun skopeo umoci unsquashfs)
 HOME_DIR=$ENGINES_DIR/slurm
 IMAGES=$HOME_DIR/images
 CGROUPS=/sys/fs/cgroup
@@ -23,16 +24,18 @@ if [ "$GENERATION" = today ]; then
     # Without accounting: slurmdbd of Debian 13 and of sid fails with MariaDB 11.8.9 ("Number of columns in result").
     PACKAGES+=(apptainer podman catatonit)
     PROGRAMS+=(apptainer podman catatonit)
+    COMMANDS+=(apptainer)
 else
-    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}")
-    PROGRAMS+=(slurmdbd mariadbd)
+    # The PMIx plugin of Debian 12 looks for a name of its library that only the development package has.
+    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}" libpmix-dev)
+    PROGRAMS+=(slurmdbd mariadbd "/usr/lib/$(uname -m)-linux-gnu/pmix2/lib/libpmix.so")
 fi
 
 # missing: print the programs that are not installed.
 missing() {
     local program
     for program in "${PROGRAMS[@]}"; do
-        type -P "$program" >/dev/null || echo "$program"
+        type -P "$program" >/dev/null || [[ $program == /* && -e $program ]] || echo "$program"
     done
 }
 

@@ -49,7 +49,8 @@ FOREIGN = {
     *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
     *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY", "SINGULARITY_BIND_EXPR", "DOCKER_VOLUMES"),
     "DOCKER_CONFIG",
-}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
+    *("NOMAD_ALLOC_INDEX", "NOMAD_ADDR", "NOMAD_TOKEN", "NOMAD_NAMESPACE", "VC_TASK_INDEX"),
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's, Nomad's, Volcano's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

@@ -174,9 +174,9 @@ def test_a_check_names_what_an_oci_conf_runs() -> None:
         "node n1",
         [
             "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
-            "oci.conf that runs crun (SLURM_LAUNCHER=container): its oci.conf runs runc, "
-            "which refuses a bundle whose rootfs is a link",
-            "oci.conf that runs crun (SLURM_LAUNCHER=container): its oci.conf runs ch-run, "
+            "oci.conf that runs crun or runc (SLURM_LAUNCHER=container): its oci.conf runs runc, "
+            "which refuses a bundle whose rootfs is a link, as Slurm before 24.11 needs it",
+            "oci.conf that runs crun or runc (SLURM_LAUNCHER=container): its oci.conf runs ch-run, "
             "which ignores the mounts of a job's bundle",
         ],
     )

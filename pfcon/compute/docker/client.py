@@ -24,6 +24,17 @@ class DockerCalls(ApiCalls):
         if self.podman and major.isdigit() and int(major) < OLDEST_PODMAN:
             raise Refused(f"Podman {OLDEST_PODMAN} or newer is needed; {self.where} is Podman {self.release}")
 
+    def require_exit_codes(self) -> None:
+        """Raise Refused if containers are run by scrun(1), of Slurm: with it, each that fails has exit code 0.
+
+        Its exit status is that of wait(2), of which the exit code is not in the low eight bits (Slurm 24.11, 26.05).
+        """
+        info = self.get("info")  # SystemInfo; Podman's has these two, too
+        name = str(info.get("DefaultRuntime") or "")
+        path = str(((info.get("Runtimes") or {}).get(name) or {}).get("path") or "")
+        if "scrun" in (name, path.rpartition("/")[2]):
+            raise Refused(f"{self.where} runs containers with scrun, which loses exit codes: use CONTAINER_ENV=slurm")
+
     def create(self, name: str, body: dict[str, Any]) -> str:
         """ContainerCreate; return the Id."""
         with translating_errors(self.where, verdict=True):

@@ -26,7 +26,7 @@ LAUNCHER_COMMAND = (
 )
 IMAGES = (
     "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
-    "layout or a bundle."
+    "layout or a bundle, NAME/TAG.sif a SIF file."
 )
 CACHE = "Largest total size of unpacked images below storeBase; the least recently used ones are removed first."
 
