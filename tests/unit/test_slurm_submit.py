@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from pfcon.compute.slurm.abilities import Ability
 from pfcon.compute.slurm.bundle import OWN_CONFIG
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.node_job import Image, NodeJob, require_possible
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import sbatch_words, script
 from pfcon.errors import Refused
-from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
+from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources
 
 DATA = Path(__file__).parents[1] / "data" / "slurm"
 ENV = (("TOKEN", 'it\'s "quoted" $HOME `id`'), ("FOREIGN", "Größe 日本"), ("EMPTY", ""))
@@ -130,7 +131,7 @@ def test_the_bundle_gives_exactly_the_environment_of_image_and_job() -> None:
     assert process["capabilities"]["bounding"] == []
 
 
-@pytest.mark.parametrize("launcher", [name for name, found in LAUNCHERS.items() if not found.gpus])
+@pytest.mark.parametrize("launcher", [name for name, found in LAUNCHERS.items() if Ability.GPUS not in found.gives])
 def test_gpus_are_refused_by_launchers_that_cannot_give_them(launcher: LauncherName) -> None:
     with pytest.raises(Refused, match=f"SLURM_LAUNCHER={launcher} can't give GPUs .* apptainer"):
         LAUNCHERS[launcher].files(placed(spec(resources=Resources(gpus=1))))
@@ -197,16 +198,11 @@ def test_slurm_s_own_containers_have_one_worker() -> None:
         ({"argv": ("\ud800",)}, "character"),
         ({"env": (("A=B", ""),)}, "A=B"),
         ({"resources": Resources(workers=0)}, "number_of_workers"),
-        ({"user": User(5, None)}, "as the user who submits"),
     ],
 )
 def test_what_cannot_be_run_is_refused(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(Refused, match=reason):
-        require_possible(spec(**fields), (2001, 2002))
-
-
-def test_the_user_who_submits_may_be_named() -> None:
-    require_possible(spec(user=User(2001, None)), (2001, 2002))
+        require_possible(spec(**fields))
 
 
 if __name__ == "__main__":

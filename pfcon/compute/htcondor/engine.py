@@ -51,7 +51,7 @@ class HTCondorEngine(FolderEngine):
         self._settings = own
         self._commands = commands = Commands(own.prefix, own.timeout)
         self._queue = queue = Queue(lambda: rows(commands.run(queue_command(own))), staleness)
-        self._submitting_user = user = SubmittingUser(commands, "HTCONDOR_PREFIX")
+        user = SubmittingUser(commands, "HTCONDOR_PREFIX")
         nodes_folder = self._nodes(self.name)
         self._submitter = Submitter(
             commands,
@@ -76,9 +76,6 @@ class HTCondorEngine(FolderEngine):
         """See ComputeEngine. A refusal has HTCondor's own text; several workers are refused."""
         require_runnable(spec, self._settings)
         return super().schedule(spec)
-
-    def _user(self) -> tuple[int, int]:
-        return self._submitting_user.ids()
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)

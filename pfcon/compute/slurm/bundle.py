@@ -29,7 +29,7 @@ _NO_DEVICES = ["nosuid", "nodev"]
 
 
 def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
-    """Return the configuration of a container without capabilities, whose root is the submitting user.
+    """Return the configuration of a container without capabilities, whose root (or user) is the submitting user.
 
     The image is shared by all its jobs and read-only. Each job has its own /tmp, /var/tmp and /run, in memory. The
     network is the node's.
@@ -38,11 +38,12 @@ def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
     the process that starts the runtime, whose /proc must show this namespace. completed: whether ``OWN_CONFIG`` is run
     on the node.
     """
+    uid, gid = job.user or (0, 0)
     return {
         "ociVersion": "1.0.2",
         "process": {
             "terminal": False,
-            "user": {"uid": 0, "gid": 0, "umask": 0o022},
+            "user": {"uid": uid, "gid": gid, "umask": 0o022},
             "args": list(job.argv),
             "env": [*(f"{key}={value}" for key, value in job.env.items()), *([OF_WORKER] if completed else [])],
             "cwd": job.cwd,
@@ -51,10 +52,10 @@ def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
         },
         "root": {"path": str(job.rootfs), "readonly": True},
         "hostname": HOSTNAME,
-        "mounts": [_proc(own=first), *_system_mounts(), *map(_bind, job.binds)],
+        "mounts": [_proc(own=first), *_system_mounts(job.shm), *map(_bind, job.binds)],
         "linux": {
-            "uidMappings": [{"containerID": 0, "hostID": job.uid, "size": 1}],
-            "gidMappings": [{"containerID": 0, "hostID": job.gid, "size": 1}],
+            "uidMappings": _mappings(uid, job.uid, real=job.real_user is not None),
+            "gidMappings": _mappings(gid, job.gid, real=job.real_user is not None),
             "namespaces": [{"type": kind} for kind in ("user", *(["pid"] if first else []), "ipc", "uts", "mount")],
             "maskedPaths": list(_MASKED),
             "readonlyPaths": list(_READ_ONLY),
@@ -67,11 +68,21 @@ def _proc(*, own: bool) -> dict[str, Any]:
     return _mount("/proc", "proc") if own else _mount("/proc", "bind", "rbind", "noexec", *_NO_DEVICES, source="/proc")
 
 
-def _system_mounts() -> list[dict[str, Any]]:
+def _mappings(inside: int, outside: int, *, real: bool) -> list[dict[str, int]]:
+    """Return which user (or group) of the node the job's one is; real: it is that of the same number.
+
+    Then root is mapped, too, because the node's root starts the container, and runtimes become root in it.
+    """
+    pairs = {0: 0, inside: inside} if real else {inside: outside}
+    return [{"containerID": own, "hostID": other, "size": 1} for own, other in pairs.items()]
+
+
+def _system_mounts(shm: int | None) -> list[dict[str, Any]]:
+    size = [] if shm is None else [f"size={shm}m"]
     return [
         _mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
         _mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
-        _mount("/dev/shm", "tmpfs", "noexec", *_NO_DEVICES, "mode=1777"),  # noqa: S108 - of the container
+        _mount("/dev/shm", "tmpfs", "noexec", *_NO_DEVICES, "mode=1777", *size),  # noqa: S108 - of the container
         _mount("/dev/mqueue", "mqueue", "noexec", *_NO_DEVICES),
         _mount("/sys", "bind", "rbind", "noexec", *_NO_DEVICES, "ro", source="/sys"),
         _mount("/tmp", "tmpfs", *_NO_DEVICES, "mode=1777"),  # noqa: S108

@@ -66,9 +66,6 @@ class SlurmEngine(FolderEngine):
         self._status = StatusReader(commands, queue, site, canceller, launcher_of(own), patience, nodes_folder)
         self._lister = Lister(queue.rows, patience)
 
-    def _user(self) -> tuple[int, int]:
-        return self._site.user()
-
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)
 

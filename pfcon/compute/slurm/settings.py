@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.settings import node_selector
 from pfcon.compute.slurm.template import Template
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
@@ -88,10 +89,11 @@ class SlurmSettings:
     )
     constraint: str | None = setting(
         "SLURM_CONSTRAINT",
-        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,+-]+"),
+        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,=+/-]+"),
         f"Features that jobs' nodes must have, {_SBATCH}.",
         exclusive=True,
     )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     gres: str = setting(
         "SLURM_GPU_GRES",
         kinds.text("NAME or NAME:TYPE", rf"{_NAME}(:{_NAME})?"),
