@@ -74,7 +74,7 @@ class HTCondorEngine(FolderEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A refusal has HTCondor's own text; several workers are refused."""
-        require_runnable(spec, self._settings)
+        require_runnable(spec)
         return super().schedule(spec)
 
     def _start(self, spec: JobSpec, image: Image) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.settings import node_selector
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
 from pfcon.settings.section import setting
@@ -96,6 +97,7 @@ class HTCondorSettings:
         "What the machines of jobs must have, as `requirements` of `condor_submit`.",
         exclusive=True,
     )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     rank: str | None = setting(
         "HTCONDOR_RANK",
         expression(),

@@ -28,7 +28,7 @@ _READ_ONLY = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 _NO_DEVICES = ["nosuid", "nodev"]
 
 
-def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
+def config(job: NodeJob, *, first: bool, completed: bool, real: bool = False) -> dict[str, Any]:
     """Return the configuration of a container without capabilities, whose root (or user) is the submitting user.
 
     The image is shared by all its jobs and read-only. Each job has its own /tmp, /var/tmp and /run, in memory. The
@@ -36,7 +36,7 @@ def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
 
     first: whether the container has its own pid namespace, in which its command is process 1; otherwise it uses that of
     the process that starts the runtime, whose /proc must show this namespace. completed: whether ``OWN_CONFIG`` is run
-    on the node.
+    on the node. real: whether the job's user is the one of the same number where the runtime runs.
     """
     uid, gid = job.user or (0, 0)
     return {
@@ -54,8 +54,8 @@ def config(job: NodeJob, *, first: bool, completed: bool) -> dict[str, Any]:
         "hostname": HOSTNAME,
         "mounts": [_proc(own=first), *_system_mounts(job.shm), *map(_bind, job.binds)],
         "linux": {
-            "uidMappings": _mappings(uid, job.uid, real=job.real_user is not None),
-            "gidMappings": _mappings(gid, job.gid, real=job.real_user is not None),
+            "uidMappings": _mappings(uid, job.uid, real=real),
+            "gidMappings": _mappings(gid, job.gid, real=real),
             "namespaces": [{"type": kind} for kind in ("user", *(["pid"] if first else []), "ipc", "uts", "mount")],
             "maskedPaths": list(_MASKED),
             "readonlyPaths": list(_READ_ONLY),

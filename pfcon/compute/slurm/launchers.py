@@ -68,8 +68,7 @@ class Launcher:
     """program: searched on the node's PATH; empty if Slurm starts the container. package: its Debian package.
 
     launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gives: what not all
-    launchers can. user_of_root: whether jobs that root submits can have another user, too. bundle: whether it reads
-    config.json. own_log: whether it writes its errors to launcher.log instead of the job's log. first: whether it runs
+    launchers can. bundle: whether it reads config.json. own_log: whether it writes its errors to launcher.log instead of the job's log. first: whether it runs
     below process 1 of the job, in that one's user namespace. leaves: whether its processes leave those of the batch
     script, so that Slurm finds them by cgroups only.
     """
@@ -80,7 +79,6 @@ class Launcher:
     launch: Callable[[NodeJob], str]
     stop: Callable[[NodeJob], str] = lambda _: _KILL_CHILD
     gives: frozenset[Ability] = frozenset()
-    user_of_root: bool = False
     bundle: bool = False
     own_log: bool = False
     first: bool = False
@@ -91,18 +89,14 @@ class Launcher:
         for ability in _needs(job):
             able = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
             require_ability(ability, self.gives, f"SLURM_LAUNCHER={self.name}", able)
-        if job.real_user and not self.user_of_root:
-            others = ", ".join(name for name, launcher in LAUNCHERS.items() if launcher.user_of_root)
-            raise Refused(
-                f"CONTAINER_USER: root submits the jobs, and SLURM_LAUNCHER={self.name} can't run them as another user "
-                f"of the node; these can: {others}"
-            )
         if job.workers > 1 and not self.program:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={self.name} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
             own = replace(job, uid=0, gid=0) if self.first else job if self.program else _inside(job)
-            files["config.json"] = json.dumps(config(own, first=not self.first, completed=bool(self.program)))
+            real = job.real_user is not None
+            bundle = config(own, first=not self.first, completed=bool(self.program), real=real)
+            files["config.json"] = json.dumps(bundle)
         return files
 
 
@@ -113,7 +107,7 @@ def _needs(job: NodeJob) -> Iterator[Ability]:
     if job.shm is not None:
         yield Ability.SHM
     if job.user is not None:
-        yield Ability.USER
+        yield Ability.USER_OF_ROOT if job.real_user else Ability.USER
 
 
 def _crun(job: NodeJob) -> str:
@@ -212,20 +206,28 @@ def _inside(job: NodeJob) -> NodeJob:
 
 
 _GPUS, _SHM, _USER = Ability.GPUS, Ability.SHM, Ability.USER
-_CRUN_ROW = Launcher(
-    LauncherName.CRUN,
-    "crun",
-    "crun",
-    _crun,
-    gives=frozenset({_SHM, _USER}),
-    user_of_root=True,
-    bundle=True,
-    own_log=True,
-    first=True,
-)
 _KNOWN = (
-    _CRUN_ROW,
-    replace(_CRUN_ROW, name=LauncherName.RUNC, program="runc", package="runc", launch=_runc, stop=_runc_stop),
+    Launcher(
+        LauncherName.CRUN,
+        "crun",
+        "crun",
+        _crun,
+        gives=frozenset({_SHM, _USER, Ability.USER_OF_ROOT}),
+        bundle=True,
+        own_log=True,
+        first=True,
+    ),
+    Launcher(
+        LauncherName.RUNC,
+        "runc",
+        "runc",
+        _runc,
+        _runc_stop,
+        gives=frozenset({_SHM, Ability.USER_OF_ROOT}),  # it refuses a container without a root
+        bundle=True,
+        own_log=True,
+        first=True,
+    ),
     Launcher(
         LauncherName.CHARLIECLOUD,
         "ch-run",

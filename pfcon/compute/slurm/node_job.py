@@ -12,7 +12,7 @@ from pfcon.models import JobSpec
 
 _OF_SLURM = re.compile(r"(?:SLURM|PMIX)_[A-Z0-9_]+")
 # The batch system sets these for a job with GPUs: which ones it may use (Slurm, gres.conf(5); HTCondor, "GPUs").
-_OF_GPUS = (
+OF_GPUS = (
     *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES"),
     "ZE_AFFINITY_MASK",
 )
@@ -98,7 +98,7 @@ class NodeJob:
     @property
     def of_gpus(self) -> tuple[str, ...]:
         """The variables that show which GPUs the job may use; they are added on its node: see job.sh."""
-        return tuple(name for name in _OF_GPUS if name not in self.env) if self.gpus else ()
+        return tuple(name for name in OF_GPUS if name not in self.env) if self.gpus else ()
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class NodeJob:
 
 def _env(spec: JobSpec, image: Image) -> dict[str, str]:
     """Return the variables that all workers share."""
-    others = (*NAMES, *(_OF_GPUS if spec.resources.gpus else ()))
+    others = (*NAMES, *(OF_GPUS if spec.resources.gpus else ()))
     own = {key: value for key, value in image.env if key not in others}
     return {**own, **dict(own_env(spec)), WORKERS: str(spec.resources.workers)}
 

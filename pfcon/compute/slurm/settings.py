@@ -154,3 +154,9 @@ class SlurmSettings:
         default="256 GiB",
         exclusive=True,
     )
+
+    @property
+    def selected(self) -> str:
+        """The nodes that NODE_SELECTOR selects, for messages; empty if all."""
+        labels = ", ".join(f"{key}={value}" for key, value in self.node_selector)
+        return f"the features {labels} (NODE_SELECTOR)" if labels else ""

@@ -14,6 +14,8 @@ from pfcon.compute.slurm.spec import LOG_BYTES, sbatch_words, script
 from pfcon.compute.slurm.submission import Submission
 from pfcon.models import JobSpec
 
+# slurm_errno.c: no node has a feature; no node has all features and resources of the job.
+_NO_NODE = ("Invalid feature specification", "Requested node configuration is not available")
 _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWait
 
 
@@ -48,6 +50,12 @@ class Submitter(Submission):
             with contextlib.suppress(FileExistsError):
                 folder.path.joinpath("rootfs").symlink_to(image.rootfs)
         return sbatch_words(spec, job, self.settings), texts["job.sh"]
+
+    def _explained(self, refusal: str) -> str:
+        selected = self.settings.selected
+        if not selected or not any(text in refusal for text in _NO_NODE):
+            return refusal
+        return f"no machine has what it requests, with {selected}: {refusal}"
 
     def _number(self, output: str) -> str:
         number = output.strip().rpartition("\n")[2].partition(";")[0]  # NUMBER, or NUMBER;CLUSTER
