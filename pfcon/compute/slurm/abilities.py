@@ -12,10 +12,7 @@ class Ability(Enum):
 
     GPUS = ("gpu_limit", "can't give GPUs to jobs")
     SHM = (JobOption.SHM.value, "can't set the size of /dev/shm")
-    USER = (
-        JobOption.USER.value,
-        "can't give jobs another user",
-    )  # in their containers; on the node it is the submitter
+    USER = (JobOption.USER.value, "can't give jobs another user")  # in a container; on its node it is the submitter
     USER_OF_ROOT = (JobOption.USER.value, "can't run jobs that root submits as another user of the node")
 
     @property

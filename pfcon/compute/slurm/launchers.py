@@ -68,9 +68,9 @@ class Launcher:
     """program: searched on the node's PATH; empty if Slurm starts the container. package: its Debian package.
 
     launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gives: what not all
-    launchers can. bundle: whether it reads config.json. own_log: whether it writes its errors to launcher.log instead of the job's log. first: whether it runs
-    below process 1 of the job, in that one's user namespace. leaves: whether its processes leave those of the batch
-    script, so that Slurm finds them by cgroups only.
+    launchers can. bundle: whether it reads config.json. own_log: whether it writes its errors to launcher.log instead
+    of the job's log. first: whether it runs below process 1 of the job, in that one's user namespace. leaves: whether
+    its processes leave those of the batch script, so that Slurm finds them by cgroups only.
     """
 
     name: LauncherName
