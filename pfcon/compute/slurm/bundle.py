@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pfcon.compute.slurm.cdi import Edits
 from pfcon.compute.slurm.node_job import Bind, NodeJob
 
 HOSTNAME = "job"  # followed by the worker's number
@@ -18,6 +19,14 @@ mark='"PFCON_WORKER"], "cwd":'
 begin=${json%%"$mark"*} rest=${json#*"$mark"}
 mark='], "linux":'
 printf '%s\n' "$begin$variables], \"cwd\":${rest%%"$mark"*}$mount$mark${rest#*"$mark"}" >"$2/config.json" || exit 125
+"""
+LAYERED = "rootfs"  # in the directory of the worker, which is its bundle
+# Shell commands that mount the image there, with a layer in memory above it: for mount points and hooks of GPUs.
+LAYER = f"""\
+mkdir "$2/lower" "$2/layer" "$2/{LAYERED}" && mount --rbind {{rootfs}} "$2/lower" && mount -t tmpfs tmpfs "$2/layer" &&
+    mkdir "$2/layer/upper" "$2/layer/work" &&
+    mount -t overlay -o "lowerdir=$2/lower,upperdir=$2/layer/upper,workdir=$2/layer/work" overlay "$2/{LAYERED}" ||
+    exit 125
 """
 _SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
 _MASKED = (
@@ -39,20 +48,23 @@ def config(job: NodeJob, *, first: bool, completed: bool, real: bool = False) ->
     on the node. real: whether the job's user is the one of the same number where the runtime runs.
     """
     uid, gid = job.user or (0, 0)
+    edits = job.edits or Edits((), (), {})
+    own = [word for word in edits.env if word.partition("=")[0] not in job.env]
     return {
         "ociVersion": "1.0.2",
         "process": {
             "terminal": False,
             "user": {"uid": uid, "gid": gid, "umask": 0o022},
             "args": list(job.argv),
-            "env": [*(f"{key}={value}" for key, value in job.env.items()), *([OF_WORKER] if completed else [])],
+            "env": [*own, *(f"{key}={value}" for key, value in job.env.items()), *([OF_WORKER] if completed else [])],
             "cwd": job.cwd,
             "capabilities": {name: [] for name in _SETS},
             "noNewPrivileges": True,
         },
-        "root": {"path": str(job.rootfs), "readonly": True},
+        # crun makes a read-only root read-only before it runs hooks, which have to write there.
+        "root": {"path": LAYERED if job.edits else str(job.rootfs), "readonly": job.edits is None},
         "hostname": HOSTNAME,
-        "mounts": [_proc(own=first), *_system_mounts(job.shm), *map(_bind, job.binds)],
+        "mounts": [_proc(own=first), *_system_mounts(job.shm), *map(_bind, job.binds), *edits.mounts],
         "linux": {
             "uidMappings": _mappings(uid, job.uid, real=real),
             "gidMappings": _mappings(gid, job.gid, real=real),
@@ -60,6 +72,7 @@ def config(job: NodeJob, *, first: bool, completed: bool, real: bool = False) ->
             "maskedPaths": list(_MASKED),
             "readonlyPaths": list(_READ_ONLY),
         },
+        **({"hooks": edits.hooks} if edits.hooks else {}),
     }
 
 

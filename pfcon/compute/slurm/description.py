@@ -17,11 +17,13 @@ _COUNTED = re.compile(r"[*\[\]]")
 
 def _make(context: EngineContext[SlurmSettings]) -> ComputeEngine:
     from pfcon.compute.slurm.abilities import require_options
+    from pfcon.compute.slurm.cdi import require_cdi
     from pfcon.compute.slurm.commands import require_tools
     from pfcon.compute.slurm.engine import SlurmEngine
     from pfcon.compute.slurm.launchers import launcher_of, require_launcher
 
     require_launcher(context.own)
+    require_cdi(context.own.cdi)
     launcher = launcher_of(context.own)
     require_options(context.compute, launcher.gives, f"SLURM_LAUNCHER={launcher.name}")
     require_tools(context.own.prefix)

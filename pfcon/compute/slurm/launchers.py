@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.abilities import Ability, require_ability
-from pfcon.compute.slurm.bundle import HOSTNAME, config
+from pfcon.compute.slurm.bundle import HOSTNAME, LAYER, config
 from pfcon.compute.slurm.by_template import ADD_WORKER, below_first, by_template, env_lines, exports
 from pfcon.compute.slurm.first_process import END_ORPHANS, UNSHARE, run_again
 from pfcon.compute.slurm.node_job import Bind, NodeJob
@@ -26,6 +26,7 @@ from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.template import Template, literal, template
 from pfcon.errors import ConfigurationError, Refused
 
+WITH_CDI = (LauncherName.CRUN, LauncherName.RUNC)  # they give GPUs to jobs with SLURM_CDI
 INSIDE = PurePosixPath("/run/pfcon")  # the job's directory in its container, if Slurm itself starts that
 _KILL_CHILD = 'kill -KILL "$child"'
 _PROC = "mount -t proc proc /proc || exit 125\n"
@@ -87,7 +88,8 @@ class Launcher:
     def files(self, job: NodeJob) -> dict[str, str]:
         """Return the launcher's files in a job's directory, by name. Raises Refused for a job that it can't run."""
         for ability in _needs(job):
-            able = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
+            able: list[str] = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
+            able += [f"{name} with SLURM_CDI" for name in WITH_CDI] if ability is Ability.GPUS else []
             require_ability(ability, self.gives, f"SLURM_LAUNCHER={self.name}", able)
         if job.workers > 1 and not self.program:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={self.name} runs one worker, not {job.workers}")
@@ -112,12 +114,16 @@ def _needs(job: NodeJob) -> Iterator[Ability]:
 
 def _crun(job: NodeJob) -> str:
     """crun(1)."""
-    return below_first(job, _CRUN, _PROC, beside=END_ORPHANS)
+    return below_first(job, _CRUN, _PROC + _layer(job), beside=END_ORPHANS)
 
 
 def _runc(job: NodeJob) -> str:
     """runc(8). In namespaces: if permitted, it puts its container into a cgroup that Slurm does not know."""
-    return below_first(job, _RUNC, _PROC)
+    return below_first(job, _RUNC, _PROC + _layer(job))
+
+
+def _layer(job: NodeJob) -> str:
+    return LAYER.format(rootfs=shlex.quote(str(job.rootfs))) if job.edits else ""
 
 
 def _runc_stop(job: NodeJob) -> str:
@@ -265,7 +271,8 @@ def require_launcher(settings: SlurmSettings) -> None:
 def launcher_of(settings: SlurmSettings) -> Launcher:
     """Return the launcher that a site has chosen."""
     if settings.launcher is not LauncherName.COMMAND:
-        return LAUNCHERS[settings.launcher]
+        known = LAUNCHERS[settings.launcher]
+        return replace(known, gives=known.gives | {_GPUS}) if settings.cdi and known.name in WITH_CDI else known
     assert settings.command is not None  # noqa: S101 - checked when the settings were read
     words, places = settings.command, settings.command.places
     return Launcher(

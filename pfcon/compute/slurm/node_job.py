@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from pfcon.compute.base import all_mounts, require_passable
+from pfcon.compute.slurm.cdi import Edits
 from pfcon.compute.workers import INDEX, NAMES, WORKER, WORKERS, own_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
@@ -43,7 +44,7 @@ class NodeJob:
 
     marker: a unique, random name. image: as the job names it. directory: the job's own directory, with its script and
     records. uid, gid: of the user who submits jobs; a container's root is that user. user: uid and gid of the job in
-    its container, None for root. shm: the size of /dev/shm in MiB.
+    its container, None for root. shm: the size of /dev/shm in MiB. edits: what the bundle of a job with GPUs has.
     """
 
     marker: str
@@ -60,6 +61,7 @@ class NodeJob:
     workers: int
     user: tuple[int, int] | None = None
     shm: int | None = None
+    edits: Edits | None = None
 
     @classmethod
     def of(

@@ -118,6 +118,12 @@ class SlurmSettings:
         "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own).",
         exclusive=True,
     )
+    cdi: Path | None = setting(
+        "SLURM_CDI",
+        kinds.local_directory(),
+        "CDI file in JSON with the device `all`, with which the launchers crun and runc give GPUs to jobs.",
+        exclusive=True,
+    )
     mpi: str = setting(
         "SLURM_MPI",
         kinds.text("a name that `srun --mpi=list` shows", r"[a-z0-9_]+"),
