@@ -149,6 +149,8 @@ def test_a_bundle_has_the_size_of_shared_memory(name: LauncherName) -> None:
     [
         ((2001, 2002), User(5, 6), ({5: 0}, {6: 0})),
         ((2001, 2002), User(None, 6), ({0: 0}, {6: 0})),
+        ((2001, 2002), User(2001, None), ({2001: 0}, {2002: 0})),
+        ((0, 0), User(0, 0), ({0: 0}, {0: 0})),
         ((0, 0), User(5, 6), ({0: 0, 5: 5}, {0: 0, 6: 6})),
         ((0, 0), User(5, None), ({0: 0, 5: 5}, {0: 0})),
         ((0, 0), None, ({0: 0}, {0: 0})),
@@ -160,11 +162,19 @@ def test_a_job_s_user_is_the_submitter_or_with_root_itself(
     """As seen in the user namespace of the job's first process, whose root is the submitter."""
     files = LAUNCHERS[LauncherName.CRUN].files(placed(spec(user=user), submitter))
     found = json.loads(files["config.json"])
-    given = user or User()
-    assert found["process"]["user"] == {"uid": given.uid or 0, "gid": given.gid or 0, "umask": 0o022}
+    assert found["process"]["user"] == {"uid": max(mappings[0]), "gid": max(mappings[1]), "umask": 0o022}
     for kind, expected in zip(("uid", "gid"), mappings, strict=True):
         assert {one["containerID"]: one["hostID"] for one in found["linux"][f"{kind}Mappings"]} == expected
-    assert ("uid_map" in files["launch.sh"]) == (submitter == (0, 0) and user is not None)
+    assert ("uid_map" in files["launch.sh"]) == (submitter == (0, 0) and user not in (None, User(0, 0)))
+
+
+@pytest.mark.parametrize("launcher", list(LAUNCHERS))
+@pytest.mark.parametrize("submitter", [(0, 0), (2001, 2002)])
+def test_every_launcher_runs_jobs_whose_user_is_the_submitter(
+    launcher: LauncherName, submitter: tuple[int, int]
+) -> None:
+    """So do operations of pfcon itself that run on the engine."""
+    assert LAUNCHERS[launcher].files(placed(spec(user=User(*submitter)), submitter))["launch.sh"]
 
 
 @pytest.mark.parametrize("launcher", list(LAUNCHERS))

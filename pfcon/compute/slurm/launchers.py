@@ -91,6 +91,8 @@ class Launcher:
             able: list[str] = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
             able += [f"{name} with SLURM_CDI" for name in WITH_CDI] if ability is Ability.GPUS else []
             require_ability(ability, self.gives, f"SLURM_LAUNCHER={self.name}", able)
+        if job.is_submitter and _USER not in self.gives:
+            job = replace(job, user=None)  # then it is the container's root
         if job.workers > 1 and not self.program:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={self.name} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
@@ -108,7 +110,7 @@ def _needs(job: NodeJob) -> Iterator[Ability]:
         yield Ability.GPUS
     if job.shm is not None:
         yield Ability.SHM
-    if job.user is not None:
+    if not job.is_submitter:
         yield Ability.USER_OF_ROOT if job.real_user else Ability.USER
 
 

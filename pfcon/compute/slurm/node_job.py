@@ -88,14 +88,19 @@ class NodeJob:
             gid=user[1],
             gpus=spec.resources.gpus,
             workers=spec.resources.workers,
-            user=(spec.user.uid or 0, spec.user.gid or 0) if spec.user else None,
+            user=_user(spec, user),
             shm=spec.resources.shm,
         )
 
     @property
     def real_user(self) -> tuple[int, int] | None:
-        """The user of the job, if that is a user of the node: root submits the job. Otherwise it is the submitter."""
-        return self.user if self.uid == 0 else None
+        """The user of the job, if that is another user of the node: root submits the job."""
+        return self.user if self.uid == 0 and not self.is_submitter else None
+
+    @property
+    def is_submitter(self) -> bool:
+        """Whether the job has no user but the submitter, as operations of pfcon itself."""
+        return self.user in (None, (self.uid, self.gid))
 
     @property
     def of_gpus(self) -> tuple[str, ...]:
@@ -116,6 +121,16 @@ class NodeJob:
     def container(self) -> str:
         """Return the container's name on its node."""
         return f"pfcon-{self.marker}"
+
+
+def _user(spec: JobSpec, submitter: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the user of a job in its container; a part that is not given is the submitter's, or root's."""
+    if spec.user is None:
+        return None
+    given = (spec.user.uid, spec.user.gid)
+    if all(part in (None, own) for part, own in zip(given, submitter, strict=True)):
+        return submitter
+    return (spec.user.uid or 0, spec.user.gid or 0)
 
 
 def _env(spec: JobSpec, image: Image) -> dict[str, str]:
