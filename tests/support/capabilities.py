@@ -9,12 +9,11 @@ _KEPT_BY_ENGINE = "the engine itself keeps its jobs"
 _OWN_DIRECTORIES = "names are directories of pfcon's own"
 _ONE_MACHINE = "a Docker engine runs all jobs on its own machine"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
+_NO_OTHER_USER = "only crun and runc run the jobs of root as other users"
 _SLURM = Capabilities(
     unique_names="Slurm has no unique names",
-    user="Slurm runs jobs as the user who submits them",
+    user="" if os.geteuid() == 0 else "a job's user is seen in its container only",
     mounts="a service on Slurm runs as the same user",
-    labels="Slurm's jobs have no labels",
-    shm="a node of Slurm decides on /dev/shm",
     pids="a node of Slurm limits the processes of its users",
     image_digest="Slurm runs an unpacked image, which has no digest",
 )
@@ -23,8 +22,6 @@ _HTCONDOR = replace(
     unique_names="HTCondor has no unique names",
     user="HTCondor runs jobs as the user who submits them",
     mounts="a service on HTCondor runs as the same user",
-    labels="",
-    shm="a node of HTCondor decides on /dev/shm",
     pids="a node of HTCondor limits the processes of its users",
     image_digest="HTCondor runs an unpacked image, which has no digest",
 )
@@ -80,9 +77,13 @@ CAPABILITIES = {
     ),
     "slurm": _SLURM,
     "slurm-charliecloud": replace(
-        _SLURM, no_capabilities="Charliecloud gives a job's root those of a user namespace of its own"
+        _SLURM,
+        user=_NO_OTHER_USER,
+        no_capabilities="Charliecloud gives a job's root those of a user namespace of its own",
     ),
-    "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
+    "slurm-apptainer": replace(_SLURM, user=_NO_OTHER_USER),
+    "slurm-podman": replace(_SLURM, user=_NO_OTHER_USER),
+    "slurm-container": replace(_SLURM, user=_NO_OTHER_USER, workers="Slurm's own containers run a job as one task"),
     "fake-kubernetes": _FAKE_CLUSTER,
     "fake-kubernetes-1.20": _FAKE_CLUSTER,
     "process": Capabilities(

@@ -92,7 +92,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         pytest.skip("this machine has no cgroups of version 1, which Slurm 22.05 needs")
     conf = slurm_cluster(mode)
     engine = slurm_engine(conf, root, launcher=launcher)
-    name = f"slurm-{launcher}" if launcher in ("charliecloud", "container") else "slurm"
+    name = f"slurm-{launcher}" if f"slurm-{launcher}" in CAPABILITIES else "slurm"
     return Harness(
         engine,
         StoreBase(root),
@@ -100,6 +100,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         name,
         CAPABILITIES[name],
         make_dead=lambda: slurm_engine("/dev/null", root / "away", timeout=1),
+        labels_of=lambda job: labels_of(conf, job),
         foreign_job=partial(foreign_batch, conf),
         end_keeper=end_script,
     )
@@ -118,6 +119,12 @@ def foreign_batch(conf: str, name: str, *, forged: bool) -> Iterator[Untouched]:
         yield lambda: slurm_command(conf, "squeue", "--noheader", "--jobs", number, "--format=%T").strip() == "PENDING"
     finally:
         slurm_command(conf, "scancel", number)
+
+
+def labels_of(conf: str, job: str) -> dict[str, str]:
+    """The labels of a job by its name, as an administrator reads them: the last word of its comment."""
+    words = ["squeue", "--noheader", "--states=all", "--name", job, "--Format=Comment:1024"]
+    return dict(pair.split("=", 1) for pair in slurm_command(conf, *words).split()[-1].split(","))
 
 
 def end_script(spec: JobSpec) -> None:

@@ -1,19 +1,16 @@
 """What HTCondor is told of a job."""
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
 from pfcon.compute.htcondor.settings import HTCondorSettings, submit_lines
-from pfcon.compute.htcondor.spec import submit_description, submit_words, with_gpu_variables
-from pfcon.compute.htcondor.submitter import require_runnable
-from pfcon.compute.slurm.launchers import LAUNCHERS, launcher_of, require_launcher
-from pfcon.compute.slurm.node_job import Image, NodeJob
+from pfcon.compute.htcondor.spec import submit_description, submit_words
+from pfcon.compute.slurm.launchers import launcher_of, require_launcher
 from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.template import Template
-from pfcon.errors import ConfigurationError, Refused
+from pfcon.errors import ConfigurationError
 from pfcon.models import JobId, JobKind, JobSpec, Resources
 from pfcon.settings.section import variable
 
@@ -97,27 +94,6 @@ def test_a_path_is_one_argument_of_which_nothing_is_replaced() -> None:
     assert found["output"] == found["error"] == "/sto re/it's/$(DOLLAR)(x)\"/.5f/htcondor.log"
 
 
-def test_apptainer_is_told_which_gpus_the_job_may_use(tmp_path: Path) -> None:
-    job = NodeJob.of(
-        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
-    )
-    text = with_gpu_variables(LAUNCHERS[LauncherName.APPTAINER].files(job)["launch.sh"], job)
-    written = text[text.index("(umask 077") : text.index("run() {")]
-    (tmp_path / "worker").write_text("PFCON_WORKER=0\n")
-    environ = {"CUDA_VISIBLE_DEVICES": "0,GPU-1", "PATH": "/usr/bin:/bin"}
-    command = ["sh", "-c", f'{written}cat "$2/env.sh"', "sh", "program", str(tmp_path)]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
-    assert {"export CUDA_VISIBLE_DEVICES='0,GPU-1'", "export TOKEN=secret-token"} <= {*done.stdout.splitlines()}
-
-
-def test_launchers_without_a_script_for_the_environment_stay_as_they_are() -> None:
-    job = NodeJob.of(
-        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
-    )
-    text = LAUNCHERS[LauncherName.CRUN].files(job)["launch.sh"]
-    assert with_gpu_variables(text, job) == text
-
-
 def test_each_of_several_workers_is_a_job_of_one_cluster_with_a_directory_of_its_own() -> None:
     several = replace(SPEC, resources=Resources(cpu=1500, memory=100, workers=3))
     *lines, last = submit_description(several, DIRECTORY, "5f", PLAIN).splitlines()
@@ -129,11 +105,11 @@ def test_each_of_several_workers_is_a_job_of_one_cluster_with_a_directory_of_its
     assert (found["request_cpus"], found["request_memory"]) == ("2", "100")  # each worker's
 
 
-def test_gpus_are_for_launchers_that_pass_them_on() -> None:
-    wanted = replace(SPEC, resources=Resources(gpus=1))
-    with pytest.raises(Refused, match="HTCONDOR_LAUNCHER=podman can't give GPUs to jobs; these can: apptainer, sing"):
-        require_runnable(wanted, replace(PLAIN, launcher=LauncherName.PODMAN))
-    require_runnable(wanted, replace(PLAIN, launcher=LauncherName.APPTAINER))
+def test_a_label_of_nodes_is_an_attribute_of_machines_that_has_this_text() -> None:
+    settings = replace(PLAIN, requirements="HasA || HasB", node_selector=(("PoolDisk", "ssd"), ("Rack", 'a "$1')))
+    labels = 'TARGET.PoolDisk =?= "ssd" && TARGET.Rack =?= "a \\"$(DOLLAR)1"'
+    once = "(MY.NumJobStarts ?: 0) == 0"
+    assert commands(settings=settings)["requirements"] == f"(HasA || HasB) && {labels} && {once}"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ OURS = (
     "KUBERNETES_GPU_RESOURCE",
     *("SLURM_PARTITION", "SLURM_ACCOUNT", "SLURM_QOS", "SLURM_CONSTRAINT", "SLURM_GPU_GRES", "SLURM_OPTIONS"),
     *("SLURM_LAUNCHER", "SLURM_LAUNCHER_COMMAND", "SLURM_MPI", "SLURM_PREFIX", "SLURM_TIMEOUT", "SLURM_IMAGES"),
-    "SLURM_CACHE_BYTES",
+    *("SLURM_CACHE_BYTES", "SLURM_CDI"),
     *("HTCONDOR_POOL", "HTCONDOR_SCHEDD", "HTCONDOR_REQUIREMENTS", "HTCONDOR_RANK", "HTCONDOR_ACCOUNTING_GROUP"),
     *(
         "HTCONDOR_CONCURRENCY_LIMITS",
@@ -109,7 +109,7 @@ def test_secrets_have_no_value_in_the_table() -> None:
 def test_the_options_table_marks_the_engines_that_have_an_option() -> None:
     rows = table.options_markdown().splitlines()
     assert rows[0] == "| Option | docker | swarm | kubernetes | slurm | htcondor | cromwell | process |"
-    assert "| `SHM_SIZE` | yes | yes | yes |  |  |  |  |" in rows
+    assert "| `SHM_SIZE` | yes | yes | yes | yes | yes |  |  |" in rows
 
 
 def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:

@@ -13,7 +13,7 @@ from pfcon.compute.htcondor.probe import Probe
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.status import StatusReader
-from pfcon.compute.htcondor.submitter import Submitter, require_runnable
+from pfcon.compute.htcondor.submitter import Submitter
 from pfcon.compute.htcondor.version import version_of
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.slurm.commands import Commands as ImageTools
@@ -52,7 +52,7 @@ class HTCondorEngine(FolderEngine):
         self._settings = own
         self._commands = commands = Commands(own.prefix, own.timeout)
         self._queue = queue = Queue(lambda: rows(commands.run(queue_command(own))), staleness)
-        self._submitting_user = user = SubmittingUser(commands, "HTCONDOR_PREFIX")
+        user = SubmittingUser(commands, "HTCONDOR_PREFIX")
         nodes_folder = self._nodes(self.name)
         self._submitter = Submitter(
             commands,
@@ -72,14 +72,6 @@ class HTCondorEngine(FolderEngine):
         analyst = Analyst(commands, own)
         self._status = StatusReader(commands, queue, own, canceller, analyst, patience, nodes_folder)
         self._lister = Lister(queue.rows, patience)
-
-    def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. A refusal has HTCondor's own text."""
-        require_runnable(spec, self._settings)
-        return super().schedule(spec)
-
-    def _user(self) -> tuple[int, int]:
-        return self._submitting_user.ids()
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pfcon.compute.settings import node_selector
 from pfcon.compute.slurm.settings import (
     CACHE,
     IMAGES,
@@ -95,6 +96,7 @@ class HTCondorSettings:
         "What the machines of jobs must have, as `requirements` of `condor_submit`.",
         exclusive=True,
     )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     rank: str | None = setting(
         "HTCONDOR_RANK",
         expression(),

@@ -21,13 +21,6 @@ KILL_MARGIN = 5  # seconds in addition to the grace, before HTCondor kills a job
 MEMORY_SUBCODE = 102  # of a job that used more memory than it requested, also in HTCondor's own policy
 _SMALLEST_LOG = 4096  # bytes
 _IN_QUEUE = 900  # seconds for which an ended job stays in the queue; then it is in the history
-# Which GPUs a job may use: HTCondor sets these variables on the node.
-_GPU_VARIABLES = """\
-for name in CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES; do
-    eval "given=\\${$name-}"
-    [ -z "$given" ] || echo "export $name='$given'" >>"$2/env.sh"
-done
-"""
 
 
 def submit_words(settings: HTCondorSettings) -> list[str]:
@@ -42,7 +35,6 @@ def submit_description(spec: JobSpec, directory: PurePosixPath, marker: str, set
     """
     workers = spec.resources.workers
     own = f"{_literal(str(directory))}/{WORKER}$(ProcId)" if workers > 1 else _literal(str(directory))
-    once = "(MY.NumJobStarts ?: 0) == 0"
     commands: dict[str, str | None] = {
         "universe": "vanilla",
         "executable": "/bin/sh",
@@ -56,7 +48,7 @@ def submit_description(spec: JobSpec, directory: PurePosixPath, marker: str, set
         "error": f"{own}/{LOG}",
         "batch_name": _literal(spec.name),
         "notification": "never",
-        "requirements": f"({settings.requirements}) && {once}" if settings.requirements else once,
+        "requirements": _requirements(settings),
         "rank": settings.rank,
         "accounting_group": settings.accounting_group,
         "concurrency_limits": settings.limits,
@@ -73,6 +65,18 @@ def submit_description(spec: JobSpec, directory: PurePosixPath, marker: str, set
     }
     lines = [f"{name} = {value}" for name, value in commands.items() if value is not None]
     return "\n".join([*lines, *settings.lines, f"queue {workers}" if workers > 1 else "queue", ""])
+
+
+def _requirements(settings: HTCondorSettings) -> str:
+    """Return what a machine must have: a label ``key=value`` is the attribute ``key`` with that text."""
+    own = [f"({settings.requirements})"] if settings.requirements else []
+    labels = [node_requirement(key, value) for key, value in settings.node_selector]
+    return " && ".join([*own, *labels, "(MY.NumJobStarts ?: 0) == 0"])
+
+
+def node_requirement(key: str, value: str) -> str:
+    """Return the condition on a machine for one label."""
+    return f"TARGET.{key} =?= {_string(value)}"
 
 
 def _resources(resources: Resources) -> dict[str, str | None]:
@@ -111,15 +115,6 @@ def script(job: NodeJob, settings: HTCondorSettings, resources: Resources, grace
     text = batch_script(job, settings.node_side, replace(resources, workers=1), grace, log_bytes=each)
     fixed = body("job.sh")
     return text.removesuffix(fixed) + node_body() + fixed
-
-
-def with_gpu_variables(launch: str, job: NodeJob) -> str:
-    """Return launch.sh with the variables of GPUs for its job, if its launcher has a script for the environment.
-
-    The line that ends this script there has the random marker, so that nothing of the job can contain it.
-    """
-    end = f"\nEND_{job.marker}\n"
-    return launch.replace(end, end + _GPU_VARIABLES, 1) if '>"$2/env.sh"' in launch else launch
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from pfcon.compute.htcondor.folder import WORKER, WorkerFolder
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
-from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time, with_gpu_variables
+from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
@@ -17,7 +17,6 @@ from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
 _NUMBER = re.compile(r"(\d+)\.0 - \1\.\d+")  # condor_submit -terse
-_GPUS = frozenset({"apptainer", "singularity"})  # they pass on which GPUs a job may use
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ class Submitter(Submission):
             texts = launcher_of(self.settings.node_side).files(job)
         except Refused as fault:
             raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
-        texts["launch.sh"] = with_gpu_variables(texts["launch.sh"], job)
         texts["job.sh"] = script(job, self.settings, spec.resources, self.stop_grace, self.log_bytes)
         folder.write_all(texts)
 
@@ -63,10 +61,3 @@ class Submitter(Submission):
     def _submitted(self, folder: JobFolder) -> str:
         found = self.queue.fresh(folder.marker, None)
         return found[0].id.partition(".")[0] if found else ""
-
-
-def require_runnable(spec: JobSpec, settings: HTCondorSettings) -> None:
-    """Raise Refused for a job that can't be run in this way."""
-    if spec.resources.gpus and settings.launcher not in _GPUS:
-        able = ", ".join(sorted(_GPUS))
-        raise Refused(f"gpu_limit: HTCONDOR_LAUNCHER={settings.launcher} can't give GPUs to jobs; these can: {able}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.settings import node_selector
 from pfcon.compute.slurm.template import Template
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
@@ -100,10 +101,11 @@ class SlurmSettings:
     )
     constraint: str | None = setting(
         "SLURM_CONSTRAINT",
-        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,+-]+"),
+        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,=+/-]+"),
         f"Features that jobs' nodes must have, {_SBATCH}.",
         exclusive=True,
     )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     gres: str = setting(
         "SLURM_GPU_GRES",
         kinds.text("NAME or NAME:TYPE", rf"{_NAME}(:{_NAME})?"),
@@ -126,6 +128,12 @@ class SlurmSettings:
         "SLURM_LAUNCHER_COMMAND",
         launcher_command(),
         LAUNCHER_COMMAND,
+        exclusive=True,
+    )
+    cdi: Path | None = setting(
+        "SLURM_CDI",
+        kinds.local_directory(),
+        "CDI file in JSON with the device `all`, with which the launchers crun and runc give GPUs to jobs.",
         exclusive=True,
     )
     mpi: str = setting(
@@ -163,3 +171,9 @@ class SlurmSettings:
         default="256 GiB",
         exclusive=True,
     )
+
+    @property
+    def selected(self) -> str:
+        """The nodes that NODE_SELECTOR selects, for messages; empty if all."""
+        labels = ", ".join(f"{key}={value}" for key, value in self.node_selector)
+        return f"the features {labels} (NODE_SELECTOR)" if labels else ""

@@ -21,11 +21,15 @@ PLACES: Mapping[str, str] = {
     "hostname": "a host name for the container",
     "workdir": "a directory of the machine for this worker alone, removed after it",
     "log": "a file for the launcher's own messages",
+    "shm": "the size of `/dev/shm` in MiB (`SHM_SIZE`); a word with this place is left out without one. Without this "
+    "place or `{bundle}`, that setting is refused",
+    "uid, gid": "the user of the job in its container (`CONTAINER_USER`), as `{shm}`",
     "gpus:WORD": "WORD for jobs with GPUs; the word is left out for others. Without this place, such jobs are refused",
 }
 """The places of a template, and what they are replaced by; for the docs."""
 
 _MOUNT = {"source", "target", "access", "ro"}
+_OPTIONAL = frozenset({"shm", "uid", "gid"})
 _NAMES = {name.strip() for names in PLACES for name in names.partition(":")[0].split(",")}
 _PROGRAM = re.compile(r"[A-Za-z0-9_./+-]+")
 
@@ -64,10 +68,15 @@ class Template:
             raise ValueError("it needs {rootfs}, {image} or {bundle}")
 
     def shell(self, values: Mapping[str, str], mounts: Sequence[Mapping[str, str]], argv: str, *, gpus: bool) -> str:
-        """Return the arguments as shell code. values, mounts: shell code for each place; argv: for the command."""
+        """Return the arguments as shell code. values, mounts: shell code for each place; argv: for the command.
+
+        A word is left out if the job has no value for one of its places that are optional.
+        """
         found = []
         for word in self.words[1:]:
             places = _places(word)
+            if _OPTIONAL.intersection(places).difference(values):
+                continue
             if word == "{command}":
                 found.append(argv)
             elif "gpus" in places:
