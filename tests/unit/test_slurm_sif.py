@@ -5,6 +5,7 @@ import struct
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support.engines import unsquashfs
 
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
@@ -49,8 +50,7 @@ def test_a_file_tells_where_its_root_file_system_is_and_what_its_image_had() -> 
 
 
 def test_its_tree_its_variables_and_its_working_directory_become_an_image(tmp_path: Path) -> None:
-    if not shutil.which("unsquashfs"):
-        pytest.skip("unsquashfs is not installed (Debian: squashfs-tools)")
+    unsquashfs()
     cache = images(tmp_path)
     file = tmp_path / "site/local/pl-tiny/1.0.sif"
     shutil.copy(TINY, file)
@@ -83,8 +83,7 @@ def test_without_the_tool_its_package_is_told_to_the_job_and_to_pfcon_check(tmp_
 
 
 def test_a_broken_file_system_is_refused_with_the_words_of_the_tool(tmp_path: Path) -> None:
-    if not shutil.which("unsquashfs"):
-        pytest.skip("unsquashfs is not installed (Debian: squashfs-tools)")
+    unsquashfs()
     cache = images(tmp_path)
     broken = changed(tmp_path, read_sif(TINY).offset, bytes(96))
     shutil.move(broken, tmp_path / "site/local/pl-tiny/1.0.sif")
