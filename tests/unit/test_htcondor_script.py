@@ -152,6 +152,17 @@ def test_a_worker_does_not_start_after_another_has_failed(worker: Node, tmp_path
     assert not worker.runs.exists()
 
 
+def test_a_storebase_with_the_name_of_a_worker_is_none(tmp_path: Path) -> None:
+    above = tmp_path / "worker.1"
+    above.mkdir()
+    (above / "failed").symlink_to("0")
+    node = Node(above)
+    process = node.start()
+    assert eventually(node.runs.exists)
+    node.go.touch()
+    assert process.wait(PATIENCE) == 7
+
+
 def test_a_worker_that_succeeds_ends_no_other(worker: Node, tmp_path: Path) -> None:
     (worker.directory / "launch.sh").write_text("exit 0\n")
     assert worker.start(worker="1").wait(PATIENCE) == 0

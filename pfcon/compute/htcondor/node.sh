@@ -8,8 +8,8 @@
 #   failed      of several workers: a link, whose target is the number of the first one that failed; it ends the others
 SLURM_JOB_ID=$PFCON_HTCONDOR_ID SLURM_PROCID=${PFCON_HTCONDOR_WORKER:-0}
 script=$$ interval=5 # seconds
-case $JOB in
-    */worker.*) all=${JOB%/*} ;;
+case ${JOB##*/} in
+    worker.*) all=${JOB%/*} ;;
     *) all=$JOB ;;
 esac
 

@@ -38,8 +38,9 @@ class Submitter(Submission):
         directory = self.nodes_folder / folder.path.name
         if spec.resources.workers == 1:
             self._write(folder, spec, image, directory)
-        for number in range(spec.resources.workers) if spec.resources.workers > 1 else ():
-            self._write(WorkerFolder.make(folder, number), spec, image, directory / f"{WORKER}{number}")
+        else:
+            for number in range(spec.resources.workers):
+                self._write(WorkerFolder.make(folder, number), spec, image, directory / f"{WORKER}{number}")
         folder.write_all({"spec.json": replace(spec, env=()).to_json()})
         description = submit_description(spec, directory, folder.marker, self.settings)
         return submit_words(self.settings), vacate_time(self.stop_grace) + description
