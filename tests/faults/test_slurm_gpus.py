@@ -18,13 +18,13 @@ pytestmark = pytest.mark.engine("slurm")
 ONE = Resources(gpus=1, memory=100)
 HOOK = """#!/bin/sh
 # as NVIDIA's hook, it changes the container's root file system, whose path is in the bundle of the state on its input
-bundle=$(sed 's/.*"bundle": *"\\([^"]*\\)".*/\\1/')
+bundle=$(sed -n 's/.*"bundle": *"\\([^"]*\\)".*/\\1/p' | tr -d '\\\\')
 echo made >"$bundle/rootfs/usr/made-by-hook"
 """
 SHOW = (
     'echo "$CUDA_VISIBLE_DEVICES $FROM_CDI"; cat /usr/lib/fake/libgpu.so.1 /usr/made-by-hook; '
     "for number in 0 1; do if (: </dev/gpu$number); then echo open; else echo closed; fi; done 2>/dev/null; "
-    "touch /usr/x 2>/dev/null; true"
+    'touch /usr/x "$2/x" 2>/dev/null || echo read-only'
 )
 
 
@@ -57,17 +57,18 @@ def test_a_job_has_what_the_cdi_file_names_and_opens_its_own_gpu_alone(
 ) -> None:
     harness = slurm_harness(storebase.root, "cgroup", launcher)
     harness.engine = slurm_engine(slurm_cluster("cgroup"), storebase.root, launcher=launcher, cdi=cdi)
-    spec = harness.shell(SHOW, resources=ONE, user=user)
+    spec = harness.shell(SHOW, "/share/incoming", resources=ONE, user=user)
     info = harness.run(spec)
     log = harness.engine.logs(spec.name, 20).splitlines()
     assert info.status is JobStatus.SUCCEEDED, (info, log)
-    assert log == ["0 1", "library", "made", "open", "closed"]
+    assert log == ["0 1", "library", "made", "open", "closed", "read-only"]  # the last one of inputs
+    assert not [*harness.incoming(spec).iterdir()]
     image = next(Path(os.environ["PFCON_TEST_SLURM_IMAGES"]).glob("*/*/*/rootfs/usr"))
     assert not [name for name in ("made-by-hook", "x", "lib/fake") if (image / name).exists()]
-    without = harness.shell(SHOW, resources=replace(ONE, gpus=0))
+    without = harness.shell(SHOW, "/share/incoming", resources=replace(ONE, gpus=0))
     harness.run(without)
     log = harness.engine.logs(without.name, 20).splitlines()
-    assert [line for line in log if "No such file" not in line] == [" ", "closed", "closed"]
+    assert [line for line in log if "No such file" not in line] == [" ", "closed", "closed", "read-only"]
     harness.close()
 
 

@@ -17,7 +17,10 @@ UNSHARE = "unshare -Urm --pid --fork --kill-child"
 _MAPPED = r"""    chown {uid} /proc/self/fd/1 || exit 125
     outside=$$
     {{
-        while [ "$(readlink "/proc/$outside/ns/user")" = "$(readlink /proc/self/ns/user)" ]; do sleep 0.05; done
+        own=$(readlink /proc/self/ns/user)
+        until [ "$own" != "$(readlink "/proc/$outside/ns/user" || echo "$own")" ]; do
+            kill -0 "$outside" && sleep 0.05 || exit
+        done 2>/dev/null
         printf '%s\n' {uids} >"/proc/$outside/uid_map" && printf '%s\n' {gids} >"/proc/$outside/gid_map" || {{
             echo "pfcon: root of this machine may not run jobs as another user" >&2
             kill -KILL "$outside"
