@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.engines import slurm_cluster
-from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
+from support.slurm import default_mode, job_directory, leftovers, refusal_of, slurm_command, slurm_engine, slurm_harness
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
@@ -161,15 +161,6 @@ def test_two_submissions_of_one_job_at_once_run_it_once(slurm: Slurm) -> None:
     assert slurm.harness.wait(spec.name).status is JobStatus.SUCCEEDED
     assert eventually(lambda: number not in slurm_command(slurm.conf, "squeue", "-h", "-o", "%i").split())
     assert slurm.harness.outgoing(spec).joinpath("ran").read_text() == "ran\n"
-
-
-def refusal_of(engine: SlurmEngine, spec: JobSpec) -> str:
-    """Schedule a job. Why Slurm refuses it; nothing when it does not."""
-    try:
-        engine.schedule(spec)
-    except Refused as refusal:
-        return str(refusal)
-    return ""
 
 
 def test_a_job_larger_than_any_node_ends_with_the_reason(slurm: Slurm) -> None:
