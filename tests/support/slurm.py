@@ -16,6 +16,7 @@ import pytest
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import COMMENT
+from pfcon.errors import Refused
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness, Untouched
@@ -83,6 +84,15 @@ def slurm_environ() -> dict[str, str]:
     conf = slurm_cluster(default_mode())
     images = os.environ["PFCON_TEST_SLURM_IMAGES"]
     return {"SLURM_CONF": conf, "SLURM_IMAGES": images, "TIMELIMIT_MINUTES": str(MINUTES)}
+
+
+def refusal_of(engine: SlurmEngine, spec: JobSpec) -> str:
+    """Schedule a job. Why Slurm refuses it; nothing when it does not."""
+    try:
+        engine.schedule(spec)
+    except Refused as refusal:
+        return str(refusal)
+    return ""
 
 
 def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness:
