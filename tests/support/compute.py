@@ -12,7 +12,7 @@ from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
+from .engines import IMAGE, WORKDIR, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .foreign import foreign_container, foreign_service
 from .outside import end_supervisor, kill_container, kill_task
 from .podman_rootless import capabilities, give_to_its_user
@@ -63,7 +63,16 @@ def make_harness(name: str, root: Path) -> Harness:
 
         engine = ProcessEngine(storebase, stop_grace=2, minute=SHORT_MINUTE)
         abilities = CAPABILITIES[name]
-        return Harness(engine, storebase, IMAGE, name, abilities, end_keeper=end_supervisor, minute=SHORT_MINUTE)
+        return Harness(
+            engine,
+            storebase,
+            IMAGE,
+            name,
+            abilities,
+            end_keeper=end_supervisor,
+            minute=SHORT_MINUTE,
+            workdir=None,
+        )
     if name == "cromwell":
         from .cromwell import cromwell_harness
 
@@ -102,6 +111,7 @@ def make_harness(name: str, root: Path) -> Harness:
         foreign_job=partial(foreign_service if name == "swarm" else foreign_container, url),
         prepare_job=give_to_its_user if rootless else None,
         kill_outside=partial(kill_task if name == "swarm" else kill_container, url),
+        workdir=WORKDIR,
         made=made,
     )
 

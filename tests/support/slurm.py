@@ -23,7 +23,7 @@ from pfcon.testing.compute.outside import processes_of
 from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, slurm_cluster
+from .engines import IMAGE, WORKDIR, slurm_cluster
 from .generation import TODAY
 from .settings import compute_settings
 
@@ -95,6 +95,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         make_dead=lambda: slurm_engine("/dev/null", root / "away", timeout=1),
         foreign_job=partial(foreign_batch, conf),
         end_keeper=end_script,
+        workdir=WORKDIR,
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import docker
 
 IMAGE = os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1")
+WORKDIR = os.environ.get("PFCON_TEST_WORKDIR", "/")
 
 
 def docker_url() -> str:
