@@ -107,7 +107,7 @@ class TaskRun:
         mounts = mounts_of(str(self._task.runtime.get("pfcon_mounts", "")))
         mounts += [str(self.directory.parent), inside, "rw"]
         if shm := self._task.runtime.get("pfcon_shm"):
-            mounts += [f"{int(shm)}m", "/dev/shm", "tmpfs"]  # noqa: S108 - in the container
+            mounts += [f"{int(shm)}m", "/dev/shm", "tmpfs"]
         user = _as_user(str(self._task.runtime.get("pfcon_user", "")))
         tells = "pfcon_workdir=$PWD " if self.tells_workdir else ""
         begin = ["/bin/sh", "-c", f'cd {IMAGE_WORKDIR} && {tells}exec "$@"', "pfcon", *user]

@@ -26,7 +26,7 @@ class _Quiet(WSGIRequestHandler):
 class FakeCromwell:
     """The server; a context manager. ``root``: its backend's directory of executions. lag, grace, minute: seconds.
 
-    ``held``: what is submitted stays so. ``ignored``: attributes that the site's configuration does not use, or "workdir".
+    ``held``: what is submitted stays so. ``ignored``: attributes that the site's backend does not use, or "workdir".
     ``faults``: codes that the next requests are answered with, unheard; 0 for one that is served.
     ``deaf_submits``: as many submissions are taken and answered with 503. ``requests``: what was asked, as
     (method, path).

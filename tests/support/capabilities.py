@@ -96,7 +96,6 @@ CAPABILITIES = {
         asks_for_images="process ignores the image",
         hostnames="the workers of process are processes of one machine",
         shm="process shares its host's /dev/shm",
-        labels="process has nothing to label",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",
         unreachable="process has no service that could be away",
     ),

@@ -1,5 +1,6 @@
 """The harness of each engine by its name, for the compute contract."""
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -72,6 +73,7 @@ def make_harness(name: str, root: Path) -> Harness:
             end_keeper=end_supervisor,
             minute=SHORT_MINUTE,
             workdir=None,
+            labels_of=lambda job: _kept_labels(storebase, job),
         )
     if name == "cromwell":
         from .cromwell import cromwell_harness
@@ -114,6 +116,12 @@ def make_harness(name: str, root: Path) -> Harness:
         workdir=WORKDIR,
         made=made,
     )
+
+
+def _kept_labels(storebase: StoreBase, job: str) -> dict[str, str]:
+    """The labels of a job of the process engine, as its administrator reads them; its kind is not a label."""
+    kept = json.loads((storebase.private / "process" / job / "spec.json").read_text())
+    return dict(kept["labels"]) | {"org.chrisproject.job_type": kept["kind"]}
 
 
 def _labels(name: str, url: str, job: str) -> dict[str, str]:

@@ -50,6 +50,7 @@ OPTIONS = {
     "SLURM_TIMEOUT": "10",
     "SLURM_IMAGES": "/images",
     "SLURM_CACHE_BYTES": "1 TiB",
+    "PROCESS_GPUS": "0,1,MIG-GPU-1/0/0",
     "HTCONDOR_POOL": "cm.example.org:9618",
     "HTCONDOR_SCHEDD": "submit1.example.org",
     "HTCONDOR_REQUIREMENTS": 'HasBrain && Machine != "old"',
@@ -185,10 +186,11 @@ def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_al
 
 def test_these_engines_have_these_options() -> None:
     docker, swarm, kubernetes, process, htcondor = "docker", "swarm", "kubernetes", "process", "htcondor"
+    cromwell = "cromwell"
     found = {option: set(engines) for option, engines in options().items()}
-    assert found["SHM_SIZE"] == {docker, swarm, kubernetes}
-    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, htcondor}
-    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
+    assert found["SHM_SIZE"] == {docker, swarm, kubernetes, cromwell}
+    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, htcondor, cromwell, process}
+    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, cromwell, process}
     assert found["IMAGE_PULL_SECRETS"] == {kubernetes}
     assert found["NODE_SELECTOR"] == {swarm, kubernetes}
     assert found["DOCKER_HOST"] == {docker, swarm}

@@ -60,14 +60,14 @@ CROMWELL = EngineDescription(
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
     requires=frozenset({JobOption.TIME_LIMIT}),
     lacks={
-        JobOption.PIDS: "Cromwell's backend limits processes, if its container runtime can: Apptainer can't where users "
-        "have no cgroups of their own",
-        JobOption.NODES: "Cromwell gives a job to its backend, which alone knows the nodes: choose them in its configuration",
+        JobOption.PIDS: "Only Cromwell's backend can limit processes; Apptainer can't where users have no cgroups of "
+        "their own",
+        JobOption.NODES: "Cromwell's backend alone knows the nodes: choose them in its configuration",
         JobField.WORKERS: ONE_WORKER,
     },
     notes={
-        JobOption.USER: f"As the runtime attribute `pfcon_user`, which needs a backend with Docker or Podman. {_ITS_BACKEND}",
-        JobOption.SHM: f"As the runtime attribute `pfcon_shm`, which needs a backend with Docker or Podman. {_ITS_BACKEND}",
+        JobOption.USER: f"As the runtime attribute `pfcon_user`, for a backend with Docker or Podman. {_ITS_BACKEND}",
+        JobOption.SHM: f"As the runtime attribute `pfcon_shm`, for a backend with Docker or Podman. {_ITS_BACKEND}",
         JobField.GPUS: f"As the runtime attribute `gpuCount`. {_ITS_BACKEND}",
     },
     rules=_rules,

@@ -33,10 +33,10 @@ REFUSALS = {NO_COMMAND: 127, NOT_EXECUTABLE: 126, **dict.fromkeys((NOT_MOUNTED, 
 """Why a job's script ends before it runs the command, with exit codes. It prints the reason to stderr after REFUSAL."""
 REFUSAL = "pfcon: "
 
-# The characters of Docker's references; none of them is special in a shell or in WDL.
 WORKDIR = "pfcon_workdir"
-"""A variable with the directory in which the backend has started the container: Cromwell's script changes to another."""
+"""A variable with the directory in which the backend has started the container: Cromwell's script leaves it."""
 
+# The characters of Docker's references; none of them is special in a shell or in WDL.
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
 
 
@@ -153,11 +153,12 @@ def _checks(spec: JobSpec) -> list[str]:
             read = f'while read -r pfcon_k pfcon_v _; do [ "$pfcon_k" != {key} ] || break; done </proc/self/status'
             lines += [read, f'[ "$pfcon_v" = {number} ] || {_refuse(OTHER_USER)}']
     if spec.resources.shm is not None:
+        size = mib_to_bytes(spec.resources.shm) // 1024  # KiB
         seen = '[ "$pfcon_k" != /dev/shm ] || pfcon_s=$pfcon_v'
         lines += [
             "pfcon_s=",
             f"while read -r _ pfcon_k _ pfcon_v _; do {seen}; done </proc/self/mounts",
-            f"case ,$pfcon_s, in *,size={mib_to_bytes(spec.resources.shm) // 1024}k,*) ;; *) {_refuse(OTHER_SHM)} ;; esac",
+            f"case ,$pfcon_s, in *,size={size}k,*) ;; *) {_refuse(OTHER_SHM)} ;; esac",
         ]
     if spec.resources.gpus:
         lines.append(f"ls -d /dev/nvidia[0-9]* /dev/kfd /dev/dxg 2>/dev/null | grep -q . || {_refuse(NO_GPU)}")

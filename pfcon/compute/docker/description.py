@@ -50,5 +50,6 @@ DOCKER = EngineDescription(
     volume_types=(DOCKER_LOCAL_VOLUME, HOST),
     aliases=("podman",),
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.PIDS, JobOption.LABELS}),
+    lacks={JobOption.NODES: "A Docker or Podman engine is one machine"},
     rules=_labels,
 )

@@ -3,7 +3,7 @@
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
 from pfcon.compute.htcondor.settings import HTCondorSettings
-from pfcon.compute.settings import HOST, JobOption
+from pfcon.compute.settings import HOST, JobField, JobOption
 
 
 def _make(context: EngineContext[HTCondorSettings]) -> ComputeEngine:
@@ -21,5 +21,12 @@ HTCONDOR = EngineDescription(
     settings=HTCondorSettings,
     volume_types=(HOST,),
     options=frozenset({JobOption.LABELS}),
+    lacks={
+        JobOption.USER: "HTCondor runs a job as the user who submits it",
+        JobOption.SHM: "The machines decide on the size of /dev/shm",
+        JobOption.PIDS: "The machines limit the processes of their users: HTCondor has no such limit for a job",
+        JobOption.NODES: "Machines of HTCondor have attributes, which `HTCONDOR_REQUIREMENTS` asks for",
+        JobField.WORKERS: "pfcon runs a job as one job of HTCondor, which has one command",
+    },
     requires=frozenset({JobOption.TIME_LIMIT}),
 )

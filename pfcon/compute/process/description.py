@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
-from pfcon.compute.settings import HOST, ComputeSettings, JobOption
+from pfcon.compute.settings import HOST, ComputeSettings, JobField, JobOption
 from pfcon.settings import kinds
 from pfcon.settings.section import setting, variable
 from pfcon.settings.variable import Mode, Values
@@ -13,13 +13,22 @@ from pfcon.settings.variable import Mode, Values
 
 @dataclass(frozen=True)
 class ProcessSettings:
-    """Whether a production service may run jobs without isolation."""
+    """Whether a production service may run jobs without isolation, and the GPUs of jobs."""
 
     allowed: bool = setting(
         "PFCON_ALLOW_PROCESS",
         kinds.boolean(),
         "Allows `CONTAINER_ENV=process` in production; it runs jobs without isolation, as the service's own user.",
         default="false",
+    )
+
+    gpus: tuple[str, ...] = setting(
+        "PROCESS_GPUS",
+        kinds.names("numbers or UUIDs of GPUs, separated by commas, each once", r"[A-Za-z0-9._/-]{1,200}"),
+        "The GPUs of this machine that jobs may have, as in `CUDA_VISIBLE_DEVICES`.",
+        note="none",
+        unset=(),
+        exclusive=True,
     )
 
 
@@ -36,7 +45,15 @@ def _is_allowed(values: Values, mode: Mode) -> Iterator[str]:
 def _make(context: EngineContext[ProcessSettings]) -> ComputeEngine:
     from pfcon.compute.process.engine import ProcessEngine
 
-    return ProcessEngine(context.storebase, log_bytes=context.compute.log_bytes)
+    return ProcessEngine(context.storebase, log_bytes=context.compute.log_bytes, gpus=context.own.gpus)
+
+
+def _rules(values: Values, mode: Mode) -> Iterator[str]:
+    yield from _is_allowed(values, mode)
+    known = variable(ProcessSettings, "gpus")
+    gpus = values.get(known) or ()
+    if len({*gpus}) < len(gpus):
+        yield values.fault(known, "which names a GPU twice")
 
 
 PROCESS = EngineDescription(
@@ -45,7 +62,18 @@ PROCESS = EngineDescription(
     make=_make,
     settings=ProcessSettings,
     volume_types=(HOST,),
-    options=frozenset({JobOption.USER, JobOption.PIDS}),
+    options=frozenset({JobOption.USER, JobOption.PIDS, JobOption.LABELS}),
+    lacks={
+        JobOption.SHM: "The jobs of this engine share the /dev/shm of their machine",
+        JobOption.NODES: "Jobs run on the machine of the service",
+    },
+    notes={
+        JobOption.USER: "The service must be root",
+        JobOption.LABELS: "In the file `spec.json` of the job's directory, `.pfcon/process/<name>`",
+        JobField.CPU: "In whole cores",
+        JobField.MEMORY: "The processes of a job are measured twice a second or more often: a short peak is not seen",
+        JobField.GPUS: "Those of `PROCESS_GPUS`: without it, jobs with GPUs are refused",
+    },
     sees_storebase_here=True,
-    rules=_is_allowed,
+    rules=_rules,
 )

@@ -84,6 +84,8 @@ def become(plan: Plan, job: int, log: int, supervisor: int, worker: int) -> None
     env |= {
         name.encode(): str(worker).encode() for name in plan.get("numbers", ())
     }  # not in a plan of an earlier release
+    if of_workers := plan.get("of_workers"):
+        env |= {name.encode(): value.encode() for name, value in of_workers[worker].items()}
     execute(argv, env)
 
 

@@ -31,7 +31,7 @@ from pfcon.compute.process.start import (
     launch,
     prctl,
 )
-from pfcon.compute.process.state_file import read_message, was_deleted, write_last_state, write_state
+from pfcon.compute.process.state_file import note_state, read_message, write_end
 from pfcon.compute.process.tree import descendants, fair_memory, send, total_usage, usage
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
@@ -100,10 +100,7 @@ class Supervisor:
     def note_start(self) -> None:
         """Record when and where the command started; on a full disk, only the final state has it."""
         self.state["started_at"], self.state["node"] = time.time(), os.uname().nodename
-        try:  # noqa: SIM105 - contextlib would be imported for this alone
-            write_state(self.job, self.state, durable=False)
-        except OSError:
-            pass
+        note_state(self.job, self.state)
 
     def run(self) -> None:
         """Monitor the command until it has ended, then kill its other processes and read the rest of its output."""
@@ -245,21 +242,26 @@ class Supervisor:
             self.state["note"] = f"a part of its log is lost: {fault.strerror}"
 
     def finish(self) -> None:
-        """Write the final state; on a full disk, retry until it is written, or the job or its directory is removed."""
+        """Write the final state."""
         if "started_at" in self.state:
             memory, self.state["cpu_seconds"] = total_usage()
             if memory:
                 self.state["max_memory"] = memory
         self.state["finished_at"] = time.time()
-        while True:
-            try:
-                write_last_state(self.job, self.state)
-                return
-            except OSError:
-                if was_deleted(self.job):
-                    return
-                if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
-                    return
+        write_end(self.job, self.state, self.is_removed)
+
+    def is_removed(self) -> bool:
+        """Return whether the engine has ordered to remove the job, waiting a second for the order."""
+        return bool(select.select([self.control], [], [], 1.0)[0]) and KILL in os.read(self.control, BLOCK)
+
+
+def has_gpus(supervisor: Supervisor, signal_ready: int) -> bool:
+    """Get the GPUs that the job needs; return False if it was ended while it waited for them."""
+    if not supervisor.plan.get("gpus"):  # also in the plan of an earlier release; most jobs save the import
+        return True
+    from pfcon.compute.process.gpus import give
+
+    return give(supervisor, signal_ready)
 
 
 def main(directory: str, final: str, lock: str) -> int:
@@ -284,7 +286,7 @@ def main(directory: str, final: str, lock: str) -> int:
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor = Supervisor(plan, job, control)
-    if supervisor.start():
+    if has_gpus(supervisor, signal_ready) and supervisor.start():
         os.close(signal_ready)
         supervisor.run()
         supervisor.finish()

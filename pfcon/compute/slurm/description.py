@@ -22,5 +22,12 @@ SLURM = EngineDescription(
     make=_make,
     settings=SlurmSettings,
     volume_types=(HOST,),
+    lacks={
+        JobOption.USER: "Slurm runs a job as the user who submits it",
+        JobOption.SHM: "The nodes decide on the size of /dev/shm",
+        JobOption.PIDS: "The nodes limit the processes of their users: Slurm has no such limit for a job",
+        JobOption.LABELS: "Jobs of Slurm have no labels",
+        JobOption.NODES: "Nodes of Slurm have features, which `SLURM_CONSTRAINT` asks for",
+    },
     requires=frozenset({JobOption.TIME_LIMIT}),
 )
