@@ -133,7 +133,7 @@ class ComputeSettings:
         "VOLUME_NAME",
         kinds.text("letters, digits, '_', '.' and '-'", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}"),
         "The volume or PersistentVolumeClaim that is storeBase.",
-        note="required for `kubernetes_pvc`; docker: found through `PFCON_SELECTOR`",
+        note="required for `kubernetes_pvc`; docker, swarm: found through `PFCON_SELECTOR`",
     )
     op_image: str | None = setting(
         "PFCON_OP_IMAGE",

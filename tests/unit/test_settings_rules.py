@@ -106,6 +106,7 @@ def test_docker_with_a_host_directory_needs_its_path() -> None:
 def test_an_engine_takes_its_own_volume_types_and_no_others(name: str, kind: str) -> None:
     allowed = {
         "docker": {"docker_local_volume", "host"},
+        "swarm": {"docker_local_volume", "host"},
         "kubernetes": {"kubernetes_pvc", "host"},
     }.get(name, {"host"})
     found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
