@@ -27,7 +27,7 @@ SLURM = "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-03-01T01:00:00 DU
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 IMAGE_WORKDIR = "/usr/lib"  # the working directory of its images
 _CONTAINER = Path(__file__).with_name("container.sh")
-_SCRIPT = """#!/bin/bash
+SCRIPT = """#!/bin/bash
 cd {cwd}
 mkdir -p tmp
 export TMPDIR="$PWD/tmp" HOME="$PWD"
@@ -103,7 +103,7 @@ class TaskRun:
         self.directory.chmod(0o777)  # createPermissionedDirectories in its source: containers have users of their own
         script = self.directory / "script"
         inside = f"/cromwell-executions/{self.directory.parent.parent.name}/{self.directory.parent.name}"
-        script.write_text(_SCRIPT.format(cwd=shlex.quote(f"{inside}/execution"), command=self._task.command))
+        script.write_text(SCRIPT.format(cwd=shlex.quote(f"{inside}/execution"), command=self._task.command))
         mounts = mounts_of(str(self._task.runtime.get("pfcon_mounts", "")))
         mounts += [str(self.directory.parent), inside, "rw"]
         if shm := self._task.runtime.get("pfcon_shm"):
