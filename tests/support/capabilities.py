@@ -95,7 +95,6 @@ CAPABILITIES = {
         image_digest="process ignores the image",
         asks_for_images="process ignores the image",
         hostnames="the workers of process are processes of one machine",
-        shm="process shares its host's /dev/shm",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",
         unreachable="process has no service that could be away",
     ),

@@ -49,7 +49,8 @@ FOREIGN = {
     *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
     *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY"),
     "DOCKER_CONFIG",
-}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
+    *("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's, NVIDIA's and AMD's
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

@@ -189,7 +189,7 @@ def test_these_engines_have_these_options() -> None:
     docker, swarm, kubernetes, process, htcondor = "docker", "swarm", "kubernetes", "process", "htcondor"
     cromwell = "cromwell"
     found = {option: set(engines) for option, engines in options().items()}
-    assert found["SHM_SIZE"] == {docker, swarm, kubernetes, cromwell}
+    assert found["SHM_SIZE"] == {docker, swarm, kubernetes, cromwell, process}
     assert found["JOB_LABELS"] == {docker, swarm, kubernetes, htcondor, cromwell, process}
     assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, cromwell, process}
     assert found["IMAGE_PULL_SECRETS"] == {kubernetes}

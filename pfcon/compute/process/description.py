@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
 from pfcon.compute.settings import HOST, ComputeSettings, JobField, JobOption
+from pfcon.errors import ConfigurationError
 from pfcon.settings import kinds
 from pfcon.settings.section import setting, variable
 from pfcon.settings.variable import Mode, Values
@@ -42,9 +43,20 @@ def _is_allowed(values: Values, mode: Mode) -> Iterator[str]:
         )
 
 
+def require_shm() -> None:
+    """Raise ConfigurationError if this machine can't give jobs a /dev/shm of their own."""
+    from pfcon.compute.process import shm
+    from pfcon.compute.process.spec import NO_SHM
+
+    if fault := shm.fault():
+        raise ConfigurationError([f"SHM_SIZE: {NO_SHM} ({fault})"])
+
+
 def _make(context: EngineContext[ProcessSettings]) -> ComputeEngine:
     from pfcon.compute.process.engine import ProcessEngine
 
+    if context.compute.shm and context.compute.engine == PROCESS.name:  # not if it runs the operations of another one
+        require_shm()
     return ProcessEngine(context.storebase, log_bytes=context.compute.log_bytes, gpus=context.own.gpus)
 
 
@@ -62,13 +74,13 @@ PROCESS = EngineDescription(
     make=_make,
     settings=ProcessSettings,
     volume_types=(HOST,),
-    options=frozenset({JobOption.USER, JobOption.PIDS, JobOption.LABELS}),
+    options=frozenset({JobOption.USER, JobOption.SHM, JobOption.PIDS, JobOption.LABELS}),
     lacks={
-        JobOption.SHM: "The jobs of this engine share the /dev/shm of their machine",
         JobOption.NODES: "Jobs run on the machine of the service",
     },
     notes={
         JobOption.USER: "The service must be root",
+        JobOption.SHM: "The service must be root, or the machine must have user namespaces for all users",
         JobOption.LABELS: "In the file `spec.json` of the job's directory, `.pfcon/process/<name>`",
         JobField.CPU: "In whole cores",
         JobField.MEMORY: "The processes of a job are measured twice a second or more often: a short peak is not seen",

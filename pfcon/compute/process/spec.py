@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.exits import at_time_limit
 from pfcon.compute.process.gpus import VARIABLES
-from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, STOPPED, TIME_LIMIT
+from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, SHM, STOPPED, TIME_LIMIT
 from pfcon.compute.workers import number_variables, worker_env
 from pfcon.errors import Refused, refused
 from pfcon.models import OUTGOING, JobSpec, Resources
@@ -21,6 +21,7 @@ from pfcon.reasons import Reason, Why, explain
 from pfcon.units import MINUTE, mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
+NO_SHM = "this machine gives a job no /dev/shm of its own: it needs root, or user namespaces for all users"
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -42,9 +43,9 @@ class Gpus(TypedDict):
 
 
 class Plan(TypedDict):
-    """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL.
+    """The input of the supervisor. memory, log_bytes, shm: bytes. grace: seconds from SIGTERM to SIGKILL.
 
-    memory, pids: of all workers together. cores: of each. numbers: the variables with the number of each of several.
+    memory, pids, shm: of all workers together. cores: of each. numbers: the variables with the number of each.
     of_workers: further variables of each worker, which the supervisor adds.
     time_limit: seconds; after that the job is stopped. reasons: ``Why.note()`` of all that the supervisor may end the
     job for, by the constants of ``start``, and of why it can't be started, by the name of the error: the supervisor
@@ -67,6 +68,7 @@ class Plan(TypedDict):
     numbers: list[str]
     time_limit: float | None
     gpus: Gpus | None
+    shm: int | None
     of_workers: NotRequired[list[dict[str, str]]]
     reasons: dict[str, str]
 
@@ -141,6 +143,7 @@ def make_plan(
         workers=resources.workers,
         numbers=[*number_variables(spec)] if resources.workers > 1 else [],
         time_limit=None if resources.time_limit is None else resources.time_limit * minute,
+        shm=None if limits.shm is None else mib_to_bytes(limits.shm),
         gpus=_gpus(resources, gpus, storebase),
         reasons={name: why.note() for name, why in _reasons(spec).items()},
     )
@@ -161,8 +164,10 @@ def gpus_directory(storebase: StoreBase) -> Path:
 
 def _of_all(resources: Resources) -> Resources:
     """Return the limits of all workers together: the supervisor does not know which of them a process belongs to."""
-    memory, pids, workers = resources.memory, resources.pids, resources.workers
-    return replace(resources, memory=memory and memory * workers, pids=pids and pids * workers)
+    memory, pids, shm, workers = resources.memory, resources.pids, resources.shm, resources.workers
+    return replace(
+        resources, memory=memory and memory * workers, pids=pids and pids * workers, shm=shm and shm * workers
+    )
 
 
 def _reasons(spec: JobSpec) -> dict[str, Why]:
@@ -175,6 +180,7 @@ def _reasons(spec: JobSpec) -> dict[str, Why]:
         PIDS: explain(Reason.TOO_MANY_PROCESSES, limit=resources.pids),
         TIME_LIMIT: at_time_limit(resources.time_limit),
         CANCELLED: BY_CLIENT,
+        SHM: explain(Reason.ENGINE_SETUP, cause=f"SHM_SIZE: {NO_SHM}"),
         STOPPED: explain(Reason.INTERRUPTED, cause="the service or the machine was stopped"),
         FOLDER: explain(Reason.OUTPUT_UNWRITABLE, path=str(OUTGOING)),
         errno.errorcode[errno.ENOENT]: missing,

@@ -21,6 +21,7 @@ if __name__ == "__main__":  # with -I, only the standard library is on the path
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
 from pfcon.compute.log_writer import KeptLog
+from pfcon.compute.process.needs import fulfil
 from pfcon.compute.process.start import (
     CANCELLED,
     MEMORY,
@@ -172,10 +173,10 @@ class Supervisor:
     def look(self) -> None:
         """Compare the job's resources with its limits; kill the job if it exceeds one."""
         pids = descendants(os.getpid())
-        used, threads = usage(pids)
+        used, threads = usage(pids, shm=bool(self.plan.get("shm")))
         limit, most = self.plan["memory"], self.plan["pids"]
         if limit is not None and used > limit:
-            used = fair_memory(pids)
+            used = fair_memory(pids, shm=bool(self.plan.get("shm")))
         if limit is not None and used > limit:
             self.blame(self.reason(MEMORY))
         elif most is not None and threads > most:
@@ -255,15 +256,6 @@ class Supervisor:
         return bool(select.select([self.control], [], [], 1.0)[0]) and KILL in os.read(self.control, BLOCK)
 
 
-def has_gpus(supervisor: Supervisor, signal_ready: int) -> bool:
-    """Get the GPUs that the job needs; return False if it was ended while it waited for them."""
-    if not supervisor.plan.get("gpus"):  # also in the plan of an earlier release; most jobs save the import
-        return True
-    from pfcon.compute.process.gpus import give
-
-    return give(supervisor, signal_ready)
-
-
 def main(directory: str, final: str, lock: str) -> int:
     """Claim the name, start the command, and return; a child process supervises the command."""
     os.set_inheritable(int(lock), False)
@@ -286,7 +278,7 @@ def main(directory: str, final: str, lock: str) -> int:
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor = Supervisor(plan, job, control)
-    if has_gpus(supervisor, signal_ready) and supervisor.start():
+    if fulfil(supervisor, signal_ready) and supervisor.start():
         os.close(signal_ready)
         supervisor.run()
         supervisor.finish()
