@@ -1,4 +1,4 @@
-"""Gives GPUs of this machine to jobs. A part of the supervisor: uses only the standard library.
+"""Gives GPUs of this machine to jobs. A part of the supervisor, of jobs with GPUs only.
 
 A GPU belongs to who has the lock (flock(2)) of its file. The supervisor of a job takes the locks, and every process of
 the job inherits them: the kernel releases a lock with the last of them, in whatever way they end.
@@ -6,11 +6,12 @@ the job inherits them: the kernel releases a lock with the last of them, in what
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 
 from pfcon.compute.process.state_file import note_state
+from pfcon.files.flags import LOCK
+from pfcon.files.locks import try_lock
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ class Claim:
 
     def take(self) -> list[str]:
         """Return the ids of all GPUs that the job needs, which are locked now; empty if it has to wait."""
-        self._has_turn = self._has_turn or locks(self._turn)
+        self._has_turn = self._has_turn or try_lock(self._turn)
         if not self._has_turn:
             return []
         taken: dict[str, int] = {}
         for name in self._wanted["ids"]:
             file = self._open(f"gpu-{name.replace('/', '%')}")
-            if locks(file):
+            if try_lock(file):
                 taken[name] = file
             else:
                 os.close(file)
@@ -55,16 +56,7 @@ class Claim:
         return []
 
     def _open(self, name: str) -> int:
-        return os.open(name, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=self._directory)
-
-
-def locks(file: int) -> bool:
-    """Lock a file; return False if somebody else has its lock."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return os.open(name, LOCK, 0o600, dir_fd=self._directory)
 
 
 def give(supervisor: Supervisor, signal_ready: int) -> bool:

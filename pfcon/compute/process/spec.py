@@ -175,12 +175,12 @@ def _reasons(spec: JobSpec) -> dict[str, Why]:
     resources, command = _of_all(spec.resources), spec.argv[0]
     missing = explain(Reason.COMMAND_NOT_FOUND, command=command)
     refused = explain(Reason.NOT_EXECUTABLE, command=command)
-    return {
+    own_shm = {SHM: explain(Reason.ENGINE_SETUP, cause=f"SHM_SIZE: {NO_SHM}")} if resources.shm else {}
+    return own_shm | {
         MEMORY: explain(Reason.OUT_OF_MEMORY, limit=resources.memory),
         PIDS: explain(Reason.TOO_MANY_PROCESSES, limit=resources.pids),
         TIME_LIMIT: at_time_limit(resources.time_limit),
         CANCELLED: BY_CLIENT,
-        SHM: explain(Reason.ENGINE_SETUP, cause=f"SHM_SIZE: {NO_SHM}"),
         STOPPED: explain(Reason.INTERRUPTED, cause="the service or the machine was stopped"),
         FOLDER: explain(Reason.OUTPUT_UNWRITABLE, path=str(OUTGOING)),
         errno.errorcode[errno.ENOENT]: missing,

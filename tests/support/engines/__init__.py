@@ -4,7 +4,7 @@ PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
 PFCON_TEST_PODMAN_ROOTLESS             such a URL, of a Podman of another user than root
 PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
 PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
-PFCON_TEST_WORKDIR                     working directory of that image, by default the root
+PFCON_TEST_WORKDIR                     working directory of that image, by default that of image.sh, or else the root
 PFCON_TEST_KUBECONFIG                  kubeconfig of a cluster whose nodes hold the test image
 PFCON_TEST_KUBERNETES_STOREBASE        where the volume of the tests' claim is on this machine
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
