@@ -24,7 +24,7 @@ from pfcon.testing.compute.outside import processes_of
 from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, htcondor_pool
+from .engines import IMAGE, WORKDIR, htcondor_pool
 from .settings import compute_settings
 
 MINUTES = 10
@@ -83,6 +83,7 @@ def htcondor_harness(root: Path, launcher: str = "crun") -> Harness:
         labels_of=lambda job: labels_of(conf, job),
         foreign_job=lambda name, *, forged: foreign_job(conf, name, forged=forged),
         end_keeper=end_script,
+        workdir=WORKDIR,
     )
 
 

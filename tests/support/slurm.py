@@ -24,7 +24,7 @@ from pfcon.testing.compute.outside import processes_of
 from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, slurm_cluster
+from .engines import IMAGE, WORKDIR, slurm_cluster
 from .generation import TODAY
 from .settings import compute_settings
 
@@ -113,6 +113,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         labels_of=lambda job: labels_of(conf, job),
         foreign_job=partial(foreign_batch, conf),
         end_keeper=end_script,
+        workdir=WORKDIR,
     )
 
 

@@ -51,6 +51,7 @@ OPTIONS = {
     "SLURM_TIMEOUT": "10",
     "SLURM_IMAGES": "/images",
     "SLURM_CACHE_BYTES": "1 TiB",
+    "PROCESS_GPUS": "0,1,MIG-GPU-1/0/0",
     "HTCONDOR_POOL": "cm.example.org:9618",
     "HTCONDOR_SCHEDD": "submit1.example.org",
     "HTCONDOR_REQUIREMENTS": 'HasBrain && Machine != "old"',
@@ -107,6 +108,7 @@ def test_docker_with_a_host_directory_needs_its_path() -> None:
 def test_an_engine_takes_its_own_volume_types_and_no_others(name: str, kind: str) -> None:
     allowed = {
         "docker": {"docker_local_volume", "host"},
+        "swarm": {"docker_local_volume", "host"},
         "kubernetes": {"kubernetes_pvc", "host"},
     }.get(name, {"host"})
     found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
@@ -187,11 +189,11 @@ def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_al
 
 def test_these_engines_have_these_options() -> None:
     docker, swarm, kubernetes, process, htcondor = "docker", "swarm", "kubernetes", "process", "htcondor"
-    slurm = "slurm"
+    slurm, cromwell = "slurm", "cromwell"
     found = {option: set(engines) for option, engines in options().items()}
-    assert found["SHM_SIZE"] == {docker, swarm, kubernetes, slurm, htcondor}
-    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, slurm, htcondor}
-    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, slurm, htcondor, process}
+    assert found["SHM_SIZE"] == {docker, swarm, kubernetes, slurm, htcondor, cromwell, process}
+    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, slurm, htcondor, cromwell, process}
+    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, slurm, htcondor, cromwell, process}
     assert found["IMAGE_PULL_SECRETS"] == {kubernetes}
     assert found["NODE_SELECTOR"] == {swarm, kubernetes, slurm, htcondor}
     assert found["DOCKER_HOST"] == {docker, swarm}

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ OURS = (
     *("PFCON_WEBHOOK_URL", "PFCON_WEBHOOK_SECRET"),
     *("PFCON_MAX_ACTIVE_JOBS", "PFCON_MAX_ACTIVE_JOBS_PER_OWNER", "PFCON_RETENTION_DAYS", "PFCON_ORPHANS_DAYS"),
     *("PFCON_PASSABLE", "PFCON_LOG_BYTES", "PFCON_MESSAGE_IN_LOG"),
-    *("PFCON_DELETE_ACTIVE", "PFCON_ALLOW_PROCESS"),
+    *("PFCON_DELETE_ACTIVE", "PFCON_ALLOW_PROCESS", "PROCESS_GPUS"),
     *("SWIFT_AUTH_VERSION", "SWIFT_PROJECT_NAME", "SWIFT_REGION_NAME"),
     *("SWIFT_PROJECT_DOMAIN_NAME", "SWIFT_USER_DOMAIN_NAME", "KUBECONFIG", "KUBERNETES_DEADLINE_MINUTES"),
     "KUBERNETES_GPU_RESOURCE",
@@ -108,8 +109,9 @@ def test_secrets_have_no_value_in_the_table() -> None:
 
 def test_the_options_table_marks_the_engines_that_have_an_option() -> None:
     rows = table.options_markdown().splitlines()
-    assert rows[0] == "| Option | docker | swarm | kubernetes | slurm | htcondor | cromwell | process |"
-    assert "| `SHM_SIZE` | yes | yes | yes | yes | yes |  |  |" in rows
+    assert rows[0] == "| Option or field | docker | swarm | kubernetes | slurm | htcondor | cromwell | process |"
+    (found,) = (row for row in rows if row.startswith("| `SHM_SIZE` |"))
+    assert found.startswith("| `SHM_SIZE` | yes | yes | yes | ")
 
 
 def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:
@@ -121,10 +123,11 @@ def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:
     assert "stale content" not in text
 
 
-def test_a_second_table_is_written_where_it_has_markers(readme: Path) -> None:
-    readme.write_text(DOCUMENT + "<!-- options:begin --><!-- options:end -->\n")
+@pytest.mark.parametrize(("name", "content"), [("options", table.options_markdown), ("own", table.own_markdown)])
+def test_a_second_table_is_written_where_it_has_markers(readme: Path, name: str, content: Callable[[], str]) -> None:
+    readme.write_text(DOCUMENT + f"<!-- {name}:begin --><!-- {name}:end -->\n")
     assert table.main([str(readme)]) == 0
-    assert table.options_markdown() in readme.read_text()
+    assert content() in readme.read_text()
 
 
 def test_check_tells_a_stale_table_and_writes_nothing(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:

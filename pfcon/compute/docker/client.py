@@ -66,11 +66,6 @@ class DockerCalls(ApiCalls):
         with translating_errors(self.where):
             self._client.put_archive(container, "/", tar)
 
-    def mountpoint(self, volume: str) -> str:
-        """Return the path of a volume on the engine's host (VolumeInspect)."""
-        with translating_errors(self.where):
-            return str(self._client.inspect_volume(volume)["Mountpoint"])
-
     def unlimited(self) -> list[str]:
         """Return which of cpu, memory and pids the engine can't limit; see ``limits``."""
         if not self.podman:
@@ -104,9 +99,3 @@ class DockerCalls(ApiCalls):
     def containers_of(self, name: str) -> Sequence[Any]:
         """ContainerList of the containers of one job that has several workers."""
         return self.get_list("containers", "json", **listing.query_of_job(name))
-
-    def labelled(self, label: str) -> list[dict[str, Any]]:
-        """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
-        with translating_errors(self.where):
-            listed = self._client.containers(filters={"label": label})
-        return [self.inspect(container["Id"]) for container in listed]

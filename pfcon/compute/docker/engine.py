@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import containers, limits, listing, notes, several, state
 from pfcon.compute.docker.description import DockerEngineSettings
-from pfcon.compute.docker.root import find_root, require_same
+from pfcon.compute.docker.root import require_same
 from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.job import REQUEST_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
+from pfcon.compute.docker_api.root import find_root
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import CODES, LONGEST, failure_in_log, start_failure
 from pfcon.compute.settings import ComputeSettings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
 from pfcon.compute.htcondor.settings import HTCondorSettings
-from pfcon.compute.settings import HOST, JobOption
+from pfcon.compute.settings import HOST, JobField, JobOption
 from pfcon.settings.section import variable
 from pfcon.settings.variable import Mode, Values
 
@@ -41,6 +41,16 @@ HTCONDOR = EngineDescription(
     settings=HTCondorSettings,
     volume_types=(HOST,),
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
+    lacks={
+        JobOption.PIDS: "The machines limit the processes of their users: HTCondor has no such limit for a job",
+    },
+    notes={
+        JobOption.USER: "With some launchers: see the page of the engine",
+        JobOption.SHM: "Not with every launcher: see the page of the engine",
+        JobOption.LABELS: "Attributes of the job",
+        JobOption.NODES: "Attributes of the machines",
+        JobField.GPUS: "Not with every launcher: see the page of the engine",
+    },
     rules=_rules,
     requires=frozenset({JobOption.TIME_LIMIT}),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
-from pfcon.compute.settings import HOST, ComputeSettings, JobOption
+from pfcon.compute.settings import HOST, ComputeSettings, JobField, JobOption
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.settings.section import variable
 from pfcon.settings.variable import Mode, Values
@@ -62,6 +62,17 @@ SLURM = EngineDescription(
     settings=SlurmSettings,
     volume_types=(HOST,),
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
+    lacks={
+        JobOption.PIDS: "The nodes limit the processes of their users: Slurm has no such limit for a job",
+    },
+    notes={
+        JobOption.USER: "With some launchers: see the page of the engine",
+        JobOption.SHM: "Not with every launcher: see the page of the engine",
+        JobOption.LABELS: "In the comment of the Slurm job",
+        JobOption.NODES: "Features of the nodes",
+        JobField.GPUS: "Not with every launcher: see the page of the engine",
+        JobField.WORKERS: "Not with `SLURM_LAUNCHER=container`",
+    },
     rules=_rules,
     requires=frozenset({JobOption.TIME_LIMIT}),
 )

@@ -4,6 +4,7 @@ PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
 PFCON_TEST_PODMAN_ROOTLESS             such a URL, of a Podman of another user than root
 PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
 PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
+PFCON_TEST_WORKDIR                     working directory of that image, by default that of image.sh, or else the root
 PFCON_TEST_KUBECONFIG                  kubeconfig of a cluster whose nodes hold the test image
 PFCON_TEST_KUBERNETES_STOREBASE        where the volume of the tests' claim is on this machine
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
@@ -26,13 +27,14 @@ PFCON_TEST_REQUIRE                     names separated by blanks: one of these t
 """
 
 from .clusters import htcondor_pool, kubernetes_cluster, slurm_cluster
-from .docker_api import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
+from .docker_api import IMAGE, WORKDIR, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .images import mpi_image, op_image, registry, registry_host
 from .programs import client4, kubectl, unsquashfs
 from .stores import ceph_s3_url, ceph_swift_url, postgresql_url, s3_url, swift_python, swift_url
 
 __all__ = [
     "IMAGE",
+    "WORKDIR",
     "api_client",
     "ceph_s3_url",
     "ceph_swift_url",
