@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pfcon.compute.docker import listing
-from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
+from pfcon.compute.docker.limits import loses_exit_codes, missing_of_docker, missing_of_podman
 from pfcon.compute.docker_api.client import ApiCalls, translating_errors
 from pfcon.compute.docker_api.init import lacking
 from pfcon.compute.docker_api.init import missing_of_docker as missing_of_docker_init
@@ -25,14 +25,8 @@ class DockerCalls(ApiCalls):
             raise Refused(f"Podman {OLDEST_PODMAN} or newer is needed; {self.where} is Podman {self.release}")
 
     def require_exit_codes(self) -> None:
-        """Raise Refused if containers are run by scrun(1), of Slurm: with it, each that fails has exit code 0.
-
-        Its exit status is that of wait(2), of which the exit code is not in the low eight bits (Slurm 24.11, 26.05).
-        """
-        info = self.get("info")  # SystemInfo; Podman's has these two, too
-        name = str(info.get("DefaultRuntime") or "")
-        path = str(((info.get("Runtimes") or {}).get(name) or {}).get("path") or "")
-        if "scrun" in (name, path.rpartition("/")[2]):
+        """Raise Refused if the engine loses exit codes: see ``limits.loses_exit_codes``."""
+        if loses_exit_codes(self.get("info")):
             raise Refused(f"{self.where} runs containers with scrun, which loses exit codes: use CONTAINER_ENV=slurm")
 
     def create(self, name: str, body: dict[str, Any]) -> str:
