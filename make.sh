@@ -14,6 +14,7 @@ On macOS it takes -O kubernetes alone: pfcon itself needs Linux, which is in the
   -O ENGINE  docker, podman, swarm (a Docker that manages a Swarm of this machine alone) or process. Default: Docker
              if it answers, else Podman, else process, which runs jobs on this machine without isolation.
              slurm: the cluster that Slurm's commands reach here, at once or by SLURM_PREFIX.
+             htcondor: the pool that HTCondor's commands reach here, at once or by HTCONDOR_PREFIX; not as root
              kubernetes, openshift: pfcon runs as a Deployment on the cluster that kubectl reaches at present
   -S DIR     storeBase, the directory that holds the jobs' data; default ./CHRIS_REMOTE_FS in the repository. On a
              cluster: a directory of its one node that user 1001 may write to; default a volume of its default class
@@ -34,6 +35,7 @@ give it to their nodes. It takes no swift or s3.
 
 With slurm, pfcon gets SLURM_PARTITION, SLURM_LAUNCHER and the other SLURM_* as they are set, and TIMELIMIT_MINUTES, or
 60; its nodes have to see storeBase. The sample job's image lies below SLURM_IMAGES, by default in storeBase.
+With htcondor it is the same with HTCONDOR_LAUNCHER, HTCONDOR_IMAGES and the other HTCONDOR_*.
 
 DOCKER_HOST says where Docker or Podman answers, where it is not one of the usual sockets; PYTHON names the Python.
 Running it again reuses what is there. ./unmake.sh with the same options ends the service and removes everything.
@@ -53,8 +55,8 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/ports.sh"
 # shellcheck source=dev/service.sh
 . "$REPOSITORY/dev/service.sh"
-# shellcheck source=dev/slurm.sh
-. "$REPOSITORY/dev/slurm.sh"
+# shellcheck source=dev/batch.sh
+. "$REPOSITORY/dev/batch.sh"
 # shellcheck source=dev/store.sh
 . "$REPOSITORY/dev/store.sh"
 # shellcheck source=dev/image.sh

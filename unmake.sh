@@ -14,7 +14,8 @@ Running it again does no harm.
 It takes the options of make.sh and needs none: make.sh has left a note of what it did.
 
   -S DIR     storeBase; default: the one of the running service, else ./CHRIS_REMOTE_FS in the repository
-  -O ENGINE  docker, podman, swarm, kubernetes, openshift, slurm or process; default: that of the running service
+  -O ENGINE  docker, podman, swarm, kubernetes, openshift, slurm, htcondor or process; default: that of the running
+             service
   -F NAME, -N, -p PORT, -U, -i, -s
              accepted, without effect
   -h         show this and exit
@@ -32,8 +33,8 @@ REPOSITORY=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 . "$REPOSITORY/dev/processes.sh"
 # shellcheck source=dev/service.sh
 . "$REPOSITORY/dev/service.sh"
-# shellcheck source=dev/slurm.sh
-. "$REPOSITORY/dev/slurm.sh"
+# shellcheck source=dev/batch.sh
+. "$REPOSITORY/dev/batch.sh"
 # shellcheck source=dev/store.sh
 . "$REPOSITORY/dev/store.sh"
 # shellcheck source=dev/image.sh
@@ -92,8 +93,8 @@ find_engine_url
 stop_service
 stop_store
 end_process_jobs "$STOREBASE_DIR"
-if [ "$ENGINE" = slurm ]; then
-    clean_slurm
+if is_batch; then
+    clean_batch
 else
     clean_engine
 fi

@@ -55,14 +55,19 @@ find_any_engine() {
     return 1
 }
 
+# is_batch: whether jobs run in a batch system.
+is_batch() {
+    [[ $ENGINE == slurm || $ENGINE == htcondor ]]
+}
+
 # choose_engine: set ENGINE, and ENGINE_URL where it is not process; ENGINE may be set already. Says what and why.
-# With slurm, dev/slurm.sh says them.
+# With a batch system, dev/batch.sh says them.
 choose_engine() {
     ENGINE_URL=""
     if [ "$ENGINE" = process ]; then
         echo "engine: process, as -O says: jobs run on this machine, without isolation"
-    elif [ "$ENGINE" = slurm ]; then
-        find_slurm
+    elif is_batch; then
+        find_batch
     elif [ -n "$ENGINE" ]; then
         if ! find_engine "$ENGINE"; then
             printf 'No %s answers:\n%s' "$ENGINE" "$ENGINE_FAULTS" >&2

@@ -114,12 +114,14 @@ def has_image(url: str, image: str, label: str = "") -> bool:
     return not label or label in (f"{key}={value}" for key, value in labels.items())
 
 
-def import_image(url: str, image: str, tar: IO[bytes], label: str = "") -> None:
-    """Make a one-layer image of a tar stream, as ``docker import -`` does. Raises Fault."""
+def import_image(url: str, image: str, tar: IO[bytes], label: str = "", workdir: str = "") -> None:
+    """Make a one-layer image of a tar stream, as ``docker import -`` does. workdir: where it starts. Raises Fault."""
     # Podman 4.3 ignores the parameter ``tag`` here; both take the tag as a part of the name.
     path = f"/images/create?fromSrc=-&repo={quote(image, safe='')}"
     if label:
         path += f"&changes={quote(f'LABEL {label}')}"
+    if workdir:
+        path += f"&changes={quote(f'WORKDIR {workdir}')}"
     for line in call(url, "POST", path, body=tar).splitlines():
         progress: dict[str, Any] = json.loads(line) if line.strip() else {}
         if "error" in progress:  # it comes with status 200
@@ -212,7 +214,7 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.command == "probe":
         print(probe(url))
     elif arguments.command == "import":
-        import_image(url, argument, sys.stdin.buffer, arguments.label)
+        import_image(url, argument, sys.stdin.buffer, arguments.label, arguments.workdir)
     elif arguments.command == "build":
         build_image(url, argument, sys.stdin.buffer, dict(arguments.set))
     elif arguments.command == "copy":
@@ -233,6 +235,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("url", help="as in DOCKER_HOST")
     parser.add_argument("argument", nargs="?", default="", help="NAME:TAG of an image, or KEY=VALUE of a label")
     parser.add_argument("--label", default="", metavar="KEY=VALUE", help="(has, import) of the image")
+    parser.add_argument("--workdir", default="", metavar="PATH", help="(import) the image's working directory")
     parser.add_argument("--from", dest="source", default="", metavar="URL", help="(copy) the engine that has the image")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", type=pair, help="(build) a build argument"

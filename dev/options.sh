@@ -9,7 +9,7 @@ INNETWORK=false
 PORT=5005
 SAMPLE=yes
 
-ENGINES="docker, podman, swarm, kubernetes, openshift, slurm and process"
+ENGINES="docker, podman, swarm, kubernetes, openshift, slurm, htcondor and process"
 
 # refuse TEXT: end with exit status 2, which is the one for options that can't be served.
 refuse() {
@@ -20,8 +20,8 @@ refuse() {
 # need_engine NAME: accept the engines that this script can start pfcon with.
 need_engine() {
     case $1 in
-        docker | podman | swarm | kubernetes | openshift | slurm | process) ENGINE=$1 ;;
-        cromwell | htcondor)
+        docker | podman | swarm | kubernetes | openshift | slurm | htcondor | process) ENGINE=$1 ;;
+        cromwell)
             refuse "-O $1: this script starts pfcon with $ENGINES only; for $1 see docs/engines/$1.md" ;;
         *) refuse "-O $1: unknown; it accepts $ENGINES" ;;
     esac

@@ -35,8 +35,8 @@ service_url() {
 # start_service: start pfcon with what the options chose, detached, and wait until it answers.
 start_service() {
     local pid container_env=() notes=() storebase=$STOREBASE_DIR
-    if [ "$ENGINE" = slurm ]; then
-        read_lines notes < <(slurm_notes)
+    if is_batch; then
+        read_lines notes < <(batch_notes)
     elif [ "$ENGINE" != process ]; then
         container_env=(DOCKER_HOST="$ENGINE_URL" JOB_LABELS="$(job_label "$storebase")")
         # Outputs have to belong to whom the service runs as; in a rootless engine, root is that user.

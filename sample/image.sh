@@ -7,11 +7,11 @@ COMMANDS=(sh mkdir sort wc cat ls sleep)
 
 usage() {
     cat <<END
-Usage: sample/image.sh [docker|podman|swarm|slurm]
+Usage: sample/image.sh [docker|podman|swarm|slurm|htcondor]
 
 Makes the image $IMAGE in the engine that answers, from this machine's own static busybox, or else from
 its own sh and coreutils with the shared libraries that they need. Does nothing when the image is there.
-For slurm, it is a directory below that of SLURM_IMAGES. DOCKER_HOST says where the engine answers, where it is not one of the usual sockets; PYTHON names a Python 3.
+For slurm and htcondor, it is a directory below that of SLURM_IMAGES or HTCONDOR_IMAGES. DOCKER_HOST says where the engine answers, where it is not one of the usual sockets; PYTHON names a Python 3.
 END
 }
 
@@ -55,7 +55,7 @@ build() {
     chmod 1777 "$1/tmp"
 }
 
-# lay_out DIRECTORY: the same as a directory, for Slurm: read-only to jobs, so with all that launchers mount on.
+# lay_out DIRECTORY: the same as a directory, for batch systems: read-only to jobs, so with all that launchers mount on.
 lay_out() {
     local target=$1/${IMAGE/:/\/}
     if [ -d "$target" ]; then
@@ -80,6 +80,7 @@ case ${1:-} in
     -h | --help) usage; exit 0 ;;
     docker | podman | swarm | "") ENGINE=${1:-} ;;
     slurm) lay_out "${SLURM_IMAGES:?names the directory of images}"; exit 0 ;;
+    htcondor) lay_out "${HTCONDOR_IMAGES:?names the directory of images}"; exit 0 ;;
     *) usage >&2; exit 2 ;;
 esac
 cd -- "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"

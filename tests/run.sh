@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: tests/run.sh [--checks] [--rerun] [--fuzz N] [--require "NAME..."|all] [--live kubernetes]
+Usage: tests/run.sh [--checks|--tests] [--rerun] [--fuzz N] [--require "NAME..."|all] [--live kubernetes]
                     [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
@@ -12,10 +12,12 @@ the tables of docs/settings.md and docs/reasons.md are current, and pytest. The 
 and why. The exit status is 0 only when all went well.
 
   --checks   all but pytest
+  --tests    pytest alone
   --rerun    run each test that failed once more, alone; one that passes then is named as UNSTABLE and does not count as
              failed. At most 20 tests
   --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
-             operations_image pfconclient4 cromwell zip unzip 7z bsdtar skopeo umoci", some of these, or all
+             operations_image mpi_image pfconclient4 cromwell zip unzip 7z bsdtar skopeo umoci
+             unsquashfs", some of these, or all
              what has to be there: without it, the tests that need it fail rather than being skipped. "ceph-swift
              ceph-s3", Ceph's radosgw, and "htcondor" count only by name
   --live kubernetes
@@ -31,6 +33,7 @@ END
 }
 
 ONLY_CHECKS=
+ONLY_TESTS=
 RERUN=
 FAILED=()
 SKIPPED=()
@@ -52,11 +55,12 @@ check_scripts() {
     fi
 }
 
-# run_pytest ARGUMENT...: the tests of four files at a time; with --rerun, those that failed once more.
+# run_pytest ARGUMENT...: the tests of four files at a time; with --rerun, those that failed once more. In the order of
+# their names: by default, files of few tests run last, which are those that take minutes.
 run_pytest() {
     local status=0 cache=.venv-test/pytest-cache
     rm -rf -- "$cache" # of an earlier run, which may have run other tests
-    python -m pytest -n 4 --dist loadfile -o "cache_dir=$cache" "$@" || status=$?
+    python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -o "cache_dir=$cache" "$@" || status=$?
     if [ "$status" -eq 1 ] && [ -n "$RERUN" ]; then # 1: tests failed; pytest has other numbers for other faults
         status=0
         python dev/rerun.py "$cache" || status=$?
@@ -78,6 +82,17 @@ check_vulnerabilities() {
         3) SKIPPED+=("known vulnerabilities: THE PACKAGES WERE NOT CHECKED; the service that knows them does not answer") ;;
         *) FAILED+=("known vulnerabilities") ;;
     esac
+}
+
+# check_all: everything but pytest.
+check_all() {
+    check "ruff check" ruff check .
+    check "ruff format" ruff format --check --output-format=concise .
+    check mypy mypy
+    check_scripts
+    check_vulnerabilities
+    check "tables of docs/settings.md" python -m pfcon.configuration.table --check docs/settings.md
+    check "table of docs/reasons.md" python -m pfcon.reasons.page --check docs/reasons.md
 }
 
 # report: say what failed and what was skipped; fails when anything failed.
@@ -110,6 +125,7 @@ while [ $# -gt 0 ]; do
             usage
             exit 0 ;;
         --checks) ONLY_CHECKS=1 ;;
+        --tests) ONLY_TESTS=1 ;;
         --rerun) RERUN=1 ;;
         --require)
             [ $# -ge 2 ] || { usage >&2; exit 2; }
@@ -142,12 +158,6 @@ else
     FAILED+=("installing python-pfconclient 4.0.0")
 fi
 PATH=$PWD/.venv-test/bin:$PATH # tests start `pfcon` and `python` as a user does
-check "ruff check" ruff check .
-check "ruff format" ruff format --check --output-format=concise .
-check mypy mypy
-check_scripts
-check_vulnerabilities
-check "tables of docs/settings.md" python -m pfcon.configuration.table --check docs/settings.md
-check "table of docs/reasons.md" python -m pfcon.reasons.page --check docs/reasons.md
+[ -n "$ONLY_TESTS" ] || check_all
 [ -n "$ONLY_CHECKS" ] || check pytest run_pytest "${arguments[@]}"
 report

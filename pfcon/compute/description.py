@@ -4,8 +4,8 @@
 that names an EngineDescription. pfcon has no other knowledge about a specific engine.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from pfcon.compute.base import ComputeEngine
@@ -41,6 +41,9 @@ class EngineDescription(Generic[S]):
     settings: the section of its own settings (see ``pfcon.settings.section``).
     volume_types: the ways in which it can access storeBase; the first is its default.
     options: options of jobs that it supports; others are refused. requires: options that must be set.
+    lacks: why it does not support the other options (JobOption) and fields of jobs (JobField), by name; each is one
+    sentence or more for users, without a full stop at the end. Its jobs have all fields that are not here.
+    notes: what users have to know of those that it supports, by name, in the same form.
     sees_storebase_here: its jobs have storeBase at the same path as this service, so that STOREBASE may be omitted.
     rules: check combinations of its settings.
     """
@@ -53,5 +56,7 @@ class EngineDescription(Generic[S]):
     aliases: tuple[str, ...] = ()
     options: frozenset[JobOption] = frozenset()
     requires: frozenset[JobOption] = frozenset()
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     sees_storebase_here: bool = False
     rules: Rule = no_rules

@@ -20,11 +20,6 @@ _MAX_ID = 2**32 - 2  # 2^32-1 is (uid_t)-1, "leave as it is" in chown(2)
 _LABELS = kinds.pairs()
 
 
-def node_selector() -> Any:
-    """Return the field of an engine's section for NODE_SELECTOR, which several engines have."""
-    return setting("NODE_SELECTOR", _LABELS, "Labels of the nodes that run jobs.", unset=(), exclusive=True)
-
-
 class JobOption(StrEnum):
     """Options of jobs that not every engine supports, or that some engine requires; each is named like its variable."""
 
@@ -32,7 +27,23 @@ class JobOption(StrEnum):
     SHM = "SHM_SIZE"
     PIDS = "PFCON_PIDS_LIMIT"
     LABELS = "JOB_LABELS"
+    NODES = "NODE_SELECTOR"
     TIME_LIMIT = "TIMELIMIT_MINUTES"
+
+
+class JobField(StrEnum):
+    """Fields of a job's request that not every engine can honour."""
+
+    CPU = "cpu_limit"
+    MEMORY = "memory_limit"
+    GPUS = "gpu_limit"
+    WORKERS = "number_of_workers"
+    TIME_LIMIT = "time_limit"
+
+
+def node_selector() -> Any:
+    """Return the field of an engine's section for NODE_SELECTOR, which several engines have."""
+    return setting(JobOption.NODES, _LABELS, "Labels of the nodes that run jobs.", unset=(), exclusive=True)
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ class ComputeSettings:
         "VOLUME_NAME",
         kinds.text("letters, digits, '_', '.' and '-'", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}"),
         "The volume or PersistentVolumeClaim that is storeBase.",
-        note="required for `kubernetes_pvc`; docker: found through `PFCON_SELECTOR`",
+        note="required for `kubernetes_pvc`; docker, swarm: found through `PFCON_SELECTOR`",
     )
     op_image: str | None = setting(
         "PFCON_OP_IMAGE",
@@ -172,8 +183,8 @@ class ComputeSettings:
     log_bytes: int = setting(
         "PFCON_LOG_BYTES",
         kinds.size(low=64 * 1024),
-        "Size limit of a log that pfcon itself writes (`process`, `slurm`, operations); its first and its last part "
-        "are kept.",
+        "Size limit of a log that pfcon itself writes (`process`, `slurm`, `htcondor`, operations); its first and its "
+        "last part are kept.",
         default="64 MiB",
     )
     ignore_limits: bool = setting(

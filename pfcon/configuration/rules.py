@@ -100,8 +100,9 @@ def _engine_options(values: Values, chosen: Chosen, settings: KnownSettings) -> 
     for option in settings.variables:
         users = settings.users(option)
         if option.exclusive and engine.name not in users and option.name in values.texts:
-            others = listing([*users], "and")
-            yield values.fault(option, f"but CONTAINER_ENV={engine.name} has no such option (available with {others})")
+            reason = f"but CONTAINER_ENV={engine.name} has no such option (available with {listing([*users], 'and')})"
+            why = engine.lacks.get(option.name)
+            yield values.fault(option, f"{reason}: {why}" if why else reason)
 
 
 def _labels(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:

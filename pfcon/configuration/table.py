@@ -1,7 +1,7 @@
 """Generates the tables of settings: ``python -m pfcon.configuration.table [--check] docs/settings.md``.
 
-It replaces the part of the file between ``<!-- settings:begin -->`` and ``<!-- settings:end -->``, and the
-optional part between ``<!-- options:begin -->`` and ``<!-- options:end -->``.
+It replaces the part of the file between ``<!-- settings:begin -->`` and ``<!-- settings:end -->``, and the optional
+parts between ``<!-- options:begin -->`` and ``<!-- options:end -->``, and the same with ``own``.
 """
 
 import sys
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pfcon import docs_tables
+from pfcon.compute.description import EngineDescription
+from pfcon.compute.settings import JobField, JobOption
 from pfcon.configuration.known import KnownSettings
 from pfcon.docs_tables import replace_table, row
 from pfcon.settings.variable import Variable
@@ -27,19 +29,41 @@ def options() -> dict[str, tuple[str, ...]]:
 
 
 def options_markdown() -> str:
-    """Return ``options`` as a table."""
+    """Return a table of the options and fields of jobs by engine, with numbered footnotes as a list below it."""
     names = [engine.name for engine in KNOWN.engines]
-    lines = [row("Option", *names), row(*["---"] * (len(names) + 1))]
+    lines = [row("Option or field", *names), row(*["---"] * (len(names) + 1))]
+    footnotes: dict[str, int] = {}
+    having = options()
+    shared = [name for name in having if name in set(JobOption)]
+    for name in [*shared, *JobField]:
+        lines.append(row(f"`{name}`", *(_cell(engine, name, having, footnotes) for engine in KNOWN.engines)))
+    return "\n".join([*lines, "", *(f"{number}. {text}." for text, number in footnotes.items())]) + "\n"
+
+
+def _cell(engine: EngineDescription[Any], name: str, having: dict[str, tuple[str, ...]], notes: dict[str, int]) -> str:
+    """Return "yes" or "no", with the number of a footnote if the engine has one; equal ones share a number."""
+    has = engine.name in having[name] if name in having else name not in engine.lacks
+    text = (engine.notes if has else engine.lacks).get(name)
+    number = f" ({notes.setdefault(text, len(notes) + 1)})" if text else ""
+    return ("yes" if has else "no") + number
+
+
+def own_markdown() -> str:
+    """Return a table of the other settings that are refused with other engines, by the engines that have them."""
+    groups: dict[tuple[str, ...], list[str]] = {}
     for name, engines in options().items():
-        lines.append(row(f"`{name}`", *("yes" if engine in engines else "" for engine in names)))
-    return "\n".join(lines) + "\n"
+        if name not in set(JobOption):
+            groups.setdefault(engines, []).append(f"`{name}`")
+    rows = (row(", ".join(engines), ", ".join(names)) for engines, names in groups.items())
+    return "\n".join([row("Engine", "Settings"), row("---", "---"), *rows]) + "\n"
 
 
 def rewrite(document: str) -> str:
     """Return the document with new tables. Raises NoMarkersError."""
     document = replace_table(document, "settings", markdown())
-    if "<!-- options:begin -->" in document:
-        document = replace_table(document, "options", options_markdown())
+    for name, content in (("options", options_markdown), ("own", own_markdown)):
+        if f"<!-- {name}:begin -->" in document:
+            document = replace_table(document, name, content())
     return document
 
 

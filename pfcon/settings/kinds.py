@@ -7,7 +7,7 @@ secret: users read ``Kind.accepts`` instead.
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
@@ -64,9 +64,9 @@ def user_name() -> Kind[str]:
     return Kind(f"a text of at most {_USER_JSON_LENGTH - 2} characters, fewer if some are not ASCII", parse)
 
 
-def choice(enum: type[E]) -> Kind[E]:
-    """One of an enum's values, case-insensitive."""
-    known = {member.value: member for member in enum}
+def choice(enum: type[E], *, without: Collection[E] = ()) -> Kind[E]:
+    """One of an enum's values, case-insensitive, except those."""
+    known = {member.value: member for member in enum if member not in without}
     return Kind(listing([*known]), lambda value: _lookup(known, value))
 
 

@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 # In the order in which they need each other.
-ORDER=(docker podman podman_rootless swarm postgresql registry swift ceph kubectl slurm htcondor image kubernetes operations_image)
+ORDER=(docker podman podman_rootless swarm postgresql registry swift ceph kubectl slurm htcondor image mpi_image kubernetes operations_image)
 ONLY_NAMED=" ceph htcondor " # not among "every one": they are heavy, or most machines lack their packages
 
 # timed COMMAND NAME: call the script of that name, and say how long it took.

@@ -9,7 +9,8 @@ set -euo pipefail
 
 URL=${PFCON_TEST_DOCKER:-unix:///var/run/docker.sock}
 [ "$GENERATION" = machine ] || URL=unix://$ENGINES_DIR/docker.sock
-BRIDGE=pfcon-today # of the second engine: the first one's is docker0
+NUMBER=$(($(cksum <<<"$ENGINES_DIR" | cut -d ' ' -f 1) % 90)) # of today's engine, of which there may be several
+BRIDGE=pfcon-today$NUMBER # the machine's own engine has docker0
 
 install() {
     if type -P dockerd >/dev/null; then
@@ -31,7 +32,7 @@ beside_another() {
     options=(--data-root "$ENGINES_DIR/docker" --exec-root "$ENGINES_DIR/docker-run" --pidfile "$ENGINES_DIR/dockerd.id"
         --bridge "$BRIDGE" --iptables=false --ip6tables=false --ip-masq=false)
     ip link show "$BRIDGE" >/dev/null 2>&1 || ip link add "$BRIDGE" type bridge
-    ip address replace 10.99.0.1/16 dev "$BRIDGE"
+    ip address replace "10.$((110 + NUMBER)).0.1/16" dev "$BRIDGE"
     ip link set "$BRIDGE" up
 }
 

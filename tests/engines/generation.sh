@@ -8,6 +8,7 @@ GENERATION=${GENERATION:-machine}
 TREE_SUITE=${PFCON_TREE_SUITE:-trixie}
 TREE=${PFCON_TREES:-$HOME/.cache/pfcon-trees}/$TREE_SUITE
 TREE_PACKAGES=(ca-certificates python3-minimal libpython3-stdlib procps iproute2 iptables util-linux)
+TREE_PATH=/usr/sbin:/usr/bin:/sbin:/bin
 OF_SID=(apptainer) # what only Debian's unstable suite has
 
 # make_tree: a minimal Debian system, complete or not at all.
@@ -44,21 +45,29 @@ configure_tree() {
     printf 'Package: %s\nPin: release n=sid\nPin-Priority: %d\n\n' '*' 50 "${OF_SID[*]}" 600 >"$etc/apt/preferences.d/sid"
 }
 
-# in_tree COMMAND...: run a command in the tree.
+# in_tree COMMAND...: run a command in the tree. What is mounted on this machine later, below directories that both share,
+# is seen there too: tests mount small disks. systemd makes all mounts shared; without it they are private.
 in_tree() {
-    unshare -m --propagation private sh "$REPOSITORY/tests/engines/inside.sh" "$TREE" "${TREE_DIRECTORIES[@]}" -- "$@"
+    local directory
+    for directory in "${TREE_DIRECTORIES[@]}"; do
+        mount --make-shared "$(findmnt --noheadings --output TARGET --target "$directory")"
+    done
+    unshare -m --propagation slave sh "$REPOSITORY/tests/engines/inside.sh" "$TREE" "${TREE_DIRECTORIES[@]}" -- "$@"
 }
 
-# export_commands NAME...: print the line for `eval` that puts commands of the tree first on PATH. They are run beside
-# the daemon DAEMON of in_background, as root.
+# export_commands NAME...: print the lines for `eval` that put commands of the tree first on PATH, and name a script that
+# runs any command there, in PFCON_TEST_ENTER. They are run beside the daemon DAEMON of in_background, as root: who is to
+# be another user enters first, and then becomes that user.
 export_commands() {
-    local bin=$ENGINES_DIR/bin name pid
+    local bin=$ENGINES_DIR/bin enter=$ENGINES_DIR/enter name pid
     pid=$(our_pid "$DAEMON")
     mkdir -p "$bin"
     for name; do
         printf '#!/bin/sh\nexec nsenter --target %d --mount -- %s "$@"\n' "$pid" "$(type -P "$name")" >"$bin/$name"
-        chmod 755 "$bin/$name"
     done
+    printf '#!/bin/sh\nexec nsenter --target %d --mount -- env PATH=%s "$@"\n' "$pid" "$TREE_PATH" >"$enter"
+    chmod 755 "$bin"/* "$enter"
+    export_line PFCON_TEST_ENTER "$enter"
     # shellcheck disable=SC2016 # for the shell that reads it
     printf 'export PATH=%q:"$PATH"\n' "$bin"
 }
@@ -73,7 +82,7 @@ enter_tree() {
     for directory in "$REPOSITORY" "$ENGINES_DIR"; do
         [[ $directory == /tmp/* ]] || TREE_DIRECTORIES+=("$directory")
     done
-    in_tree env PFCON_IN_TREE=yes PFCON_ENGINES_DIR="$ENGINES_DIR" PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    in_tree env PFCON_IN_TREE=yes PFCON_ENGINES_DIR="$ENGINES_DIR" PATH="$TREE_PATH" \
         bash "$REPOSITORY/tests/engines/${0##*/}" "$@" || return
     [ "${1:-}" = start ] || return 0
     export_line GENERATION "$GENERATION"

@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 IMAGE=${PFCON_TEST_IMAGE:-local/pfcon-test:1}
+WORKDIR=/opt/here # where its programs start
 MACHINE=$(uname -m)
 image_engines
 # Of the GNU libraries that binary wheels may expect of any system (PEP 513), those that Python itself does not need.
@@ -74,7 +75,7 @@ add_unusable() {
 
 # build ROOT: what the image holds.
 build() {
-    mkdir -p "$1"/{bin,etc,root,share,tmp,usr/bin,usr/lib}
+    mkdir -p "$1$WORKDIR" "$1"/{bin,etc,root,share,tmp,usr/bin,usr/lib}
     add_busybox "$1"
     add_python "$1"
     add_unusable "$1"
@@ -105,7 +106,7 @@ import_into() {
         return
     fi
     built
-    tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | api import "$1" "$IMAGE" --label "$(made_by)"
+    tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | api import "$1" "$IMAGE" --label "$(made_by)" --workdir "$WORKDIR"
     say "imported $IMAGE into $1"
 }
 
@@ -123,6 +124,7 @@ lay_out() {
     umoci init --layout "$layout"
     umoci new --image "$layout:test"
     umoci insert --rootless --image "$layout:test" "$root" /
+    umoci config --image "$layout:test" --config.workingdir "$WORKDIR"
     umoci unpack --rootless --image "$layout:test" "$root.bundle"
     mkdir -p "$root.bundle/rootfs"/{dev,proc,run,sys,var/tmp,share/incoming,share/outgoing,share/storebase}
     touch "$root.bundle/rootfs/etc/resolv.conf" "$root.bundle/rootfs/etc/hosts"
@@ -145,6 +147,7 @@ start() {
     done
     [ -z "${PFCON_TEST_SLURM_IMAGES:-}" ] || lay_out "$PFCON_TEST_SLURM_IMAGES"
     export_line PFCON_TEST_IMAGE "$IMAGE"
+    export_line PFCON_TEST_WORKDIR "$WORKDIR"
 }
 
 # stop: remove the image again.

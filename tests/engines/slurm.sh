@@ -9,9 +9,10 @@ set -euo pipefail
 # shellcheck source=tests/engines/generation.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/generation.sh"
 
-PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo)
-PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo)
-COMMANDS=(sbatch squeue scancel scontrol sacct sinfo srun skopeo umoci)
+PACKAGES=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge crun runc charliecloud-runtime umoci skopeo
+    squashfs-tools)
+PROGRAMS=(slurmctld slurmd sbatch munged crun runc ch-run umoci skopeo unsquashfs)
+COMMANDS=(sbatch squeue scancel scontrol sacct sinfo srun skopeo umoci unsquashfs)
 HOME_DIR=$ENGINES_DIR/slurm
 IMAGES=$HOME_DIR/images
 CGROUPS=/sys/fs/cgroup
@@ -23,16 +24,18 @@ if [ "$GENERATION" = today ]; then
     # Without accounting: slurmdbd of Debian 13 and of sid fails with MariaDB 11.8.9 ("Number of columns in result").
     PACKAGES+=(apptainer podman catatonit)
     PROGRAMS+=(apptainer podman catatonit)
+    COMMANDS+=(apptainer)
 else
-    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}")
-    PROGRAMS+=(slurmdbd mariadbd)
+    # The PMIx plugin of Debian 12 looks for a name of its library that only the development package has.
+    PACKAGES+=("${ACCOUNTING_PACKAGES[@]}" libpmix-dev)
+    PROGRAMS+=(slurmdbd mariadbd "/usr/lib/$(uname -m)-linux-gnu/pmix2/lib/libpmix.so")
 fi
 
 # missing: print the programs that are not installed.
 missing() {
     local program
     for program in "${PROGRAMS[@]}"; do
-        type -P "$program" >/dev/null || echo "$program"
+        type -P "$program" >/dev/null || [[ $program == /* && -e $program ]] || echo "$program"
     done
 }
 
@@ -67,9 +70,21 @@ start_munge() {
     await munged munge -n -S "$directory/socket"
 }
 
+# fake_gpus DIRECTORY: write a gres.conf(5) of two GPUs that are not there. Their numbers are those of devices that no job
+# uses (autofs, loop-control): Slurm closes the devices with the numbers of other jobs' GPUs.
+fake_gpus() {
+    local number=0 minor
+    mkdir -p "$1/dev"
+    for minor in 235 237; do
+        [ -e "$1/dev/gpu$number" ] || mknod -m 666 "$1/dev/gpu$number" c 10 "$minor"
+        number=$((number + 1))
+    done
+    echo "Name=gpu File=$1/dev/gpu[0-1]" >"$1/gres.conf"
+}
+
 # configure NAME: write a cluster's slurm.conf(5), cgroup.conf(5) and oci.conf(5).
 configure() {
-    local directory=$HOME_DIR/$1 memory tracking controller_port node_port accounting=accounting_storage/none
+    local directory=$HOME_DIR/$1 memory tracking gpus='' controller_port node_port accounting=accounting_storage/none
     hold_port python3 "$REPOSITORY/dev/probe.py"
     controller_port=$HELD_PORT
     hold_port python3 "$REPOSITORY/dev/probe.py"
@@ -83,6 +98,8 @@ JobAcctGatherParams=OverMemoryKill"
         tracking="ProctrackType=proctrack/cgroup
 TaskPlugin=task/cgroup
 JobAcctGatherType=jobacct_gather/cgroup"
+        gpus=' Gres=gpu:2'
+        fake_gpus "$directory"
     fi
     [ "$1" != accounted ] || accounting="accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
@@ -121,7 +138,8 @@ KillWait=5
 MessageTimeout=30
 TCPTimeout=30
 BatchStartTimeout=120
-NodeName=$NODE NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory State=UNKNOWN
+GresTypes=gpu
+NodeName=$NODE NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory$gpus State=UNKNOWN
 PartitionName=jobs Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
     # Of the memory alone: with processors that are not there, cpusets can't be made.
@@ -130,6 +148,7 @@ CgroupPlugin=cgroup/v1
 CgroupMountpoint=$CGROUPS
 ConstrainRAMSpace=yes
 ConstrainSwapSpace=no
+ConstrainDevices=yes
 END
     # A root of each cluster's own: all of them count jobs from 1.
     local crun="crun --rootless=true --cgroup-manager=disabled --root=$directory/oci/%u" id=%n.%u.%j.%s.%t

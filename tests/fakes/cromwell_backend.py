@@ -25,8 +25,9 @@ SIGTERM_CODE = 143  # what Cromwell writes for a task that it kills
 NO_EXIT_CODE = 79  # for one that has ended without an exit code
 SLURM = "slurmstepd: error: *** JOB 41 ON n1 CANCELLED AT 2026-03-01T01:00:00 DUE TO TIME LIMIT ***\n"
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+IMAGE_WORKDIR = "/usr/lib"  # the working directory of its images
 _CONTAINER = Path(__file__).with_name("container.sh")
-_SCRIPT = """#!/bin/bash
+SCRIPT = """#!/bin/bash
 cd {cwd}
 mkdir -p tmp
 export TMPDIR="$PWD/tmp" HOME="$PWD"
@@ -69,6 +70,12 @@ def mounts_of(options: str) -> list[str]:
     return found
 
 
+def _as_user(user: str) -> list[str]:
+    """The command that begins as a user ``UID:GID`` of ``pfcon_user``; needs root."""
+    uid, _, gid = user.partition(":")
+    return ["setpriv", f"--reuid={uid}", f"--regid={gid or 0}", "--clear-groups"] if uid else []
+
+
 def bytes_of(memory: Any) -> int | None:
     """A runtime attribute ``memory`` in bytes."""
     found = re.fullmatch(r"([0-9]+) ?([KMG]i?B)", str(memory or ""))
@@ -83,6 +90,7 @@ class TaskRun:
 
     def __init__(self, task: Task, workflow_root: Path, grace: float, minute: float = 60) -> None:
         self.directory = workflow_root / f"call-{task.name}" / "execution"
+        self.tells_workdir = True
         self._task = task
         self._grace = grace
         self._limit = bytes_of(task.runtime.get("memory"))
@@ -92,10 +100,18 @@ class TaskRun:
     def start(self) -> None:
         """Write the script and start it."""
         self.directory.mkdir(parents=True)
+        self.directory.chmod(0o777)  # createPermissionedDirectories in its source: containers have users of their own
         script = self.directory / "script"
-        script.write_text(_SCRIPT.format(cwd=shlex.quote(str(self.directory)), command=self._task.command))
+        inside = f"/cromwell-executions/{self.directory.parent.parent.name}/{self.directory.parent.name}"
+        script.write_text(SCRIPT.format(cwd=shlex.quote(f"{inside}/execution"), command=self._task.command))
         mounts = mounts_of(str(self._task.runtime.get("pfcon_mounts", "")))
-        words = [*namespaces(), str(_CONTAINER), *mounts, "--", "/bin/bash", str(script)]
+        mounts += [str(self.directory.parent), inside, "rw"]
+        if shm := self._task.runtime.get("pfcon_shm"):
+            mounts += [f"{int(shm)}m", "/dev/shm", "tmpfs"]
+        user = _as_user(str(self._task.runtime.get("pfcon_user", "")))
+        tells = "pfcon_workdir=$PWD " if self.tells_workdir else ""
+        begin = ["/bin/sh", "-c", f'cd {IMAGE_WORKDIR} && {tells}exec "$@"', "pfcon", *user]
+        words = [*namespaces(), str(_CONTAINER), *mounts, "--", *begin, "/bin/bash", f"{inside}/execution/script"]
         with (
             open(self.directory / "stdout.background", "wb") as out,
             open(self.directory / "stderr.background", "wb") as err,

@@ -26,7 +26,7 @@ class _Quiet(WSGIRequestHandler):
 class FakeCromwell:
     """The server; a context manager. ``root``: its backend's directory of executions. lag, grace, minute: seconds.
 
-    ``held``: what is submitted stays so. ``mounting``: whether the site's configuration uses pfcon_mounts.
+    ``held``: what is submitted stays so. ``ignored``: attributes that the site's backend does not use, or "workdir".
     ``faults``: codes that the next requests are answered with, unheard; 0 for one that is served.
     ``deaf_submits``: as many submissions are taken and answered with 503. ``requests``: what was asked, as
     (method, path).
@@ -47,7 +47,7 @@ class FakeCromwell:
         self.minute = minute
         self.backends = backends
         self.held = False
-        self.mounting = True
+        self.ignored: set[str] = set()
         self.faults: list[int] = []
         self.deaf_submits = 0
         self.requests: list[tuple[str, str]] = []
@@ -122,9 +122,10 @@ class FakeCromwell:
         return task
 
     def _run(self, workflow: Workflow, task: Task) -> None:
-        if not self.mounting:
-            del task.runtime["pfcon_mounts"]
+        for name in self.ignored:
+            task.runtime.pop(name, None)
         run = TaskRun(task, self.root / workflow.name / workflow.id, self.grace, self.minute)
+        run.tells_workdir = "workdir" not in self.ignored
         files = {name: str(run.directory / name) for name in ("stdout", "stderr")}
         workflow.call = {"attempt": 1, "shardIndex": -1, "start": now(), "executionStatus": "Running", **files}
         run.start()

@@ -6,14 +6,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 from support.engines import IMAGE, slurm_cluster
-from support.slurm import default_mode, job_directory, slurm_engine, slurm_harness
+from support.slurm import job_directory, slurm_engine
+from support.slurm_user import OTHER, acting_as, ordinary_harness
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.slurm.engine import SlurmEngine
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.engine("slurm")
 SCRIPT = Path(__file__).parents[1] / "engines" / "slurm.sh"
 AWAY = 20.0  # seconds that the controller is away
 GO_ON = 'echo begun; while [ ! -e "$1"/go ]; do sleep 0.1; done; echo ended'
-OTHER = 1  # the uid and gid of `daemon`, an ordinary user of every Debian
 
 
 @dataclass
@@ -150,27 +149,9 @@ def test_a_job_goes_on_while_slurmd_is_restarted(cluster: Cluster, compute: Harn
     assert compute.engine.logs(spec.name, 9) == "begun\nended\n"
 
 
-@contextmanager
-def acting_as(number: int) -> Iterator[None]:
-    """This process's files, for a moment, are those of another user."""
-    os.setegid(number)
-    os.seteuid(number)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 @pytest.mark.parametrize("launcher", ["crun", "charliecloud", "runc"])
 def test_an_ordinary_user_s_jobs_run_with_no_more_than_that_user_may(storebase: StoreBase, launcher: str) -> None:
-    conf = slurm_cluster(default_mode())
-    if os.geteuid() != 0:
-        pytest.skip("to be another user takes root")
-    os.chown(storebase.root, OTHER, OTHER)
-    prefix = ("setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "env", f"SLURM_CONF={conf}")
-    harness = slurm_harness(storebase.root, launcher=launcher)
-    harness.engine = slurm_engine(conf, storebase.root, prefix=prefix, launcher=launcher)
+    harness = ordinary_harness(storebase, launcher)
     with acting_as(OTHER):
         spec = harness.shell('cat "$2"/in.txt; id -u; touch "$1"/made; echo x >"$2"/in.txt', "/share/incoming")
         harness.incoming(spec).joinpath("in.txt").write_text("staged\n")

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from support.engines import slurm_cluster
-from support.slurm import default_mode, job_directory, leftovers, slurm_command, slurm_engine, slurm_harness
+from support.slurm import default_mode, job_directory, leftovers, refusal_of, slurm_command, slurm_engine, slurm_harness
 
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.folder import JobFolder
@@ -166,7 +166,9 @@ def test_two_submissions_of_one_job_at_once_run_it_once(slurm: Slurm) -> None:
 def test_a_job_larger_than_any_node_ends_with_the_reason(slurm: Slurm) -> None:
     engine = slurm.engine(patience=1)
     spec = slurm.harness.spec(["true"], resources=Resources(cpu=64_000))
-    engine.schedule(spec)
+    if refusal := refusal_of(engine, spec):  # of Slurm 24.11, neither of 22.05 nor of 26.05
+        assert "CPU count per node can not be satisfied" in refusal
+        return
     assert eventually(lambda: engine.info(spec.name).status is JobStatus.FAILED)
     assert "it requests more than the machines of the partition have" in engine.info(spec.name).message
     assert slurm.state(spec) == "CANCELLED"
@@ -194,15 +196,18 @@ def test_a_held_job_waits_and_says_for_what(slurm: Slurm) -> None:
     assert slurm.harness.wait(spec.name).status is JobStatus.SUCCEEDED
 
 
-def test_a_directory_that_nodes_cannot_write_to_is_the_reason(slurm: Slurm) -> None:
-    engine = slurm.engine(storebase=PurePosixPath("/nonexistent/storeBase"))
+@pytest.mark.parametrize("kind", ["absent", "a file"])
+def test_a_directory_that_nodes_do_not_have_is_the_reason(slurm: Slurm, tmp_path: Path, kind: str) -> None:
+    """Slurm 24.11 creates an absent one."""
+    root = tmp_path / "storeBase" if kind == "absent" else Path("/dev/null")
+    engine = slurm.engine(storebase=PurePosixPath(root))
     spec = slurm.harness.spec(["true"])
     engine.schedule(spec)
     assert eventually(lambda: engine.info(spec.name).status is JobStatus.FAILED)
     message = engine.info(spec.name).message
-    assert "could not write the job's log: /nonexistent/storeBase" in message
-    assert "STOREBASE" in message
-    with pytest.raises(Refused, match=r"the probe job .* wrote nothing to /nonexistent/storeBase"):
+    assert f": {root}/.pfcon/slurm must exist on the machines (STOREBASE)" in message
+    assert "could not write the job's log" in message or "does not have the job's directory" in message
+    with pytest.raises(Refused, match=rf"the probe job .* wrote nothing to {root}"):
         engine.check()
 
 

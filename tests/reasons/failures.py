@@ -37,6 +37,7 @@ class Failure:
     """script: of ``sh -c``. fields: of the request, instead. registry: the repository of BadRegistry to run.
 
     exceptions: what is expected on some engines, by name; a text is the reason why the engine can't show the failure.
+    today: the same of the newer generation of some engines, in place of the exceptions.
     cancel: whether a client cancels the job once it runs. late: engines that report the end of the job before that of
     its program, which has a grace of 10 seconds.
     """
@@ -49,10 +50,12 @@ class Failure:
     cancel: bool = False
     late: frozenset[str] = frozenset()
     exceptions: Mapping[str, Expected | str] = field(default_factory=dict)
+    today: Mapping[str, Expected | str] = field(default_factory=dict)
 
-    def on(self, engine: str) -> Expected | str:
-        """Return what is expected on an engine, or why the engine can't show it."""
-        return self.exceptions.get(engine, self.exceptions.get(engine.partition("-")[0], self.expected))
+    def on(self, engine: str, *, today: bool = TODAY) -> Expected | str:
+        """Return what is expected on an engine, or why the engine can't show it. today: of the newer generation."""
+        exceptions = {**self.exceptions, **(self.today if today else {})}
+        return exceptions.get(engine, exceptions.get(engine.partition("-")[0], self.expected))
 
 
 NO_IMAGES = "the process engine runs programs of its own host"
@@ -126,18 +129,20 @@ PROGRAMS = (
     Failure("no outputs", replace(_succeeded(r"the program wrote no outputs"), in_log=False), f"echo {SAYS}"),
 )
 # Podman 4 learns of a lack of memory from the cgroup of version 2; with version 1 its answer is always "no".
-_KNOWN_TO_PODMAN = Path("/sys/fs/cgroup/cgroup.controllers").exists() or TODAY
+_KNOWN_TO_PODMAN = Path("/sys/fs/cgroup/cgroup.controllers").exists()
 KILLED = rf"exit code 137: .* SIGKILL, maybe because it exceeded its memory limit of {LIMIT} MiB, .*"
 KILLED_ON_PODMAN = {} if _KNOWN_TO_PODMAN else {"podman": _failed(Reason.SIGNAL, KILLED, SAYS)}
 UNKNOWN_TO_PODMAN = {} if _KNOWN_TO_PODMAN else {"podman": "Podman does not know it with cgroups of version 1"}
+OUT_OF_MEMORY = _failed(Reason.OUT_OF_MEMORY, rf"out of memory: the job exceeded its limit of {LIMIT} MiB", SAYS)
+NOTICED = _succeeded(r"the program reports success, but a process of it was killed.*")
 LIMITS = (
-    _ran(
+    Failure(
         "out of memory",
-        f"exec {EAT}",
-        Reason.OUT_OF_MEMORY,
-        rf"out of memory: the job exceeded its limit of {LIMIT} MiB",
-        fields={"memory_limit": LIMIT},
+        OUT_OF_MEMORY,
+        f"echo {SAYS}; exec {EAT}",
+        {"memory_limit": LIMIT},
         exceptions=KILLED_ON_PODMAN,
+        today={"podman": OUT_OF_MEMORY},
     ),
     _ran(
         "out of memory in a child, exit code 1",
@@ -148,7 +153,7 @@ LIMITS = (
     ),
     Failure(
         "out of memory in a child, exit code 0",
-        _succeeded(r"the program reports success, but a process of it was killed.*"),
+        NOTICED,
         f'echo {SAYS}; {EAT}; echo x >"$1"/x; exit 0',
         {"memory_limit": LIMIT},
         exceptions={
@@ -157,6 +162,7 @@ LIMITS = (
             ),
             **UNKNOWN_TO_PODMAN,
         },
+        today={"podman": NOTICED},
     ),
     _ran(
         "too many processes",
@@ -252,7 +258,6 @@ PLACES = (
         Reason.EXIT_CODE,
         r"worker [123] of 3: the program failed with exit code 3",
         fields={"number_of_workers": 3},
-        exceptions={"htcondor": "it runs a job with one worker"},
     ),
     Failure(
         "more CPU than any machine has",
@@ -266,14 +271,13 @@ PLACES = (
                 r"no machine can run the job now: no machine of the pool has 64 processors, at most 8",
                 status="notStarted",
             ),
-            "slurm": "Slurm 24.11 refuses the request"
-            if TODAY
-            else Expected(
+            "slurm": Expected(
                 Reason.UNSCHEDULABLE,
                 r"no machine can ever run the job: it requests more than the machines of the partition have",
                 status="notStarted",
             ),
         },
+        today={"slurm": "Slurm 24.11 refuses the request"},
     ),
 )
 FAILURES = (*PROGRAMS, *LIMITS, *COMMANDS, *IMAGES, *PLACES)

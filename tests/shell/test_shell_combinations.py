@@ -1,12 +1,22 @@
 """Every combination of an engine and a storage that make.sh's help lists: started, used, and unmade."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.engines import docker_url, podman_rootless_url, podman_url, slurm_cluster, swarm_url, swift_python
+from support.engines import (
+    docker_url,
+    htcondor_pool,
+    podman_rootless_url,
+    podman_url,
+    slurm_cluster,
+    swarm_url,
+    swift_python,
+)
+from support.htcondor import htcondor_prefix
 from support.ports import free_port
 from support.shell import REPOSITORY, install_swift, run
 from support.slurm import default_mode
@@ -22,6 +32,7 @@ ENGINES: dict[str, Callable[[], dict[str, str]]] = {
     "podman": lambda: {"DOCKER_HOST": podman_url()},
     "swarm": lambda: {"DOCKER_HOST": swarm_url()},
     "slurm": lambda: {"SLURM_CONF": slurm_cluster(default_mode())},
+    "htcondor": lambda: {"HTCONDOR_PREFIX": shlex.join(htcondor_prefix(htcondor_pool()))},
 }
 STORAGES = ["zipfile", "filesystem", "fslink", "swift", "s3"]
 COMBINATIONS = [pytest.param(engine, name, id=f"{engine}-{name}") for engine in ENGINES for name in STORAGES]

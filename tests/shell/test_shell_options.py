@@ -41,7 +41,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
         (["-O", "kubernetes", "-N"], "no store for -F swift is started there; take -F fslink or filesystem"),
         (["-O", "openshift", "-N", "-F", "s3"], "use one of your own as kubernetes/README.md tells"),
         (["-O", "cromwell"], "for cromwell see docs/engines/cromwell.md"),
-        (["-O", "lsf"], "accepts docker, podman, swarm, kubernetes, openshift, slurm and process"),
+        (["-O", "lsf"], "accepts docker, podman, swarm, kubernetes, openshift, slurm, htcondor and process"),
         (["-p", "0"], "a port from 1 to 65535"),
         (["-p", "65536"], "a port from 1 to 65535"),
         (["-p", "5005x"], "a port from 1 to 65535"),

@@ -87,7 +87,7 @@ def mac(tmp_path: Path, checkout: Path) -> dict[str, str]:
     return {"PATH": str(programs)}
 
 
-@pytest.mark.parametrize("words", [(), ("-O", "docker"), ("-O", "process"), ("-O", "slurm")])
+@pytest.mark.parametrize("words", [(), ("-O", "docker"), ("-O", "process"), ("-O", "slurm"), ("-O", "htcondor")])
 def test_a_mac_is_told_what_it_needs(checkout: Path, tmp_path: Path, mac: dict[str, Any], words: tuple[str]) -> None:
     done = run(checkout / "make.sh", *words, cwd=tmp_path, **mac)
     assert done.returncode == 2

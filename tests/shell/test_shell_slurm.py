@@ -14,11 +14,12 @@ from support.zips import good_zip
 from pfcon.testing.waiting import eventually
 
 FIND = """
-for name in options processes service slurm; do . "dev/$name.sh"; done
+for name in options processes service batch; do . "dev/$name.sh"; done
+ENGINE=slurm
 PYTHON_PATH=$PYTHON
 STOREBASE_DIR=$1
 PATH=$2
-find_slurm || exit 7
+find_batch || exit 7
 """
 
 

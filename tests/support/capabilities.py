@@ -9,12 +9,11 @@ _KEPT_BY_ENGINE = "the engine itself keeps its jobs"
 _OWN_DIRECTORIES = "names are directories of pfcon's own"
 _ONE_MACHINE = "a Docker engine runs all jobs on its own machine"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
+_NO_OTHER_USER = "only crun and runc run the jobs of root as other users"
 _SLURM = Capabilities(
     unique_names="Slurm has no unique names",
-    user="Slurm runs jobs as the user who submits them",
+    user="" if os.geteuid() == 0 else "a job's user is seen in its container only",
     mounts="a service on Slurm runs as the same user",
-    labels="Slurm's jobs have no labels",
-    shm="a node of Slurm decides on /dev/shm",
     pids="a node of Slurm limits the processes of its users",
     image_digest="Slurm runs an unpacked image, which has no digest",
 )
@@ -23,11 +22,8 @@ _HTCONDOR = replace(
     unique_names="HTCondor has no unique names",
     user="HTCondor runs jobs as the user who submits them",
     mounts="a service on HTCondor runs as the same user",
-    labels="",
-    shm="a node of HTCondor decides on /dev/shm",
     pids="a node of HTCondor limits the processes of its users",
     image_digest="HTCondor runs an unpacked image, which has no digest",
-    workers="the htcondor engine runs a job as one job of HTCondor",
 )
 _FAKE_CLUSTER = Capabilities(
     no_capabilities="the fake's pods are processes of the user who runs the test",
@@ -37,6 +33,7 @@ _FAKE_CLUSTER = Capabilities(
     asks_for_images=_KUBELET,
     prepare=_KUBELET,
     pids="a kubelet limits the processes of a pod",
+    workdir="the fake's pods are processes, without images",
     orphans="the fake's pods are processes of this machine, whose first process takes its time",
     shm="the fake's pods share their host's /dev/shm",
     image_digest="the fake's pods ignore the image",
@@ -63,9 +60,7 @@ CAPABILITIES = {
         images="Cromwell's backend fetches images itself",
         asks_for_images="Cromwell's backend fetches images itself",
         workers="Cromwell runs a job as one task",
-        shm="Cromwell's backend has a /dev/shm of its own",
-        labels="pfcon sets only its own labels in Cromwell",
-        user="Cromwell's backend sets the user of a job",
+        user="" if os.geteuid() == 0 else "the fake needs root to give a job another user",
         pids="Cromwell's backend limits no processes",
         started_at="Cromwell reports when it submitted a job to its backend, not when the command started",
         node="Cromwell does not know on which node its backend runs a job",
@@ -81,9 +76,13 @@ CAPABILITIES = {
     ),
     "slurm": _SLURM,
     "slurm-charliecloud": replace(
-        _SLURM, no_capabilities="Charliecloud gives a job's root those of a user namespace of its own"
+        _SLURM,
+        user=_NO_OTHER_USER,
+        no_capabilities="Charliecloud gives a job's root those of a user namespace of its own",
     ),
-    "slurm-container": replace(_SLURM, workers="Slurm's own containers run a job as one task"),
+    "slurm-apptainer": replace(_SLURM, user=_NO_OTHER_USER),
+    "slurm-podman": replace(_SLURM, user=_NO_OTHER_USER),
+    "slurm-container": replace(_SLURM, user=_NO_OTHER_USER, workers="Slurm's own containers run a job as one task"),
     "fake-kubernetes": _FAKE_CLUSTER,
     "fake-kubernetes-1.20": _FAKE_CLUSTER,
     "process": Capabilities(
@@ -96,8 +95,6 @@ CAPABILITIES = {
         image_digest="process ignores the image",
         asks_for_images="process ignores the image",
         hostnames="the workers of process are processes of one machine",
-        shm="process shares its host's /dev/shm",
-        labels="process has nothing to label",
         user="" if os.geteuid() == 0 else "process needs root to give a job another user",
         unreachable="process has no service that could be away",
     ),

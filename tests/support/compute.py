@@ -1,5 +1,6 @@
 """The harness of each engine by its name, for the compute contract."""
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
+from .engines import IMAGE, WORKDIR, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .foreign import foreign_container, foreign_service
 from .outside import end_supervisor, kill_container, kill_task
 from .podman_rootless import capabilities, give_to_its_user
@@ -63,7 +64,17 @@ def make_harness(name: str, root: Path) -> Harness:
 
         engine = ProcessEngine(storebase, stop_grace=2, minute=SHORT_MINUTE)
         abilities = CAPABILITIES[name]
-        return Harness(engine, storebase, IMAGE, name, abilities, end_keeper=end_supervisor, minute=SHORT_MINUTE)
+        return Harness(
+            engine,
+            storebase,
+            IMAGE,
+            name,
+            abilities,
+            end_keeper=end_supervisor,
+            minute=SHORT_MINUTE,
+            workdir=None,
+            labels_of=lambda job: _kept_labels(storebase, job),
+        )
     if name == "cromwell":
         from .cromwell import cromwell_harness
 
@@ -102,8 +113,15 @@ def make_harness(name: str, root: Path) -> Harness:
         foreign_job=partial(foreign_service if name == "swarm" else foreign_container, url),
         prepare_job=give_to_its_user if rootless else None,
         kill_outside=partial(kill_task if name == "swarm" else kill_container, url),
+        workdir=WORKDIR,
         made=made,
     )
+
+
+def _kept_labels(storebase: StoreBase, job: str) -> dict[str, str]:
+    """The labels of a job of the process engine, as its administrator reads them; its kind is not a label."""
+    kept = json.loads((storebase.private / "process" / job / "spec.json").read_text())
+    return dict(kept["labels"]) | {"org.chrisproject.job_type": kept["kind"]}
 
 
 def _labels(name: str, url: str, job: str) -> dict[str, str]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fakes.cromwell_backend import namespaces
+from fakes.cromwell_backend import IMAGE_WORKDIR, namespaces
 from fakes.cromwell_server import FakeCromwell
 
 from pfcon.compute.cromwell.description import CromwellSettings
 from pfcon.compute.cromwell.engine import CromwellEngine
+from pfcon.compute.cromwell.spec import KIND_LABEL, NAME_LABEL
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import PATIENCE
@@ -89,4 +90,12 @@ def harness_at(server: FakeCromwell, storebase: StoreBase) -> CromwellHarness:
         make_dead=lambda: engine_at("http://127.0.0.1:1", storebase),
         server=server,
         minute=server.minute,
+        workdir=IMAGE_WORKDIR,
+        labels_of=lambda job: _labels(server, job),
     )
+
+
+def _labels(server: FakeCromwell, job: str) -> dict[str, str]:
+    """The labels of a job's workflow, with pfcon's kind under the name that the contract asks for."""
+    found = next(one.labels for one in server.workflows.values() if one.labels[NAME_LABEL] == job)
+    return found | {"org.chrisproject.job_type": found[KIND_LABEL]}

@@ -15,7 +15,8 @@ import psutil
 
 from pfcon.compute.htcondor.engine import HTCondorEngine
 from pfcon.compute.htcondor.parsing import MARKER
-from pfcon.compute.htcondor.settings import HTCondorSettings, LauncherName
+from pfcon.compute.htcondor.settings import HTCondorSettings
+from pfcon.compute.slurm.settings import LauncherName
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness, Untouched
@@ -23,7 +24,7 @@ from pfcon.testing.compute.outside import processes_of
 from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, htcondor_pool
+from .engines import IMAGE, WORKDIR, htcondor_pool
 from .settings import compute_settings
 
 MINUTES = 10
@@ -82,6 +83,7 @@ def htcondor_harness(root: Path, launcher: str = "crun") -> Harness:
         labels_of=lambda job: labels_of(conf, job),
         foreign_job=lambda name, *, forged: foreign_job(conf, name, forged=forged),
         end_keeper=end_script,
+        workdir=WORKDIR,
     )
 
 

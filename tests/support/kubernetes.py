@@ -29,7 +29,7 @@ from pfcon.testing.compute.outside import kill_processes, processes_of
 from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, kubernetes_cluster
+from .engines import IMAGE, WORKDIR, kubernetes_cluster
 from .foreign import COMMAND, FORGED
 from .live import LiveServer
 from .settings import compute_settings
@@ -180,6 +180,7 @@ def kubernetes_harness(name: str, root: Path) -> KubernetesHarness:
         kubeconfig=kubeconfig,
         fake=fake,
         minute=MINUTE,
+        workdir="/" if fake else WORKDIR,
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from pfcon.compute.slurm.engine import SlurmEngine
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import COMMENT
+from pfcon.errors import Refused
 from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness, Untouched
@@ -23,7 +24,7 @@ from pfcon.testing.compute.outside import processes_of
 from pfcon.testing.waiting import PATIENCE
 
 from .capabilities import CAPABILITIES
-from .engines import IMAGE, slurm_cluster
+from .engines import IMAGE, WORKDIR, slurm_cluster
 from .generation import TODAY
 from .settings import compute_settings
 
@@ -58,6 +59,13 @@ def slurm_settings(conf: str, **overrides: Any) -> SlurmSettings:
     return SlurmSettings(**values)
 
 
+def as_user(conf: str, number: int) -> tuple[str, ...]:
+    """Words before Slurm's commands, for an ordinary user. number: uid and gid. Only root may enter the tree."""
+    enter = os.environ.get("PFCON_TEST_ENTER")
+    become = ("setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups")
+    return (*([enter] if enter else []), *become, "env", f"SLURM_CONF={conf}")
+
+
 def slurm_engine(
     conf: str, root: Path, *, minutes: int = MINUTES, patience: float = 60, stop_grace: int = 1, **overrides: Any
 ) -> SlurmEngine:
@@ -78,6 +86,15 @@ def slurm_environ() -> dict[str, str]:
     return {"SLURM_CONF": conf, "SLURM_IMAGES": images, "TIMELIMIT_MINUTES": str(MINUTES)}
 
 
+def refusal_of(engine: SlurmEngine, spec: JobSpec) -> str:
+    """Schedule a job. Why Slurm refuses it; nothing when it does not."""
+    try:
+        engine.schedule(spec)
+    except Refused as refusal:
+        return str(refusal)
+    return ""
+
+
 def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness:
     """The engine on a cluster, ``cgroup`` or ``plain``; skips or fails the test where it does not answer."""
     mode = mode or default_mode()
@@ -85,7 +102,7 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         pytest.skip("this machine has no cgroups of version 1, which Slurm 22.05 needs")
     conf = slurm_cluster(mode)
     engine = slurm_engine(conf, root, launcher=launcher)
-    name = f"slurm-{launcher}" if launcher in ("charliecloud", "container") else "slurm"
+    name = f"slurm-{launcher}" if f"slurm-{launcher}" in CAPABILITIES else "slurm"
     return Harness(
         engine,
         StoreBase(root),
@@ -93,8 +110,10 @@ def slurm_harness(root: Path, mode: str = "", launcher: str = "crun") -> Harness
         name,
         CAPABILITIES[name],
         make_dead=lambda: slurm_engine("/dev/null", root / "away", timeout=1),
+        labels_of=lambda job: labels_of(conf, job),
         foreign_job=partial(foreign_batch, conf),
         end_keeper=end_script,
+        workdir=WORKDIR,
     )
 
 
@@ -111,6 +130,12 @@ def foreign_batch(conf: str, name: str, *, forged: bool) -> Iterator[Untouched]:
         yield lambda: slurm_command(conf, "squeue", "--noheader", "--jobs", number, "--format=%T").strip() == "PENDING"
     finally:
         slurm_command(conf, "scancel", number)
+
+
+def labels_of(conf: str, job: str) -> dict[str, str]:
+    """The labels of a job by its name, as an administrator reads them: the last word of its comment."""
+    words = ["squeue", "--noheader", "--states=all", "--name", job, "--Format=Comment:1024"]
+    return dict(pair.split("=", 1) for pair in slurm_command(conf, *words).split()[-1].split(","))
 
 
 def end_script(spec: JobSpec) -> None:

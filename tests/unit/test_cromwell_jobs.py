@@ -2,15 +2,17 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cromwell import CromwellHarness, cromwell_harness, engine_at, fake_server
 
 from pfcon.compute.cromwell.files import TaskFiles
 from pfcon.errors import Absent, Refused, Unreachable
-from pfcon.models import JobStatus
+from pfcon.models import JobStatus, Resources, User
 from pfcon.paths import StoreBase
 from pfcon.reasons import Reason
 from pfcon.testing.waiting import eventually
@@ -45,6 +47,37 @@ def test_a_job_that_cromwell_does_not_start_waits_and_can_be_cancelled(compute: 
     assert info.finished_at is not None
 
 
+@pytest.mark.parametrize(
+    ("attribute", "fields", "reason"),
+    [
+        ("pfcon_user", {"user": User(4321, 4321)}, "CONTAINER_USER: "),
+        ("pfcon_user", {"user": User(os.getuid(), 4321)}, "CONTAINER_USER: "),
+        ("pfcon_shm", {"resources": Resources(shm=33)}, "SHM_SIZE: "),
+        ("gpuCount", {"resources": Resources(gpus=1)}, "gpu_limit: "),
+    ],
+)
+def test_an_option_that_the_backend_does_not_know_fails_the_job_by_name(
+    compute: CromwellHarness, attribute: str, fields: dict[str, Any], reason: str
+) -> None:
+    assert compute.server
+    compute.server.ignored = {attribute}
+    spec = compute.shell('touch "$1/ran"', **fields)
+    info = compute.run(spec)
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.ENGINE_SETUP)
+    assert f"{reason}Cromwell's backend " in info.message
+    assert attribute in info.message
+    assert not (compute.outgoing(spec) / "ran").exists()
+
+
+def test_a_job_starts_in_the_root_where_the_backend_does_not_tell_the_images_directory(
+    compute: CromwellHarness,
+) -> None:
+    assert compute.server
+    compute.server.ignored = {"workdir"}
+    compute.run(spec := compute.spec(["sh", "-c", 'pwd; echo "$pfcon_workdir"']))
+    assert compute.engine.logs(spec.name, 10) == "/\n\n"
+
+
 def test_a_job_that_somebody_aborts_in_cromwell_has_failed_and_says_so(compute: CromwellHarness) -> None:
     assert compute.server
     spec = compute.shell("sleep 600")
@@ -77,7 +110,7 @@ def test_two_equal_jobs_both_run(compute: CromwellHarness) -> None:
 
 def test_a_backend_that_mounts_nothing_is_told(compute: CromwellHarness) -> None:
     assert compute.server
-    compute.server.mounting = False
+    compute.server.ignored = {"pfcon_mounts"}
     info = compute.run(compute.shell("exit 0"))
     assert (info.status, info.reason) == (JobStatus.FAILED, Reason.ENGINE_SETUP)
     assert "does not mount the job's directories" in info.message

@@ -78,6 +78,17 @@ def test_without_limits_cromwell_is_told_of_none() -> None:
     assert not {"cpu", "memory"} & set(read_task(wdl.document(SMALL, ROOT, 90)).runtime)
 
 
+def test_options_of_jobs_are_runtime_attributes_and_labels() -> None:
+    spec = dataclasses.replace(
+        SMALL, resources=Resources(gpus=2, shm=64), user=User(1000, 2000), labels=(("site", "A b"), ("e", ""))
+    )
+    wdl.require_possible(spec)
+    runtime = read_task(wdl.document(spec, ROOT, 90)).runtime
+    assert (runtime["gpuCount"], runtime["pfcon_shm"], runtime["pfcon_user"]) == (2, 64, "1000:2000")
+    labels = wdl.labels(spec, ROOT, "token")
+    assert (labels["site"], labels["e"], labels[wdl.NAME_LABEL]) == ("A b", "", "chris-jid-1")
+
+
 def test_secrets_of_a_job_are_mounted_read_only() -> None:
     spec = dataclasses.replace(SMALL, secrets=(Secret("swift", PurePosixPath("/run/secrets/pfcon")),))
     source, target, mode = mounts_of(str(read_task(wdl.document(spec, ROOT, 90)).runtime["pfcon_mounts"]))
@@ -89,10 +100,10 @@ def test_secrets_of_a_job_are_mounted_read_only() -> None:
     ("fields", "reason"),
     [
         ({"resources": Resources(workers=2)}, "number_of_workers"),
-        ({"resources": Resources(gpus=1)}, "gpu_limit"),
-        ({"resources": Resources(shm=64)}, "SHM_SIZE"),
-        ({"user": User(1000, 1000)}, "CONTAINER_USER"),
-        ({"labels": (("a", "b"),)}, "JOB_LABELS"),
+        ({"user": User(None, 1000)}, "CONTAINER_USER"),
+        ({"labels": (("pfcon-job", "b"),)}, "JOB_LABELS: pfcon-job"),
+        ({"labels": (("cromwell-workflow-id", "b"),)}, "JOB_LABELS: cromwell-workflow-id"),
+        ({"labels": (("a", "b" * 256),)}, "JOB_LABELS: .* 255"),
         ({"argv": ()}, "command is empty"),
         ({"argv": ("",)}, "command is empty"),
         ({"argv": ("a=b",), "env": (("A", "b"),)}, "contains a '='"),

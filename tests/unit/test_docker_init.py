@@ -80,6 +80,9 @@ class Calls:
     def require_new_enough(self) -> None:
         pass
 
+    def require_exit_codes(self) -> None:
+        pass
+
     def lacks_init(self) -> bool:
         return True
 

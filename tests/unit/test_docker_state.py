@@ -69,6 +69,16 @@ def test_a_recorded_life_is_told_in_plain_words(
     assert info.image.endswith(IMAGE)
 
 
+def test_a_start_that_docker_gave_up_with_its_client_has_not_happened() -> None:
+    """Recorded on Docker 26.1.5: its client's connection was closed while the container was being started."""
+    inspect = copy.deepcopy(RECORDED["docker"]["created"])
+    inspect["State"] |= {"Status": "created", "Error": "context canceled", "ExitCode": 128}
+    assert info_of(inspect).status is JobStatus.NOT_STARTED
+    assert may_have_note(inspect)
+    late = info_of(inspect, age=3600)
+    assert (late.status, late.reason, late.interrupted) == (JobStatus.FAILED, Reason.INTERRUPTED, True)
+
+
 @ENGINES
 def test_the_command_is_told_as_it_was_given_also_without_arguments(engine: str) -> None:
     assert info_of(RECORDED[engine]["exit 3"]).argv == ("sh", "-c", "exit 3")

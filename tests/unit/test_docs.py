@@ -47,9 +47,11 @@ FOREIGN = {
     "HTTPS_PROXY",
     "REQUESTS_CA_BUNDLE",
     *("FILESYSTEM_DOMAIN", "UID_DOMAIN", "CGROUP_MEMORY_LIMIT_POLICY", "STARTER_UPDATE_INTERVAL"),
-    *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY"),
+    *("PERIODIC_EXPR_INTERVAL", "ASSIGN_CPU_AFFINITY", "STARTD_ATTRS", "SINGULARITY_BIND_EXPR", "DOCKER_VOLUMES"),
     "DOCKER_CONFIG",
-}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's
+    *("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+    *("NOMAD_ALLOC_INDEX", "NOMAD_ADDR", "NOMAD_TOKEN", "NOMAD_NAMESPACE", "VC_TASK_INDEX"),
+}  # Kubernetes', srun's, systemd's, setrlimit(2)'s, requests', Docker's, HTCondor's, NVIDIA's, AMD's, Nomad's ...
 
 HELP = {  # commands, and how their -h is called without making an environment
     "./make.sh": ["./make.sh", "-h"],

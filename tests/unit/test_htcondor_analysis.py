@@ -64,6 +64,22 @@ def test_what_machines_lack_now_is_told(found: Analysis, said: str) -> None:
     assert message(found) == f"no machine can run the job now: {said}"
 
 
+@pytest.mark.parametrize(
+    ("unmet", "said"),
+    [
+        (
+            ('TARGET.PoolDisk is "ssd"', 'TARGET.Rack is "r 1"', "TARGET.Cpus >= RequestCpus"),
+            "no machine has the labels PoolDisk=ssd, Rack=r 1 (NODE_SELECTOR)",
+        ),
+        ((), "no machine meets all requirements of the job, NODE_SELECTOR is one of them"),
+    ],
+)
+def test_labels_of_nodes_are_named_with_their_setting(unmet: tuple[str, ...], said: str) -> None:
+    selector = (("PoolDisk", "ssd"), ("Rack", "r 1"))
+    why = wait_of(Analysis(2, 2, 0, unmet), LARGE, 1, Resources(), selector)
+    assert why.message == f"no machine can run the job now: {said}"
+
+
 def test_a_job_that_a_machine_would_run_waits_for_its_turn() -> None:
     assert message(Analysis(2, 1, 0, ("TARGET.Memory >= RequestMemory",))) == TURN
 

@@ -23,8 +23,8 @@ LASTING = 'echo $$ >"$2/launcher"; echo run >>{runs}; while [ ! -e {go} ]; do sl
 class Node:
     """A directory of a job whose launcher is ``true``, for launch.sh needs none here."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory / "job"
+    def __init__(self, directory: Path, name: str = "job") -> None:
+        self.directory = directory / name
         self.directory.mkdir()
         (directory / "tmp").mkdir()
         where = PurePosixPath(self.directory)
@@ -39,10 +39,11 @@ class Node:
         self.go = directory / "go"
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, number: str = "17") -> "subprocess.Popen[bytes]":
+    def start(self, number: str = "17", worker: str = "0") -> "subprocess.Popen[bytes]":
         environ = {
             "PATH": os.environ["PATH"],
             "PFCON_HTCONDOR_ID": number,
+            "PFCON_HTCONDOR_WORKER": worker,
             "TMPDIR": str(self.directory.parent / "tmp"),
         }
         process = subprocess.Popen(["/bin/sh", self.directory / "job.sh"], env=environ, start_new_session=True)
@@ -107,3 +108,63 @@ def test_a_job_whose_start_was_prevented_ends_immediately(node: Node) -> None:
     assert node.start().wait(PATIENCE) == 98
     assert time.monotonic() - begun < 1
     assert not node.runs.exists()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Node]:
+    """The node of the second of several workers."""
+    job = tmp_path / "job"
+    job.mkdir()
+    node = Node(job, "worker.1")
+    yield node
+    node.end()
+
+
+def test_a_worker_that_fails_as_the_first_is_recorded_in_the_directory_of_the_job(worker: Node, tmp_path: Path) -> None:
+    process = worker.start(worker="1")
+    assert eventually(worker.runs.exists)
+    assert (worker.directory / "node.1").is_symlink()
+    worker.go.touch()
+    assert process.wait(PATIENCE) == 7
+    assert os.readlink(tmp_path / "job" / "failed") == "1"
+
+
+def test_the_failure_of_another_worker_ends_a_worker_and_stays_the_first(worker: Node, tmp_path: Path) -> None:
+    process = worker.start(worker="1")
+    assert eventually(worker.runs.exists)
+    (tmp_path / "job" / "failed").symlink_to("0")
+    assert process.wait(PATIENCE) == 143
+    assert os.readlink(tmp_path / "job" / "failed") == "0"
+
+
+@pytest.mark.parametrize("order", ["cancel", "now", "end.json"])
+def test_an_order_for_the_job_ends_each_worker(worker: Node, tmp_path: Path, order: str) -> None:
+    process = worker.start(worker="1")
+    assert eventually(worker.runs.exists)
+    (tmp_path / "job" / order).touch()
+    assert process.wait(PATIENCE) == 143
+
+
+def test_a_worker_does_not_start_after_another_has_failed(worker: Node, tmp_path: Path) -> None:
+    (tmp_path / "job" / "failed").symlink_to("0")
+    assert worker.start(worker="1").wait(PATIENCE) == 98
+    assert os.readlink(worker.directory / "claim") == "pfcon"
+    assert not worker.runs.exists()
+
+
+def test_a_storebase_with_the_name_of_a_worker_is_none(tmp_path: Path) -> None:
+    above = tmp_path / "worker.1"
+    above.mkdir()
+    (above / "failed").symlink_to("0")
+    node = Node(above)
+    process = node.start()
+    assert eventually(node.runs.exists)
+    node.go.touch()
+    assert process.wait(PATIENCE) == 7
+
+
+def test_a_worker_that_succeeds_ends_no_other(worker: Node, tmp_path: Path) -> None:
+    (worker.directory / "launch.sh").write_text("exit 0\n")
+    assert worker.start(worker="1").wait(PATIENCE) == 0
+    assert worker.start(worker="1").wait(PATIENCE) == 98  # a second run, which HTCondor may begin
+    assert not (tmp_path / "job" / "failed").is_symlink()

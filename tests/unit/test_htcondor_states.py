@@ -153,6 +153,6 @@ def test_an_answer_that_is_no_json_is_no_empty_queue() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_job_without_a_readable_state_has_an_unknown_one() -> None:
     (row,) = rows('[{"ClusterId": 5, "ProcId": 0, "PfconMarker": "m", "JobStatus": "/Expr(x)/"}]')
-    assert (row.id, row.marker, row.state, stage_of(row)) == ("5", "m", "", Stage.UNKNOWN)
+    assert (row.id, row.marker, row.state, stage_of(row)) == ("5.0", "m", "", Stage.UNKNOWN)
     assert active(row)[0] is JobStatus.UNDEFINED
     assert stage_of(Row("6", "9")) is Stage.UNKNOWN

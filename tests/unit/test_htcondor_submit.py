@@ -1,19 +1,18 @@
 """What HTCondor is told of a job."""
 
-import subprocess
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 
-from pfcon.compute.htcondor.settings import HTCondorSettings, LauncherName, submit_lines
-from pfcon.compute.htcondor.spec import submit_description, submit_words, with_gpu_variables
-from pfcon.compute.htcondor.submitter import require_runnable
-from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.node_job import Image, NodeJob
-from pfcon.compute.slurm.settings import LauncherName as SlurmLauncher
-from pfcon.errors import Refused
+from pfcon.compute.htcondor.settings import HTCondorSettings, submit_lines
+from pfcon.compute.htcondor.spec import submit_description, submit_words
+from pfcon.compute.slurm.launchers import launcher_of, require_launcher
+from pfcon.compute.slurm.settings import LauncherName
+from pfcon.compute.slurm.template import Template
+from pfcon.errors import ConfigurationError
 from pfcon.models import JobId, JobKind, JobSpec, Resources
+from pfcon.settings.section import variable
 
 PLAIN = HTCondorSettings()
 SPEC = JobSpec(
@@ -95,37 +94,22 @@ def test_a_path_is_one_argument_of_which_nothing_is_replaced() -> None:
     assert found["output"] == found["error"] == "/sto re/it's/$(DOLLAR)(x)\"/.5f/htcondor.log"
 
 
-def test_apptainer_is_told_which_gpus_the_job_may_use(tmp_path: Path) -> None:
-    job = NodeJob.of(
-        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
-    )
-    text = with_gpu_variables(LAUNCHERS[SlurmLauncher.APPTAINER].files(job)["launch.sh"], job)
-    written = text[text.index("(umask 077") : text.index("run() {")]
-    (tmp_path / "worker").write_text("PFCON_WORKER=0\n")
-    environ = {"CUDA_VISIBLE_DEVICES": "0,GPU-1", "PATH": "/usr/bin:/bin"}
-    command = ["sh", "-c", f'{written}cat "$2/env.sh"', "sh", "program", str(tmp_path)]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
-    assert {"export CUDA_VISIBLE_DEVICES='0,GPU-1'", "export TOKEN=secret-token"} <= {*done.stdout.splitlines()}
+def test_each_of_several_workers_is_a_job_of_one_cluster_with_a_directory_of_its_own() -> None:
+    several = replace(SPEC, resources=Resources(cpu=1500, memory=100, workers=3))
+    *lines, last = submit_description(several, DIRECTORY, "5f", PLAIN).splitlines()
+    assert last == "queue 3"
+    found = dict(line.split(" = ", 1) for line in lines)
+    assert found["arguments"] == f"\"'{DIRECTORY}/worker.$(ProcId)/job.sh'\""
+    assert found["output"] == found["error"] == f"{DIRECTORY}/worker.$(ProcId)/htcondor.log"
+    assert found["environment"] == '"PFCON_HTCONDOR_ID=$(ClusterId) PFCON_HTCONDOR_WORKER=$(ProcId)"'
+    assert (found["request_cpus"], found["request_memory"]) == ("2", "100")  # each worker's
 
 
-def test_launchers_without_a_script_for_the_environment_stay_as_they_are() -> None:
-    job = NodeJob.of(
-        SPEC, "5f", Image(PurePosixPath("/r")), directory=DIRECTORY, root=PurePosixPath("/store"), user=(1, 1)
-    )
-    text = LAUNCHERS[SlurmLauncher.CRUN].files(job)["launch.sh"]
-    assert with_gpu_variables(text, job) == text
-
-
-def test_several_workers_are_refused() -> None:
-    with pytest.raises(Refused, match="number_of_workers: the htcondor engine runs one worker, not 2"):
-        require_runnable(replace(SPEC, resources=Resources(workers=2)), PLAIN)
-
-
-def test_gpus_are_for_launchers_that_pass_them_on() -> None:
-    wanted = replace(SPEC, resources=Resources(gpus=1))
-    with pytest.raises(Refused, match="HTCONDOR_LAUNCHER=podman can't give GPUs to jobs; these can: apptainer, sing"):
-        require_runnable(wanted, replace(PLAIN, launcher=LauncherName.PODMAN))
-    require_runnable(wanted, replace(PLAIN, launcher=LauncherName.APPTAINER))
+def test_a_label_of_nodes_is_an_attribute_of_machines_that_has_this_text() -> None:
+    settings = replace(PLAIN, requirements="HasA || HasB", node_selector=(("PoolDisk", "ssd"), ("Rack", 'a "$1')))
+    labels = 'TARGET.PoolDisk =?= "ssd" && TARGET.Rack =?= "a \\"$(DOLLAR)1"'
+    once = "(MY.NumJobStarts ?: 0) == 0"
+    assert commands(settings=settings)["requirements"] == f"(HasA || HasB) && {labels} && {once}"
 
 
 @pytest.mark.parametrize(
@@ -147,6 +131,13 @@ def test_commands_of_the_site_are_accepted(value: str) -> None:
             "+PfconMarker=1",
             "MY.PfconJob=1",
         ),
+        *(
+            "universe=container",
+            "container_image=/x.sif",
+            "Docker_Image=x",
+            "+SingularityImage=1",
+            "MY.WantContainer=1",
+        ),
         *("a.b = 1", "x = $(y)", "x", "'if defined x'", "x == 1", "'x = 1\nqueue'", "'x = '"),
     ],
 )
@@ -154,3 +145,26 @@ def test_commands_that_pfcon_sets_and_other_words_are_not(value: str) -> None:
     quoted = value if value.startswith("'") else f"'{value}'"
     with pytest.raises(ValueError):  # noqa: PT011 - a kind raises no other
         submit_lines().parse(quoted)
+
+
+def test_a_site_s_own_launcher_is_a_template_as_on_slurm() -> None:
+    template = Template(("/opt/run", "{source}:{target}", "{rootfs}", "{command}"))
+    settings = replace(PLAIN, launcher=LauncherName.COMMAND, command=template)
+    launcher = launcher_of(settings.node_side)
+    assert (launcher.name, launcher.program) == ("command", "/opt/run")
+
+
+def test_a_launcher_without_its_template_is_refused_by_the_names_of_these_settings() -> None:
+    with pytest.raises(ConfigurationError, match="HTCONDOR_LAUNCHER=command needs HTCONDOR_LAUNCHER_COMMAND"):
+        require_launcher(replace(PLAIN, launcher=LauncherName.COMMAND).node_side, "HTCONDOR_LAUNCHER")
+    unused = replace(PLAIN, command=Template(("run",)))
+    with pytest.raises(ConfigurationError, match="_COMMAND is set, so HTCONDOR_LAUNCHER must be `command`"):
+        require_launcher(unused.node_side, "HTCONDOR_LAUNCHER")
+
+
+def test_slurm_s_own_containers_are_no_launcher_here() -> None:
+    kind = variable(HTCondorSettings, "launcher").kind
+    assert kind.parse("command") is LauncherName.COMMAND
+    assert "container" not in kind.accepts
+    with pytest.raises(ValueError):  # noqa: PT011 - a kind raises no other
+        kind.parse("container")

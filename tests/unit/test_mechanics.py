@@ -12,6 +12,7 @@ ROOT = Path(pfcon.__file__).parent
 MECHANICS = {"ENOSPC", "EDQUOT", "flock", "lockf", "O_NOFOLLOW", "O_PATH", "statvfs", "mkstemp", "replace"}
 EXCEPTIONS = {
     Path("compute/process/state_file.py"): {"ENOSPC", "O_NOFOLLOW"},  # standard library alone: it is what a job costs
+    Path("compute/process/shm.py"): {"statvfs"},  # the same
     Path("reservation.py"): {"mkstemp"},  # a file of its own for each reservation
 }
 MODULES = [

@@ -248,6 +248,7 @@ def test_the_supervisor_imports_little() -> None:
         "pfcon.compute.process.supervisor",
         "pfcon.compute.process",
         "pfcon.compute.log_writer",
+        "pfcon.compute.process.needs",
         "pfcon.compute.process.start",
         "pfcon.compute.process.state_file",
         "pfcon.compute.process.tree",

@@ -62,7 +62,7 @@ def test_slurm_s_comment_has_it_behind_the_marker(service: str) -> None:
     job = NodeJob.of(spec(), "marker", Image(ROOT, (), "/"), directory=ROOT, root=ROOT, user=(0, 0))
     words = sbatch_words(spec(service), job, SlurmSettings())
     comment = next(word.partition("=")[2] for word in words if word.startswith("--comment="))
-    assert comment == f"pfcon marker {service}".rstrip()
+    assert comment.split() == ["pfcon", "marker", *([service] if service else []), "org.chrisproject.job_type=plugin"]
     row = next(parsing.queue_rows(f"7|RUNNING|0|None|N/A|{comment}|"))
     assert row.marker == "marker"
 

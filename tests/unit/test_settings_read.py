@@ -210,7 +210,7 @@ def test_several_faults_are_told_together() -> None:
         {
             "APPLICATION_MODE": "prod",
             "CONTAINER_ENV": "slurm",
-            "SHM_SIZE": "much",
+            "PFCON_PIDS_LIMIT": "many",
             "STOREBASE": "data",
             "PFCON_BIND": "5005",
             "STORAGE_ENV": "s3",
@@ -219,11 +219,11 @@ def test_several_faults_are_told_together() -> None:
     )
     named = [line.partition(":")[0] for line in lines]
     assert sorted(set(named)) == [
-        *("APPLICATION_MODE", "PFCON_BIND", "PFCON_PASSWORD", "PFCON_USER", "PFCON_WORKRES"),
+        *("APPLICATION_MODE", "PFCON_BIND", "PFCON_PASSWORD", "PFCON_PIDS_LIMIT", "PFCON_USER", "PFCON_WORKRES"),
         *("S3_ACCESS_KEY", "S3_BUCKET_NAME", "S3_ENDPOINT_URL", "S3_REGION_NAME", "S3_SECRET_KEY"),
-        *("SECRET_KEY", "SHM_SIZE", "STORAGE_ENV", "STOREBASE", "TIMELIMIT_MINUTES"),
+        *("SECRET_KEY", "STORAGE_ENV", "STOREBASE", "TIMELIMIT_MINUTES"),
     ]
-    assert named.count("SHM_SIZE") == 2  # it is no number, and slurm has no such option
+    assert named.count("PFCON_PIDS_LIMIT") == 2  # it is no number, and slurm has no such option
 
 
 def test_a_fault_says_what_was_got_and_what_is_accepted() -> None:

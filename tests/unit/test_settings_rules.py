@@ -45,11 +45,13 @@ OPTIONS = {
     "SLURM_OPTIONS": "--exclusive",
     "SLURM_LAUNCHER": "apptainer",
     "SLURM_LAUNCHER_COMMAND": "oci run --bundle={bundle} {name}",
+    "SLURM_CDI": "/etc/cdi/gpus.json",
     "SLURM_MPI": "pmix_v4",
     "SLURM_PREFIX": "ssh login1",
     "SLURM_TIMEOUT": "10",
     "SLURM_IMAGES": "/images",
     "SLURM_CACHE_BYTES": "1 TiB",
+    "PROCESS_GPUS": "0,1,MIG-GPU-1/0/0",
     "HTCONDOR_POOL": "cm.example.org:9618",
     "HTCONDOR_SCHEDD": "submit1.example.org",
     "HTCONDOR_REQUIREMENTS": 'HasBrain && Machine != "old"',
@@ -58,6 +60,7 @@ OPTIONS = {
     "HTCONDOR_CONCURRENCY_LIMITS": "licence:2,matlab",
     "HTCONDOR_SUBMIT": "nice_user=true",
     "HTCONDOR_LAUNCHER": "apptainer",
+    "HTCONDOR_LAUNCHER_COMMAND": "oci run --bundle={bundle} {name}",
     "HTCONDOR_PREFIX": "ssh submit1",
     "HTCONDOR_TIMEOUT": "10",
     "HTCONDOR_IMAGES": "/images",
@@ -105,6 +108,7 @@ def test_docker_with_a_host_directory_needs_its_path() -> None:
 def test_an_engine_takes_its_own_volume_types_and_no_others(name: str, kind: str) -> None:
     allowed = {
         "docker": {"docker_local_volume", "host"},
+        "swarm": {"docker_local_volume", "host"},
         "kubernetes": {"kubernetes_pvc", "host"},
     }.get(name, {"host"})
     found = named(engine(name) | {"STOREBASE": "/data", "COMPUTE_VOLUME_TYPE": kind})
@@ -185,12 +189,13 @@ def test_an_option_is_accepted_with_the_engines_that_have_it_and_refused_with_al
 
 def test_these_engines_have_these_options() -> None:
     docker, swarm, kubernetes, process, htcondor = "docker", "swarm", "kubernetes", "process", "htcondor"
+    slurm, cromwell = "slurm", "cromwell"
     found = {option: set(engines) for option, engines in options().items()}
-    assert found["SHM_SIZE"] == {docker, swarm, kubernetes}
-    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, htcondor}
-    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, process}
+    assert found["SHM_SIZE"] == {docker, swarm, kubernetes, slurm, htcondor, cromwell, process}
+    assert found["JOB_LABELS"] == {docker, swarm, kubernetes, slurm, htcondor, cromwell, process}
+    assert found["CONTAINER_USER"] == {docker, swarm, kubernetes, slurm, htcondor, cromwell, process}
     assert found["IMAGE_PULL_SECRETS"] == {kubernetes}
-    assert found["NODE_SELECTOR"] == {swarm, kubernetes}
+    assert found["NODE_SELECTOR"] == {swarm, kubernetes, slurm, htcondor}
     assert found["DOCKER_HOST"] == {docker, swarm}
 
 
@@ -272,3 +277,31 @@ def test_on_kubernetes_a_job_reaches_its_time_limit_before_its_deadline() -> Non
 def test_the_labels_of_a_swarms_nodes_are_those_that_a_constraint_may_have(selector: str, accepted: bool) -> None:
     found = faults(engine("swarm") | {"NODE_SELECTOR": selector})
     assert [fault.partition(":")[0] for fault in found] == ([] if accepted else ["NODE_SELECTOR"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "accepted"),
+    [
+        ("NODE_SELECTOR", "disk=ssd,topology.org/zone=a-1", True),
+        ("NODE_SELECTOR", "disk=", False),
+        ("NODE_SELECTOR", "disk=a&b", False),
+        ("JOB_LABELS", "site=Universität A,a=" + "x" * 700, True),
+        ("JOB_LABELS", "site=a\tb", False),
+        ("JOB_LABELS", "site=" + "ä" * 400, False),
+    ],
+)
+def test_labels_on_slurm_are_those_that_its_features_and_comments_may_have(
+    setting: str, value: str, accepted: bool
+) -> None:
+    assert named(engine("slurm") | {setting: value}) == ([] if accepted else [setting])
+
+
+@pytest.mark.parametrize(("constraint", "accepted"), [("a|b", True), ("a=b&c", True), ("[a|b]", False), ("a*2", False)])
+def test_labels_of_nodes_are_combined_with_features_that_are_not_counted(constraint: str, accepted: bool) -> None:
+    found = named(engine("slurm") | {"NODE_SELECTOR": "disk=ssd", "SLURM_CONSTRAINT": constraint})
+    assert found == ([] if accepted else ["NODE_SELECTOR"])
+
+
+@pytest.mark.parametrize(("selector", "accepted"), [("PoolDisk=a b,X_1=", True), ("a.b=c", False), ("1a=c", False)])
+def test_labels_on_htcondor_are_those_that_attributes_of_machines_may_have(selector: str, accepted: bool) -> None:
+    assert named(engine("htcondor") | {"NODE_SELECTOR": selector}) == ([] if accepted else ["NODE_SELECTOR"])

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,15 +47,22 @@ OURS = (
     *("PFCON_MAX_ACTIVE_JOBS", "PFCON_MAX_ACTIVE_JOBS_PER_OWNER", "PFCON_RETENTION_DAYS", "PFCON_ORPHANS_DAYS"),
     *("PFCON_LOG_FORMAT", "PFCON_LOG_LEVEL", "PFCON_AUDIT_FILE"),
     *("PFCON_PASSABLE", "PFCON_LOG_BYTES", "PFCON_MESSAGE_IN_LOG"),
-    *("PFCON_DELETE_ACTIVE", "PFCON_ALLOW_PROCESS"),
+    *("PFCON_DELETE_ACTIVE", "PFCON_ALLOW_PROCESS", "PROCESS_GPUS"),
     *("SWIFT_AUTH_VERSION", "SWIFT_PROJECT_NAME", "SWIFT_REGION_NAME"),
     *("SWIFT_PROJECT_DOMAIN_NAME", "SWIFT_USER_DOMAIN_NAME", "KUBECONFIG", "KUBERNETES_DEADLINE_MINUTES"),
     "KUBERNETES_GPU_RESOURCE",
     *("SLURM_PARTITION", "SLURM_ACCOUNT", "SLURM_QOS", "SLURM_CONSTRAINT", "SLURM_GPU_GRES", "SLURM_OPTIONS"),
     *("SLURM_LAUNCHER", "SLURM_LAUNCHER_COMMAND", "SLURM_MPI", "SLURM_PREFIX", "SLURM_TIMEOUT", "SLURM_IMAGES"),
-    "SLURM_CACHE_BYTES",
+    *("SLURM_CACHE_BYTES", "SLURM_CDI"),
     *("HTCONDOR_POOL", "HTCONDOR_SCHEDD", "HTCONDOR_REQUIREMENTS", "HTCONDOR_RANK", "HTCONDOR_ACCOUNTING_GROUP"),
-    *("HTCONDOR_CONCURRENCY_LIMITS", "HTCONDOR_SUBMIT", "HTCONDOR_LAUNCHER", "HTCONDOR_PREFIX", "HTCONDOR_TIMEOUT"),
+    *(
+        "HTCONDOR_CONCURRENCY_LIMITS",
+        "HTCONDOR_SUBMIT",
+        "HTCONDOR_LAUNCHER",
+        "HTCONDOR_LAUNCHER_COMMAND",
+        "HTCONDOR_PREFIX",
+        "HTCONDOR_TIMEOUT",
+    ),
     *("HTCONDOR_IMAGES", "HTCONDOR_CACHE_BYTES"),
 )
 DOCUMENT = "# Title\n<!-- settings:begin -->\nstale content\n<!-- settings:end -->\nmore\n"
@@ -102,8 +110,9 @@ def test_secrets_have_no_value_in_the_table() -> None:
 
 def test_the_options_table_marks_the_engines_that_have_an_option() -> None:
     rows = table.options_markdown().splitlines()
-    assert rows[0] == "| Option | docker | swarm | kubernetes | slurm | htcondor | cromwell | process |"
-    assert "| `SHM_SIZE` | yes | yes | yes |  |  |  |  |" in rows
+    assert rows[0] == "| Option or field | docker | swarm | kubernetes | slurm | htcondor | cromwell | process |"
+    (found,) = (row for row in rows if row.startswith("| `SHM_SIZE` |"))
+    assert found.startswith("| `SHM_SIZE` | yes | yes | yes | ")
 
 
 def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:
@@ -115,10 +124,11 @@ def test_only_what_is_between_the_markers_is_rewritten(readme: Path) -> None:
     assert "stale content" not in text
 
 
-def test_a_second_table_is_written_where_it_has_markers(readme: Path) -> None:
-    readme.write_text(DOCUMENT + "<!-- options:begin --><!-- options:end -->\n")
+@pytest.mark.parametrize(("name", "content"), [("options", table.options_markdown), ("own", table.own_markdown)])
+def test_a_second_table_is_written_where_it_has_markers(readme: Path, name: str, content: Callable[[], str]) -> None:
+    readme.write_text(DOCUMENT + f"<!-- {name}:begin --><!-- {name}:end -->\n")
     assert table.main([str(readme)]) == 0
-    assert table.options_markdown() in readme.read_text()
+    assert content() in readme.read_text()
 
 
 def test_check_tells_a_stale_table_and_writes_nothing(readme: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,8 +63,10 @@ def first(shell: str) -> list[str]:
 def running(tmp_path: Path, words: list[str], launch: str) -> Iterator[Path]:
     """The directory of a job that runs, as in its container."""
     values = {"JOB": str(tmp_path), "PROGRAM": "", "GRACE": "1", "TASKS": "1", "CORES": "1"}
-    values |= {"FIRST": "4096", "PART": "2048", "BLOCK": "2048", "BLOCKS": "1", "NUMBERS": "PFCON_WORKER", "KEPT": ""}
+    values |= {"FIRST": "4096", "PART": "2048", "BLOCK": "2048", "BLOCKS": "1", "NUMBERS": "PFCON_WORKER"}
+    values |= {"KEPT": "", "GPUS": ""}
     (tmp_path / "script").write_text(header(values) + STOP + body("job.sh"))
+    (tmp_path / "job.sh").touch()
     (tmp_path / "launch.sh").write_text(f"export JOB={tmp_path}\n{launch}\n")
     (tmp_path / ORDER).write_text("go\n")
     environ = {**os.environ, "SLURM_JOB_ID": "41"}
@@ -173,9 +175,9 @@ def test_a_check_names_what_an_oci_conf_runs() -> None:
         "node n1",
         [
             "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
-            "oci.conf that runs crun (SLURM_LAUNCHER=container): its oci.conf runs runc, "
-            "which refuses a bundle whose rootfs is a link",
-            "oci.conf that runs crun (SLURM_LAUNCHER=container): its oci.conf runs ch-run, "
+            "oci.conf that runs crun or runc (SLURM_LAUNCHER=container): its oci.conf runs runc, "
+            "which refuses a bundle whose rootfs is a link, as Slurm before 24.11 needs it",
+            "oci.conf that runs crun or runc (SLURM_LAUNCHER=container): its oci.conf runs ch-run, "
             "which ignores the mounts of a job's bundle",
         ],
     )

@@ -40,6 +40,7 @@ QUEUE_24 = """\
 85|FAILED|0:9|RaisedSignal:9(Killed)|2026-11-29T11:29:00|pfcon 5fa3|
 86|FAILED|0:11|RaisedSignal:11(Segmentation fault)|2026-11-29T11:29:00|pfcon 5fa4|
 87|RUNNING|0:0|None|2026-11-29T11:29:59|pfcon 5fa5|
+88|FAILED|0:53|RaisedSignal:53(Real-time signal 19)|2026-11-30T17:00:10|pfcon 5fa6|
 """
 AT = datetime(2026, 11, 21, 8, 3, 20, tzinfo=UTC)
 SPEC = JobSpec(
@@ -70,7 +71,14 @@ def test_the_queue_is_read_line_by_line_and_foreign_comments_do_no_harm() -> Non
 def test_the_exit_codes_of_newer_releases_are_read_too() -> None:
     found = {row.id: row for row in parsing.queue_rows(QUEUE_24)}
     assert found["84"] == Row("84", "FAILED", 3, "NonZeroExitCode", AT, "5fa2")
-    assert {number: row.code for number, row in found.items()} == {"83": 0, "84": 3, "85": -9, "86": -11, "87": 0}
+    assert {number: row.code for number, row in found.items()} == {
+        "83": 0,
+        "84": 3,
+        "85": -9,
+        "86": -11,
+        "87": 0,
+        "88": -53,
+    }
     assert not any(row.unread for row in found.values())
 
 
@@ -191,7 +199,14 @@ def test_slurm_s_word_counts_where_the_record_is_not_to_be_seen_yet() -> None:
             Reason.ENGINE_SETUP,
             "could not write the job's log: /store/.pfcon/slurm must exist",
         ),
+        (
+            {"state": "FAILED", "code": 97},
+            Reason.ENGINE_SETUP,
+            "its machine does not have the job's directory: /store/.pfcon/slurm must exist",
+        ),
         ({"state": "FAILED", "code": 98}, Reason.ENGINE_SETUP, "directories are not mounted"),
+        ({"state": "FAILED", "code": 98, "left": 98}, Reason.EXIT_CODE, "the program failed with exit code 98"),
+        ({"state": "FAILED", "code": 97, "left": 97}, Reason.EXIT_CODE, "the program failed with exit code 97"),
         ({"left": 125, "word": "no-launcher"}, Reason.ENGINE_SETUP, "its machine has no crun (SLURM_LAUNCHER=crun)"),
         ({"left": 125, "word": "no-temporary"}, Reason.ENGINE_SETUP, "temporary directory"),
         (

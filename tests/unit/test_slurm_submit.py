@@ -11,13 +11,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from support.settings import compute_settings
 
+from pfcon.compute.settings import ContainerUser
+from pfcon.compute.slurm.abilities import Ability, require_options
 from pfcon.compute.slurm.bundle import OWN_CONFIG
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.node_job import Image, NodeJob, require_possible
+from pfcon.compute.slurm.node_job import OF_GPUS, Image, NodeJob, require_possible
+from pfcon.compute.slurm.parsing import queue_rows
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import sbatch_words, script
-from pfcon.errors import Refused
+from pfcon.errors import ConfigurationError, Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
 
 DATA = Path(__file__).parents[1] / "data" / "slurm"
@@ -41,10 +45,10 @@ def spec(**fields: Any) -> JobSpec:
     return JobSpec(name="7", jid=JobId("7"), kind=JobKind.PLUGIN, image="local/pl-test:1", **given)
 
 
-def placed(job: JobSpec) -> NodeJob:
+def placed(job: JobSpec, user: tuple[int, int] = (2001, 2002)) -> NodeJob:
     image = Image(PurePosixPath("/store/.pfcon/slurm-images/ab/rootfs"), (("PATH", "/opt/bin:/bin"),), "/work dir")
     directory = PurePosixPath("/store/.pfcon/slurm/.5f")
-    return NodeJob.of(job, "5f", image, directory=directory, root=PurePosixPath("/store"), user=(2001, 2002))
+    return NodeJob.of(job, "5f", image, directory=directory, root=PurePosixPath("/store"), user=user)
 
 
 def goldens() -> dict[str, str]:
@@ -113,6 +117,117 @@ def test_limits_are_those_of_one_worker(resources: Resources, expected: set[str]
     assert expected <= set(words(SlurmSettings(), resources=resources))
 
 
+def test_labels_are_in_the_comment_behind_the_marker() -> None:
+    labels = (("site", "A_b.c-1"), ("org.example/team", "neuro group"))
+    for service, second in (("", ""), ("abc", " abc")):
+        (comment,) = (word for word in words(SlurmSettings(), labels=labels, service=service) if "--comment=" in word)
+        shown = "org.chrisproject.job_type=plugin,site=A_b.c-1,org.example/team=neuro group"
+        assert comment == f"--comment=pfcon 5f{second} {shown}"
+        (row,) = queue_rows(f"7|RUNNING|0|None|N/A|{comment.removeprefix('--comment=')}|\n")
+        assert row.marker == "5f"
+
+
+@pytest.mark.parametrize(
+    ("constraint", "expected"),
+    [(None, "disk=ssd&zone.a=b"), ("fast|slow", "(fast|slow)&disk=ssd&zone.a=b")],
+)
+def test_labels_of_nodes_are_features(constraint: str | None, expected: str) -> None:
+    settings = SlurmSettings(constraint=constraint, node_selector=(("disk", "ssd"), ("zone.a", "b")))
+    assert f"--constraint={expected}" in words(settings)
+
+
+@pytest.mark.parametrize("name", [LauncherName.CRUN, LauncherName.RUNC, LauncherName.CONTAINER])
+def test_a_bundle_has_the_size_of_shared_memory(name: LauncherName) -> None:
+    for size, option in ((None, []), (32, ["size=32m"])):
+        text = LAUNCHERS[name].files(placed(spec(resources=Resources(shm=size))))["config.json"]
+        (mount,) = (mount for mount in json.loads(text)["mounts"] if mount["destination"] == "/dev/shm")
+        assert mount["options"] == ["noexec", "nosuid", "nodev", "mode=1777", *option]
+
+
+@pytest.mark.parametrize(
+    ("submitter", "user", "mappings"),
+    [
+        ((2001, 2002), User(5, 6), ({5: 0}, {6: 0})),
+        ((2001, 2002), User(None, 6), ({0: 0}, {6: 0})),
+        ((2001, 2002), User(2001, None), ({2001: 0}, {2002: 0})),
+        ((0, 0), User(0, 0), ({0: 0}, {0: 0})),
+        ((0, 0), User(5, 6), ({0: 0, 5: 5}, {0: 0, 6: 6})),
+        ((0, 0), User(5, None), ({0: 0, 5: 5}, {0: 0})),
+        ((0, 0), None, ({0: 0}, {0: 0})),
+    ],
+)
+def test_a_job_s_user_is_the_submitter_or_with_root_itself(
+    submitter: tuple[int, int], user: User | None, mappings: tuple[dict[int, int], dict[int, int]]
+) -> None:
+    """As seen in the user namespace of the job's first process, whose root is the submitter."""
+    files = LAUNCHERS[LauncherName.CRUN].files(placed(spec(user=user), submitter))
+    found = json.loads(files["config.json"])
+    assert found["process"]["user"] == {"uid": max(mappings[0]), "gid": max(mappings[1]), "umask": 0o022}
+    for kind, expected in zip(("uid", "gid"), mappings, strict=True):
+        assert {one["containerID"]: one["hostID"] for one in found["linux"][f"{kind}Mappings"]} == expected
+    assert ("uid_map" in files["launch.sh"]) == (submitter == (0, 0) and user not in (None, User(0, 0)))
+
+
+@pytest.mark.parametrize("launcher", list(LAUNCHERS))
+@pytest.mark.parametrize("submitter", [(0, 0), (2001, 2002)])
+def test_every_launcher_runs_jobs_whose_user_is_the_submitter(
+    launcher: LauncherName, submitter: tuple[int, int]
+) -> None:
+    """So do operations of pfcon itself that run on the engine."""
+    assert LAUNCHERS[launcher].files(placed(spec(user=User(*submitter)), submitter))["launch.sh"]
+
+
+@pytest.mark.parametrize("launcher", list(LAUNCHERS))
+@pytest.mark.parametrize(
+    ("ability", "fields", "submitter"),
+    [
+        (Ability.SHM, {"resources": Resources(shm=32)}, (2001, 2002)),
+        (Ability.USER, {"user": User(5, 6)}, (2001, 2002)),
+        (Ability.USER_OF_ROOT, {"user": User(5, 6)}, (0, 0)),
+    ],
+)
+def test_an_option_that_a_launcher_cannot_give_is_refused_by_name(
+    launcher: LauncherName, ability: Ability, fields: dict[str, Any], submitter: tuple[int, int]
+) -> None:
+    found = LAUNCHERS[launcher]
+    job = placed(spec(**fields), submitter)
+    if ability in found.gives:
+        assert found.files(job)
+        return
+    with pytest.raises(Refused, match=rf"^{ability.asked}: SLURM_LAUNCHER={launcher} can't .*; these can: crun, "):
+        found.files(job)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "refused"),
+    [
+        (LauncherName.CRUN, []),
+        (LauncherName.RUNC, []),  # it runs the jobs of root as other users, and refuses those of others one by one
+        (LauncherName.PODMAN, ["CONTAINER_USER"]),
+        (LauncherName.ENROOT, ["SHM_SIZE", "CONTAINER_USER"]),
+    ],
+)
+def test_options_that_a_launcher_can_never_give_are_refused_at_the_start(
+    launcher: LauncherName, refused: list[str]
+) -> None:
+    options = compute_settings(engine="slurm", shm=32, user=ContainerUser(None, None))
+    found = []
+    try:
+        require_options(options, LAUNCHERS[launcher].gives, f"SLURM_LAUNCHER={launcher}")
+    except ConfigurationError as fault:
+        found = fault.faults
+    assert [text.partition(f" is set, but SLURM_LAUNCHER={launcher} can't ")[0] for text in found] == refused
+
+
+def test_a_job_with_gpus_is_told_which_ones_it_may_use_unless_it_says_so_itself() -> None:
+    image = Image(PurePosixPath("/r"), (("NVIDIA_VISIBLE_DEVICES", "all"),))
+    for gpus, env, names in ((0, (), ()), (1, (), OF_GPUS), (1, (("CUDA_VISIBLE_DEVICES", "3"),), OF_GPUS[1:])):
+        job = spec(resources=Resources(gpus=gpus), env=env)
+        found = NodeJob.of(job, "5f", image, directory=PurePosixPath("/j"), root=PurePosixPath("/s"), user=(1, 1))
+        assert found.of_gpus == names
+        assert ("NVIDIA_VISIBLE_DEVICES" in found.env) == (gpus == 0)
+
+
 def test_a_percent_sign_in_storebase_is_no_pattern() -> None:
     job = dataclasses.replace(placed(spec()), directory=PurePosixPath("/50%j/x"))
     assert "--output=/50%%j/x/slurm.log" in sbatch_words(spec(), job, SlurmSettings())
@@ -130,7 +245,7 @@ def test_the_bundle_gives_exactly_the_environment_of_image_and_job() -> None:
     assert process["capabilities"]["bounding"] == []
 
 
-@pytest.mark.parametrize("launcher", [name for name, found in LAUNCHERS.items() if not found.gpus])
+@pytest.mark.parametrize("launcher", [name for name, found in LAUNCHERS.items() if Ability.GPUS not in found.gives])
 def test_gpus_are_refused_by_launchers_that_cannot_give_them(launcher: LauncherName) -> None:
     with pytest.raises(Refused, match=f"SLURM_LAUNCHER={launcher} can't give GPUs .* apptainer"):
         LAUNCHERS[launcher].files(placed(spec(resources=Resources(gpus=1))))
@@ -197,16 +312,11 @@ def test_slurm_s_own_containers_have_one_worker() -> None:
         ({"argv": ("\ud800",)}, "character"),
         ({"env": (("A=B", ""),)}, "A=B"),
         ({"resources": Resources(workers=0)}, "number_of_workers"),
-        ({"user": User(5, None)}, "as the user who submits"),
     ],
 )
 def test_what_cannot_be_run_is_refused(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(Refused, match=reason):
-        require_possible(spec(**fields), (2001, 2002))
-
-
-def test_the_user_who_submits_may_be_named() -> None:
-    require_possible(spec(user=User(2001, None)), (2001, 2002))
+        require_possible(spec(**fields))
 
 
 if __name__ == "__main__":

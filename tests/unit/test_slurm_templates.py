@@ -1,6 +1,7 @@
 """SLURM_LAUNCHER_COMMAND: the command line of a site's own launcher, and what it runs."""
 
 import dataclasses
+import re
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -57,6 +58,45 @@ def test_each_place_is_one_word_whatever_its_value(tmp_path: Path) -> None:
     assert ran(FULL, tmp_path) == [*lines, "<prog>", "<a b>", "<$(id)>"]
 
 
+def test_a_text_for_read_only_mounts_is_at_these_alone(tmp_path: Path) -> None:
+    text = f"{SHOW} {{source}}:{{target}}{{ro::ro}} {{rootfs}} {{command}}"
+    assert ran(text, tmp_path)[:2] == ["</store/in:/share/incoming:ro>", "</store/out:/share/outgoing>"]
+
+
+def of_page(program: str) -> str:
+    """The template of a runtime in docs/engines/slurm.md."""
+    page = Path(__file__).parents[2].joinpath("docs/engines/slurm.md").read_text(encoding="utf-8")
+    found = re.search(rf"SLURM_LAUNCHER_COMMAND='({program} [^']*)'", page)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        # shifter(1): shifter.readthedocs.io, "shifter command", and VolumeMap.c: the only flag of users is `ro`
+        (
+            "shifter",
+            "--image=docker:local/pl-x:1 --volume=/store/in:/share/incoming:ro --volume=/store/out:/share/outgoing "
+            "prog 'a b' '$(id)'",
+        ),
+        # sarus.readthedocs.io, "User guide", and MountParser.cpp: a mount is writable without `readonly`
+        (
+            "sarus",
+            "run --mount=type=bind,source=/store/in,destination=/share/incoming,readonly "
+            "--mount=type=bind,source=/store/out,destination=/share/outgoing --workdir=/ local/pl-x:1 "
+            "prog 'a b' '$(id)'",
+        ),
+    ],
+)
+def test_the_templates_of_the_page_are_the_command_lines_of_the_manuals(program: str, words: str) -> None:
+    own = settings(of_page(program))
+    require_launcher(own)
+    placed = job(cwd="/", env={}, rootfs=PurePosixPath("/store/images/x"))
+    last = launcher_of(own).files(placed)["launch.sh"].splitlines()[-1]
+    assert last == f'exec "$1" {words}'
+
+
 def test_a_worker_has_names_and_a_directory_of_its_own(tmp_path: Path) -> None:
     text = f"{SHOW} {{name}} {{hostname}} {{workdir}} {{cwd}} {{image}} {{source}}{{target}} {{command}}"
     assert ran(text, tmp_path)[:5] == ["<pfcon-5f-1>", "<job-1>", f"<{tmp_path}>", "</work dir>", "<local/pl-x:1>"]
@@ -101,6 +141,9 @@ def test_a_bundle_is_that_of_the_submitting_user_with_an_init_of_its_own() -> No
         ("run {roofts} {command}", "there is no place {roofts}; places: access, bundle, command"),
         ("run {rootfs} --x={command} {source}{target}", "it needs {command} as a word of its own"),
         ("run {rootfs} {command}", "it needs {source} and {target}"),
+        ("run {rootfs} {target} {command}", "needs {source} and {target}, too"),
+        ("run {rootfs} {source}:{target} {access} {command}", "needs {source} and {target}, too"),
+        ("run {rootfs} {source}:{target} {command} {ro:x}", "needs {source} and {target}, too"),
         ("run {source}:{target} {command}", "it needs {rootfs}, {image} or {bundle}"),
         ("run {rootfs {command}", "a brace itself is written twice"),
     ],

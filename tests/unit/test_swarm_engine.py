@@ -12,12 +12,13 @@ import pytest
 from support.settings import compute_settings
 
 from pfcon.compute.docker_api.faults import error_of
-from pfcon.compute.docker_api.settings import DockerSettings
+from pfcon.compute.docker_api.settings import LocalVolumeSettings
 from pfcon.compute.swarm.client import SwarmCalls
 from pfcon.compute.swarm.engine import SwarmEngine
 from pfcon.compute.swarm.spec import END_LABEL
 from pfcon.errors import Absent, Conflict, PfconError, Refused, Unreachable
-from pfcon.models import JobStatus
+from pfcon.models import INCOMING, JobId, JobKind, JobSpec, JobStatus, Mount
+from pfcon.paths import StoreBase
 from pfcon.reasons import CANCELLED, Reason
 
 DATA = Path(__file__).parents[1] / "data" / "swarm"
@@ -66,9 +67,9 @@ class Swarm:
 class EngineOn(SwarmEngine):
     """The engine on such a Swarm, without any patience."""
 
-    def __init__(self, swarm: Swarm) -> None:
-        settings = compute_settings(storebase=PurePosixPath("/srv"))
-        super().__init__(settings, DockerSettings(), Path("/srv"), stop_grace=0, node_patience=0)
+    def __init__(self, swarm: Swarm, **options: Any) -> None:
+        settings = compute_settings(**{"storebase": PurePosixPath("/srv"), **options})
+        super().__init__(settings, LocalVolumeSettings(), Path("/srv"), stop_grace=0, node_patience=0)
         self._swarm = swarm
 
     def _connect(self) -> SwarmCalls:
@@ -196,3 +197,76 @@ def test_importing_the_engine_does_not_import_the_sdk() -> None:
     code = f"import sys, pfcon.compute.swarm.engine; print({look})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class SwarmWithVolume(Swarm):
+    """A Swarm of some nodes, whose manager has a volume."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__("running")
+        self.count = count
+        self.where = "unix:///swarm.sock"
+        self.created: list[dict[str, Any]] = []
+
+    def nodes(self) -> Any:
+        return [{"ID": f"node-{number}"} for number in range(self.count)]
+
+    def require_manager(self) -> None:
+        pass
+
+    def get(self, *_path: str) -> Any:
+        return {"InitBinary": "docker-init", "InitCommit": {"ID": "de40ad0"}}
+
+    def product(self) -> str:
+        return "Docker 28"
+
+    def mountpoint(self, volume: str) -> str:
+        if volume != "base":
+            raise Absent("no such volume")
+        return "/var/lib/docker/volumes/base/_data"
+
+    def create(self, spec: dict[str, Any]) -> str:
+        self.created.append(spec)
+        return "id"
+
+
+@pytest.fixture
+def spec(storebase: StoreBase) -> JobSpec:
+    job = storebase.job(JobId("volume-1"))
+    job.make()
+    job.incoming.mkdir()
+    mount = Mount(PurePosixPath(job.incoming_source), INCOMING, read_only=True)
+    return JobSpec("volume-1", JobId("volume-1"), JobKind.PLUGIN, "image", ("true",), mounts=(mount,))
+
+
+def with_volume(swarm: Swarm, storebase: StoreBase, name: str = "base") -> EngineOn:
+    engine = EngineOn(swarm, volume_type="docker_local_volume", storebase=None, volume_name=name)
+    engine._storebase_mount = storebase.root
+    return engine
+
+
+def test_a_local_volume_is_mounted_on_a_swarm_of_one_node(storebase: StoreBase, spec: JobSpec) -> None:
+    swarm = SwarmWithVolume(1)
+    engine = with_volume(swarm, storebase)
+    assert "a Swarm of 1 node" in engine.check()
+    engine.schedule(spec)
+    (mount,) = swarm.created[0]["TaskTemplate"]["ContainerSpec"]["Mounts"]
+    assert mount["Source"] == "/var/lib/docker/volumes/base/_data/key-volume-1/incoming"
+
+
+def test_a_local_volume_is_refused_by_name_on_a_swarm_of_several_nodes(storebase: StoreBase, spec: JobSpec) -> None:
+    swarm = SwarmWithVolume(1)
+    engine = with_volume(swarm, storebase)
+    engine.schedule(spec)
+    swarm.count = 2  # a node joins later
+    for ask in (engine.check, lambda: engine.schedule(spec)):
+        with pytest.raises(Refused, match="COMPUTE_VOLUME_TYPE=docker_local_volume: this Swarm has 2 machines"):
+            ask()
+    assert len(swarm.created) == 1
+
+
+def test_a_missing_volume_is_refused_by_the_name_of_its_setting(storebase: StoreBase, spec: JobSpec) -> None:
+    engine = with_volume(SwarmWithVolume(1), storebase, "other")
+    for ask in (engine.check, lambda: engine.schedule(spec)):
+        with pytest.raises(Refused, match=r"VOLUME_NAME: .* no volume 'other'"):
+            ask()

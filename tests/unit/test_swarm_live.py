@@ -1,6 +1,7 @@
 """What the swarm engine does beyond the compute contract, on a real Swarm (see support.engines)."""
 
 import dataclasses
+import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -226,3 +227,20 @@ def test_a_swarm_without_storebase_is_told(storebase: StoreBase) -> None:
     engine = SwarmEngine(compute_settings(storebase=None), docker_at(swarm_url()), Path(storebase.root))
     with pytest.raises(Refused, match="STOREBASE"):
         engine.schedule(Harness(engine, storebase, IMAGE).spec(["true"]))
+
+
+def test_storebase_may_be_a_local_volume_on_a_swarm_of_one_node(client: Any) -> None:
+    name = f"pfcon-test-{uuid.uuid4().hex[:12]}"
+    root = Path(client.create_volume(name)["Mountpoint"])
+    settings = compute_settings(volume_type="docker_local_volume", volume_name=name, own=docker_at(swarm_url()))
+    engine = SwarmEngine(settings, settings.own, root, stop_grace=2)
+    harness = Harness(engine, StoreBase(root), IMAGE)
+    try:
+        assert "a Swarm of 1 node" in engine.check()
+        spec = harness.shell('cat "$2" >"$1/out"', "/share/incoming/in")
+        (harness.incoming(spec) / "in").write_text("staged")
+        assert harness.run(spec).status is JobStatus.SUCCEEDED
+        assert (harness.outgoing(spec) / "out").read_text() == "staged"
+    finally:
+        harness.close()
+        client.remove_volume(name)

@@ -12,11 +12,12 @@ import shlex
 from pathlib import PurePosixPath
 
 from pfcon.compute.base import all_mounts
+from pfcon.compute.cromwell.description import NEEDS_UID, ONE_WORKER, label_fault
 from pfcon.compute.cromwell.quoting import NEWLINE, shell_word, wdl_string
 from pfcon.compute.workers import own_env, worker_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec, Mount
-from pfcon.units import millicores_to_cores
+from pfcon.units import mib_to_bytes, millicores_to_cores
 
 BACKEND = "pfcon"  # the name of the backend in Cromwell's configuration
 WORKFLOW, TASK = "pfcon", "job"
@@ -27,9 +28,13 @@ NAME_LABEL, STORE_LABEL, CLAIM_LABEL = "pfcon-job", "pfcon-store", "pfcon-claim"
 REQUEST_LABEL, KIND_LABEL, SERVICE_LABEL = "pfcon-request", "pfcon-kind", "pfcon-service"
 
 NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED = "no such command", "not executable", "not mounted"
-REFUSALS = {NO_COMMAND: 127, NOT_EXECUTABLE: 126, NOT_MOUNTED: 125}
+OTHER_USER, OTHER_SHM, NO_GPU = "another user", "another size of /dev/shm", "no GPU"
+REFUSALS = {NO_COMMAND: 127, NOT_EXECUTABLE: 126, **dict.fromkeys((NOT_MOUNTED, OTHER_USER, OTHER_SHM, NO_GPU), 125)}
 """Why a job's script ends before it runs the command, with exit codes. It prints the reason to stderr after REFUSAL."""
 REFUSAL = "pfcon: "
+
+WORKDIR = "pfcon_workdir"
+"""A variable with the directory in which the backend has started the container: Cromwell's script leaves it."""
 
 # The characters of Docker's references; none of them is special in a shell or in WDL.
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
@@ -39,18 +44,12 @@ def require_possible(spec: JobSpec) -> None:
     """Raise Refused for a job that this engine can never run."""
     resources = spec.resources
     if resources.workers != 1:
-        raise Refused(
-            f"number_of_workers: Cromwell runs a job with one worker, not {resources.workers}; "
-            "several workers need another engine"
-        )
-    if resources.gpus:
-        raise Refused(f"gpu_limit: pfcon can't request GPUs from Cromwell, but {resources.gpus} were requested")
-    if resources.shm is not None:
-        raise Refused("SHM_SIZE: pfcon can't set the size of /dev/shm through Cromwell")
-    if spec.user is not None:
-        raise Refused("CONTAINER_USER: Cromwell's backend sets the user of a job, pfcon can't")
-    if spec.labels:
-        raise Refused("JOB_LABELS: pfcon sets only its own labels in Cromwell")
+        raise Refused(f"number_of_workers: must be 1, not {resources.workers}: {ONE_WORKER}")
+    if spec.user and spec.user.uid is None and spec.user.gid is not None:
+        raise Refused(f"CONTAINER_USER: {NEEDS_UID}")
+    for label in spec.labels:
+        if fault := label_fault(*label):
+            raise Refused(f"JOB_LABELS: {fault}")
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
     if spec.env and "=" in spec.argv[0]:
@@ -72,6 +71,13 @@ def document(spec: JobSpec, root: PurePosixPath, minutes: int) -> str:
         runtime["cpu"] = str(millicores_to_cores(spec.resources.cpu))
     if spec.resources.memory is not None:
         runtime["memory"] = wdl_string(f"{spec.resources.memory} MiB")
+    if spec.resources.gpus:
+        runtime["gpuCount"] = str(spec.resources.gpus)
+    if spec.resources.shm is not None:
+        runtime["pfcon_shm"] = str(spec.resources.shm)
+    if spec.user and spec.user.uid is not None:
+        parts = (spec.user.uid, spec.user.gid)
+        runtime["pfcon_user"] = wdl_string(":".join(str(part) for part in parts if part is not None))
     runtime |= {"maxRetries": "0", "failOnStderr": "false", "continueOnReturnCode": "0"}
     lines = [f"    {key}: {value}" for key, value in runtime.items()]
     return "\n".join(
@@ -116,7 +122,11 @@ def command(spec: JobSpec) -> str:
             f"printf '{REFUSAL}%s\\n' \"$1\" >&2",
             'exit "$2"',
             "}",
+            f'[ -n "${WORKDIR}" ] || {WORKDIR}=/',
+            f'cd -- "${WORKDIR}" || exit 1',
+            f"unset {WORKDIR}",
             *(f"[ -d {target} ] || {_refuse(NOT_MOUNTED)}" for target in targets),
+            *_checks(spec),
             f"set -- {' '.join(map(shell_word, spec.argv))}",
             'case "$1" in',
             "*/*)",
@@ -129,6 +139,30 @@ def command(spec: JobSpec) -> str:
             f"exec {start} </dev/null 2>&1",
         ]
     )
+
+
+def _checks(spec: JobSpec) -> list[str]:
+    """Return lines that check what a backend silently ignores if its configuration does not declare it.
+
+    They use only the shell: proc_pid_status(5), proc_pid_mounts(5), and the devices of NVIDIA and AMD GPUs.
+    """
+    lines: list[str] = []
+    wanted = {"Uid:": spec.user.uid, "Gid:": spec.user.gid} if spec.user else {}
+    for key, number in wanted.items():
+        if number is not None:
+            read = f'while read -r pfcon_k pfcon_v _; do [ "$pfcon_k" != {key} ] || break; done </proc/self/status'
+            lines += [read, f'[ "$pfcon_v" = {number} ] || {_refuse(OTHER_USER)}']
+    if spec.resources.shm is not None:
+        size = mib_to_bytes(spec.resources.shm) // 1024  # KiB
+        seen = '[ "$pfcon_k" != /dev/shm ] || pfcon_s=$pfcon_v'
+        lines += [
+            "pfcon_s=",
+            f"while read -r _ pfcon_k _ pfcon_v _; do {seen}; done </proc/self/mounts",
+            f"case ,$pfcon_s, in *,size={size}k,*) ;; *) {_refuse(OTHER_SHM)} ;; esac",
+        ]
+    if spec.resources.gpus:
+        lines.append(f"ls -d /dev/nvidia[0-9]* /dev/kfd /dev/dxg 2>/dev/null | grep -q . || {_refuse(NO_GPU)}")
+    return lines
 
 
 def _refuse(reason: str) -> str:
@@ -160,4 +194,4 @@ def labels(spec: JobSpec, root: PurePosixPath, token: str) -> dict[str, str]:
         KIND_LABEL: spec.kind.value,
     }
     kept = {REQUEST_LABEL: spec.request, SERVICE_LABEL: spec.service}
-    return found | {key: value for key, value in kept.items() if value}
+    return dict(spec.labels) | found | {key: value for key, value in kept.items() if value}

@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pfcon.compute.cromwell.spec import NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED, REFUSAL, REFUSALS
+from pfcon.compute.cromwell.spec import (
+    NO_COMMAND,
+    NO_GPU,
+    NOT_EXECUTABLE,
+    NOT_MOUNTED,
+    OTHER_SHM,
+    OTHER_USER,
+    REFUSAL,
+    REFUSALS,
+)
 from pfcon.compute.details import own_exit_code
 from pfcon.compute.exits import at_time_limit, by_engine, by_exit_code, was_killed
 from pfcon.compute.unreadable import note, reading, utc
@@ -28,6 +37,12 @@ _STATUSES = {
 METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
 """The fields that ``end_of`` reads; Cromwell returns them for the workflow and for its calls."""
 
+_SETUP = {  # what the backend lacks: docs/engines/cromwell.md
+    NOT_MOUNTED: "Cromwell does not mount the job's directories (pfcon_mounts)",
+    OTHER_USER: "CONTAINER_USER: Cromwell's backend does not give the job that user (pfcon_user)",
+    OTHER_SHM: "SHM_SIZE: Cromwell's backend does not give /dev/shm that size (pfcon_shm)",
+    NO_GPU: "gpu_limit: Cromwell's backend gives the job no GPU (gpuCount)",
+}
 _MAX_CAUSES = 10
 # The exit code that Cromwell itself writes for a task that has ended without one (``exit-code-timeout-seconds``;
 # DispatchedConfigAsyncJobExecutionActor in its source). A task's own 79 can't be distinguished from it, and counts.
@@ -164,8 +179,8 @@ def was_lost(end: End) -> bool:
 
 
 def _refusal(refusal: str, spec: JobSpec) -> Why:
-    if refusal == NOT_MOUNTED:
-        return explain(Reason.ENGINE_SETUP, cause="Cromwell does not mount the job's directories (pfcon_mounts)")
+    if refusal in _SETUP:
+        return explain(Reason.ENGINE_SETUP, cause=_SETUP[refusal])
     reason = {NO_COMMAND: Reason.COMMAND_NOT_FOUND, NOT_EXECUTABLE: Reason.NOT_EXECUTABLE}[refusal]
     return explain(reason, image=spec.image, command=next(iter(spec.argv), ""))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pfcon.compute.docker import listing
-from pfcon.compute.docker.limits import missing_of_docker, missing_of_podman
+from pfcon.compute.docker.limits import loses_exit_codes, missing_of_docker, missing_of_podman
 from pfcon.compute.docker_api.client import ApiCalls, translating_errors
 from pfcon.compute.docker_api.init import lacking
 from pfcon.compute.docker_api.init import missing_of_docker as missing_of_docker_init
@@ -23,6 +23,11 @@ class DockerCalls(ApiCalls):
         major = self.release.partition(".")[0]
         if self.podman and major.isdigit() and int(major) < OLDEST_PODMAN:
             raise Refused(f"Podman {OLDEST_PODMAN} or newer is needed; {self.where} is Podman {self.release}")
+
+    def require_exit_codes(self) -> None:
+        """Raise Refused if the engine loses exit codes: see ``limits.loses_exit_codes``."""
+        if loses_exit_codes(self.get("info")):
+            raise Refused(f"{self.where} runs containers with scrun, which loses exit codes: use CONTAINER_ENV=slurm")
 
     def create(self, name: str, body: dict[str, Any]) -> str:
         """ContainerCreate; return the Id."""
@@ -54,11 +59,6 @@ class DockerCalls(ApiCalls):
         """PutContainerArchive at the root directory."""
         with translating_errors(self.where):
             self._client.put_archive(container, "/", tar)
-
-    def mountpoint(self, volume: str) -> str:
-        """Return the path of a volume on the engine's host (VolumeInspect)."""
-        with translating_errors(self.where):
-            return str(self._client.inspect_volume(volume)["Mountpoint"])
 
     def unlimited(self) -> list[str]:
         """Return which of cpu, memory and pids the engine can't limit; see ``limits``."""
@@ -93,9 +93,3 @@ class DockerCalls(ApiCalls):
     def containers_of(self, name: str) -> Sequence[Any]:
         """ContainerList of the containers of one job that has several workers."""
         return self.get_list("containers", "json", **listing.query_of_job(name))
-
-    def labelled(self, label: str) -> list[dict[str, Any]]:
-        """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
-        with translating_errors(self.where):
-            listed = self._client.containers(filters={"label": label})
-        return [self.inspect(container["Id"]) for container in listed]

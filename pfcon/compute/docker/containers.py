@@ -101,7 +101,7 @@ def create_other(calls: "DockerCalls", spec: JobSpec, worker: int, body: dict[st
 
 
 def _waits(found: dict[str, Any]) -> bool:
-    return state.phase_of(found) is Phase.WAITING and not found["State"].get("Error")
+    return state.phase_of(found) is Phase.WAITING and not state.start_error(found)
 
 
 def others_of(calls: "DockerCalls", name: str, first: dict[str, Any]) -> list[dict[str, Any] | None]:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.base import ComputeEngine, Mine, all_mounts, anyone, require_mine
 from pfcon.compute.docker import containers, limits, listing, notes, several, state
 from pfcon.compute.docker.description import DockerEngineSettings
-from pfcon.compute.docker.root import find_root, require_same
+from pfcon.compute.docker.root import require_same
 from pfcon.compute.docker.spec import container_name, create_body, lacks_gpus, require_possible
 from pfcon.compute.docker_api import init
 from pfcon.compute.docker_api.job import REQUEST_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
+from pfcon.compute.docker_api.root import find_root
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import CODES, LONGEST, failure_in_log, start_failure
 from pfcon.compute.settings import ComputeSettings
@@ -130,7 +131,7 @@ class DockerEngine(ComputeEngine):
     def _keep_failed(self, spec: JobSpec, container: str, why: Why) -> JobInfo:
         """Return the state of a job whose command can't be run, and note it for later calls of ``info``."""
         found = self._find(spec.name)
-        if not found["State"].get("Error"):  # Podman does not keep it
+        if not state.start_error(found):  # Podman does not keep it
             self._leave_note(container, why)
         if spec.resources.workers > 1:
             return self._info_of_several(spec.name, found)
@@ -272,8 +273,9 @@ class DockerEngine(ComputeEngine):
         return listing.requests(self._calls.list_jobs(active=False))
 
     def check(self) -> str:
-        """See ComputeEngine. Raises Refused if the engine is too old, or has no init for jobs."""
+        """See ComputeEngine. Raises Refused if the engine is too old, loses exit codes, or has no init for jobs."""
         self._calls.require_new_enough()
+        self._calls.require_exit_codes()
         if self._calls.lacks_init():
             raise Refused(init.missing(podman=self._calls.podman))
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"

@@ -1,4 +1,4 @@
-"""Detects limits of jobs that an engine can't enforce. Pure.
+"""Detects what an engine can't do: limits of jobs that it can't enforce, exit codes that it loses. Pure.
 
 An engine without a controller of cgroups(7) ignores the limit, Docker with a warning and Podman silently.
 """
@@ -22,3 +22,14 @@ def missing_of_podman(info: dict[str, Any]) -> list[str]:
 def sentence(missing: list[str]) -> str:
     """Return the text to append to the engine's name."""
     return f", which can't limit {', '.join(missing)} of jobs," if missing else ""
+
+
+def loses_exit_codes(info: dict[str, Any]) -> bool:
+    """Return whether containers are run by scrun(1), of Slurm: with it, each that fails has exit code 0.
+
+    Its exit status is that of wait(2), of which the exit code is not in the low eight bits (Slurm 24.11, 26.05).
+    info: SystemInfo; Podman's has these keys, too.
+    """
+    name = str(info.get("DefaultRuntime") or "")
+    path = str(((info.get("Runtimes") or {}).get(name) or {}).get("path") or "")
+    return "scrun" in (name, path.rpartition("/")[2])

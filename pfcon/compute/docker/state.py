@@ -21,6 +21,8 @@ START_PATIENCE = timedelta(seconds=90)
 
 LOST = explain(Reason.END_UNKNOWN, cause="its machine may have been restarted", interrupted=True)
 
+_GIVEN_UP = "context canceled"  # of Go's package context
+
 # State.Status of Docker (Engine API reference, ContainerInspect) and of Podman (podman-ps manual, "status").
 _PHASES = {
     "created": Phase.WAITING,
@@ -80,7 +82,17 @@ def service_of(inspect: dict[str, Any]) -> object:
 def may_have_note(inspect: dict[str, Any]) -> bool:
     """Return whether the container may have a note (see ``notes``) with more information than the inspect answer."""
     phase = phase_of(inspect)
-    return phase is Phase.ENDED or (phase is Phase.WAITING and not inspect["State"].get("Error"))
+    return phase is Phase.ENDED or (phase is Phase.WAITING and not start_error(inspect))
+
+
+def start_error(inspect: dict[str, Any]) -> str:
+    """Return why the engine could not start a container that has not run; ``""`` if it has not been started.
+
+    Docker 26 gives up a start when its client goes away, as a killed pfcon does, and keeps that as an error. The
+    container is as it was before, and can be started.
+    """
+    error = str(inspect["State"].get("Error") or "")
+    return "" if error.endswith(_GIVEN_UP) else error
 
 
 def end_code(inspect: dict[str, Any]) -> int | None:
@@ -168,7 +180,7 @@ def _start_failed(inspect: dict[str, Any]) -> bool:
 
 
 def _waiting(inspect: dict[str, Any], now: datetime, note: Why) -> tuple[JobStatus, Why]:
-    error = inspect["State"].get("Error")
+    error = start_error(inspect)
     if note or error:
         return JobStatus.FAILED, note or _not_started(inspect, error)
     created = time_of(inspect.get("Created"))

@@ -175,6 +175,17 @@ class ApiCalls:
             raise Unreachable(f"the service at {self.where} is not a container engine: it returns no list of {path[0]}")
         return found
 
+    def mountpoint(self, volume: str) -> str:
+        """Return the path of a volume on the engine's host (VolumeInspect)."""
+        with translating_errors(self.where):
+            return str(self._client.inspect_volume(volume)["Mountpoint"])
+
+    def labelled(self, label: str) -> list[dict[str, Any]]:
+        """Return ContainerInspect of the running containers with a label, ``key`` or ``key=value``."""
+        with translating_errors(self.where):
+            listed = self._client.containers(filters={"label": label})
+        return [self.inspect(container["Id"]) for container in listed]
+
     def inspect(self, container: str) -> dict[str, Any]:
         """ContainerInspect. Raises Unreachable for an answer that is not a container."""
         found = self.get("containers", container, "json")

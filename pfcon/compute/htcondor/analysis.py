@@ -10,6 +10,7 @@ from types import MappingProxyType
 from pfcon.compute.htcondor.commands import Commands, where
 from pfcon.compute.htcondor.parsing import ads
 from pfcon.compute.htcondor.settings import HTCondorSettings
+from pfcon.compute.htcondor.spec import node_requirement
 from pfcon.compute.words import plain
 from pfcon.errors import Refused, Unreachable
 from pfcon.models import Resources
@@ -31,6 +32,7 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "OpSys": "the operating system",
     }
 )
+Labels = tuple[tuple[str, str], ...]
 _TOTALS = ("TotalSlotCpus", "TotalSlotMemory", "TotalGPUs")
 
 
@@ -56,8 +58,8 @@ class Machine:
 
 
 def analyze_command(settings: HTCondorSettings, number: str) -> list[str]:
-    """Return the command that analyses one job."""
-    return ["condor_q", *where(settings), "-better-analyze", f"{number}.0"]
+    """Return the command that analyses one job, by ``Row.id``."""
+    return ["condor_q", *where(settings), "-better-analyze", number]
 
 
 def machines_command(settings: HTCondorSettings) -> list[str]:
@@ -88,9 +90,14 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def wait_of(found: Analysis | None, having: list[Machine], cpus: int, resources: Resources) -> Why:
-    """Return why a job waits. having: what the machines have; they may be in use. cpus: that the job requests."""
-    lacking = _never(having, cpus, resources) or (_unmet(found) if found and found.machines else SUCCESS)
+def wait_of(
+    found: Analysis | None, having: list[Machine], cpus: int, resources: Resources, selector: Labels = ()
+) -> Why:
+    """Return why a job waits. having: what the machines have; they may be in use. cpus: that the job requests.
+
+    selector: NODE_SELECTOR.
+    """
+    lacking = _never(having, cpus, resources) or (_unmet(found, selector) if found and found.machines else SUCCESS)
     return lacking or Why("waiting for its turn in HTCondor")
 
 
@@ -109,17 +116,26 @@ def _never(having: list[Machine], cpus: int, resources: Resources) -> Why:
     return SUCCESS
 
 
-def _unmet(found: Analysis) -> Why:
+def _unmet(found: Analysis, selector: Labels) -> Why:
     """Return what machines that are large enough lack now; empty if one of them is only busy with other users."""
     if found.rejected >= found.machines:
         lacking = ", ".join(dict.fromkeys(_name_of(condition) for condition in found.unmet))
         cause = f"too few free: {lacking}" if _busy(found) else f"no machine has: {lacking}"
         if not lacking:
-            cause = "no machine meets all requirements of the job"
+            also = ", NODE_SELECTOR is one of them" if selector else ""
+            cause = f"no machine meets all requirements of the job{also}"
+        labels = [f"{key}={value}" for key, value in selector if _shown(key, value) in found.unmet]
+        if labels:
+            cause = f"no machine has the labels {', '.join(labels)} (NODE_SELECTOR)"
         return explain(Reason.UNSCHEDULABLE, cause=cause, detail="; ".join(found.unmet))
     if found.refusing and found.rejected + found.refusing >= found.machines:
         return explain(Reason.UNSCHEDULABLE, cause="the machines' own policy (START) refuses the job")
     return SUCCESS
+
+
+def _shown(key: str, value: str) -> str:
+    """Return how condor_q shows the condition of a label."""
+    return node_requirement(key, value).replace(" =?= ", " is ", 1)
 
 
 def _busy(found: Analysis) -> bool:
@@ -156,4 +172,4 @@ class Analyst:
             text = self._commands.run(analyze_command(self._settings, number))
         except (Refused, Unreachable):
             return Why("waiting for its turn in HTCondor")
-        return wait_of(analysis(text), having, cpus, resources)
+        return wait_of(analysis(text), having, cpus, resources, self._settings.node_selector)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pfcon.compute.htcondor.commands import Commands, had_left, where
+from pfcon.compute.htcondor.folder import workers_of
 from pfcon.compute.htcondor.parsing import Row
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
@@ -31,11 +32,11 @@ class Canceller:
 
         Raises Absent, Unreachable, OSError.
         """
-        if folder.has("exit"):
-            return True
-        prevented = folder.prevent_start()
-        self.leave_queue(folder)
-        if prevented:
+        going = [worker for worker in workers_of(folder) if not worker.has("exit")]
+        begun = [worker for worker in going if not worker.prevent_start()]
+        if going:
+            self.leave_queue(folder)
+        if not begun:
             return True
         grace = 0 if folder.has("now") else self.grace
         return self._ends_in_time(folder, grace + KILL_MARGIN + _SLACK)
@@ -51,22 +52,27 @@ class Canceller:
 
     def leave_queue(self, folder: JobFolder) -> None:
         """Remove everything that was submitted for a job from the queue; what runs is ended. Idempotent."""
-        for row in self.queue.fresh(folder.marker, folder.id):
-            self.remove(row)
+        self.remove(*self.queue.fresh(folder.marker, None))
 
-    def remove(self, row: Row) -> None:
-        """Remove a job from the queue; no-op for one that has ended, or that is being removed."""
-        if row.state in (REMOVED, COMPLETED):
+    def remove(self, *rows: Row) -> None:
+        """Remove workers from the queue, except those that have ended, or that are being removed."""
+        ids = [row.id for row in rows if row.state not in (REMOVED, COMPLETED)]
+        if not ids:
             return
         try:
-            self.commands.run(["condor_rm", *where(self.settings), f"{row.id}.0"])
+            self.commands.run(["condor_rm", *where(self.settings), *ids])
         except Unreachable as fault:
             if not had_left(fault):
                 raise
 
     def _ends_in_time(self, folder: JobFolder, seconds: float) -> bool:
         """Return whether a job ends in time; its own record shows that before HTCondor does."""
-        return any(folder.has("exit") or not self._runs(folder) for _ in polls(seconds, _POLL))
+        return any(_has_ended(folder) or not self._runs(folder) for _ in polls(seconds, _POLL))
 
     def _runs(self, folder: JobFolder) -> bool:
-        return any(stage_of(row) is not Stage.ENDED for row in self.queue.fresh(folder.marker, folder.id))
+        return any(stage_of(row) is not Stage.ENDED for row in self.queue.fresh(folder.marker, None))
+
+
+def _has_ended(folder: JobFolder) -> bool:
+    """Return whether every worker that has begun has recorded its end."""
+    return all(worker.has("exit") or not worker.begun() for worker in workers_of(folder))

@@ -1,25 +1,56 @@
 """The description of the htcondor engine."""
 
+import re
+from collections.abc import Iterator
+
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.description import EngineContext, EngineDescription
 from pfcon.compute.htcondor.settings import HTCondorSettings
-from pfcon.compute.settings import HOST, JobOption
+from pfcon.compute.settings import HOST, JobField, JobOption
+from pfcon.settings.section import variable
+from pfcon.settings.variable import Mode, Values
+
+_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _make(context: EngineContext[HTCondorSettings]) -> ComputeEngine:
     from pfcon.compute.htcondor.commands import require_tools
     from pfcon.compute.htcondor.engine import HTCondorEngine
+    from pfcon.compute.slurm.abilities import require_options
+    from pfcon.compute.slurm.launchers import launcher_of, require_launcher
 
+    own = context.own.node_side
+    require_launcher(own, "HTCONDOR_LAUNCHER")
+    require_options(context.compute, launcher_of(own).gives, f"HTCONDOR_LAUNCHER={own.launcher}")
     require_tools(context.own.prefix)
     return HTCondorEngine(context.compute, context.own, context.storebase)
 
 
+def _rules(values: Values, _mode: Mode) -> Iterator[str]:
+    """Check the labels of nodes, which are attributes of machines."""
+    known = variable(HTCondorSettings, "node_selector")
+    for key, value in values.get(known) or ():
+        if not _ATTRIBUTE.fullmatch(key) or not value.isprintable():
+            yield values.fault(known, f"{key}={value!r} can't be an attribute of a machine in HTCondor")
+
+
 HTCONDOR = EngineDescription(
     name="htcondor",
-    title="an HTCondor pool, one job of the vanilla universe for each job",
+    title="an HTCondor pool, a job of the vanilla universe for each worker of a job",
     make=_make,
     settings=HTCondorSettings,
     volume_types=(HOST,),
-    options=frozenset({JobOption.LABELS}),
+    options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
+    lacks={
+        JobOption.PIDS: "The machines limit the processes of their users: HTCondor has no such limit for a job",
+    },
+    notes={
+        JobOption.USER: "With some launchers: see the page of the engine",
+        JobOption.SHM: "Not with every launcher: see the page of the engine",
+        JobOption.LABELS: "Attributes of the job",
+        JobOption.NODES: "Attributes of the machines",
+        JobField.GPUS: "Not with every launcher: see the page of the engine",
+    },
+    rules=_rules,
     requires=frozenset({JobOption.TIME_LIMIT}),
 )

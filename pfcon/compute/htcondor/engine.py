@@ -8,12 +8,13 @@ from pfcon.compute.htcondor.cancelling import Canceller
 from pfcon.compute.htcondor.commands import Commands
 from pfcon.compute.htcondor.folder import HTCondorFolder
 from pfcon.compute.htcondor.listing import Lister
-from pfcon.compute.htcondor.parsing import ads, queue_command, rows
+from pfcon.compute.htcondor.parsing import queue_command, rows
 from pfcon.compute.htcondor.probe import Probe
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.status import StatusReader
-from pfcon.compute.htcondor.submitter import Submitter, require_runnable
+from pfcon.compute.htcondor.submitter import Submitter
+from pfcon.compute.htcondor.version import version_of
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.slurm.commands import Commands as ImageTools
 from pfcon.compute.slurm.folder import JobFolder
@@ -51,7 +52,7 @@ class HTCondorEngine(FolderEngine):
         self._settings = own
         self._commands = commands = Commands(own.prefix, own.timeout)
         self._queue = queue = Queue(lambda: rows(commands.run(queue_command(own))), staleness)
-        self._submitting_user = user = SubmittingUser(commands, "HTCONDOR_PREFIX")
+        user = SubmittingUser(commands, "HTCONDOR_PREFIX")
         nodes_folder = self._nodes(self.name)
         self._submitter = Submitter(
             commands,
@@ -71,14 +72,6 @@ class HTCondorEngine(FolderEngine):
         analyst = Analyst(commands, own)
         self._status = StatusReader(commands, queue, own, canceller, analyst, patience, nodes_folder)
         self._lister = Lister(queue.rows, patience)
-
-    def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. A refusal has HTCondor's own text; several workers are refused."""
-        require_runnable(spec, self._settings)
-        return super().schedule(spec)
-
-    def _user(self) -> tuple[int, int]:
-        return self._submitting_user.ids()
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)
@@ -101,7 +94,7 @@ class HTCondorEngine(FolderEngine):
     def check(self) -> str:
         """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""
         with self._storage("run jobs"):
-            version = self._version()
+            version = version_of(self._commands, self._settings)
             self._storebase.private_dir(self.name)
             folder = HTCondorFolder.prepare(self._root, probe_spec())
             try:
@@ -111,14 +104,3 @@ class HTCondorEngine(FolderEngine):
             finally:
                 shutil.rmtree(folder.path, ignore_errors=True)
         return f"HTCondor {version}; {node} runs jobs with {self._settings.launcher}"
-
-    def _version(self) -> str:
-        """Return the version and the name of the schedd that has the jobs. Raises Unreachable."""
-        pool = ["-pool", self._settings.pool] if self._settings.pool else []
-        words = ["condor_status", *pool, "-schedd", "-json", "-attributes", "Name,CondorVersion"]
-        found = ads(self._commands.run(words))
-        named = [ad for ad in found if self._settings.schedd in (None, ad.get("Name"))]
-        if not named:
-            return "of an unknown version"
-        words = str(named[0].get("CondorVersion", "")).split()  # $CondorVersion: 23.9.6 2026-07-12 PackageID: ... $
-        return f"{words[1] if len(words) > 1 else 'of an unknown version'} ({named[0].get('Name')})"

@@ -23,8 +23,9 @@ _ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class Row:
-    """One job. state: JobStatus as text. host: the machine on which it runs; last_host: on which it has run.
+    """One worker of a job. id: CLUSTER.WORKER. state: JobStatus as text.
 
+    host: the machine on which it runs; last_host: on which it has run.
     starts: how often it has run; the schedd may count a run only after it has ended. code: an exit code, or minus the
     signal; None before its end. hold: HoldReasonCode, and the subcode. unread: as in ``QueuedJob``. queued: since when
     it is in the queue; since: in its state; both None if unknown. completed: it has ended by itself, even if it was
@@ -54,8 +55,9 @@ def queue_command(settings: HTCondorSettings) -> list[str]:
 
 
 def history_command(settings: HTCondorSettings, number: str) -> list[str]:
-    """Return the command that requests one job that has left the queue."""
-    constraint = f"ClusterId == {number} && ProcId == 0"
+    """Return the command that requests one worker (``Row.id``) that has left the queue."""
+    cluster, _, worker = number.partition(".")
+    constraint = f"ClusterId == {cluster} && ProcId == {worker}"
     return ["condor_history", *where(settings), "-constraint", constraint, "-limit", "1", *_JSON]
 
 
@@ -65,9 +67,9 @@ _JSON = ["-json", "-attributes", ",".join(_ATTRIBUTES)]
 def rows(text: str) -> Iterator[Row]:
     """Parse the output of ``queue_command`` or ``history_command``, which is empty without jobs. Raises Unreachable."""
     for ad in ads(text):
-        number = ad.get("ClusterId")
-        if isinstance(number, int) and ad.get("ProcId", 0) == 0:
-            yield _row(str(number), ad)
+        cluster, worker = ad.get("ClusterId"), ad.get("ProcId", 0)
+        if isinstance(cluster, int) and isinstance(worker, int):
+            yield _row(f"{cluster}.{worker}", ad)
 
 
 def ads(text: str) -> list[dict[str, Any]]:

@@ -12,9 +12,8 @@ from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.spec import submit_description, submit_words, vacate_time
 from pfcon.compute.htcondor.state import Stage
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.probe import findings, probe_spec
-from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.spec import body, header
 from pfcon.compute.words import plain
 from pfcon.errors import Refused, Unreachable
@@ -38,7 +37,7 @@ class Probe:
 
         Raises Refused with all that is missing, Unreachable.
         """
-        launcher = LAUNCHERS[LauncherName(self.settings.launcher.value)]
+        launcher = launcher_of(self.settings.node_side)
         text = header({"JOB": str(nodes_path), "PROGRAM": launcher.program})
         folder.write_all({"job.sh": text + body("probe.sh")})
         description = submit_description(probe_spec(), nodes_path, folder.marker, self.settings)

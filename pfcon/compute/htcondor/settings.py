@@ -2,9 +2,19 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.settings import node_selector
+from pfcon.compute.slurm.settings import (
+    CACHE,
+    IMAGES,
+    LAUNCHER,
+    LAUNCHER_COMMAND,
+    LauncherName,
+    SlurmSettings,
+    launcher_command,
+)
+from pfcon.compute.slurm.template import Template
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
 from pfcon.settings.section import setting
@@ -14,28 +24,18 @@ _LINE = r"[^\x00-\x1f\x7f]+"
 _OWN_COMMANDS = frozenset(
     {
         *("allowed_execute_duration", "allowed_job_duration", "arguments", "batch_name", "concurrency_limits"),
-        *("container_image", "cron_day_of_month", "docker_image", "environment", "env", "error", "executable"),
+        *("cron_day_of_month", "environment", "env", "error", "executable"),
         *("getenv", "hold", "initialdir", "input", "job_max_vacate_time", "kill_sig", "leave_in_queue", "log"),
         *("max_retries", "notification", "on_exit_hold", "on_exit_remove", "output", "periodic_hold"),
         *("periodic_release", "periodic_remove", "queue", "rank", "remove_kill_sig", "request_cpus", "request_gpus"),
         *("request_memory", "requirements", "should_transfer_files", "transfer_executable", "universe"),
-        *("accounting_group", "want_graceful_removal", "want_container"),
+        *("accounting_group", "want_graceful_removal"),
     }
 )
 _COMMAND = re.compile(r"(\+|MY\.)?([A-Za-z_][A-Za-z0-9_.]*) *=(?!=) *\S.*")
 _OWN_ATTRIBUTES = re.compile(r"pfcon", re.IGNORECASE)
-
-
-class LauncherName(StrEnum):
-    """HTCONDOR_LAUNCHER: the program that runs the container of a job on its node."""
-
-    CRUN = "crun"
-    RUNC = "runc"
-    CHARLIECLOUD = "charliecloud"
-    APPTAINER = "apptainer"
-    SINGULARITY = "singularity"
-    PODMAN = "podman"
-    ENROOT = "enroot"
+# The container universe and the docker universe: a job's script runs on its machine, and starts the container.
+_UNIVERSES = re.compile(r"(?:want_?)?(?:container|docker|singularity)|transfer_container|want_?(?:sif|sandbox)", re.I)
 
 
 def expression() -> Kind[str]:
@@ -55,15 +55,15 @@ def submit_lines() -> Kind[tuple[str, ...]]:
                 raise ValueError
             attribute, name = command[1], command[2]
             if attribute:
-                if _OWN_ATTRIBUTES.match(name):
+                if _OWN_ATTRIBUTES.match(name) or _UNIVERSES.match(name):
                     raise ValueError
-            elif name.lower() in _OWN_COMMANDS or "." in name:
+            elif _UNIVERSES.match(name) or name.lower() in _OWN_COMMANDS or "." in name:
                 raise ValueError
         return found
 
     return Kind(
         "commands of a submit description, each as one argument, NAME = VALUE or +ATTRIBUTE = VALUE, without $, except "
-        "those that pfcon sets (such as output or periodic_hold)",
+        "those that pfcon sets (such as output or periodic_hold) and those of containers",
         parse,
     )
 
@@ -96,6 +96,7 @@ class HTCondorSettings:
         "What the machines of jobs must have, as `requirements` of `condor_submit`.",
         exclusive=True,
     )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     rank: str | None = setting(
         "HTCONDOR_RANK",
         expression(),
@@ -123,10 +124,13 @@ class HTCondorSettings:
     )
     launcher: LauncherName = setting(
         "HTCONDOR_LAUNCHER",
-        kinds.choice(LauncherName),
-        "Program that runs a job's container on its node.",
+        kinds.choice(LauncherName, without=frozenset({LauncherName.CONTAINER})),
+        f"{LAUNCHER}; with `command`, it is HTCONDOR_LAUNCHER_COMMAND.",
         default="crun",
         exclusive=True,
+    )
+    command: Template | None = setting(
+        "HTCONDOR_LAUNCHER_COMMAND", launcher_command(), LAUNCHER_COMMAND, exclusive=True
     )
     prefix: tuple[str, ...] = setting(
         "HTCONDOR_PREFIX",
@@ -143,17 +147,10 @@ class HTCondorSettings:
         default="30",
         exclusive=True,
     )
-    images: Path | None = setting(
-        "HTCONDOR_IMAGES",
-        kinds.local_directory(),
-        "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
-        "layout or a bundle.",
-        exclusive=True,
-    )
-    cache: int = setting(
-        "HTCONDOR_CACHE_BYTES",
-        kinds.size(),
-        "Largest total size of unpacked images below storeBase; the least recently used ones are removed first.",
-        default="256 GiB",
-        exclusive=True,
-    )
+    images: Path | None = setting("HTCONDOR_IMAGES", kinds.local_directory(), IMAGES, exclusive=True)
+    cache: int = setting("HTCONDOR_CACHE_BYTES", kinds.size(), CACHE, default="256 GiB", exclusive=True)
+
+    @property
+    def node_side(self) -> SlurmSettings:
+        """The settings of the node side, which is Slurm's."""
+        return SlurmSettings(launcher=self.launcher, command=self.command)

@@ -3,15 +3,15 @@
 import functools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import PurePosixPath
 
 from pfcon.compute.htcondor.commands import where
-from pfcon.compute.htcondor.folder import LOG
+from pfcon.compute.htcondor.folder import LOG, WORKER
 from pfcon.compute.htcondor.parsing import MARKER
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.slurm.node_job import NodeJob
-from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import body, cores
 from pfcon.compute.slurm.spec import script as batch_script
 from pfcon.models import JobSpec, Resources
@@ -19,14 +19,8 @@ from pfcon.models import JobSpec, Resources
 JOB_TYPE = "org.chrisproject.job_type"  # the label with the kind of a job
 KILL_MARGIN = 5  # seconds in addition to the grace, before HTCondor kills a job itself
 MEMORY_SUBCODE = 102  # of a job that used more memory than it requested, also in HTCondor's own policy
+_SMALLEST_LOG = 4096  # bytes
 _IN_QUEUE = 900  # seconds for which an ended job stays in the queue; then it is in the history
-# Which GPUs a job may use: HTCondor sets these variables on the node.
-_GPU_VARIABLES = """\
-for name in CUDA_VISIBLE_DEVICES NVIDIA_VISIBLE_DEVICES; do
-    eval "given=\\${$name-}"
-    [ -z "$given" ] || echo "export $name='$given'" >>"$2/env.sh"
-done
-"""
 
 
 def submit_words(settings: HTCondorSettings) -> list[str]:
@@ -35,26 +29,26 @@ def submit_words(settings: HTCondorSettings) -> list[str]:
 
 
 def submit_description(spec: JobSpec, directory: PurePosixPath, marker: str, settings: HTCondorSettings) -> str:
-    """Return the submit description of a job. directory: on the nodes; contains job.sh.
+    """Return the submit description of a job. directory: on the nodes.
 
     It contains nothing of the job's command or environment. A job that has run once does not match a machine again.
     """
-    log = _literal(str(directory / LOG))
-    once = "(MY.NumJobStarts ?: 0) == 0"
+    workers = spec.resources.workers
+    own = f"{_literal(str(directory))}/{WORKER}$(ProcId)" if workers > 1 else _literal(str(directory))
     commands: dict[str, str | None] = {
         "universe": "vanilla",
         "executable": "/bin/sh",
-        "arguments": f'"{_argument(str(directory / "job.sh"))}"',
-        "environment": '"PFCON_HTCONDOR_ID=$(ClusterId)"',
+        "arguments": f'"{_argument(f"{own}/job.sh")}"',
+        "environment": '"PFCON_HTCONDOR_ID=$(ClusterId) PFCON_HTCONDOR_WORKER=$(ProcId)"',
         "getenv": "False",
         "transfer_executable": "False",
         "should_transfer_files": "NO",
         "initialdir": "/",
-        "output": log,
-        "error": log,
+        "output": f"{own}/{LOG}",
+        "error": f"{own}/{LOG}",
         "batch_name": _literal(spec.name),
         "notification": "never",
-        "requirements": f"({settings.requirements}) && {once}" if settings.requirements else once,
+        "requirements": _requirements(settings),
         "rank": settings.rank,
         "accounting_group": settings.accounting_group,
         "concurrency_limits": settings.limits,
@@ -70,7 +64,19 @@ def submit_description(spec: JobSpec, directory: PurePosixPath, marker: str, set
         "MY.PfconLabels": _record({JOB_TYPE: str(spec.kind), **dict(spec.labels)}),
     }
     lines = [f"{name} = {value}" for name, value in commands.items() if value is not None]
-    return "\n".join([*lines, *settings.lines, "queue", ""])
+    return "\n".join([*lines, *settings.lines, f"queue {workers}" if workers > 1 else "queue", ""])
+
+
+def _requirements(settings: HTCondorSettings) -> str:
+    """Return what a machine must have: a label ``key=value`` is the attribute ``key`` with that text."""
+    own = [f"({settings.requirements})"] if settings.requirements else []
+    labels = [node_requirement(key, value) for key, value in settings.node_selector]
+    return " && ".join([*own, *labels, "(MY.NumJobStarts ?: 0) == 0"])
+
+
+def node_requirement(key: str, value: str) -> str:
+    """Return the condition on a machine for one label."""
+    return f"TARGET.{key} =?= {_string(value)}"
 
 
 def _resources(resources: Resources) -> dict[str, str | None]:
@@ -101,20 +107,14 @@ def vacate_time(grace: int) -> str:
 
 
 def script(job: NodeJob, settings: HTCondorSettings, resources: Resources, grace: int, log_bytes: int) -> str:
-    """Return the script of a job, which is that of Slurm with HTCondor's id. grace: seconds, log_bytes: bytes."""
-    own = SlurmSettings(launcher=LauncherName(settings.launcher.value))
-    text = batch_script(job, own, resources, grace, log_bytes=log_bytes)
+    """Return the script of a worker, which is that of a job of Slurm with HTCondor's id.
+
+    grace: seconds. log_bytes: the size limit of all workers' logs.
+    """
+    each = max(_SMALLEST_LOG, log_bytes // resources.workers)
+    text = batch_script(job, settings.node_side, replace(resources, workers=1), grace, log_bytes=each)
     fixed = body("job.sh")
     return text.removesuffix(fixed) + node_body() + fixed
-
-
-def with_gpu_variables(launch: str, job: NodeJob) -> str:
-    """Return launch.sh with the variables of GPUs for its job, if its launcher has a script for the environment.
-
-    The line that ends this script there has the random marker, so that nothing of the job can contain it.
-    """
-    end = f"\nEND_{job.marker}\n"
-    return launch.replace(end, end + _GPU_VARIABLES, 1) if '>"$2/env.sh"' in launch else launch
 
 
 @functools.cache
@@ -129,8 +129,8 @@ def _literal(text: str) -> str:
 
 
 def _argument(text: str) -> str:
-    """Quote one argument of a command in double quotes."""
-    return "'" + _literal(text).replace("'", "''").replace('"', '""') + "'"
+    """Quote one argument of a command, in which condor_submit may replace names, in double quotes."""
+    return "'" + text.replace("'", "''").replace('"', '""') + "'"
 
 
 def _string(text: str) -> str:

@@ -9,21 +9,22 @@ from pfcon.compute.htcondor import state
 from pfcon.compute.htcondor.analysis import Analyst
 from pfcon.compute.htcondor.cancelling import Canceller
 from pfcon.compute.htcondor.commands import Commands
-from pfcon.compute.htcondor.folder import LOG
+from pfcon.compute.htcondor.folder import LOG, number_of, workers_of
 from pfcon.compute.htcondor.parsing import Row, history_command, rows
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.reasons import at_limit, reason_of, site_of
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.state import Stage
+from pfcon.compute.htcondor.workers import reason_of_job
 from pfcon.compute.slurm.ends import keep_end, run_of, unsubmitted
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.reasons import Exit, Seen
-from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.spec import cores
+from pfcon.compute.worker_states import WorkerState, job_of
 from pfcon.errors import Unreachable
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
-from pfcon.reasons import SUCCESS
+from pfcon.reasons import SUCCESS, Why
 
 LONG_WAIT = 10.0  # seconds after which a waiting job is analysed
 _NEAR = timedelta(seconds=10)  # before the time limit: a job that succeeds then may have been stopped
@@ -44,21 +45,52 @@ class StatusReader:
     def info(self, folder: JobFolder) -> JobInfo:
         """Return the state of a job; record its end when it is first detected.
 
-        Raises Absent, Unreachable, OSError.
+        When one of several workers has failed, the others are ended. Raises Absent, Unreachable, OSError.
         """
         spec = folder.spec()
+        workers = workers_of(folder)
+        end = folder.end(spec)
+        if end or len(workers) == 1:
+            return end or self._worker(folder, spec)
+        infos = [self._worker(worker, spec) for worker in workers]
+        why = reason_of_job(folder, infos)
+        job = job_of(infos, why)
+        if job.status.ended:
+            return keep_end(folder, spec, job.status, WorkerState.of(job).why, job.finished_at, run=job.details)
+        if why:
+            self._end_others(folder, spec, why)
+        return job
+
+    def _end_others(self, folder: JobFolder, spec: JobSpec, why: Why) -> None:
+        """End those of several workers that have not ended, without waiting for it. why: the job fails."""
+        waiting = [worker for worker in workers_of(folder) if worker.prevent_start()]
+        self.canceller.leave_queue(folder)
+        for worker in waiting:
+            if not worker.end(spec):  # HTCondor need not know it any more
+                keep_end(worker, spec, JobStatus.FAILED, why)
+
+    def _worker(self, folder: JobFolder, spec: JobSpec) -> JobInfo:
+        """Return the state of a worker, like a job's. folder: of the worker."""
         end = folder.end(spec)
         if end:
             return end
         exit_ = folder.exit()
         if exit_ and exit_.status == 0 and not _is_near_limit(spec, folder.run(), exit_):
             return self._succeeded(folder, spec, exit_)
-        row = self.queue.row(folder.id, folder.marker)
+        row = self._row(folder)
         if row is None and folder.id is None:
             return unsubmitted(folder, spec, self.patience + self.commands.timeout)
         if row is None or state.stage_of(row) is Stage.ENDED or (exit_ and not row.state):
             return self._ended(folder, spec, row)
         return self._active(folder, spec, row)
+
+    def _row(self, folder: JobFolder) -> Row | None:
+        """Return a worker's entry in the queue. Raises Unreachable."""
+        cluster = folder.id
+        if cluster is None:
+            any_worker = self.queue.row(None, folder.marker)
+            cluster = any_worker.id.partition(".")[0] if any_worker else None
+        return self.queue.row(f"{cluster}.{number_of(folder)}", folder.marker) if cluster else None
 
     def _succeeded(self, folder: JobFolder, spec: JobSpec, exit_: Exit) -> JobInfo:
         return keep_end(folder, spec, JobStatus.SUCCEEDED, SUCCESS, exit_.at, run=replace(folder.run(), exit_code=0))
@@ -79,11 +111,11 @@ class StatusReader:
         return replace(active, details=details, reason=why.reason)
 
     def _ended(self, folder: JobFolder, spec: JobSpec, row: Row | None) -> JobInfo:
-        """Return the state of a job that HTCondor does not run; ``row``: its entry in the queue, if still there."""
+        """Return the state of a worker that HTCondor does not run; ``row``: its entry in the queue, if still there."""
         exit_ = folder.exit()
         if row is None:
             try:
-                row = self._of_history(folder.id or "")
+                row = self._of_history(f"{folder.id}.{number_of(folder)}")
             except Unreachable:
                 if exit_ is None:
                     raise
@@ -91,10 +123,11 @@ class StatusReader:
             return self._succeeded(folder, spec, exit_)
         cancelled = folder.cancellation()
         if row is None and exit_ is None and not cancelled:
-            checked = f"condor_q, condor_history, {self.nodes_folder / folder.path.name}/exit"
+            directory = self.nodes_folder / folder.path.relative_to(folder.link.parent)
+            checked = f"condor_q, condor_history, {directory}/exit"
             message = f"HTCondor has forgotten job {folder.id}, and its end is unknown (checked: {checked})"
             return JobInfo(spec.name, JobStatus.UNDEFINED, message, spec.image, spec.argv, request=spec.request)
-        launcher = LAUNCHERS[LauncherName(self.settings.launcher.value)]
+        launcher = launcher_of(self.settings.node_side)
         seen = Seen(
             None,
             exit_,

@@ -4,20 +4,19 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from pfcon.compute.htcondor.folder import WORKER, WorkerFolder
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
-from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time, with_gpu_variables
+from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time
 from pfcon.compute.slurm.folder import JobFolder
-from pfcon.compute.slurm.launchers import LAUNCHERS
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
-from pfcon.compute.slurm.settings import LauncherName
 from pfcon.compute.slurm.submission import Submission
 from pfcon.compute.slurm.submitting_user import SubmittingUser
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
-_NUMBER = re.compile(r"(\d+)\.0 - \1\.0")  # condor_submit -terse
-_GPUS = frozenset({"apptainer", "singularity"})  # they pass on which GPUs a job may use
+_NUMBER = re.compile(r"(\d+)\.0 - \1\.\d+")  # condor_submit -terse
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,24 @@ class Submitter(Submission):
 
     def _lay_out(self, folder: JobFolder, spec: JobSpec, image: Image) -> tuple[list[str], str]:
         directory = self.nodes_folder / folder.path.name
-        job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.user.ids())
-        try:
-            texts = LAUNCHERS[LauncherName(self.settings.launcher.value)].files(job)
-        except Refused as fault:
-            raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
-        texts["launch.sh"] = with_gpu_variables(texts["launch.sh"], job)
-        texts["job.sh"] = script(job, self.settings, spec.resources, self.stop_grace, self.log_bytes)
-        texts["spec.json"] = replace(spec, env=()).to_json()
-        folder.write_all(texts)
+        if spec.resources.workers == 1:
+            self._write(folder, spec, image, directory)
+        else:
+            for number in range(spec.resources.workers):
+                self._write(WorkerFolder.make(folder, number), spec, image, directory / f"{WORKER}{number}")
+        folder.write_all({"spec.json": replace(spec, env=()).to_json()})
         description = submit_description(spec, directory, folder.marker, self.settings)
         return submit_words(self.settings), vacate_time(self.stop_grace) + description
+
+    def _write(self, folder: JobFolder, spec: JobSpec, image: Image, directory: PurePosixPath) -> None:
+        """Write the files that run a worker. directory: of the worker, on the nodes."""
+        job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.user.ids())
+        try:
+            texts = launcher_of(self.settings.node_side).files(job)
+        except Refused as fault:
+            raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
+        texts["job.sh"] = script(job, self.settings, spec.resources, self.stop_grace, self.log_bytes)
+        folder.write_all(texts)
 
     def _number(self, output: str) -> str:
         found = _NUMBER.search(output)
@@ -55,13 +61,4 @@ class Submitter(Submission):
 
     def _submitted(self, folder: JobFolder) -> str:
         found = self.queue.fresh(folder.marker, None)
-        return found[0].id if found else ""
-
-
-def require_runnable(spec: JobSpec, settings: HTCondorSettings) -> None:
-    """Raise Refused for a job that can't be run in this way."""
-    if spec.resources.workers > 1:
-        raise Refused(f"number_of_workers: the htcondor engine runs one worker, not {spec.resources.workers}")
-    if spec.resources.gpus and settings.launcher not in _GPUS:
-        able = ", ".join(sorted(_GPUS))
-        raise Refused(f"gpu_limit: HTCONDOR_LAUNCHER={settings.launcher} can't give GPUs to jobs; these can: {able}")
+        return found[0].id.partition(".")[0] if found else ""

@@ -93,5 +93,8 @@ KUBERNETES = EngineDescription(
     volume_types=(KUBERNETES_PVC, HOST),
     aliases=("openshift",),
     options=frozenset({JobOption.USER, JobOption.SHM, JobOption.LABELS}),
+    lacks={
+        JobOption.PIDS: "The kubelet of a node limits the processes of its pods (`podPidsLimit`): a pod can't",
+    },
     rules=_rules,
 )

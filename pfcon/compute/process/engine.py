@@ -1,7 +1,7 @@
 """The process engine: jobs are processes of this host, each below a supervisor that survives the service.
 
 It needs no container engine, and isolates jobs only by users: a job can access the host's programs and all files that
-its user may read. The image, labels and the size of ``/dev/shm`` are ignored. Limits are enforced by checking the job's
+its user may read. The image is ignored. Limits are enforced by checking the job's
 processes at least twice a second: memory may exceed its limit between two checks; the cpu limit binds the job to as
 many cores, rounded up.
 """
@@ -24,7 +24,7 @@ from pfcon.compute.log import clean_log
 from pfcon.compute.process import listing, supervisor
 from pfcon.compute.process.job import JobFolder
 from pfcon.compute.process.spec import LOG_BYTES as KEPT_LOG_BYTES
-from pfcon.compute.process.spec import Plan, make_plan, refuse
+from pfcon.compute.process.spec import Plan, gpus_directory, make_plan, refuse
 from pfcon.compute.process.state_file import SPARE, SPARE_BYTES, write_file
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Refused, StorageFull, Unreachable
@@ -47,6 +47,7 @@ TEMPORARY, TRASHED = ".tmp-", ".gone-"
 class ProcessEngine(ComputeEngine):
     """Runs jobs as processes beside the service. ``stop_grace``: seconds between SIGTERM and SIGKILL of a cancel.
     ``log_bytes``: the size limit of a job's log. ``minute``: the length of a minute of time limits, in seconds.
+    ``gpus``: the ids of this machine's GPUs that jobs may have.
 
     Jobs survive a restart of the service, but not the end of its container or systemd unit, which ends all processes.
     """
@@ -63,12 +64,14 @@ class ProcessEngine(ComputeEngine):
         stop_grace: float = 10,
         log_bytes: int = KEPT_LOG_BYTES,
         minute: float = MINUTE,
+        gpus: tuple[str, ...] = (),
     ) -> None:
         self._storebase = StoreBase(storebase.root.absolute())
         self._stop_grace = stop_grace
         self._log_bytes = log_bytes
         self._lister = listing.Lister()
         self._minute = minute
+        self._gpus = gpus
         self._swept = -STALE  # when, in monotonic seconds
         self._sweep()
 
@@ -85,12 +88,14 @@ class ProcessEngine(ComputeEngine):
         return self._storebase.private / "process"
 
     def schedule(self, spec: JobSpec) -> JobInfo:
-        """See ComputeEngine. Raises Refused for GPUs, and for another user if pfcon is not root."""
-        refuse(spec, os.geteuid(), os.getegid())
+        """See ComputeEngine. Raises Refused for GPUs that do not exist, and for another user if pfcon is not root."""
+        refuse(spec, os.geteuid(), os.getegid(), self._gpus)
         if not _is_name(spec.name):
             raise Refused(f"{spec.name!r} can't be the name of a job")
         with self._storebase_errors(f"start {spec.name}"):
             self._storebase.private_dir("process")
+            if spec.resources.gpus:
+                gpus_directory(self._storebase).mkdir(mode=0o700, parents=True, exist_ok=True)
             if (self._root / spec.name).exists():
                 raise _conflict(spec.name)
             self._start(spec)
@@ -117,8 +122,16 @@ class ProcessEngine(ComputeEngine):
             shutil.rmtree(directory, ignore_errors=True)  # it was renamed, or the start has failed
 
     def _plan(self, spec: JobSpec, marker: str) -> Plan:
-        grace, minute = self._stop_grace, self._minute
-        return make_plan(spec, self._storebase, grace, marker, os.geteuid(), log_bytes=self._log_bytes, minute=minute)
+        return make_plan(
+            spec,
+            self._storebase,
+            self._stop_grace,
+            marker,
+            os.geteuid(),
+            log_bytes=self._log_bytes,
+            minute=self._minute,
+            gpus=self._gpus,
+        )
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine: a few small files are read."""

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.process.spec import MARKER
-from pfcon.compute.process.state import State, details_of, outcome
+from pfcon.compute.process.state import State, details_of, outcome, progress
 from pfcon.compute.process.state_file import write_last_state, write_message
 from pfcon.compute.process.supervisor import CANCEL
 from pfcon.errors import Absent
@@ -32,8 +32,8 @@ from pfcon.files.faults import is_full
 from pfcon.files.flags import GUARDED
 from pfcon.files.locks import try_lock
 from pfcon.files.small_files import read_small_at
-from pfcon.models import JobInfo, JobSpec, JobStatus
-from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
+from pfcon.models import JobInfo, JobSpec
+from pfcon.reasons import CANCELLED, Reason, Why, explain
 
 SPEC_BYTES, STATE_BYTES = 64 * 1024 * 1024, 64 * 1024
 DIED = explain(
@@ -96,7 +96,7 @@ class JobFolder(Closing):
         spec = self.spec()
         state = self.settle()
         ended = state.get("finished_at")
-        status, why = (JobStatus.STARTED, SUCCESS) if ended is None else outcome(state)
+        status, why = outcome(state) if ended is not None else progress(state)
         finished_at = None if ended is None else datetime.fromtimestamp(ended, UTC)
         return JobInfo(
             spec.name,

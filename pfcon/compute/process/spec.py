@@ -1,16 +1,19 @@
 """Builds the supervisor's input for a job of the process engine. Pure."""
 
 import errno
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypedDict
+from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.exits import at_time_limit
-from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, STOPPED, TIME_LIMIT
+from pfcon.compute.process.gpus import VARIABLES
+from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, SHM, STOPPED, TIME_LIMIT
 from pfcon.compute.workers import number_variables, worker_env
-from pfcon.errors import Refused
+from pfcon.errors import Refused, refused
 from pfcon.models import OUTGOING, JobSpec, Resources
 from pfcon.paths import StoreBase
 from pfcon.reasons import CANCELLED as BY_CLIENT
@@ -18,6 +21,7 @@ from pfcon.reasons import Reason, Why, explain
 from pfcon.units import MINUTE, mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
+NO_SHM = "this machine gives a job no /dev/shm of its own: it needs root, or user namespaces for all users"
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -26,10 +30,23 @@ BASE_ENV = {
 }
 
 
-class Plan(TypedDict):
-    """The input of the supervisor. memory, log_bytes: bytes. grace: seconds from SIGTERM to SIGKILL.
+class Gpus(TypedDict):
+    """The GPUs that a job needs. directory: of the locks. ids: of all GPUs that jobs may have. count: for all workers.
 
-    memory, pids: of all workers together. cores: of each. numbers: the variables with the number of each of several.
+    waiting: what users read while other jobs have them.
+    """
+
+    directory: str
+    ids: list[str]
+    count: int
+    waiting: str
+
+
+class Plan(TypedDict):
+    """The input of the supervisor. memory, log_bytes, shm: bytes. grace: seconds from SIGTERM to SIGKILL.
+
+    memory, pids, shm: of all workers together. cores: of each. numbers: the variables with the number of each.
+    of_workers: further variables of each worker, which the supervisor adds.
     time_limit: seconds; after that the job is stopped. reasons: ``Why.note()`` of all that the supervisor may end the
     job for, by the constants of ``start``, and of why it can't be started, by the name of the error: the supervisor
     imports too little to write sentences.
@@ -50,6 +67,9 @@ class Plan(TypedDict):
     workers: int
     numbers: list[str]
     time_limit: float | None
+    gpus: Gpus | None
+    shm: int | None
+    of_workers: NotRequired[list[dict[str, str]]]
     reasons: dict[str, str]
 
 
@@ -64,18 +84,25 @@ def translate(text: str, mounts: Mapping[str, str]) -> str:
     return re.sub(rf"(?:\A|(?<==))({targets})(?=/|\Z)", lambda found: mounts[found[1]], text)
 
 
-def refuse(spec: JobSpec, euid: int, egid: int) -> None:
-    """Raise Refused if this engine, running as that user and group, can't run the job."""
-    if spec.resources.gpus:
-        raise Refused(f"gpu_limit: the process engine can't reserve GPUs, but {spec.resources.gpus} were requested")
+def refuse(spec: JobSpec, euid: int, egid: int, gpus: tuple[str, ...] = ()) -> None:
+    """Raise Refused if this engine, running as that user and group, can't run the job. gpus: ids, for all jobs."""
     if spec.resources.workers < 1:
         raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
+    if spec.resources.gpus * spec.resources.workers > len(gpus):
+        raise refused(explain(Reason.UNSCHEDULABLE, never=_too_many_gpus(spec.resources, len(gpus))))
     if not spec.argv:
         raise Refused("the command is empty")
     user = spec.user
     if user and euid != 0 and (user.uid not in (None, euid) or user.gid not in (None, egid)):
         raise Refused("the process engine can run a job as another user or group only if pfcon runs as root")
     require_passable(spec)
+
+
+def _too_many_gpus(resources: Resources, existing: int) -> str:
+    needed = resources.gpus * resources.workers
+    of_all = f" for {resources.workers} workers" if resources.workers > 1 else ""
+    has = f"this machine has {existing} for jobs" if existing else "this machine has none for jobs"
+    return f"gpu_limit: the job needs {needed} GPUs{of_all}, but {has} (PROCESS_GPUS)"
 
 
 def make_plan(
@@ -87,13 +114,17 @@ def make_plan(
     *,
     log_bytes: int = LOG_BYTES,
     minute: float = MINUTE,
+    gpus: tuple[str, ...] = (),
 ) -> Plan:
     """Return the supervisor's input for a job. The job gets nothing of the service's own environment.
 
-    minute: the length of a minute of the time limit, in seconds; tests use a shorter one.
+    minute: the length of a minute of the time limit, in seconds; tests use a shorter one. gpus: the ids of all GPUs
+    that jobs may have; a job without any sees none of them.
     """
     mounts = {str(mount.target): str(storebase.root / mount.source) for mount in all_mounts(spec)}
     env = BASE_ENV | {key: translate(value, mounts) for key, value in worker_env(spec, 0)} | {MARKER: marker}
+    if gpus:
+        env |= dict.fromkeys(VARIABLES, "")  # ``gpus.give`` changes them
     resources, limits = spec.resources, _of_all(spec.resources)
     user = spec.user if euid == 0 else None  # otherwise it is the service's own: ``refuse`` has checked that
     return Plan(
@@ -112,14 +143,31 @@ def make_plan(
         workers=resources.workers,
         numbers=[*number_variables(spec)] if resources.workers > 1 else [],
         time_limit=None if resources.time_limit is None else resources.time_limit * minute,
+        shm=None if limits.shm is None else mib_to_bytes(limits.shm),
+        gpus=_gpus(resources, gpus, storebase),
         reasons={name: why.note() for name, why in _reasons(spec).items()},
     )
 
 
+def _gpus(resources: Resources, ids: tuple[str, ...], storebase: StoreBase) -> Gpus | None:
+    count = resources.gpus * resources.workers
+    if not count:
+        return None
+    waiting = f"waiting for {count} of the {len(ids)} GPUs that this machine has for jobs: other jobs have them"
+    return Gpus(directory=str(gpus_directory(storebase)), ids=[*ids], count=count, waiting=waiting)
+
+
+def gpus_directory(storebase: StoreBase) -> Path:
+    """Return the directory with the locks of this machine's GPUs: services of several machines may share storeBase."""
+    return storebase.private / "process-gpus" / os.uname().nodename
+
+
 def _of_all(resources: Resources) -> Resources:
     """Return the limits of all workers together: the supervisor does not know which of them a process belongs to."""
-    memory, pids, workers = resources.memory, resources.pids, resources.workers
-    return replace(resources, memory=memory and memory * workers, pids=pids and pids * workers)
+    memory, pids, shm, workers = resources.memory, resources.pids, resources.shm, resources.workers
+    return replace(
+        resources, memory=memory and memory * workers, pids=pids and pids * workers, shm=shm and shm * workers
+    )
 
 
 def _reasons(spec: JobSpec) -> dict[str, Why]:
@@ -127,7 +175,8 @@ def _reasons(spec: JobSpec) -> dict[str, Why]:
     resources, command = _of_all(spec.resources), spec.argv[0]
     missing = explain(Reason.COMMAND_NOT_FOUND, command=command)
     refused = explain(Reason.NOT_EXECUTABLE, command=command)
-    return {
+    own_shm = {SHM: explain(Reason.ENGINE_SETUP, cause=f"SHM_SIZE: {NO_SHM}")} if resources.shm else {}
+    return own_shm | {
         MEMORY: explain(Reason.OUT_OF_MEMORY, limit=resources.memory),
         PIDS: explain(Reason.TOO_MANY_PROCESSES, limit=resources.pids),
         TIME_LIMIT: at_time_limit(resources.time_limit),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # The reasons of a plan: see spec.Plan.
 MEMORY, PIDS, TIME_LIMIT, CANCELLED, STOPPED, FOLDER = "memory", "pids", "time limit", "cancelled", "stopped", "folder"
-INTERPRETER = "interpreter"
+INTERPRETER, SHM = "interpreter", "shm"
 
 # prctl(2)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
@@ -84,6 +84,8 @@ def become(plan: Plan, job: int, log: int, supervisor: int, worker: int) -> None
     env |= {
         name.encode(): str(worker).encode() for name in plan.get("numbers", ())
     }  # not in a plan of an earlier release
+    if of_workers := plan.get("of_workers"):
+        env |= {name.encode(): value.encode() for name, value in of_workers[worker].items()}
     execute(argv, env)
 
 

@@ -14,6 +14,7 @@ from pfcon.reasons import SUCCESS, Reason, Why, explain
 class State(TypedDict, total=False):
     """``state.json``. status: exit code, negative for a signal. reason: a ``Why.note()``, unless it ended by itself.
 
+    waiting: for users, what the job waits for before it starts.
     finished_at: Unix time; only a final state has it. interrupted: the job's supervisor was ended, but not by pfcon.
     started_at: Unix time; only if the command was started. node: the host's name. max_memory: bytes, of the largest
     process. cpu_seconds: of all processes. worker: the number, from 0, of the one of several workers whose status it
@@ -21,6 +22,7 @@ class State(TypedDict, total=False):
     """
 
     marker: str
+    waiting: str
     status: int
     worker: int
     workers: int
@@ -32,6 +34,12 @@ class State(TypedDict, total=False):
     node: str
     max_memory: int
     cpu_seconds: float
+
+
+def progress(state: State) -> tuple[JobStatus, Why]:
+    """Return the status of a state that is not final, and what the job waits for."""
+    waiting = state.get("waiting", "")
+    return (JobStatus.NOT_STARTED if waiting else JobStatus.STARTED), replace(SUCCESS, message=waiting)
 
 
 def outcome(state: State) -> tuple[JobStatus, Why]:

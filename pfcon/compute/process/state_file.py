@@ -8,6 +8,8 @@ import os
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pfcon.compute.process.state import State
 
 SPARE, SPARE_BYTES = "state.spare", 8192  # becomes state.json at the end, also on a full disk
@@ -57,6 +59,14 @@ def write_state(job: int, state: State, *, durable: bool = True) -> None:
     write_file(job, "state.json", json.dumps(state), durable=durable)
 
 
+def note_state(job: int, state: State) -> None:
+    """Like ``write_state``, if that is possible now; it may be lost by a power failure."""
+    try:  # noqa: SIM105 - contextlib would be imported for this alone
+        write_state(job, state, durable=False)
+    except OSError:
+        pass
+
+
 def write_last_state(job: int, state: State) -> None:
     """Like ``write_state``, but into space on the disk that was reserved when the job started. Raises OSError."""
     text = json.dumps(state).encode("utf-8", "surrogateescape").ljust(SPARE_BYTES)
@@ -75,6 +85,20 @@ def write_last_state(job: int, state: State) -> None:
     finally:
         os.close(file)
     os.rename(SPARE, "state.json", src_dir_fd=job, dst_dir_fd=job)
+
+
+def write_end(job: int, state: State, is_removed: Callable[[], bool]) -> None:
+    """Write the final state. On a full disk, retry until it is written, or the job or its directory is removed.
+
+    is_removed: waits a moment, and returns whether the job is removed.
+    """
+    while True:
+        try:
+            write_last_state(job, state)
+        except OSError:
+            if not was_deleted(job) and not is_removed():
+                continue
+        return
 
 
 def was_deleted(directory: int) -> bool:

@@ -21,6 +21,7 @@ if __name__ == "__main__":  # with -I, only the standard library is on the path
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
 from pfcon.compute.log_writer import KeptLog
+from pfcon.compute.process.needs import fulfil
 from pfcon.compute.process.start import (
     CANCELLED,
     MEMORY,
@@ -31,7 +32,7 @@ from pfcon.compute.process.start import (
     launch,
     prctl,
 )
-from pfcon.compute.process.state_file import read_message, was_deleted, write_last_state, write_state
+from pfcon.compute.process.state_file import note_state, read_message, write_end
 from pfcon.compute.process.tree import descendants, fair_memory, send, total_usage, usage
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
@@ -100,10 +101,7 @@ class Supervisor:
     def note_start(self) -> None:
         """Record when and where the command started; on a full disk, only the final state has it."""
         self.state["started_at"], self.state["node"] = time.time(), os.uname().nodename
-        try:  # noqa: SIM105 - contextlib would be imported for this alone
-            write_state(self.job, self.state, durable=False)
-        except OSError:
-            pass
+        note_state(self.job, self.state)
 
     def run(self) -> None:
         """Monitor the command until it has ended, then kill its other processes and read the rest of its output."""
@@ -175,10 +173,10 @@ class Supervisor:
     def look(self) -> None:
         """Compare the job's resources with its limits; kill the job if it exceeds one."""
         pids = descendants(os.getpid())
-        used, threads = usage(pids)
+        used, threads = usage(pids, shm=bool(self.plan.get("shm")))
         limit, most = self.plan["memory"], self.plan["pids"]
         if limit is not None and used > limit:
-            used = fair_memory(pids)
+            used = fair_memory(pids, shm=bool(self.plan.get("shm")))
         if limit is not None and used > limit:
             self.blame(self.reason(MEMORY))
         elif most is not None and threads > most:
@@ -245,21 +243,17 @@ class Supervisor:
             self.state["note"] = f"a part of its log is lost: {fault.strerror}"
 
     def finish(self) -> None:
-        """Write the final state; on a full disk, retry until it is written, or the job or its directory is removed."""
+        """Write the final state."""
         if "started_at" in self.state:
             memory, self.state["cpu_seconds"] = total_usage()
             if memory:
                 self.state["max_memory"] = memory
         self.state["finished_at"] = time.time()
-        while True:
-            try:
-                write_last_state(self.job, self.state)
-                return
-            except OSError:
-                if was_deleted(self.job):
-                    return
-                if select.select([self.control], [], [], 1.0)[0] and KILL in os.read(self.control, BLOCK):
-                    return
+        write_end(self.job, self.state, self.is_removed)
+
+    def is_removed(self) -> bool:
+        """Return whether the engine has ordered to remove the job, waiting a second for the order."""
+        return bool(select.select([self.control], [], [], 1.0)[0]) and KILL in os.read(self.control, BLOCK)
 
 
 def main(directory: str, final: str, lock: str) -> int:
@@ -284,7 +278,7 @@ def main(directory: str, final: str, lock: str) -> int:
         return 0
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     supervisor = Supervisor(plan, job, control)
-    if supervisor.start():
+    if fulfil(supervisor, signal_ready) and supervisor.start():
         os.close(signal_ready)
         supervisor.run()
         supervisor.finish()

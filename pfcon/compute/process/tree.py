@@ -3,6 +3,7 @@
 import os
 import resource
 
+SHM = "/dev/shm/"  # noqa: S108 - where shm_open(3) has its files
 FORK_KIB = 1024  # memory that a child may use in addition to its parent before it executes a command
 
 
@@ -43,8 +44,8 @@ def numbers(path: str) -> dict[str, int]:
     return found
 
 
-def usage(pids: list[int]) -> tuple[int, int]:
-    """Return memory in bytes, and the number of processes and threads.
+def usage(pids: list[int], *, shm: bool = False) -> tuple[int, int]:
+    """Return memory in bytes, and the number of processes and threads. shm: the job has a /dev/shm of its own.
 
     Memory: what can't be reclaimed: anonymous, shared and swapped pages, without mapped files. Pages shared by several
     processes count once for each.
@@ -54,12 +55,35 @@ def usage(pids: list[int]) -> tuple[int, int]:
         status = numbers(f"/proc/{pid}/status")
         memory += status.get("RssAnon:", 0) + status.get("RssShmem:", 0) + status.get("VmSwap:", 0)
         threads += status.get("Threads:", 1)
-    return memory * 1024, threads
+    return memory * 1024 + (in_shm() if shm else 0), threads
 
 
-def fair_memory(pids: list[int]) -> int:
+def in_shm() -> int:
+    """Return the bytes in the /dev/shm of this process, which is the job's own."""
+    from pfcon.compute.process.shm import used
+
+    return used()
+
+
+def mapped_from_shm(pid: int) -> int:
+    """Return the bytes (PSS) of a process's memory that are files in /dev/shm. proc_pid_smaps(5)."""
+    total, counts = 0, False
+    try:
+        with open(f"/proc/{pid}/smaps") as file:
+            for line in file:
+                words = line.split()
+                if not words[0].endswith(":"):  # the first line of a mapping; its path is the sixth word
+                    counts = len(words) > 5 and words[5].startswith(SHM)
+                elif counts and words[0] == "Pss:":
+                    total += int(words[1]) * 1024
+    except OSError:
+        pass  # it has just ended
+    return total
+
+
+def fair_memory(pids: list[int], *, shm: bool = False) -> int:
     """Like ``usage`` in bytes, but a shared page counts once in all (PSS). Slow: the kernel walks the page tables."""
-    total = 0
+    total = in_shm() - sum(map(mapped_from_shm, pids)) if shm else 0
     for pid in pids:
         rollup = numbers(f"/proc/{pid}/smaps_rollup")
         if "Pss_Anon:" in rollup:

@@ -32,7 +32,8 @@ def by_template(job: NodeJob, template: Template) -> str:
 def below_first(job: NodeJob, template: Template, before: str = "", *, unshare: str = UNSHARE, beside: str = "") -> str:
     """Return launch.sh for a launcher that runs below process 1 of the job: see ``as_first`` for the parameters."""
     prepared = before + _prepared(job, template)
-    return as_first(job.directory, prepared, _run(job, template), unshare=unshare, beside=beside)
+    run = _run(job, template)
+    return as_first(job.directory, prepared, run, unshare=unshare, beside=beside, user=job.real_user)
 
 
 def exports(env: dict[str, str]) -> str:
@@ -67,6 +68,8 @@ def _run(job: NodeJob, template: Template) -> str:
         "hostname": f'"{HOSTNAME}-$3"',
         "workdir": '"$2"',
         "log": shlex.quote(f"{job.directory}/launcher.log"),
+        **({} if job.shm is None else {"shm": str(job.shm)}),
+        **({} if job.user is None else {"uid": str(job.user[0]), "gid": str(job.user[1])}),
     }
     mounts = [
         {

@@ -14,7 +14,9 @@ PACKAGES = {
     **dict.fromkeys(("sbatch", "squeue", "scancel", "scontrol", "sacct"), "slurm-client"),
     "skopeo": "skopeo",
     "umoci": "umoci",
+    "unsquashfs": "squashfs-tools",
 }
+_OF_IMAGES = ("skopeo", "umoci", "unsquashfs")
 # The variables of the service's environment that commands need. They would read SLURM_* and SBATCH_* as options.
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SLURM_CONF", "SSH_AUTH_SOCK", "KRB5CCNAME")
 # skopeo also needs the location of registries' passwords (containers-auth.json(5)), and the proxies for the internet.
@@ -65,7 +67,7 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
     reason = plain(_LABEL.sub("", text)) or f"exit status {status}"
     if status == NO_COMMAND:
         reason = f"{program} is not installed (Debian package: {PACKAGES.get(program, program)})"
-    if program in ("skopeo", "umoci") and status != SSH_FAULT:
+    if program in _OF_IMAGES and status != SSH_FAULT:
         return Refused(reason)  # not from Slurm
     if status == NO_COMMAND:
         return NoAnswer(reason, may_have_arrived=False)

@@ -63,11 +63,9 @@ class SlurmEngine(FolderEngine):
             settings.log_bytes,
         )
         self._canceller = canceller = Canceller(commands, queue, site, stop_grace)
-        self._status = StatusReader(commands, queue, site, canceller, launcher_of(own), patience, nodes_folder)
+        launcher = launcher_of(own)
+        self._status = StatusReader(commands, queue, site, canceller, launcher, patience, nodes_folder, own.selected)
         self._lister = Lister(queue.rows, patience)
-
-    def _user(self) -> tuple[int, int]:
-        return self._site.user()
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)

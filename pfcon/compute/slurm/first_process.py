@@ -11,6 +11,26 @@ import shlex
 from pathlib import PurePosixPath
 
 UNSHARE = "unshare -Urm --pid --fork --kill-child"
+# With a user of the node: root and that user have the same numbers in the user namespace. Only root may map two users:
+# the shell's child does, from outside. The command line of unshare(1) waits for that: it has no capabilities before.
+# The output of the job is a pipe of root's, which the user may open, too (/dev/stderr).
+_MAPPED = r"""    chown {uid} /proc/self/fd/1 || exit 125
+    outside=$$
+    {{
+        own=$(readlink /proc/self/ns/user)
+        until [ "$own" != "$(readlink "/proc/$outside/ns/user" || echo "$own")" ]; do
+            kill -0 "$outside" && sleep 0.05 || exit
+        done 2>/dev/null
+        printf '%s\n' {uids} >"/proc/$outside/uid_map" && printf '%s\n' {gids} >"/proc/$outside/gid_map" || {{
+            echo "pfcon: root of this machine may not run jobs as another user" >&2
+            kill -KILL "$outside"
+        }}
+    }} &
+"""
+_UNSHARE_MAPPED = (
+    "unshare -Um --pid --fork --kill-child "
+    "/bin/sh -c 'until read -r _ </proc/self/gid_map; do sleep 0.05; done; exec \"$@\"' sh"
+)
 # Without cgroups in Slurm, processes that a batch script has started would survive if only the script is killed.
 # setpriv(1) of util-linux before 2.33 has no --pdeathsig.
 _WITH_SCRIPT = """\
@@ -48,12 +68,26 @@ done 2>/dev/null
 """  # a shell reports on stderr which signal ended the process that it waited for
 
 
-def as_first(directory: PurePosixPath, before: str, run: str, *, unshare: str = UNSHARE, beside: str = "") -> str:
+def as_first(
+    directory: PurePosixPath,
+    before: str,
+    run: str,
+    *,
+    unshare: str = UNSHARE,
+    beside: str = "",
+    user: tuple[int, int] | None = None,
+) -> str:
     """Return launch.sh as process 1 of a job: it runs ``before`` itself, and ``run`` in the child that it waits for.
 
-    directory: of the job, where launch.sh is. beside: shell code that runs while the child does.
+    directory: of the job, where launch.sh is. beside: shell code that runs while the child does. user: uid and gid of a
+    user of the node that the namespace has besides root, if root runs this.
     """
-    again = run_again(f"$with_script {unshare}", directory, _WITH_SCRIPT)
+    prepared = _WITH_SCRIPT
+    if user:
+        uids, gids = (shlex.join(f"{number} {number} 1" for number in dict.fromkeys((0, one))) for one in user)
+        prepared += _MAPPED.format(uid=user[0], uids=uids, gids=gids)
+        unshare = _UNSHARE_MAPPED
+    again = run_again(f"$with_script {unshare}", directory, prepared)
     return f"{again}{_FIRST}{before}run() {{\n{run}}}\n{_RUN}{beside}{_WAIT}"
 
 

@@ -50,10 +50,6 @@ class FolderEngine(ComputeEngine):
             folders.sweep(self._root)
 
     @abstractmethod
-    def _user(self) -> tuple[int, int]:
-        """Return uid and gid of the user who submits jobs. Raises Unreachable."""
-
-    @abstractmethod
     def _start(self, spec: JobSpec, image: Image) -> None:
         """Create a job's directory and submit it. Raises as ``schedule``."""
 
@@ -81,7 +77,7 @@ class FolderEngine(ComputeEngine):
         """See ComputeEngine. A refusal has the batch system's own text."""
         with self._storage(f"start {spec.name}"):
             self._storebase.private_dir(self.name)
-            require_possible(spec, self._user())
+            require_possible(spec)
             self._require_sources(spec)
             folder = self._existing(spec.name)
             if folder and folder.id:

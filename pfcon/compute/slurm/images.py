@@ -1,5 +1,7 @@
 """Images as directories that all nodes can read: each is fetched once with skopeo, and unpacked with umoci.
 
+A site's own image may also be a SIF file, which unsquashfs(1) unpacks.
+
 .pfcon/slurm-images/<key>/          rootfs, and config.json from umoci
 .pfcon/slurm-images/<key>.lock      locked (flock) while it is created; its mtime is that of the last use
 """
@@ -8,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +22,8 @@ from pfcon.compute.registries import refusal
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.node_job import Image
+from pfcon.compute.slurm.sif import read_sif
+from pfcon.compute.slurm.sif_environment import environment
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
 from pfcon.errors import Refused, Unreachable
@@ -74,32 +79,48 @@ class Images:
         self._evict(keep=key)
 
     def _own(self, name: ImageName) -> Path | None:
-        """Return the directory of the site's own image of that name; None if it does not exist."""
-        path = self.site / name.path if self.site else None
-        return path if path and path.is_dir() else None
+        """Return the directory of the site's own image of that name, or its SIF file; None if it does not exist."""
+        if not self.site:
+            return None
+        path = self.site / name.path
+        sif = path.with_name(f"{path.name}.sif")
+        return path if path.is_dir() else sif if sif.is_file() else None
 
     def _key(self, name: ImageName) -> str:
         own = self._own(name)
         if own is None:
             return name.key
-        changed = (own / "index.json").stat().st_mtime_ns if (own / "index.json").exists() else 0
-        return f"{name.key}-{changed:x}"  # a layout that was replaced is unpacked anew
+        file = own if own.is_file() else own / "index.json"
+        changed = file.stat().st_mtime_ns if file.exists() else 0
+        return f"{name.key}-{changed:x}"  # a layout or file that was replaced is unpacked anew
 
     def _make(self, name: ImageName, key: str, report: Callable[[str], None], stop: Stop) -> None:
         seen = self.nodes_cache if self.commands.remote else PurePosixPath(self.cache)
         temporary = f"tmp-{uuid.uuid4().hex}"
         (self.cache / temporary).mkdir(mode=0o700)
         try:
-            layout = self._layout(name, seen / temporary / "layout", report, stop)
-            report(f"unpacking image {name.repository}:{name.version}")
-            bundle = seen / temporary / "bundle"
-            self._tool(name, stop, "umoci", "unpack", "--rootless", "--image", layout, str(bundle))
-            made = self.cache / temporary / "bundle"
+            own, made, bundle = self._own(name), self.cache / temporary / "bundle", seen / temporary / "bundle"
+            if own is not None and own.is_file():
+                report(f"unpacking image {name.repository}:{name.version}")
+                self._unpack_sif(name, own, made, bundle, stop)
+            else:
+                layout = self._layout(name, seen / temporary / "layout", report, stop)
+                report(f"unpacking image {name.repository}:{name.version}")
+                self._tool(name, stop, "umoci", "unpack", "--rootless", "--image", layout, str(bundle))
             _complete(made / "rootfs")
             made.chmod(0o755)
             made.rename(self.cache / key)
         finally:
             shutil.rmtree(self.cache / temporary, ignore_errors=True)
+
+    def _unpack_sif(self, name: ImageName, file: Path, made: Path, bundle: PurePosixPath, stop: Stop) -> None:
+        """Unpack a SIF file to a bundle, and write as much of its config.json as ``_image`` reads."""
+        sif = read_sif(file)
+        made.mkdir()
+        options = ("-offset", str(sif.offset), "-no-xattrs", "-no-progress", "-quiet", "-dest", str(bundle / "rootfs"))
+        self._tool(name, stop, "unsquashfs", *options, str(file))
+        config = {"process": {"env": environment(made / "rootfs", sif), "cwd": sif.cwd}}
+        (made / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
     def _layout(self, name: ImageName, target: PurePosixPath, report: Callable[[str], None], stop: Stop) -> str:
         """Fetch the image to an OCI layout; return layout and tag in the form of umoci."""
@@ -178,7 +199,14 @@ def _tag(layout: Path, name: ImageName) -> str:
 
 
 def _complete(rootfs: Path) -> None:
-    """Create the mount points that runtimes need; never through a link that leads out of the image."""
+    """Create the mount points that runtimes need; never through a link that leads out of the image.
+
+    Before, all its directories become writable for their owner, or they could not be removed either.
+    """
+    for directory, _, _ in os.walk(rootfs):
+        mode = os.lstat(directory).st_mode
+        if mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.chmod(directory, stat.S_IMODE(mode) | stat.S_IRWXU)
     for target in _MOUNT_POINTS:
         path = rootfs
         for part in target.parts[1:]:

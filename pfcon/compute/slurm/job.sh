@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, MPI, NUMBERS, KEPT, stop() are in the text that pfcon puts before
+# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, MPI, NUMBERS, KEPT, GPUS, stop() are in the text that pfcon puts before
 # The batch script of a job, on its node. It creates in the job's directory:
 #   claim   a dangling link, whose target is the id of the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and sometimes a word: no-launcher, no-temporary, aborted
@@ -94,6 +94,10 @@ await() {
 tell() {
     for name in $NUMBERS; do
         echo "$name=${SLURM_PROCID:-0}"
+    done
+    for name in $GPUS; do # which ones the job may use
+        eval "value=\${$name-}"
+        [ -z "$value" ] || echo "$name=$value"
     done
     env | while IFS= read -r line; do
         name=${line%%=*}
@@ -213,6 +217,11 @@ if [ "${1-}" = worker ]; then
     status=$?
     kill -KILL "$listener" 2>/dev/null
     finish_worker "$status" ${stopping:+aborted}
+fi
+if [ -d "$JOB" ] && [ ! -e "$JOB/job.sh" ]; then # Slurm 24.11 creates the directory of --output if it does not exist
+    rm -f -- "$JOB/slurm.log"
+    rmdir -- "$JOB"
+    exit 97
 fi
 ln -s -n -- "$SLURM_JOB_ID" "$JOB/claim" || exit 98 # claimed, or removed; or this runs outside of its container
 [ -n "$PROGRAM" ] || obey </dev/null >/dev/null 2>&1 &

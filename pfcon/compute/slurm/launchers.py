@@ -12,12 +12,13 @@ podman(1) has an init with --init, Slurm itself job.sh. enroot(1) creates no pid
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from pfcon.compute.slurm.bundle import HOSTNAME, config
+from pfcon.compute.slurm.abilities import Ability, require_ability
+from pfcon.compute.slurm.bundle import HOSTNAME, LAYER, config
 from pfcon.compute.slurm.by_template import ADD_WORKER, below_first, by_template, env_lines, exports
 from pfcon.compute.slurm.first_process import END_ORPHANS, UNSHARE, run_again
 from pfcon.compute.slurm.node_job import Bind, NodeJob
@@ -25,6 +26,7 @@ from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.template import Template, literal, template
 from pfcon.errors import ConfigurationError, Refused
 
+WITH_CDI = (LauncherName.CRUN, LauncherName.RUNC)  # they give GPUs to jobs with SLURM_CDI
 INSIDE = PurePosixPath("/run/pfcon")  # the job's directory in its container, if Slurm itself starts that
 _KILL_CHILD = 'kill -KILL "$child"'
 _PROC = "mount -t proc proc /proc || exit 125\n"
@@ -33,9 +35,7 @@ _CRUN = template(
     "run --pid-file={workdir}/main --bundle={bundle} {name}"
 )
 _RUNC = template("runc --log={log} --rootless=true --root={workdir}/oci run --bundle={bundle} {name}")
-_CHARLIECLOUD = template(
-    "ch-run --uid=0 --gid=0 --private-tmp --bind={source}:{target} --cd={cwd} {rootfs} -- {command}"
-)
+_CHARLIECLOUD = template("ch-run --private-tmp --bind={source}:{target} --cd={cwd} {rootfs} -- {command}")
 # Variables come from a script that apptainer's own shell runs: those of its environment would be evaluated by a shell,
 # and HOME would be ignored with a warning. Its own user namespace: the same container whether it is setuid or not.
 _APPTAINER = template(
@@ -47,12 +47,14 @@ _APPTAINER = template(
 _PODMAN = template(
     "podman --log-level=error run --rm --init --cgroups=disabled --runtime=crun --network=host --pull=never "
     "--cap-drop=all --security-opt=no-new-privileges --read-only --http-proxy=false --unsetenv-all "
-    "--hostname={hostname} --workdir={cwd} --volume={source}:{target}:{access} {gpus:--device=nvidia.com/gpu=all} "
+    "--hostname={hostname} --workdir={cwd} --volume={source}:{target}:{access} --shm-size={shm}m "
+    "{gpus:--device=nvidia.com/gpu=all} "
     "--name={name} --env-file={env_file} --entrypoint= --rootfs {rootfs}:O {command}"
 )
 _OF_PODMAN = re.compile(r"PATH$|HOME$|TMPDIR$|.*_proxy$|LD_|XDG_|CONTAINER|PODMAN|REGISTRY|DBUS", re.IGNORECASE)
 _NUMBER = "${SLURM_PROCID:-0}"  # of the worker, in the line that ends its container
 # A bind mount has the flags of the mount below it, and a remount must not remove any: so combinations are tried.
+_TMPFS = "mount -t tmpfs -o nosuid,nodev,mode=1777,size={}m tmpfs"
 _SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'
 _READ_ONLY = """\
 for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,noexec,noatime refused; do
@@ -66,11 +68,10 @@ done
 class Launcher:
     """program: searched on the node's PATH; empty if Slurm starts the container. package: its Debian package.
 
-    launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gpus: whether jobs can use
-    GPUs. bundle: whether it reads
-    config.json. own_log: whether it writes its errors to launcher.log instead of the job's log. first: whether it runs
-    below process 1 of the job, in that one's user namespace. leaves: whether its processes leave those of the batch
-    script, so that Slurm finds them by cgroups only.
+    launch: the body of launch.sh. stop: ends the container, also if its launcher has ended. gives: what not all
+    launchers can. bundle: whether it reads config.json. own_log: whether it writes its errors to launcher.log instead
+    of the job's log. first: whether it runs below process 1 of the job, in that one's user namespace. leaves: whether
+    its processes leave those of the batch script, so that Slurm finds them by cgroups only.
     """
 
     name: LauncherName
@@ -78,7 +79,7 @@ class Launcher:
     package: str
     launch: Callable[[NodeJob], str]
     stop: Callable[[NodeJob], str] = lambda _: _KILL_CHILD
-    gpus: bool = False
+    gives: frozenset[Ability] = frozenset()
     bundle: bool = False
     own_log: bool = False
     first: bool = False
@@ -86,26 +87,45 @@ class Launcher:
 
     def files(self, job: NodeJob) -> dict[str, str]:
         """Return the launcher's files in a job's directory, by name. Raises Refused for a job that it can't run."""
-        if job.gpus and not self.gpus:
-            able = ", ".join(name for name, launcher in LAUNCHERS.items() if launcher.gpus)
-            raise Refused(f"gpu_limit: SLURM_LAUNCHER={self.name} can't give GPUs to jobs; these can: {able}")
+        for ability in _needs(job):
+            able: list[str] = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
+            able += [f"{name} with SLURM_CDI" for name in WITH_CDI] if ability is Ability.GPUS else []
+            require_ability(ability, self.gives, f"SLURM_LAUNCHER={self.name}", able)
+        if job.is_submitter and _USER not in self.gives:
+            job = replace(job, user=None)  # then it is the container's root
         if job.workers > 1 and not self.program:
             raise Refused(f"number_of_workers: SLURM_LAUNCHER={self.name} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
             own = replace(job, uid=0, gid=0) if self.first else job if self.program else _inside(job)
-            files["config.json"] = json.dumps(config(own, first=not self.first, completed=bool(self.program)))
+            real = job.real_user is not None
+            bundle = config(own, first=not self.first, completed=bool(self.program), real=real)
+            files["config.json"] = json.dumps(bundle)
         return files
+
+
+def _needs(job: NodeJob) -> Iterator[Ability]:
+    """Yield what a job needs that not all launchers give."""
+    if job.gpus:
+        yield Ability.GPUS
+    if job.shm is not None:
+        yield Ability.SHM
+    if not job.is_submitter:
+        yield Ability.USER_OF_ROOT if job.real_user else Ability.USER
 
 
 def _crun(job: NodeJob) -> str:
     """crun(1)."""
-    return below_first(job, _CRUN, _PROC, beside=END_ORPHANS)
+    return below_first(job, _CRUN, _PROC + _layer(job), beside=END_ORPHANS)
 
 
 def _runc(job: NodeJob) -> str:
     """runc(8). In namespaces: if permitted, it puts its container into a cgroup that Slurm does not know."""
-    return below_first(job, _RUNC, _PROC)
+    return below_first(job, _RUNC, _PROC + _layer(job))
+
+
+def _layer(job: NodeJob) -> str:
+    return LAYER.format(rootfs=shlex.quote(str(job.rootfs))) if job.edits else ""
 
 
 def _runc_stop(job: NodeJob) -> str:
@@ -122,6 +142,10 @@ def _charliecloud(job: NodeJob) -> str:
     inner = "".join(_SELF_BIND.format(shlex.quote(str(bind.source))) + _READ_ONLY * bind.read_only for bind in ordered)
     extra = [] if "USER" in job.env else ["--unset-env=USER"]
     extra += [f"--set-env=HOME={job.env['HOME']}", "--env-no-expand"] if "HOME" in job.env else []  # else /root
+    user = job.user or (0, 0)
+    extra += [f"--uid={user[0]}", f"--gid={user[1]}"]
+    if job.shm is not None:  # a container has /dev of its machine
+        inner += f"{_TMPFS.format(job.shm)} /dev/shm\n"
     return below_first(
         replace(job, env={"USER": "root", **job.env}),  # it requires USER
         Template((*_CHARLIECLOUD.words[:1], *map(literal, extra), *_CHARLIECLOUD.words[1:])),
@@ -132,16 +156,24 @@ def _charliecloud(job: NodeJob) -> str:
 
 def _apptainer(job: NodeJob) -> str:
     """apptainer-exec, singularity-exec. Its processes leave the batch script's, and end with process 1."""
-    return below_first(job, _APPTAINER, _PROC)
+    if job.shm is None:
+        return below_first(job, _APPTAINER, _PROC)
+    made = f'mkdir "$2/shm" && {_TMPFS.format(job.shm)} "$2/shm" || exit 125\n'
+    return below_first(job, _with_words(_APPTAINER, "{rootfs}", "--bind={workdir}/shm:/dev/shm:rw"), _PROC + made)
 
 
 def _podman(job: NodeJob) -> str:
     """podman-run(1). Its --env-file has one line for each variable: values of several lines are its own variables."""
     own = {key: value for key, value in job.env.items() if "\n" in value and not _OF_PODMAN.match(key)}
     passed = [literal(f"--env={key}") for key in own]
-    place = _PODMAN.words.index("--env-file={env_file}")
     rest = replace(job, env={key: value for key, value in job.env.items() if key not in own})
-    return exports(own) + by_template(rest, Template((*_PODMAN.words[:place], *passed, *_PODMAN.words[place:])))
+    return exports(own) + by_template(rest, _with_words(_PODMAN, "--env-file={env_file}", *passed))
+
+
+def _with_words(known: Template, before: str, *words: str) -> Template:
+    """Return a template with further words before that one."""
+    place = known.words.index(before)
+    return Template((*known.words[:place], *words, *known.words[place:]))
 
 
 def _podman_stop(job: NodeJob) -> str:
@@ -181,38 +213,71 @@ def _inside(job: NodeJob) -> NodeJob:
     return replace(job, binds=(*job.binds, Bind(job.directory, INSIDE, read_only=False)), argv=("/bin/sh",))
 
 
+_GPUS, _SHM, _USER = Ability.GPUS, Ability.SHM, Ability.USER
 _KNOWN = (
-    Launcher(LauncherName.CRUN, "crun", "crun", _crun, bundle=True, own_log=True, first=True),
-    Launcher(LauncherName.RUNC, "runc", "runc", _runc, _runc_stop, bundle=True, own_log=True, first=True),
-    Launcher(LauncherName.CHARLIECLOUD, "ch-run", "charliecloud-runtime", _charliecloud, first=True),
-    Launcher(LauncherName.APPTAINER, "apptainer", "apptainer", _apptainer, gpus=True, first=True),
-    Launcher(LauncherName.SINGULARITY, "singularity", "", _apptainer, gpus=True, first=True),
-    Launcher(LauncherName.PODMAN, "podman", "podman", _podman, _podman_stop, gpus=True, leaves=True),
-    Launcher(LauncherName.ENROOT, "enroot", "", _enroot, gpus=True),
-    Launcher(LauncherName.CONTAINER, "", "", _container, _container_stop, bundle=True),
+    Launcher(
+        LauncherName.CRUN,
+        "crun",
+        "crun",
+        _crun,
+        gives=frozenset({_SHM, _USER, Ability.USER_OF_ROOT}),
+        bundle=True,
+        own_log=True,
+        first=True,
+    ),
+    Launcher(
+        LauncherName.RUNC,
+        "runc",
+        "runc",
+        _runc,
+        _runc_stop,
+        gives=frozenset({_SHM, Ability.USER_OF_ROOT}),  # it refuses a container without a root
+        bundle=True,
+        own_log=True,
+        first=True,
+    ),
+    Launcher(
+        LauncherName.CHARLIECLOUD,
+        "ch-run",
+        "charliecloud-runtime",
+        _charliecloud,
+        gives=frozenset({_SHM, _USER}),
+        first=True,
+    ),
+    Launcher(LauncherName.APPTAINER, "apptainer", "apptainer", _apptainer, gives=frozenset({_GPUS, _SHM}), first=True),
+    Launcher(LauncherName.SINGULARITY, "singularity", "", _apptainer, gives=frozenset({_GPUS, _SHM}), first=True),
+    Launcher(
+        LauncherName.PODMAN, "podman", "podman", _podman, _podman_stop, gives=frozenset({_GPUS, _SHM}), leaves=True
+    ),
+    Launcher(LauncherName.ENROOT, "enroot", "", _enroot, gives=frozenset({_GPUS})),
+    Launcher(LauncherName.CONTAINER, "", "", _container, _container_stop, gives=frozenset({_SHM}), bundle=True),
 )
 LAUNCHERS = {launcher.name: launcher for launcher in _KNOWN}
 """The launchers that need no template of the site's."""
 
 
-def require_launcher(settings: SlurmSettings) -> None:
-    """Raise ConfigurationError if the template of the site's own launcher is missing, unused, or can't run a job."""
+def require_launcher(settings: SlurmSettings, variable: str = "SLURM_LAUNCHER") -> None:
+    """Raise ConfigurationError if the template of the site's own launcher is missing, unused, or can't run a job.
+
+    variable: names the launcher, for messages.
+    """
     own = settings.launcher is LauncherName.COMMAND
     if own and settings.command is None:
-        raise ConfigurationError(["SLURM_LAUNCHER=command needs SLURM_LAUNCHER_COMMAND"])
+        raise ConfigurationError([f"{variable}=command needs {variable}_COMMAND"])
     if settings.command is not None and not own:
-        raise ConfigurationError(["SLURM_LAUNCHER_COMMAND is set, so SLURM_LAUNCHER must be `command`"])
+        raise ConfigurationError([f"{variable}_COMMAND is set, so {variable} must be `command`"])
     try:
         if settings.command is not None:
             settings.command.check()
     except ValueError as fault:
-        raise ConfigurationError([f"SLURM_LAUNCHER_COMMAND: {fault}"]) from fault
+        raise ConfigurationError([f"{variable}_COMMAND: {fault}"]) from fault
 
 
 def launcher_of(settings: SlurmSettings) -> Launcher:
     """Return the launcher that a site has chosen."""
     if settings.launcher is not LauncherName.COMMAND:
-        return LAUNCHERS[settings.launcher]
+        known = LAUNCHERS[settings.launcher]
+        return replace(known, gives=known.gives | {_GPUS}) if settings.cdi and known.name in WITH_CDI else known
     assert settings.command is not None  # noqa: S101 - checked when the settings were read
     words, places = settings.command, settings.command.places
     return Launcher(
@@ -220,7 +285,13 @@ def launcher_of(settings: SlurmSettings) -> Launcher:
         words.program,
         "",
         partial(by_template, template=words),
-        gpus="gpus" in places,
+        gives=_given(places),
         bundle="bundle" in places,
         own_log="log" in places,
     )
+
+
+def _given(places: frozenset[str]) -> frozenset[Ability]:
+    """Return what a template of the site's own gives to jobs."""
+    found = {_SHM: {"shm", "bundle"} & places, _USER: "bundle" in places or {"uid", "gid"} <= places}
+    return frozenset({ability for ability, has in found.items() if has} | ({_GPUS} if "gpus" in places else set()))

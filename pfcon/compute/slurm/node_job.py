@@ -6,11 +6,17 @@ from pathlib import PurePosixPath
 from typing import Self
 
 from pfcon.compute.base import all_mounts, require_passable
+from pfcon.compute.slurm.cdi import Edits
 from pfcon.compute.workers import INDEX, NAMES, WORKER, WORKERS, own_env
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
 _OF_SLURM = re.compile(r"(?:SLURM|PMIX)_[A-Z0-9_]+")
+# The batch system sets these for a job with GPUs: which ones it may use (Slurm, gres.conf(5); HTCondor, "GPUs").
+OF_GPUS = (
+    *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES"),
+    "ZE_AFFINITY_MASK",
+)
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -37,7 +43,8 @@ class NodeJob:
     """A job with the paths of its node.
 
     marker: a unique, random name. image: as the job names it. directory: the job's own directory, with its script and
-    records. uid, gid: of the user who submits jobs; a container's root is that user.
+    records. uid, gid: of the user who submits jobs; a container's root is that user. user: uid and gid of the job in
+    its container, None for root. shm: the size of /dev/shm in MiB. edits: what the bundle of a job with GPUs has.
     """
 
     marker: str
@@ -52,6 +59,9 @@ class NodeJob:
     gid: int
     gpus: int
     workers: int
+    user: tuple[int, int] | None = None
+    shm: int | None = None
+    edits: Edits | None = None
 
     @classmethod
     def of(
@@ -78,7 +88,24 @@ class NodeJob:
             gid=user[1],
             gpus=spec.resources.gpus,
             workers=spec.resources.workers,
+            user=_user(spec, user),
+            shm=spec.resources.shm,
         )
+
+    @property
+    def real_user(self) -> tuple[int, int] | None:
+        """The user of the job, if that is another user of the node: root submits the job."""
+        return self.user if self.uid == 0 and not self.is_submitter else None
+
+    @property
+    def is_submitter(self) -> bool:
+        """Whether the job has no user but the submitter, as operations of pfcon itself."""
+        return self.user in (None, (self.uid, self.gid))
+
+    @property
+    def of_gpus(self) -> tuple[str, ...]:
+        """The variables that show which GPUs the job may use; they are added on its node: see job.sh."""
+        return tuple(name for name in OF_GPUS if name not in self.env) if self.gpus else ()
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -96,19 +123,27 @@ class NodeJob:
         return f"pfcon-{self.marker}"
 
 
+def _user(spec: JobSpec, submitter: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the user of a job in its container; a part that is not given is the submitter's, or root's."""
+    if spec.user is None:
+        return None
+    given = (spec.user.uid, spec.user.gid)
+    if all(part in (None, own) for part, own in zip(given, submitter, strict=True)):
+        return submitter
+    return (spec.user.uid or 0, spec.user.gid or 0)
+
+
 def _env(spec: JobSpec, image: Image) -> dict[str, str]:
     """Return the variables that all workers share."""
-    own = {key: value for key, value in image.env if key not in NAMES}
+    others = (*NAMES, *(OF_GPUS if spec.resources.gpus else ()))
+    own = {key: value for key, value in image.env if key not in others}
     return {**own, **dict(own_env(spec)), WORKERS: str(spec.resources.workers)}
 
 
-def require_possible(spec: JobSpec, user: tuple[int, int]) -> None:
-    """Raise Refused for a job that can't be run, or not as that user (uid and gid), who submits jobs."""
+def require_possible(spec: JobSpec) -> None:
+    """Raise Refused for a job that can't be run."""
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
     if spec.resources.workers < 1:
         raise Refused(f"number_of_workers: must be at least 1, got {spec.resources.workers}")
-    wanted = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
-    if any(part not in (None, own) for part, own in zip(wanted, user, strict=True)):
-        raise Refused(f"slurm runs jobs only as the user who submits them ({user[0]}:{user[1]})")
     require_passable(spec)

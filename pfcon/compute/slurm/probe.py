@@ -22,13 +22,14 @@ _LACKS = {
     "init": "catatonit, which podman needs as an init for jobs (Debian package: catatonit)",
     "namespaces": "user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone, see sysctl)",
     "temporary": "a directory for temporary files (TMPDIR)",
-    "create": "oci.conf with RunTimeRun (SLURM_LAUNCHER=container): its oci.conf has RunTimeCreate, with which jobs "
-    "did not end on Slurm 24.11, and their machine was drained (Kill task failed)",
+    "create": "oci.conf with RunTimeRun (SLURM_LAUNCHER=container): its oci.conf has RunTimeCreate, with which no "
+    "job ends on Slurm 22.05 and 24.11, and their machine may be drained (Kill task failed)",
     "oci.conf": "oci.conf beside its slurm.conf: Slurm would run jobs on the node itself, outside of any container",
 }
+_DEPTHS = ("*/", "*/*/", "*/*/*/")  # of a site's images: REPOSITORY/TAG.sif
 _LEAVES = "without it, Slurm neither limits nor ends what this launcher starts"
 # What an oci.conf(5) of Slurm's "Containers Guide" may run, and why it does not run pfcon's jobs.
-_LINK = "which refuses a bundle whose rootfs is a link"
+_LINK = "which refuses a bundle whose rootfs is a link, as Slurm before 24.11 needs it"
 _MOUNTS = "which ignores the mounts of a job's bundle"
 _UNFIT = {"runc": _LINK, "nvidia-container-runtime": _LINK}
 
@@ -84,11 +85,13 @@ class Probe:
 
 
 def missing_tools(commands: Commands, images: Path | None) -> list[str]:
-    """Return the missing tools for fetching and unpacking images; a site with its own images needs none."""
+    """Return the missing tools for fetching and unpacking images; a site with its own images needs none for bundles."""
     lacking = []
-    for tool in () if images else ("skopeo", "umoci"):
+    own = ("unsquashfs",) if images and any(any(images.glob(f"{above}*.sif")) for above in _DEPTHS) else ()
+    for tool in own if images else ("skopeo", "umoci"):
         try:
-            commands.run([tool, "--version"])
+            # Some releases of unsquashfs(1) fail when they only print their version.
+            commands.run(["sh", "-c", f"command -v {tool}"] if own else [tool, "--version"])
         except (Refused, Unreachable):
             lacking.append(f"{tool}, which is needed for images, can't be run (Debian package: {PACKAGES[tool]})")
     return lacking
@@ -110,7 +113,9 @@ def findings(text: str, program: str, package: str) -> tuple[str, list[str]]:
             missing.append(program + (f" (Debian package: {package})" if package else ""))
         elif word == "crun":
             why = _UNFIT.get(rest, _MOUNTS)
-            missing.append(f"oci.conf that runs crun (SLURM_LAUNCHER=container): its oci.conf runs {rest}, {why}")
+            missing.append(
+                f"oci.conf that runs crun or runc (SLURM_LAUNCHER=container): its oci.conf runs {rest}, {why}"
+            )
         else:
             missing.append(_LACKS.get(word, word))
     return node, missing

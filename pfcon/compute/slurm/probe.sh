@@ -16,7 +16,15 @@
     if [ -n "$conf" ] && [ ! -e "${conf%/*}/oci.conf" ]; then
         echo "oci.conf"
     elif [ -n "$conf" ]; then
-        for known in runc nvidia-container-runtime ch-run enroot singularity apptainer; do
+        unfit='ch-run enroot enroot-start-wrapper singularity apptainer'
+        # Before 24.11 (22.05 was tried), Slurm takes only a bundle's own `rootfs`, which is a link, and runc refuses links.
+        read -r _ release _ <<END
+$(scontrol --version)
+END
+        minor=${release#*.}
+        [ "${release%%.*}" -gt 24 ] || [ "${release%%.*}.${minor%%.*}" = 24.11 ] ||
+            unfit="$unfit runc nvidia-container-runtime"
+        for known in $unfit; do
             ! grep -qiE "^[[:space:]]*RunTime(Run|Create)[[:space:]]*=.*[/\" ]${known}[[:space:]]" "${conf%/*}/oci.conf" ||
                 echo "crun $known"
         done

@@ -14,6 +14,7 @@ from pfcon.models import JobSpec
 from pfcon.reasons import SUCCESS, Reason, Why, explain
 from pfcon.units import mib_to_bytes
 
+ABSENT = 97  # job.sh: the directory is another one than pfcon's; Slurm 24.11 created it for the file of --output
 OUTSIDE = 98  # job.sh: the directory does not exist, or belongs to another job
 NO_LOG = 53  # slurmstepd can't open the file of --output; reported as a signal
 
@@ -220,7 +221,20 @@ def _last_line(text: str) -> str:
 
 
 def _by_exit_code(end: _End) -> Why:
-    return _of_worker(_by_code(end.code, end.spec, end.site), end)
+    if end.seen.exit is None and (cause := _no_directory(end.code, end.site.directory)):
+        return explain(Reason.ENGINE_SETUP, cause=cause)
+    limit = mib_to_bytes(end.spec.resources.memory or 0)
+    return _of_worker(by_exit_code(end.code, limit, certain=end.code < 0, may_be_lost=False), end)
+
+
+def _no_directory(code: int, directory: str) -> str:
+    """Return why a job without a record of its end has not found its directory; empty if it has."""
+    must = f"{directory} must exist on the machines (STOREBASE), and be writable for the user who submits jobs"
+    return {
+        -NO_LOG: f"Slurm could not write the job's log: {must}",
+        ABSENT: f"its machine does not have the job's directory: {must}",
+        OUTSIDE: "the job's directories are not mounted: its machine has no oci.conf, or Slurm started it twice",
+    }.get(code, "")
 
 
 def _of_worker(why: Why, end: _End) -> Why:
@@ -245,19 +259,3 @@ _RULES: tuple[Callable[[_End], Why | None], ...] = (
     _by_launcher,
     _by_exit_code,
 )
-
-
-def _by_code(code: int, spec: JobSpec, site: Site) -> Why:
-    if code == -NO_LOG:
-        return explain(
-            Reason.ENGINE_SETUP,
-            cause=f"Slurm could not write the job's log: {site.directory} must exist on the machines (STOREBASE), and "
-            "be writable for the user who submits jobs",
-        )
-    if code == OUTSIDE:
-        return explain(
-            Reason.ENGINE_SETUP,
-            cause="the job's directories are not mounted: its machine has no oci.conf, or Slurm started it twice",
-        )
-    limit = mib_to_bytes(spec.resources.memory or 0)
-    return by_exit_code(code, limit, certain=code < 0, may_be_lost=False)

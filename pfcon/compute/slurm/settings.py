@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pfcon.compute.settings import node_selector
 from pfcon.compute.slurm.template import Template
 from pfcon.settings import kinds
 from pfcon.settings.kinds import Kind
@@ -19,8 +20,20 @@ _OWN_SBATCH_OPTIONS = (
 )
 
 
+# What settings of both engines whose jobs have directories mean.
+LAUNCHER = "Program that runs a job's container on its node"
+LAUNCHER_COMMAND = (
+    "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own)."
+)
+IMAGES = (
+    "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
+    "layout or a bundle, NAME/TAG.sif a SIF file."
+)
+CACHE = "Largest total size of unpacked images below storeBase; the least recently used ones are removed first."
+
+
 class LauncherName(StrEnum):
-    """SLURM_LAUNCHER: the program that runs the container of a Slurm job on its node."""
+    """SLURM_LAUNCHER and HTCONDOR_LAUNCHER: the program that runs the container of a job on its node."""
 
     CRUN = "crun"
     RUNC = "runc"
@@ -88,10 +101,11 @@ class SlurmSettings:
     )
     constraint: str | None = setting(
         "SLURM_CONSTRAINT",
-        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,+-]+"),
+        kinds.text("features of nodes, combined as for sbatch (a&b, 2*a)", r"[A-Za-z0-9_.&|*()\[\]:,=+/-]+"),
         f"Features that jobs' nodes must have, {_SBATCH}.",
         exclusive=True,
     )
+    node_selector: tuple[tuple[str, str], ...] = node_selector()
     gres: str = setting(
         "SLURM_GPU_GRES",
         kinds.text("NAME or NAME:TYPE", rf"{_NAME}(:{_NAME})?"),
@@ -105,15 +119,21 @@ class SlurmSettings:
     launcher: LauncherName = setting(
         "SLURM_LAUNCHER",
         kinds.choice(LauncherName),
-        "Program that runs a job's container on its node; with `container`, Slurm itself runs it, with the nodes' "
-        "oci.conf; with `command`, it is SLURM_LAUNCHER_COMMAND.",
+        f"{LAUNCHER}; with `container`, Slurm itself runs it, with the nodes' oci.conf; with `command`, it is "
+        "SLURM_LAUNCHER_COMMAND.",
         default="crun",
         exclusive=True,
     )
     command: Template | None = setting(
         "SLURM_LAUNCHER_COMMAND",
         launcher_command(),
-        "Command line of a launcher of the site's own, with [places](engines/slurm.md#a-launcher-of-your-own).",
+        LAUNCHER_COMMAND,
+        exclusive=True,
+    )
+    cdi: Path | None = setting(
+        "SLURM_CDI",
+        kinds.local_directory(),
+        "CDI file in JSON with the device `all`, with which the launchers crun and runc give GPUs to jobs.",
         exclusive=True,
     )
     mpi: str = setting(
@@ -141,14 +161,19 @@ class SlurmSettings:
     images: Path | None = setting(
         "SLURM_IMAGES",
         kinds.local_directory(),
-        "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
-        "layout or a bundle.",
+        IMAGES,
         exclusive=True,
     )
     cache: int = setting(
         "SLURM_CACHE_BYTES",
         kinds.size(),
-        "Largest total size of unpacked images below storeBase; the least recently used ones are removed first.",
+        CACHE,
         default="256 GiB",
         exclusive=True,
     )
+
+    @property
+    def selected(self) -> str:
+        """The nodes that NODE_SELECTOR selects, for messages; empty if all."""
+        labels = ", ".join(f"{key}={value}" for key, value in self.node_selector)
+        return f"the features {labels} (NODE_SELECTOR)" if labels else ""

@@ -14,7 +14,9 @@ from pfcon.units import millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
 _BLOCK, _BLOCKS = 64 * 1024, 16  # bytes of a block, and number of blocks between two checks of a log's size
-COMMENT = "pfcon "  # the beginning of every job's comment; its marker follows, then the id of its service
+COMMENT = "pfcon "  # the beginning of every job's comment; its marker follows
+LABEL_BYTES = 800  # of all labels together: a comment has at most 1024 bytes (Slurm 22.05, job_mgr.c: _test_strlen)
+_JOB_TYPE = "org.chrisproject.job_type"  # the label with the kind of a job
 
 
 def cores(resources: Resources) -> int:
@@ -29,7 +31,7 @@ def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[s
     """
     options = {
         "job-name": spec.name,
-        "comment": f"{COMMENT}{job.marker} {spec.service}".rstrip(),
+        "comment": _comment(spec, job.marker),
         "chdir": "/",
         "output": _literal(job.directory / "slurm.log"),
         "open-mode": "append",
@@ -37,13 +39,28 @@ def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[s
         "partition": settings.partition,
         "account": settings.account,
         "qos": settings.qos,
-        "constraint": settings.constraint,
+        "constraint": _constraint(settings),
         **_resources(spec.resources, settings.gres),
     }
     if settings.launcher == "container":
         options["container"] = str(job.directory)
     words = [f"--{name}={value}" for name, value in options.items() if value is not None]
     return ["sbatch", "--parsable", "--no-requeue", "--export=ALL", *words, *settings.options]
+
+
+def _comment(spec: JobSpec, marker: str) -> str:
+    """Return what finds a job by its marker; for people, the id of its service, and its labels as ``k=v,k2=v2``.
+
+    ``--extra`` would be another place for labels, but 22.05 does not have it, and later ones may select nodes by it.
+    """
+    labels = {_JOB_TYPE: str(spec.kind), **dict(spec.labels)}
+    words = (marker, spec.service, label_text(labels))
+    return COMMENT + " ".join(word for word in words if word)
+
+
+def label_text(labels: Mapping[str, str]) -> str:
+    """Return labels as one text."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def _resources(resources: Resources, gres: str) -> dict[str, str]:
@@ -60,6 +77,15 @@ def _resources(resources: Resources, gres: str) -> dict[str, str]:
         each = f"{kind}:{resources.gpus}".lstrip(":")
         options |= {"gres": f"{gres}:{resources.gpus}"} if resources.workers == 1 else {"gpus-per-task": each}
     return options
+
+
+def _constraint(settings: SlurmSettings) -> str | None:
+    """Return the features that a node must have: a label ``key=value`` is the feature of that name."""
+    own = settings.constraint
+    labels = [f"{key}={value}" for key, value in settings.node_selector]
+    if own and labels:
+        own = f"({own})"  # in 22.05 and later, what is in parentheses is evaluated first
+    return "&".join([*([own] if own else []), *labels]) or None
 
 
 def _literal(path: PurePosixPath) -> str:
@@ -89,6 +115,7 @@ def script(
         "MPI": settings.mpi,
         "NUMBERS": " ".join(job.numbers),
         "KEPT": " ".join(job.kept),
+        "GPUS": " ".join(job.of_gpus),
     }
     return f"{header(head)}stop() {{ {launcher.stop(job)}; }}\n{body('job.sh')}"
 

@@ -44,6 +44,7 @@ _NEVER = re.compile(
     r"|InvalidQOS|AccountNotAllowed|QOSNotAllowed|AccountingPolicy|launch failed requeued held|\w+PerJobLimit"
 )
 _LIMITS = ("Assoc", "QOS")  # of an account, or of a quality of service, as AssocGrpCpuLimit
+_AWAY = ("ReqNodeNotAvail", "Nodes required for job are")  # of nodes that are down, drained or reserved
 _WAITING = {
     "JobHeldUser": "held in Slurm: it waits until somebody releases it (scontrol release)",
     "JobHeldAdmin": "held by an administrator of Slurm: it waits until it is released",
@@ -61,8 +62,8 @@ def stage_of(row: Row) -> Stage:
     return stage
 
 
-def active(row: Row) -> tuple[JobStatus, Why]:
-    """Return the status of a job that has not ended, and what it waits for."""
+def active(row: Row, selected: str = "") -> tuple[JobStatus, Why]:
+    """Return the status of a job that has not ended, and what it waits for. selected: ``SlurmSettings.selected``."""
     stage = stage_of(row)
     if not row.state:
         return JobStatus.UNDEFINED, Why(f"Slurm's answer about the job can't be read: {plain(row.unread)}")
@@ -70,13 +71,16 @@ def active(row: Row) -> tuple[JobStatus, Why]:
         return JobStatus.UNDEFINED, Why(f"Slurm reports the state {row.state}, which pfcon does not know")
     if stage is Stage.RUNNING:
         return JobStatus.STARTED, SUCCESS if row.state in ("RUNNING", "COMPLETING") else Why(row.state.lower())
-    return JobStatus.NOT_STARTED, never_runs(row) if can_never_run(row) else _wait_of(row.reason)
+    return JobStatus.NOT_STARTED, never_runs(row, selected) if can_never_run(row) else _wait_of(row.reason, selected)
 
 
-def _wait_of(named: str) -> Why:
+def _wait_of(named: str, selected: str) -> Why:
     """Return what a job waits for. named: Slurm's code."""
     if named == "Resources":
-        return explain(Reason.UNSCHEDULABLE, cause="too few free processors, machines or too little memory")
+        cause = "too few free processors, machines or too little memory"
+        return explain(Reason.UNSCHEDULABLE, cause=f"{cause}, with {selected}" if selected else cause)
+    if selected and named.startswith(_AWAY):
+        return explain(Reason.UNSCHEDULABLE, cause=f"the machines with {selected} are not available", detail=named)
     if named.startswith(_LIMITS):
         return explain(Reason.QUOTA_EXCEEDED, cause=f"{named} in Slurm", detail=named)
     return Why(_WAITING.get(named, f"waiting: {named}" if named else ""))
@@ -87,11 +91,11 @@ def can_never_run(row: Row) -> bool:
     return stage_of(row) is Stage.WAITING and bool(_NEVER.search(row.reason))
 
 
-def never_runs(row: Row) -> Why:
-    """Return why a job can't run unless the cluster or the job is changed."""
+def never_runs(row: Row, selected: str = "") -> Why:
+    """Return why a job can't run unless the cluster or the job is changed. selected: ``SlurmSettings.selected``."""
     known = {
         "PartitionTimeLimit": "the partition allows less time",
-        "BadConstraints": "no machine has what it requests",
+        "BadConstraints": "no machine has what it requests" + (f", with {selected}" if selected else ""),
         "PartitionConfig": "it requests more than the machines of the partition have",
         "PartitionNodeLimit": "it requests more machines than the partition allows",
     }

@@ -20,7 +20,10 @@ from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 
 @dataclass(frozen=True)
 class StatusReader:
-    """Finds the states of jobs. patience: seconds before a job is ended that Slurm can never run, or never received."""
+    """Finds the states of jobs. patience: seconds before a job is ended that Slurm can never run, or never received.
+
+    selected: see ``SlurmSettings.selected``.
+    """
 
     commands: Commands
     queue: Queue
@@ -29,6 +32,7 @@ class StatusReader:
     launcher: Launcher
     patience: float
     nodes_folder: PurePosixPath
+    selected: str = ""
 
     def info(self, folder: JobFolder) -> JobInfo:
         """Return the state of a job; record its end when it is first detected.
@@ -51,10 +55,10 @@ class StatusReader:
         return self._active(folder, spec, row)
 
     def _active(self, folder: JobFolder, spec: JobSpec, row: Row) -> JobInfo:
-        status, why = state.active(row)
+        status, why = state.active(row, self.selected)
         if state.can_never_run(row) and folder.age() > self.patience and folder.prevent_start():
             self.commands.run(["scancel", row.id])
-            return keep_end(folder, spec, JobStatus.FAILED, state.never_runs(row))
+            return keep_end(folder, spec, JobStatus.FAILED, state.never_runs(row, self.selected))
         if status is JobStatus.STARTED:
             folder.keep_begun()
         elif status is JobStatus.NOT_STARTED and folder.begun():

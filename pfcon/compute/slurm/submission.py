@@ -43,6 +43,10 @@ class Submission(ABC):
     def _submitted(self, folder: JobFolder) -> str:
         """Return the id of a job that has been submitted for a directory; empty without one. Raises Unreachable."""
 
+    def _explained(self, refusal: str) -> str:
+        """Return the system's text with the setting that it is about, if that is known."""
+        return refusal
+
     def start(self, spec: JobSpec, image: Image) -> None:
         """Create a job's directory, claim its name and submit it.
 
@@ -105,4 +109,4 @@ class Submission(ABC):
             raise
         except Refused as fault:
             folder.remove()
-            raise Refused(f"{self.system} refuses the job: {fault}") from fault
+            raise Refused(f"{self.system} refuses the job: {self._explained(str(fault))}") from fault

@@ -4,8 +4,9 @@ import contextlib
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from pfcon.compute.slurm.cdi import read_edits
 from pfcon.compute.slurm.folder import ORDER, JobFolder
-from pfcon.compute.slurm.launchers import launcher_of
+from pfcon.compute.slurm.launchers import WITH_CDI, launcher_of
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
@@ -14,6 +15,8 @@ from pfcon.compute.slurm.spec import LOG_BYTES, sbatch_words, script
 from pfcon.compute.slurm.submission import Submission
 from pfcon.models import JobSpec
 
+# slurm_errno.c: no node has a feature; no node has all features and resources of the job.
+_NO_NODE = ("Invalid feature specification", "Requested node configuration is not available")
 _MARGIN = 2  # seconds by which a job's own grace is shorter than Slurm's KillWait
 
 
@@ -37,6 +40,8 @@ class Submitter(Submission):
         directory = self.nodes_folder / folder.path.name
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
         launcher = launcher_of(self.settings)
+        if job.gpus and self.settings.cdi and launcher.name in WITH_CDI:
+            job = replace(job, edits=read_edits(self.settings.cdi))
         texts = launcher.files(job)
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)
@@ -48,6 +53,12 @@ class Submitter(Submission):
             with contextlib.suppress(FileExistsError):
                 folder.path.joinpath("rootfs").symlink_to(image.rootfs)
         return sbatch_words(spec, job, self.settings), texts["job.sh"]
+
+    def _explained(self, refusal: str) -> str:
+        selected = self.settings.selected
+        if not selected or not any(text in refusal for text in _NO_NODE):
+            return refusal
+        return f"no machine has what it requests, with {selected}: {refusal}"
 
     def _number(self, output: str) -> str:
         number = output.strip().rpartition("\n")[2].partition(";")[0]  # NUMBER, or NUMBER;CLUSTER

@@ -10,6 +10,7 @@ PLACES: Mapping[str, str] = {
     "command": "the job's command: a word of its own, replaced by the words of the command",
     "source, target, access": "a mount: a directory of the machine, its path in the container, and `ro` or `rw`; a "
     "word with `{source}` is repeated for each mount",
+    "ro:TEXT": "TEXT for read-only mounts, and nothing for others, in a word with `{source}`",
     "rootfs": "the directory of the unpacked image, which its jobs share and none may write to",
     "bundle": "an OCI bundle: a directory with a `config.json`, which has the command, the mounts and the variables",
     "image": "the image, as the job names it",
@@ -20,11 +21,15 @@ PLACES: Mapping[str, str] = {
     "hostname": "a host name for the container",
     "workdir": "a directory of the machine for this worker alone, removed after it",
     "log": "a file for the launcher's own messages",
+    "shm": "the size of `/dev/shm` in MiB (`SHM_SIZE`); a word with this place is left out without one. Without this "
+    "place or `{bundle}`, that setting is refused",
+    "uid, gid": "the user of the job in its container (`CONTAINER_USER`), as `{shm}`",
     "gpus:WORD": "WORD for jobs with GPUs; the word is left out for others. Without this place, such jobs are refused",
 }
 """The places of a template, and what they are replaced by; for the docs."""
 
-_MOUNT = ("source", "target", "access")
+_MOUNT = {"source", "target", "access", "ro"}
+_OPTIONAL = frozenset({"shm", "uid", "gid"})
 _NAMES = {name.strip() for names in PLACES for name in names.partition(":")[0].split(",")}
 _PROGRAM = re.compile(r"[A-Za-z0-9_./+-]+")
 
@@ -51,6 +56,8 @@ class Template:
             raise ValueError("the first word must be a program")
         if unknown := self.places - _NAMES:
             raise ValueError(f"there is no place {{{min(unknown)}}}; places: {', '.join(sorted(_NAMES))}")
+        if any(_MOUNT & {*found} and not {"source", "target"} <= {*found} for found in map(_places, self.words)):
+            raise ValueError("a word with {target}, {access} or {ro:TEXT} needs {source} and {target}, too")
         if "bundle" in self.places:
             return
         if "{command}" not in self.words:
@@ -61,10 +68,15 @@ class Template:
             raise ValueError("it needs {rootfs}, {image} or {bundle}")
 
     def shell(self, values: Mapping[str, str], mounts: Sequence[Mapping[str, str]], argv: str, *, gpus: bool) -> str:
-        """Return the arguments as shell code. values, mounts: shell code for each place; argv: for the command."""
+        """Return the arguments as shell code. values, mounts: shell code for each place; argv: for the command.
+
+        A word is left out if the job has no value for one of its places that are optional.
+        """
         found = []
         for word in self.words[1:]:
             places = _places(word)
+            if _OPTIONAL.intersection(places).difference(values):
+                continue
             if word == "{command}":
                 found.append(argv)
             elif "gpus" in places:
@@ -95,10 +107,12 @@ def _places(word: str) -> list[str]:
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:
-    """Return a word as shell code; the text of {gpus:TEXT} is that text."""
+    """Return a word as shell code; the text of {gpus:TEXT} is that text, as that of {ro:TEXT} for a read-only mount."""
     parts = []
     for literal, name, text, _ in Formatter().parse(word):
         parts.append(shlex.quote(literal) if literal else "")
-        if name is not None:
-            parts.append(shlex.quote(text or "") if name == "gpus" else values[name])
+        if name == "gpus" or (name == "ro" and values["access"] == "ro"):
+            parts.append(shlex.quote(text or ""))
+        elif name is not None and name != "ro":
+            parts.append(values[name])
     return "".join(parts) or "''"

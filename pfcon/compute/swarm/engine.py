@@ -13,9 +13,10 @@ from pfcon.compute.docker_api.job import SERVICE_LABEL, needs_image_user
 from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.docker_api.pull import fetch
-from pfcon.compute.docker_api.settings import DockerSettings
+from pfcon.compute.docker_api.root import find_root
+from pfcon.compute.docker_api.settings import LocalVolumeSettings
 from pfcon.compute.per_process import PerProcess
-from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.settings import DOCKER_LOCAL_VOLUME, ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import listing, nodes, state
@@ -54,7 +55,7 @@ class SwarmEngine(ComputeEngine):
     def __init__(
         self,
         settings: ComputeSettings,
-        api: DockerSettings,
+        api: LocalVolumeSettings,
         storebase_mount: Path,
         *,
         stop_grace: int = STOP_GRACE,
@@ -73,6 +74,7 @@ class SwarmEngine(ComputeEngine):
         self._node_patience = node_patience
         self._node_selector = node_selector
         self._connection = PerProcess(self._connect)
+        self._volume: PurePosixPath | None = None  # its path on the one node
         self._hostnames: dict[str, str] = {}  # of the nodes, by their IDs, when they were last requested
 
     @property
@@ -113,7 +115,7 @@ class SwarmEngine(ComputeEngine):
         user = self._image_user(spec) if needs_image_user(spec.user) else ""
         made = service_spec(
             spec,
-            self._storebase(),
+            self._storebase(known),
             stop_grace=self._stop_grace,
             image_user=user,
             gpu_kind=kind,
@@ -271,10 +273,16 @@ class SwarmEngine(ComputeEngine):
         calls.require_manager()
         if init.missing_of_docker(calls.get("info")):
             raise Refused(init.missing(podman=False))
-        count = len(calls.nodes())
+        known = calls.nodes()
+        self._storebase(known)
+        count = len(known)
         return f"{calls.product()}, manager of a Swarm of {count} node{'s' * (count != 1)}, at {calls.where}"
 
-    def _storebase(self) -> PurePosixPath:
-        if self._settings.storebase is None:
-            raise Refused("STOREBASE is not set: it must be the path of storeBase on the nodes of the Swarm")
-        return self._settings.storebase
+    def _storebase(self, known: list[dict[str, Any]]) -> PurePosixPath:
+        """Return the path of storeBase on the nodes. known: the Swarm's nodes; a local volume is on only one."""
+        if self._settings.volume_type == DOCKER_LOCAL_VOLUME.name:
+            nodes.require_one(known)
+            if self._volume is None:
+                self._volume = find_root(self._settings, self._api.selector, self._storebase_mount, self._calls)
+            return self._volume
+        return find_root(self._settings, self._api.selector, self._storebase_mount, self._calls)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pfcon.compute.swarm.spec import NODE_LABEL
 from pfcon.compute.unreadable import reading
+from pfcon.errors import Refused
 from pfcon.units import human_bytes, human_cores
 
 _CPU, _MEMORY = "NanoCPUs", "MemoryBytes"
@@ -76,6 +77,16 @@ def why_nowhere(task: dict[str, Any], nodes: list[dict[str, Any]]) -> str:
         labels = ", ".join(one.removeprefix(NODE_LABEL).replace("==", "=") for one in constraints)
         return f"no machine of this Swarm has the labels {labels} (NODE_SELECTOR)"
     return why_never((task.get("Resources") or {}).get("Reservations") or {}, able)
+
+
+def require_one(nodes: list[dict[str, Any]]) -> None:
+    """Raise Refused if the Swarm has several nodes, of which only one has storeBase as a volume."""
+    if len(nodes) > 1:
+        raise Refused(
+            f"COMPUTE_VOLUME_TYPE=docker_local_volume: this Swarm has {len(nodes)} machines, and a local volume is on "
+            "one of them; use COMPUTE_VOLUME_TYPE=host with a STOREBASE that all machines have (`docker node ls` lists "
+            "them, also those that are down)"
+        )
 
 
 def hostnames(nodes: list[dict[str, Any]]) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Capabilities(Abilities):
     pids: str = ""  # a limit of processes
     # Images
     images: str = ""  # a job runs in the container image of its spec
+    workdir: str = ""  # a job starts in its image's working directory; without images, where its outputs go
     asks_for_images: str = ""  # ``schedule`` raises ImageMissing
     prepare: str = ""  # ``prepare`` fetches an image
     # Names and labels

@@ -53,6 +53,7 @@ class Harness:
     end_keeper: ends the supervisor of a job without pfcon: for example its pod or its batch script.
     reports_end_early: the engine may report a job as ended while its last process is being killed.
     minute: length of a minute of time limits, in seconds, if the engine stops jobs itself (``own_time_limit``).
+    workdir: the image's working directory; None if the engine has no images: then jobs start where their outputs go.
     """
 
     engine: ComputeEngine
@@ -68,6 +69,7 @@ class Harness:
     end_keeper: Callable[[JobSpec], None] | None = None
     reports_end_early: bool = False
     minute: float = MINUTE
+    workdir: str | None = "/"
     names: list[str] = field(default_factory=list)
     """The names of all jobs that may be on the engine: ``close`` removes them."""
 

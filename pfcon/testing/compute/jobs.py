@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -54,6 +55,23 @@ def test_outputs_are_written(compute: Harness) -> None:
     spec = compute.shell('mkdir "$1"/sub; echo made > "$1"/sub/out.txt')
     assert compute.run(spec).status is JobStatus.SUCCEEDED
     assert compute.outgoing(spec).joinpath("sub/out.txt").read_text() == "made\n"
+
+
+def test_a_job_starts_in_the_working_directory_of_its_image(compute: Harness) -> None:
+    compute.can.need("workdir")
+    info = compute.run(spec := compute.spec(["sh", "-c", "pwd"]))
+    assert info.status is JobStatus.SUCCEEDED, info.message
+    expected = str(compute.outgoing(spec)) if compute.workdir is None else compute.workdir
+    assert compute.engine.logs(spec.name, 10) == f"{expected}\n"
+
+
+def test_a_command_may_be_a_relative_path(compute: Harness) -> None:
+    compute.can.need("images")
+    compute.can.need("workdir")
+    above = "../" * len(PurePosixPath(compute.workdir or "/").parts[1:])
+    info = compute.run(spec := compute.spec([f"{above or './'}bin/sh", "-c", "echo ran"]))
+    assert info.status is JobStatus.SUCCEEDED, info.message
+    assert compute.engine.logs(spec.name, 10) == "ran\n"
 
 
 def test_inputs_are_seen(compute: Harness) -> None:

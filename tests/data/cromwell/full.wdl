@@ -12,6 +12,9 @@ pfcon_refuse() {
 printf 'pfcon: %s\n' "$1" >&2
 exit "$2"
 }
+[ -n "$pfcon_workdir" ] || pfcon_workdir=/
+cd -- "$pfcon_workdir" || exit 1
+unset pfcon_workdir
 [ -d /share/incoming ] || pfcon_refuse 'not mounted' 125
 [ -d /share/outgoing ] || pfcon_refuse 'not mounted' 125
 set -- python3 /usr/local/bin/x '--a b' 'it'"'"'s' "$(printf %b '\0176\0173no\0175 \0076\0076\0076')" "$(printf %b 'Gr\0303\0266\0303\0237e')$pfcon_n" '' /share/incoming /share/outgoing

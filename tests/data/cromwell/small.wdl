@@ -12,6 +12,9 @@ pfcon_refuse() {
 printf 'pfcon: %s\n' "$1" >&2
 exit "$2"
 }
+[ -n "$pfcon_workdir" ] || pfcon_workdir=/
+cd -- "$pfcon_workdir" || exit 1
+unset pfcon_workdir
 set -- true
 case "$1" in
 */*)

@@ -12,4 +12,5 @@ BLOCKS=16
 MPI=none
 NUMBERS='PFCON_WORKER JOB_COMPLETION_INDEX'
 KEPT=''
+GPUS=''
 stop() { kill -KILL "$child"; }

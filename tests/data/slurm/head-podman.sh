@@ -12,4 +12,5 @@ BLOCKS=16
 MPI=none
 NUMBERS='PFCON_WORKER JOB_COMPLETION_INDEX'
 KEPT=''
+GPUS=''
 stop() { "$PROGRAM" rm --force --time=0 "pfcon-5f-${SLURM_PROCID:-0}" >/dev/null; }

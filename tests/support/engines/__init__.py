@@ -4,6 +4,7 @@ PFCON_TEST_DOCKER, PFCON_TEST_PODMAN   URLs as in DOCKER_HOST
 PFCON_TEST_PODMAN_ROOTLESS             such a URL, of a Podman of another user than root
 PFCON_TEST_SWARM                       such a URL, of a manager of a Swarm of one node
 PFCON_TEST_IMAGE                       image of the test jobs, present on these engines
+PFCON_TEST_WORKDIR                     working directory of that image, by default that of image.sh, or else the root
 PFCON_TEST_KUBECONFIG                  kubeconfig of a cluster whose nodes hold the test image
 PFCON_TEST_KUBERNETES_STOREBASE        where the volume of the tests' claim is on this machine
 PFCON_TEST_POSTGRESQL                  an SQLAlchemy URL
@@ -11,6 +12,8 @@ PFCON_TEST_REGISTRY                    HOST:PORT of an image registry on loopbac
 PFCON_TEST_OP_IMAGE                    pfcon's own image, also for copy, upload and delete jobs, present on both engines
 PFCON_TEST_SLURM_CGROUP, PFCON_TEST_SLURM_PLAIN   slurm.conf of a cluster of this machine, with and without cgroups
 PFCON_TEST_SLURM_IMAGES                directory with the test image, as SLURM_IMAGES and HTCONDOR_IMAGES have it
+PFCON_TEST_ENTER                       what runs a command in the tree of Slurm's commands, if they have one; as root
+PFCON_TEST_MPI_IMAGE                   image with Open MPI, there
 PFCON_TEST_HTCONDOR                    condor_config of a pool of this machine
 PFCON_TEST_HTCONDOR_PREFIX             words before each of its commands, as HTCONDOR_PREFIX; root can't submit jobs
 PFCON_TEST_SWIFT                       URL of a Swift's auth version 1, which knows the user of support.object_stores
@@ -24,13 +27,14 @@ PFCON_TEST_REQUIRE                     names separated by blanks: one of these t
 """
 
 from .clusters import htcondor_pool, kubernetes_cluster, slurm_cluster
-from .docker_api import IMAGE, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
-from .images import op_image, registry, registry_host
-from .programs import client4, kubectl
+from .docker_api import IMAGE, WORKDIR, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
+from .images import mpi_image, op_image, registry, registry_host
+from .programs import client4, kubectl, unsquashfs
 from .stores import ceph_s3_url, ceph_swift_url, postgresql_url, s3_url, swift_python, swift_url
 
 __all__ = [
     "IMAGE",
+    "WORKDIR",
     "api_client",
     "ceph_s3_url",
     "ceph_swift_url",
@@ -39,6 +43,7 @@ __all__ = [
     "htcondor_pool",
     "kubectl",
     "kubernetes_cluster",
+    "mpi_image",
     "op_image",
     "podman_rootless_url",
     "podman_url",
@@ -50,4 +55,5 @@ __all__ = [
     "swarm_url",
     "swift_python",
     "swift_url",
+    "unsquashfs",
 ]

@@ -13,7 +13,9 @@ from .need import Unanswered, Unavailable, need
 if TYPE_CHECKING:
     import docker
 
-IMAGE = os.environ.get("PFCON_TEST_IMAGE", "local/pfcon-test:1")
+_OUR_IMAGE = "local/pfcon-test:1"  # of tests/engines/image.sh
+IMAGE = os.environ.get("PFCON_TEST_IMAGE", _OUR_IMAGE)
+WORKDIR = os.environ.get("PFCON_TEST_WORKDIR", "/opt/here" if IMAGE == _OUR_IMAGE else "/")
 
 
 def docker_url() -> str:

@@ -1,6 +1,7 @@
 """Where images come from: a registry on loopback, and pfcon's own image, which runs operations too."""
 
 import os
+from pathlib import Path
 
 from .clusters import find_kubernetes
 from .docker_api import client_of, find_docker, find_podman, find_podman_rootless, find_swarm, holding
@@ -36,6 +37,18 @@ def op_image(engine: str = "docker") -> str:
     if engine == "kubernetes":  # its nodes have to hold it: no cluster can be asked
         return image
     return need("operations_image", _find_op_image_of, engine)
+
+
+def mpi_image() -> str:
+    """Name of an image with Open MPI in PFCON_TEST_SLURM_IMAGES; skips or fails the test without one."""
+    return need("mpi_image", _find_mpi_image)
+
+
+def _find_mpi_image() -> str:
+    image = os.environ.get("PFCON_TEST_MPI_IMAGE", "")
+    if not image or not Path(os.environ.get("PFCON_TEST_SLURM_IMAGES", ""), image.replace(":", "/")).is_dir():
+        raise Unavailable("no image with Open MPI for Slurm; tests/engines/mpi_image.sh makes one")
+    return image
 
 
 def _find_registry() -> str:

@@ -21,6 +21,18 @@ def client4() -> str:
     return need("pfconclient4", _find_client4)
 
 
+def unsquashfs() -> str:
+    """The program that unpacks SIF files; skips or fails the test without it."""
+    return need("unsquashfs", _find_unsquashfs)
+
+
+def _find_unsquashfs() -> str:
+    program = shutil.which("unsquashfs")
+    if not program:
+        raise Unavailable("unsquashfs is not installed (Debian: squashfs-tools)")
+    return program
+
+
 def _find_kubectl() -> str:
     program = os.environ.get("PFCON_TEST_KUBECTL") or shutil.which("kubectl")
     if not program:

@@ -48,6 +48,6 @@ def kill_keeper(spec: JobSpec) -> None:
 def compute(storebase: StoreBase) -> Iterator[Harness]:
     """What drives the engine; all jobs are removed at the end."""
     engine = ToyEngine(storebase, grace=2, log_bytes=8 * 1024 * 1024)
-    harness = Harness(engine, storebase, image="any", can=CAN, end_keeper=kill_keeper)
+    harness = Harness(engine, storebase, image="any", workdir=None, can=CAN, end_keeper=kill_keeper)
     yield harness
     harness.close()
