@@ -26,6 +26,7 @@ OPTIONS: dict[str, object] = {"backend": BACKEND, "read_from_cache": False, "wri
 
 NAME_LABEL, STORE_LABEL, CLAIM_LABEL = "pfcon-job", "pfcon-store", "pfcon-claim"
 REQUEST_LABEL, KIND_LABEL, SERVICE_LABEL = "pfcon-request", "pfcon-kind", "pfcon-service"
+REQUEST_ID_LABEL = "pfcon-request-id"  # of the HTTP request that has made the job; in pfcon's log, too
 
 NO_COMMAND, NOT_EXECUTABLE, NOT_MOUNTED = "no such command", "not executable", "not mounted"
 OTHER_USER, OTHER_SHM, NO_GPU = "another user", "another size of /dev/shm", "no GPU"
@@ -193,5 +194,5 @@ def labels(spec: JobSpec, root: PurePosixPath, token: str) -> dict[str, str]:
         CLAIM_LABEL: token,
         KIND_LABEL: spec.kind.value,
     }
-    kept = {REQUEST_LABEL: spec.request, SERVICE_LABEL: spec.service}
+    kept = {REQUEST_LABEL: spec.request, SERVICE_LABEL: spec.service, REQUEST_ID_LABEL: spec.request_id}
     return dict(spec.labels) | found | {key: value for key, value in kept.items() if value}

@@ -61,6 +61,7 @@ def submit_description(spec: JobSpec, directory: PurePosixPath, marker: str, set
         f"MY.{MARKER}": _string(marker),
         "MY.PfconJob": _string(spec.name),
         "MY.PfconService": _string(spec.service) if spec.service else None,
+        "MY.PfconRequestId": _string(spec.request_id) if spec.request_id else None,
         "MY.PfconLabels": _record({JOB_TYPE: str(spec.kind), **dict(spec.labels)}),
     }
     lines = [f"{name} = {value}" for name, value in commands.items() if value is not None]

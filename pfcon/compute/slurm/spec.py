@@ -16,6 +16,7 @@ LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
 _BLOCK, _BLOCKS = 64 * 1024, 16  # bytes of a block, and number of blocks between two checks of a log's size
 COMMENT = "pfcon "  # the beginning of every job's comment; its marker follows
 LABEL_BYTES = 800  # of all labels together: a comment has at most 1024 bytes (Slurm 22.05, job_mgr.c: _test_strlen)
+_REQUEST_ID = "org.chrisproject.pfcon.request-id"  # of the HTTP request that has made the job; in pfcon's log, too
 _JOB_TYPE = "org.chrisproject.job_type"  # the label with the kind of a job
 
 
@@ -53,7 +54,8 @@ def _comment(spec: JobSpec, marker: str) -> str:
 
     ``--extra`` would be another place for labels, but 22.05 does not have it, and later ones may select nodes by it.
     """
-    labels = {_JOB_TYPE: str(spec.kind), **dict(spec.labels)}
+    own = {_JOB_TYPE: str(spec.kind), **({_REQUEST_ID: spec.request_id} if spec.request_id else {})}
+    labels = {**own, **dict(spec.labels)}
     words = (marker, spec.service, label_text(labels))
     return COMMENT + " ".join(word for word in words if word)
 
