@@ -79,6 +79,9 @@ def _log_as(settings: "Settings") -> None:
 
 
 def _serve(settings: "Settings", _arguments: argparse.Namespace) -> int:
+    from pfcon.metrics.directory import make_directory
+
+    make_directory()
     from pfcon.server import serve
 
     serve(settings)

@@ -5,6 +5,7 @@ from flask import Flask
 from pfcon.api.context import Context
 from pfcon.api.errors import JsonApi
 from pfcon.api.events import Events
+from pfcon.api.metrics import add_metrics
 from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.request_log import RequestLog
 from pfcon.api.service import AuthToken, Health, Ready
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> Flask:
         LoginLimit(),
     )
     RequestLog(app)
+    add_metrics(app)
     _add_resources(app)
     return app
 

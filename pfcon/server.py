@@ -23,6 +23,7 @@ from pfcon.events.service import INTERVAL as EVENTS
 from pfcon.front.log import GunicornLog
 from pfcon.front.options import FrontOptions
 from pfcon.front.worker import FrontWorker
+from pfcon.metrics.exposition import forget_process
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.database import UnusableUrl, connect
@@ -61,9 +62,9 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         """Set gunicorn's options; called by its constructor."""
         server = self._settings.server
-        host = f"[{server.host}]" if ":" in server.host else server.host
+        addresses = [server.address, *([self._settings.metrics.address] if self._settings.metrics.address else [])]
         options: dict[str, Any] = {
-            "bind": f"{host}:{server.port}",
+            "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in addresses],
             "workers": server.workers,
             "threads": server.threads,
             "worker_class": FrontWorker,
@@ -80,6 +81,7 @@ class Server(BaseApplication):
             "proc_name": "pfcon",
             "when_ready": _share_memory,
             "on_exit": _log_stop,
+            "child_exit": _forget_worker,
             "post_worker_init": _start_worker,
             "worker_exit": _stop_worker,
         }
@@ -105,6 +107,11 @@ def _share_memory(_server: Any) -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def _forget_worker(_server: Any, worker: Any) -> None:
+    """Called in the parent process when a worker has ended."""
+    forget_process(worker.pid)
 
 
 def _log_stop(_server: Any) -> None:

@@ -5,6 +5,7 @@ import time
 
 from flask import Flask, Response, g, request
 
+from pfcon.metrics.instruments import LOGINS_REFUSED, REQUESTS
 from pfcon.service_log import accepted_or_new, current_request_id, set_request_id
 from pfcon.service_log.limited import LimitedLog
 from pfcon.service_log.request_id import HEADER
@@ -14,6 +15,7 @@ log = logging.getLogger(__name__)
 LONGEST = 500  # characters of an error in a line
 
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _READY = "ready"  # its 503 is an answer; the parts' changes are logged
 
 
@@ -32,7 +34,11 @@ class RequestLog:
     def _end(self, response: Response) -> Response:
         if begun := g.pop("pfcon_begun", None):
             response.headers[HEADER] = current_request_id()
-            self._write(response.status_code, time.monotonic() - begun)
+            seconds = time.monotonic() - begun
+            self._write(response.status_code, seconds)
+            route = request.url_rule.rule if request.url_rule else "none"
+            method = request.method if request.method in _METHODS else "other"
+            REQUESTS.labels(route, method, response.status_code).observe(seconds)
         return response
 
     def _write(self, status: int, seconds: float) -> None:
@@ -59,6 +65,7 @@ def note_failure(error: str) -> None:
 def note_refused_login() -> None:
     """Remember that this request's credentials were wrong, or not looked at because there were too many."""
     g.pfcon_login_refused = True
+    LOGINS_REFUSED.inc()
 
 
 def _kind_of(status: int) -> tuple[int, str]:

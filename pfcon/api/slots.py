@@ -3,6 +3,7 @@
 import threading
 
 from pfcon.errors import Unreachable
+from pfcon.metrics.instruments import TRANSFERS
 
 SHORT_REQUEST_THREADS = 8  # of each process: reserved for short requests such as status and health
 
@@ -18,9 +19,11 @@ class TransferSlots:
         """Begin one transfer. Raises Unreachable, without waiting, when no slot is free."""
         if not self._free.acquire(blocking=False):
             raise Unreachable(f"this service process is busy with {self._most} transfers; try again later")
+        TRANSFERS.inc()
 
     def release(self) -> None:
         """End one transfer."""
+        TRANSFERS.dec()
         self._free.release()
 
 

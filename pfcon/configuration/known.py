@@ -13,7 +13,7 @@ from pfcon.settings.kinds import Kind, listing, one_of
 from pfcon.settings.log import LogSettings
 from pfcon.settings.parsing import APPLICATION_MODE
 from pfcon.settings.section import variable, variables
-from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
+from pfcon.settings.service import AuthSettings, MetricsSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Variable
 from pfcon.storage.description import StorageDescription
 from pfcon.storage.settings import StorageSettings
@@ -24,7 +24,7 @@ COMPUTE_VOLUME_TYPE: Variable[str] = variable(ComputeSettings, "volume_type")
 STORAGE_ENV: Variable[str] = variable(StorageSettings, "name")
 PFCON_INNETWORK: Variable[bool] = variable(StorageSettings, "innetwork")
 
-SERVICE = (AuthSettings, ServerSettings, Settings, WebhookSettings, LogSettings)
+SERVICE = (AuthSettings, ServerSettings, Settings, WebhookSettings, MetricsSettings, LogSettings)
 
 Group = tuple[Variable[Any], ...]
 

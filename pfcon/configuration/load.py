@@ -13,7 +13,7 @@ from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.log import LogSettings
 from pfcon.settings.parsing import mode_of, parse
 from pfcon.settings.section import build
-from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
+from pfcon.settings.service import AuthSettings, MetricsSettings, ServerSettings, WebhookSettings
 from pfcon.settings.source import collect, process_environment
 from pfcon.settings.variable import Mode, Values
 from pfcon.storage.settings import StorageSettings
@@ -53,6 +53,7 @@ def _settings(values: Values, chosen: Chosen) -> Settings:
         auth=build(AuthSettings, values),
         server=build(ServerSettings, values),
         webhook=build(WebhookSettings, values),
+        metrics=build(MetricsSettings, values),
         active=build(ActiveLimits, values),
         retention=build(RetentionSettings, values),
         log=build(LogSettings, values),

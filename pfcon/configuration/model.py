@@ -8,7 +8,7 @@ from pfcon.settings import kinds
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.log import LogSettings
 from pfcon.settings.section import setting
-from pfcon.settings.service import AuthSettings, ServerSettings, WebhookSettings
+from pfcon.settings.service import AuthSettings, MetricsSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Mode
 from pfcon.storage.settings import StorageSettings
 
@@ -30,6 +30,7 @@ class Settings:
     storage: StorageSettings
     compute: ComputeSettings
     webhook: WebhookSettings
+    metrics: MetricsSettings
     active: ActiveLimits
     retention: RetentionSettings
     log: LogSettings

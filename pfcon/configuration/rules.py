@@ -14,7 +14,7 @@ from pfcon.settings.kinds import listing
 from pfcon.settings.parsing import mode_of
 from pfcon.settings.rules import required
 from pfcon.settings.section import variable
-from pfcon.settings.service import WebhookSettings
+from pfcon.settings.service import MetricsSettings, ServerSettings, WebhookSettings
 from pfcon.settings.variable import Values
 
 PfconRule = Callable[[Values, Chosen, KnownSettings], Iterator[str]]
@@ -40,6 +40,14 @@ def _webhook(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Itera
         yield values.fault(secret, f"{url.name} needs it")
     if values.missing(url) and not values.missing(secret):
         yield values.fault(url, f"{secret.name} is for it")
+
+
+def _metrics(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterator[str]:
+    """The port of the metrics must be another one: what arrives there needs no token."""
+    own, others = variable(MetricsSettings, "address"), variable(ServerSettings, "address")
+    address, service = values.get(own), values.get(others)
+    if address is not None and service is not None and address[1] == service[1]:
+        yield values.fault(own, f"which is the port of {others.name}")
 
 
 def _storage_pair(values: Values, chosen: Chosen, settings: KnownSettings) -> Iterator[str]:
@@ -116,6 +124,7 @@ def _labels(values: Values, _chosen: Chosen, _settings: KnownSettings) -> Iterat
 RULES: tuple[PfconRule, ...] = (
     _credentials,
     _webhook,
+    _metrics,
     _storage_pair,
     _storage_needs,
     _volume_pair,

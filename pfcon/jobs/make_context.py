@@ -6,10 +6,17 @@ from pfcon.configuration.model import DeleteActive
 from pfcon.jobs.change_log import log_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds import KINDS
+from pfcon.jobs.measuring.changes import count_change
+from pfcon.jobs.measuring.engine_calls import measure
 from pfcon.paths import StoreBase
-from pfcon.records import Journal
+from pfcon.records import Change, Journal
 from pfcon.records.database import connect
 from pfcon.storage.storages import make_credentials, make_storage
+
+
+def _tell(change: Change) -> None:
+    log_change(change)
+    count_change(change)
 
 
 def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
@@ -17,13 +24,13 @@ def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
 
     Raises ConfigurationError when the engine or the storage is missing.
     """
-    engine = make_engine(settings.compute, storebase, settings.server.workers)
+    engine = measure(make_engine(settings.compute, storebase, settings.server.workers))
     return JobContext(
         options=settings.compute,
         storage_settings=settings.storage,
         storebase=storebase,
         kinds=KINDS,
-        journal=Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), tell=log_change),
+        journal=Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), tell=_tell),
         storage=make_storage(settings.storage, storebase),
         engine=engine,
         operations=operations_engine(settings.compute, storebase, engine),

@@ -16,6 +16,7 @@ from pfcon.jobs.kinds.copy import CopySubmitter
 from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
+from pfcon.jobs.measuring import make_collector
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.readiness import PartState, make_readiness
 from pfcon.jobs.recovery import Recovery
@@ -56,6 +57,7 @@ class JobService:
         states = self._scheduler.states
         self._watch = Watch(context, states, freshness)
         self._readiness = make_readiness(context, self._watch)
+        self.collector = make_collector(context, self._watch, self._readiness)
         self._statuses = StatusReader(context, states, self._recovery, self._remover.pending_writes, freshness)
         self._retention = Retention(context, self._remover)
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 
+from pfcon.metrics.instruments import DATABASE_FAILURES
 from pfcon.service_log import write
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ class DatabaseOutage:
 
     def failed(self, reason: str) -> None:
         """Record that a transaction has failed because of the database."""
+        DATABASE_FAILURES.inc()
         with self._lock:
             if self._since:
                 return

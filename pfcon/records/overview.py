@@ -54,6 +54,29 @@ class Selection:
     limit: int | None = None
 
 
+@dataclass(frozen=True)
+class Count:
+    """How many jobs have this kind, status and reason (``""``: none)."""
+
+    kind: str
+    status: str
+    reason: str
+    number: int
+
+
+_COUNTS = (
+    select(jobs.c.kind, jobs.c.status, func.coalesce(jobs.c.reason, ""), func.count())
+    .where(jobs.c.phase != REMOVED, jobs.c.request != PLACEHOLDER)
+    .group_by(jobs.c.kind, jobs.c.status, jobs.c.reason)
+)
+
+
+def count_jobs(database: Engine) -> tuple[Count, ...]:
+    """Return how many jobs there are, but for removed ones. Raises Unreachable."""
+    with translating_errors(), database.connect() as connection:
+        return tuple(Count(*row) for row in connection.execute(_COUNTS))
+
+
 def list_records(database: Engine, selection: Selection) -> Iterator[Summary]:
     """Yield the records, newest first, as they are at one moment, without placeholders. Raises Unreachable.
 

@@ -115,6 +115,24 @@ class ServerSettings:
 
 
 @dataclass(frozen=True)
+class MetricsSettings:
+    """Who may read the metrics. address: an address of their own, host and port, where no token is needed."""
+
+    address: tuple[str, int] | None = setting(
+        "PFCON_METRICS_BIND",
+        kinds.address(),
+        "An address of its own for the [metrics](metrics.md), which asks for no token; its port is not that of "
+        "`PFCON_BIND`.",
+    )
+    token: str | None = setting(
+        "PFCON_METRICS_TOKEN",
+        kinds.text("one line of text, at least 16 characters without blanks", r"[\x21-\x7e]{16,}"),
+        "A token for `GET /metrics` alone, which does not expire.",
+        secret=True,
+    )
+
+
+@dataclass(frozen=True)
 class WebhookSettings:
     """Where the ends of jobs are reported to. secret: the key of the signatures."""
 

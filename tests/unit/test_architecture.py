@@ -27,7 +27,7 @@ LAYERS = [
     ["docs_tables"],
     ["reasons"],
     ["errors", "units", "network", "compact", "polling", "token_bucket", "workers"],
-    ["models", "background", "service_log", "__init__"],
+    ["models", "background", "service_log", "metrics", "__init__"],
     ["files"],
     ["paths", "command", "settings", "links"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "spelling"],
@@ -47,6 +47,7 @@ THIRD_PARTY = {
     "flask_restful": {"api", "app"},
     "gunicorn": {"front", "server"},
     "sqlalchemy": {"records"},
+    "prometheus_client": {"metrics", "jobs"},
     "pytest": {"testing"},
     **{name: {"storage"} for name in ("swiftclient", "keystoneauth1", "boto3", "botocore")},
 }

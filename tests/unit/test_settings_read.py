@@ -16,7 +16,13 @@ from pfcon.configuration.model import DeleteActive
 from pfcon.errors import ConfigurationError
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.log import LogForm, LogLevel, LogSettings
-from pfcon.settings.service import DEVELOPMENT_SECRET_KEY, AuthSettings, ServerSettings, WebhookSettings
+from pfcon.settings.service import (
+    DEVELOPMENT_SECRET_KEY,
+    AuthSettings,
+    MetricsSettings,
+    ServerSettings,
+    WebhookSettings,
+)
 from pfcon.settings.variable import Mode
 from pfcon.storage.objects.s3.description import S3Settings
 from pfcon.storage.objects.swift.description import SwiftSettings
@@ -48,6 +54,7 @@ def test_the_default_development_settings_are_these() -> None:
         webhook=WebhookSettings(url=None, secret=None),
         active=ActiveLimits(jobs=0, jobs_of_owner=0),
         retention=RetentionSettings(days=0, orphans_days=0),
+        metrics=MetricsSettings(),
         log=LogSettings(form=LogForm.TEXT, level=LogLevel.DEBUG, audit=None),
         storage=StorageSettings(
             name="zipfile",

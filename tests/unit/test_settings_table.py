@@ -46,6 +46,7 @@ OURS = (
     *("PFCON_WEBHOOK_URL", "PFCON_WEBHOOK_SECRET"),
     *("PFCON_MAX_ACTIVE_JOBS", "PFCON_MAX_ACTIVE_JOBS_PER_OWNER", "PFCON_RETENTION_DAYS", "PFCON_ORPHANS_DAYS"),
     *("PFCON_LOG_FORMAT", "PFCON_LOG_LEVEL", "PFCON_AUDIT_FILE"),
+    *("PFCON_METRICS_BIND", "PFCON_METRICS_TOKEN"),
     *("PFCON_PASSABLE", "PFCON_LOG_BYTES", "PFCON_MESSAGE_IN_LOG"),
     *("PFCON_DELETE_ACTIVE", "PFCON_ALLOW_PROCESS", "PROCESS_GPUS"),
     *("SWIFT_AUTH_VERSION", "SWIFT_PROJECT_NAME", "SWIFT_REGION_NAME"),
@@ -101,7 +102,7 @@ def test_secrets_have_no_value_in_the_table() -> None:
     secrets = [variable for variable in ALL if variable.secret]
     assert {variable.name for variable in secrets} == {
         *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "PFCON_PASSWORD", "PFCON_DATABASE_URL", "PFCON_WEBHOOK_SECRET"),
-        *("SWIFT_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
+        *("PFCON_METRICS_TOKEN", "SWIFT_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     }
     for variable in secrets:
         for value in {variable.default_in(mode) for mode in Mode} - {None}:

@@ -39,6 +39,11 @@ class _Part:
         self._asked_at = 0.0  # monotonic seconds: when the present or the last probe began
         self._running = False
 
+    @property
+    def last(self) -> PartState | None:
+        """The last result; None if there is none yet."""
+        return self._state
+
     def begin(self) -> None:
         """Begin a probe, unless one is running or the last result is young enough."""
         with self._changed:
@@ -89,6 +94,12 @@ class Readiness:
     def __init__(self, probes: Mapping[str, Probe], *, patience: float = PATIENCE, kept: float = KEPT) -> None:
         self._parts = {name: _Part(name, probe, kept) for name, probe in probes.items()}
         self._patience = patience
+
+    def last(self) -> dict[str, PartState]:
+        """Return the last known state of each part, at once; it may be old, and parts that were never asked lack."""
+        for part in self._parts.values():
+            part.begin()
+        return {name: state for name, part in self._parts.items() if (state := part.last)}
 
     def states(self) -> dict[str, PartState]:
         """Return the state of each part, by its name; at most PATIENCE later, and KEPT old."""

@@ -1,0 +1,42 @@
+"""Measures the calls to an engine."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import Absent, PfconError, Unreachable
+from pfcon.metrics.instruments import ENGINE_CALLS
+
+CALLS = ("schedule", "prepare", "info", "logs", "cancel", "remove", "active_jobs", "jobs", "require_answer")
+
+
+def measure(engine: ComputeEngine) -> ComputeEngine:
+    """Let this engine's calls be measured; returns it. It stays the same object: others compare it by identity."""
+    for name in CALLS:
+        setattr(engine, name, _measured(engine.name, name, getattr(engine, name)))
+    return engine
+
+
+def _measured(engine: str, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def measured(*args: Any, **kwargs: Any) -> Any:
+        begun, outcome = time.monotonic(), "error"
+        try:
+            result = call(*args, **kwargs)
+            outcome = "ok"
+        except PfconError as error:
+            outcome = _outcome(error)
+            raise
+        finally:
+            ENGINE_CALLS.labels(engine, name, outcome).observe(time.monotonic() - begun)
+        return result
+
+    return measured
+
+
+def _outcome(error: PfconError) -> str:
+    if isinstance(error, Absent):
+        return "absent"
+    return "unreachable" if isinstance(error, Unreachable) else "refused"
