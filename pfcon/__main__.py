@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pfcon import __version__
+from pfcon.client import commands as client
+from pfcon.client.arguments import add_client, split_words
 from pfcon.commands.arguments import add_records
 from pfcon.errors import ConfigurationError, StorageFull, Unreachable
 
@@ -18,17 +20,23 @@ USAGE_ERROR = 2
 DESCRIPTION = """\
 pfcon runs the jobs of the ChRIS platform: it stages a job's inputs, runs its container, and serves the results.
 
-Everything is configured by environment variables, or a .env file in the current directory; docs/settings.md
-lists them all. To try it without any engine or secrets:
+serve, check, health, ready and records are for the administrator of a service, on its host. They are configured by
+environment variables, or a .env file in the current directory; docs/settings.md lists them all. To try it without any
+engine or secrets:
 
   mkdir -p /tmp/storeBase
   APPLICATION_MODE=development CONTAINER_ENV=process STOREBASE_MOUNT=/tmp/storeBase pfcon serve
+
+jobs, show, logs, cancel, rm, run and top are for everyone who has a service's address, user and password: PFCON_URL,
+PFCON_USER and PFCON_PASSWORD, or ~/.config/pfcon/config.toml; docs/command-line.md describes them.
 """
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pfcon", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="pfcon",
+        description=DESCRIPTION,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=18),
     )
     parser.add_argument("--version", action="version", version=f"pfcon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -64,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "is 1 if one does not work. For the health checks of containers.",
     )
     add_records(commands)
+    add_client(commands)
     return parser
 
 
@@ -120,7 +129,13 @@ _COMMANDS = {"serve": _serve, "check": _check, "health": _health, "ready": _read
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 (failed) or 2 (invalid settings or arguments)."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    words, of_job = split_words(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(words, argparse.Namespace(words=of_job))
+    if arguments.command in client.NAMES:
+        return client.run(arguments)
+    if arguments.command == "completion":
+        return client.completion(arguments, parser)
     from pfcon.configuration import load
 
     environ = None

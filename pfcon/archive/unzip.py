@@ -49,17 +49,20 @@ def unpack(
     *,
     every: float = 1,
     written: Callable[[int], None] = lambda _: None,
+    readable: bool = True,
 ) -> None:
     """Write members below the empty directory ``target``, to which no other process may write.
 
     Parent directories are created. ``report`` is called every ``every`` seconds, ``written`` with the number of bytes
-    written since its last call. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; after an
-    error the files written so far are kept.
+    written since its last call. readable: other users may read all that is written, as jobs do; otherwise the umask
+    decides that. Raises InvalidFields for damaged data, StorageFull, OSError for other faults; after an error the files
+    written so far are kept.
     """
     root = os.open(target, DIRECTORY)
     try:
-        masked = os.fstat(root).st_mode & 0o755 != 0o755  # by the process's umask
-        os.fchmod(root, 0o755)
+        masked = readable and os.fstat(root).st_mode & 0o755 != 0o755  # by the process's umask
+        if readable:
+            os.fchmod(root, 0o755)
         _Unpacking(fd, root, placing, masked, written).run(report, every)
     except OSError as fault:
         if is_full(fault):

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -21,17 +21,20 @@ _PACKED_SUFFIXES = (  # .h5 and .dcm may be packed or not: the probe finds out
 )
 
 
-def zip_chunks(root: Path, below: str = "", spill_dir: str | None = None) -> Iterator[bytes]:
+def zip_chunks(
+    root: Path, below: str = "", spill_dir: str | None = None, on_read: Callable[[int], None] = lambda _: None
+) -> Iterator[bytes]:
     """Yield a zip of the regular files below ``root``, in chunks of about 256 KiB; the first one immediately.
 
     ``pfcon.files.walk.FileWalk`` defines which files. A file is read up to the size that it has when it is opened.
     Names that are not UTF-8 are written with ``\\xNN`` escapes. A central directory of more than 1 MiB is kept in an
-    unnamed file in ``spill_dir``, or in the directory for temporary files.
+    unnamed file in ``spill_dir``, or in the directory for temporary files. on_read: called with the number of bytes of
+    each read of a file.
 
     Raises Absent immediately if the directory is missing. The iterator raises UnreadableTreeError, which names the
     file, if a file can't be read: a zip that reaches its end is complete. Closing it early releases all resources.
     """
-    chunks = _Zip(FileWalk(root, below), spill_dir).chunks()
+    chunks = _Zip(FileWalk(root, below), spill_dir, on_read).chunks()
     next(chunks)  # from now on, close() runs the generator's clean-up
     return chunks
 
@@ -39,8 +42,9 @@ def zip_chunks(root: Path, below: str = "", spill_dir: str | None = None) -> Ite
 class _Zip:
     """A zip that is being written."""
 
-    def __init__(self, walk: FileWalk, spill_dir: str | None) -> None:
+    def __init__(self, walk: FileWalk, spill_dir: str | None, on_read: Callable[[int], None]) -> None:
         self.walk = walk
+        self.on_read = on_read
         self.spill_dir = spill_dir
         self.waiting: list[bytes] = []
         self.nwaiting = 0
@@ -100,6 +104,7 @@ class _Zip:
         """Yield a file of one block: its sizes and CRC are known, and are written to its header."""
         data = os.read(fd, item.size) if item.size else b""
         item.size = item.packed = len(data)
+        self.on_read(item.size)
         item.crc = CODEC.crc32(data)
         if _may_shrink(item.name, data):
             packed = CODEC.deflate(data)
@@ -117,6 +122,7 @@ class _Zip:
         yield item.local()
         while block:
             size += len(block)
+            self.on_read(len(block))
             left -= len(block)
             item.crc = CODEC.crc32(block, item.crc)
             piece = deflater.compress(block) if deflater else block

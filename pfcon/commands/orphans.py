@@ -6,7 +6,6 @@ from argparse import Namespace
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from pfcon.commands.output import printable
 from pfcon.commands.service_process import context_of, service_process
 from pfcon.configuration import Settings
 from pfcon.errors import PfconError, Refused
@@ -15,6 +14,7 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover
+from pfcon.printing import printable
 from pfcon.units import DAY, human_age, human_bytes
 
 _WIDTHS = (28, 6, 10, 6, 12, 10, 0)  # of the columns; longer values are not cut off

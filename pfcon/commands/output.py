@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from datetime import datetime
 
+from pfcon.printing import printable
 from pfcon.records.overview import Summary
 
 INTERVAL = 2.0  # seconds between two lines of progress
@@ -28,11 +29,6 @@ def json_line(record: Summary) -> str:
 
 def _moment(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
-
-
-def printable(text: str) -> str:
-    """Escape what is not printable: clients choose some of the values."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 class ProgressLine:

@@ -8,6 +8,7 @@ from pfcon.compute.description import EngineDescription
 from pfcon.compute.engines import DEFAULT, ENGINES
 from pfcon.compute.settings import ComputeSettings, JobOption, VolumeType
 from pfcon.configuration.model import Settings
+from pfcon.settings.client import ClientSettings
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.kinds import Kind, listing, one_of
 from pfcon.settings.log import LogSettings
@@ -49,6 +50,7 @@ class KnownSettings:
         found |= {f"Storage `{storage.name}`": variables(storage.settings) for storage in self.storages}
         found["Compute"] = self._refined(ComputeSettings)
         found |= {f"Engine `{engine.name}`": variables(engine.settings) for engine in self.engines}
+        found["Command line"] = variables(ClientSettings)
         seen = set[str]()
         first = {title: tuple(one for one in group if _is_new(one, seen)) for title, group in found.items()}
         return {title: group for title, group in first.items() if group}

@@ -26,7 +26,7 @@ ROOT = Path(pfcon.__file__).parent
 LAYERS = [
     ["docs_tables"],
     ["reasons"],
-    ["errors", "units", "network", "compact", "polling", "token_bucket", "workers"],
+    ["errors", "units", "printing", "network", "compact", "polling", "token_bucket", "workers"],
     ["models", "background", "service_log", "metrics", "__init__"],
     ["files"],
     ["paths", "command", "settings", "links"],
@@ -36,7 +36,7 @@ LAYERS = [
     ["operations"],
     ["jobs", "events"],
     ["api", "front"],
-    ["app", "check", "health", "commands"],
+    ["app", "check", "health", "commands", "client"],
     ["server"],
     ["__main__"],
     ["testing"],  # for tests alone: nothing else of pfcon imports it
