@@ -32,11 +32,18 @@ PFCON_USER and PFCON_PASSWORD, or ~/.config/pfcon/config.toml; docs/command-line
 """
 
 
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
+    """Return a formatter with room for the name of each command beside its help."""
+    formatter = argparse.RawDescriptionHelpFormatter(prog, max_help_position=18)
+    formatter._action_max_length = 14  # argparse does not count the indentation of a command
+    return formatter
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pfcon",
         description=DESCRIPTION,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=18),
+        formatter_class=_help_formatter,
     )
     parser.add_argument("--version", action="version", version=f"pfcon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

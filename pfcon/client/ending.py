@@ -2,11 +2,11 @@
 
 from argparse import Namespace
 from collections.abc import Callable
-from typing import Any
 
 from pfcon.client.connection import Connection
 from pfcon.client.errors import Answered
 from pfcon.client.output import print_json, say, status_text
+from pfcon.models import JobKind
 
 
 def cancel(connection: Connection, arguments: Namespace) -> int:
@@ -37,14 +37,23 @@ def remove(connection: Connection, arguments: Namespace) -> int:
 
 def remove_job(connection: Connection, jid: str) -> None:
     """Remove the jobs of all kinds of a jid, and its data. Raises Answered (404) if there is none."""
-    recorded: list[dict[str, Any]] = connection.get(f"records/{jid}/")["records"]
+    others = _kinds(connection, jid) - {JobKind.PLUGIN.value}
     try:
-        connection.delete(f"jobs/{jid}/")
+        connection.delete(f"jobs/{jid}/")  # also without a job: data may be left of one
+    except Answered as refusal:
+        if refusal.status != 404 or not others:
+            raise
+    for kind in sorted(others):
+        connection.delete(f"{kind}jobs/{jid}/")
+
+
+def _kinds(connection: Connection, jid: str) -> set[str]:
+    try:
+        return {record["kind"] for record in connection.get(f"records/{jid}/")["records"]}
     except Answered as refusal:
         if refusal.status != 404:
             raise
-    for kind in {record["kind"] for record in recorded} - {"plugin"}:
-        connection.delete(f"{kind}jobs/{jid}/")
+        return set()
 
 
 def _for_each(jids: list[str], act: Callable[[str], None]) -> int:

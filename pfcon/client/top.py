@@ -5,6 +5,7 @@ import sys
 import time
 from argparse import Namespace
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from pfcon.models import JobStatus
 from pfcon.printing import printable
 
 EVERY = 2.0  # seconds
+LOOK = 0.5  # seconds in which a service finds its figures
 HEAD = ("ACTIVE", "STATUS", "AGE", "OWNER", "IMAGE", "NODE", "MESSAGE")
 ROWS = 20  # active jobs that are shown, the newest first
 _HOME_AND_CLEAR = "\x1b[H\x1b[J"
@@ -42,6 +44,7 @@ def top(connection: Connection, arguments: Namespace) -> int:
     if not once and not arguments.json:
         print(_CLEAR, end="")
     try:
+        _prime(connection)
         while True:
             _show(connection, arguments, once=once)
             if once:
@@ -49,6 +52,13 @@ def top(connection: Connection, arguments: Namespace) -> int:
             time.sleep(EVERY)
     except KeyboardInterrupt:
         return 0
+
+
+def _prime(connection: Connection) -> None:
+    """Ask for the numbers of jobs: the service looks them up after that, and the next answer has them."""
+    with suppress(ServiceAway):
+        _numbers(connection)
+        time.sleep(LOOK)
 
 
 def _show(connection: Connection, arguments: Namespace, *, once: bool) -> None:
