@@ -113,13 +113,13 @@ def _add_jobs(commands: Any) -> None:
     statuses, kinds = [status.value for status in JobStatus], [kind.value for kind in JobKind]
     jobs.add_argument(
         "--status",
-        type=_several(statuses),
+        type=_Several(statuses),
         metavar="STATUS",
         help=f"only jobs in this status; several are separated by commas: {', '.join(statuses)}",
     )
     jobs.add_argument(
         "--kind",
-        type=_several(kinds),
+        type=_Several(kinds),
         default=JobKind.PLUGIN.value,
         metavar="KIND",
         help=f"jobs of this kind; several are separated by commas: {', '.join(kinds)}; the default is plugin",
@@ -191,13 +191,16 @@ def _pair(text: str) -> str:
     return text
 
 
-def _several(known: list[str]) -> Any:
-    def parse(text: str) -> str:
-        if unknown := [word for word in text.split(",") if word not in known]:
-            raise argparse.ArgumentTypeError(f"must be of {', '.join(known)}, got {unknown[0]!r}")
-        return text
+class _Several:
+    """Parses words that are separated by commas. known: the words, which completion offers."""
 
-    return parse
+    def __init__(self, known: list[str]) -> None:
+        self.known = known
+
+    def __call__(self, text: str) -> str:
+        if unknown := [word for word in text.split(",") if word not in self.known]:
+            raise argparse.ArgumentTypeError(f"must be of {', '.join(self.known)}, got {unknown[0]!r}")
+        return text
 
 
 def _number(least: int) -> Any:

@@ -85,8 +85,8 @@ def _commands(parser: argparse.ArgumentParser, path: str) -> Iterator[_Command]:
 
 def _completed(action: argparse.Action) -> str:
     """Return what the shell does for the value of an option."""
-    if action.choices:
-        return _CHOICES.format(words=shlex.quote(" ".join(map(str, action.choices))))
+    if words := action.choices or getattr(action.type, "known", None):
+        return _CHOICES.format(words=shlex.quote(" ".join(map(str, words))))
     if action.metavar in ("DIR", "FILE"):
         return _PATHS.format(letter="d" if action.metavar == "DIR" else "f")
     return _FREE

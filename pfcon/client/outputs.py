@@ -22,7 +22,9 @@ def prepare(target: Path) -> None:
     """Create the directory of the outputs if it is missing. Raises WrongUse if it can't be used, or is not empty."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        if any(os.scandir(target)):
+        with os.scandir(target) as entries:
+            empty = next(entries, None) is None
+        if not empty:
             raise WrongUse(f"--outputs {target}: is not empty: files in it might be replaced; give another directory")
         with tempfile.TemporaryFile(dir=target):
             pass
