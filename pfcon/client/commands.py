@@ -1,12 +1,11 @@
 """Runs a command of the client, and reports why it did not work."""
 
 import argparse
-import os
 import sys
 
 from pfcon.client.completion import script
 from pfcon.client.errors import ClientError
-from pfcon.client.output import say
+from pfcon.client.output import discard_output, say
 
 _INTERRUPTED = 130  # exit status, as of a shell: 128 + SIGINT
 NAMES = ("jobs", "show", "logs", "cancel", "rm", "run", "top")
@@ -32,12 +31,14 @@ def _run(arguments: argparse.Namespace) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that is named in the arguments; return its exit status."""
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
     except ClientError as fault:
         say(f"pfcon: {fault}")
         return fault.exit_status
     except BrokenPipeError:  # as in ``pfcon jobs | head``
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -1,5 +1,6 @@
 """Requests to a service as a user that has logged in. Outages are waited for, as long as the caller wants."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 90.0
 TRANSFER_SECONDS = 3600.0  # without a byte: the service may unpack a large upload before it answers
 _LONGEST_PAUSE = 10.0  # seconds between two attempts
+_MOST_UPLOADS = 5  # attempts: a proxy may break the connection of an upload that is too large for it, each time
 _LONGEST_MESSAGE = 4000  # characters
 _AWAY = (502, 503, 504)  # a proxy's, too
 
@@ -75,7 +77,7 @@ class Connection:
     ) -> Any:
         """Return the JSON of the answer to a POST. body: called for each attempt; its blocks are sent as they come."""
         headers = {"Content-Type": content_type} if content_type else {}
-        with self._request("POST", path, patience, make_body=body, headers=headers) as answer:
+        with self._request("POST", path, patience, headers=headers, **({"make_body": body} if body else {})) as answer:
             return _json(answer)
 
     def delete(self, path: str, patience: Patience = ONCE) -> None:
@@ -107,8 +109,8 @@ class Connection:
     def _request(self, method: str, path: str, patience: Patience, **options: Any) -> requests.Response:
         begun = time.monotonic()
         logged_in_again = False
-        while True:
-            pause, most = 1.0, patience.outage
+        for attempt in itertools.count():
+            pause, most = min(2.0**attempt, _LONGEST_PAUSE), patience.outage
             try:
                 if self._token is None:
                     self._log_in()
@@ -127,9 +129,11 @@ class Connection:
                 error: ClientError = ServiceAway(str(refusal))
             except ServiceAway as fault:
                 error = fault
-            if time.monotonic() - begun + pause > most:
+            given_up = attempt >= _MOST_UPLOADS - 1 and "make_body" in options
+            if given_up or time.monotonic() - begun + pause > most:
                 raise error
             self._sleep(pause)
+        raise AssertionError("an endless loop has ended")
 
     def _log_in(self) -> None:
         words = {"pfcon_user": self.login.user, "pfcon_password": self.login.password}

@@ -1,6 +1,7 @@
 """How the commands print: tables and JSON on standard output, everything else on standard error."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,13 @@ _KEPT = re.compile(r"(\x1b\[[0-9;]*m|[\t\r])")  # control characters in a log: c
 def print_json(value: Any) -> None:
     """Print a JSON document on one line."""
     print(json.dumps(value), flush=True)
+
+
+def discard_output() -> None:
+    """Discard what is written to standard output from now on: nobody reads it any more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def say(text: str) -> None:

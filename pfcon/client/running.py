@@ -13,9 +13,9 @@ from typing import Any
 from pfcon.client import outputs
 from pfcon.client.connection import FOLLOWING, Connection
 from pfcon.client.ending import remove_job
-from pfcon.client.errors import FAILED, Answered, ClientError, WrongUse
+from pfcon.client.errors import FAILED, Answered, ClientError, ServiceAway, WrongUse
 from pfcon.client.feed import Compute, PolledFeed, is_final
-from pfcon.client.output import log_line, print_json, say, status_text
+from pfcon.client.output import discard_output, log_line, print_json, say, status_text
 from pfcon.client.progress import Progress
 from pfcon.client.upload import Form, size_of
 from pfcon.models import JobId, JobStatus
@@ -25,6 +25,7 @@ NO_ZIPS = (
     "this service takes inputs from users' files (its storage is {storage}), not from a zip: pfcon run can't give it "
     "a directory. Use a service without PFCON_INNETWORK, or run the job through ChRIS"
 )
+_HINT = "pfcon logs -f {jid} follows it, pfcon cancel {jid} cancels it"
 
 
 class Interrupted(BaseException):
@@ -94,8 +95,13 @@ class _Run:
                 saved = self._save()
                 self._finish(compute, saved)
             except Interrupted as end:
-                self._progress.clear()
                 return self._cancelled(end.number)
+            except BrokenPipeError:
+                discard_output()
+                return self._cancelled(signal.SIGPIPE)
+            except ServiceAway:
+                say(f"pfcon: job {self._jid} may still run; {_HINT.format(jid=self._jid)}")
+                raise
         return FAILED if saved.fault else exit_status(compute)
 
     def _note(self, text: str) -> None:
@@ -171,13 +177,14 @@ class _Run:
 
     def _cancelled(self, number: int) -> int:
         """Cancel the job after a signal; a second signal ends the waiting."""
+        self._progress.clear()
         try:
             say(f"pfcon: cancelling job {self._jid}")
             if self._cancel() and not self._arguments.keep:
                 self._removed()
         except (ClientError, Interrupted) as fault:
             why = f": {fault}" if isinstance(fault, ClientError) else ""
-            say(f"pfcon: job {self._jid} may still run{why}; pfcon cancel {self._jid} cancels it")
+            say(f"pfcon: job {self._jid} may still run{why}; {_HINT.format(jid=self._jid)}")
         return 128 + number
 
     def _cancel(self) -> bool:

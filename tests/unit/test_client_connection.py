@@ -48,7 +48,8 @@ def script() -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_DELETE = do_GET
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *words: object) -> None:
             pass
@@ -141,7 +142,7 @@ def test_what_is_no_pfcon_is_told(script: Script, connect: Callable[[], Connecti
 
 def test_a_service_that_is_away_is_told_at_once(slept: list[float]) -> None:
     connection = Connection(Login(f"http://127.0.0.1:{free_port()}/api/v1/", "anna", "secret"), slept.append)
-    with pytest.raises(ServiceAway, match="does not answer at http://127.0.0.1"):
+    with pytest.raises(ServiceAway, match=r"does not answer at http://127\.0\.0\.1"):
         connection.get("jobs/")
     assert not slept
 
@@ -156,6 +157,34 @@ def test_a_body_is_made_again_for_each_attempt(script: Script, connect: Callable
 
     assert connect().post("jobs/", body, "text/plain") == {"done": True}
     assert len(made) == 2
+
+
+def test_an_upload_is_not_repeated_for_ever(
+    script: Script, connect: Callable[[], Connection], slept: list[float]
+) -> None:
+    script.answers = [answer(503, "busy", Retry_After="1")] * 9
+    with pytest.raises(ServiceAway, match="busy"):
+        connect().post("jobs/", lambda: iter([b""]), "text/plain", Patience(1000.0, 1000.0))
+    assert len(slept) == 4
+
+
+def test_a_service_that_comes_back_is_waited_for(script: Script, connect: Callable[[], Connection]) -> None:
+    """As over a restart: nobody answers at its port for some seconds."""
+    connection = connect()
+    script.answers = [OK, OK]
+    assert connection.get("jobs/") == {"done": True}
+    right = connection.login
+    connection.login = Login(f"http://127.0.0.1:{free_port()}/api/v1/", "anna", "secret")
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            connection.login = right
+
+    connection._sleep = sleep
+    assert connection.get("jobs/", Patience(outage=1000.0)) == {"done": True}
+    assert pauses == [1.0, 2.0, 4.0]
 
 
 def test_an_answer_that_is_cut_off_is_told(script: Script, connect: Callable[[], Connection]) -> None:

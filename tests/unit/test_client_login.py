@@ -1,5 +1,6 @@
 """Where the commands for a service's users find its address, the user and the password."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from pfcon.client.login import Login, base_url, config_file, find_login
 URL = "https://pfcon.example.org"
 BASE = URL + "/api/v1/"
 FULL = f'url = "{URL}"\nuser = "anna"\npassword = "blue-Whale.77x"\n'
+NOTHING: Mapping[str, str] = {}
 ENVIRON = {"PFCON_URL": URL, "PFCON_USER": "cube", "PFCON_PASSWORD": "red-Shark.55y"}
 
 
-def environ(home: Path, content: str | None = None, mode: int = 0o600, **others: str) -> dict[str, str]:
-    """The environment of a user whose file has that content."""
-    if content is not None:
+def environ(home: Path, content: str = "", mode: int = 0o600, others: Mapping[str, str] = NOTHING) -> dict[str, str]:
+    """The environment of a user whose file has that content; without content, there is no file."""
+    if content:
         path = home / ".config" / "pfcon" / "config.toml"
         path.parent.mkdir(parents=True)
         path.write_text(content)
@@ -30,7 +32,7 @@ def fault(given: dict[str, str]) -> str:
 
 
 def test_the_environment_alone_is_enough(tmp_path: Path) -> None:
-    assert find_login(environ(tmp_path, **ENVIRON)) == Login(BASE, "cube", "red-Shark.55y")
+    assert find_login(environ(tmp_path, others=ENVIRON)) == Login(BASE, "cube", "red-Shark.55y")
 
 
 def test_the_file_alone_is_enough(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_the_file_alone_is_enough(tmp_path: Path) -> None:
 
 
 def test_the_environment_has_precedence(tmp_path: Path) -> None:
-    assert find_login(environ(tmp_path, FULL, PFCON_USER="cube")) == Login(BASE, "cube", "blue-Whale.77x")
+    assert find_login(environ(tmp_path, FULL, others={"PFCON_USER": "cube"})) == Login(BASE, "cube", "blue-Whale.77x")
 
 
 def test_the_file_is_where_xdg_says(tmp_path: Path) -> None:
@@ -60,7 +62,7 @@ def test_a_file_with_a_password_that_others_may_read_is_refused(tmp_path: Path, 
 
 
 def test_a_file_without_a_password_may_be_read_by_others(tmp_path: Path) -> None:
-    given = environ(tmp_path, f'url = "{URL}"\nuser = "anna"\n', 0o644, PFCON_PASSWORD="red-Shark.55y")
+    given = environ(tmp_path, f'url = "{URL}"\nuser = "anna"\n', 0o644, {"PFCON_PASSWORD": "red-Shark.55y"})
     assert find_login(given) == Login(BASE, "anna", "red-Shark.55y")
 
 
@@ -85,13 +87,13 @@ def test_the_password_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_can_not_be_used_is_refused_by_its_name(tmp_path: Path, content: str, told: str) -> None:
-    text = fault(environ(tmp_path, content, **ENVIRON))
+    text = fault(environ(tmp_path, content, others=ENVIRON))
     assert told in text
     assert "config.toml" in text
 
 
 def test_a_wrong_url_of_the_environment_is_refused(tmp_path: Path) -> None:
-    assert "PFCON_URL" in fault(environ(tmp_path, **{**ENVIRON, "PFCON_URL": "pfcon.example.org"}))
+    assert "PFCON_URL" in fault(environ(tmp_path, others={**ENVIRON, "PFCON_URL": "pfcon.example.org"}))
 
 
 @pytest.mark.parametrize(
@@ -103,22 +105,26 @@ def test_a_wrong_url_of_the_environment_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_service_of_this_host_is_found_by_its_own_setting(tmp_path: Path, bind: str, url: str) -> None:
-    given = environ(tmp_path, FULL, PFCON_BIND=bind)
+    given = environ(tmp_path, FULL, others={"PFCON_BIND": bind})
     assert find_login(given).url == url
     assert find_login({**given, "PFCON_URL": URL}).url == BASE
 
 
 def test_development_mode_has_its_own_login(tmp_path: Path) -> None:
-    given = environ(tmp_path, APPLICATION_MODE="development")
+    given = environ(tmp_path, others={"APPLICATION_MODE": "development"})
     assert find_login(given) == Login("http://127.0.0.1:5005/api/v1/", "pfcon", "pfcon1234")
 
 
 def test_the_file_goes_before_the_login_of_development_mode(tmp_path: Path) -> None:
-    assert find_login(environ(tmp_path, FULL, APPLICATION_MODE="development")) == Login(BASE, "anna", "blue-Whale.77x")
+    assert find_login(environ(tmp_path, FULL, others={"APPLICATION_MODE": "development"})) == Login(
+        BASE, "anna", "blue-Whale.77x"
+    )
 
 
 def test_other_settings_of_the_service_do_not_matter(tmp_path: Path) -> None:
-    find_login(environ(tmp_path, **ENVIRON, PFCON_WORKERS="many", CONTAINER_ENV="none", SECRET_KEY="x"))
+    find_login(
+        environ(tmp_path, others={**ENVIRON, "PFCON_WORKERS": "many", "CONTAINER_ENV": "none", "SECRET_KEY": "x"})
+    )
 
 
 @pytest.mark.parametrize("url", [URL, URL + "/", URL + "/api/v1", URL + "/api/v1/", URL + "/?a=b"])

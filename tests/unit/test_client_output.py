@@ -136,8 +136,9 @@ def test_a_download_that_is_cut_off_is_begun_again(tmp_path: Path) -> None:
 
 
 def test_a_download_that_is_cut_off_each_time_is_given_up(tmp_path: Path) -> None:
+    cut: list[bytes | Exception] = [b"PK", ServiceAway("cut off")]
     with pytest.raises(ServiceAway, match="cut off"):
-        save(tmp_path, *([b"PK", ServiceAway("cut off")] for _ in range(outputs.ATTEMPTS)))
+        save(tmp_path, *[cut] * outputs.ATTEMPTS)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", make_zip({"a": "alpha"})[:-30]])
