@@ -17,7 +17,7 @@ from pfcon.client.errors import FAILED, Answered, ClientError, ServiceAway, Wron
 from pfcon.client.feed import Compute, PolledFeed, is_final
 from pfcon.client.output import discard_output, log_line, print_json, say, status_text
 from pfcon.client.progress import Progress
-from pfcon.client.upload import Form, size_of
+from pfcon.client.upload import Form, Tree, tree_of
 from pfcon.models import JobId, JobStatus
 from pfcon.units import human_bytes
 
@@ -68,6 +68,8 @@ def run(connection: Connection, arguments: Namespace) -> int:
     info = connection.get("jobs/")
     if info["pfcon_innetwork"]:
         raise WrongUse(NO_ZIPS.format(storage=info["storage_env"]))
+    if arguments.jid and _is_known(connection, arguments.jid):
+        raise WrongUse(f"--jid {arguments.jid}: there is a job with this id; pfcon rm {arguments.jid} removes it")
     outputs.prepare(arguments.outputs)
     return _Run(connection, arguments).run()
 
@@ -77,6 +79,16 @@ def _check(arguments: Namespace) -> None:
         raise WrongUse("the command of the job is missing: give it after --, as in: pfcon run IMAGE ... -- COMMAND ARG")
     if arguments.inputs is not None and not arguments.inputs.is_dir():
         raise WrongUse(f"--inputs {arguments.inputs}: is no directory")
+
+
+def _is_known(connection: Connection, jid: str) -> bool:
+    try:
+        connection.get(f"records/{jid}/")
+    except Answered as refusal:
+        if refusal.status != 404:
+            raise
+        return False
+    return True
 
 
 class _Run:
@@ -111,10 +123,12 @@ class _Run:
 
     def _submit(self) -> None:
         inputs: Path | None = self._arguments.inputs
-        count, total = size_of(inputs) if inputs else (0, 0)
+        found = tree_of(inputs) if inputs else Tree()
         form = Form(fields(self._jid, self._arguments), inputs)
-        self._note(f"job {self._jid}: sending {count} input files, {human_bytes(total)}")
-        with self._progress.step("sending inputs", total):
+        if found.links:
+            self._note(f"{found.links} links of the inputs are left out, such as {found.first_link}")
+        self._note(f"job {self._jid}: sending {found.files} input files, {human_bytes(found.nbytes)}")
+        with self._progress.step("sending inputs", found.nbytes):
 
             def body() -> Iterator[bytes]:
                 self._progress.restart()

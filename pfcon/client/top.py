@@ -1,6 +1,8 @@
 """``pfcon top``: running figures of a service, again and again."""
 
+import os
 import re
+import shutil
 import sys
 import time
 from argparse import Namespace
@@ -72,8 +74,13 @@ def _show(connection: Connection, arguments: Namespace, *, once: bool) -> None:
     if arguments.json:
         print_json({"server": figures.info, "parts": figures.parts, "jobs": figures.jobs, "active": figures.active})
         return
-    text = "\n".join(page(figures, connection.login.url, datetime.now(UTC)))
-    print(text if once else _HOME_AND_CLEAR + text, flush=True)
+    lines = page(figures, connection.login.url, datetime.now(UTC))
+    print("\n".join(lines) if once else _HOME_AND_CLEAR + fitted(lines, shutil.get_terminal_size()), flush=True)
+
+
+def fitted(lines: list[str], size: os.terminal_size) -> str:
+    """Return the part of the lines that a terminal shows without scrolling."""
+    return "\n".join(line[: size.columns] for line in lines[: size.lines - 1])
 
 
 def look(connection: Connection) -> Figures:

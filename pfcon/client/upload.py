@@ -4,6 +4,7 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pfcon.archive.zip_records import end_records
@@ -11,6 +12,7 @@ from pfcon.archive.zip_stream import zip_chunks
 from pfcon.client.errors import ClientError
 from pfcon.errors import Absent
 from pfcon.files.descent import UnreadableTreeError
+from pfcon.models import LINK_SUFFIX
 
 Fields = Sequence[tuple[str, str]]
 
@@ -47,15 +49,30 @@ class Form:
         return f"--{self._boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n"
 
 
-def size_of(inputs: Path) -> tuple[int, int]:
-    """Return the number of files of a directory and their bytes, for a progress bar: without links."""
-    count = total = 0
-    for above, _, names in os.walk(inputs):
-        for name in names:
+@dataclass
+class Tree:
+    """What a directory has: files and their bytes; symbolic links and ChRIS links, which are not sent."""
+
+    files: int = 0
+    nbytes: int = 0
+    links: int = 0
+    first_link: str = ""
+
+
+def tree_of(inputs: Path) -> Tree:
+    """Count the files of a directory. What can't be read is not counted: sending it will fail."""
+    found = Tree()
+    for above, directories, names in os.walk(inputs):
+        for name in (*directories, *names):
+            path = os.path.join(above, name)
             try:
-                facts = os.lstat(os.path.join(above, name))
+                facts = os.lstat(path)
             except OSError:
                 continue
-            if stat.S_ISREG(facts.st_mode):
-                count, total = count + 1, total + facts.st_size
-    return count, total
+            if stat.S_ISLNK(facts.st_mode) or (stat.S_ISREG(facts.st_mode) and name.endswith(LINK_SUFFIX)):
+                found.links += 1
+                found.first_link = found.first_link or path
+            elif stat.S_ISREG(facts.st_mode):
+                found.files += 1
+                found.nbytes += facts.st_size
+    return found

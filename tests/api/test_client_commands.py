@@ -225,6 +225,29 @@ def test_inputs_above_the_limit_of_the_service_are_refused_with_the_limit(shell:
     assert "PFCON_MAX_UPLOAD_BYTES" in done.stderr
 
 
+def test_a_jid_in_use_is_refused_and_its_job_is_left_alone(shell: Shell, tmp_path: Path, running: str) -> None:
+    done = shell("run", "any", "--jid", running, "--outputs", str(tmp_path / "out"), "--", "true")
+    assert done.returncode == 2
+    assert "there is a job with this id" in done.stderr
+    assert shell.json("show", running)[0]["records"][0]["status"] == "started"
+
+
+def test_a_command_that_does_not_exist_fails_the_job(shell: Shell, api: Api, tmp_path: Path) -> None:
+    jid = new_jid()
+    done = shell("run", "any", "--jid", jid, "--outputs", str(tmp_path / "out"), "--", "no-such-command")
+    assert done.returncode != 0
+    assert "no-such-command" in done.stderr
+    assert not is_recorded(api, jid)
+
+
+def test_links_of_the_inputs_are_left_out_and_told(shell: Shell, inputs: Path, tmp_path: Path) -> None:
+    (inputs / "link").symlink_to("/etc/passwd")
+    out = tmp_path / "out"
+    done = shell("run", "any", "--inputs", str(inputs), "--outputs", str(out), *PLUGIN, COPY_ALL)
+    assert f"1 links of the inputs are left out, such as {inputs}/link" in done.stderr
+    assert sorted(os.listdir(out)) == ["a.txt", "sub"]
+
+
 def test_a_job_that_the_service_refuses_is_told(shell: Shell, tmp_path: Path) -> None:
     done = shell("run", "any", "--time-limit", "600", "--outputs", str(tmp_path / "out"), "--", "true")
     assert done.returncode == 1

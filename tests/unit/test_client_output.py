@@ -17,8 +17,8 @@ from pfcon.client.connection import Connection
 from pfcon.client.errors import ClientError, ServiceAway, WrongUse
 from pfcon.client.output import age, log_line, moment, table, widths_of
 from pfcon.client.progress import Progress, line
-from pfcon.client.top import Figures, numbers_of, page
-from pfcon.client.upload import Form, size_of
+from pfcon.client.top import Figures, fitted, numbers_of, page
+from pfcon.client.upload import Form, Tree, tree_of
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 QUIET = Progress(io.StringIO())
@@ -125,6 +125,10 @@ def test_top_shows_parts_numbers_and_active_jobs() -> None:
     assert "started -" in "\n".join(page(Figures(info, parts, None), "http://x/", NOW))
 
 
+def test_top_does_not_scroll_the_terminal() -> None:
+    assert fitted(["abc", "de", "f"], os.terminal_size((2, 3))) == "ab\nde"
+
+
 def test_outputs_are_saved_and_counted(tmp_path: Path) -> None:
     assert save(tmp_path, [make_zip({"a/b.txt": "alpha", "c": ""})]) == (2, 5)
     assert (tmp_path / "a" / "b.txt").read_text() == "alpha"
@@ -197,7 +201,7 @@ def test_inputs_are_sent_in_small_blocks(tmp_path: Path) -> None:
     blocks = list(form.blocks(read.append))
     assert max(map(len, blocks)) <= 1 << 20
     assert sum(read) == len(content)
-    assert size_of(tmp_path) == (1, len(content))
+    assert tree_of(tmp_path) == Tree(1, len(content), links=1, first_link=str(tmp_path / "link"))
     body = b"".join(blocks)
     assert "größe".encode() in body
     start, end = body.index(b"PK\x03\x04"), body.rindex(b"\r\n--")
