@@ -8,6 +8,7 @@ import pytest
 from support.settings import compute_settings
 
 import pfcon
+from pfcon.client import commands as client
 from pfcon.compute import engines
 from pfcon.compute.signing import Signer
 from pfcon.errors import ConfigurationError
@@ -35,11 +36,22 @@ def test_the_version_is_told() -> None:
     assert run("--version").stdout == f"pfcon {pfcon.__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["serve", "--help"], ["check", "--help"], ["health", "--help"]])
-def test_help_is_given(words: list[str]) -> None:
-    done = run(*words)
+@pytest.mark.parametrize("command", ["", "serve", "check", "health", *client.NAMES, "completion"])
+def test_help_is_given(command: str) -> None:
+    done = run(*command.split(), "--help")
     assert done.returncode == 0
     assert "usage: pfcon" in done.stdout
+
+
+def test_a_client_loads_nothing_of_the_service() -> None:
+    loaded = "flask sqlalchemy gunicorn boto3 docker kubernetes pfcon.api pfcon.jobs pfcon.records pfcon.compute"
+    probe = (
+        "import pkgutil, sys, pfcon.__main__, pfcon.client\n"
+        "for module in pkgutil.iter_modules(pfcon.client.__path__, 'pfcon.client.'): __import__(module.name)\n"
+        f"print([name for name in {loaded.split()} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert done.stdout == "[]\n"
 
 
 def test_a_wrong_word_is_a_usage_error() -> None:
