@@ -47,7 +47,7 @@ def test_every_secret_and_the_user_names_may_come_from_files(tmp_path: Path) -> 
     assert load(DEV | {"PFCON_DATABASE_URL_FILE": str(tmp_path / "url")}).database_url == "postgresql://u:hush@db/pfcon"
     assert {variable.name for variable in ALL if variable.file_name} == {
         *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "PFCON_USER", "PFCON_PASSWORD", "PFCON_DATABASE_URL"),
-        "PFCON_WEBHOOK_SECRET",
+        *("PFCON_WEBHOOK_SECRET", "PFCON_METRICS_TOKEN"),
         *("SWIFT_USERNAME", "SWIFT_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY"),
     }
 
