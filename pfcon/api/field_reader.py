@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from pfcon.api.fields import Field, Form, Number
+from pfcon.api.fields import Field, Form, Number, Text
 from pfcon.errors import InvalidFields, PfconError
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class FieldReader:
     def finish(self) -> None:
         """Check that all fields were valid. Raises InvalidFields otherwise."""
         for name, values in self._fields.items():
-            if any("\x00" in value for value in values):
+            if name in self._form and any("\x00" in value for value in values):
                 self.faults[name] = "must not contain NUL characters"
         if self.faults:
             raise InvalidFields(self.faults)
@@ -41,9 +41,9 @@ class FieldReader:
         """Whether the request has the field, maybe an empty one."""
         return bool(self._values(field))
 
-    def texts(self, field: Field, *, drop_empty: bool = False) -> tuple[str, ...]:
-        """Return all values of a field that may be repeated. drop_empty: leave out empty values."""
-        return tuple(value for value in self._values(field) if value or not drop_empty)
+    def texts(self, field: Text) -> tuple[str, ...]:
+        """Return all values of a field that may be repeated, without empty ones if it drops these."""
+        return tuple(value for value in self._values(field) if value or field.empty != "dropped")
 
     def text(self, field: Field) -> str:
         """Return the last value of a field that has to be there, or "" and a fault."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 Schema = dict[str, Any]
 
@@ -42,24 +42,34 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Field):
-    """A text. It never has NUL characters. A required one is not empty.
+    """A text.
 
-    pattern: a regular expression, of ECMA 262 and of Python. longest: in characters. choices: all values.
+    pattern: a regular expression, of ECMA 262 and of Python. longest: in characters. choices: all values. empty: whether an empty text is refused, left out of the list of values, or a value as any other.
     """
 
     pattern: str = NO_NUL
     longest: int | None = None
     choices: type[StrEnum] | None = None
     format: str | None = None
+    empty: Literal["refused", "dropped", "kept"] = "refused"
+
+    def schema(self) -> Schema:
+        """See Field."""
+        schema = super().schema()
+        if self.repeated and self.required and self.empty == "dropped":
+            schema["contains"] = {"type": "string", "minLength": 1}
+        return schema
 
     def one(self) -> Schema:
         """See Field."""
         if self.choices is not None:
             return {"type": "string", "enum": [str(choice) for choice in self.choices]}
-        schema: Schema = {"type": "string", "minLength": 1, "pattern": self.pattern}
+        schema: Schema = {"type": "string"}
         if self.format is not None:
-            schema["format"] = self.format
-            del schema["pattern"], schema["minLength"]
+            return {**schema, "format": self.format}
+        schema["pattern"] = f"^$|{self.pattern}" if self.empty == "dropped" else self.pattern
+        if self.empty == "refused":
+            schema["minLength"] = 1
         if self.longest is not None:
             schema["maxLength"] = self.longest
         return schema

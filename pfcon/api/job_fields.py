@@ -12,13 +12,18 @@ PATH_PATTERN = f"^/*{_PART}(?:/{_PART})*/*$"
 
 JID = Text(name="jid", about="the id of the job, chosen by the client", pattern=JID_PATTERN, longest=JID_MAX_LENGTH)
 IMAGE = Text(name="image", about="the container image")
-ENTRYPOINT = Text(name="entrypoint", about="the words of the command; one field for each word", repeated=True)
-ARGS = Text(name="args", about="further words of the command; one field for each", required=False, repeated=True)
+ENTRYPOINT = Text(
+    name="entrypoint", about="the words of the command; one field for each word", repeated=True, empty="dropped"
+)
+ARGS = Text(
+    name="args", about="further words of the command; one field for each", required=False, repeated=True, empty="kept"
+)
 ARGS_PATH_FLAGS = Text(
     name="args_path_flags",
     about="flags whose next argument is replaced with the directory of the inputs",
     required=False,
     repeated=True,
+    empty="dropped",
 )
 TYPE = Text(
     name="type",
@@ -42,6 +47,7 @@ ENV = Text(
     about="a variable of the job's environment as key=value; one field for each",
     required=False,
     repeated=True,
+    empty="dropped",
     pattern="^[^=\\u0000]+=[^\\u0000]*$",
 )
 INPUT_DIRS = Text(
@@ -50,6 +56,7 @@ INPUT_DIRS = Text(
     "Not with the storage zipfile, whose inputs are in data_file",
     required=False,
     repeated=True,
+    empty="dropped",
     pattern=PATH_PATTERN,
 )
 OUTPUT_DIR = Text(
@@ -76,6 +83,7 @@ LISTED_OUTPUT_PATH = Text(
     name="job_output_path",
     about="the path of the users' files whose files are listed; required, but not with the storage zipfile",
     required=False,
+    pattern=PATH_PATTERN,
 )
 
 PLUGIN_FORM = Form(

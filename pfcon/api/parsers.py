@@ -28,7 +28,7 @@ def parse_job(
     if lacks_upload:
         reader.faults[known.DATA_FILE.name] = "field is required"
     input_dirs, output_dir = _innetwork_paths(reader, known.OUTPUT_DIR, needs_inputs) if innetwork else ((), None)
-    entrypoint = reader.texts(known.ENTRYPOINT, drop_empty=True)
+    entrypoint = reader.texts(known.ENTRYPOINT)
     if not entrypoint:
         reader.faults[known.ENTRYPOINT.name] = (
             "cannot be empty" if reader.has(known.ENTRYPOINT) else "field is required"
@@ -73,7 +73,7 @@ def _plugin_type(text: str) -> PluginType:
 
 def _env(reader: FieldReader) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for item in reader.texts(known.ENV, drop_empty=True):
+    for item in reader.texts(known.ENV):
         name, separator, value = item.partition("=")
         if not separator or not name:
             reader.faults[known.ENV.name] = ENV_FAULT
@@ -86,7 +86,7 @@ def _innetwork_paths(
     reader: FieldReader, field: Field, needs_inputs: bool
 ) -> tuple[tuple[PurePosixPath, ...], PurePosixPath]:
     """Return the paths of the inputs, and that of the outputs, which ``field`` has."""
-    input_dirs = reader.texts(known.INPUT_DIRS, drop_empty=True)
+    input_dirs = reader.texts(known.INPUT_DIRS)
     if not input_dirs and needs_inputs:
         reader.faults[known.INPUT_DIRS.name] = "field is required"
     output_dir = reader.text(field)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from pfcon.api.field_reader import FieldReader
-from pfcon.api.fields import Field, Form, Number, Text
+from pfcon.api.fields import Form, Number, Text
 from pfcon.models import JobKind, JobStatus
 from pfcon.records import Position, Query
 
@@ -48,7 +48,13 @@ LIMIT = Number(
     highest=LONGEST_PAGE,
     default=PAGE,
 )
-CURSOR = Text(name="cursor", about="the page after the one whose next this is", required=False, longest=MAX_CURSOR)
+CURSOR = Text(
+    name="cursor",
+    about="the page after the one whose next this is",
+    required=False,
+    pattern="^[A-Za-z0-9_-]+$",
+    longest=MAX_CURSOR,
+)
 RECORD_PARAMETERS = Form((STATUS, KIND, OWNER, OF_IMAGE, SINCE, UNTIL, LIMIT, CURSOR))
 
 
@@ -70,7 +76,7 @@ def parse_query(fields: dict[str, list[str]]) -> Query:
     return query
 
 
-def members(reader: FieldReader, field: Field, kind: type[E]) -> frozenset[E]:
+def members(reader: FieldReader, field: Text, kind: type[E]) -> frozenset[E]:
     """Return the values of a parameter that may be repeated, or have several values separated by commas."""
     texts = [text for value in reader.texts(field) for text in value.split(",")]
     if wrong := [text for text in texts if text not in set(kind)]:
