@@ -44,7 +44,8 @@ class Field:
 class Text(Field):
     """A text.
 
-    pattern: a regular expression, of ECMA 262 and of Python. longest: in characters. choices: all values. empty: whether an empty text is refused, left out of the list of values, or a value as any other.
+    pattern: a regular expression, of ECMA 262 and of Python. longest: in characters. choices: all values. empty: what
+    an empty text is: refused, left out of the list of values, or a value as any other.
     """
 
     pattern: str = NO_NUL

@@ -13,8 +13,9 @@ from support.live import Api, LiveServer
 from pfcon.files.removal import remove_tree
 
 EXAMPLES = 10  # of each operation, besides those that cover each constraint of its fields
-TIME = 300  # seconds; it takes about 30
+TIME = 300  # seconds; it takes about 20
 STREAM = "/api/v1/events/"  # a stream lasts ten minutes
+UNJUDGED = "negative_data_rejection"  # of forms with a file: what the hooks make right, it still takes for wrong
 TESTS = Path(__file__).parents[1]
 
 
@@ -36,10 +37,12 @@ def test_it_finds_nothing(target: LiveServer, tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", target.url + "openapi.json"),
         *("--header", f"Authorization: {Api(target.url).headers['Authorization']}"),
-        *("--exclude-path", STREAM, "--checks", "all", "--phases", "coverage,fuzzing,stateful"),
+        *("--exclude-path", STREAM, "--checks", "all", "--phases", "coverage,fuzzing"),
         *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--continue-on-failure"),
         *("--request-timeout", "60", "--warnings", "off"),
     ]
+    if target.environ["STORAGE_ENV"] == "zipfile":
+        command += ["--exclude-checks", UNJUDGED]
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": "support.schemathesis_hooks", "NO_COLOR": "1"}
     environ["PFCON_TEST_STORAGE"] = target.environ["STORAGE_ENV"]
     environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), str(TESTS.parent)])

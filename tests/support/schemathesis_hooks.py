@@ -4,10 +4,14 @@ Its command line loads this module by SCHEMATHESIS_HOOKS. PFCON_TEST_STORAGE is 
 """
 
 import os
+import re
 from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
+
+from pfcon.api.fields import MAX_INT
+from pfcon.api.job_fields import PATH_PATTERN, PLUGIN_FORM
 
 from .live import PASSWORD, USER, make_zip
 
@@ -16,7 +20,8 @@ UNREAD = {"input_dirs", "output_dir", "job_output_path"} if TAKES_ZIPS else {"da
 NEEDED = ["data_file"] if TAKES_ZIPS else ["output_dir"]
 AT_LEAST_ONE = {"minItems": 1, "contains": {"type": "string", "minLength": 1}}
 MOST_WORKERS = 2
-MAX_INT = 2**31 - 1
+OUTPUT_DIR = "home/out"  # a job's outputs can be listed by this name alone
+LISTS = {name for name, field in PLUGIN_FORM.items() if field.repeated}
 
 schemathesis.openapi.format("binary", st.just(make_zip({"a": b"1"})))
 
@@ -44,20 +49,25 @@ def before_load_schema(context: Any, raw_schema: Any) -> None:
 
 
 @schemathesis.hook
-def filter_body(context: Any, body: Any) -> bool:
-    """Leave out objects in a form: they are sent as texts, which are right for most fields."""
-    return not (isinstance(body, dict) and any(isinstance(value, dict) for value in body.values()))
-
-
-@schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Change a request before it is sent: its command is harmless; one that is to log in has the right password."""
-    body = case.body
-    if isinstance(body, dict):
-        if isinstance(body.get("entrypoint"), list) and any(body["entrypoint"]):
-            body["entrypoint"] = ["true"]
-        workers = body.get("number_of_workers")
-        if isinstance(workers, int) and MOST_WORKERS < workers <= MAX_INT:
-            body["number_of_workers"] = MOST_WORKERS
-    if case.path.endswith("/auth-token/") and case.meta.generation.mode.is_positive:
+    """Change a request before it is sent: its command is harmless; one that is to succeed has what only we know."""
+    positive = case.meta.generation.mode.is_positive
+    if isinstance(case.body, dict):
+        _change_form(case.body)
+    if positive and case.path.endswith("/auth-token/"):
         case.body = {"pfcon_user": USER, "pfcon_password": PASSWORD}
+    if positive and "job_output_path" in case.query:
+        case.query["job_output_path"] = OUTPUT_DIR
+
+
+def _change_form(body: dict[str, Any]) -> None:
+    for name in LISTS & body.keys():
+        if not isinstance(body[name], list):  # in a form, a single text is a list of one
+            body[name] = [body[name]] if isinstance(body[name], str) else []
+    if isinstance(body.get("entrypoint"), list) and any(body["entrypoint"]):
+        body["entrypoint"] = ["true"]
+    workers = body.get("number_of_workers")
+    if isinstance(workers, int) and MOST_WORKERS < workers <= MAX_INT:
+        body["number_of_workers"] = MOST_WORKERS
+    if isinstance(output_dir := body.get("output_dir"), str) and re.search(PATH_PATTERN, output_dir):
+        body["output_dir"] = OUTPUT_DIR
