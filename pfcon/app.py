@@ -3,23 +3,15 @@
 from flask import Flask
 
 from pfcon.api.context import Context
-from pfcon.api.errors import JsonApi
-from pfcon.api.events import Events
-from pfcon.api.metrics import add_metrics
-from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.request_log import RequestLog
-from pfcon.api.service import AuthToken, Health, Ready
+from pfcon.api.routes import add_routes
 from pfcon.api.slots import StreamSlots, TransferSlots
-from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
-from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.configuration import Settings
 from pfcon.events.service import EventService
 from pfcon.jobs import JobService
 from pfcon.jobs.make_context import make_context
 from pfcon.logins import LoginLimit
 from pfcon.paths import StoreBase
-
-PREFIX = "/api/v1"
 
 
 def create_app(settings: Settings) -> Flask:
@@ -42,8 +34,7 @@ def create_app(settings: Settings) -> Flask:
         LoginLimit(),
     )
     RequestLog(app)
-    add_metrics(app)
-    _add_resources(app)
+    add_routes(app)
     return app
 
 
@@ -57,24 +48,3 @@ def events_of(app: Flask) -> EventService:
     """Return the application's EventService."""
     context: Context = app.extensions["pfcon"]
     return context.events
-
-
-def _add_resources(app: Flask) -> None:
-    api = JsonApi(app, prefix=PREFIX)
-    api.add_resource(Health, "/health/")
-    api.add_resource(Ready, "/ready/")
-    api.add_resource(AuthToken, "/auth-token/")
-    api.add_resource(JobList, "/jobs/")
-    api.add_resource(Job, "/jobs/<string:jid>/")
-    api.add_resource(JobFile, "/jobs/<string:jid>/file/")
-    api.add_resource(PluginJobFile, "/pluginjobs/<string:jid>/file/")
-    api.add_resource(Events, "/events/")
-    api.add_resource(Records, "/records/")
-    api.add_resource(RecordsOfJob, "/records/<string:jid>/")
-    for kind, jobs in LISTS.items():
-        api.add_resource(jobs, f"/{kind}jobs/")
-        path = f"/{kind}jobs/<string:jid>/"
-        api.add_resource(StagedJob, path, endpoint=f"{kind}job", resource_class_kwargs={"kind": kind})
-    for jobs_path, kind in CANCELS.items():
-        path, endpoint = f"/{jobs_path}/<string:jid>/cancel/", f"cancel{jobs_path}"
-        api.add_resource(CancelledJob, path, endpoint=endpoint, resource_class_kwargs={"kind": kind})

@@ -30,9 +30,9 @@ def main(module: str, what: str, rewrite: Callable[[str], str], arguments: list[
 
     Returns 0 when the page is up to date, 1 when ``--check`` finds it outdated, 2 when it can't be used.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"Rewrite the {what} in a Markdown file.")
-    parser.add_argument("file", type=Path, help="a Markdown file with the markers of the table")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a table is outdated")
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"Rewrite the {what} in a file.")
+    parser.add_argument("file", type=Path, help="a Markdown file with the markers of the table, or the document itself")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the file is outdated")
     chosen = parser.parse_args(arguments)
     try:
         old = chosen.file.read_text(encoding="utf-8")

@@ -13,8 +13,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from pfcon import __version__
+from pfcon.api.openapi.document import PREFIX
 from pfcon.api.service import MAX_CREDENTIALS
-from pfcon.app import PREFIX, create_app, events_of, jobs_of
+from pfcon.app import create_app, events_of, jobs_of
 from pfcon.background import Ticker
 from pfcon.configuration import Settings
 from pfcon.configuration.shown import shown_settings

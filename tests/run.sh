@@ -8,7 +8,7 @@ Usage: tests/run.sh [--checks|--tests] [--rerun] [--fuzz N] [--require "NAME..."
                     [PYTEST ARGUMENT]...
 
 Makes the virtual environment .venv-test (once), and runs ruff, mypy, shellcheck where it is installed, the check that
-the tables of docs/settings.md and docs/reasons.md are current, and pytest. The end of the output names what was skipped
+the tables of docs/settings.md and docs/reasons.md and docs/openapi.json are current, and pytest. The end of the output names what was skipped
 and why. The exit status is 0 only when all went well.
 
   --checks   all but pytest
@@ -93,6 +93,7 @@ check_all() {
     check_vulnerabilities
     check "tables of docs/settings.md" python -m pfcon.configuration.table --check docs/settings.md
     check "table of docs/reasons.md" python -m pfcon.reasons.page --check docs/reasons.md
+    check "docs/openapi.json" python -m pfcon.api.openapi --check docs/openapi.json
 }
 
 # report: say what failed and what was skipped; fails when anything failed.

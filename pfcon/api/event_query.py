@@ -2,14 +2,39 @@
 
 from dataclasses import dataclass
 
-from pfcon.api.parsers import FieldReader
-from pfcon.api.record_query import members, optional
+from pfcon.api.field_reader import FieldReader
+from pfcon.api.fields import Form, Text
+from pfcon.api.record_query import members
 from pfcon.models import JobId, JobKind
+from pfcon.models.identity import JID_MAX_LENGTH, JID_PATTERN
 from pfcon.records.events import Event
 
-LAST_EVENT_ID = "last_event_id"
-NAMES = {"jid", "kind", LAST_EVENT_ID}
 MAX_JIDS = 100
+HEADER = "Last-Event-ID"
+
+JIDS = Text(
+    name="jid",
+    about="only events of this job; repeated for several",
+    required=False,
+    repeated=True,
+    most=MAX_JIDS,
+    pattern=JID_PATTERN,
+    longest=JID_MAX_LENGTH,
+)
+KIND = Text(
+    name="kind",
+    about="only events of jobs of this kind; several are separated by commas, or the parameter is repeated",
+    required=False,
+    repeated=True,
+    choices=JobKind,
+)
+LAST_EVENT_ID = Text(
+    name="last_event_id",
+    about=f"the id of the last event that the client has; as the header {HEADER}, which wins",
+    required=False,
+    pattern="^[0-9]{1,18}$",
+)
+EVENT_PARAMETERS = Form((JIDS, KIND, LAST_EVENT_ID))
 
 
 @dataclass(frozen=True)
@@ -31,27 +56,24 @@ def parse_event_query(fields: dict[str, list[str]], header: str | None) -> Event
     header: ``Last-Event-ID`` of a client that connects again; it wins over the parameter of the URL.
     """
     if header:
-        fields = {**fields, LAST_EVENT_ID: [header]}
-    reader = FieldReader(fields)
-    for name in fields.keys() - NAMES:
-        reader.faults[name] = "unknown parameter"
-    if len(fields.get(LAST_EVENT_ID, ())) > 1:
-        reader.faults[LAST_EVENT_ID] = "must be given only once"
+        fields = {**fields, LAST_EVENT_ID.name: [header]}
+    reader = FieldReader(fields, EVENT_PARAMETERS)
+    reader.refuse_others()
     query = EventQuery(
-        after=optional(reader, LAST_EVENT_ID, _number),
+        after=reader.optional(LAST_EVENT_ID, _number),
         jids=_jids(reader),
-        kinds=members(reader, "kind", JobKind),
+        kinds=members(reader, KIND, JobKind),
     )
     reader.finish()
     return query
 
 
 def _jids(reader: FieldReader) -> frozenset[JobId]:
-    texts = reader.texts("jid")
+    texts = reader.texts(JIDS)
     if len(texts) > MAX_JIDS:
-        reader.faults["jid"] = f"must be given at most {MAX_JIDS} times"
+        reader.faults[JIDS.name] = f"must be given at most {MAX_JIDS} times"
         return frozenset()
-    found = (reader.checked("jid", text, JobId.parse, None) for text in texts)
+    found = (reader.checked(JIDS, text, JobId.parse, None) for text in texts)
     return frozenset(jid for jid in found if jid is not None)
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Generator
 
+from pfcon.api.answers import ResetEvent
 from pfcon.api.event_query import EventQuery
 from pfcon.errors import PfconError
 from pfcon.events.feed import Feed
@@ -63,4 +64,5 @@ def _job(event: Event) -> str:
 def _reset(position: int, reason: str) -> str:
     """Return the event for a client that can't get all events since its last one."""
     message = f"{reason}: events may be missing; ask for the present state of the jobs"
-    return f"id: {position}\nevent: reset\ndata: {json.dumps({'id': position, 'message': message})}\n\n"
+    data: ResetEvent = {"id": position, "message": message}
+    return f"id: {position}\nevent: reset\ndata: {json.dumps(data)}\n\n"

@@ -7,10 +7,13 @@ from itertools import chain
 from flask import Response, request
 from flask_restful import Resource
 
+from pfcon.api.answers import EVENTS
 from pfcon.api.context import current, requires_token
-from pfcon.api.event_query import parse_event_query
+from pfcon.api.event_query import EVENT_PARAMETERS, HEADER, LAST_EVENT_ID, parse_event_query
 from pfcon.api.event_stream import stream
+from pfcon.api.openapi.operation import TEXT, operation
 from pfcon.api.transfers import wait_for_client
+from pfcon.errors import Refused
 
 SEND_TIMEOUT = 10.0  # seconds; a client that reads nothing for so long loses its stream
 HEADERS = {
@@ -24,10 +27,17 @@ class Events(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     method_decorators = (requires_token,)
 
+    @operation(
+        parameters=EVENT_PARAMETERS,
+        parameter_headers={HEADER: f"as {LAST_EVENT_ID.name}"},
+        content={"text/event-stream": TEXT},
+        mentions=tuple(EVENTS.values()),
+        errors=(Refused,),
+    )
     def get(self) -> Response:
-        """Return the events of jobs as Server-Sent Events, new ones as they come."""
+        """Return the events of jobs as Server-Sent Events. The data of `job` is JobEvent, of `reset` ResetEvent."""
         context = current()
-        query = parse_event_query(request.args.to_dict(flat=False), request.headers.get("Last-Event-ID"))
+        query = parse_event_query(request.args.to_dict(flat=False), request.headers.get(HEADER))
         client_has_gone = _client_has_gone()
         context.streams.acquire()
         body = stream(context.events.feed, query, client_has_gone)

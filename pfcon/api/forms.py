@@ -11,6 +11,7 @@ from flask import Request
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from pfcon.api.charsets import decode_value
+from pfcon.api.job_fields import DATA_FILE
 from pfcon.archive.limits import UploadLimits
 from pfcon.errors import InvalidFields, Refused, StorageFull, TooLarge, UnsupportedContent
 from pfcon.files.faults import is_full
@@ -21,9 +22,9 @@ from pfcon.units import human_bytes
 
 READ_SIZE = 1024 * 1024  # bytes of one read; smaller reads take several times as long in total
 MAX_FIELDS = 10_000
-UPLOAD_FIELD = "data_file"
-UPLOAD_NEEDS = "data_file: the next bytes of the upload"
-FORM_TYPES = "application/x-www-form-urlencoded or multipart/form-data"
+UPLOAD_FIELD = DATA_FILE.name
+UPLOAD_NEEDS = f"{UPLOAD_FIELD}: the next bytes of the upload"
+URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 @dataclass
@@ -46,9 +47,9 @@ def read_form(request: Request, limits: UploadLimits, storebase: StoreBase | Non
     ``storebase`` is None, a ``data_file`` part is read and discarded. Raises UnsupportedContent, Refused (malformed or
     incomplete body), InvalidFields, TooLarge, StorageFull.
     """
-    if request.mimetype == "application/x-www-form-urlencoded":
+    if request.mimetype == URLENCODED:
         yield _read_urlencoded(request, limits)
-    elif request.mimetype == "multipart/form-data":
+    elif request.mimetype == MULTIPART:
         _check_size(request.content_length, limits)
         if storebase is None:
             yield _read_multipart(request, limits, None)
@@ -58,7 +59,7 @@ def read_form(request: Request, limits: UploadLimits, storebase: StoreBase | Non
                     form = _read_multipart(request, limits, _Spool(file, room, request.content_length))
                 yield form
     else:
-        raise UnsupportedContent(f"Content-Type must be {FORM_TYPES}, got {request.mimetype or 'none'}")
+        raise UnsupportedContent(f"Content-Type must be {URLENCODED} or {MULTIPART}, got {request.mimetype or 'none'}")
 
 
 def _check_size(size: int | None, limits: UploadLimits) -> None:

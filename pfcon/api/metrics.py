@@ -5,6 +5,7 @@ import hmac
 from flask import Flask, Response, request
 
 from pfcon.api.context import current
+from pfcon.api.openapi.operation import TEXT, operation
 from pfcon.auth import verify_header
 from pfcon.errors import Absent
 from pfcon.metrics.exposition import CONTENT_TYPE, exposition
@@ -20,6 +21,7 @@ def add_metrics(app: Flask) -> None:
     app.before_request(_close_other_paths)
 
 
+@operation(content={"text/plain": TEXT}, token=True)
 def _metrics() -> Response:
     """Return the metrics. Raises Unauthorized."""
     if not _is_own_address():

@@ -3,64 +3,86 @@
 import base64
 import json
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from pfcon.api.parsers import FieldReader
+from pfcon.api.field_reader import FieldReader
+from pfcon.api.fields import Form, Number, Text
 from pfcon.models import JobKind, JobStatus
 from pfcon.records import Position, Query
 
-T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
-LIMIT, MAX_LIMIT = 100, 1000  # records of one page: the default, and the most
-REPEATABLE = {"status", "kind"}
-SINGLE = {"owner", "image", "since", "until", "limit", "cursor"}
+PAGE, LONGEST_PAGE = 100, 1000  # records of one page: the default, and the most
 MAX_CURSOR = 400  # characters; one with the longest jid has fewer
+
+STATUS = Text(
+    name="status",
+    about="only jobs of this status; several are separated by commas, or the parameter is repeated",
+    required=False,
+    repeated=True,
+    choices=JobStatus,
+)
+KIND = Text(
+    name="kind",
+    about="only jobs of this kind; several are separated by commas, or the parameter is repeated",
+    required=False,
+    repeated=True,
+    choices=JobKind,
+)
+OWNER = Text(name="owner", about="only jobs of this user in ChRIS; only plugin jobs have one", required=False)
+OF_IMAGE = Text(name="image", about="only jobs of exactly this image", required=False)
+SINCE = Text(
+    name="since",
+    about="only jobs created at that time or later, in ISO 8601; UTC, if it has no time zone",
+    required=False,
+    format="date-time",
+)
+UNTIL = Text(name="until", about="only jobs created before that time", required=False, format="date-time")
+LIMIT = Number(
+    name="limit",
+    about="the number of records of a page",
+    required=False,
+    least=1,
+    highest=LONGEST_PAGE,
+    default=PAGE,
+)
+CURSOR = Text(
+    name="cursor",
+    about="the page after the one whose next this is",
+    required=False,
+    pattern="^[A-Za-z0-9_-]+$",
+    longest=MAX_CURSOR,
+)
+RECORD_PARAMETERS = Form((STATUS, KIND, OWNER, OF_IMAGE, SINCE, UNTIL, LIMIT, CURSOR))
 
 
 def parse_query(fields: dict[str, list[str]]) -> Query:
     """Parse the parameters of ``GET records/``. Raises InvalidFields, also for an unknown parameter."""
-    reader = FieldReader(fields)
-    for name, values in fields.items():
-        if name not in REPEATABLE | SINGLE:
-            reader.faults[name] = "unknown parameter"
-        elif name in SINGLE and len(values) > 1:
-            reader.faults[name] = "must be given only once"
+    reader = FieldReader(fields, RECORD_PARAMETERS)
+    reader.refuse_others()
     query = Query(
-        limit=optional(reader, "limit", _limit) or LIMIT,
-        statuses=members(reader, "status", JobStatus),
-        kinds=members(reader, "kind", JobKind),
-        owner=optional(reader, "owner", str),
-        image=optional(reader, "image", str),
-        since=optional(reader, "since", _moment),
-        until=optional(reader, "until", _moment),
-        after=optional(reader, "cursor", decode_cursor),
+        limit=reader.number(LIMIT),
+        statuses=members(reader, STATUS, JobStatus),
+        kinds=members(reader, KIND, JobKind),
+        owner=reader.optional(OWNER, str),
+        image=reader.optional(OF_IMAGE, str),
+        since=reader.optional(SINCE, _moment),
+        until=reader.optional(UNTIL, _moment),
+        after=reader.optional(CURSOR, decode_cursor),
     )
     reader.finish()
     return query
 
 
-def optional(reader: FieldReader, name: str, parse: Callable[[str], T]) -> T | None:
-    """Return a parsed parameter, None without it. An empty one is a fault: it must not mean all records."""
-    return reader.checked(name, reader.text(name), parse, None) if reader.texts(name) else None
-
-
-def members(reader: FieldReader, name: str, kind: type[E]) -> frozenset[E]:
+def members(reader: FieldReader, field: Text, kind: type[E]) -> frozenset[E]:
     """Return the values of a parameter that may be repeated, or have several values separated by commas."""
-    texts = [text for value in reader.texts(name) for text in value.split(",")]
+    texts = [text for value in reader.texts(field) for text in value.split(",")]
     if wrong := [text for text in texts if text not in set(kind)]:
-        reader.faults[name] = f"must be one or several of {', '.join(kind)}, got {wrong[0][:40]!r}"
+        reader.faults[field.name] = f"must be one or several of {', '.join(kind)}, got {wrong[0][:40]!r}"
         return frozenset()
     return frozenset(map(kind, texts))
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
-        raise ValueError(f"must be an integer from 1 to {MAX_LIMIT}, got {text[:40]!r}")
-    return int(text)
 
 
 def _moment(text: str) -> datetime:

@@ -1,14 +1,15 @@
 """``records/``: lists of the records of jobs."""
 
-from typing import Any
-
 from flask import request
 from flask_restful import Resource
 
 from pfcon.api import serial
+from pfcon.api.answers import RecordsOfOneJob, RecordsPage
 from pfcon.api.context import current, requires_token
-from pfcon.api.record_query import encode_cursor, parse_query
+from pfcon.api.openapi.operation import operation
+from pfcon.api.record_query import RECORD_PARAMETERS, encode_cursor, parse_query
 from pfcon.api.sync_jobs import job_id
+from pfcon.errors import Absent, Refused
 
 
 class Records(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
@@ -16,7 +17,8 @@ class Records(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     method_decorators = (requires_token,)
 
-    def get(self) -> dict[str, Any]:
+    @operation(parameters=RECORD_PARAMETERS, errors=(Refused,))
+    def get(self) -> RecordsPage:
         """Return one page of the records, newest first, and the cursor of the next page."""
         page = current().jobs.records(parse_query(request.args.to_dict(flat=False)))
         return {
@@ -30,7 +32,8 @@ class RecordsOfJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no type
 
     method_decorators = (requires_token,)
 
-    def get(self, jid: str) -> dict[str, Any]:
+    @operation(errors=(Refused, Absent))
+    def get(self, jid: str) -> RecordsOfOneJob:
         """Return the records of all kinds of a jid, newest first."""
         jid = job_id(jid)
         return {"jid": jid, "records": [serial.record(entry) for entry in current().jobs.records_of(jid)]}

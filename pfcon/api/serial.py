@@ -3,12 +3,13 @@
 import math
 from datetime import datetime
 
+from pfcon.api.answers import ComputeObject, RecordObject
 from pfcon.models import JobInfo
 from pfcon.records import Entry
 from pfcon.units import MIB
 
 
-def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str | int | None]:
+def compute(info: JobInfo, jid: str, logs: str = "") -> ComputeObject:
     """Return the ``compute`` object. The values that clients of released versions read are strings.
 
     The others are ``""`` or None while they are not known: times in ISO 8601, an exit code, a size in MiB.
@@ -18,7 +19,7 @@ def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str | int | No
         "jid": jid,
         "image": info.image,
         "cmd": info.cmd,
-        "status": info.status.value,
+        "status": info.status,
         "message": info.message,
         "timestamp": timestamp(info.finished_at),
         "logs": logs,
@@ -33,13 +34,13 @@ def compute(info: JobInfo, jid: str, logs: str = "") -> dict[str, str | int | No
     }
 
 
-def record(entry: Entry) -> dict[str, str | int | float | None]:
+def record(entry: Entry) -> RecordObject:
     """Return an object of ``records/``. As in ``compute``, unknown texts and times are ``""``, unknown numbers None."""
     details = entry.details
     return {
         "jid": entry.jid,
-        "kind": entry.kind.value,
-        "status": entry.status.value,
+        "kind": entry.kind,
+        "status": entry.status,
         "message": entry.message,
         "reason": entry.reason,
         "image": entry.image or "",

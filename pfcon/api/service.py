@@ -1,14 +1,16 @@
 """The resources that need no token: health, readiness and login."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from flask import request
 from flask_restful import Resource
 
+from pfcon.api.answers import Credentials, Part, Token
+from pfcon.api.answers import Health as HealthAnswer
 from pfcon.api.context import current
 from pfcon.api.forms import read_body
+from pfcon.api.openapi.operation import operation
 from pfcon.api.request_log import note_refused_login
 from pfcon.auth import is_right, issue_token
 from pfcon.errors import InvalidFields, Refused, TooLarge, TooManyRequests, UnsupportedContent
@@ -19,7 +21,8 @@ MAX_CREDENTIALS = 64 * 1024  # bytes
 class Health(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     """``health/``"""
 
-    def get(self) -> dict[str, str]:
+    @operation()
+    def get(self) -> HealthAnswer:
         """Return that the server runs. Raises NewerSchema if it can't serve jobs before an administrator acts.
 
         Nothing is asked: a database or an engine that is away for a while is no reason to restart the server.
@@ -31,24 +34,29 @@ class Health(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 class Ready(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     """``ready/``"""
 
-    def get(self) -> tuple[dict[str, Any], int]:
+    @operation(other={503: "A part does not work, or the service does not answer now."})
+    def get(self) -> tuple[dict[str, Part], int]:
         """Return for each part of the service whether it works; 503 if one does not."""
         states = current().jobs.readiness()
         ready = all(state.ok for state in states.values())
-        return {name: asdict(state) for name, state in states.items()}, 200 if ready else 503
+        parts: dict[str, Part] = {
+            name: {"ok": state.ok, "ms": state.ms, "message": state.message} for name, state in states.items()
+        }
+        return parts, 200 if ready else 503
 
 
 class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     """``auth-token/``"""
 
-    def post(self) -> dict[str, str]:
+    @operation(body=Credentials, errors=(Refused, TooLarge, UnsupportedContent, TooManyRequests))
+    def post(self) -> Token:
         """Return a token. Raises Refused (wrong credentials), InvalidFields, TooManyRequests, ..."""
         if not request.is_json:
             raise UnsupportedContent(f"Content-Type must be application/json, got {request.mimetype or 'none'}")
         values = _json_object(
             read_body(request, MAX_CREDENTIALS, TooLarge(f"the body must have at most {MAX_CREDENTIALS} bytes"))
         )
-        names = ("pfcon_user", "pfcon_password")
+        names = Credentials.__annotations__
         faults = {name: "field is required" for name in names if not isinstance(values.get(name), str)}
         if faults:
             raise InvalidFields(faults)

@@ -1,20 +1,22 @@
 """The staged interface: ``copyjobs/``, ``pluginjobs/``, ``uploadjobs/`` and ``deletejobs/``."""
 
-from typing import Any
-
 from flask import Response, request
 from flask_restful import Resource
 
 from pfcon.api import serial
+from pfcon.api.answers import JobState, PostedJob, PostedOperation
 from pfcon.api.context import current, requires_token
 from pfcon.api.forms import read_form
+from pfcon.api.job_fields import COPY_FORM, DELETE_FORM, FILE_PARAMETERS, PLUGIN_FORM, UPLOAD_FORM
+from pfcon.api.openapi.operation import operation
 from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
-from pfcon.api.sync_jobs import job_id, post_plugin_job
+from pfcon.api.sync_jobs import JOB_ERRORS, OUTPUTS, POST_ERRORS, POST_PLUGIN_ERRORS, job_id, post_plugin_job
 from pfcon.api.transfers import incoming_body, outputs_response
-from pfcon.errors import Absent, Foreign
+from pfcon.errors import Absent, Foreign, Refused, StorageFull
+from pfcon.jobs.server_info import StagedServerInfo
 from pfcon.models import JobId, JobInfo, JobKind
 
-Answer = tuple[dict[str, Any], int]
+Answer = tuple[PostedOperation, int]
 
 
 class StagedJobs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
@@ -22,7 +24,8 @@ class StagedJobs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     method_decorators = (requires_token,)
 
-    def get(self) -> dict[str, Any]:
+    @operation()
+    def get(self) -> StagedServerInfo:
         """Return information about this server."""
         return current().jobs.staged_server_info()
 
@@ -40,6 +43,7 @@ def _answer(jid: JobId, info: JobInfo) -> Answer:
 class CopyJobs(StagedJobs):
     """``copyjobs/``"""
 
+    @operation(status=201, form=COPY_FORM, errors=POST_ERRORS)
     def post(self) -> Answer:
         """Start fetching a job's inputs."""
         job = parse_copy(_fields())
@@ -49,7 +53,8 @@ class CopyJobs(StagedJobs):
 class PluginJobs(StagedJobs):
     """``pluginjobs/``"""
 
-    def post(self) -> Answer:
+    @operation(status=201, form=PLUGIN_FORM, errors=POST_PLUGIN_ERRORS)
+    def post(self) -> tuple[PostedJob, int]:
         """Schedule the plugin's container."""
         return post_plugin_job(current().jobs.submit_plugin)
 
@@ -57,6 +62,7 @@ class PluginJobs(StagedJobs):
 class UploadJobs(StagedJobs):
     """``uploadjobs/``"""
 
+    @operation(status=201, form=UPLOAD_FORM, errors=(*POST_ERRORS, Absent))
     def post(self) -> Answer:
         """Start sending a job's outputs to the storage."""
         job = parse_upload(_fields())
@@ -66,6 +72,7 @@ class UploadJobs(StagedJobs):
 class DeleteJobs(StagedJobs):
     """``deletejobs/``"""
 
+    @operation(status=201, form=DELETE_FORM, errors=POST_ERRORS)
     def post(self) -> Answer:
         """Cancel what still runs of a job and start to delete its data."""
         jid, limits = parse_delete(_fields())
@@ -77,6 +84,7 @@ class PluginJobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no typ
 
     method_decorators = (requires_token,)
 
+    @operation(parameters=FILE_PARAMETERS, content=OUTPUTS, errors=JOB_ERRORS)
     def get(self, jid: str) -> Response:
         """Return the job's outputs. They are not delivered to the storage: upload jobs do that."""
         return outputs_response(job_id(jid), deliver=False)
@@ -98,11 +106,13 @@ class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     def __init__(self, kind: JobKind) -> None:
         self._kind = kind
 
-    def get(self, jid: str) -> dict[str, Any]:
+    @operation(errors=JOB_ERRORS)
+    def get(self, jid: str) -> JobState:
         """Return the job's status and the last lines of its log."""
         info, logs = current().jobs.status(job_id(jid), self._kind)
         return {"compute": serial.compute(info, jid, logs)}
 
+    @operation(status=204, errors=(Refused, Foreign, StorageFull))
     def delete(self, jid: str) -> tuple[str, int]:
         """Cancel the job and delete its record; its data are kept. A missing job is no error. Raises Foreign."""
         try:
@@ -122,7 +132,8 @@ class CancelledJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no type
     def __init__(self, kind: JobKind) -> None:
         self._kind = kind
 
-    def post(self, jid: str) -> dict[str, Any]:
+    @operation(errors=JOB_ERRORS)
+    def post(self, jid: str) -> JobState:
         """Cancel the job and return its state; nothing changes if it has ended. Raises Absent, Unreachable."""
         info, logs = current().jobs.cancel(job_id(jid), self._kind)
         return {"compute": serial.compute(info, jid, logs)}

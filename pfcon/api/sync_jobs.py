@@ -1,20 +1,37 @@
 """The synchronous interface: ``jobs/``."""
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import Response, request
 from flask_restful import Resource
 
 from pfcon.api import serial
+from pfcon.api.answers import JobState, Outputs, PostedJob, StagedInputs
 from pfcon.api.context import current, requires_token
 from pfcon.api.forms import read_form
+from pfcon.api.job_fields import FILE_PARAMETERS, PLUGIN_FORM
+from pfcon.api.openapi.operation import BINARY, operation
 from pfcon.api.parsers import parse_job
 from pfcon.api.transfers import outputs_response, transfer
-from pfcon.errors import PfconError, Refused
+from pfcon.errors import (
+    Absent,
+    Conflict,
+    PfconError,
+    Refused,
+    StorageFull,
+    TooLarge,
+    TooManyJobs,
+    UnsupportedContent,
+)
 from pfcon.jobs import Submission
+from pfcon.jobs.server_info import ServerInfo
 from pfcon.models import JobId, JobKind, JobRequest
 from pfcon.storage.base import Upload
+
+POST_ERRORS = (Refused, Conflict, TooLarge, UnsupportedContent, TooManyJobs, StorageFull)
+POST_PLUGIN_ERRORS = (*POST_ERRORS, Absent)
+JOB_ERRORS = (Refused, Absent, Conflict, StorageFull)
+OUTPUTS = {"application/zip": BINARY, "application/json": Outputs}
 
 
 class JobList(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
@@ -22,16 +39,18 @@ class JobList(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     method_decorators = (requires_token,)
 
-    def get(self) -> dict[str, Any]:
+    @operation()
+    def get(self) -> ServerInfo:
         """Return information about this server."""
         return current().jobs.server_info()
 
-    def post(self) -> tuple[dict[str, Any], int]:
+    @operation(status=201, form=PLUGIN_FORM, errors=POST_PLUGIN_ERRORS)
+    def post(self) -> tuple[PostedJob, int]:
         """Stage the inputs and schedule a job."""
         return post_plugin_job(current().jobs.submit)
 
 
-def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -> tuple[dict[str, Any], int]:
+def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -> tuple[PostedJob, int]:
     """Parse a plugin job from the request and submit it; return the response's body and status."""
     context = current()
     storebase = context.storebase if context.jobs.takes_upload else None
@@ -45,7 +64,7 @@ def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -
             longest=context.settings.compute.timelimit,
         )
         submission = submit(job, form.upload)
-    data = {
+    data: StagedInputs = {
         "jid": job.jid,
         "nfiles": submission.nfiles,
         "timestamp": serial.timestamp(submission.staged_at),
@@ -59,11 +78,13 @@ class Job(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     method_decorators = (requires_token,)
 
-    def get(self, jid: str) -> dict[str, Any]:
+    @operation(errors=JOB_ERRORS)
+    def get(self, jid: str) -> JobState:
         """Return the job's status and the last lines of its log."""
         info, logs = current().jobs.status(job_id(jid), JobKind.PLUGIN)
         return {"compute": serial.compute(info, jid, logs)}
 
+    @operation(status=204, errors=JOB_ERRORS)
     def delete(self, jid: str) -> tuple[str, int]:
         """Cancel the job and remove it with its data."""
         current().jobs.remove(job_id(jid), JobKind.PLUGIN, with_data=True)
@@ -75,6 +96,7 @@ class JobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     method_decorators = (requires_token,)
 
+    @operation(parameters=FILE_PARAMETERS, content=OUTPUTS, errors=JOB_ERRORS)
     def get(self, jid: str) -> Response:
         """Return the job's outputs, after they were delivered to the storage where the request asks for that."""
         return outputs_response(job_id(jid), deliver=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from flask import Response, request
 
 from pfcon.api.context import current
+from pfcon.api.job_fields import LISTED_OUTPUT_PATH
 from pfcon.errors import PfconError
 from pfcon.models import JobId
 from pfcon.storage.base import ListedOutputs, ZipOutputs
@@ -86,7 +87,7 @@ def outputs_response(jid: JobId, *, deliver: bool) -> Response:
 def _job_output_path() -> str | None:
     """Return ``?job_output_path=`` or None. ``+`` means a plus sign: clients do not encode the path."""
     query = request.environ.get("QUERY_STRING", "").replace("+", "%2B")
-    return request.__class__({**request.environ, "QUERY_STRING": query}).args.get("job_output_path")
+    return request.__class__({**request.environ, "QUERY_STRING": query}).args.get(LISTED_OUTPUT_PATH.name)
 
 
 def _logged(first: bytes, chunks: Iterator[bytes], jid: JobId) -> Iterator[bytes]:

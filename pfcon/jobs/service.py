@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from pfcon import __version__
 from pfcon.errors import Absent, InvalidFields, Unreachable
 from pfcon.files.unreadable import is_unreadable_note
 from pfcon.jobs import trash
@@ -23,6 +22,7 @@ from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
 from pfcon.jobs.scheduling import Scheduler
+from pfcon.jobs.server_info import ServerInfo, StagedServerInfo, server_info, staged_server_info
 from pfcon.jobs.status import StatusReader
 from pfcon.jobs.watching.engine_watch import EngineWatch
 from pfcon.jobs.watching.freshness import Freshness
@@ -73,24 +73,13 @@ class JobService:
         """Return for each part of the service whether it works now. See Readiness.states."""
         return self._readiness.states()
 
-    def server_info(self) -> dict[str, str | bool]:
+    def server_info(self) -> ServerInfo:
         """Return the server information for clients of the synchronous interface."""
-        return {
-            "server_version": __version__,
-            "pfcon_innetwork": self._context.storage.innetwork,
-            "storage_env": self._context.storage.name,
-            "container_env": self._context.options.engine,
-            "compute_volume_type": self._context.options.volume_type,
-            **self._context.storage.server_info,
-        }
+        return server_info(self._context)
 
-    def staged_server_info(self) -> dict[str, str | bool]:
+    def staged_server_info(self) -> StagedServerInfo:
         """Return the server information for clients of the staged interface."""
-        return {
-            **self.server_info(),
-            "requires_copy_job": self._context.storage.requires_copy_job,
-            "requires_upload_job": self._context.storage.requires_upload_job,
-        }
+        return staged_server_info(self._context)
 
     def submit(self, request: JobRequest, upload: Upload | None) -> Submission:
         """Submit a plugin job whose inputs are staged first. See PluginSubmitter.submit."""

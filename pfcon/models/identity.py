@@ -7,7 +7,9 @@ from typing import Self
 from pfcon.errors import Refused
 
 JID_MAX_LENGTH = 128  # CUBE uses a prefix of at most 100 characters and a number
-_JID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+JID_PATTERN = r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*\.?$"
+"""A regular expression of Python and of ECMA 262."""
+_JID = re.compile(JID_PATTERN)
 
 
 class JobId(str):
@@ -22,7 +24,7 @@ class JobId(str):
         text = text.removeprefix("/")
         if len(text) > JID_MAX_LENGTH:
             raise Refused(f"must have at most {JID_MAX_LENGTH} characters, got {len(text)}")
-        if not _JID.fullmatch(text) or ".." in text:
+        if not _JID.fullmatch(text):
             raise Refused("must be letters, digits, '_', '-' and single '.', and begin with a letter or digit")
         return cls(text)
 

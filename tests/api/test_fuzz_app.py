@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import flask
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
+from support.described import Described
 from support.fuzzing import REQUESTS, Fuzzed, check_answer, requests
+from werkzeug.routing import Rule
 from werkzeug.test import run_wsgi_app
 
+from pfcon.api.openapi.document import path_of
 from pfcon.app import create_app, events_of, jobs_of
 from pfcon.auth import issue_token
 from pfcon.background import Ticker
@@ -102,8 +106,16 @@ def environment(request: Fuzzed, shift: int) -> dict[str, Any]:
 
 @pytest.mark.timeout(600 + EACH)
 def test_fuzzed_requests_get_no_server_error(app: Flask) -> None:
+    """And nothing that the OpenAPI document does not have."""
     token = issue_token(app.extensions["pfcon"].settings.auth)
     shifts = st.sampled_from([0] * 8 + [-3, 7])
+    described = Described()
+    rules: list[Rule | None] = []
+
+    @app.after_request
+    def note_rule(response: Response) -> Response:
+        rules.append(flask.request.url_rule)
+        return response
 
     @settings(
         max_examples=EACH,
@@ -117,5 +129,7 @@ def test_fuzzed_requests_get_no_server_error(app: Flask) -> None:
         chunks, status, headers = run_wsgi_app(app, environment(request, shift))
         body = b"".join(chunks)
         check_answer(request, int(status.split()[0]), headers.get("Content-Type", ""), lambda: body)
+        if (rule := rules.pop()) is not None and request.method != "OPTIONS":
+            described.check_answer(request.method, path_of(rule), int(status.split()[0]), dict(headers), body)
 
     fuzz()

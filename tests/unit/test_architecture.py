@@ -24,7 +24,7 @@ ROOT = Path(pfcon.__file__).parent
 
 # From the bottom to the top: a module imports only from layers below its own, or from its own package.
 LAYERS = [
-    ["docs_tables"],
+    ["about", "docs_tables"],
     ["reasons"],
     ["errors", "units", "printing", "network", "compact", "polling", "token_bucket", "workers"],
     ["models", "background", "service_log", "metrics", "__init__"],

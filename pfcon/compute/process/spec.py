@@ -22,6 +22,7 @@ from pfcon.units import MINUTE, mib_to_bytes, millicores_to_cores
 
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
 NO_SHM = "this machine gives a job no /dev/shm of its own: it needs root, or user namespaces for all users"
+MOST_WORKERS = 1000  # of a job; each is a process of this machine, which has about 32,000 of them
 MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -88,6 +89,9 @@ def refuse(spec: JobSpec, euid: int, egid: int, gpus: tuple[str, ...] = ()) -> N
     """Raise Refused if this engine, running as that user and group, can't run the job. gpus: ids, for all jobs."""
     if spec.resources.workers < 1:
         raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
+    if spec.resources.workers > MOST_WORKERS:
+        never = f"number_of_workers: at most {MOST_WORKERS} on one machine, not {spec.resources.workers}"
+        raise refused(explain(Reason.UNSCHEDULABLE, never=never))
     if spec.resources.gpus * spec.resources.workers > len(gpus):
         raise refused(explain(Reason.UNSCHEDULABLE, never=_too_many_gpus(spec.resources, len(gpus))))
     if not spec.argv:

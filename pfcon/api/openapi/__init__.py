@@ -1,0 +1,1 @@
+"""The OpenAPI document of the HTTP interface, made from the resources, their forms and the types of their answers."""

@@ -1,0 +1,73 @@
+"""What schemathesis does not know of pfcon: a password, a zip, a harmless command, and what a storage needs.
+
+Its command line loads this module by SCHEMATHESIS_HOOKS. PFCON_TEST_STORAGE is the storage of the service.
+"""
+
+import os
+import re
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+
+from pfcon.api.fields import MAX_INT
+from pfcon.api.job_fields import PATH_PATTERN, PLUGIN_FORM
+
+from .live import PASSWORD, USER, make_zip
+
+TAKES_ZIPS = os.environ.get("PFCON_TEST_STORAGE", "zipfile") == "zipfile"
+UNREAD = {"input_dirs", "output_dir", "job_output_path"} if TAKES_ZIPS else {"data_file"}
+NEEDED = ["data_file"] if TAKES_ZIPS else ["output_dir"]
+AT_LEAST_ONE = {"minItems": 1, "contains": {"type": "string", "minLength": 1}}
+MOST_WORKERS = 2
+OUTPUT_DIR = "home/out"  # a job's outputs can be listed by this name alone
+LISTS = {name for name, field in PLUGIN_FORM.items() if field.repeated}
+
+schemathesis.openapi.format("binary", st.just(make_zip({"a": b"1"})))
+
+
+@schemathesis.hook
+def before_load_schema(context: Any, raw_schema: Any) -> None:
+    """Make the document that of one storage, and of a machine without GPUs. The general one is wider."""
+    paths = raw_schema["paths"]
+    for path in ("/api/v1/jobs/", "/api/v1/pluginjobs/"):
+        content = paths[path]["post"]["requestBody"]["content"]
+        if TAKES_ZIPS:
+            del content["application/x-www-form-urlencoded"]
+        for media_type in content.values():
+            schema = media_type["schema"]
+            schema["properties"] = {name: field for name, field in schema["properties"].items() if name not in UNREAD}
+            schema["properties"]["gpu_limit"]["maximum"] = 0
+            schema["required"] += NEEDED
+            if not TAKES_ZIPS and path == "/api/v1/jobs/":
+                schema["properties"]["input_dirs"] |= AT_LEAST_ONE
+                schema["required"].append("input_dirs")
+        file = paths[f"{path}{{jid}}/file/"]["get"]
+        file["parameters"] = [{**one, "required": True} for one in file["parameters"] if one["name"] not in UNREAD]
+    records = paths["/api/v1/records/"]["get"]
+    records["parameters"] = [one for one in records["parameters"] if one["name"] != "cursor"]  # a value of `next` only
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """Change a request before it is sent: its command is harmless; one that is to succeed has what only we know."""
+    positive = case.meta.generation.mode.is_positive
+    if isinstance(case.body, dict):
+        _change_form(case.body)
+    if positive and case.path.endswith("/auth-token/"):
+        case.body = {"pfcon_user": USER, "pfcon_password": PASSWORD}
+    if positive and "job_output_path" in case.query:
+        case.query["job_output_path"] = OUTPUT_DIR
+
+
+def _change_form(body: dict[str, Any]) -> None:
+    for name in LISTS & body.keys():
+        if not isinstance(body[name], list):  # in a form, a single text is a list of one
+            body[name] = [body[name]] if isinstance(body[name], str) else []
+    if isinstance(body.get("entrypoint"), list) and any(body["entrypoint"]):
+        body["entrypoint"] = ["true"]
+    workers = body.get("number_of_workers")
+    if isinstance(workers, int) and MOST_WORKERS < workers <= MAX_INT:
+        body["number_of_workers"] = MOST_WORKERS
+    if isinstance(output_dir := body.get("output_dir"), str) and re.search(PATH_PATTERN, output_dir):
+        body["output_dir"] = OUTPUT_DIR
