@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.process.spec import BASE_ENV, MARKER, make_plan, refuse, translate
+from pfcon.compute.process.leftovers import MARKER
+from pfcon.compute.process.spec import BASE_ENV, make_plan, refuse, translate
 from pfcon.compute.process.state import State, outcome
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount, Resources, User
