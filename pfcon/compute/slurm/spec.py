@@ -104,6 +104,7 @@ def script(
     directory = job.directory if launcher.program else INSIDE
     head = {
         "JOB": str(directory),
+        "NOW": str(directory / "now"),
         "PROGRAM": launcher.program,
         "GRACE": str(grace),
         "TASKS": str(resources.workers),
