@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.slurm.launchers import launcher_of, require_launcher
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Bind, NodeJob
+from pfcon.compute.slurm.required import require_launcher
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.template import PLACES, Template, template
 from pfcon.errors import ConfigurationError, Refused
