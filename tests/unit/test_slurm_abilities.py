@@ -95,6 +95,16 @@ def test_the_start_refuses_a_user_whom_no_job_can_have(
             make_engine(settings, StoreBase(tmp_path))
 
 
+@pytest.mark.usefixtures("as_user")
+def test_root_submits_no_jobs_to_htcondor_so_nothing_is_refused_for_its_sake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    own = HTCondorSettings(launcher=LauncherName.CHARLIECLOUD)
+    settings = compute_settings(engine="htcondor", own=own, timelimit=1, user=container_user().parse("5:6"))
+    assert make_engine(settings, StoreBase(tmp_path))
+
+
 # The commands of both systems. The probe job of `pfcon check` runs at once, and lacks nothing.
 FAKE = r"""#!/bin/sh
 shift
