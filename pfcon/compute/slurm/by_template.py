@@ -40,7 +40,7 @@ def exports(env: dict[str, str]) -> str:
     """Return shell code that sets variables. Raises Refused for names that a shell has not."""
     for key in env:
         if not _VARIABLE.fullmatch(key):
-            raise Refused(f"env: this launcher can't set a variable named {key!r}; SLURM_LAUNCHER=crun can")
+            raise Refused(f"env: this launcher can't set a variable named {key!r}; the launcher crun can")
     return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in env.items())
 
 
@@ -50,7 +50,7 @@ def env_lines(job: NodeJob) -> Iterator[str]:
         if "\n" in key + value or not _VARIABLE.fullmatch(key):
             raise Refused(
                 f"env: this launcher can't set {key}: its value has several lines, or its name has unusual characters; "
-                "SLURM_LAUNCHER=crun can"
+                "the launcher crun can"
             )
         yield f"{key}={value}"
 

@@ -21,12 +21,12 @@ from pfcon.compute.slurm.abilities import Ability, require_ability
 from pfcon.compute.slurm.bundle import HOSTNAME, LAYER, config
 from pfcon.compute.slurm.by_template import ADD_WORKER, below_first, by_template, env_lines, exports
 from pfcon.compute.slurm.first_process import END_ORPHANS, UNSHARE, run_again
+from pfcon.compute.slurm.names import SLURM, Names
 from pfcon.compute.slurm.node_job import Bind, NodeJob
-from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
+from pfcon.compute.slurm.settings import OCI_RUNTIMES, LauncherName, SlurmSettings
 from pfcon.compute.slurm.template import Template, literal, template
-from pfcon.errors import ConfigurationError, Refused
+from pfcon.errors import Refused
 
-WITH_CDI = (LauncherName.CRUN, LauncherName.RUNC)  # they give GPUs to jobs with SLURM_CDI
 INSIDE = PurePosixPath("/run/pfcon")  # the job's directory in its container, if Slurm itself starts that
 _KILL_CHILD = 'kill -KILL "$child"'
 _PROC = "mount -t proc proc /proc || exit 125\n"
@@ -85,16 +85,20 @@ class Launcher:
     first: bool = False
     leaves: bool = False
 
-    def files(self, job: NodeJob) -> dict[str, str]:
-        """Return the launcher's files in a job's directory, by name. Raises Refused for a job that it can't run."""
+    def files(self, job: NodeJob, names: Names = SLURM) -> dict[str, str]:
+        """Return the launcher's files in a job's directory, by name. names: for messages.
+
+        Raises Refused for a job that it can't run.
+        """
         for ability in _needs(job):
-            able: list[str] = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
-            able += [f"{name} with SLURM_CDI" for name in WITH_CDI] if ability is Ability.GPUS else []
-            require_ability(ability, self.gives, f"SLURM_LAUNCHER={self.name}", able)
+            others = (known for name, known in LAUNCHERS.items() if name not in names.without)
+            able: list[str] = [known.name for known in others if ability in known.gives]
+            able += [f"{name} with {names.cdi}" for name in OCI_RUNTIMES] if ability is Ability.GPUS else []
+            require_ability(ability, self.gives, f"{names.launcher}={self.name}", able)
         if job.is_submitter and _USER not in self.gives:
             job = replace(job, user=None)  # then it is the container's root
         if job.workers > 1 and not self.program:
-            raise Refused(f"number_of_workers: SLURM_LAUNCHER={self.name} runs one worker, not {job.workers}")
+            raise Refused(f"number_of_workers: {names.launcher}={self.name} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
             own = replace(job, uid=0, gid=0) if self.first else job if self.program else _inside(job)
@@ -256,28 +260,11 @@ LAUNCHERS = {launcher.name: launcher for launcher in _KNOWN}
 """The launchers that need no template of the site's."""
 
 
-def require_launcher(settings: SlurmSettings, variable: str = "SLURM_LAUNCHER") -> None:
-    """Raise ConfigurationError if the template of the site's own launcher is missing, unused, or can't run a job.
-
-    variable: names the launcher, for messages.
-    """
-    own = settings.launcher is LauncherName.COMMAND
-    if own and settings.command is None:
-        raise ConfigurationError([f"{variable}=command needs {variable}_COMMAND"])
-    if settings.command is not None and not own:
-        raise ConfigurationError([f"{variable}_COMMAND is set, so {variable} must be `command`"])
-    try:
-        if settings.command is not None:
-            settings.command.check()
-    except ValueError as fault:
-        raise ConfigurationError([f"{variable}_COMMAND: {fault}"]) from fault
-
-
 def launcher_of(settings: SlurmSettings) -> Launcher:
     """Return the launcher that a site has chosen."""
     if settings.launcher is not LauncherName.COMMAND:
         known = LAUNCHERS[settings.launcher]
-        return replace(known, gives=known.gives | {_GPUS}) if settings.cdi and known.name in WITH_CDI else known
+        return replace(known, gives=known.gives | {_GPUS}) if settings.cdi and known.name in OCI_RUNTIMES else known
     assert settings.command is not None  # noqa: S101 - checked when the settings were read
     words, places = settings.command, settings.command.places
     return Launcher(
