@@ -53,8 +53,12 @@ def _read(script: Path, env: dict[str, str]) -> None:
     """Add a script's variables to those that it can read."""
     if script.stat().st_size > _LONGEST:
         raise Refused(f"{script.name} of the image is too long to be read")
+    try:
+        content = script.read_bytes()
+    except PermissionError:
+        raise Refused(f"{script.name} of the image can't be read by its owner") from None
     left = _MOST
-    for number, text in enumerate(script.read_bytes().decode("utf-8", "replace").split("\n"), 1):
+    for number, text in enumerate(content.decode("utf-8", "replace").split("\n"), 1):
         where = f"line {number} of {script.name} in the image"
         line = text.strip(" \t")
         if not line or line.startswith("#"):
