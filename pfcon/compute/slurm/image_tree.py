@@ -44,13 +44,24 @@ def clean(rootfs: Path) -> None:
 
 
 def _open(name: str, dir_fd: int, owner: _Owner) -> int:
-    mode = stat.S_IMODE(os.lstat(name, dir_fd=dir_fd).st_mode)
+    found = os.lstat(name, dir_fd=dir_fd)
+    mode = stat.S_IMODE(found.st_mode)
     wanted = mode & ~_PRIVILEGES | stat.S_IRWXU
     if mode != wanted:
         os.chmod(name, wanted, dir_fd=dir_fd)
-    if owner:
-        os.chown(name, *owner, dir_fd=dir_fd, follow_symlinks=False)
+    _give(name, dir_fd, found, owner)
     return os.open(name, DIRECTORY, dir_fd=dir_fd)
+
+
+def _give(name: str, dir_fd: int, found: os.stat_result, owner: _Owner) -> None:
+    """Give a file to its new owner, also if it has that one already: then for its capabilities alone."""
+    if owner is None:
+        return
+    try:
+        os.chown(name, *owner, dir_fd=dir_fd, follow_symlinks=False)
+    except PermissionError:
+        if (found.st_uid, found.st_gid) != owner:  # else root is nobody there (root_squash), and has no capabilities
+            raise
 
 
 def _fail(_: str, fault: OSError) -> None:
@@ -65,12 +76,12 @@ def _clean_files(descent: Descent, owner: _Owner) -> None:
             if entry.is_dir(follow_symlinks=False):
                 descent.schedule(entry.name)
                 continue
-            mode = entry.stat(follow_symlinks=False).st_mode
+            found = entry.stat(follow_symlinks=False)
+            mode = found.st_mode
             if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
                 devices.append(entry.name)
                 continue
-            if owner:
-                os.chown(entry.name, *owner, dir_fd=here, follow_symlinks=False)
+            _give(entry.name, here, found, owner)
             if mode & _PRIVILEGES and not stat.S_ISLNK(mode):
                 os.chmod(entry.name, stat.S_IMODE(mode) & ~_PRIVILEGES, dir_fd=here)
     for name in devices:
