@@ -24,6 +24,7 @@ from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.slurm.probe import missing_tools, probe_spec
 from pfcon.compute.slurm.submitting_user import SubmittingUser
+from pfcon.compute.workers import MOST, require_workers
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 
@@ -74,6 +75,11 @@ class HTCondorEngine(FolderEngine):
         analyst = Analyst(commands, own)
         self._status = StatusReader(commands, queue, own, canceller, analyst, patience, nodes_folder)
         self._lister = Lister(queue.rows, patience)
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Each worker has a directory of its own."""
+        require_workers(spec, MOST)
+        return super().schedule(spec)
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)

@@ -13,7 +13,7 @@ from pfcon.compute.exits import at_time_limit
 from pfcon.compute.process.gpus import VARIABLES
 from pfcon.compute.process.leftovers import MARKER
 from pfcon.compute.process.start import CANCELLED, FOLDER, GPUS, INTERPRETER, MEMORY, PIDS, SHM, STOPPED, TIME_LIMIT
-from pfcon.compute.workers import number_variables, worker_env
+from pfcon.compute.workers import MOST, number_variables, require_workers, worker_env
 from pfcon.errors import Refused, refused
 from pfcon.models import OUTGOING, JobSpec, Resources
 from pfcon.paths import StoreBase
@@ -87,8 +87,7 @@ def translate(text: str, mounts: Mapping[str, str]) -> str:
 
 def refuse(spec: JobSpec, euid: int, egid: int, gpus: tuple[str, ...] = ()) -> None:
     """Raise Refused if this engine, running as that user and group, can't run the job. gpus: ids, for all jobs."""
-    if spec.resources.workers < 1:
-        raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
+    require_workers(spec, MOST)
     if spec.resources.gpus * spec.resources.workers > len(gpus):
         raise refused(explain(Reason.UNSCHEDULABLE, never=_too_many_gpus(spec.resources, len(gpus))))
     if not spec.argv:
