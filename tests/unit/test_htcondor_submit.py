@@ -201,7 +201,8 @@ def placed(**fields: object) -> NodeJob:
         (
             LauncherName.CHARLIECLOUD,
             {"env": {"a.b": "", "HOME": "/"}},
-            "env: this launcher can't set a variable named 'a.b'; the launcher crun can",
+            "env: this launcher can't set a.b: its value has several lines, or its name has unusual characters; the "
+            "launcher crun can",
         ),
     ],
 )
