@@ -196,8 +196,8 @@ class ComputeSettings:
     timelimit: int | None = setting(
         JobOption.TIME_LIMIT,
         kinds.number(1, MAX_TIME_LIMIT, "minutes"),
-        "Time limit of plugin jobs; a request may ask for a shorter one. With `slurm` and `cromwell`, also that "
-        "of copy, upload and delete jobs that run on the engine.",
-        note="none; required for slurm and cromwell",
+        "Time limit of plugin jobs; a request may ask for a shorter one. With `slurm`, `htcondor` and "
+        "`cromwell`, also that of copy, upload and delete jobs that run on the engine.",
+        note="none; required for slurm, htcondor and cromwell",
     )
     own: Any = NoSettings()

@@ -7,6 +7,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
 WORKER, WORKERS = "PFCON_WORKER", "PFCON_WORKERS"
@@ -16,6 +17,19 @@ ReadLog = Callable[[int, int], str]
 
 _HEADING = 100  # bytes, at most
 NAMES = frozenset({WORKER, WORKERS, INDEX})
+
+
+MOST = 1000
+"""The most workers of a job on an engine where pfcon itself starts or prepares each of them."""
+
+
+def require_workers(spec: JobSpec, most: int | None = None) -> None:
+    """Raise Refused for a job without workers, or with more than ``most``."""
+    workers = spec.resources.workers
+    if workers < 1:
+        raise Refused(f"number_of_workers: must be at least 1, not {workers}")
+    if most is not None and workers > most:
+        raise Refused(f"number_of_workers: this engine runs at most {most} workers of a job, not {workers}")
 
 
 def own_env(spec: JobSpec) -> tuple[tuple[str, str], ...]:

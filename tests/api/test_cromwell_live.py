@@ -44,6 +44,6 @@ def test_a_failed_job_tells_why_and_may_be_posted_again(api: Api) -> None:
 
 
 def test_what_cromwell_can_not_do_is_a_400(api: Api) -> None:
-    answer = api.submit(new_jid(), "exit 0", make_zip({"a": "x"}), gpu_limit=1)
+    answer = api.submit(new_jid(), "exit 0", make_zip({"a": "x"}), number_of_workers=2)
     assert answer.status_code == 400
-    assert "gpu_limit" in answer.text
+    assert "number_of_workers" in answer.text

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.engines.need import Unavailable, need
 from support.generation import TODAY
 from support.slurm import launchers, slurm_harness
 
@@ -28,12 +29,20 @@ From: {layout}
 """
 
 
+def _find_apptainer() -> str:
+    program = shutil.which("apptainer")
+    if not program:
+        raise Unavailable("apptainer is not installed, which makes SIF files (tests/engines/slurm.sh)")
+    return program
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of an image that is a SIF file below SLURM_IMAGES."""
     slurm_harness(tmp_path_factory.mktemp("storeBase")).close()
-    if not TODAY or not shutil.which("apptainer"):
+    if not TODAY:
         pytest.skip("Debian 12 has no Apptainer, which makes SIF files (GENERATION=today)")
+    need("slurm", _find_apptainer)
     images = Path(os.environ["PFCON_TEST_SLURM_IMAGES"])
     name, tag = f"local/sif-{uuid.uuid4().hex[:8]}", "1.0"
     directory = images / name

@@ -185,12 +185,12 @@ def test_the_check_names_the_version_and_the_launcher(pool: Pool) -> None:
         pool.engine(launcher="enroot").check()
 
 
-def test_a_job_of_apptainer_is_told_which_gpus_it_may_use(pool: Pool) -> None:
+def test_a_job_without_gpus_has_no_variable_of_them(pool: Pool) -> None:
+    """HTCondor gives it the number of a GPU that does not exist; Apptainer shows it none anyhow."""
     engine = pool.engine(launcher="apptainer")
     if "apptainer" not in condor_command(pool.conf, "sh", "-c", "command -v apptainer || true"):
         pytest.skip("the pool has no apptainer")
     spec = pool.harness.spec(["env"])
     engine.schedule(spec)
     assert pool.harness.wait(spec.name).status is JobStatus.SUCCEEDED
-    # HTCondor gives a job without GPUs the number of one that does not exist.
-    assert "CUDA_VISIBLE_DEVICES=10000\n" in engine.logs(spec.name, 1000)
+    assert "CUDA_VISIBLE_DEVICES" not in engine.logs(spec.name, 1000)

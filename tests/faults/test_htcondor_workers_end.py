@@ -78,6 +78,18 @@ def test_a_worker_that_waits_never_starts_when_another_has_failed(harness: Harne
     assert len(list(harness.outgoing(spec).glob("run-*"))) == 2
 
 
+def test_workers_of_a_removed_job_have_no_grace(harness: Harness) -> None:
+    grace = 30
+    harness.engine = htcondor_engine(htcondor_pool(), harness.storebase.root, stop_grace=grace)
+    spec = harness.shell(f"trap '' TERM; {LASTING}", uuid.uuid4().hex, resources=Resources(workers=2))
+    harness.engine.schedule(spec)
+    assert eventually(lambda: len(list(harness.outgoing(spec).glob("run-*"))) == 2)
+    begun = time.monotonic()
+    harness.engine.remove(spec.name)
+    assert time.monotonic() - begun < grace / 2
+    assert not processes_of(spec)
+
+
 def test_workers_that_do_not_fit_at_once_run_in_turn(harness: Harness) -> None:
     script = (
         'mkdir "$1/now-$PFCON_WORKER"; ls -d "$1"/now-* | wc -l >"$1/told-$PFCON_WORKER"; '

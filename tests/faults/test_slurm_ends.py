@@ -180,8 +180,9 @@ def test_what_slurm_refuses_is_told_in_its_own_words_and_leaves_nothing(slurm: S
         slurm.harness.engine.schedule(spec)
     with pytest.raises(Refused, match="invalid partition"):
         slurm.engine(partition="nowhere").schedule(spec)
+    engine = slurm.engine(launcher="apptainer", gres="fpga")  # which the cluster does not have
     with pytest.raises(Refused, match=r"Slurm refuses the job: Invalid generic resource \(gres\) specification"):
-        slurm.engine(launcher="apptainer").schedule(dataclasses.replace(spec, resources=Resources(gpus=1)))
+        engine.schedule(dataclasses.replace(spec, resources=Resources(gpus=1)))
     with pytest.raises(Absent):
         slurm.harness.engine.info(spec.name)
 

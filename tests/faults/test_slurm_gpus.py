@@ -10,6 +10,7 @@ from support.engines import slurm_cluster
 from support.generation import TODAY
 from support.slurm import slurm_engine, slurm_harness
 
+from pfcon.compute.slurm.image_name import ImageName
 from pfcon.errors import Refused
 from pfcon.models import JobStatus, Resources, User
 from pfcon.paths import StoreBase
@@ -63,7 +64,9 @@ def test_a_job_has_what_the_cdi_file_names_and_opens_its_own_gpu_alone(
     assert info.status is JobStatus.SUCCEEDED, (info, log)
     assert log == ["0 1", "library", "made", "open", "closed", "read-only"]  # the last one of inputs
     assert not [*harness.incoming(spec).iterdir()]
-    image = next(Path(os.environ["PFCON_TEST_SLURM_IMAGES"]).glob("*/*/*/rootfs/usr"))
+    name = ImageName.parse(spec.image)  # the harness's own: others are beside it
+    image = Path(os.environ["PFCON_TEST_SLURM_IMAGES"], name.path, "rootfs/usr")
+    assert image.is_dir()
     assert not [name for name in ("made-by-hook", "x", "lib/fake") if (image / name).exists()]
     without = harness.shell(SHOW, "/share/incoming", resources=replace(ONE, gpus=0))
     harness.run(without)

@@ -2,7 +2,7 @@
 
 import pytest
 from support.engines import slurm_cluster
-from support.slurm import default_mode, leftovers, slurm_engine, slurm_harness
+from support.slurm import default_mode, launchers, leftovers, slurm_engine, slurm_harness
 
 from pfcon.compute.slurm.template import template
 from pfcon.errors import Refused
@@ -29,6 +29,25 @@ def test_its_jobs_have_their_files_variables_and_status(storebase: StoreBase) ->
     log = harness.engine.logs(spec.name, 9)
     assert (info.message, log) == ("the program failed with exit code 3", "staged\n")
     assert harness.outgoing(spec).joinpath("made").read_text() == "$(id) b\n"
+    harness.close()
+
+
+WITHOUT_FILE = (
+    "env USER=root ch-run --private-tmp --env-no-expand --bind={source}:{target} --cd={cwd} {rootfs} -- {command}"
+)
+
+
+@pytest.mark.parametrize("launcher", [*launchers("plain"), "command"])
+def test_no_program_of_the_node_loads_what_a_job_names(storebase: StoreBase, launcher: str) -> None:
+    """The tests' image has no ld.so that would complain of a library that there is not; the node has."""
+    harness = slurm_harness(storebase.root, "plain")
+    command = template(WITHOUT_FILE) if launcher == "command" else None
+    harness.engine = slurm_engine(slurm_cluster("plain"), storebase.root, launcher=launcher, command=command)
+    env = (("LD_PRELOAD", "/none.so"), ("QUOTED", "'$HOME:x'"), ("LINES_", "one\n'two'"), ("HOME", "/nowhere"))
+    spec = harness.shell('printf "%s|" "$LD_PRELOAD" "$QUOTED" "$LINES_" "$HOME"', env=env)
+    info = harness.run(spec)
+    log = harness.engine.logs(spec.name, 20)
+    assert (info.status, log.strip()) == (JobStatus.SUCCEEDED, "/none.so|'$HOME:x'|one\n'two'|/nowhere|")
     harness.close()
 
 

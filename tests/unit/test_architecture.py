@@ -70,8 +70,19 @@ KNOWS_KINDS = (
 )
 # What engines of batch systems share: the jobs' directories, scripts, launchers, images. None of it asks Slurm.
 NODE_SIDE = {
-    *("abilities", "commands", "ends", "folder", "folder_engine", "folder_lister", "folders", "launchers", "node_job"),
-    *("probe", "reasons", "settings", "spec", "submission", "submitting_user", "template"),
+    *(
+        "abilities",
+        "cdi",
+        "commands",
+        "ends",
+        "folder",
+        "folder_engine",
+        "folder_lister",
+        "folders",
+        "launchers",
+        "names",
+    ),
+    *("node_job", "probe", "reasons", "required", "settings", "spec", "submission", "submitting_user", "template"),
 }
 ENGINE_PACKAGES = {path.parent.name for path in (ROOT / "compute").glob("*/__init__.py")}
 OBJECT_MODULES = [path for path in MODULES if path.parts[:2] == ("storage", "objects")]

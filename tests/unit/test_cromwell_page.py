@@ -34,8 +34,11 @@ SAY = '#!/usr/bin/env python3\nimport json, sys\nprint(json.dumps(["{name}", *sy
 RUN_STDIN = "import subprocess\nsubprocess.run(['sh', '-c', sys.stdin.read()], check=True)\n"
 # What Apptainer 1.4.5 prints of an image with a working directory.
 CACHED = """
+import os
 if "-c" in sys.argv and "APPTAINER_CONTAINER" in sys.argv[-1]:
-    print("/cache/x.sif")
+    print(os.environ["SAID"])
+if "--pwd" in sys.argv:
+    print(json.dumps(["seen", os.environ.get("APPTAINERENV_CUDA_VISIBLE_DEVICES")]), file=sys.stderr)
 if sys.argv[1:3] == ["sif", "list"]:
     print("ID   |GROUP   |LINK    |SIF POSITION (start-end)  |TYPE")
     print("2    |1       |NONE    |32231-35960               |JSON.Generic")
@@ -46,17 +49,26 @@ if sys.argv[1:4] == ["sif", "dump", "3"]:
 """
 
 
-def said(tmp_path: Path, name: str, spec: JobSpec) -> list[list[str]]:
-    """What a backend gives to the programs that it runs."""
+def run(tmp_path: Path, name: str, spec: JobSpec, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the submit command of a backend. What it gives to the programs that it runs is on stderr."""
+    image = tmp_path / ".apptainer/cache/x.sif"
+    image.parent.mkdir(parents=True, exist_ok=True)
+    image.touch()
     for program, more in (("sbatch", RUN_STDIN), ("apptainer", CACHED), ("docker", "")):
         path = tmp_path / program
         path.write_text(SAY.format(name=program) + more)
         path.chmod(0o755)
-    environ = {"PATH": f"{tmp_path}:/usr/local/bin:/usr/bin:/bin"}
-    found = subprocess.run(
-        ["sh", "-c", submit_script(name, spec)], env=environ, capture_output=True, check=True, text=True
+    environ = {"PATH": f"{tmp_path}:/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path), "SAID": str(image), **environ}
+    return subprocess.run(
+        ["sh", "-c", submit_script(name, spec)], env=environ, capture_output=True, check=False, text=True
     )
-    return [json.loads(line) for line in found.stderr.splitlines()]
+
+
+def said(tmp_path: Path, name: str, spec: JobSpec, **environ: str) -> list[list[str]]:
+    """What a backend gives to the programs that it runs."""
+    found = run(tmp_path, name, spec, **environ)
+    assert found.returncode == 0, found.stderr
+    return [words for words in map(json.loads, found.stderr.splitlines()) if words[0] != "seen"]
 
 
 def mounts_of(words: list[str]) -> list[str]:
@@ -76,7 +88,7 @@ def test_apptainer_gets_the_mounts_word_by_word_and_the_image_with_its_working_d
     assert f"docker://{SPEC.image}" in where
     assert mounts_of(apptainer) == MOUNTS
     assert apptainer[apptainer.index("--pwd") + 1] == "/opt/two words"
-    begin = ["/cache/x.sif", "/bin/sh", "-c", 'pfcon_workdir=$PWD exec "$@"', "pfcon"]
+    begin = [str(tmp_path / ".apptainer/cache/x.sif"), "/bin/sh", "-c", 'pfcon_workdir=$PWD exec "$@"', "pfcon"]
     assert apptainer[-7:] == [*begin, "/bin/sh", GIVEN["docker_script"]]
     assert "--nv" not in apptainer
 
@@ -85,6 +97,17 @@ def test_gpus_are_requested_from_slurm_and_shown_by_apptainer(tmp_path: Path) ->
     sbatch, *_, apptainer = said(tmp_path, APPTAINER, ALL)
     assert "--gpus=2" in sbatch
     assert "--nv" in apptainer
+    seen = run(tmp_path, APPTAINER, ALL, CUDA_VISIBLE_DEVICES="3").stderr.splitlines()[-1]
+    assert json.loads(seen) == ["seen", "3"]
+
+
+@pytest.mark.parametrize("place", ["/", "/etc", ".apptainer/cache/../..", "", "x\n/"])
+def test_an_image_cannot_choose_another_root_directory(tmp_path: Path, place: str) -> None:
+    """The image's own shell tells where it is cached: it may say anything."""
+    hostile = str(tmp_path / place) if place.startswith(".") else place
+    found = run(tmp_path, APPTAINER, SPEC, SAID=hostile)
+    assert found.returncode != 0
+    assert '["seen"' not in found.stderr
 
 
 def test_docker_gets_every_option(tmp_path: Path) -> None:
@@ -94,6 +117,20 @@ def test_docker_gets_every_option(tmp_path: Path) -> None:
     assert mounts_of(docker)[:2] == MOUNTS
     assert docker[-5:] == ["-c", 'pfcon_workdir=$PWD exec "$@"', "pfcon", "/bin/sh", GIVEN["docker_script"]]
     assert docker[docker.index("--entrypoint") + 2] == SPEC.image
+
+
+def test_a_job_that_was_aborted_while_docker_fetched_its_image_does_not_start(tmp_path: Path) -> None:
+    """Cromwell writes ``rc`` before it calls ``kill``, which finds no container then."""
+    cwd = tmp_path / "call-job"
+    (cwd / "execution").mkdir(parents=True)
+    (cwd / "execution/rc").write_text("143")
+    docker = tmp_path / "docker"
+    docker.write_text(SAY.format(name="docker"))
+    docker.chmod(0o755)
+    script = submit_script(DOCKER, SPEC, cwd=str(cwd))
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    found = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, check=False, text=True)
+    assert (found.returncode, found.stderr) == (143, "")
 
 
 def test_docker_gets_no_option_that_a_job_does_not_have(tmp_path: Path) -> None:

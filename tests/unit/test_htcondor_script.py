@@ -18,6 +18,8 @@ from pfcon.testing.waiting import PATIENCE, eventually
 SPEC = JobSpec("7", JobId("7"), JobKind.PLUGIN, "local/pl-test:1", ("prog",))
 SHORT = "0.1"  # seconds, instead of interval
 LASTING = 'echo $$ >"$2/launcher"; echo run >>{runs}; while [ ! -e {go} ]; do sleep 0.1; done; exit 7\n'
+IGNORING = 'trap "" TERM; echo $$ >"$2/launcher"; echo run >>{runs}; while :; do sleep 0.1; done\n'
+GRACE = 20  # seconds
 
 
 class Node:
@@ -29,7 +31,7 @@ class Node:
         (directory / "tmp").mkdir()
         where = PurePosixPath(self.directory)
         job = NodeJob.of(SPEC, "m", Image(PurePosixPath("/r")), directory=where, root=where, user=(0, 0))
-        text = script(job, HTCondorSettings(), Resources(), 1, 1024 * 1024)
+        text = script(job, HTCondorSettings(), Resources(), GRACE, 1024 * 1024)
         assert "interval=5" in text
         text = text.replace("interval=5", f"interval={SHORT}").replace("PROGRAM=crun", "PROGRAM=true")
         (self.directory / "job.sh").write_text(text)
@@ -143,6 +145,24 @@ def test_an_order_for_the_job_ends_each_worker(worker: Node, tmp_path: Path, ord
     assert eventually(worker.runs.exists)
     (tmp_path / "job" / order).touch()
     assert process.wait(PATIENCE) == 143
+
+
+@pytest.mark.parametrize("first", ["cancel", "now"])
+def test_a_worker_that_ignores_sigterm_is_killed_when_its_job_is_removed(
+    worker: Node, tmp_path: Path, first: str
+) -> None:
+    """Also one that is within its grace already."""
+    (worker.directory / "launch.sh").write_text(IGNORING.format(runs=worker.runs))
+    process = worker.start(worker="1")
+    assert eventually(worker.runs.exists)
+    begun = time.monotonic()
+    (tmp_path / "job" / first).touch()
+    if first == "cancel":
+        time.sleep(1)
+        assert process.poll() is None
+    (tmp_path / "job" / "now").touch()
+    assert process.wait(PATIENCE) == 137
+    assert time.monotonic() - begun < GRACE / 2
 
 
 def test_a_worker_does_not_start_after_another_has_failed(worker: Node, tmp_path: Path) -> None:

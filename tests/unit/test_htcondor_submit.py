@@ -1,16 +1,26 @@
 """What HTCondor is told of a job."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from pfcon.compute.htcondor.commands import Commands as CondorCommands
+from pfcon.compute.htcondor.folder import HTCondorFolder
+from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings, submit_lines
 from pfcon.compute.htcondor.spec import submit_description, submit_words
-from pfcon.compute.slurm.launchers import launcher_of, require_launcher
+from pfcon.compute.htcondor.submitter import Submitter
+from pfcon.compute.slurm.launchers import launcher_of
+from pfcon.compute.slurm.names import HTCONDOR
+from pfcon.compute.slurm.node_job import Image, NodeJob
+from pfcon.compute.slurm.required import require_launcher
 from pfcon.compute.slurm.settings import LauncherName
+from pfcon.compute.slurm.submitting_user import SubmittingUser
 from pfcon.compute.slurm.template import Template
-from pfcon.errors import ConfigurationError
+from pfcon.errors import ConfigurationError, Refused
 from pfcon.models import JobId, JobKind, JobSpec, Resources
 from pfcon.settings.section import variable
 
@@ -160,6 +170,76 @@ def test_a_launcher_without_its_template_is_refused_by_the_names_of_these_settin
     unused = replace(PLAIN, command=Template(("run",)))
     with pytest.raises(ConfigurationError, match="_COMMAND is set, so HTCONDOR_LAUNCHER must be `command`"):
         require_launcher(unused.node_side, "HTCONDOR_LAUNCHER")
+
+
+def placed(**fields: object) -> NodeJob:
+    where = PurePosixPath("/j")
+    job = NodeJob.of(SPEC, "5f", Image(where), directory=where, root=where, user=(1, 2))
+    return replace(job, **fields)  # type: ignore[arg-type] # of each field's own type
+
+
+@pytest.mark.parametrize(
+    ("launcher", "fields", "refusal"),
+    [
+        (
+            LauncherName.CHARLIECLOUD,
+            {"gpus": 1},
+            "gpu_limit: HTCONDOR_LAUNCHER=charliecloud can't give GPUs to jobs; these can: apptainer, singularity, "
+            "podman, enroot, crun with HTCONDOR_CDI, runc with HTCONDOR_CDI",
+        ),
+        (
+            LauncherName.ENROOT,
+            {"shm": 1},
+            "SHM_SIZE: HTCONDOR_LAUNCHER=enroot can't set the size of /dev/shm; these can: crun, runc, charliecloud, "
+            "apptainer, singularity, podman",
+        ),
+        (
+            LauncherName.RUNC,
+            {"user": (5, 6)},
+            "CONTAINER_USER: HTCONDOR_LAUNCHER=runc can't give jobs another user; these can: crun, charliecloud",
+        ),
+        (
+            LauncherName.CHARLIECLOUD,
+            {"env": {"a.b": "", "HOME": "/"}},
+            "env: this launcher can't set a.b: its value has several lines, or its name has unusual characters; the "
+            "launcher crun can",
+        ),
+    ],
+)
+def test_a_refusal_advises_only_what_works_here(
+    launcher: LauncherName, fields: dict[str, object], refusal: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        launcher_of(replace(PLAIN, launcher=launcher).node_side).files(placed(**fields), HTCONDOR)
+    assert str(caught.value) == refusal
+
+
+class Commands(CondorCommands):
+    """Takes each job as number 17."""
+
+    def run(self, command: Sequence[str], *_: object, **_options: object) -> str:
+        return "17.0 - 17.0" if command[0] == "condor_submit" else ""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_bundle_of_a_job_with_gpus_has_what_the_cdi_file_names(workers: int, tmp_path: Path) -> None:
+    cdi = tmp_path / "gpus.json"
+    device = {"name": "all", "containerEdits": {"deviceNodes": [{"path": "/dev/fake0"}]}}
+    cdi.write_text(json.dumps({"devices": [device]}))
+    commands, nodes = Commands((), 1), PurePosixPath("/nodes")
+    queue, user = Queue(lambda: (), 1), SubmittingUser(commands, "HTCONDOR_PREFIX")
+    settings = replace(PLAIN, cdi=cdi)
+    submitter = Submitter(
+        commands, tmp_path, 1, HTCondorFolder, "HTCondor", queue, user, settings, 1, nodes, nodes / "jobs", 65536
+    )
+    for gpus, expected in ((0, []), (1, ["/dev/fake0"])):
+        spec = replace(SPEC, name=f"j{gpus}", resources=Resources(gpus=gpus, workers=workers), env=(), labels=())
+        submitter.start(spec, Image(PurePosixPath("/r")))
+        files = [*tmp_path.glob(f"j{gpus}/**/config.json")]
+        assert len(files) == workers
+        for file in files:
+            mounts = json.loads(file.read_text())["mounts"]
+            assert [mount["source"] for mount in mounts if "fake" in mount["source"]] == expected
 
 
 def test_slurm_s_own_containers_are_no_launcher_here() -> None:

@@ -11,9 +11,10 @@ from pfcon.compute.process.engine import ProcessEngine
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds import KINDS
 from pfcon.jobs.kinds.operation import Operation
-from pfcon.models import JobId, JobKind, JobStatus
+from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus
 from pfcon.operations.__main__ import OPERATIONS
 from pfcon.paths import StoreBase
+from pfcon.progress import Progress, write_progress
 from pfcon.records import Claimed
 from pfcon.settings import NoSettings
 from pfcon.storage.credentials import Credentials
@@ -68,3 +69,17 @@ def test_only_a_plugin_job_fails_with_the_service_that_staged_it(
     status = KINDS[kind].end_staging(context, claimed.record)
     assert status is (JobStatus.FAILED if kind is PLUGIN else JobStatus.UNDEFINED)
     assert job.exists() is not (kind is PLUGIN and with_data)
+
+
+def test_a_deletion_that_two_processes_conclude_has_a_message_from_both(context: JobContext) -> None:
+    """The first one deletes the operation's report together with the job's directory."""
+    job = context.storebase.job(JID)
+    job.make()
+    spec = JobSpec(DELETE.engine_name(JID), JID, DELETE, "", ("delete",))
+    claimed = context.journal.claim(JID, DELETE, "digest", spec=spec.to_json())
+    assert isinstance(claimed, Claimed)
+    write_progress(job, DELETE, Progress("deleted 3 files", nfiles=3))
+    info = JobInfo(spec.name, JobStatus.SUCCEEDED)
+    ends = [KINDS[DELETE].conclude(context, claimed.record, spec, info).info for _ in range(2)]
+    assert [end.message for end in ends] == ["deleted 3 files", "deleted the data of the job"]
+    assert not job.exists()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from support.outside import end_supervisor
 
+from pfcon.compute.process import spec as plan
 from pfcon.compute.process.engine import ProcessEngine
+from pfcon.compute.process.spec import gpus_directory
 from pfcon.errors import Refused
 from pfcon.models import JobInfo, JobSpec, JobStatus, Resources
 from pfcon.paths import StoreBase
@@ -17,7 +19,8 @@ from pfcon.reasons import Reason
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
 
-SAY = 'echo "$CUDA_VISIBLE_DEVICES/$ROCR_VISIBLE_DEVICES" >"$1/gpus-$PFCON_WORKER"; '
+NAMES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+SAY = f'echo "{"/".join(f"${name}" for name in NAMES)}" >"$1/gpus-$PFCON_WORKER"; '
 STAY = "while :; do sleep 0.1; done"
 IDS = ("0", "1", "GPU-8932f937")
 
@@ -37,12 +40,18 @@ def start(compute: Harness, gpus: int, script: str = STAY, workers: int = 1) -> 
 
 
 def gpus_of(compute: Harness, spec: JobSpec, worker: int = 0) -> list[str]:
-    """The GPUs that a worker sees, as soon as it runs; both variables have the same."""
+    """The GPUs that a worker sees, as soon as it runs.
+
+    AMD's HIP sees those of ROCR_VISIBLE_DEVICES numbered from 0: it must not choose among them by CUDA's list.
+    """
     path = compute.outgoing(spec) / f"gpus-{worker}"
     assert eventually(lambda: path.exists() and path.read_text().endswith("\n"))
-    cuda, _, rocr = path.read_text().rstrip("\n").partition("/")
+    cuda, rocr, hip, order = path.read_text().rstrip("\n").split("/")
     assert cuda == rocr
-    return cuda.split(",") if cuda else []
+    found = cuda.split(",") if cuda else []
+    if order:  # else pfcon has given the job none
+        assert (hip, order) == (",".join(map(str, range(len(found)))), "PCI_BUS_ID")
+    return found
 
 
 def active(compute: Harness) -> dict[str, str]:
@@ -177,3 +186,57 @@ def supervisor_of(compute: Harness, spec: JobSpec) -> int:
         except OSError:
             continue
     raise AssertionError(f"no supervisor of {spec.name}")
+
+
+CLOSING = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(300)"],
+                         stdout=open(sys.argv[1] + "/child", "w"))  # close_fds is Python's default
+time.sleep(300)
+"""
+
+
+def test_a_program_that_closed_what_it_inherited_does_not_keep_its_gpu(compute: Harness) -> None:
+    """It survives a supervisor that is killed; the next job on its GPUs ends it before it starts."""
+    first = compute.spec(
+        ["python3", "-c", CLOSING, "/share/outgoing", f"closing-{os.getpid()}"], resources=Resources(gpus=3)
+    )
+    compute.engine.schedule(first)
+    path = compute.outgoing(first) / "child"
+    assert eventually(lambda: path.exists() and path.read_text().endswith("\n"))
+    child = int(path.read_text())
+    end_supervisor(first)
+    second = start(compute, 3)
+    assert sorted(gpus_of(compute, second)) == sorted(IDS)
+    assert not Path(f"/proc/{child}/fd").exists() or not os.listdir(f"/proc/{child}/fd")
+
+
+def test_a_job_cannot_write_to_the_files_of_the_locks(compute: Harness) -> None:
+    """They name jobs whose processes are killed."""
+    script = (
+        'for n in /proc/self/fd/*; do case $(readlink "$n") in *gpu-*) echo x >&"${n##*/}" && echo wrote;; esac; done'
+    )
+    info = compute.run(spec := compute.shell(script, resources=Resources(gpus=1)))
+    assert info.details.exit_code is not None
+    assert "wrote" not in compute.engine.logs(spec.name, 10)
+
+
+def test_services_in_containers_of_one_machine_share_the_locks(
+    storebase: StoreBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each container has a host name of its own."""
+    found = gpus_directory(storebase)
+    monkeypatch.setattr("os.uname", lambda: os.uname_result(("Linux", "another", "6", "1", "x86_64")))
+    assert gpus_directory(storebase) == found
+    monkeypatch.setattr(plan, "BOOT_ID", Path("/nowhere"))
+    assert gpus_directory(storebase).name == "another"
+
+
+def test_locks_that_cannot_be_used_are_the_reason(compute: Harness, storebase: StoreBase) -> None:
+    """Not that the supervisor was killed."""
+    directory = gpus_directory(storebase)
+    directory.parent.mkdir(parents=True)
+    directory.symlink_to("/proc/1/fdinfo")  # no file can be made there
+    info = compute.run(compute.shell("true", resources=Resources(gpus=1)))
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.ENGINE_SETUP)
+    assert "the locks of the GPUs can't be used" in info.message

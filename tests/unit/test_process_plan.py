@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.process.spec import BASE_ENV, MARKER, MOST_WORKERS, make_plan, refuse, translate
+from pfcon.compute.process.leftovers import MARKER
+from pfcon.compute.process.spec import BASE_ENV, make_plan, refuse, translate
 from pfcon.compute.process.state import State, outcome
 from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, JobStatus, Mount, Resources, User
@@ -186,11 +187,3 @@ def test_the_supervisor_is_given_all_reasons_that_it_may_have_to_tell() -> None:
 )
 def test_a_job_that_others_have_ended_was_interrupted(state: State, expected: bool) -> None:
     assert outcome(state)[1].interrupted is expected
-
-
-def test_a_job_with_more_workers_than_a_machine_has_processes_for_is_refused() -> None:
-    """Each worker is a process: hundreds of thousands would take all of the machine's, and the service's own."""
-    refuse(spec(resources=Resources(workers=MOST_WORKERS)), 0, 0)
-    with pytest.raises(Refused, match="number_of_workers: at most 1000 on one machine, not 1001") as caught:
-        refuse(spec(resources=Resources(workers=MOST_WORKERS + 1)), 0, 0)
-    assert caught.value.reason == Reason.UNSCHEDULABLE

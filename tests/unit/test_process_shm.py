@@ -1,5 +1,6 @@
 """A /dev/shm of its own for each job of the process engine, which counts as its memory."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -89,10 +90,52 @@ def test_workers_share_the_sum_of_theirs(compute: Harness) -> None:
     assert compute.engine.logs(spec.name, 10) == f"{16 * 1024}\n" * 2
 
 
+COPIES = """
+import mmap, os, time
+file = os.open("/dev/shm/x", os.O_RDWR | os.O_CREAT)
+os.posix_fallocate(file, 0, 24 << 20)
+private = [mmap.mmap(file, 24 << 20, flags=mmap.MAP_PRIVATE) for _ in range(4)]
+for memory in private:
+    for page in range(0, 24 << 20, 4096):
+        memory[page] = 1
+time.sleep(60)
+"""
+
+
+def test_copies_of_what_is_there_are_memory_of_the_job(compute: Harness) -> None:
+    """Pages of a private mapping that are written to are not in the file system any more (proc_pid_smaps(5))."""
+    info = compute.run(compute.spec(["python3", "-c", COPIES], resources=Resources(shm=64, memory=80)))
+    assert (info.status, info.reason) == (JobStatus.FAILED, Reason.OUT_OF_MEMORY), info.message
+
+
 def test_a_killed_supervisor_takes_it_along(compute: Harness) -> None:
-    spec = compute.start_lasting("echo x >/dev/shm/x; ", resources=Resources(shm=8))
+    """No process and no mount of the job is left."""
+    spec = compute.start_lasting("echo x >/dev/shm/x; readlink /proc/self/ns/mnt; ", resources=Resources(shm=8))
+    namespace = compute.engine.logs(spec.name, 1).strip()
+    assert namespace in namespaces()
     end_supervisor(spec)
     assert eventually(lambda: compute.engine.info(spec.name).reason == Reason.INTERRUPTED)
+    assert eventually(lambda: namespace not in namespaces())
+
+
+def namespaces() -> set[str]:
+    """The mount namespaces of all processes of this machine."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/ns/mnt"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.add(os.readlink(path))
+    return found
+
+
+def test_nothing_is_mounted_without_a_namespace_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the machine itself would have the job's small /dev/shm."""
+    mounted: list[object] = []
+    monkeypatch.setattr(shm, "_mount", lambda *words: mounted.append(words))
+    monkeypatch.setattr(shm, "CLONE_NEWNS", 0)  # unshare(2) succeeds, and does nothing
+    monkeypatch.setattr(shm, "CLONE_NEWUSER", 0)
+    with pytest.raises(OSError, match="unshare"):
+        shm.mount_own(1 << 20)
+    assert not mounted
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
@@ -101,16 +144,18 @@ def test_another_user_than_root_has_one_too_where_the_machine_allows_it() -> Non
     read_end, write_end = os.pipe()
     pid = os.fork()
     if not pid:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-        prctl(PR_SET_DUMPABLE, 1)  # as after execve(2): else its files in /proc belong to root
-        text = shm.fault()
-        if not text:
-            shm.mount_own(4 << 20)
-            text = f"{os.statvfs('/dev/shm').f_blocks * os.statvfs('/dev/shm').f_frsize} {os.getuid()}"
-        os.write(write_end, text.encode())
-        os._exit(0)
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            prctl(PR_SET_DUMPABLE, 1)  # as after execve(2): else its files in /proc belong to root
+            text = shm.fault()
+            if not text:
+                shm.mount_own(4 << 20)
+                text = f"{os.statvfs('/dev/shm').f_blocks * os.statvfs('/dev/shm').f_frsize} {os.getuid()}"
+            os.write(write_end, text.encode())
+        finally:
+            os._exit(0)  # pytest must not go on twice
     os.close(write_end)
     with open(read_end) as file:
         said = file.read()

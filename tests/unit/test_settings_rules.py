@@ -61,6 +61,7 @@ OPTIONS = {
     "HTCONDOR_SUBMIT": "nice_user=true",
     "HTCONDOR_LAUNCHER": "apptainer",
     "HTCONDOR_LAUNCHER_COMMAND": "oci run --bundle={bundle} {name}",
+    "HTCONDOR_CDI": "/etc/cdi/gpus.json",
     "HTCONDOR_PREFIX": "ssh submit1",
     "HTCONDOR_TIMEOUT": "10",
     "HTCONDOR_IMAGES": "/images",

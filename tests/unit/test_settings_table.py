@@ -65,7 +65,7 @@ OURS = (
         "HTCONDOR_PREFIX",
         "HTCONDOR_TIMEOUT",
     ),
-    *("HTCONDOR_IMAGES", "HTCONDOR_CACHE_BYTES"),
+    *("HTCONDOR_IMAGES", "HTCONDOR_CACHE_BYTES", "HTCONDOR_CDI"),
 )
 DOCUMENT = "# Title\n<!-- settings:begin -->\nstale content\n<!-- settings:end -->\nmore\n"
 

@@ -90,12 +90,12 @@ def test_a_file_that_cannot_be_used_is_refused_at_the_start_and_for_each_job(
     file = tmp_path / "gpus.json"
     file.write_text(text)
     with pytest.raises(Refused, match=f"^SLURM_CDI: .*gpus.json is no CDI file in JSON: {reason}"):
-        read_edits(file)
+        read_edits(file, "SLURM_CDI")
     with pytest.raises(ConfigurationError, match=reason):
-        require_cdi(file)
+        require_cdi(file, "SLURM_CDI")
 
 
 def test_a_missing_file_is_refused_and_no_file_is_fine(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="No such file"):
-        require_cdi(tmp_path / "absent")
-    require_cdi(None)
+    with pytest.raises(ConfigurationError, match=r"- HTCONDOR_CDI: .*No such file"):
+        require_cdi(tmp_path / "absent", "HTCONDOR_CDI")
+    require_cdi(None, "HTCONDOR_CDI")

@@ -188,6 +188,24 @@ def test_above_its_bound_the_cache_loses_what_was_not_used_for_longest(tmp_path:
     assert bounded.find(last) is not None
 
 
+def test_an_image_that_a_job_runs_stays_when_the_site_has_replaced_it(tmp_path: Path) -> None:
+    made = layout(tmp_path, "1")
+    site = tmp_path / "site"
+    keys = []
+    for changed in (1, 2, 3):
+        os.utime(made / "index.json", (changed, changed))
+        roomy = images(tmp_path, site=site)
+        roomy.prepare(NAME, lambda _: None, Stop())
+        found = roomy.find(NAME)
+        assert found is not None
+        keys.append(found.rootfs.parent.name)
+        os.utime(roomy.cache / f"{keys[-1]}.lock", (changed, changed))
+    other = ImageName.parse("local/x:1")
+    for used_by, left in (({str(NAME.source)}, keys), (set(), [])):
+        images(tmp_path, limit=1, in_use=used_by, site=site).prepare(other, lambda _: None, Stop())
+        assert [key for key in keys if (tmp_path / "cache" / key / "rootfs").is_dir()] == left
+
+
 def test_what_was_used_of_late_stays_whatever_the_bound(tmp_path: Path) -> None:
     cache = images(tmp_path, limit=1)
     names = [ImageName.parse(f"local/x:{number}") for number in range(2)]

@@ -62,7 +62,7 @@ def first(shell: str) -> list[str]:
 @contextmanager
 def running(tmp_path: Path, words: list[str], launch: str) -> Iterator[Path]:
     """The directory of a job that runs, as in its container."""
-    values = {"JOB": str(tmp_path), "PROGRAM": "", "GRACE": "1", "TASKS": "1", "CORES": "1"}
+    values = {"JOB": str(tmp_path), "NOW": f"{tmp_path}/now", "PROGRAM": "", "GRACE": "1", "TASKS": "1", "CORES": "1"}
     values |= {"FIRST": "4096", "PART": "2048", "BLOCK": "2048", "BLOCKS": "1", "NUMBERS": "PFCON_WORKER"}
     values |= {"KEPT": "", "GPUS": ""}
     (tmp_path / "script").write_text(header(values) + STOP + body("job.sh"))

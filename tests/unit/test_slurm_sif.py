@@ -10,10 +10,8 @@ from support.engines import unsquashfs
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.image_name import ImageName
 from pfcon.compute.slurm.images import Images
-from pfcon.compute.slurm.node_job import DEFAULT_PATH
 from pfcon.compute.slurm.probe import missing_tools
-from pfcon.compute.slurm.sif import Sif, read_sif
-from pfcon.compute.slurm.sif_environment import environment
+from pfcon.compute.slurm.sif import read_sif
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Refused
 
@@ -101,6 +99,7 @@ def test_a_broken_file_system_is_refused_with_the_words_of_the_tool(tmp_path: Pa
         (partition_at() + 201, struct.pack("<i", 5), "has an encrypted file system; pfcon needs a squashfs"),
         (partition_at() + 201, struct.pack("<i", 2), "has an ext3 file system; pfcon needs a squashfs"),
         (partition_at() + 25, struct.pack("<q", 1 << 40), "is not complete"),
+        (partition_at() + 17, struct.pack("<q", -4096), "is not complete"),
         (partition_at(), struct.pack("<i", 0x4009), "is an OCI-SIF file"),
         (partition_at(), struct.pack("<i", 0x4005), "has no root file system"),
     ],
@@ -113,72 +112,17 @@ def test_a_file_without_a_usable_root_file_system_is_refused_by_name(
         read_sif(path)
 
 
+def test_a_configuration_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    content = TINY.read_bytes()
+    at = content.index(b"oci-config.json") - 73  # of its descriptor
+    path = changed(tmp_path, at + 17, struct.pack("<2q", len(content), 200_000))
+    path.write_bytes(path.read_bytes() + b"[" * 200_000)
+    with pytest.raises(Refused, match=r"its oci-config\.json can't be read"):
+        read_sif(path)
+
+
 def test_a_text_is_no_image(tmp_path: Path) -> None:
     path = tmp_path / "x.sif"
     path.write_text("")
     with pytest.raises(Refused, match="is not a SIF file"):
         read_sif(path)
-
-
-def variables(directory: Path, script: str, name: str = "90-environment.sh") -> dict[str, str]:
-    """What a script in an image's directory sets, of an OCI image with A=1."""
-    scripts = directory / ".singularity.d/env"
-    scripts.mkdir(parents=True)
-    scripts.joinpath("95-apps.sh").write_text("if true; then X=1; fi\n")
-    scripts.joinpath(name).write_text(script)
-    return dict(text.split("=", 1) for text in environment(directory, Sif(0, ("A=1",))))
-
-
-@pytest.mark.parametrize(
-    ("line", "value"),
-    [
-        ("export X=/opt/x", "/opt/x"),
-        ("  X='a $A'; ", "a $A"),
-        ('export X="$A and ${A}" # why', "1 and 1"),
-        ("export X=$A:$NOWHERE", "1:"),
-        ('export X="${NOWHERE:-"a b"}"', "a b"),
-        ("export X=${A:-2}", "1"),
-        (r'X="\$A \"q\" \\"', '$A "q" \\'),
-        (r"X=a\ b", "a b"),
-        ("Y=2 X=3", "3"),
-        ("# X=2\n\nX=\nexport X Y", ""),
-        ("export X=$PATH", DEFAULT_PATH),
-    ],
-)
-def test_assignments_have_the_values_that_a_shell_gives_them(tmp_path: Path, line: str, value: str) -> None:
-    assert variables(tmp_path, f"#!/bin/sh\n{line}\n")["X"] == value
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "X=$(id)",
-        "X=`id`",
-        ". /opt/conda/etc/profile.d/conda.sh",
-        "if [ -d /x ]; then X=1; fi",
-        "X=1; id",
-        "X=a*",
-        "X=~/a",
-        "unset A",
-        'X="a',
-        "export X=1 && id",
-        'X="${A%x}"',
-    ],
-)
-def test_other_shell_code_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
-    with pytest.raises(Refused, match=r"line 2 of 90-environment\.sh in the image is shell code that pfcon does not"):
-        variables(tmp_path, f"#!/bin/sh\n{line}\n")
-
-
-def test_what_is_known_only_when_a_job_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"uses \$HOME, which is known only when a job runs"):
-        variables(tmp_path, "export X=$HOME/x\n")
-
-
-def test_no_script_is_read_through_a_link_out_of_the_image(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    variables(outside, "X=1\n")
-    rootfs = tmp_path / "rootfs"
-    rootfs.mkdir()
-    (rootfs / ".singularity.d").symlink_to(outside / ".singularity.d")
-    assert environment(rootfs, Sif(0, ("A=1",))) == [f"PATH={DEFAULT_PATH}", "A=1"]

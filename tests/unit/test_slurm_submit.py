@@ -11,17 +11,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from support.settings import compute_settings
 
-from pfcon.compute.settings import ContainerUser
-from pfcon.compute.slurm.abilities import Ability, require_options
+from pfcon.compute.slurm.abilities import Ability
 from pfcon.compute.slurm.bundle import OWN_CONFIG
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.node_job import OF_GPUS, Image, NodeJob, require_possible
 from pfcon.compute.slurm.parsing import queue_rows
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import sbatch_words, script
-from pfcon.errors import ConfigurationError, Refused
+from pfcon.errors import Refused
 from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
 
 DATA = Path(__file__).parents[1] / "data" / "slurm"
@@ -117,6 +115,23 @@ def test_limits_are_those_of_one_worker(resources: Resources, expected: set[str]
     assert expected <= set(words(SlurmSettings(), resources=resources))
 
 
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        (Resources(gpus=2), ["--gres=gpu:a100:2,tmp:10G,licence:1"]),
+        (Resources(), ["--gres=tmp:10G", "--gres=licence:1"]),
+        (Resources(gpus=1, workers=2), ["--gpus-per-task=a100:1", "--gres=tmp:10G", "--gres=licence:1"]),
+    ],
+)
+def test_other_generic_resources_of_the_site_do_not_replace_the_gpus_of_a_job(
+    resources: Resources, expected: list[str]
+) -> None:
+    settings = SlurmSettings(gres="gpu:a100", options=("--gres=tmp:10G", "--exclusive", "--gres=licence:1"))
+    asked = words(settings, resources=resources)
+    assert [word for word in asked if "gres" in word or "gpus" in word] == expected
+    assert "--exclusive" in asked
+
+
 def test_labels_are_in_the_comment_behind_the_marker() -> None:
     labels = (("site", "A_b.c-1"), ("org.example/team", "neuro group"))
     for service, second in (("", ""), ("abc", " abc")):
@@ -196,27 +211,6 @@ def test_an_option_that_a_launcher_cannot_give_is_refused_by_name(
         return
     with pytest.raises(Refused, match=rf"^{ability.asked}: SLURM_LAUNCHER={launcher} can't .*; these can: crun, "):
         found.files(job)
-
-
-@pytest.mark.parametrize(
-    ("launcher", "refused"),
-    [
-        (LauncherName.CRUN, []),
-        (LauncherName.RUNC, []),  # it runs the jobs of root as other users, and refuses those of others one by one
-        (LauncherName.PODMAN, ["CONTAINER_USER"]),
-        (LauncherName.ENROOT, ["SHM_SIZE", "CONTAINER_USER"]),
-    ],
-)
-def test_options_that_a_launcher_can_never_give_are_refused_at_the_start(
-    launcher: LauncherName, refused: list[str]
-) -> None:
-    options = compute_settings(engine="slurm", shm=32, user=ContainerUser(None, None))
-    found = []
-    try:
-        require_options(options, LAUNCHERS[launcher].gives, f"SLURM_LAUNCHER={launcher}")
-    except ConfigurationError as fault:
-        found = fault.faults
-    assert [text.partition(f" is set, but SLURM_LAUNCHER={launcher} can't ")[0] for text in found] == refused
 
 
 def test_a_job_with_gpus_is_told_which_ones_it_may_use_unless_it_says_so_itself() -> None:

@@ -1,14 +1,16 @@
 """SLURM_LAUNCHER_COMMAND: the command line of a site's own launcher, and what it runs."""
 
 import dataclasses
+import itertools
 import re
 import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from pfcon.compute.slurm.launchers import launcher_of, require_launcher
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Bind, NodeJob
+from pfcon.compute.slurm.required import require_launcher
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.template import PLACES, Template, template
 from pfcon.errors import ConfigurationError, Refused
@@ -139,13 +141,23 @@ def test_a_bundle_is_that_of_the_submitting_user_with_an_init_of_its_own() -> No
         ("", "the first word must be a program"),
         ("{rootfs} {command} {source}{target}", "the first word must be a program"),
         ("run {roofts} {command}", "there is no place {roofts}; places: access, bundle, command"),
-        ("run {rootfs} --x={command} {source}{target}", "it needs {command} as a word of its own"),
+        ("run {rootfs} --x={command} {source}{target}", "--x={command}: {command} has to be a word of its own"),
+        ("run {rootfs} {source}{target}", "it needs {command} as a word of its own"),
         ("run {rootfs} {command}", "it needs {source} and {target}"),
         ("run {rootfs} {target} {command}", "needs {source} and {target}, too"),
         ("run {rootfs} {source}:{target} {access} {command}", "needs {source} and {target}, too"),
         ("run {rootfs} {source}:{target} {command} {ro:x}", "needs {source} and {target}, too"),
         ("run {source}:{target} {command}", "it needs {rootfs}, {image} or {bundle}"),
         ("run {rootfs {command}", "a brace itself is written twice"),
+        (f"{FULL} --x={{command}}", "--x={command}: {command} has to be a word of its own"),
+        (f"{FULL} {{source}}:{{target}}{{gpus:--nv}}", "{gpus:WORD} can't be in a word with {source}"),
+        (f"{FULL} {{rootfs!r}}", "{rootfs!r}: {rootfs} has neither a conversion nor a format"),
+        (f"{FULL} {{gpus!s:--nv}}", "{gpus} has neither a conversion nor a format"),
+        (f"{FULL} '{{env_file:>3}}'", "{env_file:>3}: {env_file} has neither a conversion nor a format"),
+        (f"{FULL} {{source}}:{{target:x}}", "{target} has neither a conversion nor a format"),
+        (f"{FULL} {{source}}:{{target}}:{{ro}}", "{ro} needs a text, {ro:TEXT}"),
+        (f"{FULL} {{gpus}}", "{gpus} needs a text, {gpus:TEXT}"),
+        (f"{FULL} {{gpus:--x={{rootfs}}}}", "the text of {gpus:TEXT} has neither braces nor places"),
     ],
 )
 def test_a_template_that_can_run_no_job_is_refused_with_the_reason(text: str, why: str) -> None:
@@ -154,6 +166,23 @@ def test_a_template_that_can_run_no_job_is_refused_with_the_reason(text: str, wh
     assert f"SLURM_LAUNCHER_COMMAND: {why}" in str(caught.value).replace("{roofts {command}: ", "") or why in str(
         caught.value
     )
+
+
+def test_a_template_that_is_accepted_can_be_filled_in_for_each_job() -> None:
+    """Words of one place, and of each two."""
+    names = [name.strip() for names in PLACES for name in names.partition(":")[0].split(",")]
+    written = {name: f"{{{name}:x}}" if name in ("ro", "gpus") else f"{{{name}}}" for name in names}
+    accepted = 0
+    for first, second in itertools.product(names, repeat=2):
+        own = settings(f"{FULL} {written[first]}{written[second]}")
+        try:
+            require_launcher(own)
+        except ConfigurationError:
+            continue
+        accepted += 1
+        for gpus in (0, 1):
+            assert launcher_of(own).launch(job(gpus=gpus, shm=1, user=(1, 2), env={}))
+    assert accepted > len(names)
 
 
 def test_the_page_describes_every_place() -> None:

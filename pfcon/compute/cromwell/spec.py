@@ -162,7 +162,8 @@ def _checks(spec: JobSpec) -> list[str]:
             f"case ,$pfcon_s, in *,size={size}k,*) ;; *) {_refuse(OTHER_SHM)} ;; esac",
         ]
     if spec.resources.gpus:
-        lines.append(f"ls -d /dev/nvidia[0-9]* /dev/kfd /dev/dxg 2>/dev/null | grep -q . || {_refuse(NO_GPU)}")
+        found = 'for pfcon_k in /dev/nvidia[0-9]* /dev/kfd /dev/dxg; do [ ! -e "$pfcon_k" ] || pfcon_g=1; done'
+        lines += ["pfcon_g=", found, f'[ -n "$pfcon_g" ] || {_refuse(NO_GPU)}']
     return lines
 
 

@@ -39,7 +39,8 @@ METADATA_KEYS = ("status", "start", "end", "failures", "returnCode")
 
 _SETUP = {  # what the backend lacks: docs/engines/cromwell.md
     NOT_MOUNTED: "Cromwell does not mount the job's directories (pfcon_mounts)",
-    OTHER_USER: "CONTAINER_USER: Cromwell's backend does not give the job that user (pfcon_user)",
+    OTHER_USER: "CONTAINER_USER: Cromwell's backend does not give the job that user and group (pfcon_user); copy, "
+    "upload and delete jobs need those of the service",
     OTHER_SHM: "SHM_SIZE: Cromwell's backend does not give /dev/shm that size (pfcon_shm)",
     NO_GPU: "gpu_limit: Cromwell's backend gives the job no GPU (gpuCount)",
 }

@@ -7,8 +7,7 @@ from typing import Any
 
 from pfcon.compute.base import all_mounts
 from pfcon.compute.docker_api.job import bind_mount, labels, require_runnable, user_text
-from pfcon.compute.workers import worker_env
-from pfcon.errors import Refused
+from pfcon.compute.workers import MOST, require_workers, worker_env
 from pfcon.models import JobSpec, Resources
 from pfcon.units import mib_to_bytes, millicores_to_nanocpus
 
@@ -38,8 +37,7 @@ def job_name(container: str) -> str:
 
 def require_possible(spec: JobSpec) -> None:
     """Raise Refused for a job that a Docker engine can't run."""
-    if spec.resources.workers < 1:
-        raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
+    require_workers(spec, MOST)
     require_runnable(spec)
 
 

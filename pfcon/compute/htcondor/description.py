@@ -17,17 +17,28 @@ def _make(context: EngineContext[HTCondorSettings]) -> ComputeEngine:
     from pfcon.compute.htcondor.commands import require_tools
     from pfcon.compute.htcondor.engine import HTCondorEngine
     from pfcon.compute.slurm.abilities import require_options
-    from pfcon.compute.slurm.launchers import launcher_of, require_launcher
+    from pfcon.compute.slurm.launchers import launcher_of
+    from pfcon.compute.slurm.names import HTCONDOR as NAMES
+    from pfcon.compute.slurm.required import require_node_side
+    from pfcon.compute.slurm.submitting_user import local_user
 
     own = context.own.node_side
-    require_launcher(own, "HTCONDOR_LAUNCHER")
-    require_options(context.compute, launcher_of(own).gives, f"HTCONDOR_LAUNCHER={own.launcher}")
+    require_node_side(own, NAMES)
+    submitter = local_user(context.own.prefix)
+    if submitter and submitter[0] == 0:
+        submitter = None  # HTCondor refuses each job of root: ``check`` says that
+    launcher = f"{NAMES.launcher}={own.launcher}"
+    require_options(context.compute, launcher_of(own).gives, launcher, submitter, root=False)
     require_tools(context.own.prefix)
     return HTCondorEngine(context.compute, context.own, context.storebase)
 
 
 def _rules(values: Values, _mode: Mode) -> Iterator[str]:
-    """Check the labels of nodes, which are attributes of machines."""
+    """Check the labels of nodes, which are attributes of machines, and that the launcher uses the CDI file."""
+    from pfcon.compute.slurm.names import HTCONDOR as NAMES
+    from pfcon.compute.slurm.required import unused_cdi
+
+    yield from unused_cdi(values, HTCondorSettings, NAMES)
     known = variable(HTCondorSettings, "node_selector")
     for key, value in values.get(known) or ():
         if not _ATTRIBUTE.fullmatch(key) or not value.isprintable():

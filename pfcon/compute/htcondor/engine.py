@@ -16,12 +16,15 @@ from pfcon.compute.htcondor.status import StatusReader
 from pfcon.compute.htcondor.submitter import Submitter
 from pfcon.compute.htcondor.version import version_of
 from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.slurm.abilities import option_faults
 from pfcon.compute.slurm.commands import Commands as ImageTools
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.folder_engine import FolderEngine
+from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.slurm.probe import missing_tools, probe_spec
 from pfcon.compute.slurm.submitting_user import SubmittingUser
+from pfcon.compute.workers import MOST, require_workers
 from pfcon.models import JobInfo, JobSpec
 from pfcon.paths import StoreBase
 
@@ -49,10 +52,10 @@ class HTCondorEngine(FolderEngine):
         """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Runs no command."""
         self._tools = ImageTools(own.prefix, own.timeout)
         super().__init__(storebase, settings.storebase, self._tools, own.images, own.cache)
-        self._settings = own
+        self._settings, self._options = own, settings
         self._commands = commands = Commands(own.prefix, own.timeout)
         self._queue = queue = Queue(lambda: rows(commands.run(queue_command(own))), staleness)
-        user = SubmittingUser(commands, "HTCONDOR_PREFIX")
+        self._user = user = SubmittingUser(commands, "HTCONDOR_PREFIX")
         nodes_folder = self._nodes(self.name)
         self._submitter = Submitter(
             commands,
@@ -72,6 +75,11 @@ class HTCondorEngine(FolderEngine):
         analyst = Analyst(commands, own)
         self._status = StatusReader(commands, queue, own, canceller, analyst, patience, nodes_folder)
         self._lister = Lister(queue.rows, patience)
+
+    def schedule(self, spec: JobSpec) -> JobInfo:
+        """See ComputeEngine. Each worker has a directory of its own."""
+        require_workers(spec, MOST)
+        return super().schedule(spec)
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)
@@ -99,8 +107,12 @@ class HTCondorEngine(FolderEngine):
             folder = HTCondorFolder.prepare(self._root, probe_spec())
             try:
                 probe = Probe(self._commands, self._queue, self._settings, self._canceller)
-                lacking = missing_tools(self._tools, self._settings.images)
+                lacking = self._option_faults() + missing_tools(self._tools, self._settings.images)
                 node = probe.run(folder, self._nodes(self.name) / folder.path.name, lacking)
             finally:
                 shutil.rmtree(folder.path, ignore_errors=True)
         return f"HTCondor {version}; {node} runs jobs with {self._settings.launcher}"
+
+    def _option_faults(self) -> list[str]:
+        launcher = launcher_of(self._settings.node_side)
+        return option_faults(self._options, launcher.gives, f"HTCONDOR_LAUNCHER={launcher.name}", self._user.ids())

@@ -12,10 +12,11 @@ case ${JOB##*/} in
     worker.*) all=${JOB%/*} ;;
     *) all=$JOB ;;
 esac
+NOW=$all/now # pfcon writes it once, for all workers
 
 # ordered: whether pfcon ends the job or this worker, or another worker has failed.
 ordered() {
-    for order in "$all/cancel" "$all/now" "$all/end.json" "$JOB/end.json" "$all/failed"; do
+    for order in "$all/cancel" "$NOW" "$all/end.json" "$JOB/end.json" "$all/failed"; do
         [ ! -e "$order" ] && [ ! -L "$order" ] || return 0
     done
     [ ! -d "$JOB" ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from pfcon.compute.settings import node_selector
 from pfcon.compute.slurm.settings import (
     CACHE,
+    CDI,
     IMAGES,
     LAUNCHER,
     LAUNCHER_COMMAND,
@@ -132,6 +133,7 @@ class HTCondorSettings:
     command: Template | None = setting(
         "HTCONDOR_LAUNCHER_COMMAND", launcher_command(), LAUNCHER_COMMAND, exclusive=True
     )
+    cdi: Path | None = setting("HTCONDOR_CDI", kinds.local_directory(), CDI, exclusive=True)
     prefix: tuple[str, ...] = setting(
         "HTCONDOR_PREFIX",
         kinds.arguments("arguments, quoted as in a shell"),
@@ -153,4 +155,4 @@ class HTCondorSettings:
     @property
     def node_side(self) -> SlurmSettings:
         """The settings of the node side, which is Slurm's."""
-        return SlurmSettings(launcher=self.launcher, command=self.command)
+        return SlurmSettings(launcher=self.launcher, command=self.command, cdi=self.cdi)

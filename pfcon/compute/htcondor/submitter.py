@@ -8,12 +8,13 @@ from pfcon.compute.htcondor.folder import WORKER, WorkerFolder
 from pfcon.compute.htcondor.queue import Queue
 from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.spec import script, submit_description, submit_words, vacate_time
+from pfcon.compute.slurm.cdi import read_edits
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import launcher_of
+from pfcon.compute.slurm.names import HTCONDOR
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.submission import Submission
 from pfcon.compute.slurm.submitting_user import SubmittingUser
-from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
 _NUMBER = re.compile(r"(\d+)\.0 - \1\.\d+")  # condor_submit -terse
@@ -48,10 +49,9 @@ class Submitter(Submission):
     def _write(self, folder: JobFolder, spec: JobSpec, image: Image, directory: PurePosixPath) -> None:
         """Write the files that run a worker. directory: of the worker, on the nodes."""
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.user.ids())
-        try:
-            texts = launcher_of(self.settings.node_side).files(job)
-        except Refused as fault:
-            raise Refused(str(fault).replace("SLURM_LAUNCHER", "HTCONDOR_LAUNCHER")) from fault
+        if job.gpus and self.settings.cdi:
+            job = replace(job, edits=read_edits(self.settings.cdi, HTCONDOR.cdi))
+        texts = launcher_of(self.settings.node_side).files(job, HTCONDOR)
         texts["job.sh"] = script(job, self.settings, spec.resources, self.stop_grace, self.log_bytes)
         folder.write_all(texts)
 

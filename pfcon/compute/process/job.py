@@ -15,14 +15,13 @@ import errno
 import json
 import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pfcon.compute.kept_log import log_tail
-from pfcon.compute.process.spec import MARKER
+from pfcon.compute.process.leftovers import kill_marked
 from pfcon.compute.process.state import State, details_of, outcome, progress
 from pfcon.compute.process.state_file import write_last_state, write_message
 from pfcon.compute.process.supervisor import CANCEL
@@ -177,32 +176,3 @@ class JobFolder(Closing):
         """Return the last lines of the log, at most ``most`` bytes."""
         os.close(self.open("log", os.O_RDONLY))  # it exists from the beginning
         return log_tail(self.descriptor, lines, most)
-
-
-def kill_marked(marker: str) -> None:
-    """Kill every process that was started with a job's marker in its environment.
-
-    Processes that have cleared or overwritten their environment are not found. Needs pidfd_open(2), of Linux 5.3.
-    """
-    needle = f"{MARKER}={marker}".encode()
-    for _ in range(50):  # repeated for processes that were started in the meantime
-        if not sum(_kill_if_marked(int(pid), needle) for pid in os.listdir("/proc") if pid.isdigit()):
-            return
-        time.sleep(0.01)
-
-
-def _kill_if_marked(pid: int, needle: bytes) -> bool:
-    try:
-        process = os.pidfd_open(pid)  # opened before the check: the id may be reused by another process
-    except OSError:
-        return False
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            if needle not in file.read().split(b"\0"):
-                return False
-        signal.pidfd_send_signal(process, signal.SIGKILL)
-    except OSError:
-        return False  # ended, or another user's
-    finally:
-        os.close(process)
-    return True

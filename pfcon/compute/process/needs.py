@@ -5,7 +5,7 @@ Most jobs need nothing, and save the memory for the modules.
 
 from __future__ import annotations
 
-from pfcon.compute.process.start import SHM
+from pfcon.compute.process.start import GPUS, SHM
 
 TYPE_CHECKING = False  # importing typing would take time and memory for each job
 if TYPE_CHECKING:
@@ -29,5 +29,9 @@ def fulfil(supervisor: Supervisor, signal_ready: int) -> bool:
     if plan.get("gpus"):
         from pfcon.compute.process.gpus import give
 
-        return give(supervisor, signal_ready)
+        try:
+            return give(supervisor, signal_ready)
+        except OSError:
+            supervisor.blame(supervisor.reason(GPUS))
+            return False
     return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 PLACE = "/dev/shm"  # noqa: S108 - the one that shm_open(3) uses
+NAMESPACE = "/proc/self/ns/mnt"
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000  # unshare(2)
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_SLAVE = 2, 4, 8, 16384, 1 << 19  # mount(2)
 
@@ -16,7 +18,10 @@ def mount_own(size: int) -> None:
     For another user than root, that needs a user namespace (user_namespaces(7)), in which nobody else has a name.
     """
     uid, gid = os.geteuid(), os.getegid()
+    before = os.readlink(NAMESPACE)
     _check(_libc().unshare(CLONE_NEWNS | (CLONE_NEWUSER if uid else 0)), "unshare")
+    if os.readlink(NAMESPACE) == before:  # a mount would be the machine's
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), "unshare")
     if uid:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
             with open(f"/proc/self/{name}", "w") as file:

@@ -11,8 +11,9 @@ from typing import NotRequired, TypedDict
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.exits import at_time_limit
 from pfcon.compute.process.gpus import VARIABLES
-from pfcon.compute.process.start import CANCELLED, FOLDER, INTERPRETER, MEMORY, PIDS, SHM, STOPPED, TIME_LIMIT
-from pfcon.compute.workers import number_variables, worker_env
+from pfcon.compute.process.leftovers import MARKER
+from pfcon.compute.process.start import CANCELLED, FOLDER, GPUS, INTERPRETER, MEMORY, PIDS, SHM, STOPPED, TIME_LIMIT
+from pfcon.compute.workers import MOST, number_variables, require_workers, worker_env
 from pfcon.errors import Refused, refused
 from pfcon.models import OUTGOING, JobSpec, Resources
 from pfcon.paths import StoreBase
@@ -20,10 +21,9 @@ from pfcon.reasons import CANCELLED as BY_CLIENT
 from pfcon.reasons import Reason, Why, explain
 from pfcon.units import MINUTE, mib_to_bytes, millicores_to_cores
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 LOG_BYTES = 64 * 1024 * 1024  # the default size limit of a log
 NO_SHM = "this machine gives a job no /dev/shm of its own: it needs root, or user namespaces for all users"
-MOST_WORKERS = 1000  # of a job; each is a process of this machine, which has about 32,000 of them
-MARKER = "PFCON_JOB"  # in the environment of every process of a job
 BASE_ENV = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
@@ -87,11 +87,7 @@ def translate(text: str, mounts: Mapping[str, str]) -> str:
 
 def refuse(spec: JobSpec, euid: int, egid: int, gpus: tuple[str, ...] = ()) -> None:
     """Raise Refused if this engine, running as that user and group, can't run the job. gpus: ids, for all jobs."""
-    if spec.resources.workers < 1:
-        raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
-    if spec.resources.workers > MOST_WORKERS:
-        never = f"number_of_workers: at most {MOST_WORKERS} on one machine, not {spec.resources.workers}"
-        raise refused(explain(Reason.UNSCHEDULABLE, never=never))
+    require_workers(spec, MOST)
     if spec.resources.gpus * spec.resources.workers > len(gpus):
         raise refused(explain(Reason.UNSCHEDULABLE, never=_too_many_gpus(spec.resources, len(gpus))))
     if not spec.argv:
@@ -162,8 +158,15 @@ def _gpus(resources: Resources, ids: tuple[str, ...], storebase: StoreBase) -> G
 
 
 def gpus_directory(storebase: StoreBase) -> Path:
-    """Return the directory with the locks of this machine's GPUs: services of several machines may share storeBase."""
-    return storebase.private / "process-gpus" / os.uname().nodename
+    """Return the directory with the locks of this machine's GPUs: services of several machines may share storeBase.
+
+    Services in several containers of one machine share them, too: they have the same boot_id (proc_sys_kernel(5)).
+    """
+    try:
+        machine = BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        machine = os.uname().nodename
+    return storebase.private / "process-gpus" / machine
 
 
 def _of_all(resources: Resources) -> Resources:
@@ -179,8 +182,10 @@ def _reasons(spec: JobSpec) -> dict[str, Why]:
     resources, command = _of_all(spec.resources), spec.argv[0]
     missing = explain(Reason.COMMAND_NOT_FOUND, command=command)
     refused = explain(Reason.NOT_EXECUTABLE, command=command)
-    own_shm = {SHM: explain(Reason.ENGINE_SETUP, cause=f"SHM_SIZE: {NO_SHM}")} if resources.shm else {}
-    return own_shm | {
+    own = {SHM: explain(Reason.ENGINE_SETUP, cause=f"SHM_SIZE: {NO_SHM}")} if resources.shm else {}
+    if resources.gpus:
+        own[GPUS] = explain(Reason.ENGINE_SETUP, cause="the locks of the GPUs can't be used (.pfcon/process-gpus)")
+    return own | {
         MEMORY: explain(Reason.OUT_OF_MEMORY, limit=resources.memory),
         PIDS: explain(Reason.TOO_MANY_PROCESSES, limit=resources.pids),
         TIME_LIMIT: at_time_limit(resources.time_limit),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # The reasons of a plan: see spec.Plan.
 MEMORY, PIDS, TIME_LIMIT, CANCELLED, STOPPED, FOLDER = "memory", "pids", "time limit", "cancelled", "stopped", "folder"
-INTERPRETER, SHM = "interpreter", "shm"
+INTERPRETER, SHM, GPUS = "interpreter", "shm", "gpus"
 
 # prctl(2)
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38

@@ -66,7 +66,10 @@ def in_shm() -> int:
 
 
 def mapped_from_shm(pid: int) -> int:
-    """Return the bytes (PSS) of a process's memory that are files in /dev/shm. proc_pid_smaps(5)."""
+    """Return the bytes (PSS) of a process's memory that are files in /dev/shm. proc_pid_smaps(5).
+
+    Not the pages of private mappings that were written to: these are copies, which the file system does not count.
+    """
     total, counts = 0, False
     try:
         with open(f"/proc/{pid}/smaps") as file:
@@ -74,8 +77,8 @@ def mapped_from_shm(pid: int) -> int:
                 words = line.split()
                 if not words[0].endswith(":"):  # the first line of a mapping; its path is the sixth word
                     counts = len(words) > 5 and words[5].startswith(SHM)
-                elif counts and words[0] == "Pss:":
-                    total += int(words[1]) * 1024
+                elif counts and words[0] in ("Pss:", "Anonymous:"):
+                    total += int(words[1]) * (1024 if words[0] == "Pss:" else -1024)
     except OSError:
         pass  # it has just ended
     return total

@@ -2,15 +2,16 @@
 
 In launch.sh, ``$1`` is the launcher's program, ``$2`` a directory of the node for this worker alone, and ``$3`` the
 worker's number. The job's environment is given in one way: by the bundle, by a file that the template names, or, if it
-names none, as the launcher's own environment.
+names none, as the launcher's own environment. Then env(1) of the image sets what the launcher itself would read.
 """
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pfcon.compute.slurm.bundle import HOSTNAME, OWN_CONFIG
 from pfcon.compute.slurm.first_process import UNSHARE, as_first
+from pfcon.compute.slurm.host_variables import of_host
 from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.template import Template
 from pfcon.errors import Refused
@@ -29,18 +30,29 @@ def by_template(job: NodeJob, template: Template) -> str:
     return _prepared(job, template) + _run(job, template)
 
 
-def below_first(job: NodeJob, template: Template, before: str = "", *, unshare: str = UNSHARE, beside: str = "") -> str:
-    """Return launch.sh for a launcher that runs below process 1 of the job: see ``as_first`` for the parameters."""
+def below_first(
+    job: NodeJob,
+    template: Template,
+    before: str = "",
+    *,
+    unshare: str = UNSHARE,
+    beside: str = "",
+    own: Mapping[str, str] | None = None,
+) -> str:
+    """Return launch.sh for a launcher that runs below process 1 of the job: see ``as_first`` for the parameters.
+
+    own: further variables of the launcher.
+    """
     prepared = before + _prepared(job, template)
-    run = _run(job, template)
+    run = exports(own or {}) + _run(job, template)
     return as_first(job.directory, prepared, run, unshare=unshare, beside=beside, user=job.real_user)
 
 
-def exports(env: dict[str, str]) -> str:
+def exports(env: Mapping[str, str]) -> str:
     """Return shell code that sets variables. Raises Refused for names that a shell has not."""
     for key in env:
         if not _VARIABLE.fullmatch(key):
-            raise Refused(f"env: this launcher can't set a variable named {key!r}; SLURM_LAUNCHER=crun can")
+            raise Refused(f"env: this launcher can't set a variable named {key!r}; the launcher crun can")
     return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in env.items())
 
 
@@ -50,7 +62,7 @@ def env_lines(job: NodeJob) -> Iterator[str]:
         if "\n" in key + value or not _VARIABLE.fullmatch(key):
             raise Refused(
                 f"env: this launcher can't set {key}: its value has several lines, or its name has unusual characters; "
-                "SLURM_LAUNCHER=crun can"
+                "the launcher crun can"
             )
         yield f"{key}={value}"
 
@@ -79,9 +91,24 @@ def _run(job: NodeJob, template: Template) -> str:
         }
         for bind in job.binds
     ]
-    words = template.shell(values, mounts, shlex.join(job.argv), gpus=bool(job.gpus))
     given = template.places & {"bundle", "env_file", "env_script"}
-    return f'{"" if given else ADD_WORKER + exports(job.env)}exec "$1" {words}\n'
+    inside = {} if given else of_host(job.env)
+    words = template.shell(values, mounts, shlex.join(_argv(job, inside)), gpus=bool(job.gpus))
+    outside = {key: value for key, value in job.env.items() if key not in inside}
+    return f'{"" if given else ADD_WORKER + exports(outside)}exec "$1" {words}\n'
+
+
+def _argv(job: NodeJob, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the job's command, run by env(1) of the image if that has to set variables."""
+    if not env:
+        return job.argv
+    exports(env)  # refuses what is no variable
+    if "=" in job.argv[0] or job.argv[0].startswith("-"):
+        raise Refused(
+            f"the command {job.argv[0]!r} can't run with the variable {min(env)}: the command line of the launcher has "
+            "none of {bundle}, {env_file} and {env_script}"
+        )
+    return ("env", *(f"{key}={value}" for key, value in env.items()), *job.argv)
 
 
 def _prepared(job: NodeJob, template: Template) -> str:

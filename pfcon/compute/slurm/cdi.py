@@ -20,22 +20,22 @@ class Edits:
     hooks: dict[str, list[dict[str, Any]]]
 
 
-def require_cdi(path: Path | None) -> None:
-    """Raise ConfigurationError for a file that can't be used."""
+def require_cdi(path: Path | None, variable: str) -> None:
+    """Raise ConfigurationError for a file that can't be used. variable: which names it, for messages."""
     try:
         if path is not None:
-            read_edits(path)
+            read_edits(path, variable)
     except Refused as fault:
         raise ConfigurationError([str(fault)]) from fault
 
 
-def read_edits(path: Path) -> Edits:
+def read_edits(path: Path, variable: str) -> Edits:
     """Return the edits of the file, and those of its device ``all``. Raises Refused for a file that can't be used."""
     try:
         return edits(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         said = f"it has no {fault}" if isinstance(fault, KeyError) else str(fault)
-        raise Refused(f"SLURM_CDI: {path} is no CDI file in JSON: {said}") from fault
+        raise Refused(f"{variable}: {path} is no CDI file in JSON: {said}") from fault
 
 
 def edits(document: dict[str, Any]) -> Edits:

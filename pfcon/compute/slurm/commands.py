@@ -33,6 +33,13 @@ _NOT_SENT = re.compile(
     r"unable to contact slurm controller|connection refused|configuration source|munge", re.IGNORECASE
 )
 _LABEL = re.compile(r"^(?:sbatch|squeue|scancel|scontrol|sacct|umoci|skopeo|srun): (?:error|fatal): ?", re.MULTILINE)
+# unsquashfs.c, create_inode(): of a user who is not root, or root without the capability
+_NO_DEVICE = re.compile(r"create_inode: (?:could not|failed to) create (?:character|block) device .*")
+_NOT_FATAL = 2  # unsquashfs(1), "EXIT STATUS"
+
+
+class DevicesLeftOut(Refused):
+    """unsquashfs has unpacked all of an image but its device files."""
 
 
 class Commands(CommandRunner):
@@ -67,6 +74,8 @@ def error_of(program: str, status: int, text: str) -> NoAnswer | Refused:
     reason = plain(_LABEL.sub("", text)) or f"exit status {status}"
     if status == NO_COMMAND:
         reason = f"{program} is not installed (Debian package: {PACKAGES.get(program, program)})"
+    if program == "unsquashfs" and status == _NOT_FATAL and text and all(map(_NO_DEVICE.fullmatch, text.splitlines())):
+        return DevicesLeftOut(reason)
     if program in _OF_IMAGES and status != SSH_FAULT:
         return Refused(reason)  # not from Slurm
     if status == NO_COMMAND:

@@ -17,21 +17,23 @@ _COUNTED = re.compile(r"[*\[\]]")
 
 def _make(context: EngineContext[SlurmSettings]) -> ComputeEngine:
     from pfcon.compute.slurm.abilities import require_options
-    from pfcon.compute.slurm.cdi import require_cdi
     from pfcon.compute.slurm.commands import require_tools
     from pfcon.compute.slurm.engine import SlurmEngine
-    from pfcon.compute.slurm.launchers import launcher_of, require_launcher
+    from pfcon.compute.slurm.launchers import launcher_of
+    from pfcon.compute.slurm.required import require_node_side
+    from pfcon.compute.slurm.submitting_user import local_user
 
-    require_launcher(context.own)
-    require_cdi(context.own.cdi)
+    require_node_side(context.own)
     launcher = launcher_of(context.own)
-    require_options(context.compute, launcher.gives, f"SLURM_LAUNCHER={launcher.name}")
+    submitter = local_user(context.own.prefix)
+    require_options(context.compute, launcher.gives, f"SLURM_LAUNCHER={launcher.name}", submitter)
     require_tools(context.own.prefix)
     return SlurmEngine(context.compute, context.own, context.storebase)
 
 
 def _rules(values: Values, _mode: Mode) -> Iterator[str]:
-    """Check labels of jobs, which are in a comment, and labels of nodes, which are features."""
+    """Check labels of jobs, which are in a comment, labels of nodes, which are features, and what would be ignored."""
+    from pfcon.compute.slurm.required import doubled_options, unused_cdi, unused_mpi
     from pfcon.compute.slurm.spec import LABEL_BYTES, label_text
 
     known = variable(ComputeSettings, "labels")
@@ -41,6 +43,9 @@ def _rules(values: Values, _mode: Mode) -> Iterator[str]:
     if len(text.encode()) > LABEL_BYTES:
         yield values.fault(known, f"on Slurm they have at most {LABEL_BYTES} bytes together")
     yield from _node_rules(values)
+    yield from unused_cdi(values, SlurmSettings)
+    yield from unused_mpi(values)
+    yield from doubled_options(values)
 
 
 def _node_rules(values: Values) -> Iterator[str]:

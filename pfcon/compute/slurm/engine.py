@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from pfcon.compute.settings import ComputeSettings
+from pfcon.compute.slurm.abilities import option_faults
 from pfcon.compute.slurm.cancelling import Canceller
 from pfcon.compute.slurm.commands import Commands
 from pfcon.compute.slurm.folder import JobFolder
@@ -44,7 +45,7 @@ class SlurmEngine(FolderEngine):
         """``staleness``, ``patience``, ``stop_grace``: seconds, see the constants of these names. Runs no command."""
         self._commands = commands = Commands(own.prefix, own.timeout)
         super().__init__(storebase, settings.storebase, commands, own.images, own.cache)
-        self._settings = own
+        self._settings, self._options = own, settings
         self._queue = queue = Queue(lambda: queue_rows(commands.run(queue_command())), staleness)
         self._site = site = SiteFacts(commands)
         nodes_folder = self._nodes(self.name)
@@ -90,12 +91,14 @@ class SlurmEngine(FolderEngine):
     def check(self) -> str:
         """See ComputeEngine: a probe job reports what is missing on its node. Raises Refused with all of that."""
         with self._storage("run jobs"):
-            facts = self._site.facts()
+            facts, user = self._site.facts(), self._site.user()
+            gives = launcher_of(self._settings).gives
+            lacking = option_faults(self._options, gives, f"SLURM_LAUNCHER={self._settings.launcher}", user)
             self._storebase.private_dir(self.name)
             folder = JobFolder.prepare(self._root, probe_spec())
             try:
-                probe = Probe(self._commands, self._queue, self._settings, self._site.user(), facts.cgroups)
-                node = probe.run(folder, self._nodes(self.name) / folder.path.name)
+                probe = Probe(self._commands, self._queue, self._settings, user, facts.cgroups)
+                node = probe.run(folder, self._nodes(self.name) / folder.path.name, lacking)
             finally:
                 shutil.rmtree(folder.path, ignore_errors=True)
         return f"Slurm {facts.version} ({facts.cluster}); {node} runs jobs with {self._settings.launcher}"

@@ -9,8 +9,6 @@ A site's own image may also be a SIF file, which unsquashfs(1) unpacks.
 import contextlib
 import json
 import os
-import shutil
-import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,28 +17,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pfcon.compute.registries import refusal
-from pfcon.compute.slurm.commands import Commands
+from pfcon.compute.slurm.commands import Commands, DevicesLeftOut
 from pfcon.compute.slurm.image_name import ImageName
+from pfcon.compute.slurm.image_tree import clean, complete
 from pfcon.compute.slurm.node_job import Image
 from pfcon.compute.slurm.sif import read_sif
 from pfcon.compute.slurm.sif_environment import environment
 from pfcon.compute.stopping import Stop
 from pfcon.compute.unanswered import NoAnswer
-from pfcon.errors import Refused, Unreachable
+from pfcon.errors import PfconError, Refused, Unreachable
 from pfcon.files.locks import locked
+from pfcon.files.removal import NotRemovedError, remove_tree
 from pfcon.files.size import tree_size
-from pfcon.models import INCOMING, OUTGOING
 
 FETCH_TIMEOUT = 3600.0  # seconds for fetching or unpacking an image
 _WAIT = 1.0  # seconds between two checks whether another process has created the image
 _IN_USE = 3600.0  # seconds for which an image is kept after its last use by a job, even if the cache is too large
-# Directories where a runtime mounts something. Created in every image, because images are read-only for jobs.
-_MOUNT_POINTS = (
-    INCOMING,
-    OUTGOING,
-    *map(PurePosixPath, ("/share/storebase", "/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys")),  # noqa: S108
-)
-_FILES = ("etc/resolv.conf", "etc/hosts", "etc/passwd", "etc/group")
+_LEFT = 4 * FETCH_TIMEOUT  # seconds after which a temporary directory counts as left by a crash
 
 
 @dataclass(frozen=True)
@@ -75,6 +68,7 @@ class Images:
         key = self._key(name)
         with self._locked(key, report):
             if self.find(name) is None:
+                self._sweep()
                 self._make(name, key, report, stop)
         self._evict(keep=key)
 
@@ -107,18 +101,21 @@ class Images:
                 layout = self._layout(name, seen / temporary / "layout", report, stop)
                 report(f"unpacking image {name.repository}:{name.version}")
                 self._tool(name, stop, "umoci", "unpack", "--rootless", "--image", layout, str(bundle))
-            _complete(made / "rootfs")
+                clean(made / "rootfs")
+            complete(made / "rootfs")
             made.chmod(0o755)
             made.rename(self.cache / key)
         finally:
-            shutil.rmtree(self.cache / temporary, ignore_errors=True)
+            _remove(self.cache / temporary)
 
     def _unpack_sif(self, name: ImageName, file: Path, made: Path, bundle: PurePosixPath, stop: Stop) -> None:
         """Unpack a SIF file to a bundle, and write as much of its config.json as ``_image`` reads."""
         sif = read_sif(file)
         made.mkdir()
         options = ("-offset", str(sif.offset), "-no-xattrs", "-no-progress", "-quiet", "-dest", str(bundle / "rootfs"))
-        self._tool(name, stop, "unsquashfs", *options, str(file))
+        with contextlib.suppress(DevicesLeftOut):
+            self._tool(name, stop, "unsquashfs", *options, str(file))
+        clean(made / "rootfs")  # before its scripts are read
         config = {"process": {"env": environment(made / "rootfs", sif), "cwd": sif.cwd}}
         (made / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
@@ -135,6 +132,8 @@ class Images:
     def _tool(self, name: ImageName, stop: Stop, *words: str) -> None:
         try:
             self.commands.run(words, timeout=FETCH_TIMEOUT, stop=stop)
+        except DevicesLeftOut:
+            raise
         except Refused as fault:
             raise refusal(f"{name.repository}:{name.version}", str(fault)) from fault
         except NoAnswer as fault:
@@ -156,7 +155,8 @@ class Images:
         """Remove the least recently used images until the cache is within its limit; never one of an active job."""
         if not self.limit:
             return
-        needed = {self._key(ImageName.parse(image)) for image in self.in_use()} | {keep}
+        # A job may still run a site's image that was replaced since: it has the same key, with another time.
+        needed = {ImageName.parse(image).key for image in self.in_use()}
         found = []
         for lock in self.cache.glob("*.lock"):
             directory = lock.with_suffix("")
@@ -166,14 +166,29 @@ class Images:
         for used, directory, size in sorted(found):
             if total <= self.limit:
                 return
-            if directory.name not in needed and time.time() - used > _IN_USE:
-                shutil.rmtree(_aside(directory), ignore_errors=True)
+            if directory.name == keep or directory.name.partition("-")[0] in needed:
+                continue
+            if time.time() - used > _IN_USE:
+                _remove(_aside(directory))
                 total -= size
+
+    def _sweep(self) -> None:
+        """Remove temporary directories that crashes have left."""
+        for left in self.cache.glob("tmp-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.lstat().st_mtime > _LEFT:
+                    _remove(left)
 
 
 def _aside(directory: Path) -> Path:
     """Rename a directory, so that no process uses it while it is being removed."""
     return directory.rename(directory.with_name(f"tmp-{uuid.uuid4().hex}"))
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory; what is left of it is removed by the next sweep."""
+    with contextlib.suppress(NotRemovedError, PfconError, OSError):
+        remove_tree(directory)
 
 
 def _image(directory: Path, seen: PurePosixPath) -> Image:
@@ -182,7 +197,7 @@ def _image(directory: Path, seen: PurePosixPath) -> Image:
         pairs = (text.partition("=") for text in process.get("env") or ())
         env = tuple((key, value) for key, _, value in pairs if key != "TERM")  # from runtime-tools, not from the image
         return Image(seen / "rootfs", env, process.get("cwd") or "/")
-    except (KeyError, ValueError, FileNotFoundError) as fault:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, FileNotFoundError) as fault:
         raise Refused(f"the image in {directory} has no valid config.json") from fault
 
 
@@ -191,32 +206,8 @@ def _tag(layout: Path, name: ImageName) -> str:
     try:
         manifests = json.loads((layout / "index.json").read_text(encoding="utf-8"))["manifests"]
         tags = [found["annotations"]["org.opencontainers.image.ref.name"] for found in manifests]
-    except (OSError, ValueError, KeyError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
         raise Refused(f"{layout} is neither an OCI layout with tags nor a bundle") from fault
     if name.version in tags or len(tags) == 1:
         return name.version if name.version in tags else str(tags[0])
     raise Refused(f"{layout} contains several images, and none has the tag {name.version}")
-
-
-def _complete(rootfs: Path) -> None:
-    """Create the mount points that runtimes need; never through a link that leads out of the image.
-
-    Before, all its directories become writable for their owner, or they could not be removed either.
-    """
-    for directory, _, _ in os.walk(rootfs):
-        mode = os.lstat(directory).st_mode
-        if mode & stat.S_IRWXU != stat.S_IRWXU:
-            os.chmod(directory, stat.S_IMODE(mode) | stat.S_IRWXU)
-    for target in _MOUNT_POINTS:
-        path = rootfs
-        for part in target.parts[1:]:
-            path /= part
-            if path.is_symlink():
-                break
-            path.mkdir(exist_ok=True)
-    for name in _FILES:
-        file = rootfs / name
-        if file.parent.is_symlink() or file.is_symlink() or file.exists():
-            continue
-        file.parent.mkdir(exist_ok=True)
-        file.touch()

@@ -1,11 +1,11 @@
-# shellcheck shell=sh disable=SC2154,SC2317 # JOB, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, MPI, NUMBERS, KEPT, GPUS, stop() are in the text that pfcon puts before
+# shellcheck shell=sh disable=SC2154,SC2317 # JOB, NOW, PROGRAM, GRACE, TASKS, CORES, FIRST, PART, BLOCK, BLOCKS, MPI, NUMBERS, KEPT, GPUS, stop() are in the text that pfcon puts before
 # The batch script of a job, on its node. It creates in the job's directory:
 #   claim   a dangling link, whose target is the id of the Slurm job that runs this directory: only one ever does
 #   exit    how the container ended: a status, and sometimes a word: no-launcher, no-temporary, aborted
 #   node.N  a dangling link, whose target is the name of the node that runs worker N; its time is that of the start
 #   log     the output of the container; log.N is the part after the first N bytes
 #   failed  with several workers: a link, whose target is the status and the word of the first one that failed
-# and reads `order`, if it exists: any word except `go` ends the job.
+# and reads `order`, if it exists: any word except `go` ends the job. NOW is the path of a file that ends the grace.
 # It runs only the container, never programs of this host: without a launcher, or outside of a container, it fails.
 # Workers run until their standard input ends: srun would forward a signal to all processes, or kill them.
 set -u
@@ -50,12 +50,12 @@ terminate() {
     kill -TERM "$launcher"
 }
 
-# kill_later: kill what ignores SIGTERM after the grace, or immediately if `now` exists.
+# kill_later: kill what ignores SIGTERM after the grace, or immediately if NOW exists.
 kill_later() {
     trap '' TERM
     left=$((GRACE * 5 + margin))
     while [ "$left" -gt 0 ]; do
-        if [ "$left" -gt "$margin" ] && [ -e "$JOB/now" ]; then
+        if [ "$left" -gt "$margin" ] && [ -e "$NOW" ]; then
             left=$margin
         else
             sleep 0.2

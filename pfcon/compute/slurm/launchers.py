@@ -18,15 +18,18 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.abilities import Ability, require_ability
-from pfcon.compute.slurm.bundle import HOSTNAME, LAYER, config
+from pfcon.compute.slurm.bundle import LAYER, config
 from pfcon.compute.slurm.by_template import ADD_WORKER, below_first, by_template, env_lines, exports
-from pfcon.compute.slurm.first_process import END_ORPHANS, UNSHARE, run_again
+from pfcon.compute.slurm.charliecloud import charliecloud
+from pfcon.compute.slurm.first_process import END_ORPHANS, run_again
+from pfcon.compute.slurm.host_variables import of_host
+from pfcon.compute.slurm.mounts import tmpfs
+from pfcon.compute.slurm.names import SLURM, Names
 from pfcon.compute.slurm.node_job import Bind, NodeJob
-from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
+from pfcon.compute.slurm.settings import OCI_RUNTIMES, LauncherName, SlurmSettings
 from pfcon.compute.slurm.template import Template, literal, template
-from pfcon.errors import ConfigurationError, Refused
+from pfcon.errors import Refused
 
-WITH_CDI = (LauncherName.CRUN, LauncherName.RUNC)  # they give GPUs to jobs with SLURM_CDI
 INSIDE = PurePosixPath("/run/pfcon")  # the job's directory in its container, if Slurm itself starts that
 _KILL_CHILD = 'kill -KILL "$child"'
 _PROC = "mount -t proc proc /proc || exit 125\n"
@@ -35,7 +38,6 @@ _CRUN = template(
     "run --pid-file={workdir}/main --bundle={bundle} {name}"
 )
 _RUNC = template("runc --log={log} --rootless=true --root={workdir}/oci run --bundle={bundle} {name}")
-_CHARLIECLOUD = template("ch-run --private-tmp --bind={source}:{target} --cd={cwd} {rootfs} -- {command}")
 # Variables come from a script that apptainer's own shell runs: those of its environment would be evaluated by a shell,
 # and HOME would be ignored with a warning. Its own user namespace: the same container whether it is setuid or not.
 _APPTAINER = template(
@@ -51,17 +53,8 @@ _PODMAN = template(
     "{gpus:--device=nvidia.com/gpu=all} "
     "--name={name} --env-file={env_file} --entrypoint= --rootfs {rootfs}:O {command}"
 )
-_OF_PODMAN = re.compile(r"PATH$|HOME$|TMPDIR$|.*_proxy$|LD_|XDG_|CONTAINER|PODMAN|REGISTRY|DBUS", re.IGNORECASE)
+_OF_PODMAN = re.compile(r"PATH$|.*_proxy$", re.IGNORECASE)
 _NUMBER = "${SLURM_PROCID:-0}"  # of the worker, in the line that ends its container
-# A bind mount has the flags of the mount below it, and a remount must not remove any: so combinations are tried.
-_TMPFS = "mount -t tmpfs -o nosuid,nodev,mode=1777,size={}m tmpfs"
-_SELF_BIND = 'directory={}\nmount --rbind "$directory" "$directory"\n'
-_READ_ONLY = """\
-for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,noexec,noatime refused; do
-    [ "$kept" != refused ] || { echo "pfcon: the inputs can't be made read-only" >&2; exit 125; }
-    ! mount -o "remount,bind,ro,$kept" "$directory" 2>/dev/null || break
-done
-"""
 
 
 @dataclass(frozen=True)
@@ -85,16 +78,20 @@ class Launcher:
     first: bool = False
     leaves: bool = False
 
-    def files(self, job: NodeJob) -> dict[str, str]:
-        """Return the launcher's files in a job's directory, by name. Raises Refused for a job that it can't run."""
+    def files(self, job: NodeJob, names: Names = SLURM) -> dict[str, str]:
+        """Return the launcher's files in a job's directory, by name. names: for messages.
+
+        Raises Refused for a job that it can't run.
+        """
         for ability in _needs(job):
-            able: list[str] = [name for name, launcher in LAUNCHERS.items() if ability in launcher.gives]
-            able += [f"{name} with SLURM_CDI" for name in WITH_CDI] if ability is Ability.GPUS else []
-            require_ability(ability, self.gives, f"SLURM_LAUNCHER={self.name}", able)
+            others = (known for name, known in LAUNCHERS.items() if name not in names.without)
+            able: list[str] = [known.name for known in others if ability in known.gives]
+            able += [f"{name} with {names.cdi}" for name in OCI_RUNTIMES] if ability is Ability.GPUS else []
+            require_ability(ability, self.gives, f"{names.launcher}={self.name}", able)
         if job.is_submitter and _USER not in self.gives:
             job = replace(job, user=None)  # then it is the container's root
         if job.workers > 1 and not self.program:
-            raise Refused(f"number_of_workers: SLURM_LAUNCHER={self.name} runs one worker, not {job.workers}")
+            raise Refused(f"number_of_workers: {names.launcher}={self.name} runs one worker, not {job.workers}")
         files = {"launch.sh": self.launch(job)}
         if self.bundle:
             own = replace(job, uid=0, gid=0) if self.first else job if self.program else _inside(job)
@@ -135,36 +132,18 @@ def _runc_stop(job: NodeJob) -> str:
     )
 
 
-def _charliecloud(job: NodeJob) -> str:
-    """ch-run(1). In namespaces, where inputs are made read-only, and where all of the job ends with process 1."""
-    # Writable mounts come first: they may be inside a directory that becomes read-only.
-    ordered = sorted(job.binds, key=lambda bind: bind.read_only)
-    inner = "".join(_SELF_BIND.format(shlex.quote(str(bind.source))) + _READ_ONLY * bind.read_only for bind in ordered)
-    extra = [] if "USER" in job.env else ["--unset-env=USER"]
-    extra += [f"--set-env=HOME={job.env['HOME']}", "--env-no-expand"] if "HOME" in job.env else []  # else /root
-    user = job.user or (0, 0)
-    extra += [f"--uid={user[0]}", f"--gid={user[1]}"]
-    if job.shm is not None:  # a container has /dev of its machine
-        inner += f"{_TMPFS.format(job.shm)} /dev/shm\n"
-    return below_first(
-        replace(job, env={"USER": "root", **job.env}),  # it requires USER
-        Template((*_CHARLIECLOUD.words[:1], *map(literal, extra), *_CHARLIECLOUD.words[1:])),
-        f'hostname "{HOSTNAME}-$3" 2>/dev/null || :\nset -e\n{inner}set +e\n',
-        unshare=f"env -i {UNSHARE} --uts",
-    )
-
-
 def _apptainer(job: NodeJob) -> str:
     """apptainer-exec, singularity-exec. Its processes leave the batch script's, and end with process 1."""
     if job.shm is None:
         return below_first(job, _APPTAINER, _PROC)
-    made = f'mkdir "$2/shm" && {_TMPFS.format(job.shm)} "$2/shm" || exit 125\n'
+    made = f'mkdir "$2/shm" && {tmpfs(job.shm)} "$2/shm" || exit 125\n'
     return below_first(job, _with_words(_APPTAINER, "{rootfs}", "--bind={workdir}/shm:/dev/shm:rw"), _PROC + made)
 
 
 def _podman(job: NodeJob) -> str:
     """podman-run(1). Its --env-file has one line for each variable: values of several lines are its own variables."""
-    own = {key: value for key, value in job.env.items() if "\n" in value and not _OF_PODMAN.match(key)}
+    several = {key: value for key, value in job.env.items() if "\n" in value and not _OF_PODMAN.match(key)}
+    own = {key: value for key, value in several.items() if key not in of_host(several)}
     passed = [literal(f"--env={key}") for key in own]
     rest = replace(job, env={key: value for key, value in job.env.items() if key not in own})
     return exports(own) + by_template(rest, _with_words(_PODMAN, "--env-file={env_file}", *passed))
@@ -240,7 +219,7 @@ _KNOWN = (
         LauncherName.CHARLIECLOUD,
         "ch-run",
         "charliecloud-runtime",
-        _charliecloud,
+        charliecloud,
         gives=frozenset({_SHM, _USER}),
         first=True,
     ),
@@ -256,28 +235,11 @@ LAUNCHERS = {launcher.name: launcher for launcher in _KNOWN}
 """The launchers that need no template of the site's."""
 
 
-def require_launcher(settings: SlurmSettings, variable: str = "SLURM_LAUNCHER") -> None:
-    """Raise ConfigurationError if the template of the site's own launcher is missing, unused, or can't run a job.
-
-    variable: names the launcher, for messages.
-    """
-    own = settings.launcher is LauncherName.COMMAND
-    if own and settings.command is None:
-        raise ConfigurationError([f"{variable}=command needs {variable}_COMMAND"])
-    if settings.command is not None and not own:
-        raise ConfigurationError([f"{variable}_COMMAND is set, so {variable} must be `command`"])
-    try:
-        if settings.command is not None:
-            settings.command.check()
-    except ValueError as fault:
-        raise ConfigurationError([f"{variable}_COMMAND: {fault}"]) from fault
-
-
 def launcher_of(settings: SlurmSettings) -> Launcher:
     """Return the launcher that a site has chosen."""
     if settings.launcher is not LauncherName.COMMAND:
         known = LAUNCHERS[settings.launcher]
-        return replace(known, gives=known.gives | {_GPUS}) if settings.cdi and known.name in WITH_CDI else known
+        return replace(known, gives=known.gives | {_GPUS}) if settings.cdi and known.name in OCI_RUNTIMES else known
     assert settings.command is not None  # noqa: S101 - checked when the settings were read
     words, places = settings.command, settings.command.places
     return Launcher(

@@ -7,7 +7,7 @@ from typing import Self
 
 from pfcon.compute.base import all_mounts, require_passable
 from pfcon.compute.slurm.cdi import Edits
-from pfcon.compute.workers import INDEX, NAMES, WORKER, WORKERS, own_env
+from pfcon.compute.workers import INDEX, NAMES, WORKER, WORKERS, own_env, require_workers
 from pfcon.errors import Refused
 from pfcon.models import JobSpec
 
@@ -144,6 +144,5 @@ def require_possible(spec: JobSpec) -> None:
     """Raise Refused for a job that can't be run."""
     if not spec.argv or not spec.argv[0]:
         raise Refused("the command is empty")
-    if spec.resources.workers < 1:
-        raise Refused(f"number_of_workers: must be at least 1, got {spec.resources.workers}")
+    require_workers(spec)
     require_passable(spec)

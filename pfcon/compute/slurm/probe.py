@@ -44,9 +44,12 @@ class Probe:
     user: tuple[int, int]
     cgroups: bool
 
-    def run(self, folder: JobFolder, nodes_path: PurePosixPath) -> str:
-        """Run the probe and return the name of its node. Raises Refused with all that is missing, Unreachable."""
-        lacking = missing_tools(self.commands, self.settings.images)
+    def run(self, folder: JobFolder, nodes_path: PurePosixPath, lacking: list[str]) -> str:
+        """Run the probe and return the name of its node. lacking: what is wrong with the settings.
+
+        Raises Refused with all that is missing, Unreachable.
+        """
+        lacking = lacking + missing_tools(self.commands, self.settings.images)
         launcher = launcher_of(self.settings)
         if launcher.leaves and not self.cgroups:
             lacking.append(f"SLURM_LAUNCHER={launcher.name} needs ProctrackType=proctrack/cgroup: {_LEAVES}")

@@ -14,9 +14,10 @@ from pfcon.settings.section import setting
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.@+-]*"
 _SBATCH = "as for `sbatch`"
 _OWN_SBATCH_OPTIONS = (
-    *("array", "chdir", "comment", "container", "cpus-per-task", "error", "export", "export-file", "get-user-env"),
-    *("gid", "hold", "input", "job-name", "mem", "mem-per-cpu", "ntasks", "open-mode", "output", "parsable", "quiet"),
-    *("requeue", "no-requeue", "signal", "test-only", "time", "uid", "wait", "wrap", "help", "usage", "version"),
+    *("array", "chdir", "comment", "container", "cpus-per-gpu", "cpus-per-task", "error", "export", "export-file"),
+    *("get-user-env", "gid", "hold", "input", "job-name", "mem", "mem-per-cpu", "mem-per-gpu", "ntasks", "open-mode"),
+    *("output", "parsable", "quiet", "requeue", "no-requeue", "signal", "test-only", "time", "uid", "wait", "wrap"),
+    *("help", "usage", "version"),
 )
 
 
@@ -29,6 +30,7 @@ IMAGES = (
     "Directory with images that need not be fetched, at the same path on the nodes: NAME/TAG below it is an OCI "
     "layout or a bundle, NAME/TAG.sif a SIF file."
 )
+CDI = "CDI file in JSON with the device `all`, with which the launchers crun and runc give GPUs to jobs."
 CACHE = "Largest total size of unpacked images below storeBase; the least recently used ones are removed first."
 
 
@@ -44,6 +46,10 @@ class LauncherName(StrEnum):
     ENROOT = "enroot"
     CONTAINER = "container"
     COMMAND = "command"
+
+
+OCI_RUNTIMES = (LauncherName.CRUN, LauncherName.RUNC)
+"""The launchers that need SLURM_CDI for jobs with GPUs, and show a worker its PMIx server."""
 
 
 def sbatch_options() -> Kind[tuple[str, ...]]:
@@ -133,7 +139,7 @@ class SlurmSettings:
     cdi: Path | None = setting(
         "SLURM_CDI",
         kinds.local_directory(),
-        "CDI file in JSON with the device `all`, with which the launchers crun and runc give GPUs to jobs.",
+        CDI,
         exclusive=True,
     )
     mpi: str = setting(

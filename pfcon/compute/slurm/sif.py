@@ -48,6 +48,8 @@ def read_sif(path: Path) -> Sif:
         try:
             found = list(_descriptors(file))
             config = _config(file, found)
+        except RecursionError:
+            raise Refused(f"{path} is not a SIF file: its oci-config.json can't be read") from None
         except (ValueError, struct.error) as fault:
             raise Refused(f"{path} is not a SIF file: {fault}") from fault
     for entry in found:
@@ -55,7 +57,7 @@ def read_sif(path: Path) -> Sif:
         if entry.kind == _PARTITION and role == _PRIMARY:
             if system != _SQUASHFS:
                 raise Refused(f"{path} has {_KINDS.get(system, 'an unknown file system')}; pfcon needs a squashfs")
-            if entry.offset + entry.size > path.stat().st_size:
+            if min(entry.offset, entry.size) < 0 or entry.offset + entry.size > path.stat().st_size:
                 raise Refused(f"{path} is not complete: it is shorter than its table says")
             return _sif(path, entry.offset, config)
     if any(entry.kind in _OCI for entry in found):

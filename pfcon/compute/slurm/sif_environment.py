@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pfcon.compute.slurm.node_job import DEFAULT_PATH
 from pfcon.compute.slurm.sif import Sif
+from pfcon.compute.slurm.sif_assignments import Assignment, Expansion, Line, assignments_of
 from pfcon.errors import Refused
 
 _DIRECTORY = ".singularity.d/env"
@@ -16,19 +17,8 @@ _OF_OCI = "10-docker2singularity.sh"  # the variables of the OCI image, for file
 # Apptainer's own scripts, which set nothing that a job needs: the same in each image.
 _OWN = re.compile(r"(?:01-base|94-appsbase|95-apps|99-base|99-runtimevars)\.sh")
 _LONGEST = 256 * 1024  # bytes of a script
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_EXPANSION = rf"\$(?:{_NAME}|\{{{_NAME}(?::?-(?:\"[^\"\\$`]*\"|[^\"'\\$`{{}}\s]*))?\}})"
-_WORD = rf"""(?:'[^']*'|"(?:[^"\\$`]|\\[\\"$`]|{_EXPANSION})*"|[^\s'"\\$`;&|<>()*?~#\[\]{{}}]|\\[^\n]|{_EXPANSION})*"""
-_PIECE = re.compile(
-    rf"""'(?P<single>[^']*)'|"(?P<double>(?:[^"\\$`]|\\[\\"$`]|{_EXPANSION})*)"|\\(?P<escaped>.)|(?P<expansion>{_EXPANSION})"""
-    r"""|(?P<plain>.)""",
-    re.DOTALL,
-)
-_LINE = re.compile(rf"(?P<export>export\s+)?(?P<assignments>{_NAME}={_WORD}(?:\s+{_NAME}={_WORD})*)\s*;?\s*(?:#.*)?")
-_EXPORT = re.compile(rf"export(?:\s+{_NAME})+\s*;?\s*(?:#.*)?")
-_ASSIGNMENT = re.compile(rf"(?P<name>{_NAME})=(?P<word>{_WORD})")
-_IN_DOUBLE = re.compile(rf"\\(?P<escaped>[\\\"$`])|(?P<expansion>{_EXPANSION})|(?P<plain>.)", re.DOTALL)
-_REFERENCE = re.compile(rf"\$\{{?(?P<name>{_NAME})(?P<operator>:?-)?(?P<default>.*?)\}}?", re.DOTALL)
+_LONGEST_LINE = 32 * 1024  # characters
+_MOST = 2 * 1024 * 1024  # characters of all values that are set: Linux accepts no more of a program's variables
 # Known only when a job runs.
 _OF_JOB = re.compile(r"HOME|USER|LOGNAME|PWD|OLDPWD|HOSTNAME|SHELL|TMPDIR|(?:SINGULARITY|APPTAINER|SLURM)_.*")
 
@@ -63,41 +53,59 @@ def _read(script: Path, env: dict[str, str]) -> None:
     """Add a script's variables to those that it can read."""
     if script.stat().st_size > _LONGEST:
         raise Refused(f"{script.name} of the image is too long to be read")
-    for number, line in enumerate(script.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        text = line.strip()
-        if not text or text.startswith("#") or _EXPORT.fullmatch(text):
+    try:
+        content = script.read_bytes()
+    except PermissionError:
+        raise Refused(f"{script.name} of the image can't be read by its owner") from None
+    left = _MOST
+    for number, text in enumerate(content.decode("utf-8", "replace").split("\n"), 1):
+        where = f"line {number} of {script.name} in the image"
+        line = text.strip(" \t")
+        if not line or line.startswith("#"):
             continue
-        found = _LINE.fullmatch(text)
-        if not found:
+        if len(line) > _LONGEST_LINE:
+            raise Refused(f"{where} is too long to be read")
+        found = assignments_of(line)
+        if found is None:
             raise Refused(
-                f"line {number} of {script.name} in the image is shell code that pfcon does not run "
-                f"({text[:60]!r}); its %environment may only set variables"
+                f"{where} is shell code that pfcon does not run ({line[:60]!r}); "
+                "its %environment may only set variables"
             )
-        for assignment in _ASSIGNMENT.finditer(found["assignments"]):
-            env[assignment["name"]] = _value(assignment["word"], env, f"line {number} of {script.name} in the image")
+        if found.of_export:
+            _require_one_meaning(found, where)
+        for assignment in found.assignments:
+            env[assignment.name] = _value(assignment, env, where, left)
+            left -= len(env[assignment.name])
 
 
-def _value(word: str, env: dict[str, str], where: str) -> str:
-    """Return the value of a word of the shell."""
-    found = ""
-    for piece in _PIECE.finditer(word):
-        if piece["double"] is not None:
-            for inner in _IN_DOUBLE.finditer(piece["double"]):
-                found += inner["escaped"] or inner["plain"] or _expanded(inner["expansion"], env, where)
-        elif piece["expansion"]:
-            found += _expanded(piece["expansion"], env, where)
-        else:
-            found += piece["single"] or piece["escaped"] or piece["plain"] or ""
-    return found
+def _require_one_meaning(line: Line, where: str) -> None:
+    """Refuse ``export A=1 B=$A``: B is then 1 in Apptainer's shell, and what A was before in other shells."""
+    before: set[str] = set()
+    for assignment in line.assignments:
+        used = {part.name for part in assignment.parts if isinstance(part, Expansion)}
+        if both := used & before:
+            raise Refused(
+                f"{where} sets {min(both)} and uses it, which not all shells do in the same way; it needs two lines"
+            )
+        before.add(assignment.name)
 
 
-def _expanded(text: str, env: dict[str, str], where: str) -> str:
+def _value(assignment: Assignment, env: dict[str, str], where: str, most: int) -> str:
+    """Return the value of a variable. most: characters that it may have."""
+    parts, length = [], 0
+    for part in assignment.parts:
+        text = part if isinstance(part, str) else _expanded(part, env, where)
+        parts.append(text)
+        length += len(text)
+        if length > most:
+            raise Refused(f"{where}: the variables of the image are too long")
+    return "".join(parts)
+
+
+def _expanded(part: Expansion, env: dict[str, str], where: str) -> str:
     """Return what replaces $NAME, ${NAME} or ${NAME:-default}: an unknown variable is empty, as in a shell."""
-    found = _REFERENCE.fullmatch(text)
-    assert found  # noqa: S101 - _EXPANSION has matched
-    name = found["name"]
-    if name not in env and _OF_JOB.fullmatch(name):
-        raise Refused(f"{where} uses ${name}, which is known only when a job runs")
-    value = env.get(name, "")
-    use_default = found["operator"] and (not value if found["operator"] == ":-" else name not in env)
-    return found["default"].strip('"') if use_default else value
+    if part.name not in env and _OF_JOB.fullmatch(part.name):
+        raise Refused(f"{where} uses ${part.name}, which is known only when a job runs")
+    value = env.get(part.name)
+    unset = not value if part.or_empty else value is None
+    return part.default if unset and part.default is not None else value or ""

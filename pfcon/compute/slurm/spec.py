@@ -17,6 +17,7 @@ _BLOCK, _BLOCKS = 64 * 1024, 16  # bytes of a block, and number of blocks betwee
 COMMENT = "pfcon "  # the beginning of every job's comment; its marker follows
 LABEL_BYTES = 800  # of all labels together: a comment has at most 1024 bytes (Slurm 22.05, job_mgr.c: _test_strlen)
 _REQUEST_ID = "org.chrisproject.pfcon.request-id"  # of the HTTP request that has made the job; in pfcon's log, too
+_GRES = "--gres="
 _JOB_TYPE = "org.chrisproject.job_type"  # the label with the kind of a job
 
 
@@ -45,8 +46,13 @@ def sbatch_words(spec: JobSpec, job: NodeJob, settings: SlurmSettings) -> list[s
     }
     if settings.launcher == "container":
         options["container"] = str(job.directory)
+    further = settings.options
+    if "gres" in options:  # a second one would replace it
+        others = [word for word in further if word.startswith(_GRES)]
+        options["gres"] = ",".join(word.removeprefix(_GRES) for word in (options["gres"] or "", *others))
+        further = tuple(word for word in further if word not in others)
     words = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    return ["sbatch", "--parsable", "--no-requeue", "--export=ALL", *words, *settings.options]
+    return ["sbatch", "--parsable", "--no-requeue", "--export=ALL", *words, *further]
 
 
 def _comment(spec: JobSpec, marker: str) -> str:
@@ -106,6 +112,7 @@ def script(
     directory = job.directory if launcher.program else INSIDE
     head = {
         "JOB": str(directory),
+        "NOW": str(directory / "now"),
         "PROGRAM": launcher.program,
         "GRACE": str(grace),
         "TASKS": str(resources.workers),

@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.cdi import read_edits
 from pfcon.compute.slurm.folder import ORDER, JobFolder
-from pfcon.compute.slurm.launchers import WITH_CDI, launcher_of
+from pfcon.compute.slurm.launchers import launcher_of
+from pfcon.compute.slurm.names import SLURM
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
 from pfcon.compute.slurm.settings import SlurmSettings
@@ -40,8 +41,8 @@ class Submitter(Submission):
         directory = self.nodes_folder / folder.path.name
         job = NodeJob.of(spec, folder.marker, image, directory=directory, root=self.nodes_root, user=self.site.user())
         launcher = launcher_of(self.settings)
-        if job.gpus and self.settings.cdi and launcher.name in WITH_CDI:
-            job = replace(job, edits=read_edits(self.settings.cdi))
+        if job.gpus and self.settings.cdi:
+            job = replace(job, edits=read_edits(self.settings.cdi, SLURM.cdi))
         texts = launcher.files(job)
         grace = max(1, min(self.stop_grace, self.site.facts().kill_wait - _MARGIN))
         texts["job.sh"] = script(job, self.settings, spec.resources, grace, log_bytes=self.log_bytes)

@@ -1,10 +1,16 @@
 """The user who submits jobs to a batch system."""
 
 import os
+from collections.abc import Sequence
 
 from pfcon.compute.commands import CommandRunner
 from pfcon.compute.words import plain
 from pfcon.errors import Unreachable
+
+
+def local_user(prefix: Sequence[str]) -> tuple[int, int] | None:
+    """Return uid and gid of the user who submits; None if commands run elsewhere, or as another user."""
+    return None if prefix else (os.geteuid(), os.getegid())
 
 
 class SubmittingUser:

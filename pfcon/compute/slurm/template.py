@@ -29,6 +29,7 @@ PLACES: Mapping[str, str] = {
 """The places of a template, and what they are replaced by; for the docs."""
 
 _MOUNT = {"source", "target", "access", "ro"}
+_WITH_TEXT = frozenset({"ro", "gpus"})
 _OPTIONAL = frozenset({"shm", "uid", "gid"})
 _NAMES = {name.strip() for names in PLACES for name in names.partition(":")[0].split(",")}
 _PROGRAM = re.compile(r"[A-Za-z0-9_./+-]+")
@@ -56,6 +57,8 @@ class Template:
             raise ValueError("the first word must be a program")
         if unknown := self.places - _NAMES:
             raise ValueError(f"there is no place {{{min(unknown)}}}; places: {', '.join(sorted(_NAMES))}")
+        for word in self.words:
+            _check_word(word)
         if any(_MOUNT & {*found} and not {"source", "target"} <= {*found} for found in map(_places, self.words)):
             raise ValueError("a word with {target}, {access} or {ro:TEXT} needs {source} and {target}, too")
         if "bundle" in self.places:
@@ -96,6 +99,24 @@ def template(text: str) -> Template:
 def literal(word: str) -> str:
     """Return a word of a template that stands for this text."""
     return word.replace("{", "{{").replace("}", "}}")
+
+
+def _check_word(word: str) -> None:
+    """Raise ValueError for a word whose places can't be filled in as they are written."""
+    places = _places(word)
+    if "command" in places and word != "{command}":
+        raise ValueError(f"{word}: {{command}} has to be a word of its own")
+    if {"gpus", "source"} <= {*places}:
+        raise ValueError(f"{word}: {{gpus:WORD}} can't be in a word with {{source}}")
+    for _, name, text, conversion in Formatter().parse(word):
+        if name is None:
+            continue
+        if conversion or (text and name not in _WITH_TEXT):
+            raise ValueError(f"{word}: {{{name}}} has neither a conversion nor a format")
+        if name in _WITH_TEXT and not text:
+            raise ValueError(f"{word}: {{{name}}} needs a text, {{{name}:TEXT}}")
+        if {*"{}"} & {*(text or "")}:
+            raise ValueError(f"{word}: the text of {{{name}:TEXT}} has neither braces nor places")
 
 
 def _places(word: str) -> list[str]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from pfcon.compute.base import all_mounts
 from pfcon.compute.docker_api.job import bind_mount, labels, require_runnable, user_text
-from pfcon.compute.workers import WORKERS, number_variables, own_env, worker_env
-from pfcon.errors import Refused
+from pfcon.compute.workers import WORKERS, number_variables, own_env, require_workers, worker_env
 from pfcon.models import JobSpec, Mount, Resources
 from pfcon.units import NANO_PER_SECOND, mib_to_bytes, millicores_to_nanocpus
 
@@ -43,8 +42,7 @@ def service_name(name: str) -> str:
 
 def require_possible(spec: JobSpec) -> None:
     """Raise Refused for a job that a Swarm can't run."""
-    if spec.resources.workers < 1:
-        raise Refused(f"number_of_workers: must be at least 1, not {spec.resources.workers}")
+    require_workers(spec)
     require_runnable(spec)
 
 

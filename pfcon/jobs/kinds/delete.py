@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 DELETE_SKIPPED = "deleteSkipped"
 REPLACED = "deleted what the job had created in place of its directory"
+GONE = "deleted the data of the job"  # if the report of how many files is gone, too
 DELETED = "deleted immediately: storeBase was full"
 SIBLINGS = (JobKind.COPY, JobKind.PLUGIN, JobKind.UPLOAD)  # that use the data of their jid
 _POOL = BackgroundPool(16)  # deletions of one process; each waits most of the time for the engine of a cancelled job
@@ -51,11 +52,14 @@ class DeleteKind(Operation):
     def conclude_success(
         self, context: JobContext, record: Record, spec: JobSpec, info: JobInfo, progress: Progress | None
     ) -> Conclusion:
-        """See Operation. The operation has emptied the job's directory; this deletes the directory itself."""
+        """See Operation. The operation has emptied the job's directory; this deletes the directory itself.
+
+        With it goes the operation's report: a process that concludes the same end a moment later finds none.
+        """
         if fault := delete_remains(context.storebase.job(record.jid)):
             reason = f"the job's data could not be deleted: {fault}"
             return Conclusion(replace(info, status=JobStatus.FAILED, message=reason))
-        return Conclusion(replace(info, message=with_run(spec, progress.message if progress else "")))
+        return Conclusion(replace(info, message=with_run(spec, progress.message if progress else GONE)))
 
     def earlier_logs(self, context: JobContext, record: Record) -> str:
         """See Kind: why the jobs failed whose data it deletes. ChRIS replaces their log by this one."""

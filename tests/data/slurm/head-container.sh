@@ -1,6 +1,7 @@
 #!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 JOB=/run/pfcon
+NOW=/run/pfcon/now
 PROGRAM=''
 GRACE=8
 TASKS=2

@@ -1,6 +1,7 @@
 #!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 JOB=/store/.pfcon/slurm/.5f
+NOW=/store/.pfcon/slurm/.5f/now
 PROGRAM=singularity
 GRACE=8
 TASKS=2

@@ -17,15 +17,18 @@ for kept in nosuid,nodev nosuid,nodev,noexec nosuid,nodev,noatime nosuid,nodev,n
     ! mount -o "remount,bind,ro,$kept" "$directory" 2>/dev/null || break
 done
 set +e
+(umask 077 && cat >"$2/env") <<'END_5f' || exit 125
+PATH='/opt/bin:/bin'
+TOKEN='it's "quoted" $HOME `id`'
+FOREIGN='Größe 日本'
+EMPTY=''
+PFCON_WORKERS='1'
+END_5f
+cat "$2/worker" >>"$2/env" || exit 125
 run() {
-while IFS= read -r line; do export "$line"; done <"$2/worker"
 export USER=root
-export PATH=/opt/bin:/bin
-export TOKEN='it'"'"'s "quoted" $HOME `id`'
-export FOREIGN='Größe 日本'
-export EMPTY=''
-export PFCON_WORKERS=1
-exec "$1" --unset-env=USER --uid=0 --gid=0 --private-tmp --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing --cd='/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+exec "$1" --env-no-expand '--unset-env=!(HOME)' --uid=0 --gid=0 --set-env="$2/env" --private-tmp --bind=/store/key-7/incoming:/share/incoming --bind=/store/key-7/outgoing:/share/outgoing --cd='/work dir' /store/.pfcon/slurm-images/ab/rootfs -- prog --name 'a b'
 }
 run "$@" &
 child=$!
