@@ -1,7 +1,7 @@
-"""Settings of slurm and htcondor that would be ignored are refused by name."""
+"""Settings of slurm and htcondor that would be ignored, or can't be what they are to be, are refused by name."""
 
 import pytest
-from support.settings_faults import DEV, faults
+from support.settings_faults import DEV, faults, named
 
 from pfcon.compute.slurm.settings import LauncherName
 
@@ -86,3 +86,31 @@ def test_other_options_of_sbatch_and_other_resources_than_gpus_are_accepted() ->
     assert faults(SLURM | {"SLURM_OPTIONS": options, "SLURM_CONSTRAINT": "fast", "NODE_SELECTOR": "a=b"}) == []
     renamed = {"SLURM_OPTIONS": "--gres=gpu:1", "SLURM_GPU_GRES": "accelerator:a100"}
     assert faults(SLURM | renamed) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "accepted"),
+    [
+        ("NODE_SELECTOR", "disk=ssd,topology.org/zone=a-1", True),
+        ("NODE_SELECTOR", "disk=", False),
+        ("NODE_SELECTOR", "disk=a&b", False),
+        ("JOB_LABELS", "site=Universität A,a=" + "x" * 700, True),
+        ("JOB_LABELS", "site=a\tb", False),
+        ("JOB_LABELS", "site=" + "ä" * 400, False),
+    ],
+)
+def test_labels_on_slurm_are_those_that_its_features_and_comments_may_have(
+    setting: str, value: str, accepted: bool
+) -> None:
+    assert named(SLURM | {setting: value}) == ([] if accepted else [setting])
+
+
+@pytest.mark.parametrize(("constraint", "accepted"), [("a|b", True), ("a=b&c", True), ("[a|b]", False), ("a*2", False)])
+def test_labels_of_nodes_are_combined_with_features_that_are_not_counted(constraint: str, accepted: bool) -> None:
+    found = named(SLURM | {"NODE_SELECTOR": "disk=ssd", "SLURM_CONSTRAINT": constraint})
+    assert found == ([] if accepted else ["NODE_SELECTOR"])
+
+
+@pytest.mark.parametrize(("selector", "accepted"), [("PoolDisk=a b,X_1=", True), ("a.b=c", False), ("1a=c", False)])
+def test_labels_on_htcondor_are_those_that_attributes_of_machines_may_have(selector: str, accepted: bool) -> None:
+    assert named(HTCONDOR | {"NODE_SELECTOR": selector}) == ([] if accepted else ["NODE_SELECTOR"])

@@ -278,31 +278,3 @@ def test_on_kubernetes_a_job_reaches_its_time_limit_before_its_deadline() -> Non
 def test_the_labels_of_a_swarms_nodes_are_those_that_a_constraint_may_have(selector: str, accepted: bool) -> None:
     found = faults(engine("swarm") | {"NODE_SELECTOR": selector})
     assert [fault.partition(":")[0] for fault in found] == ([] if accepted else ["NODE_SELECTOR"])
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "accepted"),
-    [
-        ("NODE_SELECTOR", "disk=ssd,topology.org/zone=a-1", True),
-        ("NODE_SELECTOR", "disk=", False),
-        ("NODE_SELECTOR", "disk=a&b", False),
-        ("JOB_LABELS", "site=Universität A,a=" + "x" * 700, True),
-        ("JOB_LABELS", "site=a\tb", False),
-        ("JOB_LABELS", "site=" + "ä" * 400, False),
-    ],
-)
-def test_labels_on_slurm_are_those_that_its_features_and_comments_may_have(
-    setting: str, value: str, accepted: bool
-) -> None:
-    assert named(engine("slurm") | {setting: value}) == ([] if accepted else [setting])
-
-
-@pytest.mark.parametrize(("constraint", "accepted"), [("a|b", True), ("a=b&c", True), ("[a|b]", False), ("a*2", False)])
-def test_labels_of_nodes_are_combined_with_features_that_are_not_counted(constraint: str, accepted: bool) -> None:
-    found = named(engine("slurm") | {"NODE_SELECTOR": "disk=ssd", "SLURM_CONSTRAINT": constraint})
-    assert found == ([] if accepted else ["NODE_SELECTOR"])
-
-
-@pytest.mark.parametrize(("selector", "accepted"), [("PoolDisk=a b,X_1=", True), ("a.b=c", False), ("1a=c", False)])
-def test_labels_on_htcondor_are_those_that_attributes_of_machines_may_have(selector: str, accepted: bool) -> None:
-    assert named(engine("htcondor") | {"NODE_SELECTOR": selector}) == ([] if accepted else ["NODE_SELECTOR"])

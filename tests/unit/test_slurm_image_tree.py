@@ -6,6 +6,7 @@ import stat
 import struct
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -137,9 +138,18 @@ def test_an_image_of_umoci_loses_its_privileges_too(tmp_path: Path) -> None:
     assert (rootfs / "sgid").stat().st_mode & 0o7777 == 0o755
 
 
-def test_a_tree_of_any_depth_is_cleaned(tmp_path: Path) -> None:
-    rootfs = tmp_path / "rootfs"
-    rootfs.mkdir()
+@pytest.fixture
+def rootfs_to_remove(tmp_path: Path) -> Iterator[Path]:
+    """An empty directory that is removed afterwards, with a tree of any depth in it: pytest can't remove a deep one,
+    and aborts a later run that tries to."""
+    directory = tmp_path / "rootfs"
+    directory.mkdir()
+    yield directory
+    subprocess.run(["rm", "-rf", "--", directory], check=True)
+
+
+def test_a_tree_of_any_depth_is_cleaned(rootfs_to_remove: Path) -> None:
+    rootfs = rootfs_to_remove
     fd = os.open(rootfs, os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=fd)

@@ -1,6 +1,6 @@
 """What Slurm and the launchers are told of a job, beside what was told before (tests/data/slurm).
 
-``python tests/unit/test_slurm_submit.py`` writes these files anew: look at their differences.
+``PYTHONPATH=.:tests python tests/unit/test_slurm_submit.py`` writes these files anew: look at their differences.
 """
 
 import dataclasses
@@ -11,19 +11,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from support.slurm_jobs import ENV, placed, spec
 
-from pfcon.compute.slurm.abilities import Ability
 from pfcon.compute.slurm.bundle import OWN_CONFIG
 from pfcon.compute.slurm.launchers import LAUNCHERS
-from pfcon.compute.slurm.node_job import OF_GPUS, Image, NodeJob, require_possible
+from pfcon.compute.slurm.node_job import require_possible
 from pfcon.compute.slurm.parsing import queue_rows
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import sbatch_words, script
 from pfcon.errors import Refused
-from pfcon.models import INCOMING, OUTGOING, JobId, JobKind, JobSpec, Mount, Resources, User
+from pfcon.models import Resources
 
 DATA = Path(__file__).parents[1] / "data" / "slurm"
-ENV = (("TOKEN", 'it\'s "quoted" $HOME `id`'), ("FOREIGN", "Größe 日本"), ("EMPTY", ""))
 FULL = SlurmSettings(
     partition="long,short",
     account="chris",
@@ -32,21 +31,6 @@ FULL = SlurmSettings(
     gres="gpu:a100",
     options=("--reservation=chris",),
 )
-
-
-def spec(**fields: Any) -> JobSpec:
-    mounts = (
-        Mount(PurePosixPath("key-7/incoming"), INCOMING, read_only=True),
-        Mount(PurePosixPath("key-7/outgoing"), OUTGOING, read_only=False),
-    )
-    given = {"argv": ("prog", "--name", "a b"), "env": ENV, "mounts": mounts, **fields}
-    return JobSpec(name="7", jid=JobId("7"), kind=JobKind.PLUGIN, image="local/pl-test:1", **given)
-
-
-def placed(job: JobSpec, user: tuple[int, int] = (2001, 2002)) -> NodeJob:
-    image = Image(PurePosixPath("/store/.pfcon/slurm-images/ab/rootfs"), (("PATH", "/opt/bin:/bin"),), "/work dir")
-    directory = PurePosixPath("/store/.pfcon/slurm/.5f")
-    return NodeJob.of(job, "5f", image, directory=directory, root=PurePosixPath("/store"), user=user)
 
 
 def goldens() -> dict[str, str]:
@@ -151,77 +135,6 @@ def test_labels_of_nodes_are_features(constraint: str | None, expected: str) -> 
     assert f"--constraint={expected}" in words(settings)
 
 
-@pytest.mark.parametrize("name", [LauncherName.CRUN, LauncherName.RUNC, LauncherName.CONTAINER])
-def test_a_bundle_has_the_size_of_shared_memory(name: LauncherName) -> None:
-    for size, option in ((None, []), (32, ["size=32m"])):
-        text = LAUNCHERS[name].files(placed(spec(resources=Resources(shm=size))))["config.json"]
-        (mount,) = (mount for mount in json.loads(text)["mounts"] if mount["destination"] == "/dev/shm")
-        assert mount["options"] == ["noexec", "nosuid", "nodev", "mode=1777", *option]
-
-
-@pytest.mark.parametrize(
-    ("submitter", "user", "mappings"),
-    [
-        ((2001, 2002), User(5, 6), ({5: 0}, {6: 0})),
-        ((2001, 2002), User(None, 6), ({0: 0}, {6: 0})),
-        ((2001, 2002), User(2001, None), ({2001: 0}, {2002: 0})),
-        ((0, 0), User(0, 0), ({0: 0}, {0: 0})),
-        ((0, 0), User(5, 6), ({0: 0, 5: 5}, {0: 0, 6: 6})),
-        ((0, 0), User(5, None), ({0: 0, 5: 5}, {0: 0})),
-        ((0, 0), None, ({0: 0}, {0: 0})),
-    ],
-)
-def test_a_job_s_user_is_the_submitter_or_with_root_itself(
-    submitter: tuple[int, int], user: User | None, mappings: tuple[dict[int, int], dict[int, int]]
-) -> None:
-    """As seen in the user namespace of the job's first process, whose root is the submitter."""
-    files = LAUNCHERS[LauncherName.CRUN].files(placed(spec(user=user), submitter))
-    found = json.loads(files["config.json"])
-    assert found["process"]["user"] == {"uid": max(mappings[0]), "gid": max(mappings[1]), "umask": 0o022}
-    for kind, expected in zip(("uid", "gid"), mappings, strict=True):
-        assert {one["containerID"]: one["hostID"] for one in found["linux"][f"{kind}Mappings"]} == expected
-    assert ("uid_map" in files["launch.sh"]) == (submitter == (0, 0) and user not in (None, User(0, 0)))
-
-
-@pytest.mark.parametrize("launcher", list(LAUNCHERS))
-@pytest.mark.parametrize("submitter", [(0, 0), (2001, 2002)])
-def test_every_launcher_runs_jobs_whose_user_is_the_submitter(
-    launcher: LauncherName, submitter: tuple[int, int]
-) -> None:
-    """So do operations of pfcon itself that run on the engine."""
-    assert LAUNCHERS[launcher].files(placed(spec(user=User(*submitter)), submitter))["launch.sh"]
-
-
-@pytest.mark.parametrize("launcher", list(LAUNCHERS))
-@pytest.mark.parametrize(
-    ("ability", "fields", "submitter"),
-    [
-        (Ability.SHM, {"resources": Resources(shm=32)}, (2001, 2002)),
-        (Ability.USER, {"user": User(5, 6)}, (2001, 2002)),
-        (Ability.USER_OF_ROOT, {"user": User(5, 6)}, (0, 0)),
-    ],
-)
-def test_an_option_that_a_launcher_cannot_give_is_refused_by_name(
-    launcher: LauncherName, ability: Ability, fields: dict[str, Any], submitter: tuple[int, int]
-) -> None:
-    found = LAUNCHERS[launcher]
-    job = placed(spec(**fields), submitter)
-    if ability in found.gives:
-        assert found.files(job)
-        return
-    with pytest.raises(Refused, match=rf"^{ability.asked}: SLURM_LAUNCHER={launcher} can't .*; these can: crun, "):
-        found.files(job)
-
-
-def test_a_job_with_gpus_is_told_which_ones_it_may_use_unless_it_says_so_itself() -> None:
-    image = Image(PurePosixPath("/r"), (("NVIDIA_VISIBLE_DEVICES", "all"),))
-    for gpus, env, names in ((0, (), ()), (1, (), OF_GPUS), (1, (("CUDA_VISIBLE_DEVICES", "3"),), OF_GPUS[1:])):
-        job = spec(resources=Resources(gpus=gpus), env=env)
-        found = NodeJob.of(job, "5f", image, directory=PurePosixPath("/j"), root=PurePosixPath("/s"), user=(1, 1))
-        assert found.of_gpus == names
-        assert ("NVIDIA_VISIBLE_DEVICES" in found.env) == (gpus == 0)
-
-
 def test_a_percent_sign_in_storebase_is_no_pattern() -> None:
     job = dataclasses.replace(placed(spec()), directory=PurePosixPath("/50%j/x"))
     assert "--output=/50%%j/x/slurm.log" in sbatch_words(spec(), job, SlurmSettings())
@@ -237,12 +150,6 @@ def test_the_bundle_gives_exactly_the_environment_of_image_and_job() -> None:
         "PFCON_WORKER",
     ]  # the last one stands for more
     assert process["capabilities"]["bounding"] == []
-
-
-@pytest.mark.parametrize("launcher", [name for name, found in LAUNCHERS.items() if Ability.GPUS not in found.gives])
-def test_gpus_are_refused_by_launchers_that_cannot_give_them(launcher: LauncherName) -> None:
-    with pytest.raises(Refused, match=f"SLURM_LAUNCHER={launcher} can't give GPUs .* apptainer"):
-        LAUNCHERS[launcher].files(placed(spec(resources=Resources(gpus=1))))
 
 
 @pytest.mark.parametrize("launcher", [LauncherName.ENROOT])
