@@ -85,14 +85,14 @@ class Client:
         self._authorization = f"Bearer {json.loads(answer)['token']}"
 
     def call(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
-        """A short request; the answer's body. Raises Broken for any status from 300."""
+        """A short request; the answer's body. path: below the API, or from "/" on. Raises Broken from status 300 on."""
         connection = http.client.HTTPConnection(HOST, self._port, timeout=TIMEOUT)
         try:
             sent = {
                 **(headers or {}),
                 **({"Authorization": self._authorization} if self._authorization else {}),
             }
-            connection.request(method, f"/api/v1/{path}", body, sent)
+            connection.request(method, path if path.startswith("/") else f"/api/v1/{path}", body, sent)
             answer = connection.getresponse()
             text = answer.read()
         finally:
