@@ -18,7 +18,24 @@ def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unreadable, "_LINES", Spacing(600.0))
 
 
+class FailuresAtOnce:
+    """Prints the name of each test when it fails: a run of an hour that is cut off would tell none of them."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Called in the process that prints, for the tests of all processes."""
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"failed: {report.nodeid}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Say what is wrong where pfcon was installed before it had a plugin, rather than fail in each test."""
     if not config.pluginmanager.has_plugin("pfcon"):
         raise pytest.UsageError("pytest does not find the plugin of pfcon: install pfcon again, as tests/run.sh does")
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):  # not in a process of pytest-xdist
+        config.pluginmanager.register(FailuresAtOnce(terminal))

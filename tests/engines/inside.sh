@@ -11,6 +11,11 @@ mount -t proc proc "$tree/proc"
 mount --rbind /sys "$tree/sys"
 mount --rbind /dev "$tree/dev"
 mount -t tmpfs -o mode=755 run "$tree/run"
+# The locks of this machine's Podman and the containers that other runs have left are not those of the tree's: a first
+# podman of a "boot", as an empty /run means, resets all locks, and tells of each container that it finds.
+mount -t tmpfs -o mode=1777 shm "$tree/dev/shm"
+mkdir -p "$tree/var/lib/containers"
+mount -t tmpfs -o mode=700 containers "$tree/var/lib/containers"
 while [ "$1" != -- ]; do
     mkdir -p "$tree$1"
     mount --rbind "$1" "$tree$1"

@@ -78,4 +78,5 @@ def test_a_failure(failure: Failure, site: Site, record_property: Callable[[str,
     assert compute["logs"].endswith(f"pfcon: {compute['message']}\n") is expected.in_log
     assert compute["logs"].count(compute["message"]) == expected.in_log, compute["logs"]
     allowed = SECONDS if started else UNSTARTED_SECONDS
-    assert seconds < allowed + POLL + (GRACE if site.engine in failure.late else 0)
+    longest = allowed + POLL + (GRACE if site.engine in failure.late else 0)
+    assert seconds < longest, f"{seconds:.1f} s, not {longest:g}: {compute}"

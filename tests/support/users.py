@@ -13,11 +13,12 @@ _PR_SET_DUMPABLE = 4
 def as_user(uid: int, act: Callable[[], object]) -> None:
     """Do something with the rights of a user, in this process.
 
-    It stays dumpable, as one is that began as that user: else its own /proc is root's.
+    Its real user id, too: a shell with another one than its effective id takes that one's rights, dash(1). It stays
+    dumpable, as one is that began as that user: else its own /proc is root's.
     """
-    os.seteuid(uid)
+    os.setresuid(uid, uid, 0)
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1)
     try:
         act()
     finally:
-        os.seteuid(0)
+        os.setresuid(0, 0, 0)

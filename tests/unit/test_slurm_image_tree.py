@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
-from support.engines import unsquashfs
+from support.engines import machine_path, unsquashfs
 from support.users import AS_ROOT, as_user
 
 from pfcon.compute.slurm.commands import Commands, DevicesLeftOut, error_of
@@ -47,7 +47,8 @@ def odd_sif(path: Path) -> None:
 
 
 @pytest.fixture
-def cache(storebase: StoreBase) -> Images:
+def cache(storebase: StoreBase, monkeypatch: pytest.MonkeyPatch) -> Images:
+    monkeypatch.setenv("PATH", machine_path())
     unsquashfs()
     own = storebase.root / "site/local/pl-odd"
     own.mkdir(parents=True)

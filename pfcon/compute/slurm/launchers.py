@@ -45,9 +45,11 @@ _APPTAINER = template(
     "--workdir={workdir} --pwd={cwd} --bind={env_script}:/.singularity.d/env/99-job.sh:ro "
     "--bind={source}:{target}:{access} {gpus:--nv} {rootfs} {command}"
 )
-# The root file system is an overlay: podman would create files in the image, or fail if it can't.
+# The root file system is an overlay: podman would create files in the image, or fail if it can't. The job writes to the
+# log itself: conmon(8) drops what a container writes that ends before podman has attached to it.
 _PODMAN = template(
     "podman --log-level=error run --rm --init --cgroups=disabled --runtime=crun --network=host --pull=never "
+    "--log-driver=passthrough "
     "--cap-drop=all --security-opt=no-new-privileges --read-only --http-proxy=false --unsetenv-all "
     "--hostname={hostname} --workdir={cwd} --volume={source}:{target}:{access} --shm-size={shm}m "
     "{gpus:--device=nvidia.com/gpu=all} "

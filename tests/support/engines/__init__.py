@@ -29,7 +29,7 @@ PFCON_TEST_REQUIRE                     names separated by blanks: one of these t
 from .clusters import htcondor_pool, kubernetes_cluster, slurm_cluster
 from .docker_api import IMAGE, WORKDIR, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .images import mpi_image, op_image, registry, registry_host
-from .programs import client4, kubectl, unsquashfs
+from .programs import client4, kubectl, machine_path, unsquashfs
 from .stores import ceph_s3_url, ceph_swift_url, postgresql_url, s3_url, swift_python, swift_url
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "htcondor_pool",
     "kubectl",
     "kubernetes_cluster",
+    "machine_path",
     "mpi_image",
     "op_image",
     "podman_rootless_url",

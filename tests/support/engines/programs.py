@@ -26,6 +26,13 @@ def unsquashfs() -> str:
     return need("unsquashfs", _find_unsquashfs)
 
 
+def machine_path() -> str:
+    """PATH without the commands of today's engines: only root can run them, as each enters another tree."""
+    entries = os.environ["PATH"].split(os.pathsep)
+    enter = os.environ.get("PFCON_TEST_ENTER")
+    return os.pathsep.join(entry for entry in entries if not enter or Path(entry) != Path(enter).parent / "bin")
+
+
 def _find_unsquashfs() -> str:
     program = shutil.which("unsquashfs")
     if not program:

@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from support.compute import make_harness
-from support.engines import IMAGE, api_client, docker_url, podman_url
+from support.engines import IMAGE
 from support.settings import compute_settings, docker_at
 
 from pfcon.compute.docker.engine import DockerEngine
@@ -20,29 +19,7 @@ from pfcon.compute.docker.spec import create_body
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Absent, Conflict, Refused
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus, Mount, Resources, User
-from pfcon.paths import StoreBase
 from pfcon.testing.compute.harness import Harness
-
-ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman")]
-
-
-@pytest.fixture(params=ENGINES)
-def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness(request.param, storebase.root)
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def url(compute: Harness) -> str:
-    return docker_url() if compute.name == "docker" else podman_url()
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Any]:
-    client = api_client(url)
-    yield client
-    client.close()
 
 
 def other_worker(compute: Harness, url: str, selector: str = "unused", **settings: Any) -> DockerEngine:

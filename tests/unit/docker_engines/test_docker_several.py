@@ -1,14 +1,13 @@
 """Several workers on a Docker API: what crashes and other people leave of their containers, on real engines."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from support.compute import make_harness
-from support.engines import IMAGE, api_client, docker_url, podman_url
+from support.engines import IMAGE
 
 from pfcon.compute.docker import listing
 from pfcon.compute.docker.several import Containers
@@ -18,32 +17,16 @@ from pfcon.compute.docker_api.job import JOB_TYPE_LABEL, REQUEST_LABEL
 from pfcon.compute.docker_api.phase import time_of
 from pfcon.errors import Absent, Conflict
 from pfcon.models import JobSpec, JobStatus, Resources
-from pfcon.paths import StoreBase
 from pfcon.reasons import CANCELLED, SUCCESS, Reason
 from pfcon.testing.compute.harness import Harness
 from pfcon.testing.waiting import eventually
 
-ENGINES = [pytest.param(name, marks=pytest.mark.engine(name)) for name in ("docker", "podman")]
 INSPECTS: dict[str, dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "data" / "docker" / "docker-inspects.json").read_text()
+    (Path(__file__).parents[2] / "data" / "docker" / "docker-inspects.json").read_text()
 )
 THREE = Resources(workers=3)
 ONCE = 'echo x >>"$1/ran-$PFCON_WORKER"'  # once for each start
 LASTS = f"{ONCE}; while :; do sleep 0.1; done"
-
-
-@pytest.fixture(params=ENGINES)
-def compute(request: pytest.FixtureRequest, storebase: StoreBase) -> Iterator[Harness]:
-    harness = make_harness(request.param, storebase.root)
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def client(compute: Harness) -> Iterator[Any]:
-    client = api_client(docker_url() if compute.name == "docker" else podman_url())
-    yield client
-    client.close()
 
 
 def create(compute: Harness, client: Any, spec: JobSpec, worker: int) -> str:
