@@ -73,6 +73,13 @@ class Raw:
         body, self._rest = self._rest[:length], self._rest[length:]
         return Answer(status, headers, body)
 
+    def bytes(self, number: int) -> bytes:
+        """The next bytes, as many as that."""
+        while len(self._rest) < number:
+            assert self._more(), f"cut off: {self._rest!r}"
+        taken, self._rest = self._rest[:number], self._rest[number:]
+        return taken
+
     def is_closed(self) -> bool:
         """Wait for the end, at most for PATIENCE; whether it came without a further byte."""
         try:
