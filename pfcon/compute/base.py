@@ -86,6 +86,14 @@ class ComputeEngine(ABC):
         or is not ``mine``.
         """
 
+    def open_log(self, name: str, mine: Mine = anyone) -> int | None:  # noqa: ARG002 - for engines that have such files
+        """Return an open directory with the whole log of a job, laid out as ``kept_log`` says; the caller closes it.
+
+        None for a job whose log is not in such files: then the service keeps a copy of it. Starts no program and asks
+        no other machine, but that of storeBase. Raises Absent as ``logs``.
+        """
+        return None
+
     @abstractmethod
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """Stop a job, but keep it: soon after, ``info`` returns ``FAILED`` for that reason, with its message.

@@ -18,6 +18,7 @@ from pfcon.files.flags import READ
 FIRST = "log"
 _CHARACTER = 4  # bytes of the longest character in UTF-8: ``tail`` omits an incomplete one
 _GONE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
+_TRIES = 5
 
 
 class _Part(NamedTuple):
@@ -45,9 +46,46 @@ def log_tail(directory: int, lines: int, most: int) -> bytes:
     return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
 
 
+class Stretch(NamedTuple):
+    """Bytes of a log that follow each other. start: offset of the first one. end: offset after the log's last one."""
+
+    start: int
+    data: bytes
+    end: int
+
+
+def read_at(directory: int, offset: int, most: int, total: int | None = None) -> Stretch:
+    """Return the first bytes at or after an offset of a log in an open directory, at most ``most``. Raises OSError.
+
+    Without any, ``data`` is empty, and ``start`` the larger one of ``offset`` and ``end``. total: the length of the
+    log, if files may have more.
+    """
+    with ExitStack() as stack:
+        parts = _parts(directory, stack)
+        end = max((part.start + part.size for part in parts), default=0) if total is None else total
+        for part in parts:
+            start = max(part.start, offset)
+            size = min(part.start + part.size, end) - start
+            if size > 0 and (data := os.pread(part.file, min(size, most), start - part.start)):
+                return Stretch(start, data, end)
+    return Stretch(max(offset, end), b"", end)
+
+
 def _parts(directory: int, stack: ExitStack) -> list[_Part]:
-    """Return the existing parts, in order. A file that is removed at the same time was not the last one."""
-    found = []
+    """Return the existing parts, in order.
+
+    One that was removed since they were listed shows that there are newer ones: they are listed again.
+    """
+    for _ in range(_TRIES):
+        found, complete = _open_parts(directory, stack)
+        if complete:
+            break
+    return found
+
+
+def _open_parts(directory: int, stack: ExitStack) -> tuple[list[_Part], bool]:
+    """Return the parts, in order, and whether all that were listed still exist."""
+    found, complete = [], True
     for name in os.listdir(directory):
         start = 0 if name == FIRST else _start(name)
         if start is None:
@@ -55,14 +93,15 @@ def _parts(directory: int, stack: ExitStack) -> list[_Part]:
         try:
             file = os.open(name, READ, dir_fd=directory)
         except OSError as fault:
-            if fault.errno in _GONE:
-                continue
-            raise
+            if fault.errno not in _GONE:
+                raise
+            complete = complete and fault.errno != errno.ENOENT
+            continue
         stack.callback(os.close, file)
         status = os.fstat(file)
         if stat.S_ISREG(status.st_mode):
             found.append(_Part(start, status.st_size, file))
-    return sorted(found)
+    return sorted(found), complete
 
 
 def _start(name: str) -> int | None:

@@ -15,6 +15,7 @@ from pfcon.jobs.kinds.copy import CopySubmitter
 from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
+from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.measuring import make_collector
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.readiness import PartState, make_readiness
@@ -63,6 +64,7 @@ class JobService:
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
+        self.logs = JobLogs(context)
 
     @property
     def takes_upload(self) -> bool:

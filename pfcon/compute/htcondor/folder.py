@@ -45,6 +45,10 @@ class HTCondorFolder(JobFolder):
             return super().job_log(lines, most)
         return headed([partial(_log, worker) for worker in workers], lines, most).encode("utf-8", "surrogateescape")
 
+    def open_log(self) -> int | None:
+        """See ComputeEngine: several workers have each a log of their own."""
+        return None if _several(self) else super().open_log()
+
 
 class WorkerFolder(JobFolder):
     """The directory of one of several workers. What is not there is the job's. number: of the worker, from 0."""
