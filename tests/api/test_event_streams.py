@@ -11,7 +11,6 @@ import pytest
 import requests
 from support.event_streams import EventStream
 from support.live import Api, LiveServer, make_zip, new_jid
-from support.raw import Raw
 
 from pfcon.api.slots import EVENT_STREAMS
 from pfcon.testing.waiting import PATIENCE, eventually
@@ -176,14 +175,6 @@ def test_streams_need_no_threads_and_the_next_one_is_refused_until_a_client_has_
         assert not opens(api)
         first.close()
         assert eventually(lambda: opens(api))
-
-
-def test_a_client_of_http_1_0_gets_the_events_as_they_are(api: Api, server: LiveServer) -> None:
-    with Raw(server.port) as raw:
-        raw.send(f"GET /api/v1/events/ HTTP/1.0\r\nAuthorization: {api.headers['Authorization']}\r\n\r\n")
-        status, headers = raw.head()
-        assert (status, headers.get("transfer-encoding"), headers["connection"]) == (200, None, "close")
-        assert raw.bytes(len(b"retry: 2000\n")) == b"retry: 2000\n"
 
 
 def test_a_service_that_stops_ends_its_streams_soon(small_server: LiveServer) -> None:

@@ -29,7 +29,10 @@ class JobLogs:
 
         Raises Absent for an unknown job, Unreachable if the records or storeBase do not answer.
         """
-        record = self._record(jid, kind)
+        return self.read_of(self._record(jid, kind), offset, most)
+
+    def read_of(self, record: Record, offset: int, most: int) -> LogPart:
+        """See ``read``; the record is one that the caller has: the database is not asked."""
         if record.phase in NOT_ON_ENGINE:
             return LogPart(offset, b"", 0, complete=False)
         found = self._in_place(record, offset, most)
