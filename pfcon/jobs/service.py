@@ -242,6 +242,7 @@ class JobService:
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()
+            self.logs.tidy()
             self._context.records_in_use.update()
 
     def stop(self) -> None:

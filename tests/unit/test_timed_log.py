@@ -118,8 +118,8 @@ def test_a_long_line_comes_in_parts_and_goes_on_where_it_was() -> None:
 
 def test_lines_of_several_workers_have_their_numbers_and_are_whole() -> None:
     def sources(here: int) -> list[TimedSource]:
-        one = [(START, b"a\n"), (START, b"b"), (START + 1, b"c\n"), (START + 1, b"end")]
-        two = [(START, b"\n"), (START, b"x\n"), (START + 1, b"y\n"), (START + 2, b"")]
+        one: Log = [(START, b"a\n"), (START, b"b"), (START + 1, b"c\n"), (START + 1, b"end")]
+        two: Log = [(START, b"\n"), (START, b"x\n"), (START + 1, b"y\n"), (START + 2, b"")]
         return [
             TimedSource("1", docker(one[:here]), b"worker 1: ", lines=False),
             TimedSource("2", docker(two[:here]), b"worker 2: ", lines=False),
@@ -146,4 +146,4 @@ def test_an_answer_that_is_no_log_is_refused() -> None:
     with pytest.raises(Unreachable):
         read(TimedSource("one", lambda _: iter([Message(b"yesterday", b"text\n")]), lines=False))
     with pytest.raises(Unreachable):
-        list(framed(iter([b"<html> </html>" * 10, b""]).__next__ and (lambda _: b"<html> </html>")))
+        list(framed(lambda _: b"<html> </html>"))
