@@ -6,10 +6,10 @@ from typing import Any
 from pfcon.api.answers import EndEvent, GapEvent, LogEvent, StatusEvent
 from pfcon.api.log_query import refuse_offset
 from pfcon.api.server_sent import Clock, Source, event, opening
-from pfcon.errors import PfconError, Unreachable
+from pfcon.errors import PfconError, StorageFull, Unreachable
 from pfcon.jobs import JobService
-from pfcon.jobs.logs.follower import News, State, follow
 from pfcon.jobs.logs.lines import Gap
+from pfcon.jobs.logs.news import News, State, follow
 from pfcon.models import JobId, JobKind
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def _require(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> None:
     """Copy what the engine has now, and raise InvalidFields for an offset beyond that."""
     try:
         jobs.logs.refresh(jid, kind)
-    except Unreachable:
+    except (Unreachable, StorageFull):
         if not jobs.logs.read(jid, kind, 0, 1).end:
             raise
     end = jobs.logs.read(jid, kind, offset, 1).end

@@ -63,12 +63,20 @@ def read_at(directory: int, offset: int, most: int, total: int | None = None) ->
     with ExitStack() as stack:
         parts = _parts(directory, stack)
         end = max((part.start + part.size for part in parts), default=0) if total is None else total
+        begin, blocks, next_byte = offset, list[bytes](), offset
         for part in parts:
-            start = max(part.start, offset)
+            start = max(part.start, next_byte)
             size = min(part.start + part.size, end) - start
-            if size > 0 and (data := os.pread(part.file, min(size, most), start - part.start)):
-                return Stretch(start, data, end)
-    return Stretch(max(offset, end), b"", end)
+            if size <= 0:
+                continue
+            if blocks and (start > next_byte or next_byte - begin >= most):
+                break
+            begin = begin if blocks else start
+            blocks.append(os.pread(part.file, min(size, most - (start - begin)), start - part.start))
+            next_byte = start + len(blocks[-1])
+    if not blocks:
+        begin = max(offset, end)
+    return Stretch(begin, b"".join(blocks), end)
 
 
 def _parts(directory: int, stack: ExitStack) -> list[_Part]:

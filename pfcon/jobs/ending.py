@@ -8,6 +8,7 @@ from typing import Any
 from pfcon.errors import DamagedJob, PfconError, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.log_hints import with_hint
+from pfcon.jobs.logs.copier import LogCopier
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import Reason, Why
@@ -27,6 +28,7 @@ class Ender:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
+        self._logs = LogCopier(context)
 
     def fail(self, record: Record, why: Why, status: JobStatus = FAILED, *, ended: bool = False, **values: Any) -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
@@ -70,6 +72,9 @@ class Ender:
             return ""
 
     def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: Any) -> bool:
+        copies_log = self._logs.needs_copy(record)
+        if copies_log:
+            self._logs.expect(record)
         moved = self._context.journal.move(
             record,
             Phase.FINAL,
@@ -87,6 +92,8 @@ class Ender:
             if info.detail:
                 log.info("job %s: %s: %s", record.name, info.message, info.detail)
             self.delete_environment(spec)
+            if copies_log:
+                self._logs.finish(record.jid, record.kind)
         return moved
 
     def delete_environment(self, spec: JobSpec | None) -> None:

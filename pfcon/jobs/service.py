@@ -15,7 +15,7 @@ from pfcon.jobs.kinds.copy import CopySubmitter
 from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
-from pfcon.jobs.logs.followed import FollowedJobs
+from pfcon.jobs.logs.followed_records import FollowedJobs
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.measuring import make_collector
 from pfcon.jobs.places import PlaceKeeper
@@ -244,6 +244,7 @@ class JobService:
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()
+            self.logs.tidy()
             self._context.records_in_use.update()
 
     def stop(self) -> None:

@@ -259,8 +259,8 @@ class JobFolder:
         finally:
             os.close(directory)
 
-    def open_log(self) -> int | None:
-        """See ComputeEngine.open_log."""
+    def open_log(self) -> int:
+        """Return an open directory with the job's log."""
         with self._absent():
             return os.open(self.path, LOG_DIRECTORY)
 

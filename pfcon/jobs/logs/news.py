@@ -7,7 +7,7 @@ from functools import partial
 from math import inf
 
 from pfcon.errors import Absent
-from pfcon.jobs.logs.followed import FollowedJob
+from pfcon.jobs.logs.followed_records import FollowedJob
 from pfcon.jobs.logs.lines import Gap, Lines, Rest, next_piece
 from pfcon.jobs.logs.part import LogPart
 from pfcon.jobs.logs.service import JobLogs
