@@ -29,8 +29,8 @@ def create_app(settings: Settings) -> Flask:
         jobs,
         EventService(context.journal, settings.webhook),
         TransferSlots(settings.server.threads),
-        StreamSlots("event streams", EVENT_STREAMS),
-        StreamSlots("streams of logs", LOG_STREAMS),
+        StreamSlots("events", EVENT_STREAMS),
+        StreamSlots("logs", LOG_STREAMS),
         LoginLimit(),
     )
     RequestLog(app)

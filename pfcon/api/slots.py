@@ -3,7 +3,7 @@
 import threading
 
 from pfcon.errors import Unreachable
-from pfcon.metrics.instruments import TRANSFERS
+from pfcon.metrics.instruments import STREAMS, TRANSFERS
 
 SHORT_REQUEST_THREADS = 8  # of each process: reserved for short requests such as status and health
 EVENT_STREAMS = 100  # of each process; one is enough for all jobs of a client
@@ -32,20 +32,21 @@ class TransferSlots:
 class StreamSlots:
     """A semaphore for the streams of one kind of one process. No thread belongs to a stream. Thread-safe.
 
-    kind: of which the message to a client speaks. most: how many there may be.
+    kind: what the streams have, in the plural. most: how many there may be.
     """
 
     def __init__(self, kind: str, most: int) -> None:
         self._kind, self._most = kind, most
         self._free = threading.Semaphore(most)
+        self._count = STREAMS.labels(kind)
 
     def acquire(self) -> None:
         """Begin one stream. Raises Unreachable, without waiting, when no slot is free."""
         if not self._free.acquire(blocking=False):
-            raise Unreachable(f"this service process already has {self._most} {self._kind}; try again later")
-        TRANSFERS.inc()
+            raise Unreachable(f"this service process already has {self._most} streams of {self._kind}; try again later")
+        self._count.inc()
 
     def release(self) -> None:
         """End one stream."""
-        TRANSFERS.dec()
+        self._count.dec()
         self._free.release()

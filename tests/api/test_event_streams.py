@@ -166,7 +166,7 @@ def test_streams_need_no_threads_and_the_next_one_is_refused_until_a_client_has_
         answer = api.get("events/", stream=True)
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0
-        assert f"already has {EVENT_STREAMS} event streams" in answer.json()["message"]
+        assert f"already has {EVENT_STREAMS} streams of events" in answer.json()["message"]
         jid = new_jid()
         assert api.submit(jid, "true", ZIP).status_code == 201  # others are served
         api.wait(jid)

@@ -69,7 +69,7 @@ def add_large_events(storebase: Path, number: int) -> None:
 def streams_of(server: LiveServer, api: Api) -> int:
     """How many streams the service counts."""
     text = requests.get(f"{server.url.partition('/api/')[0]}/metrics", headers=api.headers, timeout=PATIENCE).text
-    return int(float(text.partition("\npfcon_transfers ")[2].split()[0]))
+    return int(float(text.partition('\npfcon_streams{kind="events"} ')[2].split()[0]))
 
 
 def test_clients_that_do_not_read_lose_their_streams_and_do_not_keep_others(start_server: StartServer) -> None:

@@ -119,7 +119,7 @@ def memory(pid: int) -> int:
 def streams_of(server: LiveServer, api: Api) -> int:
     """How many streams the service counts."""
     text = requests.get(f"{server.url.partition('/api/')[0]}/metrics", headers=api.headers, timeout=PATIENCE).text
-    return int(float(text.partition("\npfcon_transfers ")[2].split()[0]))
+    return int(float(text.partition('\npfcon_streams{kind="logs"} ')[2].split()[0]))
 
 
 def test_followers_that_do_not_read_keep_nobody_and_lose_their_streams(start_server: StartServer) -> None:

@@ -23,7 +23,7 @@ def test_a_transfer_leaves_threads_to_short_requests() -> None:
 
 
 def test_a_stream_beyond_the_limit_is_told_of_it_and_has_a_place_when_another_one_has_ended() -> None:
-    streams = StreamSlots("streams of logs", 3)
+    streams = StreamSlots("logs", 3)
     assert take_all(streams) == 3
     with pytest.raises(Unreachable, match="already has 3 streams of logs"):
         streams.acquire()
