@@ -6,7 +6,7 @@ from typing import Any
 from pfcon.api.answers import EndEvent, GapEvent, LogEvent, StatusEvent
 from pfcon.api.log_query import refuse_offset
 from pfcon.api.server_sent import Clock, Source, event, opening
-from pfcon.errors import PfconError, StorageFull, Unreachable
+from pfcon.errors import PfconError
 from pfcon.jobs import JobService
 from pfcon.jobs.logs.lines import Gap
 from pfcon.jobs.logs.news import News, State, follow
@@ -40,11 +40,7 @@ def stream(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> Source:
 
 def _require(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> None:
     """Copy what the engine has now, and raise InvalidFields for an offset beyond that."""
-    try:
-        jobs.logs.refresh(jid, kind)
-    except (Unreachable, StorageFull):
-        if not jobs.logs.read(jid, kind, 0, 1).end:
-            raise
+    jobs.logs.update(jid, kind)
     end = jobs.logs.read(jid, kind, offset, 1).end
     if offset > end:
         raise refuse_offset(end)

@@ -7,10 +7,12 @@ from pfcon.api.answers import LOG_EVENTS
 from pfcon.api.context import current, requires_token
 from pfcon.api.event_query import HEADER
 from pfcon.api.log_query import LAST_OFFSET, LOG_PARAMETERS, parse_log_query
+from pfcon.api.log_ranges import MEDIA_TYPE, log_response
 from pfcon.api.log_stream import stream
 from pfcon.api.openapi.operation import TEXT, operation
 from pfcon.api.server_sent import stream_response
 from pfcon.api.sync_jobs import JOB_ERRORS, job_id
+from pfcon.errors import OutOfRange
 from pfcon.models import JobKind
 
 
@@ -24,13 +26,23 @@ class JobLog(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     @operation(
         parameters=LOG_PARAMETERS,
-        parameter_headers={HEADER: f"as {LAST_OFFSET.name}"},
-        content={"text/event-stream": TEXT},
+        parameter_headers={
+            "Range": "without follow: one range of bytes, as bytes=0-99, bytes=100- or bytes=-100",
+            HEADER: f"as {LAST_OFFSET.name}",
+        },
+        content={MEDIA_TYPE: TEXT, "text/event-stream": TEXT},
+        ranges=(MEDIA_TYPE,),
         mentions=tuple(LOG_EVENTS.values()),
-        errors=JOB_ERRORS,
+        errors=(*JOB_ERRORS, OutOfRange),
     )
     def get(self, jid: str) -> Response:
-        """Return the log."""
-        context = current()
+        """Return the whole log of the job as it is now, or a range of its bytes.
+
+        With `follow`, return it as Server-Sent Events until the job has ended. The data of `log` is LogEvent, of `gap`
+        GapEvent, of `status` StatusEvent, of `end` EndEvent. The id of an event is the offset in bytes after it.
+        """
+        context, parsed = current(), job_id(jid)
         query = parse_log_query(request.args.to_dict(flat=False), request.headers.get(HEADER))
-        return stream_response(stream(context.jobs, job_id(jid), self._kind, query.offset), context.log_streams)
+        if query.follow:
+            return stream_response(stream(context.jobs, parsed, self._kind, query.offset), context.log_streams)
+        return log_response(parsed, self._kind)

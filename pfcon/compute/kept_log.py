@@ -79,6 +79,24 @@ def read_at(directory: int, offset: int, most: int, total: int | None = None) ->
     return Stretch(begin, b"".join(blocks), end)
 
 
+def stretches(directory: int, total: int | None = None) -> list[tuple[int, int]]:
+    """Return where the kept bytes of a log in an open directory begin and end, in order. Raises OSError.
+
+    total: the length of the log, if files may have more.
+    """
+    found: list[tuple[int, int]] = []
+    with ExitStack() as stack:
+        for part in _parts(directory, stack):
+            start, end = part.start, part.start + part.size
+            if total is not None:
+                end = min(end, total)
+            if found and found[-1][1] >= start:
+                start = found.pop()[0]
+            if end > start:
+                found.append((start, end))
+    return found
+
+
 def _parts(directory: int, stack: ExitStack) -> list[_Part]:
     """Return the existing parts, in order.
 
@@ -130,6 +148,10 @@ def _pieces(parts: list[_Part]) -> Iterator[_Part | bytes]:
 
 
 def _notice(missing: int, above: _Part) -> bytes:
-    last = os.pread(above.file, 1, above.size - 1) if above.size else b"\n"
-    begin = b"" if last == b"\n" else b"\n"
+    return gap_line(missing, os.pread(above.file, 1, above.size - 1) if above.size else b"")
+
+
+def gap_line(missing: int, before: bytes) -> bytes:
+    """Return the line that stands for bytes that are left out. before: the end of what is before it."""
+    begin = b"\n" if before and not before.endswith(b"\n") else b""
     return begin + f"pfcon: {missing} bytes of the log are left out here (PFCON_LOG_BYTES)\n".encode()

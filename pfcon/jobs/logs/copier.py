@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from pfcon.background import BackgroundPool
 from pfcon.compute.base import ComputeEngine
@@ -40,9 +41,7 @@ class LogCopier:
         self._queued: set[tuple[JobId, JobKind]] = set()
 
     def needs_copy(self, record: Record) -> bool:
-        """Return whether the log of a job in SCHEDULED has to be copied at its end. Raises nothing that is expected."""
-        if record.phase is not Phase.SCHEDULED or record.spec is None:
-            return False
+        """Return whether the log of a job that its engine has had has to be copied."""
         try:
             return not self._is_in_place(record)
         except PfconError:
@@ -80,7 +79,8 @@ class LogCopier:
 
     def _quietly(self, record: Record, work: Callable[[], object]) -> None:
         try:
-            work()
+            with _full_disks(record):
+                work()
             self._full = False
             self._warned.discard(record.name)
         except StorageFull as error:
@@ -98,16 +98,9 @@ class LogCopier:
         No-op while the engine does not have the job, for a log in files of the engine, and for a complete copy. Raises
         Unreachable, StorageFull, OSError.
         """
-        try:
-            if self._is_in_place(record):
-                return False
-            return self._copy(record, seconds)
-        except FileNotFoundError:  # the job was removed meanwhile
-            return False
-        except OSError as fault:
-            if is_full(fault):
-                raise StorageFull(f"storeBase is full: the log of job {record.jid} can't be copied") from fault
-            raise
+        with suppress(FileNotFoundError), _full_disks(record):  # the job may be removed meanwhile
+            return not self._is_in_place(record) and self._copy(record, seconds)
+        return False
 
     def _is_in_place(self, record: Record) -> bool:
         """Return whether an engine's own files have the log. Raises Unreachable."""
@@ -182,3 +175,13 @@ class LogCopier:
         except PfconError:
             return True
         return current is not None and current.phase not in (Phase.REMOVING, Phase.REMOVED)
+
+
+@contextmanager
+def _full_disks(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if is_full(fault):
+            raise StorageFull(f"storeBase is full: the log of job {record.jid} can't be copied") from fault
+        raise

@@ -28,7 +28,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Rest:
-    """There is no whole line. complete: nor will there be one. again: the log has begun again, from offset 0."""
+    """There is no whole line. complete: nor will there be one. again: the log is shorter than the offset.
+
+    So it has begun again, as that of an operation that is run again; or the engine has lost it, once the job has ended.
+    """
 
     complete: bool = False
     again: bool = False

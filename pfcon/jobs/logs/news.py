@@ -56,9 +56,10 @@ def follow(logs: JobLogs, job: FollowedJob, at: int) -> Generator[News | None, N
         piece = next_piece(partial(_read, logs, record), at) if now >= look_at else None
         if piece is None or isinstance(piece, Rest):
             if piece is not None:
-                look_at, at = now + LOOK, 0 if piece.again else at
-                end_by = min(end_by, now + PATIENCE) if record.phase is Phase.FINAL else inf
-                if end_by < inf and (piece.complete or now >= end_by):
+                look_at, ended = now + LOOK, record.phase is Phase.FINAL
+                at = 0 if piece.again and not ended else at
+                end_by = min(end_by, now + PATIENCE) if ended else inf
+                if ended and (piece.complete or piece.again or now >= end_by):
                     yield replace(state, ends=True)
                     return
             yield None

@@ -1,10 +1,12 @@
 """JobLogs: the log of a job by offset, wherever it is."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
-from pfcon.compute.kept_log import Stretch, read_at
-from pfcon.errors import Absent, Unreachable
+from pfcon.compute.kept_log import Stretch, read_at, stretches
+from pfcon.errors import Absent, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.logs.copier import LogCopier
 from pfcon.jobs.logs.followers import Followers
@@ -15,6 +17,19 @@ from pfcon.records import Phase, Record
 
 NOT_ON_ENGINE = (Phase.STAGING, Phase.SCHEDULING)
 _SECONDS = 1.0  # for which a log is copied before that of another job that is followed
+
+
+@dataclass(frozen=True)
+class _Open:
+    """An open log. directory: with its files; None without any. total: its length, if files may have more.
+
+    text: the last lines, of a record, where there are no files. complete: nothing follows, for the job has ended.
+    """
+
+    directory: int | None = None
+    total: int | None = None
+    text: bytes = b""
+    complete: bool = False
 
 
 class JobLogs:
@@ -35,15 +50,18 @@ class JobLogs:
 
     def read_of(self, record: Record, offset: int, most: int) -> LogPart:
         """See ``read``; the record is one that the caller has: the database is not asked."""
-        if record.phase in NOT_ON_ENGINE:
-            return LogPart(offset, b"", 0, complete=False)
-        try:
-            copied = self._context.log_store.read(record, offset, most)
-            if copied is not None:
-                return _part(copied[0], complete=copied[1].complete)
-            return self._in_place(record, offset, most)
-        except OSError as fault:
-            raise Unreachable(f"the log of job {record.jid} can't be read: {fault.strerror or fault}") from fault
+        with self._open(record) as found:
+            if found.directory is None:
+                data = found.text[offset : offset + most]
+                return _part(Stretch(offset, data, len(found.text)), complete=found.complete)
+            return _part(read_at(found.directory, offset, most, found.total), complete=found.complete)
+
+    def stretches(self, jid: JobId, kind: JobKind) -> list[tuple[int, int]]:
+        """Return where the bytes that are kept begin and end, in order: what is between was left out. Like ``read``."""
+        with self._open(self._record(jid, kind)) as found:
+            if found.directory is None:
+                return [(0, len(found.text))] if found.text else []
+            return stretches(found.directory, found.total)
 
     def following(self, jid: JobId, kind: JobKind) -> AbstractContextManager[None]:
         """Return a context in which a process copies the engine's log about every second."""
@@ -55,6 +73,14 @@ class JobLogs:
         Raises StorageFull if it can't be copied, Unreachable if the engine does not answer.
         """
         self._copy(self._record(jid, kind), seconds=None)
+
+    def update(self, jid: JobId, kind: JobKind) -> None:
+        """Like ``refresh``, but raise only if nothing of the log is kept yet."""
+        try:
+            self.refresh(jid, kind)
+        except (Unreachable, StorageFull):
+            if not self.read(jid, kind, 0, 1).end:
+                raise
 
     def tidy(self) -> None:
         """Copy the logs of jobs that have ended while no service ran. See LogCopier.tidy."""
@@ -77,25 +103,30 @@ class JobLogs:
             raise Absent(f"there is no {kind.noun} {jid}")
         return record
 
-    def _in_place(self, record: Record, offset: int, most: int) -> LogPart:
+    @contextmanager
+    def _open(self, record: Record) -> Iterator[_Open]:
+        try:
+            found = self._find(record)
+            try:
+                yield found
+            finally:
+                if found.directory is not None:
+                    os.close(found.directory)
+        except OSError as fault:
+            raise Unreachable(f"the log of job {record.jid} can't be read: {fault.strerror or fault}") from fault
+
+    def _find(self, record: Record) -> _Open:
+        if record.phase in NOT_ON_ENGINE:
+            return _Open()
+        if copy := self._context.log_store.open(record):
+            return _Open(copy[0], copy[1].total, complete=copy[1].complete)
         ended = record.phase is Phase.FINAL
-        engine = self._context.engine_of(record.kind)
+        engine, mine = self._context.engine_of(record.kind), job_matcher(self._context, record)
         try:
-            directory = engine.open_log(record.name, job_matcher(self._context, record))
+            directory = engine.open_log(record.name, mine)
         except Absent:  # it is just being started; or somebody has removed it from the engine
-            return _part(_of_record(record, offset, most), complete=ended)
-        if directory is None:  # not copied yet
-            return LogPart(offset, b"", 0, complete=False)
-        try:
-            return _part(read_at(directory, offset, most), complete=ended)
-        finally:
-            os.close(directory)
-
-
-def _of_record(record: Record, offset: int, most: int) -> Stretch:
-    """Return a part of the last lines of a log, which the record of an ended job has."""
-    raw = record.logs.encode("utf-8", "replace") if record.phase is Phase.FINAL else b""
-    return Stretch(offset, raw[offset : offset + most], len(raw))
+            return _Open(text=record.logs.encode("utf-8", "replace") if ended else b"", complete=ended)
+        return _Open(directory, complete=ended and directory is not None)
 
 
 def _part(found: Stretch, *, complete: bool) -> LogPart:

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pfcon.compute.kept_log import Stretch, read_at
 from pfcon.files.faults import is_full
 from pfcon.files.flags import DIRECTORY
 from pfcon.files.small_files import read_small_at
@@ -79,17 +78,17 @@ class LogStore:
                     found = json.loads(path.read_bytes())
                     yield path.name, JobId(found["jid"]), JobKind(found["kind"])
 
-    def read(self, record: Record, offset: int, most: int) -> tuple[Stretch, State] | None:
-        """Return a part of a copy, and its state; None if there is none."""
+    def open(self, record: Record) -> tuple[int, State] | None:
+        """Return the open directory of a copy, which the caller closes, and its state; None if there is none."""
         try:
             directory = os.open(self.directory(record), DIRECTORY)
         except FileNotFoundError:
             return None
         try:
-            state = read_state(directory)
-            return read_at(directory, offset, most, state.total), state
-        finally:
+            return directory, read_state(directory)
+        except BaseException:
             os.close(directory)
+            raise
 
     def delete(self, name: str) -> None:
         """Delete the copies of all attempts of a job. Idempotent; an error is only logged."""
