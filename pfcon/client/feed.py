@@ -2,14 +2,21 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from math import inf
 from typing import Any
 
-from pfcon.client.connection import FOLLOWING, Connection
+from pfcon.client.connection import FOLLOWING, OUTAGE_SECONDS, Connection
+from pfcon.client.errors import Answered, ServiceAway
+from pfcon.client.event_source import Message
 from pfcon.models import JobStatus
 
 SHORTEST, LONGEST = 0.25, 2.0  # seconds between two looks at a job; longer while nothing happens
+AGAIN = 1.0  # seconds until a stream that has ended is asked for again
+LONGEST_LINE = 1024 * 1024  # characters; a longer line is given in pieces
+LEFT_OUT = "pfcon: {} bytes of the log are left out here"
 MISSED = "pfcon: lines are missing here: the log grows faster than it is read"
 _PREFIX = "pfcon: "  # of the last line of a log, if it is the job's message
 
@@ -18,10 +25,13 @@ Compute = dict[str, Any]  # the object ``compute`` of the interface
 
 @dataclass(frozen=True)
 class News:
-    """New lines of a log, without their ends, and the state of the job at that time."""
+    """New lines of a log, without their ends, and the state of the job; None if it is what it was.
+
+    The state that is not the last one may have only ``jid``, ``status``, ``message``, ``reason`` and ``exit_code``.
+    """
 
     lines: tuple[str, ...]
-    compute: Compute
+    compute: Compute | None = None
 
 
 class JobFeed(ABC):
@@ -59,6 +69,65 @@ class PolledFeed(JobFeed):
                 return
             self._sleep(pause)
             pause = min(pause * 1.3, LONGEST)
+
+
+class StreamedFeed(JobFeed):
+    """Follows the job's log as the service sends it: each line once, also over a lost connection or a restart.
+
+    A service of an earlier release has no such stream: then it is a PolledFeed.
+    """
+
+    def __init__(self, connection: Connection, jid: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._connection, self._jid, self._sleep = connection, jid, sleep
+        self._last = ""  # the id from which the stream goes on
+        self._piece = ""  # the beginning of a line
+
+    def __iter__(self) -> Iterator[News]:
+        heard_at = time.monotonic()
+        while True:
+            try:
+                for message in self._connection.messages(f"jobs/{self._jid}/logs/?follow", self._last):
+                    self._last, heard_at = message.id, inf
+                    if news := self._news(message):
+                        yield news
+                    if message.name == "end":
+                        return
+            except Answered as refusal:
+                if refusal.status != HTTPStatus.NOT_FOUND or self._last:
+                    raise
+                yield from PolledFeed(self._connection, self._jid, self._sleep)
+                return
+            heard_at = min(heard_at, time.monotonic())
+            if time.monotonic() - heard_at > OUTAGE_SECONDS:
+                raise ServiceAway(f"the log of job {self._jid} is cut off again and again")
+            self._sleep(AGAIN)
+
+    def _news(self, message: Message) -> News | None:
+        match message.name:
+            case "log":
+                return self._news_of(self._lines(message.data["text"]))
+            case "gap":
+                return self._news_of([*self._rest(), LEFT_OUT.format(message.data["bytes"])])
+            case "status":
+                return News((), {"jid": self._jid, "exit_code": None, **message.data})
+            case "end":
+                compute: Compute = self._connection.get(f"jobs/{self._jid}/", FOLLOWING)["compute"]
+                return News(tuple(self._rest()), compute)
+        return None  # a later release may have others
+
+    def _news_of(self, lines: Sequence[str]) -> News | None:
+        return News(tuple(lines)) if lines else None
+
+    def _lines(self, text: str) -> list[str]:
+        """Return the lines that are complete with a text."""
+        lines = (self._piece + text).split("\n")
+        self._piece = lines.pop()
+        return [*lines, *self._rest()] if len(self._piece) > LONGEST_LINE else lines
+
+    def _rest(self) -> list[str]:
+        """Return the line that has no end, if there is one."""
+        rest, self._piece = self._piece, ""
+        return [rest] if rest else []
 
 
 def is_final(compute: Compute) -> bool:

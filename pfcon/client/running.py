@@ -14,7 +14,7 @@ from pfcon.client import outputs
 from pfcon.client.connection import FOLLOWING, Connection
 from pfcon.client.ending import remove_job
 from pfcon.client.errors import FAILED, Answered, ClientError, ServiceAway, WrongUse
-from pfcon.client.feed import Compute, PolledFeed, is_final
+from pfcon.client.feed import Compute, PolledFeed, StreamedFeed, is_final
 from pfcon.client.output import discard_output, log_line, print_json, say, status_text
 from pfcon.client.progress import Progress
 from pfcon.client.upload import Form, Tree, tree_of
@@ -138,9 +138,11 @@ class _Run:
 
     def _follow(self) -> Compute:
         told, compute = "", dict[str, Any]()
-        for news in PolledFeed(self._connection, self._jid):
+        for news in StreamedFeed(self._connection, self._jid):
             for line in news.lines:
                 self._show(line)
+            if news.compute is None:
+                continue
             compute = news.compute
             text = status_text(compute["status"], compute["message"])
             if text != told:
@@ -211,7 +213,7 @@ class _Run:
             return False
         if self._arguments.keep and not is_final(compute):
             for news in PolledFeed(self._connection, self._jid):
-                compute = news.compute
+                compute = news.compute or compute
         self._note(f"job {self._jid}: {status_text(compute['status'], compute['message'])}")
         return True
 

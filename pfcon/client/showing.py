@@ -5,7 +5,7 @@ from typing import Any
 
 from pfcon.client.connection import Connection
 from pfcon.client.errors import Answered
-from pfcon.client.feed import PolledFeed
+from pfcon.client.feed import StreamedFeed
 from pfcon.client.output import log_line, moment, print_json, say, status_text
 from pfcon.units import human_bytes
 
@@ -77,10 +77,10 @@ def logs(connection: Connection, arguments: Namespace) -> int:
             print_log_line(line, json=arguments.json)
         return 0
     compute: dict[str, Any] = {}
-    for news in PolledFeed(connection, arguments.jid):
+    for news in StreamedFeed(connection, arguments.jid):
         for line in news.lines:
             print_log_line(line, json=arguments.json)
-        compute = news.compute
+        compute = news.compute or compute
     if arguments.json:
         print_json({key: compute[key] for key in ("jid", "status", "message", "reason", "exit_code")})
     else:

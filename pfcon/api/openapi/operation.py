@@ -20,8 +20,8 @@ class Operation:
     status: of an answer that is no error. form, parameters: what the parser reads. parameter_headers: headers of the
     request, and what they are for. body: the type of the JSON that it takes. errors: those that it raises, but not
     those of all requests. content: by media type, a JSON Schema or a type, for a method that returns a Response.
-    other: statuses with the same JSON as ``status``. mentions: types that the description names.
-    token: whether it checks a token by itself.
+    ranges: the media types of which it answers a part, with 206. other: statuses with the same JSON as ``status``.
+    mentions: types that the description names. token: whether it checks a token by itself.
     """
 
     status: int = 200
@@ -31,6 +31,7 @@ class Operation:
     body: type | None = None
     errors: tuple[type[PfconError], ...] = ()
     content: Mapping[str, Schema | type] = field(default_factory=dict)
+    ranges: tuple[str, ...] = ()
     other: Mapping[int, str] = field(default_factory=dict)
     mentions: tuple[type, ...] = ()
     token: bool = False

@@ -1,0 +1,48 @@
+"""``.../logs/``: the log of a job."""
+
+from flask import Response, request
+from flask_restful import Resource
+
+from pfcon.api.answers import LOG_EVENTS
+from pfcon.api.context import current, requires_token
+from pfcon.api.event_query import HEADER
+from pfcon.api.log_query import LAST_OFFSET, LOG_PARAMETERS, parse_log_query
+from pfcon.api.log_ranges import MEDIA_TYPE, log_response
+from pfcon.api.log_stream import stream
+from pfcon.api.openapi.operation import TEXT, operation
+from pfcon.api.server_sent import stream_response
+from pfcon.api.sync_jobs import JOB_ERRORS, job_id
+from pfcon.errors import OutOfRange
+from pfcon.models import JobKind
+
+
+class JobLog(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``<kind>jobs/<jid>/logs/`` and ``jobs/<jid>/logs/``"""
+
+    method_decorators = (requires_token,)
+
+    def __init__(self, kind: JobKind) -> None:
+        self._kind = kind
+
+    @operation(
+        parameters=LOG_PARAMETERS,
+        parameter_headers={
+            "Range": "without follow: one range of bytes, as bytes=0-99, bytes=100- or bytes=-100",
+            HEADER: f"as {LAST_OFFSET.name}",
+        },
+        content={MEDIA_TYPE: TEXT, "text/event-stream": TEXT},
+        ranges=(MEDIA_TYPE,),
+        mentions=tuple(LOG_EVENTS.values()),
+        errors=(*JOB_ERRORS, OutOfRange),
+    )
+    def get(self, jid: str) -> Response:
+        """Return the whole log of the job as it is now, or a range of its bytes.
+
+        With `follow`, return it as Server-Sent Events until the job has ended. The data of `log` is LogEvent, of `gap`
+        GapEvent, of `status` StatusEvent, of `end` EndEvent. The id of an event is the offset in bytes after it.
+        """
+        context, parsed = current(), job_id(jid)
+        query = parse_log_query(request.args.to_dict(flat=False), request.headers.get(HEADER))
+        if query.follow:
+            return stream_response(stream(context.jobs, parsed, self._kind, query.offset), context.log_streams)
+        return log_response(parsed, self._kind)
