@@ -42,7 +42,7 @@ class _Saved:
 def run(connection: Connection, arguments: Namespace) -> int:
     """Run a job; return its exit code, or 1 if it has failed without one.
 
-    SIGINT and SIGTERM cancel the job, unless it has ended; the exit status is 128 and the signal's number then.
+    SIGINT, SIGTERM and SIGHUP cancel the job, unless it has ended; the exit status is 128 and the signal's number then.
     """
     _check(arguments)
     info = connection.get("jobs/")
@@ -225,7 +225,7 @@ class _Run:
     def _may_be_left(self) -> bool:
         try:
             return _is_known(self._connection, self._jid)
-        except ClientError:
+        except (ClientError, Interrupted):
             return True
 
 

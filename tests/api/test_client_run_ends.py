@@ -51,7 +51,7 @@ def end_is_lost(server: LiveServer, jid: str) -> Iterator[None]:
             records.execute(f"DROP TRIGGER lost_{name}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_cancels_the_job(shell: Shell, api: Api, inputs: Path, tmp_path: Path, number: signal.Signals) -> None:
     jid = new_jid()
     words = ("--keep", "--jid", jid, "--inputs", str(inputs), "--outputs", str(tmp_path / "out"))
@@ -63,6 +63,23 @@ def test_a_signal_cancels_the_job(shell: Shell, api: Api, inputs: Path, tmp_path
     assert "cancelled" in err
     assert api.get(f"jobs/{jid}/").json()["compute"]["reason"] == "Cancelled"
     api.delete(f"jobs/{jid}/")
+
+
+def test_a_signal_that_is_ignored_as_by_nohup_leaves_the_job_alone(shell: Shell, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    script = f'echo begin; until [ -e "{go}" ]; do sleep 0.1; done; echo end'
+    words = ("--outputs", str(tmp_path / "out"), *PLUGIN, script)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the command inherits that
+    try:
+        process = shell.start("run", "any", *words)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        read_until(process, "begin")
+        process.send_signal(signal.SIGHUP)
+        go.touch()
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (0, "end\n"), err
 
 
 def test_a_job_that_was_cancelled_by_a_signal_is_removed(shell: Shell, api: Api, tmp_path: Path) -> None:
