@@ -36,9 +36,9 @@ class JobLog(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         errors=(*JOB_ERRORS, OutOfRange),
     )
     def get(self, jid: str) -> Response:
-        """Return the whole log of the job as it is now, or a range of its bytes. With `follow`, return it as Server-Sent
-        Events until the job has ended: `log` with LogEvent as its data, `gap` with GapEvent, `status` with StatusEvent,
-        `end` with EndEvent. The id of an event is the offset in bytes after it.
+        """Return the whole log of the job as it is now, or a range of its bytes. With `follow`, return it as
+        Server-Sent Events until the job has ended: `log` with LogEvent as its data, `gap` with GapEvent, `status` with
+        StatusEvent, `end` with EndEvent. The id of an event is the offset in bytes after it.
         """
         context, parsed = current(), job_id(jid)
         query = parse_log_query(request.args.to_dict(flat=False), request.headers.get(HEADER))
