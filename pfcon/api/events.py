@@ -5,9 +5,10 @@ from flask_restful import Resource
 
 from pfcon.api.answers import EVENTS
 from pfcon.api.context import current, requires_token
-from pfcon.api.event_query import EVENT_PARAMETERS, HEADER, LAST_EVENT_ID, parse_event_query
+from pfcon.api.event_query import EVENT_PARAMETERS, HEADER, LAST_EVENT_HEADER, parse_event_query
 from pfcon.api.event_stream import stream
-from pfcon.api.openapi.operation import TEXT, operation
+from pfcon.api.fields import Form
+from pfcon.api.openapi.operation import EVENT_STREAM, operation
 from pfcon.api.server_sent import stream_response
 from pfcon.errors import Refused
 
@@ -19,8 +20,8 @@ class Events(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     @operation(
         parameters=EVENT_PARAMETERS,
-        parameter_headers={HEADER: f"as {LAST_EVENT_ID.name}"},
-        content={"text/event-stream": TEXT},
+        headers=Form((LAST_EVENT_HEADER,)),
+        content={"text/event-stream": EVENT_STREAM},
         mentions=tuple(EVENTS.values()),
         errors=(Refused,),
     )

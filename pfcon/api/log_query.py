@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pfcon.api.event_query import HEADER
+from pfcon.api.event_query import HEADER, LAST_EVENT_HEADER, NUMBER_PATTERN
 from pfcon.api.field_reader import FieldReader
 from pfcon.api.fields import Form, Text
 from pfcon.errors import InvalidFields
@@ -21,9 +21,16 @@ LAST_OFFSET = Text(
     name="last_event_id",
     about=f"with follow: the offset in bytes to go on from; as the header {HEADER}, which wins",
     required=False,
-    pattern="^[0-9]{1,18}$",
+    pattern=NUMBER_PATTERN,
+)
+RANGE = Text(
+    name="Range",
+    about="without follow: one range of bytes, as bytes=0-99, bytes=100- or bytes=-100; another one means the whole",
+    required=False,
+    empty="kept",
 )
 LOG_PARAMETERS = Form((FOLLOW, LAST_OFFSET))
+LOG_HEADERS = Form((RANGE, LAST_EVENT_HEADER))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from flask_restful import Resource
 from pfcon.api.answers import LOG_EVENTS
 from pfcon.api.context import current, requires_token
 from pfcon.api.event_query import HEADER
-from pfcon.api.log_query import LAST_OFFSET, LOG_PARAMETERS, parse_log_query
+from pfcon.api.log_query import LOG_HEADERS, LOG_PARAMETERS, parse_log_query
 from pfcon.api.log_ranges import MEDIA_TYPE, log_response
 from pfcon.api.log_stream import stream
-from pfcon.api.openapi.operation import TEXT, operation
+from pfcon.api.openapi.operation import EVENT_STREAM, TEXT, operation
 from pfcon.api.server_sent import stream_response
 from pfcon.api.sync_jobs import JOB_ERRORS, job_id
 from pfcon.errors import OutOfRange
@@ -26,20 +26,16 @@ class JobLog(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
 
     @operation(
         parameters=LOG_PARAMETERS,
-        parameter_headers={
-            "Range": "without follow: one range of bytes, as bytes=0-99, bytes=100- or bytes=-100",
-            HEADER: f"as {LAST_OFFSET.name}",
-        },
-        content={MEDIA_TYPE: TEXT, "text/event-stream": TEXT},
+        headers=LOG_HEADERS,
+        content={MEDIA_TYPE: TEXT, "text/event-stream": EVENT_STREAM},
         ranges=(MEDIA_TYPE,),
         mentions=tuple(LOG_EVENTS.values()),
         errors=(*JOB_ERRORS, OutOfRange),
     )
     def get(self, jid: str) -> Response:
-        """Return the whole log of the job as it is now, or a range of its bytes.
-
-        With `follow`, return it as Server-Sent Events until the job has ended. The data of `log` is LogEvent, of `gap`
-        GapEvent, of `status` StatusEvent, of `end` EndEvent. The id of an event is the offset in bytes after it.
+        """Return the whole log of the job as it is now, or a range of its bytes. With `follow`, return it as
+        Server-Sent Events until the job has ended: `log` with LogEvent as its data, `gap` with GapEvent, `status` with
+        StatusEvent, `end` with EndEvent. The id of an event is the offset in bytes after it.
         """
         context, parsed = current(), job_id(jid)
         query = parse_log_query(request.args.to_dict(flat=False), request.headers.get(HEADER))

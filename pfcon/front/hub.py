@@ -56,12 +56,15 @@ class Hub:
         self._runs = False
 
     def add(self, stream: Stream) -> None:
-        """Begin to ask a source. The first stream starts the thread, which ends with the last one."""
+        """Begin to ask a source. The first stream starts the thread, which ends with the last one.
+
+        Raises RuntimeError if no thread can be started.
+        """
         with self._lock:
-            self._streams.add(stream)
             if not self._runs:
                 run_in_background("streams", self._run)
                 self._runs = True
+            self._streams.add(stream)
         self._woken.set()
 
     def close(self, stream: Stream) -> None:

@@ -32,11 +32,14 @@ class Streams:
         self._connections: dict[Stream, Connection] = {}
 
     def begin(self, connection: Connection, stream: Stream) -> None:
-        """Take over a connection that a thread has served: its head, and a first part, are buffered. Raises OSError."""
-        self._connections[stream] = connection
+        """Take over a connection that a thread has served: its head, and a first part, are buffered.
+
+        Raises OSError, RuntimeError.
+        """
         stream.made = connection.sock.kept
         connection.deadline = time.monotonic() + STALLED
         self._hub.add(stream)
+        self._connections[stream] = connection
         self._flush(stream, connection)
 
     def close(self, connection: Connection) -> None:

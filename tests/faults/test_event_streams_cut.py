@@ -12,6 +12,7 @@ from support.event_streams import EventStream, Message
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.raw import Raw
 
+from pfcon.api.slots import EVENT_STREAMS
 from pfcon.records.database import opened
 from pfcon.records.events import MESSAGE
 from pfcon.records.schema import event_counter, events
@@ -90,6 +91,19 @@ def test_clients_that_do_not_read_lose_their_streams_and_do_not_keep_others(star
             assert stream.until(FINAL, jid)
         assert memory(pid) - before < 24 << 20  # each of them could have 27 MB
         assert eventually(lambda: streams_of(server, api) == 0)
+
+
+def test_clients_that_are_gone_before_their_streams_begin_keep_no_place(start_server: StartServer) -> None:
+    server = start_server(PFCON_WORKERS="1")
+    api = Api(server.url)
+    for _ in range(EVENT_STREAMS + 50):
+        with Raw(server.port) as raw:
+            raw.send(
+                f"GET /api/v1/events/ HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n\r\n"
+            )
+    assert eventually(lambda: streams_of(server, api) == 0)
+    with EventStream(api):
+        assert streams_of(server, api) == 1
 
 
 def test_a_client_that_has_gone_is_noticed_at_once(start_server: StartServer) -> None:

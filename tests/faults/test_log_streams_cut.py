@@ -1,10 +1,12 @@
 """Followers of logs when the service is killed or stopped, when they do not read, and when there are many."""
 
 import contextlib
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import requests
 from support.event_streams import EventStream, LogStream
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
@@ -14,6 +16,7 @@ from pfcon.testing.waiting import PATIENCE, eventually
 
 ZIP = make_zip({"a.txt": "alpha"})
 FINAL = "finishedSuccessfully"
+ENGINES = ["process", pytest.param("docker", marks=pytest.mark.engine("docker"))]
 LINES = 200
 SLOWLY = f"for n in $(seq 1 {LINES}); do echo line $n; sleep 0.05; done"
 WHOLE = "".join(f"line {number}\n" for number in range(1, LINES + 1))
@@ -38,8 +41,11 @@ def read(api: Api, jid: str, last: int, most: int = 0) -> tuple[str, int, bool]:
     return text, last, False
 
 
-def test_a_follower_of_a_service_that_is_killed_and_stopped_gets_each_line_once(start_server: StartServer) -> None:
-    server = start_server()  # two processes
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_follower_of_a_service_that_is_killed_and_stopped_gets_each_line_once(
+    start_server: StartServer, engine: str
+) -> None:
+    server = start_server(engine)  # two processes
     api = Api(server.url)
     jid = new_jid()
     assert api.submit(jid, SLOWLY, ZIP).status_code == 201
@@ -55,10 +61,12 @@ def test_a_follower_of_a_service_that_is_killed_and_stopped_gets_each_line_once(
     more, last, ended = read(api, jid, last)
     assert ended
     assert text + more == WHOLE
+    api.delete(f"jobs/{jid}/")
 
 
-def test_each_process_of_a_service_goes_on_where_another_one_was(start_server: StartServer) -> None:
-    server = start_server()  # two processes
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_process_of_a_service_goes_on_where_another_one_was(start_server: StartServer, engine: str) -> None:
+    server = start_server(engine)  # two processes
     api = Api(server.url)
     jid = new_jid()
     assert api.submit(jid, SLOWLY, ZIP).status_code == 201
@@ -67,6 +75,7 @@ def test_each_process_of_a_service_goes_on_where_another_one_was(start_server: S
         more, last, ended = read(api, jid, last, 1)
         text += more
     assert text == WHOLE
+    api.delete(f"jobs/{jid}/")
 
 
 def test_a_service_that_stops_ends_its_streams_at_once_and_completely(start_server: StartServer) -> None:
@@ -108,6 +117,26 @@ def test_many_followers_need_no_threads(start_server: StartServer) -> None:
         for jid in jids:
             assert api.delete(f"jobs/{jid}/").status_code == 204
         assert {stream.rest()[-1].data["status"] for stream in streams} == {"removed"}
+
+
+def test_followers_keep_their_places_from_unfinished_requests_but_not_from_others(start_server: StartServer) -> None:
+    server = start_server(PFCON_WORKERS="1", PFCON_THREADS="8")
+    server.stop()
+    server.python = ("prlimit", "--nofile=256:", sys.executable)  # the soft limit, which leaves 128 to connections
+    server.start()
+    api = Api(server.url)
+    jid = new_jid()
+    api.submit(jid, "sleep 3; echo one; sleep 600", ZIP)
+    head = f"GET /api/v1/jobs/{jid}/logs/?follow HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}"
+    with ExitStack() as stack:
+        stream = stack.enter_context(LogStream(api, jid))
+        for _ in range(300):
+            stack.enter_context(Raw(server.port)).send("GET / HT")
+        assert stream.next_named("log").data["text"] == "one\n"
+        for _ in range(200):
+            assert stack.enter_context(Raw(server.port)).send(f"{head}\r\n\r\n").head()[0] == 200
+        assert api.get("jobs/").status_code == 200
+    api.delete(f"jobs/{jid}/")
 
 
 def memory(pid: int) -> int:
@@ -153,11 +182,12 @@ def test_a_follower_that_has_gone_is_noticed_at_once(start_server: StartServer) 
     api.delete(f"jobs/{jid}/")
 
 
-def test_what_a_log_does_not_keep_is_told_at_its_place(start_server: StartServer) -> None:
-    server = start_server(PFCON_LOG_BYTES="65536")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_log_does_not_keep_is_told_at_its_place(start_server: StartServer, engine: str) -> None:
+    server = start_server(engine, PFCON_LOG_BYTES="65536")
     api = Api(server.url)
     jid = new_jid()
-    api.submit(jid, "seq -f 'line %06.0f' 1 40000", ZIP)
+    api.submit(jid, 'i=0; while [ $i -lt 40000 ]; do i=$((i+1)); printf "line %06d\\n" $i; done', ZIP)
     api.wait(jid)
     size = 12 * 40_000
     with LogStream(api, jid) as stream:
@@ -175,6 +205,7 @@ def test_what_a_log_does_not_keep_is_told_at_its_place(start_server: StartServer
         first = stream.next_named("gap")
         assert first.data["bytes"] == gap.data["bytes"] - 7
         assert stream.text() == after
+    api.delete(f"jobs/{jid}/")
 
 
 def test_a_stream_beyond_the_limit_is_refused_with_503(start_server: StartServer) -> None:

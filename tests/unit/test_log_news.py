@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 from sqlalchemy import event
 
-from pfcon.errors import Absent
+from pfcon.errors import Absent, Unreachable
 from pfcon.jobs.logs import followed_records, news
 from pfcon.jobs.logs.followed_records import FollowedJobs
 from pfcon.jobs.logs.lines import Lines
@@ -107,6 +107,27 @@ def test_all_followers_share_one_query_and_see_each_change(followed: FollowedJob
     before = len(queries)
     time.sleep(5 * followed_records.POLL)
     assert len(queries) == before  # nobody asks without followers
+
+
+def test_followers_go_on_after_the_database_was_away(
+    followed: FollowedJobs, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    record, log, polls = claim(journal, "j"), Log(b"one\n", complete=True), [0]
+
+    def away(*_: object) -> NoReturn:
+        polls[0] += 1
+        raise Unreachable("the database is away")
+
+    with followed.following(record.jid, PLUGIN) as job:
+        follower = Follower(log, job)
+        with monkeypatch.context() as patch:
+            patch.setattr(followed_records, "read_marks", away)
+            assert eventually(lambda: polls[0] > 3)
+            log.data += b"two\n"
+            assert eventually(lambda: not follower.ends() and Lines("one\ntwo\n", 8) in follower.found)
+        assert journal.move(record, Phase.FINAL, message="", **FINAL)
+        assert eventually(follower.ends)
+    assert caplog.text.count("the database is away") == 1
 
 
 def test_an_unknown_job_is_absent(followed: FollowedJobs, journal: Journal) -> None:

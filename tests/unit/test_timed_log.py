@@ -23,13 +23,14 @@ def stamp(second: float) -> bytes:
     return f"{text}.{int((second - whole) * 1e9):09}Z".encode()
 
 
-def docker(log: Log, size: int = 7) -> Callable[[int], Iterator[Message]]:
+def docker(log: Log, size: int = 7, parts: int = 1) -> Callable[[int], Iterator[Message]]:
     """As Docker answers: a frame for each message, read in blocks of any size."""
 
-    def since(second: int) -> Iterator[Message]:
+    def since(time: int) -> Iterator[Message]:
         raw = b""
         for at, data in log:
-            if at >= second:
+            whole = int(at)
+            if whole * parts + int((at - whole) * 1e9) * parts // 10**9 >= time:
                 payload = stamp(at) + b" " + data
                 raw += b"\x01\0\0\0" + len(payload).to_bytes(4, "big") + payload
         blocks = iter([raw[at : at + size] for at in range(0, len(raw), size)])
@@ -65,19 +66,21 @@ def random_log(dice: random.Random, count: int, same: float) -> Log:
     for _ in range(count):
         at += dice.choice([same, same, 0.001, 0.2, 3])
         end = dice.choice([b"\n", b"\n", b"\n", b""])
-        log.append((at - dice.choice([0, 0, 0.1]), b"x" * dice.randrange(3) + end or b"y"))
+        log.append((at - dice.choice([0, 0, 0.05]), b"x" * dice.randrange(3) + end or b"y"))
     return log
 
 
-@pytest.mark.parametrize("lines", [False, True], ids=["docker", "kubernetes"])
+@pytest.mark.parametrize("engine", ["docker", "podman", "kubernetes"])
 @pytest.mark.parametrize("seed", range(30))
-def test_whenever_a_log_is_read_each_byte_comes_once(seed: int, *, lines: bool) -> None:
+def test_whenever_a_log_is_read_each_byte_comes_once(seed: int, engine: str) -> None:
+    parts, lines = 10 if engine == "docker" else 1, engine == "kubernetes"
     dice = random.Random(seed)
     log, seen, cursor, here = random_log(dice, 200, 0.00001 if lines else 0), b"", "", 0
     while here < len(log):
         here += dice.randrange(1, 30)
         until = log[:here]
-        source = TimedSource("one", kubernetes(until) if lines else docker(until), lines=lines)
+        answers = kubernetes(until) if lines else docker(until, parts=parts)
+        source = TimedSource("one", answers, lines=lines, parts=parts)
         new, cursor = read(source, cursor)
         seen += new
     assert seen == b"".join(data for _, data in log)

@@ -44,11 +44,11 @@ class FollowedJobs:
         if record is None:
             raise Absent(f"there is no record of a {kind.noun} {jid}")
         with self._changed:
-            job = self._jobs.setdefault((jid, kind), FollowedJob(record))
-            job.followers += 1
             if not self._polls:
                 run_in_background("followed jobs", self._poll)
                 self._polls = True
+            job = self._jobs.setdefault((jid, kind), FollowedJob(record))
+            job.followers += 1
         try:
             yield job
         finally:
