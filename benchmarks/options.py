@@ -8,6 +8,7 @@ SECTIONS = (
     "staging",
     "download",
     "health",
+    "followers",
     "attack",
     "large",
     "memory",

@@ -5,7 +5,7 @@ from flask import Flask
 from pfcon.api.context import Context
 from pfcon.api.request_log import RequestLog
 from pfcon.api.routes import add_routes
-from pfcon.api.slots import StreamSlots, TransferSlots
+from pfcon.api.slots import EVENT_STREAMS, LOG_STREAMS, StreamSlots, TransferSlots
 from pfcon.configuration import Settings
 from pfcon.events.service import EventService
 from pfcon.jobs import JobService
@@ -23,14 +23,14 @@ def create_app(settings: Settings) -> Flask:
     context = make_context(settings, storebase)
     jobs = JobService(context)
     app = Flask("pfcon", static_folder=None)
-    transfers = TransferSlots(settings.server.threads)
     app.extensions["pfcon"] = Context(
         settings,
         storebase,
         jobs,
         EventService(context.journal, settings.webhook),
-        transfers,
-        StreamSlots(settings.server.threads, transfers),
+        TransferSlots(settings.server.threads),
+        StreamSlots("events", EVENT_STREAMS),
+        StreamSlots("logs", LOG_STREAMS),
         LoginLimit(),
     )
     RequestLog(app)

@@ -97,6 +97,16 @@ class TooLarge(PfconError):
     status = 413
 
 
+class OutOfRange(PfconError):
+    """Nothing of the requested range exists. size: the bytes of the whole."""
+
+    status = 416
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 class TooManyRequests(PfconError):
     """A source has made too many attempts; the same request may succeed later."""
 

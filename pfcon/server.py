@@ -140,7 +140,6 @@ def _start_worker(worker: Any) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL)
     os.umask(0o022)  # jobs of other users must be able to read staged inputs
     jobs, events = jobs_of(worker.wsgi), events_of(worker.wsgi)
-    events.feed.is_stopping = lambda: not worker.alive
     try:
         jobs.start()
         events.start()

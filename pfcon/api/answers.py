@@ -154,3 +154,33 @@ class ResetEvent(TypedDict):
 
 EVENTS = {"job": JobEvent, "reset": ResetEvent}
 """The JSON in ``data`` of the events of a stream, by the names of the events."""
+
+
+class LogEvent(TypedDict):
+    """Lines of a log, or a piece of a line of more than 64 KiB."""
+
+    text: Annotated[str, About("with the end of each line; bytes that are no valid UTF-8, and NUL, are replaced")]
+
+
+class GapEvent(TypedDict):
+    """Bytes of a log are left out here."""
+
+    bytes: int
+
+
+class StatusEvent(TypedDict):
+    """The state of the job whose log is followed: at the beginning, and at each change."""
+
+    status: Annotated[str, About("the status of a job, or removed")]
+    reason: ReasonCode
+    message: Message
+
+
+class EndEvent(StatusEvent):
+    """The last event of a log: the job has ended, or was removed."""
+
+    exit_code: ExitCode
+
+
+LOG_EVENTS = {"log": LogEvent, "gap": GapEvent, "status": StatusEvent, "end": EndEvent}
+"""The JSON in ``data`` of the events of a log, by the names of the events."""

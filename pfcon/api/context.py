@@ -28,7 +28,8 @@ class Context:
     jobs: JobService
     events: EventService
     transfers: TransferSlots
-    streams: StreamSlots
+    event_streams: StreamSlots
+    log_streams: StreamSlots
     logins: LoginLimit
 
 

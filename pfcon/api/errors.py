@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from pfcon.api.request_log import note_failure
-from pfcon.errors import PfconError
+from pfcon.errors import OutOfRange, PfconError
 from pfcon.os_errors import from_os_error, or_unreachable
 from pfcon.paths import StoreBase
 
@@ -33,6 +33,8 @@ def error_response(error: Exception) -> Response:
         response.status_code = error.status
         if error.retryable:
             response.headers["Retry-After"] = str(error.retry_after)
+        if isinstance(error, OutOfRange):
+            response.headers["Content-Range"] = f"bytes */{error.size}"
         note_failure(str(error))
         return response
     log.error("%s %s failed", request.method, request.path, exc_info=error)

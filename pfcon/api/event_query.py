@@ -11,6 +11,7 @@ from pfcon.records.events import Event
 
 MAX_JIDS = 100
 HEADER = "Last-Event-ID"
+NUMBER_PATTERN = "^[0-9]{1,18}$"
 
 JIDS = Text(
     name="jid",
@@ -32,7 +33,10 @@ LAST_EVENT_ID = Text(
     name="last_event_id",
     about=f"the id of the last event that the client has; as the header {HEADER}, which wins",
     required=False,
-    pattern="^[0-9]{1,18}$",
+    pattern=NUMBER_PATTERN,
+)
+LAST_EVENT_HEADER = Text(
+    name=HEADER, about=f"as {LAST_EVENT_ID.name}, and wins", required=False, pattern=NUMBER_PATTERN
 )
 EVENT_PARAMETERS = Form((JIDS, KIND, LAST_EVENT_ID))
 

@@ -4,6 +4,7 @@ from flask import Flask
 
 from pfcon.api.errors import JsonApi
 from pfcon.api.events import Events
+from pfcon.api.logs import JobLog
 from pfcon.api.metrics import add_metrics
 from pfcon.api.openapi.document import PREFIX
 from pfcon.api.openapi.pages import Docs, DocsStyle, OpenApi
@@ -11,6 +12,7 @@ from pfcon.api.records import Records, RecordsOfJob
 from pfcon.api.service import AuthToken, Health, Ready
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
+from pfcon.models import JobKind
 
 
 def add_routes(app: Flask) -> None:
@@ -34,6 +36,9 @@ def add_routes(app: Flask) -> None:
         api.add_resource(jobs, f"/{kind}jobs/")
         path = f"/{kind}jobs/<string:jid>/"
         api.add_resource(StagedJob, path, endpoint=f"{kind}job", resource_class_kwargs={"kind": kind})
+    for jobs_path, kind in {"jobs": JobKind.PLUGIN, **{f"{kind}jobs": kind for kind in LISTS}}.items():
+        path, endpoint = f"/{jobs_path}/<string:jid>/logs/", f"log{jobs_path}"
+        api.add_resource(JobLog, path, endpoint=endpoint, resource_class_kwargs={"kind": kind})
     for jobs_path, kind in CANCELS.items():
         path, endpoint = f"/{jobs_path}/<string:jid>/cancel/", f"cancel{jobs_path}"
         api.add_resource(CancelledJob, path, endpoint=endpoint, resource_class_kwargs={"kind": kind})

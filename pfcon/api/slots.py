@@ -1,11 +1,13 @@
-"""Limits how many transfers (uploads and downloads) and event streams a process serves at the same time."""
+"""Limits how many transfers (uploads and downloads) and streams a process serves at the same time."""
 
 import threading
 
 from pfcon.errors import Unreachable
-from pfcon.metrics.instruments import TRANSFERS
+from pfcon.metrics.instruments import STREAMS, TRANSFERS
 
 SHORT_REQUEST_THREADS = 8  # of each process: reserved for short requests such as status and health
+EVENT_STREAMS = 100  # of each process; one is enough for all jobs of a client
+LOG_STREAMS = 300  # of each process: one for each user that looks at a log
 
 
 class TransferSlots:
@@ -28,27 +30,23 @@ class TransferSlots:
 
 
 class StreamSlots:
-    """A semaphore for the event streams of one process, each of which also takes a slot of the transfers. Thread-safe.
+    """A semaphore for the streams of one kind of one process. No thread belongs to a stream. Thread-safe.
 
-    threads: how many the process has; streams get a quarter of them at most.
+    kind: what the streams have, in the plural. most: how many there may be.
     """
 
-    def __init__(self, threads: int, transfers: TransferSlots) -> None:
-        self._most = threads // 4
-        self._free = threading.Semaphore(self._most)
-        self._transfers = transfers
+    def __init__(self, kind: str, most: int) -> None:
+        self._kind, self._most = kind, most
+        self._free = threading.Semaphore(most)
+        self._count = STREAMS.labels(kind)
 
     def acquire(self) -> None:
         """Begin one stream. Raises Unreachable, without waiting, when no slot is free."""
         if not self._free.acquire(blocking=False):
-            raise Unreachable(f"this service process already has {self._most} event streams; try again later")
-        try:
-            self._transfers.acquire()
-        except Unreachable:
-            self._free.release()
-            raise
+            raise Unreachable(f"this service process already has {self._most} streams of {self._kind}; try again later")
+        self._count.inc()
 
     def release(self) -> None:
         """End one stream."""
-        self._transfers.release()
+        self._count.dec()
         self._free.release()

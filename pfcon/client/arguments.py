@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pfcon.client.completion import SHELLS
+from pfcon.client.output import parse_time
 from pfcon.errors import Refused
 from pfcon.models import JobId, JobKind, JobStatus
 
@@ -48,7 +49,8 @@ directories of inputs and outputs are appended to them, as for each plugin of Ch
   pfcon run fnndsc/pl-simpledsapp:2.1.0 --inputs in --outputs out -- simpledsapp --prefix a
 
 The log is written to standard output, all else to standard error. The exit status is the job's exit code, or 1 if the
-job has failed without one or something else has failed; Ctrl-C cancels the job. Outputs of a failed job are saved, too.
+job has failed without one or something else has failed. Outputs of a failed job are saved, too. Ctrl-C cancels the
+job; one that has ended is kept then, with its outputs.
 """
 TOP = """\
 Show which parts of the service work, how many jobs there are, and the newest of those that wait or run; again every
@@ -126,8 +128,10 @@ def _add_jobs(commands: Any) -> None:
     )
     jobs.add_argument("--owner", metavar="AUID", help="only jobs of this ChRIS user")
     jobs.add_argument("--image", metavar="IMAGE", help="only jobs of exactly this image")
-    jobs.add_argument("--since", metavar="TIME", help="only jobs created then or later: ISO 8601, such as 2026-01-31")
-    jobs.add_argument("--until", metavar="TIME", help="only jobs created before that time")
+    jobs.add_argument(
+        "--since", metavar="TIME", type=_time, help="only jobs created then or later: ISO 8601, such as 2026-01-31"
+    )
+    jobs.add_argument("--until", metavar="TIME", type=_time, help="only jobs created before that time")
     jobs.add_argument(
         "--limit", metavar="N", type=_number(1), default=LISTED, help=f"at most N jobs; the default is {LISTED}"
     )
@@ -188,6 +192,12 @@ def _jid(text: str) -> str:
 def _pair(text: str) -> str:
     if not text.partition("=")[0] or "=" not in text:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+    return text
+
+
+def _time(text: str) -> str:
+    if parse_time(text) is None:
+        raise argparse.ArgumentTypeError(f"must be a time in ISO 8601, such as 2026-01-31T08:00:00Z, got {text!r}")
     return text
 
 

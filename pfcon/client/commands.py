@@ -1,11 +1,11 @@
 """Runs a command of the client, and reports why it did not work."""
 
 import argparse
-import sys
+from collections.abc import Callable
 
 from pfcon.client.completion import script
 from pfcon.client.errors import ClientError
-from pfcon.client.output import discard_output, say
+from pfcon.client.output import OutputFault, say, set_up_output, write_out
 
 _INTERRUPTED = 130  # exit status, as of a shell: 128 + SIGINT
 NAMES = ("jobs", "show", "logs", "cancel", "rm", "run", "top")
@@ -30,21 +30,27 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command that is named in the arguments; return its exit status."""
-    try:
-        status = _run(arguments)
-        sys.stdout.flush()
-        return status
-    except ClientError as fault:
-        say(f"pfcon: {fault}")
-        return fault.exit_status
-    except BrokenPipeError:  # as in ``pfcon jobs | head``
-        discard_output()
-        return 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    return _told(lambda: _run(arguments))
 
 
 def completion(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """Print the script of a shell."""
-    print(script(parser, arguments.shell), end="")
-    return 0
+    """Print the script of a shell; return the exit status."""
+
+    def act() -> int:
+        write_out(script(parser, arguments.shell))
+        return 0
+
+    return _told(act)
+
+
+def _told(act: Callable[[], int]) -> int:
+    """Run a command, and say why it did not work; return its exit status."""
+    set_up_output()
+    try:
+        return act()
+    except ClientError as fault:
+        if not (isinstance(fault, OutputFault) and fault.nobody_reads):
+            say(f"pfcon: {fault}")
+        return fault.exit_status
+    except KeyboardInterrupt:
+        return _INTERRUPTED

@@ -2,7 +2,7 @@
 
 import argparse
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 SHELLS = ("bash", "zsh")
@@ -32,6 +32,7 @@ complete -F _pfcon pfcon
 _BEGIN_ZSH = "autoload -U +X compinit bashcompinit\ncompinit -i\nbashcompinit\n"
 _PATHS = """IFS=$'\\n'; COMPREPLY=($(compgen -{letter} -- "$cur")); compopt -o filenames 2>/dev/null; return 0"""
 _CHOICES = """COMPREPLY=($(compgen -W {words} -- "$cur")); return 0"""
+_SEVERAL = """COMPREPLY=($(compgen -W {words} -P "${{cur%"${{cur##*,}}"}}" -- "${{cur##*,}}")); return 0"""
 _FREE = "return 0"
 
 
@@ -83,10 +84,16 @@ def _commands(parser: argparse.ArgumentParser, path: str) -> Iterator[_Command]:
         yield from _commands(parser_below, f"{path}/{name}")
 
 
+def _quoted(words: Iterable[object]) -> str:
+    return shlex.quote(" ".join(map(str, words)))
+
+
 def _completed(action: argparse.Action) -> str:
     """Return what the shell does for the value of an option."""
-    if words := action.choices or getattr(action.type, "known", None):
-        return _CHOICES.format(words=shlex.quote(" ".join(map(str, words))))
+    if action.choices:
+        return _CHOICES.format(words=_quoted(action.choices))
+    if several := getattr(action.type, "known", None):  # separated by commas
+        return _SEVERAL.format(words=_quoted(several))
     if action.metavar in ("DIR", "FILE"):
         return _PATHS.format(letter="d" if action.metavar == "DIR" else "f")
     return _FREE

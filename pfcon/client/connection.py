@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from requests.auth import AuthBase
 
 from pfcon import __version__
 from pfcon.client.errors import Answered, ClientError, ServiceAway
+from pfcon.client.event_source import Message, read_messages
 from pfcon.client.login import API, Login
 from pfcon.network import explain
 
@@ -18,6 +20,8 @@ BUSY_SECONDS = 30.0  # how long a service that answers 503 is asked again
 OUTAGE_SECONDS = 600.0  # how long a command that follows a job waits for a service that is away, as in a restart
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 90.0
+SILENCE_SECONDS = 45.0  # without a byte of a stream of events, which has a heartbeat every 15 seconds
+EVENTS_AT_ONCE = 65536  # bytes at most that are read of a stream at once; what has come is given at once
 TRANSFER_SECONDS = 3600.0  # without a byte: the service may unpack a large upload before it answers
 _LONGEST_PAUSE = 10.0  # seconds between two attempts
 _MOST_UPLOADS = 5  # attempts: a proxy may break the connection of an upload that is too large for it, each time
@@ -91,6 +95,16 @@ class Connection:
                 yield from answer.iter_content(size)
             except requests.RequestException as fault:
                 raise ServiceAway(f"the download from {self.login.url} was cut off: {explain(fault).reason}") from fault
+
+    def messages(self, path: str, last: str, patience: Patience = FOLLOWING) -> Iterator[Message]:
+        """Yield the events of a stream after the one with the id ``last``, until it ends or is cut off.
+
+        ServiceAway only if it does not begin.
+        """
+        headers = {"Last-Event-ID": last} if last else {}
+        answer = self._request("GET", path, patience, stream=True, seconds=SILENCE_SECONDS, headers=headers)
+        with answer, suppress(requests.RequestException, ValueError):
+            yield from read_messages(answer.iter_lines(EVENTS_AT_ONCE))
 
     def text(self, path: str) -> str:
         """Return the text of a path that is not below ``/api/v1/``."""

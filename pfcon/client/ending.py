@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pfcon.client.connection import Connection
 from pfcon.client.errors import Answered
-from pfcon.client.output import print_json, say, status_text
+from pfcon.client.output import print_json, put, say, status_text
 from pfcon.models import JobKind
 
 
@@ -17,7 +17,7 @@ def cancel(connection: Connection, arguments: Namespace) -> int:
         if arguments.json:
             print_json(compute)
         else:
-            print(f"{jid}: {status_text(compute['status'], compute['message'])}")
+            put(f"{jid}: {status_text(compute['status'], compute['message'])}")
 
     return _for_each(arguments.jid, act)
 
@@ -30,7 +30,7 @@ def remove(connection: Connection, arguments: Namespace) -> int:
         if arguments.json:
             print_json({"jid": jid, "removed": True})
         else:
-            print(f"{jid}: removed")
+            put(f"{jid}: removed")
 
     return _for_each(arguments.jid, act)
 

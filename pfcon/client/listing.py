@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pfcon.client.connection import Connection
-from pfcon.client.output import moment, print_json, table, widths_of
+from pfcon.client.output import moment, print_json, put, table, widths_of
 
 PAGE = 500
 HEAD = ("JID", "STATUS", "CREATED", "FINISHED", "OWNER", "IMAGE", "MESSAGE")
@@ -42,7 +42,7 @@ def jobs(connection: Connection, arguments: Namespace) -> int:
         if widths is None:
             rows = [HEAD, *rows]
             widths = widths_of(rows)
-        print(*table(rows, widths), sep="\n")
+        put(*table(rows, widths))
     return 0
 
 

@@ -4,6 +4,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,8 @@ def _read(path: Path) -> dict[str, str]:
             raise NotConfigured(f"{path}: {key} must be a text in quotes")
         if key in _KEYS:
             _check(path, key, value)
-    if "password" in content and stat.S_IMODE(mode) & 0o077:
-        raise NotConfigured(f"{path}: has a password, and other users may read it: run chmod 600 {path}")
+    if "password" in content:
+        _require_private(path, mode)
     if secret := content.pop(_PASSWORD_FILE, None):
         if "password" in content:
             raise NotConfigured(f"{path}: has password and {_PASSWORD_FILE}; give one of them")
@@ -127,8 +128,15 @@ def _check(path: Path, key: str, value: str) -> None:
         raise NotConfigured(f"{path}: {key} is not accepted; it accepts {kind.accepts}") from None
 
 
+def _require_private(path: Path, mode: int) -> None:
+    if not stat.S_ISDIR(mode) and stat.S_IMODE(mode) & 0o077:
+        raise NotConfigured(f"{path}: has a password, and other users may read it: run chmod 600 {path}")
+
+
 def _read_secret(path: Path, secret: str) -> str:
     place = path.parent / Path(secret).expanduser()
+    with suppress(OSError):  # told below
+        _require_private(place, place.stat().st_mode)
     name = {_PASSWORD.file_name or "": str(place)}
     found = collect(name, (_PASSWORD,))
     if found.faults:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from pfcon.client.output import discard
 from pfcon.units import human_bytes
 
 _EVERY = 0.1  # seconds between two drawings
@@ -49,17 +50,22 @@ class Progress:
     def clear(self) -> None:
         """Remove the line."""
         if self._drawn:
-            self._stream.write(_CLEAR)
-            self._stream.flush()
+            self._write(_CLEAR)
             self._drawn = False
 
     def _draw(self) -> None:
         if not self._shown:
             return
         self._last = time.monotonic()
-        self._stream.write(_CLEAR + line(self._what, self._done, self._total))
-        self._stream.flush()
+        self._write(_CLEAR + line(self._what, self._done, self._total))
         self._drawn = True
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:  # the terminal has gone
+            discard(self._stream)
 
 
 def line(what: str, done: int, total: int) -> str:

@@ -4,50 +4,30 @@ import signal
 import uuid
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pfcon.client import outputs
 from pfcon.client.connection import FOLLOWING, Connection
 from pfcon.client.ending import remove_job
 from pfcon.client.errors import FAILED, Answered, ClientError, ServiceAway, WrongUse
-from pfcon.client.feed import Compute, PolledFeed, is_final
-from pfcon.client.output import discard_output, log_line, print_json, say, status_text
+from pfcon.client.feed import ACTIVE, Compute, PolledFeed, StreamedFeed, has_surely_ended, is_final
+from pfcon.client.interrupts import Interrupted, interruptible
+from pfcon.client.output import OutputFault, print_json, put_log, require_reader, say, say_log, status_text
 from pfcon.client.progress import Progress
-from pfcon.client.upload import Form, Tree, tree_of
+from pfcon.client.upload import Form, Tree, job_fields, tree_of
 from pfcon.models import JobId, JobStatus
+from pfcon.reasons import Reason
 from pfcon.units import human_bytes
 
 NO_ZIPS = (
     "this service takes inputs from users' files (its storage is {storage}), not from a zip: pfcon run can't give it "
     "a directory. Use a service without PFCON_INNETWORK, or run the job through ChRIS"
 )
-_HINT = "pfcon logs -f {jid} follows it, pfcon cancel {jid} cancels it"
-
-
-class Interrupted(BaseException):
-    """A signal to end. number: of the signal."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise Interrupted for SIGINT and SIGTERM."""
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+_MAY_RUN = "pfcon: job {jid} may still run{why}; pfcon logs -f {jid} follows it, pfcon cancel {jid} cancels it"
+_KEPT = "pfcon: job {jid} is kept{why}; its outputs are a zip at {url}jobs/{jid}/file/, pfcon rm {jid} removes it"
+_LEFT = "pfcon: job {jid} may be left on the service; its outputs are in {outputs}, pfcon rm {jid} removes it"
 
 
 @dataclass
@@ -62,7 +42,7 @@ class _Saved:
 def run(connection: Connection, arguments: Namespace) -> int:
     """Run a job; return its exit code, or 1 if it has failed without one.
 
-    SIGINT and SIGTERM cancel the job; the exit status is 128 and the signal's number then.
+    SIGINT, SIGTERM and SIGHUP cancel the job, unless it has ended; the exit status is 128 and the signal's number then.
     """
     _check(arguments)
     info = connection.get("jobs/")
@@ -92,39 +72,58 @@ def _is_known(connection: Connection, jid: str) -> bool:
 
 
 class _Run:
-    """One job. It exists on the service from ``_submit`` on, perhaps."""
+    """One job. It exists on the service, perhaps, from ``_posted`` to ``_removed``.
+
+    _end: its state once it has ended. _saved: None until its outputs are.
+    """
 
     def __init__(self, connection: Connection, arguments: Namespace) -> None:
         self._connection, self._arguments = connection, arguments
         self._jid = JobId(arguments.jid or f"run-{uuid.uuid4().hex[:12]}")
         self._progress = Progress(quiet=arguments.quiet)
+        self._posted = self._removed = False
+        self._end: Compute | None = None
+        self._saved: _Saved | None = None
 
     def run(self) -> int:
         with interruptible():
             try:
-                self._submit()
-                compute = self._follow()
-                saved = self._save()
-                self._finish(compute, saved)
+                return self._to_the_end()
             except Interrupted as end:
-                return self._cancelled(end.number)
-            except BrokenPipeError:
-                discard_output()
-                return self._cancelled(signal.SIGPIPE)
-            except ServiceAway:
-                say(f"pfcon: job {self._jid} may still run; {_HINT.format(jid=self._jid)}")
+                self._end_early()
+                return 128 + end.number
+            except OutputFault as fault:
+                self._end_early()
+                if fault.nobody_reads:
+                    return 128 + signal.SIGPIPE
                 raise
+            except ClientError as fault:
+                self._tell_what_is_left(fault)
+                raise
+
+    def _to_the_end(self) -> int:
+        self._submit()
+        compute = self._follow()
+        saved = self._saved = self._save()
+        self._finish(compute, saved)
         return FAILED if saved.fault else exit_status(compute)
 
     def _note(self, text: str) -> None:
         if not self._arguments.quiet:
-            self._progress.clear()
-            say(f"pfcon: {text}")
+            self._say(f"pfcon: {text}")
+
+    def _say(self, text: str) -> None:
+        self._progress.clear()
+        say(text)
+
+    def _tell(self, template: str, why: str = "") -> None:
+        url, directory = self._connection.login.url, self._arguments.outputs
+        self._say(template.format(jid=self._jid, why=why, url=url, outputs=directory))
 
     def _submit(self) -> None:
         inputs: Path | None = self._arguments.inputs
         found = tree_of(inputs) if inputs else Tree()
-        form = Form(fields(self._jid, self._arguments), inputs)
+        form = Form(job_fields(self._jid, self._arguments), inputs)
         if found.links:
             self._note(f"{found.links} links of the inputs are left out, such as {found.first_link}")
         self._note(f"job {self._jid}: sending {found.files} input files, {human_bytes(found.nbytes)}")
@@ -134,31 +133,32 @@ class _Run:
                 self._progress.restart()
                 return form.blocks(self._progress.add)
 
+            self._posted = True
             self._connection.post("jobs/", body, form.content_type, FOLLOWING)
 
     def _follow(self) -> Compute:
         told, compute = "", dict[str, Any]()
-        for news in PolledFeed(self._connection, self._jid):
+        for news in StreamedFeed(self._connection, self._jid):
+            if news.compute is not None:
+                compute = news.compute
+                self._end = compute if is_final(compute) else None
             for line in news.lines:
                 self._show(line)
-            compute = news.compute
-            text = status_text(compute["status"], compute["message"])
+            text = status_text(compute["status"], compute["message"]) if compute else ""
             if text != told:
                 told = text
                 self._note(f"job {self._jid}: {text}")
+            require_reader()
+        self._end = compute
         if self._arguments.quiet and compute["status"] != JobStatus.SUCCEEDED:
             say(f"pfcon: job {self._jid}: {told}")
         return compute
 
     def _show(self, line: str) -> None:
-        if self._arguments.json:
-            self._note_line(line)
-        else:
-            print(log_line(line), flush=True)
-
-    def _note_line(self, line: str) -> None:
-        if not self._arguments.quiet:
-            say(line)
+        if not self._arguments.json:
+            put_log(line)
+        elif not self._arguments.quiet:
+            say_log(line)
 
     def _save(self) -> _Saved:
         target = self._arguments.outputs
@@ -171,69 +171,62 @@ class _Run:
         return _Saved(files, nbytes)
 
     def _finish(self, compute: Compute, saved: _Saved) -> None:
-        """Remove the job, unless it is to be kept or its outputs are not saved; print the result as JSON if wanted."""
-        kept = self._arguments.keep or bool(saved.fault)
-        if not kept:
-            kept = not self._removed()
-        elif saved.fault:
-            say(f"pfcon: job {self._jid} is kept with its outputs: pfcon rm {self._jid} removes it")
+        """Remove the job, unless it is to be kept or may be needed; print the result as JSON if wanted."""
+        if saved.fault:
+            self._tell(_KEPT)
+        elif not has_surely_ended(compute):
+            self._tell(_KEPT, ": it is not known how it ended")
+        elif not self._arguments.keep:
+            self._remove()
         if self._arguments.json:
             shown = {"directory": str(self._arguments.outputs), "files": saved.files, "bytes": saved.nbytes}
-            print_json({**compute, "kept": kept, "outputs": shown})
+            print_json({**compute, "kept": not self._removed, "outputs": shown})
 
-    def _removed(self) -> bool:
+    def _remove(self) -> None:
         try:
             remove_job(self._connection, self._jid)
+            self._removed = True
         except ClientError as fault:
             say(f"pfcon: job {self._jid} could not be removed: {fault}; pfcon rm {self._jid} removes it")
-            return False
-        return True
 
-    def _cancelled(self, number: int) -> int:
-        """Cancel the job after a signal; a second signal ends the waiting."""
-        self._progress.clear()
+    def _end_early(self) -> None:
+        """Cancel and remove the job; keep it if it has ended by itself. A second signal ends the waiting."""
         try:
-            say(f"pfcon: cancelling job {self._jid}")
-            if self._cancel() and not self._arguments.keep:
-                self._removed()
+            if self._posted and self._end is None:
+                self._say(f"pfcon: cancelling job {self._jid}")
+                self._cancel()
+            if self._end is not None and not self._removed:
+                self._tell(_LEFT if self._saved and not self._saved.fault else _KEPT)
         except (ClientError, Interrupted) as fault:
-            why = f": {fault}" if isinstance(fault, ClientError) else ""
-            say(f"pfcon: job {self._jid} may still run{why}; {_HINT.format(jid=self._jid)}")
-        return 128 + number
+            self._tell(_KEPT if self._end else _MAY_RUN, f": {fault}" if isinstance(fault, ClientError) else "")
 
-    def _cancel(self) -> bool:
-        """Cancel the job; return whether there is one."""
+    def _cancel(self) -> None:
+        """Cancel the job, and remove it unless it is to be kept. ``_end`` is set if it has ended by itself."""
         try:
             compute = self._connection.post(f"jobs/{self._jid}/cancel/")["compute"]
         except Answered as refusal:
             if refusal.status != 404:
                 raise
-            return False
+            return
         if self._arguments.keep and not is_final(compute):
             for news in PolledFeed(self._connection, self._jid):
-                compute = news.compute
+                compute = news.compute or compute
         self._note(f"job {self._jid}: {status_text(compute['status'], compute['message'])}")
-        return True
+        if compute["status"] not in ACTIVE and compute["reason"] != Reason.CANCELLED:
+            self._end = compute
+        elif not self._arguments.keep:
+            self._remove()
 
+    def _tell_what_is_left(self, fault: ClientError) -> None:
+        """Say how to find the job after a fault, if it may be on the service."""
+        if self._posted and (isinstance(fault, ServiceAway) or self._may_be_left()):
+            self._tell(_KEPT if self._end else _MAY_RUN)
 
-def fields(jid: JobId, arguments: Namespace) -> list[tuple[str, str]]:
-    """Return the fields of the job. The first word after ``--`` is the command, the others are its arguments."""
-    command, *words = arguments.words
-    optional = [("time_limit", str(arguments.time_limit))] if arguments.time_limit else []
-    return [
-        ("jid", jid),
-        ("image", arguments.image),
-        ("entrypoint", command),
-        *(("args", word) for word in words),
-        *(("env", pair) for pair in arguments.env),
-        ("type", "ds" if arguments.inputs else "fs"),
-        ("auid", arguments.owner),
-        ("number_of_workers", str(arguments.workers)),
-        ("cpu_limit", str(arguments.cpu_limit)),
-        ("memory_limit", str(arguments.memory_limit)),
-        ("gpu_limit", str(arguments.gpu_limit)),
-        *optional,
-    ]
+    def _may_be_left(self) -> bool:
+        try:
+            return _is_known(self._connection, self._jid)
+        except (ClientError, Interrupted):
+            return True
 
 
 def exit_status(compute: Compute) -> int:

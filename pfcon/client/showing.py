@@ -5,8 +5,8 @@ from typing import Any
 
 from pfcon.client.connection import Connection
 from pfcon.client.errors import Answered
-from pfcon.client.feed import PolledFeed
-from pfcon.client.output import log_line, moment, print_json, say, status_text
+from pfcon.client.feed import StreamedFeed
+from pfcon.client.output import moment, print_json, put, put_log, say, status_text
 from pfcon.units import human_bytes
 
 _TIMES = ("created", "staged", "started", "finished")
@@ -43,7 +43,7 @@ def show(connection: Connection, arguments: Namespace) -> int:
         return 0
     for number, record in enumerate(found["records"]):
         if number:
-            print()
+            put("")
         _print(record)
     return 0
 
@@ -60,13 +60,13 @@ def _command(connection: Connection, jid: str) -> str:
 
 def _print(record: dict[str, Any]) -> None:
     kind = "" if record["kind"] == "plugin" else f" ({record['kind']} job)"
-    print(f"{record['jid']}{kind}: {log_line(status_text(record['status'], record['message']))}")
+    put(f"{record['jid']}{kind}: {status_text(record['status'], record['message'])}")
     for key, label in _LABELS.items():
         value = record.get(key)
         if value in (None, ""):
             continue
         shown = moment(value) + " UTC" if key in _TIMES else human_bytes(value) if key in _SIZES else str(value)
-        print(f"  {label:14} {log_line(shown)}")
+        put(f"  {label:14} {shown}")
 
 
 def logs(connection: Connection, arguments: Namespace) -> int:
@@ -77,10 +77,10 @@ def logs(connection: Connection, arguments: Namespace) -> int:
             print_log_line(line, json=arguments.json)
         return 0
     compute: dict[str, Any] = {}
-    for news in PolledFeed(connection, arguments.jid):
+    for news in StreamedFeed(connection, arguments.jid):
         for line in news.lines:
             print_log_line(line, json=arguments.json)
-        compute = news.compute
+        compute = news.compute or compute
     if arguments.json:
         print_json({key: compute[key] for key in ("jid", "status", "message", "reason", "exit_code")})
     else:
@@ -93,4 +93,4 @@ def print_log_line(line: str, *, json: bool) -> None:
     if json:
         print_json({"line": line})
     else:
-        print(log_line(line), flush=True)
+        put_log(line)

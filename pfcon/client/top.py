@@ -15,7 +15,7 @@ from typing import Any
 from pfcon.client.connection import Connection
 from pfcon.client.errors import Answered, ServiceAway
 from pfcon.client.listing import records
-from pfcon.client.output import NOTHING, age, print_json, table, widths_of
+from pfcon.client.output import NOTHING, age, print_json, table, widths_of, write_out
 from pfcon.models import JobStatus
 from pfcon.printing import printable
 
@@ -44,7 +44,7 @@ def top(connection: Connection, arguments: Namespace) -> int:
     """Show the figures every two seconds until Ctrl-C; once if asked for, or if the output is no terminal."""
     once = arguments.once or not sys.stdout.isatty()
     if not once and not arguments.json:
-        print(_CLEAR, end="")
+        write_out(_CLEAR)
     try:
         _prime(connection)
         while True:
@@ -69,13 +69,14 @@ def _show(connection: Connection, arguments: Namespace, *, once: bool) -> None:
     except ServiceAway as fault:
         if once:
             raise
-        print(f"{_HOME_AND_CLEAR}{printable(str(fault))}", flush=True)
+        write_out(f"{_HOME_AND_CLEAR}{printable(str(fault))}\n")
         return
     if arguments.json:
         print_json({"server": figures.info, "parts": figures.parts, "jobs": figures.jobs, "active": figures.active})
         return
     lines = page(figures, connection.login.url, datetime.now(UTC))
-    print("\n".join(lines) if once else _HOME_AND_CLEAR + fitted(lines, shutil.get_terminal_size()), flush=True)
+    text = "\n".join(lines) if once else _HOME_AND_CLEAR + fitted(lines, shutil.get_terminal_size())
+    write_out(text + "\n")
 
 
 def fitted(lines: list[str], size: os.terminal_size) -> str:

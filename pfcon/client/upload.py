@@ -3,6 +3,7 @@
 import os
 import stat
 import uuid
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pfcon.archive.zip_stream import zip_chunks
 from pfcon.client.errors import ClientError
 from pfcon.errors import Absent
 from pfcon.files.descent import UnreadableTreeError
-from pfcon.models import LINK_SUFFIX
+from pfcon.models import LINK_SUFFIX, JobId
 
 Fields = Sequence[tuple[str, str]]
 
@@ -47,6 +48,26 @@ class Form:
 
     def _part(self, disposition: str) -> str:
         return f"--{self._boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n"
+
+
+def job_fields(jid: JobId, arguments: Namespace) -> list[tuple[str, str]]:
+    """Return the fields of the job. The first word after ``--`` is the command, the others are its arguments."""
+    command, *words = arguments.words
+    optional = [("time_limit", str(arguments.time_limit))] if arguments.time_limit else []
+    return [
+        ("jid", jid),
+        ("image", arguments.image),
+        ("entrypoint", command),
+        *(("args", word) for word in words),
+        *(("env", pair) for pair in arguments.env),
+        ("type", "ds" if arguments.inputs else "fs"),
+        ("auid", arguments.owner),
+        ("number_of_workers", str(arguments.workers)),
+        ("cpu_limit", str(arguments.cpu_limit)),
+        ("memory_limit", str(arguments.memory_limit)),
+        ("gpu_limit", str(arguments.gpu_limit)),
+        *optional,
+    ]
 
 
 @dataclass

@@ -5,8 +5,9 @@ engine.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from pfcon.compute.log_copy import LogChunk, TextSource, copied
 from pfcon.compute.signing import is_service_id
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Foreign, Refused
@@ -42,6 +43,9 @@ class ComputeEngine(ABC):
     Then ``info`` returns ``FAILED`` with the reason ``Reason.TIME_LIMIT``: see ``exits.at_time_limit``.
     """
 
+    log_copies_per_minute: float | None = None
+    """How often logs may be copied while jobs run, on average, by all processes together; None: about once a second
+    each."""
     log_reads_per_minute: float | None = 10.0
     """How many logs of running jobs may be read for clients, on average; None: as many as they ask for."""
 
@@ -85,6 +89,24 @@ class ComputeEngine(ABC):
         At most the last MiB; ``""`` if the job has written nothing yet. Raises ``Absent`` for a job that does not exist
         or is not ``mine``.
         """
+
+    def open_log(self, name: str, mine: Mine = anyone) -> int | None:  # noqa: ARG002 - for engines that have such files
+        """Return an open directory with the whole log of a job, laid out as ``kept_log`` says; the caller closes it.
+
+        None for a job whose log is not in such files: then the service keeps a copy of it. Starts no program and asks
+        no other machine, but that of storeBase. Raises Absent as ``logs``.
+        """
+        return None
+
+    def log_after(self, name: str, cursor: str, *, ended: bool, mine: Mine = anyone) -> Iterator[LogChunk]:
+        """Yield the bytes that a job has written after a cursor, up to now; ``""``: from the beginning.
+
+        Each chunk has the cursor after it, also for other processes. Together, the chunks have each byte once; where
+        the engine has dropped some, a line says so. ended: whether the job has ended. By default, ``logs`` is read.
+        Raises Absent as ``logs``.
+        """
+        source = TextSource(lambda lines: self.logs(name, lines, mine), ended=ended)
+        return copied([source], cursor, ended=ended)
 
     @abstractmethod
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:

@@ -18,6 +18,7 @@ from pfcon.files.flags import READ
 FIRST = "log"
 _CHARACTER = 4  # bytes of the longest character in UTF-8: ``tail`` omits an incomplete one
 _GONE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
+_TRIES = 5
 
 
 class _Part(NamedTuple):
@@ -45,9 +46,72 @@ def log_tail(directory: int, lines: int, most: int) -> bytes:
     return b"\n".join(kept.removesuffix(b"\n").rsplit(b"\n", lines)[-lines:]) + end
 
 
+class Stretch(NamedTuple):
+    """Bytes of a log that follow each other. start: offset of the first one. end: offset after the log's last one."""
+
+    start: int
+    data: bytes
+    end: int
+
+
+def read_at(directory: int, offset: int, most: int, total: int | None = None) -> Stretch:
+    """Return the first bytes at or after an offset of a log in an open directory, at most ``most``. Raises OSError.
+
+    Without any, ``data`` is empty, and ``start`` the larger one of ``offset`` and ``end``. total: the length of the
+    log, if files may have more.
+    """
+    with ExitStack() as stack:
+        parts = _parts(directory, stack)
+        end = max((part.start + part.size for part in parts), default=0) if total is None else total
+        begin, blocks, next_byte = offset, list[bytes](), offset
+        for part in parts:
+            start = max(part.start, next_byte)
+            size = min(part.start + part.size, end) - start
+            if size <= 0:
+                continue
+            if blocks and (start > next_byte or next_byte - begin >= most):
+                break
+            begin = begin if blocks else start
+            blocks.append(os.pread(part.file, min(size, most - (start - begin)), start - part.start))
+            next_byte = start + len(blocks[-1])
+    if not blocks:
+        begin = max(offset, end)
+    return Stretch(begin, b"".join(blocks), end)
+
+
+def stretches(directory: int, total: int | None = None) -> list[tuple[int, int]]:
+    """Return where the kept bytes of a log in an open directory begin and end, in order. Raises OSError.
+
+    total: the length of the log, if files may have more.
+    """
+    found: list[tuple[int, int]] = []
+    with ExitStack() as stack:
+        for part in _parts(directory, stack):
+            start, end = part.start, part.start + part.size
+            if total is not None:
+                end = min(end, total)
+            if found and found[-1][1] >= start:
+                start = found.pop()[0]
+            if end > start:
+                found.append((start, end))
+    return found
+
+
 def _parts(directory: int, stack: ExitStack) -> list[_Part]:
-    """Return the existing parts, in order. A file that is removed at the same time was not the last one."""
-    found = []
+    """Return the existing parts, in order.
+
+    One that was removed since they were listed shows that there are newer ones: they are listed again.
+    """
+    for _ in range(_TRIES):
+        found, complete = _open_parts(directory, stack)
+        if complete:
+            break
+    return found
+
+
+def _open_parts(directory: int, stack: ExitStack) -> tuple[list[_Part], bool]:
+    """Return the parts, in order, and whether all that were listed still exist."""
+    found, complete = [], True
     for name in os.listdir(directory):
         start = 0 if name == FIRST else _start(name)
         if start is None:
@@ -55,14 +119,15 @@ def _parts(directory: int, stack: ExitStack) -> list[_Part]:
         try:
             file = os.open(name, READ, dir_fd=directory)
         except OSError as fault:
-            if fault.errno in _GONE:
-                continue
-            raise
+            if fault.errno not in _GONE:
+                raise
+            complete = complete and fault.errno != errno.ENOENT
+            continue
         stack.callback(os.close, file)
         status = os.fstat(file)
         if stat.S_ISREG(status.st_mode):
             found.append(_Part(start, status.st_size, file))
-    return sorted(found)
+    return sorted(found), complete
 
 
 def _start(name: str) -> int | None:
@@ -83,6 +148,10 @@ def _pieces(parts: list[_Part]) -> Iterator[_Part | bytes]:
 
 
 def _notice(missing: int, above: _Part) -> bytes:
-    last = os.pread(above.file, 1, above.size - 1) if above.size else b"\n"
-    begin = b"" if last == b"\n" else b"\n"
+    return gap_line(missing, os.pread(above.file, 1, above.size - 1) if above.size else b"")
+
+
+def gap_line(missing: int, before: bytes) -> bytes:
+    """Return the line that stands for bytes that are left out. before: the end of what is before it."""
+    begin = b"\n" if before and not before.endswith(b"\n") else b""
     return begin + f"pfcon: {missing} bytes of the log are left out here (PFCON_LOG_BYTES)\n".encode()

@@ -183,8 +183,7 @@ class ComputeSettings:
     log_bytes: int = setting(
         "PFCON_LOG_BYTES",
         kinds.size(low=64 * 1024),
-        "Size limit of a log that pfcon itself writes (`process`, `slurm`, `htcondor`, operations); its first and its "
-        "last part are kept.",
+        "Size limit of the log of a job that pfcon keeps; its first and its last part are kept.",
         default="64 MiB",
     )
     ignore_limits: bool = setting(

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pfcon.background import run_in_background
@@ -17,18 +17,10 @@ RECENT = 1000  # events in memory
 BATCH = 100  # events that a reader gets at a time
 
 
-def _never() -> bool:
-    return False
-
-
 class Feed:
-    """Passes on events in the order of their numbers. Thread-safe. May be made before a fork.
-
-    is_stopping: whether the process is about to end, so that its streams have to. The server sets it.
-    """
+    """Passes on events in the order of their numbers. Thread-safe. May be made before a fork."""
 
     def __init__(self, events: EventLog) -> None:
-        self.is_stopping: Callable[[], bool] = _never
         self._events = events
         self._changed = threading.Condition()
         self._readers = 0
@@ -55,22 +47,16 @@ class Feed:
                 self._readers -= 1
                 self._changed.notify_all()
 
-    def read_after(self, number: int, seconds: float) -> Batch:
-        """Return at most BATCH events after a number; wait for one at most for some seconds. Raises Unreachable."""
+    def read_after(self, number: int) -> Batch:
+        """Return at most BATCH events after a number, without waiting for one. Raises Unreachable."""
         with self._changed:
-            if number >= self._last:
-                self._changed.wait(seconds)
             if number >= self._last:
                 return Batch((), self._last, 0)
             if self._recent and self._recent[0].id <= number + 1:
                 start = number + 1 - self._recent[0].id  # numbers have no gaps
                 found = tuple(self._recent[place] for place in range(start, min(start + BATCH, len(self._recent))))
                 return Batch(found, self._last, 0)
-        batch = self._events.read(number, BATCH)
-        if not batch.events and batch.deleted <= number:  # an older state of the database was restored
-            with self._changed:
-                self._changed.wait(seconds)
-        return batch
+        return self._events.read(number, BATCH)
 
     def _poll(self) -> None:
         failing = False
@@ -104,5 +90,4 @@ class Feed:
                 else:  # some were deleted while the database could not be read
                     self._recent.clear()
                 self._last = batch.events[-1].id
-                self._changed.notify_all()
             return self._last

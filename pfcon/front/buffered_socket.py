@@ -1,6 +1,13 @@
 """The socket of a connection, as gunicorn and the application use it."""
 
 import socket
+from typing import NoReturn
+
+from pfcon.front.hub import Source
+
+
+class HandedOver(OSError):
+    """The thread has begun to answer; a source has the rest of the answer."""
 
 
 class BufferedSocket:
@@ -18,6 +25,15 @@ class BufferedSocket:
         self.shutdown = sock.shutdown
         self.close = sock.close
         self._kept = bytearray()
+        self.source: Source | None = None
+
+    def hand_over(self, source: Source) -> NoReturn:
+        """End the thread's work on an answer, of which the source has the rest: see ``hub``. Raises HandedOver.
+
+        To be called by the iterator of the answer's body, in the place of its end.
+        """
+        self.source = source
+        raise HandedOver
 
     @property
     def kept(self) -> int:

@@ -14,7 +14,8 @@ from gunicorn.http.message import Request
 from pfcon.front.bodies import BodyMode, BufferedBody, StreamedBody, UnreadBody, plan_body
 from pfcon.front.buffered_socket import BufferedSocket
 from pfcon.front.collecting import Collector
-from pfcon.front.options import HEAD_BYTES, FrontOptions
+from pfcon.front.hub import Stream
+from pfcon.front.options import HEAD_BYTES, READ_SIZE, FrontOptions
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -27,9 +28,10 @@ class State(IntEnum):
     HEAD = 1
     BODY = 2  # a body without a valid token
     IDLE = 3  # the next request on a keep-alive connection
-    ANSWER = 4  # the client to read its response
-    FORM = 5  # a body with a valid token
-    SERVED = 6  # a thread to end serving it
+    STREAM = 4  # more bytes of a stream; its client connects again when it is closed
+    ANSWER = 5  # the client to read its response
+    FORM = 6  # a body with a valid token
+    SERVED = 7  # a thread to end serving it
 
 
 class Connection:
@@ -43,9 +45,10 @@ class Connection:
         self.state = State.HEAD
         self.deadline = 0.0
         self.began = 0.0  # moment of time.monotonic() at which the body began
-        self.dropped = 0  # bytes discarded in state LINGER
+        self.dropped = 0  # bytes discarded in state LINGER, or read ahead in state STREAM
         self.keep = False  # whether it remains open after the present response
         self.request: Request | None = None
+        self.stream: Stream | None = None  # that goes on with what the thread has begun to answer
         self.callback: Callable[[Any], None] | None = None
         self._line_limit: int = cfg.limit_request_line
         self._head = bytearray()
@@ -74,6 +77,11 @@ class Connection:
         self._searched = 0
         self.request, self._collector, self._body_bytes = None, None, 0
         return bool(self._head)
+
+    def read_ahead(self, data: bytes) -> None:
+        """Keep bytes of the next request, which has come before the present response has ended."""
+        unreader = self.parser.unreader
+        unreader.unread(unreader.take_buffered() + data)
 
     def feed_head(self, data: bytes, options: FrontOptions) -> bool:
         """Add bytes. Return whether the head is complete; then ``request`` and ``state`` are set.
@@ -137,3 +145,12 @@ class Connection:
         self._body_bytes, self._collector = len(self._collector.body), None
         self.state = State.SERVED
         return True
+
+    def has_sent_nothing_more(self) -> bool:
+        """Whether the client sent nothing after the request. Raises OSError when the connection is broken."""
+        if not self.keep and not isinstance(getattr(self.request, "body", None), BufferedBody):
+            return False
+        try:
+            return not self.sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return True

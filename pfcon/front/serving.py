@@ -9,7 +9,9 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from pfcon.front.answers import message_of, status_of
 from pfcon.front.bodies import BufferedBody, StreamedBody
+from pfcon.front.buffered_socket import HandedOver
 from pfcon.front.connection import Connection
+from pfcon.front.hub import Stream
 from pfcon.front.options import FrontOptions
 from pfcon.front.refusals import refusal
 
@@ -37,6 +39,9 @@ class ServingWorker(ThreadWorker):
             sock.settimeout(0.0)
             keep = keep and (isinstance(body, BufferedBody) or (isinstance(body, StreamedBody) and body.is_exhausted()))
             sock.flush()
+        except HandedOver:
+            connection.stream = Stream(sock.source, chunked=request.version is not None and request.version > (1, 0))
+            return isinstance(body, BufferedBody) and not request.should_close()
         except (OSError, StopIteration) as fault:  # the client closed the connection, or a timeout
             log.info("a connection of %s ended early: %s", address(connection), fault or "its response was truncated")
             return False

@@ -13,13 +13,13 @@ from typing import Any
 from gunicorn.http import errors
 
 from pfcon.front.answers import message_of, status_of
-from pfcon.front.bodies import BufferedBody
 from pfcon.front.collecting import BodyTooLarge
 from pfcon.front.connection import CONTINUE, Connection, State
 from pfcon.front.connection_table import ConnectionTable
 from pfcon.front.options import LINGER, LINGER_BYTES, READ_SIZE, STOP_LINGER
 from pfcon.front.refusals import refusal
 from pfcon.front.serving import ServingWorker, address
+from pfcon.front.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class FrontWorker(ServingWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections = ConnectionTable(self.worker_connections, self.options.held_bytes)
+        self._streams = Streams(self.method_queue.defer, self._watch, self._send, self._drop)
         self._no_accept_until = 0.0
         self._next_check = 0.0
         self._stop_by = math.inf  # while stopping: the deadline of unfinished requests
@@ -71,12 +72,13 @@ class FrontWorker(ServingWorker):
             self._next_check = now if len(overdue) > EXPIRE_PER_TICK else now + TICK
 
     def _end(self) -> None:
-        self.alive = False  # also when the parent process has died: event streams end then
+        self.alive = False  # also when the parent process has died
         now = time.monotonic()
         end = now + self.cfg.graceful_timeout
         self._stop_by = now + STOP_LINGER
         for connection in self._connections:
             self._allow(connection, connection.deadline)
+            self._end_stream(connection)
         while len(self._connections) and time.monotonic() < end:
             self._run_once()
         for connection in self._connections:
@@ -145,7 +147,14 @@ class FrontWorker(ServingWorker):
     def _drop(self, connection: Connection) -> None:
         self._unwatch(connection)
         self._connections.remove(connection)
+        self._streams.close(connection)
         connection.sock.drop()
+
+    def _end_stream(self, connection: Connection) -> None:
+        try:
+            self._streams.finish(connection)
+        except OSError:
+            self._drop(connection)
 
     def _on_event(self, connection: Connection) -> None:
         if connection not in self._connections:
@@ -153,6 +162,8 @@ class FrontWorker(ServingWorker):
         try:
             if connection.state is State.ANSWER:
                 self._send(connection)
+            elif connection.state is State.STREAM:
+                self._streams.on_event(connection)
             else:
                 self._receive(connection, connection.sock.recv(READ_SIZE))
         except BlockingIOError:
@@ -232,7 +243,7 @@ class FrontWorker(ServingWorker):
     def _linger(self, connection: Connection) -> None:
         """Close so that the client can read its response although it still sends (RFC 9112, 9.6)."""
         try:
-            if _has_sent_nothing_more(connection):
+            if connection.has_sent_nothing_more():
                 self._drop(connection)
                 return
             connection.sock.shutdown(socket.SHUT_WR)
@@ -255,8 +266,13 @@ class FrontWorker(ServingWorker):
         try:
             connection.keep = done.result()
             connection.sock.settimeout(0.0)
-            self._send(connection)
-        except (OSError, ValueError):
+            if connection.stream is None:
+                self._send(connection)
+                return
+            self._streams.begin(connection, connection.stream)
+            if not self.alive:
+                self._end_stream(connection)
+        except (OSError, ValueError, RuntimeError):  # RuntimeError: no thread can be started
             self._drop(connection)
 
     def _send(self, connection: Connection) -> None:
@@ -275,13 +291,3 @@ class FrontWorker(ServingWorker):
             self._watch(connection, State.HEAD if began else State.IDLE, selectors.EVENT_READ)
             if began and connection in self._connections:
                 self._feed(connection, b"")
-
-
-def _has_sent_nothing_more(connection: Connection) -> bool:
-    """Whether the client sent nothing after the request. Raises OSError when the connection is broken."""
-    if not connection.keep and not isinstance(getattr(connection.request, "body", None), BufferedBody):
-        return False
-    try:
-        return not connection.sock.recv(READ_SIZE)
-    except BlockingIOError:
-        return True

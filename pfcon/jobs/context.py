@@ -9,6 +9,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.signing import Signer
 from pfcon.jobs.environments import Environments
+from pfcon.jobs.logs.store import LogStore
 from pfcon.models import JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import NO_LIMITS, Journal, request_id
@@ -53,6 +54,11 @@ class JobContext:
     def environments(self) -> Environments:
         """The files with the environments of jobs that their engine does not have yet."""
         return Environments(self.storebase)
+
+    @cached_property
+    def log_store(self) -> LogStore:
+        """The copies of logs."""
+        return LogStore(self.storebase)
 
     @cached_property
     def records_in_use(self) -> RecordsInUse:

@@ -8,6 +8,7 @@ from typing import Any
 from pfcon.errors import DamagedJob, PfconError, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.log_hints import with_hint
+from pfcon.jobs.logs.copier import LogCopier
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import Reason, Why
@@ -27,6 +28,7 @@ class Ender:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
+        self._copier = LogCopier(context)
 
     def fail(self, record: Record, why: Why, status: JobStatus = FAILED, *, ended: bool = False, **values: Any) -> bool:
         """Record the end of a job that the engine does not have, or from which its owner removes it.
@@ -46,7 +48,10 @@ class Ender:
         if info.reason in STOPPED:  # what the job itself reports is a consequence of it
             end = replace(end, info=replace(end.info, message=info.message, reason=info.reason))
         logs = self.logs(record) if logs is None else logs
-        return self._finish(
+        copies_log = self._copier.needs_copy(record)
+        if copies_log:
+            self._copier.expect(record)
+        moved = self._finish(
             record,
             spec,
             with_hint(end.info, spec, logs),
@@ -54,6 +59,9 @@ class Ender:
             ended=info.status is not JobStatus.UNDEFINED,
             **end.values,
         )
+        if copies_log:
+            self._copier.finish(record.jid, record.kind)
+        return moved
 
     def logs(self, record: Record, *, patient: bool = False) -> str:
         """Return the last lines of a job's log; ``""`` if it can't be read, which is not an error of the job.

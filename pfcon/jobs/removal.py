@@ -85,6 +85,7 @@ class Remover:
     def _remove_job(self, record: Record, with_data: bool) -> None:
         self._remove_or_cancel(record.kind, record.name, service_matcher(self._context, record.name, record))
         end_on_former_engine(self._context, record)
+        self._context.log_store.delete(record.name)
         if with_data:
             delete_data(self._context.storebase.job(record.jid))
         if record.spec and record.finished_at is None:  # its end was not recorded
@@ -109,6 +110,7 @@ class Remover:
                 delete_data(self._context.storebase.job(jid))
             raise Absent(f"there is no job {jid}") from None
         self._remove_or_cancel(kind, name, mine)
+        self._context.log_store.delete(name)
         if with_data:
             delete_data(self._context.storebase.job(jid))
 
@@ -184,6 +186,7 @@ class Remover:
         for name in names:
             mine = service_matcher(self._context, name, claimed.previous)
             self._context.engine_of(claimed.record.kind).remove(name, mine)
+            self._context.log_store.delete(name)
 
     def require_not_foreign(self, claimed: Claimed) -> None:
         """Raise Conflict if another service has a job of that name; Unreachable. Changes nothing."""

@@ -15,6 +15,8 @@ from pfcon.jobs.kinds.copy import CopySubmitter
 from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
+from pfcon.jobs.logs.followed_records import FollowedJobs
+from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.measuring import make_collector
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.readiness import PartState, make_readiness
@@ -63,6 +65,8 @@ class JobService:
         self._cancellation = ClientCancellation(context, self._scheduler, self._recovery.recover)
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
+        self.logs = JobLogs(context)
+        self.followed = FollowedJobs(context.journal)
 
     @property
     def takes_upload(self) -> bool:
@@ -240,6 +244,7 @@ class JobService:
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()
+            self.logs.tidy()
             self._context.records_in_use.update()
 
     def stop(self) -> None:

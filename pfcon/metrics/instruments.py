@@ -18,7 +18,10 @@ REFUSED_EARLY = Counter(
     ["status"],
 )
 LOGINS_REFUSED = Counter("pfcon_logins_refused", "Logins with wrong credentials, or beyond the limit of them.")
-TRANSFERS = Gauge("pfcon_transfers", "Uploads, downloads and event streams under way.", multiprocess_mode="livesum")
+TRANSFERS = Gauge("pfcon_transfers", "Uploads and downloads under way.", multiprocess_mode="livesum")
+STREAMS = Gauge(
+    "pfcon_streams", "Streams under way, by what they have: events or logs.", ["kind"], multiprocess_mode="livesum"
+)
 
 JOB_CHANGES = Counter(
     "pfcon_job_changes", "Changes of a job's status, by kind, status and reason.", ["kind", "status", "reason"]

@@ -12,6 +12,7 @@ import requests
 from support.event_streams import EventStream
 from support.live import Api, LiveServer, make_zip, new_jid
 
+from pfcon.api.slots import EVENT_STREAMS
 from pfcon.testing.waiting import PATIENCE, eventually
 
 ZIP = make_zip({"a.txt": "alpha"})
@@ -118,7 +119,7 @@ def test_a_stream_needs_a_login(api: Api) -> None:
 
 
 def test_only_the_head_of_a_stream_can_be_asked_for(api: Api) -> None:
-    for _ in range(20):  # none of them occupies anything
+    for _ in range(2 * EVENT_STREAMS + 1):  # of two processes; none of them occupies anything
         answer = requests.head(api.url + "events/", headers=api.headers, timeout=PATIENCE)
         assert answer.status_code == 200
 
@@ -147,23 +148,32 @@ def opens(api: Api) -> bool:
     return False
 
 
-def test_streams_occupy_a_part_of_the_threads_and_free_them_when_their_clients_have_gone(
-    small_server: LiveServer,
-) -> None:
+def threads_of(server: LiveServer) -> int:
+    """How many threads its one process has (proc_pid_task(5))."""
+    [pid] = server.worker_pids
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def test_streams_need_no_threads_and_the_next_one_is_refused_until_a_client_has_gone(small_server: LiveServer) -> None:
     api = Api(small_server.url)
     with ExitStack() as stack:
-        streams = [stack.enter_context(EventStream(api)) for _ in range(2)]  # a quarter
+        first = stack.enter_context(EventStream(api))
+        for _ in range(20):  # all threads of the process have begun
+            api.get("jobs/")
+        threads = threads_of(small_server)
+        streams = [stack.enter_context(EventStream(api)) for _ in range(EVENT_STREAMS - 1)]
+        assert threads_of(small_server) <= threads
         answer = api.get("events/", stream=True)
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0
-        assert "already has 2 event streams" in answer.json()["message"]
+        assert f"already has {EVENT_STREAMS} streams of events" in answer.json()["message"]
         jid = new_jid()
         assert api.submit(jid, "true", ZIP).status_code == 201  # others are served
         api.wait(jid)
-        for stream in streams:
+        for stream in (first, *streams):
             stream.until("finishedSuccessfully", jid)
         assert not opens(api)
-        streams[0].close()
+        first.close()
         assert eventually(lambda: opens(api))
 
 

@@ -20,8 +20,9 @@ from support.fuzzing import REQUESTS, Fuzzed, check_answer, requests
 from werkzeug.routing import Rule
 from werkzeug.test import run_wsgi_app
 
+from pfcon.api import server_sent
 from pfcon.api.openapi.document import path_of
-from pfcon.app import create_app, events_of, jobs_of
+from pfcon.app import create_app, jobs_of
 from pfcon.auth import issue_token
 from pfcon.background import Ticker
 from pfcon.configuration import load
@@ -48,7 +49,11 @@ def make_users_files(storebase: Path) -> None:
 @pytest.fixture(scope="module", params=STORAGES)
 def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     """An application on the process engine, as a worker has it."""
-    with tempfile.TemporaryDirectory(prefix="pfcon-fuzz-", ignore_cleanup_errors=True) as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="pfcon-fuzz-", ignore_cleanup_errors=True) as name,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(server_sent, "DURATION", 0.0)  # so that streams end
         storebase = Path(name, "storeBase")
         make_users_files(storebase)
         innetwork = {} if request.param == "zipfile" else {"PFCON_INNETWORK": "true", "STORAGE_ENV": request.param}
@@ -65,7 +70,6 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
         # Wrong logins are to be looked at: minutes pass between them.
         limit = LoginLimit(itertools.count(step=60).__next__)
         app.extensions["pfcon"] = dataclasses.replace(app.extensions["pfcon"], logins=limit)
-        events_of(app).feed.is_stopping = lambda: True  # so that streams end
         jobs = jobs_of(app)
         jobs.start()
         tickers = [Ticker("lease", TICK, jobs.renew_lease), Ticker("recovery", TICK, jobs.recover)]

@@ -85,6 +85,7 @@ def test_jobs_are_counted_once_whichever_process_recorded_them(measured: LiveSer
     assert value(found, "pfcon_engine_call_seconds_count", call="schedule", outcome="ok", engine="process") == 7
     assert value(found, "pfcon_request_seconds_count", route="/api/v1/jobs/", method="POST", status="201") == 7
     assert value(found, "pfcon_transfers") == 0
+    assert value(found, "pfcon_streams", kind="logs") == 0
     assert value(found, "pfcon_storebase_free_bytes") > 0
 
 

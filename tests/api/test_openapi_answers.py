@@ -8,7 +8,7 @@ import requests
 from support.described import Described
 from support.live import COPY_ALL, JOB_FIELDS, PASSWORD, USER, Api, LiveServer, make_zip, new_jid
 
-from pfcon.api.answers import EVENTS
+from pfcon.api.answers import EVENTS, LOG_EVENTS
 from pfcon.api.openapi.schemas import Schemas
 from pfcon.testing.waiting import PATIENCE, eventually
 
@@ -140,6 +140,24 @@ def test_events(request_: Checked, api: Api) -> None:
                 if f'"{jid}"' in value and "finished" in value:
                     break
     assert "job" in names
+
+
+def test_events_of_a_log(request_: Checked, api: Api) -> None:
+    """Each event of a log has the keys of its type, and all of it is described."""
+    jid = new_jid()
+    assert api.submit(jid, "echo one; exit 3", make_zip({"a": b"1"})).ok
+    api.wait(jid)
+    lines = request_("GET", f"jobs/{jid}/logs/?follow", 200).text.splitlines()
+    request_("GET", f"jobs/{jid}/logs/?follow=maybe", 400)
+    request_("GET", f"jobs/{jid}/logs/", 200)
+    schemas = Schemas()
+    found = {name: schemas.of(kind) for name, kind in LOG_EVENTS.items()}
+    names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    data = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    assert names == ["status", "log", "end"]
+    for name, value in zip(names, data, strict=True):
+        request_.described.check_value(found[name], json.loads(value))
+    request_("DELETE", f"jobs/{jid}/", 204)
 
 
 def test_an_answer_that_is_not_described_is_found(request_: Checked) -> None:

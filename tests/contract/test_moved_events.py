@@ -55,7 +55,7 @@ def test_a_stream_that_goes_on_after_an_import_is_told_that_events_are_missing(
         imported(journal.database.engine, lines)
         for number in range(5):
             end_job(journal, f"new-{number}")
-        stream = event_stream.stream(Feed(EventLog(journal.database)), EventQuery(3), lambda: False)
+        stream = event_stream.stream(Feed(EventLog(journal.database)), EventQuery(3))
         next(stream)
         assert b"event: reset" in next(stream)
         stream.close()

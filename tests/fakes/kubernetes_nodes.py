@@ -1,10 +1,12 @@
 """The one node of the fake cluster: runs pods as processes, and says of them what a kubelet and a scheduler say."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pfcon.compute.kept_log import read_at
 from pfcon.compute.process.engine import ProcessEngine
 from pfcon.compute.process.spec import Plan
 from pfcon.compute.workers import NAMES
@@ -141,6 +143,22 @@ class Node:
             return self._processes.logs(pod["metadata"]["name"], tail_lines)
         except Absent:
             return ""
+
+    def timed_log(self, pod: Json, since: str | None) -> bytes:
+        """A pod's log since a time, with the time of each line: a hundred of them in each second."""
+        try:
+            directory = self._processes.open_log(pod["metadata"]["name"])
+        except Absent:
+            return b""
+        try:
+            lines = read_at(directory, 0, 1 << 30).data.splitlines(keepends=True)
+        finally:
+            os.close(directory)
+        begin = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+        stamps = [begin + timedelta(milliseconds=10 * number) for number in range(len(lines))]
+        first = datetime.fromisoformat(since) if since else begin
+        timed = zip(stamps, lines, strict=True)
+        return b"".join(stamp.isoformat().encode() + b" " + line for stamp, line in timed if stamp >= first)
 
     def _spec(self, pod: Json) -> JobSpec:
         container, context = pod["spec"]["containers"][0], pod["spec"].get("securityContext") or {}

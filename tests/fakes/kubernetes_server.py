@@ -244,9 +244,9 @@ class FakeKubernetes:
             reason = pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
             text = f'container "{container}" in pod "{name}" is waiting to start: {reason}'
             raise Refusal(400, "BadRequest", text)
-        text = self.cluster.node.log(pod, int(request.args.get("tailLines") or 10**6))
         if request.args.get("timestamps"):
-            text = "".join(f"{now()} {line}" for line in text.splitlines(keepends=True))
+            return Response(self.cluster.node.timed_log(pod, request.args.get("sinceTime")), mimetype="text/plain")
+        text = self.cluster.node.log(pod, int(request.args.get("tailLines") or 10**6))
         return Response(text, mimetype="text/plain")
 
     def _watch(self, request: Request, kind: Kind) -> Response:

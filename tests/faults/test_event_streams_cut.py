@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support.event_streams import EventStream, Message
 from support.live import Api, LiveServer, StartServer, make_zip, new_jid
 from support.raw import Raw
 
+from pfcon.api.slots import EVENT_STREAMS
 from pfcon.records.database import opened
 from pfcon.records.events import MESSAGE
 from pfcon.records.schema import event_counter, events
@@ -65,23 +67,52 @@ def add_large_events(storebase: Path, number: int) -> None:
         connection.execute(update(event_counter).values(last=number))
 
 
-def has_free_stream(api: Api) -> bool:
-    with contextlib.suppress(AssertionError), EventStream(api):
-        return True
-    return False
+def streams_of(server: LiveServer, api: Api) -> int:
+    """How many streams the service counts."""
+    text = requests.get(f"{server.url.partition('/api/')[0]}/metrics", headers=api.headers, timeout=PATIENCE).text
+    return int(float(text.partition('\npfcon_streams{kind="events"} ')[2].split()[0]))
 
 
-def test_a_client_that_does_not_read_loses_its_stream(start_server: StartServer) -> None:
+def test_clients_that_do_not_read_lose_their_streams_and_do_not_keep_others(start_server: StartServer) -> None:
     server = start_server(PFCON_WORKERS="1", PFCON_THREADS="8")
     api = Api(server.url)
     add_large_events(server.storebase, 20_000)  # more than the buffers of sockets take
+    [pid] = server.worker_pids
     head = f"GET /api/v1/events/ HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n"
-    with Raw(server.port) as one, Raw(server.port) as other:
-        for raw in (one, other):
+    before = memory(pid)
+    with ExitStack() as stack:
+        stalled = [stack.enter_context(Raw(server.port)) for _ in range(10)]
+        for raw in stalled:
             raw.send(head + "Last-Event-ID: 0\r\n\r\n")
-        assert eventually(lambda: not has_free_stream(api))
-        assert api.get("jobs/").status_code == 200
-        assert eventually(lambda: has_free_stream(api))
+        assert eventually(lambda: streams_of(server, api) == len(stalled))
+        with EventStream(api) as stream:
+            jid = new_jid()
+            assert api.submit(jid, "true", ZIP).status_code == 201
+            assert stream.until(FINAL, jid)
+        assert memory(pid) - before < 24 << 20  # each of them could have 27 MB
+        assert eventually(lambda: streams_of(server, api) == 0)
+
+
+def test_clients_that_are_gone_before_their_streams_begin_keep_no_place(start_server: StartServer) -> None:
+    server = start_server(PFCON_WORKERS="1")
+    api = Api(server.url)
+    for _ in range(EVENT_STREAMS + 50):
+        with Raw(server.port) as raw:
+            raw.send(
+                f"GET /api/v1/events/ HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['Authorization']}\r\n\r\n"
+            )
+    assert eventually(lambda: streams_of(server, api) == 0)
+    with EventStream(api):
+        assert streams_of(server, api) == 1
+
+
+def test_a_client_that_has_gone_is_noticed_at_once(start_server: StartServer) -> None:
+    server = start_server(PFCON_WORKERS="1")
+    api = Api(server.url)
+    stream = EventStream(api)
+    assert streams_of(server, api) == 1
+    stream.close()
+    assert eventually(lambda: streams_of(server, api) == 0, 5)  # not with the next heartbeat
 
 
 def test_a_stream_of_all_events_that_are_kept_is_complete_in_bounded_memory(start_server: StartServer) -> None:

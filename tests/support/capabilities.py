@@ -10,6 +10,7 @@ _OWN_DIRECTORIES = "names are directories of pfcon's own"
 _ONE_MACHINE = "a Docker engine runs all jobs on its own machine"
 _KUBELET = "the nodes of Kubernetes fetch images themselves"
 _NO_OTHER_USER = "only crun and runc run the jobs of root as other users"
+_JSON_FILE = "Docker's log driver json-file keeps text: other bytes are replaced"
 _SLURM = Capabilities(
     unique_names="Slurm has no unique names",
     user="" if os.geteuid() == 0 else "a job's user is seen in its container only",
@@ -40,7 +41,7 @@ _FAKE_CLUSTER = Capabilities(
     user="" if os.geteuid() == 0 else "the fake needs root to give a pod another user",
 )
 CAPABILITIES = {
-    "docker": Capabilities(keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE),
+    "docker": Capabilities(keeper=_KEPT_BY_ENGINE, node=_ONE_MACHINE, log_bytes=_JSON_FILE),
     "podman": Capabilities(
         endless_lines="Podman's log tail leaves out a line that it had to store in pieces",
         keeper=_KEPT_BY_ENGINE,
@@ -49,6 +50,7 @@ CAPABILITIES = {
     "swarm": Capabilities(
         asks_for_images="the nodes of a Swarm fetch images themselves",
         keeper=_KEPT_BY_ENGINE,
+        log_bytes=_JSON_FILE,
         image_digest="a Swarm's nodes choose the image of a tag, and do not report which one it was",
     ),
     "cromwell": Capabilities(
@@ -68,7 +70,10 @@ CAPABILITIES = {
         orphans="the fake's tasks are processes of this machine, whose first process takes its time",
     ),
     "kubernetes": Capabilities(
-        asks_for_images=_KUBELET, prepare=_KUBELET, pids="a kubelet limits the processes of a pod"
+        asks_for_images=_KUBELET,
+        prepare=_KUBELET,
+        pids="a kubelet limits the processes of a pod",
+        log_bytes="a node's container runtime decides how it keeps bytes that are no text",
     ),
     "htcondor": _HTCONDOR,
     "htcondor-charliecloud": replace(

@@ -1,9 +1,9 @@
-"""A client of ``GET events/``: it reads Server-Sent Events by their specification."""
+"""A client of ``GET events/`` and ``.../logs/?follow``: it reads Server-Sent Events by their specification."""
 
 import json
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import requests
 
@@ -13,7 +13,7 @@ from .live import Api
 
 
 class Message(NamedTuple):
-    """One block of a stream. name: ``job`` or ``reset``; "" for a block without data, such as a heartbeat."""
+    """One block of a stream. name: of the event; "" for a block without data, such as a heartbeat."""
 
     id: int
     name: str
@@ -27,9 +27,11 @@ class EventStream:
     last: ``Last-Event-ID``. patience: seconds without a byte after which reading raises ``requests.ConnectionError``.
     """
 
+    path = "events/"
+
     def __init__(self, api: Api, query: str = "", *, last: int | None = None, patience: float = PATIENCE) -> None:
         headers = {**api.headers, **({} if last is None else {"Last-Event-ID": str(last)})}
-        self.response = requests.get(api.url + "events/" + query, headers=headers, stream=True, timeout=patience)
+        self.response = requests.get(api.url + self.path + query, headers=headers, stream=True, timeout=patience)
         assert self.response.status_code == 200, self.response.text
         self.last_id = last or 0
         self.retry = 0
@@ -85,10 +87,34 @@ class EventStream:
         """As a client that goes away."""
         self.response.close()
 
-    def __enter__(self) -> "EventStream":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class LogStream(EventStream):
+    """The log of a job as it comes."""
+
+    path = "pluginjobs/"
+
+    def __init__(self, api: Api, jid: str, *, last: int | None = None, patience: float = PATIENCE) -> None:
+        super().__init__(api, f"{jid}/logs/?follow", last=last, patience=patience)
+
+    def text(self) -> str:
+        """The text of all lines until the end of the stream, which has to be that of the job."""
+        return "".join(message.data["text"] for message in self.rest() if message.name == "log")
+
+    def rest(self) -> list[Message]:
+        """The messages until the end of the job."""
+        found = list(self)
+        assert [message.name for message in found].count("end") == 1, found[-3:]
+        assert found[-1].name == "end", found[-3:]
+        return found
+
+    def next_named(self, name: str) -> Message:
+        """The next message of that name."""
+        return next(message for message in self if message.name == name)

@@ -73,6 +73,27 @@ class Raw:
         body, self._rest = self._rest[:length], self._rest[length:]
         return Answer(status, headers, body)
 
+    def chunks(self) -> bytes:
+        """The whole body of a chunked answer (RFC 9112, 7.1)."""
+        found = b""
+        while True:
+            while b"\r\n" not in self._rest:
+                assert self._more(), f"cut off: {found[-300:]!r}"
+            size, _, self._rest = self._rest.partition(b"\r\n")
+            length = int(size, 16)
+            while len(self._rest) < length + 2:
+                assert self._more(), f"cut off: {found[-300:]!r}"
+            found += self._rest[:length]
+            self._rest = self._rest[length + 2 :]
+            if not length:
+                return found
+
+    def to_end(self) -> bytes:
+        """All bytes until the server has closed the connection."""
+        while self._more():
+            pass
+        return self._rest
+
     def is_closed(self) -> bool:
         """Wait for the end, at most for PATIENCE; whether it came without a further byte."""
         try:

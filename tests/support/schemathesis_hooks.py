@@ -21,6 +21,7 @@ NEEDED = ["data_file"] if TAKES_ZIPS else ["output_dir"]
 AT_LEAST_ONE = {"minItems": 1, "contains": {"type": "string", "minLength": 1}}
 MOST_WORKERS = 2
 OUTPUT_DIR = "home/out"  # a job's outputs can be listed by this name alone
+TOLD = {"cursor", "last_event_id", "Last-Event-ID"}  # values that the service has told: `next`, or an event's id
 LISTS = {name for name, field in PLUGIN_FORM.items() if field.repeated}
 
 schemathesis.openapi.format("binary", st.just(make_zip({"a": b"1"})))
@@ -44,8 +45,9 @@ def before_load_schema(context: Any, raw_schema: Any) -> None:
                 schema["required"].append("input_dirs")
         file = paths[f"{path}{{jid}}/file/"]["get"]
         file["parameters"] = [{**one, "required": True} for one in file["parameters"] if one["name"] not in UNREAD]
-    records = paths["/api/v1/records/"]["get"]
-    records["parameters"] = [one for one in records["parameters"] if one["name"] != "cursor"]  # a value of `next` only
+    for path, item in paths.items():
+        if path.endswith(("/records/", "/logs/")):
+            item["get"]["parameters"] = [one for one in item["get"]["parameters"] if one["name"] not in TOLD]
 
 
 @schemathesis.hook

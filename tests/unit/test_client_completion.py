@@ -94,6 +94,7 @@ class Typist:
         ("pfcon comp\t", "pfcon completion"),
         ("pfcon jobs --sta\t", "pfcon jobs --status"),
         ("pfcon jobs --status unde\t", "pfcon jobs --status undefined"),
+        ("pfcon jobs --status started,unde\t", "pfcon jobs --status started,undefined"),
     ],
 )
 def test_a_tab_completes_a_word(
@@ -127,6 +128,12 @@ def test_options_and_their_values_are_offered(script: str) -> None:
     assert offered(script, "jobs", "--status", "") == STATUSES
     assert offered(script, "records", "list", "--status", "rem") == {"removed"}
     assert offered(script, "jobs", "--owner", "") == set()
+
+
+def test_each_of_several_values_is_offered(script: str) -> None:
+    assert offered(script, "jobs", "--status", "started,n") == {"started,notStarted"}
+    assert offered(script, "jobs", "--status", "started,") == {f"started,{status}" for status in STATUSES}
+    assert offered(script, "jobs", "--kind", "copy,upload,d") == {"copy,upload,delete"}
 
 
 def test_words_of_the_jobs_command_are_left_alone(script: str) -> None:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfcon.client.connection import Connection
-from pfcon.client.feed import MISSED, PolledFeed, complete_lines, log_without_message, unseen
+from pfcon.client.feed import MISSED, TAIL, PolledFeed, complete_lines, log_without_message, unseen
 
 
-def compute(status: str, logs: str, message: str = "") -> dict[str, Any]:
-    return {"jid": "j", "status": status, "message": message, "logs": logs}
+def compute(status: str, logs: str, message: str = "", ended: str = "") -> dict[str, Any]:
+    return {"jid": "j", "status": status, "message": message, "logs": logs, "timestamp": ended}
 
 
 class Answers:
@@ -41,7 +41,12 @@ def test_each_line_comes_once_and_the_end_is_the_last() -> None:
         )
     )
     assert [line for piece in news for line in piece.lines] == ["one", "two", "three"]
-    assert [piece.compute["status"] for piece in news] == ["notStarted", "started", "started", "finishedWithError"]
+    assert [piece.compute["status"] for piece in news if piece.compute] == [
+        "notStarted",
+        "started",
+        "started",
+        "finishedWithError",
+    ]
 
 
 def test_a_last_line_without_an_end_comes_at_the_end() -> None:
@@ -58,6 +63,42 @@ def test_lines_that_scroll_out_of_the_answer_come_once() -> None:
 
 def test_lines_that_were_never_in_an_answer_are_told_to_be_missing() -> None:
     assert unseen(["a", "b"], ["x", "y"]) == [MISSED, "x", "y"]
+
+
+@pytest.mark.parametrize("status", ["undefined", "a status of a later release"])
+def test_a_state_that_the_engine_does_not_know_for_a_moment_is_no_end(status: str) -> None:
+    """It is one with the time of the end."""
+    moment = compute(status, "one\n", "the engine's answer can't be read")
+    news = list(feed(compute("started", "one\n"), moment, moment, compute("finishedSuccessfully", "one\ntwo\n")))
+    assert [line for piece in news for line in piece.lines] == ["one", "two"]
+    assert [piece.compute["status"] for piece in news if piece.compute][-1] == "finishedSuccessfully"
+    (end,) = feed(compute(status, "one\n", "lost", ended="2026-01-31T12:00:00+00:00"))
+    assert end.lines == ("one",)
+
+
+def test_a_job_whose_state_is_unknown_for_long_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(0, 10_000, 60))
+    monkeypatch.setattr("pfcon.client.feed.time.monotonic", lambda: next(moments))
+    answers = [compute("undefined", "one\n")] * 100
+    assert list(feed(compute("started", ""), *answers))[-1].compute == answers[0]
+
+
+@pytest.mark.parametrize("log", [[str(number) for number in range(3000)], ["same"] * 3500])
+@pytest.mark.parametrize("first", [400, 3000])
+def test_lines_that_an_answer_lacks_are_told_also_at_the_beginning_and_of_a_log_of_equal_lines(
+    log: list[str], first: int
+) -> None:
+    """first: lines that were written until the first look."""
+    answers = ["\n".join(log[:end][-TAIL:]) + "\n" for end in (first, len(log))]
+    news = list(feed(compute("started", answers[0]), compute("finishedSuccessfully", answers[1])))
+    lines = [line for piece in news for line in piece.lines]
+    assert lines.count(MISSED) == 1
+    assert lines.index(MISSED) == (0 if first > TAIL else first)
+
+
+def test_a_repeated_line_does_not_make_lines_of_a_long_log_doubtful() -> None:
+    log = [str(number) if number % 100 else "repeated" for number in range(TAIL + 50)]
+    assert unseen(log[:TAIL], log[50:], cut=True) == log[TAIL:]
 
 
 def test_the_first_line_of_an_answer_may_lack_its_beginning() -> None:

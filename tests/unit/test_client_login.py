@@ -71,6 +71,11 @@ def test_the_password_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     secret = tmp_path / ".config" / "pfcon" / "secret"
     assert "password_file" in fault(given)
     secret.write_text("green-Eel.33z\n")
+    for mode in (0o640, 0o604, 0o660):
+        secret.chmod(mode)
+        assert f"chmod 600 {secret}" in fault(given)
+        assert "green-Eel" not in fault(given)
+    secret.chmod(0o600)
     assert find_login(given).password == "green-Eel.33z"
     named = {**ENVIRON, "PFCON_PASSWORD": "", "PFCON_PASSWORD_FILE": str(secret)}
     assert find_login({**given, **named}).password == "green-Eel.33z"

@@ -15,7 +15,7 @@ from support.live import make_zip
 from pfcon.client import outputs
 from pfcon.client.connection import Connection
 from pfcon.client.errors import ClientError, ServiceAway, WrongUse
-from pfcon.client.output import age, log_line, moment, table, widths_of
+from pfcon.client.output import age, log_line, moment, parse_time, table, widths_of
 from pfcon.client.progress import Progress, line
 from pfcon.client.top import Figures, fitted, numbers_of, page
 from pfcon.client.upload import Form, Tree, tree_of
@@ -79,8 +79,20 @@ def test_a_progress_bar_shows_the_share() -> None:
 
 
 def test_a_log_can_not_write_to_the_terminal_what_it_likes() -> None:
-    assert log_line("\x1b[31mred\x1b[0m\tx") == "\x1b[31mred\x1b[0m\tx"
-    assert log_line("\x1b]0;title\x07\x1b[2J") == r"\x1b]0;title\x07\x1b[2J"
+    assert log_line("\x1b[31mred\x1b[0m\tx", colours=True) == "\x1b[31mred\x1b[0m\tx"
+    assert log_line("\x1b]0;title\x07\x1b[2J", colours=True) == r"\x1b]0;title\x07\x1b[2J"
+
+
+@pytest.mark.parametrize("colour", ["\x1b[8m", "\x1b[31m", "\x1b[0;7m", "\x1b[m\x1b[1m"])
+def test_a_colour_does_not_outlast_its_line(colour: str) -> None:
+    assert log_line(f"a{colour}b", colours=True) == f"a{colour}b\x1b[0m"
+    assert log_line(f"a{colour}b\x1b[m", colours=True) == f"a{colour}b\x1b[m"
+    assert log_line(f"a{colour}b\tc", colours=False) == "ab\tc"
+
+
+def test_times_that_no_calendar_has_are_none() -> None:
+    assert parse_time("0001-01-01T00:00:00+14:00") is None
+    assert parse_time("yesterday") is None
 
 
 def test_a_table_has_columns_and_no_control_characters() -> None:

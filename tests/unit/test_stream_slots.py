@@ -1,4 +1,4 @@
-"""Event streams and transfers share the threads of a process, of which some are always left to short requests."""
+"""Streams have slots of their own: they leave those of transfers, and the threads, to others."""
 
 import pytest
 
@@ -18,22 +18,14 @@ def take_all(slots: TransferSlots | StreamSlots) -> int:
     raise AssertionError("there is no limit")
 
 
-def test_streams_get_a_quarter_and_what_they_do_not_use_is_for_transfers() -> None:
-    transfers = TransferSlots(THREADS)
-    streams = StreamSlots(THREADS, transfers)
-    assert take_all(streams) == THREADS // 4
-    assert take_all(transfers) == THREADS - SHORT_REQUEST_THREADS - THREADS // 4
+def test_a_transfer_leaves_threads_to_short_requests() -> None:
+    assert take_all(TransferSlots(THREADS)) == THREADS - SHORT_REQUEST_THREADS
+
+
+def test_a_stream_beyond_the_limit_is_told_of_it_and_has_a_place_when_another_one_has_ended() -> None:
+    streams = StreamSlots("logs", 3)
+    assert take_all(streams) == 3
+    with pytest.raises(Unreachable, match="already has 3 streams of logs"):
+        streams.acquire()
     streams.release()
-    assert take_all(transfers) == 1
-
-
-def test_a_stream_that_finds_no_free_thread_leaves_its_place_to_a_later_one() -> None:
-    transfers = TransferSlots(THREADS)
-    streams = StreamSlots(THREADS, transfers)
-    busy = take_all(transfers)
-    for _ in range(THREADS):
-        with pytest.raises(Unreachable, match="busy"):
-            streams.acquire()
-    for _ in range(busy):
-        transfers.release()
-    assert take_all(streams) == THREADS // 4
+    assert take_all(streams) == 1

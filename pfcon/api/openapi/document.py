@@ -142,6 +142,9 @@ def _responses(schemas: Schemas, described: Operation, view: Callable[..., Any],
     found: dict[int, Schema] = {described.status: {"description": HTTPStatus(described.status).phrase, **content}}
     for status in (*_OF_THE_SERVER, *(error.status for error in errors_of(described, is_guarded))):
         found[status] = {"$ref": f"#/components/responses/{response_name(status)}"}
+    if described.ranges:
+        part = {"content": {media_type: content["content"][media_type] for media_type in described.ranges}}
+        found[HTTPStatus.PARTIAL_CONTENT] = {"description": HTTPStatus.PARTIAL_CONTENT.phrase, **part}
     for status, text in described.other.items():
         either = [content["content"]["application/json"]["schema"], schemas.of(Error)]
         found[status] = {"description": text, "content": {"application/json": {"schema": {"anyOf": either}}}}

@@ -16,14 +16,11 @@ def path_parameter(name: str) -> Schema:
 
 def parameters_of(described: Operation) -> list[Schema]:
     """Return the parameters of the URL, and the headers."""
-    parameters = [
-        {"name": field.name, "in": "query", "required": field.required, "schema": field.schema()}
-        for field in (described.parameters or {}).values()
+    return [
+        {"name": field.name, "in": place, "required": field.required, "schema": field.schema()}
+        for place, fields in (("query", described.parameters), ("header", described.headers))
+        for field in (fields or {}).values()
     ]
-    for name, text in described.parameter_headers.items():
-        schema = {"type": "string", "description": text}
-        parameters.append({"name": name, "in": "header", "required": False, "schema": schema})
-    return parameters
 
 
 def form_body(form: Form) -> Schema:

@@ -11,26 +11,28 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 TEXT: Schema = {"type": "string"}
 BINARY: Schema = {"type": "string", "format": "binary"}
+EVENT_STREAM: Schema = {"description": "Server-Sent Events"}  # OpenAPI 3.1 has no words for the events of a stream
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """One method of a resource. The answer's JSON is the type that the method returns.
 
-    status: of an answer that is no error. form, parameters: what the parser reads. parameter_headers: headers of the
-    request, and what they are for. body: the type of the JSON that it takes. errors: those that it raises, but not
+    status: of an answer that is no error. form, parameters: what the parser reads. headers: those of the request that
+    it reads. body: the type of the JSON that it takes. errors: those that it raises, but not
     those of all requests. content: by media type, a JSON Schema or a type, for a method that returns a Response.
-    other: statuses with the same JSON as ``status``. mentions: types that the description names.
-    token: whether it checks a token by itself.
+    ranges: the media types of which it answers a part, with 206. other: statuses with the same JSON as ``status``.
+    mentions: types that the description names. token: whether it checks a token by itself.
     """
 
     status: int = 200
     form: Form | None = None
     parameters: Form | None = None
-    parameter_headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Form | None = None
     body: type | None = None
     errors: tuple[type[PfconError], ...] = ()
     content: Mapping[str, Schema | type] = field(default_factory=dict)
+    ranges: tuple[str, ...] = ()
     other: Mapping[int, str] = field(default_factory=dict)
     mentions: tuple[type, ...] = ()
     token: bool = False

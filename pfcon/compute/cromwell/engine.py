@@ -19,6 +19,7 @@ from pfcon.compute.cromwell.listing import Lister
 from pfcon.compute.cromwell.spec import BACKEND, OPTIONS, REFUSALS, document, labels, require_possible
 from pfcon.compute.cromwell.tracker import LAG, LOST, POLL, Tracker
 from pfcon.compute.log import clean_log
+from pfcon.compute.log_copy import LogChunk, copied
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.signing import Signer
@@ -183,6 +184,13 @@ class CromwellEngine(ComputeEngine):
             workflow = self._tracker.workflow(self._tracker.get(name, mine))
             stdout, stderr = self._log_paths(workflow) if workflow else ("", "")
             return self._files.log(stdout, stderr, tail_lines)
+
+    def log_after(self, name: str, cursor: str, *, ended: bool, mine: Mine = anyone) -> Iterator[LogChunk]:
+        """See ComputeEngine. At the end, what runtime and scheduler have said follows. Raises Refused as above."""
+        with self._storebase_errors(f"read the log of {name}"):
+            workflow = self._tracker.workflow(self._tracker.get(name, mine))
+            stdout, stderr = self._log_paths(workflow) if workflow else ("", "")
+            yield from copied(self._files.sources(stdout, stderr if ended else ""), cursor, ended=ended)
 
     def _log_paths(self, workflow: str) -> tuple[str, str]:
         """Return the paths of the stdout and stderr of a workflow's task; empty texts before it has started."""

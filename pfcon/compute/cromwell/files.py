@@ -6,9 +6,13 @@ directory, so symbolic links below storeBase are not followed, and only regular 
 
 import contextlib
 import os
+from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
+from pfcon.compute.kept_log import Stretch
 from pfcon.compute.log import clean_log, tail
+from pfcon.compute.log_copy import FileSource
 from pfcon.errors import Absent, Refused
 from pfcon.files.removal import remove_tree
 from pfcon.files.walk import open_directory, open_regular
@@ -37,21 +41,32 @@ class TaskFiles:
 
     def tail(self, path: str, lines: int, most: int) -> bytes:
         """Return the last lines of a file, at most ``most`` bytes; empty if missing. Raises Refused, OSError."""
+        with self._open(path) as file:
+            return b"" if file is None else tail(file, lines, most)
+
+    @contextlib.contextmanager
+    def _open(self, path: str) -> Iterator[int | None]:
         below = self._below(path)
-        try:
-            directory = open_directory(self._storebase.root, str(below.parent))
-        except Absent:
-            return b""
-        try:
-            file = open_regular(directory, below.name)
+        with contextlib.ExitStack() as stack:
+            file = None
+            with contextlib.suppress(Absent):
+                directory = open_directory(self._storebase.root, str(below.parent))
+                stack.callback(os.close, directory)
+                file = open_regular(directory, below.name)
+            if file is not None:
+                stack.callback(os.close, file)
+            yield file
+
+    def sources(self, *paths: str) -> list[FileSource]:
+        """Return logs in files, without those of an empty path. Reading them raises Refused, OSError."""
+        return [FileSource(path, partial(self.read_at, path)) for path in paths if path]
+
+    def read_at(self, path: str, offset: int, most: int) -> Stretch:
+        """Return bytes of a file from an offset; none if it is missing. Raises Refused, OSError."""
+        with self._open(path) as file:
             if file is None:
-                return b""
-            try:
-                return tail(file, lines, most)
-            finally:
-                os.close(file)
-        finally:
-            os.close(directory)
+                return Stretch(offset, b"", offset)
+            return Stretch(offset, os.pread(file, most, offset), os.fstat(file).st_size)
 
     def log(self, stdout: str, stderr: str, lines: int) -> str:
         """Return the end of a task's log: the job's own output, then the messages of its runtime and scheduler.

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pfcon.compute.docker import notes, state
 from pfcon.compute.docker.spec import container_name
 from pfcon.compute.docker_api import init
+from pfcon.compute.docker_api.log_source import log_source
 from pfcon.compute.docker_api.phase import Phase
+from pfcon.compute.log_copy import prefix_of
+from pfcon.compute.timed_log import TimedSource
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.errors import Absent, Conflict, Refused, Unreachable, refused
 from pfcon.models import JobSpec
@@ -115,6 +118,15 @@ def _other(calls: "DockerCalls", name: str, first: dict[str, Any]) -> dict[str, 
         if state.is_job(found, name) and state.request_of(found) == state.request_of(first):
             return found
     return None
+
+
+def log_sources(calls: "DockerCalls", found: Sequence[dict[str, Any] | None]) -> list[TimedSource]:
+    """Return the logs of the containers of a job's workers, in order; None for one that does not exist."""
+    return [
+        log_source(calls.ask, "containers", container["Id"], prefix_of(worker, len(found)), podman=calls.podman)
+        for worker, container in enumerate(found)
+        if container
+    ]
 
 
 def stop(calls: "DockerCalls", containers: Sequence[dict[str, Any]], grace: int) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from pfcon.compute.docker_api.log import LOG_BYTES, LogTail
 from pfcon.compute.docker_api.phase import Phase
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.docker_api.root import find_root
+from pfcon.compute.log_copy import LogChunk, copied
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.runtimes import CODES, LONGEST, failure_in_log, start_failure
 from pfcon.compute.settings import ComputeSettings
@@ -236,6 +237,12 @@ class DockerEngine(ComputeEngine):
             if log.seen < _WHOLE_LOG:
                 break
         return log.text(tail_lines)
+
+    def log_after(self, name: str, cursor: str, *, ended: bool, mine: Mine = anyone) -> Iterator[LogChunk]:
+        """See ComputeEngine."""
+        first = self._find(name, mine)
+        sources = containers.log_sources(self._calls, [first, *containers.others_of(self._calls, name, first)])
+        return copied(sources, cursor, ended=ended)
 
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, at most some seconds after the grace for SIGTERM."""

@@ -5,11 +5,16 @@ The stream is a series of frames: 1 byte for stdout or stderr, 3 of zero, 4 of l
 """
 
 from collections import deque
+from collections.abc import Callable, Iterator
 
 from pfcon.compute.log import clean_log
+from pfcon.compute.timed_log import Message
+from pfcon.errors import Unreachable
 
 LOG_BYTES = 1024 * 1024  # of text; only the last part is kept
 _HEADER = 8
+_LONGEST = 16 * 1024 * 1024  # bytes of a frame
+_READ = 256 * 1024  # bytes
 
 
 class LogTail:
@@ -56,6 +61,23 @@ class LogTail:
         if len(text) * 3 > self._limit:  # replaced invalid bytes have become longer
             text = _cut(text.encode(), self._limit).decode()
         return text
+
+
+def messages(read: Callable[[int], bytes]) -> Iterator[Message]:
+    """Yield the messages of a log that was requested with its times: each frame is one. read: the next bytes."""
+    rest = b""
+    while block := read(_READ):
+        data, position = rest + block, 0
+        while len(data) - position >= _HEADER:
+            end = position + _HEADER + int.from_bytes(data[position + 4 : position + _HEADER], "big")
+            if end - position > _LONGEST:
+                raise Unreachable("the container engine returns a log that can't be read")
+            if end > len(data):
+                break
+            stamp, _, text = data[position + _HEADER : end].partition(b" ")
+            yield Message(stamp, text)
+            position = end
+        rest = data[position:]
 
 
 def _cut(raw: bytes, limit: int) -> bytes:

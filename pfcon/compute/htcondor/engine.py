@@ -1,12 +1,14 @@
 """The htcondor engine: each job is a job of the vanilla universe, and a directory below storeBase, as on Slurm."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from pfcon.compute.base import Mine, anyone
 from pfcon.compute.htcondor.analysis import Analyst
 from pfcon.compute.htcondor.cancelling import Canceller
 from pfcon.compute.htcondor.commands import Commands
-from pfcon.compute.htcondor.folder import HTCondorFolder
+from pfcon.compute.htcondor.folder import HTCondorFolder, sources_of
 from pfcon.compute.htcondor.listing import Lister
 from pfcon.compute.htcondor.parsing import queue_command, rows
 from pfcon.compute.htcondor.probe import Probe
@@ -15,6 +17,7 @@ from pfcon.compute.htcondor.settings import HTCondorSettings
 from pfcon.compute.htcondor.status import StatusReader
 from pfcon.compute.htcondor.submitter import Submitter
 from pfcon.compute.htcondor.version import version_of
+from pfcon.compute.log_copy import LogChunk, copied
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.slurm.abilities import option_faults
 from pfcon.compute.slurm.commands import Commands as ImageTools
@@ -80,6 +83,17 @@ class HTCondorEngine(FolderEngine):
         """See ComputeEngine. Each worker has a directory of its own."""
         require_workers(spec, MOST)
         return super().schedule(spec)
+
+    def open_log(self, name: str, mine: Mine = anyone) -> int | None:
+        """See ComputeEngine: several workers have each a log of their own."""
+        with self._storage(f"read the log of {name}"):
+            folder = self._open(name, mine)
+            return None if sources_of(folder) else folder.open_log()
+
+    def log_after(self, name: str, cursor: str, *, ended: bool, mine: Mine = anyone) -> Iterator[LogChunk]:
+        """See ComputeEngine."""
+        with self._storage(f"read the log of {name}"):
+            yield from copied(sources_of(self._open(name, mine)), cursor, ended=ended)
 
     def _start(self, spec: JobSpec, image: Image) -> None:
         self._submitter.start(spec, image)

@@ -13,6 +13,8 @@ from functools import partial
 from typing import Self
 
 from pfcon.compute.details import of_workers
+from pfcon.compute.kept_log import Stretch, read_at
+from pfcon.compute.log_copy import FileSource, prefix_of
 from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.workers import headed
 from pfcon.models import JobSpec, RunDetails
@@ -64,6 +66,14 @@ class WorkerFolder(JobFolder):
         folder.path.mkdir(mode=0o700, exist_ok=True)
         return folder
 
+    def read_log(self, offset: int, most: int) -> Stretch:
+        """Return a part of this worker's log. Raises Absent, OSError."""
+        directory = self.open_log()
+        try:
+            return read_at(directory, offset, most)
+        finally:
+            os.close(directory)
+
     @property
     def claimed(self) -> str | None:
         """The id of the cluster, if this worker has run."""
@@ -90,6 +100,14 @@ class WorkerFolder(JobFolder):
 def workers_of(folder: JobFolder) -> list[JobFolder]:
     """Return the directories of a job's workers in order; of a single one it is the job's."""
     return [*_several(folder)] or [folder]
+
+
+def sources_of(folder: JobFolder) -> list[FileSource]:
+    """Return the logs of several workers; empty for a single one, whose log is the job's."""
+    workers = _several(folder)
+    return [
+        FileSource(str(worker.number), worker.read_log, prefix_of(worker.number, len(workers))) for worker in workers
+    ]
 
 
 def number_of(worker: JobFolder) -> int:

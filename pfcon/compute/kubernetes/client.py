@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from pfcon.compute.kubernetes.connection import Connection
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.faults import error_of, no_answer, status_text
 from pfcon.compute.kubernetes.spec import CONTAINER
-from pfcon.errors import Unreachable
+from pfcon.errors import Absent, Unreachable
 
 Json = dict[str, Any]
 Query = dict[str, str | int]
@@ -55,6 +56,13 @@ class KubernetesCalls:
             raise Unreachable(f"the answer of Kubernetes about job {name} can't be read")
         return found
 
+    def is_being_deleted(self, name: str) -> bool:
+        """Return whether a Job is being deleted, or was deleted."""
+        try:
+            return bool(self.job(name)["metadata"].get("deletionTimestamp"))
+        except Absent:
+            return True
+
     def patch_job(self, name: str, patch: Json) -> Json:
         """Change a Job (JSON merge patch). Raises Refused if the patch has the uid of another Job."""
         return self._json("PATCH", self._jobs(name), body=patch)
@@ -82,6 +90,15 @@ class KubernetesCalls:
     def pod_log(self, pod: str, tail_lines: int) -> Iterator[Iterator[bytes]]:
         """Stream the last lines of a pod's log. Raises Refused if its container was not started yet."""
         query: Query = {"container": CONTAINER, "tailLines": tail_lines}
+        with self._ask("GET", self._pods(pod, "log"), query) as answer:
+            yield answer.stream(_CHUNK)
+
+    @contextlib.contextmanager
+    def pod_log_since(self, pod: str, second: int) -> Iterator[Iterator[bytes]]:
+        """Stream a pod's log with the times of its lines, from a time in seconds since the epoch; 0: all of it."""
+        query: Query = {"container": CONTAINER, "timestamps": "true"}
+        if second:
+            query["sinceTime"] = datetime.fromtimestamp(second, UTC).isoformat()
         with self._ask("GET", self._pods(pod, "log"), query) as answer:
             yield answer.stream(_CHUNK)
 

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,13 @@ from pfcon.compute.kubernetes import lost, state, views
 from pfcon.compute.kubernetes.checking import check
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.listing import Lister
-from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, pods_with_log, read_log
+from pfcon.compute.kubernetes.logs import BURST, READS_PER_MINUTE, LogCache, log_sources, pods_with_log, read_log
 from pfcon.compute.kubernetes.obstacles import Obstacles
 from pfcon.compute.kubernetes.spec import MIN_DEADLINE, PODS_ANNOTATION, job_manifest, require_possible
 from pfcon.compute.kubernetes.stuck_timer import StuckTimer
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, View
 from pfcon.compute.kubernetes.volume import storebase_volume
+from pfcon.compute.log_copy import LogChunk, copied
 from pfcon.compute.settings import ComputeSettings
 from pfcon.compute.sources import require_sources
 from pfcon.compute.store_mark import StoreMark
@@ -55,6 +56,7 @@ class KubernetesEngine(ComputeEngine):
 
     name, own_secrets, own_time_limit = "kubernetes", True, True
     log_reads_per_minute = None  # limited by READS_PER_MINUTE
+    log_copies_per_minute = 180.0
 
     def __init__(
         self,
@@ -130,17 +132,10 @@ class KubernetesEngine(ComputeEngine):
                     raise maybe_created(fault) from fault
                 raise
             except Conflict as fault:
-                if not self._is_being_deleted(spec.name):
+                if not self._calls.is_being_deleted(spec.name):
                     raise Conflict(f"a job {spec.name} already exists") from fault
                 last = fault
         raise Conflict(f"an earlier job {spec.name} is still being deleted; try again") from last
-
-    def _is_being_deleted(self, name: str) -> bool:
-        """Return whether a Job is being deleted, or was deleted."""
-        try:
-            return bool(self._calls.job(name)["metadata"].get("deletionTimestamp"))
-        except Absent:
-            return True
 
     def info(self, name: str, mine: Mine = anyone) -> JobInfo:
         """See ComputeEngine. The state of an active job may be some seconds old: see Watcher.
@@ -201,6 +196,11 @@ class KubernetesEngine(ComputeEngine):
         if begun and self._reads.take(len(begun)):
             self._texts.put(followed.uid, read_log(self._calls, followed, tail_lines))
         return self._texts.get(followed.uid)
+
+    def log_after(self, name: str, cursor: str, *, ended: bool, mine: Mine = anyone) -> Iterator[LogChunk]:
+        """See ComputeEngine."""
+        view = self._followed(name, mine) or self._view(name, mine)
+        return copied(log_sources(self._calls, view), cursor, ended=ended)
 
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns immediately; the job is FAILED once its containers have ended."""

@@ -4,12 +4,16 @@ import itertools
 import logging
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pfcon.compute.kubernetes.log_lines import messages
 from pfcon.compute.kubernetes.pods import Pod
 from pfcon.compute.kubernetes.views import View
 from pfcon.compute.log import clean_log
+from pfcon.compute.log_copy import prefix_of
+from pfcon.compute.timed_log import Message, TimedSource
 from pfcon.errors import Absent, Refused
 
 if TYPE_CHECKING:  # the official client takes half a second to import
@@ -93,6 +97,28 @@ def _read_pod(calls: "KubernetesCalls", pod: Pod, tail_lines: int) -> str:
     except (Absent, Refused) as fault:  # deleted, not started, or its node has deleted the log
         _log.info("pod %s has no log: %s", pod.name, fault)
     return tail.text(tail_lines)
+
+
+def log_sources(calls: "KubernetesCalls", view: View) -> list[TimedSource]:
+    """Return the logs of a job's pods, of which each is read from a position in it."""
+    workers = int(view.job["spec"].get("parallelism") or 1)
+    return [
+        TimedSource(
+            pod.uid,
+            partial(_read_since, calls, pod.name),
+            prefix_of(number if pod.index is None else pod.index, workers),
+            lines=True,
+        )
+        for number, pod in enumerate(pods_with_log(view))
+    ]
+
+
+def _read_since(calls: "KubernetesCalls", pod: str, second: int) -> Iterator[Message]:
+    try:
+        with calls.pod_log_since(pod, second) as chunks:
+            yield from messages(chunks)
+    except (Absent, Refused) as fault:  # as above
+        _log.info("pod %s has no log: %s", pod, fault)
 
 
 class LogCache:

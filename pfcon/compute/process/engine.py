@@ -143,6 +143,11 @@ class ProcessEngine(ComputeEngine):
         with self._storebase_errors(f"read the log of {name}"), self._open(name, mine) as job:
             return clean_log(job.log_tail(tail_lines, LOG_BYTES))
 
+    def open_log(self, name: str, mine: Mine = anyone) -> int:
+        """See ComputeEngine."""
+        with self._storebase_errors(f"read the log of {name}"), self._open(name, mine) as job:
+            return os.dup(job.descriptor)
+
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine: SIGTERM to all processes of the job, then SIGKILL."""
         with self._storebase_errors(f"cancel {name}"), self._open(name, mine) as job:

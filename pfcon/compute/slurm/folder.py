@@ -45,6 +45,7 @@ from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import CANCELLED, SUCCESS, Why
 
 ORDER, BEGUN = "order", "begun"
+LOG_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # If Slurm starts the container, a job can write to its own records: links in its directory are not followed.
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no usable file
@@ -250,13 +251,18 @@ class JobFolder:
     def job_log(self, lines: int, most: int) -> bytes:
         """Return the last lines of the job's own log, at most ``most`` bytes; empty if missing."""
         try:
-            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            directory = os.open(self.path, LOG_DIRECTORY)
         except FileNotFoundError:
             return b""
         try:
             return log_tail(directory, lines, most)
         finally:
             os.close(directory)
+
+    def open_log(self) -> int:
+        """Return an open directory with the job's log."""
+        with self._absent():
+            return os.open(self.path, LOG_DIRECTORY)
 
     def remove(self) -> None:
         """Release the name, unless it belongs to another job now, and delete the directory."""

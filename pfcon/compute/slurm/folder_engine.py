@@ -109,6 +109,11 @@ class FolderEngine(ComputeEngine):
             folder = self._open(name, mine)
             return clean_log(folder.job_log(tail_lines, LOG_BYTES))
 
+    def open_log(self, name: str, mine: Mine = anyone) -> int | None:
+        """See ComputeEngine."""
+        with self._storage(f"read the log of {name}"):
+            return self._open(name, mine).open_log()
+
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine: SIGTERM, and SIGKILL after a grace; returns when the job has ended, or is being ended."""
         with self._storage(f"cancel {name}"):

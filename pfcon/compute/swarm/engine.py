@@ -1,6 +1,6 @@
 """The swarm engine: one Docker Swarm service for each job, through a manager's Docker API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.docker_api.pull import fetch
 from pfcon.compute.docker_api.root import find_root
 from pfcon.compute.docker_api.settings import LocalVolumeSettings
+from pfcon.compute.log_copy import LogChunk, copied
 from pfcon.compute.per_process import PerProcess
 from pfcon.compute.settings import DOCKER_LOCAL_VOLUME, ComputeSettings
 from pfcon.compute.sources import require_sources
@@ -22,7 +23,7 @@ from pfcon.compute.stopping import Stop
 from pfcon.compute.swarm import listing, nodes, state
 from pfcon.compute.swarm.evidence import out_of_memory, why_unstarted
 from pfcon.compute.swarm.spec import NAME_LABEL, ended_spec, require_possible, service_name, service_spec
-from pfcon.compute.swarm.tasks import container_of
+from pfcon.compute.swarm.tasks import container_of, log_sources
 from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.compute.workers import headed
@@ -207,6 +208,11 @@ class SwarmEngine(ComputeEngine):
             while data := answer.read(_READ):
                 log.feed(data)
         return log.text(tail_lines)
+
+    def log_after(self, name: str, cursor: str, *, ended: bool, mine: Mine = anyone) -> Iterator[LogChunk]:
+        """See ComputeEngine."""
+        sources = log_sources(self._calls.ask, state.own_tasks(self._find(name, mine)[1]))
+        return copied(sources, cursor, ended=ended)
 
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine. Returns when the job has stopped, or when its node has not reported that in time."""

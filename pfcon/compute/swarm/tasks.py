@@ -3,9 +3,13 @@
 Tasks are as ``GET /tasks`` returns them (Docker Engine API reference).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from pfcon.compute.docker_api.log_source import Ask, log_source
 from pfcon.compute.docker_api.phase import Phase
+from pfcon.compute.log_copy import prefix_of
+from pfcon.compute.timed_log import TimedSource
 from pfcon.compute.unreadable import note
 
 # Status.State of a task (Docker manual, "Swarm task states"): the phase, and the message for users.
@@ -34,6 +38,15 @@ def image_and_command(task: dict[str, Any]) -> tuple[str, str]:
     """Return the image of a task and the first word of its command."""
     container = task["Spec"]["ContainerSpec"]
     return str(container["Image"]), next(iter(container.get("Command") or [""]))
+
+
+def log_sources(ask: Ask, tasks: Sequence[dict[str, Any]]) -> list[TimedSource]:
+    """Return the logs of a job's workers, by their tasks in order. One without a container would be waited for."""
+    return [
+        log_source(ask, "tasks", task["ID"], prefix_of(worker, len(tasks)))
+        for worker, task in enumerate(tasks)
+        if container_of(task)
+    ]
 
 
 def container_of(task: dict[str, Any]) -> str:

@@ -46,4 +46,6 @@ class Capabilities(Abilities):
     # Others
     lists: str = ""  # ``active_jobs`` and ``jobs`` list the engine's jobs
     unreachable: str = ""  # the engine is a service that can be unreachable; needs ``Harness.make_dead``
+    log_bytes: str = ""  # the whole log has the bytes of a job as they are, whether they are text or not
+    long_logs: str = ""  # the whole log has more than a MiB
     endless_lines: str = ""  # the log contains the end of a line of many MiB

@@ -14,6 +14,7 @@ from pfcon.testing.compute import (
     life,
     limits,
     listing,
+    logs,
     names,
     needs,
     order,
@@ -24,7 +25,7 @@ from pfcon.testing.compute.harness import Harness
 Check = Callable[[Harness], None]
 Outcomes = dict[Check, Future[None]]
 
-TOPICS = (life, jobs, needs, workers, confinement, init, interruptions, limits, names, order, details, listing)
+TOPICS = (life, jobs, logs, needs, workers, confinement, init, interruptions, limits, names, order, details, listing)
 CONTRACT: list[Check] = [getattr(topic, name) for topic in TOPICS for name in topic.__all__]
 """Each check is a test function that takes a Harness."""
 

@@ -95,6 +95,11 @@ class ToyEngine(ComputeEngine):
         with self._open(name, mine) as (job, _):
             return clean_log(log_tail(job.descriptor, tail_lines, LOG_BYTES))
 
+    def open_log(self, name: str, mine: Mine = anyone) -> int:
+        """See ComputeEngine."""
+        with self._open(name, mine) as (job, _):
+            return os.dup(job.descriptor)
+
     def cancel(self, name: str, mine: Mine = anyone, why: Why = CANCELLED) -> None:
         """See ComputeEngine."""
         with self._open(name, mine) as (job, _):

@@ -1,0 +1,187 @@
+"""Copies the logs of jobs that their engine does not write to storeBase itself."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from pfcon.background import BackgroundPool
+from pfcon.compute.base import ComputeEngine
+from pfcon.errors import Absent, PfconError, StorageFull
+from pfcon.files.faults import is_full
+from pfcon.files.locks import locked
+from pfcon.jobs.context import JobContext
+from pfcon.jobs.logs.copied_log import CopiedLog
+from pfcon.jobs.logs.store import last_copy
+from pfcon.jobs.ownership import job_matcher
+from pfcon.models import JobId, JobKind
+from pfcon.records import Phase, Record
+from pfcon.token_bucket import TokenBucket
+
+log = logging.getLogger(__name__)
+
+FRESH = 0.4  # seconds for which a copy of a job that runs is as good as a new one
+PATIENCE = 5.0  # seconds to wait for another process that copies the same log
+_POLL = 0.05  # seconds
+_BURST = 10.0
+ENDED = BackgroundPool(2)
+"""Copies the logs of ended jobs, for the whole process."""
+
+
+class LogCopier:
+    """Copies logs. Thread-safe; of all threads and processes, one at a time copies the log of a job."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._store = context.log_store
+        self._limits: dict[str, TokenBucket] = {}  # by engine
+        self._full = False  # whether the service's log has it that storeBase is full
+        self._warned: set[str] = set()  # of these jobs it has that their logs can't be copied
+        self._queued: set[tuple[JobId, JobKind]] = set()
+
+    def needs_copy(self, record: Record) -> bool:
+        """Return whether the log of a job that its engine has had has to be copied."""
+        try:
+            return not self._is_in_place(record)
+        except PfconError:
+            return False
+
+    def expect(self, record: Record) -> None:
+        """Note, before a job's end is recorded, that its log has to be copied: also if this process dies now."""
+        self._quietly(record, lambda: self._store.make(record))
+
+    def finish(self, jid: JobId, kind: JobKind) -> None:
+        """Copy the whole log of a job that has ended, in the background. What fails is tried again by ``tidy``."""
+        if (jid, kind) not in self._queued:
+            self._queued.add((jid, kind))
+            ENDED.add(f"log of {jid}", lambda: self._finish(jid, kind))
+
+    def tidy(self) -> None:
+        """Copy the logs of ended jobs that have not been; forget those of jobs that are gone. Raises Unreachable."""
+        try:
+            unfinished = list(self._store.unfinished())
+        except OSError as fault:
+            log.warning("the list of logs that are to be copied can't be read: %s", fault)
+            return
+        for name, jid, kind in unfinished:
+            record = self._context.journal.get(jid, kind)
+            if record is None or record.phase is Phase.REMOVED:
+                self._store.delete(name)
+            elif record.phase is Phase.FINAL:
+                self.finish(jid, kind)
+
+    def _finish(self, jid: JobId, kind: JobKind) -> None:
+        self._queued.discard((jid, kind))
+        record = self._context.journal.get(jid, kind)
+        if record is not None and record.phase is Phase.FINAL:
+            self._quietly(record, lambda: self.copy(record, seconds=None))
+
+    def _quietly(self, record: Record, work: Callable[[], object]) -> None:
+        try:
+            with _full_disks(record):
+                work()
+            self._full = False
+            self._warned.discard(record.name)
+        except StorageFull as error:
+            if not self._full:
+                log.warning("the logs of jobs can't be copied now, and will be later: %s", error)
+            self._full = True
+        except (PfconError, OSError) as error:
+            level = logging.DEBUG if record.name in self._warned else logging.WARNING
+            self._warned.add(record.name)
+            log.log(level, "the log of job %s can't be copied now, and will be later: %s", record.name, error)
+
+    def copy(self, record: Record, *, seconds: float | None = 10.0) -> bool:
+        """Copy what the engine has of a job's log now, or what comes within ``seconds``. Returns whether it has grown.
+
+        No-op while the engine does not have the job, for a log in files of the engine, and for a complete copy. Raises
+        Unreachable, StorageFull, OSError.
+        """
+        with suppress(FileNotFoundError), _full_disks(record):  # the job may be removed meanwhile
+            return not self._is_in_place(record) and self._copy(record, seconds)
+        return False
+
+    def _is_in_place(self, record: Record) -> bool:
+        """Return whether an engine's own files have the log. Raises Unreachable."""
+        try:
+            directory = self._engine(record).open_log(record.name, job_matcher(self._context, record))
+        except Absent:
+            return not self._store.directory(record).is_dir()
+        if directory is None:
+            return False
+        os.close(directory)
+        return True
+
+    def _copy(self, record: Record, seconds: float | None) -> bool:
+        directory, ended = self._store.directory(record), record.phase is Phase.FINAL
+        if not ended and (self._is_fresh(record) or not self._may_ask(record)):
+            return False
+        made = self._store.make(record)
+        try:
+            with locked(directory / "lock", PATIENCE, _POLL) as ours:
+                if not ours:
+                    return False
+                with CopiedLog(directory, self._context.options.log_bytes) as copy:
+                    before = copy.total
+                    if not copy.state.complete:
+                        self._read(record, copy, seconds)
+                    return copy.total > before
+        finally:
+            if made and not self._is_wanted(record):
+                self._store.delete(record.name)
+
+    def _read(self, record: Record, copy: CopiedLog, seconds: float | None) -> None:
+        until = None if seconds is None else time.monotonic() + seconds
+        ended, mine = record.phase is Phase.FINAL, job_matcher(self._context, record)
+        try:
+            for chunk in self._engine(record).log_after(record.name, copy.cursor, ended=ended, mine=mine):
+                copy.append(chunk.data, chunk.cursor, new_line=chunk.new_line)
+                if until is not None and time.monotonic() > until:
+                    copy.save()
+                    return
+        except Absent:
+            if not ended:  # it is just being started, or removed
+                return
+        except PfconError:
+            copy.save()
+            raise
+        if ended and not copy.total and record.logs:  # the engine has not kept it
+            copy.append(record.logs.encode("utf-8", "replace"), "")
+        copy.save(complete=ended)
+        if ended:
+            self._store.note_finished(record.name)
+
+    def _engine(self, record: Record) -> ComputeEngine:
+        return self._context.engine_of(record.kind)
+
+    def _is_fresh(self, record: Record) -> bool:
+        """Return whether any process has copied the log just now."""
+        written = last_copy(self._store.directory(record))
+        return written is not None and abs(time.time() - written) < FRESH
+
+    def _may_ask(self, record: Record) -> bool:
+        engine = self._engine(record)
+        per_minute = engine.log_copies_per_minute
+        if per_minute is None:
+            return True
+        share = per_minute / self._context.processes
+        return self._limits.setdefault(engine.name, TokenBucket(share, _BURST / self._context.processes)).take()
+
+    def _is_wanted(self, record: Record) -> bool:
+        """Return whether the job still has its record: it may have been removed while its log was copied."""
+        try:
+            current = self._context.journal.get(record.jid, record.kind)
+        except PfconError:
+            return True
+        return current is not None and current.phase not in (Phase.REMOVING, Phase.REMOVED)
+
+
+@contextmanager
+def _full_disks(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if is_full(fault):
+            raise StorageFull(f"storeBase is full: the log of job {record.jid} can't be copied") from fault
+        raise

@@ -1,0 +1,152 @@
+"""Copying a log whose engine gives the time of each message: each message once, whatever the engine has dropped."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pfcon.compute.docker_api.log import messages as framed
+from pfcon.compute.kubernetes.log_lines import messages as lined
+from pfcon.compute.log_copy import LOST, LogChunk, copied
+from pfcon.compute.timed_log import Message, TimedSource
+from pfcon.errors import Unreachable
+
+Log = list[tuple[float, bytes]]
+START = 1_780_000_000
+
+
+def stamp(second: float) -> bytes:
+    whole = int(second)
+    day, rest = divmod(whole - 1_779_926_400, 86_400)  # 2026-05-28
+    text = f"2026-05-{28 + day:02}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{text}.{int((second - whole) * 1e9):09}Z".encode()
+
+
+def docker(log: Log, size: int = 7, parts: int = 1) -> Callable[[int], Iterator[Message]]:
+    """As Docker answers: a frame for each message, read in blocks of any size."""
+
+    def since(time: int) -> Iterator[Message]:
+        raw = b""
+        for at, data in log:
+            whole = int(at)
+            if whole * parts + int((at - whole) * 1e9) * parts // 10**9 >= time:
+                payload = stamp(at) + b" " + data
+                raw += b"\x01\0\0\0" + len(payload).to_bytes(4, "big") + payload
+        blocks = iter([raw[at : at + size] for at in range(0, len(raw), size)])
+        return framed(lambda _: next(blocks, b""))
+
+    return since
+
+
+def kubernetes(log: Log, size: int = 7) -> Callable[[int], Iterator[Message]]:
+    """As a kubelet answers: a time before each line, but not before the further parts of one."""
+
+    def since(second: int) -> Iterator[Message]:
+        raw = b""
+        for at, data in log:
+            if at >= second:
+                raw += (stamp(at) + b" " if not raw or raw.endswith(b"\n") else b"") + data
+        return lined(raw[at : at + size] for at in range(0, len(raw), size))
+
+    return since
+
+
+def read(source: TimedSource, cursor: str = "", *, ended: bool = False) -> tuple[bytes, str]:
+    found = [LogChunk(b"", cursor), *copied([source], cursor, ended=ended)]
+    return b"".join(chunk.data for chunk in found), found[-1].cursor
+
+
+def random_log(dice: random.Random, count: int, same: float) -> Log:
+    """Messages of which many have the same second and bytes, some come out of order, and some are parts of lines.
+
+    same: how many seconds are between two that are written at the same time.
+    """
+    at, log = START + 0.5, []
+    for _ in range(count):
+        at += dice.choice([same, same, 0.001, 0.2, 3])
+        end = dice.choice([b"\n", b"\n", b"\n", b""])
+        log.append((at - dice.choice([0, 0, 0.05]), b"x" * dice.randrange(3) + end or b"y"))
+    return log
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman", "kubernetes"])
+@pytest.mark.parametrize("seed", range(30))
+def test_whenever_a_log_is_read_each_byte_comes_once(seed: int, engine: str) -> None:
+    parts, lines = 10 if engine == "docker" else 1, engine == "kubernetes"
+    dice = random.Random(seed)
+    log, seen, cursor, here = random_log(dice, 200, 0.00001 if lines else 0), b"", "", 0
+    while here < len(log):
+        here += dice.randrange(1, 30)
+        until = log[:here]
+        answers = kubernetes(until) if lines else docker(until, parts=parts)
+        source = TimedSource("one", answers, lines=lines, parts=parts)
+        new, cursor = read(source, cursor)
+        seen += new
+    assert seen == b"".join(data for _, data in log)
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["docker", "kubernetes"])
+def test_only_the_last_second_or_two_are_asked_for_again(*, lines: bool) -> None:
+    log = [(START + number / 10, b"line %d\n" % number) for number in range(1000)]
+    _, cursor = read(TimedSource("one", docker(log), lines=lines))
+    since = json.loads(cursor)["one"][0]
+    assert START + 97 <= since <= START + 99
+
+
+def test_what_the_engine_has_dropped_is_told_once_and_nothing_comes_twice() -> None:
+    log = [(START + number / 10, b"line %d\n" % number) for number in range(100)]
+    _, cursor = read(TimedSource("one", docker(log[:50]), lines=False))
+    found, cursor = read(TimedSource("one", docker(log[70:90]), lines=False), cursor)
+    assert found == LOST + b"".join(data for _, data in log[70:90])
+    assert read(TimedSource("one", docker(log[70:]), lines=False), cursor)[0] == b"".join(data for _, data in log[90:])
+
+
+def test_where_only_messages_that_were_read_are_dropped_nothing_is_missing() -> None:
+    log = [(START + number / 100, b"same\n" if number % 2 else b"line %d\n" % number) for number in range(100)]
+    _, cursor = read(TimedSource("one", docker(log[:50]), lines=False))
+    found, _ = read(TimedSource("one", docker(log[45:]), lines=False), cursor)
+    assert found == b"".join(data for _, data in log[50:])
+
+
+def test_a_long_line_comes_in_parts_and_goes_on_where_it_was() -> None:
+    log = [(START, b"a" * 500_000), (START + 0.1, b"b" * 2_000_000), (START + 5, b"c\n"), (START + 6, b"d\n")]
+    seen, cursor = b"", ""
+    for here in range(1, 5):
+        chunks = list(copied([TimedSource("one", kubernetes(log[:here], 65536), lines=True)], cursor, ended=False))
+        seen, cursor = seen + b"".join(chunk.data for chunk in chunks), chunks[-1].cursor
+        assert max(len(chunk.data) for chunk in chunks) < 1_200_000
+    assert seen == b"".join(data for _, data in log)
+
+
+def test_lines_of_several_workers_have_their_numbers_and_are_whole() -> None:
+    def sources(here: int) -> list[TimedSource]:
+        one: Log = [(START, b"a\n"), (START, b"b"), (START + 1, b"c\n"), (START + 1, b"end")]
+        two: Log = [(START, b"\n"), (START, b"x\n"), (START + 1, b"y\n"), (START + 2, b"")]
+        return [
+            TimedSource("1", docker(one[:here]), b"worker 1: ", lines=False),
+            TimedSource("2", docker(two[:here]), b"worker 2: ", lines=False),
+        ]
+
+    seen, cursor = b"", ""
+    for here in range(1, 5):
+        for chunk in copied(sources(here), cursor, ended=False):
+            seen, cursor = seen + chunk.data, chunk.cursor
+    seen += b"".join(chunk.data for chunk in copied(sources(4), cursor, ended=True))
+    of_one = b"".join(line for line in seen.splitlines(keepends=True) if line.startswith(b"worker 1: "))
+    of_two = b"".join(line for line in seen.splitlines(keepends=True) if line.startswith(b"worker 2: "))
+    assert of_one == b"worker 1: a\nworker 1: bc\nworker 1: end\n"
+    assert of_two == b"worker 2: \nworker 2: x\nworker 2: y\n"
+
+
+def test_what_a_kubelet_says_instead_of_a_log_is_left_out() -> None:
+    said = [b"unable to retrieve container logs for containerd://0123", stamp(START) + b" line\n"]
+    assert list(lined([said[0]])) == []
+    assert list(lined([said[0] + b"\n" + said[1]])) == [Message(stamp(START), b"line\n")]
+
+
+def test_an_answer_that_is_no_log_is_refused() -> None:
+    with pytest.raises(Unreachable):
+        read(TimedSource("one", lambda _: iter([Message(b"yesterday", b"text\n")]), lines=False))
+    with pytest.raises(Unreachable):
+        list(framed(lambda _: b"<html> </html>"))
