@@ -1,4 +1,4 @@
-"""Programs and packages that tests use as users do: kubectl and a release of the client."""
+"""Programs and packages that tests use as users do: kubectl, a browser and a release of the client."""
 
 import os
 import re
@@ -24,6 +24,18 @@ def client4() -> str:
 def unsquashfs() -> str:
     """The program that unpacks SIF files; skips or fails the test without it."""
     return need("unsquashfs", _find_unsquashfs)
+
+
+def chromium() -> str:
+    """The browser; skips or fails the test without it."""
+    return need("chromium", _find_chromium)
+
+
+def _find_chromium() -> str:
+    program = os.environ.get("PFCON_TEST_CHROMIUM") or shutil.which("chromium")
+    if not program:
+        raise Unavailable("no Chromium (Debian: chromium); install it, or set PFCON_TEST_CHROMIUM to its path")
+    return program
 
 
 def _find_unsquashfs() -> str:
