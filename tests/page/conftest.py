@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from support.browser import Tab, chromium_browser, opened_tab
 from support.engines import chromium
 from support.live import Api, LiveServer
+
+from pfcon.testing.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -35,6 +38,7 @@ def server() -> Iterator[LiveServer]:
         storebase = Path(name, "storeBase")
         storebase.mkdir()
         with LiveServer(storebase) as live:
+            assert eventually(lambda: requests.get(live.url + "ready/", timeout=PATIENCE).ok)
             yield live
 
 

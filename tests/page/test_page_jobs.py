@@ -11,6 +11,7 @@ from support.leader import records_of
 from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 
 from pfcon.records.schema import jobs
+from pfcon.testing.waiting import eventually
 
 ZIP = make_zip({"a.txt": "alpha"})
 MANY = 10_000
@@ -26,7 +27,8 @@ def shown(tab: Tab) -> list[str]:
     """The jids in the rows, from the top."""
     return tab.page.evaluate(  # type: ignore[no-any-return]
         """[...document.querySelectorAll('.jobs [data-focus]')]
-        .sort((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top).map(one => one.textContent)"""
+            .sort((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top)
+            .map((one) => one.textContent)"""
     )
 
 
@@ -62,7 +64,7 @@ def test_filters_narrow_the_list_and_are_a_part_of_the_address(tab: Tab, three: 
     page = tab.page
     page.get_by_label("Text").fill(three.upper())
     expect(page.get_by_text("3 jobs", exact=True)).to_be_visible()
-    page.locator(".chips").get_by_text("Failed").click()
+    page.get_by_role("checkbox", name="Failed").check()
     expect(page.get_by_text("1 job", exact=True)).to_be_visible()
     expect(row_of(tab, f"{three}-1")).to_be_visible()
     page.reload()
@@ -99,7 +101,7 @@ def many(server: LiveServer) -> Iterator[str]:
     row = {"kind": "plugin", "claim": "c", "phase": "final", "request": "r", "auid": f"owner-of-{name}", "image": "i"}
     states = [
         ("finishedSuccessfully", "", ""),
-        ("finishedWithError", "the program failed with exit code 3", "ExitCode"),
+        ("finishedWithError", "exit code 3", "ExitCode"),
     ]
     rows = [
         {
@@ -144,7 +146,8 @@ def test_ten_thousand_jobs_scroll_with_few_elements(tab: Tab, many: str) -> None
                 list.scrollTop += 600;
             }
             const known = new Set(seen);
-            return {rows, known: known.size, frames: frames.sort((a, b) => a - b), text: document.querySelector(".count").textContent};
+            const text = document.querySelector(".count").textContent;
+            return {rows, known: known.size, frames: frames.sort((a, b) => a - b), text};
         }"""
     )
     frames = result.pop("frames")
@@ -187,7 +190,7 @@ def test_new_jobs_do_not_move_what_one_reads(tab: Tab, api: Api, many: str) -> N
     before = link.bounding_box()
     jid = new_jid()
     assert api.submit(jid, "true", ZIP).ok
-    page.wait_for_function(f"{place} > 34 * 30")
+    assert eventually(lambda: page.evaluate(place) > 34 * 30)
     after = link.bounding_box()
     assert before is not None
     assert after is not None

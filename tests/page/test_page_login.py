@@ -29,7 +29,7 @@ def test_a_user_logs_in_and_out(tab: Tab) -> None:
 
 
 def test_wrong_credentials_are_told_and_can_be_mended(tab: Tab) -> None:
-    tab.refusals = {400}
+    tab.refusals |= {400}
     tab.log_in(password="wrong")
     expect(tab.page.get_by_role("alert")).to_have_text("Unable to log in with provided credentials.")
     assert tab.token() is None
@@ -43,7 +43,7 @@ def test_a_session_that_has_ended_leads_to_the_login_and_back(tab: Tab, api: Api
     """A valid token, then one that the service refuses: as after two days, and after a change of the password."""
     jid = new_jid()
     assert api.submit(jid, COPY_ALL, make_zip({"a": "b"})).status_code == 201
-    tab.refusals = {401}
+    tab.refusals |= {401}
     tab.log_in(f"#/jobs/{jid}")
     tab.page.get_by_role("heading", name=jid).wait_for()
     tab.page.evaluate("token => sessionStorage.setItem('pfcon.token', token)", invalid.replace(" ", "."))

@@ -13,42 +13,48 @@ from support.live import COPY_ALL, Api, LiveServer, make_zip, new_jid
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+PREFIX = "chris-jid-10"
+SLICES = 'for i in $(seq 300); do echo "INFO slice $i of 300: registered in 3 iterations"; done; sleep 2'
+JOBS = [  # owner, image, script
+    ("anna", "fnndsc/pl-brainreg:3.2.0", f"{SLICES}; {COPY_ALL}"),
+    ("ben", "fnndsc/pl-dcm2niix:1.0.1", "echo INFO reading; echo 'ValueError: no DICOM files' >&2; exit 3"),
+    ("anna", "fnndsc/pl-fastsurfer:2.0", "n=0; while sleep 1; do n=$((n+1)); echo epoch $n; done; sleep 600"),
+    ("carla", "fnndsc/pl-fastsurfer:2.0", "sleep 600"),
+    ("dora", "fnndsc/pl-mricrogl:1.0", "kill -SEGV $$"),
+    ("ben", "fnndsc/pl-simpledsapp:2.1.0", COPY_ALL),
+    ("carla", "fnndsc/pl-mricrogl:1.0", "no-such-program"),
+]
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
 def prefix(api: Api) -> Iterator[str]:
-    """What the jids of some jobs begin with: -0 has succeeded, -1 has failed, -2 runs."""
-    name = new_jid()
-    scripts = [
-        f'for i in $(seq 300); do echo "slice $i registered"; done; {COPY_ALL}',
-        "echo ValueError >&2; exit 3",
-        "sleep 600",
-    ]
+    """What the jids of some jobs begin with: -1 has succeeded, -2 has failed, -3 runs, ..."""
     zipped = make_zip({"scan/series-1.dcm": b"\1" * 200_000, "notes.txt": "alpha"})
-    for number, script in enumerate(scripts):
-        assert api.submit(f"{name}-{number}", script, zipped, image=f"fnndsc/pl-brain:{number}").status_code == 201
-        if number < 2:
-            api.wait(f"{name}-{number}")
-    yield name
-    for number in range(3):
-        api.delete(f"jobs/{name}-{number}/")
+    for number, (owner, image, script) in enumerate(JOBS, 1):
+        assert api.submit(f"{PREFIX}-{number}", script, zipped, image=image, auid=owner).status_code == 201
+        if "sleep 600" not in script:
+            api.wait(f"{PREFIX}-{number}")
+    assert api.post(f"jobs/{PREFIX}-4/cancel/", {}).status_code == 200
+    api.wait(f"{PREFIX}-4")
+    yield PREFIX
+    for number in range(1, len(JOBS) + 1):
+        api.delete(f"jobs/{PREFIX}-{number}/")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_every_view_is_accessible_and_fits(
-    browser: "Browser", server: LiveServer, prefix: str, tmp_path: Path, scheme: str, size: dict[str, int]
+    *, browser: "Browser", server: LiveServer, prefix: str, tmp_path: Path, scheme: str, size: dict[str, int]
 ) -> None:
     """No rule of axe-core for WCAG 2.2 AA is broken, and nothing has to be scrolled sideways."""
     with opened_tab(browser, server, color_scheme=scheme, viewport=size) as tab:
-        tab.refusals = {404}
         tab.open()
         look_at(tab, tmp_path / "login.png")
         tab.at_home()
-        expect(tab.page.get_by_role("link", name=f"{prefix}-2")).to_be_visible()
+        expect(tab.page.get_by_role("link", name=f"{prefix}-3")).to_be_visible()
         look_at(tab, tmp_path / "jobs.png")
-        for number, word in enumerate(("Succeeded", "Failed", "Running")):
+        for number, word in enumerate(("Succeeded", "Failed", "Running"), 1):
             tab.open(f"#/jobs/{prefix}-{number}")
             expect(tab.page.locator(".title .badge")).to_have_text(word)
             tab.page.locator(".log .line").or_(tab.page.locator(".log.none")).first.wait_for()
@@ -83,17 +89,15 @@ def test_the_service_view_has_parts_figures_and_a_way_to_the_jobs(tab: Tab, pref
     expect(lights).to_have_count(5)
     expect(page.locator(".reasons li").filter(has_text="ExitCode")).to_be_visible()
     page.get_by_role("link", name="Plugin jobs: Failed").click()
-    expect(page.get_by_role("link", name=f"{prefix}-1")).to_be_visible()
-    expect(page.get_by_role("link", name=f"{prefix}-0")).to_have_count(0)
+    expect(page.get_by_role("link", name=f"{prefix}-2")).to_be_visible()
+    expect(page.get_by_role("link", name=f"{prefix}-1")).to_have_count(0)
 
 
 def test_a_part_that_does_not_work_is_seen_in_every_view(tab: Tab) -> None:
     """As the service tells of it with a 503."""
-    tab.refusals = {503}
-    parts = {
-        "records": {"ok": True, "ms": 1, "message": "ok"},
-        "engine": {"ok": False, "ms": 4000, "message": "<b>gone</b>"},
-    }
+    tab.refusals |= {503}
+    gone = {"ok": False, "ms": 4000, "message": "<b>gone</b>"}
+    parts = {"records": {"ok": True, "ms": 1, "message": "ok"}, "engine": gone}
     tab.page.route("**/ready/", lambda route: route.fulfill(status=503, json=parts))
     tab.at_home()
     expect(tab.page.get_by_text("Not working: engine")).to_be_visible()
@@ -105,7 +109,7 @@ def test_a_part_that_does_not_work_is_seen_in_every_view(tab: Tab) -> None:
 
 def test_without_events_the_page_asks_instead(tab: Tab, api: Api) -> None:
     """As when all streams of the service are taken."""
-    tab.refusals = {503}
+    tab.refusals |= {503}
 
     def refuse(route: Route) -> None:
         route.fulfill(status=503, json={"message": "too many streams"}, headers={"Retry-After": "2"})

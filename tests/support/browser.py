@@ -25,8 +25,9 @@ _VIOLATIONS = """document.addEventListener("securitypolicyviolation",
 @contextmanager
 def chromium_browser(program: str) -> Iterator[Browser]:
     """A browser. program: its path."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, timeout=MILLISECONDS)
         try:
@@ -37,12 +38,15 @@ def chromium_browser(program: str) -> Iterator[Browser]:
 
 @dataclass
 class Tab:
-    """A tab with a storage of its own. faults: what the page must not do. refusals: statuses that it may be answered."""
+    """A tab with a storage of its own.
+
+    faults: what the page has done and must not do. refusals: statuses that it may be answered.
+    """
 
     page: Page
     server: LiveServer
     faults: list[str] = field(default_factory=list)
-    refusals: set[int] = field(default_factory=set)
+    refusals: set[int] = field(default_factory=lambda: {404})  # jobs that are gone, outputs that are not there yet
 
     @property
     def root(self) -> str:
@@ -102,6 +106,6 @@ def opened_tab(browser: Browser, server: LiveServer, **options: Any) -> Iterator
         tab = Tab(context.new_page(), server)
         tab.watch()
         yield tab
-        assert tab.faults == []
+        assert tab.faults == [], tab.faults
     finally:
         context.close()

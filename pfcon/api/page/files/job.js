@@ -84,7 +84,8 @@ class JobView {
         if (this.badge.textContent !== word) this.badge.replaceChildren(el("span", { class: `badge ${name}` }, word));
         this.showWhy(job, name);
         this.way.replaceChildren(this.way.firstChild, timeline(records));
-        this.facts.replaceChildren(this.facts.firstChild, this.listOfFacts(job));
+        const facts = this.listOfFacts(job);
+        if (!facts.isEqualNode(this.facts.lastChild)) this.facts.replaceChildren(this.facts.firstChild, facts);
         const hadFocus = this.actions.contains(document.activeElement);
         const states = records.map(({ kind, status }) => `${kind} ${status}`).join();
         if (states !== this.states) {
@@ -112,7 +113,7 @@ class JobView {
             ["Owner", job.owner && el("a", { href: `#/jobs?${new URLSearchParams({ owner: job.owner })}` }, foreign(job.owner))],
             ["Image", job.image && el("a", { href: `#/jobs?${new URLSearchParams({ image: job.image })}` }, foreign(job.image))],
             ["Digest", job.image_digest && el("code", {}, job.image_digest)],
-            ["Command", this.command && el("code", { class: "command" }, foreign(this.command))],
+            ["Command", this.command && el("code", { class: "command", role: "region", "aria-label": "Command", tabindex: 0 }, foreign(this.command))],
             ["Node", foreign(job.node)],
             ["Created", time(job.created)],
             ["Ended", time(job.finished)],

@@ -63,6 +63,8 @@ export function timeline(records) {
     return el("ol", { class: "timeline" }, steps.map((step) => item(step, begin, whole)));
 }
 
+const GOING = { Staged: "Being staged", "Queued": "Queued", Ran: "Running", Copied: "Being copied", Uploaded: "Being uploaded", "Data deleted": "Data are being deleted" };
+
 function item({ name, from, to, notes }, begin, whole) {
     const bar = el("span", { class: to ? "bar" : "bar going" });
     bar.style.marginInlineStart = `${Math.min(99, (100 * (Date.parse(from) - begin)) / whole)}%`;
@@ -70,7 +72,7 @@ function item({ name, from, to, notes }, begin, whole) {
     const lasted = el("span", { class: "lasted" }, duration(between(from, to)));
     if (!to) lasted.dataset.since = from;
     return el("li", {},
-        el("span", { class: "step" }, name),
+        el("span", { class: "step" }, to ? name : GOING[name]),
         el("time", { datetime: from, title: wholeTime(from) }, time(from)),
         lasted,
         el("span", { class: "track", "aria-hidden": "true" }, bar),
