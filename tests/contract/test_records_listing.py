@@ -247,7 +247,12 @@ def test_an_owner_and_an_image_are_compared_exactly_whatever_they_are(
 def test_a_text_is_looked_for_in_ids_owners_images_and_messages_as_it_is(
     journal: Journal, listing: Listing, text: str, found: str
 ) -> None:
-    texts = {"job-1": {}, "job-2": {"auid": "anna"}, "job-3": {"image": "abc:2"}, "job-4": {"message": "50% of _it"}}
+    texts: dict[str, dict[str, Any]] = {
+        "job-1": {},
+        "job-2": {"auid": "anna"},
+        "job-3": {"image": "abc:2"},
+        "job-4": {"message": "50% of _it"},
+    }
     for jid, values in texts.items():
         add(journal, jid, **values)
     assert [entry.jid for entry in listing.page(replace(ALL, text=text)).entries] == ([found] if found else [])

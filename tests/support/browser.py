@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pfcon.testing.waiting import PATIENCE
+from pfcon.testing.waiting import PATIENCE, checks
 
 from .live import PASSWORD, USER, LiveServer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MILLISECONDS = 1000 * PATIENCE
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"  # what Chromium says when containers start or end on its machine
 _VIOLATIONS = """document.addEventListener("securitypolicyviolation",
     (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));"""
 
@@ -63,7 +64,7 @@ class Tab:
     def _console(self, message: ConsoleMessage) -> None:
         found = _REFUSED.match(message.text)
         refused = found is not None and int(found[1]) in self.refusals
-        if message.type in ("error", "warning") and not refused:
+        if message.type in ("error", "warning") and not refused and _NETWORK_CHANGED not in message.text:
             self.faults.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
@@ -73,6 +74,12 @@ class Tab:
     def open(self, view: str = "") -> None:
         """Go to a view, such as ``#/service``."""
         self.page.goto(self.root + view)
+        for number in checks():
+            if self.page.evaluate("document.querySelector('main:not([hidden])') !== null"):
+                return
+            if number % 10 == 9:  # a script was not loaded: see _NETWORK_CHANGED
+                self.page.reload()
+        raise AssertionError("the page does not start")
 
     def log_in(self, view: str = "", password: str = PASSWORD) -> None:
         """Open a view, and log in as a user does."""

@@ -2,6 +2,7 @@
 
 import * as session from "./session.js";
 
+const AGAIN = 500; // milliseconds before a request that got no answer is sent again
 const BASE = new URL("api/v1/", document.baseURI);
 
 /** A request that was not answered as asked. status: of HTTP; 0 if there was no answer. */
@@ -20,17 +21,23 @@ export async function request(method, path, { query = {}, headers = {}, body, si
     }
     const token = session.token();
     if (token !== null) headers = { ...headers, Authorization: `Bearer ${token}` };
-    let response;
-    try {
-        response = await fetch(url, { method, headers, body, signal, cache: "no-store", credentials: "omit" });
-    } catch (error) {
-        if (error.name === "AbortError") throw error;
-        throw new ApiError(0, "The service does not answer.");
-    }
+    const response = await answerTo(url, { method, headers, body, signal, cache: "no-store", credentials: "omit" });
     if (response.ok) return response;
     const message = await messageOf(response);
     if (response.status === 401) session.end("Your session has ended. Log in again to go on.");
     throw new ApiError(response.status, message);
+}
+
+/** Send a request. One that only reads is sent once more: the network of a computer may have changed meanwhile. */
+async function answerTo(url, options, again = options.method === "GET") {
+    try {
+        return await fetch(url, options);
+    } catch (error) {
+        if (error.name === "AbortError") throw error;
+        if (!again) throw new ApiError(0, "The service does not answer.");
+    }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    return answerTo(url, options, false);
 }
 
 async function messageOf(response) {
