@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MILLISECONDS = 1000 * PATIENCE
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
-_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"  # what Chromium says when containers start or end on its machine
 _VIOLATIONS = """document.addEventListener("securitypolicyviolation",
     (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));"""
 
@@ -41,13 +40,15 @@ def chromium_browser(program: str) -> Iterator[Browser]:
 class Tab:
     """A tab with a storage of its own.
 
-    faults: what the page has done and must not do. refusals: statuses that it may be answered.
+    faults: what the page has done and must not do. refusals: statuses that it may be answered. allowed: words of errors
+    that are none.
     """
 
     page: Page
     server: LiveServer
     faults: list[str] = field(default_factory=list)
     refusals: set[int] = field(default_factory=lambda: {404})  # jobs that are gone, outputs that are not there yet
+    allowed: tuple[str, ...] = ("net::ERR_NETWORK_CHANGED",)  # as when containers start or end on the machine
 
     @property
     def root(self) -> str:
@@ -64,7 +65,8 @@ class Tab:
     def _console(self, message: ConsoleMessage) -> None:
         found = _REFUSED.match(message.text)
         refused = found is not None and int(found[1]) in self.refusals
-        if message.type in ("error", "warning") and not refused and _NETWORK_CHANGED not in message.text:
+        allowed = refused or any(words in message.text for words in self.allowed)
+        if message.type in ("error", "warning") and not allowed:
             self.faults.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request) -> None:
@@ -77,7 +79,7 @@ class Tab:
         for number in checks():
             if self.page.evaluate("document.querySelector('main:not([hidden])') !== null"):
                 return
-            if number % 10 == 9:  # a script was not loaded: see _NETWORK_CHANGED
+            if number % 10 == 9:  # a script was not loaded: see ``allowed``
                 self.page.reload()
         raise AssertionError("the page does not start")
 

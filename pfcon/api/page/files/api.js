@@ -57,8 +57,9 @@ export async function getJson(path, options) {
     return (await request("GET", path, options)).json();
 }
 
-/** Return the path of a job below one of the lists: `pluginjobs/`, `copyjobs/`, ... */
+/** Return the path of a job below one of the lists: `pluginjobs`, `copyjobs`, ... Raises ApiError for what is no id. */
 export function jobPath(list, jid, rest = "") {
+    if (/^\.*$/.test(jid)) throw new ApiError(404, "There is no such job."); // a URL with it has another path
     return `${list}/${encodeURIComponent(jid)}/${rest}`;
 }
 

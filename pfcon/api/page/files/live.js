@@ -2,19 +2,28 @@
 
 import { follow } from "./stream.js";
 
+const HIDDEN = 120_000; // milliseconds after which a tab that nobody sees gives its stream to others
+
 export class Live {
     #listeners = new Set();
     #controller = null;
+    #timer = null;
 
     /** onState: called with whether events come. */
     constructor(onState) {
         this.works = false;
         this.onState = onState;
+        document.addEventListener("visibilitychange", () => {
+            clearTimeout(this.#timer);
+            if (!this.#controller) return; // not logged in
+            if (document.hidden) this.#timer = setTimeout(() => this.#pause(), HIDDEN);
+            else if (this.#controller.signal.aborted) this.start();
+        });
     }
 
     /** Begin, with events from now on. */
     start() {
-        this.stop();
+        this.#pause();
         this.#controller = new AbortController();
         const { signal } = this.#controller;
         follow("events/", {
@@ -25,6 +34,12 @@ export class Live {
     }
 
     stop() {
+        this.#pause();
+        this.#controller = null;
+        clearTimeout(this.#timer);
+    }
+
+    #pause() {
         this.#controller?.abort();
         this.#set(false);
     }
