@@ -46,8 +46,8 @@ def test_a_session_that_has_ended_leads_to_the_login_and_back(tab: Tab, api: Api
     tab.refusals |= {401}
     tab.log_in(f"#/jobs/{jid}")
     tab.page.get_by_role("heading", name=jid).wait_for()
-    tab.page.evaluate("token => sessionStorage.setItem('pfcon.token', token)", invalid.replace(" ", "."))
-    tab.page.reload()
+    replace = "token => { sessionStorage.setItem('pfcon.token', token); location.reload(); }"
+    tab.page.evaluate(replace, invalid.replace(" ", "."))
     expect(tab.page.get_by_text("Your session has ended.")).to_be_visible()
     assert tab.token() is None
     tab.page.get_by_label("User").fill("pfcon")

@@ -23,6 +23,7 @@ function route() {
     for (const element of document.querySelectorAll("[data-private]")) element.hidden = !loggedIn;
     if (!loggedIn) {
         main.replaceChildren();
+        byId("login-notice").textContent = session.reasonOfEnd();
         document.title = "Log in · pfcon";
         form.elements.user.focus();
         return;
@@ -97,9 +98,8 @@ function begin() {
     route();
 }
 
-session.onEnd((reason) => {
+session.onEnd(() => {
     live.stop();
-    byId("login-notice").textContent = reason;
     route();
 });
 form.addEventListener("submit", submit);
