@@ -178,6 +178,19 @@ def test_a_log_goes_on_after_a_lost_connection_where_it_was(tab: Tab, api: Api, 
     assert asked == [None, "11"]
 
 
+def test_without_the_stream_the_log_is_that_of_the_answers(tab: Tab, api: Api, jid: str) -> None:
+    """As of a process of an earlier release, in a rolling restart."""
+    tab.page.route(LOG, lambda route: route.fulfill(status=404, json={"message": "no such resource"}))
+    wait = 'while [ ! -e "$1"/go ]; do sleep 0.2; done; echo ends'
+    assert api.submit(jid, f"echo begins; {wait}", ZIP).status_code == 201
+    tab.log_in(f"#/jobs/{jid}")
+    lines = tab.page.locator(".log .text")
+    expect(lines.first).to_have_text("begins")
+    (tab.server.storebase / f"key-{jid}" / "outgoing" / "go").touch()
+    expect(lines.nth(1)).to_have_text("ends")
+    expect(tab.page.locator(".bar-of-log .state").first).to_have_text("complete")
+
+
 def test_a_long_log_is_searched_and_has_few_elements(tab: Tab, api: Api, jid: str) -> None:
     assert api.submit(jid, "true", ZIP).status_code == 201
     text = "".join(f"line {number}{' needle' if number % 1000 == 7 else ''}\n" for number in range(60_000))

@@ -1,4 +1,5 @@
-// Where a log comes from: the service's stream, or, of a service without one, the end of the log in its answers.
+// Where a log comes from: the service's stream, or the end of the log in its answers where a process of an earlier
+// release, as in a rolling restart, has no stream.
 
 import { getJson, jobPath } from "./api.js";
 import { follow } from "./stream.js";
