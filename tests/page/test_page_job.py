@@ -109,6 +109,24 @@ def test_a_job_is_deleted_with_its_data_after_a_question_that_names_it(tab: Tab,
     assert eventually(lambda: not (tab.server.storebase / f"key-{jid}").exists())
 
 
+def test_the_timeline_has_all_jobs_of_an_id(tab: Tab, api: Api, jid: str) -> None:
+    """Of the staged interface: the upload, and the deletion of the data, which the page shows when it begins."""
+    limits = {"cpu_limit": 1000, "memory_limit": 200}
+    assert api.submit(jid, COPY_ALL, ZIP).status_code == 201
+    api.wait(jid)
+    assert api.post("uploadjobs/", {"jid": jid, "job_output_path": "home/out", **limits}).status_code == 201
+    tab.log_in(f"#/jobs/{jid}")
+    steps = tab.page.locator(".timeline .step")
+    expect(steps).to_have_text(["Staged", "Queued, image fetched", "Ran", "Uploaded"])
+    others = tab.page.locator(".facts .other")
+    expect(others).to_have_text([re.compile("Upload Succeeded")])
+    assert api.post("deletejobs/", {"jid": jid, **limits}).status_code == 201
+    expect(steps).to_have_text(["Staged", "Queued, image fetched", "Ran", "Uploaded", "Data deleted"])
+    expect(others).to_have_count(2)
+    api.delete(f"uploadjobs/{jid}/")
+    api.delete(f"deletejobs/{jid}/")
+
+
 def test_a_job_that_there_is_not_is_told(tab: Tab) -> None:
     tab.log_in(f"#/jobs/{new_jid()}")
     expect(tab.page.get_by_text("There is no job with this id.")).to_be_visible()

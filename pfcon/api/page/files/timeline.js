@@ -19,7 +19,7 @@ export function stepsOf(records) {
 }
 
 function stepsOfPlugin(job, copied) {
-    const ended = isFinal(job.status) ? job.finished : "";
+    const ended = endOf(job);
     const staged = { name: "Staged", from: job.created, to: job.staged || ended, notes: copied ? [] : amounts(job.files_in, job.bytes_in) };
     const steps = [staged];
     if (!job.staged) return steps;
@@ -34,7 +34,12 @@ function stepsOfPlugin(job, copied) {
 }
 
 function spanOf(record) {
-    return { from: record.created, to: isFinal(record.status) ? record.finished : "" };
+    return { from: record.created, to: endOf(record) };
+}
+
+/** Return when a job has ended, "" if it has not. One that had nothing to do has no end: it took no time. */
+function endOf({ status, finished, started, staged, created }) {
+    return isFinal(status) ? finished || started || staged || created : "";
 }
 
 function amounts(files, size) {
