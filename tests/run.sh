@@ -17,7 +17,7 @@ and why. The exit status is 0 only when all went well.
              failed. At most 20 tests
   --require "docker docker-compose podman podman-rootless swarm slurm kubernetes kubectl postgresql registry swift s3
              operations_image mpi_image pfconclient4 cromwell zip unzip 7z bsdtar skopeo umoci
-             unsquashfs", some of these, or all
+             unsquashfs chromium", some of these, or all
              what has to be there: without it, the tests that need it fail rather than being skipped. "ceph-swift
              ceph-s3", Ceph's radosgw, and "htcondor" count only by name
   --live kubernetes

@@ -106,6 +106,37 @@ class Outputs(TypedDict):
     rel_file_paths: Annotated[list[str], About("relative to job_output_path")]
 
 
+class OutputFileObject(TypedDict):
+    """An output file."""
+
+    path: Annotated[str, About("relative to the directory of the outputs")]
+    bytes: int
+
+
+class OutputFilesObject(TypedDict):
+    """The output files of a plugin job: their names and sizes."""
+
+    files: Annotated[list[OutputFileObject], About("at most 1,000, by their paths")]
+    more: Annotated[bool, About("whether there are more")]
+    path: Annotated[str, About("the directory among the users' files; empty if they are in the job's own directory")]
+    zip: Annotated[bool, About("whether pluginjobs/<jid>/file/ without a path answers with all of them")]
+
+
+class JobCount(TypedDict):
+    """How many jobs have this kind, status and reason."""
+
+    kind: JobKind
+    status: JobStatus
+    reason: ReasonCode
+    number: int
+
+
+class JobCounts(TypedDict):
+    """How many jobs are recorded."""
+
+    counts: list[JobCount]
+
+
 class RecordObject(TypedDict):
     """What pfcon has recorded of a job. Unknown texts are empty, unknown numbers null."""
 

@@ -14,6 +14,7 @@ from pfcon.records import Position, Query
 
 E = TypeVar("E", bound=StrEnum)
 
+MAX_TEXT = 200  # characters
 PAGE, LONGEST_PAGE = 100, 1000  # records of one page: the default, and the most
 MAX_CURSOR = 400  # characters; one with the longest jid has fewer
 
@@ -33,6 +34,12 @@ KIND = Text(
 )
 OWNER = Text(name="owner", about="only jobs of this user in ChRIS; only plugin jobs have one", required=False)
 OF_IMAGE = Text(name="image", about="only jobs of exactly this image", required=False)
+TEXT = Text(
+    name="text",
+    about="only jobs that have this text in their id, image, owner or message; capitals and small letters are the same",
+    required=False,
+    longest=MAX_TEXT,
+)
 SINCE = Text(
     name="since",
     about="only jobs created at that time or later, in ISO 8601; UTC, if it has no time zone",
@@ -55,7 +62,7 @@ CURSOR = Text(
     pattern="^[A-Za-z0-9_-]+$",
     longest=MAX_CURSOR,
 )
-RECORD_PARAMETERS = Form((STATUS, KIND, OWNER, OF_IMAGE, SINCE, UNTIL, LIMIT, CURSOR))
+RECORD_PARAMETERS = Form((STATUS, KIND, OWNER, OF_IMAGE, TEXT, SINCE, UNTIL, LIMIT, CURSOR))
 
 
 def parse_query(fields: dict[str, list[str]]) -> Query:
@@ -68,6 +75,7 @@ def parse_query(fields: dict[str, list[str]]) -> Query:
         kinds=members(reader, KIND, JobKind),
         owner=reader.optional(OWNER, str),
         image=reader.optional(OF_IMAGE, str),
+        text=reader.optional(TEXT, _searched),
         since=reader.optional(SINCE, _moment),
         until=reader.optional(UNTIL, _moment),
         after=reader.optional(CURSOR, decode_cursor),
@@ -83,6 +91,13 @@ def members(reader: FieldReader, field: Text, kind: type[E]) -> frozenset[E]:
         reader.faults[field.name] = f"must be one or several of {', '.join(kind)}, got {wrong[0][:40]!r}"
         return frozenset()
     return frozenset(map(kind, texts))
+
+
+def _searched(text: str) -> str:
+    """Check a text that is searched for. Raises ValueError for one that is too long."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"must have at most {MAX_TEXT} characters")
+    return text
 
 
 def _moment(text: str) -> datetime:

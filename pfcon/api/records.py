@@ -4,7 +4,7 @@ from flask import request
 from flask_restful import Resource
 
 from pfcon.api import serial
-from pfcon.api.answers import RecordsOfOneJob, RecordsPage
+from pfcon.api.answers import JobCounts, RecordsOfOneJob, RecordsPage
 from pfcon.api.context import current, requires_token
 from pfcon.api.openapi.operation import operation
 from pfcon.api.record_query import RECORD_PARAMETERS, encode_cursor, parse_query
@@ -25,6 +25,17 @@ class Records(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
             "records": [serial.record(entry) for entry in page.entries],
             "next": encode_cursor(page.after) if page.after else None,
         }
+
+
+class Counts(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``counts/``"""
+
+    method_decorators = (requires_token,)
+
+    @operation()
+    def get(self) -> JobCounts:
+        """Return how many jobs are recorded, by kind, status and reason."""
+        return {"counts": [serial.job_count(count) for count in current().jobs.counts()]}
 
 
 class RecordsOfJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types

@@ -8,9 +8,10 @@ from pfcon.api.logs import JobLog
 from pfcon.api.metrics import add_metrics
 from pfcon.api.openapi.document import PREFIX
 from pfcon.api.openapi.pages import Docs, DocsStyle, OpenApi
-from pfcon.api.records import Records, RecordsOfJob
+from pfcon.api.page.resources import add_page
+from pfcon.api.records import Counts, Records, RecordsOfJob
 from pfcon.api.service import AuthToken, Health, Ready
-from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
+from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, PluginJobOutputs, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.models import JobKind
 
@@ -18,6 +19,7 @@ from pfcon.models import JobKind
 def add_routes(app: Flask) -> None:
     """Add all routes to an application. Its context may be set later."""
     add_metrics(app)
+    add_page(app)
     api = JsonApi(app, prefix=PREFIX)
     api.add_resource(Health, "/health/")
     api.add_resource(Ready, "/ready/")
@@ -29,7 +31,9 @@ def add_routes(app: Flask) -> None:
     api.add_resource(Job, "/jobs/<string:jid>/")
     api.add_resource(JobFile, "/jobs/<string:jid>/file/")
     api.add_resource(PluginJobFile, "/pluginjobs/<string:jid>/file/")
+    api.add_resource(PluginJobOutputs, "/pluginjobs/<string:jid>/outputs/")
     api.add_resource(Events, "/events/")
+    api.add_resource(Counts, "/counts/")
     api.add_resource(Records, "/records/")
     api.add_resource(RecordsOfJob, "/records/<string:jid>/")
     for kind, jobs in LISTS.items():

@@ -3,9 +3,11 @@
 import math
 from datetime import datetime
 
-from pfcon.api.answers import ComputeObject, RecordObject
-from pfcon.models import JobInfo
+from pfcon.api.answers import ComputeObject, JobCount, OutputFilesObject, RecordObject
+from pfcon.jobs.output_files import OutputFiles
+from pfcon.models import JobInfo, JobKind, JobStatus
 from pfcon.records import Entry
+from pfcon.records.overview import Count
 from pfcon.units import MIB
 
 
@@ -58,6 +60,26 @@ def record(entry: Entry) -> RecordObject:
         "bytes_in": entry.bytes_in,
         "files_out": entry.files_out,
         "bytes_out": entry.bytes_out,
+    }
+
+
+def output_files(found: OutputFiles) -> OutputFilesObject:
+    """Return the object of ``outputs/``."""
+    return {
+        "files": [{"path": file.path, "bytes": file.size} for file in found.files],
+        "more": found.more,
+        "path": found.path,
+        "zip": found.as_zip,
+    }
+
+
+def job_count(count: Count) -> JobCount:
+    """Return an object of ``counts/``."""
+    return {
+        "kind": JobKind(count.kind),
+        "status": JobStatus(count.status),
+        "reason": count.reason,
+        "number": count.number,
     }
 
 

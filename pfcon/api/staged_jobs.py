@@ -4,7 +4,7 @@ from flask import Response, request
 from flask_restful import Resource
 
 from pfcon.api import serial
-from pfcon.api.answers import JobState, PostedJob, PostedOperation
+from pfcon.api.answers import JobState, OutputFilesObject, PostedJob, PostedOperation
 from pfcon.api.context import current, requires_token
 from pfcon.api.forms import read_form
 from pfcon.api.job_fields import COPY_FORM, DELETE_FORM, FILE_PARAMETERS, PLUGIN_FORM, UPLOAD_FORM
@@ -88,6 +88,17 @@ class PluginJobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no typ
     def get(self, jid: str) -> Response:
         """Return the job's outputs. They are not delivered to the storage: upload jobs do that."""
         return outputs_response(job_id(jid), deliver=False)
+
+
+class PluginJobOutputs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``pluginjobs/<jid>/outputs/``"""
+
+    method_decorators = (requires_token,)
+
+    @operation(errors=JOB_ERRORS)
+    def get(self, jid: str) -> OutputFilesObject:
+        """Return the names and sizes of the job's output files. A job that runs may still write."""
+        return serial.output_files(current().jobs.output_files(job_id(jid)))
 
 
 LISTS = {

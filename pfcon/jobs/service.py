@@ -18,6 +18,7 @@ from pfcon.jobs.kinds.upload import UploadSubmitter
 from pfcon.jobs.logs.followed_records import FollowedJobs
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.measuring import make_collector
+from pfcon.jobs.output_files import OutputFiles, output_files
 from pfcon.jobs.places import PlaceKeeper
 from pfcon.jobs.readiness import PartState, make_readiness
 from pfcon.jobs.recovery import Recovery
@@ -32,6 +33,7 @@ from pfcon.jobs.watching.watch import Watch
 from pfcon.models import CopyRequest, JobId, JobInfo, JobKind, JobRequest, Resources, UploadRequest
 from pfcon.polling import polls
 from pfcon.records import Entry, Listing, Page, Phase, Query
+from pfcon.records.overview import Count, count_jobs
 from pfcon.storage.base import Outputs, Upload, ZipOutputs
 
 log = logging.getLogger(__name__)
@@ -125,6 +127,10 @@ class JobService:
             raise Absent(f"there is no record of a job {jid}")
         return entries
 
+    def counts(self) -> tuple[Count, ...]:
+        """Return how many jobs are recorded, but for removed ones. Raises Unreachable."""
+        return count_jobs(self._context.journal.database.engine)
+
     def _not_removed(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Leave out jobs whose removal this process could not record yet."""
         return tuple(entry for entry in entries if entry.claim not in self._remover.pending_writes)
@@ -142,6 +148,10 @@ class JobService:
         outputs = self._context.storage.outputs(job, job_output_path)
         self._require_readable(jid, job_output_path, outputs)
         return outputs
+
+    def output_files(self, jid: JobId) -> OutputFiles:
+        """Return the names and sizes of a job's output files, also while it runs. See ``output_files``."""
+        return output_files(self._context, jid, self._statuses.record(jid, JobKind.PLUGIN))
 
     def _require_readable(self, jid: JobId, job_output_path: str | None, outputs: Outputs) -> None:
         """Raise Conflict if outputs that the job's notes report as unreadable still are: modes may have changed."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
 
 from pfcon.models import JobId, JobKind, JobStatus, RunDetails
 from pfcon.records.faults import translating_errors
@@ -32,6 +32,7 @@ class Position(NamedTuple):
 class Query:
     """Which records a page has, at most ``limit``. An empty set or None: all.
 
+    text: in the jid, image, owner or message, whatever its case.
     since, until: aware datetimes; the job was created at ``since`` or later, and before ``until``. after: the position
     of the last record of the page before.
     """
@@ -41,6 +42,7 @@ class Query:
     kinds: frozenset[JobKind] = frozenset()
     owner: str | None = None
     image: str | None = None
+    text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     after: Position | None = None
@@ -123,6 +125,8 @@ def page_statement(query: Query) -> Select[Any]:
     for column, text in ((jobs.c.auid, query.owner), (jobs.c.image, query.image)):
         if text is not None:
             statement = statement.where(*_is(column, storable({"text": text})["text"]))
+    if query.text is not None:
+        statement = statement.where(_has(storable({"text": query.text})["text"]))
     if query.since is not None:
         statement = statement.where(jobs.c.created_at >= query.since.timestamp() - _HALF_A_MICROSECOND)
     if query.until is not None:
@@ -130,6 +134,12 @@ def page_statement(query: Query) -> Select[Any]:
     if query.after is not None:
         statement = statement.where(tuple_(*_KEY) < tuple_(*query.after))
     return statement
+
+
+def _has(text: str) -> ColumnElement[bool]:
+    """Return whether a text is anywhere in what lists are searched for."""
+    searched = (jobs.c.jid, jobs.c.image, jobs.c.auid, jobs.c.message)
+    return or_(*(column.icontains(text, autoescape=True) for column in searched))
 
 
 def _is(column: ColumnElement[str], text: str) -> tuple[ColumnElement[bool], ...]:

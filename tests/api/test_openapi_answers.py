@@ -47,7 +47,7 @@ def _job(jid: str, **fields: Any) -> dict[str, Any]:
 
 def test_the_service_itself(request_: Checked, server: LiveServer) -> None:
     assert eventually(lambda: requests.get(server.url + "ready/", timeout=PATIENCE).status_code == 200)
-    for path in ("health/", "ready/", "openapi.json", "docs/", "docs/style.css", "/metrics"):
+    for path in ("health/", "ready/", "openapi.json", "docs/", "docs/style.css", "/metrics", "/", "/page/main.js"):
         request_("GET", path, 200, headers={})
         request_("HEAD", path, 200)
     assert request_("GET", "openapi.json", 200).json() == request_.described.document
@@ -108,6 +108,9 @@ def test_jobs_of_the_staged_interface(request_: Checked, api: Api) -> None:
     request_("POST", "pluginjobs/", 201, **_job(jid), files={"data_file": make_zip({"a": b"1"})})
     api.wait(jid)
     request_("GET", f"pluginjobs/{jid}/", 200)
+    assert request_("GET", f"pluginjobs/{jid}/outputs/", 200).json()["files"]
+    request_("GET", f"pluginjobs/{new_jid()}/outputs/", 404)
+    request_("GET", "counts/", 200)
     request_("POST", "uploadjobs/", 201, data={"jid": jid, "job_output_path": "home/out", **OPERATION})
     assert request_("GET", f"pluginjobs/{jid}/file/", 200).headers["Content-Type"] == "application/zip"
     request_("POST", "deletejobs/", 201, data={"jid": jid, **OPERATION})

@@ -149,7 +149,8 @@ def cursor(value: Any) -> str:
             for text in ("", "now", "1700000000.5", "2026-02-30", "2026-01-31T08:00:00+01:00")
         ),
         *((f"until={text}", "until") for text in ("", "%F0%9F%98%80", "2026-01-31T25:00", "0000-01-01", "2026-13-01")),
-        *((f"{name}={text}", name) for name in ("owner", "image") for text in ("", "a%00b", "a&{}=b")),
+        *((f"{name}={text}", name) for name in ("owner", "image", "text") for text in ("", "a%00b", "a&{}=b")),
+        (f"text={'n' * 201}", "text"),
         *((f"cursor={text}", "cursor") for text in ("", "x", "e30", "W10", "%C3%A9", "A" * 3500, "W" * 399, "%00")),
         *((f"cursor={cursor(value)}", "cursor") for value in WRONG_CURSORS),
         *((f"{name}=1", name) for name in ("Limit", "order", "offset", "jid", "logs", "%C3%A9")),
@@ -180,6 +181,7 @@ def test_all_wrong_parameters_are_named(api: Api) -> None:
         "owner=%FF",
         "owner=%27;DROP%20TABLE%20jobs",
         "image=" + "n" * 3500,
+        "text=%25_%5C",
         f"cursor={cursor([1e308, 'z', 'z'])}",
         f"cursor={cursor([-1.5, '', ''])}",
     ],

@@ -21,6 +21,7 @@ PFCON_TEST_S3                          URL of an S3 service, which knows the sam
 PFCON_TEST_CEPH_SWIFT, PFCON_TEST_CEPH_S3   the same two of a radosgw
 PFCON_TEST_SWIFT_PYTHON                a Python that dev/swift_server.py runs on
 PFCON_TEST_KUBECTL                     path of a kubectl, where the one on PATH is too old
+PFCON_TEST_CHROMIUM                    path of a Chromium, where none is on PATH
 PFCON_TEST_CLIENT4                     directory that holds the package pfconclient of python-pfconclient 4
 PFCON_TEST_REQUIRE                     names separated by blanks: one of these that does not answer fails its tests;
                                        the word ``all`` stands for every name, but for ``ceph-swift`` and ``ceph-s3``
@@ -29,7 +30,7 @@ PFCON_TEST_REQUIRE                     names separated by blanks: one of these t
 from .clusters import htcondor_pool, kubernetes_cluster, slurm_cluster
 from .docker_api import IMAGE, WORKDIR, api_client, docker_url, podman_rootless_url, podman_url, swarm_url
 from .images import mpi_image, op_image, registry, registry_host
-from .programs import client4, kubectl, machine_path, unsquashfs
+from .programs import chromium, client4, kubectl, machine_path, unsquashfs
 from .stores import ceph_s3_url, ceph_swift_url, postgresql_url, s3_url, swift_python, swift_url
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "api_client",
     "ceph_s3_url",
     "ceph_swift_url",
+    "chromium",
     "client4",
     "docker_url",
     "htcondor_pool",

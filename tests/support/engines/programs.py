@@ -1,4 +1,4 @@
-"""Programs and packages that tests use as users do: kubectl and a release of the client."""
+"""Programs and packages that tests use as users do: kubectl, a browser and a release of the client."""
 
 import os
 import re
@@ -31,6 +31,18 @@ def machine_path() -> str:
     entries = os.environ["PATH"].split(os.pathsep)
     enter = os.environ.get("PFCON_TEST_ENTER")
     return os.pathsep.join(entry for entry in entries if not enter or Path(entry) != Path(enter).parent / "bin")
+
+
+def chromium() -> str:
+    """The browser; skips or fails the test without it."""
+    return need("chromium", _find_chromium)
+
+
+def _find_chromium() -> str:
+    program = os.environ.get("PFCON_TEST_CHROMIUM") or shutil.which("chromium")
+    if not program:
+        raise Unavailable("no Chromium (Debian: chromium); install it, or set PFCON_TEST_CHROMIUM to its path")
+    return program
 
 
 def _find_unsquashfs() -> str:
