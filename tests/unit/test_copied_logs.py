@@ -12,6 +12,7 @@ from support.small_disk import small_disk
 
 from pfcon.compute.log_copy import LogChunk
 from pfcon.errors import Absent, StorageFull, Unreachable
+from pfcon.jobs.logs.copier import ENDED
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobKind, JobSpec
@@ -141,6 +142,23 @@ def test_a_log_that_was_not_copied_at_the_end_is_copied_later(logs: Logs) -> Non
     JobLogs(logs.context).tidy()  # of a service that was started since
     logs.wait_until_complete(spec)
     assert logs.read(spec) == b"late\n"
+
+
+def test_while_the_engine_is_away_it_is_not_asked_for_each_of_many_logs(logs: Logs) -> None:
+    logs.engine.fault = Unreachable("away")
+    specs = [logs.start(logs.compute.shell("echo x")) for _ in range(8)]
+    for spec in specs:
+        logs.end(spec)
+    later = JobLogs(logs.context)
+    asked = logs.engine.asked
+    for _ in range(5):
+        later.tidy()
+        ENDED.wait()
+    assert logs.engine.asked <= asked + 2  # by two threads
+    logs.engine.fault = None
+    JobLogs(logs.context).tidy()
+    for spec in specs:
+        logs.wait_until_complete(spec)
 
 
 def test_of_a_job_that_was_removed_from_its_engine_before_what_its_record_has_is_kept(logs: Logs) -> None:

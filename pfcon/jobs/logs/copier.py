@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from pfcon.background import BackgroundPool
 from pfcon.compute.base import ComputeEngine
-from pfcon.errors import Absent, PfconError, StorageFull
+from pfcon.errors import Absent, DamagedJob, PfconError, StorageFull, Unreachable
 from pfcon.files.faults import is_full
 from pfcon.files.locks import locked
 from pfcon.jobs.context import JobContext
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 FRESH = 0.4  # seconds for which a copy of a job that runs is as good as a new one
 PATIENCE = 5.0  # seconds to wait for another process that copies the same log
+AWAY = 15.0  # seconds for which the logs of ended jobs are left alone after the engine has not answered
 _POLL = 0.05  # seconds
 _BURST = 10.0
 ENDED = BackgroundPool(2)
@@ -38,6 +39,7 @@ class LogCopier:
         self._limits: dict[str, TokenBucket] = {}  # by engine
         self._full = False  # whether the service's log has it that storeBase is full
         self._warned: set[str] = set()  # of these jobs it has that their logs can't be copied
+        self._away_until = 0.0  # monotonic seconds
         self._queued: set[tuple[JobId, JobKind]] = set()
 
     def needs_copy(self, record: Record) -> bool:
@@ -73,6 +75,8 @@ class LogCopier:
 
     def _finish(self, jid: JobId, kind: JobKind) -> None:
         self._queued.discard((jid, kind))
+        if time.monotonic() < self._away_until:
+            return
         record = self._context.journal.get(jid, kind)
         if record is not None and record.phase is Phase.FINAL:
             self._quietly(record, lambda: self.copy(record, seconds=None))
@@ -88,6 +92,8 @@ class LogCopier:
                 log.warning("the logs of jobs can't be copied now, and will be later: %s", error)
             self._full = True
         except (PfconError, OSError) as error:
+            if isinstance(error, Unreachable) and not isinstance(error, DamagedJob):
+                self._away_until = time.monotonic() + AWAY
             level = logging.DEBUG if record.name in self._warned else logging.WARNING
             self._warned.add(record.name)
             log.log(level, "the log of job %s can't be copied now, and will be later: %s", record.name, error)
