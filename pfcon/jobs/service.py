@@ -242,8 +242,8 @@ class JobService:
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()
-            self.logs.tidy()
             self._context.records_in_use.update()
+            self.logs.tidy()
 
     def stop(self) -> None:
         """Let other processes take over this one's unfinished jobs immediately. To be called at its end."""
