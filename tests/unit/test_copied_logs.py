@@ -99,6 +99,7 @@ def killed_copy(logs: Logs, spec: JobSpec, chunks: int) -> bool:
         if chunks < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    ENDED.wait()  # a thread's locks would stay with the child
     child = os.fork()
     if child == 0:
         other = Logs(logs.context.storebase, logs.database, logs.context.options.log_bytes)
