@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +13,6 @@ import pytest
 from support.copied_logs import Logs
 from support.small_disk import small_disk
 
-from pfcon.compute.log_copy import LogChunk
 from pfcon.errors import Absent, StorageFull, Unreachable
 from pfcon.jobs.logs.copier import ENDED, LogCopier
 from pfcon.jobs.logs.service import JobLogs
@@ -19,7 +20,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.models import JobKind, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.records import Phase
-from pfcon.testing.waiting import eventually
+from pfcon.testing.waiting import PATIENCE, eventually
 
 PLUGIN = JobKind.PLUGIN
 LINES = "seq 400000"  # 2.7 MB
@@ -92,23 +93,12 @@ def test_only_the_first_and_the_last_part_are_kept_at_their_offsets(storebase: S
 
 def killed_copy(logs: Logs, spec: JobSpec, chunks: int) -> bool:
     """Copy the log in another process, which is killed after some chunks. Returns whether it could copy all."""
-
-    def count(_: LogChunk) -> None:
-        nonlocal chunks
-        chunks -= 1
-        if chunks < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    ENDED.wait()  # a thread's locks would stay with the child
-    child = os.fork()
-    if child == 0:
-        other = Logs(logs.context.storebase, logs.database, logs.context.options.log_bytes)
-        other.engine.after_chunk = count
-        try:
-            other.logs.refresh(spec.jid, PLUGIN)
-        finally:
-            os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
+    words = [logs.context.storebase.root, logs.database, logs.context.options.log_bytes, spec.jid, chunks]
+    command = [sys.executable, "-m", "support.copied_logs", *map(str, words)]
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    status = subprocess.run(command, env={**os.environ, **paths}, check=False, timeout=PATIENCE).returncode
+    assert status in (0, -signal.SIGKILL)
+    return status == 0
 
 
 @pytest.mark.parametrize("log_bytes", [1 << 26, 400_000])
