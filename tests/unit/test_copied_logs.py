@@ -141,6 +141,7 @@ def test_while_the_engine_is_away_it_is_not_asked_for_each_of_many_logs(logs: Lo
     specs = [logs.start(logs.compute.shell("echo x")) for _ in range(8)]
     for spec in specs:
         logs.end(spec)
+    ENDED.wait()
     later = JobLogs(logs.context)
     asked = logs.engine.asked
     for _ in range(5):
