@@ -21,7 +21,7 @@ def stream(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> Source:
     Raises before the first part Absent for an unknown job, InvalidFields for an offset beyond its log, Unreachable if
     the engine does not answer and nothing is kept yet; later the stream ends.
     """
-    with jobs.followed.following(jid, kind) as job, jobs.logs.following(jid, kind):
+    with jobs.logs.following(jid, kind) as job:
         _require(jobs, jid, kind, offset)
         clock, at = Clock(), offset
         yield clock.part(opening(at), at)

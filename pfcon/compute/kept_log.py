@@ -19,6 +19,7 @@ FIRST = "log"
 _CHARACTER = 4  # bytes of the longest character in UTF-8: ``tail`` omits an incomplete one
 _GONE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
 _TRIES = 5
+_LAST = 3  # files of the last part, of which a writer keeps fewer; a job may make others
 
 
 class _Part(NamedTuple):
@@ -112,12 +113,10 @@ def _parts(directory: int, stack: ExitStack) -> list[_Part]:
 def _open_parts(directory: int, stack: ExitStack) -> tuple[list[_Part], bool]:
     """Return the parts, in order, and whether all that were listed still exist."""
     found, complete = [], True
-    for name in os.listdir(directory):
-        start = 0 if name == FIRST else _start(name)
-        if start is None:
-            continue
+    starts = sorted({start for name in os.listdir(directory) if (start := _start(name)) is not None})
+    for start in [*starts[:1], *starts[1:][-_LAST:]]:
         try:
-            file = os.open(name, READ, dir_fd=directory)
+            file = os.open(f"{FIRST}.{start}" if start else FIRST, READ, dir_fd=directory)
         except OSError as fault:
             if fault.errno not in _GONE:
                 raise
@@ -131,6 +130,8 @@ def _open_parts(directory: int, stack: ExitStack) -> tuple[list[_Part], bool]:
 
 
 def _start(name: str) -> int | None:
+    if name == FIRST:
+        return 0
     number = name.removeprefix(f"{FIRST}.")
     return int(number) if number != name and number.isascii() and number.isdecimal() and len(number) < 19 else None
 

@@ -1,5 +1,6 @@
 """The streams of a process in its event loop: no thread belongs to them, see ``hub``."""
 
+import logging
 import selectors
 import time
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from math import inf
 from pfcon.front.connection import Connection, State
 from pfcon.front.hub import BUFFERED, Hub, Stream
 from pfcon.front.options import HEAD_BYTES, READ_SIZE
+
+log = logging.getLogger(__name__)
 
 STALLED = 10.0  # seconds; a client that reads nothing for so long loses its stream
 
@@ -32,13 +35,14 @@ class Streams:
         self._connections: dict[Stream, Connection] = {}
 
     def begin(self, connection: Connection, stream: Stream) -> None:
-        """Take over a connection that a thread has served: its head, and a first part, are buffered.
-
-        Raises OSError, RuntimeError.
-        """
+        """Take over a connection that a thread has served: its head, and a first part, are buffered. Raises OSError."""
         stream.made = connection.sock.kept
         connection.deadline = time.monotonic() + STALLED
-        self._hub.add(stream)
+        try:
+            self._hub.add(stream)
+        except RuntimeError as fault:
+            log.error("a stream can't begin: %s", fault)
+            raise ConnectionAbortedError from fault
         self._connections[stream] = connection
         self._flush(stream, connection)
 

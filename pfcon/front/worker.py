@@ -272,7 +272,7 @@ class FrontWorker(ServingWorker):
             self._streams.begin(connection, connection.stream)
             if not self.alive:
                 self._end_stream(connection)
-        except (OSError, ValueError, RuntimeError):  # RuntimeError: no thread can be started
+        except (OSError, ValueError):
             self._drop(connection)
 
     def _send(self, connection: Connection) -> None:

@@ -15,7 +15,6 @@ from pfcon.jobs.kinds.copy import CopySubmitter
 from pfcon.jobs.kinds.delete import DeleteSubmitter
 from pfcon.jobs.kinds.plugin import PluginSubmitter, Submission
 from pfcon.jobs.kinds.upload import UploadSubmitter
-from pfcon.jobs.logs.followed_records import FollowedJobs
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.measuring import make_collector
 from pfcon.jobs.output_files import OutputFiles, output_files
@@ -68,7 +67,6 @@ class JobService:
         self._deletes = DeleteSubmitter(context, self._scheduler, self._claimer)
         self._listing = Listing(context.journal.database)
         self.logs = JobLogs(context)
-        self.followed = FollowedJobs(context.journal)
 
     @property
     def takes_upload(self) -> bool:
@@ -254,8 +252,8 @@ class JobService:
         trash.retry()
         if self._watch.leads:
             self._retention.run_if_due()
-            self.logs.tidy()
             self._context.records_in_use.update()
+            self.logs.tidy()
 
     def stop(self) -> None:
         """Let other processes take over this one's unfinished jobs immediately. To be called at its end."""

@@ -158,7 +158,13 @@ class Node:
         stamps = [begin + timedelta(milliseconds=10 * number) for number in range(len(lines))]
         first = datetime.fromisoformat(since) if since else begin
         timed = zip(stamps, lines, strict=True)
-        return b"".join(stamp.isoformat().encode() + b" " + line for stamp, line in timed if stamp >= first)
+        most = 1 << (30 if self._generation.indexed else 14)  # of a part: 1.20 puts a time before each
+        return b"".join(
+            stamp.isoformat().encode() + b" " + line[at : at + most]
+            for stamp, line in timed
+            if stamp >= first
+            for at in range(0, len(line), most)
+        )
 
     def _spec(self, pod: Json) -> JobSpec:
         container, context = pod["spec"]["containers"][0], pod["spec"].get("securityContext") or {}

@@ -1,5 +1,8 @@
 """Jobs of the process engine, with an engine whose log has to be copied."""
 
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
-from pfcon.models import JobKind, JobSpec
+from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.records import Claimed, Phase, Record
 from pfcon.testing.compute.harness import Harness
@@ -102,3 +105,20 @@ class Logs:
     def wait_until_complete(self, spec: JobSpec) -> None:
         """Until all of the log is there."""
         assert eventually(lambda: self.is_complete(spec))
+
+
+def copy_until_killed(storebase: str, database: str, log_bytes: str, jid: str, chunks: str) -> None:
+    """Copy the log of a job that has ended, and be killed after so many chunks."""
+    logs = Logs(StoreBase(Path(storebase)), Path(database), int(log_bytes))
+    left = iter(range(int(chunks)))
+
+    def count(_: LogChunk) -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    logs.engine.after_chunk = count
+    logs.logs.refresh(JobId(jid), JobKind.PLUGIN)
+
+
+if __name__ == "__main__":
+    copy_until_killed(*sys.argv[1:])

@@ -2,22 +2,25 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.copied_logs import Logs
 from support.small_disk import small_disk
 
-from pfcon.compute.log_copy import LogChunk
 from pfcon.errors import Absent, StorageFull, Unreachable
+from pfcon.jobs.logs.copier import ENDED, LogCopier
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobKind, JobSpec
 from pfcon.paths import StoreBase
 from pfcon.records import Phase
-from pfcon.testing.waiting import eventually
+from pfcon.testing.waiting import PATIENCE, eventually
 
 PLUGIN = JobKind.PLUGIN
 LINES = "seq 400000"  # 2.7 MB
@@ -90,22 +93,12 @@ def test_only_the_first_and_the_last_part_are_kept_at_their_offsets(storebase: S
 
 def killed_copy(logs: Logs, spec: JobSpec, chunks: int) -> bool:
     """Copy the log in another process, which is killed after some chunks. Returns whether it could copy all."""
-
-    def count(_: LogChunk) -> None:
-        nonlocal chunks
-        chunks -= 1
-        if chunks < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    child = os.fork()
-    if child == 0:
-        other = Logs(logs.context.storebase, logs.database, logs.context.options.log_bytes)
-        other.engine.after_chunk = count
-        try:
-            other.logs.refresh(spec.jid, PLUGIN)
-        finally:
-            os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
+    words = [logs.context.storebase.root, logs.database, logs.context.options.log_bytes, spec.jid, chunks]
+    command = [sys.executable, "-m", "support.copied_logs", *map(str, words)]
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    status = subprocess.run(command, env={**os.environ, **paths}, check=False, timeout=PATIENCE).returncode
+    assert status in (0, -signal.SIGKILL)
+    return status == 0
 
 
 @pytest.mark.parametrize("log_bytes", [1 << 26, 400_000])
@@ -143,6 +136,38 @@ def test_a_log_that_was_not_copied_at_the_end_is_copied_later(logs: Logs) -> Non
     assert logs.read(spec) == b"late\n"
 
 
+def test_while_the_engine_is_away_it_is_not_asked_for_each_of_many_logs(logs: Logs) -> None:
+    logs.engine.fault = Unreachable("away")
+    specs = [logs.start(logs.compute.shell("echo x")) for _ in range(8)]
+    for spec in specs:
+        logs.end(spec)
+    ENDED.wait()
+    later = JobLogs(logs.context)
+    asked = logs.engine.asked
+    for _ in range(5):
+        later.tidy()
+        ENDED.wait()
+    assert logs.engine.asked <= asked + 3 + 1  # by two threads
+    logs.engine.fault = None
+    JobLogs(logs.context).tidy()
+    for spec in specs:
+        logs.wait_until_complete(spec)
+
+
+def test_a_log_that_can_not_be_read_is_given_up_a_day_after_the_end(logs: Logs) -> None:
+    logs.engine.fault = Unreachable("this log driver does not support reading")
+    spec = logs.start(logs.compute.shell("echo x"))
+    logs.end(spec)
+    record = logs.record(spec)
+    assert record.finished_at is not None
+    copier = LogCopier(logs.context)
+    with pytest.raises(Unreachable):
+        copier.copy(record)
+    copier.copy(replace(record, finished_at=record.finished_at - timedelta(days=2)))
+    assert logs.is_complete(spec)
+    assert logs.read(spec) == b"x\n"  # from the record
+
+
 def test_of_a_job_that_was_removed_from_its_engine_before_what_its_record_has_is_kept(logs: Logs) -> None:
     logs.engine.fault = Unreachable("away")
     spec = logs.start(logs.compute.shell("echo short"))
@@ -163,7 +188,7 @@ def test_a_log_is_deleted_with_its_job(logs: Logs) -> None:
     assert not copies(logs)
     with pytest.raises(Absent):
         logs.logs.read(spec.jid, PLUGIN, 0, 10)
-    assert not logs.logs._copier.copy(replace(logs.record(spec), phase=Phase.SCHEDULED))  # that was slower
+    assert not LogCopier(logs.context).copy(replace(logs.record(spec), phase=Phase.SCHEDULED))  # that was slower
     assert not copies(logs)
 
 

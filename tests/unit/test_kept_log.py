@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pfcon.compute.kept_log import log_tail
+from pfcon.compute.kept_log import log_tail, read_at, stretches
 from pfcon.compute.log_writer import KeptLog
 from pfcon.compute.slurm.spec import body
 from pfcon.testing.waiting import eventually
@@ -120,6 +121,20 @@ def test_what_else_lies_there_is_no_log(tmp_path: Path, directory: int) -> None:
     (tmp_path / "log.4").mkdir()
     (tmp_path / ("log." + "9" * 40)).touch()
     assert log_tail(directory, 10, ALL) == b"a\n"
+
+
+def test_a_job_that_makes_many_files_does_not_make_many_be_opened(tmp_path: Path, directory: int) -> None:
+    (tmp_path / "log").write_bytes(b"a\n")
+    for number in range(2, 3000):
+        (tmp_path / f"log.{number}").write_bytes(b"b")
+    before, limits = os.listdir("/proc/self/fd"), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(before) + 20, limits[1]))
+    try:
+        assert log_tail(directory, 10, ALL).startswith(b"a\n")
+        assert read_at(directory, 0, 10).data == b"a\n"
+        assert len(stretches(directory)) < 10
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def _last_line_is(directory: int, text: bytes) -> bool:

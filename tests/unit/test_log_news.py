@@ -86,7 +86,7 @@ def test_all_followers_share_one_query_and_see_each_change(followed: FollowedJob
         jobs = [stack.enter_context(followed.following(record.jid, PLUGIN)) for record in records * 3]
         followers = [Follower(log, job) for job in jobs]
         assert not any(follower.ends() for follower in followers)
-        time.sleep(5 * followed_records.POLL)  # what was read at first is compared once
+        assert eventually(lambda: all(job.mark is not None for job in jobs))  # what was read at first is compared once
         queries: list[str] = []
         event.listen(journal.database.engine, "before_cursor_execute", lambda *words: queries.append(words[2]))
         begun = time.monotonic()

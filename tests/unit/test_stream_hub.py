@@ -3,11 +3,15 @@
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import NoReturn, cast
 
 import pytest
 
 from pfcon.front import hub as hubs
+from pfcon.front.connection import Connection
 from pfcon.front.hub import BUFFERED, Hub, Source, Stream
+from pfcon.front.streams import Streams
 from pfcon.testing.waiting import eventually
 
 
@@ -97,6 +101,25 @@ def test_a_closed_stream_ends_its_source_at_once(delivered: Delivered, monkeypat
     with open_stream(delivered, source):
         pass
     assert eventually(lambda: delivered.closed == ["s"])
+
+
+def test_a_stream_without_a_thread_is_refused_and_closed(
+    delivered: Delivered, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_thread(*_: object) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(hubs, "run_in_background", no_thread)
+    streams = Streams(*[lambda *_: None] * 4)
+    source = delivered.endless("s", b"a")
+    next(source)
+    stream = Stream(source, chunked=True)
+    connection = cast(Connection, SimpleNamespace(stream=stream, sock=SimpleNamespace(kept=1), deadline=0.0))
+    with pytest.raises(ConnectionAbortedError):  # then the loop closes the connection
+        streams.begin(connection, stream)
+    streams.close(connection)
+    assert delivered.closed == ["s"]
+    assert "can't start new thread" in caplog.text
 
 
 def test_the_fault_of_a_source_ends_its_stream_alone(delivered: Delivered, caplog: pytest.LogCaptureFixture) -> None:

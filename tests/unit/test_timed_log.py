@@ -52,6 +52,16 @@ def kubernetes(log: Log, size: int = 7) -> Callable[[int], Iterator[Message]]:
     return since
 
 
+def old_kubernetes(log: Log, size: int = 7) -> Callable[[int], Iterator[Message]]:
+    """As a kubelet of 1.20 answers: a time before each part of a line, of which no part but the last is short."""
+
+    def since(second: int) -> Iterator[Message]:
+        raw = b"".join(stamp(at) + b" " + data for at, data in log if at >= second)
+        return lined(raw[at : at + size] for at in range(0, len(raw), size))
+
+    return since
+
+
 def read(source: TimedSource, cursor: str = "", *, ended: bool = False) -> tuple[bytes, str]:
     found = [LogChunk(b"", cursor), *copied([source], cursor, ended=ended)]
     return b"".join(chunk.data for chunk in found), found[-1].cursor
@@ -116,6 +126,20 @@ def test_a_long_line_comes_in_parts_and_goes_on_where_it_was() -> None:
         chunks = list(copied([TimedSource("one", kubernetes(log[:here], 65536), lines=True)], cursor, ended=False))
         seen, cursor = seen + b"".join(chunk.data for chunk in chunks), chunks[-1].cursor
         assert max(len(chunk.data) for chunk in chunks) < 1_200_000
+    assert seen == b"".join(data for _, data in log)
+
+
+@pytest.mark.parametrize("part", [8192, 16384])
+@pytest.mark.parametrize("size", [1000, 65536, 10**7])
+def test_a_time_before_each_part_of_a_long_line_is_taken_out(part: int, size: int) -> None:
+    line = bytes(97 + number % 26 for number in range(300_000))
+    parts = [line[at : at + part] for at in range(0, len(line), part)]
+    parts[-1] += b"\n"
+    log: Log = [(START + number, data) for number, data in enumerate([b"one\n", *parts, b"x" * part, b"y\n", b"z\n"])]
+    seen, cursor = b"", ""
+    for here in (1, 5, len(parts), len(parts) + 1, len(log)):
+        new, cursor = read(TimedSource("one", old_kubernetes(log[:here], size), lines=True), cursor)
+        seen += new
     assert seen == b"".join(data for _, data in log)
 
 

@@ -52,6 +52,7 @@ class SwarmEngine(ComputeEngine):
 
     name = "swarm"
     log_reads_per_minute = 3.0  # each takes three requests
+    log_copies_per_minute = 120.0
 
     def __init__(
         self,

@@ -2,13 +2,14 @@
 
 import logging
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from pfcon.background import BackgroundPool
 from pfcon.compute.base import ComputeEngine
-from pfcon.errors import Absent, PfconError, StorageFull
+from pfcon.errors import Absent, DamagedJob, PfconError, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
 from pfcon.files.locks import locked
 from pfcon.jobs.context import JobContext
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FRESH = 0.4  # seconds for which a copy of a job that runs is as good as a new one
 PATIENCE = 5.0  # seconds to wait for another process that copies the same log
+AWAY, FAILURES = 15.0, 3  # seconds for which logs of ended jobs are left alone after so many failures of the engine
+GIVEN_UP = 24 * 3600.0  # seconds after a job's end; then its log is what was copied until then
 _POLL = 0.05  # seconds
 _BURST = 10.0
 ENDED = BackgroundPool(2)
@@ -38,6 +41,8 @@ class LogCopier:
         self._limits: dict[str, TokenBucket] = {}  # by engine
         self._full = False  # whether the service's log has it that storeBase is full
         self._warned: set[str] = set()  # of these jobs it has that their logs can't be copied
+        self._failures = 0  # times in a row that the engine has not answered
+        self._away_until = 0.0  # monotonic seconds
         self._queued: set[tuple[JobId, JobKind]] = set()
 
     def needs_copy(self, record: Record) -> bool:
@@ -64,6 +69,7 @@ class LogCopier:
         except OSError as fault:
             log.warning("the list of logs that are to be copied can't be read: %s", fault)
             return
+        random.shuffle(unfinished)  # so that those that fail every time do not keep the others from being copied
         for name, jid, kind in unfinished:
             record = self._context.journal.get(jid, kind)
             if record is None or record.phase is Phase.REMOVED:
@@ -73,7 +79,13 @@ class LogCopier:
 
     def _finish(self, jid: JobId, kind: JobKind) -> None:
         self._queued.discard((jid, kind))
-        record = self._context.journal.get(jid, kind)
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            record = self._context.journal.get(jid, kind)
+        except PfconError as error:
+            log.debug("the log of %s %s is copied later: %s", kind.noun, jid, error)
+            return
         if record is not None and record.phase is Phase.FINAL:
             self._quietly(record, lambda: self.copy(record, seconds=None))
 
@@ -83,11 +95,16 @@ class LogCopier:
                 work()
             self._full = False
             self._warned.discard(record.name)
+            self._failures = 0
         except StorageFull as error:
             if not self._full:
                 log.warning("the logs of jobs can't be copied now, and will be later: %s", error)
             self._full = True
         except (PfconError, OSError) as error:
+            if isinstance(error, Unreachable) and not isinstance(error, DamagedJob):
+                self._failures += 1  # one may be of this job alone, as of a log that its engine can't read
+                if self._failures >= FAILURES:
+                    self._away_until = time.monotonic() + AWAY
             level = logging.DEBUG if record.name in self._warned else logging.WARNING
             self._warned.add(record.name)
             log.log(level, "the log of job %s can't be copied now, and will be later: %s", record.name, error)
@@ -140,12 +157,13 @@ class LogCopier:
                 if until is not None and time.monotonic() > until:
                     copy.save()
                     return
-        except Absent:
-            if not ended:  # it is just being started, or removed
+        except (Absent, Refused):
+            if not ended:  # it is just being started, or removed; or the engine keeps no logs
                 return
         except PfconError:
             copy.save()
-            raise
+            if not (ended and _is_old(record)):
+                raise
         if ended and not copy.total and record.logs:  # the engine has not kept it
             copy.append(record.logs.encode("utf-8", "replace"), "")
         copy.save(complete=ended)
@@ -175,6 +193,11 @@ class LogCopier:
         except PfconError:
             return True
         return current is not None and current.phase not in (Phase.REMOVING, Phase.REMOVED)
+
+
+def _is_old(record: Record) -> bool:
+    at = record.finished_at
+    return at is not None and time.time() - at.timestamp() > GIVEN_UP
 
 
 @contextmanager

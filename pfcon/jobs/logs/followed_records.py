@@ -58,6 +58,12 @@ class FollowedJobs:
                     del self._jobs[jid, kind]
                     self._changed.notify_all()
 
+    def record(self, jid: JobId, kind: JobKind) -> Record | None:
+        """Return the last record that was read; None for a job that is removed, or not followed."""
+        with self._changed:
+            job = self._jobs.get((jid, kind))
+        return job.record if job else None
+
     def _read(self, jid: JobId, kind: JobKind) -> Record | None:
         record = self._journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED or record.is_placeholder else record

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pfcon.compute.kept_log import Stretch, read_at, stretches
 from pfcon.errors import Absent, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.logs.copier import LogCopier
+from pfcon.jobs.logs.followed_records import FollowedJob, FollowedJobs
 from pfcon.jobs.logs.followers import Followers
 from pfcon.jobs.logs.part import LogPart
 from pfcon.jobs.ownership import job_matcher
@@ -42,6 +43,7 @@ class JobLogs:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._copier = LogCopier(context)
+        self._followed = FollowedJobs(context.journal)
         self._followers = Followers(self._follow)
 
     def read(self, jid: JobId, kind: JobKind, offset: int, most: int) -> LogPart:
@@ -63,9 +65,11 @@ class JobLogs:
                 return [(0, len(found.text))] if found.text else []
             return stretches(found.directory, found.total)
 
-    def following(self, jid: JobId, kind: JobKind) -> AbstractContextManager[None]:
-        """Return a context in which a process copies the engine's log about every second."""
-        return self._followers.following(jid, kind)
+    @contextmanager
+    def following(self, jid: JobId, kind: JobKind) -> Iterator[FollowedJob]:
+        """A context in which a process copies the engine's log about every second, and reads the job's record."""
+        with self._followed.following(jid, kind) as job, self._followers.following(jid, kind):
+            yield job
 
     def refresh(self, jid: JobId, kind: JobKind) -> None:
         """Copy what the engine has now, if its log is not read in place; for the first time, all of it.
@@ -87,7 +91,8 @@ class JobLogs:
         self._copier.tidy()
 
     def _follow(self, jid: JobId, kind: JobKind) -> bool:
-        return self._copy(self._record(jid, kind), seconds=_SECONDS)
+        record = self._followed.record(jid, kind)
+        return record is not None and self._copy(record, seconds=_SECONDS)
 
     def _copy(self, record: Record, *, seconds: float | None) -> bool:
         if record.phase in NOT_ON_ENGINE:
