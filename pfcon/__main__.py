@@ -83,13 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_as(settings: "Settings") -> None:
+def _log_as(settings: "Settings", arguments: argparse.Namespace) -> None:
     """Set up the log. Raises ConfigurationError."""
     from pfcon.service_log.setup import set_up
 
     log = settings.log
     try:
-        set_up(level=log.level, form=log.form, audit=log.audit)
+        set_up(level=log.level, form=log.form, audit=log.audit if _changes_jobs(arguments) else None)
     except OSError as fault:
         raise ConfigurationError([f"PFCON_AUDIT_FILE: {log.audit} can't be written: {fault.strerror}"]) from None
 
@@ -134,6 +134,11 @@ def _records(settings: "Settings", arguments: argparse.Namespace) -> int:
 _COMMANDS = {"serve": _serve, "check": _check, "health": _health, "ready": _ready, "records": _records}
 
 
+def _changes_jobs(arguments: argparse.Namespace) -> bool:
+    """Whether a command may change jobs, which is audited. Others must not need the file for that."""
+    return arguments.command == "serve" or getattr(arguments, "action", "") in ("expire", "orphans")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 (failed) or 2 (invalid settings or arguments)."""
     parser = _parser()
@@ -150,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ["PFCON_BIND"] = arguments.bind
     try:
         settings = load(environ)
-        _log_as(settings)
+        _log_as(settings, arguments)
         return _COMMANDS[arguments.command](settings, arguments)
     except (Unreachable, StorageFull) as error:
         print(error, file=sys.stderr)

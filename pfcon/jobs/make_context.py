@@ -15,8 +15,10 @@ from pfcon.storage.storages import make_credentials, make_storage
 
 
 def _tell(change: Change) -> None:
-    log_change(change)
-    count_change(change)
+    try:
+        log_change(change)
+    finally:
+        count_change(change)
 
 
 def make_context(settings: Settings, storebase: StoreBase) -> JobContext:

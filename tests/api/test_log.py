@@ -62,6 +62,52 @@ def test_what_happens_to_jobs_is_logged_once_and_audited(logged: LiveServer) -> 
     assert not secrets_in(audit.read_text(), logged._environ())
 
 
+@pytest.mark.parametrize("harm", ["its directory is renamed", "it may not be written"])
+def test_an_audit_file_that_is_away_changes_no_job(logged: LiveServer, harm: str) -> None:
+    """The job ends as it would; its audit line is in the log, and later ones are in the file again."""
+    api, audit = Api(logged.url), Path(logged.environ["PFCON_AUDIT_FILE"])
+    away = audit.with_name("away")
+    if harm == "its directory is renamed":
+        logged.stop()
+        directory = audit.parent / "of-audit"
+        directory.mkdir()
+        logged.environ["PFCON_AUDIT_FILE"] = str(audit := directory / "audit.log")
+        logged.start()
+        directory.rename(away)
+    else:
+        audit.unlink()
+        audit.mkdir()  # root may write to any file
+    assert api.submit("away", "exit 0", make_zip({"a": b"x"})).status_code == 201
+    assert api.wait("away")["status"] == "finishedSuccessfully"
+    assert eventually(lambda: lines(logged.log_path, message="audit", jid="away"))
+    assert lines(logged.log_path, message="job", jid="away", status="finishedSuccessfully")
+    if audit.is_dir():
+        audit.rmdir()
+    else:
+        away.rename(audit.parent)
+    assert api.submit("back", "exit 0", make_zip({"a": b"x"})).status_code == 201
+    assert eventually(lambda: audit.exists() and lines(audit, jid="back"))
+
+
+@pytest.mark.parametrize("remove", ["DELETE", "deletejobs"])
+def test_a_job_that_is_removed_while_it_runs_is_audited_once(logged: LiveServer, remove: str) -> None:
+    """It has run on somebody's data, too."""
+    api = Api(logged.url)
+    assert api.submit("gone", "sleep 300", make_zip({"a": b"x"})).ok
+    assert eventually(lambda: api.get("jobs/gone/").json()["compute"]["status"] == "started")
+    if remove == "DELETE":
+        assert api.delete("pluginjobs/gone/").ok
+    else:
+        assert api.post("deletejobs/", {"jid": "gone"}).ok
+    audit = Path(logged.environ["PFCON_AUDIT_FILE"])
+    assert eventually(lambda: lines(audit, jid="gone", kind="plugin"))
+    if remove == "deletejobs":
+        assert eventually(lambda: lines(audit, jid="gone", kind="delete"))
+    [line] = lines(audit, jid="gone", kind="plugin")
+    assert line["reason"] == ("Removed" if remove == "DELETE" else "Cancelled")
+    assert (line["owner"], line["mounted_inputs"]) == ("chris", ["key-gone/incoming"])
+
+
 def test_refused_requests_are_logged_without_what_they_sent(logged: LiveServer) -> None:
     """Logins, tokens, bad input, what is no HTTP at all: one line each, with the address and the answered id."""
     login = requests.post(

@@ -96,3 +96,13 @@ def test_each_part_has_a_line_and_the_exit_status_tells(
         assert main(["ready"]) == exit_status
     shown = capsys.readouterr()
     assert told in shown.out + shown.err
+
+
+def test_an_audit_file_that_is_away_does_not_make_it_sick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service goes on without the file, so its health check does, too; and it makes no file."""
+    monkeypatch.setenv("APPLICATION_MODE", "development")
+    monkeypatch.setenv("CONTAINER_ENV", "process")
+    monkeypatch.setenv("PFCON_AUDIT_FILE", "/missing/audit.log")
+    with service(200, b'{"health": "OK"}') as port:
+        monkeypatch.setenv("PFCON_BIND", f"127.0.0.1:{port}")
+        assert main(["health"]) == 0
