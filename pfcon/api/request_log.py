@@ -35,18 +35,18 @@ class RequestLog:
         if begun := g.pop("pfcon_begun", None):
             response.headers[HEADER] = current_request_id()
             seconds = time.monotonic() - begun
-            self._write(response.status_code, seconds)
-            route = request.url_rule.rule if request.url_rule else "none"
             method = request.method if request.method in _METHODS else "other"
+            self._write(method, response.status_code, seconds)
+            route = request.url_rule.rule if request.url_rule else "none"
             REQUESTS.labels(route, method, response.status_code).observe(seconds)
         return response
 
-    def _write(self, status: int, seconds: float) -> None:
+    def _write(self, method: str, status: int, seconds: float) -> None:
         level, text = _kind_of(status)
         (self._failed if status >= 500 else self._refused).write(
             level,
             text,
-            method=request.method,
+            method=method,
             path=request.path,
             status=status,
             error=g.get("pfcon_failure", "")[:LONGEST],

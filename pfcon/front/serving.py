@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
-from pfcon.front.answers import message_of, status_of
+from pfcon.front.answers import logged_of, message_of, status_of
 from pfcon.front.bodies import BufferedBody, StreamedBody
 from pfcon.front.connection import Connection
 from pfcon.front.options import FrontOptions
@@ -52,7 +52,7 @@ class ServingWorker(ThreadWorker):
             log.error("%s %s failed", getattr(req, "method", None), getattr(req, "path", None), exc_info=exc)
         try:
             client.settimeout(0.0)
-            client.sendall(refusal(status, message_of(exc), client_text(addr)))
+            client.sendall(refusal(status, message_of(exc), client_text(addr), logged_of(exc)))
             client.flush()
         except OSError as fault:
             log.debug("a client closed its connection before the response: %s", fault)

@@ -1,6 +1,8 @@
 """The log of a live service: what has happened can be read in it, and no secret."""
 
 import json
+import re
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +131,41 @@ def test_refused_requests_are_logged_without_what_they_sent(logged: LiveServer) 
         assert line["error"]
     for secret in ("my-other-password", "my-token"):
         assert secret not in log.read_text()
+
+
+REST = "a-secret-that-went-on"
+HEAD = b"POST /api/v1/auth-token/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"Content-Length: 2\r\n\r\n{}" + f'"pfcon_password":"{REST}"}}\r\n\r\n'.encode(),
+        HEAD + b"Content-Length: 2\r\n\r\n{}" + f"API_KEY={REST}\r\n\r\n".encode(),
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + f"API_KEY={REST}\r\n\r\n".encode(),
+        HEAD + f"Authorization Bearer {REST}\r\n\r\n".encode(),
+        HEAD + f"X-{REST} : Bearer\r\n\r\n".encode(),
+        HEAD + f"Transfer-Encoding: {REST}\r\n\r\n".encode(),
+        HEAD + f"Expect: {REST}\r\nContent-Length: 2\r\n\r\n{{}}".encode(),
+        f"GET /api/v1/health/ {REST}\r\n\r\n".encode(),
+        f"GET({REST}) / HTTP/1.1\r\n\r\n".encode(),
+        f"{REST.upper()} /api/v1/health/ HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+    ],
+)
+def test_what_is_no_http_is_logged_without_what_it_was(logged: LiveServer, sent: bytes) -> None:
+    """It may be the rest of a body with a wrong length. The answer to whoever has sent it may quote it."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", logged.port), PATIENCE) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        while data := connection.recv(65536):
+            answer += data
+    assert b"HTTP/1.1 4" in answer or b"HTTP/1.1 501" in answer
+    ids = re.findall(rb"X-Request-ID: (\w+)", answer)
+    for one in ids:
+        assert eventually(lambda one=one: lines(logged.log_path, request_id=one.decode()))  # type: ignore[misc]
+    assert ids
+    assert REST.lower() not in logged.log_path.read_text().lower()
 
 
 def test_start_and_stop_are_logged(logged: LiveServer) -> None:
