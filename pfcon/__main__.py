@@ -76,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         help="show which parts of the service on this host work",
         description="Ask the service on this host, at the address in PFCON_BIND, which of its parts work: records, "
         "storeBase, storage, engine, and the process that watches the jobs. Prints one line for each; the exit status "
-        "is 1 if one does not work. For the health checks of containers.",
+        "is 1 if one does not work. For people and monitoring: a health check that restarts the service asks `pfcon "
+        "health`, because a restart does not bring back an engine.",
     )
     add_records(commands)
     add_client(commands)

@@ -8,7 +8,7 @@ from pfcon.api.metrics import add_metrics
 from pfcon.api.openapi.document import PREFIX
 from pfcon.api.openapi.pages import Docs, DocsStyle, OpenApi
 from pfcon.api.records import Records, RecordsOfJob
-from pfcon.api.service import AuthToken, Health, Ready
+from pfcon.api.service import AuthToken, Health, Ready, Traffic
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 
@@ -19,6 +19,7 @@ def add_routes(app: Flask) -> None:
     api = JsonApi(app, prefix=PREFIX)
     api.add_resource(Health, "/health/")
     api.add_resource(Ready, "/ready/")
+    api.add_resource(Traffic, "/ready/traffic/")
     api.add_resource(OpenApi, "/openapi.json")
     api.add_resource(Docs, "/docs/")
     api.add_resource(DocsStyle, "/docs/style.css")

@@ -21,12 +21,14 @@ log = logging.getLogger(__name__)
 class Change:
     """A change of a job's status that clients can see, with what the record knows of the job.
 
-    status: a JobStatus, or "removed". Times are aware datetimes in UTC; None: unknown, or not yet.
+    status: a JobStatus, or "removed". previous: the JobStatus before; ``""`` for a new job. Times are aware datetimes
+    in UTC; None: unknown, or not yet.
     """
 
     jid: JobId
     kind: JobKind
     status: str
+    previous: str
     message: str
     reason: str
     exit_code: int | None
@@ -59,7 +61,7 @@ def ignore(_change: Change) -> None:
     """Tell nobody."""
 
 
-def change_of(row: Mapping[Any, Any], status: str, reason: str) -> Change:
+def change_of(row: Mapping[Any, Any], status: str, previous: str, reason: str) -> Change:
     """Return the change of a job. row: has the columns TOLD."""
     values: dict[str, Any] = {name: row[name] or "" for name in ("message", "image", "image_digest", "node")}
     values |= {name: moment(row[name] or None) for name in ("created_at", "staged_at", "started_at", "finished_at")}
@@ -68,6 +70,7 @@ def change_of(row: Mapping[Any, Any], status: str, reason: str) -> Change:
         jid=JobId(row["jid"]),
         kind=JobKind(row["kind"]),
         status=status,
+        previous=previous,
         reason=reason,
         owner=row["auid"] or "",
         spec_json=row["spec"] or "",

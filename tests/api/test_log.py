@@ -13,6 +13,7 @@ import requests
 from support.live import PASSWORD, USER, Api, LiveServer, make_zip
 from support.unlogged import UNLOGGED, secrets_in
 
+from pfcon.service_log.limited import BURST
 from pfcon.testing.waiting import PATIENCE, eventually
 
 Lines = list[dict[str, Any]]
@@ -131,6 +132,24 @@ def test_refused_requests_are_logged_without_what_they_sent(logged: LiveServer) 
         assert line["error"]
     for secret in ("my-other-password", "my-token"):
         assert secret not in log.read_text()
+
+
+def test_a_flood_of_one_kind_hides_no_other(logged: LiveServer) -> None:
+    """Somebody who guesses passwords beside it is seen: each kind has lines of its own."""
+    api = Api(logged.url)
+    with requests.Session() as session:
+        for number in range(2 * int(BURST) + 200):  # two processes
+            session.get(logged.url + f"jobs/x{number}/", headers=api.headers, timeout=PATIENCE)
+    assert eventually(lambda: sum(line.get("not_logged", 0) for line in lines(logged.log_path)) > 0)
+    wrong = {"pfcon_user": USER, "pfcon_password": "guessed-password"}
+    login = requests.post(logged.url + "auth-token/", json=wrong, timeout=PATIENCE)
+    token = requests.get(logged.url + "jobs/x/", headers={"Authorization": "Bearer x"}, timeout=PATIENCE)
+    for answer, text in ((login, "login refused"), (token, "token refused")):
+        assert eventually(
+            lambda answer=answer, text=text: lines(  # type: ignore[misc]
+                logged.log_path, message=text, request_id=answer.headers["X-Request-ID"]
+            )
+        )
 
 
 REST = "a-secret-that-went-on"
