@@ -95,6 +95,17 @@ def _log_as(settings: "Settings", arguments: argparse.Namespace) -> None:
         raise ConfigurationError([f"PFCON_AUDIT_FILE: {log.audit} can't be written: {fault.strerror}"]) from None
 
 
+def _open_standard_streams() -> None:
+    """Open those that are closed, as after ``2>&-``: otherwise a socket or the database would get their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115 - until the process ends
+
+
 def _serve(settings: "Settings", _arguments: argparse.Namespace) -> int:
     from pfcon.metrics.directory import make_directory
 
@@ -152,6 +163,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pfcon.configuration import load
 
     environ = None
+    if arguments.command == "serve":
+        _open_standard_streams()
     if getattr(arguments, "bind", None):
         os.environ["PFCON_BIND"] = arguments.bind
     try:

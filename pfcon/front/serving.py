@@ -12,6 +12,7 @@ from pfcon.front.bodies import BufferedBody, StreamedBody
 from pfcon.front.connection import Connection
 from pfcon.front.options import FrontOptions
 from pfcon.front.refusals import refusal
+from pfcon.service_log import set_request_id
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class ServingWorker(ThreadWorker):
 
     def serve_in_thread(self, connection: Any) -> bool:
         """Serve the request; return whether the connection may be used for another one."""
+        set_request_id("")  # not that of the thread's last request
         keep = False
         request: Request = connection.request
         body: Any = request.body

@@ -27,6 +27,7 @@ def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
     Raises ConfigurationError when the engine or the storage is missing.
     """
     engine = measure(make_engine(settings.compute, storebase, settings.server.workers))
+    operations = operations_engine(settings.compute, storebase, engine)
     return JobContext(
         options=settings.compute,
         storage_settings=settings.storage,
@@ -35,7 +36,7 @@ def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
         journal=Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), tell=_tell),
         storage=make_storage(settings.storage, storebase),
         engine=engine,
-        operations=operations_engine(settings.compute, storebase, engine),
+        operations=operations if operations is engine else measure(operations),
         cancel_active=settings.delete_active is DeleteActive.CANCEL,
         credentials=make_credentials(settings.storage, storebase),
         limits=settings.active,

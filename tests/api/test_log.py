@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,3 +213,17 @@ def test_an_audit_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None
     server = LiveServer(storebase, {"PFCON_AUDIT_FILE": str(tmp_path / "missing/audit.log")})
     with pytest.raises(AssertionError, match=r"PFCON_AUDIT_FILE: .*/missing/audit.log can't be written: No such file"):
         server.start()
+
+
+def test_a_service_whose_standard_error_is_closed_serves(tmp_path: Path) -> None:
+    """As some supervisors start it; the numbers of the streams must not become those of the database's files."""
+    (tmp_path / "storeBase").mkdir()
+    with LiveServer(tmp_path / "storeBase", python=("sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', sys.executable)) as live:
+        api = Api(live.url)
+        assert eventually(lambda: len(live.worker_pids) == 2)
+        pids = live.worker_pids
+        assert api.submit("quiet", "exit 0", make_zip({"a": b"x"})).status_code == 201
+        assert api.wait("quiet")["status"] == "finishedSuccessfully"
+        assert live.worker_pids == pids
+        for number in range(3):
+            assert Path(f"/proc/{pids[0]}/fd/{number}").readlink() == Path("/dev/null")

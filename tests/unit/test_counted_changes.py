@@ -9,12 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
+from pfcon.configuration import load
 from pfcon.errors import Unreachable
 from pfcon.jobs import lookup
+from pfcon.jobs.make_context import make_context
 from pfcon.jobs.measuring import FiguresCollector, figures
 from pfcon.jobs.measuring.changes import count_change
 from pfcon.jobs.measuring.collector import Figures
 from pfcon.models import JobId, JobKind
+from pfcon.paths import StoreBase
 from pfcon.records import Change
 from pfcon.records.overview import Count
 from pfcon.testing.waiting import eventually
@@ -154,3 +157,18 @@ def test_a_figure_that_no_thread_can_look_up_is_looked_up_again(monkeypatch: pyt
         assert found.result(wait=1.0) is None
     found.begin()
     assert found.result(wait=5.0) == 7
+
+
+def test_calls_to_the_engine_beside_the_service_are_measured(storebase: StoreBase) -> None:
+    """Where that is another one than the engine of plugin jobs."""
+    environ = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "docker", "STOREBASE_MOUNT": str(storebase.root)}
+    context = make_context(load(environ), storebase)
+    labels = {"engine": context.operations.name, "call": "jobs", "outcome": "ok"}
+
+    def number() -> float:
+        return REGISTRY.get_sample_value("pfcon_engine_call_seconds_count", labels) or 0.0
+
+    before = number()
+    context.operations.jobs()
+    assert context.operations is not context.engine
+    assert number() == before + 1
