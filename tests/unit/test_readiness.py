@@ -97,7 +97,7 @@ def test_a_part_that_no_thread_can_ask_does_not_work_and_is_asked_again(monkeypa
 def test_the_keeper_is_never_kept() -> None:
     """It is known without asking anybody."""
     asked = []
-    readiness = Readiness({"keeper": lambda: str(asked.append(1))}, instant=["keeper"])
+    readiness = Readiness({"keeper": lambda: str(asked.append(1))}, kept_of={"keeper": 0.0})
     for _ in range(3):
         readiness.states()
     assert len(asked) == 3

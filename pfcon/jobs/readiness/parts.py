@@ -12,6 +12,8 @@ from pfcon.models import JobId, JobKind
 from pfcon.records.lease import LEASE
 
 RECORDS, STOREBASE, KEEPER = "records", "storebase", "keeper"
+# The keeper is known without asking; that nothing can be written shows after LEASE, and must be seen soon after.
+_KEPT = {KEEPER: 0.0, RECORDS: 4.0}  # seconds
 _NOBODY = JobId("pfcon-ready")  # a jid that need not exist
 
 
@@ -26,7 +28,7 @@ def make_readiness(context: JobContext, watch: Watch) -> Readiness:
     }
     if context.operations is not context.engine:
         probes["operations"] = lambda: _engine(context.operations)
-    return Readiness(probes, instant=(KEEPER,))
+    return Readiness(probes, kept_of=_KEPT)
 
 
 def traffic_states(readiness: Readiness) -> tuple[dict[str, PartState], bool]:

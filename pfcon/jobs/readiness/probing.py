@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from pfcon.errors import PfconError, StorageFull
 from pfcon.jobs.lookup import Lookup
@@ -83,7 +84,7 @@ class _Part:
 class Readiness:
     """All parts. Thread-safe.
 
-    patience, kept: seconds, see PATIENCE and KEPT. instant: the names of parts whose state is never kept.
+    patience, kept: seconds, see PATIENCE and KEPT. kept_of: the latter of parts that differ.
     """
 
     def __init__(
@@ -92,12 +93,9 @@ class Readiness:
         *,
         patience: float = PATIENCE,
         kept: float = KEPT,
-        instant: Iterable[str] = (),
+        kept_of: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        at_once = set(instant)
-        self._parts = {
-            name: _Part(name, probe, 0.0 if name in at_once else kept, patience) for name, probe in probes.items()
-        }
+        self._parts = {name: _Part(name, probe, kept_of.get(name, kept), patience) for name, probe in probes.items()}
 
     def states(self, names: Iterable[str] | None = None) -> dict[str, PartState]:
         """Return the state of each part, or of those with these names; at most PATIENCE later, and KEPT old."""
