@@ -33,14 +33,13 @@ KIND = Text(
 )
 OWNER = Text(name="owner", about="only jobs of this user in ChRIS; only plugin jobs have one", required=False)
 OF_IMAGE = Text(name="image", about="only jobs of exactly this image", required=False)
-_MOMENT = ("date-time", "date")
 SINCE = Text(
     name="since",
     about="only jobs created at that time or later, in ISO 8601; UTC, if it has no time zone",
     required=False,
-    formats=_MOMENT,
+    formats=("date-time", "date"),
 )
-UNTIL = Text(name="until", about="only jobs created before that time", required=False, formats=_MOMENT)
+UNTIL = Text(name="until", about="only jobs created before that time", required=False, formats=("date-time", "date"))
 LIMIT = Number(
     name="limit",
     about="the number of records of a page",
