@@ -13,9 +13,9 @@ T = TypeVar("T")
 class Lookup(Generic[T]):
     """A result, looked up when somebody asks for it and the last one is old. Thread-safe.
 
-    look_up: returns a result, and raises nothing. kept: the seconds for which a result is kept. hung: the result while
-    a look-up lasts too long, given for how many seconds it has lasted. patience: seconds after which it lasts too long.
-    failed: the result if no thread can be started.
+    kept: the seconds for which a result is kept. hung: the result while a look-up lasts too long, given for how many
+    seconds it has lasted. patience: seconds after which it lasts too long. failed: the result if ``look_up`` raises
+    something, which is logged, or if no thread can be started.
     """
 
     def __init__(
@@ -61,7 +61,12 @@ class Lookup(Generic[T]):
             return self._found[0]
 
     def _run(self) -> None:
-        self._end(self._look_up())
+        try:
+            found = self._look_up()
+        except Exception as error:
+            self._end(self._failed(error))
+            raise  # to the log
+        self._end(found)
 
     def _end(self, found: T) -> None:
         with self._changed:

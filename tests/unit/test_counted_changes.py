@@ -1,5 +1,6 @@
 """What a change of a job adds to the counts: when it has started, and at its end; and what is looked up beside them."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -134,14 +135,34 @@ def test_a_figure_whose_look_up_hangs_is_unknown(monkeypatch: pytest.MonkeyPatch
     assert eventually(lambda: found.result(wait=0.0) == 7)
 
 
-@pytest.mark.parametrize("fault", [Unreachable("away"), OSError(5, "I/O error")])
-def test_a_figure_that_cannot_be_looked_up_is_unknown(fault: Exception) -> None:
+@pytest.mark.parametrize("fault", [Unreachable("away"), OSError(5, "I/O error"), ValueError("a bug")])
+def test_a_figure_that_cannot_be_looked_up_is_unknown(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """Until it can."""
+    monkeypatch.setattr(figures, "KEPT", 0.0)
+    faults = [fault]
+
     def look_up() -> int:
-        raise fault
+        if faults:
+            raise faults.pop()
+        return 7
 
     found = figures.latest("look", look_up, None)
     found.begin()
     assert found.result(wait=5.0) is None
+    found.begin()
+    assert found.result(wait=5.0) == 7
+
+
+def test_a_figure_is_that_of_now_and_not_of_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process answers now and then: the figures of two must not contradict each other."""
+    monkeypatch.setattr(figures, "KEPT", 0.0)
+    values = [1, 2, 3]
+    found = figures.latest("look", lambda: values.pop(0), 0)
+    seen = []
+    for _ in range(3):
+        found.begin()
+        seen.append(found.result(wait=5.0))
+    assert seen == [1, 2, 3]
 
 
 def test_a_figure_that_no_thread_can_look_up_is_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,3 +193,26 @@ def test_calls_to_the_engine_beside_the_service_are_measured(storebase: StoreBas
     context.operations.jobs()
     assert context.operations is not context.engine
     assert number() == before + 1
+
+
+def test_a_change_is_counted_although_it_cannot_be_logged(storebase: StoreBase) -> None:
+    """The log's file system may be full."""
+
+    class Broken(logging.Handler):
+        def handle(self, _record: logging.LogRecord) -> bool:
+            raise OSError(28, "No space left on device")
+
+    environ = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process", "STOREBASE_MOUNT": str(storebase.root)}
+    journal = make_context(load(environ), storebase).journal
+    labels = {"kind": "plugin", "status": "notStarted", "reason": "Broken"}
+    log, handler = logging.getLogger("pfcon.jobs.change_log"), Broken()
+    before, level = log.handlers[:], log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            journal._tell(replace(NEW, reason="Broken"))
+    finally:
+        log.handlers[:] = before
+        log.setLevel(level)
+    assert REGISTRY.get_sample_value("pfcon_job_changes_total", labels) == 1
