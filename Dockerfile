@@ -40,5 +40,5 @@ RUN mkdir -p /var/local/storeBase \
 # In numbers, so that Kubernetes can see that it is not root.
 USER 1001:1001
 EXPOSE 5005
-HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["pfcon", "ready"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["pfcon", "health"]
 CMD ["pfcon", "serve"]

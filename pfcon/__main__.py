@@ -76,22 +76,34 @@ def _parser() -> argparse.ArgumentParser:
         help="show which parts of the service on this host work",
         description="Ask the service on this host, at the address in PFCON_BIND, which of its parts work: records, "
         "storeBase, storage, engine, and the process that watches the jobs. Prints one line for each; the exit status "
-        "is 1 if one does not work. For the health checks of containers.",
+        "is 1 if one does not work. For people and monitoring: a health check that restarts the service asks `pfcon "
+        "health`, because a restart does not bring back an engine.",
     )
     add_records(commands)
     add_client(commands)
     return parser
 
 
-def _log_as(settings: "Settings") -> None:
+def _log_as(settings: "Settings", arguments: argparse.Namespace) -> None:
     """Set up the log. Raises ConfigurationError."""
     from pfcon.service_log.setup import set_up
 
     log = settings.log
     try:
-        set_up(level=log.level, form=log.form, audit=log.audit)
+        set_up(level=log.level, form=log.form, audit=log.audit if _changes_jobs(arguments) else None)
     except OSError as fault:
         raise ConfigurationError([f"PFCON_AUDIT_FILE: {log.audit} can't be written: {fault.strerror}"]) from None
+
+
+def _open_standard_streams() -> None:
+    """Open those that are closed, as after ``2>&-``: otherwise a socket or the database would get their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115 - until the process ends
 
 
 def _serve(settings: "Settings", _arguments: argparse.Namespace) -> int:
@@ -134,6 +146,11 @@ def _records(settings: "Settings", arguments: argparse.Namespace) -> int:
 _COMMANDS = {"serve": _serve, "check": _check, "health": _health, "ready": _ready, "records": _records}
 
 
+def _changes_jobs(arguments: argparse.Namespace) -> bool:
+    """Whether a command may change jobs, which is audited. Others must not need the file for that."""
+    return arguments.command == "serve" or getattr(arguments, "action", "") in ("expire", "orphans")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0, 1 (failed) or 2 (invalid settings or arguments)."""
     parser = _parser()
@@ -146,11 +163,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pfcon.configuration import load
 
     environ = None
+    if arguments.command == "serve":
+        _open_standard_streams()
     if getattr(arguments, "bind", None):
         os.environ["PFCON_BIND"] = arguments.bind
     try:
         settings = load(environ)
-        _log_as(settings)
+        _log_as(settings, arguments)
         return _COMMANDS[arguments.command](settings, arguments)
     except (Unreachable, StorageFull) as error:
         print(error, file=sys.stderr)

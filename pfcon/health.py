@@ -1,4 +1,4 @@
-"""``pfcon health`` and ``pfcon ready``: ask the service on this host, for the health checks of containers."""
+"""``pfcon health``, for the health checks of containers, and ``pfcon ready``, for people: both ask the service here."""
 
 import http.client
 import json

@@ -45,13 +45,14 @@ class Text(Field):
     """A text.
 
     pattern: a regular expression, of ECMA 262 and of Python. longest: in characters. choices: all values. empty: what
-    an empty text is: refused, left out of the list of values, or a value as any other.
+    an empty text is: refused, left out of the list of values, or a value as any other. formats: of JSON Schema; a value
+    has one of them.
     """
 
     pattern: str = NO_NUL
     longest: int | None = None
     choices: type[StrEnum] | None = None
-    format: str | None = None
+    formats: tuple[str, ...] = ()
     empty: Literal["refused", "dropped", "kept"] = "refused"
 
     def schema(self) -> Schema:
@@ -66,8 +67,8 @@ class Text(Field):
         if self.choices is not None:
             return {"type": "string", "enum": [str(choice) for choice in self.choices]}
         schema: Schema = {"type": "string"}
-        if self.format is not None:
-            return {**schema, "format": self.format}
+        if self.formats:
+            return {**schema, "anyOf": [{"format": name} for name in self.formats]}
         schema["pattern"] = f"^$|{self.pattern}" if self.empty == "dropped" else self.pattern
         if self.empty == "refused":
             schema["minLength"] = 1

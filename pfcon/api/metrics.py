@@ -11,7 +11,7 @@ from pfcon.errors import Absent
 from pfcon.metrics.exposition import CONTENT_TYPE, exposition
 
 PATH = "/metrics"
-_OPEN = (PATH, "/api/v1/health/", "/api/v1/ready/")
+_OPEN = (PATH, "/api/v1/health/", "/api/v1/ready/", "/api/v1/ready/traffic/")
 """What is served at the address of PFCON_METRICS_BIND."""
 
 

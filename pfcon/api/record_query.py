@@ -44,9 +44,9 @@ SINCE = Text(
     name="since",
     about="only jobs created at that time or later, in ISO 8601; UTC, if it has no time zone",
     required=False,
-    format="date-time",
+    formats=("date-time", "date"),
 )
-UNTIL = Text(name="until", about="only jobs created before that time", required=False, format="date-time")
+UNTIL = Text(name="until", about="only jobs created before that time", required=False, formats=("date-time", "date"))
 LIMIT = Number(
     name="limit",
     about="the number of records of a page",

@@ -10,7 +10,7 @@ from pfcon.api.openapi.document import PREFIX
 from pfcon.api.openapi.pages import Docs, DocsStyle, OpenApi
 from pfcon.api.page.resources import add_page
 from pfcon.api.records import Counts, Records, RecordsOfJob
-from pfcon.api.service import AuthToken, Health, Ready
+from pfcon.api.service import AuthToken, Health, Ready, Traffic
 from pfcon.api.staged_jobs import CANCELS, LISTS, CancelledJob, PluginJobFile, PluginJobOutputs, StagedJob
 from pfcon.api.sync_jobs import Job, JobFile, JobList
 from pfcon.models import JobKind
@@ -23,6 +23,7 @@ def add_routes(app: Flask) -> None:
     api = JsonApi(app, prefix=PREFIX)
     api.add_resource(Health, "/health/")
     api.add_resource(Ready, "/ready/")
+    api.add_resource(Traffic, "/ready/traffic/")
     api.add_resource(OpenApi, "/openapi.json")
     api.add_resource(Docs, "/docs/")
     api.add_resource(DocsStyle, "/docs/style.css")

@@ -1,6 +1,7 @@
 """The resources that need no token: health, readiness and login."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -14,6 +15,7 @@ from pfcon.api.openapi.operation import operation
 from pfcon.api.request_log import note_refused_login
 from pfcon.auth import is_right, issue_token
 from pfcon.errors import InvalidFields, Refused, TooLarge, TooManyRequests, UnsupportedContent
+from pfcon.jobs.readiness import PartState
 
 MAX_CREDENTIALS = 64 * 1024  # bytes
 
@@ -38,11 +40,23 @@ class Ready(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     def get(self) -> tuple[dict[str, Part], int]:
         """Return for each part of the service whether it works; 503 if one does not."""
         states = current().jobs.readiness()
-        ready = all(state.ok for state in states.values())
-        parts: dict[str, Part] = {
-            name: {"ok": state.ok, "ms": state.ms, "message": state.message} for name, state in states.items()
-        }
-        return parts, 200 if ready else 503
+        return _parts(states), 200 if all(state.ok for state in states.values()) else 503
+
+
+class Traffic(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
+    """``ready/traffic/``"""
+
+    @operation(other={503: "This service should get no requests, or does not answer now."})
+    def get(self) -> tuple[dict[str, Part], int]:
+        """Return the parts without which hardly any request can be answered; 503 if one can't be used. For load
+        balancers: what is away for all services alike, or is mended by requests, is no reason to get none.
+        """
+        states, should_get = current().jobs.traffic_readiness()
+        return _parts(states), 200 if should_get else 503
+
+
+def _parts(states: Mapping[str, PartState]) -> dict[str, Part]:
+    return {name: {"ok": state.ok, "ms": state.ms, "message": state.message} for name, state in states.items()}
 
 
 class AuthToken(Resource):  # type: ignore[misc]  # Flask-RESTful has no types

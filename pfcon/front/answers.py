@@ -1,6 +1,7 @@
 """JSON responses to requests that never reach the application. Pure functions."""
 
 import json
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -34,6 +35,17 @@ def message_of(fault: BaseException) -> str:
     if isinstance(fault, BlockingIOError):
         return "Invalid HTTP request"
     return str(fault)[:LONGEST]
+
+
+def logged_of(fault: BaseException) -> str:
+    """Return the error's text for the log, the same for all errors of its class.
+
+    The message has what the client sent, which may be a password, a token or an environment: a body that is longer than
+    its Content-Length goes on as the next request.
+    """
+    if not isinstance(fault, errors.ParseException):
+        return message_of(fault)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(fault).__name__).lower()
 
 
 def error_answer(status: HTTPStatus, message: str, request_id: str) -> bytes:

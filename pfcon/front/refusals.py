@@ -11,10 +11,13 @@ from pfcon.service_log.limited import LimitedLog
 _REFUSED = LimitedLog(logging.getLogger(__name__))
 
 
-def refusal(status: HTTPStatus, message: str, address: str) -> bytes:
-    """Return the response of a request, and write its line as for requests that the application has refused."""
+def refusal(status: HTTPStatus, message: str, address: str, logged: str = "") -> bytes:
+    """Return the response of a request, and write its line as for requests that the application has refused.
+
+    logged: the error in that line, if it must not be the message.
+    """
     request_id = new_request_id()
     REFUSED_EARLY.labels(int(status)).inc()
     text, level = ("request failed", logging.WARNING) if status >= 500 else ("request refused", logging.INFO)
-    _REFUSED.write(level, text, status=int(status), error=message, address=address, request_id=request_id)
+    _REFUSED.write(level, text, status=int(status), error=logged or message, address=address, request_id=request_id)
     return error_answer(status, message, request_id)

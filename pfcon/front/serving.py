@@ -7,13 +7,14 @@ from typing import Any
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import ThreadWorker
 
-from pfcon.front.answers import message_of, status_of
+from pfcon.front.answers import logged_of, message_of, status_of
 from pfcon.front.bodies import BufferedBody, StreamedBody
 from pfcon.front.buffered_socket import HandedOver
 from pfcon.front.connection import Connection
 from pfcon.front.hub import Stream
 from pfcon.front.options import FrontOptions
 from pfcon.front.refusals import refusal
+from pfcon.service_log import set_request_id
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class ServingWorker(ThreadWorker):
 
     def serve_in_thread(self, connection: Any) -> bool:
         """Serve the request; return whether the connection may be used for another one."""
+        set_request_id("")  # not that of the thread's last request
         keep = False
         request: Request = connection.request
         body: Any = request.body
@@ -57,7 +59,7 @@ class ServingWorker(ThreadWorker):
             log.error("%s %s failed", getattr(req, "method", None), getattr(req, "path", None), exc_info=exc)
         try:
             client.settimeout(0.0)
-            client.sendall(refusal(status, message_of(exc), client_text(addr)))
+            client.sendall(refusal(status, message_of(exc), client_text(addr), logged_of(exc)))
             client.flush()
         except OSError as fault:
             log.debug("a client closed its connection before the response: %s", fault)

@@ -12,7 +12,7 @@ from typing import Any
 
 from gunicorn.http import errors
 
-from pfcon.front.answers import message_of, status_of
+from pfcon.front.answers import logged_of, message_of, status_of
 from pfcon.front.collecting import BodyTooLarge
 from pfcon.front.connection import CONTINUE, Connection, State
 from pfcon.front.connection_table import ConnectionTable
@@ -196,12 +196,12 @@ class FrontWorker(ServingWorker):
             text = "the request's body has more bytes than allowed"
             self._refuse(connection, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
         except (errors.ParseException, BlockingIOError) as fault:
-            self._refuse(connection, status_of(fault), message_of(fault))
+            self._refuse(connection, status_of(fault), message_of(fault), logged_of(fault))
         except StopIteration:
             self._drop(connection)
         except Exception as fault:  # an unexpected error must end this connection, not the process
             log.error("a request from %s could not be read", address(connection), exc_info=fault)
-            self._refuse(connection, status_of(fault), message_of(fault))
+            self._refuse(connection, status_of(fault), message_of(fault), logged_of(fault))
         else:
             if whole:
                 self._serve(connection)
@@ -229,13 +229,13 @@ class FrontWorker(ServingWorker):
             self._try_to_send_error(connection, HTTPStatus.REQUEST_TIMEOUT, text)
         self._drop(connection)
 
-    def _refuse(self, connection: Connection, status: HTTPStatus, message: str) -> None:
-        self._try_to_send_error(connection, status, message)
+    def _refuse(self, connection: Connection, status: HTTPStatus, message: str, logged: str = "") -> None:
+        self._try_to_send_error(connection, status, message, logged)
         self._linger(connection)
 
-    def _try_to_send_error(self, connection: Connection, status: HTTPStatus, message: str) -> None:
+    def _try_to_send_error(self, connection: Connection, status: HTTPStatus, message: str, logged: str = "") -> None:
         try:
-            connection.sock.sendall(refusal(status, message, address(connection)))
+            connection.sock.sendall(refusal(status, message, address(connection), logged))
             connection.sock.flush()
         except OSError as fault:
             log.debug("a client closed its connection before the response: %s", fault)

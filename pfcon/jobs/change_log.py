@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus
-from pfcon.records import Change
+from pfcon.records import Change, Phase
 from pfcon.service_log import current_request_id, write
 from pfcon.service_log.setup import AUDIT
 
@@ -13,10 +13,12 @@ audit = logging.getLogger(AUDIT)
 
 MESSAGE = 1000  # characters
 FINAL = {status.value for status in JobStatus if status.final}
+REMOVED = "Removed"
+"""The reason in the audit line of a job that was removed before it had ended."""
 
 
 def log_change(change: Change) -> None:
-    """Write the line of a change, and at a job's end also its audit line."""
+    """Write the line of a change, and when a job has ended, or was removed before that, also its audit line."""
     present = current_request_id()
     own = (change.spec.request_id if change.spec else "") or present
     common: dict[str, Any] = {
@@ -38,7 +40,10 @@ def log_change(change: Change) -> None:
     sizes: dict[str, Any] = {"node": change.node, "bytes_in": change.bytes_in, "bytes_out": change.bytes_out}
     by = present if present != own else ""
     write(log, logging.INFO, "job", **common, **times, **sizes, by_request_id=by, detail=change.message[:MESSAGE])
-    if change.status in FINAL:
+    is_cut_off = change.status == Phase.REMOVED.value and change.finished_at is None and change.spec is not None
+    if is_cut_off:
+        common["reason"] = REMOVED
+    if is_cut_off or change.status in FINAL:
         paths = _paths(change.spec) if change.spec else {}
         write(audit, logging.INFO, "audit", **common, image_digest=change.image_digest, **times, **sizes, **paths)
 

@@ -15,8 +15,10 @@ from pfcon.storage.storages import make_credentials, make_storage
 
 
 def _tell(change: Change) -> None:
-    log_change(change)
-    count_change(change)
+    try:
+        log_change(change)
+    finally:
+        count_change(change)
 
 
 def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
@@ -25,6 +27,7 @@ def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
     Raises ConfigurationError when the engine or the storage is missing.
     """
     engine = measure(make_engine(settings.compute, storebase, settings.server.workers))
+    operations = operations_engine(settings.compute, storebase, engine)
     return JobContext(
         options=settings.compute,
         storage_settings=settings.storage,
@@ -33,7 +36,7 @@ def make_context(settings: Settings, storebase: StoreBase) -> JobContext:
         journal=Journal(lambda: connect(settings.database_url, storebase.private_dir("records")), tell=_tell),
         storage=make_storage(settings.storage, storebase),
         engine=engine,
-        operations=operations_engine(settings.compute, storebase, engine),
+        operations=operations if operations is engine else measure(operations),
         cancel_active=settings.delete_active is DeleteActive.CANCEL,
         credentials=make_credentials(settings.storage, storebase),
         limits=settings.active,

@@ -19,7 +19,7 @@ from pfcon.jobs.logs.service import JobLogs
 from pfcon.jobs.measuring import make_collector
 from pfcon.jobs.output_files import OutputFiles, output_files
 from pfcon.jobs.places import PlaceKeeper
-from pfcon.jobs.readiness import PartState, make_readiness
+from pfcon.jobs.readiness import PartState, make_readiness, traffic_states
 from pfcon.jobs.recovery import Recovery
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.retention import Retention
@@ -76,6 +76,10 @@ class JobService:
     def readiness(self) -> dict[str, PartState]:
         """Return for each part of the service whether it works now. See Readiness.states."""
         return self._readiness.states()
+
+    def traffic_readiness(self) -> tuple[dict[str, PartState], bool]:
+        """Return whether this process should get requests, with the parts that say so. See traffic_states."""
+        return traffic_states(self._readiness)
 
     def server_info(self) -> ServerInfo:
         """Return the server information for clients of the synchronous interface."""

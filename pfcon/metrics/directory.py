@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from pfcon.files.locks import try_lock
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported
 PREFIX = "pfcon-metrics-"
+log = logging.getLogger(__name__)
 _LOCK = "lock"  # held by all processes of the service, until the last of them has ended
 _MAKING = 60.0  # seconds; a younger directory may just be made
 
@@ -23,11 +25,17 @@ def make_directory() -> None:
     Those of services that were killed are deleted, too.
 
     An administrator's own value of VARIABLE is not used: with numbers of other processes in it, ours would be wrong.
+    Without room for a directory there is none, and each process has its own numbers.
     """
-    parent = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108 - in memory
-    remove_abandoned(parent)
-    directory = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
-    descriptor = os.open(Path(directory, _LOCK), LOCK, 0o600)
+    os.environ.pop(VARIABLE, None)
+    try:
+        parent = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108 - in memory
+        remove_abandoned(parent)
+        directory = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+        descriptor = os.open(Path(directory, _LOCK), LOCK, 0o600)
+    except OSError as fault:
+        log.warning("the metrics of several processes can't be added: no directory for them: %s", fault.strerror)
+        return
     try_lock(descriptor)  # stays open, so it is locked as long as a process of the service lives
     os.environ[VARIABLE] = directory
     owner = os.getpid()

@@ -2,6 +2,9 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from pfcon.metrics import room
+
+room.install()
 _SHORT = (0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)  # seconds, of answers and calls
 _LONG = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0, 7 * 24 * 3600.0)  # seconds, of jobs
 _BYTES = tuple(float(1024**exponent * step) for exponent in (1, 2, 3, 4) for step in (1, 32))

@@ -1,9 +1,11 @@
 """Changes of jobs, told to the log once they are in the records."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -12,17 +14,21 @@ from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.records.faults import translating_errors
 from pfcon.records.rows import moment
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Change:
     """A change of a job's status that clients can see, with what the record knows of the job.
 
-    status: a JobStatus, or "removed". Times are aware datetimes in UTC; None: unknown, or not yet.
+    status: a JobStatus, or "removed". previous: the JobStatus before; ``""`` for a new job. Times are aware datetimes
+    in UTC; None: unknown, or not yet.
     """
 
     jid: JobId
     kind: JobKind
     status: str
+    previous: str
     message: str
     reason: str
     exit_code: int | None
@@ -36,7 +42,16 @@ class Change:
     finished_at: datetime | None
     bytes_in: int | None
     bytes_out: int | None
-    spec: JobSpec | None
+    spec_json: str
+
+    @cached_property
+    def spec(self) -> JobSpec | None:
+        """The job's specification; None before the inputs are staged, or if the record's can't be read."""
+        try:
+            return JobSpec.from_json(self.spec_json) if self.spec_json else None
+        except (ValueError, LookupError, TypeError, AttributeError) as fault:
+            log.warning("job %s: what its record has of its specification can't be read: %r", self.jid, fault)
+            return None
 
 
 Tell = Callable[[Change], None]
@@ -46,7 +61,7 @@ def ignore(_change: Change) -> None:
     """Tell nobody."""
 
 
-def change_of(row: Mapping[Any, Any], status: str, reason: str) -> Change:
+def change_of(row: Mapping[Any, Any], status: str, previous: str, reason: str) -> Change:
     """Return the change of a job. row: has the columns TOLD."""
     values: dict[str, Any] = {name: row[name] or "" for name in ("message", "image", "image_digest", "node")}
     values |= {name: moment(row[name] or None) for name in ("created_at", "staged_at", "started_at", "finished_at")}
@@ -55,9 +70,10 @@ def change_of(row: Mapping[Any, Any], status: str, reason: str) -> Change:
         jid=JobId(row["jid"]),
         kind=JobKind(row["kind"]),
         status=status,
+        previous=previous,
         reason=reason,
         owner=row["auid"] or "",
-        spec=JobSpec.from_json(row["spec"]) if row["spec"] else None,
+        spec_json=row["spec"] or "",
         **values,
     )
 
@@ -66,10 +82,14 @@ def change_of(row: Mapping[Any, Any], status: str, reason: str) -> Change:
 def telling(database: Engine, tell: Tell) -> Iterator[tuple[Connection, list[Change]]]:
     """A transaction, and a list for the changes that it makes: they are told after it is committed.
 
-    Raises Unreachable, StorageFull.
+    A change that can't be told has happened all the same: whatever ``tell`` raises is only logged. Raises Unreachable,
+    StorageFull.
     """
     changes: list[Change] = []
     with translating_errors(), database.begin() as connection:
         yield connection, changes
     for change in changes:
-        tell(change)
+        try:
+            tell(change)
+        except Exception:  # the record is written
+            log.exception("a change of job %s could not be told", change.jid)

@@ -85,7 +85,8 @@ def opened(url: str | None, directory: Path) -> Iterator[Engine]:
 def _make_engine(url: str, *, sqlite: bool) -> Engine:
     """Return an SQLAlchemy engine, without a connection. Raises UnusableUrl. No message has the URL: it is a secret."""
     connect_args = {"timeout": LOCK_TIMEOUT} if sqlite else POSTGRESQL_PATIENCE
-    options: dict[str, Any] = {"connect_args": connect_args, "pool_pre_ping": not sqlite}
+    # Errors end up in the log, and the parameters of a statement have commands and logs of jobs.
+    options: dict[str, Any] = {"connect_args": connect_args, "pool_pre_ping": not sqlite, "hide_parameters": True}
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: of the port

@@ -44,14 +44,17 @@ _READ = select(events).where(events.c.id > bindparam("after")).order_by(events.c
 _COUNTER = select(event_counter)
 
 
-def add_event(connection: Connection, job: Mapping[Any, Any], status: str) -> Change:
-    """Add an event to a transaction, as its last statement. job: has TOLD. Returns the change for the log."""
+def add_event(connection: Connection, job: Mapping[Any, Any], status: str, previous: str = "") -> Change:
+    """Add an event to a transaction, as its last statement. job: has TOLD. Returns the change for the log.
+
+    previous: the JobStatus before; ``""`` for a new job.
+    """
     values = {name: job[name] for name in EVENT}
     values.update(status=status, message=values["message"][:MESSAGE], created_at=values["created_at"] or None)
     values.update(reason=values["reason"] if status in FINAL else None)
     number = connection.execute(_NEXT).scalar_one()
     connection.execute(_INSERT, {**values, "id": number, "at": time.time()})
-    return change_of(job, status, values["reason"] or "")
+    return change_of(job, status, previous, values["reason"] or "")
 
 
 def add_change(connection: Connection, record: Record, values: Mapping[str, Any]) -> list[Change]:
@@ -74,7 +77,7 @@ def add_change(connection: Connection, record: Record, values: Mapping[str, Any]
     # Another process may have been faster. An older release may have claimed the job again, without an event.
     if last is None or tuple(last) != (status, row["created_at"] or None):
         spec = row["spec"] or record.spec_json  # a removal clears the column
-        return [add_event(connection, {**row, "spec": spec}, status)]
+        return [add_event(connection, {**row, "spec": spec}, status, record.status.value)]
     return []
 
 

@@ -76,6 +76,7 @@ class Journal:
         self._id = uuid.uuid4()
         self._tell = tell
         self._leased = ""  # the owner whose lease this process has written
+        self.leased_at: float | None = None  # monotonic seconds: when that was written last
         self.live = LiveClaims()
 
     @property
@@ -97,7 +98,7 @@ class Journal:
             if renewed.rowcount == 0:
                 connection.execute(insert(services).values(values))
                 self._tidy(connection)
-        self._leased = self.owner
+        self._leased, self.leased_at = self.owner, time.monotonic()
 
     def owner_with_lease(self) -> str:
         """Return the id of the calling process; its lease exists, since an owner without one counts as dead."""
@@ -257,7 +258,7 @@ class Journal:
             row = connection.execute(DELETE_ROW, row_key(record)).mappings().one_or_none()
             connection.execute(RELEASE, {"of_request": request_id(record.request, record.claim)})
             if row and record.phase is not Phase.REMOVED and not record.is_placeholder:
-                changes.append(add_event(connection, row, REMOVED))
+                changes.append(add_event(connection, row, REMOVED, record.status.value))
 
     def hold(self, request: str) -> None:
         """Record that this process will ask the engine for an attempt. request: a ``request_id``, maybe signed."""

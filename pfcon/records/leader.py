@@ -95,10 +95,11 @@ class Leadership:
             with self._lock:
                 self._completed.update(dict.fromkeys(kinds, frozenset(outdated)))
 
-    def hold(self) -> None:
+    def hold(self, *, able: bool = True) -> None:
         """Remain or become the leader if possible, and read the row. To be called every second.
 
-        Raises Unreachable, StorageFull.
+        able: whether this process can do the leader's work; if not, another one takes over. Raises Unreachable,
+        StorageFull.
         """
         asked = time.monotonic()
         me = self._journal.owner_with_lease()
@@ -112,7 +113,9 @@ class Leadership:
         if state != self._seen:
             self._seen, self._seen_at = state, asked
         self.rounds = _rounds_of(row["rounds"])
-        if row["holder"] == me:
+        if not able:
+            leads = False
+        elif row["holder"] == me:
             leads = self._renew(me, state)
         else:
             silent = asked - self._seen_at

@@ -56,16 +56,21 @@ class Selection:
 
 @dataclass(frozen=True)
 class Count:
-    """How many jobs have this kind, status and reason (``""``: none)."""
+    """How many jobs have this kind, status and reason (``""``: none).
+
+    oldest: when the first of them was accepted, in seconds since the epoch; None: unknown.
+    """
 
     kind: str
     status: str
     reason: str
     number: int
+    oldest: float | None = None
 
 
+_ACCEPTED = func.min(func.nullif(jobs.c.created_at, 0))
 _COUNTS = (
-    select(jobs.c.kind, jobs.c.status, func.coalesce(jobs.c.reason, ""), func.count())
+    select(jobs.c.kind, jobs.c.status, func.coalesce(jobs.c.reason, ""), func.count(), _ACCEPTED)
     .where(jobs.c.phase != REMOVED, jobs.c.request != PLACEHOLDER)
     .group_by(jobs.c.kind, jobs.c.status, jobs.c.reason)
 )

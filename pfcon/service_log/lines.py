@@ -10,7 +10,6 @@ from typing import Any
 from pfcon.service_log.request_id import current_request_id
 
 _FIELDS = "pfcon_fields"  # the attribute of a LogRecord
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BARE = re.compile(r"[^\s\"=\\]+")
 LONGEST = 4000  # characters of a value in a text line
 
@@ -33,13 +32,17 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-11-30T16:52:01.123Z INFO pfcon.jobs: job started jid=chris-jid-1``. Only a traceback has several lines."""
+    """``2026-11-30T16:52:01.123Z INFO pfcon.jobs: job started jid=chris-jid-1``.
+
+    Only a traceback has several lines, which are indented: the text of an exception may look like a line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
         pairs = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
         line = f"{_moment(record)} {record.levelname} {record.name}: {_one_line(record.getMessage())}{pairs}"
-        return "\n".join(filter(None, (line, _traceback(self, record))))
+        trace = _traceback(self, record).split("\n") if record.exc_info or record.stack_info else []
+        return "\n".join([line, *(f"    {_one_line(text)}" for text in trace)])
 
 
 class JsonFormatter(logging.Formatter):
@@ -82,14 +85,19 @@ def _shown(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value, default=str, separators=(",", ":"))
     text = value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
-    if _BARE.fullmatch(text) and not _CONTROL.search(text):
+    if _BARE.fullmatch(text) and text.isprintable():
         return text
     return _one_line(json.dumps(text, ensure_ascii=False))
 
 
 def _one_line(text: str) -> str:
-    """Return a text without control characters: a client must not be able to write lines of its own."""
-    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+    """Return a text of printable characters: a client must not write lines of its own, nor change how others look.
+
+    So a character that changes the direction of what follows is escaped, too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:

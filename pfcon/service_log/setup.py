@@ -2,9 +2,9 @@
 
 import logging
 import sys
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+from pfcon.service_log.audit_file import AuditFile
 from pfcon.service_log.lines import JsonFormatter, TextFormatter
 
 AUDIT = "pfcon.audit"
@@ -16,8 +16,8 @@ def set_up(*, level: str, form: str, audit: Path | None = None) -> None:
 
     Only pfcon itself logs at DEBUG: the libraries' lines of that level have headers and bodies, so also secrets.
 
-    audit: a file for the lines of AUDIT, always as JSON, opened again when it was renamed (logrotate). Without it they
-    are in the log. Raises OSError if it can't be opened.
+    audit: a file for the lines of AUDIT, always as JSON. Without it they are in the log. Raises OSError if it can't be
+    written.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
@@ -31,6 +31,6 @@ def set_up(*, level: str, form: str, audit: Path | None = None) -> None:
         old.close()
     logger.propagate = audit is None
     if audit is not None:
-        file = WatchedFileHandler(audit, encoding="utf-8")
+        file = AuditFile(audit)
         file.setFormatter(JsonFormatter())
         logger.addHandler(file)

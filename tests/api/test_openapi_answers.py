@@ -46,8 +46,12 @@ def _job(jid: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_the_service_itself(request_: Checked, server: LiveServer) -> None:
-    assert eventually(lambda: requests.get(server.url + "ready/", timeout=PATIENCE).status_code == 200)
-    for path in ("health/", "ready/", "openapi.json", "docs/", "docs/style.css", "/metrics", "/", "/page/main.js"):
+    def is_ready() -> bool:
+        return requests.get(server.url + "ready/", timeout=PATIENCE).status_code == 200
+
+    assert eventually(lambda: all(is_ready() for _ in range(10)))  # also the process that has started last
+    paths = ("health/", "ready/", "ready/traffic/", "openapi.json", "docs/", "docs/style.css", "/metrics", "/")
+    for path in (*paths, "/page/main.js"):
         request_("GET", path, 200, headers={})
         request_("HEAD", path, 200)
     assert request_("GET", "openapi.json", 200).json() == request_.described.document

@@ -201,3 +201,17 @@ def test_records_that_may_be_outdated_are_named(first: Leadership, others: list[
     first.hold()
     others[0].hold()
     assert others[0].rounds[JobKind.PLUGIN].outdated == set()
+
+
+def test_a_leader_that_cannot_do_its_work_is_followed_by_another_one(
+    first: Leadership, others: list[Leadership]
+) -> None:
+    """It sees the other one at work, and may lead again later."""
+    before = first.silence
+    first.hold(able=False)
+    assert not first.leads
+    assert before is not None
+    assert eventually(lambda: (first.hold(able=False), leads(others[0]))[1])
+    first.hold(able=False)
+    assert (first.silence or 0.0) < TAKEOVER
+    assert not leads(first)

@@ -15,7 +15,7 @@ from support.records import add, job_row, peak_memory, place_row, rows_of
 from pfcon.models import JobKind
 from pfcon.records import Phase
 from pfcon.records.database import connect
-from pfcon.records.overview import BATCH, Selection, Summary, count_in_use, list_records, prunable, prune
+from pfcon.records.overview import BATCH, Selection, Summary, count_in_use, count_jobs, list_records, prunable, prune
 from pfcon.records.record import PLACEHOLDER
 
 NOW = time.time()
@@ -170,3 +170,12 @@ def test_more_records_than_one_transaction_deletes_are_all_pruned(engine: Engine
     add(engine, [job_row(f"j{number}") for number in range(2 * BATCH + 1)])
     assert len(pruned(engine, NOW + DAY)) == 2 * BATCH + 1
     assert rows_of(engine) == ([], [])
+
+
+def test_counts_have_the_time_of_the_oldest_job(engine: Engine) -> None:
+    """Of each kind and status; a job of an earlier release has none."""
+    waiting: dict[str, Any] = {"status": "notStarted", "phase": Phase.SCHEDULED.value}
+    rows = [job_row(jid, **waiting, created_at=at) for jid, at in (("a", 30.0), ("b", 20.0), ("c", 0.0))]
+    add(engine, [*rows, job_row("d", status="started", phase=Phase.SCHEDULED.value, created_at=0.0)])
+    found = {count.status: (count.number, count.oldest) for count in count_jobs(engine)}
+    assert found == {"notStarted": (3, 20.0), "started": (1, None)}

@@ -58,3 +58,29 @@ def test_what_is_not_written_is_not_told(telling: Journal, told: list[Change]) -
     telling.live.begin(found.record.claim)
     assert not isinstance(telling.claim(JobId("other"), PLUGIN, "r", (place,)), Claimed)
     assert [change.jid for change in told] == [JID]
+
+
+def test_a_change_that_cannot_be_told_has_happened(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the log raises; that is logged."""
+
+    def tell(_change: Change) -> None:
+        raise OSError(28, "No space left on device")
+
+    with open_journal(database) as other:
+        journal = Journal(lambda: other.database.engine, tell)
+        journal.renew_lease()
+        assert isinstance(journal.claim(JID, PLUGIN, "r"), Claimed)
+        assert journal.get(JID, PLUGIN) is not None
+    assert "No space left on device" in caplog.text
+
+
+@pytest.mark.parametrize("unreadable", ["{", "[]", "{}", "null", '{"name": 1}'])
+def test_a_specification_that_cannot_be_read_changes_nothing(
+    telling: Journal, told: list[Change], unreadable: str
+) -> None:
+    """Of a newer or a damaged record: the change is written, and told without it."""
+    found = telling.claim(JID, PLUGIN, "r")
+    assert isinstance(found, Claimed)
+    telling.live.begin(found.record.claim)
+    assert telling.move(found.record, Phase.SCHEDULED, status=JobStatus.STARTED.value, spec=unreadable)
+    assert [(change.status, change.spec) for change in told] == [("notStarted", None), ("started", None)]

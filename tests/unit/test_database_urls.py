@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
+from support.records import add, job_row
 
 from pfcon.records.database import UnusableUrl, connect
 from pfcon.testing.waiting import PATIENCE
@@ -52,3 +54,14 @@ def test_no_command_ends_with_a_traceback(words: list[str], tmp_path: Path) -> N
     assert "PFCON_DATABASE_URL: SQLAlchemy knows no driver 'nothing'" in said
     assert "Traceback" not in said
     assert "hush" not in said
+
+
+def test_errors_of_statements_have_no_values(tmp_path: Path) -> None:
+    """They end up in the log, and rows have commands and logs of jobs."""
+    engine = connect(None, tmp_path)
+    row = job_row("j1", logs="hush-value")
+    add(engine, [row])
+    with pytest.raises(IntegrityError) as found:
+        add(engine, [row])
+    engine.dispose()
+    assert "hush-value" not in str(found.value)

@@ -110,6 +110,18 @@ def test_where_no_ping_tells_the_version_it_is_asked_for(server: Server, ping: t
     assert (calls.api_version, calls.podman, server.asked_for_version) == ("1.41", True, 1)
 
 
+@pytest.mark.parametrize("ping", [(200, DOCKER_PING), (403, {})])
+def test_whether_an_engine_answers_is_asked_without_a_list(
+    server: Server, storebase: StoreBase, ping: tuple[int, dict[str, str]]
+) -> None:
+    """Often, and by each process: a list takes an engine with many containers long. Some proxies block the ping."""
+    server.ping = ping
+    settings = compute_settings(storebase=storebase.root, own=docker_at(f"tcp://127.0.0.1:{server.server_port}"))
+    engine = DockerEngine(settings, settings.own, storebase.root)
+    engine.require_answer()
+    assert server.requests == 0
+
+
 def test_what_podman_fails_over_is_read_again(server: Server, calls: ApiCalls) -> None:
     server.refusals = 2
     assert calls.get("containers", "pfcon-1", "json") == {"Id": "1"}

@@ -80,7 +80,7 @@ class Calls:
     def require_new_enough(self) -> None:
         pass
 
-    def require_exit_codes(self) -> None:
+    def require_supported(self) -> None:
         pass
 
     def lacks_init(self) -> bool:

@@ -1,17 +1,22 @@
 """``pfcon health`` and ``pfcon ready``, which a container's health check runs."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+import yaml
 from support.background import in_background
 
 from pfcon.__main__ import main
 from pfcon.errors import Unreachable
 from pfcon.health import PATH, READY_PATH, ask
 from pfcon.settings.service import ServerSettings
+
+ROOT = Path(__file__).parents[2]
 
 
 def at(host: str, port: int) -> ServerSettings:
@@ -96,3 +101,24 @@ def test_each_part_has_a_line_and_the_exit_status_tells(
         assert main(["ready"]) == exit_status
     shown = capsys.readouterr()
     assert told in shown.out + shown.err
+
+
+def test_an_audit_file_that_is_away_does_not_make_it_sick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service goes on without the file, so its health check does, too; and it makes no file."""
+    monkeypatch.setenv("APPLICATION_MODE", "development")
+    monkeypatch.setenv("CONTAINER_ENV", "process")
+    monkeypatch.setenv("PFCON_AUDIT_FILE", "/missing/audit.log")
+    with service(200, b'{"health": "OK"}') as port:
+        monkeypatch.setenv("PFCON_BIND", f"127.0.0.1:{port}")
+        assert main(["health"]) == 0
+
+
+def test_what_restarts_or_reroutes_asks_only_what_that_can_mend() -> None:
+    """An engine that is away must not end the service, nor take it away from its clients."""
+    [check] = re.findall(r"^HEALTHCHECK .* CMD (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert json.loads(check) == ["pfcon", "health"]
+    assert not [path for path in (ROOT / "swarm").glob("*.yml") if "healthcheck" in path.read_text()]
+    deployment = yaml.safe_load((ROOT / "kubernetes/base/deployment.yaml").read_text())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    probes = {name: container[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
+    assert probes == {"startup": PATH, "readiness": f"{READY_PATH}traffic/", "liveness": PATH}

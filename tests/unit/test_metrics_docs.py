@@ -16,7 +16,9 @@ from pfcon.records.overview import Count
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, ALERTS, DASHBOARD = DOCS / "metrics.md", DOCS / "metrics/alerts.yaml", DOCS / "metrics/dashboard.json"
-FIGURES = Figures(lambda: (Count("plugin", "started", "", 1),), lambda: 1, lambda: 1.0, lambda: {"engine": True}, "1")
+FIGURES = Figures(
+    lambda: None, lambda: (Count("plugin", "started", "", 1),), lambda: 1, lambda: 1.0, lambda: {"engine": True}, "1"
+)
 PARTS = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("_total",), "gauge": ("",)}
 OF_PROMETHEUS = {"le"}
 

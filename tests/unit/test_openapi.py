@@ -82,7 +82,7 @@ def test_what_needs_no_token_is_known() -> None:
     """All else has a token, and 401 among its answers."""
     described = Described()
     free = {pair for pair in operations() if described.operation(*pair)["security"] == []}  # type: ignore[index]
-    places = ("health/", "ready/", "docs/", "docs/style.css", "openapi.json")
+    places = ("health/", "ready/", "ready/traffic/", "docs/", "docs/style.css", "openapi.json")
     page = {("GET", "/"), ("GET", "/page/{name}")}
     assert free == {*(("GET", f"/api/v1/{place}") for place in places), ("POST", "/api/v1/auth-token/"), *page}
     for pair in operations():

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pfcon.errors import Unreachable
-from pfcon.jobs.readiness import PartState, Readiness, probing
+from pfcon.errors import StorageFull, Unreachable
+from pfcon.jobs import lookup
+from pfcon.jobs.readiness import PartState, Readiness, probing, traffic_states
 from pfcon.testing.waiting import eventually
 
 
@@ -38,7 +39,7 @@ def test_each_part_says_whether_it_works(caplog: pytest.LogCaptureFixture) -> No
     assert "a secret text" in caplog.text
 
 
-def test_a_part_that_hangs_does_not_work_and_keeps_one_thread() -> None:
+def test_a_part_that_hangs_does_not_work_and_keeps_one_thread(caplog: pytest.LogCaptureFixture) -> None:
     """As a network file system whose server is gone; the others answer meanwhile."""
     release, started = threading.Event(), []
 
@@ -47,17 +48,81 @@ def test_a_part_that_hangs_does_not_work_and_keeps_one_thread() -> None:
         release.wait()
         return "back"
 
-    readiness = Readiness({"storebase": hanging, "records": lambda: "here"}, patience=0.2, kept=0.0)
-    for _ in range(3):
+    readiness = Readiness({"storebase": hanging, "records": lambda: "here"}, patience=2.0, kept=0.0)
+    for number in range(3):
         begun = time.monotonic()
         states = readiness.states()
-        assert time.monotonic() - begun < 5
+        # Only the first one waits: anybody may ask, and must not be able to occupy all threads.
+        assert time.monotonic() - begun < (5 if number == 0 else 1)
         assert not states["storebase"].ok
         assert states["storebase"].message.startswith("no answer for ")
         assert states["records"].ok
     assert len(started) == 1
+    assert [record.getMessage() for record in caplog.records] == ["part does not work"]
     release.set()
     assert eventually(lambda: readiness.states()["storebase"].ok)
+    assert [record.getMessage() for record in caplog.records] == ["part does not work", "part works again"]
+
+
+def test_a_part_that_begins_to_hang_does_not_work(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it has said before."""
+    release, hangs = threading.Event(), list[int]()
+
+    def probe() -> str:
+        if hangs:
+            release.wait()
+        return "here"
+
+    readiness = Readiness({"storebase": probe}, patience=0.2, kept=0.0)
+    assert readiness.states()["storebase"].ok
+    hangs.append(1)
+    assert not readiness.states()["storebase"].ok
+    assert [record.getMessage() for record in caplog.records] == ["part does not work"]
+    release.set()
+
+
+def test_a_part_that_no_thread_can_ask_does_not_work_and_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine may be out of threads for a moment."""
+
+    def none(_name: str, _work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as now:
+        now.setattr(lookup, "run_in_background", none)
+        readiness = Readiness({"records": lambda: "here"}, kept=0.0)
+        assert readiness.states()["records"].message == "can't start new thread"
+    assert readiness.states()["records"].ok
+
+
+def test_the_keeper_is_never_kept() -> None:
+    """It is known without asking anybody."""
+    asked = []
+    readiness = Readiness({"keeper": lambda: str(asked.append(1))}, kept_of={"keeper": 0.0})
+    for _ in range(3):
+        readiness.states()
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("broken", "should_get"),
+    [
+        ({}, True),
+        ({"engine": Unreachable("away"), "storage": Unreachable("away"), "keeper": Unreachable("none")}, True),
+        ({"storebase": StorageFull("1 MiB free")}, True),
+        ({"records": StorageFull("full")}, True),
+        ({"storebase": Unreachable("unmounted")}, False),
+        ({"records": Unreachable("no answer")}, False),
+        ({"records": OSError(5, "I/O error")}, False),
+    ],
+)
+def test_only_what_another_process_may_reach_keeps_requests_away(
+    broken: dict[str, Exception], should_get: bool
+) -> None:
+    """An engine is away for all of them, and on a full disk clients must be able to delete jobs."""
+    names = ("records", "storebase", "storage", "engine", "keeper")
+    probes = {name: failing(broken[name]) if name in broken else lambda: "here" for name in names}
+    states, found = traffic_states(Readiness(probes))
+    assert (list(states), found) == (["records", "storebase"], should_get)
 
 
 def test_a_result_is_kept_and_one_of_a_failure_only_shortly(monkeypatch: pytest.MonkeyPatch) -> None:

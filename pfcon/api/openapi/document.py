@@ -26,7 +26,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")  # HEAD and OPTIONS are answ
 ABOUT = (
     "pfcon stages, schedules and serves the container jobs of ChRIS. Every error is JSON with a message. A client "
     "ignores keys that it does not know. A request that is no valid HTTP, or is above a limit of the server, may also "
-    "be answered with 403, 413, 414, 417, 431 or 501."
+    "be answered with 403, 413, 414, 417, 431 or 501; a method that a path does not have with 405; and a path without "
+    "its last slash with 308."
 )
 TAGS = {
     "Service": "health, login, metrics, this document",

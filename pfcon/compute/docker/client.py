@@ -24,8 +24,9 @@ class DockerCalls(ApiCalls):
         if self.podman and major.isdigit() and int(major) < OLDEST_PODMAN:
             raise Refused(f"Podman {OLDEST_PODMAN} or newer is needed; {self.where} is Podman {self.release}")
 
-    def require_exit_codes(self) -> None:
-        """Raise Refused if the engine loses exit codes: see ``limits.loses_exit_codes``."""
+    def require_supported(self) -> None:
+        """Raise Refused as above, or if the engine loses exit codes: see ``limits.loses_exit_codes``."""
+        self.require_new_enough()
         if loses_exit_codes(self.get("info")):
             raise Refused(f"{self.where} runs containers with scrun, which loses exit codes: use CONTAINER_ENV=slurm")
 

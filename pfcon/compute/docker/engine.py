@@ -279,10 +279,13 @@ class DockerEngine(ComputeEngine):
         """See ComputeEngine."""
         return listing.requests(self._calls.list_jobs(active=False))
 
+    def require_answer(self) -> None:
+        """See ComputeEngine."""
+        self._calls.require_answer()
+
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if the engine is too old, loses exit codes, or has no init for jobs."""
-        self._calls.require_new_enough()
-        self._calls.require_exit_codes()
+        self._calls.require_supported()
         if self._calls.lacks_init():
             raise Refused(init.missing(podman=self._calls.podman))
         return f"{self._calls.product()}{limits.sentence(self._calls.unlimited())} at {self._calls.where}"

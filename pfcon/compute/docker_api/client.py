@@ -175,6 +175,11 @@ class ApiCalls:
             raise Unreachable(f"the service at {self.where} is not a container engine: it returns no list of {path[0]}")
         return found
 
+    def require_answer(self) -> None:
+        """Raise Unreachable or Refused if the engine does not answer now. It is asked nothing that takes it time."""
+        with translating_errors(self.where):
+            self._served()
+
     def mountpoint(self, volume: str) -> str:
         """Return the path of a volume on the engine's host (VolumeInspect)."""
         with translating_errors(self.where):

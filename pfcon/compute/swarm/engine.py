@@ -274,6 +274,10 @@ class SwarmEngine(ComputeEngine):
         """See ComputeEngine."""
         return listing.requests(self._calls.services())
 
+    def require_answer(self) -> None:
+        """See ComputeEngine. A Swarm without a majority of its managers refuses to list tasks; these are none."""
+        self._calls.tasks(name="pfcon-ready")
+
     def check(self) -> str:
         """See ComputeEngine. Raises Refused if the engine is not a Swarm manager, or has no init for jobs."""
         calls = self._calls

@@ -1,6 +1,8 @@
 """Counts the changes of jobs. Each change is counted once, by the process that has recorded it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+
+from prometheus_client import Histogram
 
 from pfcon.metrics.instruments import BYTES_IN, BYTES_OUT, JOB_CHANGES, QUEUE, RUN, STAGING
 from pfcon.models import JobStatus
@@ -10,22 +12,26 @@ _FINAL = {status.value for status in JobStatus if status.final}
 
 
 def count_change(change: Change) -> None:
-    """Count a change; at a job's end, also how long its parts took, and how much data it had."""
+    """Count a change; when a job has started, also how long that took; at its end, how long it ran, and its data."""
     kind = change.kind.value
     JOB_CHANGES.labels(kind, change.status, change.reason).inc()
-    if change.status not in _FINAL:
-        return
-    spans = (
-        (STAGING, change.created_at, change.staged_at),
-        (QUEUE, change.staged_at or change.created_at, change.started_at),
-        (RUN, change.started_at, change.finished_at),
-    )
-    for histogram, begin, end in spans:
-        if begin is not None and end is not None:
-            histogram.labels(kind).observe(_seconds(begin, end))
-    for sizes, size in ((BYTES_IN, change.bytes_in), (BYTES_OUT, change.bytes_out)):
-        if size is not None:
-            sizes.labels(kind).observe(size)
+    ends = change.status in _FINAL
+    starts = change.status == JobStatus.STARTED.value
+    if starts or (ends and change.previous != JobStatus.STARTED.value):  # a short job may never be seen to run
+        # Some engines tell only at the end when it began.
+        began = change.started_at or (datetime.now(UTC) if starts else None)
+        _observe(STAGING, kind, change.created_at, change.staged_at)
+        _observe(QUEUE, kind, change.staged_at or change.created_at, began)
+    if ends:
+        _observe(RUN, kind, change.started_at, change.finished_at)
+        for sizes, size in ((BYTES_IN, change.bytes_in), (BYTES_OUT, change.bytes_out)):
+            if size is not None:
+                sizes.labels(kind).observe(size)
+
+
+def _observe(histogram: Histogram, kind: str, begin: datetime | None, end: datetime | None) -> None:
+    if begin is not None and end is not None:
+        histogram.labels(kind).observe(_seconds(begin, end))
 
 
 def _seconds(begin: datetime, end: datetime) -> float:

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 ROUND, LONGEST_ROUND = 2.0, 3.0  # seconds between the beginnings of two rounds: the longest keeps the records fresh
 LOAD_FACTOR = 2  # a slow engine is asked at most half of the time, until LONGEST_ROUND is reached
 ROUND_OF_EACH = 20.0  # seconds between two rounds if the engine can't list its jobs, so that each is asked for
+HUNG = 120.0  # seconds without progress; far more than a call to an engine may take
 MAX_OUTDATED = 50  # claims that are named in the records; with more, a round does not count
 
 
@@ -42,9 +43,22 @@ class EngineWatch:
         self._jobs: dict[str, WatchedJob] = {}  # by claim
         self._is_new = True  # whether this process has done no round since it is the leader
         self._next = 0.0  # monotonic seconds
+        self._busy_since: float | None = None  # monotonic seconds: the last sign of life of the present round
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the present round makes no progress, as when an engine's client waits for ever."""
+        return self._busy_since is not None and time.monotonic() - self._busy_since > HUNG
 
     def tick(self) -> None:
         """Do a round if this process is the leader, and if it is time. To be called every second."""
+        self._busy_since = time.monotonic()
+        try:
+            self._tick()
+        finally:
+            self._busy_since = None
+
+    def _tick(self) -> None:
         if not self._leadership.leads:
             self._jobs, self._is_new = {}, True
             return
@@ -111,6 +125,8 @@ class EngineWatch:
     def _check_each(self) -> None:
         """Check all jobs, one after the other, until the engine does not answer."""
         for watched in list(self._jobs.values()):
+            if self._busy_since is not None:
+                self._busy_since = time.monotonic()
             error = self._checker.check(watched, {})
             self._stopper.stop_if_due(watched)
             if error is not None and not isinstance(error, DamagedJob):

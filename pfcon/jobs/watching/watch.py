@@ -1,5 +1,6 @@
 """Everything that a process does to watch jobs."""
 
+import logging
 from collections.abc import Sequence
 
 from pfcon.errors import PfconError
@@ -10,6 +11,8 @@ from pfcon.jobs.watching.freshness import Freshness
 from pfcon.jobs.watching.outage import Outage
 from pfcon.models import JobKind
 from pfcon.records.leader import Leadership
+
+log = logging.getLogger(__name__)
 
 RECORDS_RETRY = 4.0  # seconds; longest pause between two attempts, so that a leader is found soon
 
@@ -25,6 +28,7 @@ class Watch:
         self._leadership = Leadership(context.journal)
         self._freshness = freshness
         self._records = Outage("the database of the records", RECORDS_RETRY)
+        self._hung = False  # at the last ``lead``; for the log
         self.engines: Sequence[EngineWatch] = [
             EngineWatch(kinds, context, states, self._leadership) for kinds in _kinds_by_engine(context)
         ]
@@ -34,12 +38,20 @@ class Watch:
         if self._records.is_backing_off:
             return
         try:
-            self._leadership.hold()
+            self._leadership.hold(able=not self._hangs())
         except PfconError as error:
             self._records.failed(error)
             return
         self._records.succeeded()
         self._freshness.observe(self._leadership.rounds)
+
+    def _hangs(self) -> bool:
+        """Whether this process can't watch; that is logged once."""
+        hung = [engine.name for engine in self.engines if engine.hangs]
+        if hung and not self._hung:
+            log.error("this process can't watch the %s jobs: a call to their engine never ends", " and ".join(hung))
+        self._hung = bool(hung)
+        return self._hung
 
     @property
     def leads(self) -> bool:
@@ -48,7 +60,10 @@ class Watch:
 
     @property
     def keeper_silence(self) -> float | None:
-        """Seconds since the process that watches all jobs was last seen to be at work; None: not seen yet."""
+        """Seconds since the process that watches all jobs was last seen to be at work; None: not seen yet.
+
+        A process whose rounds hang is not at work: it does not say that it is.
+        """
         return self._leadership.silence
 
     @property

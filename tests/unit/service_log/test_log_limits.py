@@ -7,6 +7,7 @@ import pytest
 from pfcon.service_log import accepted_or_new
 from pfcon.service_log.limited import BURST, RATE, LimitedLog
 from pfcon.service_log.lines import fields_of
+from pfcon.testing.waiting import eventually
 
 
 @pytest.mark.parametrize("given", ["a", "4f7c-A_1.z", "x" * 63])
@@ -36,3 +37,13 @@ def test_lines_beyond_the_rate_are_counted(caplog: pytest.LogCaptureFixture) -> 
         now = 2 / RATE
         limited.write(logging.INFO, "request refused")
     assert [fields_of(record).get("not_logged") for record in caplog.records[-2:]] == [7, None]
+
+
+def test_the_number_is_told_although_no_further_line_comes(caplog: pytest.LogCaptureFixture) -> None:
+    """The last lines of a flood may be the last ones of the day."""
+    limited = LimitedLog(logging.getLogger("pfcon.limited"), lambda: 0.0, soon=0.1)
+    with caplog.at_level(logging.INFO):
+        for _ in range(int(BURST) + 7):
+            limited.write(logging.INFO, "request refused")
+        assert eventually(lambda: len(caplog.records) == BURST + 1)
+    assert fields_of(caplog.records[-1]) == {"not_logged": 7}

@@ -37,7 +37,9 @@ def test_text_lines_have_time_level_logger_and_fields(caplog: pytest.LogCaptureF
     assert rest == "INFO pfcon.test: job jid=j exit_code=0 started=2026-11-30T17:00:00.005Z"
 
 
-@pytest.mark.parametrize("hostile", ["a\nINFO pfcon: job jid=forged", "\x1b[2J", "a\u2028b", "\x85"])
+@pytest.mark.parametrize(
+    "hostile", ["a\nINFO pfcon: job jid=forged", "\x1b[2J", "a\u2028b", "\x85", "\u202eevil", "\udc80"]
+)
 def test_nobody_can_add_lines(caplog: pytest.LogCaptureFixture, hostile: str) -> None:
     """Control characters of a client are escaped, in the text and in fields, in both forms."""
     with caplog.at_level(logging.INFO):
@@ -46,7 +48,19 @@ def test_nobody_can_add_lines(caplog: pytest.LogCaptureFixture, hostile: str) ->
     for record in caplog.records:
         for line in (TextFormatter().format(record), JsonFormatter().format(record)):
             assert len(line.splitlines()) == 1
-            assert "\x1b" not in line
+            assert line.isprintable()
+
+
+def test_the_text_of_an_exception_cannot_look_like_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    """A traceback is indented, and its control characters are escaped."""
+    try:
+        raise ValueError("no\n2026-11-30T17:02:38.933Z INFO pfcon: job jid=forged\r\x1b[2J\u202e")
+    except ValueError:
+        log.exception("it failed")
+    first, *others = text_of(caplog).split("\n")
+    assert first.endswith("pfcon.test: it failed")
+    assert others
+    assert all(line.startswith("    ") and line.isprintable() for line in others)
 
 
 def test_values_with_blanks_are_quoted_and_long_ones_cut(caplog: pytest.LogCaptureFixture) -> None:
