@@ -240,24 +240,6 @@ def test_an_owner_and_an_image_are_compared_exactly_whatever_they_are(
         assert {entry.jid for entry in listing.page(query).entries} == same
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("job-1", "job-1"), ("JOB-1", "job-1"), ("Anna", "job-2"), ("c:2", "job-3"), ("50% of _it", "job-4"), ("\\", "")],
-)
-def test_a_text_is_looked_for_in_ids_owners_images_and_messages_as_it_is(
-    journal: Journal, listing: Listing, text: str, found: str
-) -> None:
-    texts: dict[str, dict[str, Any]] = {
-        "job-1": {},
-        "job-2": {"auid": "anna"},
-        "job-3": {"image": "abc:2"},
-        "job-4": {"message": "50% of _it"},
-    }
-    for jid, values in texts.items():
-        add(journal, jid, **values)
-    assert [entry.jid for entry in listing.page(replace(ALL, text=text)).entries] == ([found] if found else [])
-
-
 def test_nothing_large_or_secret_is_selected() -> None:
     selected = set(page_statement(ALL).selected_columns.keys())
     assert not selected & {"logs", "spec", "request", "notes"}
