@@ -90,7 +90,7 @@ def test_a_claim_of_another_directory_starts_no_container(kubernetes: Kubernetes
     spec = kubernetes.shell('echo ran; touch "$1"/ran')
     kubernetes.other(volume_name=name).schedule(spec)
     info = kubernetes.wait(spec.name)
-    assert (info.status, info.message) == (JobStatus.FAILED, OTHER_CLAIM.message)
+    assert (info.status, info.message) == (JobStatus.FAILED, OTHER_CLAIM.message), info.detail
     assert kubernetes.engine.logs(spec.name, 5) == ""
     assert not list(tmp_path.rglob("ran"))
     if not kubernetes.fake:

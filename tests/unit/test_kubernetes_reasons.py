@@ -11,6 +11,8 @@ from support.settings import compute_settings
 
 from pfcon.compute.kubernetes.description import KubernetesSettings
 from pfcon.compute.kubernetes.engine import KubernetesEngine
+from pfcon.compute.kubernetes.pod_ends import OTHER_CLAIM
+from pfcon.compute.kubernetes.spec import MARK_MOUNT
 from pfcon.compute.kubernetes.state import job_info, stuck
 from pfcon.compute.kubernetes.views import view_of
 from pfcon.models import JobInfo, JobStatus
@@ -145,3 +147,27 @@ def test_a_worker_that_cannot_start_does_not_hide_the_failure_of_another_one(eng
     info = engine._obstacles.info(view_of(sight["job"], sight["pods"]))
     assert (info.status, info.reason) == (JobStatus.FAILED, Reason.EXIT_CODE)
     assert info.message == "worker 1 of 2: the program failed with exit code 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "message"),
+    [
+        (f"failed to mount {MARK_MOUNT}: not a directory", Reason.ENGINE_SETUP, OTHER_CLAIM.message),
+        ("no room for it", Reason.ENGINE_FAULT, "the container could not be started: no room for it"),
+    ],
+)
+def test_a_failed_pod_whose_container_still_waits_is_told_by_what_its_node_says_of_the_start(
+    text: str, reason: Reason, message: str
+) -> None:
+    sight = with_end()
+    waiting = {"reason": "RunContainerError", "message": text}
+    sight["pods"][0]["status"]["containerStatuses"] = [{"state": {"waiting": waiting}}]
+    assert (told(sight).reason, told(sight).message) == (reason, message)
+
+
+@pytest.mark.parametrize("state", [{"waiting": {"reason": "ContainerCreating"}}, {"terminated": {"exitCode": 0}}])
+def test_what_was_seen_of_an_end_that_is_not_known_is_kept_for_the_log(state: dict[str, Any]) -> None:
+    sight = with_end()
+    sight["pods"][0]["status"]["containerStatuses"] = [{"state": state}]
+    assert told(sight).reason is Reason.END_UNKNOWN
+    assert json.dumps(state) in told(sight).detail

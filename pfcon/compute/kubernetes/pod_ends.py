@@ -1,5 +1,6 @@
 """Why a pod has failed: by the cluster's words, then by its container's. Pure."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -88,20 +89,35 @@ def _deleted(sight: Sight) -> Why | None:
     return DELETED if since and (not finished or finished >= since) else None
 
 
+def _still_waits(sight: Sight) -> Why | None:
+    """Return why a node has not started a container, by its words about the last try, if it tells no end of it."""
+    text = "" if sight.ended else str((sight.now.get("waiting") or {}).get("message") or "")
+    return _start_fault(sight, text) if text else None
+
+
 def _without_exit(sight: Sight) -> Why | None:
     if sight.ended:
         return None
     text = plain(str(sight.status.get("message") or ""))
-    return explain(Reason.END_UNKNOWN, cause=text, interrupted=True, detail=text)
+    return explain(Reason.END_UNKNOWN, cause=text, interrupted=True, detail=text or _seen(sight))
+
+
+def _seen(sight: Sight) -> str:
+    """Return what the node tells of the container, for the log."""
+    return plain(f"containerStatuses: {json.dumps(sight.status.get('containerStatuses'))}")
+
+
+def _start_fault(sight: Sight, text: str) -> Why:
+    if MARK_MOUNT in text:
+        return OTHER_CLAIM
+    known = start_failure(text, sight.image, sight.command)
+    return known or explain(Reason.ENGINE_FAULT, cause=plain(text), detail=plain(text))
 
 
 def _not_started(sight: Sight) -> Why | None:
     text = str(sight.ended.get("message") or "")
     if sight.ended.get("reason") in NOT_STARTED:
-        if MARK_MOUNT in text:
-            return OTHER_CLAIM
-        known = start_failure(text, sight.image, sight.command)
-        return known or explain(Reason.ENGINE_FAULT, cause=plain(text), detail=plain(text))
+        return _start_fault(sight, text)
     code = sight.ended.get("exitCode")
     return failure_in_log(text, sight.image, sight.command) if code in CODES else None  # FallbackToLogsOnError
 
@@ -112,7 +128,8 @@ def _by_container(sight: Sight) -> Why:
     code, lost = int(sight.ended.get("exitCode") or 0), is_lost(sight.ended)
     oom_killed = sight.ended.get("reason") == "OOMKilled"
     why = by_exit_code(code, sight.limit, oom_killed=oom_killed, may_be_lost=lost)
-    return why or explain(Reason.END_UNKNOWN, cause=plain(str(sight.status.get("message") or "")), interrupted=lost)
+    text = plain(str(sight.status.get("message") or ""))
+    return why or explain(Reason.END_UNKNOWN, cause=text, interrupted=lost, detail=text or _seen(sight))
 
 
 # A reason of the cluster counts before the exit code, which is then that of a killed container.
@@ -121,6 +138,7 @@ _RULES: tuple[Callable[[Sight], Why | None], ...] = (
     _by_cluster,
     _disrupted,
     _deleted,
+    _still_waits,
     _without_exit,
     _not_started,
     _by_container,
