@@ -8,7 +8,7 @@ const LISTS = { plugin: "pluginjobs", copy: "copyjobs", upload: "uploadjobs" }; 
 
 /** Return the buttons for what can be done with a jid. records: of all its kinds. onDone: called after a change. */
 export function actionsOf(jid, records, onDone) {
-    const running = records.filter((record) => !isFinal(record.status) && record.kind in LISTS);
+    const running = records.filter((record) => !isFinal(record) && record.kind in LISTS);
     const buttons = [];
     if (running.length) buttons.push(button("Cancel", "", () => cancel(jid, running, onDone)));
     if (records.some((record) => record.kind === "plugin")) {

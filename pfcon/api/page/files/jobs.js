@@ -108,7 +108,7 @@ function row(job) {
 
 function durationCell(job) {
     if (!job.started) return cell("duration");
-    if (isFinal(job.status)) return cell("duration", job.finished ? duration(between(job.started, job.finished)) : "");
+    if (isFinal(job)) return cell("duration", job.finished ? duration(between(job.started, job.finished)) : "");
     const made = cell("duration", duration(between(job.started, "")));
     made.dataset.since = job.started;
     return made;
