@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 from support.browser import Tab, opened_tab
-from support.live import PASSWORD, USER, Api, LiveServer, make_zip, new_jid
+from support.live import Api, LiveServer, make_zip, new_jid
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 MANY = 7  # tabs
 HIDE = """hidden => {
@@ -27,15 +27,6 @@ def jid(api: Api) -> Iterator[str]:
     api.delete(f"jobs/{name}/")
 
 
-def open_job(page: "Page", tab: Tab, jid: str) -> None:
-    """Open a job in a tab of the browser, which has to log in."""
-    page.goto(f"{tab.root}#/jobs/{jid}")
-    page.get_by_label("User").fill(USER)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name=jid)).to_be_visible()
-
-
 def test_tabs_that_nobody_sees_leave_connections_to_the_one_that_is_seen(
     browser: "Browser", server: LiveServer, jid: str
 ) -> None:
@@ -43,8 +34,10 @@ def test_tabs_that_nobody_sees_leave_connections_to_the_one_that_is_seen(
         for _ in range(MANY):
             page = tab.page.context.new_page()
             page.add_init_script("Object.defineProperty(document, 'hidden', {value: true})")
-            open_job(page, tab, jid)
-        open_job(tab.page, tab, jid)
+            hidden = Tab(page, server)
+            hidden.log_in(f"#/jobs/{jid}")
+            expect(page.get_by_role("heading", name=jid)).to_be_visible()
+        tab.log_in(f"#/jobs/{jid}")
         expect(tab.page.locator(".log").get_by_text("begins")).to_be_visible()
         expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
 

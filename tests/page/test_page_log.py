@@ -32,7 +32,7 @@ def jid(api: Api) -> Iterator[str]:
 
 
 class Answers:
-    """To requests for the stream, one after the other: lists of events (name, data), or statuses; the last one again."""
+    """To requests for the stream, in turn: lists of events (name, data), or statuses; the last one again."""
 
     def __init__(self, page: "Page", *answers: list[tuple[str, object]] | int) -> None:
         self._answers = list(answers)
@@ -128,7 +128,9 @@ def test_a_stream_that_comes_again_begins_anew(tab: Tab, api: Api) -> None:
     tab.refusals |= {503}
     jid = new_jid()
     assert api.submit(jid, "echo begins; sleep 600", ZIP).status_code == 201
-    answers = Answers(tab.page, 503, 503, [("status", STATUS), ("log", {"text": "begins\nand goes on\n"}), ("end", ENDED)])
+    answers = Answers(
+        tab.page, 503, 503, [("status", STATUS), ("log", {"text": "begins\nand goes on\n"}), ("end", ENDED)]
+    )
     tab.log_in(f"#/jobs/{jid}")
     expect(tab.page.locator(".log .text")).to_have_text(["begins", "and goes on"])
     expect(tab.page.locator(".bar-of-log .state").first).to_have_text("complete")
@@ -145,7 +147,12 @@ def test_a_stream_that_is_held_back_is_told(tab: Tab, jid: str) -> None:
     expect(state).to_have_text("connecting…")
     tab.page.clock.run_for(11_000)
     expect(state).to_have_text("not live: Nothing comes: a proxy may hold the stream back.")
-    assert eventually(lambda: tab.page.clock.run_for(5_000) or state.inner_text() == "complete")
+
+    def is_complete() -> bool:
+        tab.page.clock.run_for(5_000)
+        return state.inner_text() == "complete"
+
+    assert eventually(is_complete)
     expect(tab.page.locator(".log .text").first).to_have_text("by an answer")
 
 
