@@ -61,6 +61,9 @@ def test_a_file_has_its_type_and_is_sent_once(client: FlaskClient, address: str,
     assert first.headers["Cache-Control"] == "no-cache"
     again = client.get(address, headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+    path = address if address == "/" else "/page/{name}"
+    document = json.loads(client.get("/api/v1/openapi.json").data)
+    assert "304" in document["paths"][path]["get"]["responses"]
     assert client.get(address, headers={"If-None-Match": '"other"'}).data == first.data
     head = client.head(address)
     assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", first.headers["ETag"])

@@ -146,6 +146,8 @@ def _responses(schemas: Schemas, described: Operation, view: Callable[..., Any],
     if described.ranges:
         part = {"content": {media_type: content["content"][media_type] for media_type in described.ranges}}
         found[HTTPStatus.PARTIAL_CONTENT] = {"description": HTTPStatus.PARTIAL_CONTENT.phrase, **part}
+    if described.conditional:
+        found[HTTPStatus.NOT_MODIFIED] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
     for status, text in described.other.items():
         either = [content["content"]["application/json"]["schema"], schemas.of(Error)]
         found[status] = {"description": text, "content": {"application/json": {"schema": {"anyOf": either}}}}

@@ -22,7 +22,8 @@ class Operation:
     it reads. body: the type of the JSON that it takes. errors: those that it raises, but not
     those of all requests. content: by media type, a JSON Schema or a type, for a method that returns a Response.
     ranges: the media types of which it answers a part, with 206. other: statuses with the same JSON as ``status``.
-    mentions: types that the description names. token: whether it checks a token by itself.
+    conditional: whether it answers 304 to the ``If-None-Match`` of its own ETag. mentions: types that the description
+    names. token: whether it checks a token by itself.
     """
 
     status: int = 200
@@ -34,6 +35,7 @@ class Operation:
     content: Mapping[str, Schema | type] = field(default_factory=dict)
     ranges: tuple[str, ...] = ()
     other: Mapping[int, str] = field(default_factory=dict)
+    conditional: bool = False
     mentions: tuple[type, ...] = ()
     token: bool = False
 

@@ -1,24 +1,32 @@
 // Cancels and deletes a job, after the user has confirmed it.
 
-import { jobPath, request } from "./api.js";
+import { getJson, jobPath, request } from "./api.js";
 import { announce, el } from "./dom.js";
-import { isFinal } from "./format.js";
+import { isFinal, plain } from "./format.js";
 
 const LISTS = { plugin: "pluginjobs", copy: "copyjobs", upload: "uploadjobs" }; // a delete job can't be cancelled
 
+const WAIT = 5_000; // milliseconds
+
 /** Return the buttons for what can be done with a jid. records: of all its kinds. onDone: called after a change. */
 export function actionsOf(jid, records, onDone) {
-    const running = records.filter((record) => !isFinal(record.status) && record.kind in LISTS);
+    const running = records.filter((record) => !isFinal(record) && record.kind in LISTS);
     const buttons = [];
     if (running.length) buttons.push(button("Cancel", "", () => cancel(jid, running, onDone)));
     if (records.some((record) => record.kind === "plugin")) {
-        buttons.push(button("Delete", "danger", () => remove(jid, running.length > 0)));
+        buttons.push(button("Delete", "danger", () => remove(jid, records)));
     }
     return buttons;
 }
 
 function button(word, style, call) {
-    return el("button", { type: "button", class: style, onclick: call }, `${word}…`);
+    let asks = false; // one dialog at a time
+    const onclick = async () => {
+        if (asks) return;
+        asks = true;
+        await call().finally(() => (asks = false));
+    };
+    return el("button", { type: "button", class: style, onclick }, `${word}…`);
 }
 
 async function cancel(jid, running, onDone) {
@@ -33,16 +41,53 @@ async function cancel(jid, running, onDone) {
     onDone();
 }
 
-async function remove(jid, runs) {
-    const text = `${runs ? "It still runs and is stopped. " : ""}Its inputs, outputs, log and record are deleted. This can't be undone.`;
+/** Delete the jobs of a jid. records: those that the user has seen: jobs that were posted since are kept. */
+async function remove(jid, records) {
+    const text = await consequences(jid, records);
     if (!(await confirmed(`Delete job ${jid}?`, text, "Delete the job", "Keep it"))) return;
     announce(`Job ${jid} is being deleted…`);
     try {
-        await request("DELETE", jobPath("jobs", jid));
+        const found = await recordsOf(jid);
+        const others = found.some((job) => !records.some(({ kind, created }) => kind === job.kind && created === job.created));
+        if (others) {
+            announce(`Job ${jid} was submitted again meanwhile. Nothing is deleted.`);
+            return;
+        }
+        for (const { kind } of found) if (kind !== "plugin") await request("DELETE", jobPath(`${kind}jobs`, jid));
+        if (found.some(({ kind }) => kind === "plugin")) await request("DELETE", jobPath("jobs", jid)); // with its data
         announce(`Job ${jid} is deleted.`);
-        if (location.hash.startsWith(`#/jobs/${encodeURIComponent(jid)}`)) location.hash = "#/jobs";
+        if (location.hash === `#/jobs/${encodeURIComponent(jid)}`) location.hash = "#/jobs";
     } catch (error) {
         announce(`Job ${jid} can't be deleted: ${error.message}`);
+    }
+}
+
+async function recordsOf(jid) {
+    try {
+        return (await getJson(jobPath("records", jid))).records;
+    } catch (error) {
+        if (error.status === 404) return []; // somebody else has deleted it
+        throw error;
+    }
+}
+
+/** Return what a deletion does, in sentences. Outputs that are among users' files are not the service's to delete. */
+async function consequences(jid, records) {
+    const running = records.filter((record) => !isFinal(record)).map(({ kind }) => kind);
+    const stops = running.length ? `It still runs and is stopped (${running.join(", ")}). ` : "";
+    const place = await placeOfOutputs(jid);
+    const kept = place ? `Its outputs stay in ${plain(place)} of the users' files. ` : "";
+    const copies = records.some(({ kind }) => kind === "upload") ? "What was uploaded to the users' files stays there. " : "";
+    const gone = kept ? "Its record and log, and the data that pfcon keeps of it, are deleted." : "Its inputs, outputs, log and record are deleted.";
+    return `${stops}${gone} ${kept}${copies}This can't be undone.`;
+}
+
+/** Return where among users' files the outputs of a job are; "" if they are in the job's own directory. */
+async function placeOfOutputs(jid) {
+    try {
+        return (await getJson(jobPath("pluginjobs", jid, "outputs/"), { signal: AbortSignal.timeout(WAIT) })).path;
+    } catch (error) {
+        return error.status === 404 ? "" : "their place, if that is a part";
     }
 }
 

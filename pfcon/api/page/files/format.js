@@ -4,6 +4,8 @@ const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
     month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const NUMBER = new Intl.NumberFormat(undefined);
 
 /** The words for users of each status, in the order of a job's life. */
@@ -16,8 +18,14 @@ export const STATUSES = {
 };
 export const KINDS = { plugin: "Plugin", copy: "Copy", upload: "Upload", delete: "Delete" };
 
-export function isFinal(status) {
-    return status !== "notStarted" && status !== "started";
+/** Return whether a job has ended. An unknown state is the end only if a time of the end is recorded with it. */
+export function isFinal({ status, finished }) {
+    return status === "finishedSuccessfully" || status === "finishedWithError" || (status === "undefined" && Boolean(finished));
+}
+
+/** Return a text in which control characters, and what changes the direction of writing, can be seen. */
+export function plain(text) {
+    return text.replace(CONTROLS, "\ufffd");
 }
 
 /** Return the word and the class of a job's status. */

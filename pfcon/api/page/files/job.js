@@ -3,7 +3,7 @@
 import { actionsOf } from "./actions.js";
 import { getJson, jobPath } from "./api.js";
 import { announce, debounced, el, foreign, withCode } from "./dom.js";
-import { isFinal, KINDS, statusOf, time } from "./format.js";
+import { KINDS, statusOf, time } from "./format.js";
 import { lastAddress, tickRows } from "./jobs.js";
 import { logSection } from "./log.js";
 import { outputsSection } from "./outputs.js";
@@ -30,7 +30,7 @@ export function showJob(main, jid, live, signal) {
 
 class JobView {
     constructor(main, jid, signal) {
-        Object.assign(this, { main, jid, signal, records: null, command: "", reasons: null });
+        Object.assign(this, { main, jid, signal, records: null, command: "", commandOf: "", reasons: null });
         this.title = el("h1", { tabindex: -1 }, jid);
         this.badge = el("span", { role: "status" });
         this.actions = el("div", { class: "actions" });
@@ -60,9 +60,11 @@ class JobView {
 
     async readCommand(job) {
         this.reasons ??= await fetch("page/reasons.json").then((answer) => answer.json()).catch(() => ({}));
-        if (this.command) return;
+        const attempt = attemptOf(job);
+        if (this.commandOf === attempt) return;
         const state = await getJson(jobPath(`${job.kind}jobs`, this.jid), { signal: this.signal }).catch(() => null);
         this.command = state?.compute.cmd ?? "";
+        this.commandOf = this.command ? attempt : "";
     }
 
     showAbsent() {
@@ -73,7 +75,8 @@ class JobView {
         this.why.hidden = false;
         this.why.className = "why";
         this.why.replaceChildren(el("p", {}, this.records ? "This job is deleted." : "There is no job with this id. It may have been deleted."));
-        this.shownSections = null;
+        this.ofAttempt?.abort();
+        this.shownSections = this.states = null;
     }
 
     show(job, records) {
@@ -87,7 +90,7 @@ class JobView {
         const facts = this.listOfFacts(job);
         if (!facts.isEqualNode(this.facts.lastChild)) this.facts.replaceChildren(this.facts.firstChild, facts);
         const hadFocus = this.actions.contains(document.activeElement);
-        const states = records.map(({ kind, status }) => `${kind} ${status}`).join();
+        const states = records.map((record) => `${attemptOf(record)} ${record.status} ${record.finished}`).join();
         if (states !== this.states) {
             this.states = states;
             this.actions.replaceChildren(...actionsOf(this.jid, records, () => this.read()));
@@ -98,7 +101,7 @@ class JobView {
 
     showWhy(job, name) {
         const advice = this.reasons[job.reason];
-        const needed = job.message && (!isFinal(job.status) || job.status !== "finishedSuccessfully");
+        const needed = job.message && job.status !== "finishedSuccessfully";
         this.why.hidden = !needed;
         if (!needed) return;
         this.why.className = `why ${name}`;
@@ -126,7 +129,7 @@ class JobView {
 
     /** Make the log anew for another attempt of the job alone; read the outputs again when their job has ended. */
     showSections(job, before) {
-        const attempt = `${job.kind} ${job.created}`;
+        const attempt = attemptOf(job);
         if (this.shownSections !== attempt) {
             this.shownSections = attempt;
             this.ofAttempt?.abort();
@@ -140,6 +143,11 @@ class JobView {
             this.outputs?.read();
         }
     }
+}
+
+/** Return what tells the attempts of a jid apart. */
+function attemptOf({ kind, created }) {
+    return `${kind} ${created}`;
 }
 
 function otherJob(record) {

@@ -4,6 +4,7 @@ import { getJson } from "./api.js";
 
 const HEAD = 100; // records of the first page, which is read again after changes
 const PAGE = 500;
+const MOST = 1000; // records of a page, by the interface
 
 function keyOf(job) {
     return `${job.kind}/${job.jid}`;
@@ -19,7 +20,11 @@ export class JobStore {
         this.jobs = [];
         this.next = null; // the cursor of the next page
         this.loading = false;
-        this.generation = 0; // of the query: answers to an earlier one are dropped
+        this.generation = 0; // of the list: pages that continue an earlier one are dropped
+        this.missed = false; // whether events may have been missed: all rows that are shown have to be read again
+        this.meanwhile = null; // the events that come while rows are read again
+        this.refreshing = Promise.resolve();
+        this.waiting = null; // the next refresh, if one is being done
     }
 
     /** Read the list of another query. Raises ApiError. */
@@ -43,23 +48,62 @@ export class JobStore {
         this.#put([...this.jobs, ...page.records.filter((job) => !known.has(keyOf(job)))], page.next);
     }
 
-    /** Read the first page again: new jobs come there. Jobs that are missing in it are gone. Raises ApiError. */
-    async refresh() {
-        const generation = this.generation;
-        const page = await getJson("records/", { query: { ...this.query, limit: HEAD } });
-        if (generation !== this.generation) return;
-        if (page.next === null) {
-            this.#put(this.#unchanged(page.records), null);
-            return;
+    /**
+     * Read the first page again: new jobs come there. Read all rows again that are shown, if `missed` is set, or if the
+     * first page has nothing to do with them: then there are others in between. Raises ApiError.
+     */
+    refresh() {
+        this.waiting ??= this.refreshing.then(() => {
+            this.waiting = null;
+            return this.#refresh();
+        });
+        this.refreshing = this.waiting.catch(() => {});
+        return this.waiting;
+    }
+
+    async #refresh() {
+        const { generation, missed } = this;
+        this.missed = false;
+        this.meanwhile = [];
+        try {
+            let page = await this.#read({ limit: HEAD });
+            const records = page.records;
+            const last = records.at(-1);
+            const joins = last && this.jobs.some((job) => keyOf(job) === keyOf(last) && job.created === last.created);
+            const whole = missed || !joins;
+            while (whole && page.next !== null && records.length < this.jobs.length && generation === this.generation) {
+                page = await this.#read({ limit: MOST, cursor: page.next });
+                records.push(...page.records);
+            }
+            if (generation !== this.generation) return;
+            if (whole || page.next === null) this.#replace(records, page.next);
+            else this.#renewHead(records, page.next);
+        } catch (error) {
+            this.missed ||= missed;
+            throw error;
         }
-        const fresh = new Set(page.records.map(keyOf));
-        const last = page.records.at(-1);
-        const older = this.jobs.filter((job) => !fresh.has(keyOf(job)) && job.created <= last.created);
-        this.#put(this.#unchanged(page.records).concat(older), older.length ? this.next : page.next);
+        const events = this.meanwhile;
+        this.meanwhile = null;
+        for (const event of events) this.apply(event);
+    }
+
+    #replace(records, next) {
+        this.generation++; // a page that is being read may not follow on these
+        this.loading = false;
+        this.#put(this.#unchanged(records), next);
+    }
+
+    /** Put the first page before what is known. Jobs that are missing in it are gone. */
+    #renewHead(records, next) {
+        const fresh = new Set(records.map(keyOf));
+        const { created } = records.at(-1);
+        const older = this.jobs.filter((job) => !fresh.has(keyOf(job)) && job.created <= created);
+        this.#put(this.#unchanged(records).concat(older), older.length ? this.next : next);
     }
 
     /** Take over an event. Returns whether the first page has to be read again to know all of it. */
     apply(event) {
+        this.meanwhile?.push(event);
         const key = keyOf(event);
         const index = this.jobs.findIndex((job) => keyOf(job) === key);
         if (index < 0) return event.status !== "removed";
@@ -89,11 +133,15 @@ export class JobStore {
 
     async #page(query, generation) {
         try {
-            const page = await getJson("records/", { query: { ...this.query, ...query } });
+            const page = await this.#read(query);
             return generation === this.generation ? page : null;
         } finally {
             if (generation === this.generation) this.loading = false;
         }
+    }
+
+    #read(query) {
+        return getJson("records/", { query: { ...this.query, ...query } });
     }
 
     #put(jobs, next) {

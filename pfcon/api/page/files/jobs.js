@@ -63,10 +63,15 @@ export function showJobs(main, filter, live, signal) {
     main.replaceChildren(
         el("div", { class: "title" }, el("h1", { tabindex: -1 }, "Jobs"), shown), form, scroller, empty);
     const refresh = debounced(SETTLE, () => signal.aborted || attempt(store.refresh()));
+    function again() {
+        store.missed = true;
+        refresh();
+    }
     const stopListening = live.listen((name, event) => {
-        if (name === "reset" || store.apply(event)) refresh();
+        if (name === "reset") again();
+        else if (store.apply(event)) refresh();
     });
-    const poll = setInterval(() => live.works || document.hidden || refresh(), POLL);
+    const poll = setInterval(() => live.works || document.hidden || again(), POLL);
     const tick = setInterval(() => tickRows(scroller), TICK);
     signal.addEventListener("abort", () => {
         list.close();
@@ -103,7 +108,7 @@ function row(job) {
 
 function durationCell(job) {
     if (!job.started) return cell("duration");
-    if (isFinal(job.status)) return cell("duration", job.finished ? duration(between(job.started, job.finished)) : "");
+    if (isFinal(job)) return cell("duration", job.finished ? duration(between(job.started, job.finished)) : "");
     const made = cell("duration", duration(between(job.started, "")));
     made.dataset.since = job.started;
     return made;

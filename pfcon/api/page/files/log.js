@@ -4,7 +4,8 @@ import { jobPath, save } from "./api.js";
 import { announce, debounced, el } from "./dom.js";
 import { bytes, count, number } from "./format.js";
 import { LogLines } from "./log_lines.js";
-import { followLog } from "./log_source.js";
+import { LogSource } from "./log_source.js";
+import { whileSeen } from "./seen.js";
 import { WindowedList } from "./windowed.js";
 
 const DRAWN = 100; // milliseconds between two changes of what is shown
@@ -14,7 +15,7 @@ const NEAR = 4; // pixels from the end within which the reader is at the end
 export function logSection(list, jid, signal) {
     const view = new LogView(list, jid);
     signal.addEventListener("abort", () => view.close());
-    view.start(signal);
+    whileSeen(signal, (seen) => view.follow(seen));
     return view.section;
 }
 
@@ -40,7 +41,7 @@ class LogView {
                 el("label", {}, this.follows, "follow"),
                 el("button", { type: "button", onclick: () => this.save() }, "Save")),
             this.note, this.scroller);
-        this.rows = new WindowedList(this.scroller, { render: (line) => this.row(line), keyOf: (line) => line.number });
+        this.rows = new WindowedList(this.scroller, { render: (line) => this.row(line), keyOf: (line) => line.key });
         this.later = debounced(DRAWN, () => this.draw());
         this.search.addEventListener("input", () => this.look());
         this.search.addEventListener("keydown", (event) => {
@@ -51,20 +52,25 @@ class LogView {
         this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     }
 
-    async start(signal) {
-        const on = {
+    #source() {
+        return new LogSource(this.list, this.jid, {
             text: (text) => this.add(() => this.log.addText(text)),
             gap: (left) => this.add(() => this.log.addGap(`… ${bytes(left)} of the log are left out here …`)),
             whole: (text) => {
                 this.log = new LogLines();
                 this.add(() => this.log.addText(text));
             },
-            ended: () => this.tell("complete"),
-            state: (works) => this.tell(works ? "live" : "connecting…"),
-        };
+            ended: (status) => this.tell(status === "removed" ? "the job was deleted" : "complete"),
+            state: (works, reason) => this.tell(works ? "live" : `not live: ${reason}`),
+        });
+    }
+
+    /** Show the log until it has ended or `signal` is aborted; then it can be called again. */
+    async follow(signal) {
         try {
-            this.tell("connecting…");
-            await followLog(this.list, this.jid, on, signal);
+            this.source ??= this.#source();
+            if (!this.source.ended) this.tell("connecting…");
+            await this.source.follow(signal);
         } catch (error) {
             if (!signal.aborted) this.tell(error.message);
         }
@@ -77,7 +83,7 @@ class LogView {
     }
 
     tell(text) {
-        this.state.textContent = text;
+        if (this.state.textContent !== text) this.state.textContent = text;
         this.state.className = text === "live" ? "state live" : "state";
     }
 

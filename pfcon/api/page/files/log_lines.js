@@ -1,5 +1,7 @@
 // The lines of a log in the browser's memory: the newest ones, up to a limit.
 
+import { plain } from "./format.js";
+
 const MOST = 50_000; // lines
 const MOST_CHARACTERS = 20_000_000;
 const LONGEST = 4_000; // characters of a line that are shown
@@ -7,45 +9,68 @@ const DROPPED = 0.2; // the share of the lines that is dropped when there are to
 
 // eslint-disable-next-line no-control-regex
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])/g; // colours and titles of terminals
-// eslint-disable-next-line no-control-regex
-const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // also what changes the direction
 
 /** Return what is shown of a line. */
 export function cleanLine(line) {
-    const text = line.replace(/\r+$/, "").split("\r").pop().replace(ESCAPES, "").replace(CONTROLS, "\ufffd");
+    const text = line.replace(/\r+$/, "").split("\r").pop().replace(ESCAPES, "").split("\t").map(plain).join("\t");
     return text.length > LONGEST ? `${text.slice(0, LONGEST)} … (cut off; save the log to see all)` : text;
 }
 
-/** Lines are objects {number, text, gap}: number counts from 1; gap: whether it stands for what is left out. */
+/**
+ * Lines are objects {key, number, text, gap}: number counts from 1; gap: whether it stands for what is left out, and has
+ * no number. Neither they nor their list are changed: what differs is another one.
+ */
 export class LogLines {
     constructor() {
         this.lines = [];
-        this.next = 1;
+        this.key = 0;
+        this.number = 0; // of the last line
+        this.open = false; // whether the last line goes on in the next text
         this.characters = 0;
         this.dropped = 0; // lines
     }
 
-    /** Add whole lines; a line without an end is one of them. */
+    /** Add lines. One without an end goes on in the next text. */
     addText(text) {
+        if (text === "") return;
         const lines = text.split("\n");
-        if (lines.at(-1) === "") lines.pop();
-        for (const line of lines) this.#add(cleanLine(line), false);
-        this.#limit();
+        const open = lines.at(-1) !== "";
+        if (!open) lines.pop();
+        if (this.open && lines.length) this.#continue(lines.shift());
+        this.#add(lines.map((line) => this.#made(cleanLine(line), ++this.number, false)));
+        this.open = open;
     }
 
+    /** Add what stands for bytes that are left out. A line that was not at its end goes on after it as another one. */
     addGap(text) {
-        this.#add(text, true);
+        this.#add([this.#made(text, this.number, true)]);
+        this.open = false;
     }
 
-    #add(text, gap) {
-        this.lines.push({ number: this.next++, text, gap });
+    #continue(rest) {
+        const last = this.lines.at(-1);
+        if (last.text.length > LONGEST) return; // it is cut off already
+        const text = cleanLine(last.text + rest);
+        this.characters += text.length - last.text.length;
+        this.lines = [...this.lines.slice(0, -1), { ...last, text }];
+    }
+
+    #made(text, number, gap) {
         this.characters += text.length;
+        return { key: ++this.key, number, text, gap };
+    }
+
+    #add(lines) {
+        this.lines = this.lines.concat(lines);
+        this.#limit();
     }
 
     #limit() {
         if (this.lines.length <= MOST && this.characters <= MOST_CHARACTERS) return;
-        const gone = this.lines.splice(0, Math.ceil(this.lines.length * DROPPED));
-        this.dropped += gone.length;
+        const some = Math.ceil(this.lines.length * DROPPED);
+        const gone = this.lines.slice(0, some);
+        this.lines = this.lines.slice(some);
+        this.dropped += gone.filter(({ gap }) => !gap).length;
         this.characters -= gone.reduce((sum, { text }) => sum + text.length, 0);
     }
 }

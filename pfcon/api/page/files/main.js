@@ -29,7 +29,7 @@ function route() {
         return;
     }
     view = new AbortController();
-    const [path, filter = ""] = location.hash.slice(1).split("?", 2);
+    const [path, ...rest] = location.hash.slice(1).split("?");
     const [, name = "jobs", jid] = path.split("/");
     for (const link of document.querySelectorAll("nav a")) {
         if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
@@ -37,7 +37,7 @@ function route() {
     }
     if (name === "service") showService(main, view.signal);
     else if (jid) showJob(main, decoded(jid), live, view.signal);
-    else showJobs(main, new URLSearchParams(filter), live, view.signal);
+    else showJobs(main, new URLSearchParams(rest.join("?")), live, view.signal);
     const title = main.querySelector("h1");
     document.title = `${title.textContent} · pfcon`;
     title.focus({ preventScroll: true });
@@ -54,8 +54,7 @@ function decoded(text) {
 
 function showLive(works) {
     const state = byId("live");
-    state.className = works ? "live" : "";
-    state.textContent = works ? "Live" : "Not live";
+    show(state, works ? "live" : "", works ? "Live" : "Not live");
     state.title = works ? "Changes are shown as they happen." : "Changes are shown some seconds later.";
 }
 
@@ -64,12 +63,16 @@ async function showReady() {
     const light = byId("ready");
     try {
         const broken = Object.entries(await readiness()).filter(([, part]) => !part.ok).map(([name]) => name);
-        light.className = broken.length ? "fault" : "ok";
-        light.textContent = broken.length ? `Not working: ${broken.join(", ")}` : "All parts work";
+        show(light, broken.length ? "fault" : "ok", broken.length ? `Not working: ${broken.join(", ")}` : "All parts work");
     } catch (error) {
-        light.className = "fault";
-        light.textContent = error.message;
+        show(light, "fault", error.message);
     }
+}
+
+/** Show a text if it is another one: a screen reader reads it each time that it is set. */
+function show(element, style, text) {
+    element.className = style;
+    if (element.textContent !== text) element.textContent = text;
 }
 
 async function submit(event) {

@@ -2,7 +2,7 @@
 
 import { getJson, jobPath, save } from "./api.js";
 import { announce, el, foreign } from "./dom.js";
-import { bytes, count } from "./format.js";
+import { bytes, count, plain } from "./format.js";
 
 /** Return the section, and what reads the list anew. */
 export function outputsSection(jid, signal) {
@@ -26,15 +26,15 @@ export function outputsSection(jid, signal) {
 }
 
 function shown({ files, more, path }) {
-    const place = path && el("p", {}, "In ", el("code", {}, foreign(path)), " of the users' files.");
+    const place = path && el("p", {}, "In ", el("code", {}, foreign(plain(path))), " of the users' files.");
     if (!files.length) return [place, el("p", { class: "empty" }, "There are no output files.")].filter(Boolean);
     const sum = files.reduce((total, file) => total + file.bytes, 0);
-    const caption = more ? `The first ${count(files.length, "file")}; there are more.` : `${count(files.length, "file")}, ${bytes(sum)}`;
+    const caption = more ? `${count(files.length, "file")}; there are more` : `${count(files.length, "file")}, ${bytes(sum)}`;
     const table = el("table", {},
         el("caption", {}, caption),
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "File"), el("th", { scope: "col", class: "size" }, "Size"))),
         el("tbody", {}, files.map((file) => el("tr", {},
-            el("td", {}, foreign(file.path)), el("td", { class: "size" }, bytes(file.bytes))))));
+            el("td", {}, foreign(plain(file.path))), el("td", { class: "size" }, bytes(file.bytes))))));
     return [place, el("div", { class: "files", tabindex: 0, role: "region", "aria-label": "Output files" }, table)].filter(Boolean);
 }
 

@@ -38,8 +38,9 @@ function spanOf(record) {
 }
 
 /** Return when a job has ended, "" if it has not. One that had nothing to do has no end: it took no time. */
-function endOf({ status, finished, started, staged, created }) {
-    return isFinal(status) ? finished || started || staged || created : "";
+function endOf(job) {
+    const { finished, started, staged, created } = job;
+    return isFinal(job) ? finished || started || staged || created : "";
 }
 
 function amounts(files, size) {
