@@ -1,5 +1,7 @@
 """Settings of all suites. The fixture ``storebase`` is of pfcon's plugin of pytest (pfcon/testing/plugin.py)."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -33,7 +35,12 @@ class FailuresAtOnce:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what is wrong where pfcon was installed before it had a plugin, rather than fail in each test."""
+    """Say what is wrong where pfcon was installed before it had a plugin, rather than fail in each test.
+
+    A shell that runs the tests in the background ignores SIGINT, for all that they start, too: tests send it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.pluginmanager.has_plugin("pfcon"):
         raise pytest.UsageError("pytest does not find the plugin of pfcon: install pfcon again, as tests/run.sh does")
     terminal = config.pluginmanager.get_plugin("terminalreporter")

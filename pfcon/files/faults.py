@@ -13,6 +13,14 @@ def is_full(fault: OSError) -> bool:
     return fault.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def file_system_id(path: Path) -> int:
+    """Return what stays the same when a file system is mounted again; its device number may change then.
+
+    Raises OSError.
+    """
+    return os.statvfs(path).f_fsid
+
+
 def free_bytes(path: Path) -> int:
     """Return the bytes that this user may still write on the file system of a path. Raises OSError."""
     found = os.statvfs(path)

@@ -1,10 +1,9 @@
 """Whether storeBase can be used: it is the one of the start, it can be written, and it has room."""
 
-import os
 import tempfile
 
 from pfcon.errors import StorageFull, Unreachable
-from pfcon.files.faults import free_bytes, is_full
+from pfcon.files.faults import file_system_id, free_bytes, is_full
 from pfcon.paths import PRIVATE_NAME, StoreBase
 from pfcon.units import human_bytes
 
@@ -48,6 +47,4 @@ class StorebaseProbe:
 
 
 def _identity(storebase: StoreBase) -> _Identity:
-    """Return what stays the same when the same file system is mounted again; a device number may change then."""
-    root = storebase.root
-    return os.statvfs(root).f_fsid, os.stat(root).st_ino
+    return file_system_id(storebase.root), storebase.root.stat().st_ino

@@ -38,7 +38,9 @@ def test_text_lines_have_time_level_logger_and_fields(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize(
-    "hostile", ["a\nINFO pfcon: job jid=forged", "\x1b[2J", "a\u2028b", "\x85", "\u202eevil", "\udc80"]
+    "hostile",
+    ["a\nINFO pfcon: job jid=forged", "\x1b[2J", "a\u2028b", "\x85", "\u202eevil", "\udc80"],
+    ids=["newline", "escape", "line separator", "next line", "right to left", "surrogate"],
 )
 def test_nobody_can_add_lines(caplog: pytest.LogCaptureFixture, hostile: str) -> None:
     """Control characters of a client are escaped, in the text and in fields, in both forms."""
