@@ -17,6 +17,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
 from pfcon.records.removals import removing
+from pfcon.service_log import about
 from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
@@ -86,11 +87,18 @@ class Retention:
         if not all(record.phase is Phase.FINAL and _end(record) < before for record in records):
             return False  # it has begun again
         if active := engine_jobs.active(jid):
-            log.warning("job %s has ended by its record, and is kept: the engine runs %s", jid, ", ".join(active))
+            log.warning(
+                "job %s has ended by its record, and is kept: the engine runs %s",
+                jid,
+                ", ".join(active),
+                extra=about(jid=jid),
+            )
             return False
         changed = last_change(str(self._context.storebase.job(jid).path))
         if changed is not None and changed >= before:  # a service with other records may use them
-            log.info("job %s has ended by its record, and is kept: its data were changed later", jid)
+            log.info(
+                "job %s has ended by its record, and is kept: its data were changed later", jid, extra=about(jid=jid)
+            )
             return False
         with removing(self._journal, jid, found, with_data=True) as removals:
             for removal in removals:
