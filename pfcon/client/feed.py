@@ -20,6 +20,7 @@ LONGEST_LINE = 1024 * 1024  # characters; a longer line is given in pieces
 LEFT_OUT = "pfcon: {} bytes of the log are left out here"
 MISSED = "pfcon: lines may be missing here: the log is longer than an answer, or grows faster than it is read"
 TAIL = 1000  # lines of a log in an answer of a service that does not set JOB_LOGS_TAIL
+REMOVED = "removed"  # the status of a job that was deleted while it was followed
 ACTIVE = (JobStatus.NOT_STARTED, JobStatus.STARTED)
 _PREFIX = "pfcon: "  # of the last line of a log, if it is the job's message
 
@@ -98,6 +99,7 @@ class StreamedFeed(JobFeed):
                     if news := self._news(message):
                         yield news
                     if message.name == "end":
+                        _require_present(message)
                         return
             except Answered as refusal:
                 if refusal.status != HTTPStatus.NOT_FOUND or self._last:
@@ -118,6 +120,8 @@ class StreamedFeed(JobFeed):
             case "status":
                 return News((), {"jid": self._jid, "exit_code": None, **message.data})
             case "end":
+                if message.data["status"] == REMOVED:
+                    return self._news_of(self._rest())
                 compute: Compute = self._connection.get(f"jobs/{self._jid}/", FOLLOWING)["compute"]
                 return News(tuple(self._rest()), compute)
         return None  # a later release may have others
@@ -135,6 +139,12 @@ class StreamedFeed(JobFeed):
         """Return the line that has no end, if there is one."""
         rest, self._piece = self._piece, ""
         return [rest] if rest else []
+
+
+def _require_present(end: Message) -> None:
+    """Raise Answered if the job was removed. The service may have another one of its id by now: it is not asked."""
+    if end.data["status"] == REMOVED:
+        raise Answered(end.data["message"], HTTPStatus.NOT_FOUND)
 
 
 def has_surely_ended(compute: Compute) -> bool:

@@ -95,6 +95,15 @@ def test_another_refusal_is_told(refusal: Answered) -> None:
         follow(Streams([(1, "log", {"text": "\n"})], refusal))
 
 
+def test_a_job_that_was_removed_is_absent_also_where_another_one_has_its_id() -> None:
+    removed = {"status": "removed", "message": "the job was posted again", "reason": "", "exit_code": None}
+    streams = Streams([(3, "log", {"text": "one"}), (3, "end", removed)])
+    news = iter(StreamedFeed(cast(Connection, streams), "j"))
+    assert next(news).lines == ("one",)
+    with pytest.raises(Answered, match="posted again"):
+        next(news)
+
+
 def test_a_stream_that_never_has_an_event_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter(range(0, 10_000, 60))
     monkeypatch.setattr("pfcon.client.feed.time.monotonic", lambda: next(moments))

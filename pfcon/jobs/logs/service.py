@@ -9,7 +9,7 @@ from pfcon.compute.kept_log import Stretch, read_at, stretches
 from pfcon.errors import Absent, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.logs.copier import LogCopier
-from pfcon.jobs.logs.followed_records import FollowedJob, FollowedJobs
+from pfcon.jobs.logs.followed_records import FollowedJobs, Following
 from pfcon.jobs.logs.followers import Followers
 from pfcon.jobs.logs.part import LogPart
 from pfcon.jobs.ownership import job_matcher
@@ -66,7 +66,7 @@ class JobLogs:
             return stretches(found.directory, found.total)
 
     @contextmanager
-    def following(self, jid: JobId, kind: JobKind) -> Iterator[FollowedJob]:
+    def following(self, jid: JobId, kind: JobKind) -> Iterator[Following]:
         """A context in which a process copies the engine's log about every second, and reads the job's record."""
         with self._followed.following(jid, kind) as job, self._followers.following(jid, kind):
             yield job
