@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pfcon.background import run_in_background
-from pfcon.errors import Absent, PfconError
+from pfcon.errors import Absent, PfconError, Unreachable
 from pfcon.models import JobId, JobKind
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.marks import Key, Mark, read_marks
@@ -64,7 +64,10 @@ class FollowedJobs:
             raise Absent(f"there is no record of a {kind.noun} {jid}")
         with self._changed:
             if not self._polls:
-                run_in_background("followed jobs", self._poll)
+                try:
+                    run_in_background("followed jobs", self._poll)
+                except RuntimeError as fault:
+                    raise Unreachable(f"{kind.noun} {jid} can't be followed now: {fault}") from fault
                 self._polls = True
             job = self._jobs.setdefault((jid, kind), FollowedJob(record))
             if job.is_older_than(record):  # others still follow an attempt that is gone
