@@ -49,7 +49,7 @@ def _response(logs: JobLogs, record: Record) -> Response:
     end = logs.read_of(record, 0, 1).end
     wanted = _range(end)
     if wanted is None:
-        return _stream(_whole(logs, record), record.jid)
+        return _stream(whole_log(logs, record), record.jid)
     found = _kept(logs.stretches(record), *wanted)
     if found is None:
         raise OutOfRange(f"the log has {end} bytes, and none of this range is kept", end)
@@ -84,7 +84,7 @@ def _kept(stretches: list[tuple[int, int]], first: int, after: int) -> tuple[int
     return None
 
 
-def _whole(logs: JobLogs, record: Record) -> Iterator[bytes]:
+def whole_log(logs: JobLogs, record: Record) -> Iterator[bytes]:
     """Yield a log as it is now, with a line for what was left out; also what is still being copied."""
     offset, last, goes_on = 0, b"\n", True
     while goes_on:
