@@ -15,7 +15,7 @@ from pfcon.errors import OutOfRange, PfconError
 from pfcon.jobs.logs.part import LogPart
 from pfcon.jobs.logs.service import JobLogs
 from pfcon.models import JobId, JobKind
-from pfcon.records import Record
+from pfcon.records import Phase, Record
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +87,10 @@ def _kept(stretches: list[tuple[int, int]], first: int, after: int) -> tuple[int
 def whole_log(logs: JobLogs, record: Record) -> Iterator[bytes]:
     """Yield a log as it is now, with a line for what was left out; also what is still being copied."""
     offset, last, goes_on = 0, b"\n", True
+    was_incomplete = False
     while goes_on:
         goes_on = logs.is_copying(record)
+        was_incomplete |= goes_on
         end = logs.read_of(record, 0, 1).end
         while offset < end:
             part = _read(logs, record, offset, end)
@@ -98,6 +100,8 @@ def whole_log(logs: JobLogs, record: Record) -> Iterator[bytes]:
             offset, last = part.start + len(part.data), part.data[-1:]
         if goes_on:
             time.sleep(_PAUSE)
+    if was_incomplete and record.phase is Phase.FINAL and not logs.read_of(record, offset, 1).complete:
+        raise ConnectionAbortedError(f"the rest of the log of job {record.jid} can't be copied now")
 
 
 def _exactly(logs: JobLogs, record: Record, first: int, after: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from support.copied_logs import Logs
 from pfcon.api.log_ranges import whole_log
 from pfcon.errors import Unreachable
 from pfcon.files.locks import locked
-from pfcon.jobs.logs import copier, service
+from pfcon.jobs.logs import copied_log, copier, service
 from pfcon.jobs.removal import Remover
 from pfcon.models import JobKind, JobSpec
 from pfcon.paths import StoreBase
@@ -59,6 +59,44 @@ def test_a_request_copies_for_a_moment_and_sends_what_is_copied_meanwhile(
     assert not logs.is_complete(spec)
     assert b"".join(whole_log(logs.logs, record)) == WHOLE
     assert not logs.logs.update(record)
+
+
+def test_an_answer_is_cut_off_where_the_rest_can_not_be_copied(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_UPDATE", 0.0)
+    spec = ended(logs, LINES, copied=False)
+    go = threading.Event()
+
+    def fail_in_the_background(_: object) -> None:
+        if threading.current_thread().name.startswith("rest of the log"):
+            go.wait()
+            raise Unreachable("away")
+
+    logs.engine.after_chunk = fail_in_the_background
+    record = logs.record(spec)
+    assert logs.logs.update(record)
+    answer = whole_log(logs.logs, record)
+    assert WHOLE.startswith(next(answer))
+    go.set()
+    with pytest.raises(ConnectionAbortedError):
+        list(answer)
+
+
+def test_who_waits_for_another_process_waits_as_long_as_that_gets_on(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copier, "LONG_PATIENCE", 0.5)
+    monkeypatch.setattr(copied_log, "SAVED", 1)
+    spec = ended(logs, LINES, copied=False)
+    record = logs.record(spec)
+    other = Logs(logs.context.storebase, logs.database)
+    other.engine.after_chunk = lambda _: time.sleep(0.05)  # 2.7 s for all
+    thread = threading.Thread(target=lambda: other.logs.refresh(spec.jid, PLUGIN))
+    thread.start()
+    assert eventually(lambda: other.engine.asked > 0)
+    assert logs.logs.update(record)
+    assert b"".join(whole_log(logs.logs, record)) == WHOLE
+    assert logs.engine.asked == 1  # when the job ended
+    thread.join()
 
 
 def test_a_short_log_is_copied_before_the_rest_of_long_ones(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:

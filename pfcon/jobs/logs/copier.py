@@ -48,7 +48,6 @@ class LogCopier:
         self._failures = 0  # times in a row that the engine has not answered
         self._away_until = 0.0  # monotonic seconds
         self._queued: set[tuple[JobId, JobKind]] = set()
-        self._going_on: set[str] = set()  # the names of jobs whose log is copied by ``go_on``
 
     def needs_copy(self, record: Record) -> bool:
         """Return whether the log of a job that its engine has had has to be copied."""
@@ -73,17 +72,17 @@ class LogCopier:
 
     def go_on(self, record: Record) -> None:
         """Copy what the engine has now, all of it, in the background. No-op while that is being done."""
-        if record.name not in self._going_on:
-            self._going_on.add(record.name)
+        if record.name not in self._store.going_on:
+            self._store.going_on.add(record.name)
             try:
                 REST.add(f"rest of the log of {record.jid}", lambda: self._go_on(record))
             except RuntimeError as fault:
-                self._going_on.discard(record.name)
+                self._store.going_on.discard(record.name)
                 log.warning("the log of %s %s can't be copied now: %s", record.kind.noun, record.jid, fault)
 
     def is_going_on(self, record: Record) -> bool:
         """Return whether ``go_on`` copies the job's log now, or will."""
-        return record.name in self._going_on
+        return record.name in self._store.going_on
 
     def note_again(self) -> None:
         """Note what could not be when it was expected."""
@@ -121,9 +120,18 @@ class LogCopier:
         try:
             current = self._context.journal.get(record.jid, record.kind)
             if current is not None and current.attempt == record.attempt and self._is_wanted(current):
-                self._quietly(current, lambda: self.copy(current, seconds=None, now=True))
+                self._quietly(current, lambda: self._copy_rest(current))
         finally:
-            self._going_on.discard(record.name)
+            self._store.going_on.discard(record.name)
+
+    def _copy_rest(self, record: Record) -> None:
+        """Copy what the engine has now, or wait as long as another process does, and gets on."""
+        seen = -1
+        while not self.copy(record, seconds=None, now=True):
+            state = self._store.state(record)
+            if state is None or state.complete or state.total <= seen:
+                return
+            seen = state.total
 
     def _quietly(self, record: Record, work: Callable[[], object]) -> None:
         try:

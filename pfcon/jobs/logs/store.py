@@ -47,6 +47,7 @@ class LogStore:
 
     def __init__(self, storebase: StoreBase) -> None:
         self._storebase = storebase
+        self.going_on: set[str] = set()  # the names of jobs whose log ``LogCopier.go_on`` copies
         self._unnoted: dict[str, Record] = {}  # of logs that could not be noted
 
     def directory(self, record: Record) -> Path:
