@@ -10,6 +10,7 @@ from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.failures import FailureLimit
+from pfcon.jobs.logs.leftovers import delete_leftovers
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover, log_removed
@@ -60,6 +61,7 @@ class Retention:
         settings = self._context.retention
         if settings.days:
             _logged("old jobs", lambda: self.remove_ended(time.time() - settings.days * DAY))
+        _logged("logs without a record", lambda: delete_leftovers(self._context))
         if settings.orphans_days:
             _logged("leftovers", lambda: self.remove_orphans(time.time() - settings.orphans_days * DAY))
 

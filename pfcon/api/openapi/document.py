@@ -143,6 +143,8 @@ def _responses(schemas: Schemas, described: Operation, view: Callable[..., Any],
     found: dict[int, Schema] = {described.status: {"description": HTTPStatus(described.status).phrase, **content}}
     for status in (*_OF_THE_SERVER, *(error.status for error in errors_of(described, is_guarded))):
         found[status] = {"$ref": f"#/components/responses/{response_name(status)}"}
+    if described.conditional:
+        found[HTTPStatus.NOT_MODIFIED] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
     if described.ranges:
         part = {"content": {media_type: content["content"][media_type] for media_type in described.ranges}}
         found[HTTPStatus.PARTIAL_CONTENT] = {"description": HTTPStatus.PARTIAL_CONTENT.phrase, **part}

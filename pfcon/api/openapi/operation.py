@@ -21,7 +21,8 @@ class Operation:
     status: of an answer that is no error. form, parameters: what the parser reads. headers: those of the request that
     it reads. body: the type of the JSON that it takes. errors: those that it raises, but not
     those of all requests. content: by media type, a JSON Schema or a type, for a method that returns a Response.
-    ranges: the media types of which it answers a part, with 206. other: statuses with the same JSON as ``status``.
+    conditional: whether it answers 304 to who has a copy. ranges: the media types of which it answers a part, with 206.
+    other: statuses with the same JSON as ``status``.
     mentions: types that the description names. token: whether it checks a token by itself.
     """
 
@@ -32,6 +33,7 @@ class Operation:
     body: type | None = None
     errors: tuple[type[PfconError], ...] = ()
     content: Mapping[str, Schema | type] = field(default_factory=dict)
+    conditional: bool = False
     ranges: tuple[str, ...] = ()
     other: Mapping[int, str] = field(default_factory=dict)
     mentions: tuple[type, ...] = ()

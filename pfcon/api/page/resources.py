@@ -62,13 +62,17 @@ def page_files() -> dict[str, PageFile]:
     }
 
 
-@operation(content={"text/html": TEXT})
+@operation(content={"text/html": TEXT}, conditional=True)
 def _page() -> Response:
     """Return the page for people."""
     return _answer(page_files()[_INDEX])
 
 
-@operation(content={media_type.partition(";")[0]: BINARY for media_type in TYPES.values()}, errors=(Absent,))
+@operation(
+    content={media_type.partition(";")[0]: BINARY for media_type in TYPES.values()},
+    conditional=True,
+    errors=(Absent,),
+)
 def _file(name: str) -> Response:
     """Return a file of the page for people. Raises Absent."""
     found = page_files().get(name)
