@@ -27,7 +27,7 @@ On macOS it takes -O kubernetes alone: pfcon itself needs Linux, which is in the
   -U         do not run the sample job. It is the only test that make.sh runs; the whole suite is tests/run.sh
   -i         do not attach a terminal; make.sh never does
   -s         do not pull images; make.sh never does
-  -h         show this and exit
+  -h, --help show this and exit
 
 On a cluster, all is in the namespace pfcon-dev, made of kubernetes/overlays/development. PFCON_IMAGE names pfcon's image
 in a registry that the nodes reach; without it, docker builds it, from a registry's base, and kind, minikube or k3s
@@ -38,7 +38,9 @@ With slurm, pfcon gets SLURM_PARTITION, SLURM_LAUNCHER and the other SLURM_* as 
 With htcondor it is the same with HTCONDOR_LAUNCHER, HTCONDOR_IMAGES and the other HTCONDOR_*.
 
 DOCKER_HOST says where Docker or Podman answers, where it is not one of the usual sockets; PYTHON names the Python.
-Running it again reuses what is there. ./unmake.sh with the same options ends the service and removes everything.
+Other settings of the service are taken from the environment, such as PFCON_LOG_FORMAT and PFCON_AUDIT_FILE.
+Running it again reuses what is there. To stop the service, end the process whose pid it prints; its jobs and data stay,
+and the same make.sh starts it again. ./unmake.sh ends it and removes everything, also all jobs and their data.
 END
 }
 
@@ -79,7 +81,8 @@ need_same_options() {
         echo "pfcon runs already (pid $(service_pid)), with other options:" >&2
         echo "  running: $was" >&2
         echo "  asked:   $now" >&2
-        echo "./unmake.sh ends it." >&2
+        echo "kill -TERM $(service_pid) stops it: its jobs and data stay." >&2
+        echo "./unmake.sh ends it and removes it, with all its jobs and their data." >&2
         exit 1
     fi
 }
@@ -160,7 +163,12 @@ pfcon runs at $(service_url) (user $USER_NAME, password $PASSWORD)
   look:      curl http://127.0.0.1:$PORT/api/v1/health/
   once more: $(sample_command)
   log:       $PWD/$LOG
-  end it:    ./unmake.sh
+  stop it:   kill -TERM $(service_pid); jobs and data stay, and the same make.sh starts it again
+  remove it: ./unmake.sh, with all jobs and data
+
+For pfcon run, pfcon jobs and the like, in this shell:
+  export PATH=$(printf %q "$PWD/.venv/bin"):\$PATH
+  export PFCON_URL=http://127.0.0.1:$PORT PFCON_USER=$USER_NAME PFCON_PASSWORD=$PASSWORD
 END
 }
 

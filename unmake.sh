@@ -18,7 +18,7 @@ It takes the options of make.sh and needs none: make.sh has left a note of what 
              service
   -F NAME, -N, -p PORT, -U, -i, -s
              accepted, without effect
-  -h         show this and exit
+  -h, --help show this and exit
 END
 }
 

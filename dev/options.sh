@@ -102,9 +102,12 @@ need_mountable() {
     [[ $1 != *[:,]* && $1 != *$'\n'* ]] || refuse "storeBase $1: its path can't have ':', ',' or a line's end in it"
 }
 
-# parse_options ARGUMENT...: set the variables above; calls the script's own usage for -h.
+# parse_options ARGUMENT...: set the variables above; calls the script's own usage for -h and --help.
 parse_options() {
     local option
+    for option; do
+        [ "$option" != --help ] || { usage; exit 0; }
+    done
     while getopts ":hO:S:F:p:NUis" option; do
         case $option in
             h) usage; exit 0 ;;

@@ -34,7 +34,7 @@ service_url() {
 
 # start_service: start pfcon with what the options chose, detached, and wait until it answers.
 start_service() {
-    local pid container_env=() notes=() storebase=$STOREBASE_DIR
+    local pid begin=1 container_env=() notes=() storebase=$STOREBASE_DIR
     if is_batch; then
         read_lines notes < <(batch_notes)
     elif [ "$ENGINE" != process ]; then
@@ -46,18 +46,19 @@ start_service() {
             container_env+=(PFCON_PASSABLE=true) # the engine is another user's, who has to pass
         fi
     fi
+    [ ! -f "$LOG" ] || begin=$(($(wc -c <"$LOG") + 1)) # the lines of earlier starts are kept
     detached env -u DOCKER_HOST -u DOCKER_TLS_VERIFY -u DOCKER_CERT_PATH \
         APPLICATION_MODE=development PFCON_USER=$USER_NAME PFCON_PASSWORD=$PASSWORD \
         PFCON_INNETWORK="$INNETWORK" STORAGE_ENV="$STORAGE" \
         CONTAINER_ENV="$ENGINE" COMPUTE_VOLUME_TYPE=host STOREBASE_MOUNT="$storebase" STOREBASE="$storebase" \
         PFCON_GRACEFUL_TIMEOUT=10 ${container_env[@]+"${container_env[@]}"} ${STORE_ENV[@]+"${STORE_ENV[@]}"} \
-        .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >"$LOG" 2>&1 </dev/null &
+        .venv/bin/pfcon serve --bind "127.0.0.1:$PORT" >>"$LOG" 2>&1 </dev/null &
     pid=$!
     note_process "$STATE" "$pid" "port=$PORT" "engine=$ENGINE" "url=$ENGINE_URL" "storebase=$STOREBASE_DIR" \
         "storage=$STORAGE" "store=$STORE_URL" ${notes[@]+"${notes[@]}"}
     if ! wait_until "$pid" "$START_SECONDS" pfcon .venv/bin/python dev/probe.py health "$(service_url)"; then
         echo "the end of its log, $PWD/$LOG:" >&2
-        tail -n 30 "$LOG" >&2
+        tail -c "+$begin" "$LOG" | tail -n 30 >&2
         end_process_group "$pid"
         rm -f "$STATE"
         return 1

@@ -63,21 +63,21 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         help="check settings, storeBase, records, storage and engine, and report what is wrong",
         description="Check all that pfcon needs: settings, storeBase, the database of records, the storage, the "
-        "engine. Prints one line for each; the exit status is 1 if a check fails.",
+        "engine, the audit file if there is one. Prints one line for each; the exit status is 1 if a check fails.",
     )
     commands.add_parser(
         "health",
         help="check whether the service on this host is healthy",
         description="Check whether the service on this host, at the address in PFCON_BIND, is healthy; the exit status "
-        "is 1 if it is not. For the health checks of containers.",
+        "is 1 if it is not. It needs no other setting. For the health checks of containers.",
     )
     commands.add_parser(
         "ready",
         help="show which parts of the service on this host work",
         description="Ask the service on this host, at the address in PFCON_BIND, which of its parts work: records, "
         "storeBase, storage, engine, and the process that watches the jobs. Prints one line for each; the exit status "
-        "is 1 if one does not work. For people and monitoring: a health check that restarts the service asks `pfcon "
-        "health`, because a restart does not bring back an engine.",
+        "is 1 if one does not work. It needs no other setting. For people and monitoring: a health check that restarts "
+        "the service asks `pfcon health`, because a restart does not bring back an engine.",
     )
     add_records(commands)
     add_client(commands)
@@ -122,17 +122,17 @@ def _check(settings: "Settings", _arguments: argparse.Namespace) -> int:
     return 0 if run_checks(settings) else 1
 
 
-def _health(settings: "Settings", _arguments: argparse.Namespace) -> int:
+def _health(address: tuple[str, int]) -> int:
     from pfcon.health import ask
 
-    print(ask(settings.server))
+    print(ask(address))
     return 0
 
 
-def _ready(settings: "Settings", _arguments: argparse.Namespace) -> int:
+def _ready(address: tuple[str, int]) -> int:
     from pfcon.health import ask_parts
 
-    ready, lines = ask_parts(settings.server)
+    ready, lines = ask_parts(address)
     print(*lines, sep="\n")
     return 0 if ready else 1
 
@@ -143,7 +143,8 @@ def _records(settings: "Settings", arguments: argparse.Namespace) -> int:
     return run(settings, arguments)
 
 
-_COMMANDS = {"serve": _serve, "check": _check, "health": _health, "ready": _ready, "records": _records}
+_COMMANDS = {"serve": _serve, "check": _check, "records": _records}
+_QUESTIONS = {"health": _health, "ready": _ready}
 
 
 def _changes_jobs(arguments: argparse.Namespace) -> bool:
@@ -160,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return client.run(arguments)
     if arguments.command == "completion":
         return client.completion(arguments, parser)
-    from pfcon.configuration import load
+    from pfcon.configuration import load, load_address
 
     environ = None
     if arguments.command == "serve":
@@ -168,6 +169,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(arguments, "bind", None):
         os.environ["PFCON_BIND"] = arguments.bind
     try:
+        if arguments.command in _QUESTIONS:
+            return _QUESTIONS[arguments.command](load_address())
         settings = load(environ)
         _log_as(settings, arguments)
         return _COMMANDS[arguments.command](settings, arguments)

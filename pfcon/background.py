@@ -96,9 +96,10 @@ class Ticker:
                 if failing:
                     log.info("%s works again", self._thread.name)
                 failing = ""
-            except PfconError as error:
-                if str(error) != failing:  # else every few seconds, for as long as a database is away
+            except (PfconError, OSError) as error:
+                why = (isinstance(error, OSError) and error.strerror) or str(error)  # names of files may differ
+                if why != failing:  # else every few seconds, for as long as a database or storeBase is away
                     log.warning("%s failed, and will be retried: %s", self._thread.name, error)
-                failing = str(error)
+                failing = why
             except Exception:  # no error may end the thread: the database may be unreachable for a minute
                 log.exception("periodic work failed")

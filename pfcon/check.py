@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from pfcon.compute.engines import ENGINES, make_engine
 from pfcon.compute.signing import Signer
@@ -11,6 +12,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Journal
 from pfcon.records.database import connect
+from pfcon.service_log.audit_file import require_writable
 from pfcon.storage.storages import STORAGES, make_storage
 from pfcon.units import human_bytes
 
@@ -28,6 +30,8 @@ def run_checks(settings: Settings, say: Callable[[str], None] = print) -> bool:
         ("storage", storage.check),
         ("engine", engine.check),
     ]
+    if audit := settings.log.audit:
+        checks.append(("audit", lambda: _audit(audit)))
     results = [_run(name, check, say) for name, check in checks]  # run all checks, also after a failure
     return all(results)
 
@@ -51,6 +55,11 @@ def _storebase(storebase: StoreBase) -> str:
     with tempfile.TemporaryFile(dir=storebase.spool) as file:
         file.write(b"pfcon")
     return f"{storebase.root} is writable, {human_bytes(storebase.free_bytes())} free"
+
+
+def _audit(path: Path) -> str:
+    require_writable(path)
+    return f"lines are appended to {path}"
 
 
 def _records(settings: Settings, storebase: StoreBase) -> str:

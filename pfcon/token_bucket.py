@@ -48,6 +48,11 @@ class TokenBucket:
             self._bucket.take(count)
             return True
 
+    def charge(self, count: int) -> None:
+        """Take tokens for what was done without asking, also more than are left: later ones are delayed."""
+        with self._lock:
+            self._bucket.take(count)
+
 
 class Spacing:
     """Lets something be done for each key once in ``seconds``. Remembers the ``most`` latest keys. Thread-safe."""

@@ -117,7 +117,7 @@ class OutputFilesObject(TypedDict):
     """The output files of a plugin job: their names and sizes."""
 
     files: Annotated[list[OutputFileObject], About("at most 1,000, by their paths")]
-    more: Annotated[bool, About("whether there are more")]
+    more: Annotated[bool, About("whether there are, or may be, more")]
     path: Annotated[str, About("the directory among the users' files; empty if they are in the job's own directory")]
     zip: Annotated[bool, About("whether pluginjobs/<jid>/file/ without a path answers with all of them")]
 

@@ -6,11 +6,12 @@ from typing import Any
 from pfcon.api.answers import EndEvent, GapEvent, LogEvent, StatusEvent
 from pfcon.api.log_query import refuse_offset
 from pfcon.api.server_sent import Clock, Source, event, opening
-from pfcon.errors import PfconError
+from pfcon.errors import PfconError, Unreachable
 from pfcon.jobs import JobService
 from pfcon.jobs.logs.lines import Gap
 from pfcon.jobs.logs.news import News, State, follow
 from pfcon.models import JobId, JobKind
+from pfcon.records import Record
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def stream(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> Source:
     the engine does not answer and nothing is kept yet; later the stream ends.
     """
     with jobs.logs.following(jid, kind) as job:
-        _require(jobs, jid, kind, offset)
+        _require(jobs, job.first, offset)
         clock, at = Clock(), offset
         yield clock.part(opening(at), at)
         try:
@@ -38,10 +39,12 @@ def stream(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> Source:
             log.info("job %s: a stream of its log ends early: %s", jid, error)
 
 
-def _require(jobs: JobService, jid: JobId, kind: JobKind, offset: int) -> None:
-    """Copy what the engine has now, and raise InvalidFields for an offset beyond that."""
-    jobs.logs.update(jid, kind)
-    end = jobs.logs.read(jid, kind, offset, 1).end
+def _require(jobs: JobService, record: Record, offset: int) -> None:
+    """Copy what the engine has now, and raise InvalidFields for an offset beyond that, Unreachable for a later one."""
+    goes_on = jobs.logs.update(record)
+    end = jobs.logs.read_of(record, offset, 1).end
+    if offset > end and goes_on:
+        raise Unreachable(f"the log of job {record.jid} is still being copied, up to {end} bytes now")
     if offset > end:
         raise refuse_offset(end)
 

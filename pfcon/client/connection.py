@@ -14,6 +14,7 @@ from pfcon import __version__
 from pfcon.client.errors import Answered, ClientError, ServiceAway
 from pfcon.client.event_source import Message, read_messages
 from pfcon.client.login import API, Login
+from pfcon.client.output import say
 from pfcon.network import explain
 
 BUSY_SECONDS = 30.0  # how long a service that answers 503 is asked again
@@ -62,6 +63,8 @@ class Connection:
     """The requests of one user. Each raises ServiceAway, and Answered for an answer that is an error.
 
     It logs in with the first request, and again when the token has expired.
+
+    tell: called with a text when a request begins to wait for a service that is away, and when that answers again.
     """
 
     def __init__(self, login: Login, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -70,6 +73,8 @@ class Connection:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"pfcon/{__version__}"
         self._token: _Token | None = None
+        self._waits = False
+        self.tell: Callable[[str], None] = lambda text: say(f"pfcon: {text}")
 
     def get(self, path: str, patience: Patience = ONCE, **parameters: Any) -> Any:
         """Return the JSON of ``path``, which is below ``/api/v1/``."""
@@ -130,6 +135,7 @@ class Connection:
                     self._log_in()
                 answer = self._send(method, path, auth=self._token, **options)
                 if answer.status_code < 300:
+                    self._tell_once(waits=False)
                     return answer
                 with answer:
                     if answer.status_code == 401 and not logged_in_again:
@@ -146,8 +152,15 @@ class Connection:
             given_up = attempt >= _MOST_UPLOADS - 1 and "make_body" in options
             if given_up or time.monotonic() - begun + pause > most:
                 raise error
+            if patience.outage:
+                self._tell_once(f"{error}; waiting", waits=True)
             self._sleep(pause)
         raise AssertionError("an endless loop has ended")
+
+    def _tell_once(self, text: str = "the service answers again", *, waits: bool) -> None:
+        if waits != self._waits:
+            self._waits = waits
+            self.tell(text)
 
     def _log_in(self) -> None:
         words = {"pfcon_user": self.login.user, "pfcon_password": self.login.password}

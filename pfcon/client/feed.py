@@ -21,6 +21,7 @@ LEFT_OUT = "pfcon: {} bytes of the log are left out here"
 MISSED = "pfcon: lines may be missing here: the log is longer than an answer, or grows faster than it is read"
 TAIL = 1000  # lines of a log in an answer of a service that does not set JOB_LOGS_TAIL
 ACTIVE = (JobStatus.NOT_STARTED, JobStatus.STARTED)
+REMOVED = "removed"  # the status of a job that does not exist any more
 _PREFIX = "pfcon: "  # of the last line of a log, if it is the job's message
 
 Compute = dict[str, Any]  # the object ``compute`` of the interface
@@ -38,11 +39,11 @@ class News:
 
 
 class JobFeed(ABC):
-    """Follows one job. Iteration ends after the news with a final status."""
+    """Follows one job. Iteration ends after the news with a final status, or with REMOVED."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[News]:
-        """Yield news, the first one without delay. Raises ServiceAway, Answered."""
+        """Yield news, the first one without delay. Raises ServiceAway, and Answered, with 404 for an unknown job."""
 
 
 class PolledFeed(JobFeed):
@@ -60,7 +61,10 @@ class PolledFeed(JobFeed):
         pause = SHORTEST
         last, known_at = None, time.monotonic()
         while True:
-            compute: Compute = self._connection.get(f"jobs/{self._jid}/", FOLLOWING)["compute"]
+            compute = _compute(self._connection, self._jid, known=last is not None)
+            if compute["status"] == REMOVED:
+                yield News((), compute)
+                return
             if compute["status"] in ACTIVE:
                 known_at = time.monotonic()
             ended = is_final(compute) or time.monotonic() - known_at > OUTAGE_SECONDS
@@ -100,9 +104,12 @@ class StreamedFeed(JobFeed):
                     if message.name == "end":
                         return
             except Answered as refusal:
-                if refusal.status != HTTPStatus.NOT_FOUND or self._last:
+                if refusal.status != HTTPStatus.NOT_FOUND:
                     raise
-                yield from PolledFeed(self._connection, self._jid, self._sleep)
+                if self._last:
+                    yield News(tuple(self._rest()), _removed(self._jid))
+                else:
+                    yield from PolledFeed(self._connection, self._jid, self._sleep)
                 return
             heard_at = min(heard_at, time.monotonic())
             if time.monotonic() - heard_at > OUTAGE_SECONDS:
@@ -118,8 +125,9 @@ class StreamedFeed(JobFeed):
             case "status":
                 return News((), {"jid": self._jid, "exit_code": None, **message.data})
             case "end":
-                compute: Compute = self._connection.get(f"jobs/{self._jid}/", FOLLOWING)["compute"]
-                return News(tuple(self._rest()), compute)
+                if message.data["status"] == REMOVED:
+                    return News(tuple(self._rest()), {"jid": self._jid, **message.data})
+                return News(tuple(self._rest()), _compute(self._connection, self._jid, known=True))
         return None  # a later release may have others
 
     def _news_of(self, lines: Sequence[str]) -> News | None:
@@ -135,6 +143,22 @@ class StreamedFeed(JobFeed):
         """Return the line that has no end, if there is one."""
         rest, self._piece = self._piece, ""
         return [rest] if rest else []
+
+
+def _compute(connection: Connection, jid: str, *, known: bool) -> Compute:
+    """Return the state of a job; that of a removed one if it is not there. known: whether it has been."""
+    try:
+        compute: Compute = connection.get(f"jobs/{jid}/", FOLLOWING)["compute"]
+    except Answered as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND or not known:
+            raise
+        return _removed(jid)
+    return compute
+
+
+def _removed(jid: str) -> Compute:
+    message = "the job was removed"
+    return {"jid": jid, "status": REMOVED, "message": message, "reason": "", "exit_code": None}
 
 
 def has_surely_ended(compute: Compute) -> bool:

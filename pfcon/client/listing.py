@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pfcon.client.connection import Connection
-from pfcon.client.output import moment, print_json, put, table, widths_of
+from pfcon.client.output import moment, print_json, put, say, table, widths_of
 
 PAGE = 500
 HEAD = ("JID", "STATUS", "CREATED", "FINISHED", "OWNER", "IMAGE", "MESSAGE")
@@ -32,8 +32,9 @@ def records(connection: Connection, most: int | None, **selection: Any) -> Itera
 def jobs(connection: Connection, arguments: Namespace) -> int:
     """List the jobs that the arguments select."""
     selection = {name: getattr(arguments, name) for name in ("status", "kind", "owner", "image", "since", "until")}
-    widths = None
+    widths, found = None, False
     for page in records(connection, None if arguments.all else arguments.limit, **selection):
+        found = True
         if arguments.json:
             for record in page:
                 print_json(record)
@@ -43,6 +44,8 @@ def jobs(connection: Connection, arguments: Namespace) -> int:
             rows = [HEAD, *rows]
             widths = widths_of(rows)
         put(*table(rows, widths))
+    if not found and not arguments.json:
+        say("no jobs")
     return 0
 
 

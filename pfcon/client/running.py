@@ -12,7 +12,7 @@ from pfcon.client import outputs
 from pfcon.client.connection import FOLLOWING, Connection
 from pfcon.client.ending import remove_job
 from pfcon.client.errors import FAILED, Answered, ClientError, ServiceAway, WrongUse
-from pfcon.client.feed import ACTIVE, Compute, PolledFeed, StreamedFeed, has_surely_ended, is_final
+from pfcon.client.feed import ACTIVE, REMOVED, Compute, PolledFeed, StreamedFeed, has_surely_ended, is_final
 from pfcon.client.interrupts import Interrupted, interruptible
 from pfcon.client.output import OutputFault, print_json, put_log, require_reader, say, say_log, status_text
 from pfcon.client.progress import Progress
@@ -81,6 +81,7 @@ class _Run:
         self._connection, self._arguments = connection, arguments
         self._jid = JobId(arguments.jid or f"run-{uuid.uuid4().hex[:12]}")
         self._progress = Progress(quiet=arguments.quiet)
+        connection.tell = self._note
         self._posted = self._removed = False
         self._end: Compute | None = None
         self._saved: _Saved | None = None
@@ -104,7 +105,7 @@ class _Run:
     def _to_the_end(self) -> int:
         self._submit()
         compute = self._follow()
-        saved = self._saved = self._save()
+        saved = self._saved = _Saved() if self._removed else self._save()
         self._finish(compute, saved)
         return FAILED if saved.fault else exit_status(compute)
 
@@ -149,7 +150,7 @@ class _Run:
                 told = text
                 self._note(f"job {self._jid}: {text}")
             require_reader()
-        self._end = compute
+        self._end, self._removed = compute, compute["status"] == REMOVED
         if self._arguments.quiet and compute["status"] != JobStatus.SUCCEEDED:
             say(f"pfcon: job {self._jid}: {told}")
         return compute
@@ -172,15 +173,19 @@ class _Run:
 
     def _finish(self, compute: Compute, saved: _Saved) -> None:
         """Remove the job, unless it is to be kept or may be needed; print the result as JSON if wanted."""
+        if not self._removed:
+            self._settle(compute, saved)
+        if self._arguments.json:
+            shown = {"directory": str(self._arguments.outputs), "files": saved.files, "bytes": saved.nbytes}
+            print_json({**compute, "kept": not self._removed, "outputs": shown})
+
+    def _settle(self, compute: Compute, saved: _Saved) -> None:
         if saved.fault:
             self._tell(_KEPT)
         elif not has_surely_ended(compute):
             self._tell(_KEPT, ": it is not known how it ended")
         elif not self._arguments.keep:
             self._remove()
-        if self._arguments.json:
-            shown = {"directory": str(self._arguments.outputs), "files": saved.files, "bytes": saved.nbytes}
-            print_json({**compute, "kept": not self._removed, "outputs": shown})
 
     def _remove(self) -> None:
         try:
@@ -212,7 +217,9 @@ class _Run:
             for news in PolledFeed(self._connection, self._jid):
                 compute = news.compute or compute
         self._note(f"job {self._jid}: {status_text(compute['status'], compute['message'])}")
-        if compute["status"] not in ACTIVE and compute["reason"] != Reason.CANCELLED:
+        if compute["status"] == REMOVED:
+            self._removed = True
+        elif compute["status"] not in ACTIVE and compute["reason"] != Reason.CANCELLED:
             self._end = compute
         elif not self._arguments.keep:
             self._remove()

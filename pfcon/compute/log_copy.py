@@ -16,6 +16,7 @@ LOST = b"pfcon: a part of the log is missing here, because the engine has not ke
 _BATCH = 256 * 1024  # bytes of one piece of a file
 _OVERLAP = 2048  # bytes of a text by which it is recognized in a later one
 _ALL = 1_000_000  # lines
+_ENDED = "/ended"  # no key of a source; has those of the sources that were read to their end
 _HEADING = "== worker 1 ==\n"  # of ``workers.headed``
 
 Position = list[Any]
@@ -41,12 +42,13 @@ class Piece(NamedTuple):
 class Source(ABC):
     """One of the parts of a job's log, that of one worker. key: does not change, and is that of no other source.
 
-    prefix: of each line; None: the bytes are as they are.
+    prefix: of each line; None: the bytes are as they are. ended: whether its worker has.
     """
 
-    def __init__(self, key: str, prefix: bytes | None = None) -> None:
+    def __init__(self, key: str, prefix: bytes | None = None, *, ended: bool = False) -> None:
         self.key = key
         self.prefix = prefix
+        self.ended = ended
 
     @abstractmethod
     def read(self, position: Position | None) -> Iterator[Piece]:
@@ -59,19 +61,38 @@ def prefix_of(worker: int, workers: int) -> bytes | None:
 
 
 def copied(sources: Sequence[Source], cursor: str, *, ended: bool) -> Iterator[LogChunk]:
-    """Yield what these sources have after a cursor. ended: the last lines come also without an end."""
+    """Yield what these sources have after a cursor. ended: the last lines come also without an end.
+
+    A source that was read after its worker's end is not read again until the job ends.
+    """
     positions: dict[str, Position] = json.loads(cursor) if cursor else {}
     for number, source in enumerate(sources):
+        if not ended and source.key in positions.get(_ENDED, ()):
+            continue
         begins = bool(number) and source.key not in positions
         for piece in source.read(positions.get(source.key)):
             data = piece.data
             if source.prefix is not None:
-                if not ended and len(data) < LONG_LINE and not data.endswith(b"\n"):
+                if not (ended or source.ended) and len(data) < LONG_LINE and not data.endswith(b"\n"):
                     break  # it comes again, with its end
                 data = _prefixed(data, source.prefix)
             positions[source.key] = piece.position
             yield LogChunk(data, json.dumps(positions), new_line=piece.new_line or begins)
             begins = False
+        if source.ended and not ended:
+            positions.setdefault(_ENDED, []).append(source.key)
+            yield LogChunk(b"", json.dumps(positions))
+
+
+def number_of_reads(cursor: str) -> int:
+    """Return how many sources are read for what comes after a cursor; 1 for one that ``copied`` has not made."""
+    try:
+        positions = json.loads(cursor)
+    except ValueError:
+        return 1
+    if not isinstance(positions, dict):
+        return 1
+    return max(1, len(positions.keys() - {_ENDED, *positions.get(_ENDED, ())}))
 
 
 def _prefixed(data: bytes, prefix: bytes) -> bytes:

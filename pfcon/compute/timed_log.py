@@ -4,6 +4,10 @@ Several messages have the same time, and two streams of a container may be writt
 time, but a number of messages since a second, or a tenth of one, a little before the last that was read. New messages
 only follow, so the same ones come first again. The last one is recognized: if it is not at its place, the engine has
 dropped older ones.
+
+A clock may go backwards. Engines then answer in two ways. Docker from 23 on gives all messages that follow the first
+one since a time: so the last one that was read is looked for. Others leave out each older message: those come at the
+worker's end, when a time before is asked for.
 """
 
 import zlib
@@ -16,7 +20,8 @@ from pfcon.compute.log_copy import LONG_LINE, LOST, Piece, Position, Source
 from pfcon.errors import Unreachable
 
 _LONGEST = 16 * LONG_LINE  # bytes of a piece
-_BEFORE = 1  # seconds, or tenths of one: stdout and stderr may be out of order by less
+_BEFORE = 1  # seconds: stdout and stderr may be out of order by less
+_EARLIER = 600  # seconds before the last message that are read again at a worker's end
 
 
 class Message(NamedTuple):
@@ -37,32 +42,50 @@ class _MovedError(Exception):
 class TimedSource(Source):
     """One log. lines: whether each message is a line, which may still grow; else none changes any more.
 
-    parts: of a second, in which ``open_since`` counts: 1 or 10.
+    parts: of a second, in which ``open_since`` counts: 1 or 10. open_all: slower, but also right where messages are not
+    in the order of their times.
     """
 
-    def __init__(self, key: str, open_since: Open, prefix: bytes | None = None, *, lines: bool, parts: int = 1) -> None:
-        super().__init__(key, prefix)
+    def __init__(
+        self,
+        key: str,
+        open_since: Open,
+        prefix: bytes | None = None,
+        *,
+        lines: bool,
+        parts: int = 1,
+        ended: bool = False,
+        open_all: Open | None = None,
+    ) -> None:
+        super().__init__(key, prefix, ended=ended)
         self._open = open_since
+        self._open_all = open_all or open_since
         self._parts = parts
         self._lines = lines
 
     def read(self, position: Position | None) -> Iterator[Piece]:
         """See Source."""
-        since, skip, inside, mark = position or (0, 0, 0, "")
+        since, skip, inside, mark, last = position or (0, 0, 0, "", "")
+        at = _time(last.split()[0].encode(), self._parts) if last else since
+        if last and (self.ended or at < since):
+            start = max(0, min(since, at) - _EARLIER * self._parts) if self.ended else since
+            if found := self._find(start, last):
+                yield from self._read(start, found, inside, "", self._open_all)
+                return
         try:
-            yield from self._read(since, skip, inside, mark)
+            yield from self._read(since, skip, inside, mark, self._open)
         except _MovedError:
             skip = self._find(since, mark)
             if not skip:
-                yield Piece(LOST, [since, 0, 0, ""], new_line=True)
-            yield from self._read(since, skip, inside if skip else 0, "")
+                yield Piece(LOST, [since, 0, 0, "", ""], new_line=True)
+            yield from self._read(since, skip, inside if skip else 0, "", self._open_all)
 
-    def _read(self, since: int, skip: int, inside: int, mark: str) -> Iterator[Piece]:
+    def _read(self, since: int, skip: int, inside: int, mark: str, opened: Open) -> Iterator[Piece]:
         """Yield what follows ``skip`` messages and ``inside`` bytes. Raises _MovedError before the first."""
         tally = _Tally(since, self._parts, lines=self._lines)
         batch: list[bytes] = []
         size = whole = 0  # bytes in the batch, and up to the end of its last line
-        for message in self._open(since):
+        for message in opened(since):
             if message.stamp is not None:
                 if tally.count == skip:
                     tally.require(mark)
@@ -87,7 +110,7 @@ class TimedSource(Source):
     def _find(self, since: int, mark: str) -> int:
         """Return how many messages since then come up to the last one with that mark; 0 if there is none."""
         tally, found = _Tally(since, self._parts, lines=self._lines), 0
-        for message in self._open(since):
+        for message in self._open_all(since):
             if message.stamp is not None:
                 found = tally.count if tally.is_at(mark) else found
                 tally.begin(message.stamp)
@@ -145,12 +168,13 @@ class _Tally:
         left_out = self._after if whole else self._after[-1:] if unfinished else []
         last = self._line if whole or unfinished else (self._time, self._stamp, self._crc, self._size)
         if last is not None:
-            self._since = max(self._since, min(self._latest - _BEFORE, last[0], *left_out))
+            self._since = max(self._since, min(self._latest - _BEFORE * self._parts, last[0], *left_out))
         self._counts = {time: number for time, number in self._counts.items() if time >= self._since}
         skip = sum(self._counts.values()) - sum(time >= self._since for time in left_out)
         inside = self._size if unfinished and not whole else 0
         mark = _mark(*last[1:]) if last is not None and skip and last[0] >= self._since else ""
-        return [self._since, skip, inside, mark]
+        exact = last is not None and b"." in last[1]  # of those in whole seconds, many may be the same
+        return [self._since, skip, inside, mark, _mark(*last[1:]) if last is not None and exact else ""]
 
 
 def _mark(stamp: bytes, crc: int, size: int) -> str:

@@ -11,11 +11,11 @@ from pfcon.configuration.model import Settings
 from pfcon.errors import ConfigurationError
 from pfcon.settings.jobs import ActiveLimits, RetentionSettings
 from pfcon.settings.log import LogSettings
-from pfcon.settings.parsing import mode_of, parse
-from pfcon.settings.section import build
+from pfcon.settings.parsing import APPLICATION_MODE, mode_of, parse
+from pfcon.settings.section import build, variable
 from pfcon.settings.service import AuthSettings, MetricsSettings, ServerSettings, WebhookSettings
 from pfcon.settings.source import collect, process_environment
-from pfcon.settings.variable import Mode, Values
+from pfcon.settings.variable import Mode, Values, Variable
 from pfcon.storage.settings import StorageSettings
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,22 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     for line in credentials.warnings(values, chosen):
         log.warning("%s", line)
     return _settings(values, chosen)
+
+
+def load_address() -> tuple[str, int]:
+    """Read the address of the service, and nothing else: who only asks it on its host need not know its secrets.
+
+    From the process's environment and ``.env``, as ``load``. Raises ConfigurationError.
+    """
+    environ, faults = process_environment()
+    address: Variable[tuple[str, int]] = variable(ServerSettings, "address")
+    known = (APPLICATION_MODE, address)
+    texts = collect({one.name: environ[one.name] for one in known if one.name in environ}, known)
+    values, unreadable = parse(texts, known)
+    if faults or unreadable:
+        raise ConfigurationError([*faults, *unreadable])
+    found: tuple[str, int] = values.parsed[address.name]
+    return found
 
 
 def _settings(values: Values, chosen: Chosen) -> Settings:

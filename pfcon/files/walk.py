@@ -7,6 +7,7 @@ during a walk has no effect. A limited number of directories is open at a time.
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -89,8 +90,9 @@ class FileWalk(Iterator[TreeFile], Closing):
     """The regular files of a tree, except ``*.chrislink``, in no particular order; symbolic links are skipped.
 
     wanted: selects other entries instead, of any type except directories. deepest: the maximal depth; a deeper tree
-    counts as unreadable. Memory grows only with the depth. Files that are removed during the walk are skipped. The
-    constructor raises Absent (see ``open_directory``); iteration raises UnreadableTreeError. Close it after use.
+    counts as unreadable. most: entries that are looked at, also directories; then the walk ends, and ``was_cut`` is
+    true. Memory grows only with the depth. Files that are removed during the walk are skipped. The constructor raises
+    Absent (see ``open_directory``); iteration raises UnreadableTreeError. Close it after use.
     """
 
     def __init__(
@@ -99,9 +101,16 @@ class FileWalk(Iterator[TreeFile], Closing):
         below: str = "",
         wanted: "Callable[[os.DirEntry[str]], bool]" = _is_output,
         deepest: int = MAX_DEPTH,
+        most: int = sys.maxsize,
     ) -> None:
+        self._limit = _Limit(most)
         self._descent = Descent(open_directory(root, below))
-        self._files = _run(self._descent, wanted, deepest)
+        self._files = _run(self._descent, wanted, deepest, self._limit)
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the walk has ended before there was nothing left."""
+        return self._limit.reached
 
     def __next__(self) -> TreeFile:
         return next(self._files)
@@ -116,8 +125,16 @@ class FileWalk(Iterator[TreeFile], Closing):
             self.close()
 
 
+class _Limit:
+    """Of the number of entries."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+        self.reached = False
+
+
 def _run(
-    descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]", deepest: int
+    descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]", deepest: int, limit: _Limit
 ) -> Generator[TreeFile, None, None]:
     def enter(name: str, dir_fd: int) -> int:
         if len(descent.levels) > deepest:
@@ -128,15 +145,21 @@ def _run(
         raise _unreadable(descent.path_of(name), fault) from fault
 
     for _ in descent.directories(enter, failed):
-        yield from _scan(descent, wanted)
+        yield from _scan(descent, wanted, limit)
+        if limit.reached:
+            return
 
 
-def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]") -> Iterator[TreeFile]:
+def _scan(descent: Descent, wanted: "Callable[[os.DirEntry[str]], bool]", limit: _Limit) -> Iterator[TreeFile]:
     here = descent.here
     above = ""
     try:
         with os.scandir(here.fd) as entries:
             for entry in entries:
+                if not limit.left:
+                    limit.reached = True
+                    return
+                limit.left -= 1
                 if entry.is_dir(follow_symlinks=False):
                     descent.schedule(entry.name)
                 elif wanted(entry):

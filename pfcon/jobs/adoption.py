@@ -8,6 +8,7 @@ import logging
 from datetime import UTC, datetime
 
 from pfcon.errors import PfconError
+from pfcon.jobs.about import of_name
 from pfcon.jobs.context import JobContext
 from pfcon.models import JobId, JobInfo, JobKind, JobSpec
 from pfcon.records import Phase, unsigned
@@ -43,4 +44,6 @@ def adopt_end(context: JobContext, jid: JobId, kind: JobKind, info: JobInfo, log
             **details_row(info.details),
         )
     except PfconError as error:
-        log.warning("job %s: it has no record, and its end can't be recorded: %s", info.name, error)
+        log.warning(
+            "job %s: it has no record, and its end can't be recorded: %s", info.name, error, extra=of_name(info.name)
+        )

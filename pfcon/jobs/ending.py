@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pfcon.errors import DamagedJob, PfconError, Unreachable
+from pfcon.jobs.about import of_record, of_spec
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.log_hints import with_hint
 from pfcon.jobs.logs.copier import LogCopier
@@ -74,7 +75,7 @@ class Ender:
         except PfconError as error:
             if patient and isinstance(error, Unreachable) and not isinstance(error, DamagedJob):
                 raise
-            log.warning("job %s: its log can't be read: %s", record.name, error)
+            log.warning("job %s: its log can't be read: %s", record.name, error, extra=of_record(record))
             return ""
 
     def _finish(self, record: Record, spec: JobSpec | None, info: JobInfo, logs: str, **values: Any) -> bool:
@@ -93,7 +94,8 @@ class Ender:
         )
         if moved:
             if info.detail:
-                log.info("job %s: %s: %s", record.name, info.message, info.detail)
+                words = {"reason": info.reason, "detail": info.message, "words": info.detail}
+                log.info("words of the engine", extra=of_record(record, **words))
             self.delete_environment(spec)
         return moved
 
@@ -102,4 +104,5 @@ class Ender:
         try:
             self._context.environments.delete(spec)
         except OSError as fault:
-            log.warning("the environment of job %s can't be deleted yet: %s", spec and spec.name, fault)
+            fields = of_spec(spec) if spec else {}
+            log.warning("the environment of job %s can't be deleted yet: %s", spec and spec.name, fault, extra=fields)

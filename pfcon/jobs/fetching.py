@@ -11,6 +11,7 @@ from pfcon.background import run_in_background
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Conflict
+from pfcon.jobs.about import of_spec
 from pfcon.models import JobSpec
 from pfcon.records import Record
 
@@ -102,7 +103,12 @@ class Fetches:
                 with work:
                     self._done(record, spec, fault)
             except Exception as error:  # noqa: BLE001 - the other jobs are next; recovery continues this one
-                log.warning("job %s: the result of its image fetch can't be recorded yet: %s", spec.name, error)
+                log.warning(
+                    "job %s: the result of its image fetch can't be recorded yet: %s",
+                    spec.name,
+                    error,
+                    extra=of_spec(spec),
+                )
 
     def _report(self, fetch: _Fetch, text: str) -> None:
         fetch.message = text
@@ -133,7 +139,7 @@ class Fetches:
         try:
             wanted = self._note(job[0], text or f"fetching image {job[1].image}")
         except Exception as error:  # noqa: BLE001 - the records may not be available; the next check tries again
-            log.warning("job %s: its progress can't be recorded: %s", job[1].name, error)
+            log.warning("job %s: its progress can't be recorded: %s", job[1].name, error, extra=of_spec(job[1]))
             return
         if not wanted:
             with self._lock:

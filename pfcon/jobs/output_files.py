@@ -13,6 +13,7 @@ from pfcon.records import Record
 from pfcon.storage.innetwork import path_text
 
 MOST = 1000  # files of a list
+ENTRIES = 10_000  # files, directories and links that are looked at for it
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFiles:
-    """The output files of a job, by their paths. more: whether there are others than these.
+    """The output files of a job, by their paths. more: whether there are, or may be, others than these.
 
     path: of their directory among users' files, "" if they are in the job's own. as_zip: whether
     they can be had as one.
@@ -38,19 +39,20 @@ class OutputFiles:
 
 
 def output_files(context: JobContext, jid: JobId, record: Record | None) -> OutputFiles:
-    """Return the output files that there are now: a job that runs may still write. At most MOST of them.
+    """Return the output files that there are now, at most MOST of them: a job that runs may still write.
 
     record: of the plugin job. Raises Absent, UnreadableTreeError, OSError.
     """
     directory = record.spec.outputs if record and record.spec else None
     if directory is None:
         raise Absent(f"there are no outputs of a job {jid}")
-    with FileWalk(context.storebase.root.resolve(), str(directory)) as walk:
+    with FileWalk(context.storebase.root.resolve(), str(directory), most=ENTRIES) as walk:
         found = list(islice(_files(walk), MOST + 1))
+        more = len(found) > MOST or walk.was_cut
     in_place = context.storage.in_storebase
     return OutputFiles(
         tuple(sorted(found[:MOST], key=lambda file: file.path)),
-        more=len(found) > MOST,
+        more=more,
         path=str(directory) if in_place else "",
         as_zip=not in_place,
     )

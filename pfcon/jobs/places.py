@@ -4,6 +4,7 @@ import logging
 from typing import Protocol
 
 from pfcon.errors import Absent, Conflict, InvalidFields
+from pfcon.jobs.about import of_name
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import service_matcher
 from pfcon.jobs.scheduling import Scheduler
@@ -88,6 +89,7 @@ class PlaceKeeper:
         log.warning(
             "job %s runs, although its record has ended: the process that was to roll it back has died; removing it",
             name,
+            extra=of_name(name),
         )
         self._context.engine_of(held.kind).remove(name, info.request.__eq__)
         return True

@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime
 
 from pfcon.errors import PfconError, StorageFull, Unreachable
+from pfcon.jobs.about import of_job, of_record
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.scheduling import Scheduler
@@ -37,7 +38,13 @@ class Recovery:
             try:
                 self.recover(record)
             except Exception as error:  # noqa: BLE001 - a job that can't be recovered must not block the others
-                log.warning("job %s (%s): it can't be continued yet: %s", record.jid, record.kind, error)
+                log.warning(
+                    "job %s (%s): it can't be continued yet: %s",
+                    record.jid,
+                    record.kind,
+                    error,
+                    extra=of_record(record),
+                )
         self._remover.rollbacks.retry()
         self._journal.settle_abandoned()
         self._context.environments.delete_unused(self._journal)
@@ -52,7 +59,13 @@ class Recovery:
             owned = self._journal.take_over(record, claim)
             if owned is None:
                 return
-            log.warning("job %s (%s): its owner stopped in phase %s; continuing", owned.jid, owned.kind, owned.phase)
+            log.warning(
+                "job %s (%s): its owner stopped in phase %s; continuing",
+                owned.jid,
+                owned.kind,
+                owned.phase,
+                extra=of_job(owned),
+            )
             if record.to_cancel:  # of the attempt before it was taken over
                 self._end_cancelled(owned)
             elif owned.phase is Phase.STAGING:

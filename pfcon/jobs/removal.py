@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pfcon.compute.base import Mine
 from pfcon.errors import Absent, Conflict, Foreign, PfconError, StorageFull
+from pfcon.jobs.about import of_name, of_record
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import (
     end_on_former_engine,
@@ -56,7 +57,9 @@ class Remover:
                 ):
                     return False
             except StorageFull as error:
-                log.warning("job %s: removing it before that is recorded: %s", record.jid, error)
+                log.warning(
+                    "job %s: removing it before that is recorded: %s", record.jid, error, extra=of_record(record)
+                )
             self._remove_job(record, with_data)
             self.pending_writes.write(record.claim, lambda: self._removed(record))
             return True
@@ -149,12 +152,14 @@ class Remover:
                 else:
                     self._journal.delete(record)
         except (PfconError, OSError) as error:
-            log.warning("job %s: what is left of it will be removed later: %s", record.jid, error)
+            log.warning(
+                "job %s: what is left of it will be removed later: %s", record.jid, error, extra=of_record(record)
+            )
         if not moved:
             try:
                 self.rollbacks.roll_back(record, with_data=with_data and not kept)
             except (PfconError, OSError) as error:
-                log.warning("job %s: it will be rolled back later: %s", record.jid, error)
+                log.warning("job %s: it will be rolled back later: %s", record.jid, error, extra=of_record(record))
         return ended
 
     def remove_from_engine(self, record: Record) -> None:
@@ -170,7 +175,7 @@ class Remover:
         try:
             self.remove_from_engine(record)
         except PfconError as error:
-            log.warning("job %s: its directories are released later: %s", record.jid, error)
+            log.warning("job %s: its directories are released later: %s", record.jid, error, extra=of_record(record))
             self._journal.settle(request)
         else:
             self._journal.release(request)
@@ -214,7 +219,7 @@ class Remover:
         try:
             self._journal.delete(record)
         except PfconError as error:
-            log.warning("job %s: its claim will be released later: %s", record.jid, error)
+            log.warning("job %s: its claim will be released later: %s", record.jid, error, extra=of_record(record))
 
     def _remove_or_cancel(self, kind: JobKind, name: str, mine: Mine) -> None:
         if self._context.options.remove_jobs:
@@ -223,11 +228,11 @@ class Remover:
         try:
             self._context.engine_of(kind).cancel(name, mine)  # the engine keeps the job, although its data are deleted
         except Absent:
-            log.debug("job %s: nothing to cancel", name)
+            log.debug("job %s: nothing to cancel", name, extra=of_name(name))
 
 
 def log_removed(record: Record, end: float | None) -> None:
     """Log a removal that no client asked this process for. end: of the job, in seconds since the epoch."""
     ended = "" if end is None else f": it ended {human_age(time.time() - end)} ago"
     what = "what was left, without a record, of the" if record.is_placeholder else "the"
-    log.info("removed %s %s job of %s%s", what, record.kind.value, record.jid, ended)
+    log.info("removed %s %s job of %s%s", what, record.kind.value, record.jid, ended, extra=of_record(record))

@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 
 from pfcon.errors import StorageFull
+from pfcon.jobs.about import of_record
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.operations import operation_spec
 from pfcon.jobs.ownership import end_on_former_engine, job_matcher, signed_request
@@ -45,7 +46,9 @@ def run_again(context: JobContext, record: Record, spec: JobSpec, info: JobInfo,
         values = {"spec": again.to_json(), "status": JobStatus.STARTED.value, "message": message, "logs": logs}
         context.journal.begin_again(record, claim, **values)
     except StorageFull as error:  # the engine keeps the end: the next request tries again
-        log.warning("job %s: it was interrupted, and can't be run again yet: %s", record.name, error)
+        log.warning(
+            "job %s: it was interrupted, and can't be run again yet: %s", record.name, error, extra=of_record(record)
+        )
         message += " once storeBase has free space"
     details = replace(info.details, exit_code=None)  # that of the last run, not of the job
     return replace(info, status=JobStatus.STARTED, message=message, reason="", finished_at=None, details=details)

@@ -10,6 +10,7 @@ from pfcon.files.last_change import last_change
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.failures import FailureLimit
+from pfcon.jobs.logs.leftovers import delete_leftovers
 from pfcon.jobs.orphan_removal import OrphanRemover
 from pfcon.jobs.orphans import Orphan, OrphanFinder
 from pfcon.jobs.removal import Remover, log_removed
@@ -17,6 +18,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
 from pfcon.records.removals import removing
+from pfcon.service_log import about
 from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Retention:
         settings = self._context.retention
         if settings.days:
             _logged("old jobs", lambda: self.remove_ended(time.time() - settings.days * DAY))
+        _logged("logs without a record", lambda: delete_leftovers(self._context))
         if settings.orphans_days:
             _logged("leftovers", lambda: self.remove_orphans(time.time() - settings.orphans_days * DAY))
 
@@ -86,11 +89,18 @@ class Retention:
         if not all(record.phase is Phase.FINAL and _end(record) < before for record in records):
             return False  # it has begun again
         if active := engine_jobs.active(jid):
-            log.warning("job %s has ended by its record, and is kept: the engine runs %s", jid, ", ".join(active))
+            log.warning(
+                "job %s has ended by its record, and is kept: the engine runs %s",
+                jid,
+                ", ".join(active),
+                extra=about(jid=jid),
+            )
             return False
         changed = last_change(str(self._context.storebase.job(jid).path))
         if changed is not None and changed >= before:  # a service with other records may use them
-            log.info("job %s has ended by its record, and is kept: its data were changed later", jid)
+            log.info(
+                "job %s has ended by its record, and is kept: its data were changed later", jid, extra=about(jid=jid)
+            )
             return False
         with removing(self._journal, jid, found, with_data=True) as removals:
             for removal in removals:

@@ -4,6 +4,7 @@ import logging
 import threading
 
 from pfcon.errors import PfconError
+from pfcon.jobs.about import of_record
 from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.ownership import job_matcher
 from pfcon.jobs.trash import delete_data
@@ -45,7 +46,7 @@ class Rollbacks:
             try:
                 self.roll_back(record, with_data=with_data)
             except (PfconError, OSError) as error:
-                log.warning("job %s: it can't be rolled back yet: %s", record.jid, error)
+                log.warning("job %s: it can't be rolled back yet: %s", record.jid, error, extra=of_record(record))
 
     def _remove(self, record: Record, with_data: bool) -> None:
         request = record.spec.request if record.spec else request_id(record.request, record.claim)

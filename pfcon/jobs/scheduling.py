@@ -7,6 +7,7 @@ from typing import Any
 
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
+from pfcon.jobs.about import of_record, of_spec
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ending import Ender
 from pfcon.jobs.fetching import Fetches
@@ -69,7 +70,9 @@ class Scheduler:
         try:
             self._scheduled(record, spec, info)
         except (Unreachable, StorageFull) as error:  # recovery finds it on the engine, and does not start it again
-            log.warning("job %s: the engine has it, which will be recorded later: %s", spec.name, error)
+            log.warning(
+                "job %s: the engine has it, which will be recorded later: %s", spec.name, error, extra=of_spec(spec)
+            )
             if info.status.final:  # told only once it is recorded: an engine may turn back
                 info = JobInfo(spec.name, JobStatus.STARTED, "its state is not recorded yet", request=info.request)
         # The image and the command as requested, not as an engine spells them.
@@ -125,7 +128,7 @@ class Scheduler:
             self._ender.fail(record, error.why)
             self._remover.release_refused(record, spec.request)
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
-            log.exception("job %s: fetching its image failed", spec.name)
+            log.exception("job %s: fetching its image failed", spec.name, extra=of_spec(spec))
             self._ender.fail(record, explain(Reason.INTERNAL_ERROR))
             self._journal.settle(spec.request)
         else:
@@ -136,7 +139,9 @@ class Scheduler:
         try:
             self._journal.note(record, message)
         except PfconError as error:
-            log.warning("job %s: the message %r can't be recorded: %s", record.name, message, error)
+            log.warning(
+                "job %s: the message %r can't be recorded: %s", record.name, message, error, extra=of_record(record)
+            )
 
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
         if self._context.kinds[record.kind].is_interrupted(self._context, record, info):

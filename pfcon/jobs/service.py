@@ -254,6 +254,7 @@ class JobService:
         To be called a few times a minute.
         """
         trash.retry()
+        self.logs.note_again()
         if self._watch.leads:
             self._retention.run_if_due()
             self._context.records_in_use.update()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pfcon.errors import Absent, PfconError, StorageFull, Unreachable
+from pfcon.jobs.about import of_record
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ending import STOPPED, Ender
 from pfcon.jobs.kept_ends import KeptEnds
@@ -100,7 +101,7 @@ class JobStates:
                         return info, logs
                 self._ender.end(record, spec, info, logs)
             except StorageFull as error:  # clients are told of the end, and may free space
-                log.warning("job %s: its end can't be recorded yet: %s", record.name, error)
+                log.warning("job %s: its end can't be recorded yet: %s", record.name, error, extra=of_record(record))
                 self._kept_ends.keep(record, reported, logs)
                 return self._unrecorded_end(record, spec, info), logs
             self._kept_ends.discard(record)
@@ -136,7 +137,12 @@ class JobStates:
         try:
             save()  # if another process has recorded a state meanwhile, that one stays: it may be newer
         except PfconError as error:
-            log.warning("job %s: the state that the engine reports can't be recorded: %s", record.name, error)
+            log.warning(
+                "job %s: the state that the engine reports can't be recorded: %s",
+                record.name,
+                error,
+                extra=of_record(record),
+            )
 
     def recorded(self, record: Record) -> JobInfo:
         """Return the state of a job in SCHEDULED by its record alone, as users see it."""

@@ -14,6 +14,7 @@ from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.freshness import Freshness, ReadLimits
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.records import Phase, Record
+from pfcon.service_log import about
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class StatusReader:
             try:
                 self._recovery.recover(record)
             except StorageFull as error:
-                log.warning("job %s: it can't be continued yet: %s", jid, error)
+                log.warning("job %s: it can't be continued yet: %s", jid, error, extra=about(jid=jid))
             record = self._context.journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED else record
 

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,6 +11,15 @@ MODE = 0o640  # it tells who ran what on whose data
 WARNED = 60.0  # seconds between two lines about a file that can't be written
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 log = logging.getLogger(__name__)
+
+
+def require_writable(path: Path) -> None:
+    """Raise OSError if this user can't write to the file, or make it. It is not made."""
+    try:
+        os.close(os.open(path, _FLAGS & ~os.O_CREAT))
+    except FileNotFoundError:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
 
 
 class AuditFile(logging.Handler):

@@ -19,8 +19,12 @@ def write(log: logging.Logger, level: int, text: str, /, **fields: Any) -> None:
     empty texts are left out; datetimes are written in UTC.
     """
     if log.isEnabledFor(level):
-        known = {name: _plain(value) for name, value in fields.items() if value is not None and value != ""}
-        log.log(level, "%s", text, extra={_FIELDS: known})
+        log.log(level, "%s", text, extra=about(**fields))
+
+
+def about(**fields: Any) -> dict[str, Any]:
+    """Return the ``extra`` of a line of Python's logging that has fields, as those of ``write``."""
+    return {_FIELDS: {name: _plain(value) for name, value in fields.items() if value is not None and value != ""}}
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:

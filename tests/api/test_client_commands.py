@@ -26,6 +26,9 @@ def test_jobs_are_listed_newest_first(shell: Shell, api: Api, ended: str, runnin
     assert running in [record["jid"] for record in shell.json("jobs", "--status", "notStarted,started", "--all")]
     assert ended not in [record["jid"] for record in shell.json("jobs", "--status", "started")]
     assert len(shell.json("jobs", "--limit", "1")) == 1
+    none = shell("jobs", "--owner", "nobody")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no jobs\n")
+    assert shell.json("jobs", "--owner", "nobody") == []
 
 
 def test_a_job_is_shown(shell: Shell, ended: str) -> None:
@@ -57,12 +60,27 @@ def test_a_log_is_followed_as_it_grows_also_over_a_restart_of_the_service(tmp_pa
         with Shell(live.url).start("logs", "-f", jid) as process:
             read_until(process, "begin")
             live.kill()
-            time.sleep(1)
+            time.sleep(1.5)  # the stream is asked for again after a second
             go.touch()
             live.start()
             out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, out) == (0, "end\n"), err
-        assert "finishedSuccessfully" in err
+        away, back, end = err.splitlines()
+        assert away.startswith(f"pfcon: pfcon does not answer at {live.url}")
+        assert away.endswith("; waiting")
+        assert back == "pfcon: the service answers again"
+        assert "finishedSuccessfully" in end
+
+
+def test_a_log_of_a_job_that_is_removed_is_followed_to_that_end(shell: Shell, api: Api) -> None:
+    jid = new_jid()
+    assert api.submit(jid, "echo begin; sleep 300", ZIP).status_code == 201
+    with shell.start("logs", "-f", jid) as process:
+        read_until(process, "begin")
+        api.delete(f"jobs/{jid}/")
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (0, "")
+    assert err == f"job {jid}: removed: the job was removed\n"
 
 
 def test_several_jobs_are_cancelled_and_removed_although_one_is_unknown(shell: Shell, api: Api, running: str) -> None:

@@ -48,6 +48,13 @@ def test_a_list_of_many_outputs_ends_and_says_so(api: Api, jid: str) -> None:
     assert [file["path"] for file in found["files"]] == sorted(file["path"] for file in found["files"])
 
 
+def test_a_list_of_outputs_looks_at_a_limited_number_of_directories(api: Api, jid: str) -> None:
+    assert api.submit(jid, 'cd "$1"; mkdir deep; cd deep; seq 10001 | xargs mkdir; : >../last', ZIP).status_code == 201
+    api.wait(jid)
+    found = outputs(api, jid)
+    assert (len(found["files"]) <= 1, found["more"]) == (True, True)
+
+
 def test_outputs_that_became_a_link_and_those_of_no_job_are_absent(api: Api, server: LiveServer, jid: str) -> None:
     assert api.get(f"pluginjobs/{jid}/outputs/").status_code == 404
     assert api.submit(jid, "true", ZIP).status_code == 201

@@ -66,7 +66,7 @@ def test_a_range_has_the_bytes_at_its_offsets(api: Api, jid: str, wanted: str, f
     assert answer.content == TEXT[first:after]
 
 
-@pytest.mark.parametrize("wanted", [f"bytes={len(TEXT)}-", "bytes=999999999-9999999999"])
+@pytest.mark.parametrize("wanted", [f"bytes={len(TEXT)}-", "bytes=999999999-9999999999", "bytes=-0"])
 def test_a_range_beyond_the_log_is_refused(api: Api, jid: str, wanted: str) -> None:
     answer = get(api, f"jobs/{jid}/logs/", Range=wanted)
     assert answer.status_code == 416
@@ -74,7 +74,7 @@ def test_a_range_beyond_the_log_is_refused(api: Api, jid: str, wanted: str) -> N
     assert answer.json()["message"]
 
 
-@pytest.mark.parametrize("wanted", ["bytes=0-1,5-6", "lines=1-2", "bytes=b-a", "bytes=9-2", "bytes=-0", "bytes", ""])
+@pytest.mark.parametrize("wanted", ["bytes=0-1,5-6", "lines=1-2", "bytes=b-a", "bytes=9-2", "bytes", ""])
 def test_what_is_no_single_range_of_bytes_is_ignored(api: Api, jid: str, wanted: str) -> None:
     answer = get(api, f"jobs/{jid}/logs/", Range=wanted)
     assert (answer.status_code, answer.content) == (200, TEXT)

@@ -60,7 +60,7 @@ def test_the_engine_sees_that_the_service_is_healthy() -> None:
     service = ServiceContainer(url, op_image(), **ways_in("docker", url))
     try:
         service.start()
-        assert service.inspect()["Config"]["Healthcheck"]["Test"] == ["CMD", "pfcon", "ready"]
+        assert service.inspect()["Config"]["Healthcheck"]["Test"] == ["CMD", "pfcon", "health"]
         assert eventually(lambda: service.inspect()["State"]["Health"]["Status"] == "healthy")
     finally:
         service.stop()

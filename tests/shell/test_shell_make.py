@@ -1,6 +1,7 @@
 """make.sh and unmake.sh as a user runs them, with the process engine and the real service."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -106,8 +107,31 @@ def test_other_options_while_pfcon_runs_are_refused_and_it_runs_on(checkout: Pat
     assert done.returncode == 1
     assert "runs already" in done.stderr
     assert str(tmp_path / "other") in done.stderr
+    assert f"kill -TERM {service_pid(checkout)} stops it: its jobs and data stay" in done.stderr
     assert alive(service_pid(checkout))
     assert not (tmp_path / "other").exists()
+
+
+def test_a_service_that_was_stopped_goes_on_with_its_jobs_and_its_log(checkout: Path) -> None:
+    """As make.sh tells, and with the commands in a shell as it tells."""
+    port = free_port()
+    done = make(checkout, "-U", port=port)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stop = re.search(r"kill -TERM \d+", done.stdout)
+    exports = "\n".join(line for line in done.stdout.splitlines() if line.startswith("  export "))
+    assert stop
+    run_job = "mkdir in && pfcon run any --keep --jid kept --inputs in --outputs out -- sh -c 'echo done'"
+    ran = run("bash", "-euc", f"{exports}\n{run_job}\n{stop[0]}", cwd=checkout)
+    assert (ran.returncode, ran.stdout) == (0, "done\n"), ran.stderr
+    pid = service_pid(checkout)
+    assert eventually(lambda: not alive(pid))
+
+    assert make(checkout, "-U", port=port).returncode == 0
+    shown = run("bash", "-euc", f"{exports}\npfcon logs kept", cwd=checkout)
+    assert (shown.returncode, shown.stdout) == (0, "done\n"), shown.stderr
+    log = (checkout / ".pfcon-dev/pfcon.log").read_text()
+    assert log.count("service starts") == 2
+    assert "audit jid=kept" in log
 
 
 def test_a_port_that_another_program_has_is_told_with_that_program(checkout: Path) -> None:
@@ -130,10 +154,13 @@ def test_a_failed_sample_is_the_exit_status_and_shows_the_jobs_log(checkout: Pat
 
 def test_a_service_that_cannot_start_is_told_with_the_end_of_its_log(checkout: Path) -> None:
     (checkout / ".venv/bin/pfcon").write_text("#!/bin/sh\necho a reason; exit 1\n")
+    (checkout / ".pfcon-dev").mkdir()
+    (checkout / ".pfcon-dev/pfcon.log").write_text("of an earlier start\n")
     done = make(checkout)
     assert done.returncode == 1
     assert "pfcon did not start" in done.stderr
     assert "a reason" in done.stderr
+    assert "of an earlier start" not in done.stderr
     assert not (checkout / ".pfcon-dev/state").exists()
 
 

@@ -62,9 +62,10 @@ def test_an_option_that_cannot_be_served_ends_with_status_2_and_says_what_there_
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_lists_every_option_and_does_nothing(call: Call, script: str) -> None:
-    done = call(script, "-h")
+def test_help_lists_every_option_and_does_nothing(call: Call, script: str, word: str) -> None:
+    done = call(script, word)
     assert done.returncode == 0
     for option in ("-O ENGINE", "-S DIR", "-F NAME", "-N", "-p PORT", "-U", "-i", "-s", "-h"):
         assert option in done.stdout

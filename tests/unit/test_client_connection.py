@@ -182,9 +182,14 @@ def test_a_service_that_comes_back_is_waited_for(script: Script, connect: Callab
         if len(pauses) == 3:
             connection.login = right
 
-    connection._sleep = sleep
+    told: list[str] = []
+    connection._sleep, connection.tell = sleep, told.append
     assert connection.get("jobs/", Patience(outage=1000.0)) == {"done": True}
     assert pauses == [1.0, 2.0, 4.0]
+    away, back = told
+    assert away.startswith("pfcon does not answer at http://127.0.0.1:")
+    assert away.endswith("; waiting")
+    assert back == "the service answers again"
 
 
 def test_an_answer_that_is_cut_off_is_told(script: Script, connect: Callable[[], Connection]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pfcon.client.connection import Connection
+from pfcon.client.errors import Answered
 from pfcon.client.feed import MISSED, TAIL, PolledFeed, complete_lines, log_without_message, unseen
 
 
@@ -23,6 +24,8 @@ class Answers:
 
     def get(self, path: str, patience: object) -> dict[str, Any]:
         assert path == "jobs/j/"
+        if not self.left:
+            raise Answered("there is no job j", 404)
         return {"compute": self.left.pop(0)}
 
 
@@ -47,6 +50,14 @@ def test_each_line_comes_once_and_the_end_is_the_last() -> None:
         "started",
         "finishedWithError",
     ]
+
+
+def test_a_job_that_is_removed_meanwhile_ends_as_that_and_an_unknown_one_is_refused() -> None:
+    *_, last = feed(compute("started", "one\n"))
+    assert last.compute is not None
+    assert last.compute["status"] == "removed"
+    with pytest.raises(Answered):
+        list(feed())
 
 
 def test_a_last_line_without_an_end_comes_at_the_end() -> None:

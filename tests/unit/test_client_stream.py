@@ -20,6 +20,7 @@ class Streams:
     def __init__(self, *streams: list[tuple[int, str, dict[str, Any]]] | Exception) -> None:
         self.left = list(streams)
         self.asked: list[str] = []
+        self.is_there = True
 
     def messages(self, path: str, last: str) -> Iterator[Message]:
         assert path == "jobs/j/logs/?follow"
@@ -32,6 +33,8 @@ class Streams:
 
     def get(self, path: str, patience: object) -> dict[str, Any]:
         assert path == "jobs/j/"
+        if not self.is_there:
+            raise Answered("there is no job j", 404)
         return {"compute": {**END, "logs": "one\ntwo\n"}}
 
 
@@ -89,10 +92,29 @@ def test_a_service_without_such_streams_is_asked_for_the_job_again_and_again() -
     assert lines_of(found) == ["one", "two"]
 
 
-@pytest.mark.parametrize("refusal", [Answered("refused", 400), Answered("removed meanwhile", 404)])
-def test_another_refusal_is_told(refusal: Answered) -> None:
+def test_another_refusal_is_told() -> None:
     with pytest.raises(Answered):
-        follow(Streams([(1, "log", {"text": "\n"})], refusal))
+        follow(Streams([(1, "log", {"text": "\n"})], Answered("refused", 400)))
+
+
+REMOVED = {"status": "removed", "message": "the job was removed", "reason": "", "exit_code": None}
+ENDED: list[tuple[int, str, dict[str, Any]]] = [(8, "end", END)]
+
+
+@pytest.mark.parametrize(
+    ("streams", "is_there"),
+    [
+        ([[(3, "log", {"text": "one"}), (3, "status", REMOVED), (3, "end", REMOVED)]], True),  # and posted again
+        ([[(3, "log", {"text": "one"})], Answered("there is no job j", 404)], False),
+        ([[(3, "log", {"text": "one"}), *ENDED]], False),
+    ],
+)
+def test_a_job_that_is_removed_meanwhile_ends_as_that(streams: list[Any], is_there: bool) -> None:
+    told = Streams(*streams)
+    told.is_there = is_there
+    found = follow(told)
+    assert lines_of(found) == ["one"]
+    assert found[-1].compute == {"jid": "j", **REMOVED}
 
 
 def test_a_stream_that_never_has_an_event_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,15 +192,6 @@ def test_a_log_is_deleted_with_its_job(logs: Logs) -> None:
     assert not copies(logs)
 
 
-def test_what_was_left_of_the_log_of_a_job_without_a_record_is_deleted(logs: Logs) -> None:
-    logs.engine.fault = Unreachable("away")
-    spec = logs.start(logs.compute.shell("echo x"))
-    logs.end(spec)
-    logs.context.journal.delete(logs.record(spec))
-    logs.logs.tidy()
-    assert not copies(logs)
-
-
 def test_on_a_full_disk_jobs_end_and_their_logs_are_copied_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -220,6 +211,35 @@ def test_on_a_full_disk_jobs_end_and_their_logs_are_copied_later(
         assert logs.is_complete(spec)
         logs.compute.close()
     assert sum("can't be copied" in line for line in caplog.messages) <= 1
+
+
+def test_a_log_that_could_not_be_noted_on_a_full_disk_is_noted_later(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "tmpfs", 16) as disk:
+        logs = Logs(StoreBase(disk.path), tmp_path)
+        spec = logs.start(logs.compute.shell("echo late; sleep 1"))
+        logs.compute.wait(spec.name)
+        (disk.path / ".pfcon" / "logs").mkdir()
+        disk.fill()
+        logs.end(spec)
+        ENDED.wait()
+        disk.empty()
+        logs.logs.note_again()
+        JobLogs(logs.context).tidy()
+        logs.wait_until_complete(spec)
+        assert logs.read(spec) == b"late\n"
+        logs.compute.close()
+
+
+def test_a_copy_without_a_note_is_noted_again(logs: Logs) -> None:
+    logs.engine.fault = Unreachable("away")
+    spec = logs.start(logs.compute.shell("echo x"))
+    logs.end(spec)
+    ENDED.wait()
+    note = logs.context.storebase.private / "logs-unfinished" / spec.name
+    note.unlink()
+    with pytest.raises(Unreachable):
+        logs.logs.refresh(spec.jid, PLUGIN)
+    assert note.exists()
 
 
 def test_the_log_of_an_engine_that_writes_files_is_read_where_it_is(storebase: StoreBase, tmp_path: Path) -> None:

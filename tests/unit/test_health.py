@@ -14,13 +14,8 @@ from support.background import in_background
 from pfcon.__main__ import main
 from pfcon.errors import Unreachable
 from pfcon.health import PATH, READY_PATH, ask
-from pfcon.settings.service import ServerSettings
 
 ROOT = Path(__file__).parents[2]
-
-
-def at(host: str, port: int) -> ServerSettings:
-    return ServerSettings((host, port), workers=1, threads=8, graceful_timeout=1, header_timeout=1, idle_timeout=1)
 
 
 @contextmanager
@@ -43,7 +38,7 @@ def service(status: int, body: bytes) -> Iterator[int]:
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
 def test_a_service_that_listens_everywhere_is_asked_on_loopback(host: str) -> None:
     with service(200, b'{"health": "OK"}') as port:
-        assert ask(at(host, port)) == f"pfcon answers at 127.0.0.1:{port}"
+        assert ask((host, port)) == f"pfcon answers at 127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(
@@ -56,17 +51,17 @@ def test_a_service_that_listens_everywhere_is_asked_on_loopback(host: str) -> No
 )
 def test_whoever_does_not_say_so_is_not_well(status: int, body: bytes, told: str) -> None:
     with service(status, body) as port, pytest.raises(Unreachable, match=told):
-        ask(at("127.0.0.1", port))
+        ask(("127.0.0.1", port))
 
 
 def test_an_ipv6_address_is_told_in_brackets() -> None:
     with pytest.raises(Unreachable, match=r"\[::1\]:1: "):
-        ask(at("::", 1))
+        ask(("::", 1))
 
 
 def test_the_exit_status_tells(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("APPLICATION_MODE", "development")
-    monkeypatch.setenv("CONTAINER_ENV", "process")
+    """In the shell of an administrator, which has none of the service's secrets, and in that of a client."""
+    monkeypatch.setenv("PFCON_USER", "anna")
     with service(200, b'{"health": "OK"}') as port:
         monkeypatch.setenv("PFCON_BIND", f"127.0.0.1:{port}")
         assert main(["health"]) == 0
@@ -94,13 +89,20 @@ def test_each_part_has_a_line_and_the_exit_status_tells(
     case: tuple[int, dict[str, object], int, str],
 ) -> None:
     status, parts, exit_status, told = case
-    monkeypatch.setenv("APPLICATION_MODE", "development")
-    monkeypatch.setenv("CONTAINER_ENV", "process")
     with service(status, json.dumps(parts).encode()) as port:
         monkeypatch.setenv("PFCON_BIND", f"127.0.0.1:{port}")
         assert main(["ready"]) == exit_status
     shown = capsys.readouterr()
     assert told in shown.out + shown.err
+
+
+@pytest.mark.parametrize("command", ["health", "ready"])
+def test_an_address_that_can_not_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("PFCON_BIND", "here")
+    assert main([command]) == 2
+    assert "PFCON_BIND" in capsys.readouterr().err
 
 
 def test_an_audit_file_that_is_away_does_not_make_it_sick(monkeypatch: pytest.MonkeyPatch) -> None:

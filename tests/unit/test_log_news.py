@@ -66,7 +66,7 @@ class Log:
 class Follower:
     """The news of a follower."""
 
-    def __init__(self, log: Log, job: followed_records.FollowedJob, at: int = 0) -> None:
+    def __init__(self, log: Log, job: followed_records.Following, at: int = 0) -> None:
         self._source = follow(cast(JobLogs, log), job, at)
         self.found: list[News] = []
 
@@ -86,7 +86,9 @@ def test_all_followers_share_one_query_and_see_each_change(followed: FollowedJob
         jobs = [stack.enter_context(followed.following(record.jid, PLUGIN)) for record in records * 3]
         followers = [Follower(log, job) for job in jobs]
         assert not any(follower.ends() for follower in followers)
-        assert eventually(lambda: all(job.mark is not None for job in jobs))  # what was read at first is compared once
+        assert eventually(
+            lambda: all(one.job.mark is not None for one in jobs)
+        )  # what was read at first is compared once
         queries: list[str] = []
         event.listen(journal.database.engine, "before_cursor_execute", lambda *words: queries.append(words[2]))
         begun = time.monotonic()
@@ -152,6 +154,22 @@ def test_a_job_that_is_gone_ends_its_followers(followed: FollowedJobs, journal: 
     assert isinstance(last, State)
     assert (last.status, last.ends) == (REMOVED, True)
     assert how in last.message
+
+
+def test_who_follows_a_job_that_was_posted_again_is_told_of_the_new_one(
+    followed: FollowedJobs, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_records, "POLL", 3600)
+    record = claim(journal, "j")
+    with followed.following(record.jid, PLUGIN) as old:
+        assert journal.move(record, Phase.FINAL, status="finishedWithError", message="")
+        claim(journal, "j")
+        with followed.following(record.jid, PLUGIN) as new:
+            for job, status in [(old, REMOVED), (new, "started")]:
+                follower = Follower(Log(b"one\n"), job)
+                assert follower.ends() is (job is old)
+                assert isinstance(follower.found[0], State)
+                assert follower.found[0].status == status
 
 
 def ended(journal: Journal, followed: FollowedJobs, log: Log, **values: Any) -> tuple[list[News], float]:

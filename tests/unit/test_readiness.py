@@ -4,13 +4,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from pfcon.configuration import load
 from pfcon.errors import StorageFull, Unreachable
 from pfcon.jobs import lookup
-from pfcon.jobs.readiness import PartState, Readiness, probing, traffic_states
+from pfcon.jobs.make_context import make_context
+from pfcon.jobs.readiness import PartState, Readiness, make_readiness, probing, traffic_states
+from pfcon.jobs.watching.watch import Watch
+from pfcon.paths import StoreBase
 from pfcon.testing.waiting import eventually
+
+PROCESS = {"APPLICATION_MODE": "development", "CONTAINER_ENV": "process"}
 
 
 def failing(error: Exception) -> Callable[[], str]:
@@ -158,3 +166,11 @@ def test_changes_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         while fails:
             readiness.states()
     assert [record.getMessage() for record in caplog.records] == ["part does not work", "part works again"]
+
+
+@pytest.mark.parametrize(("leads", "who"), [(True, "this"), (False, "another")])
+def test_which_process_watches_the_jobs_is_no_warning(storebase: StoreBase, leads: bool, who: str) -> None:
+    context = make_context(load({**PROCESS, "STOREBASE_MOUNT": str(storebase.root)}), storebase)
+    watch = cast(Watch, SimpleNamespace(keeper_silence=0.0, patience=15.0, leads=leads))
+    told = make_readiness(context, watch).states(["keeper"])["keeper"]
+    assert (told.ok, told.message) == (True, f"the jobs are watched, by {who} process of the service")

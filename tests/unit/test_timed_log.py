@@ -8,7 +8,7 @@ import pytest
 
 from pfcon.compute.docker_api.log import messages as framed
 from pfcon.compute.kubernetes.log_lines import messages as lined
-from pfcon.compute.log_copy import LOST, LogChunk, copied
+from pfcon.compute.log_copy import LOST, LogChunk, copied, number_of_reads
 from pfcon.compute.timed_log import Message, TimedSource
 from pfcon.errors import Unreachable
 
@@ -23,14 +23,18 @@ def stamp(second: float) -> bytes:
     return f"{text}.{int((second - whole) * 1e9):09}Z".encode()
 
 
-def docker(log: Log, size: int = 7, parts: int = 1) -> Callable[[int], Iterator[Message]]:
-    """As Docker answers: a frame for each message, read in blocks of any size."""
+def docker(log: Log, size: int = 7, parts: int = 1, *, newer: bool = False) -> Callable[[int], Iterator[Message]]:
+    """As Docker answers: a frame for each message, read in blocks of any size.
+
+    newer: as from 23 on: all messages after the first one since a time. Earlier ones leave out each older message.
+    """
 
     def since(time: int) -> Iterator[Message]:
-        raw = b""
+        raw, begun = b"", False
         for at, data in log:
             whole = int(at)
-            if whole * parts + int((at - whole) * 1e9) * parts // 10**9 >= time:
+            if whole * parts + int((at - whole) * 1e9) * parts // 10**9 >= time or (newer and begun):
+                begun = True
                 payload = stamp(at) + b" " + data
                 raw += b"\x01\0\0\0" + len(payload).to_bytes(4, "big") + payload
         blocks = iter([raw[at : at + size] for at in range(0, len(raw), size)])
@@ -67,33 +71,80 @@ def read(source: TimedSource, cursor: str = "", *, ended: bool = False) -> tuple
     return b"".join(chunk.data for chunk in found), found[-1].cursor
 
 
-def random_log(dice: random.Random, count: int, same: float) -> Log:
+def random_log(dice: random.Random, count: int, same: float, disorder: float = 0.05) -> Log:
     """Messages of which many have the same second and bytes, some come out of order, and some are parts of lines.
 
-    same: how many seconds are between two that are written at the same time.
+    same: how many seconds are between two that are written at the same time. disorder: seconds.
     """
     at, log = START + 0.5, []
     for _ in range(count):
         at += dice.choice([same, same, 0.001, 0.2, 3])
         end = dice.choice([b"\n", b"\n", b"\n", b""])
-        log.append((at - dice.choice([0, 0, 0.05]), b"x" * dice.randrange(3) + end or b"y"))
+        log.append((at - dice.choice([0, 0, disorder]), b"x" * dice.randrange(3) + end or b"y"))
     return log
 
 
-@pytest.mark.parametrize("engine", ["docker", "podman", "kubernetes"])
+@pytest.mark.parametrize("engine", ["docker", "docker 23", "podman", "kubernetes"])
 @pytest.mark.parametrize("seed", range(30))
 def test_whenever_a_log_is_read_each_byte_comes_once(seed: int, engine: str) -> None:
-    parts, lines = 10 if engine == "docker" else 1, engine == "kubernetes"
+    parts, lines, newer = 10 if "docker" in engine else 1, engine == "kubernetes", engine == "docker 23"
     dice = random.Random(seed)
-    log, seen, cursor, here = random_log(dice, 200, 0.00001 if lines else 0), b"", "", 0
+    log, seen, cursor, here = random_log(dice, 200, 0.00001, 0.05 if lines else 0.5), b"", "", 0
     while here < len(log):
         here += dice.randrange(1, 30)
         until = log[:here]
-        answers = kubernetes(until) if lines else docker(until, parts=parts)
+        answers = kubernetes(until) if lines else docker(until, parts=parts, newer=newer)
         source = TimedSource("one", answers, lines=lines, parts=parts)
         new, cursor = read(source, cursor)
         seen += new
     assert seen == b"".join(data for _, data in log)
+
+
+@pytest.mark.parametrize("back", [30, 3600])
+@pytest.mark.parametrize("engine", ["docker", "docker 23", "kubernetes"])
+def test_where_a_clock_goes_backwards_no_line_comes_twice_and_none_is_missing_at_the_end(
+    engine: str, back: float
+) -> None:
+    parts, lines = 1 if engine == "kubernetes" else 10, engine == "kubernetes"
+    times = [START + 4000 + number for number in range(6)] + [START + 4005 - back + number / 2 for number in range(5)]
+    log: Log = [(at, b"line %d\n" % number) for number, at in enumerate(times)]
+    seen, cursor = b"", ""
+    for here in range(1, len(log) + 1):
+        until = log[:here]
+        answers = kubernetes(until) if lines else docker(until, parts=parts, newer=engine == "docker 23")
+        source = TimedSource("one", answers, lines=lines, parts=parts)
+        new, cursor = read(source, cursor)
+        seen += new
+        assert engine != "docker 23" or seen == b"".join(data for _, data in until)
+    if engine != "docker 23" and back > 600:
+        return  # more than is read again
+    new, cursor = read(TimedSource("one", answers, lines=lines, parts=parts, ended=True), cursor, ended=True)
+    assert seen + new == b"".join(data for _, data in log)
+    assert read(TimedSource("one", answers, lines=lines, parts=parts, ended=True), cursor, ended=True)[0] == b""
+
+
+def test_the_log_of_a_worker_that_has_ended_is_read_no_more_until_the_job_ends() -> None:
+    log: Log = [(START, b"a\n"), (START + 1, b"no end")]
+    asked = []
+
+    def source(key: str, *, ended: bool) -> TimedSource:
+        def since(time: int) -> Iterator[Message]:
+            asked.append(key)
+            return docker(log)(time)
+
+        return TimedSource(key, since, key.encode(), lines=False, ended=ended)
+
+    seen, cursor = b"", ""
+    for _ in range(3):
+        for chunk in copied([source("1", ended=True), source("2", ended=False)], cursor, ended=False):
+            seen, cursor = seen + chunk.data, chunk.cursor
+    assert seen == b"1a\n1no end\n2a\n"
+    assert asked == ["1", "2", "2", "2"]
+    assert number_of_reads(cursor) == 1
+    assert number_of_reads("") == number_of_reads("of another package") == number_of_reads("7") == 1
+    for chunk in copied([source("1", ended=True), source("2", ended=True)], cursor, ended=True):
+        seen += chunk.data
+    assert seen == b"1a\n1no end\n2a\n2no end\n"
 
 
 @pytest.mark.parametrize("lines", [False, True], ids=["docker", "kubernetes"])

@@ -123,7 +123,14 @@ def _other(calls: "DockerCalls", name: str, first: dict[str, Any]) -> dict[str, 
 def log_sources(calls: "DockerCalls", found: Sequence[dict[str, Any] | None]) -> list[TimedSource]:
     """Return the logs of the containers of a job's workers, in order; None for one that does not exist."""
     return [
-        log_source(calls.ask, "containers", container["Id"], prefix_of(worker, len(found)), podman=calls.podman)
+        log_source(
+            calls.ask,
+            "containers",
+            container["Id"],
+            prefix_of(worker, len(found)),
+            ended=state.end_code(container) is not None,
+            podman=calls.podman,
+        )
         for worker, container in enumerate(found)
         if container
     ]

@@ -17,10 +17,12 @@ _NEWEST = 1000  # messages
 _MOST = 4 * 1024 * 1024  # bytes of them
 
 
-def log_source(ask: Ask, kind: str, key: str, prefix: bytes | None, *, podman: bool = False) -> TimedSource:
+def log_source(
+    ask: Ask, kind: str, key: str, prefix: bytes | None, *, ended: bool, podman: bool = False
+) -> TimedSource:
     """Return the log of a container or a task. kind: ``containers`` or ``tasks``. key: its Id.
 
-    podman: whether it is Podman's API, which gives the times of messages in whole seconds.
+    ended: whether it has. podman: whether it is Podman's API, which gives the times of messages in whole seconds.
     One that was removed is empty. Reading it raises Unreachable (ContainerLogs, TaskLogs of the Docker Engine API).
     """
 
@@ -28,14 +30,16 @@ def log_source(ask: Ask, kind: str, key: str, prefix: bytes | None, *, podman: b
         with suppress(Absent), ask("GET", kind, key, "logs", stdout=1, stderr=1, timestamps=1, **query) as answer:
             yield from messages(answer.read)
 
+    def all_since(tenths: int) -> Iterator[Message]:
+        return read(since=f"{tenths // _PARTS}.{tenths % _PARTS}")
+
     def since(tenths: int) -> Iterator[Message]:
-        time = f"{tenths // _PARTS}.{tenths % _PARTS}"
-        newest = _newest(read(since=time, tail=_NEWEST)) if tenths else None
-        return read(since=time) if newest is None else iter(newest)
+        newest = _newest(read(since=f"{tenths // _PARTS}.{tenths % _PARTS}", tail=_NEWEST)) if tenths else None
+        return all_since(tenths) if newest is None else iter(newest)
 
     if podman:  # with a number of lines, it loses some: see DockerEngine._read_log
-        return TimedSource(key, lambda second: read(since=second), prefix, lines=False)
-    return TimedSource(key, since, prefix, lines=False, parts=_PARTS)
+        return TimedSource(key, lambda second: read(since=second), prefix, lines=False, ended=ended)
+    return TimedSource(key, since, prefix, lines=False, parts=_PARTS, ended=ended, open_all=all_since)
 
 
 def _newest(found: Iterator[Message]) -> list[Message] | None:

@@ -108,6 +108,7 @@ def log_sources(calls: "KubernetesCalls", view: View) -> list[TimedSource]:
             partial(_read_since, calls, pod.name),
             prefix_of(number if pod.index is None else pod.index, workers),
             lines=True,
+            ended=pod.finished_at is not None and not pod.running,
         )
         for number, pod in enumerate(pods_with_log(view))
     ]

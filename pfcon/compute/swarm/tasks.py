@@ -43,7 +43,7 @@ def image_and_command(task: dict[str, Any]) -> tuple[str, str]:
 def log_sources(ask: Ask, tasks: Sequence[dict[str, Any]]) -> list[TimedSource]:
     """Return the logs of a job's workers, by their tasks in order. One without a container would be waited for."""
     return [
-        log_source(ask, "tasks", task["ID"], prefix_of(worker, len(tasks)))
+        log_source(ask, "tasks", task["ID"], prefix_of(worker, len(tasks)), ended=has_ended(task))
         for worker, task in enumerate(tasks)
         if container_of(task)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import Conflict, PfconError, StorageFull, Unreachable
+from pfcon.jobs.about import of_record
 from pfcon.jobs.cancelling import Canceller
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
@@ -24,6 +25,7 @@ from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.progress import Progress, clear_progress
 from pfcon.reasons import Reason, Why, explain
 from pfcon.records import Phase, Record, new_claim
+from pfcon.service_log import about
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Deletion:
         except (PfconError, OSError) as error:
             self._scheduler.fail(record, error.why if isinstance(error, PfconError) else Why(str(error)))
         except Exception:  # nothing else catches it in this thread; the user must not wait forever
-            log.exception("job %s: its deletion failed", record.jid)
+            log.exception("job %s: its deletion failed", record.jid, extra=of_record(record))
             self._scheduler.fail(record, explain(Reason.INTERNAL_ERROR))
 
     def _delete(self, record: Record, spec: JobSpec) -> None:
@@ -124,7 +126,7 @@ class Deletion:
                 self._scheduler.schedule(record, spec)
                 return
             except StorageFull as error:  # an operation needs disk space for itself
-                log.warning("job %s: %s; deleting without it", record.name, error)
+                log.warning("job %s: %s; deleting without it", record.name, error, extra=of_record(record))
                 message = DELETED
         message = message or (REPLACED if job.is_taken() else DELETE_SKIPPED)
         delete_data(job)
@@ -160,7 +162,7 @@ class DeleteSubmitter:
                 return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
             return self._begin(jid, active, limits)
         except StorageFull as error:
-            log.warning("job %s: deleting it before that is recorded: %s", jid, error)
+            log.warning("job %s: deleting it before that is recorded: %s", jid, error, extra=about(jid=jid))
         for kind in active:
             self._canceller.cancel(jid, kind)
         delete_data(self._context.storebase.job(jid))

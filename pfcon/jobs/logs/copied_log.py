@@ -8,7 +8,7 @@ from pathlib import Path
 from pfcon.compute.kept_log import FIRST, read_at
 from pfcon.compute.log_writer import KeptLog
 from pfcon.files.closing import Closing
-from pfcon.files.flags import DIRECTORY, GUARDED
+from pfcon.files.flags import DIRECTORY, GUARDED, READ
 from pfcon.jobs.logs.store import STATE, State, read_state, write_state
 
 SAVED = 1024 * 1024  # bytes that are written, at most, before the state is
@@ -24,6 +24,7 @@ class CopiedLog(Closing):
 
     def __init__(self, path: Path, most: int) -> None:
         self._path = path
+        self._most = most
         self._directory = os.open(path, DIRECTORY)
         try:
             self.state = read_state(self._directory)
@@ -39,8 +40,8 @@ class CopiedLog(Closing):
         os.close(self._directory)
 
     @property
-    def cursor(self) -> str:
-        """Where to go on at the engine."""
+    def cursor(self) -> str | None:
+        """Where to go on at the engine. None: not known; then what comes next takes the place of all that is kept."""
         return self._next.cursor
 
     @property
@@ -53,6 +54,10 @@ class CopiedLog(Closing):
 
         After an error, nothing more can be appended, and only what was appended before counts.
         """
+        if self.cursor is None:
+            if not data:
+                return
+            self._begin_again()
         self._log.append(b"\n" + data if new_line and not self._log.ends_with_line else data)
         self._next = State(cursor, self._log.total)
         if self.total - self.state.total >= SAVED:
@@ -64,8 +69,16 @@ class CopiedLog(Closing):
         if self._next == self.state and self.total:
             os.utime(self._path / STATE)  # it shows when the engine was asked
             return
+        if complete:
+            self._log.synchronize()
         write_state(self._path, self._next)
         self.state = self._next
+
+    def _begin_again(self) -> None:
+        self.state = self._next = State()
+        write_state(self._path, self.state)
+        os.close(self._log.file)
+        self._log = _Resumed(self._directory, self._most, 0)
 
 
 class _Resumed(KeptLog):
@@ -94,6 +107,15 @@ class _Resumed(KeptLog):
         """See KeptLog."""
         super().append(block)
         self.ends_with_line = block.endswith(b"\n") if block else self.ends_with_line
+
+    def synchronize(self) -> None:
+        """Have the kernel write the files to the disk."""
+        for name in {FIRST, *self.names}:
+            file = os.open(name, READ, dir_fd=self.directory)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
 
 
 def _name(start: int) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from pfcon.background import BackgroundPool
 from pfcon.compute.base import ComputeEngine
+from pfcon.compute.log_copy import number_of_reads
 from pfcon.errors import Absent, DamagedJob, PfconError, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
 from pfcon.files.locks import locked
@@ -23,13 +24,16 @@ from pfcon.token_bucket import TokenBucket
 log = logging.getLogger(__name__)
 
 FRESH = 0.4  # seconds for which a copy of a job that runs is as good as a new one
-PATIENCE = 5.0  # seconds to wait for another process that copies the same log
+SLICE = 2.0  # seconds for which the log of an ended job is copied before others; what is left of it goes on beside them
+PATIENCE, LONG_PATIENCE = 0.5, 60.0  # seconds to wait for another one that copies the same log; of what goes on
 AWAY, FAILURES = 15.0, 3  # seconds for which logs of ended jobs are left alone after so many failures of the engine
 GIVEN_UP = 24 * 3600.0  # seconds after a job's end; then its log is what was copied until then
 _POLL = 0.05  # seconds
 _BURST = 10.0
 ENDED = BackgroundPool(2)
 """Copies the logs of ended jobs, for the whole process."""
+REST = BackgroundPool(2)
+"""Copies what takes long, beside the others."""
 
 
 class LogCopier:
@@ -60,21 +64,44 @@ class LogCopier:
         """Copy the whole log of a job that has ended, in the background. What fails is tried again by ``tidy``."""
         if (jid, kind) not in self._queued:
             self._queued.add((jid, kind))
-            ENDED.add(f"log of {jid}", lambda: self._finish(jid, kind))
+            try:
+                ENDED.add(f"log of {jid}", lambda: self._finish(jid, kind))
+            except RuntimeError as fault:
+                self._queued.discard((jid, kind))
+                log.warning("the log of %s %s can't be copied now, and will be later: %s", kind.noun, jid, fault)
+
+    def go_on(self, record: Record) -> None:
+        """Copy what the engine has now, all of it, in the background. No-op while that is being done."""
+        if record.name not in self._store.going_on:
+            self._store.going_on.add(record.name)
+            try:
+                REST.add(f"rest of the log of {record.jid}", lambda: self._go_on(record))
+            except RuntimeError as fault:
+                self._store.going_on.discard(record.name)
+                log.warning("the log of %s %s can't be copied now: %s", record.kind.noun, record.jid, fault)
+
+    def is_going_on(self, record: Record) -> bool:
+        """Return whether ``go_on`` copies the job's log now, or will."""
+        return record.name in self._store.going_on
+
+    def note_again(self) -> None:
+        """Note what could not be when it was expected."""
+        try:
+            self._store.note_again()
+        except OSError as fault:
+            log.debug("logs that are to be copied can't be noted: %s", fault)
 
     def tidy(self) -> None:
-        """Copy the logs of ended jobs that have not been; forget those of jobs that are gone. Raises Unreachable."""
+        """Copy the logs of ended jobs that have not been. Raises Unreachable."""
         try:
             unfinished = list(self._store.unfinished())
         except OSError as fault:
             log.warning("the list of logs that are to be copied can't be read: %s", fault)
             return
         random.shuffle(unfinished)  # so that those that fail every time do not keep the others from being copied
-        for name, jid, kind in unfinished:
+        for _, jid, kind in unfinished:
             record = self._context.journal.get(jid, kind)
-            if record is None or record.phase is Phase.REMOVED:
-                self._store.delete(name)
-            elif record.phase is Phase.FINAL:
+            if record is not None and record.phase is Phase.FINAL:
                 self.finish(jid, kind)
 
     def _finish(self, jid: JobId, kind: JobKind) -> None:
@@ -87,7 +114,24 @@ class LogCopier:
             log.debug("the log of %s %s is copied later: %s", kind.noun, jid, error)
             return
         if record is not None and record.phase is Phase.FINAL:
-            self._quietly(record, lambda: self.copy(record, seconds=None))
+            self._quietly(record, lambda: self.copy(record, seconds=SLICE))
+
+    def _go_on(self, record: Record) -> None:
+        try:
+            current = self._context.journal.get(record.jid, record.kind)
+            if current is not None and current.attempt == record.attempt and self._is_wanted(current):
+                self._quietly(current, lambda: self._copy_rest(current))
+        finally:
+            self._store.going_on.discard(record.name)
+
+    def _copy_rest(self, record: Record) -> None:
+        """Copy what the engine has now, or wait as long as another process does, and gets on."""
+        seen = -1
+        while not self.copy(record, seconds=None, now=True):
+            state = self._store.state(record)
+            if state is None or state.complete or state.total <= seen:
+                return
+            seen = state.total
 
     def _quietly(self, record: Record, work: Callable[[], object]) -> None:
         try:
@@ -109,14 +153,15 @@ class LogCopier:
             self._warned.add(record.name)
             log.log(level, "the log of job %s can't be copied now, and will be later: %s", record.name, error)
 
-    def copy(self, record: Record, *, seconds: float | None = 10.0) -> bool:
-        """Copy what the engine has of a job's log now, or what comes within ``seconds``. Returns whether it has grown.
+    def copy(self, record: Record, *, seconds: float | None = 10.0, now: bool = False) -> bool:
+        """Copy what the engine has of a job's log now. Returns whether the copy has grown.
 
-        No-op while the engine does not have the job, for a log in files of the engine, and for a complete copy. Raises
-        Unreachable, StorageFull, OSError.
+        What takes longer than ``seconds`` goes on in the background, also while another one copies the log. now: also
+        if it was copied just before, or many are copied. No-op while the engine does not have the job, for a log in
+        files of the engine, and for a complete copy. Raises Unreachable, StorageFull, OSError.
         """
         with suppress(FileNotFoundError), _full_disks(record):  # the job may be removed meanwhile
-            return not self._is_in_place(record) and self._copy(record, seconds)
+            return not self._is_in_place(record) and self._copy(record, seconds, now=now)
         return False
 
     def _is_in_place(self, record: Record) -> bool:
@@ -130,14 +175,19 @@ class LogCopier:
         os.close(directory)
         return True
 
-    def _copy(self, record: Record, seconds: float | None) -> bool:
+    def _copy(self, record: Record, seconds: float | None, *, now: bool) -> bool:
         directory, ended = self._store.directory(record), record.phase is Phase.FINAL
-        if not ended and (self._is_fresh(record) or not self._may_ask(record)):
+        if self._is_complete(record):
+            self._store.note_finished(record.name)
+            return False
+        if not (ended or now) and (self._is_fresh(record) or not self._may_ask(record)):
             return False
         made = self._store.make(record)
         try:
-            with locked(directory / "lock", PATIENCE, _POLL) as ours:
+            with locked(directory / "lock", LONG_PATIENCE if seconds is None else PATIENCE, _POLL) as ours:
                 if not ours:
+                    if seconds is not None:
+                        self.go_on(record)
                     return False
                 with CopiedLog(directory, self._context.options.log_bytes) as copy:
                     before = copy.total
@@ -152,10 +202,11 @@ class LogCopier:
         until = None if seconds is None else time.monotonic() + seconds
         ended, mine = record.phase is Phase.FINAL, job_matcher(self._context, record)
         try:
-            for chunk in self._engine(record).log_after(record.name, copy.cursor, ended=ended, mine=mine):
+            for chunk in self._engine(record).log_after(record.name, copy.cursor or "", ended=ended, mine=mine):
                 copy.append(chunk.data, chunk.cursor, new_line=chunk.new_line)
                 if until is not None and time.monotonic() > until:
                     copy.save()
+                    self.go_on(record)
                     return
         except (Absent, Refused):
             if not ended:  # it is just being started, or removed; or the engine keeps no logs
@@ -170,6 +221,10 @@ class LogCopier:
         if ended:
             self._store.note_finished(record.name)
 
+    def _is_complete(self, record: Record) -> bool:
+        state = self._store.state(record)
+        return state is not None and state.complete
+
     def _engine(self, record: Record) -> ComputeEngine:
         return self._context.engine_of(record.kind)
 
@@ -179,12 +234,17 @@ class LogCopier:
         return written is not None and abs(time.time() - written) < FRESH
 
     def _may_ask(self, record: Record) -> bool:
+        """Take a token for each of the engine's logs that is read. The first copy of a job's log does not wait."""
         engine = self._engine(record)
         per_minute = engine.log_copies_per_minute
         if per_minute is None:
             return True
         share = per_minute / self._context.processes
-        return self._limits.setdefault(engine.name, TokenBucket(share, _BURST / self._context.processes)).take()
+        limit = self._limits.setdefault(engine.name, TokenBucket(share, _BURST / self._context.processes))
+        if (state := self._store.state(record)) is None or last_copy(self._store.directory(record)) is None:
+            limit.charge(1)
+            return True
+        return limit.take(number_of_reads(state.cursor or ""))
 
     def _is_wanted(self, record: Record) -> bool:
         """Return whether the job still has its record: it may have been removed while its log was copied."""

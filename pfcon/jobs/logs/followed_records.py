@@ -4,9 +4,10 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from pfcon.background import run_in_background
-from pfcon.errors import Absent, PfconError
+from pfcon.errors import Absent, PfconError, Unreachable
 from pfcon.models import JobId, JobKind
 from pfcon.records import Journal, Phase, Record
 from pfcon.records.marks import Key, Mark, read_marks
@@ -24,6 +25,24 @@ class FollowedJob:
         self.mark: Mark | None = None  # of the record
         self.followers = 0
 
+    def is_older_than(self, record: Record) -> bool:
+        """Return whether a record that was just read is that of a later attempt."""
+        known = self.record
+        return known is None or bool(record.created_at and known.created_at and record.created_at > known.created_at)
+
+
+@dataclass(frozen=True)
+class Following:
+    """A job as one follower sees it. first: the record when the follower came."""
+
+    job: FollowedJob
+    first: Record
+
+    @property
+    def record(self) -> Record | None:
+        """The last record that was read; None once the job is removed. Others may follow another attempt of the job."""
+        return self.job.record
+
 
 class FollowedJobs:
     """One query a second tells which records have changed; only those are read. Thread-safe. May be made before a fork.
@@ -38,19 +57,24 @@ class FollowedJobs:
         self._polls = False  # whether the thread runs
 
     @contextmanager
-    def following(self, jid: JobId, kind: JobKind) -> Iterator[FollowedJob]:
+    def following(self, jid: JobId, kind: JobKind) -> Iterator[Following]:
         """A context in which the job's record is kept up to date. Raises Absent, Unreachable."""
         record = self._read(jid, kind)
         if record is None:
             raise Absent(f"there is no record of a {kind.noun} {jid}")
         with self._changed:
             if not self._polls:
-                run_in_background("followed jobs", self._poll)
+                try:
+                    run_in_background("followed jobs", self._poll)
+                except RuntimeError as fault:
+                    raise Unreachable(f"{kind.noun} {jid} can't be followed now: {fault}") from fault
                 self._polls = True
             job = self._jobs.setdefault((jid, kind), FollowedJob(record))
+            if job.is_older_than(record):  # others still follow an attempt that is gone
+                job.record, job.mark = record, None
             job.followers += 1
         try:
-            yield job
+            yield Following(job, record)
         finally:
             with self._changed:
                 job.followers -= 1
@@ -92,5 +116,7 @@ class FollowedJobs:
         for (jid, kind), job in followed.items():
             mark = marks.get((jid, kind))
             if mark is None or mark != job.mark:
-                job.record = self._read(jid, kind)
-                job.mark = mark
+                before, record = job.record, self._read(jid, kind)
+                with self._changed:
+                    if job.record is before:  # else a new follower has read it meanwhile
+                        job.record, job.mark = record, mark

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pfcon.background import run_in_background
-from pfcon.errors import PfconError
+from pfcon.errors import PfconError, Unreachable
 from pfcon.models import JobId, JobKind
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,15 @@ class Followers:
 
     @contextmanager
     def following(self, jid: JobId, kind: JobKind) -> Iterator[None]:
-        """A context in which the log of a job is copied. Raises RuntimeError if no thread can be started."""
+        """A context in which the log of a job is copied. Raises Unreachable if no thread can be started."""
         with self._changed:
-            self._jobs.setdefault((jid, kind), _Followed()).followers += 1
             if not self._running:
-                run_in_background("logs that are followed", self._run)
+                try:
+                    run_in_background("logs that are followed", self._run)
+                except RuntimeError as fault:
+                    raise Unreachable(f"the log of {kind.noun} {jid} can't be followed now: {fault}") from fault
                 self._running = True
+            self._jobs.setdefault((jid, kind), _Followed()).followers += 1
             self._changed.notify()
         try:
             yield

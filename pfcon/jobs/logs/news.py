@@ -7,7 +7,7 @@ from functools import partial
 from math import inf
 
 from pfcon.errors import Absent
-from pfcon.jobs.logs.followed_records import FollowedJob
+from pfcon.jobs.logs.followed_records import Following
 from pfcon.jobs.logs.lines import Gap, Lines, Rest, next_piece
 from pfcon.jobs.logs.part import LogPart
 from pfcon.jobs.logs.service import JobLogs
@@ -34,18 +34,18 @@ class State:
 News = State | Lines | Gap
 
 
-def follow(logs: JobLogs, job: FollowedJob, at: int) -> Generator[News | None, None, None]:
+def follow(logs: JobLogs, job: Following, at: int) -> Generator[News | None, None, None]:
     """Yield the state of a job, each change of it, and its log from an offset; at last its end.
 
     None while there is nothing new: the caller asks again some time later. Raises Unreachable, OSError.
     """
     told: State | None = None
-    first = record = job.record
+    record = job.record
     look_at, end_by = 0.0, inf  # moments of time.monotonic(); end_by: of a job that has ended
     while True:
         if record is not job.record:
             record, look_at = job.record, 0.0
-        state = _state(record, first)
+        state = _state(record, job.first)
         if state != told and not (told and _is_unclear(record)):
             told = state
             yield state
@@ -68,11 +68,11 @@ def follow(logs: JobLogs, job: FollowedJob, at: int) -> Generator[News | None, N
             yield piece
 
 
-def _state(record: Record | None, first: Record | None) -> State:
+def _state(record: Record | None, first: Record) -> State:
     """Return the state by a record. first: the record at the beginning."""
     if record is None:
         return State(REMOVED, message="the job was removed")
-    if first is not None and record.created_at != first.created_at:
+    if record.created_at != first.created_at:
         return State(REMOVED, message="the job was posted again: this was the log of an earlier attempt")
     exit_code = record.details.exit_code if record.phase is Phase.FINAL else None
     return State(record.status, record.info.reason, message_with_notes(record.info, record.notes), exit_code)

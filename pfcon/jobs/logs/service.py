@@ -9,7 +9,7 @@ from pfcon.compute.kept_log import Stretch, read_at, stretches
 from pfcon.errors import Absent, StorageFull, Unreachable
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.logs.copier import LogCopier
-from pfcon.jobs.logs.followed_records import FollowedJob, FollowedJobs
+from pfcon.jobs.logs.followed_records import FollowedJobs, Following
 from pfcon.jobs.logs.followers import Followers
 from pfcon.jobs.logs.part import LogPart
 from pfcon.jobs.ownership import job_matcher
@@ -17,6 +17,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 
 NOT_ON_ENGINE = (Phase.STAGING, Phase.SCHEDULING)
+_UPDATE = 2.0  # seconds for which a request copies
 _SECONDS = 1.0  # for which a log is copied before that of another job that is followed
 
 
@@ -48,7 +49,7 @@ class JobLogs:
 
     def read(self, jid: JobId, kind: JobKind, offset: int, most: int) -> LogPart:
         """Return at most ``most`` bytes of a job's log, from ``offset``, from files: no engine is asked."""
-        return self.read_of(self._record(jid, kind), offset, most)
+        return self.read_of(self.record(jid, kind), offset, most)
 
     def read_of(self, record: Record, offset: int, most: int) -> LogPart:
         """See ``read``; the record is one that the caller has: the database is not asked."""
@@ -58,15 +59,15 @@ class JobLogs:
                 return _part(Stretch(offset, data, len(found.text)), complete=found.complete)
             return _part(read_at(found.directory, offset, most, found.total), complete=found.complete)
 
-    def stretches(self, jid: JobId, kind: JobKind) -> list[tuple[int, int]]:
-        """Return where the bytes that are kept begin and end, in order: what is between was left out. Like ``read``."""
-        with self._open(self._record(jid, kind)) as found:
+    def stretches(self, record: Record) -> list[tuple[int, int]]:
+        """Return where the bytes that are kept begin and end, in order: what is between was left out."""
+        with self._open(record) as found:
             if found.directory is None:
                 return [(0, len(found.text))] if found.text else []
             return stretches(found.directory, found.total)
 
     @contextmanager
-    def following(self, jid: JobId, kind: JobKind) -> Iterator[FollowedJob]:
+    def following(self, jid: JobId, kind: JobKind) -> Iterator[Following]:
         """A context in which a process copies the engine's log about every second, and reads the job's record."""
         with self._followed.following(jid, kind) as job, self._followers.following(jid, kind):
             yield job
@@ -76,15 +77,27 @@ class JobLogs:
 
         Raises StorageFull if it can't be copied, Unreachable if the engine does not answer.
         """
-        self._copy(self._record(jid, kind), seconds=None)
+        self._copy(self.record(jid, kind), seconds=None)
 
-    def update(self, jid: JobId, kind: JobKind) -> None:
-        """Like ``refresh``, but raise only if nothing of the log is kept yet."""
+    def update(self, record: Record) -> bool:
+        """Copy what the engine has now, for two seconds; return whether the rest is being copied in the background.
+
+        Raises StorageFull, Unreachable if nothing of the log is kept yet.
+        """
         try:
-            self.refresh(jid, kind)
+            self._copy(record, seconds=_UPDATE)
         except (Unreachable, StorageFull):
-            if not self.read(jid, kind, 0, 1).end:
+            if not self.read_of(record, 0, 1).end:
                 raise
+        return self.is_copying(record)
+
+    def is_copying(self, record: Record) -> bool:
+        """Return whether the log is being copied in the background, after ``update``."""
+        return self._copier.is_going_on(record)
+
+    def note_again(self) -> None:
+        """Note the logs that are to be copied, if that was not possible. To be called a few times a minute."""
+        self._copier.note_again()
 
     def tidy(self) -> None:
         """Copy the logs of jobs that have ended while no service ran. See LogCopier.tidy."""
@@ -102,7 +115,8 @@ class JobLogs:
         except OSError as fault:
             raise Unreachable(f"the log of job {record.jid} can't be copied: {fault.strerror or fault}") from fault
 
-    def _record(self, jid: JobId, kind: JobKind) -> Record:
+    def record(self, jid: JobId, kind: JobKind) -> Record:
+        """Return the job's record, by which ``read_of`` reads this attempt's log and no other."""
         record = self._context.journal.get(jid, kind)
         if record is None or record.phase is Phase.REMOVED or record.is_placeholder:
             raise Absent(f"there is no {kind.noun} {jid}")

@@ -17,10 +17,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pfcon.compute.kept_log import read_at
 from pfcon.files.faults import is_full
 from pfcon.files.flags import DIRECTORY
+from pfcon.files.last_change import last_change
 from pfcon.files.small_files import read_small_at
-from pfcon.files.writing import replace_file
+from pfcon.files.writing import replace_file, replacing_file, write_all
 from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Record
@@ -33,9 +35,9 @@ STATE, _STATE_BYTES = "state.json", 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class State:
-    """cursor: where to go on at the engine. total: the bytes of the log. complete: nothing follows."""
+    """cursor: where to go on at the engine; None: not known. total: the bytes of the log. complete: nothing follows."""
 
-    cursor: str = ""
+    cursor: str | None = ""
     total: int = 0
     complete: bool = False
 
@@ -45,29 +47,42 @@ class LogStore:
 
     def __init__(self, storebase: StoreBase) -> None:
         self._storebase = storebase
+        self.going_on: set[str] = set()  # the names of jobs whose log ``LogCopier.go_on`` copies
+        self._unnoted: dict[str, Record] = {}  # of logs that could not be noted
 
     def directory(self, record: Record) -> Path:
         """Return the directory of an attempt's log; it may not exist."""
         return self._storebase.private / LOGS / record.name / (record.attempt or record.claim)
 
     def make(self, record: Record) -> bool:
-        """Create the directory of a log, and note that it has to be completed. Returns False if it exists."""
+        """Note that a log has to be completed, and create its directory. Returns False if that exists."""
         path = self.directory(record)
+        self.note_unfinished(record)  # first: nobody would complete one that is not noted
         if path.is_dir():
             return False
         self._storebase.private_dir(LOGS)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
-        self.note_unfinished(record)
         return True
 
     def note_unfinished(self, record: Record) -> None:
-        """Note that a job's log has to be copied to its end, whichever process does that."""
+        """Note that a job's log has to be copied to its end, whichever process does that. Idempotent."""
+        directory = self._storebase.private_dir(UNFINISHED)
+        if (directory / record.name).exists():
+            return
+        self._unnoted[record.name] = record
         text = json.dumps({"jid": record.jid, "kind": record.kind.value})
-        replace_file(self._storebase.private_dir(UNFINISHED), record.name, text.encode())
+        replace_file(directory, record.name, text.encode())
+        self._unnoted.pop(record.name, None)
+
+    def note_again(self) -> None:
+        """Note what could not be noted before, as on a full disk."""
+        for record in list(self._unnoted.values()):
+            self.note_unfinished(record)
 
     def note_finished(self, name: str) -> None:
         """Forget what ``note_unfinished`` has noted."""
+        self._unnoted.pop(name, None)
         (self._storebase.private / UNFINISHED / name).unlink(missing_ok=True)
 
     def unfinished(self) -> Iterator[tuple[str, JobId, JobKind]]:
@@ -89,6 +104,26 @@ class LogStore:
         except BaseException:
             os.close(directory)
             raise
+
+    def state(self, record: Record) -> State | None:
+        """Return the state of a copy; None if there is none."""
+        if (found := self.open(record)) is None:
+            return None
+        os.close(found[0])
+        return found[1]
+
+    def names(self) -> list[str]:
+        """Return the names of the jobs that have a copy or a note."""
+        found: set[str] = set()
+        for directory in (LOGS, UNFINISHED):
+            with contextlib.suppress(FileNotFoundError):
+                found.update(os.listdir(self._storebase.private / directory))
+        return sorted(found)
+
+    def last_change(self, name: str) -> float | None:
+        """Return when the copy or the note of a job was written for the last time, in seconds since the epoch."""
+        found = (last_change(str(self._storebase.private / directory / name)) for directory in (LOGS, UNFINISHED))
+        return max((at for at in found if at is not None), default=None)
 
     def delete(self, name: str) -> None:
         """Delete the copies of all attempts of a job. Idempotent; an error is only logged."""
@@ -115,16 +150,28 @@ class LogStore:
 
 
 def read_state(directory: int) -> State:
-    """Return the state of a copy in an open directory; that of an empty one if it can't be read."""
+    """Return the state of a copy in an open directory.
+
+    One that is damaged, as by a power failure, counts what the files have. A later release may add keys.
+    """
     try:
-        return State(**json.loads(read_small_at(directory, STATE, _STATE_BYTES)))
-    except (FileNotFoundError, ValueError, TypeError):
+        found = json.loads(read_small_at(directory, STATE, _STATE_BYTES))
+        cursor, total = found["cursor"], found["total"]
+        if not (isinstance(cursor, str | None) and isinstance(total, int)):
+            raise TypeError
+        return State(cursor, total, found["complete"] is True)
+    except FileNotFoundError:
         return State()
+    except (ValueError, TypeError, KeyError):
+        return State(None, read_at(directory, 0, 1).end)
 
 
 def write_state(directory: Path, state: State) -> None:
     """Write the state of a copy, atomically. Raises FileNotFoundError once the copy was deleted."""
-    replace_file(directory, STATE, json.dumps(asdict(state)).encode())
+    with replacing_file(directory, STATE) as file:
+        write_all(file, json.dumps(asdict(state)).encode())
+        if state.complete:
+            os.fsync(file)
 
 
 def last_copy(directory: Path) -> float | None:

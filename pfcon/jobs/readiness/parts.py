@@ -62,4 +62,4 @@ def _keeper(watch: Watch) -> str:
         raise Unreachable("no process watches the jobs yet")
     if seconds > watch.patience:
         raise Unreachable(f"no process has watched the jobs for {seconds:.0f} s")
-    return "this process watches the jobs" if watch.leads else "another process watches the jobs"
+    return f"the jobs are watched, by {'this' if watch.leads else 'another'} process of the service"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import PfconError
+from pfcon.jobs.about import of_job
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.stopping import Stopper
@@ -75,12 +76,16 @@ class Checker:
             return error
         except Exception:  # one job must not block the others
             if self._warnings.take():
-                log.exception("job %s (%s): the check failed, trying again", job.jid, job.kind)
+                log.exception("job %s (%s): the check failed, trying again", job.jid, job.kind, extra=of_job(job))
             watched.failed()
         return None
 
     def _warn(self, watched: WatchedJob, error: PfconError) -> None:
         if not watched.failures and self._warnings.take():
             log.warning(
-                "job %s (%s): it can't be checked now, trying again: %s", watched.job.jid, watched.job.kind, error
+                "job %s (%s): it can't be checked now, trying again: %s",
+                watched.job.jid,
+                watched.job.kind,
+                error,
+                extra=of_job(watched.job),
             )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pfcon.background import BackgroundPool
 from pfcon.compute.exits import at_time_limit
 from pfcon.errors import PfconError
+from pfcon.jobs.about import of_job
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.watched import WatchedJob
@@ -74,7 +75,13 @@ class Stopper:
                 self._states.cancel(record)
             elif over and watched.limit is not None:
                 why = at_time_limit(watched.limit)
-                log.info("job %s (%s) is %s", job.jid, job.kind, why.message)
+                log.info("job %s (%s) is %s", job.jid, job.kind, why.message, extra=of_job(job))
                 self._states.cancel(record, why)
         except PfconError as error:
-            log.warning("job %s (%s) can't be stopped now, trying again: %s", job.jid, job.kind, error)
+            log.warning(
+                "job %s (%s) can't be stopped now, trying again: %s",
+                job.jid,
+                job.kind,
+                error,
+                extra=of_job(job),
+            )
