@@ -157,7 +157,7 @@ def test_a_download_that_is_cut_off_each_time_is_given_up(tmp_path: Path) -> Non
         save(tmp_path, *[cut] * outputs.ATTEMPTS)
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", make_zip({"a": "alpha"})[:-30]])
+@pytest.mark.parametrize("content", [b"", b"no zip", make_zip({"a": "alpha"})[:-30]], ids=["empty", "none", "cut"])
 def test_a_damaged_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ClientError, match="can't be unpacked"):
         save(tmp_path, [content])

@@ -41,7 +41,7 @@ def test_lines_beyond_the_rate_are_counted(caplog: pytest.LogCaptureFixture) -> 
 
 def test_the_number_is_told_although_no_further_line_comes(caplog: pytest.LogCaptureFixture) -> None:
     """The last lines of a flood may be the last ones of the day."""
-    limited = LimitedLog(logging.getLogger("pfcon.limited"), lambda: 0.0, soon=0.1)
+    limited = LimitedLog(logging.getLogger("pfcon.limited"), lambda: 0.0, soon=2.0)
     with caplog.at_level(logging.INFO):
         for _ in range(int(BURST) + 7):
             limited.write(logging.INFO, "request refused")
