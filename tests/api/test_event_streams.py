@@ -158,11 +158,9 @@ def test_streams_need_no_threads_and_the_next_one_is_refused_until_a_client_has_
     api = Api(small_server.url)
     with ExitStack() as stack:
         first = stack.enter_context(EventStream(api))
-        for _ in range(20):  # all threads of the process have begun
-            api.get("jobs/")
-        threads = threads_of(small_server)
+        few = threads_of(small_server) + 12  # those of the pool, and of what is looked up now and then, may still begin
         streams = [stack.enter_context(EventStream(api)) for _ in range(EVENT_STREAMS - 1)]
-        assert threads_of(small_server) <= threads
+        assert threads_of(small_server) <= few < EVENT_STREAMS
         answer = api.get("events/", stream=True)
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0

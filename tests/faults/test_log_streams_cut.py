@@ -108,12 +108,10 @@ def test_many_followers_need_no_threads(start_server: StartServer) -> None:
     with ExitStack() as stack:
         stack.enter_context(EventStream(api))
         stack.enter_context(LogStream(api, jids[0]))
-        for _ in range(20):  # all threads that requests have
-            api.get("jobs/")
-        before = threads_of(server)
+        few = threads_of(server) + 12  # those of the pool, and of what is looked up now and then, may still begin
         streams = [stack.enter_context(LogStream(api, jid)) for jid in jids * 40]
         assert {stream.next_named("log").data["text"] for stream in streams} == {"one\n"}
-        assert threads_of(server) <= before
+        assert threads_of(server) <= few < len(streams)
         for jid in jids:
             assert api.delete(f"jobs/{jid}/").status_code == 204
         assert {stream.rest()[-1].data["status"] for stream in streams} == {"removed"}
