@@ -81,9 +81,9 @@ def test_a_state_whose_reason_is_no_text_counts_as_lost(compute: Harness, reason
     compute.run(spec)
     path = jobs_directory(compute) / spec.name / "state.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "reason": reason}))
-    info = compute.engine.info(spec.name)
-    assert info.status is JobStatus.FAILED
-    assert "the program of pfcon that runs the job was killed" in info.message
+    # Once its supervisor has ended, which is a moment after it has written the state.
+    assert eventually(lambda: compute.engine.info(spec.name).status is JobStatus.FAILED)
+    assert "the program of pfcon that runs the job was killed" in compute.engine.info(spec.name).message
 
 
 def test_a_job_that_replaces_its_own_files_does_not_affect_the_list_of_others(compute: Harness) -> None:

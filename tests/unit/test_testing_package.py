@@ -75,9 +75,8 @@ def run_outside(directory: Path, package: str, tests: str, *words: str, **enviro
     (directory / "my_package.py").write_text(package)
     (directory / "test_it.py").write_text(tests)
     path = f"{directory}{os.pathsep}{TESTS}"
-    return python(
-        "-m", "pytest", "-v", "-p", "no:cacheprovider", *words, cwd=directory, PYTHONPATH=path, **environ
-    ).stdout
+    own = ("-m", "pytest", "-v", "-p", "no:cacheprovider", f"--basetemp={directory / 'tmp'}")
+    return python(*own, *words, cwd=directory, PYTHONPATH=path, **environ).stdout
 
 
 def test_no_module_of_the_service_imports_it(tmp_path: Path) -> None:
