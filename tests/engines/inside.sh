@@ -1,8 +1,8 @@
 #!/bin/sh
 # inside.sh TREE DIRECTORY... -- COMMAND...: run a command whose root directory is TREE, a Debian system of its own, with
-# this machine's processes, devices, network, /tmp and the given directories. Start it in a mount namespace of its own
-# (unshare -m): the mounts go with its last process. It is pivot_root(8), because the kernel refuses user namespaces in
-# a chroot (user_namespaces(7)).
+# this machine's processes, devices (but not its /dev/shm), network, /tmp and the given directories. Start it in a mount
+# namespace of its own (unshare -m): the mounts go with its last process. It is pivot_root(8), because the kernel refuses
+# user namespaces in a chroot (user_namespaces(7)).
 set -e
 tree=$1
 shift

@@ -46,7 +46,7 @@ _APPTAINER = template(
     "--bind={source}:{target}:{access} {gpus:--nv} {rootfs} {command}"
 )
 # The root file system is an overlay: podman would create files in the image, or fail if it can't. The job writes to the
-# log itself: conmon(8) drops what a container writes that ends before podman has attached to it.
+# log itself (podman-run(1), passthrough), not by way of podman, which has to attach to the container in time.
 _PODMAN = template(
     "podman --log-level=error run --rm --init --cgroups=disabled --runtime=crun --network=host --pull=never "
     "--log-driver=passthrough "
