@@ -17,6 +17,10 @@ TIME = {"anyOf": [{"const": ""}, {"format": "date-time"}]}
 """The keywords of a time in ISO 8601; ``""`` while it is not known."""
 
 Created = Annotated[str, About("when the service accepted the job", TIME)]
+Placed = Annotated[
+    str,
+    About("when the engine had found a place for the job, such as a node; of several workers, for the first one", TIME),
+]
 Started = Annotated[str, About("when the command started; of several workers, the first one's", TIME)]
 Finished = Annotated[str, About("when the job ended", TIME)]
 ExitCode = Annotated[

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from pfcon.about import TIME, About, Created, ExitCode, Finished, ReasonCode, Started
+from pfcon.about import TIME, About, Created, ExitCode, Finished, Placed, ReasonCode, Started
 from pfcon.events.form import JobEvent
 from pfcon.models import JobKind, JobStatus
 
@@ -57,6 +57,7 @@ class ComputeObject(TypedDict):
     timestamp: Finished
     logs: Annotated[str, About("the end of the log; empty in the answer to a POST")]
     created: Created
+    placed: Placed
     started: Started
     finished: Finished
     reason: ReasonCode
@@ -149,6 +150,7 @@ class RecordObject(TypedDict):
     owner: Annotated[str, About("the user in ChRIS; of plugin jobs, once their inputs are staged")]
     created: Created
     staged: Annotated[str, About("when its inputs were complete", TIME)]
+    placed: Placed
     started: Started
     finished: Finished
     exit_code: ExitCode

@@ -9,7 +9,7 @@ from pfcon.client.feed import StreamedFeed
 from pfcon.client.output import moment, print_json, put, put_log, say, status_text
 from pfcon.units import human_bytes
 
-_TIMES = ("created", "staged", "started", "finished")
+_TIMES = ("created", "staged", "placed", "started", "finished")
 _SIZES = ("bytes_in", "bytes_out")
 _LABELS = {
     "image": "image",
@@ -18,6 +18,7 @@ _LABELS = {
     "cmd": "command",
     "created": "created",
     "staged": "inputs staged",
+    "placed": "place found",
     "started": "started",
     "finished": "finished",
     "exit_code": "exit code",

@@ -38,10 +38,12 @@ def node_names(names: Iterable[object]) -> str | None:
 def of_workers(runs: Sequence[RunDetails], exit_code: int | None) -> RunDetails:
     """Return the details of a job, from those of its workers. exit_code: that of the job."""
     starts = [run.started_at for run in runs if run.started_at]
+    places = [run.placed_at for run in runs if run.placed_at]
     digests = {run.image_digest for run in runs if run.image_digest}
     return RunDetails(
         started_at=min(starts, default=None),
         exit_code=exit_code,
         node=node_names(name for run in runs for name in (run.node or "").split(",")),
         image_digest=digests.pop() if len(digests) == 1 else None,
+        placed_at=min(places, default=None),
     )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, TypedDict
 
-from pfcon.about import TIME, About, Created, ExitCode, Finished, ReasonCode, Started
+from pfcon.about import TIME, About, Created, ExitCode, Finished, Placed, ReasonCode, Started
 from pfcon.models import JobKind
 from pfcon.records.events import Event
 
@@ -19,6 +19,7 @@ class JobEvent(TypedDict):
     message: Annotated[str, About("the message of the job at that time, at most 1,000 characters")]
     exit_code: ExitCode
     created: Created
+    placed: Placed
     started: Started
     finished: Finished
     time: Annotated[str, About("when pfcon has recorded the change", TIME)]
@@ -35,6 +36,7 @@ def event_json(event: Event) -> JobEvent:
         "message": event.message,
         "exit_code": event.exit_code,
         "created": _iso(event.created_at),
+        "placed": _iso(event.placed_at),
         "started": _iso(event.started_at),
         "finished": _iso(event.finished_at),
         "time": _iso(event.at),

@@ -34,6 +34,7 @@ def log_change(change: Change) -> None:
     times: dict[str, Any] = {
         "created": change.created_at,
         "staged": change.staged_at,
+        "placed": change.placed_at,
         "started": change.started_at,
         "finished": change.finished_at,
     }

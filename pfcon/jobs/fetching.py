@@ -5,14 +5,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pfcon.background import run_in_background
 from pfcon.compute.base import ComputeEngine
 from pfcon.compute.stopping import Stop
 from pfcon.errors import Conflict
 from pfcon.jobs.about import of_spec
-from pfcon.models import JobSpec
+from pfcon.models import JobSpec, RunDetails
 from pfcon.records import Record
 
 log = logging.getLogger(__name__)
@@ -20,26 +22,42 @@ log = logging.getLogger(__name__)
 MAX_PARALLEL = 4  # images that one process fetches; an engine fetches the layers of each in parallel
 CHECK_INTERVAL = 1.0  # seconds between two checks whether the jobs still need their images
 NOTES_PER_CHECK = 20  # jobs whose message one check updates; more jobs take turns
-Waiting = tuple[Record, JobSpec, ExitStack]  # a job, and the contexts to leave when it no longer waits
+
+
+class _Waiting(NamedTuple):
+    """A job that waits since then, and the contexts to leave when it no longer waits."""
+
+    record: Record
+    spec: JobSpec
+    work: ExitStack
+    since: datetime
 
 
 @dataclass
 class _Fetch:
-    """One image, and the jobs that wait for it."""
+    """One image, and the jobs that wait for it. began_at: when it began to be fetched."""
 
     engine: ComputeEngine
     spec: JobSpec
     message: str
-    jobs: list[Waiting]
+    jobs: list[_Waiting]
     stop: Stop = field(default_factory=Stop)
+    began_at: datetime | None = None
+
+    def record_of(self, job: _Waiting) -> Record:
+        """Return the record of a job; once it is placed, with that time: the earliest that any process has noted."""
+        if self.began_at is None or not self.engine.prepares_in_place:
+            return job.record
+        placed = RunDetails(placed_at=max(self.began_at, job.since))
+        return replace(job.record, details=job.record.details.updated(placed))
 
 
 class Fetches:
     """A queue of images to fetch. At most MAX_PARALLEL threads fetch, and one checks them; no threads if it is empty.
 
-    note: sets a job's message; returns False if the job has ended. done: continues a job, with the error of
-    the fetch, or None after success; what it raises is logged. keep_live: a context that is entered for a job in
-    ``add`` and left when the job is done or has ended. Thread-safe.
+    note: sets a job's message, and when it was placed; returns False if the job has ended. done: continues a job, with
+    the error of the fetch, or None after success; what it raises is logged. keep_live: a context that is entered for a
+    job in ``add`` and left when the job is done or has ended. Thread-safe.
     """
 
     def __init__(
@@ -62,7 +80,7 @@ class Fetches:
         key = (id(engine), spec.image)
         work = ExitStack()
         work.enter_context(self._keep_live(record))
-        job = (record, spec, work)
+        job = _Waiting(record, spec, work, datetime.now(UTC))
         with self._lock:
             existing = self._running.get(key) or self._waiting.get(key)
             if existing and not existing.stop.is_set():
@@ -82,12 +100,13 @@ class Fetches:
                 run_in_background(f"fetch {key[1]}", lambda key=key, fetch=fetch: self._run(key, fetch))  # type: ignore[misc]
             except RuntimeError:  # no more threads now: recovery finds the jobs abandoned, and adds them again
                 del self._running[key]
-                for _, _, work in fetch.jobs:
-                    work.close()
+                for job in fetch.jobs:
+                    job.work.close()
                 raise
 
     def _run(self, key: tuple[int, str], fetch: _Fetch) -> None:
         fault: Exception | None = None
+        fetch.began_at = datetime.now(UTC)
         try:
             fetch.engine.prepare(fetch.spec, lambda text: self._report(fetch, text), fetch.stop)
         except Exception as error:  # noqa: BLE001 - it is passed to each job
@@ -98,16 +117,16 @@ class Fetches:
                     del self._running[key]
                     self._begin()
                     return
-                record, spec, work = fetch.jobs.pop(0)
+                job = fetch.jobs.pop(0)
             try:
-                with work:
-                    self._done(record, spec, fault)
+                with job.work:
+                    self._done(fetch.record_of(job), job.spec, fault)
             except Exception as error:  # noqa: BLE001 - the other jobs are next; recovery continues this one
                 log.warning(
                     "job %s: the result of its image fetch can't be recorded yet: %s",
-                    spec.name,
+                    job.spec.name,
                     error,
-                    extra=of_spec(spec),
+                    extra=of_spec(job.spec),
                 )
 
     def _report(self, fetch: _Fetch, text: str) -> None:
@@ -135,16 +154,16 @@ class Fetches:
             self._turn += NOTES_PER_CHECK
             self._end_unwanted()
 
-    def _update(self, fetch: _Fetch, text: str, job: Waiting) -> None:
+    def _update(self, fetch: _Fetch, text: str, job: _Waiting) -> None:
         try:
-            wanted = self._note(job[0], text or f"fetching image {job[1].image}")
+            wanted = self._note(fetch.record_of(job), text or f"fetching image {job.spec.image}")
         except Exception as error:  # noqa: BLE001 - the records may not be available; the next check tries again
-            log.warning("job %s: its progress can't be recorded: %s", job[1].name, error, extra=of_spec(job[1]))
+            log.warning("job %s: its progress can't be recorded: %s", job.spec.name, error, extra=of_spec(job.spec))
             return
         if not wanted:
             with self._lock:
                 fetch.jobs = [other for other in fetch.jobs if other is not job]
-            job[2].close()
+            job.work.close()
 
     def _end_unwanted(self) -> None:
         """Stop or discard the fetches for which no job waits any more."""

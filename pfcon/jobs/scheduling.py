@@ -18,6 +18,7 @@ from pfcon.jobs.states import JobStates, forward
 from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import Reason, explain
 from pfcon.records import Phase, Record
+from pfcon.records.rows import details_row
 
 log = logging.getLogger(__name__)
 
@@ -146,11 +147,13 @@ class Scheduler:
     def _scheduled(self, record: Record, spec: JobSpec, info: JobInfo) -> None:
         if self._context.kinds[record.kind].is_interrupted(self._context, record, info):
             info = replace(info, status=JobStatus.STARTED)  # the next ``refresh`` handles it
+        details = record.details.updated(info.details)
         if info.status.final:
             self._journal.settle(spec.request)
-            moved = self._ender.end(record, spec, info)
+            moved = self._ender.end(record, spec, replace(info, details=details))
         else:
             values: dict[str, Any] = {"status": forward(record, info).value, "message": info.message}
+            values.update(details_row(details))
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if moved:
             self._ender.delete_environment(spec)

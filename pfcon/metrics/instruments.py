@@ -33,7 +33,16 @@ STAGING = Histogram(
     "pfcon_job_staging_seconds", "Time from a job's POST until its inputs are staged.", ["kind"], buckets=_LONG
 )
 QUEUE = Histogram(
-    "pfcon_job_queue_seconds", "Time from the staged inputs until the job's command starts.", ["kind"], buckets=_LONG
+    "pfcon_job_queue_seconds",
+    "Time from the staged inputs until the engine has a place for the job; until its start, if that is not known.",
+    ["kind"],
+    buckets=_LONG,
+)
+FETCH = Histogram(
+    "pfcon_job_fetch_seconds",
+    "Time from a job's place until its start: fetching the image, making the container.",
+    ["kind"],
+    buckets=_LONG,
 )
 RUN = Histogram("pfcon_job_run_seconds", "Time from a job's start until its end.", ["kind"], buckets=_LONG)
 BYTES_IN = Histogram("pfcon_job_input_bytes", "Size of a job's staged inputs.", ["kind"], buckets=_BYTES)

@@ -44,6 +44,8 @@ class RunDetails:
     of the image that runs: the digest of its manifest if the engine reports that, otherwise the image id, which is the
     digest of its configuration. max_memory: the largest memory use, in bytes; of the process engine, that of the
     largest one of its processes. cpu_seconds: the CPU time of all processes, in user and in system mode.
+    placed_at: when the engine had found a place for the job, such as a node, an aware datetime in UTC; of several
+    workers, for the first one. Before it, the job waited; after it, the image is fetched and the container made.
     """
 
     started_at: datetime | None = None
@@ -52,14 +54,19 @@ class RunDetails:
     image_digest: str | None = None
     max_memory: int | None = None
     cpu_seconds: float | None = None
+    placed_at: datetime | None = None
 
     def known(self) -> dict[str, Any]:
         """Return the values that are not None, by name."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def updated(self, newer: "RunDetails") -> "RunDetails":
-        """Return these details with those that ``newer`` knows: an engine may forget some when a job ends."""
-        return replace(self, **newer.known())
+        """Return these details with those that ``newer`` knows: an engine may forget some when a job ends.
+
+        The earlier ``placed_at`` stays: the service may have fetched the image for the place already.
+        """
+        placed = min(filter(None, (self.placed_at, newer.placed_at)), default=None)
+        return replace(self, **{**newer.known(), "placed_at": placed})
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Change:
     node: str
     created_at: datetime | None
     staged_at: datetime | None
+    placed_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
     bytes_in: int | None
@@ -64,7 +65,8 @@ def ignore(_change: Change) -> None:
 def change_of(row: Mapping[Any, Any], status: str, previous: str, reason: str) -> Change:
     """Return the change of a job. row: has the columns TOLD."""
     values: dict[str, Any] = {name: row[name] or "" for name in ("message", "image", "image_digest", "node")}
-    values |= {name: moment(row[name] or None) for name in ("created_at", "staged_at", "started_at", "finished_at")}
+    times = ("created_at", "staged_at", "placed_at", "started_at", "finished_at")
+    values |= {name: moment(row[name] or None) for name in times}
     values |= {name: row[name] for name in ("exit_code", "bytes_in", "bytes_out")}
     return Change(
         jid=JobId(row["jid"]),

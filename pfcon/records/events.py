@@ -93,6 +93,7 @@ class Event:
     reason: str
     exit_code: int | None
     created_at: datetime | None
+    placed_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
     at: datetime | None
@@ -159,7 +160,7 @@ UNDELIVERED = (
 
 def event_of(row: RowMapping) -> Event:
     """Return a row as an Event."""
-    times = {name: moment(row[name]) for name in ("created_at", "started_at", "finished_at", "at")}
+    times = {name: moment(row[name]) for name in ("created_at", "placed_at", "started_at", "finished_at", "at")}
     return Event(
         id=row["id"],
         jid=JobId(row["jid"]),

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Engine, Insert, Update, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from pfcon.models import JobId, JobInfo, JobKind
+from pfcon.models import JobId, JobInfo, JobKind, RunDetails
 from pfcon.records.active_limits import NO_LIMITS, TooMany
 from pfcon.records.admission import Admission, NotAdmitted
 from pfcon.records.changes import Tell, ignore, telling
@@ -234,8 +234,12 @@ class Journal:
         return self.update(IN_PHASE[Phase.SCHEDULED], record, {**again, **dict.fromkeys(RUN), **values})
 
     def note(self, record: Record, message: str) -> bool:
-        """Write a message for users. Returns False if the claim is lost, the job is in another phase, or cancelled."""
-        return self.update(NOTE[record.phase], record, {"message": message})
+        """Write a message for users, and if the record has it, when the job was placed.
+
+        Returns False if the claim is lost, the job is in another phase, or cancelled.
+        """
+        placed = details_row(RunDetails(placed_at=record.details.placed_at))
+        return self.update(NOTE[record.phase], record, {"message": message, **placed})
 
     def save_status(self, record: Record, info: JobInfo, logs: str) -> None:
         """Write what the engine reports for a job that has not ended: status, message, reason, details, and the log.

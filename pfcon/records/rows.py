@@ -46,11 +46,11 @@ def fresh_row(jid: JobId, kind: JobKind, request: str, owner: str) -> dict[str, 
     }
 
 
-RUN = ("started_at", "exit_code", "node", "image_digest", "max_memory", "cpu_seconds")
+RUN = ("placed_at", "started_at", "exit_code", "node", "image_digest", "max_memory", "cpu_seconds")
 """Columns of what an engine reports about one run of a job."""
 DETAILS = ("auid", "image", "staged_at", "bytes_in", "files_out", "bytes_out", "reason", "cancel_request", *RUN)
 """Columns that have no value before it is known."""
-EVENT = ("jid", "kind", "message", "reason", "exit_code", "created_at", "started_at", "finished_at")
+EVENT = ("jid", "kind", "message", "reason", "exit_code", "created_at", "placed_at", "started_at", "finished_at")
 """Columns that an event of a job has, too."""
 TOLD = (*EVENT, "auid", "image", "image_digest", "node", "staged_at", "bytes_in", "bytes_out", "spec")
 """Columns that the log tells of a change."""
@@ -71,13 +71,13 @@ def details_row(details: RunDetails) -> dict[str, Any]:
     Values that no run can have are left out: a job may have changed the files that its engine reads.
     """
     known = {name: value for name, value in details.known().items() if name not in _POSSIBLE or _POSSIBLE[name](value)}
-    return {**known, "started_at": known["started_at"].timestamp()} if "started_at" in known else known
+    return {**known, **{name: known[name].timestamp() for name in ("placed_at", "started_at") if name in known}}
 
 
 def details_of(row: Mapping[Any, Any]) -> RunDetails:
     """Return what a row has of what an engine reports about a run."""
     values = {name: row[name] for name in ("exit_code", "node", "image_digest", "max_memory", "cpu_seconds")}
-    return RunDetails(started_at=moment(row["started_at"]), **values)
+    return RunDetails(started_at=moment(row["started_at"]), placed_at=moment(row["placed_at"]), **values)
 
 
 def moment(seconds: float | None) -> datetime | None:

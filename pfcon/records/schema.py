@@ -31,6 +31,7 @@ jobs = Table(
     # Times in seconds since the epoch. created_at is 0 in a row that an earlier release has made.
     Column("created_at", Float, nullable=False, default=0.0, server_default=text("0")),
     Column("staged_at", Float),
+    Column("placed_at", Float),
     Column("started_at", Float),
     Column("exit_code", Integer),
     Column("reason", String(32)),
@@ -110,6 +111,7 @@ events = Table(  # see events.py
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("at", Float, nullable=False),  # of the event
+    Column("placed_at", Float),
     Index("events_by_job", "jid", "kind", "id"),
 )
 

@@ -22,7 +22,7 @@ from pfcon.records.faults import translating_errors
 from pfcon.records.schema import versions
 from pfcon.units import human_bytes
 
-CURRENT = 4
+CURRENT = 5
 """The version that this release makes and uses. Those below are migrated."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x70666364  # "pfcd", for pg_advisory_xact_lock: any number that nothing else in the database locks

@@ -36,7 +36,7 @@ def release_before(database: Database) -> Engine:
             connection.execute(text(f"DROP TABLE {name}"))
         for name in LIST_INDEXES:
             connection.execute(text(f"DROP INDEX {name}"))
-        for name in (*v0002.DETAILS, "created_at"):
+        for name in (*v0002.DETAILS, "created_at", "placed_at"):
             connection.execute(text(f"ALTER TABLE jobs DROP COLUMN {name}"))
         insert_old(connection, "old-1")
     return engine

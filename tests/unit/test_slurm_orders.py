@@ -18,10 +18,10 @@ from fakes.slurm import Cluster
 from support.settings import compute_settings
 
 from pfcon.compute.slurm.engine import SlurmEngine
-from pfcon.compute.slurm.folder import ORDER
 from pfcon.compute.slurm.launchers import LAUNCHERS
 from pfcon.compute.slurm.node_job import NodeJob
 from pfcon.compute.slurm.probe import findings
+from pfcon.compute.slurm.run import ORDER
 from pfcon.compute.slurm.settings import LauncherName, SlurmSettings
 from pfcon.compute.slurm.spec import body, header
 from pfcon.models import JobSpec, JobStatus

@@ -15,7 +15,7 @@ from pfcon.events.sender import NotAccepted, Sender
 from pfcon.models import JobId, JobKind
 from pfcon.records.events import Event
 
-EVENT = Event(1, JobId("j"), JobKind.PLUGIN, "finishedSuccessfully", "", "", 0, None, None, None, None)
+EVENT = Event(1, JobId("j"), JobKind.PLUGIN, "finishedSuccessfully", "", "", 0, None, None, None, None, None)
 
 
 @contextlib.contextmanager

@@ -156,14 +156,16 @@ def _job_info(name: str, inspect: dict[str, Any], now: datetime, note: Why, unst
 
 
 def _details(inspect: dict[str, Any], *, by_init: bool) -> RunDetails:
-    """Return the details of a run; empty if the command has not been started. A Docker engine is one node.
+    """Return the details of a run; at most ``placed_at`` if the command has not been started.
 
-    by_init: whether its init reports that the command could not be run.
+    A Docker engine is one node, and has no queue: a job has its place when its container is created. If the image was
+    fetched before that, the service knows when that began. by_init: whether its init reports that the command could
+    not be run.
     """
     state = inspect["State"]
-    started = time_of(state.get("StartedAt"))
+    started, created = time_of(state.get("StartedAt")), time_of(inspect.get("Created"))
     if not started or by_init or _start_failed(inspect):
-        return RunDetails()
+        return RunDetails(placed_at=created)
     finished = time_of(state.get("FinishedAt"))  # missing after a reset of the machine: then the exit code is not known
     code = end_code(inspect) if finished else None
     manifest = inspect.get("ImageManifestDescriptor") or {}  # of Docker 28 with its containerd image store
@@ -171,6 +173,7 @@ def _details(inspect: dict[str, Any], *, by_init: bool) -> RunDetails:
         started_at=started,
         exit_code=None if code is None else own_exit_code(code),
         image_digest=digest_of(manifest.get("digest")) or digest_of(inspect.get("Image")),
+        placed_at=created,
     )
 
 

@@ -1,5 +1,6 @@
 """Reads when, where and with what a pod's container ran, and how it ended. Pure."""
 
+from datetime import datetime
 from typing import Any
 
 from pfcon.compute.details import digest_of, node_names, own_exit_code
@@ -22,22 +23,32 @@ def is_lost(terminated: dict[str, Any]) -> bool:
 
 
 def run_of(pod: dict[str, Any]) -> RunDetails:
-    """Return the details of a pod's run; empty if its command has not started, or if the pod can't be read."""
+    """Return the details of a pod's run; empty if the pod can't be read. Before its start: at most ``placed_at``."""
     return reading("a pod's container", lambda: _run_of(pod), lambda _: RunDetails())
 
 
 def _run_of(pod: dict[str, Any]) -> RunDetails:
+    placed = _placed_at(pod)
     container: dict[str, Any] = next(iter((pod.get("status") or {}).get("containerStatuses") or []), {})
     state = container.get("state") or {}
     ended, running = state.get("terminated") or {}, state.get("running") or {}
     if not (ended or running) or ended.get("reason") in NOT_STARTED:
-        return RunDetails()
+        return RunDetails(placed_at=placed)
     return RunDetails(
         started_at=utc((ended or running).get("startedAt")),
         exit_code=_exit_code(ended) if ended else None,
         node=node_names([(pod.get("spec") or {}).get("nodeName")]),
         image_digest=digest_of(container.get("imageID")),
+        placed_at=placed,
     )
+
+
+def _placed_at(pod: dict[str, Any]) -> datetime | None:
+    """Return when the pod got its node, in whole seconds ("Pod conditions" in the manual's page "Pod Lifecycle")."""
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "True":
+            return utc(condition.get("lastTransitionTime"))
+    return None
 
 
 def _exit_code(ended: dict[str, Any]) -> int | None:

@@ -96,6 +96,8 @@ def give(supervisor: Supervisor, signal_ready: int) -> bool:
         os.write(signal_ready, b"w")
         ids = wait(supervisor, claim)
         supervisor.state.pop("waiting")
+    if ids:
+        supervisor.state["placed_at"] = time.time()
     plan["of_workers"] = [of_worker(ids, worker, plan["workers"]) for worker in range(plan["workers"])]
     return bool(ids)
 

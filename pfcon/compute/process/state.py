@@ -16,9 +16,9 @@ class State(TypedDict, total=False):
 
     waiting: for users, what the job waits for before it starts.
     finished_at: Unix time; only a final state has it. interrupted: the job's supervisor was ended, but not by pfcon.
-    started_at: Unix time; only if the command was started. node: the host's name. max_memory: bytes, of the largest
-    process. cpu_seconds: of all processes. worker: the number, from 0, of the one of several workers whose status it
-    is. workers: how many there are.
+    placed_at: Unix time, when the job got its GPUs. started_at: Unix time; only if the command was started. node: the
+    host's name. max_memory: bytes, of the largest process. cpu_seconds: of all processes. worker: the number, from 0,
+    of the one of several workers whose status it is. workers: how many there are.
     """
 
     marker: str
@@ -30,6 +30,7 @@ class State(TypedDict, total=False):
     note: str
     interrupted: bool
     finished_at: float
+    placed_at: float
     started_at: float
     node: str
     max_memory: int
@@ -66,9 +67,10 @@ def details_of(state: State) -> RunDetails:
 
 
 def _details_of(state: State) -> RunDetails:
-    started, status = state.get("started_at"), state.get("status")
+    placed, started, status = state.get("placed_at"), state.get("started_at"), state.get("status")
     memory, seconds = state.get("max_memory"), state.get("cpu_seconds")
     return RunDetails(
+        placed_at=None if placed is None else datetime.fromtimestamp(placed, UTC),
         started_at=None if started is None else datetime.fromtimestamp(started, UTC),
         exit_code=status if status is None or status >= 0 else 128 - status,
         node=node_names([state.get("node")]),

@@ -45,8 +45,8 @@ def unsubmitted(folder: JobFolder, spec: JobSpec, patience: float) -> JobInfo:
 
 
 def run_of(folder: JobFolder, spec: JobSpec, seen: Seen) -> RunDetails:
-    """Return the details of a job that has failed; empty if its command was not started."""
-    if not has_run(spec, seen):
-        return RunDetails()
+    """Return the details of a job that has failed; if its command was not started, at most ``placed_at``."""
     run = folder.run()
+    if not has_run(spec, seen):
+        return RunDetails(placed_at=run.placed_at)
     return replace(run, exit_code=exit_code_of(seen) if run.started_at else None)

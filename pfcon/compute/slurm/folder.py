@@ -34,7 +34,7 @@ from typing import Self
 from pfcon.compute.kept_log import log_tail
 from pfcon.compute.log import tail
 from pfcon.compute.slurm.reasons import Exit
-from pfcon.compute.slurm.run import run_from, run_of, run_values
+from pfcon.compute.slurm.run import CLAIM, ORDER, PREVENTED, run_from, run_of, run_values
 from pfcon.compute.words import plain
 from pfcon.errors import Absent, DamagedJob
 from pfcon.files.flags import READ
@@ -44,14 +44,13 @@ from pfcon.files.writing import replace_file
 from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import CANCELLED, SUCCESS, Why
 
-ORDER, BEGUN = "order", "begun"
+BEGUN = "begun"
 LOG_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # If Slurm starts the container, a job can write to its own records: links in its directory are not followed.
 _WITH_ENVIRONMENT = ("launch.sh", "config.json")
 _OTHER = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO, errno.EISDIR})  # no usable file
 _SPEC = 64 * 1024 * 1024  # bytes
 _END = "end\n"  # the content of ``order`` that ends the job
-_PREVENTED = "pfcon"  # in place of a Slurm job's number
 _TEXT_LINES = 20
 _TEXT = 16 * 1024  # bytes of a log in which a reason is searched
 
@@ -126,8 +125,8 @@ class JobFolder:
     def id(self) -> str | None:
         """The id of the Slurm job that has claimed the directory, or before that, of the submitted one."""
         with contextlib.suppress(FileNotFoundError):
-            claimed = os.readlink(self.path / "claim")
-            if claimed != _PREVENTED:
+            claimed = os.readlink(self.path / CLAIM)
+            if claimed != PREVENTED:
                 return claimed
         return self._text("id").strip() or None
 
@@ -141,7 +140,7 @@ class JobFolder:
         if self.has(BEGUN):
             return True
         try:
-            return os.readlink(self.path / "claim") != _PREVENTED
+            return os.readlink(self.path / CLAIM) != PREVENTED
         except FileNotFoundError:
             return False
 
@@ -149,9 +148,9 @@ class JobFolder:
         """Make sure that the job never starts, by claiming its directory; return False if it has started."""
         try:
             with self._absent():
-                (self.path / "claim").symlink_to(_PREVENTED)
+                (self.path / CLAIM).symlink_to(PREVENTED)
         except FileExistsError:
-            return os.readlink(self.path / "claim") == _PREVENTED
+            return os.readlink(self.path / CLAIM) == PREVENTED
         return True
 
     def cancellation(self) -> Why:
@@ -202,7 +201,7 @@ class JobFolder:
         )
 
     def run(self) -> RunDetails:
-        """Return when and where the job has started; see ``run_of``."""
+        """Return when and where the job was placed and has started; see ``run_of``."""
         with self._absent():
             return run_of(self.path)
 

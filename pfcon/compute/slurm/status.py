@@ -110,7 +110,7 @@ class StatusReader:
         return JobInfo(spec.name, status, message, spec.image, spec.argv, request=spec.request)
 
     def _run(self, folder: JobFolder, spec: JobSpec, seen: Seen, status: JobStatus) -> RunDetails:
-        """Return the details of a job that has ended; empty if its command was not started."""
+        """Return the details of a job that has ended; see ``run_of``."""
         run = run_of(folder, spec, seen)
         return replace(run, exit_code=0) if status is JobStatus.SUCCEEDED and has_run(spec, seen) else run
 

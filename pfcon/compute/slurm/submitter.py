@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pfcon.compute.slurm.cdi import read_edits
-from pfcon.compute.slurm.folder import ORDER, JobFolder
+from pfcon.compute.slurm.folder import JobFolder
 from pfcon.compute.slurm.launchers import launcher_of
 from pfcon.compute.slurm.names import SLURM
 from pfcon.compute.slurm.node_job import Image, NodeJob
 from pfcon.compute.slurm.queue import Queue
+from pfcon.compute.slurm.run import ORDER
 from pfcon.compute.slurm.settings import SlurmSettings
 from pfcon.compute.slurm.site import SiteFacts
 from pfcon.compute.slurm.spec import LOG_BYTES, sbatch_words, script

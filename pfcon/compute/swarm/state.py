@@ -159,11 +159,14 @@ def _job_info(
 def _details(workers: "list[Worker]", hostnames: Mapping[str, str], image: object, reason: Why) -> RunDetails:
     """Return the details of a run. image: with a digest only if the client's name of the image has one.
 
-    A task has only the time of its last change: when it started is known as long as no worker has ended.
+    A task has only the time of its last change: when it started is known as long as no worker has ended, and when it
+    got its node as long as none has its container.
     """
     ended = [worker for worker in workers if worker.ended]
     running = [worker for worker in workers if worker.phase is Phase.RUNNING and not ended]
     runs = [RunDetails(started_at=worker.time) for worker in running]
+    if all(worker.fetches or worker.lacks_node for worker in workers):
+        runs += [RunDetails(placed_at=worker.time) for worker in workers if worker.fetches]
     nodes = node_names(hostnames.get(str(worker.task.get("NodeID"))) for worker in workers if worker.has_begun)
     runs.append(RunDetails(node=nodes, image_digest=digest_of(image) if any(w.has_begun for w in workers) else None))
     code = None

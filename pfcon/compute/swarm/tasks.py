@@ -31,6 +31,7 @@ _STATES = {
     "remove": (Phase.ENDED, "it is being removed"),
 }
 WITHOUT_NODE = ("new", "allocated", "pending")  # no node has it yet
+WITH_NODE_ONLY = ("assigned", "accepted", "preparing")  # its node makes the container, and fetches the image before
 WANTED = ("new", "assigned", "accepted", "preparing", "ready", "running")  # DesiredState of a task that is to run
 
 

@@ -12,6 +12,7 @@ from pfcon.compute.exits import by_engine, by_exit_code
 from pfcon.compute.swarm.scheduler_words import lack
 from pfcon.compute.swarm.tasks import (
     WANTED,
+    WITH_NODE_ONLY,
     WITHOUT_NODE,
     container_of,
     describe,
@@ -60,6 +61,16 @@ class Worker:
     @property
     def time(self) -> datetime | None:
         return time_of(self.task["Status"].get("Timestamp"))
+
+    @property
+    def lacks_node(self) -> bool:
+        """Whether it waits for a node."""
+        return state_of(self.task) in WITHOUT_NODE
+
+    @property
+    def fetches(self) -> bool:
+        """Whether it has a node, which may be fetching the image; it has no container yet."""
+        return state_of(self.task) in WITH_NODE_ONLY
 
     @property
     def has_begun(self) -> bool:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import Histogram
 
-from pfcon.metrics.instruments import BYTES_IN, BYTES_OUT, JOB_CHANGES, QUEUE, RUN, STAGING
+from pfcon.metrics.instruments import BYTES_IN, BYTES_OUT, FETCH, JOB_CHANGES, QUEUE, RUN, STAGING
 from pfcon.models import JobStatus
 from pfcon.records import Change
 
@@ -21,7 +21,9 @@ def count_change(change: Change) -> None:
         # Some engines tell only at the end when it began.
         began = change.started_at or (datetime.now(UTC) if starts else None)
         _observe(STAGING, kind, change.created_at, change.staged_at)
-        _observe(QUEUE, kind, change.staged_at or change.created_at, began)
+        if began is not None:
+            _observe(QUEUE, kind, change.staged_at or change.created_at, change.placed_at or began)
+            _observe(FETCH, kind, change.placed_at, began)
     if ends:
         _observe(RUN, kind, change.started_at, change.finished_at)
         for sizes, size in ((BYTES_IN, change.bytes_in), (BYTES_OUT, change.bytes_out)):

@@ -10,7 +10,7 @@ import { outputsSection } from "./outputs.js";
 import { timeline } from "./timeline.js";
 
 const SETTLE = 400; // milliseconds in which several events lead to one request
-const POLL = 5_000; // milliseconds between two requests while no events come
+const POLL = 5_000; // milliseconds between two requests while no events come, or the job waits: that it is placed is none
 const TICK = 1_000;
 
 /** Show a job. live: the Live of this page. signal: aborted at the end. */
@@ -18,7 +18,7 @@ export function showJob(main, jid, live, signal) {
     const view = new JobView(main, jid, signal);
     const refresh = debounced(SETTLE, () => signal.aborted || view.read());
     const stopListening = live.listen((name, event) => (name === "reset" || event.jid === jid) && refresh());
-    const poll = setInterval(() => live.works || document.hidden || refresh(), POLL);
+    const poll = setInterval(() => (live.works && !view.waits) || document.hidden || refresh(), POLL);
     const tick = setInterval(() => tickRows(main), TICK);
     signal.addEventListener("abort", () => {
         stopListening();
@@ -56,6 +56,11 @@ class JobView {
             if (error.status === 404) this.showAbsent();
             else announce(error.message);
         }
+    }
+
+    /** Whether a job of the id has not started yet. */
+    get waits() {
+        return Boolean(this.records?.some(({ status }) => status === "notStarted"));
     }
 
     async readCommand(job) {

@@ -111,8 +111,8 @@ export class JobStore {
         const jobs = [...this.jobs];
         if (event.status === "removed" || !this.#selects(event)) jobs.splice(index, 1);
         else {
-            const { status, reason, message, exit_code, created, started, finished } = event;
-            jobs[index] = { ...job, status, reason, message, exit_code, created, started, finished };
+            const { status, reason, message, exit_code, created, placed, started, finished } = event;
+            jobs[index] = { ...job, status, reason, message, exit_code, created, placed, started, finished };
         }
         this.#put(jobs, this.next);
         return event.status !== "removed";

@@ -3,6 +3,8 @@
 import { el } from "./dom.js";
 import { between, bytes, count, duration, isFinal, number, time, wholeTime } from "./format.js";
 
+const FETCHED = "Image fetched, container made";
+
 /**
  * Return the steps of a jid: {name, from, to, notes}. from: "" while it has not begun; to: "" while it goes on.
  * records: of all kinds of the jid.
@@ -23,12 +25,17 @@ function stepsOfPlugin(job, copied) {
     const staged = { name: "Staged", from: job.created, to: job.staged || ended, notes: copied ? [] : amounts(job.files_in, job.bytes_in) };
     const steps = [staged];
     if (!job.staged) return steps;
+    const rest = [...resources(job), ...outputs(job)];
+    const waited = job.placed ? FETCHED : "Queued, image fetched"; // without a place, nobody knows which part was which
+    if (job.placed) steps.push({ name: "Queued", from: job.staged, to: job.placed, notes: [] });
+    const from = job.placed || job.staged;
     if (job.started) {
-        steps.push({ name: "Queued, image fetched", from: job.staged, to: job.started, notes: [] });
-        steps.push({ name: "Ran", from: job.started, to: ended, notes: [...resources(job), ...outputs(job)] });
+        steps.push({ name: waited, from, to: job.started, notes: [] });
+        steps.push({ name: "Ran", from: job.started, to: ended, notes: rest });
+    } else if (job.placed) {
+        steps.push({ name: ended ? "Placed, until its end" : FETCHED, from, to: ended, notes: rest });
     } else {
-        const name = ended ? "Queued and ran" : "Queued";
-        steps.push({ name, from: job.staged, to: ended, notes: [...resources(job), ...outputs(job)] });
+        steps.push({ name: ended ? "Queued and ran" : "Queued", from, to: ended, notes: rest });
     }
     return steps;
 }
@@ -39,8 +46,8 @@ function spanOf(record) {
 
 /** Return when a job has ended, "" if it has not. One that had nothing to do has no end: it took no time. */
 function endOf(job) {
-    const { finished, started, staged, created } = job;
-    return isFinal(job) ? finished || started || staged || created : "";
+    const { finished, started, placed, staged, created } = job;
+    return isFinal(job) ? finished || started || placed || staged || created : "";
 }
 
 function amounts(files, size) {
@@ -69,7 +76,10 @@ export function timeline(records) {
     return el("ol", { class: "timeline" }, steps.map((step) => item(step, begin, whole)));
 }
 
-const GOING = { Staged: "Being staged", "Queued": "Queued", Ran: "Running", Copied: "Being copied", Uploaded: "Being uploaded", "Data deleted": "Data are being deleted" };
+const GOING = {
+    Staged: "Being staged", Queued: "Queued", [FETCHED]: "Image being fetched", Ran: "Running",
+    Copied: "Being copied", Uploaded: "Being uploaded", "Data deleted": "Data are being deleted",
+};
 
 function item({ name, from, to, notes }, begin, whole) {
     const bar = el("span", { class: to ? "bar" : "bar going" });
